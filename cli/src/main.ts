@@ -1,0 +1,28 @@
+import { dirname, resolve } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { DelosError, isDelosError } from '@delos/core';
+import { CommanderError } from 'commander';
+import { program } from './program.ts';
+
+const root = resolve(dirname(fileURLToPath(import.meta.url)), '../..');
+
+/** stdout holds exactly one JSON document with --json, errors included. */
+function report(error: unknown): number {
+  const known = isDelosError(error)
+    ? error
+    : new DelosError('ERR_INTERNAL', error instanceof Error ? error.message : String(error), {
+        hint: 'this is a defect: please report it with the output of the same command under DELOS_DEBUG=1',
+        cause: error,
+      });
+  if (process.argv.includes('--json')) process.stdout.write(`${JSON.stringify({ error: known })}\n`);
+  process.stderr.write(`${known.render()}\n`);
+  if (process.env.DELOS_DEBUG !== undefined) console.error(error);
+  return known.exitCode;
+}
+
+try {
+  await program(root).parseAsync(process.argv);
+} catch (error) {
+  // Commander has printed its own usage errors.
+  process.exitCode = error instanceof CommanderError ? (error.exitCode === 0 ? 0 : 2) : report(error);
+}

@@ -1,0 +1,47 @@
+import type { PlatformConfig, Progress } from '@delos/core';
+
+/**
+ * A way to have a Kubernetes cluster. All engines are used through this face alone; what comes after them (images,
+ * stacks) sees only the handle.
+ */
+export interface ClusterEngine {
+  readonly kind: 'existing' | 'kind' | 'embedded';
+  /** Brings the cluster up or repairs it; the same call goes on where a killed one stopped. */
+  up(config: PlatformConfig, progress: Progress): Promise<ClusterHandle>;
+  /** Takes down what `up` made, and proves that nothing is left. An existing cluster is left as it is. */
+  down(options: { readonly deleteData: boolean }, progress: Progress): Promise<void>;
+  /** Undefined when the cluster is not up. Changes nothing. */
+  status(): Promise<ClusterStatus | undefined>;
+  /** A handle to a cluster that is up. @throws DelosError ERR_NOT_UP */
+  handle(): Promise<ClusterHandle>;
+}
+
+export interface ClusterHandle {
+  readonly kind: ClusterEngine['kind'];
+  /** Path of a kubeconfig, mode 0600, whose current context is this cluster. */
+  readonly kubeconfig: string;
+  readonly context: string;
+  readonly server: string;
+  /** Addresses and port of the API server as Pods reach it behind the `kubernetes` Service. */
+  readonly apiServer: { readonly addresses: readonly string[]; readonly port: number };
+  readonly storageClass: string | undefined;
+  /** How images get to the nodes. `mirror`: an OCI registry store that the nodes' containerd asks for every name. */
+  readonly images:
+    | { readonly kind: 'mirror'; readonly endpoint: string }
+    | { readonly kind: 'registry'; readonly registry: string }
+    | { readonly kind: 'load'; load(archive: string): Promise<void> }
+    | { readonly kind: 'upstream' };
+  /** Makes node ports answer on 127.0.0.1 of this machine; a port 0 becomes a free one that is kept. */
+  exposeLoopback(
+    ports: readonly { readonly host: number; readonly node: number }[],
+  ): Promise<readonly { readonly host: number; readonly node: number }[]>;
+}
+
+export interface ClusterStatus {
+  readonly kind: ClusterEngine['kind'];
+  readonly server: string;
+  readonly version: string;
+  readonly nodes: readonly { readonly name: string; readonly ready: boolean; readonly pool: string | undefined }[];
+  /** Processes or add-ons of the engine, with what is wrong where something is. */
+  readonly parts: readonly { readonly name: string; readonly healthy: boolean; readonly message: string }[];
+}

@@ -1,0 +1,62 @@
+import type { PlatformConfig } from '@delos/core';
+
+/** A Kubernetes object as it goes to the API server. */
+export interface Manifest {
+  readonly apiVersion: string;
+  readonly kind: string;
+  readonly metadata: {
+    readonly name: string;
+    readonly namespace?: string;
+    readonly labels?: Readonly<Record<string, string>>;
+    readonly annotations?: Readonly<Record<string, string>>;
+  };
+  readonly [field: string]: unknown;
+}
+
+/**
+ * What a Secret's key shall hold. Manifests never carry the value: whoever deploys makes it once, keeps it with its
+ * other secrets and fills it in.
+ */
+export type SecretSource =
+  | { readonly kind: 'password'; readonly length?: number }
+  | { readonly kind: 'ca-certificate' | 'ca-key' }
+  /** A leaf for these names, signed by the instance's CA. */
+  | {
+      readonly kind: 'certificate' | 'certificate-key';
+      readonly leaf: string;
+      readonly dnsNames: readonly string[];
+      readonly ipAddresses: readonly string[];
+    }
+  /** The same value as another Secret's key, written `SECRET/KEY`. */
+  | { readonly kind: 'same-as'; readonly ref: string };
+
+/** One object, its place in the construct tree and what it waits for. */
+export interface SynthesizedObject {
+  /** Path in the construct tree: stable across runs, unique. */
+  readonly id: string;
+  readonly manifest: Manifest;
+  /** Ids of objects that must be ready first; from the constructs' own dependency graph. */
+  readonly dependsOn: readonly string[];
+  /** For a Secret: its keys and where their values come from. `manifest` has no data for these. */
+  readonly secrets: Readonly<Record<string, SecretSource>>;
+}
+
+export interface Synthesis {
+  readonly objects: readonly SynthesizedObject[];
+}
+
+/** What the platform's manifests depend on beside the configuration; all of it known before anything is deployed. */
+export interface SynthesisContext {
+  /** Catalogue name → the reference that the nodes pull. */
+  readonly images: Readonly<Record<string, string>>;
+  /** Where users reach the platform, no trailing slash, e.g. `http://127.0.0.1:8080`. */
+  readonly publicUrl: string;
+  /** Addresses and port where Pods reach the Kubernetes API server, behind its Service. */
+  readonly apiServer: { readonly addresses: readonly string[]; readonly port: number };
+  /** How the gateway is reached from outside: node ports (embedded, kind) or a LoadBalancer. */
+  readonly exposure:
+    | { readonly kind: 'node-port'; readonly http: number; readonly https: number }
+    | { readonly kind: 'load-balancer' };
+}
+
+export type Synthesize = (config: PlatformConfig, context: SynthesisContext) => Synthesis;

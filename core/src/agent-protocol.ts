@@ -1,0 +1,114 @@
+import { z } from 'zod';
+import { jobId, jobPodSpec } from './job.ts';
+
+/*
+ * How a cluster's agents and the control API speak. Agents dial out; the API never dials a cluster.
+ *
+ * Terminology. The *agent* (one a cluster) makes and watches Pods. A *collector* (one a node) reads container logs
+ * from the node's disk. *Desired* is what the API wants of one job; *observation* is what the agent saw of its Pod.
+ * Both carry the job's *revision* (grows with each change of desire), so that an old message never undoes a newer one.
+ *
+ * Life of a job as the agent sees it:
+ *   run     the Pod shall exist (created once: a Pod of that name that exists is the same run)
+ *   stop    the container shall end, the Pod stay, so that its log can still be read (activeDeadlineSeconds)
+ *   remove  the end is recorded and the log archived: the Pod may go
+ * Every message may be lost with its connection and is then derived again from state: on connect the API sends all
+ * desires (`sync`), the agent all observations. An observation counts only once acknowledged.
+ *
+ * Transport: WebSocket, one JSON text message each, `Authorization: Bearer <agent token>`.
+ *   GET  /internal/agent/v1/connect?cluster=NAME            agent
+ *   GET  /internal/agent/v1/collect?cluster=NAME&node=NAME  collector
+ *   GET  /internal/agent/v1/streams/ID                      agent, one for each StreamRequest, binary frames
+ *   GET  /internal/agent/v1/logs/JOB?pod=UID&attempt=N      → LogPosition
+ *   POST /internal/agent/v1/logs/JOB?pod=UID&attempt=N&offset=BYTES&final=BOOL, octet-stream → LogPosition (409: too)
+ */
+export const AGENT_PREFIX = '/internal/agent/v1';
+
+/** Container log bytes exactly as the kubelet keeps them (CRI format), numbered over all rotated files of one attempt. */
+export const logPosition = z.object({
+  /** Bytes archived so far: the next offset. */
+  length: z.number().int().nonnegative(),
+  /** True once sealed: nothing more is accepted. */
+  final: z.boolean(),
+});
+export type LogPosition = z.infer<typeof logPosition>;
+
+export const desiredJob = z.object({
+  jobId,
+  revision: z.number().int().nonnegative(),
+  action: z.enum(['run', 'stop', 'remove']),
+  /** Seconds between SIGTERM and SIGKILL at a stop. */
+  graceSeconds: z.number().int().nonnegative().default(15),
+  spec: jobPodSpec,
+});
+export type DesiredJob = z.infer<typeof desiredJob>;
+
+export const podObservation = z.object({
+  jobId,
+  podUid: z.string(),
+  /** `absent`: no such Pod though one was wanted and had been seen. */
+  phase: z.enum(['pending', 'running', 'succeeded', 'failed', 'absent']),
+  /** One of core's REASONS where one fits. */
+  reason: z.string().nullable(),
+  /** For a person: what happened and, where known, what to do. */
+  description: z.string().nullable(),
+  nodeName: z.string().nullable(),
+  podIp: z.string().nullable(),
+  /** Container restarts so far; equals the current attempt. */
+  restarts: z.number().int().nonnegative(),
+  startedAt: z.iso.datetime({ offset: true }).nullable(),
+  finishedAt: z.iso.datetime({ offset: true }).nullable(),
+  exitCode: z.number().int().nullable(),
+  /** An image answered by a stand-in, and by what. */
+  standIn: z.string().nullable().default(null),
+});
+export type PodObservation = z.infer<typeof podObservation>;
+
+export const nodeReport = z.object({
+  name: z.string(),
+  pool: z.string().nullable(),
+  ready: z.boolean(),
+  schedulable: z.boolean(),
+  /** Allocatable less what Pods that are not jobs request. */
+  cpu: z.number().nonnegative(),
+  memory: z.number().int().nonnegative(),
+  extended: z.record(z.string(), z.number().int().nonnegative()),
+  pods: z.number().int().nonnegative(),
+});
+export type NodeReport = z.infer<typeof nodeReport>;
+
+/** A byte stream that a client of the API wants with a Pod; the agent dials /streams/ID and joins it to the kubelet. */
+export const streamRequest = z.object({
+  id: z.string(),
+  jobId,
+  kind: z.enum(['attach', 'exec', 'port-forward']),
+  tty: z.boolean().default(false),
+  stdin: z.boolean().default(false),
+  stdout: z.boolean().default(false),
+  stderr: z.boolean().default(false),
+  command: z.array(z.string()).default([]),
+  port: z.number().int().nullable().default(null),
+});
+export type StreamRequest = z.infer<typeof streamRequest>;
+
+export const toAgent = z.discriminatedUnion('type', [
+  z.object({ type: z.literal('sync'), jobs: z.array(desiredJob) }),
+  z.object({ type: z.literal('job'), job: desiredJob }),
+  z.object({ type: z.literal('ack'), jobId, podUid: z.string(), seq: z.number().int() }),
+  z.object({ type: z.literal('stream'), stream: streamRequest }),
+]);
+export type ToAgent = z.infer<typeof toAgent>;
+
+export const fromAgent = z.discriminatedUnion('type', [
+  z.object({ type: z.literal('hello'), version: z.string(), nonce: z.string() }),
+  z.object({ type: z.literal('nodes'), nodes: z.array(nodeReport) }),
+  z.object({ type: z.literal('observation'), seq: z.number().int(), observation: podObservation }),
+  z.object({ type: z.literal('removed'), jobId, podUid: z.string() }),
+]);
+export type FromAgent = z.infer<typeof fromAgent>;
+
+/** To the collector of one node: read this log to its end and seal it. */
+export const toCollector = z.discriminatedUnion('type', [
+  z.object({ type: z.literal('seal'), jobId, podUid: z.string(), attempts: z.number().int().nonnegative() }),
+]);
+export type ToCollector = z.infer<typeof toCollector>;
