@@ -1,0 +1,3 @@
+module delos.dev/node
+
+go 1.26.0
