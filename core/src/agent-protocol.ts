@@ -39,14 +39,17 @@ export const desiredJob = z.object({
   action: z.enum(['run', 'stop', 'remove']),
   /** Seconds between SIGTERM and SIGKILL at a stop. */
   graceSeconds: z.number().int().nonnegative().default(15),
+  /** The Pod that was seen: when it is gone it is observed as `absent`, never made again. Null: none was seen. */
+  podUid: z.string().nullable().default(null),
   spec: jobPodSpec,
 });
 export type DesiredJob = z.infer<typeof desiredJob>;
 
 export const podObservation = z.object({
   jobId,
+  /** Empty where there is no Pod and none had been seen. */
   podUid: z.string(),
-  /** `absent`: no such Pod though one was wanted and had been seen. */
+  /** `absent`: no such Pod though one had been seen, or none at a `stop`. */
   phase: z.enum(['pending', 'running', 'succeeded', 'failed', 'absent']),
   /** One of core's REASONS where one fits. */
   reason: z.string().nullable(),

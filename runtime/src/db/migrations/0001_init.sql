@@ -2,7 +2,9 @@
 
 create table organizations (
   name text primary key,
-  quota jsonb not null default '{}'
+  quota jsonb not null default '{}',
+  -- No longer in the configuration, kept for its jobs' history.
+  retired boolean not null default false
 );
 
 create table projects (
@@ -11,6 +13,7 @@ create table projects (
   quota jsonb not null default '{}',
   privileged boolean not null default false,
   namespace text not null unique,
+  retired boolean not null default false,
   primary key (org, name)
 );
 
@@ -42,10 +45,11 @@ create table nodes (
 --   queued    waits for admission            (pending, or suspended when it ran before)
 --   admitted  the agent shall make its Pod   (pending)
 --   running   its container runs             (running)
---   stopping  shall end; `end_*` says how    (running or pending)
---   ended     its end is recorded, the log may still be on its way   (terminal)
+--   stopping  was told to end; status, reason and end time are set, its container still winds down   (terminal)
+--   ended     its container has ended, the log may still be on its way   (terminal)
 --   archived  log sealed, Pod may go         (terminal)
---   gone      Pod removed                    (terminal)
+--   gone      no Pod; nothing more happens   (terminal)
+-- A job that is told to end while queued is gone at once. All changes go through runtime/src/db/jobs-state.ts.
 create table jobs (
   id text primary key,
   cluster text not null references clusters (name),
@@ -65,9 +69,6 @@ create table jobs (
     check (status in ('pending', 'suspended', 'running', 'succeeded', 'failed', 'cancelled')),
   reason text,
   status_description text,
-  end_status text,
-  end_reason text,
-  end_description text,
   exit_code int,
   restarts int not null default 0,
   pool text,
@@ -75,9 +76,17 @@ create table jobs (
   pod_ip text,
   node text,
   stand_in text,
+  -- Grows with each change of phase; numbers what the agent is told.
   revision bigint not null default 0,
+  -- Pools that may hold it, from its preset when it was made; empty: any.
+  pools text[] not null default '{}',
+  credits_per_hour numeric not null default 0,
+  -- Seconds from creation until it must run; null: no limit.
   schedule_timeout double precision,
+  -- Null: no limit.
+  max_run_time_minutes int,
   created_at timestamptz not null default now(),
+  phase_at timestamptz not null default now(),
   admitted_at timestamptz,
   started_at timestamptz,
   finished_at timestamptz,

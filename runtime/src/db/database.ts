@@ -1,0 +1,110 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import { DelosError } from '@delos/core';
+import { Kysely, PostgresDialect } from 'kysely';
+import pg from 'pg';
+import type { Logger } from 'pino';
+import { Notifications } from './notifications.ts';
+import type { Db, Schema, Tx } from './schema.ts';
+
+/** How the database is reached; the PG* variables' meaning. */
+export interface DatabaseSettings {
+  readonly host: string;
+  readonly port: number;
+  readonly user: string;
+  readonly database: string;
+  readonly password?: string;
+  /** Connections of the pool. @default 10 */
+  readonly connections?: number;
+}
+
+/** A service's connection to PostgreSQL: a pool, and one connection that listens. */
+export interface Database {
+  readonly db: Db;
+  readonly notifications: Notifications;
+  /** Runs the body in one transaction (read committed). */
+  tx<T>(body: (tx: Tx) => Promise<T>): Promise<T>;
+  /** Undefined where the database answers, else why not. */
+  unhealthy(): Promise<string | undefined>;
+  close(): Promise<void>;
+}
+
+const CONNECT_ATTEMPTS = 60;
+const INT8 = 20;
+
+// Row counters and byte lengths of logs; far below 2^53.
+const types: pg.CustomTypesConfig = {
+  getTypeParser: ((oid: number, format?: 'text' | 'binary') =>
+    oid === INT8 ? Number : pg.types.getTypeParser(oid, format)) as typeof pg.types.getTypeParser,
+};
+
+export function clientConfig(settings: DatabaseSettings): pg.ClientConfig {
+  return {
+    host: settings.host,
+    port: settings.port,
+    user: settings.user,
+    database: settings.database,
+    ...(settings.password === undefined ? {} : { password: settings.password }),
+    keepAlive: true,
+    connectionTimeoutMillis: 5_000,
+    types,
+  };
+}
+
+/** @throws DelosError ERR_TIMEOUT when the database does not answer within a minute. */
+export async function connectDatabase(settings: DatabaseSettings, log: Logger): Promise<Database> {
+  const pool = new pg.Pool({
+    ...clientConfig(settings),
+    max: settings.connections ?? 10,
+    idleTimeoutMillis: 60_000,
+    statement_timeout: 30_000,
+    lock_timeout: 10_000,
+    idle_in_transaction_session_timeout: 30_000,
+  });
+  // An error on an idle connection ends the process unless somebody listens, on the pool and on each client.
+  pool.on('error', (error) => log.warn({ error }, 'idle database connection lost'));
+  pool.on('connect', (client) => client.on('error', (error) => log.warn({ error }, 'database connection lost')));
+  await waitForDatabase(pool, settings, log);
+  const db = new Kysely<Schema>({ dialect: new PostgresDialect({ pool }) });
+  const notifications = new Notifications(clientConfig(settings), log);
+  return {
+    db,
+    notifications,
+    tx: (body) => db.transaction().execute(body),
+    unhealthy: async () => {
+      try {
+        await pool.query('select 1');
+        return undefined;
+      } catch (error) {
+        return `PostgreSQL at ${settings.host}:${settings.port}: ${messageOf(error)}`;
+      }
+    },
+    close: async () => {
+      await notifications.close();
+      await db.destroy();
+    },
+  };
+}
+
+async function waitForDatabase(pool: pg.Pool, settings: DatabaseSettings, log: Logger): Promise<void> {
+  for (let attempt = 1; ; attempt += 1) {
+    try {
+      await pool.query('select 1');
+      return;
+    } catch (error) {
+      if (attempt === CONNECT_ATTEMPTS) {
+        await pool.end();
+        throw new DelosError(
+          'ERR_TIMEOUT',
+          `PostgreSQL at ${settings.host}:${settings.port} did not answer ${attempt} times: ${messageOf(error)}`,
+          { hint: 'look at the database: delos logs postgres', cause: error },
+        );
+      }
+      log.info({ attempt, reason: messageOf(error) }, 'waiting for PostgreSQL');
+      await sleep(1_000);
+    }
+  }
+}
+
+function messageOf(error: unknown): string {
+  return error instanceof Error ? error.message || error.name : String(error);
+}

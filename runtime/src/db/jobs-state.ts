@@ -1,0 +1,109 @@
+import type { PodObservation } from '@delos/core';
+import { sql } from 'kysely';
+import { type JobEvent, type JobState, nextState } from './job-machine.ts';
+import { JOB_CHANGED } from './notifications.ts';
+import type { JobRow, Tx } from './schema.ts';
+
+/**
+ * Every change of a job's state passes here: the row is locked, the machine asked, and row, transition and
+ * notification are written in the caller's transaction.
+ */
+export async function applyEvent(tx: Tx, id: string, event: JobEvent): Promise<JobRow | undefined> {
+  const row = await tx.selectFrom('jobs').selectAll().where('id', '=', id).forUpdate().executeTakeFirst();
+  if (row === undefined) return undefined;
+  const before = stateOf(row);
+  const after = nextState(before, event, new Date());
+  if (after === undefined) return row;
+  const moved = after.phase !== before.phase;
+  const updated = await tx
+    .updateTable('jobs')
+    .set({
+      phase: after.phase,
+      status: after.status,
+      reason: after.reason,
+      status_description: after.description,
+      exit_code: after.exitCode,
+      restarts: after.restarts,
+      pool: after.pool,
+      pod_uid: after.podUid,
+      pod_ip: after.podIp,
+      node: after.node,
+      stand_in: after.standIn,
+      logs_complete: after.logsComplete,
+      admitted_at: after.admittedAt,
+      started_at: after.startedAt,
+      finished_at: after.finishedAt,
+      ...(moved ? { phase_at: new Date(), revision: row.revision + 1 } : {}),
+    })
+    .where('id', '=', id)
+    .returningAll()
+    .executeTakeFirstOrThrow();
+  if (after.status !== before.status || after.reason !== before.reason || after.restarts !== before.restarts) {
+    await recordTransition(tx, updated);
+  }
+  // Why a job waits is read by polling alone: ten thousand such changes shall wake nobody.
+  if (event.type !== 'wait') await notifyJobChanged(tx, updated);
+  return updated;
+}
+
+/** Writes the status as it is now to the job's history. */
+export async function recordTransition(tx: Tx, row: JobRow): Promise<void> {
+  await sql`
+    insert into job_transitions (job, seq, status, reason, description, exit_code, at)
+    select ${row.id}, coalesce(max(seq), 0) + 1, ${row.status}, ${row.reason}, ${row.status_description},
+           ${row.exit_code}, clock_timestamp()
+    from job_transitions where job = ${row.id}`.execute(tx);
+}
+
+export async function notifyJobChanged(tx: Tx, row: Pick<JobRow, 'id' | 'phase' | 'cluster'>): Promise<void> {
+  const payload = JSON.stringify({ id: row.id, cluster: row.cluster, phase: row.phase });
+  await sql`select pg_notify(${JOB_CHANGED}, ${payload})`.execute(tx);
+}
+
+/** What the agent saw of a job's Pod. Late, repeated and foreign observations change nothing. */
+export async function recordObservation(tx: Tx, observation: PodObservation): Promise<JobRow | undefined> {
+  return applyEvent(tx, observation.jobId, { type: 'observe', observation });
+}
+
+/**
+ * The log of an ended job is sealed, whole or (its node being lost) not: the Pod may go.
+ * Before the end is recorded this changes nothing; ask again when the phase is `ended`.
+ */
+export async function sealLogs(tx: Tx, id: string, complete: boolean): Promise<JobRow | undefined> {
+  return applyEvent(tx, id, { type: 'seal', complete });
+}
+
+/** The agent has removed the Pod, or found none, after a `remove`. */
+export async function podRemoved(tx: Tx, id: string, podUid: string): Promise<JobRow | undefined> {
+  return applyEvent(tx, id, { type: 'removed', podUid });
+}
+
+/** Ends a job: at once where it is queued, else by way of its container. An ended job is left as it is. */
+export async function stopJob(
+  tx: Tx,
+  id: string,
+  end: { readonly status: 'cancelled' | 'failed'; readonly reason: string; readonly description: string },
+): Promise<JobRow | undefined> {
+  return applyEvent(tx, id, { type: 'stop', ...end });
+}
+
+function stateOf(row: JobRow): JobState {
+  return {
+    phase: row.phase,
+    status: row.status,
+    reason: row.reason,
+    description: row.status_description,
+    exitCode: row.exit_code,
+    restarts: row.restarts,
+    pool: row.pool,
+    podUid: row.pod_uid,
+    podIp: row.pod_ip,
+    node: row.node,
+    standIn: row.stand_in,
+    logsComplete: row.logs_complete,
+    createdAt: row.created_at,
+    admittedAt: row.admitted_at,
+    startedAt: row.started_at,
+    finishedAt: row.finished_at,
+  };
+}

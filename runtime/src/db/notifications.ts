@@ -1,0 +1,127 @@
+import { EventEmitter } from 'node:events';
+import { setTimeout as sleep } from 'node:timers/promises';
+import pg from 'pg';
+import type { Logger } from 'pino';
+import { z } from 'zod';
+
+/** A job changed its state; payload {@link JobChanged}. */
+export const JOB_CHANGED = 'job_changed';
+/** Log bytes were archived; payload: what the log archive says (its own schema). */
+export const LOG_APPENDED = 'log_appended';
+/** Node reports of a cluster changed; payload: the cluster's name. */
+export const NODES_CHANGED = 'nodes_changed';
+
+export const jobChanged = z.object({
+  id: z.string(),
+  cluster: z.string(),
+  phase: z.enum(['queued', 'admitted', 'running', 'stopping', 'ended', 'archived', 'gone']),
+});
+export type JobChanged = z.infer<typeof jobChanged>;
+
+const RETRY_MS = [50, 200, 1_000, 5_000];
+
+/**
+ * LISTEN on a connection of its own, renewed for as long as the service lives. A notification may be lost with the
+ * connection: `renewed` tells the listeners to look again at everything, and they sweep at intervals anyway.
+ */
+export class Notifications {
+  readonly #config: pg.ClientConfig;
+  readonly #log: Logger;
+  readonly #events = new EventEmitter({ captureRejections: false }).setMaxListeners(0);
+  readonly #channels = new Set<string>();
+  #client: pg.Client | undefined;
+  #closed = false;
+  #loop: Promise<void> = Promise.resolve();
+
+  constructor(config: pg.ClientConfig, log: Logger) {
+    this.#config = config;
+    this.#log = log;
+  }
+
+  /** @returns a function that ends the subscription. Handlers must not throw. */
+  on(channel: string, handler: (payload: string) => void): () => void {
+    if (!this.#channels.has(channel)) {
+      this.#channels.add(channel);
+      this.#client?.query(`listen ${pg.escapeIdentifier(channel)}`).catch(() => undefined);
+    }
+    this.#events.on(channel, handler);
+    return () => this.#events.off(channel, handler);
+  }
+
+  onJobChanged(handler: (change: JobChanged) => void): () => void {
+    return this.on(JOB_CHANGED, (payload) => {
+      const parsed = jobChanged.safeParse(tryJson(payload));
+      if (parsed.success) handler(parsed.data);
+    });
+  }
+
+  /** Called after each (re)connection: what was notified meanwhile is unknown. */
+  onRenewed(handler: () => void): () => void {
+    this.#events.on(' renewed', handler);
+    return () => this.#events.off(' renewed', handler);
+  }
+
+  get connected(): boolean {
+    return this.#client !== undefined;
+  }
+
+  /** Connects, and keeps connected until {@link close}. The first connection is awaited. */
+  async start(): Promise<void> {
+    const first = await this.#connect();
+    this.#loop = this.#keep(first);
+  }
+
+  async close(): Promise<void> {
+    this.#closed = true;
+    await this.#client?.end().catch(() => undefined);
+    await this.#loop;
+  }
+
+  async #keep(first: { readonly ended: Promise<void> }): Promise<void> {
+    let connection: { readonly ended: Promise<void> } | undefined = first;
+    for (let failures = 0; !this.#closed; ) {
+      if (connection !== undefined) {
+        await connection.ended;
+        connection = undefined;
+        failures = 0;
+        continue;
+      }
+      try {
+        connection = await this.#connect();
+      } catch (error) {
+        this.#log.warn({ error }, 'LISTEN connection could not be renewed');
+        await sleep(RETRY_MS[Math.min(failures, RETRY_MS.length - 1)] ?? 5_000);
+        failures += 1;
+      }
+    }
+  }
+
+  async #connect(): Promise<{ readonly ended: Promise<void> }> {
+    const client = new pg.Client(this.#config);
+    const ended = new Promise<void>((resolve) => {
+      client.once('end', () => resolve());
+      client.on('error', (error) => {
+        this.#log.warn({ error }, 'LISTEN connection lost');
+        client.end().catch(() => undefined);
+        resolve();
+      });
+    }).then(() => {
+      if (this.#client === client) this.#client = undefined;
+    });
+    client.on('notification', (message) => this.#events.emit(message.channel, message.payload ?? ''));
+    await client.connect();
+    for (const channel of this.#channels) await client.query(`listen ${pg.escapeIdentifier(channel)}`);
+    this.#client = client;
+    if (this.#closed) await client.end();
+    else this.#events.emit(' renewed');
+    return { ended };
+  }
+}
+
+function tryJson(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return undefined;
+  }
+}

@@ -1,0 +1,158 @@
+import type { JobPodSpec, NodePool, NodeReport, Preset, Quota } from '@delos/core';
+import type { ColumnType, Generated, Kysely, Selectable, Transaction } from 'kysely';
+
+/*
+ * The tables of migrations/, as kysely sees them. bigint columns are read as numbers (log lengths and revisions stay
+ * far below 2^53), numeric as strings, timestamptz as Date, jsonb as what was written.
+ */
+
+export type Db = Kysely<Schema>;
+export type Tx = Transaction<Schema>;
+
+export type JobPhase = 'queued' | 'admitted' | 'running' | 'stopping' | 'ended' | 'archived' | 'gone';
+export type JobStatusColumn = 'pending' | 'suspended' | 'running' | 'succeeded' | 'failed' | 'cancelled';
+export type ProjectRole = 'admin' | 'manager' | 'writer' | 'reader';
+
+/** jsonb: an array must be written as text, or pg takes it for a PostgreSQL array. */
+type Json<T> = ColumnType<T, string, string>;
+
+interface OrganizationTable {
+  readonly name: string;
+  readonly quota: Json<Quota>;
+  readonly retired: Generated<boolean>;
+}
+
+interface ProjectTable {
+  readonly org: string;
+  readonly name: string;
+  readonly quota: Json<Quota>;
+  readonly privileged: Generated<boolean>;
+  readonly namespace: string;
+  readonly retired: Generated<boolean>;
+}
+
+interface MemberTable {
+  readonly org: string;
+  readonly project: string;
+  readonly user_name: string;
+  readonly role: ProjectRole;
+}
+
+interface ClusterTable {
+  readonly name: string;
+  readonly pools: Json<readonly NodePool[]>;
+  readonly presets: Json<readonly Preset[]>;
+  readonly last_seen_at: Date | null;
+}
+
+interface NodeTable {
+  readonly cluster: string;
+  readonly name: string;
+  readonly report: Json<NodeReport>;
+  readonly reported_at: Date;
+}
+
+interface JobTable {
+  readonly id: string;
+  readonly cluster: string;
+  readonly org: string;
+  readonly project: string;
+  readonly owner: string;
+  readonly name: string | null;
+  readonly preset: string;
+  /** The request's container as the client sent it: what it is shown again. */
+  readonly request: Json<Readonly<Record<string, unknown>>>;
+  /** All of the Pod but its pool, which admission chooses. */
+  readonly spec: Json<Omit<JobPodSpec, 'pool'>>;
+  readonly description: string | null;
+  readonly tags: Generated<string[]>;
+  /** -1 low, 0 normal, 1 high. */
+  readonly priority: Generated<number>;
+  readonly phase: Generated<JobPhase>;
+  readonly status: Generated<JobStatusColumn>;
+  readonly reason: string | null;
+  readonly status_description: string | null;
+  readonly exit_code: number | null;
+  readonly restarts: Generated<number>;
+  readonly pool: string | null;
+  readonly pod_uid: string | null;
+  readonly pod_ip: string | null;
+  readonly node: string | null;
+  readonly stand_in: string | null;
+  readonly revision: Generated<number>;
+  readonly pools: Generated<string[]>;
+  readonly credits_per_hour: Generated<string>;
+  readonly schedule_timeout: number | null;
+  readonly max_run_time_minutes: number | null;
+  readonly created_at: Generated<Date>;
+  readonly phase_at: Generated<Date>;
+  readonly admitted_at: Date | null;
+  readonly started_at: Date | null;
+  readonly finished_at: Date | null;
+  readonly logs_complete: Generated<boolean>;
+  readonly idempotency_key: string | null;
+}
+
+interface JobTransitionTable {
+  readonly job: string;
+  readonly seq: number;
+  readonly status: JobStatusColumn;
+  readonly reason: string | null;
+  readonly description: string | null;
+  readonly exit_code: number | null;
+  readonly at: Generated<Date>;
+}
+
+interface LogStreamTable {
+  readonly job: string;
+  readonly attempt: number;
+  readonly pod_uid: string;
+  readonly length: Generated<number>;
+  readonly final: Generated<boolean>;
+}
+
+interface LogChunkTable {
+  readonly job: string;
+  readonly attempt: number;
+  readonly start: number;
+  readonly length: number;
+  readonly data: Buffer;
+  readonly at: Generated<Date>;
+}
+
+interface IssuedTokenTable {
+  readonly jti: string;
+  readonly user_name: string;
+  readonly issued_by: string;
+  readonly issued_at: Generated<Date>;
+  readonly expires_at: Date;
+  readonly revoked_at: Date | null;
+}
+
+interface AuditTable {
+  readonly id: Generated<number>;
+  readonly at: Generated<Date>;
+  readonly actor: string;
+  readonly action: string;
+  readonly target: string;
+  readonly outcome: string;
+  readonly details: Json<Readonly<Record<string, unknown>>>;
+}
+
+export interface Schema {
+  readonly organizations: OrganizationTable;
+  readonly projects: ProjectTable;
+  readonly members: MemberTable;
+  readonly clusters: ClusterTable;
+  readonly nodes: NodeTable;
+  readonly jobs: JobTable;
+  readonly job_transitions: JobTransitionTable;
+  readonly log_streams: LogStreamTable;
+  readonly log_chunks: LogChunkTable;
+  readonly issued_tokens: IssuedTokenTable;
+  readonly audit: AuditTable;
+}
+
+export type JobRow = Selectable<JobTable>;
+export type TransitionRow = Selectable<JobTransitionTable>;
+export type ProjectRow = Selectable<ProjectTable>;
