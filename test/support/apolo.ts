@@ -1,0 +1,99 @@
+import { chmod, chown, mkdir, mkdtemp, readFile, rename, rm, stat, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { dirname, join } from 'node:path';
+import { instancePaths } from '@delos/core';
+import { type CommandOptions, type CommandResult, execute, expectOk, type RunningCommand, start } from './command.ts';
+import { type LoopbackUser, loopbackUser } from './loopback-user.ts';
+
+const CLIENT = 'apolo-cli==26.9.0';
+const SDK = 'apolo-sdk==26.9.0';
+
+/** The official client, as one person on one machine has it: an own user id, home and configuration. */
+export interface ApoloClient {
+  readonly user: LoopbackUser;
+  readonly home: string;
+  /** Runs `apolo ARGS` to its end. */
+  run(args: readonly string[], options?: CommandOptions): Promise<CommandResult>;
+  /** Runs it and gives stdout. @throws Error when the exit code is not 0 */
+  ok(args: readonly string[], options?: CommandOptions): Promise<string>;
+  start(args: readonly string[], options?: CommandOptions): RunningCommand;
+  /** The client's Python with the SDK importable. */
+  python(code: string, options?: CommandOptions): Promise<CommandResult>;
+  /** File to which the client's "browser" writes the URL that it is told to open. */
+  readonly browserUrl: string;
+  close(): Promise<void>;
+}
+
+/** A client that can reach loopback and nothing else. Needs root, as the tests do. */
+export async function apoloClient(): Promise<ApoloClient> {
+  const venv = await installedClient();
+  const base = (
+    await expectOk(execute([join(venv, 'bin/python3'), '-c', 'import sys; print(sys.base_prefix)']))
+  ).trim();
+  const user = await loopbackUser([venv, base]);
+  const home = await mkdtemp(join(tmpdir(), 'delos-client-'));
+  const browser = join(home, 'browser');
+  const browserUrl = join(home, 'opened-url');
+  await writeFile(browser, `#!/bin/sh\nprintf %s "$1" >${browserUrl}.new && mv ${browserUrl}.new ${browserUrl}\n`);
+  await chmod(browser, 0o755);
+  await chown(home, user.uid, user.uid);
+  const env = {
+    HOME: home,
+    PATH: '/usr/bin:/bin',
+    LANG: 'C.UTF-8',
+    COLUMNS: '250',
+    BROWSER: `${browser} %s`,
+    APOLO_CONFIG: join(home, '.apolo'),
+  };
+  const argv = (args: readonly string[]): string[] =>
+    user.argv([join(venv, 'bin/python3'), join(venv, 'bin/apolo'), ...GLOBAL_OPTIONS, ...args]);
+  const with_ = (options: CommandOptions): CommandOptions => ({
+    cwd: home,
+    ...options,
+    env: { ...env, ...options.env },
+  });
+  const run = (args: readonly string[], options: CommandOptions = {}): Promise<CommandResult> =>
+    execute(argv(args), with_(options));
+  return {
+    user,
+    home,
+    browserUrl,
+    run,
+    ok: (args, options = {}) => expectOk(run(args, options)),
+    start: (args, options = {}) => start(argv(args), with_(options)),
+    python: (code, options = {}) => execute(user.argv([join(venv, 'bin/python3'), '-c', code]), with_(options)),
+    close: async () => {
+      await user.close();
+      await rm(home, { recursive: true, force: true });
+    },
+  };
+}
+
+const GLOBAL_OPTIONS = ['--disable-pypi-version-check', '--skip-stats', '--color=no'];
+
+/** The client from the package index that pip is configured for; once a cache. */
+async function installedClient(): Promise<string> {
+  const venv = join(instancePaths('delos', process.env).cache, 'clients', 'apolo-26.9.0');
+  const done = join(venv, '.complete');
+  if (await exists(done)) return venv;
+  await mkdir(dirname(venv), { recursive: true });
+  await rm(venv, { recursive: true, force: true });
+  await expectOk(execute(['python3', '-m', 'venv', venv], { timeout: 120 }));
+  const pip = [join(venv, 'bin/python3'), '-m', 'pip', 'install', '--quiet', '--only-binary', ':all:', CLIENT, SDK];
+  await expectOk(execute(pip, { timeout: 600 }));
+  await writeFile(`${done}.new`, `${CLIENT}\n`);
+  await rename(`${done}.new`, done);
+  return venv;
+}
+
+/** The URL that the client opened in its browser. */
+export async function tryOpenedUrl(client: ApoloClient): Promise<string | undefined> {
+  return (await exists(client.browserUrl)) ? await readFile(client.browserUrl, 'utf8') : undefined;
+}
+
+async function exists(path: string): Promise<boolean> {
+  return stat(path).then(
+    () => true,
+    () => false,
+  );
+}
