@@ -1,0 +1,84 @@
+import { createHash } from 'node:crypto';
+import type { PlatformConfig } from '@delos/core';
+import { sql } from 'kysely';
+import type { Tx } from './schema.ts';
+
+/**
+ * Makes organizations, projects, members and the cluster what the configuration says. What vanished from it goes where
+ * nothing refers to it; where jobs do, it is retired: it takes no new jobs, and its jobs keep their history.
+ */
+export async function applyConfig(tx: Tx, config: PlatformConfig, cluster: string): Promise<void> {
+  await sql`select pg_advisory_xact_lock(hashtext('delos apply config'))`.execute(tx);
+  for (const org of config.organizations) {
+    await tx
+      .insertInto('organizations')
+      .values({ name: org.name, quota: JSON.stringify(org.quota), retired: false })
+      .onConflict((on) => on.column('name').doUpdateSet({ quota: (row) => row.ref('excluded.quota'), retired: false }))
+      .execute();
+    for (const project of org.projects) {
+      await tx
+        .insertInto('projects')
+        .values({
+          org: org.name,
+          name: project.name,
+          quota: JSON.stringify(project.quota),
+          privileged: project.privileged,
+          namespace: projectNamespace(org.name, project.name),
+          retired: false,
+        })
+        .onConflict((on) =>
+          on.columns(['org', 'name']).doUpdateSet({
+            quota: (row) => row.ref('excluded.quota'),
+            privileged: (row) => row.ref('excluded.privileged'),
+            retired: false,
+          }),
+        )
+        .execute();
+    }
+  }
+  await replaceMembers(tx, config);
+  await retireVanished(tx, config);
+  await tx
+    .insertInto('clusters')
+    .values({ name: cluster, pools: JSON.stringify(config.nodePools), presets: JSON.stringify(config.presets) })
+    .onConflict((on) =>
+      on.column('name').doUpdateSet({
+        pools: (row) => row.ref('excluded.pools'),
+        presets: (row) => row.ref('excluded.presets'),
+      }),
+    )
+    .execute();
+}
+
+async function replaceMembers(tx: Tx, config: PlatformConfig): Promise<void> {
+  const members = config.organizations.flatMap((org) =>
+    org.projects.flatMap((project) => {
+      const roles = new Map(project.members.map((member) => [member.user, member.role]));
+      roles.set(config.admin.user, 'admin');
+      return [...roles].map(([user_name, role]) => ({ org: org.name, project: project.name, user_name, role }));
+    }),
+  );
+  await tx.deleteFrom('members').execute();
+  if (members.length > 0) await tx.insertInto('members').values(members).execute();
+}
+
+async function retireVanished(tx: Tx, config: PlatformConfig): Promise<void> {
+  const kept = config.organizations.flatMap((org) => org.projects.map((project) => `${org.name}/${project.name}`));
+  const orgs = config.organizations.map((org) => org.name);
+  await sql`update projects set retired = true where org || '/' || name <> all (${kept}::text[])`.execute(tx);
+  await sql`delete from projects p where retired
+    and not exists (select from jobs j where j.org = p.org and j.project = p.name)`.execute(tx);
+  await sql`update organizations set retired = true where name <> all (${orgs}::text[])`.execute(tx);
+  await sql`delete from organizations o where retired
+    and not exists (select from projects p where p.org = o.name)`.execute(tx);
+}
+
+/**
+ * A project's namespace. Names alone would be ambiguous (`a-b`/`c` and `a`/`b-c`) and may be too long for one DNS
+ * label, so a digest of both is part of it.
+ */
+export function projectNamespace(org: string, project: string): string {
+  const digest = createHash('sha256').update(`${org}/${project}`).digest('hex').slice(0, 8);
+  const readable = `job-${org}-${project}`.slice(0, 54).replace(/-+$/, '');
+  return `${readable}-${digest}`;
+}
