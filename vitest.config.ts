@@ -1,4 +1,14 @@
 import { defineConfig } from 'vitest/config';
+import { BaseSequencer, type TestSpecification } from 'vitest/node';
+
+/** Files in the order of their names, suite by suite: the platform is looked at before it is broken. */
+class InOrder extends BaseSequencer {
+  override async sort(files: TestSpecification[]): Promise<TestSpecification[]> {
+    const rank = ({ project, moduleId }: TestSpecification): string =>
+      `${['unit', 'integration', 'e2e', 'long'].indexOf(project.name)} ${moduleId}`;
+    return files.toSorted((a, b) => rank(a).localeCompare(rank(b)));
+  }
+}
 
 const suite = (name: string, options: { readonly parallel: boolean; readonly minutes: number }) => ({
   test: {
@@ -8,11 +18,13 @@ const suite = (name: string, options: { readonly parallel: boolean; readonly min
     testTimeout: options.minutes * 60_000,
     hookTimeout: options.minutes * 60_000,
     ...(options.parallel ? {} : { maxWorkers: 1 }),
+    ...(['e2e', 'long'].includes(name) ? { globalSetup: ['./test/support/platform-setup.ts'] } : {}),
   },
 });
 
 export default defineConfig({
   test: {
+    sequence: { sequencer: InOrder },
     reporters: ['default', './test/support/reporter.ts'],
     projects: [
       suite('unit', { parallel: true, minutes: 1 }),

@@ -18,10 +18,10 @@ export class Browser {
   async submit(page: Page, fields: Readonly<Record<string, string>>, stopAt?: string): Promise<Page> {
     const action = /<form[^>]*\saction="([^"]+)"/i.exec(page.body)?.[1];
     if (action === undefined) throw new Error(`no form on ${page.url}:\n${page.body.slice(0, 2000)}`);
-    const target = new URL(unescape(action), page.url).href;
+    const target = new URL(plain(action), page.url).href;
     const hidden = [...page.body.matchAll(/<input[^>]*type="hidden"[^>]*>/gi)].map(([tag]) => [
       /name="([^"]*)"/i.exec(tag)?.[1] ?? '',
-      unescape(/value="([^"]*)"/i.exec(tag)?.[1] ?? ''),
+      plain(/value="([^"]*)"/i.exec(tag)?.[1] ?? ''),
     ]);
     const body = new URLSearchParams({ ...Object.fromEntries(hidden), ...fields });
     return await this.#follow(
@@ -72,7 +72,7 @@ export interface Page {
   readonly body: string;
 }
 
-function unescape(html: string): string {
+function plain(html: string): string {
   return html
     .replaceAll('&quot;', '"')
     .replaceAll('&#39;', "'")

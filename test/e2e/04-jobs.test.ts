@@ -1,0 +1,130 @@
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { type Api, api, IMAGE } from '../support/api.ts';
+import type { ApoloClient } from '../support/apolo.ts';
+import { kubectl, loggedIn } from '../support/instance.ts';
+import { until } from '../support/until.ts';
+
+describe('apolo job', () => {
+  let ann: ApoloClient;
+  let platform: Api;
+  let early: string;
+  let late: string;
+  let failing: string;
+  beforeAll(async () => {
+    ann = await loggedIn('ann');
+    platform = await api('ann');
+    failing = (await platform.create({ command: 'sh -c "echo last words; exit 7"', tags: ['east', 'sad'] })).id;
+    early = (await platform.create({ command: 'sleep 3000', name: 'watcher-one', tags: ['east'], description: 'one' }))
+      .id;
+    late = (await platform.create({ command: 'sleep 3000', name: 'watcher-two', tags: ['west'] })).id;
+    await platform.running(early);
+    await platform.running(late);
+    await platform.ended(failing);
+  });
+  afterAll(async () => {
+    await ann?.run(['kill', early, late]);
+    await ann?.close();
+  });
+
+  const ps = async (...args: string[]): Promise<string[]> =>
+    (await ann.ok(['ps', '--format', '{id}', ...args]))
+      .split('\n')
+      .flatMap((line) => /job-[0-9a-f-]{36}/.exec(line) ?? []);
+
+  test.each([
+    ['without filter: those that live', [], ['early', 'late'], ['failing']],
+    ['by status', ['-s', 'failed'], ['failing'], ['early', 'late']],
+    ['all', ['-a'], ['early', 'late', 'failing'], []],
+    ['by name', ['-n', 'watcher-one'], ['early'], ['late', 'failing']],
+    ['by tag', ['-a', '-t', 'east'], ['early', 'failing'], ['late']],
+    ['by several tags: jobs that have all of them', ['-a', '-t', 'east', '-t', 'sad'], ['failing'], ['early', 'late']],
+    ['by description', ['-d', 'one'], ['early'], ['late', 'failing']],
+    ['by owner', ['-o', 'ME'], ['early', 'late'], []],
+    ['by another owner', ['-o', 'bob'], [], ['early', 'late', 'failing']],
+    ['since a moment', ['-a', '--since', '1h'], ['early', 'late', 'failing'], []],
+    ['until a moment', ['-a', '--until', '1h'], [], ['early', 'late', 'failing']],
+    ['by project', ['-a', '-p', 'tight'], [], ['early', 'late', 'failing']],
+  ] as const)('ls %s', async (_, args, has, lacks) => {
+    const ids = { early, late, failing };
+    const listed = await ps(...args);
+    for (const key of has) expect(listed, key).toContain(ids[key]);
+    for (const key of lacks) expect(listed, key).not.toContain(ids[key]);
+  });
+
+  test('ls orders by creation, newest first or last', async () => {
+    const order = (listed: readonly string[]): boolean => listed.indexOf(early) < listed.indexOf(late);
+    expect(order(await ps('--recent-last'))).toBe(true);
+    expect(order(await ps('--recent-first'))).toBe(false);
+  });
+
+  test('another user without rights sees none of them', async () => {
+    const bob = await api('bob');
+    expect((await bob.call('GET', `/jobs/${early}`)).status).toBeGreaterThanOrEqual(403);
+    expect((await bob.call('DELETE', `/jobs/${early}`)).status).toBeGreaterThanOrEqual(403);
+    expect((await platform.job(early)).status).toBe('running');
+  });
+
+  test('status tells exit code and reason of an end', async () => {
+    const shown = await ann.ok(['status', failing]);
+    expect(shown).toContain('failed');
+    expect(shown).toMatch(/\b7\b/);
+  });
+
+  test('a live name is unique in its project and is free again afterwards', async () => {
+    const clash = await platform.call('POST', '/jobs?from_preset', {
+      ...{ preset_name: 'tiny', image: IMAGE, cluster_name: 'default', org_name: 'default', project_name: 'default' },
+      ...{ pass_config: false, name: 'watcher-one', command: 'true' },
+    });
+    expect(clash.status).toBe(409);
+    expect(await clash.text()).toContain('watcher-one');
+  });
+
+  test('logs follow a live job from its first line and stop at its end', async () => {
+    const job = await platform.create({ command: "sh -c 'for i in 1 2 3 4 5 6; do echo tick $i; sleep 1; done'" });
+    await platform.running(job.id);
+    const logs = await ann.ok(['logs', job.id]);
+    for (const i of [1, 2, 3, 4, 5, 6]) expect(logs).toContain(`tick ${i}`);
+    expect(logs.match(/tick 1/g)).toHaveLength(1);
+    expect((await platform.job(job.id)).status).not.toBe('pending');
+  });
+
+  test('logs are there after the Pod is gone, stdout and stderr, byte for byte', async () => {
+    const job = await platform.create({
+      command: `python3 -c "import sys; sys.stdout.write('no newline at the end: \\u00e9\\t'); sys.stderr.write('to stderr\\n')"`,
+    });
+    const ended = await platform.ended(job.id);
+    await until(`Pod ${job.id} is gone`, 120, async (last) => {
+      const left = await kubectl(['get', 'pods', '-n', ended.namespace ?? '', '-o', 'name']);
+      last(left);
+      return left.includes(job.id) ? undefined : true;
+    });
+    const log = (await platform.log(job.id)).toString();
+    expect(log).toContain('no newline at the end: é\t');
+    expect(log).toContain('to stderr');
+    expect(await ann.ok(['logs', '--timestamps', job.id])).toMatch(/\d{4}-\d\d-\d\dT[\d:.]+Z? .*to stderr/);
+  });
+
+  test('kill ends a running job, and one that waits', async () => {
+    const running = await platform.create({ command: 'sleep 3000' });
+    const waiting = await platform.create({ command: 'sleep 3000', preset_name: 'huge' });
+    await platform.running(running.id);
+    await ann.ok(['kill', running.id, waiting.id]);
+    for (const { id } of [running, waiting]) expect((await platform.ended(id)).status).toBe('cancelled');
+    // A job that never started must still be shown by the client.
+    expect(await ann.ok(['status', waiting.id])).toContain('cancelled');
+  });
+
+  test('kill of a job that is not there says so', async () => {
+    const { code, stdout, stderr } = await ann.run(['kill', 'job-00000000-0000-0000-0000-000000000000']);
+    expect(code).not.toBe(0);
+    expect(stdout + stderr).toMatch(/not found|no such|does not exist/i);
+  });
+
+  test('exec and port-forward reach a running job', async () => {
+    const { code, stdout, stderr } = await ann.run(['exec', '-T', early, '--', 'echo from inside']);
+    expect(code, stderr).toBe(0);
+    expect(stdout).toContain('from inside');
+    const failed = await ann.run(['exec', '-T', early, '--', 'sh -c "exit 9"']);
+    expect(failed.code).toBe(9);
+  });
+});
