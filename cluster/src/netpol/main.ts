@@ -1,0 +1,56 @@
+#!/usr/bin/env node
+import { parseArgs } from 'node:util';
+import { DelosError } from '@delos/core';
+import { Agent } from './agent.ts';
+import { connect } from './api.ts';
+import { tryPrefix } from './ipv4.ts';
+import { nft } from './nft.ts';
+
+const USAGE =
+  'usage: main.ts --kubeconfig FILE --pod-cidr CIDR --socket PATH --state FOLDER [--table NAME] [--pod-interfaces PATTERN]';
+
+function log(message: string): void {
+  process.stderr.write(`${new Date().toISOString()} netpol: ${message}\n`);
+}
+
+async function main(): Promise<void> {
+  const { values } = parseArgs({
+    options: {
+      kubeconfig: { type: 'string' },
+      'pod-cidr': { type: 'string' },
+      socket: { type: 'string' },
+      state: { type: 'string' },
+      table: { type: 'string', default: 'delos_netpol' },
+      'pod-interfaces': { type: 'string', default: 'veth*' },
+    },
+  });
+  const { kubeconfig, 'pod-cidr': cidr, socket, state, table, 'pod-interfaces': podInterfaces } = values;
+  if (kubeconfig === undefined || cidr === undefined || socket === undefined || state === undefined) {
+    throw new DelosError('ERR_USAGE', 'an option is missing', { hint: USAGE });
+  }
+  const podCidr = tryPrefix(cidr);
+  if (podCidr === undefined) throw new DelosError('ERR_USAGE', `--pod-cidr ${cidr} is not an IPv4 CIDR`);
+  // Both go into rules as they are.
+  for (const text of [table, podInterfaces]) {
+    if (!/^[A-Za-z][A-Za-z0-9_-]{0,14}\*?$/.test(text)) throw new DelosError('ERR_USAGE', `${text} is not accepted`);
+  }
+  const stop = new AbortController();
+  for (const signal of ['SIGTERM', 'SIGINT'] as const) process.once(signal, () => stop.abort());
+  const agent = new Agent({
+    api: await connect(kubeconfig),
+    nft,
+    node: { table, podCidr, podInterfaces },
+    socket,
+    state,
+    log,
+  });
+  await agent.run(stop.signal);
+}
+
+try {
+  await main();
+  process.exit(0);
+} catch (error) {
+  log(error instanceof DelosError ? error.render() : String(error));
+  process.exit(error instanceof DelosError ? error.exitCode : 1);
+}
