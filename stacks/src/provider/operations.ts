@@ -1,0 +1,204 @@
+import { limitSeconds, type Outcome, problemNow, skipsAwait, untilGone, untilReady } from '../await/wait.ts';
+import { ApiError, isImmutable, isNotFound, withoutValues } from '../kube/api-error.ts';
+import type { KubeClient, ObjectRef } from '../kube/client.ts';
+import { isObject, type JsonObject, listAt, text } from '../kube/json.ts';
+import { type Change, changes, comparable, inputsFromLive } from './compare.ts';
+import {
+  FIELD_MANAGER,
+  fieldManagerFor,
+  INITIAL_API_VERSION,
+  importedInputs,
+  parseId,
+  parseType,
+  refOf,
+  sayRef,
+  toCluster,
+  toState,
+} from './layout.ts';
+import { type Mutability, mustReplace } from './replace-rules.ts';
+import { hasUnknown } from './wire.ts';
+
+const FORCE = 'pulumi.com/patchForce';
+const MANAGER = 'pulumi.com/patchFieldManager';
+const PROPAGATION = 'pulumi.com/deletionPropagationPolicy';
+/** A namespace may be a moment older than the API server's right to make things in it. */
+const SETTLE_LIMIT_MS = 10_000;
+
+export interface Work {
+  readonly client: KubeClient;
+  readonly urn: string;
+  readonly signal: AbortSignal;
+  /** The engine's custom timeout in seconds; 0: none. */
+  readonly timeout: number;
+  readonly report: (message: string) => void;
+}
+
+export interface Kept extends Outcome {
+  readonly object: JsonObject;
+  readonly fieldManager: string;
+}
+
+/**
+ * Makes the object and waits for it. An object that is there already is refused, since its other owner would go on to
+ * delete it; unless this very resource made it in a run that was killed before its outcome was kept.
+ */
+export async function create(inputs: JsonObject, work: Work): Promise<Kept> {
+  const ref = refOf(inputs);
+  const fieldManager = text(inputs, 'metadata', 'annotations', MANAGER) || fieldManagerFor(work.urn);
+  const existing = await work.client.tryGet(ref, work.signal).catch(absentWhenUnserved);
+  if (existing !== undefined && text(existing, 'metadata', 'deletionTimestamp') !== '') {
+    const problem = await untilGone(ref, text(existing, 'metadata', 'uid'), waitOf(inputs, work));
+    if (problem !== undefined) throw new Error(`${sayRef(ref)} from before: ${problem}`);
+  } else if (existing !== undefined && !appliedBy(existing, fieldManager)) {
+    throw new Error(
+      `${sayRef(ref)} exists already and is not this resource's: import it (pulumi import), add an alias, or delete it`,
+    );
+  }
+  const live = await settle(() => apply(inputs, fieldManager, work), work.signal);
+  return { fieldManager, ...(await ready(live, work)) };
+}
+
+export async function update(inputs: JsonObject, oldOutputs: JsonObject, work: Work): Promise<Kept> {
+  const fieldManager = text(oldOutputs, FIELD_MANAGER) || fieldManagerFor(work.urn);
+  const live = await apply(inputs, fieldManager, work);
+  return { fieldManager, ...(await ready(live, work)) };
+}
+
+async function ready(live: JsonObject, work: Work): Promise<Outcome & { readonly object: JsonObject }> {
+  const outcome = await untilReady(refOf(live), live, waitOf(live, work));
+  return { object: outcome.object ?? live, problem: outcome.problem };
+}
+
+async function apply(inputs: JsonObject, fieldManager: string, work: Work, dryRun = false): Promise<JsonObject> {
+  const ref = refOf(inputs);
+  const force = text(inputs, 'metadata', 'annotations', FORCE) !== 'false';
+  try {
+    return await work.client.apply(ref, toCluster(inputs), { fieldManager, force, dryRun }, work.signal);
+  } catch (error) {
+    // The server's message repeats what it was sent.
+    if (error instanceof ApiError && ref.kind === 'Secret') {
+      throw new ApiError(error.status, { reason: error.reason, message: withoutValues(error) }, error.reason);
+    }
+    throw error;
+  }
+}
+
+/** Tries again while the object's namespace or kind, made just before, is not known to the whole server yet. */
+async function settle<T>(run: () => Promise<T>, signal: AbortSignal): Promise<T> {
+  const started = performance.now();
+  for (;;) {
+    try {
+      return await run();
+    } catch (error) {
+      const young =
+        isNotFound(error) ||
+        (error instanceof ApiError && error.status === 403 && /namespace|not yet/.test(error.message));
+      if (!young || performance.now() - started > SETTLE_LIMIT_MS || signal.aborted) throw error;
+      await new Promise((resolve) => setTimeout(resolve, 300));
+    }
+  }
+}
+
+function absentWhenUnserved(error: unknown): undefined {
+  if (isNotFound(error)) return undefined;
+  throw error;
+}
+
+function appliedBy(live: JsonObject, fieldManager: string): boolean {
+  return listAt(live, 'metadata', 'managedFields').some(
+    (entry) => isObject(entry) && entry.manager === fieldManager && entry.operation === 'Apply',
+  );
+}
+
+export interface Reading {
+  readonly object: JsonObject;
+  readonly inputs: JsonObject;
+  readonly fieldManager: string;
+  readonly initialApiVersion: string;
+  readonly problem: string | undefined;
+}
+
+/** The object as it is now, and the inputs that would give it. Undefined when it is not there. */
+export async function read(
+  id: string,
+  type: string,
+  old: { readonly inputs: JsonObject; readonly outputs: JsonObject },
+  work: Work,
+): Promise<Reading | undefined> {
+  const parsed = parseType(type);
+  if (parsed === undefined) throw new Error(`${type} is not kubernetes:<group/version>:<Kind>`);
+  const ref: ObjectRef = { ...parsed, ...parseId(id) };
+  const live = await work.client.tryGet(ref, work.signal).catch(absentWhenUnserved);
+  if (live === undefined) return undefined;
+  const imported = Object.keys(old.inputs).length === 0;
+  const object = toState(live);
+  return {
+    object: live,
+    inputs: imported ? importedInputs(object) : inputsFromLive(old.inputs, object),
+    fieldManager: text(old.outputs, FIELD_MANAGER) || fieldManagerFor(work.urn),
+    initialApiVersion: text(old.outputs, INITIAL_API_VERSION) || parsed.apiVersion,
+    problem: imported ? undefined : await problemNow(work.client, live, work.signal),
+  };
+}
+
+/** Deletes the object and waits until it is gone. @throws Error naming what holds it at the limit. */
+export async function remove(id: string, type: string, outputs: JsonObject, work: Work): Promise<void> {
+  const parsed = parseType(type);
+  if (parsed === undefined) throw new Error(`${type} is not kubernetes:<group/version>:<Kind>`);
+  const ref: ObjectRef = { ...parsed, ...parseId(id) };
+  const live = await work.client.tryGet(ref, work.signal).catch(absentWhenUnserved);
+  if (live === undefined) return;
+  const policy = text(live, 'metadata', 'annotations', PROPAGATION) || 'foreground';
+  const started = await work.client.delete(ref, policy.charAt(0).toUpperCase() + policy.slice(1), work.signal);
+  if (!started || skipsAwait(live)) return;
+  const problem = await untilGone(ref, text(live, 'metadata', 'uid'), waitOf(outputs, work));
+  if (problem !== undefined) throw new Error(`${sayRef(ref)}: ${problem}`);
+}
+
+const waitOf = (object: JsonObject, work: Work) => ({
+  client: work.client,
+  limitSeconds: limitSeconds(object, work.timeout),
+  signal: work.signal,
+  report: work.report,
+});
+
+export interface Difference {
+  readonly changes: readonly Change[];
+  readonly replaces: readonly Change[];
+  readonly deleteBeforeReplace: boolean;
+}
+
+const NONE: Difference = { changes: [], replaces: [], deleteBeforeReplace: false };
+
+/**
+ * What an update would really change. Inputs that are the same need no question to the cluster (drift is what refresh
+ * finds, and it shows in the old inputs). Otherwise the server is asked by a dry run, which knows its own defaults and
+ * normal forms; where it cannot be asked, the difference of the inputs stands.
+ */
+export async function diff(
+  old: { readonly inputs: JsonObject; readonly outputs: JsonObject },
+  news: JsonObject,
+  mutability: Mutability,
+  work: Work,
+): Promise<Difference> {
+  const asked = changes(old.inputs, news);
+  if (asked.length === 0) return NONE;
+  const { apiVersion, kind } = refOf(news);
+  const sameName = !['name', 'namespace'].some((key) =>
+    asked.some(({ path }) => path[0] === 'metadata' && path[1] === key),
+  );
+  const replaces = asked.filter((change) => mustReplace(apiVersion, kind, change.path, mutability));
+  if (replaces.length > 0) return { changes: asked, replaces, deleteBeforeReplace: sameName };
+  if (hasUnknown(news)) return { ...NONE, changes: asked };
+  try {
+    const live = await work.client.tryGet(refOf(news), work.signal);
+    if (live === undefined) return { ...NONE, changes: asked };
+    const fieldManager = text(old.outputs, FIELD_MANAGER) || fieldManagerFor(work.urn);
+    const result = await apply(news, fieldManager, work, true);
+    return { ...NONE, changes: changes(comparable(toState(live)), comparable(toState(result))) };
+  } catch (error) {
+    if (isImmutable(error)) return { changes: asked, replaces: asked, deleteBeforeReplace: true };
+    if (error instanceof ApiError) return { ...NONE, changes: asked };
+    throw error;
+  }
+}

@@ -1,0 +1,38 @@
+import type { Connection } from '../kube/connect.ts';
+import { type JsonObject, text } from '../kube/json.ts';
+import type { Mutability } from './replace-rules.ts';
+
+/** Inputs of the provider resource, named and written (every value a string) as the official provider has them. */
+export interface ProviderSettings {
+  readonly connection: Connection;
+  readonly mutability: Mutability;
+  /** Namespace of objects that name none; undefined: the context's. */
+  readonly namespace: string | undefined;
+}
+
+export function providerSettings(inputs: JsonObject): ProviderSettings {
+  const given = (key: string): string | undefined => (text(inputs, key) === '' ? undefined : text(inputs, key));
+  const flag = (key: string): boolean => String(inputs[key] ?? 'false') === 'true';
+  const kubeconfig = given('kubeconfig');
+  const context = given('context');
+  return {
+    connection: {
+      ...(kubeconfig === undefined ? {} : { kubeconfig }),
+      ...(context === undefined ? {} : { context }),
+    },
+    mutability: { configMaps: flag('enableConfigMapMutable'), secrets: flag('enableSecretMutable') },
+    namespace: given('namespace'),
+  };
+}
+
+/**
+ * Another cluster needs every object anew; another way to the same one, or another flag, does not. The cluster is told
+ * by its server; where that cannot be found out, the settings are taken to mean the same one.
+ */
+export function isOtherCluster(before: JsonObject, after: JsonObject, serverOf: (of: Connection) => string): boolean {
+  try {
+    return serverOf(providerSettings(before).connection) !== serverOf(providerSettings(after).connection);
+  } catch {
+    return false;
+  }
+}
