@@ -2,24 +2,15 @@ import { createConnection } from 'node:net';
 import { fileURLToPath } from 'node:url';
 import { z } from 'zod';
 
-export interface NetpolCommand {
-  readonly kubeconfig: string;
-  readonly podCidr: string;
-  /** Unix socket to be made; the CNI plugin's configuration names the same. */
-  readonly socket: string;
-  readonly state: string;
-}
+/** Where the agent listens, and where the CNI plugin asks when its configuration names no other `socket`. */
+export const DEFAULT_SOCKET = '/run/delos/netpol.sock';
+export const DEFAULT_STATE = '/run/delos/netpol';
 
-/** Arguments for Node that start the agent; it must run as root in the node's network namespace, with nft on PATH. */
-export function netpolArguments({ kubeconfig, podCidr, socket, state }: NetpolCommand): readonly string[] {
-  const main = fileURLToPath(new URL('main.ts', import.meta.url));
-  return [main, '--kubeconfig', kubeconfig, '--pod-cidr', podCidr, '--socket', socket, '--state', state];
-}
-
-/** The last plugin of the node's CNI list (cniVersion 1.0.0); its executable is `delos-cni-gate`. */
-export function gatePluginConfig(socket: string): Readonly<Record<string, unknown>> {
-  return { type: 'delos-cni-gate', socket };
-}
+/**
+ * Entry of the agent, for Node. It runs as root in the node's network namespace with nft on PATH; environment: KUBECONFIG,
+ * DELOS_POD_CIDR. It may list and watch Pods, namespaces and network policies of all namespaces.
+ */
+export const NETPOL_AGENT = fileURLToPath(new URL('main.ts', import.meta.url));
 
 const answer = z.object({
   ok: z.literal(true),

@@ -3,11 +3,12 @@ import { parseArgs } from 'node:util';
 import { DelosError } from '@delos/core';
 import { Agent } from './agent.ts';
 import { connect } from './api.ts';
+import { DEFAULT_SOCKET, DEFAULT_STATE } from './client.ts';
 import { tryPrefix } from './ipv4.ts';
 import { nft } from './nft.ts';
 
 const USAGE =
-  'usage: main.ts --kubeconfig FILE --pod-cidr CIDR --socket PATH --state FOLDER [--table NAME] [--pod-interfaces PATTERN]';
+  'usage: main.ts --kubeconfig FILE --pod-cidr CIDR [--socket PATH] [--state FOLDER] [--table NAME] [--pod-interfaces PATTERN]';
 
 function log(message: string): void {
   process.stderr.write(`${new Date().toISOString()} netpol: ${message}\n`);
@@ -18,15 +19,17 @@ async function main(): Promise<void> {
     options: {
       kubeconfig: { type: 'string' },
       'pod-cidr': { type: 'string' },
-      socket: { type: 'string' },
-      state: { type: 'string' },
+      socket: { type: 'string', default: DEFAULT_SOCKET },
+      state: { type: 'string', default: DEFAULT_STATE },
       table: { type: 'string', default: 'delos_netpol' },
       'pod-interfaces': { type: 'string', default: 'veth*' },
     },
   });
-  const { kubeconfig, 'pod-cidr': cidr, socket, state, table, 'pod-interfaces': podInterfaces } = values;
-  if (kubeconfig === undefined || cidr === undefined || socket === undefined || state === undefined) {
-    throw new DelosError('ERR_USAGE', 'an option is missing', { hint: USAGE });
+  const { socket, state, table, 'pod-interfaces': podInterfaces } = values;
+  const kubeconfig = values.kubeconfig ?? process.env.KUBECONFIG;
+  const cidr = values['pod-cidr'] ?? process.env.DELOS_POD_CIDR;
+  if (kubeconfig === undefined || cidr === undefined) {
+    throw new DelosError('ERR_USAGE', 'KUBECONFIG or DELOS_POD_CIDR is missing', { hint: USAGE });
   }
   const podCidr = tryPrefix(cidr);
   if (podCidr === undefined) throw new DelosError('ERR_USAGE', `--pod-cidr ${cidr} is not an IPv4 CIDR`);

@@ -18,6 +18,8 @@ import (
 	"github.com/containernetworking/cni/pkg/version"
 )
 
+const defaultSocket = "/run/delos/netpol.sock"
+
 const (
 	// An ADD waits for an agent that is being restarted; the kubelet's own limit is two minutes.
 	addLimit = 20 * time.Second
@@ -32,7 +34,7 @@ const (
 
 type config struct {
 	types.PluginConf
-	// Socket is the agent's unix socket.
+	// Socket is the agent's unix socket; without it, defaultSocket.
 	Socket string `json:"socket"`
 }
 
@@ -113,7 +115,7 @@ func parse(data []byte) (*config, error) {
 		return nil, types.NewError(types.ErrDecodingFailure, "the network configuration is not JSON", err.Error())
 	}
 	if conf.Socket == "" {
-		return nil, types.NewError(types.ErrInvalidNetworkConfig, "delos-cni-gate needs `socket`", "")
+		conf.Socket = defaultSocket
 	}
 	return conf, nil
 }
