@@ -18,9 +18,14 @@ import { jobId, jobPodSpec } from './job.ts';
  * Transport: WebSocket, one JSON text message each, `Authorization: Bearer <agent token>`.
  *   GET  /internal/agent/v1/connect?cluster=NAME            agent
  *   GET  /internal/agent/v1/collect?cluster=NAME&node=NAME  collector
- *   GET  /internal/agent/v1/streams/ID                      agent, one for each StreamRequest, binary frames
+ *   GET  /internal/agent/v1/streams/ID                      agent, one for each StreamRequest, once the Pod has answered
+ *   POST /internal/agent/v1/streams/ID                      agent, StreamRefused: the Pod did not answer
  *   GET  /internal/agent/v1/logs/JOB?pod=UID&attempt=N      → LogPosition
- *   POST /internal/agent/v1/logs/JOB?pod=UID&attempt=N&offset=BYTES&final=BOOL, octet-stream → LogPosition (409: too)
+ *   POST /internal/agent/v1/logs/JOB?pod=UID&attempt=N&offset=BYTES&cursor=TEXT&final=BOOL&complete=BOOL → LogPosition
+ *        (409: too). The body is one gzip member of what follows `offset`, empty where there is nothing but `final`.
+ *
+ * Stream frames are binary and the client's own: attach and exec carry a channel in byte 0 (STREAM_CHANNEL), a port
+ * forward raw bytes. A normal end of the WebSocket is the end of the stream.
  */
 export const AGENT_PREFIX = '/internal/agent/v1';
 
@@ -30,6 +35,8 @@ export const logPosition = z.object({
   length: z.number().int().nonnegative(),
   /** True once sealed: nothing more is accepted. */
   final: z.boolean(),
+  /** What the collector said with the last bytes: where in which file they ended. Nobody else reads it. */
+  cursor: z.string().nullable().default(null),
 });
 export type LogPosition = z.infer<typeof logPosition>;
 
@@ -93,6 +100,25 @@ export const streamRequest = z.object({
   port: z.number().int().nullable().default(null),
 });
 export type StreamRequest = z.infer<typeof streamRequest>;
+
+/** Byte 0 of a frame of attach and exec, as the official client has it. */
+export const STREAM_CHANNEL = {
+  stdin: 0,
+  stdout: 1,
+  stderr: 2,
+  /** The end: JSON `{"exit_code": n}`. */
+  exit: 3,
+  /** JSON `{"width": n, "height": n}`, towards the container. */
+  resize: 4,
+} as const;
+
+/** Why a stream could not be had: answered to the client's handshake. */
+export const streamRefused = z.object({
+  /** HTTP status; 404 where the container has ended or not started. */
+  status: z.number().int().min(400).max(599),
+  message: z.string(),
+});
+export type StreamRefused = z.infer<typeof streamRefused>;
 
 export const toAgent = z.discriminatedUnion('type', [
   z.object({ type: z.literal('sync'), jobs: z.array(desiredJob) }),

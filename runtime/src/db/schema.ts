@@ -20,6 +20,7 @@ interface OrganizationTable {
   readonly name: string;
   readonly quota: Json<Quota>;
   readonly retired: Generated<boolean>;
+  readonly position: Generated<number>;
 }
 
 interface ProjectTable {
@@ -29,6 +30,7 @@ interface ProjectTable {
   readonly privileged: Generated<boolean>;
   readonly namespace: string;
   readonly retired: Generated<boolean>;
+  readonly position: Generated<number>;
 }
 
 interface MemberTable {
@@ -108,6 +110,8 @@ interface LogStreamTable {
   readonly attempt: number;
   readonly pod_uid: string;
   readonly length: Generated<number>;
+  readonly cursor: string | null;
+  readonly complete: Generated<boolean>;
   readonly final: Generated<boolean>;
 }
 

@@ -4,7 +4,9 @@ create table organizations (
   name text primary key,
   quota jsonb not null default '{}',
   -- No longer in the configuration, kept for its jobs' history.
-  retired boolean not null default false
+  retired boolean not null default false,
+  -- Place in the configuration: the first is a user's default.
+  position int not null default 0
 );
 
 create table projects (
@@ -14,6 +16,7 @@ create table projects (
   privileged boolean not null default false,
   namespace text not null unique,
   retired boolean not null default false,
+  position int not null default 0,
   primary key (org, name)
 );
 
@@ -119,6 +122,10 @@ create table log_streams (
   attempt int not null,
   pod_uid text not null,
   length bigint not null default 0,
+  -- The collector's own note of where in which file the archived bytes end.
+  cursor text,
+  -- False once bytes are known to be missing.
+  complete boolean not null default true,
   final boolean not null default false,
   primary key (job, attempt)
 );
