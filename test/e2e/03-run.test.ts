@@ -48,7 +48,7 @@ describe('apolo run', () => {
   });
 
   test('gives the container command, entrypoint, working folder and environment', async () => {
-    const byEntrypoint = await detached('--entrypoint', 'sh -c', IMAGE, '--', '\'echo entry "$0"\'', 'zero');
+    const byEntrypoint = await detached('--entrypoint', 'sh -c', IMAGE, '--', 'echo entry "$0"', 'zero');
     const inFolder = await detached(
       '-w',
       '/tmp',

@@ -1,0 +1,162 @@
+import { beforeAll, describe, expect, test } from 'vitest';
+import { type Api, api, IMAGE } from '../support/api.ts';
+import { loggedIn } from '../support/instance.ts';
+import { until } from '../support/until.ts';
+
+const BASE = {
+  preset_name: 'tiny',
+  image: IMAGE,
+  cluster_name: 'default',
+  org_name: 'default',
+  project_name: 'default',
+  pass_config: false,
+};
+
+describe('a job that cannot be what was asked for says why, in words', () => {
+  let platform: Api;
+  beforeAll(async () => {
+    platform = await api('ann');
+  });
+
+  test('an image that cannot be pulled', async () => {
+    const job = await platform.create({ image: 'registry.invalid/no/such:image', command: 'true' });
+    const seen = await until('the reason is told', 120, async (last) => {
+      const { status, history } = await platform.job(job.id);
+      last([status, history]);
+      return history.reason === 'ErrImagePull' ? history : undefined;
+    });
+    expect(seen.description).toContain('registry.invalid/no/such:image');
+    await platform.call('DELETE', `/jobs/${job.id}`);
+  });
+
+  test('more memory than the preset has', async () => {
+    const job = await platform.create({
+      command: `python3 -c "print('filling', flush=True); x = bytearray(512 * 2**20); print(len(x))"`,
+    });
+    const ended = await platform.ended(job.id);
+    expect(ended).toMatchObject({ status: 'failed', history: { reason: 'OOMKilled', exit_code: 137 } });
+    expect(ended.history.description).toMatch(/memory/i);
+    expect((await platform.log(job.id)).toString()).toContain('filling');
+  });
+
+  test('a command that is not in the image', async () => {
+    const job = await platform.create({ command: '/no/such/program' });
+    const ended = await platform.ended(job.id);
+    expect(ended.status).toBe('failed');
+    expect(ended.history.description).toContain('/no/such/program');
+  });
+
+  test('a life-span that is over', async () => {
+    const job = await platform.create({ command: 'sleep 3000', max_run_time_minutes: 1 });
+    await platform.running(job.id);
+    const ended = await platform.ended(job.id, 150);
+    expect(ended.status).not.toBe('succeeded');
+    expect(ended.history.reason).toBe('LifeSpanEnded');
+    expect(ended.history.description).toMatch(/1 ?m|60 ?s|life/i);
+  });
+
+  test('a schedule timeout that is over', async () => {
+    const job = await platform.create({ command: 'true', preset_name: 'huge', schedule_timeout: 3 });
+    const ended = await platform.ended(job.id);
+    expect(ended).toMatchObject({ status: 'failed', history: { reason: 'ScheduleTimeout' } });
+    expect(ended.history.description).toMatch(/\S+ \S+/);
+  });
+
+  test('no room on any node: it waits and says for what', async () => {
+    const job = await platform.create({ command: 'true', preset_name: 'huge' });
+    const { history } = await until('it says why it waits', 60, async (last) => {
+      const seen = await platform.job(job.id);
+      last(seen.history);
+      return seen.history.reason === 'NoCapacity' ? seen : undefined;
+    });
+    expect(history.description).toMatch(/cpu|core|memory|node/i);
+    await platform.call('DELETE', `/jobs/${job.id}`);
+  });
+
+  test('a quota that is used up: it waits, and goes on when there is room', async () => {
+    const first = await platform.create({ project_name: 'tight', command: 'sleep 3000' });
+    await platform.running(first.id);
+    const second = await platform.create({ project_name: 'tight', command: 'echo my turn', wait_for_jobs_quota: true });
+    await until('it waits for the quota', 60, async (last) => {
+      const { history } = await platform.job(second.id);
+      last(history);
+      return history.reason === 'QuotaExhausted' ? history : undefined;
+    });
+    await platform.call('DELETE', `/jobs/${first.id}`);
+    expect((await platform.ended(second.id)).status).toBe('succeeded');
+  });
+
+  test('a quota that can never be met is refused at once', async () => {
+    const response = await platform.call('POST', '/jobs?from_preset', {
+      ...BASE,
+      project_name: 'closed',
+      command: 'true',
+    });
+    expect(response.status).toBeGreaterThanOrEqual(400);
+    expect(response.status).toBeLessThan(500);
+    expect(await errorOf(response)).toMatch(/quota/i);
+    const ann = await loggedIn('ann');
+    const { code, stderr } = await ann.run(['run', '-p', 'closed', '-s', 'tiny', IMAGE, '--', 'true']);
+    await ann.close();
+    expect(code).not.toBe(0);
+    expect(stderr).toMatch(/quota/i);
+    expect(stderr.trim().split('\n').length).toBeLessThanOrEqual(5);
+  });
+
+  test.each([
+    ['an unknown preset', { preset_name: 'tinny' }, /tinny.*tiny/s],
+    ['an unknown project', { project_name: 'elsewhere' }, /elsewhere/],
+    ['an unknown cluster', { cluster_name: 'elsewhere' }, /elsewhere/],
+    ['no image', { image: undefined }, /image/],
+    ['an image name that cannot be one', { image: 'UPPER case' }, /image/i],
+    ['a command with an open quote', { command: 'echo "open' }, /quot/i],
+    ['a job name that cannot be one', { name: 'Not A Name' }, /name/i],
+    ['a field of another kind', { tags: 'red' }, /tags/],
+    ['a negative life-span', { max_run_time_minutes: -1 }, /max_run_time_minutes/],
+  ])('%s is refused, posted directly too', async (_, change, message) => {
+    const response = await platform.call('POST', '/jobs?from_preset', { ...BASE, command: 'true', ...change });
+    expect(response.status).toBeGreaterThanOrEqual(400);
+    expect(response.status).toBeLessThan(500);
+    const error = await errorOf(response);
+    expect(error).toMatch(message);
+    expect(error.split('\n').length).toBeLessThanOrEqual(5);
+  });
+
+  test.each([
+    ['that is no JSON', '{"preset_name":'],
+    ['that is no object', '[]'],
+    ['that is empty', ''],
+    ['that is huge', JSON.stringify({ ...BASE, description: 'x'.repeat(20_000_000) })],
+  ])('a body %s is refused and the API lives on', async (_, body) => {
+    const response = await platform.call('POST', '/jobs?from_preset', undefined, { body });
+    expect(response.status).toBeGreaterThanOrEqual(400);
+    expect(response.status).toBeLessThan(500);
+    expect((await platform.call('GET', '/config')).status).toBe(200);
+  });
+
+  test('an expired or missing token is refused with JSON', async () => {
+    for (const authorization of ['Bearer nonsense', '', 'Basic YTpi']) {
+      const response = await platform.call('GET', '/jobs', undefined, { headers: { authorization } });
+      expect(response.status, authorization).toBe(401);
+      expect(await errorOf(response)).toMatch(/token/i);
+    }
+  });
+
+  test('the stand-in for a well-known image says what it is', async () => {
+    const job = await platform.create({ image: 'ubuntu:latest', command: 'cat /etc/os-release' });
+    const ended = await platform.ended(job.id);
+    const log = (await platform.log(job.id)).toString();
+    // Where the upstream can be reached it is the real one; a Debian must not pass for an Ubuntu.
+    if (!/^ID=ubuntu$/m.test(log)) {
+      expect(ended.status, JSON.stringify(ended.history)).toBe('succeeded');
+      expect(JSON.stringify(ended)).toMatch(/stand-in/i);
+    }
+  });
+});
+
+async function errorOf(response: Response): Promise<string> {
+  const text = await response.text();
+  const { error } = JSON.parse(text) as { error?: unknown };
+  expect(typeof error, text).toBe('string');
+  return error as string;
+}
