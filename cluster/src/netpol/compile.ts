@@ -87,21 +87,21 @@ function baseChains({ podCidr, podInterfaces }: NodeFacts): readonly (readonly [
     [
       'gate',
       {
-        hook: hook('forward priority filter + 9'),
+        hook: hook('forward priority filter + 8'),
         rules: [`ip daddr ${pods} ip daddr != @known counter drop`, `ip saddr ${pods} ip saddr != @known counter drop`],
       },
     ],
     [
       'egress',
       {
-        hook: hook('forward priority filter + 10'),
+        hook: hook('forward priority filter + 9'),
         rules: [...FLOWS, 'ip saddr . ip daddr @self accept', 'ip saddr vmap @eg'],
       },
     ],
     [
       'ingress',
       {
-        hook: hook('forward priority filter + 11'),
+        hook: hook('forward priority filter + 10'),
         rules: [...FLOWS, 'ip saddr . ip daddr @self accept', 'ip daddr vmap @ing'],
       },
     ],
