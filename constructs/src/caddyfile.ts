@@ -1,0 +1,105 @@
+import { hostOf, PORTS } from './names.ts';
+
+export interface CaddyfileProps {
+  /** What answers on the plain http port. `none`: nothing listens. */
+  readonly http: 'serve' | 'redirect' | 'none';
+  /** Public host name, for clients that send none in their TLS hello. */
+  readonly domain: string;
+}
+
+/** The one origin: what is routed is listed, all else is not found. `/internal`, metrics and health are not in the list. */
+export function caddyfile(props: CaddyfileProps): string {
+  const http = {
+    serve: `http://:${PORTS.http} {\n\timport site\n}\n`,
+    redirect: `http://:${PORTS.http} {\n\tredir https://{host}{uri} 308\n}\n`,
+    none: '',
+  }[props.http];
+  return `{
+	admin off
+	persist_config off
+	auto_https off
+	default_sni ${props.domain}
+	fallback_sni ${props.domain}
+	grace_period 10s
+	metrics
+	servers {
+		timeouts {
+			read_header 30s
+			idle 10m
+		}
+	}
+}
+
+# Streams and WebSockets pass as they come. A service that restarts is waited for instead of answering 502.
+(upstream) {
+	flush_interval -1
+	lb_try_duration 15s
+	lb_try_interval 250ms
+	header_up X-Request-Id {http.request.uuid}
+	header_down X-Request-Id {http.request.uuid}
+	stream_close_delay 5m
+	transport http {
+		dial_timeout 5s
+		keepalive 60s
+		versions 1.1
+	}
+}
+
+(site) {
+	log
+	@api path /api/v1/* /apis/*
+	@identity path /auth/realms/delos/* /auth/resources/*
+	handle @api {
+		reverse_proxy ${hostOf('control-api')}:${PORTS.http} {
+			import upstream
+		}
+	}
+	handle @identity {
+		reverse_proxy ${hostOf('keycloak')}:${PORTS.http} {
+			import upstream
+		}
+	}
+	handle / {
+		header Cache-Control no-cache
+		rewrite * /index.html
+		root * /etc/caddy
+		file_server
+	}
+	handle {
+		respond "not found" 404
+	}
+}
+
+${http}
+https://:${PORTS.https} {
+	tls /etc/caddy-tls/tls.crt /etc/caddy-tls/tls.key
+	import site
+}
+
+http://:${PORTS.internal} {
+	handle /health/* {
+		respond 200
+	}
+	handle /metrics {
+		metrics
+	}
+}
+`;
+}
+
+/** What a person sees who opens the public URL. */
+export function landingPage(publicUrl: string): string {
+  return `<!doctype html>
+<html lang="en">
+<meta charset="utf-8">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<title>Delos</title>
+<style>body{font:16px/1.6 system-ui,sans-serif;max-width:42rem;margin:4rem auto;padding:0 1rem}code{background:#8882;padding:.1em .3em}</style>
+<h1>Delos</h1>
+<p>This is a Delos platform. Work with it by the command line client:</p>
+<pre><code>pip install apolo-cli
+apolo config login ${publicUrl}/api/v1
+apolo run ubuntu -- echo hello</code></pre>
+</html>
+`;
+}

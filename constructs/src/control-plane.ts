@@ -1,0 +1,193 @@
+import type { IdentitySpec, PlatformConfig } from '@delos/core';
+import { k8s } from 'cdk8s-plus-28';
+import { Construct } from 'constructs';
+import { AgentRights } from './agent-rights.ts';
+import { KEYCLOAK_ADMIN, KEYCLOAK_PATH } from './keycloak.ts';
+import { envFromSecret, ManagedSecret } from './managed-secret.ts';
+import { hostOf, NODE_NAMESPACE, PART_OF, PLATFORM_NAMESPACE, PORTS } from './names.ts';
+import { canonicalJson, platformSettings } from './platform-settings.ts';
+import { passwordSecretOf } from './postgres.ts';
+import { RuntimeService } from './runtime-service.ts';
+import type { SynthesisContext } from './synthesis.ts';
+
+export interface ControlPlaneProps {
+  readonly config: PlatformConfig;
+  readonly identity: IdentitySpec;
+  /** Image of every runtime service. */
+  readonly image: string;
+  readonly publicUrl: string;
+  readonly apiServer: SynthesisContext['apiServer'];
+  /** What must be there before the control API: the database. Keycloak is waited for by its `migrate` step. */
+  readonly database: Construct;
+}
+
+const AGENT_SECRET = 'agent-token';
+const COLLECTOR_SECRET = 'collector-token';
+const PASSWORDS_SECRET = 'identity-passwords';
+const ISSUER_SECRET = 'token-issuer';
+const CONFIG_DIR = '/etc/delos';
+const PASSWORDS_DIR = '/etc/delos-identity/passwords';
+const ISSUER_DIR = '/etc/delos-identity/issuer';
+
+const POSTGRES = { kind: 'part', name: 'postgres', ports: [PORTS.postgres] } as const;
+const CONTROL_API = { kind: 'part', name: 'control-api', ports: [PORTS.internal] } as const;
+const DNS = { kind: 'dns' } as const;
+
+const run = (service: string): readonly string[] => ['node', '/app/delos-runtime.mjs', service];
+
+/** Control API, scheduler, agent and log collector. Only the agent holds a Kubernetes token. */
+export class ControlPlane extends Construct {
+  constructor(scope: Construct, id: string, props: ControlPlaneProps) {
+    super(scope, id);
+    const data = {
+      'platform.json': platformSettings(props.config),
+      'identity.json': canonicalJson(props.identity),
+    };
+    const config = new k8s.KubeConfigMap(this, 'config', {
+      metadata: { name: 'platform', namespace: PLATFORM_NAMESPACE, labels: { ...PART_OF } },
+      data,
+    });
+    const mount = { name: 'platform', mountPath: CONFIG_DIR, data };
+    const secrets = this.#secrets(props);
+    const shared = this.#environment(props);
+    const { services } = props.config;
+
+    const api = new RuntimeService(this, 'control-api', {
+      name: 'control-api',
+      image: props.image,
+      command: run('api'),
+      init: [
+        {
+          name: 'migrate',
+          command: run('migrate'),
+          env: [
+            envFromSecret('DELOS_KEYCLOAK_CLIENT_SECRET', KEYCLOAK_ADMIN.secret, KEYCLOAK_ADMIN.key),
+            { name: 'DELOS_IDENTITY_PASSWORDS', value: PASSWORDS_DIR },
+          ],
+          secrets: [{ name: PASSWORDS_SECRET, mountPath: PASSWORDS_DIR }],
+        },
+      ],
+      env: [...shared.common, ...shared.database, ...shared.identity, ...shared.agent(AGENT_SECRET)],
+      replicas: services.controlApi.replicas,
+      ports: { http: PORTS.http },
+      config: [mount],
+      secrets: [{ name: ISSUER_SECRET, mountPath: ISSUER_DIR }],
+      memory: { request: '96Mi', limit: '256Mi' },
+      ingress: [
+        { kind: 'part', name: 'gateway', ports: [PORTS.http] },
+        { kind: 'part', name: 'agent', ports: [PORTS.internal] },
+        { kind: 'part', name: 'collector', namespace: NODE_NAMESPACE, ports: [PORTS.internal] },
+      ],
+      egress: [POSTGRES, { kind: 'part', name: 'keycloak', ports: [PORTS.http] }, DNS],
+    });
+    api.workload.addDependency(props.database, config, ...secrets);
+
+    const scheduler = new RuntimeService(this, 'scheduler', {
+      name: 'scheduler',
+      image: props.image,
+      command: run('scheduler'),
+      env: [...shared.common, ...shared.database],
+      replicas: services.scheduler.replicas,
+      config: [mount],
+      egress: [POSTGRES, DNS],
+    });
+    // Its tables are made by the control API's `migrate`.
+    scheduler.workload.addDependency(api);
+
+    const rights = new AgentRights(this, 'agent-rights', { serviceAccount: 'agent' });
+    const agent = new RuntimeService(this, 'agent', {
+      name: 'agent',
+      image: props.image,
+      command: run('agent'),
+      env: [...shared.common, ...shared.agent(AGENT_SECRET)],
+      replicas: services.agent.replicas,
+      recreate: true,
+      config: [mount],
+      kubernetesToken: true,
+      egress: [
+        { kind: 'addresses', addresses: props.apiServer.addresses, ports: [props.apiServer.port] },
+        CONTROL_API,
+        DNS,
+      ],
+    });
+    agent.workload.addDependency(rights, config, ...secrets);
+
+    const collector = new RuntimeService(this, 'collector', {
+      name: 'collector',
+      namespace: NODE_NAMESPACE,
+      image: props.image,
+      command: run('collector'),
+      env: [
+        ...shared.common.filter(({ name }) => name !== 'DELOS_CONFIG'),
+        ...shared.agent(COLLECTOR_SECRET),
+        { name: 'DELOS_NODE', valueFrom: { fieldRef: { fieldPath: 'spec.nodeName' } } },
+      ],
+      replicas: 'every-node',
+      hostPaths: ['/var/log/pods'],
+      uid: 0,
+      egress: [CONTROL_API, DNS],
+    });
+    collector.workload.addDependency(...secrets);
+  }
+
+  #secrets(props: ControlPlaneProps): readonly ManagedSecret[] {
+    const namespace = PLATFORM_NAMESPACE;
+    const passwords = props.identity.users.map(({ username }) => [username, { kind: 'password', length: 20 } as const]);
+    return [
+      new ManagedSecret(this, 'agent-secret', {
+        name: AGENT_SECRET,
+        namespace,
+        sources: { token: { kind: 'password', length: 48 } },
+      }),
+      new ManagedSecret(this, 'collector-secret', {
+        name: COLLECTOR_SECRET,
+        namespace: NODE_NAMESPACE,
+        sources: { token: { kind: 'same-as', ref: `${AGENT_SECRET}/token` } },
+      }),
+      new ManagedSecret(this, 'passwords', {
+        name: PASSWORDS_SECRET,
+        namespace,
+        sources: Object.fromEntries(passwords),
+      }),
+      new ManagedSecret(this, 'issuer', {
+        name: ISSUER_SECRET,
+        namespace,
+        sources: { 'client-secret': { kind: 'password', length: 48 } },
+      }),
+    ];
+  }
+
+  #environment(props: ControlPlaneProps) {
+    const realm = `${KEYCLOAK_PATH}/realms/${props.identity.realm}`;
+    const keycloak = `http://${hostOf('keycloak')}:${PORTS.http}`;
+    const env = (name: string, value: string): k8s.EnvVar => ({ name, value });
+    return {
+      common: [
+        env('DELOS_CONFIG', `${CONFIG_DIR}/platform.json`),
+        env('DELOS_CLUSTER', props.config.cluster.name),
+        env('DELOS_PUBLIC_URL', props.publicUrl),
+        { name: 'POD_IP', valueFrom: { fieldRef: { fieldPath: 'status.podIP' } } },
+        // Well below the limit: buffers live outside the heap.
+        env('NODE_OPTIONS', '--max-old-space-size=160'),
+      ],
+      database: [
+        env('PGHOST', hostOf('postgres')),
+        env('PGPORT', String(PORTS.postgres)),
+        env('PGUSER', 'delos'),
+        env('PGDATABASE', 'delos'),
+        envFromSecret('PGPASSWORD', passwordSecretOf('delos'), 'password'),
+      ],
+      identity: [
+        env('DELOS_OIDC_ISSUER', `${props.publicUrl}${realm}`),
+        env('DELOS_OIDC_JWKS_URL', `${keycloak}${realm}/protocol/openid-connect/certs`),
+        env('DELOS_KEYCLOAK_URL', `${keycloak}${KEYCLOAK_PATH}`),
+        env('DELOS_IDENTITY', `${CONFIG_DIR}/identity.json`),
+        env('DELOS_IDENTITY_ISSUER', ISSUER_DIR),
+      ],
+      agent: (secret: string) => [
+        env('DELOS_API_URL', `http://${hostOf('control-api')}:${PORTS.internal}`),
+        envFromSecret('DELOS_AGENT_TOKEN', secret, 'token'),
+      ],
+    };
+  }
+}

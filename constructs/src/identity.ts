@@ -1,0 +1,27 @@
+import type { IdentitySpec, PlatformConfig } from '@delos/core';
+
+/** The realm as code: who may log in, by which client, to which addresses a code may be sent. */
+export function identityOf(config: PlatformConfig, publicUrl: string): IdentitySpec {
+  const admin = { username: config.admin.user, email: config.admin.email };
+  const users = config.users.map(({ name, email }) => ({
+    username: name,
+    email: email ?? `${name}@${mailDomain(config)}`,
+  }));
+  return {
+    realm: 'delos',
+    displayName: 'Delos',
+    client: {
+      id: 'apolo',
+      redirectUris: [
+        // The client's own listener: it registers the address without a path, browsers come back with one.
+        ...[54540, 54541, 54542].flatMap((port) => [`http://127.0.0.1:${port}`, `http://127.0.0.1:${port}/`]),
+        `${publicUrl}/api/v1/headless`,
+      ],
+    },
+    audience: 'delos',
+    accessTokenLifespan: 3600,
+    users: [admin, ...users.filter(({ username }) => username !== admin.username)],
+  };
+}
+
+const mailDomain = (config: PlatformConfig): string => (config.domain.includes('.') ? config.domain : 'example.com');

@@ -1,0 +1,18 @@
+import { z } from 'zod';
+
+/*
+ * What the identity provider shall hold, as the deployment writes it (identity.json) and the reconciliation reads it.
+ * Passwords are not part of it: they come from a Secret, a file a user.
+ */
+export const identitySpec = z.strictObject({
+  realm: z.string().regex(/^[a-z][a-z0-9-]*$/),
+  displayName: z.string(),
+  /** The official client: public, authorization code with PKCE. */
+  client: z.strictObject({ id: z.string(), redirectUris: z.array(z.string()) }),
+  /** Claim `aud` of the tokens that the control API takes. */
+  audience: z.string(),
+  /** Seconds. */
+  accessTokenLifespan: z.number().int().positive(),
+  users: z.array(z.strictObject({ username: z.string(), email: z.string() })),
+});
+export type IdentitySpec = z.infer<typeof identitySpec>;
