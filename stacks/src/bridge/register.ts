@@ -1,0 +1,67 @@
+import type { Synthesis, SynthesizedObject } from '@delos/constructs';
+import pulumi from '@pulumi/pulumi';
+import { resourceName, typeToken } from './identity.ts';
+import { ordered, servicesBeforeTheirBackends } from './order.ts';
+
+/** The cluster objects go to. An explicit provider from the first day: moving later would touch every object. */
+export class ClusterProvider extends pulumi.ProviderResource {
+  constructor(name: string, connection: { readonly kubeconfig: string; readonly context: string }) {
+    // The official provider's inputs; flags are strings there. Data of ConfigMaps and Secrets changes in place, so
+    // that nothing that reads them is without them in between.
+    super('kubernetes', name, { ...connection, enableConfigMapMutable: 'true', enableSecretMutable: 'true' });
+  }
+}
+
+/** One Kubernetes object. */
+class ClusterObject extends pulumi.CustomResource {}
+
+/** Object id → key → value, for the keys of a Secret that its manifest leaves out. */
+export type SecretValues = ReadonlyMap<string, Readonly<Record<string, string>>>;
+
+const SKIP_AWAIT = 'pulumi.com/skipAwait';
+
+/**
+ * Registers each object as a resource of its own, after those it depends on.
+ * @returns the resources by the id of their object
+ */
+export function register(
+  synthesis: Synthesis,
+  options: { readonly provider: pulumi.ProviderResource; readonly secrets: SecretValues },
+): ReadonlyMap<string, pulumi.CustomResource> {
+  const resources = new Map<string, pulumi.CustomResource>();
+  const objects = ordered(synthesis.objects);
+  const unawaited = servicesBeforeTheirBackends(objects);
+  for (const object of objects) {
+    const { manifest } = object;
+    const inputs = properties(object, options.secrets.get(object.id) ?? {}, unawaited.has(object.id));
+    const dependsOn = object.dependsOn.flatMap((id) => resources.get(id) ?? []);
+    const resource = new ClusterObject(typeToken(manifest), resourceName(manifest), inputs, {
+      provider: options.provider,
+      dependsOn,
+    });
+    resources.set(object.id, resource);
+  }
+  return resources;
+}
+
+function properties(
+  object: SynthesizedObject,
+  values: Readonly<Record<string, string>>,
+  unawaited: boolean,
+): Record<string, unknown> {
+  const { manifest } = object;
+  const annotated = unawaited
+    ? {
+        ...manifest,
+        metadata: { ...manifest.metadata, annotations: { ...manifest.metadata.annotations, [SKIP_AWAIT]: 'true' } },
+      }
+    : manifest;
+  if (manifest.kind !== 'Secret') return { ...annotated };
+  const { stringData, data, ...rest } = annotated as typeof annotated & {
+    readonly stringData?: Readonly<Record<string, string>>;
+    readonly data?: Readonly<Record<string, string>>;
+  };
+  const encode = (plain: Readonly<Record<string, string>>): Record<string, string> =>
+    Object.fromEntries(Object.entries(plain).map(([key, value]) => [key, Buffer.from(value).toString('base64')]));
+  return { ...rest, data: pulumi.secret({ ...data, ...encode(stringData ?? {}), ...encode(values) }) };
+}

@@ -1,0 +1,148 @@
+import { randomBytes } from 'node:crypto';
+import type { SecretSource, SynthesizedObject } from '@delos/constructs';
+import { DelosError } from '@delos/core';
+import { z } from 'zod';
+import type { SecretValues } from '../bridge/register.ts';
+import type { Pair } from './certificates.ts';
+
+const pair = z.object({ certificate: z.string(), key: z.string(), names: z.array(z.string()).default([]) });
+
+/** All secrets of a stack: made once, kept encrypted in its configuration. */
+export const secretStore = z.object({
+  version: z.literal(1),
+  /** `namespace/secret/key` → value. */
+  passwords: z.record(z.string(), z.string()).default({}),
+  ca: pair.nullable().default(null),
+  /** Leaf name → certificate and key, signed by `ca`. */
+  leaves: z.record(z.string(), pair).default({}),
+});
+export type SecretStore = z.infer<typeof secretStore>;
+
+export const EMPTY_STORE: SecretStore = { version: 1, passwords: {}, ca: null, leaves: {} };
+
+/** How certificates are made and judged; loaded when a certificate is due, for it takes a moment. */
+export interface CertificateAuthority {
+  /** True when the certificate is to be made anew now. */
+  isDue(certificate: string, now: Date): boolean;
+  createCa(now: Date): Promise<Pair>;
+  createLeaf(
+    ca: Pair,
+    names: { dnsNames: readonly string[]; ipAddresses: readonly string[] },
+    now: Date,
+  ): Promise<Pair>;
+}
+
+export interface Completed {
+  readonly store: SecretStore;
+  /** True when the store must be saved before its values are used. */
+  readonly changed: boolean;
+  readonly values: SecretValues;
+}
+
+const DEFAULT_LENGTH = 32;
+
+/**
+ * Values for every key that the objects ask for. What the store has is kept; what it lacks is made; a certificate near
+ * its end, or for other names than are wanted now, is made anew.
+ */
+export async function completeSecrets(
+  objects: readonly SynthesizedObject[],
+  before: SecretStore,
+  authority: CertificateAuthority,
+  now: Date,
+): Promise<Completed> {
+  const store = structuredClone(before);
+  const wanted = objects.flatMap((object) =>
+    Object.entries(object.secrets).map(([key, source]) => ({ object, key, source, address: addressOf(object, key) })),
+  );
+  if (wanted.some(({ source }) => source.kind !== 'password' && source.kind !== 'same-as')) {
+    await renewCa(store, authority, now);
+  }
+  for (const { source, address } of wanted) {
+    if (source.kind === 'password') store.passwords[address] ??= password(source.length ?? DEFAULT_LENGTH);
+    if (source.kind === 'certificate' || source.kind === 'certificate-key')
+      await renewLeaf(store, source, authority, now);
+  }
+  const values = new Map<string, Record<string, string>>();
+  for (const { object, key, source } of wanted) {
+    const own = values.get(object.id) ?? {};
+    own[key] = resolve(source, object, key);
+    values.set(object.id, own);
+  }
+  return { store, changed: JSON.stringify(store) !== JSON.stringify(before), values };
+
+  function resolve(
+    source: SecretSource,
+    object: SynthesizedObject,
+    key: string,
+    trail: readonly string[] = [],
+  ): string {
+    const address = addressOf(object, key);
+    if (trail.includes(address)) {
+      throw new DelosError('ERR_DEPLOY', `secrets refer to each other: ${[...trail, address].join(' → ')}`);
+    }
+    switch (source.kind) {
+      case 'password':
+        return store.passwords[address] ?? '';
+      case 'ca-certificate':
+        return store.ca?.certificate ?? '';
+      case 'ca-key':
+        return store.ca?.key ?? '';
+      case 'certificate':
+        return store.leaves[source.leaf]?.certificate ?? '';
+      case 'certificate-key':
+        return store.leaves[source.leaf]?.key ?? '';
+      case 'same-as': {
+        const target = referred(wanted, source.ref, object);
+        return resolve(target.source, target.object, target.key, [...trail, address]);
+      }
+    }
+  }
+}
+
+interface Wanted {
+  readonly object: SynthesizedObject;
+  readonly key: string;
+  readonly source: SecretSource;
+}
+
+/** `SECRET/KEY`: in the referring object's own namespace if it is there, else the only one of that name. */
+function referred(wanted: readonly Wanted[], ref: string, from: SynthesizedObject): Wanted {
+  const matches = wanted.filter(({ object, key }) => `${object.manifest.metadata.name}/${key}` === ref);
+  const near = matches.find(({ object }) => object.manifest.metadata.namespace === from.manifest.metadata.namespace);
+  const found = near ?? (matches.length === 1 ? matches[0] : undefined);
+  if (found === undefined) {
+    throw new DelosError('ERR_DEPLOY', `${from.id} refers to the secret ${ref}: found ${matches.length} of that name`);
+  }
+  return found;
+}
+
+function addressOf(object: SynthesizedObject, key: string): string {
+  const { namespace, name } = object.manifest.metadata;
+  return `${namespace ?? ''}/${name}/${key}`;
+}
+
+/** URL-safe letters and digits, six bits each. */
+function password(length: number): string {
+  return randomBytes(length).toString('base64url').slice(0, length);
+}
+
+async function renewCa(store: SecretStore, authority: CertificateAuthority, now: Date): Promise<void> {
+  if (store.ca !== null && !authority.isDue(store.ca.certificate, now)) return;
+  store.ca = { ...(await authority.createCa(now)), names: [] };
+  store.leaves = {};
+}
+
+async function renewLeaf(
+  store: SecretStore,
+  source: Extract<SecretSource, { leaf: string }>,
+  authority: CertificateAuthority,
+  now: Date,
+): Promise<void> {
+  const names = [...source.dnsNames, ...source.ipAddresses].sort();
+  const present = store.leaves[source.leaf];
+  const same = present !== undefined && JSON.stringify(present.names) === JSON.stringify(names);
+  if (same && !authority.isDue(present.certificate, now)) return;
+  if (store.ca === null) throw new DelosError('ERR_INTERNAL', 'a leaf certificate was asked for before its CA');
+  store.leaves[source.leaf] = { ...(await authority.createLeaf(store.ca, source, now)), names };
+}
