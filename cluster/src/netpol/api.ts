@@ -1,8 +1,8 @@
 import type { IncomingMessage } from 'node:http';
-import { Agent, type RequestOptions, request } from 'node:https';
+import { Agent, request } from 'node:https';
 import { DelosError } from '@delos/core';
-import { KubeConfig } from '@kubernetes/client-node';
 import { z } from 'zod';
+import type { Credentials } from './kubeconfig.ts';
 
 /** Plain GETs of the Kubernetes API: lists, watches, single objects. */
 export interface Api {
@@ -14,29 +14,13 @@ export interface Api {
 
 const status = z.object({ message: z.string() });
 
-/** @throws DelosError ERR_CLUSTER_UNREACHABLE when the kubeconfig has no current cluster */
-export async function connect(kubeconfig: string): Promise<Api> {
-  const config = new KubeConfig();
-  config.loadFromFile(kubeconfig);
-  const server = config.getCurrentCluster()?.server;
-  if (server === undefined) {
-    throw new DelosError('ERR_CLUSTER_UNREACHABLE', `${kubeconfig} has no current cluster`);
-  }
-  const credentials: RequestOptions = {};
-  await config.applyToHTTPSOptions(credentials);
-  // One pool of connections for all, so that a read at a Pod's start pays no handshake.
-  const { ca, cert, key, rejectUnauthorized, servername } = credentials;
-  const tls = Object.fromEntries(
-    Object.entries({ ca, cert, key, rejectUnauthorized, servername }).filter(([, value]) => value !== undefined),
-  );
-  const options = { headers: credentials.headers ?? {}, ...(credentials.auth ? { auth: credentials.auth } : {}) };
+/** One pool of connections for all requests, so that a read at a Pod's start pays no handshake. */
+export function connect({ server, headers, tls }: Credentials): Api {
   const agent = new Agent({ ...tls, keepAlive: true });
 
   const open = async (path: string, signal: AbortSignal): Promise<IncomingMessage> => {
     const { promise, resolve, reject } = Promise.withResolvers<IncomingMessage>();
-    request(new URL(path, server), { ...options, agent, signal }, resolve)
-      .on('error', reject)
-      .end();
+    request(new URL(path, server), { headers, agent, signal }, resolve).on('error', reject).end();
     return promise;
   };
   const checked = async (response: IncomingMessage, path: string): Promise<IncomingMessage> => {

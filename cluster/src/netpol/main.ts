@@ -5,6 +5,7 @@ import { Agent } from './agent.ts';
 import { connect } from './api.ts';
 import { DEFAULT_SOCKET, DEFAULT_STATE } from './client.ts';
 import { tryPrefix } from './ipv4.ts';
+import { readKubeconfig } from './kubeconfig.ts';
 import { nft } from './nft.ts';
 
 const USAGE =
@@ -40,7 +41,7 @@ async function main(): Promise<void> {
   const stop = new AbortController();
   for (const signal of ['SIGTERM', 'SIGINT'] as const) process.once(signal, () => stop.abort());
   const agent = new Agent({
-    api: await connect(kubeconfig),
+    api: connect(readKubeconfig(kubeconfig)),
     nft,
     node: { table, podCidr, podInterfaces },
     socket,

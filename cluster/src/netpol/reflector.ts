@@ -7,7 +7,7 @@ const RESYNC_S = 300;
 /** The server sends bookmarks about each minute; a connection silent for longer is dead. */
 const IDLE_MS = 90_000;
 const LIST_LIMIT_MS = 30_000;
-const BACKOFF_MS = { first: 100, most: 5_000 } as const;
+const BACKOFF_MS = { first: 100, most: 1_000 } as const;
 
 const object = z.looseObject({
   metadata: z.looseObject({
