@@ -70,6 +70,9 @@ func add(args *skel.CmdArgs) error {
 	if err != nil {
 		return err
 	}
+	if err := forget(net.ParseIP(ask.IP)); err != nil {
+		return types.NewError(types.ErrIOFailure, "connections of the address's former owner cannot be forgotten", err.Error())
+	}
 	if err := call(conf.Socket, ask, addLimit); err != nil {
 		return types.NewError(types.ErrTryAgainLater, "the Pod's network policies are not in force", err.Error())
 	}
