@@ -23,14 +23,13 @@ export class AgentRights extends Construct {
     new k8s.KubeClusterRole(this, 'role', {
       metadata,
       rules: [
-        rule('', ['namespaces'], ['get', 'list', 'watch', 'create', 'patch', 'update']),
-        rule('', ['pods'], ['get', 'list', 'watch', 'create', 'patch', 'update', 'delete']),
+        rule('', ['namespaces'], ['get', 'create', 'patch']),
+        rule('', ['pods'], ['get', 'list', 'watch', 'create', 'patch', 'delete']),
+        // A WebSocket begins as a GET.
         rule('', ['pods/attach', 'pods/exec', 'pods/portforward'], ['get', 'create']),
-        rule('', ['serviceaccounts'], ['get', 'create', 'patch', 'update']),
-        rule('networking.k8s.io', ['networkpolicies'], ['get', 'list', 'watch', 'create', 'patch', 'update']),
-        rule('', ['nodes'], ['get', 'list', 'watch']),
-        rule('', ['events'], ['get', 'list', 'watch']),
-        rule('metrics.k8s.io', ['pods'], ['get', 'list']),
+        rule('networking.k8s.io', ['networkpolicies'], ['get', 'create', 'patch']),
+        rule('', ['nodes', 'events'], ['list', 'watch']),
+        rule('metrics.k8s.io', ['pods'], ['get']),
       ],
     });
     new k8s.KubeClusterRoleBinding(this, 'binding', {

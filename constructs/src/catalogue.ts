@@ -8,7 +8,7 @@
  * no registry can be reached. `images.source` in delos.yaml decides which of the two is used.
  */
 export interface CatalogueImage {
-  /** Short name, also its folder under images/ and its repository under `delos/` in the mirror registry. */
+  /** Short name, also its folder under images/ and its repository `MIRROR_HOST/delos/NAME` in the mirror registry. */
   readonly name: string;
   readonly role: 'ours' | 'service' | 'stand-in';
   /** Published reference, tag included; null for an image that exists only as built here. */
@@ -90,16 +90,6 @@ export const CATALOGUE: readonly CatalogueImage[] = [
     version: '0.9.0',
   },
   { ...KUBERNETES_ADD_ON, name: 'pause', upstream: 'registry.k8s.io/pause:3.10.1', version: '0.1.0' },
-  {
-    name: 'busybox',
-    role: 'service',
-    upstream: 'docker.io/library/busybox:1.37.0',
-    version: '1.35.0',
-    licence: 'GPL-2.0-only',
-    answers: [],
-    tags: [],
-    standIn: null,
-  },
   {
     name: 'ubuntu',
     role: 'stand-in',

@@ -5,6 +5,7 @@ import { AgentRights } from './agent-rights.ts';
 import { KEYCLOAK_ADMIN, KEYCLOAK_PATH } from './keycloak.ts';
 import { envFromSecret, ManagedSecret } from './managed-secret.ts';
 import { hostOf, NODE_NAMESPACE, PART_OF, PLATFORM_NAMESPACE, PORTS } from './names.ts';
+import type { Peer } from './network.ts';
 import { canonicalJson, platformSettings } from './platform-settings.ts';
 import { passwordSecretOf } from './postgres.ts';
 import { RuntimeService } from './runtime-service.ts';
@@ -17,6 +18,7 @@ export interface ControlPlaneProps {
   readonly image: string;
   readonly publicUrl: string;
   readonly apiServer: SynthesisContext['apiServer'];
+  readonly mirrorUrl: string | undefined;
   /** What must be there before the control API: the database. Keycloak is waited for by its `migrate` step. */
   readonly database: Construct;
 }
@@ -32,6 +34,11 @@ const ISSUER_DIR = '/etc/delos-identity/issuer';
 const POSTGRES = { kind: 'part', name: 'postgres', ports: [PORTS.postgres] } as const;
 const CONTROL_API = { kind: 'part', name: 'control-api', ports: [PORTS.internal] } as const;
 const DNS = { kind: 'dns' } as const;
+
+function mirrorPeer(mirrorUrl: string): Peer {
+  const { hostname, port } = new URL(mirrorUrl);
+  return { kind: 'addresses', addresses: [hostname], ports: [Number(port || '80')] };
+}
 
 const run = (service: string): readonly string[] => ['node', '/app/delos-runtime.mjs', service];
 
@@ -99,13 +106,19 @@ export class ControlPlane extends Construct {
       name: 'agent',
       image: props.image,
       command: run('agent'),
-      env: [...shared.common, ...shared.agent(AGENT_SECRET)],
+      env: [
+        ...shared.common,
+        ...shared.agent(AGENT_SECRET),
+        { name: 'POD_NAMESPACE', value: PLATFORM_NAMESPACE },
+        ...(props.mirrorUrl === undefined ? [] : [{ name: 'DELOS_MIRROR_URL', value: props.mirrorUrl }]),
+      ],
       replicas: services.agent.replicas,
       recreate: true,
       config: [mount],
       kubernetesToken: true,
       egress: [
         { kind: 'addresses', addresses: props.apiServer.addresses, ports: [props.apiServer.port] },
+        ...(props.mirrorUrl === undefined ? [] : [mirrorPeer(props.mirrorUrl)]),
         CONTROL_API,
         DNS,
       ],

@@ -170,7 +170,8 @@ function environment(props: KeycloakProps): k8s.EnvVar[] {
     KC_LOG_CONSOLE_OUTPUT: 'json',
     KC_BOOTSTRAP_ADMIN_CLIENT_ID: KEYCLOAK_ADMIN.clientId,
     JAVA_OPTS_KC_HEAP: '-Xms128m -Xmx400m',
-    JAVA_OPTS_APPEND: '-XX:+UseSerialGC -XX:+ExitOnOutOfMemoryError',
+    // One core and a small heap: the parallel collectors only cost memory.
+    JAVA_OPTS_APPEND: '-XX:-UseG1GC -XX:+UseSerialGC',
   };
   return [
     ...Object.entries(plain).map(([name, value]) => ({ name, value })),

@@ -43,6 +43,7 @@ export class Platform extends Chart {
       image: image('runtime'),
       publicUrl,
       apiServer: context.apiServer,
+      mirrorUrl: context.mirrorUrl,
       database: postgres,
     });
     const gateway = new Gateway(this, 'gateway', {

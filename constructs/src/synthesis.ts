@@ -53,6 +53,8 @@ export interface SynthesisContext {
   readonly publicUrl: string;
   /** Addresses and port where Pods reach the Kubernetes API server, behind its Service. */
   readonly apiServer: { readonly addresses: readonly string[]; readonly port: number };
+  /** Mirror registry as Pods reach it, e.g. `http://10.201.0.2:5000`: the agent reads there what is a stand-in. */
+  readonly mirrorUrl?: string | undefined;
   /** How the gateway is reached from outside: node ports (embedded, kind) or a LoadBalancer. */
   readonly exposure:
     | { readonly kind: 'node-port'; readonly http: number; readonly https: number }
