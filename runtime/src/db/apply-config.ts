@@ -9,13 +9,15 @@ import type { Tx } from './schema.ts';
  */
 export async function applyConfig(tx: Tx, config: PlatformConfig, cluster: string): Promise<void> {
   await sql`select pg_advisory_xact_lock(hashtext('delos apply config'))`.execute(tx);
-  for (const org of config.organizations) {
+  for (const [position, org] of config.organizations.entries()) {
     await tx
       .insertInto('organizations')
-      .values({ name: org.name, quota: JSON.stringify(org.quota), retired: false })
-      .onConflict((on) => on.column('name').doUpdateSet({ quota: (row) => row.ref('excluded.quota'), retired: false }))
+      .values({ name: org.name, quota: JSON.stringify(org.quota), retired: false, position })
+      .onConflict((on) =>
+        on.column('name').doUpdateSet({ quota: (row) => row.ref('excluded.quota'), retired: false, position }),
+      )
       .execute();
-    for (const project of org.projects) {
+    for (const [place, project] of org.projects.entries()) {
       await tx
         .insertInto('projects')
         .values({
@@ -25,12 +27,14 @@ export async function applyConfig(tx: Tx, config: PlatformConfig, cluster: strin
           privileged: project.privileged,
           namespace: projectNamespace(org.name, project.name),
           retired: false,
+          position: place,
         })
         .onConflict((on) =>
           on.columns(['org', 'name']).doUpdateSet({
             quota: (row) => row.ref('excluded.quota'),
             privileged: (row) => row.ref('excluded.privileged'),
             retired: false,
+            position: place,
           }),
         )
         .execute();

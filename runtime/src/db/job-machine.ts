@@ -38,8 +38,6 @@ export interface JobState {
 
 export type JobEvent =
   | { readonly type: 'admit'; readonly pool: string; readonly description: string }
-  /** Why a queued job still waits. */
-  | { readonly type: 'wait'; readonly reason: string; readonly description: string }
   | { readonly type: 'observe'; readonly observation: PodObservation }
   | {
       readonly type: 'stop';
@@ -67,10 +65,6 @@ export function nextState(state: JobState, event: JobEvent, now: Date): JobState
         pool: event.pool,
         admittedAt: now,
       };
-    case 'wait':
-      if (state.phase !== 'queued') return undefined;
-      if (state.reason === event.reason && state.description === event.description) return undefined;
-      return { ...state, reason: event.reason, description: event.description };
     case 'stop':
       return stop(state, event, now);
     case 'observe':

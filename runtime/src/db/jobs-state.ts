@@ -41,8 +41,7 @@ export async function applyEvent(tx: Tx, id: string, event: JobEvent): Promise<J
   if (after.status !== before.status || after.reason !== before.reason || after.restarts !== before.restarts) {
     await recordTransition(tx, updated);
   }
-  // Why a job waits is read by polling alone: ten thousand such changes shall wake nobody.
-  if (event.type !== 'wait') await notifyJobChanged(tx, updated);
+  await notifyJobChanged(tx, updated);
   return updated;
 }
 
@@ -85,6 +84,51 @@ export async function stopJob(
   end: { readonly status: 'cancelled' | 'failed'; readonly reason: string; readonly description: string },
 ): Promise<JobRow | undefined> {
   return applyEvent(tx, id, { type: 'stop', ...end });
+}
+
+/**
+ * Gives a job more time; one without a limit keeps none.
+ * @returns false where it has ended
+ */
+export async function extendLifeSpan(tx: Tx, id: string, minutes: number): Promise<boolean> {
+  const row = await tx
+    .updateTable('jobs')
+    .set((eb) => ({ max_run_time_minutes: eb('max_run_time_minutes', '+', minutes) }))
+    .where('id', '=', id)
+    .where('phase', 'in', ['queued', 'admitted', 'running'])
+    .returning(['id', 'phase', 'cluster'])
+    .executeTakeFirst();
+  if (row !== undefined) await notifyJobChanged(tx, row);
+  return row !== undefined;
+}
+
+export interface WaitingJob {
+  readonly id: string;
+  readonly reason: string;
+  readonly description: string;
+}
+
+/**
+ * Writes why queued jobs wait, all at once; history gets a line where the reason is another one. Nobody is notified:
+ * it is read by polling alone, and ten thousand such changes shall wake nobody.
+ */
+export async function recordWaiting(tx: Tx, jobs: readonly WaitingJob[]): Promise<void> {
+  if (jobs.length === 0) return;
+  await sql`
+    with given as (
+      select * from unnest(${jobs.map((job) => job.id)}::text[], ${jobs.map((job) => job.reason)}::text[],
+        ${jobs.map((job) => job.description)}::text[]) as g (id, reason, description)
+    ), old as (
+      select jobs.id, jobs.reason from jobs join given using (id) where jobs.phase = 'queued' for update of jobs
+    ), written as (
+      update jobs set reason = given.reason, status_description = given.description
+      from given join old using (id) where jobs.id = given.id
+      returning jobs.id, jobs.status, given.reason, given.description, old.reason as old_reason
+    )
+    insert into job_transitions (job, seq, status, reason, description, at)
+    select id, (select coalesce(max(seq), 0) + 1 from job_transitions where job = written.id), status, reason,
+           description, clock_timestamp()
+    from written where old_reason is distinct from reason`.execute(tx);
 }
 
 function stateOf(row: JobRow): JobState {

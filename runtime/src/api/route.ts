@@ -1,0 +1,98 @@
+import { DelosError } from '@delos/core';
+import type { FastifyInstance, FastifyReply, FastifyRequest, HTTPMethods } from 'fastify';
+import { z } from 'zod';
+import type { ApiDeps, Caller } from './deps.ts';
+
+type Shape = z.ZodType | undefined;
+type Parsed<S extends Shape> = S extends z.ZodType ? z.infer<S> : undefined;
+
+interface RouteSpec<P extends Shape, Q extends Shape, B extends Shape> {
+  readonly method: HTTPMethods;
+  /** Fastify's path syntax: `/jobs/:id`. */
+  readonly url: string;
+  readonly summary: string;
+  readonly tag: string;
+  readonly params?: P;
+  readonly query?: Q;
+  readonly body?: B;
+  /** What a success answers, for the OpenAPI document. */
+  readonly response?: z.ZodType;
+}
+
+export interface RouteInput<P extends Shape, Q extends Shape, B extends Shape> {
+  readonly params: Parsed<P>;
+  readonly query: Parsed<Q>;
+  readonly body: Parsed<B>;
+  readonly caller: Caller;
+  readonly request: FastifyRequest;
+  readonly reply: FastifyReply;
+}
+
+/** Adds a route for authenticated callers. One schema validates the request and describes it in the OpenAPI document. */
+export function route<P extends Shape = undefined, Q extends Shape = undefined, B extends Shape = undefined>(
+  app: FastifyInstance,
+  deps: Pick<ApiDeps, 'authenticate'>,
+  spec: RouteSpec<P, Q, B>,
+  handler: (input: RouteInput<P, Q, B>) => Promise<unknown>,
+): void {
+  app.route({
+    method: spec.method,
+    url: spec.url,
+    schema: {
+      summary: spec.summary,
+      tags: [spec.tag],
+      ...(spec.params === undefined ? {} : { params: jsonSchema(spec.params) }),
+      ...(spec.query === undefined ? {} : { querystring: jsonSchema(spec.query) }),
+      ...(spec.body === undefined ? {} : { body: jsonSchema(spec.body) }),
+      response: {
+        ...(spec.response === undefined ? {} : { 200: jsonSchema(spec.response, 'output') }),
+        '4xx': ERROR_SCHEMA,
+      },
+    },
+    handler: async (request, reply) => {
+      const caller = await deps.authenticate(request.headers.authorization);
+      return handler({
+        params: parse<P>(spec.params, request.params),
+        query: parse<Q>(spec.query, request.query),
+        body: parse<B>(spec.body, request.body),
+        caller,
+        request,
+        reply,
+      });
+    },
+  });
+}
+
+/** @throws DelosError ERR_REQUEST naming the first field that is wrong */
+function parse<S extends Shape>(schema: S | undefined, value: unknown): Parsed<S> {
+  if (schema === undefined) return undefined as Parsed<S>;
+  const parsed = schema.safeParse(value ?? {});
+  if (parsed.success) return parsed.data as Parsed<S>;
+  const issue = parsed.error.issues[0];
+  const field = issue?.path.join('.') ?? '';
+  throw new DelosError('ERR_REQUEST', issue?.message ?? 'not accepted', field === '' ? {} : { where: { field } });
+}
+
+/** Query lists are repeated keys; one is a string. */
+export function repeated<T extends z.ZodType>(item: T): z.ZodType<readonly z.infer<T>[]> {
+  return z.preprocess((value) => (value === undefined ? [] : [value].flat()), z.array(item)) as z.ZodType<
+    readonly z.infer<T>[]
+  >;
+}
+
+/** `True`, `true`, `1`, or a key without a value. */
+export const flag = z.preprocess(
+  (value) => (typeof value === 'string' ? ['true', '1', ''].includes(value.toLowerCase()) : value),
+  z.boolean().optional(),
+);
+
+const ERROR_SCHEMA = {
+  type: 'object',
+  properties: { error: { type: 'string' }, code: { type: 'string' } },
+  required: ['error', 'code'],
+};
+
+function jsonSchema(schema: z.ZodType, io: 'input' | 'output' = 'input'): object {
+  const { $schema: _dialect, ...rest } = z.toJSONSchema(schema, { io, unrepresentable: 'any', target: 'openapi-3.0' });
+  return rest;
+}

@@ -1,0 +1,59 @@
+import type { JobPhase } from '../db/schema.ts';
+
+/** What of a job its deadlines depend on. */
+export interface Clocked {
+  readonly phase: JobPhase;
+  readonly reason: string | null;
+  readonly created_at: Date;
+  readonly admitted_at: Date | null;
+  readonly started_at: Date | null;
+  readonly phase_at: Date;
+  readonly schedule_timeout: number | null;
+  readonly max_run_time_minutes: number | null;
+}
+
+export type Due =
+  | {
+      readonly type: 'stop';
+      readonly status: 'cancelled' | 'failed';
+      readonly reason: string;
+      readonly description: string;
+    }
+  | { readonly type: 'seal' };
+
+/** A pull is retried by the kubelet for so long, then it is taken for what it is. */
+export const PULL_LIMIT_SECONDS = 300;
+/** The log of an ended job that nobody seals: its node is lost. */
+export const SEAL_LIMIT_SECONDS = 600;
+
+/** What is to be done about a job because time has passed; undefined where nothing is. */
+export function due(job: Clocked, now: Date): Due | undefined {
+  const since = (from: Date | null): number => (from === null ? 0 : (now.getTime() - from.getTime()) / 1000);
+  const pending = job.phase === 'queued' || job.phase === 'admitted';
+  if (pending && job.schedule_timeout !== null && since(job.created_at) >= job.schedule_timeout) {
+    return {
+      type: 'stop',
+      status: 'failed',
+      reason: 'ScheduleTimeout',
+      description: `it did not start within its schedule timeout of ${job.schedule_timeout} s`,
+    };
+  }
+  if (job.phase === 'admitted' && job.reason === 'ErrImagePull' && since(job.admitted_at) >= PULL_LIMIT_SECONDS) {
+    return {
+      type: 'stop',
+      status: 'failed',
+      reason: 'ErrImagePull',
+      description: `the image could not be pulled for ${PULL_LIMIT_SECONDS} s: check its name, and that the registry can be reached`,
+    };
+  }
+  const minutes = job.max_run_time_minutes;
+  if (job.phase === 'running' && minutes !== null && since(job.started_at) >= minutes * 60) {
+    return {
+      type: 'stop',
+      status: 'cancelled',
+      reason: 'LifeSpanEnded',
+      description: `its life-span of ${minutes} min is over; a longer one: --life-span, apolo job bump-life-span`,
+    };
+  }
+  return job.phase === 'ended' && since(job.phase_at) >= SEAL_LIMIT_SECONDS ? { type: 'seal' } : undefined;
+}

@@ -1,0 +1,53 @@
+import { Counter, Gauge, Histogram } from 'prom-client';
+import { z } from 'zod';
+import { connectDatabase } from '../db/database.ts';
+import type { Service } from '../service.ts';
+import { databaseEnv, databaseSettings, readEnv } from '../service-env.ts';
+import { whileLeading } from './leader.ts';
+import { schedule } from './loop.ts';
+
+const schedulerEnv = databaseEnv.extend({ DELOS_CLUSTER: z.string().default('default') });
+
+/** Admits queued jobs and watches their clocks. Several may run: one leads, the others stand by. */
+export const schedulerService: Service = {
+  name: 'scheduler',
+  start: async ({ env: environment, log, metrics }) => {
+    const env = readEnv(schedulerEnv, environment);
+    const database = await connectDatabase({ ...databaseSettings(env), connections: 4 }, log);
+    await database.notifications.start();
+    const registers = [metrics];
+    const leads = new Gauge({ name: 'delos_scheduler_leads', help: '1 while this one decides', registers });
+    const queued = new Gauge({ name: 'delos_scheduler_queued_jobs', help: 'Jobs that wait for admission', registers });
+    const admitted = new Counter({ name: 'delos_scheduler_admitted_total', help: 'Jobs admitted', registers });
+    const seconds = new Histogram({
+      name: 'delos_scheduler_round_seconds',
+      help: 'Duration of one round, writes included',
+      buckets: [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.5, 1, 5],
+      registers,
+    });
+    const controller = new AbortController();
+    const done = whileLeading(database.db, env.DELOS_CLUSTER, log, controller.signal, async (connection) => {
+      leads.set(1);
+      try {
+        await schedule(connection, database, env.DELOS_CLUSTER, log, controller.signal, {
+          round: (round) => {
+            queued.set(round.queued - round.admitted);
+            admitted.inc(round.admitted);
+            seconds.observe(round.seconds);
+          },
+        });
+      } finally {
+        leads.set(0);
+      }
+    });
+    return {
+      unready: () => database.unhealthy(),
+      stop: async () => {
+        controller.abort();
+        await done;
+        await database.close();
+      },
+      done,
+    };
+  },
+};
