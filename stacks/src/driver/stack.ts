@@ -1,0 +1,171 @@
+import { join } from 'node:path';
+import { DelosError, type InstancePaths, isDelosError, type Progress } from '@delos/core';
+import type { Stack } from '@pulumi/pulumi/automation/index.js';
+import type { Connection } from '../kube/connect.ts';
+import { runPulumi } from './command.ts';
+import { type Changes, type EventRecord, type ResourceStep, recorder, sayUrn } from './events.ts';
+import { PROJECT, type PulumiHome, prepareHome, pulumiEnvironment, pulumiHome, setStackConfig } from './home.ts';
+import { findStaleLock } from './lock.ts';
+import { pendingImports } from './pending.ts';
+import { tryReadCheckpoint } from './state-file.ts';
+
+export interface StackOptions {
+  readonly paths: InstancePaths;
+  /** The Pulumi command, see cluster's toolchain. */
+  readonly pulumi: { readonly path: string };
+  readonly cluster: Connection;
+  /** Registers the resources. */
+  readonly program: () => Promise<void>;
+  /** Plain values for the stack's configuration, which a plain `pulumi up` reads as well. */
+  readonly config: Readonly<Record<string, string>>;
+  readonly progress: Progress;
+  readonly signal: AbortSignal;
+}
+
+export interface UpdateResult {
+  readonly changes: Changes;
+  /** Every resource that was looked at or changed, with the seconds it took to be as it should. */
+  readonly steps: readonly ResourceStep[];
+}
+
+export interface PreviewResult {
+  readonly changeSummary: Readonly<Record<string, number>>;
+  readonly steps: readonly { readonly urn: string; readonly type: string; readonly op: string }[];
+}
+
+/** Brings the cluster to what the program says. The same call completes what a killed one began. */
+export async function up(options: StackOptions): Promise<UpdateResult> {
+  return withStack(options, async (stack, common, record) => {
+    await stack.up({ ...common, refresh: true });
+    const { changes, steps } = record();
+    return { changes, steps };
+  });
+}
+
+export async function preview(options: StackOptions): Promise<PreviewResult> {
+  return withStack(options, async (stack, common, record) => {
+    const { changeSummary } = await stack.preview(common);
+    const steps = record().steps.map(({ urn, type, op }) => ({ urn, type, op }));
+    return { changeSummary: { ...changeSummary }, steps };
+  });
+}
+
+/** Brings the state to what the cluster has. */
+export async function refresh(options: StackOptions): Promise<UpdateResult> {
+  return withStack(options, async (stack, common, record) => {
+    await stack.refresh(common);
+    const { changes, steps } = record();
+    return { changes, steps };
+  });
+}
+
+/** Deletes every object of the stack and waits until each is gone. */
+export async function destroy(options: StackOptions): Promise<UpdateResult> {
+  if ((await tryReadCheckpoint(pulumiHome(options.paths))) === undefined) {
+    return { changes: { same: 0, create: 0, update: 0, delete: 0, replace: 0 }, steps: [] };
+  }
+  return withStack(options, async (stack, common, record) => {
+    await stack.destroy(common);
+    const { changes, steps } = record();
+    return { changes, steps };
+  });
+}
+
+interface Common {
+  readonly onEvent: ReturnType<typeof recorder>['onEvent'];
+  readonly signal: AbortSignal;
+  readonly color: 'never';
+  readonly suppressProgress: true;
+}
+
+async function withStack<T>(
+  options: StackOptions,
+  run: (stack: Stack, common: Common, record: () => EventRecord) => Promise<T>,
+): Promise<T> {
+  const { progress, signal } = options;
+  const home = pulumiHome(options.paths);
+  const { onEvent, record } = recorder(progress);
+  try {
+    await prepareHome(home, options.pulumi);
+    await setStackConfig(home, options.config);
+    const stack = await openStack(home, options.program);
+    if (await findStaleLock(home, progress)) {
+      progress.step('releasing the lock of a run that was killed');
+      await stack.cancel();
+    }
+    await resolvePending(home, options);
+    signal.throwIfAborted();
+    return await run(stack, { onEvent, signal, color: 'never', suppressProgress: true }, record);
+  } catch (error) {
+    throw asDelosError(error, record(), signal);
+  }
+}
+
+async function openStack(home: PulumiHome, program: () => Promise<void>): Promise<Stack> {
+  const { LocalWorkspace, PulumiCommand } = await import('@pulumi/pulumi/automation/index.js');
+  const pulumiCommand = await PulumiCommand.get({ root: `${home.root}/cli`, skipVersionCheck: true });
+  const envVars = { ...pulumiEnvironment(home) };
+  const stack = await LocalWorkspace.createOrSelectStack(
+    { stackName: home.stack, projectName: PROJECT, program },
+    { workDir: home.project, pulumiHome: home.home, envVars, pulumiCommand },
+  );
+  // Each update would ask for the stack's outputs and history in three more runs of the CLI; nothing here reads them.
+  return Object.assign(stack, { outputs: async () => ({}), info: async () => undefined });
+}
+
+/** Creations that were cut short: the cluster says which took place. */
+async function resolvePending(home: PulumiHome, options: StackOptions): Promise<void> {
+  const checkpoint = await tryReadCheckpoint(home);
+  const creating = (checkpoint?.pending ?? []).filter((operation) => operation.type === 'creating');
+  if (creating.length === 0) return;
+  options.progress.step(`looking up ${creating.length} objects whose creation was interrupted`);
+  const imports = await pendingImports(creating, options.cluster, options.signal);
+  const flags = imports.flatMap(({ urn, id }) => ['--import-pending-creates', urn, '--import-pending-creates', id]);
+  const args = ['refresh', '--yes', '--skip-preview', '--clear-pending-creates', ...flags, '--stack', home.stack];
+  await runPulumi(args, {
+    env: { ...process.env, ...pulumiEnvironment(home) },
+    cwd: home.project,
+    command: join(home.binFolder, 'pulumi'),
+  });
+}
+
+function asDelosError(error: unknown, record: EventRecord, signal: AbortSignal): DelosError {
+  if (isDelosError(error)) return error;
+  if (signal.aborted) {
+    return new DelosError('ERR_INTERRUPTED', 'the deployment was interrupted; what was done so far is kept', {
+      hint: 'the same command goes on from here',
+    });
+  }
+  // The engine repeats what a resource's own error says.
+  const own = record.errors.filter(({ urn }) => urn !== '' && !urn.includes('::pulumi:pulumi:Stack::'));
+  const first = own[0] ?? record.errors[0];
+  if (first === undefined) {
+    return new DelosError('ERR_DEPLOY', lastLine(error), {
+      hint: 'run the same command again: it goes on from here',
+      cause: error,
+    });
+  }
+  const others = new Set(own.map(({ urn }) => urn)).size - 1;
+  const place = own.length > 0 && !first.message.includes(sayUrn(first.urn)) ? `${sayUrn(first.urn)}: ` : '';
+  const late = /not ready after|not gone after/.test(first.message);
+  return new DelosError(late ? 'ERR_NOT_READY' : 'ERR_DEPLOY', `${place}${firstLine(first.message)}`, {
+    hint: `${others > 0 ? `${others} more failed; ` : ''}when the cause is removed, the same command goes on`,
+    data: { errors: record.errors },
+    cause: error,
+  });
+}
+
+function firstLine(message: string): string {
+  const lines = message.split('\n').map((line) => line.trim());
+  return (lines.find((line) => line !== '' && !/^\d+ errors? occurred/.test(line)) ?? message).replace(/^\*\s*/, '');
+}
+
+function lastLine(error: unknown): string {
+  const text = error instanceof Error ? error.message : String(error);
+  return (
+    text
+      .split('\n')
+      .findLast((line) => line.trim() !== '')
+      ?.trim() ?? 'the Pulumi engine failed'
+  );
+}
