@@ -1,0 +1,5 @@
+export * from './archive.ts';
+export * from './cri.ts';
+export * from './follow.ts';
+export * from './renderer.ts';
+export * from './tails.ts';
