@@ -1,4 +1,5 @@
 import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { addressPods, releaseKey } from './addresses.ts';
 import type { Api } from './api.ts';
 import { Assignments } from './assignments.ts';
@@ -24,7 +25,8 @@ export interface AgentOptions {
 /** Events that come together share one transaction. */
 const DEBOUNCE_MS = 20;
 const RETRY_MS = 1_000;
-const AUDIT_MS = 15_000;
+/** Between two readings of the table, which take up to 1/50 of the time. */
+const AUDIT_MS = { least: 3_000, share: 50 } as const;
 /** What one Pod's start may wait for: the first sync, and each read of the API. */
 const SYNC_LIMIT_MS = 10_000;
 const READ_LIMIT_MS = 5_000;
@@ -76,14 +78,13 @@ export class Agent {
     const server = await serveGate(socket, (request) => this.#answer(request));
     const reflectors = [this.#pods, this.#namespaces, this.#policies];
     const runs = reflectors.map((reflector) => reflector.run(signal));
-    const audits = setInterval(() => void this.#audit(), AUDIT_MS);
+    const audits = this.#audits(signal);
     void this.#whenSynced().then(() => {
       this.#synced = true;
       log('synced');
       this.#soon(0);
     });
-    await Promise.all(runs);
-    clearInterval(audits);
+    await Promise.all([...runs, audits]);
     clearTimeout(this.#timer);
     server.close();
   }
@@ -118,12 +119,17 @@ export class Agent {
     }, delay);
   }
 
-  async #audit(): Promise<void> {
-    if (!this.#synced) return;
-    try {
-      await this.#enforcer.audit(this.#options.node.table);
-    } catch (error) {
-      this.#options.log(`audit: ${String(error)}`);
+  async #audits(signal: AbortSignal): Promise<void> {
+    let took = 0;
+    while (!signal.aborted) {
+      const pause = Math.max(AUDIT_MS.least, took * AUDIT_MS.share);
+      await sleep(pause, undefined, { signal }).catch(() => undefined);
+      if (!this.#synced || signal.aborted) continue;
+      const started = performance.now();
+      await this.#enforcer
+        .audit(this.#options.node.table)
+        .catch((error: unknown) => this.#options.log(`audit: ${String(error)}`));
+      took = performance.now() - started;
     }
   }
 
