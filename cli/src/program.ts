@@ -1,4 +1,5 @@
-import { Command, Option } from 'commander';
+import { Command, InvalidArgumentError, Option } from 'commander';
+import { completionVerbs } from './completion.ts';
 import { type CommandContext, commandContext, type GlobalOptions } from './context.ts';
 
 /** A command's code, loaded when it runs and not before. */
@@ -36,12 +37,85 @@ export function program(root: string): Command {
       .option('--json', 'print one JSON document')
       .option('-y, --yes', 'answer yes')
       .option('--instance <name>');
+  const withConfig = (command: Command): Command => command.option('--config <file>', 'delos.yaml to use');
+  const withContext = (command: Command): Command =>
+    command.option('--context <name>', 'kubeconfig context of an existing cluster');
+
+  withContext(withConfig(verb(cli, 'up', 'install what is missing, deploy the platform, run a first job'))).action(
+    action(() => import('./commands/up.ts')),
+  );
+  withContext(verb(cli, 'down', 'take this instance down; its data stays'))
+    .option('--delete-data', 'remove its data as well: databases, volumes, keys', false)
+    .action(action(() => import('./commands/down.ts')));
+  verb(cli, 'status', 'what runs, where, and who may log in')
+    .option('--show-passwords', 'show the passwords of the platform’s users', false)
+    .action(action(() => import('./commands/status.ts')));
+  verb(cli, 'logs <part>', 'log of a part: a service of the platform or a process of the embedded cluster')
+    .option('-f, --follow', 'go on as the part writes', false)
+    .option('--tail <lines>', 'only the last lines', wholeNumber)
+    .action(action(() => import('./commands/logs.ts')));
+  withContext(withConfig(verb(cli, 'preflight', 'look at machine, cluster and configuration; change nothing'))).action(
+    action(() => import('./commands/preflight.ts')),
+  );
+  withContext(withConfig(verb(cli, 'preview', 'what `up` would change, object by object'))).action(
+    action(() => import('./commands/preview.ts')),
+  );
+  withConfig(verb(cli, 'synth', 'write the platform’s manifests'))
+    .option('--profile <name>', 'fill-in values for a kind of cluster')
+    .option('--out <folder>', 'where to write; left out: to stdout')
+    .action(action(() => import('./commands/synth.ts')));
+
+  const cluster = verb(cli, 'cluster', 'the Kubernetes cluster underneath, by itself');
+  withContext(withConfig(verb(cluster, 'up', 'start or repair the cluster'))).action(
+    action(() => import('./commands/cluster-up.ts')),
+  );
+  verb(cluster, 'down', 'take the cluster down; its data stays')
+    .option('--delete-data', 'remove its data as well', false)
+    .action(action(() => import('./commands/cluster-down.ts')));
+  verb(cluster, 'status', 'nodes and parts of the cluster').action(
+    action(() => import('./commands/cluster-status.ts')),
+  );
+  verb(cluster, 'kubeconfig', 'path of the kubeconfig of this instance')
+    .option('--raw', 'print the file itself', false)
+    .action(action(() => import('./commands/cluster-kubeconfig.ts')));
+
+  cli
+    .command('kubectl')
+    .description('kubectl with this instance’s kubeconfig; everything after it is passed through')
+    .argument('[args...]')
+    .passThroughOptions()
+    .allowUnknownOption()
+    .helpOption(false)
+    .action(action(() => import('./commands/kubectl.ts')));
+  verb(cli, 'env', 'shell lines that make plain pulumi, kubectl and apolo find this instance').action(
+    action(() => import('./commands/env.ts')),
+  );
+  verb(cli, 'token', 'issue a token for `apolo config login-with-token TOKEN URL`')
+    .option('--user <name>', 'whose token')
+    .option('--ttl <duration>', 'how long it is good for, e.g. 30m, 12h, 7d', '12h')
+    .option('--revoke <id>', 'make an issued token worthless')
+    .option('--list', 'list the issued tokens', false)
+    .action(action(() => import('./commands/token.ts')));
+  verb(cli, 'init', 'write a commented delos.yaml')
+    .option('--force', 'overwrite one that is there', false)
+    .argument('[file]', 'where to write', 'delos.yaml')
+    .action(action(() => import('./commands/init.ts')));
 
   verb(cli, 'test', 'run all tests')
     .option('--long', 'run the long ones as well', false)
     .option('--only <suite>', 'unit, integration, e2e or long')
     .argument('[files...]', 'only these test files')
     .action(action(() => import('./commands/test.ts')));
+  verb(cli, 'bench', 'measure: job-latency, up')
+    .argument('<name>', 'which measurement')
+    .option('--samples <number>', 'how many pairs', wholeNumber)
+    .action(action(() => import('./commands/bench.ts')));
 
+  completionVerbs(cli);
   return cli;
+}
+
+function wholeNumber(text: string): number {
+  if (!/^\d{1,9}$/.test(text)) throw new InvalidArgumentError('expected a whole number');
+  return Number(text);
 }

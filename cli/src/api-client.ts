@@ -1,0 +1,145 @@
+import { DelosError } from '@delos/core';
+import { z } from 'zod';
+
+const jobSchema = z.object({
+  id: z.string(),
+  name: z.string().nullish(),
+  status: z.string(),
+  history: z.object({
+    reason: z.string().nullish(),
+    description: z.string().nullish(),
+    exit_code: z.number().nullish(),
+  }),
+});
+export type ApiJob = z.infer<typeof jobSchema>;
+
+const configSchema = z.object({
+  authorized: z.boolean().optional(),
+  clusters: z
+    .array(z.object({ name: z.string(), monitoring_url: z.string(), orgs: z.array(z.string()).nullish() }))
+    .default([]),
+  projects: z.array(z.object({ name: z.string(), cluster_name: z.string(), org_name: z.string() })).default([]),
+});
+export type ApiConfig = z.infer<typeof configSchema>;
+
+export interface JobRequest {
+  readonly preset_name: string;
+  readonly image: string;
+  readonly cluster_name: string;
+  readonly org_name: string;
+  readonly project_name: string;
+  readonly [field: string]: unknown;
+}
+
+const FINISHED = new Set(['succeeded', 'failed', 'cancelled']);
+export const isFinished = (job: ApiJob): boolean => FINISHED.has(job.status);
+
+/** The public API as any client has it: what the command line needs of it. */
+export class ApiClient {
+  readonly #url: string;
+  readonly #token: string;
+  readonly #signal: AbortSignal;
+
+  /** @param url ends in `/api/v1` */
+  constructor(url: string, token: string, signal: AbortSignal) {
+    this.#url = url;
+    this.#token = token;
+    this.#signal = signal;
+  }
+
+  async config(): Promise<ApiConfig> {
+    return configSchema.parse(await (await this.#call('GET', '/config')).json());
+  }
+
+  async createJob(request: JobRequest): Promise<ApiJob> {
+    return jobSchema.parse(await (await this.#call('POST', '/jobs?from_preset', request)).json());
+  }
+
+  async job(id: string): Promise<ApiJob> {
+    return jobSchema.parse(await (await this.#call('GET', `/jobs/${encodeURIComponent(id)}`)).json());
+  }
+
+  async tryJob(id: string): Promise<ApiJob | undefined> {
+    try {
+      return await this.job(id);
+    } catch (error) {
+      if (error instanceof DelosError && error.code === 'ERR_NOT_FOUND') return undefined;
+      throw error;
+    }
+  }
+
+  /** Jobs of this name, oldest first. */
+  async jobsNamed(name: string, where: Readonly<Record<string, string>>): Promise<readonly ApiJob[]> {
+    const query = new URLSearchParams({ ...where, name });
+    const body = await (await this.#call('GET', `/jobs?${query}`)).json();
+    return z.object({ jobs: z.array(jobSchema) }).parse(body).jobs;
+  }
+
+  /** The whole log: replayed from its start, followed until the container has ended. */
+  log(monitoringUrl: string, id: string): Promise<Buffer> {
+    return new Promise((resolve, reject) => {
+      const chunks: Buffer[] = [];
+      const socket = this.logSocket(monitoringUrl, id);
+      const stop = (): void => socket.close();
+      this.#signal.addEventListener('abort', stop, { once: true });
+      socket.addEventListener('message', ({ data }) => {
+        if (data instanceof ArrayBuffer) chunks.push(Buffer.from(data));
+      });
+      socket.addEventListener('error', () =>
+        reject(new DelosError('ERR_CLUSTER_UNREACHABLE', `the log of ${id} cannot be read from ${monitoringUrl}`)),
+      );
+      socket.addEventListener('close', () => {
+        this.#signal.removeEventListener('abort', stop);
+        resolve(Buffer.concat(chunks));
+      });
+    });
+  }
+
+  /** An open log WebSocket: binary frames, closed by the server at the end. */
+  logSocket(monitoringUrl: string, id: string): WebSocket {
+    const url = `${monitoringUrl.replace(/\/$/, '')}/${id}/log_ws`.replace(/^http/, 'ws');
+    // Node's WebSocket takes headers; the web's own type does not know them.
+    const socket = new WebSocket(url, { headers: { authorization: `Bearer ${this.#token}` } } as never);
+    socket.binaryType = 'arraybuffer';
+    return socket;
+  }
+
+  async #call(method: string, path: string, body?: unknown): Promise<Response> {
+    let response: Response;
+    try {
+      response = await fetch(this.#url + path, {
+        method,
+        headers: {
+          authorization: `Bearer ${this.#token}`,
+          ...(body === undefined ? {} : { 'content-type': 'application/json' }),
+        },
+        ...(body === undefined ? {} : { body: JSON.stringify(body) }),
+        signal: AbortSignal.any([this.#signal, AbortSignal.timeout(60_000)]),
+      });
+    } catch (cause) {
+      throw new DelosError(
+        'ERR_CLUSTER_UNREACHABLE',
+        `the platform's API does not answer: ${method} ${this.#url}${path}`,
+        {
+          hint: '`delos status` tells which part is not running',
+          cause,
+        },
+      );
+    }
+    if (response.ok) return response;
+    const text = await response.text();
+    const message = `${method} ${path}: ${response.status} ${tryErrorText(text) ?? text.slice(0, 200)}`;
+    if (response.status === 404) throw new DelosError('ERR_NOT_FOUND', message);
+    if (response.status === 401) throw new DelosError('ERR_UNAUTHENTICATED', message);
+    if (response.status === 403) throw new DelosError('ERR_FORBIDDEN', message);
+    throw new DelosError('ERR_REQUEST', message, { data: { status: response.status } });
+  }
+}
+
+function tryErrorText(body: string): string | undefined {
+  try {
+    return z.object({ error: z.string() }).parse(JSON.parse(body)).error;
+  } catch {
+    return undefined;
+  }
+}

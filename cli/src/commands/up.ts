@@ -1,0 +1,67 @@
+import { join } from 'node:path';
+import { ApiClient } from '../api-client.ts';
+import type { CommandContext } from '../context.ts';
+import { engineFrom } from '../engine.ts';
+import { firstJob } from '../first-job.ts';
+import { interruptible } from '../interrupt.ts';
+import { lockInstance } from '../lock.ts';
+import { Phases } from '../phases.ts';
+import { planPlatform } from '../platform.ts';
+import { checkMachine } from '../preflight.ts';
+import { readSettings, recordSettings } from '../settings.ts';
+import { writeState } from '../state-file.ts';
+import type { PlatformRecord } from '../up-record.ts';
+import { upText } from '../up-text.ts';
+
+/** From whatever is there to a platform that has run a job. Repeats nothing that is done. */
+export async function run(
+  context: CommandContext,
+  options: { readonly config?: string; readonly context?: string },
+): Promise<void> {
+  const settings = await readSettings(context, options.config);
+  const unlock = await lockInstance(context.paths, 'up');
+  try {
+    const { config } = settings;
+    const { progress, signal, paths, root } = context;
+    const phases = new Phases(progress, signal);
+    const engine = await engineFrom(context, config, options.context);
+    await phases.run('preflight', () => checkMachine(context, config, options.context));
+    await recordSettings(context, settings, options.config);
+
+    const { ensureImages, resolveTool } = await import('@delos/cluster');
+    const { deployPlatform } = await import('@delos/stacks');
+    const { issueToken } = await import('../tokens.ts');
+
+    await phases.run('toolchain', async () => {
+      for (const tool of ['kube', 'pulumi'] as const) await interruptible(signal, resolveTool(tool, progress));
+    });
+    const handle = await phases.run('cluster', () => interruptible(signal, engine.up(config, progress)));
+    const ensured = await phases.run('images', () =>
+      interruptible(signal, ensureImages(config, handle, { paths, root }, progress)),
+    );
+    const plan = await planPlatform(context, settings, handle, ensured);
+    const { changes } = await phases.run('platform', () => deployPlatform(plan.input));
+    const record: PlatformRecord = {
+      url: plan.publicUrl,
+      apiUrl: plan.apiUrl,
+      images: { ...ensured.images },
+      standIns: ensured.standIns.map(({ name, answers, standInFor }) => ({ name, answers: [...answers], standInFor })),
+    };
+    await writeState(join(paths.state, 'platform.json'), record);
+    const job = await phases.run('first job', async () => {
+      const token = await issueToken(context, { user: config.admin.user, ttlSeconds: 3600 });
+      return await firstJob(new ApiClient(plan.apiUrl, token, signal), paths, config, progress, signal);
+    });
+    const document = {
+      apiUrl: plan.apiUrl,
+      adminUser: config.admin.user,
+      kubeconfig: handle.kubeconfig,
+      phases: phases.done,
+      changes,
+      firstJob: job,
+    };
+    context.result(document, upText(document, paths.instance));
+  } finally {
+    unlock();
+  }
+}
