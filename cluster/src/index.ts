@@ -1,2 +1,3 @@
 export * from './engine.ts';
+export * from './images/index.ts';
 export * from './toolchain/index.ts';

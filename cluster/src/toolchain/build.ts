@@ -26,12 +26,13 @@ export interface Estimate {
 
 const GIB = 2 ** 30;
 
-/** Part of the cache key: everything that the module's source says. */
-export async function moduleHash(folder: string): Promise<string> {
+/** Part of the cache key: what the module's source says, without the commands that are not this one. */
+export async function moduleHash(folder: string, command: string): Promise<string> {
   const hash = createHash('sha256');
   const names = await readdir(folder, { recursive: true });
   for (const name of names.sort()) {
     if (!/(^|\/)(go\.mod|go\.sum|.*\.go)$/.test(name) || name.endsWith('_test.go')) continue;
+    if (name.startsWith('cmd/') && command.startsWith('./cmd/') && !`./${name}`.startsWith(`${command}/`)) continue;
     hash
       .update(name)
       .update('\0')

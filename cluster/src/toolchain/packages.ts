@@ -127,13 +127,19 @@ function searchPath(): string {
   return `${process.env.PATH ?? ''}:/usr/local/sbin:/usr/sbin:/sbin`;
 }
 
-/** `ID` and `VERSION_CODENAME` of /etc/os-release; undefined where there is none. */
-export async function tryOsRelease(): Promise<
-  { readonly id: string; readonly codename: string | undefined } | undefined
-> {
+export interface OsRelease {
+  readonly id: string;
+  readonly codename: string | undefined;
+  readonly title: string;
+}
+
+/** What os-release(5) says of this machine; undefined where it is not there. */
+export async function tryOsRelease(): Promise<OsRelease | undefined> {
   const text = await readFile('/etc/os-release', 'utf8').catch(() => undefined);
   if (text === undefined) return undefined;
   const value = (key: string): string | undefined => new RegExp(`^${key}="?([^"\\n]*)"?$`, 'm').exec(text)?.[1];
   const id = value('ID');
-  return id === undefined ? undefined : { id, codename: value('VERSION_CODENAME') };
+  if (id === undefined) return undefined;
+  const title = (value('PRETTY_NAME') ?? id).replace('GNU/Linux ', '');
+  return { id, codename: value('VERSION_CODENAME'), title };
 }

@@ -22,8 +22,14 @@ export interface ToolchainOptions {
   readonly tools?: Readonly<Partial<Record<ToolName, ToolSpec>>>;
 }
 
+export interface Toolchain {
+  readonly resolve: ResolveTool;
+  /** Version and hash of all that decides what a tool is, without getting it. */
+  key(name: ToolName): Promise<string>;
+}
+
 /** A toolchain over one cache. A tool that was resolved is remembered for the life of this object. */
-export function createToolchain(options: ToolchainOptions): { readonly resolve: ResolveTool } {
+export function createToolchain(options: ToolchainOptions): Toolchain {
   const env = options.env ?? process.env;
   const modules = options.modules ?? join(import.meta.dirname, '../../go');
   const tools = options.tools ?? TOOLS;
@@ -44,7 +50,7 @@ export function createToolchain(options: ToolchainOptions): { readonly resolve: 
   async function find(spec: ToolSpec, progress: Progress): Promise<ResolvedTool> {
     const onPath = await fromPath(spec);
     if (onPath !== undefined) return onPath;
-    const entry = join(options.cache, 'tools', spec.name, `${spec.version}-${await key(spec)}`);
+    const entry = join(options.cache, 'tools', spec.name, await keyOf(spec));
     const kept = await fromCache(spec, entry);
     if (kept !== undefined) return kept;
     await mkdir(join(options.cache, 'tools'), { recursive: true });
@@ -133,26 +139,35 @@ export function createToolchain(options: ToolchainOptions): { readonly resolve: 
     return answer(spec, entry, manifest, 'build');
   }
 
-  async function key(spec: ToolSpec): Promise<string> {
+  async function keyOf(spec: ToolSpec): Promise<string> {
     // Not what PATH would do or how long a build takes: an estimate that is corrected makes nothing anew.
     const { version, release, wheel, build } = spec;
     const source = build === undefined ? undefined : [build.module, build.package, build.set];
     const hash = createHash('sha256').update(JSON.stringify({ version, release, wheel, source }));
-    if (spec.build !== undefined) hash.update(await moduleHash(join(modules, spec.build.module)));
-    return hash.digest('hex').slice(0, 12);
+    if (build !== undefined) hash.update(await moduleHash(join(modules, build.module), build.package));
+    return `${version}-${hash.digest('hex').slice(0, 12)}`;
   }
 
-  return { resolve };
+  return {
+    resolve,
+    key: async (name) => {
+      const spec = tools[name];
+      return spec === undefined ? 'unknown' : await keyOf(spec);
+    },
+  };
 }
 
 function answer(spec: ToolSpec, entry: string, manifest: ToolManifest, from: ResolvedTool['from']): ResolvedTool {
   return { name: spec.name, version: manifest.version, path: join(entry, manifest.executable), from };
 }
 
-let shared: { readonly resolve: ResolveTool } | undefined;
+let shared: Toolchain | undefined;
+
+/** The toolchain over this user's cache. */
+export function toolchain(): Toolchain {
+  shared ??= createToolchain({ cache: instancePaths(DEFAULT_INSTANCE, process.env).cache });
+  return shared;
+}
 
 /** Finds, fetches or builds a pinned tool in the cache of this user. */
-export const resolveTool: ResolveTool = (name, progress) => {
-  shared ??= createToolchain({ cache: instancePaths(DEFAULT_INSTANCE, process.env).cache });
-  return shared.resolve(name, progress);
-};
+export const resolveTool: ResolveTool = (name, progress) => toolchain().resolve(name, progress);

@@ -1,0 +1,138 @@
+import { type ChildProcess, spawn } from 'node:child_process';
+import { mkdir, readFile, rm, stat, writeFile } from 'node:fs/promises';
+import { createServer } from 'node:net';
+import { join } from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
+import { DelosError, type InstancePaths } from '@delos/core';
+import { z } from 'zod';
+
+/*
+ * The mirror store is the storage of a distribution registry (docker/registry/v2 below it). It is read here as files,
+ * so that a look costs milliseconds, and written through a registry process that lives for that time on loopback.
+ */
+
+const descriptor = z.object({ digest: z.string().regex(/^sha256:[0-9a-f]{64}$/), size: z.number().int() });
+const manifestSchema = z.object({ config: descriptor, layers: z.array(descriptor) });
+const configSchema = z.object({
+  config: z.object({ Labels: z.record(z.string(), z.string()).nullish() }).nullish(),
+});
+
+export interface StoredImage {
+  readonly digest: string;
+  readonly labels: Readonly<Record<string, string>>;
+  /** Compressed, in bytes. */
+  readonly size: number;
+}
+
+/** Folder of the store that all instances share. */
+export function mirrorStore(paths: Pick<InstancePaths, 'cache'>): string {
+  return join(paths.cache, 'images/store');
+}
+
+/** An image of the store, when it is whole: its manifest and every blob, each of the right size. */
+export async function tryStored(store: string, repository: string, tag: string): Promise<StoredImage | undefined> {
+  const base = join(store, 'docker/registry/v2');
+  const blob = (digest: string): string => {
+    const hex = digest.slice('sha256:'.length);
+    return join(base, 'blobs/sha256', hex.slice(0, 2), hex, 'data');
+  };
+  const folder = join(base, 'repositories', repository);
+  try {
+    const digest = (await readFile(join(folder, '_manifests/tags', tag, 'current/link'), 'utf8')).trim();
+    const manifest = manifestSchema.parse(JSON.parse(await readFile(blob(digest), 'utf8')));
+    let size = 0;
+    for (const part of [manifest.config, ...manifest.layers]) {
+      if ((await stat(blob(part.digest))).size !== part.size) return undefined;
+      await stat(join(folder, '_layers/sha256', part.digest.slice('sha256:'.length), 'link'));
+      size += part.size;
+    }
+    const config = configSchema.parse(JSON.parse(await readFile(blob(manifest.config.digest), 'utf8')));
+    return { digest, size, labels: config.config?.Labels ?? {} };
+  } catch {
+    return undefined;
+  }
+}
+
+/** Takes a repository out of the store; its blobs stay for others. */
+export async function forget(store: string, repository: string): Promise<void> {
+  await rm(join(store, 'docker/registry/v2/repositories', repository), { recursive: true, force: true });
+}
+
+/** Runs `work` while a registry serves the store, writable, on a free loopback port. */
+export async function withRegistry<T>(
+  registry: string,
+  store: string,
+  work: (endpoint: string) => Promise<T>,
+): Promise<T> {
+  await mkdir(store, { recursive: true });
+  const port = await freePort();
+  const config = join(store, `registry-${process.pid}.json`);
+  // The registry reads YAML, of which JSON is a part.
+  await writeFile(
+    config,
+    JSON.stringify({
+      version: 0.1,
+      log: { level: 'error', accesslog: { disabled: true } },
+      storage: { filesystem: { rootdirectory: store }, delete: { enabled: true } },
+      http: { addr: `127.0.0.1:${port}` },
+    }),
+  );
+  const child = spawn(registry, ['serve', config], {
+    stdio: ['ignore', 'ignore', 'pipe'],
+    env: { ...process.env, OTEL_TRACES_EXPORTER: 'none' },
+  });
+  let complaint = '';
+  child.stderr.setEncoding('utf8').on('data', (text: string) => {
+    complaint = (complaint + text).slice(-2000);
+  });
+  const kill = (): void => void child.kill('SIGKILL');
+  process.once('exit', kill);
+  try {
+    await answering(child, `127.0.0.1:${port}`, () => complaint);
+    return await work(`127.0.0.1:${port}`);
+  } finally {
+    process.removeListener('exit', kill);
+    const ended = new Promise((resolve) => child.once('exit', resolve));
+    if (child.exitCode === null && child.signalCode === null) {
+      child.kill('SIGTERM');
+      await Promise.race([ended, delay(5000, undefined, { ref: false }).then(kill)]);
+    }
+    await rm(config, { force: true });
+  }
+}
+
+async function answering(child: ChildProcess, endpoint: string, complaint: () => string): Promise<void> {
+  const limit = performance.now() + 20_000;
+  let failed: Error | undefined;
+  child.once('error', (error) => {
+    failed = error;
+  });
+  for (;;) {
+    const up = await fetch(`http://${endpoint}/v2/`, { signal: AbortSignal.timeout(2000) }).then(
+      ({ ok }) => ok,
+      () => false,
+    );
+    if (up) return;
+    if (failed !== undefined || child.exitCode !== null || performance.now() > limit) {
+      throw new DelosError(
+        'ERR_IMAGE_BUILD',
+        `the registry for the image store does not answer on ${endpoint}: ${failed?.message ?? complaint().trim().split('\n').at(-1) ?? 'no message'}`,
+        { hint: 'run this again; if it stays so, look at the free disk space of the cache' },
+      );
+    }
+    await delay(50);
+  }
+}
+
+/** A loopback port that was free a moment ago. */
+export function freePort(): Promise<number> {
+  return new Promise((resolve, reject) => {
+    const server = createServer();
+    server.once('error', reject);
+    server.listen(0, '127.0.0.1', () => {
+      const address = server.address();
+      const port = typeof address === 'object' && address !== null ? address.port : 0;
+      server.close(() => resolve(port));
+    });
+  });
+}
