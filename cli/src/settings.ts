@@ -1,6 +1,6 @@
 import { access } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
-import { type PlatformConfig, platformConfig } from '@delos/core';
+import { loadConfig, type PlatformConfig, platformConfig } from '@delos/core';
 import { z } from 'zod';
 import type { CommandContext } from './context.ts';
 import { tryReadState, writeState } from './state-file.ts';
@@ -24,7 +24,6 @@ const lastPath = (context: CommandContext): string => join(context.paths.state, 
  * @throws DelosError ERR_CONFIG_NOT_FOUND, ERR_CONFIG_SYNTAX, ERR_CONFIG_KEY, ERR_CONFIG_VALUE
  */
 export async function readSettings(context: CommandContext, given: string | undefined): Promise<Settings> {
-  const { loadConfig } = await import('@delos/constructs');
   const recorded = (await tryReadState(recordPath(context), recordSchema))?.file;
   const local = resolve('delos.yaml');
   const file = given ?? recorded ?? ((await isThere(local)) ? local : undefined);

@@ -9,6 +9,7 @@ import { NODE_NAMESPACE, PLATFORM_NAMESPACE } from './names.ts';
 import { denyAll, namespaces } from './network.ts';
 import { Postgres } from './postgres.ts';
 import { priorityClasses } from './priority.ts';
+import { plainHttp } from './public-url.ts';
 import type { SynthesisContext } from './synthesis.ts';
 
 export interface PlatformProps {
@@ -60,13 +61,3 @@ export class Platform extends Chart {
     keycloak.workload.addDependency(postgres);
   }
 }
-
-/** Plain http is for loopback; elsewhere it sends browsers on to TLS. */
-function plainHttp(config: PlatformConfig): 'serve' | 'redirect' | 'none' {
-  if (config.gateway.http === 'off') return 'none';
-  if (config.gateway.http === 'on') return 'serve';
-  return isLoopback(config.domain) ? 'serve' : 'redirect';
-}
-
-const isLoopback = (host: string): boolean =>
-  host === 'localhost' || host.endsWith('.localhost') || host === '::1' || /^127(\.\d+){3}$/.test(host);

@@ -1,0 +1,54 @@
+import { DelosError, nearest, type PlatformConfig } from '@delos/core';
+import { CATALOGUE, MIRROR_HOST } from './catalogue.ts';
+import { publicUrlOf } from './public-url.ts';
+import type { SynthesisContext } from './synthesis.ts';
+
+/*
+ * A profile fills in what only a cluster that is up can tell, by what holds for its kind: so that manifests can be
+ * written and reviewed without one. Addresses of an existing cluster's API server are unknown; RFC 5737's stand there.
+ */
+const PROFILES = {
+  embedded: {
+    apiServer: { addresses: ['10.201.0.2'], port: 6443 },
+    exposure: { kind: 'node-port', http: 30080, https: 30443 },
+    local: true,
+  },
+  kind: {
+    apiServer: { addresses: ['172.18.0.2'], port: 6443 },
+    exposure: { kind: 'node-port', http: 30080, https: 30443 },
+    local: false,
+  },
+  existing: {
+    apiServer: { addresses: ['192.0.2.1'], port: 6443 },
+    exposure: { kind: 'load-balancer' },
+    local: false,
+  },
+} as const satisfies Readonly<
+  Record<string, Omit<SynthesisContext, 'images' | 'publicUrl'> & { readonly local: boolean }>
+>;
+
+/** What `delos synth` synthesizes against. @throws DelosError ERR_USAGE for a name that is no profile */
+export function profileContext(config: PlatformConfig, name: string | undefined): SynthesisContext {
+  const wanted = name ?? (config.cluster.engine === 'auto' ? 'embedded' : config.cluster.engine);
+  const profile = Object.entries(PROFILES).find(([key]) => key === wanted)?.[1];
+  if (profile === undefined) {
+    const names = Object.keys(PROFILES);
+    const near = nearest(wanted, names);
+    throw new DelosError('ERR_USAGE', `no profile is named ${JSON.stringify(wanted)}`, {
+      hint: near === undefined ? `profiles: ${names.join(', ')}` : `did you mean ${near}?`,
+    });
+  }
+  const { local, ...context } = profile;
+  const prefersLocal = config.images.source === 'local' || (config.images.source === 'auto' && local);
+  return { ...context, publicUrl: publicUrlOf(config, config.gateway), images: references(config, prefersLocal) };
+}
+
+function references(config: PlatformConfig, local: boolean): Readonly<Record<string, string>> {
+  const registry = config.images.registry ?? MIRROR_HOST;
+  return Object.fromEntries(
+    CATALOGUE.map(({ name, upstream, version }) => [
+      name,
+      local || upstream === null ? `${registry}/delos/${name}:${version}` : upstream,
+    ]),
+  );
+}
