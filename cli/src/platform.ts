@@ -1,7 +1,7 @@
 import type { ClusterHandle } from '@delos/cluster';
 import type { CommandContext } from './context.ts';
 import { openEntrance } from './plan.ts';
-import type { EnsuredImages, StackInput } from './rooms.ts';
+import type { StackInput } from './rooms.ts';
 import type { Settings } from './settings.ts';
 
 export interface PlatformPlan {
@@ -15,7 +15,7 @@ export async function planPlatform(
   context: CommandContext,
   settings: Settings,
   handle: ClusterHandle,
-  ensured: Pick<EnsuredImages, 'images'>,
+  images: Readonly<Record<string, string>>,
 ): Promise<PlatformPlan> {
   const { publicUrl, exposure } = await openEntrance(settings.config, handle);
   return {
@@ -23,7 +23,7 @@ export async function planPlatform(
     apiUrl: `${publicUrl}/api/v1`,
     input: {
       config: settings.config,
-      context: { images: ensured.images, publicUrl, apiServer: handle.apiServer, exposure },
+      context: { images, publicUrl, apiServer: handle.apiServer, exposure },
       handle,
       paths: context.paths,
       root: context.root,

@@ -1,11 +1,11 @@
 import type { ClusterEngine, ClusterHandle } from '@delos/cluster';
-import type { CatalogueImage, SynthesisContext } from '@delos/constructs';
+import type { SynthesisContext } from '@delos/constructs';
 import type { InstancePaths, PlatformConfig, Progress } from '@delos/core';
 
 /*
  * What the command asks of the rooms, in one place. The rooms export functions of these shapes:
  *   @delos/constructs  loadConfig, synthesize
- *   @delos/cluster     engineFor, preflight, ensureImages, resolveTool
+ *   @delos/cluster     engineFor, preflight
  *   @delos/stacks      deployPlatform, previewPlatform, destroyPlatform, envLines, platformSecret
  */
 
@@ -38,18 +38,6 @@ export interface PreflightCheck {
 }
 /** @throws DelosError when a fatal check fails and has a code of its own, else the caller reports ERR_PREFLIGHT */
 export type Preflight = (config: PlatformConfig, options: EngineOptions) => Promise<readonly PreflightCheck[]>;
-
-export interface EnsuredImages {
-  /** Catalogue name → the reference that the nodes pull: SynthesisContext.images. */
-  readonly images: Readonly<Record<string, string>>;
-  readonly standIns: readonly Pick<CatalogueImage, 'name' | 'answers' | 'standInFor'>[];
-}
-export type EnsureImages = (
-  config: PlatformConfig,
-  handle: ClusterHandle,
-  options: { readonly paths: InstancePaths; readonly root: string },
-  progress: Progress,
-) => Promise<EnsuredImages>;
 
 export interface StackInput {
   readonly config: PlatformConfig;

@@ -7,6 +7,6 @@ export const platformRecord = z.object({
   /** Ends in `/api/v1`. */
   apiUrl: z.string(),
   images: z.record(z.string(), z.string()),
-  standIns: z.array(z.object({ name: z.string(), answers: z.array(z.string()), standInFor: z.string().nullable() })),
+  standIns: z.array(z.object({ name: z.string(), answers: z.array(z.string()), standIn: z.string() })),
 });
 export type PlatformRecord = z.infer<typeof platformRecord>;

@@ -25,7 +25,7 @@ export async function run(
       const { destroyPlatform } = await import('@delos/stacks');
       const handle = await engine.handle();
       const record = await tryReadState(join(paths.state, 'platform.json'), platformRecord);
-      const plan = await planPlatform(context, { config, file: undefined }, handle, { images: record?.images ?? {} });
+      const plan = await planPlatform(context, { config, file: undefined }, handle, record?.images ?? {});
       await destroyPlatform({ ...plan.input, keepData: !options.deleteData });
     }
     await engine.down({ deleteData: options.deleteData }, progress);

@@ -1,5 +1,6 @@
 import type { CommandContext } from '../context.ts';
 import { engineFrom } from '../engine.ts';
+import { expectedImages } from '../images.ts';
 import { lockInstance } from '../lock.ts';
 import { planPlatform } from '../platform.ts';
 import { readSettings } from '../settings.ts';
@@ -14,12 +15,10 @@ export async function run(
   const engine = await engineFrom(context, settings.config, options.context);
   const unlock = await lockInstance(context.paths, 'preview');
   try {
-    const { ensureImages } = await import('@delos/cluster');
     const { previewPlatform } = await import('@delos/stacks');
     const handle = await engine.handle();
-    const { paths, root, progress } = context;
-    const ensured = await ensureImages(settings.config, handle, { paths, root }, progress);
-    const plan = await planPlatform(context, settings, handle, ensured);
+    const images = await expectedImages(context, settings.config, handle);
+    const plan = await planPlatform(context, settings, handle, images);
     const { changeSummary, steps } = await previewPlatform(plan.input);
     const changed = steps.filter(({ op }) => op !== 'same');
     const counts = Object.entries(changeSummary).map(([op, count]) => `${count} ${op}`);

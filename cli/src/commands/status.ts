@@ -84,8 +84,8 @@ function text(document: StatusDocument, passwords: boolean): string {
         )
       : `users     ${users.map(({ name }) => name).join(', ')} (\`delos status --show-passwords\`)`,
   );
-  for (const { name, answers, standInFor } of standIns) {
-    blocks.push(`stand-in  ${[name, ...answers].join(', ')} answered by: ${standInFor ?? ''}`);
+  for (const { answers, standIn } of standIns) {
+    blocks.push(`stand-in  ${answers.join(', ')}: really ${standIn}`);
   }
   return blocks.join('\n');
 }

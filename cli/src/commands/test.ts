@@ -1,6 +1,10 @@
 import { spawn } from 'node:child_process';
+import { mkdtemp, readFile, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { z } from 'zod';
 import type { CommandContext } from '../context.ts';
+import { interrupted } from '../interrupt.ts';
 
 /** Type check, lint, then vitest; the last line on stdout is the runner's own count, `N passed, N failed`. */
 export async function run(
@@ -22,14 +26,37 @@ export async function run(
   const suites =
     options.only !== undefined ? [options.only] : ['unit', 'integration', 'e2e', ...(options.long ? ['long'] : [])];
   const vitest = [bin('vitest'), 'run', ...suites.flatMap((suite) => ['--project', suite]), ...files];
-  const code = await child(vitest[0] as string, vitest.slice(1), context);
-  if (failed > 0) process.stderr.write(`${failed} static checks failed\n`);
-  process.exitCode = failed > 0 || code !== 0 ? 1 : 0;
+  const folder = await mkdtemp(join(tmpdir(), 'delos-test-'));
+  const counts = join(folder, 'counts.json');
+  try {
+    const code = await child(vitest[0] as string, vitest.slice(1), context, { DELOS_TEST_COUNTS: counts });
+    if (failed > 0) process.stderr.write(`${failed} static checks failed\n`);
+    if (context.signal.aborted) throw interrupted();
+    if (context.json) context.result({ checksFailed: failed, ...(await tryCounts(counts)) }, '');
+    process.exitCode = failed > 0 || code !== 0 ? 1 : 0;
+  } finally {
+    await rm(folder, { recursive: true, force: true });
+  }
 }
 
-function child(command: string, args: readonly string[], context: CommandContext): Promise<number> {
+/** What the reporter counted; nothing where the runner did not come so far. */
+async function tryCounts(file: string): Promise<object> {
+  const text = await readFile(file, 'utf8').catch(() => '{}');
+  return z.record(z.string(), z.number()).parse(JSON.parse(text));
+}
+
+function child(
+  command: string,
+  args: readonly string[],
+  context: CommandContext,
+  env: Readonly<Record<string, string>> = {},
+): Promise<number> {
   return new Promise((resolve, reject) => {
-    const run = spawn(command, args, { cwd: context.root, stdio: ['ignore', context.json ? 2 : 'inherit', 'inherit'] });
+    const run = spawn(command, args, {
+      cwd: context.root,
+      stdio: ['ignore', context.json ? 2 : 'inherit', 'inherit'],
+      env: { ...process.env, ...env },
+    });
     run.once('error', reject);
     run.once('exit', (code) => resolve(code ?? 1));
     context.signal.addEventListener('abort', () => run.kill('SIGINT'));

@@ -3,6 +3,7 @@ import { ApiClient } from '../api-client.ts';
 import type { CommandContext } from '../context.ts';
 import { engineFrom } from '../engine.ts';
 import { firstJob } from '../first-job.ts';
+import { provideImages } from '../images.ts';
 import { interruptible } from '../interrupt.ts';
 import { lockInstance } from '../lock.ts';
 import { Phases } from '../phases.ts';
@@ -22,13 +23,13 @@ export async function run(
   const unlock = await lockInstance(context.paths, 'up');
   try {
     const { config } = settings;
-    const { progress, signal, paths, root } = context;
+    const { progress, signal, paths } = context;
     const phases = new Phases(progress, signal);
     const engine = await engineFrom(context, config, options.context);
     await phases.run('preflight', () => checkMachine(context, config, options.context));
     await recordSettings(context, settings, options.config);
 
-    const { ensureImages, resolveTool } = await import('@delos/cluster');
+    const { resolveTool } = await import('@delos/cluster');
     const { deployPlatform } = await import('@delos/stacks');
     const { issueToken } = await import('../tokens.ts');
 
@@ -36,16 +37,16 @@ export async function run(
       for (const tool of ['kube', 'pulumi'] as const) await interruptible(signal, resolveTool(tool, progress));
     });
     const handle = await phases.run('cluster', () => interruptible(signal, engine.up(config, progress)));
-    const ensured = await phases.run('images', () =>
-      interruptible(signal, ensureImages(config, handle, { paths, root }, progress)),
+    const { images, standIns } = await phases.run('images', () =>
+      interruptible(signal, provideImages(context, config, handle)),
     );
-    const plan = await planPlatform(context, settings, handle, ensured);
+    const plan = await planPlatform(context, settings, handle, images);
     const { changes } = await phases.run('platform', () => deployPlatform(plan.input));
     const record: PlatformRecord = {
       url: plan.publicUrl,
       apiUrl: plan.apiUrl,
-      images: { ...ensured.images },
-      standIns: ensured.standIns.map(({ name, answers, standInFor }) => ({ name, answers: [...answers], standInFor })),
+      images: { ...images },
+      standIns: standIns.map(({ name, answers, standIn }) => ({ name, answers: [...answers], standIn })),
     };
     await writeState(join(paths.state, 'platform.json'), record);
     const job = await phases.run('first job', async () => {

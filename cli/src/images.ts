@@ -1,0 +1,81 @@
+import type { ClusterHandle } from '@delos/cluster';
+import type { PlatformConfig } from '@delos/core';
+import type { CommandContext } from './context.ts';
+
+export interface StandIn {
+  readonly name: string;
+  /** Names of images, tags included, that it answers. */
+  readonly answers: readonly string[];
+  /** What it really is. */
+  readonly standIn: string;
+}
+
+export interface PlatformImages {
+  /** Catalogue name → the reference that the nodes pull. */
+  readonly images: Readonly<Record<string, string>>;
+  /** Stand-ins that answer on this cluster. */
+  readonly standIns: readonly StandIn[];
+}
+
+/** Has every image made and brought to where the cluster's nodes look for it. Does nothing twice. */
+export async function provideImages(
+  context: CommandContext,
+  config: PlatformConfig,
+  handle: ClusterHandle,
+): Promise<PlatformImages> {
+  const { ensureImages, loadImages, pushImages } = await import('@delos/cluster');
+  const { paths, progress } = context;
+  const images = await ensureImages(optionsOf(context, config, handle), progress);
+  const { images: way } = handle;
+  const standIns = await standInsOf(context, config, handle);
+  switch (way.kind) {
+    case 'registry':
+      return { images: await pushImages(images, way.registry, { paths }, progress), standIns };
+    case 'load':
+      await loadImages(images, (archive) => way.load(archive), { paths }, progress);
+      return { images, standIns };
+    case 'mirror':
+    case 'upstream':
+      return { images, standIns };
+  }
+}
+
+/** The references that `provideImages` would give. Sends nothing to the cluster. */
+export async function expectedImages(
+  context: CommandContext,
+  config: PlatformConfig,
+  handle: ClusterHandle,
+): Promise<Readonly<Record<string, string>>> {
+  const { inRegistry, listImages } = await import('@delos/cluster');
+  const listed = await listImages(optionsOf(context, config, handle));
+  const { images: way } = handle;
+  return Object.fromEntries(
+    listed.map(({ name, reference }) => [
+      name,
+      way.kind === 'registry' ? inRegistry(reference, way.registry) : reference,
+    ]),
+  );
+}
+
+/** Stand-ins answer through the mirror alone: nobody else's registry is told that a Debian is an Ubuntu. */
+async function standInsOf(
+  context: CommandContext,
+  config: PlatformConfig,
+  handle: ClusterHandle,
+): Promise<readonly StandIn[]> {
+  const { listImages, standInsAnswer } = await import('@delos/cluster');
+  if (handle.images.kind !== 'mirror' || !(await standInsAnswer(config.images.standIns))) return [];
+  const listed = await listImages(optionsOf(context, config, handle));
+  return listed.flatMap(({ name, answers, standIn, state }) =>
+    standIn === null || state !== 'stored' ? [] : [{ name, answers, standIn }],
+  );
+}
+
+function optionsOf(context: CommandContext, config: PlatformConfig, handle: ClusterHandle) {
+  return {
+    root: context.root,
+    paths: context.paths,
+    source: config.images.source,
+    standIns: config.images.standIns && handle.images.kind === 'mirror',
+  };
+}
