@@ -1,0 +1,107 @@
+import { CLUSTER_DOMAIN } from '../addresses.ts';
+import { type Addon, addon, binding, clusterRole, RESTRICTED, SYSTEM, serviceAccount } from './object.ts';
+
+export interface CoreDnsOptions {
+  readonly image: string;
+  readonly clusterIp: string;
+  /** False where the machine itself has no resolver: names outside the cluster are then refused at once. */
+  readonly forward: boolean;
+}
+
+const LABELS = { 'k8s-app': 'kube-dns' };
+
+function corefile(forward: boolean): string {
+  return `.:53 {
+    errors
+    health {
+        lameduck 2s
+    }
+    ready
+    kubernetes ${CLUSTER_DOMAIN} in-addr.arpa ip6.arpa {
+        pods insecure
+        fallthrough in-addr.arpa ip6.arpa
+        ttl 30
+    }
+    prometheus :9153
+${forward ? '    forward . /etc/resolv.conf {\n        max_concurrent 1000\n    }\n' : ''}    cache 30
+    loop
+    reload
+    loadbalance
+}
+`;
+}
+
+export function coredns(options: CoreDnsOptions): readonly Addon[] {
+  const probe = (path: string, port: number) => ({ httpGet: { path, port }, timeoutSeconds: 5 });
+  return [
+    serviceAccount('coredns'),
+    clusterRole('system:coredns', [
+      { groups: [''], resources: ['endpoints', 'services', 'pods', 'namespaces'], verbs: ['list', 'watch'] },
+      { groups: ['discovery.k8s.io'], resources: ['endpointslices'], verbs: ['list', 'watch'] },
+    ]),
+    binding('system:coredns', 'system:coredns', { serviceAccount: 'coredns' }),
+    addon('v1', 'ConfigMap', { name: 'coredns', namespace: SYSTEM }, { data: { Corefile: corefile(options.forward) } }),
+    addon(
+      'v1',
+      'Service',
+      { name: 'kube-dns', namespace: SYSTEM },
+      {
+        spec: {
+          clusterIP: options.clusterIp,
+          selector: LABELS,
+          ports: [
+            { name: 'dns', port: 53, targetPort: 53, protocol: 'UDP' },
+            { name: 'dns-tcp', port: 53, targetPort: 53, protocol: 'TCP' },
+            { name: 'metrics', port: 9153, targetPort: 9153, protocol: 'TCP' },
+          ],
+        },
+      },
+    ),
+    addon(
+      'apps/v1',
+      'Deployment',
+      { name: 'coredns', namespace: SYSTEM },
+      {
+        spec: {
+          replicas: 1,
+          selector: { matchLabels: LABELS },
+          strategy: { type: 'RollingUpdate', rollingUpdate: { maxUnavailable: 0, maxSurge: 1 } },
+          template: {
+            metadata: { labels: LABELS },
+            spec: {
+              serviceAccountName: 'coredns',
+              automountServiceAccountToken: true,
+              priorityClassName: 'system-cluster-critical',
+              // The node's own resolvers: cluster DNS cannot ask itself.
+              dnsPolicy: 'Default',
+              tolerations: [{ key: 'node-role.kubernetes.io/control-plane', effect: 'NoSchedule' }],
+              securityContext: { runAsNonRoot: true, seccompProfile: { type: 'RuntimeDefault' } },
+              containers: [
+                {
+                  name: 'coredns',
+                  image: options.image,
+                  imagePullPolicy: 'IfNotPresent',
+                  args: ['-conf', '/etc/coredns/Corefile'],
+                  ports: [
+                    { name: 'dns', containerPort: 53, protocol: 'UDP' },
+                    { name: 'dns-tcp', containerPort: 53, protocol: 'TCP' },
+                    { name: 'metrics', containerPort: 9153, protocol: 'TCP' },
+                  ],
+                  resources: { requests: { cpu: '50m', memory: '70Mi' }, limits: { memory: '170Mi' } },
+                  readinessProbe: { ...probe('/ready', 8181), periodSeconds: 2 },
+                  livenessProbe: { ...probe('/health', 8080), initialDelaySeconds: 60, failureThreshold: 5 },
+                  securityContext: {
+                    ...RESTRICTED,
+                    capabilities: { add: ['NET_BIND_SERVICE'], drop: ['ALL'] },
+                  },
+                  volumeMounts: [{ name: 'config', mountPath: '/etc/coredns', readOnly: true }],
+                },
+              ],
+              volumes: [{ name: 'config', configMap: { name: 'coredns' } }],
+            },
+          },
+        },
+      },
+    ),
+  ];
+}

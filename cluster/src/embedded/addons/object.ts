@@ -1,0 +1,88 @@
+/** An object to apply, with the API path it has. */
+export interface Addon {
+  readonly path: string;
+  readonly object: Readonly<Record<string, unknown>>;
+}
+
+interface Head {
+  readonly name: string;
+  readonly namespace?: string;
+}
+
+const PLURALS: Readonly<Record<string, string>> = { StorageClass: 'storageclasses', NetworkPolicy: 'networkpolicies' };
+
+/** One object; its path follows from group, kind and namespace. */
+export function addon(apiVersion: string, kind: string, head: Head, rest: Readonly<Record<string, unknown>>): Addon {
+  const plural = PLURALS[kind] ?? `${kind.toLowerCase()}s`;
+  const group = apiVersion.includes('/') ? `/apis/${apiVersion}` : `/api/${apiVersion}`;
+  const scope = head.namespace === undefined ? '' : `/namespaces/${head.namespace}`;
+  return {
+    path: `${group}${scope}/${plural}/${head.name}`,
+    object: {
+      apiVersion,
+      kind,
+      metadata: { ...head, labels: { 'app.kubernetes.io/managed-by': 'delos' } },
+      ...rest,
+    },
+  };
+}
+
+export const SYSTEM = 'kube-system';
+const RBAC = 'rbac.authorization.k8s.io';
+
+export interface Rule {
+  readonly groups: readonly string[];
+  readonly resources: readonly string[];
+  readonly verbs: readonly string[];
+  readonly names?: readonly string[];
+}
+
+function rulesOf(rules: readonly Rule[]) {
+  return rules.map(({ groups, resources, verbs, names }) => ({
+    apiGroups: groups,
+    resources,
+    verbs,
+    ...(names === undefined ? {} : { resourceNames: names }),
+  }));
+}
+
+export function clusterRole(name: string, rules: readonly Rule[]): Addon {
+  return addon(`${RBAC}/v1`, 'ClusterRole', { name }, { rules: rulesOf(rules) });
+}
+
+export function role(name: string, namespace: string, rules: readonly Rule[]): Addon {
+  return addon(`${RBAC}/v1`, 'Role', { name, namespace }, { rules: rulesOf(rules) });
+}
+
+export type Subject = { readonly user: string } | { readonly group: string } | { readonly serviceAccount: string };
+
+function subjectOf(subject: Subject) {
+  if ('user' in subject) return { kind: 'User', apiGroup: RBAC, name: subject.user };
+  if ('group' in subject) return { kind: 'Group', apiGroup: RBAC, name: subject.group };
+  return { kind: 'ServiceAccount', name: subject.serviceAccount, namespace: SYSTEM };
+}
+
+/** Binds a cluster role; everywhere, or in one namespace. */
+export function binding(name: string, roleName: string, subject: Subject, namespace?: string, kind = 'ClusterRole') {
+  return addon(
+    `${RBAC}/v1`,
+    namespace === undefined ? 'ClusterRoleBinding' : 'RoleBinding',
+    namespace === undefined ? { name } : { name, namespace },
+    { roleRef: { apiGroup: RBAC, kind, name: roleName }, subjects: [subjectOf(subject)] },
+  );
+}
+
+export function serviceAccount(name: string): Addon {
+  return addon('v1', 'ServiceAccount', { name, namespace: SYSTEM }, { automountServiceAccountToken: false });
+}
+
+/** What Pod Security `restricted` asks of a container. */
+export const RESTRICTED = {
+  allowPrivilegeEscalation: false,
+  readOnlyRootFilesystem: true,
+  runAsNonRoot: true,
+  runAsUser: 65532,
+  runAsGroup: 65532,
+  capabilities: { drop: ['ALL'] },
+  seccompProfile: { type: 'RuntimeDefault' },
+} as const;

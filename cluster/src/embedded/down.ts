@@ -1,0 +1,115 @@
+import { rmSync } from 'node:fs';
+import { DelosError, type InstancePaths, type Progress } from '@delos/core';
+import { listCgroup, removeCgroup } from './cgroups.ts';
+import { hasTable, listLinks, listRoutes, removeLink, removeTable, setForwarding } from './host-network.ts';
+import { type InventoryItem, readInventory, strike } from './inventory.ts';
+import { findByArgument, kill, processesIn, tryPidNamespace, waitUntil } from './process.ts';
+import { layoutOf } from './spec.ts';
+
+const LIMIT = 30_000;
+
+/**
+ * Walks the inventory backwards, strikes each item once its absence was seen, and lists everything again at the end.
+ * Killed anywhere, the next call goes on.
+ * @throws DelosError ERR_TIMEOUT naming what is left
+ */
+export async function takeDown(
+  paths: InstancePaths,
+  options: { readonly deleteData: boolean },
+  progress: Progress,
+): Promise<void> {
+  const layout = layoutOf(paths.state);
+  for (const item of [...readInventory(layout.inventory)].reverse()) {
+    progress.step(`removing ${describe(item)}`);
+    await remove(item, paths.state);
+    strike(layout.inventory, item);
+  }
+  rmSync(layout.run, { recursive: true, force: true });
+  // Mounts of the node lived in its own namespace: these are plain folders now.
+  if (options.deleteData) {
+    rmSync(layout.cluster, { recursive: true, force: true });
+    rmSync(layout.logs, { recursive: true, force: true });
+  }
+  rmSync(layout.inventory, { force: true });
+}
+
+/** What of an item is still there, listed from the machine itself. */
+export async function remains(item: InventoryItem): Promise<readonly string[]> {
+  switch (item.kind) {
+    case 'processes':
+      return findByArgument(item.marker).map((each) => `process ${each.pid}`);
+    case 'link': {
+      const links = (await listLinks()).filter((link) => link.name === item.name).map((link) => `link ${link.name}`);
+      const routes = (await listRoutes()).filter((route) => route.dev === item.name);
+      return [...links, ...routes.map((route) => `route ${route.network}`)];
+    }
+    case 'table':
+      return (await hasTable(item.name)) ? [`nft table ip ${item.name}`] : [];
+    case 'cgroup':
+      return listCgroup(item.path);
+    case 'sysctl':
+      return [];
+  }
+}
+
+async function remove(item: InventoryItem, state: string): Promise<void> {
+  if (item.kind === 'sysctl') return restore(item, state);
+  let left: readonly string[] = [];
+  const gone = await waitUntil(async () => {
+    await removeOnce(item);
+    left = await remains(item);
+    return left.length === 0;
+  }, LIMIT);
+  if (gone) return;
+  throw new DelosError('ERR_TIMEOUT', `${left.slice(0, 3).join(', ')} is still there after ${LIMIT / 1000} s`, {
+    hint: 'run the same command again; it goes on from there',
+    data: { left },
+  });
+}
+
+async function removeOnce(item: Exclude<InventoryItem, { kind: 'sysctl' }>): Promise<void> {
+  switch (item.kind) {
+    case 'processes': {
+      // Namespaces first: a first process that is gone takes all others of its namespace with it, and they are waited for.
+      const own = tryPidNamespace(process.pid);
+      const roots = findByArgument(item.marker);
+      const namespaces = new Set(roots.map((root) => tryPidNamespace(root.pid)).filter((each) => each !== own));
+      for (const root of roots) kill(root);
+      await waitUntil(
+        () => [...namespaces].every((each) => each === undefined || processesIn(each).length === 0),
+        5000,
+      );
+      return;
+    }
+    case 'link':
+      return removeLink(item.name);
+    case 'table':
+      return removeTable(item.name);
+    case 'cgroup':
+      return removeCgroup(item.path);
+  }
+}
+
+/** A machine setting goes back only when no other instance lives on it. */
+async function restore(item: Extract<InventoryItem, { kind: 'sysctl' }>, state: string): Promise<void> {
+  if (item.before === '1') return;
+  const others = (await listLinks()).some(
+    (link) => link.alias?.startsWith('delos ') && link.alias !== `delos ${state}`,
+  );
+  if (!others) setForwarding(item.before);
+}
+
+function describe(item: InventoryItem): string {
+  switch (item.kind) {
+    case 'processes':
+      return `processes of ${item.marker}`;
+    case 'link':
+      return `interface ${item.name}`;
+    case 'table':
+      return `nft table ${item.name}`;
+    case 'cgroup':
+      return `cgroup ${item.path}`;
+    case 'sysctl':
+      return `change of ${item.name}`;
+  }
+}

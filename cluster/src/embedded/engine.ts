@@ -1,0 +1,185 @@
+import { spawn } from 'node:child_process';
+import { closeSync, existsSync, mkdirSync, openSync } from 'node:fs';
+import { join } from 'node:path';
+import { DelosError, type InstancePaths, type PlatformConfig, type Progress } from '@delos/core';
+import { z } from 'zod';
+import type { ClusterEngine, ClusterHandle, ClusterStatus } from '../engine.ts';
+import { STORAGE_CLASS } from './addons/index.ts';
+import { API_PORT, addressesOf, MIRROR_PORT } from './addresses.ts';
+import { openApi } from './api.ts';
+import { certificatesOf } from './certificates.ts';
+import { takeDown } from './down.ts';
+import { writeEtc } from './etc.ts';
+import { exposeLoopback } from './expose.ts';
+import { writeIfChanged } from './files.ts';
+import { forwarding } from './host-network.ts';
+import { record } from './inventory.ts';
+import { withLock } from './lock.ts';
+import { cgroupOf, hostMarker, nodeMarker } from './marks.ts';
+import { allocateNumber } from './number.ts';
+import { ensurePki } from './pki.ts';
+import { type EmbeddedParts, prepareSpec } from './prepare.ts';
+import { findByArgument, kill, waitUntil } from './process.ts';
+import { layoutOf, type NodeSpec, specHash, tryReadSpec } from './spec.ts';
+import { tryReadHostStatus, tryReadNodeStatus } from './status.ts';
+import { firstMissing, waitForCluster } from './wait.ts';
+
+const nodeList = z.object({
+  items: z.array(
+    z.object({
+      metadata: z.object({ name: z.string(), labels: z.record(z.string(), z.string()).default({}) }),
+      status: z.object({
+        conditions: z.array(z.object({ type: z.string(), status: z.string() })).default([]),
+        nodeInfo: z.object({ kubeletVersion: z.string() }),
+      }),
+    }),
+  ),
+});
+
+/** A whole Kubernetes node on this machine, in namespaces of its own. */
+export function embeddedEngine(paths: InstancePaths, parts: EmbeddedParts): ClusterEngine {
+  const layout = layoutOf(paths.state);
+  const lockName = `cluster:${paths.state}`;
+
+  function handleOf(spec: NodeSpec): ClusterHandle {
+    const { nodeIp } = addressesOf(spec.number);
+    return {
+      kind: 'embedded',
+      kubeconfig: layout.adminKubeconfig,
+      context: `delos-${spec.instance}`,
+      server: `https://${nodeIp}:${API_PORT}`,
+      apiServer: { addresses: [nodeIp], port: API_PORT },
+      storageClass: STORAGE_CLASS,
+      images: { kind: 'mirror', endpoint: `http://127.0.0.1:${MIRROR_PORT}` },
+      exposeLoopback: (ports) => exposeLoopback(layout, ports),
+    };
+  }
+
+  return {
+    kind: 'embedded',
+
+    up: (config: PlatformConfig, progress: Progress) =>
+      withLock(lockName, 'cluster up', async () => {
+        if (process.getuid?.() !== 0) {
+          throw new DelosError('ERR_NOT_ROOT', 'the embedded engine makes namespaces, mounts and network interfaces', {
+            hint: 'run it as root, or use a cluster that is there: set KUBECONFIG and cluster.engine: existing',
+          });
+        }
+        mkdirSync(paths.state, { recursive: true, mode: 0o700 });
+        const number = await allocateNumber(paths.state);
+        const spec = await prepareSpec(config, paths, number, parts, progress);
+        await startNode(spec, layout, progress);
+        await waitForCluster(spec, progress);
+        return handleOf(spec);
+      }),
+
+    down: (options, progress) => withLock(lockName, 'cluster down', () => takeDown(paths, options, progress)),
+
+    async status(): Promise<ClusterStatus | undefined> {
+      const spec = tryReadSpec(paths);
+      if (spec === undefined || findByArgument(nodeMarker(paths.state)).length === 0) return undefined;
+      return readStatus(spec);
+    },
+
+    async handle(): Promise<ClusterHandle> {
+      const spec = tryReadSpec(paths);
+      if (spec === undefined || findByArgument(nodeMarker(paths.state)).length === 0) {
+        throw new DelosError('ERR_NOT_UP', `the cluster of instance ${paths.instance} is not up`, {
+          hint: 'bring it up: delos cluster up',
+        });
+      }
+      return handleOf(spec);
+    },
+  };
+}
+
+/** Writes what the node is started with, and starts or restarts what does not run with it. */
+async function startNode(spec: NodeSpec, layout: ReturnType<typeof layoutOf>, progress: Progress): Promise<void> {
+  const addresses = addressesOf(spec.number);
+  const renewed = await ensurePki(layout.pki, certificatesOf(addresses));
+  writeEtc(spec);
+  writeIfChanged(layout.spec, JSON.stringify(spec, null, 1));
+  record(layout.inventory, [
+    { kind: 'sysctl', name: 'net.ipv4.ip_forward', before: forwarding() },
+    { kind: 'cgroup', path: cgroupOf(spec.instance) },
+    { kind: 'table', family: 'ip', name: addresses.table },
+    { kind: 'link', name: addresses.link },
+    { kind: 'processes', marker: nodeMarker(spec.state) },
+    { kind: 'processes', marker: hostMarker(spec.state) },
+  ]);
+
+  const host = tryReadHostStatus(layout);
+  const node = tryReadNodeStatus(layout);
+  const changed = renewed.length > 0 || (node !== undefined && node.specHash !== specHash(spec));
+  if (changed && findByArgument(nodeMarker(spec.state)).length > 0) {
+    progress.step('node: restarts, since what it is started with has changed');
+    await endProcesses([hostMarker(spec.state), nodeMarker(spec.state)]);
+  } else if (host !== undefined && host.specHash !== specHash(spec)) {
+    await endProcesses([hostMarker(spec.state)]);
+  }
+  if (findByArgument(hostMarker(spec.state)).length === 0) spawnHost(spec, layout.logs);
+}
+
+function spawnHost(spec: NodeSpec, logs: string): void {
+  mkdirSync(logs, { recursive: true, mode: 0o700 });
+  const log = openSync(join(logs, 'host.log'), 'a', 0o600);
+  const here = import.meta.dirname;
+  const child = spawn(
+    'sh',
+    [join(here, 'host-init.sh'), hostMarker(spec.state), process.execPath, join(here, 'host.ts'), spec.state],
+    { detached: true, stdio: ['ignore', log, log], cwd: '/' },
+  );
+  child.unref();
+  closeSync(log);
+}
+
+async function endProcesses(markers: readonly string[]): Promise<void> {
+  const all = () => markers.flatMap((marker) => findByArgument(marker));
+  const gone = await waitUntil(() => {
+    for (const identity of all()) kill(identity);
+    return all().length === 0;
+  }, 20_000);
+  if (!gone)
+    throw new DelosError(
+      'ERR_CLUSTER_START',
+      `processes do not end: ${all()
+        .map((each) => each.pid)
+        .join(', ')}`,
+    );
+}
+
+async function readStatus(spec: NodeSpec): Promise<ClusterStatus> {
+  const layout = layoutOf(spec.state);
+  const parts = (tryReadNodeStatus(layout)?.parts ?? []).map((part) => ({
+    name: part.name,
+    healthy: part.state === 'ready',
+    message: part.message,
+  }));
+  const hostStatus = tryReadHostStatus(layout);
+  const host = {
+    name: 'host',
+    healthy: hostStatus !== undefined && hostStatus.message === '',
+    message: hostStatus === undefined ? 'does not run' : hostStatus.message,
+  };
+  const server = `https://${addressesOf(spec.number).nodeIp}:${API_PORT}`;
+  if (!existsSync(join(layout.pki, 'admin.key'))) return { kind: 'embedded', server, version: '', nodes: [], parts };
+  const api = openApi(spec, 'admin');
+  try {
+    const missing = await firstMissing(spec, () => api);
+    const addons = { name: 'add-ons', healthy: missing === undefined, message: missing ?? '' };
+    const nodes = nodeList.safeParse(await api.json('GET', '/api/v1/nodes').catch(() => undefined)).data?.items ?? [];
+    return {
+      kind: 'embedded',
+      server,
+      version: nodes[0]?.status.nodeInfo.kubeletVersion ?? '',
+      nodes: nodes.map(({ metadata, status }) => ({
+        name: metadata.name,
+        ready: status.conditions.some((each) => each.type === 'Ready' && each.status === 'True'),
+        pool: metadata.labels['delos.dev/pool'],
+      })),
+      parts: [host, ...parts, addons],
+    };
+  } finally {
+    api.close();
+  }
+}

@@ -1,0 +1,78 @@
+#!/bin/sh
+# First process of an embedded node: PID 1 of its own PID, mount and network namespaces. It lays out the file system,
+# waits for its end of the veth pair, and keeps the supervisor running; as PID 1 it also reaps what others leave behind.
+# Everything here is undone by the kernel when this process ends.
+# usage: node-init.sh MARKER STATE NODE SUPERVISOR NODE_IP/30 HOST_IP POD_GATEWAY POD_CIDR CNI_PLUGINS [CNI_GATE]
+set -eu
+state=$2 node=$3 supervisor=$4 address=$5 host=$6 gateway=$7 pods=$8 plugins=$9
+shift 9
+gate=${1-}
+cluster=$state/cluster
+scratch=$state/run/scratch
+
+mount --make-rprivate /
+
+# /var/lib is laid out anew: the machine's own entries, and this node's folders in the usual places.
+mount -t tmpfs -o mode=0755,size=16m delos "$scratch"
+mkdir "$scratch/lib" "$scratch/cgroup"
+for entry in /var/lib/*; do
+  name=${entry##*/}
+  case $name in kubelet | containerd | cni | delos-volumes) continue ;; esac
+  if [ -d "$entry" ] && [ ! -L "$entry" ]; then
+    mkdir "$scratch/lib/$name"
+    mount --rbind "$entry" "$scratch/lib/$name"
+  fi
+done
+mkdir "$scratch/lib/kubelet" "$scratch/lib/containerd" "$scratch/lib/cni" "$scratch/lib/delos-volumes"
+mount --bind "$cluster/kubelet" "$scratch/lib/kubelet"
+mount --bind "$cluster/containerd" "$scratch/lib/containerd"
+mount --bind "$cluster/cni" "$scratch/lib/cni"
+mount --bind "$cluster/volumes" "$scratch/lib/delos-volumes"
+mount --bind "$cluster/log" /var/log
+
+# A fresh sysfs shows this network namespace; the machine's cgroups stay.
+mount --rbind /sys/fs/cgroup "$scratch/cgroup"
+mount -t sysfs -o nosuid,nodev,noexec sysfs /sys
+mount --rbind "$scratch/cgroup" /sys/fs/cgroup
+umount -l "$scratch/cgroup"
+mount --rbind "$scratch/lib" /var/lib
+
+mount -t tmpfs -o mode=0755,size=128m delos /run
+mkdir -p /run/netns /run/containerd /run/lock /run/delos/cni
+for plugin in "$plugins"/*; do ln -s "$plugin" "/run/delos/cni/${plugin##*/}"; done
+[ -z "$gate" ] || ln -s "$gate" /run/delos/cni/delos-cni-gate
+mount --make-rshared /
+
+ip link set lo up
+tries=0
+until [ -e /sys/class/net/eth0 ]; do
+  tries=$((tries + 1))
+  [ "$tries" -lt 3000 ] || { echo "eth0 did not come within 60 s" >&2; exit 1; }
+  sleep 0.02
+done
+ip addr replace "$address" dev eth0
+ip link set eth0 up
+ip route replace default via "$host"
+# The Pods' gateway has to be there before and after all Pods; addresses without a Pod end here.
+ip addr replace "$gateway/32" dev lo
+ip route replace unreachable "$pods"
+for setting in net.ipv4.ip_forward=1 net.ipv4.conf.all.rp_filter=0 net.ipv4.conf.default.rp_filter=0; do
+  echo "${setting#*=}" > "/proc/sys/$(echo "${setting%%=*}" | tr . /)"
+done
+nft -f - <<NFT
+table ip delos_node
+delete table ip delos_node
+table ip delos_node {
+  chain postrouting {
+    type nat hook postrouting priority 101; policy accept;
+    ip saddr $pods oifname "eth0" masquerade
+  }
+}
+NFT
+
+set +e
+while :; do
+  "$node" "$supervisor" "$state"
+  echo "the supervisor ended with $?; it starts again" >&2
+  sleep 0.5
+done

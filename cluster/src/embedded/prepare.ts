@@ -1,0 +1,122 @@
+import { accessSync, constants, existsSync, readFileSync } from 'node:fs';
+import { delimiter, join } from 'node:path';
+import { DelosError, type InstancePaths, type PlatformConfig, type Progress } from '@delos/core';
+import { NETPOL_AGENT } from '../netpol/index.ts';
+import type { ResolveTool } from '../toolchain/index.ts';
+import { addressesOf } from './addresses.ts';
+import { cgroupVersion } from './cgroups.ts';
+import { outsideMtu } from './host-network.ts';
+import { findResolvers } from './resolvers.ts';
+import { type NodeSpec, nodeSpec } from './spec.ts';
+
+export type AddonImage = 'pause' | 'coredns' | 'local-path-provisioner' | 'metrics-server';
+
+/** What the engine needs of the rest of this room. */
+export interface EmbeddedParts {
+  readonly resolveTool: ResolveTool;
+  readonly ensureOsPackages: (progress: Progress) => Promise<void>;
+  /** Makes sure that the mirror's store holds these images; answers with references that it serves. */
+  readonly ensureImages: (
+    names: readonly AddonImage[],
+    progress: Progress,
+  ) => Promise<Readonly<Record<AddonImage, string>>>;
+}
+
+const CAP_SYS_RESOURCE = 24n;
+const PROXY = ['HTTP_PROXY', 'HTTPS_PROXY', 'NO_PROXY'] as const;
+
+/** Looks at the machine, gets tools and images, and decides all that the node is started with. */
+export async function prepareSpec(
+  config: PlatformConfig,
+  paths: InstancePaths,
+  number: number,
+  parts: EmbeddedParts,
+  progress: Progress,
+): Promise<NodeSpec> {
+  await parts.ensureOsPackages(progress);
+  const [kube, registry, gate, images] = await Promise.all([
+    parts.resolveTool('kube', progress),
+    parts.resolveTool('registry', progress),
+    parts.resolveTool('cni-gate', progress),
+    parts.ensureImages(['pause', 'coredns', 'local-path-provisioner', 'metrics-server'], progress),
+  ]);
+  const addresses = addressesOf(number);
+  return nodeSpec.parse({
+    instance: paths.instance,
+    state: paths.state,
+    number,
+    tools: {
+      node: process.execPath,
+      kube: kube.path,
+      registry: registry.path,
+      containerd: which('containerd'),
+      cniPlugins: findCniPlugins(),
+      cniGate: gate.path,
+      policyAgent: NETPOL_AGENT,
+    },
+    store: join(paths.cache, 'images', 'store'),
+    images: {
+      pause: images.pause,
+      coredns: images.coredns,
+      localPathProvisioner: images['local-path-provisioner'],
+      metricsServer: images['metrics-server'],
+    },
+    resolvers: [...findResolvers(addresses.hostIp).node],
+    mtu: Math.min(await outsideMtu(), 9000),
+    proxy: proxyOf(process.env),
+    ...poolOf(config),
+    cgroupVersion: cgroupVersion(),
+    restrictOomScore: !hasCapability(CAP_SYS_RESOURCE),
+  });
+}
+
+/** The node belongs to the first pool; its fake devices are the node's extended resources. */
+export function poolOf(config: PlatformConfig): Pick<NodeSpec, 'labels' | 'fakeResources'> {
+  const pool = config.nodePools[0];
+  if (pool === undefined) return { labels: {}, fakeResources: {} };
+  const fakeResources: Record<string, number> = {};
+  if (pool.fakeGpus) {
+    if (pool.nvidiaGpu !== undefined) fakeResources['nvidia.com/gpu'] = pool.nvidiaGpu.count;
+    if (pool.amdGpu !== undefined) fakeResources['amd.com/gpu'] = pool.amdGpu.count;
+    if (pool.intelGpu !== undefined) fakeResources['gpu.intel.com/i915'] = pool.intelGpu.count;
+  }
+  return { labels: { ...pool.labels, 'delos.dev/pool': pool.name }, fakeResources };
+}
+
+function which(name: string): string {
+  for (const folder of (process.env.PATH ?? '').split(delimiter)) {
+    const path = join(folder, name);
+    try {
+      accessSync(path, constants.X_OK);
+      return path;
+    } catch {
+      // Next folder.
+    }
+  }
+  throw new DelosError('ERR_TOOL_UNAVAILABLE', `${name} is not on PATH`, {
+    hint: `install the package that holds it, e.g.: apt-get install ${name}`,
+  });
+}
+
+function findCniPlugins(): string {
+  const folder = ['/usr/lib/cni', '/opt/cni/bin', '/usr/libexec/cni'].find((each) => existsSync(join(each, 'ptp')));
+  if (folder !== undefined) return folder;
+  throw new DelosError('ERR_TOOL_UNAVAILABLE', 'the CNI plugins (ptp, host-local, portmap) are not on this machine', {
+    hint: 'install them: apt-get install containernetworking-plugins',
+  });
+}
+
+function hasCapability(bit: bigint): boolean {
+  const mask = /^CapEff:\s*([0-9a-f]+)$/m.exec(readFileSync('/proc/self/status', 'utf8'))?.[1] ?? '0';
+  return ((BigInt(`0x${mask}`) >> bit) & 1n) === 1n;
+}
+
+/** Upper-case names alone: the lower-case forms say the same. */
+function proxyOf(env: NodeJS.ProcessEnv): Record<string, string> {
+  const result: Record<string, string> = {};
+  for (const name of PROXY) {
+    const value = env[name] ?? env[name.toLowerCase()];
+    if (value !== undefined && value !== '') result[name] = value;
+  }
+  return result;
+}

@@ -1,0 +1,46 @@
+import { z } from 'zod';
+import { tryReadJson } from './files.ts';
+import { isAlive } from './process.ts';
+import type { Layout } from './spec.ts';
+
+const identity = z.object({ pid: z.number(), start: z.string() });
+
+const hostStatus = z.object({
+  process: identity,
+  specHash: z.string(),
+  init: identity.optional(),
+  message: z.string(),
+  forwards: z.array(z.object({ host: z.number(), node: z.number(), open: z.boolean(), error: z.string() })),
+});
+export type HostStatus = z.infer<typeof hostStatus>;
+
+const nodeStatus = z.object({
+  /** Within the node's own PID namespace. */
+  pid: z.number(),
+  specHash: z.string(),
+  began: z.string(),
+  addons: z.string(),
+  parts: z.array(
+    z.object({
+      name: z.string(),
+      state: z.enum(['waiting', 'starting', 'ready', 'unready']),
+      pid: z.number().optional(),
+      restarts: z.number(),
+      message: z.string(),
+    }),
+  ),
+});
+export type NodeStatus = z.infer<typeof nodeStatus>;
+
+/** Undefined when no `host` process lives. */
+export function tryReadHostStatus(layout: Layout): HostStatus | undefined {
+  const status = tryReadJson(layout.hostStatus, hostStatus);
+  return status !== undefined && isAlive(status.process) ? status : undefined;
+}
+
+/** What the supervisor last wrote; undefined when the node's first process is gone. */
+export function tryReadNodeStatus(layout: Layout): NodeStatus | undefined {
+  const host = tryReadHostStatus(layout);
+  if (host?.init === undefined || !isAlive(host.init)) return undefined;
+  return tryReadJson(layout.nodeStatus, nodeStatus);
+}

@@ -1,0 +1,114 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import { DelosError, type Progress } from '@delos/core';
+import { z } from 'zod';
+import { NODE_NAME } from './addresses.ts';
+import { type Api, openApi } from './api.ts';
+import { layoutOf, type NodeSpec, specHash } from './spec.ts';
+import { tryReadHostStatus, tryReadNodeStatus } from './status.ts';
+
+const node = z.object({
+  status: z.object({
+    conditions: z
+      .array(z.object({ type: z.string(), status: z.string(), message: z.string().default('') }))
+      .default([]),
+  }),
+});
+const deployment = z.object({
+  metadata: z.object({ generation: z.number() }),
+  spec: z.object({ replicas: z.number() }),
+  status: z.object({
+    observedGeneration: z.number().default(0),
+    readyReplicas: z.number().default(0),
+    updatedReplicas: z.number().default(0),
+  }),
+});
+const pods = z.object({
+  items: z.array(
+    z.object({
+      status: z.object({
+        phase: z.string().default('Pending'),
+        containerStatuses: z
+          .array(
+            z.object({
+              ready: z.boolean(),
+              state: z.object({
+                waiting: z.object({ reason: z.string().default(''), message: z.string().default('') }).optional(),
+              }),
+            }),
+          )
+          .default([]),
+      }),
+    }),
+  ),
+});
+
+const LIMIT = 180_000;
+
+/**
+ * Waits until the cluster serves: all parts ready, add-ons applied, Node ready, cluster DNS answering.
+ * @throws DelosError ERR_CLUSTER_START at the limit, with what was waited for last and where its log is
+ */
+export async function waitForCluster(spec: NodeSpec, progress: Progress): Promise<void> {
+  const began = performance.now();
+  let said = '';
+  let api: Api | undefined;
+  try {
+    for (;;) {
+      const missing = await firstMissing(spec, () => {
+        api ??= openApi(spec, 'admin');
+        return api;
+      });
+      if (missing === undefined) return;
+      const seconds = Math.round((performance.now() - began) / 1000);
+      if (missing !== said) progress.step(missing);
+      said = missing;
+      if (performance.now() - began > LIMIT) {
+        throw new DelosError('ERR_CLUSTER_START', `${missing} (after ${seconds} s, limit ${LIMIT / 1000} s)`, {
+          hint: `see the logs in ${layoutOf(spec.state).logs}; the same command goes on where this one stopped`,
+        });
+      }
+      await sleep(100);
+    }
+  } finally {
+    api?.close();
+  }
+}
+
+/** What is not yet as it should be, in the order in which it comes to be; undefined when all is. */
+export async function firstMissing(spec: NodeSpec, api: () => Api): Promise<string | undefined> {
+  const layout = layoutOf(spec.state);
+  const host = tryReadHostStatus(layout);
+  if (host === undefined) return 'host: starting';
+  if (host.message !== '') return `host: ${host.message}`;
+  const status = tryReadNodeStatus(layout);
+  if (status === undefined || status.specHash !== specHash(spec)) return 'node: starting';
+  const part = status.parts.find((each) => each.state !== 'ready');
+  if (part !== undefined) return `${part.name}: ${part.state}${part.message === '' ? '' : `, ${part.message}`}`;
+  if (status.addons !== 'ready') return `add-ons: ${status.addons}`;
+  try {
+    return (await nodeMissing(api())) ?? (await dnsMissing(api()));
+  } catch (error) {
+    return `kube-apiserver: ${error instanceof Error ? error.message : String(error)}`;
+  }
+}
+
+async function nodeMissing(api: Api): Promise<string | undefined> {
+  const response = await api.request('GET', `/api/v1/nodes/${NODE_NAME}`);
+  if (response.status !== 200) return `Node ${NODE_NAME}: not registered yet`;
+  const condition = node.parse(JSON.parse(response.body)).status.conditions.find((each) => each.type === 'Ready');
+  return condition?.status === 'True' ? undefined : `Node ${NODE_NAME}: ${condition?.message ?? 'no condition yet'}`;
+}
+
+async function dnsMissing(api: Api): Promise<string | undefined> {
+  const response = await api.request('GET', '/apis/apps/v1/namespaces/kube-system/deployments/coredns');
+  if (response.status !== 200) return 'Deployment kube-system/coredns: not there yet';
+  const { metadata, spec, status } = deployment.parse(JSON.parse(response.body));
+  const current = status.observedGeneration >= metadata.generation && status.updatedReplicas >= spec.replicas;
+  if (current && status.readyReplicas >= spec.replicas) return undefined;
+  const query = 'labelSelector=k8s-app%3Dkube-dns';
+  const list = pods.parse(await api.json('GET', `/api/v1/namespaces/kube-system/pods?${query}`));
+  const waiting = list.items.flatMap((pod) => pod.status.containerStatuses).find((each) => !each.ready)?.state.waiting;
+  const why =
+    waiting === undefined ? (list.items[0]?.status.phase ?? 'no Pod yet') : `${waiting.reason} ${waiting.message}`;
+  return `Deployment kube-system/coredns: ${status.readyReplicas}/${spec.replicas} ready, ${why.trim()}`;
+}
