@@ -60,7 +60,7 @@ export async function startControlPlane(kube: string): Promise<ControlPlane> {
     const kubeconfig = join(folder, 'kubeconfig');
     const server = `https://127.0.0.1:${apiPort}`;
     await writeFile(kubeconfig, kubeconfigOf(server, token), { mode: 0o600 });
-    const client = connect({ kubeconfig, context: 'test' });
+    const client = await connect({ kubeconfig, context: 'test' });
     await answering(client, async () => `see ${await readFile(join(folder, 'kube-apiserver.log'), 'utf8')}`);
     start('kube-controller-manager', [
       ...['--kubeconfig', kubeconfig, '--leader-elect=false', '--service-account-private-key-file', keyFile],

@@ -63,7 +63,7 @@ export async function untilReady(ref: ObjectRef, created: JsonObject, options: W
       const problem = `not ready after ${pace.elapsed} s (limit ${options.limitSeconds} s): ${join(message, detail)}`;
       return { object: live, problem };
     }
-    options.report(`${join(message, detail)} (${pace.elapsed} of ${options.limitSeconds} s)`);
+    options.report(`${join(message, detail)}${pace.shown}`);
     if (!(await pace.next(options.signal))) break;
   }
   return { object: live, problem: `interrupted while waiting: ${join(message, detail)}` };
@@ -95,7 +95,7 @@ export async function untilGone(ref: ObjectRef, uid: string, options: WaitOption
       holds = `the API server does not answer: ${error instanceof Error ? error.message : String(error)}`;
     }
     if (pace.over) return `not gone after ${pace.elapsed} s (limit ${options.limitSeconds} s): ${holds}`;
-    options.report(`deleting: ${holds} (${pace.elapsed} of ${options.limitSeconds} s)`);
+    options.report(`deleting: ${holds}${pace.shown}`);
     if (!(await pace.next(options.signal))) break;
   }
   return `interrupted while it is deleted: ${holds}`;
@@ -121,6 +121,11 @@ function pacer(limit: number) {
     turns: 0,
     get elapsed(): number {
       return Math.round(seconds());
+    },
+    /** In tens of seconds: a log gets a line when something changes, and one in ten seconds otherwise. */
+    get shown(): string {
+      const tens = Math.floor(seconds() / 10) * 10;
+      return tens === 0 ? '' : ` (${tens} of ${limit} s)`;
     },
     get over(): boolean {
       return seconds() >= limit;

@@ -34,13 +34,16 @@ export function recorder(progress: Progress): {
   record(): EventRecord;
 } {
   const started = new Map<string, number>();
-  const steps: ResourceStep[] = [];
+  const steps = new Map<string, ResourceStep>();
   const errors: { urn: string; message: string }[] = [];
   let summary: Record<string, number> = {};
 
   const finish = (meta: { urn: string; type: string; op: string }, failed: boolean): void => {
-    const from = started.get(`${meta.op} ${meta.urn}`) ?? performance.now();
-    steps.push({ urn: meta.urn, type: meta.type, op: meta.op, seconds: (performance.now() - from) / 1000, failed });
+    const key = `${meta.op} ${meta.urn}`;
+    if (meta.op === 'refresh' || INNER.has(meta.op)) return;
+    const seconds = (performance.now() - (started.get(key) ?? performance.now())) / 1000;
+    // The stack itself is told of twice.
+    if (!steps.has(key)) steps.set(key, { urn: meta.urn, type: meta.type, op: meta.op, seconds, failed });
   };
 
   const onEvent = (event: EngineEvent): void => {
@@ -58,16 +61,18 @@ export function recorder(progress: Progress): {
       const message = plain(event.diagnosticEvent.message);
       if (message === '') return;
       if (severity === 'error') errors.push({ urn, message });
-      else if (severity === 'warning' && !isNoise(message))
-        progress.warn(urn === '' ? message : `${sayUrn(urn)}: ${message}`);
-      else if (ephemeral && urn !== '') progress.step(`${sayUrn(urn)}: ${message}`);
+      else if (severity === 'warning') {
+        const said = urn === '' ? message : `${sayUrn(urn)}: ${message}`;
+        if (isExpected(message)) progress.step(said.replaceAll('\n', ' '));
+        else progress.warn(said);
+      } else if (ephemeral && urn !== '') progress.step(`${sayUrn(urn)}: ${message}`);
     }
   };
 
   return {
     onEvent,
     record: () => ({
-      steps: steps.filter((step) => step.op !== 'refresh' && !INNER.has(step.op)),
+      steps: [...steps.values()],
       changes: {
         same: summary.same ?? 0,
         create: summary.create ?? 0,
@@ -88,9 +93,9 @@ function plain(message: string): string {
   return message.replace(COLOURS, '').trim();
 }
 
-/** Said of plugins that lie on PATH by intent, and of operations that the driver has resolved. */
-function isNoise(message: string): boolean {
-  return /^using pulumi-(resource|language)-\S+ from \$PATH/.test(message);
+/** Said of plugins that lie on PATH by intent, and of objects that this very update is about to see ready. */
+function isExpected(message: string): boolean {
+  return /^using pulumi-(resource|language)-\S+ from \$PATH|^Refreshed resource is in an unhealthy state/.test(message);
 }
 
 /** `Deployment delos/api` from a URN. */

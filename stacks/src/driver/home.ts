@@ -104,11 +104,18 @@ async function linkUserPlugins(home: PulumiHome): Promise<void> {
   }
 }
 
-/** Sets plain values of the stack's configuration; the file is the one that `pulumi config` edits. */
-export async function setStackConfig(home: PulumiHome, values: Readonly<Record<string, string>>): Promise<void> {
+/** Sets plain values of the stack's configuration, undefined removes one; the file is the one that `pulumi config` edits. */
+export async function setStackConfig(
+  home: PulumiHome,
+  values: Readonly<Record<string, string | undefined>>,
+): Promise<void> {
   const before = await readFile(home.stackFile, 'utf8').catch(() => '');
   const document = before === '' ? new Document({}) : parseDocument(before);
-  for (const [key, value] of Object.entries(values)) document.setIn(['config', `${PROJECT}:${key}`], value);
+  for (const [key, value] of Object.entries(values)) {
+    const path = ['config', `${PROJECT}:${key}`];
+    if (value !== undefined) document.setIn(path, value);
+    else if (document.hasIn(path)) document.deleteIn(path);
+  }
   const after = document.toString({ lineWidth: 0 });
   if (after !== before) await replaceFile(home.stackFile, after, 0o600);
 }

@@ -14,7 +14,7 @@ export async function pendingImports(
 ): Promise<readonly { readonly urn: string; readonly id: string }[]> {
   const objects = operations.filter(({ resource }) => parseType(resource.type) !== undefined);
   if (objects.length === 0) return [];
-  const client = connect(cluster);
+  const client = await connect(cluster);
   const found = await Promise.all(
     objects.map(async ({ resource }) => {
       const inputs = JSON.parse(JSON.stringify(resource.inputs)) as Json;

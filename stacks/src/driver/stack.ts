@@ -2,6 +2,7 @@ import { join } from 'node:path';
 import { DelosError, type InstancePaths, isDelosError, type Progress } from '@delos/core';
 import type { Stack } from '@pulumi/pulumi/automation/index.js';
 import type { Connection } from '../kube/connect.ts';
+import { parseType } from '../provider/layout.ts';
 import { runPulumi } from './command.ts';
 import { type Changes, type EventRecord, type ResourceStep, recorder, sayUrn } from './events.ts';
 import { PROJECT, type PulumiHome, prepareHome, pulumiEnvironment, pulumiHome, setStackConfig } from './home.ts';
@@ -17,7 +18,7 @@ export interface StackOptions {
   /** Registers the resources. */
   readonly program: () => Promise<void>;
   /** Plain values for the stack's configuration, which a plain `pulumi up` reads as well. */
-  readonly config: Readonly<Record<string, string>>;
+  readonly config: Readonly<Record<string, string | undefined>>;
   readonly progress: Progress;
   readonly signal: AbortSignal;
 }
@@ -59,13 +60,18 @@ export async function refresh(options: StackOptions): Promise<UpdateResult> {
   });
 }
 
-/** Deletes every object of the stack and waits until each is gone. */
-export async function destroy(options: StackOptions): Promise<UpdateResult> {
-  if ((await tryReadCheckpoint(pulumiHome(options.paths))) === undefined) {
-    return { changes: { same: 0, create: 0, update: 0, delete: 0, replace: 0 }, steps: [] };
-  }
+/** Deletes every object of the stack, but those of the kinds to keep, and waits until each is gone. */
+export async function destroy(
+  options: StackOptions,
+  { keep = [] }: { readonly keep?: readonly string[] } = {},
+): Promise<UpdateResult> {
+  const checkpoint = await tryReadCheckpoint(pulumiHome(options.paths));
+  if (checkpoint === undefined) return { changes: { same: 0, create: 0, update: 0, delete: 0, replace: 0 }, steps: [] };
+  const exclude = checkpoint.resources
+    .filter(({ type }) => keep.includes(parseType(type)?.kind ?? ''))
+    .map(({ urn }) => urn);
   return withStack(options, async (stack, common, record) => {
-    await stack.destroy(common);
+    await stack.destroy({ ...common, ...(exclude.length === 0 ? {} : { exclude }) });
     const { changes, steps } = record();
     return { changes, steps };
   });

@@ -1,6 +1,4 @@
 import { DelosError } from '@delos/core';
-// The package's root loads every generated API class; this file alone is what is needed.
-import { KubeConfig } from '@kubernetes/client-node/dist/config.js';
 import { KubeClient } from './client.ts';
 
 /** How to reach a cluster; the official provider's own inputs of the same names. */
@@ -11,7 +9,9 @@ export interface Connection {
 }
 
 /** @throws DelosError ERR_CLUSTER_UNREACHABLE when the kubeconfig cannot be read or has no such context. */
-export function connect(connection: Connection): KubeClient {
+export async function connect(connection: Connection): Promise<KubeClient> {
+  // The package's root loads every generated API class; this file alone is what is needed, and it is not quick either.
+  const { KubeConfig } = await import('@kubernetes/client-node/dist/config.js');
   const config = new KubeConfig();
   try {
     const given = connection.kubeconfig;

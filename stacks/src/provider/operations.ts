@@ -148,11 +148,20 @@ export async function remove(id: string, type: string, outputs: JsonObject, work
   const ref: ObjectRef = { ...parsed, ...parseId(id) };
   const live = await work.client.tryGet(ref, work.signal).catch(absentWhenUnserved);
   if (live === undefined) return;
-  const policy = text(live, 'metadata', 'annotations', PROPAGATION) || 'foreground';
-  const started = await work.client.delete(ref, policy.charAt(0).toUpperCase() + policy.slice(1), work.signal);
+  const started = await work.client.delete(ref, propagation(live), work.signal);
   if (!started || skipsAwait(live)) return;
   const problem = await untilGone(ref, text(live, 'metadata', 'uid'), waitOf(outputs, work));
   if (problem !== undefined) throw new Error(`${sayRef(ref)}: ${problem}`);
+}
+
+/**
+ * Owners go after what they own, so that "gone" means all of it. What owns nothing is not made to wait for the garbage
+ * collector.
+ */
+function propagation(live: JsonObject): string {
+  const asked = text(live, 'metadata', 'annotations', PROPAGATION);
+  if (asked !== '') return asked.charAt(0).toUpperCase() + asked.slice(1);
+  return /^(apps|batch)\//.test(text(live, 'apiVersion')) ? 'Foreground' : 'Background';
 }
 
 const waitOf = (object: JsonObject, work: Work) => ({

@@ -24,14 +24,14 @@ export function providerService(engine: string | undefined): PluginService {
   const log: EngineLog = engineLog(engine);
   const stopped = new AbortController();
   let settings: ProviderSettings = providerSettings({});
-  let client: KubeClient | undefined;
-  const cluster = (): KubeClient => {
+  let client: Promise<KubeClient> | undefined;
+  const cluster = (): Promise<KubeClient> => {
     client ??= connect(settings.connection);
     return client;
   };
 
-  const work = (urn: string, timeout = 0): Work => ({
-    client: cluster(),
+  const work = async (urn: string, timeout = 0): Promise<Work> => ({
+    client: await cluster(),
     urn,
     timeout,
     signal: stopped.signal,
@@ -68,7 +68,7 @@ export function providerService(engine: string | undefined): PluginService {
       return response;
     }),
 
-    diffConfig: unary((request: providerPb.DiffRequest) => {
+    diffConfig: unary(async (request: providerPb.DiffRequest) => {
       const olds = decode(request.getOldInputs() ?? request.getOlds()).value;
       const news = decode(request.getNews()).value;
       const response = new providerPb.DiffResponse();
@@ -79,7 +79,10 @@ export function providerService(engine: string | undefined): PluginService {
           : providerPb.DiffResponse.DiffChanges.DIFF_SOME,
       );
       response.setDiffsList(topLevel(differing));
-      if (differing.length > 0 && isOtherCluster(olds, news, (connection) => connect(connection).server)) {
+      if (
+        differing.length > 0 &&
+        (await isOtherCluster(olds, news, async (connection) => (await connect(connection)).server))
+      ) {
         response.setReplacesList(['kubeconfig']);
       }
       return response;
@@ -103,7 +106,7 @@ export function providerService(engine: string | undefined): PluginService {
       const known =
         parsed === undefined || explicit
           ? undefined
-          : await cluster().tryType(parsed.apiVersion, parsed.kind, stopped.signal);
+          : await (await cluster()).tryType(parsed.apiVersion, parsed.kind, stopped.signal);
       const { inputs, failures } = check({
         type,
         resourceName: request.getName(),
@@ -112,7 +115,7 @@ export function providerService(engine: string | undefined): PluginService {
         randomSeed: request.getRandomseed_asU8(),
         autonaming: autonaming(request),
         namespaced: known?.namespaced,
-        defaultNamespace: settings.namespace ?? (known === undefined ? 'default' : cluster().defaultNamespace),
+        defaultNamespace: settings.namespace ?? (known === undefined ? 'default' : (await cluster()).defaultNamespace),
       });
       const response = new providerPb.CheckResponse();
       response.setInputs(encodedInputs(inputs, type, news.secrets));
@@ -130,7 +133,7 @@ export function providerService(engine: string | undefined): PluginService {
     diff: unary(async (request: providerPb.DiffRequest) => {
       const news = decode(request.getNews());
       const olds = { inputs: decode(request.getOldInputs()).value, outputs: decode(request.getOlds()).value };
-      const found = await diff(olds, news.value, settings.mutability, work(request.getUrn()));
+      const found = await diff(olds, news.value, settings.mutability, await work(request.getUrn()));
       const response = new providerPb.DiffResponse();
       const kinds = providerPb.DiffResponse.DiffChanges;
       response.setChanges(found.changes.length === 0 ? kinds.DIFF_NONE : kinds.DIFF_SOME);
@@ -152,7 +155,7 @@ export function providerService(engine: string | undefined): PluginService {
         response.setProperties(encodedInputs(inputs.value, type, inputs.secrets));
         return response;
       }
-      const made = await create(inputs.value, work(request.getUrn(), request.getTimeout()));
+      const made = await create(inputs.value, await work(request.getUrn(), request.getTimeout()));
       const apiVersion = refOf(inputs.value).apiVersion;
       const outputs = encoded(
         outputsOf(made.object, inputs.value, made.fieldManager, apiVersion),
@@ -178,7 +181,7 @@ export function providerService(engine: string | undefined): PluginService {
         return response;
       }
       const olds = decode(request.getOlds()).value;
-      const made = await update(inputs.value, olds, work(request.getUrn(), request.getTimeout()));
+      const made = await update(inputs.value, olds, await work(request.getUrn(), request.getTimeout()));
       const initial = String(olds.__initialApiVersion ?? refOf(inputs.value).apiVersion);
       const outputs = encoded(outputsOf(made.object, inputs.value, made.fieldManager, initial), type, inputs.secrets);
       if (made.problem !== undefined) {
@@ -193,7 +196,7 @@ export function providerService(engine: string | undefined): PluginService {
       const type = typeOfUrn(request.getUrn());
       const inputs = decode(request.getInputs());
       const olds = { inputs: inputs.value, outputs: decode(request.getProperties()).value };
-      const found = await read(request.getId(), type, olds, work(request.getUrn()));
+      const found = await read(request.getId(), type, olds, await work(request.getUrn()));
       const response = new providerPb.ReadResponse();
       if (found === undefined) return response;
       const outputs = outputsOf(found.object, found.inputs, found.fieldManager, found.initialApiVersion);
@@ -211,7 +214,7 @@ export function providerService(engine: string | undefined): PluginService {
 
     delete: unary(async (request: providerPb.DeleteRequest) => {
       const outputs = decode(request.getProperties()).value;
-      const doing = work(request.getUrn(), request.getTimeout());
+      const doing = await work(request.getUrn(), request.getTimeout());
       await remove(request.getId(), typeOfUrn(request.getUrn()), outputs, doing);
       return new emptyPb.Empty();
     }),

@@ -29,9 +29,15 @@ export function providerSettings(inputs: JsonObject): ProviderSettings {
  * Another cluster needs every object anew; another way to the same one, or another flag, does not. The cluster is told
  * by its server; where that cannot be found out, the settings are taken to mean the same one.
  */
-export function isOtherCluster(before: JsonObject, after: JsonObject, serverOf: (of: Connection) => string): boolean {
+export async function isOtherCluster(
+  before: JsonObject,
+  after: JsonObject,
+  serverOf: (of: Connection) => Promise<string>,
+): Promise<boolean> {
   try {
-    return serverOf(providerSettings(before).connection) !== serverOf(providerSettings(after).connection);
+    return (
+      (await serverOf(providerSettings(before).connection)) !== (await serverOf(providerSettings(after).connection))
+    );
   } catch {
     return false;
   }

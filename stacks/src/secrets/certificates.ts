@@ -74,6 +74,7 @@ export const certificateAuthority: CertificateAuthority = {
 };
 
 async function library(): Promise<typeof import('@peculiar/x509')> {
+  await import('reflect-metadata');
   const x509 = await import('@peculiar/x509');
   x509.cryptoProvider.set(globalThis.crypto);
   return x509;

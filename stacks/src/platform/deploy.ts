@@ -1,0 +1,69 @@
+import type { SynthesisContext } from '@delos/constructs';
+import type { InstancePaths, PlatformConfig, Progress } from '@delos/core';
+import { pulumiEnvironment, pulumiHome } from '../driver/home.ts';
+import {
+  destroy,
+  type PreviewResult,
+  preview,
+  refresh,
+  type StackOptions,
+  type UpdateResult,
+  up,
+} from '../driver/stack.ts';
+import { type PlatformSettings, settingsToConfig } from './settings.ts';
+
+export interface PlatformInput {
+  readonly config: PlatformConfig;
+  /** The file that `config` was read from, for a plain `pulumi up` to read anew. */
+  readonly configFile?: string;
+  readonly context: SynthesisContext;
+  readonly handle: { readonly kubeconfig: string; readonly context: string };
+  /** The Pulumi command. */
+  readonly pulumi: { readonly path: string };
+  readonly paths: InstancePaths;
+  readonly progress: Progress;
+  readonly signal: AbortSignal;
+}
+
+/** Deploys the platform or brings it up to date. @throws DelosError ERR_DEPLOY, ERR_NOT_READY, ERR_LOCKED, ERR_INTERRUPTED */
+export const deployPlatform = (input: PlatformInput): Promise<UpdateResult> => up(stackOf(input));
+
+/** What `deployPlatform` would do. Changes nothing. */
+export const previewPlatform = (input: PlatformInput): Promise<PreviewResult> => preview(stackOf(input));
+
+/** Takes over into the state what others changed on the cluster. */
+export const refreshPlatform = (input: PlatformInput): Promise<UpdateResult> => refresh(stackOf(input));
+
+/** Deletes the platform's objects. With `keepData`, claims of volumes and the namespaces they lie in stay. */
+export const destroyPlatform = (input: PlatformInput & { readonly keepData: boolean }): Promise<UpdateResult> =>
+  destroy(stackOf(input), input.keepData ? { keep: ['PersistentVolumeClaim', 'Namespace'] } : {});
+
+function stackOf(input: PlatformInput): StackOptions {
+  const { kubeconfig, context } = input.handle;
+  const settings: PlatformSettings = {
+    config: input.config,
+    context: input.context,
+    cluster: { kubeconfig, context },
+  };
+  return {
+    paths: input.paths,
+    pulumi: input.pulumi,
+    cluster: settings.cluster,
+    config: settingsToConfig(settings, input.configFile),
+    progress: input.progress,
+    signal: input.signal,
+    program: () => runProgram(input, settings),
+  };
+}
+
+async function runProgram(input: PlatformInput, settings: PlatformSettings): Promise<void> {
+  const [{ default: pulumi }, { configKeeper }, { platformProgram }] = await Promise.all([
+    import('@pulumi/pulumi'),
+    import('./keeper.ts'),
+    import('./program.ts'),
+  ]);
+  const home = pulumiHome(input.paths);
+  const env = { ...process.env, ...pulumiEnvironment(home) };
+  const keeper = configKeeper({ command: input.pulumi.path, cwd: home.project, env });
+  await platformProgram(settings, keeper, { preview: pulumi.runtime.isDryRun() });
+}

@@ -1,0 +1,68 @@
+import type { SynthesisContext } from '@delos/constructs';
+import { DelosError, loadConfig, type PlatformConfig, platformConfig } from '@delos/core';
+import { z } from 'zod';
+
+/*
+ * What the platform's program reads from the stack's configuration, where `delos up` has put it, so that a plain
+ * `pulumi up` deploys the same. Keys:
+ *   delos:cluster     kubeconfig and context
+ *   delos:context     what the manifests depend on beside delos.yaml
+ *   delos:configFile  path of the delos.yaml; read anew at every run
+ *   delos:config      what was read from it last: stands where there is no file
+ *   delos:secrets     secret; made by the program
+ */
+export interface PlatformSettings {
+  readonly config: PlatformConfig;
+  readonly context: SynthesisContext;
+  readonly cluster: { readonly kubeconfig: string; readonly context: string };
+}
+
+const cluster = z.object({ kubeconfig: z.string(), context: z.string() });
+
+const context: z.ZodType<SynthesisContext> = z.object({
+  images: z.record(z.string(), z.string()),
+  publicUrl: z.string(),
+  apiServer: z.object({ addresses: z.array(z.string()), port: z.number().int() }),
+  exposure: z.discriminatedUnion('kind', [
+    z.object({ kind: z.literal('node-port'), http: z.number().int(), https: z.number().int() }),
+    z.object({ kind: z.literal('load-balancer') }),
+  ]),
+});
+
+/** The settings as values of the stack's configuration. No secret is among them. */
+export function settingsToConfig(
+  settings: PlatformSettings,
+  configFile: string | undefined,
+): Readonly<Record<string, string | undefined>> {
+  return {
+    cluster: JSON.stringify(settings.cluster),
+    context: JSON.stringify(settings.context),
+    config: JSON.stringify(settings.config),
+    configFile,
+  };
+}
+
+/** @throws DelosError ERR_NOT_UP where `delos up` has not been, and what reading delos.yaml throws */
+export async function settingsFromConfig(get: (key: string) => string | undefined): Promise<PlatformSettings> {
+  const parse = <T>(key: string, schema: z.ZodType<T>): T => {
+    const value = get(key);
+    if (value === undefined) {
+      throw new DelosError('ERR_NOT_UP', `the stack's configuration has no delos:${key}`, {
+        hint: 'run `./delos up` (or `./delos up --context NAME` for your own cluster) once, which writes it',
+      });
+    }
+    const parsed = schema.safeParse(JSON.parse(value));
+    if (!parsed.success)
+      throw new DelosError(
+        'ERR_CONFIG_VALUE',
+        `delos:${key} is not what delos writes: ${z.prettifyError(parsed.error)}`,
+      );
+    return parsed.data;
+  };
+  const file = get('configFile');
+  return {
+    config: file === undefined ? parse('config', platformConfig) : await loadConfig(file),
+    context: parse('context', context),
+    cluster: parse('cluster', cluster),
+  };
+}
