@@ -123,6 +123,8 @@ export type StreamRefused = z.infer<typeof streamRefused>;
 export const toAgent = z.discriminatedUnion('type', [
   z.object({ type: z.literal('sync'), jobs: z.array(desiredJob) }),
   z.object({ type: z.literal('job'), job: desiredJob }),
+  /** Nothing is wanted of it any more. */
+  z.object({ type: z.literal('forget'), jobId }),
   z.object({ type: z.literal('ack'), jobId, podUid: z.string(), seq: z.number().int() }),
   z.object({ type: z.literal('stream'), stream: streamRequest }),
 ]);

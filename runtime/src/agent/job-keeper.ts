@@ -1,0 +1,394 @@
+import type { DesiredJob, FromAgent, PodObservation } from '@delos/core';
+import type { Logger } from 'pino';
+import { isPullReason } from './image-pull.ts';
+import { isKubeError, type KubeClient } from './kube-client.ts';
+import { CONTAINER } from './labels.ts';
+import type { Namespaces } from './namespaces.ts';
+import { hasEnded, observePod } from './observe.ts';
+import { podManifest } from './pod-manifest.ts';
+import { explainRefusal } from './pod-refusal.ts';
+import type { Pod } from './pod-shape.ts';
+
+/*
+ * Makes true what is desired of each job, and tells what it sees.
+ *
+ * A Pod is made at most once: its name is the job's id, so a second making is refused by the API server; and a Pod that
+ * was seen once, by this process or (DesiredJob.podUid) by one before, is never made again, only told as absent.
+ * Nothing is made while the control plane is not connected: what was desired may be old.
+ */
+
+export interface JobKeeperProps {
+  readonly client: KubeClient;
+  readonly cluster: string;
+  readonly namespaces: Namespaces;
+  readonly log: Logger;
+  /** Sends, or drops where there is no connection: all is told again at the next one. */
+  readonly send: (message: FromAgent) => void;
+  readonly connected: () => boolean;
+  /** Keeps a Pod that a call of ours returned. */
+  readonly keepPod: (object: unknown) => Pod | undefined;
+  readonly lastEvent: (podUid: string) => { readonly reason: string; readonly message: string } | undefined;
+  /** What an image really is, where that is known and it is a stand-in. */
+  readonly standIn: (imageId: string, image: string, learned: () => void) => string | null;
+}
+
+interface Entry {
+  readonly jobId: string;
+  desired: DesiredJob | undefined;
+  pod: Pod | undefined;
+  /** Uid of the Pod that was seen, for as long as the job is desired. */
+  seenUid: string | undefined;
+  told: { readonly seq: number; readonly text: string; readonly observation: PodObservation } | undefined;
+  acked: boolean;
+  working: boolean;
+  again: boolean;
+  failures: number;
+  retry: NodeJS.Timeout | undefined;
+  pullFailingSince: number | undefined;
+}
+
+/** A Pod that nothing is known of may be one whose desire is on its way. */
+const ORPHAN_MS = 60_000;
+/** The scheduler ends a job whose life-span is over; this much later the agent does. */
+const OVERTIME_MS = 60_000;
+const FORCE_MS = 60_000;
+const RETRY_MS = [100, 500, 1_000, 2_000, 5_000, 10_000];
+const MAX_WORKERS = 16;
+
+export class JobKeeper {
+  readonly #props: JobKeeperProps;
+  readonly #entries = new Map<string, Entry>();
+  readonly #waiting: Entry[] = [];
+  #working = 0;
+  #seq = 0;
+  #podsKnown = false;
+  #desiresKnown = false;
+
+  constructor(props: JobKeeperProps) {
+    this.#props = props;
+  }
+
+  /** The Pods were listed: from now on a Pod that is not known is not there. */
+  podsListed(): void {
+    if (this.#podsKnown) return;
+    this.#podsKnown = true;
+    for (const entry of this.#entries.values()) this.#wake(entry);
+  }
+
+  /** All that is desired, after a (re)connection. */
+  sync(jobs: readonly DesiredJob[]): void {
+    const listed = new Set(jobs.map(({ jobId }) => jobId));
+    for (const entry of this.#entries.values()) if (!listed.has(entry.jobId)) this.forget(entry.jobId);
+    this.#desiresKnown = true;
+    for (const job of jobs) {
+      const entry = this.#entry(job.jobId);
+      entry.desired = job;
+      // Told anew: the control plane may have lost what it had not acknowledged.
+      entry.acked = false;
+      if (entry.told !== undefined) this.#tellAgain(entry);
+      this.#wake(entry);
+    }
+  }
+
+  desire(job: DesiredJob): void {
+    const entry = this.#entry(job.jobId);
+    if (entry.desired !== undefined && entry.desired.revision > job.revision) return;
+    entry.desired = job;
+    this.#wake(entry);
+  }
+
+  forget(jobId: string): void {
+    const entry = this.#entries.get(jobId);
+    if (entry === undefined) return;
+    entry.desired = undefined;
+    entry.told = undefined;
+    clearTimeout(entry.retry);
+    if (entry.pod === undefined) this.#entries.delete(jobId);
+  }
+
+  ack(jobId: string, seq: number): void {
+    const entry = this.#entries.get(jobId);
+    if (entry?.told?.seq === seq) entry.acked = true;
+  }
+
+  podChanged(pod: Pod, gone: boolean): void {
+    const entry = this.#entry(pod.metadata.name);
+    if (entry.pod !== undefined && entry.pod.metadata.uid !== pod.metadata.uid && gone) return;
+    entry.seenUid ??= pod.metadata.uid;
+    entry.pod = gone ? undefined : pod;
+    if (gone && entry.desired !== undefined && hasEnded(pod)) this.#observe(entry, pod);
+    if (gone && entry.desired === undefined) this.#entries.delete(entry.jobId);
+    else this.#wake(entry);
+  }
+
+  /** The Pod of a job, where there is one. */
+  podOf(jobId: string): Pod | undefined {
+    return this.#entries.get(jobId)?.pod;
+  }
+
+  /** At intervals: what depends on time alone, and what was not acknowledged. */
+  sweep(): void {
+    for (const entry of this.#entries.values()) {
+      this.#wake(entry);
+      if (entry.told !== undefined && !entry.acked) this.#tellAgain(entry);
+    }
+  }
+
+  get size(): number {
+    return this.#entries.size;
+  }
+
+  #entry(jobId: string): Entry {
+    const known = this.#entries.get(jobId);
+    if (known !== undefined) return known;
+    const entry: Entry = {
+      jobId,
+      desired: undefined,
+      pod: undefined,
+      seenUid: undefined,
+      told: undefined,
+      acked: false,
+      working: false,
+      again: false,
+      failures: 0,
+      retry: undefined,
+      pullFailingSince: undefined,
+    };
+    this.#entries.set(jobId, entry);
+    return entry;
+  }
+
+  /** One at a time for each job, a bounded number at once. */
+  #wake(entry: Entry): void {
+    if (!this.#podsKnown) return;
+    if (entry.pod !== undefined && entry.desired !== undefined) this.#observe(entry, entry.pod);
+    if (entry.working) {
+      entry.again = true;
+      return;
+    }
+    entry.working = true;
+    this.#waiting.push(entry);
+    this.#next();
+  }
+
+  #next(): void {
+    while (this.#working < MAX_WORKERS) {
+      const entry = this.#waiting.shift();
+      if (entry === undefined) return;
+      this.#working += 1;
+      void this.#work(entry).finally(() => {
+        this.#working -= 1;
+        entry.working = false;
+        if (entry.again) {
+          entry.again = false;
+          this.#wake(entry);
+        }
+        this.#next();
+      });
+    }
+  }
+
+  async #work(entry: Entry): Promise<void> {
+    try {
+      await this.#act(entry);
+      entry.failures = 0;
+    } catch (error) {
+      entry.failures += 1;
+      const { desired } = entry;
+      const refusal = desired?.action === 'run' && entry.pod === undefined ? explainRefusal(error) : undefined;
+      if (refusal?.final === true) {
+        this.#tell(entry, {
+          ...nothing(entry.jobId),
+          phase: 'failed',
+          reason: refusal.reason,
+          description: refusal.description,
+        });
+        return;
+      }
+      if (refusal?.forgetNamespace === true) this.#props.namespaces.forget(desired?.spec.namespace ?? '');
+      this.#props.log.warn(
+        { error, jobId: entry.jobId, action: desired?.action, failures: entry.failures },
+        'will try again',
+      );
+      if (entry.failures >= 3 && refusal !== undefined) {
+        this.#tell(entry, { ...nothing(entry.jobId), reason: refusal.reason, description: refusal.description });
+      }
+      clearTimeout(entry.retry);
+      entry.retry = setTimeout(() => this.#wake(entry), RETRY_MS[Math.min(entry.failures, RETRY_MS.length) - 1]);
+      entry.retry.unref();
+    }
+  }
+
+  async #act(entry: Entry): Promise<void> {
+    const { desired, pod } = entry;
+    if (desired === undefined) return this.#orphan(entry);
+    switch (desired.action) {
+      case 'run':
+        if (pod === undefined) return this.#make(entry, desired);
+        return this.#endOvertime(pod, desired);
+      case 'stop':
+        if (pod === undefined) return this.#absent(entry, desired);
+        return this.#stop(pod);
+      case 'remove':
+        if (pod === undefined) {
+          this.#props.send({ type: 'removed', jobId: entry.jobId, podUid: desired.podUid ?? entry.seenUid ?? '' });
+          return;
+        }
+        return this.#delete(pod);
+    }
+  }
+
+  async #make(entry: Entry, desired: DesiredJob): Promise<void> {
+    if (desired.podUid !== null || entry.seenUid !== undefined) return this.#absent(entry, desired);
+    if (!this.#props.connected()) return;
+    const { client, namespaces, keepPod } = this.#props;
+    await namespaces.ensure(desired.spec);
+    // Time has passed: it may have been stopped, or the connection lost, meanwhile.
+    if (entry.desired !== desired || !this.#props.connected()) {
+      entry.again = true;
+      return;
+    }
+    const path = `/api/v1/namespaces/${desired.spec.namespace}/pods`;
+    try {
+      keepPod(await client.create(path, podManifest(desired, this.#props.cluster)));
+    } catch (error) {
+      if (!isKubeError(error, 409)) throw error;
+      keepPod(await client.get(`${path}/${entry.jobId}`));
+    }
+  }
+
+  /** There was one and it is no more, which the API server itself must say. */
+  async #absent(entry: Entry, desired: DesiredJob): Promise<void> {
+    const { client, keepPod } = this.#props;
+    try {
+      keepPod(await client.get(`${pathOf(desired)}`));
+      return;
+    } catch (error) {
+      if (!isKubeError(error, 404)) throw error;
+    }
+    const uid = desired.podUid ?? entry.seenUid ?? '';
+    // Its end was seen in its last moment: that tells more.
+    if (entry.told !== undefined && entry.told.observation.podUid === uid && isEnd(entry.told.observation)) return;
+    this.#tell(entry, {
+      ...nothing(entry.jobId),
+      podUid: uid,
+      phase: 'absent',
+      reason: 'NodeLost',
+      description: 'its Pod is gone: it was deleted from outside, or its node was lost',
+    });
+  }
+
+  /** Ends the container and keeps the Pod, whose log is still to be read: a deadline that is over. */
+  async #stop(pod: Pod): Promise<void> {
+    if (hasEnded(pod) || pod.metadata.deletionTimestamp !== undefined) return;
+    if (pod.spec.nodeName === undefined) {
+      // No kubelet has it, so nothing would end it; and there is no log. Refused where it was bound meanwhile.
+      const { uid, resourceVersion } = pod.metadata;
+      await this.#deleteIf(pod, { preconditions: { uid, resourceVersion } });
+      return;
+    }
+    if (pod.spec.activeDeadlineSeconds === 1) return;
+    const answer = await this.#unlessGone(() =>
+      this.#props.client.patch(pathOf(pod), {
+        metadata: { uid: pod.metadata.uid },
+        spec: { activeDeadlineSeconds: 1 },
+      }),
+    );
+    if (answer !== undefined) this.#props.keepPod(answer);
+  }
+
+  async #endOvertime(pod: Pod, desired: DesiredJob): Promise<void> {
+    const limit = desired.spec.maxRunTimeSeconds;
+    const started = pod.status.containerStatuses.find(({ name }) => name === CONTAINER)?.state.running?.startedAt;
+    if (limit === null || started == null) return;
+    if (Date.now() - Date.parse(started) > limit * 1000 + OVERTIME_MS) await this.#stop(pod);
+  }
+
+  async #delete(pod: Pod): Promise<void> {
+    const { uid, deletionTimestamp } = pod.metadata;
+    const stuck = deletionTimestamp !== undefined && Date.now() - Date.parse(deletionTimestamp) > FORCE_MS;
+    if (deletionTimestamp !== undefined && !stuck) return;
+    await this.#deleteIf(pod, { preconditions: { uid }, ...(stuck ? { gracePeriodSeconds: 0 } : {}) });
+  }
+
+  async #deleteIf(pod: Pod, options: Readonly<Record<string, unknown>>): Promise<void> {
+    await this.#unlessGone(() =>
+      this.#props.client.delete(pathOf(pod), { apiVersion: 'v1', kind: 'DeleteOptions', ...options }),
+    );
+  }
+
+  async #orphan(entry: Entry): Promise<void> {
+    const { pod } = entry;
+    if (pod === undefined || !this.#desiresKnown || !this.#props.connected()) return;
+    if (Date.now() - Date.parse(pod.metadata.creationTimestamp ?? '') < ORPHAN_MS) return;
+    this.#props.log.warn({ jobId: entry.jobId, podUid: pod.metadata.uid }, 'no job wants this Pod: it is deleted');
+    await this.#delete(pod);
+  }
+
+  /** Undefined where the Pod is no longer there, or another: the watch will tell. */
+  async #unlessGone(call: () => Promise<unknown>): Promise<unknown> {
+    try {
+      return await call();
+    } catch (error) {
+      if (isKubeError(error, 404) || isKubeError(error, 409)) return undefined;
+      throw error;
+    }
+  }
+
+  #observe(entry: Entry, pod: Pod): void {
+    const status = pod.status.containerStatuses.find(({ name }) => name === CONTAINER);
+    const pulling = isPullReason(status?.state.waiting?.reason ?? '');
+    entry.pullFailingSince = pulling ? (entry.pullFailingSince ?? Date.now()) : undefined;
+    const standIn =
+      entry.desired?.spec.standIns === true && status !== undefined && status.imageID !== ''
+        ? this.#props.standIn(status.imageID, entry.desired.spec.image, () => this.#wake(entry))
+        : null;
+    const observation = observePod(pod, {
+      lastEvent: this.#props.lastEvent(pod.metadata.uid),
+      standIn,
+      pullFailingMs: entry.pullFailingSince === undefined ? 0 : Date.now() - entry.pullFailingSince,
+      now: new Date(),
+    });
+    this.#tell(entry, observation);
+  }
+
+  #tell(entry: Entry, observation: PodObservation): void {
+    const text = JSON.stringify(observation);
+    if (entry.told?.text === text) return;
+    entry.told = { seq: ++this.#seq, text, observation };
+    entry.acked = false;
+    this.#tellAgain(entry);
+  }
+
+  #tellAgain({ told }: Entry): void {
+    if (told !== undefined) this.#props.send({ type: 'observation', seq: told.seq, observation: told.observation });
+  }
+}
+
+function isEnd(observation: PodObservation): boolean {
+  return observation.phase === 'succeeded' || observation.phase === 'failed';
+}
+
+function pathOf(of: Pod | DesiredJob): string {
+  return 'metadata' in of
+    ? `/api/v1/namespaces/${of.metadata.namespace ?? ''}/pods/${of.metadata.name}`
+    : `/api/v1/namespaces/${of.spec.namespace}/pods/${of.jobId}`;
+}
+
+/** What is told of a job that has no Pod. */
+function nothing(id: string): PodObservation {
+  return {
+    jobId: id,
+    podUid: '',
+    phase: 'pending',
+    reason: null,
+    description: null,
+    nodeName: null,
+    podIp: null,
+    restarts: 0,
+    startedAt: null,
+    finishedAt: null,
+    exitCode: null,
+    standIn: null,
+  };
+}

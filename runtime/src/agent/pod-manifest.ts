@@ -1,0 +1,118 @@
+import type { DesiredJob, JobPodSpec } from '@delos/core';
+import {
+  CLUSTER_LABEL,
+  CONTAINER,
+  HTTP_PORT_LABEL,
+  JOB_LABEL,
+  MANAGED_BY,
+  ORG_LABEL,
+  OWNER_ANNOTATION,
+  POOL_LABEL,
+  PRESET_LABEL,
+  PROJECT_LABEL,
+} from './labels.ts';
+
+const RESTART = { never: 'Never', 'on-failure': 'OnFailure', always: 'Always' } as const;
+
+/**
+ * A job as a Pod. No deadline is written here: a life-span may be prolonged, a Pod's deadline only shortened; the
+ * scheduler ends the job in time, and the agent does where the scheduler does not.
+ */
+export function podManifest(job: DesiredJob, cluster: string): Readonly<Record<string, unknown>> {
+  const { jobId, spec } = job;
+  const memory = String(spec.resources.memory);
+  const devices = Object.fromEntries(
+    Object.entries(spec.resources.extended).map(([name, count]) => [name, String(count)]),
+  );
+  return {
+    apiVersion: 'v1',
+    kind: 'Pod',
+    metadata: {
+      name: jobId,
+      namespace: spec.namespace,
+      labels: {
+        ...MANAGED_BY,
+        [JOB_LABEL]: jobId,
+        [CLUSTER_LABEL]: cluster,
+        [ORG_LABEL]: spec.org,
+        [PROJECT_LABEL]: spec.project,
+        [PRESET_LABEL]: spec.presetName,
+        ...(spec.httpPort === null ? {} : { [HTTP_PORT_LABEL]: String(spec.httpPort) }),
+      },
+      annotations: { [OWNER_ANNOTATION]: spec.owner },
+    },
+    spec: {
+      restartPolicy: RESTART[spec.restartPolicy],
+      terminationGracePeriodSeconds: job.graceSeconds,
+      automountServiceAccountToken: false,
+      enableServiceLinks: false,
+      nodeSelector: { [POOL_LABEL]: spec.pool },
+      priorityClassName: `delos-job-${spec.priority}`,
+      tolerations: deviceTolerations(spec),
+      securityContext: podSecurity(spec),
+      containers: [
+        {
+          name: CONTAINER,
+          image: spec.image,
+          ...(spec.entrypoint === null ? {} : { command: spec.entrypoint.map(literal) }),
+          ...(spec.command === null ? {} : { args: spec.command.map(literal) }),
+          ...(spec.workingDir === null ? {} : { workingDir: spec.workingDir }),
+          env: environment(job),
+          tty: spec.tty,
+          // Open for the whole run, attached or not: whoever attaches later can still type.
+          stdin: true,
+          ...(spec.httpPort === null ? {} : { ports: [{ name: 'http', containerPort: spec.httpPort }] }),
+          resources: {
+            // Memory is what it gets and no more; cores are shares of the node, so that idle ones are not wasted.
+            requests: { cpu: cores(spec.resources.cpu), memory, ...devices },
+            limits: { memory, ...devices },
+          },
+          securityContext: containerSecurity(spec),
+          terminationMessagePolicy: 'File',
+          ...(spec.resources.shm ? { volumeMounts: [{ name: 'shm', mountPath: '/dev/shm' }] } : {}),
+        },
+      ],
+      ...(spec.resources.shm ? { volumes: [{ name: 'shm', emptyDir: { medium: 'Memory', sizeLimit: memory } }] } : {}),
+    },
+  };
+}
+
+/** Kubernetes expands `$(NAME)` and makes `$$` one `$`; the user's text is meant as it is. */
+function literal(text: string): string {
+  return text.replaceAll('$', () => '$$');
+}
+
+function environment({ jobId, spec }: DesiredJob): readonly { readonly name: string; readonly value: string }[] {
+  return Object.entries({ NEURO_JOB_ID: jobId, ...spec.env }).map(([name, value]) => ({
+    name,
+    value: literal(value),
+  }));
+}
+
+function cores(cpu: number): string {
+  return `${Math.max(1, Math.round(cpu * 1000))}m`;
+}
+
+/** Nodes with devices are commonly tainted by the device's name. */
+function deviceTolerations(spec: JobPodSpec): readonly Readonly<Record<string, string>>[] {
+  return Object.keys(spec.resources.extended).map((key) => ({ key, operator: 'Exists' }));
+}
+
+function podSecurity(spec: JobPodSpec): Readonly<Record<string, unknown>> {
+  if (spec.security === 'privileged') return {};
+  return {
+    seccompProfile: { type: 'RuntimeDefault' },
+    ...(spec.security === 'restricted' ? { runAsNonRoot: true } : {}),
+  };
+}
+
+function containerSecurity(spec: JobPodSpec): Readonly<Record<string, unknown>> {
+  switch (spec.security) {
+    case 'privileged':
+      return { privileged: true };
+    case 'baseline':
+      return { allowPrivilegeEscalation: false };
+    case 'restricted':
+      return { allowPrivilegeEscalation: false, capabilities: { drop: ['ALL'] } };
+  }
+}
