@@ -136,6 +136,9 @@ export function partsOf(spec: NodeSpec): readonly PartSpec[] {
         'node-cidr-mask-size': 24,
         'service-cluster-ip-range': addresses.serviceCidr,
         'terminated-pod-gc-threshold': 500,
+        // At the default of 20 requests a second, its start alone takes five.
+        'kube-api-qps': 200,
+        'kube-api-burst': 400,
       }),
       after: ['kube-apiserver'],
       ready: { kind: 'http', url: 'https://127.0.0.1:10257/healthz' },
