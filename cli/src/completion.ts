@@ -6,7 +6,7 @@ const SHELLS = ['bash', 'zsh', 'fish', 'powershell'];
  * `completion SHELL` prints the script to source; the script asks `complete -- WORDS` for suggestions. The library is
  * loaded for these two alone.
  */
-export function completionVerbs(cli: Command): void {
+export function completionVerbs(cli: Command, plain: () => Command): void {
   cli
     .command('completion')
     .description('print a completion script: source <(delos completion bash)')
@@ -14,16 +14,15 @@ export function completionVerbs(cli: Command): void {
     .action(async (shell: string) => {
       const { default: tab } = await import('@bomb.sh/tab/commander');
       // The script calls the launcher by the path it was called by: a checkout need not be on PATH.
-      tab(cli).setup('delos', process.env.DELOS_LAUNCHER ?? 'delos', shell);
+      tab(plain()).setup('delos', process.env.DELOS_LAUNCHER ?? 'delos', shell);
     });
-  if (process.argv[2] !== 'complete') return;
   cli
     .command('complete', { hidden: true })
     .argument('[words...]')
     .allowExcessArguments()
     .action(async () => {
       const { default: tab } = await import('@bomb.sh/tab/commander');
-      const words = process.argv.slice(process.argv.indexOf('--') + 1);
-      tab(cli, { completionCommandName: 'completion-script' }).parse(words);
+      // The library adds a verb of this name: it is given a command line that has none.
+      tab(plain()).parse(process.argv.slice(process.argv.indexOf('--') + 1));
     });
 }

@@ -1,5 +1,5 @@
 import type { ClusterHandle } from '@delos/cluster';
-import type { SynthesisContext } from '@delos/constructs';
+import { publicUrlOf, type SynthesisContext } from '@delos/constructs';
 import { DelosError, type PlatformConfig } from '@delos/core';
 
 /** Ports inside the node that the gateway's Service answers on, where there is no load balancer. */
@@ -11,19 +11,10 @@ export interface Entrance {
   readonly exposure: SynthesisContext['exposure'];
 }
 
-/** Whether the gateway answers plain http: the official client trusts public roots only, so loopback has it. */
-export function hasPlainHttp(config: PlatformConfig): boolean {
-  return config.gateway.http === 'on' || (config.gateway.http === 'auto' && isLoopback(config.domain));
-}
-
-export function isLoopback(domain: string): boolean {
-  return domain === 'localhost' || domain.endsWith('.localhost') || domain.startsWith('127.');
-}
-
 /** Makes the gateway reachable and tells by which URL. @throws DelosError ERR_PORT_TAKEN */
 export async function openEntrance(config: PlatformConfig, handle: ClusterHandle): Promise<Entrance> {
   if (handle.kind === 'existing') {
-    return { publicUrl: originOf(config, config.gateway), exposure: { kind: 'load-balancer' } };
+    return { publicUrl: publicUrlOf(config, config.gateway), exposure: { kind: 'load-balancer' } };
   }
   const { httpPort, httpsPort } = config.gateway;
   const ports = await handle.exposeLoopback([
@@ -36,16 +27,7 @@ export async function openEntrance(config: PlatformConfig, handle: ClusterHandle
     return found.host;
   };
   return {
-    publicUrl: originOf(config, { httpPort: hostPort(NODE_PORTS.http), httpsPort: hostPort(NODE_PORTS.https) }),
+    publicUrl: publicUrlOf(config, { httpPort: hostPort(NODE_PORTS.http), httpsPort: hostPort(NODE_PORTS.https) }),
     exposure: { kind: 'node-port', ...NODE_PORTS },
   };
-}
-
-function originOf(config: PlatformConfig, ports: { readonly httpPort: number; readonly httpsPort: number }): string {
-  // The forwarder listens on 127.0.0.1; the name `localhost` may mean ::1 first.
-  const host = config.domain === 'localhost' ? '127.0.0.1' : config.domain;
-  const [scheme, port, usual] = hasPlainHttp(config)
-    ? (['http', ports.httpPort, 80] as const)
-    : (['https', ports.httpsPort, 443] as const);
-  return `${scheme}://${host}${port === usual || port === 0 ? '' : `:${port}`}`;
 }

@@ -1,11 +1,11 @@
 import type { ClusterHandle } from '@delos/cluster';
+import type { PlatformInput } from '@delos/stacks';
 import type { CommandContext } from './context.ts';
 import { openEntrance } from './plan.ts';
-import type { StackInput } from './rooms.ts';
 import type { Settings } from './settings.ts';
 
 export interface PlatformPlan {
-  readonly input: StackInput;
+  readonly input: PlatformInput;
   readonly publicUrl: string;
   readonly apiUrl: string;
 }
@@ -17,16 +17,18 @@ export async function planPlatform(
   handle: ClusterHandle,
   images: Readonly<Record<string, string>>,
 ): Promise<PlatformPlan> {
+  const { resolveTool } = await import('@delos/cluster');
   const { publicUrl, exposure } = await openEntrance(settings.config, handle);
   return {
     publicUrl,
     apiUrl: `${publicUrl}/api/v1`,
     input: {
       config: settings.config,
+      ...(settings.file === undefined ? {} : { configFile: settings.file }),
       context: { images, publicUrl, apiServer: handle.apiServer, exposure },
       handle,
+      pulumi: await resolveTool('pulumi', context.progress),
       paths: context.paths,
-      root: context.root,
       progress: context.progress,
       signal: context.signal,
     },

@@ -6,7 +6,7 @@ import { type CommandContext, commandContext, type GlobalOptions } from './conte
 type Run<Args extends unknown[]> = (context: CommandContext, ...args: Args) => Promise<void>;
 
 /** The whole command line. Each verb names its module; modules are imported lazily. */
-export function program(root: string): Command {
+export function program(root: string, options: { readonly completion?: boolean } = {}): Command {
   const cli = new Command('delos')
     .description('Furnishes a Kubernetes cluster with a multi-tenant platform for AI and HPC work')
     .addOption(
@@ -111,7 +111,7 @@ export function program(root: string): Command {
     .option('--samples <number>', 'how many pairs', wholeNumber)
     .action(action(() => import('./commands/bench.ts')));
 
-  completionVerbs(cli);
+  if (options.completion ?? true) completionVerbs(cli, () => program(root, { completion: false }));
   return cli;
 }
 

@@ -1,7 +1,7 @@
 import { DEFAULT_INSTANCE } from '@delos/core';
+import type { Changes } from '@delos/stacks';
 import type { FirstJob } from './first-job.ts';
 import type { Phase } from './phases.ts';
-import type { Changes } from './rooms.ts';
 
 /** What `up --json` prints. Scripts lean on it. */
 export interface UpDocument {

@@ -1,16 +1,18 @@
+import { resolveTool } from '@delos/cluster';
+import { envLines } from '@delos/stacks';
 import type { CommandContext } from '../context.ts';
 import { engineOf } from '../engine.ts';
-import { recordedConfig } from '../settings.ts';
 
 /** `eval "$(delos env)"`. With --json the same variables as one object. */
 export async function run(context: CommandContext): Promise<void> {
-  const { envLines } = await import('@delos/stacks');
   const handle = await (await engineOf(context)).handle();
-  const lines = await envLines({
+  const kube = await resolveTool('kube', context.progress);
+  const pulumi = await resolveTool('pulumi', context.progress);
+  const { variables, text } = await envLines({
     paths: context.paths,
-    root: context.root,
+    pulumi,
     handle,
-    config: await recordedConfig(context),
+    commands: { kubectl: kube.path },
   });
-  context.result(lines.variables, lines.text);
+  context.result(variables, text);
 }
