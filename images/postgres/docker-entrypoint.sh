@@ -67,4 +67,4 @@ elif [ -d "$PGDATA/.initializing" ]; then
 fi
 
 unset POSTGRES_PASSWORD
-exec postgres -D "$PGDATA" -c listen_addresses='*' "$@"
+exec postgres -D "$PGDATA" -c listen_addresses='*' -c unix_socket_directories=/var/run/postgresql "$@"
