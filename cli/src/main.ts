@@ -20,9 +20,18 @@ function report(error: unknown): number {
   return known.exitCode;
 }
 
+/** Commander has printed its own usage errors on stderr, and help and version on stdout. */
+function usage(error: CommanderError): number {
+  if (error.exitCode === 0) return 0;
+  if (process.argv.includes('--json')) {
+    const known = new DelosError('ERR_USAGE', error.message.replace(/^error: /, '').replaceAll('\n', ' '));
+    process.stdout.write(`${JSON.stringify({ error: known })}\n`);
+  }
+  return 2;
+}
+
 try {
   await program(root).parseAsync(process.argv);
 } catch (error) {
-  // Commander has printed its own usage errors.
-  process.exitCode = error instanceof CommanderError ? (error.exitCode === 0 ? 0 : 2) : report(error);
+  process.exitCode = error instanceof CommanderError ? usage(error) : report(error);
 }

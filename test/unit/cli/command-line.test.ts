@@ -1,0 +1,83 @@
+import { execFile } from 'node:child_process';
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+
+const MAIN = join(import.meta.dirname, '../../../cli/src/main.ts');
+let home: string;
+beforeAll(async () => {
+  home = await mkdtemp(join(tmpdir(), 'delos-cli-'));
+});
+afterAll(() => rm(home, { recursive: true, force: true }));
+
+/** The command as the launcher starts it. */
+function delos(...args: string[]): Promise<{ code: number; stdout: string; stderr: string }> {
+  return new Promise((resolve) => {
+    const env = { PATH: process.env.PATH, HOME: home };
+    const argv = ['--disable-warning=ExperimentalWarning', MAIN, ...args];
+    execFile(process.execPath, argv, { env, cwd: home }, (error, stdout, stderr) => {
+      resolve({ code: error === null ? 0 : Number(error.code), stdout, stderr });
+    });
+  });
+}
+
+describe('the command line', () => {
+  test('names every verb that scripts lean on', async () => {
+    const { stdout, code } = await delos('--help');
+    expect(code).toBe(0);
+    const verbs = 'up down status logs preflight preview synth cluster kubectl env token test bench init completion';
+    for (const verb of verbs.split(' ')) expect(stdout).toMatch(new RegExp(`^  ${verb}\\b`, 'm'));
+    const cluster = (await delos('cluster', '--help')).stdout;
+    for (const verb of ['up', 'down', 'status', 'kubeconfig'])
+      expect(cluster).toMatch(new RegExp(`^  ${verb}\\b`, 'm'));
+  });
+
+  test.each([
+    [['upp'], 2, /Did you mean up/],
+    [['up', '--confg', 'x'], 2, /--config/],
+    [['logs'], 2, /part/],
+    [['logs', 'x', '--tail', 'many'], 2, /whole number/],
+    [['bench', 'nothing'], 7, /job-latency/],
+    [['--instance', 'No Name', 'status'], 2, /instance name/],
+    [['completion', 'tcsh'], 2, /bash/],
+  ])('%j is refused with exit code %i', async (args, exit, words) => {
+    const { code, stdout, stderr } = await delos(...args);
+    expect(code, stderr).toBe(exit);
+    expect(stdout).toBe('');
+    expect(stderr).toMatch(words);
+    expect(stderr.trim().split('\n').length).toBeLessThanOrEqual(5);
+  });
+
+  test('an error is one JSON document with --json, wherever the option stands', async () => {
+    for (const args of [
+      ['--json', 'bench', 'nothing'],
+      ['bench', 'nothing', '--json'],
+    ]) {
+      const { stdout, code } = await delos(...args);
+      expect(code).toBe(7);
+      expect(JSON.parse(stdout)).toMatchObject({ error: { code: 'ERR_NOT_FOUND' } });
+    }
+  });
+
+  test('usage errors are one JSON document with --json too', async () => {
+    const { stdout, code } = await delos('upp', '--json');
+    expect(code).toBe(2);
+    expect(JSON.parse(stdout)).toMatchObject({ error: { code: 'ERR_USAGE' } });
+  });
+
+  test.each(['bash', 'zsh', 'fish', 'powershell'])(
+    'completion for %s is a script that asks the command',
+    async (shell) => {
+      const { stdout, code } = await delos('completion', shell);
+      expect(code).toBe(0);
+      expect(stdout).toMatch(/\bcomplete\b.*--/);
+    },
+  );
+
+  test('suggests verbs, verbs beneath them, and options', async () => {
+    expect((await delos('complete', '--', 'clu')).stdout).toMatch(/^cluster\t/m);
+    expect((await delos('complete', '--', 'cluster', '')).stdout).toMatch(/^kubeconfig\t/m);
+    expect((await delos('complete', '--', 'up', '--')).stdout).toMatch(/^--config\t/m);
+  });
+});
