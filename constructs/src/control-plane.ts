@@ -165,7 +165,7 @@ export class ControlPlane extends Construct {
       new ManagedSecret(this, 'issuer', {
         name: ISSUER_SECRET,
         namespace,
-        sources: { 'client-secret': { kind: 'password', length: 48 } },
+        sources: { secret: { kind: 'password', length: 48 } },
       }),
     ];
   }
@@ -195,7 +195,7 @@ export class ControlPlane extends Construct {
         env('DELOS_OIDC_JWKS_URL', `${keycloak}${realm}/protocol/openid-connect/certs`),
         env('DELOS_KEYCLOAK_URL', `${keycloak}${KEYCLOAK_PATH}`),
         env('DELOS_IDENTITY', `${CONFIG_DIR}/identity.json`),
-        env('DELOS_IDENTITY_ISSUER', ISSUER_DIR),
+        env('DELOS_IDENTITY_ISSUER', `${ISSUER_DIR}/secret`),
       ],
       agent: (secret: string) => [
         env('DELOS_API_URL', `http://${hostOf('control-api')}:${PORTS.internal}`),

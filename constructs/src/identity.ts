@@ -18,8 +18,9 @@ export function identityOf(config: PlatformConfig, publicUrl: string): IdentityS
         `${publicUrl}/api/v1/headless`,
       ],
     },
-    audience: 'delos',
-    accessTokenLifespan: 3600,
+    audience: 'apolo',
+    requireTls: publicUrl.startsWith('https:'),
+    accessTokenLifespan: 1800,
     users: [admin, ...users.filter(({ username }) => username !== admin.username)],
   };
 }

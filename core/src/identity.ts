@@ -9,8 +9,10 @@ export const identitySpec = z.strictObject({
   displayName: z.string(),
   /** The official client: public, authorization code with PKCE. */
   client: z.strictObject({ id: z.string(), redirectUris: z.array(z.string()) }),
-  /** Claim `aud` of the tokens that the control API takes. */
+  /** Claim `aud` of the tokens that the control API takes: the client's id. */
   audience: z.string(),
+  /** Plain http is refused, but for private addresses. */
+  requireTls: z.boolean(),
   /** Seconds. */
   accessTokenLifespan: z.number().int().positive(),
   users: z.array(z.strictObject({ username: z.string(), email: z.string() })),

@@ -1,0 +1,106 @@
+import { randomUUID } from 'node:crypto';
+import { DelosError } from '@delos/core';
+import { decodeJwt, SignJWT } from 'jose';
+import { z } from 'zod';
+import { issuerClientSecret, issuerKey } from './issuer-key.ts';
+import { ISSUER_CLIENT, MAX_TOKEN_SECONDS, OPERATOR_ISSUER, OPERATOR_KEY_ID } from './realm.ts';
+
+export interface IssuerSettings {
+  /** `iss` of all tokens: the realm by its public URL. */
+  readonly issuer: string;
+  /** The realm as it is reached from here. */
+  readonly realmUrl: string;
+  readonly secret: string;
+}
+
+export interface IssuedToken {
+  readonly token: string;
+  readonly id: string;
+  readonly user: string;
+  readonly expiresAt: Date;
+}
+
+const MIN_SECONDS = 60;
+const answer = z.object({ access_token: z.string() });
+const refusal = z.object({ error: z.string(), error_description: z.string().optional() });
+const claims = z.object({ jti: z.string(), identity: z.string(), exp: z.number() });
+
+/**
+ * A token of the realm for a user, good for that long: the platform asserts who the user is and until when
+ * (RFC 7523), Keycloak makes the token. `offline_access` keeps Keycloak from cutting it to a browser session's length;
+ * no refresh token comes with it.
+ *
+ * @throws DelosError ERR_USAGE for a lifetime outside 1 minute to 10 years, ERR_NOT_FOUND for a user that there is not
+ */
+export async function issueToken(settings: IssuerSettings, user: string, ttlSeconds: number): Promise<IssuedToken> {
+  if (!Number.isInteger(ttlSeconds) || ttlSeconds < MIN_SECONDS || ttlSeconds > MAX_TOKEN_SECONDS) {
+    throw new DelosError('ERR_USAGE', `a token lives for ${MIN_SECONDS} s to ${MAX_TOKEN_SECONDS / 86_400} days`, {
+      hint: 'for example --ttl 12h',
+    });
+  }
+  const assertion = await new SignJWT()
+    .setProtectedHeader({ alg: 'EdDSA', kid: OPERATOR_KEY_ID })
+    .setIssuer(OPERATOR_ISSUER)
+    .setSubject(user)
+    .setAudience(settings.issuer)
+    .setIssuedAt()
+    .setExpirationTime(`${ttlSeconds} seconds`)
+    .setJti(randomUUID())
+    .sign(issuerKey(settings.secret).privateKey);
+  const response = await call(settings, 'token', {
+    grant_type: 'urn:ietf:params:oauth:grant-type:jwt-bearer',
+    assertion,
+    scope: 'offline_access',
+  });
+  if (!response.ok) throw refused(user, response.status, await response.text());
+  const { access_token: token } = answer.parse(await response.json());
+  const { jti: id, identity, exp } = claims.parse(decodeJwt(token));
+  return { token, id, user: identity, expiresAt: new Date(exp * 1000) };
+}
+
+/** Tells Keycloak that a token is worthless now; harmless to repeat. */
+export async function revokeAtIssuer(settings: IssuerSettings, token: string): Promise<void> {
+  const response = await call(settings, 'revoke', { token });
+  if (!response.ok) throw new DelosError('ERR_REQUEST', `Keycloak did not revoke the token: ${response.status}`);
+}
+
+async function call(
+  settings: IssuerSettings,
+  endpoint: string,
+  form: Readonly<Record<string, string>>,
+): Promise<Response> {
+  try {
+    return await fetch(`${settings.realmUrl}/protocol/openid-connect/${endpoint}`, {
+      method: 'POST',
+      body: new URLSearchParams({
+        ...form,
+        client_id: ISSUER_CLIENT,
+        client_secret: issuerClientSecret(settings.secret),
+      }),
+      signal: AbortSignal.timeout(30_000),
+    });
+  } catch (cause) {
+    throw new DelosError('ERR_TIMEOUT', `Keycloak does not answer at ${settings.realmUrl}`, {
+      hint: '`delos logs keycloak` tells why',
+      cause,
+    });
+  }
+}
+
+function refused(user: string, status: number, body: string): DelosError {
+  let why = body.slice(0, 200);
+  try {
+    const { error, error_description: description } = refusal.parse(JSON.parse(body));
+    why = description ?? error;
+  } catch {
+    // Not OAuth's JSON: its own text is all there is.
+  }
+  if (/user/i.test(why)) {
+    return new DelosError('ERR_NOT_FOUND', `there is no user ${JSON.stringify(user)} who may log in (${why})`, {
+      hint: 'users are the admin and those in `users` of delos.yaml',
+    });
+  }
+  return new DelosError('ERR_REQUEST', `Keycloak did not issue a token: ${status} ${why}`, {
+    hint: '`delos logs keycloak` tells why',
+  });
+}

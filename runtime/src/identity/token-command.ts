@@ -1,0 +1,89 @@
+import { DelosError, isDelosError } from '@delos/core';
+import { pino } from 'pino';
+import { z } from 'zod';
+import { connectDatabase, type Database } from '../db/database.ts';
+import type { Environment } from '../service.ts';
+import { databaseEnv, databaseSettings, readEnv } from '../service-env.ts';
+import { type IssuerSettings, issueToken } from './issue.ts';
+import { secretFrom } from './reconcile-command.ts';
+import { listTokens, recordIssue, revokeToken } from './token-records.ts';
+
+const settings = databaseEnv.extend({
+  DELOS_OIDC_ISSUER: z.url(),
+  DELOS_KEYCLOAK_URL: z.url(),
+  DELOS_IDENTITY_ISSUER: z.string(),
+});
+
+/** What `delos token` asks of the control API's Pod; one JSON document on stdin. */
+export const tokenRequest = z.discriminatedUnion('action', [
+  z.strictObject({
+    action: z.literal('issue'),
+    user: z.string().min(1).max(200),
+    ttlSeconds: z.number().int().positive(),
+    by: z.string().min(1).max(200),
+  }),
+  z.strictObject({ action: z.literal('revoke'), id: z.string().min(1).max(200), by: z.string().min(1).max(200) }),
+  z.strictObject({ action: z.literal('list') }),
+]);
+export type TokenRequest = z.infer<typeof tokenRequest>;
+
+/**
+ * `delos-runtime token`: issues, revokes and lists tokens. Reached by `kubectl exec` alone, so that whoever may do it is
+ * decided by the cluster's own access rules; no network port leads here. Answers one JSON document on stdout,
+ * `{result}` or `{error}`. @returns the exit code
+ */
+export async function tokenCommand(environment: Environment, input: AsyncIterable<Buffer | string>): Promise<number> {
+  try {
+    const env = readEnv(settings, environment);
+    const request = tokenRequest.parse(JSON.parse(await textOf(input)));
+    const log = pino({ level: 'error' }, pino.destination(2));
+    const database = await connectDatabase({ ...databaseSettings(env), connections: 1 }, log);
+    try {
+      const issuer = {
+        issuer: env.DELOS_OIDC_ISSUER,
+        realmUrl: `${env.DELOS_KEYCLOAK_URL}/realms/${env.DELOS_OIDC_ISSUER.split('/').at(-1) ?? ''}`,
+        secret: await secretFrom(env.DELOS_IDENTITY_ISSUER),
+      };
+      write({ result: await handleToken(database, issuer, request) });
+    } finally {
+      await database.close();
+    }
+    return 0;
+  } catch (error) {
+    write({
+      error: isDelosError(error)
+        ? error
+        : new DelosError('ERR_INTERNAL', error instanceof Error ? error.message : String(error)),
+    });
+    return 1;
+  }
+}
+
+/** One request, with its record and its audit line. */
+export async function handleToken(
+  database: Pick<Database, 'db' | 'tx'>,
+  issuer: IssuerSettings,
+  request: TokenRequest,
+): Promise<unknown> {
+  switch (request.action) {
+    case 'list':
+      return await listTokens(database.db);
+    case 'revoke':
+      return await database.tx((tx) => revokeToken(tx, request.id, request.by));
+    case 'issue': {
+      const token = await issueToken(issuer, request.user, request.ttlSeconds);
+      await database.tx((tx) => recordIssue(tx, token, request.by));
+      return { token: token.token, id: token.id, user: token.user, expiresAt: token.expiresAt.toISOString() };
+    }
+  }
+}
+
+async function textOf(input: AsyncIterable<Buffer | string>): Promise<string> {
+  let text = '';
+  for await (const part of input) text += part.toString();
+  return text;
+}
+
+const write = (document: unknown): void => {
+  process.stdout.write(`${JSON.stringify(document)}\n`);
+};

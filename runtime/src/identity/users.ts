@@ -1,0 +1,125 @@
+import { DelosError, type IdentitySpec } from '@delos/core';
+import { z } from 'zod';
+import { holds } from './converge.ts';
+import type { KeycloakAdmin } from './keycloak-admin.ts';
+import { CONFIGURED_GROUP, OPERATOR_ALIAS } from './realm.ts';
+
+const user = z.looseObject({
+  id: z.string(),
+  username: z.string(),
+  email: z.string().optional(),
+  enabled: z.boolean().default(true),
+});
+const group = z.looseObject({ id: z.string(), name: z.string() });
+const profile = z.looseObject({ attributes: z.array(z.looseObject({ name: z.string() })) });
+const link = z.looseObject({ identityProvider: z.string(), userId: z.string().optional() });
+/** Keycloak's answers come in pages; more configured users than this are read in several. */
+const PAGE = 200;
+
+/** A person is a name and an e-mail address here; Keycloak would ask each for first and last name at login. */
+export async function convergeUserProfile(admin: KeycloakAdmin, realm: string): Promise<readonly string[]> {
+  const actual = await admin.get(profile, `${realm}/users/profile`);
+  const optional = (name: string): boolean => name === 'firstName' || name === 'lastName';
+  if (!actual.attributes.some((attribute) => optional(attribute.name) && 'required' in attribute)) return [];
+  const attributes = actual.attributes.map((attribute) => {
+    if (!optional(attribute.name)) return attribute;
+    const { required: _, ...rest } = attribute;
+    return rest;
+  });
+  await admin.put(`${realm}/users/profile`, { ...actual, attributes });
+  return ['first and last name made optional'];
+}
+
+/** Users that the configuration names are there and may log in; those that it no longer names may not. */
+export async function convergeUsers(
+  admin: KeycloakAdmin,
+  realm: string,
+  spec: IdentitySpec,
+  passwords: Readonly<Record<string, string>>,
+): Promise<readonly string[]> {
+  const groupId = await groupOf(admin, realm);
+  const members = await membersOf(admin, realm, groupId);
+  const changes: string[] = [];
+  for (const { username, email } of spec.users) {
+    const found = await findUser(admin, realm, username);
+    if (found === undefined) {
+      const password = passwords[username];
+      if (password === undefined) {
+        throw new DelosError('ERR_CONFIG_VALUE', `no password was given for user ${username}`, {
+          hint: 'the Secret identity-passwords has a key for each user of the configuration',
+        });
+      }
+      const made = await admin.create(`${realm}/users`, {
+        username,
+        email,
+        emailVerified: true,
+        enabled: true,
+        groups: [`/${CONFIGURED_GROUP}`],
+        credentials: [{ type: 'password', value: password, temporary: false }],
+      });
+      if (made) changes.push(`user ${username} made`);
+    } else if (!holds(found, { email, enabled: true })) {
+      await admin.put(`${realm}/users/${found.id}`, { ...found, email, emailVerified: true, enabled: true });
+      changes.push(`user ${username} changed`);
+    }
+    const { id } = found ?? (await requireUser(admin, realm, username));
+    if (!members.some((member) => member.id === id)) await admin.put(`${realm}/users/${id}/groups/${groupId}`);
+    await linkOperator(admin, realm, id, username);
+  }
+  const names = new Set(spec.users.map(({ username }) => username));
+  for (const member of members) {
+    if (names.has(member.username) || !member.enabled) continue;
+    await admin.put(`${realm}/users/${member.id}`, { ...member, enabled: false });
+    await admin.post(`${realm}/users/${member.id}/logout`);
+    changes.push(`user ${member.username} locked out: no longer in the configuration`);
+  }
+  return changes;
+}
+
+/** Lets the operator's assertions speak for this user. */
+async function linkOperator(admin: KeycloakAdmin, realm: string, id: string, username: string): Promise<void> {
+  const path = `${realm}/users/${id}/federated-identity`;
+  const links = await admin.get(z.array(link), path);
+  if (links.some(({ identityProvider }) => identityProvider === OPERATOR_ALIAS)) return;
+  await admin.create(`${path}/${OPERATOR_ALIAS}`, { userId: username, userName: username });
+}
+
+async function groupOf(admin: KeycloakAdmin, realm: string): Promise<string> {
+  const find = async () =>
+    (await admin.get(z.array(group), `${realm}/groups?exact=true&search=${CONFIGURED_GROUP}`)).find(
+      ({ name }) => name === CONFIGURED_GROUP,
+    );
+  const found = await find();
+  if (found !== undefined) return found.id;
+  await admin.create(`${realm}/groups`, { name: CONFIGURED_GROUP });
+  const made = await find();
+  if (made === undefined) throw new DelosError('ERR_INTERNAL', `Keycloak does not show the group ${CONFIGURED_GROUP}`);
+  return made.id;
+}
+
+async function membersOf(
+  admin: KeycloakAdmin,
+  realm: string,
+  groupId: string,
+): Promise<readonly z.infer<typeof user>[]> {
+  const found: z.infer<typeof user>[] = [];
+  for (;;) {
+    const page = await admin.get(
+      z.array(user),
+      `${realm}/groups/${groupId}/members?briefRepresentation=false&first=${found.length}&max=${PAGE}`,
+    );
+    found.push(...page);
+    if (page.length < PAGE) return found;
+  }
+}
+
+async function findUser(admin: KeycloakAdmin, realm: string, username: string) {
+  const found = await admin.get(z.array(user), `${realm}/users?exact=true&username=${encodeURIComponent(username)}`);
+  return found.find((candidate) => candidate.username === username);
+}
+
+async function requireUser(admin: KeycloakAdmin, realm: string, username: string): Promise<z.infer<typeof user>> {
+  const found = await findUser(admin, realm, username);
+  if (found === undefined) throw new DelosError('ERR_INTERNAL', `Keycloak does not show the user ${username}`);
+  return found;
+}
