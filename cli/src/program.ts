@@ -26,7 +26,7 @@ export function program(root: string, options: { readonly completion?: boolean }
     async (...args: unknown[]): Promise<void> => {
       const command = args.pop() as Command;
       const { run } = await load();
-      await run(commandContext(command.optsWithGlobals<GlobalOptions>(), root), ...(args as Args));
+      await run(commandContext(globalOptions(command), root), ...(args as Args));
     };
 
   /** Global options work after the verb too, where people type them. */
@@ -113,6 +113,23 @@ export function program(root: string, options: { readonly completion?: boolean }
 
   if (options.completion ?? true) completionVerbs(cli, () => program(root, { completion: false }));
   return cli;
+}
+
+/** Global options as they were given, before or after the verb; the nearest to the verb wins, a default never does. */
+function globalOptions(command: Command): GlobalOptions {
+  const given = (name: string): unknown => {
+    for (let at: Command | null = command; at !== null; at = at.parent) {
+      const source = at.getOptionValueSource(name);
+      if (source !== undefined && source !== 'default') return at.getOptionValue(name);
+    }
+    return undefined;
+  };
+  const instance = given('instance');
+  return {
+    json: given('json') === true,
+    yes: given('yes') === true,
+    ...(typeof instance === 'string' ? { instance } : {}),
+  };
 }
 
 function wholeNumber(text: string): number {

@@ -60,6 +60,18 @@ describe('the command line', () => {
     }
   });
 
+  test('a result is one JSON document with --json, wherever the option stands', async () => {
+    for (const args of [
+      ['--json', 'init', 'one.yaml'],
+      ['init', '--json', 'two.yaml'],
+      ['init', 'three.yaml', '--json'],
+    ]) {
+      const { stdout, code, stderr } = await delos(...args);
+      expect(code, stderr).toBe(0);
+      expect(JSON.parse(stdout)).toMatchObject({ file: expect.stringMatching(/\.yaml$/) });
+    }
+  });
+
   test('usage errors are one JSON document with --json too', async () => {
     const { stdout, code } = await delos('upp', '--json');
     expect(code).toBe(2);
