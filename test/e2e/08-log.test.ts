@@ -2,8 +2,9 @@ import { createHash } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { beforeAll, describe, expect, test } from 'vitest';
 import { type Api, api } from '../support/api.ts';
+import { KILLED_PARTS, killPart, notePeaks, type Peaks } from '../support/faults.ts';
 import { kubectl, testPlatform } from '../support/instance.ts';
-import { serviceProcesses, tryPeakMemory } from '../support/node.ts';
+import { serviceProcesses } from '../support/node.ts';
 import { until } from '../support/until.ts';
 
 const LINES = 1_000_000;
@@ -25,14 +26,7 @@ describe('a job that prints a million lines', () => {
     const expected = createHash('sha256');
     for (let i = 0; i < LINES; i += 1) expected.update(`line ${String(i).padStart(7, '0')} of a long log\n`);
     const wanted = expected.digest('hex');
-    const peaks = new Map<string, number>();
-    const lookAt = async (part: string, namespace = 'delos', kill = false): Promise<void> => {
-      for (const { pid } of await serviceProcesses(part, namespace)) {
-        peaks.set(part, Math.max(peaks.get(part) ?? 0, (await tryPeakMemory(pid)) ?? 0));
-        if (kill) process.kill(pid, 'SIGKILL');
-      }
-    };
-
+    const peaks: Peaks = new Map();
     const job = await platform.create({
       preset_name: 'small',
       command: `python3 -c "${PROGRAM}"`,
@@ -66,8 +60,8 @@ describe('a job that prints a million lines', () => {
         last(received);
         return received >= LINES * 27 * share ? true : undefined;
       });
-      await lookAt('control-api', 'delos', true);
-      await lookAt('agent', 'delos', true);
+      expect(await killPart('control-api', peaks)).toBe(true);
+      expect(await killPart('agent', peaks)).toBe(true);
     }
     expect((await platform.ended(job.id, 300)).status).toBe('succeeded');
     await reader;
@@ -88,8 +82,8 @@ describe('a job that prints a million lines', () => {
     expect(size).toBe(LINES * 27);
     expect(archive.digest('hex'), 'archived').toBe(wanted);
 
-    for (const part of ['control-api', 'scheduler', 'agent']) await lookAt(part);
-    await lookAt('collector', 'delos-node');
+    for (const part of KILLED_PARTS) await notePeaks(part, await serviceProcesses(part), peaks);
+    await notePeaks('collector', await serviceProcesses('collector', 'delos-node'), peaks);
     for (const [part, bytes] of peaks) expect(bytes / 2 ** 20, part).toBeLessThanOrEqual(256);
   });
 });
