@@ -7,14 +7,22 @@ import { copySources, type Debian } from './machine.ts';
 import { registryReachable } from './reach.ts';
 
 const FALLBACK = 'bookworm';
-/** Manual pages and translations are of no use in a container; licences stay. */
-const LEAVE_OUT = [
-  'path-exclude=/usr/share/man/*',
-  'path-exclude=/usr/share/info/*',
-  'path-exclude=/usr/share/locale/*',
-  'path-exclude=/usr/share/doc/*',
-  'path-include=/usr/share/doc/*/copyright',
+/** Manual pages and translations are of no use in a container; licences stay. The hook removes what is mmdebstrap's own. */
+const ARGUMENTS = [
+  '--variant=minbase',
+  '--include=ca-certificates',
+  '--aptopt=Acquire::Languages "none"',
+  '--aptopt=APT::Sandbox::User "root"',
+  '--dpkgopt=path-exclude=/usr/share/man/*',
+  '--dpkgopt=path-exclude=/usr/share/info/*',
+  '--dpkgopt=path-exclude=/usr/share/locale/*',
+  '--dpkgopt=path-exclude=/usr/share/doc/*',
+  '--dpkgopt=path-include=/usr/share/doc/*/copyright',
+  '--customize-hook=rm -f "$1/etc/apt/apt.conf.d/99mmdebstrap"',
 ];
+
+/** How the base is made, as text; a part of the tag of all that is built on it. */
+export const BASE_RECIPE = ARGUMENTS.join(' ');
 
 export interface BaseImage {
   /** Local name, for build arguments. */
@@ -75,18 +83,14 @@ async function bootstrap(work: string, debian: Debian, progress: Progress): Prom
     });
   }
   const from = performance.now();
-  const args = ['--variant=minbase', '--include=ca-certificates', '--aptopt=Acquire::Languages "none"'];
+  await mkdir(join(work, 'tmp'));
   const { code, stderr } = await run(
-    'mmdebstrap',
-    [
-      ...args,
-      ...LEAVE_OUT.map((option) => `--dpkgopt=${option}`),
-      debian.codename,
-      join(work, 'rootfs.tar'),
-      ...sources,
-    ],
+    // Its mounts lie in a namespace that ends with it, and what a killed one left lies in the work folder.
+    'unshare',
+    ['--mount', 'mmdebstrap', ...ARGUMENTS, debian.codename, join(work, 'rootfs.tar'), ...sources],
     {
       limitSeconds: 1200,
+      env: { ...process.env, TMPDIR: join(work, 'tmp') },
       onLine: (line) =>
         progress.step(`base image: ${line.slice(0, 100)} (${Math.round((performance.now() - from) / 1000)} s)`),
     },

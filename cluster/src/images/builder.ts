@@ -56,7 +56,8 @@ async function buildah(storage: string): Promise<ImageBuilder> {
       // chroot isolation needs neither runc nor cgroups, and works inside a container.
       const flags = ['build', '--isolation', 'chroot', '--network', 'host', '--format', 'oci', '--no-cache'];
       const layers = request.layered === true ? ['--layers', '--timestamp', '0'] : [];
-      await build('buildah', [...global, ...flags, ...layers], request, progress);
+      // Its mounts lie in a namespace that ends with it.
+      await build('unshare', ['--mount', 'buildah', ...global, ...flags, ...layers], request, progress);
     },
     has: async (name) => (await call(['inspect', '--type', 'image', name])).code === 0,
     async tryPull(reference, name) {
@@ -123,12 +124,12 @@ async function build(
   let last = '';
   const tell = (): void => progress.step(`image ${what}: ${last} (${Math.round((performance.now() - from) / 1000)} s)`);
   const ticker = setInterval(tell, 3000);
-  const result = await run(program, args, {
-    limitSeconds: BUILD_SECONDS,
-    onLine: (line) => {
-      if (line.trim() !== '') last = line.trim().slice(0, 120);
-    },
-  }).finally(() => clearInterval(ticker));
+  const onLine = (line: string): void => {
+    if (line.trim() !== '') last = line.trim().slice(0, 120);
+  };
+  const result = await run(program, args, { limitSeconds: BUILD_SECONDS, onLine, onOutput: onLine }).finally(() =>
+    clearInterval(ticker),
+  );
   if (result.code === 0) return;
   const lines = `${result.stdout}\n${result.stderr}`.split('\n').filter((line) => line.trim() !== '');
   const telling = lines.filter((line) => /^(E|W|error|fatal|ERROR|.*: error)/i.test(line)).at(-1) ?? lines.at(-1);

@@ -11,7 +11,7 @@ import {
 } from '@delos/constructs';
 import { DelosError, type InstancePaths, type Progress } from '@delos/core';
 import { run, type Toolchain, toolchain, withLock } from '../toolchain/index.ts';
-import { type BaseImage, ensureBase } from './base.ts';
+import { BASE_RECIPE, type BaseImage, ensureBase } from './base.ts';
 import { findBuilder, type ImageBuilder } from './builder.ts';
 import { prepareMachine, tryDebian } from './machine.ts';
 import { folderHash, RECIPES, type Recipe, type RecipeHost, textHash } from './recipes.ts';
@@ -225,10 +225,9 @@ function labelsOf(image: CatalogueImage, base: string): Readonly<Record<string, 
   };
 }
 
-function baseKey(images: string): Promise<string> {
-  return textHash(join(images, 'base/Containerfile'), join(images, 'machine/install')).then((hash) =>
-    hash.slice(0, 12),
-  );
+async function baseKey(images: string): Promise<string> {
+  const files = await textHash(join(images, 'base/Containerfile'), join(images, 'machine/install'));
+  return createHash('sha256').update(files).update(BASE_RECIPE).digest('hex').slice(0, 12);
 }
 
 async function copy(crane: string, from: string, to: string): Promise<void> {

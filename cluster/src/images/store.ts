@@ -1,10 +1,11 @@
-import { type ChildProcess, spawn } from 'node:child_process';
+import type { ChildProcess } from 'node:child_process';
 import { mkdir, readFile, rm, stat, writeFile } from 'node:fs/promises';
 import { createServer } from 'node:net';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { DelosError, type InstancePaths } from '@delos/core';
 import { z } from 'zod';
+import { spawnGuarded } from '../toolchain/guard.ts';
 
 /*
  * The mirror store is the storage of a distribution registry (docker/registry/v2 below it). It is read here as files,
@@ -77,26 +78,20 @@ export async function withRegistry<T>(
       http: { addr: `127.0.0.1:${port}` },
     }),
   );
-  const child = spawn(registry, ['serve', config], {
-    stdio: ['ignore', 'ignore', 'pipe'],
+  const { child, kill } = spawnGuarded(registry, ['serve', config], {
+    stdout: 'ignore',
     env: { ...process.env, OTEL_TRACES_EXPORTER: 'none' },
   });
   let complaint = '';
-  child.stderr.setEncoding('utf8').on('data', (text: string) => {
+  child.stderr?.setEncoding('utf8').on('data', (text: string) => {
     complaint = (complaint + text).slice(-2000);
   });
-  const kill = (): void => void child.kill('SIGKILL');
-  process.once('exit', kill);
   try {
     await answering(child, `127.0.0.1:${port}`, () => complaint);
     return await work(`127.0.0.1:${port}`);
   } finally {
-    process.removeListener('exit', kill);
-    const ended = new Promise((resolve) => child.once('exit', resolve));
-    if (child.exitCode === null && child.signalCode === null) {
-      child.kill('SIGTERM');
-      await Promise.race([ended, delay(5000, undefined, { ref: false }).then(kill)]);
-    }
+    // Every push was answered, so that what is stored is stored: there is nothing to wait for.
+    kill();
     await rm(config, { force: true });
   }
 }

@@ -1,6 +1,6 @@
-import { spawn } from 'node:child_process';
 import { createInterface } from 'node:readline';
 import { setTimeout as delay } from 'node:timers/promises';
+import { spawnGuarded } from './guard.ts';
 
 export interface RunOptions {
   readonly cwd?: string;
@@ -8,6 +8,8 @@ export interface RunOptions {
   readonly env?: Readonly<Record<string, string | undefined>>;
   /** Called for each line of stderr as it comes. */
   readonly onLine?: (line: string) => void;
+  /** Called for each line of stdout as it comes. */
+  readonly onOutput?: (line: string) => void;
   /** The child, and what it started, is killed then. @default 3600 */
   readonly limitSeconds?: number;
   readonly signal?: AbortSignal;
@@ -25,33 +27,26 @@ export interface RunResult {
 const STDOUT_LIMIT = 2 ** 20;
 const STDERR_LINES = 200;
 
-/** Runs a command to its end, without a shell. A failure is a result, not an exception. */
+/** Runs a command to its end; it ends with this process at the latest. A failure is a result, not an exception. */
 export async function run(command: string, args: readonly string[], options: RunOptions = {}): Promise<RunResult> {
-  const child = spawn(command, args, {
-    cwd: options.cwd,
+  const { child, kill } = spawnGuarded(command, args, {
+    ...(options.cwd === undefined ? {} : { cwd: options.cwd }),
     env: options.env ?? process.env,
-    stdio: ['ignore', 'pipe', 'pipe'],
-    // A group of its own: a limit or an abort reaches compilers and apt's helpers too.
-    detached: true,
+    stdout: 'pipe',
   });
-  const kill = (): void => {
-    if (child.pid === undefined) return;
-    try {
-      process.kill(-child.pid, 'SIGKILL');
-    } catch {
-      // The group is already gone.
-    }
-  };
   let stdout = '';
-  child.stdout.setEncoding('utf8').on('data', (text: string) => {
+  child.stdout?.setEncoding('utf8').on('data', (text: string) => {
     stdout = (stdout + text).slice(-STDOUT_LIMIT);
   });
+  if (options.onOutput !== undefined && child.stdout !== null)
+    createInterface({ input: child.stdout }).on('line', options.onOutput);
   const lines: string[] = [];
-  createInterface({ input: child.stderr }).on('line', (line) => {
-    lines.push(line);
-    if (lines.length > STDERR_LINES) lines.shift();
-    options.onLine?.(line);
-  });
+  if (child.stderr !== null)
+    createInterface({ input: child.stderr }).on('line', (line) => {
+      lines.push(line);
+      if (lines.length > STDERR_LINES) lines.shift();
+      options.onLine?.(line);
+    });
   const timer = new AbortController();
   let late = false;
   delay((options.limitSeconds ?? 3600) * 1000, undefined, { signal: timer.signal, ref: false }).then(
@@ -62,8 +57,6 @@ export async function run(command: string, args: readonly string[], options: Run
     () => undefined,
   );
   options.signal?.addEventListener('abort', kill, { once: true });
-  // A terminal's Ctrl-C reaches only the foreground group, which the child has left.
-  process.once('exit', kill);
   try {
     const code = await new Promise<number>((resolve) => {
       child.once('error', (error) => {
@@ -76,7 +69,6 @@ export async function run(command: string, args: readonly string[], options: Run
   } finally {
     timer.abort();
     options.signal?.removeEventListener('abort', kill);
-    process.removeListener('exit', kill);
   }
 }
 
