@@ -1,0 +1,1 @@
+export const testCluster = async () => ({ kubeconfig: process.env.DELOS_TEST_KUBECONFIG ?? '' });
