@@ -9,6 +9,10 @@ const database = await pgs.connect();
 await database.notifications.start();
 const issuer = await startIssuer();
 const api = await startControlApi(database, issuer);
+
+import { observeAll } from './observer.ts';
+
+if (process.env.AGENT) observeAll(database);
 const sched = await startService(schedulerService, {
   env: { ...pgs.env(database.name), DELOS_LISTEN_HOST: '127.0.0.1', DELOS_LOG_LEVEL: 'debug' },
   internalPort: 0,

@@ -33,7 +33,8 @@ export async function watchContainerStarts(): Promise<ContainerStarts> {
       const started = new Map<string, string[]>();
       for (const id of startedIds(events.stdout())) {
         const known = pods.get(id);
-        if (known === undefined || known.container !== 'main') continue;
+        if (known === undefined) throw new Error(`containerd started ${id}, which was gone before it could be looked at`);
+        if (known.container !== 'main') continue;
         started.set(known.pod, [...(started.get(known.pod) ?? []), id]);
       }
       return started;
@@ -79,11 +80,11 @@ function tryJson(text: string): unknown {
   }
 }
 
-/** A command line that runs in the node's own mount and PID namespaces. */
+/** A command line that runs in the node's own mount and network namespaces. */
 export async function inNode(command: readonly string[]): Promise<string[]> {
   const { state } = instancePaths(TEST_INSTANCE, process.env);
-  const status = z
-    .looseObject({ pid: z.number() })
-    .parse(JSON.parse(await readFile(join(state, 'run/node.json'), 'utf8')));
-  return ['nsenter', '-t', String(status.pid), '--mount', '--net', '--', ...command];
+  const { init } = z
+    .looseObject({ init: z.object({ pid: z.number() }) })
+    .parse(JSON.parse(await readFile(join(state, 'run/host.json'), 'utf8')));
+  return ['nsenter', '-t', String(init.pid), '--mount', '--net', '--', ...command];
 }

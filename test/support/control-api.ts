@@ -58,6 +58,7 @@ export interface Answer {
 }
 
 export const TEST_CONFIG: PlatformConfig = platformConfig.parse({
+  users: [{ name: 'alice' }, { name: 'bob' }, { name: 'rita' }],
   presets: [
     { name: 'cpu-small', cpu: 0.1, memory: '128Mi', creditsPerHour: '3.6' },
     { name: 'cpu-large', cpu: 2, memory: '4Gi' },

@@ -6,7 +6,7 @@ import { type CommandOptions, type CommandResult, execute, expectOk } from './co
 import { tryReadJson, writeJson } from './json-file.ts';
 
 /** The instance of the tests: never a person's own, and never two test runs' at once (the command's lock sees to it). */
-export const TEST_INSTANCE = 'delos-test';
+export const TEST_INSTANCE = process.env.DELOS_TEST_INSTANCE ?? 'delos-test';
 const ROOT = join(import.meta.dirname, '../..');
 export const TEST_CONFIG = join(import.meta.dirname, 'platform.yaml');
 
