@@ -1,4 +1,4 @@
-import { DelosError, isDelosError } from '@delos/core';
+import { DelosError, isDelosError, type TokenRequest, tokenRequest } from '@delos/core';
 import { pino } from 'pino';
 import { z } from 'zod';
 import { connectDatabase, type Database } from '../db/database.ts';
@@ -13,19 +13,6 @@ const settings = databaseEnv.extend({
   DELOS_KEYCLOAK_URL: z.url(),
   DELOS_IDENTITY_ISSUER: z.string(),
 });
-
-/** What `delos token` asks of the control API's Pod; one JSON document on stdin. */
-export const tokenRequest = z.discriminatedUnion('action', [
-  z.strictObject({
-    action: z.literal('issue'),
-    user: z.string().min(1).max(200),
-    ttlSeconds: z.number().int().positive(),
-    by: z.string().min(1).max(200),
-  }),
-  z.strictObject({ action: z.literal('revoke'), id: z.string().min(1).max(200), by: z.string().min(1).max(200) }),
-  z.strictObject({ action: z.literal('list') }),
-]);
-export type TokenRequest = z.infer<typeof tokenRequest>;
 
 /**
  * `delos-runtime token`: issues, revokes and lists tokens. Reached by `kubectl exec` alone, so that whoever may do it is

@@ -1,16 +1,6 @@
-import { DelosError } from '@delos/core';
+import { DelosError, type TokenRecord } from '@delos/core';
 import type { Db, Tx } from '../db/schema.ts';
 import type { IssuedToken } from './issue.ts';
-
-/** An issued token as it is listed: never the token itself. */
-export interface TokenRecord {
-  readonly id: string;
-  readonly user: string;
-  readonly issuedBy: string;
-  readonly issuedAt: string;
-  readonly expiresAt: string;
-  readonly revokedAt: string | null;
-}
 
 /** Written before the token is shown: a token that nobody wrote down does not leave the house. */
 export async function recordIssue(tx: Tx, token: IssuedToken, by: string): Promise<void> {
