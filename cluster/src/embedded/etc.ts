@@ -13,13 +13,17 @@ import { layoutOf, type NodeSpec } from './spec.ts';
 export const MIRRORED = ['docker.io', 'ghcr.io', 'quay.io', 'registry.k8s.io', 'gcr.io', 'nvcr.io'] as const;
 const MIRROR = `http://127.0.0.1:${MIRROR_PORT}`;
 
-/** containerd's hosts.toml of one registry: the mirror holds its images as repository `<host>/<path>`. */
-export function renderHosts(host: string): string {
+/**
+ * containerd's hosts.toml of one registry: the mirror holds its images as repository `<host>/<path>`, and those that
+ * only stand in for a name apart, as `stand-in/<host>/<path>`.
+ */
+export function renderHosts(host: string, standIns: boolean): string {
   const mirror = `${MIRROR}/v2/${host}`;
   const access = 'capabilities = ["pull", "resolve"]\noverride_path = true\n';
   // Ours are nowhere else: a name that is missing is `not found`, not a host that cannot be resolved.
   const server = host === MIRROR_HOST ? `server = "${mirror}"\n${access}` : `server = "${upstreamOf(host)}"\n`;
-  return `${server}\n[host."${mirror}"]\n${access}`;
+  const standIn = standIns ? `\n[host."${MIRROR}/v2/stand-in/${host}"]\n${access}` : '';
+  return `${server}\n[host."${mirror}"]\n${access}${standIn}`;
 }
 
 function upstreamOf(host: string): string {
@@ -194,5 +198,7 @@ export function writeEtc(spec: NodeSpec): void {
   for (const old of readdirSync(layout.certsD)) {
     if (!hosts.includes(old)) rmSync(join(layout.certsD, old), { recursive: true });
   }
-  for (const host of hosts) writeIfChanged(join(layout.certsD, host, 'hosts.toml'), renderHosts(host));
+  for (const host of hosts) {
+    writeIfChanged(join(layout.certsD, host, 'hosts.toml'), renderHosts(host, spec.standIns));
+  }
 }

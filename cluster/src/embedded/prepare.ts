@@ -1,6 +1,7 @@
 import { accessSync, constants, existsSync, readFileSync } from 'node:fs';
 import { delimiter, join } from 'node:path';
 import { DelosError, type InstancePaths, type PlatformConfig, type Progress } from '@delos/core';
+import { standInsAnswer } from '../images/index.ts';
 import { NETPOL_AGENT } from '../netpol/index.ts';
 import type { ResolveTool } from '../toolchain/index.ts';
 import { addressesOf } from './addresses.ts';
@@ -61,6 +62,7 @@ export async function prepareSpec(
       localPathProvisioner: images['local-path-provisioner'],
       metricsServer: images['metrics-server'],
     },
+    standIns: await standInsAnswer(config.images.standIns),
     resolvers: [...findResolvers(addresses.hostIp).node],
     mtu: Math.min(await outsideMtu(), 9000),
     proxy: proxyOf(process.env),

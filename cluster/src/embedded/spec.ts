@@ -29,6 +29,8 @@ export const nodeSpec = z.object({
     localPathProvisioner: z.string(),
     metricsServer: z.string(),
   }),
+  /** Names whose upstream cannot be reached are answered by stand-ins. containerd reads this at each pull. */
+  standIns: z.boolean().default(false),
   /** Resolvers that the node can reach; empty: the machine has none. */
   resolvers: z.array(z.string()),
   /** Bytes of a packet on the way to the outside. */
@@ -46,7 +48,7 @@ export type NodeSpec = z.infer<typeof nodeSpec>;
 
 /** What is a restart of the node, as against what the running one takes over by itself. */
 export function specHash(spec: NodeSpec): string {
-  const { labels: _labels, fakeResources: _fake, ...rest } = spec;
+  const { labels: _labels, fakeResources: _fake, standIns: _standIns, ...rest } = spec;
   return createHash('sha256').update(JSON.stringify(rest)).digest('hex').slice(0, 16);
 }
 
