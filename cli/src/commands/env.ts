@@ -1,7 +1,9 @@
 import { resolveTool } from '@delos/cluster';
 import { envLines } from '@delos/stacks';
+import { apoloVariables } from '../apolo-env.ts';
 import type { CommandContext } from '../context.ts';
 import { engineOf } from '../engine.ts';
+import { recordedConfig } from '../settings.ts';
 
 /** `eval "$(delos env)"`. With --json the same variables as one object. */
 export async function run(context: CommandContext): Promise<void> {
@@ -14,5 +16,10 @@ export async function run(context: CommandContext): Promise<void> {
     handle,
     commands: { kubectl: kube.path },
   });
-  context.result(variables, text);
+  const own: Readonly<Record<string, string>> = {
+    DELOS_INSTANCE: context.paths.instance,
+    ...(await apoloVariables(context, await recordedConfig(context))),
+  };
+  const lines = Object.entries(own).map(([name, value]) => `export ${name}='${value.replaceAll("'", `'\\''`)}'`);
+  context.result({ ...variables, ...own }, [text, ...lines].join('\n'));
 }
