@@ -16,6 +16,8 @@ export interface ReflectorProps<T extends Kept> {
   readonly read: (object: unknown) => T | undefined;
   /** `gone`: the object's last known state, where it is no longer there. */
   readonly onChange: (object: T, gone: boolean) => void;
+  /** After each listing. */
+  readonly onListed?: () => void;
   readonly log: Logger;
   /** Milliseconds after which everything is listed again whatever the watch said. @default 5 minutes */
   readonly resyncMs?: number;
@@ -110,6 +112,7 @@ export class Reflector<T extends Kept> {
       }
       this.#synced = true;
       this.#problem = undefined;
+      this.#props.onListed?.();
       return page.metadata.resourceVersion;
     }
   }

@@ -2,8 +2,7 @@ import type { Logger } from 'pino';
 import { z } from 'zod';
 import { registryOf } from './image-pull.ts';
 
-/** OCI label of an image that answers for another: what it is for, and what it really is. */
-const STAND_IN_FOR = 'dev.delos.stand-in-for';
+/** OCI label of an image that answers for another: what it really is. */
 const STAND_IN = 'dev.delos.stand-in';
 
 const ACCEPT = [
@@ -41,15 +40,17 @@ export class StandIns {
     const key = `${repositoryOf(image)}@${digest}`;
     const known = this.#known.get(key);
     if (known !== undefined) return known;
-    const asked = this.#asked.get(key) ?? this.#ask(key, repositoryOf(image), digest);
+    const asked = this.#asked.get(key) ?? this.#ask(key, image, digest);
     this.#asked.set(key, asked);
     void asked.then(learned);
     return null;
   }
 
-  async #ask(key: string, repository: string, digest: string): Promise<void> {
+  async #ask(key: string, image: string, digest: string): Promise<void> {
+    const repository = repositoryOf(image);
     try {
-      const found = await this.#labelOf(repository, digest);
+      const what = await this.#labelOf(repository, digest);
+      const found = what === null ? null : `${image} is answered by ${what}`;
       if (this.#known.size >= KEPT) this.#known.clear();
       this.#known.set(key, found);
     } catch (error) {
@@ -68,9 +69,7 @@ export class StandIns {
       first === undefined ? top : manifest.parse(await this.#json(`${repository}/manifests/${first.digest}`));
     // A containerd image id is the config's own digest.
     const config = imageConfig.parse(await this.#json(`${repository}/blobs/${leaf.config?.digest ?? digest}`));
-    const labels = config.config?.Labels ?? {};
-    const forName = labels[STAND_IN_FOR];
-    return forName === undefined ? null : `${labels[STAND_IN] ?? 'another image'} stands in for ${forName}`;
+    return config.config?.Labels?.[STAND_IN] ?? null;
   }
 
   async #json(path: string): Promise<unknown> {
@@ -83,10 +82,10 @@ export class StandIns {
   }
 }
 
-/** The mirror keeps a name as `<registry host>/<path>`, as containerd asks for it. */
+/** The mirror keeps what stands in for a name as `stand-in/<registry host>/<path>`. */
 function repositoryOf(image: string): string {
   const withoutTag = image.replace(/@sha256:.*$/, '').replace(/:[^/:]*$/, '');
   const host = registryOf(image);
   const path = withoutTag.startsWith(`${host}/`) ? withoutTag.slice(host.length + 1) : withoutTag;
-  return `${host}/${host === 'docker.io' && !path.includes('/') ? `library/${path}` : path}`;
+  return `stand-in/${host}/${host === 'docker.io' && !path.includes('/') ? `library/${path}` : path}`;
 }

@@ -1,0 +1,2 @@
+export { AgentHub } from './hub.ts';
+export { type AgentsPart, agentRoutes } from './routes.ts';

@@ -1,0 +1,87 @@
+import { promisify } from 'node:util';
+import { gunzip } from 'node:zlib';
+import { AGENT_PREFIX, DelosError, jobId } from '@delos/core';
+import type { FastifyInstance } from 'fastify';
+import { Counter } from 'prom-client';
+import { z } from 'zod';
+import { type AppendOutcome, appendLog, finishLog, logPositionOf } from '../../logs/archive.ts';
+import type { ApiDeps } from '../deps.ts';
+import type { AgentHub } from './hub.ts';
+
+const inflate = promisify(gunzip);
+/** Compressed and not; a collector sends at most half of it. */
+const MAX_BYTES = 4 * 2 ** 20;
+
+const flag = z.enum(['true', 'false']).transform((text) => text === 'true');
+const params = z.object({ job: jobId });
+const where = z.object({ pod: z.string().min(1).max(64), attempt: z.coerce.number().int().nonnegative() });
+const append = where.extend({
+  offset: z.coerce.number().int().nonnegative(),
+  cursor: z.string().max(512).nullable().default(null),
+  final: flag.default(false),
+  complete: flag.default(true),
+});
+
+/** Where collectors bring container logs to, and ask how far they are. */
+export function ingestRoutes(app: FastifyInstance, deps: ApiDeps, hub: AgentHub): void {
+  const received = new Counter({
+    name: 'delos_api_log_bytes_total',
+    help: 'Container log bytes archived, before compression',
+    registers: [deps.metrics],
+  });
+  const url = `${AGENT_PREFIX}/logs/:job`;
+
+  app.get(url, async (request, reply) => {
+    const { pod, attempt } = parse(where, request.query);
+    const { job } = parse(params, request.params);
+    const position = await logPositionOf(deps.database.db, { jobId: job, podUid: pod, attempt });
+    if (position === undefined) throw unknownLog(job);
+    return reply.send(position);
+  });
+
+  app.post(url, { bodyLimit: MAX_BYTES }, async (request, reply) => {
+    const { job } = parse(params, request.params);
+    const { pod, attempt, offset, cursor, final, complete } = parse(append, request.query);
+    const key = { jobId: job, podUid: pod, attempt };
+    const gzip = Buffer.isBuffer(request.body) ? request.body : Buffer.alloc(0);
+    let outcome: AppendOutcome;
+    let end = offset;
+    if (gzip.length > 0) {
+      const bytes = await unpack(gzip);
+      end += bytes.length;
+      outcome = await appendLog(deps.database, key, { offset, length: bytes.length, gzip, cursor });
+      if (outcome?.accepted === true) {
+        received.inc(bytes.length);
+        hub.tails.publish(job, { attempt, start: offset, bytes });
+      }
+    } else outcome = await finishOrAsk();
+    if (gzip.length > 0 && final && outcome?.accepted === true) outcome = await finishOrAsk();
+    if (outcome === undefined) throw unknownLog(job);
+    return reply.code(outcome.accepted ? 200 : 409).send(outcome.position);
+
+    async function finishOrAsk(): Promise<AppendOutcome> {
+      if (final) return finishLog(deps.database, key, { offset: end, complete });
+      const position = await logPositionOf(deps.database.db, key);
+      return position === undefined ? undefined : { accepted: true, position };
+    }
+  });
+}
+
+async function unpack(gzip: Buffer): Promise<Buffer> {
+  try {
+    return await inflate(gzip, { maxOutputLength: MAX_BYTES });
+  } catch (cause) {
+    throw new DelosError('ERR_REQUEST', 'the body is not one gzip member of at most 4 MiB', { cause });
+  }
+}
+
+function unknownLog(job: string): DelosError {
+  return new DelosError('ERR_NOT_FOUND', `${job} has no such Pod`);
+}
+
+function parse<T extends z.ZodType>(shape: T, value: unknown): z.infer<T> {
+  const parsed = shape.safeParse(value);
+  if (parsed.success) return parsed.data;
+  const issue = parsed.error.issues[0];
+  throw new DelosError('ERR_REQUEST', issue?.message ?? 'not valid', { where: { field: issue?.path.join('.') ?? '' } });
+}

@@ -1,0 +1,146 @@
+import { type DesiredJob, type FromAgent, fromAgent, type NodeReport, type ToAgent } from '@delos/core';
+import type { Logger } from 'pino';
+import WebSocket from 'ws';
+import type { Database } from '../../db/database.ts';
+import { findDesired, listDesired } from '../../db/desired.ts';
+import { podRemoved, recordObservation } from '../../db/jobs-state.ts';
+import { bufferOf } from '../../relay.ts';
+import { recordNodes } from './nodes.ts';
+
+/** One connected agent: told what is desired when it connects and whenever that changes; heard, and acknowledged. */
+export class AgentSession {
+  readonly cluster: string;
+  readonly connectedAt = Date.now();
+  readonly #socket: WebSocket;
+  readonly #database: Database;
+  readonly #log: Logger;
+  /** Observations of one job are recorded in their order. */
+  readonly #queues = new Map<string, Promise<void>>();
+  readonly #unsubscribe: readonly (() => void)[];
+  #nodes = '';
+  #syncing = false;
+  #syncAgain = false;
+
+  constructor(socket: WebSocket, cluster: string, database: Database, log: Logger) {
+    this.#socket = socket;
+    this.cluster = cluster;
+    this.#database = database;
+    this.#log = log;
+    socket.on('message', (data) => this.#hear(bufferOf(data).toString('utf8')));
+    this.#unsubscribe = [
+      database.notifications.onJobChanged((change) => {
+        if (change.cluster !== cluster || change.phase === 'queued') return;
+        void this.#tellDesire(change.id);
+      }),
+      database.notifications.onRenewed(() => this.sync()),
+    ];
+    socket.once('close', () => {
+      for (const end of this.#unsubscribe) end();
+    });
+  }
+
+  get open(): boolean {
+    return this.#socket.readyState === WebSocket.OPEN;
+  }
+
+  send(message: ToAgent): void {
+    if (this.open) this.#socket.send(JSON.stringify(message));
+  }
+
+  end(code: number, reason: string): void {
+    this.#socket.close(code, reason);
+  }
+
+  /** Tells all that is desired. */
+  sync(): void {
+    if (this.#syncing) {
+      this.#syncAgain = true;
+      return;
+    }
+    this.#syncing = true;
+    this.#syncAgain = false;
+    listDesired(this.#database.db, this.cluster)
+      .then((jobs: readonly DesiredJob[]) => this.send({ type: 'sync', jobs: [...jobs] }))
+      .catch((error: unknown) => this.#fail(error, 'desires could not be read'))
+      .finally(() => {
+        this.#syncing = false;
+        if (this.#syncAgain) this.sync();
+      });
+  }
+
+  async #tellDesire(jobId: string): Promise<void> {
+    try {
+      const job = await findDesired(this.#database.db, jobId);
+      this.send(job === undefined ? { type: 'forget', jobId } : { type: 'job', job });
+    } catch (error) {
+      this.#fail(error, 'a desire could not be read');
+    }
+  }
+
+  #hear(text: string): void {
+    const parsed = fromAgent.safeParse(tryJson(text));
+    if (!parsed.success) {
+      this.#log.error({ issues: parsed.error.issues }, 'a message of the agent is not understood');
+      this.#socket.close(1002, 'message not understood');
+      return;
+    }
+    const message = parsed.data;
+    switch (message.type) {
+      case 'hello':
+        this.#log.info({ cluster: this.cluster, version: message.version }, 'agent connected');
+        this.sync();
+        break;
+      case 'nodes':
+        this.#inOrder('', () => this.#recordNodes(message.nodes));
+        break;
+      case 'observation':
+      case 'removed':
+        this.#inOrder(jobOf(message), () => this.#record(message));
+        break;
+    }
+  }
+
+  async #record(message: FromAgent & { type: 'observation' | 'removed' }): Promise<void> {
+    if (message.type === 'removed') {
+      await this.#database.tx((tx) => podRemoved(tx, message.jobId, message.podUid));
+      // Not gone yet: it is not archived, and what is desired then tells the agent what to do.
+      await this.#tellDesire(message.jobId);
+      return;
+    }
+    const { observation, seq } = message;
+    await this.#database.tx((tx) => recordObservation(tx, observation));
+    this.send({ type: 'ack', jobId: observation.jobId, podUid: observation.podUid, seq });
+  }
+
+  async #recordNodes(nodes: readonly NodeReport[]): Promise<void> {
+    const text = JSON.stringify(nodes);
+    await recordNodes(this.#database, this.cluster, nodes, text !== this.#nodes);
+    this.#nodes = text;
+  }
+
+  #inOrder(key: string, body: () => Promise<void>): void {
+    const before = this.#queues.get(key) ?? Promise.resolve();
+    // What fails is not acknowledged, hence told again.
+    const after = before.then(body).catch((error: unknown) => this.#fail(error, 'a report could not be recorded'));
+    this.#queues.set(key, after);
+    void after.then(() => {
+      if (this.#queues.get(key) === after) this.#queues.delete(key);
+    });
+  }
+
+  #fail(error: unknown, what: string): void {
+    this.#log.warn({ error, cluster: this.cluster }, what);
+  }
+}
+
+function jobOf(message: FromAgent & { type: 'observation' | 'removed' }): string {
+  return message.type === 'removed' ? message.jobId : message.observation.jobId;
+}
+
+function tryJson(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return undefined;
+  }
+}

@@ -1,0 +1,21 @@
+import { STATUS_CODES } from 'node:http';
+import type { Duplex } from 'node:stream';
+import type { HttpError } from './http-errors.ts';
+
+/** Answers a WebSocket handshake by an error. The client reads its message from `X-Error`, and not the body. */
+export function refuseUpgrade(socket: Duplex, { status, body }: HttpError): void {
+  const text = JSON.stringify(body);
+  // A header is one line of Latin-1.
+  const message = body.error.replace(/\s*\n\s*/g, '; ').replace(/[^\x20-\x7e]/g, '?');
+  socket.end(
+    [
+      `HTTP/1.1 ${status} ${STATUS_CODES[status] ?? 'Error'}`,
+      `X-Error: ${message}`,
+      'Content-Type: application/json',
+      `Content-Length: ${Buffer.byteLength(text)}`,
+      'Connection: close',
+      '',
+      text,
+    ].join('\r\n'),
+  );
+}

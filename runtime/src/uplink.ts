@@ -1,0 +1,112 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import type { Logger } from 'pino';
+import WebSocket from 'ws';
+import { bufferOf } from './relay.ts';
+
+/*
+ * A connection that agents and collectors keep to the control plane: dialled, watched, dialled again.
+ */
+
+export interface UplinkProps {
+  /** Where it dials; http or https. */
+  readonly url: string;
+  readonly token: string;
+  readonly log: Logger;
+  /** First messages of a new connection are sent from here. */
+  readonly onOpen: () => void;
+  /** One JSON text message. What it throws ends the connection. */
+  readonly onMessage: (text: string) => void;
+}
+
+/** Bounds of the wait before dialling again; each is drawn at random from its upper half. */
+const RETRY_MS = [100, 250, 500, 1_000, 2_000, 5_000];
+const PING_MS = 10_000;
+const SILENCE_MS = 25_000;
+const MAX_MESSAGE_BYTES = 256 * 2 ** 20;
+
+export class Uplink {
+  readonly #props: UplinkProps;
+  #socket: WebSocket | undefined;
+  #problem: string | undefined = 'not connected yet';
+
+  constructor(props: UplinkProps) {
+    this.#props = props;
+  }
+
+  get connected(): boolean {
+    return this.#socket !== undefined;
+  }
+
+  /** Why there is no connection; undefined where there is one. */
+  get problem(): string | undefined {
+    return this.#socket === undefined ? this.#problem : undefined;
+  }
+
+  /** Sends, or drops where there is no connection. */
+  send(message: unknown): void {
+    this.#socket?.send(JSON.stringify(message));
+  }
+
+  async run(signal: AbortSignal): Promise<void> {
+    for (let failures = 0; !signal.aborted; failures += 1) {
+      const opened = await this.#connection(signal);
+      if (opened) failures = 0;
+      if (signal.aborted) return;
+      const limit = RETRY_MS[Math.min(failures, RETRY_MS.length - 1)] ?? 5_000;
+      await sleep(limit / 2 + (Math.random() * limit) / 2, undefined, { signal }).catch(() => undefined);
+    }
+  }
+
+  /** One connection from dialling to its end. @returns whether it was open */
+  #connection(signal: AbortSignal): Promise<boolean> {
+    const { url, token, log, onOpen, onMessage } = this.#props;
+    const socket = new WebSocket(url.replace(/^http/, 'ws'), {
+      headers: { authorization: `Bearer ${token}` },
+      handshakeTimeout: 5_000,
+      perMessageDeflate: false,
+      maxPayload: MAX_MESSAGE_BYTES,
+    });
+    let opened = false;
+    let heard = Date.now();
+    const watch = setInterval(() => {
+      if (Date.now() - heard > SILENCE_MS) {
+        this.#problem = `the control plane said nothing for ${SILENCE_MS / 1000} s`;
+        socket.terminate();
+      } else if (opened) socket.ping();
+    }, PING_MS);
+    const end = (): void => socket.terminate();
+    signal.addEventListener('abort', end, { once: true });
+    return new Promise((resolve) => {
+      socket.on('open', () => {
+        opened = true;
+        heard = Date.now();
+        this.#socket = socket;
+        log.info({ url }, 'connected to the control plane');
+        onOpen();
+      });
+      socket.on('pong', () => {
+        heard = Date.now();
+      });
+      socket.on('message', (data) => {
+        heard = Date.now();
+        try {
+          onMessage(bufferOf(data).toString('utf8'));
+        } catch (error) {
+          log.error({ error }, 'a message of the control plane is not understood');
+          socket.terminate();
+        }
+      });
+      socket.on('error', (error) => {
+        this.#problem = `${url}: ${error.message}`;
+        log.warn({ url, reason: error.message }, 'no connection to the control plane');
+      });
+      socket.once('close', (code) => {
+        clearInterval(watch);
+        signal.removeEventListener('abort', end);
+        if (opened) this.#problem = `the control plane ended the connection (${code})`;
+        if (this.#socket === socket) this.#socket = undefined;
+        resolve(opened);
+      });
+    });
+  }
+}
