@@ -21,7 +21,10 @@ export function faultsOf(schema: z.ZodType, issues: readonly Issue[], data: unkn
 }
 
 function faultOf(schema: z.ZodType, issue: Issue, data: unknown): readonly Fault[] {
-  if (issue.code === 'unrecognized_keys') return issue.keys.map((key) => unknownKey(schema, issue.path, key));
+  if (issue.code === 'unrecognized_keys') {
+    const there = Object.keys(Object(valueAt(data, issue.path)));
+    return issue.keys.map((key) => unknownKey(schema, issue.path, key, there));
+  }
   if (issue.code === 'invalid_union') {
     const branch = nearestBranch(issue.errors);
     if (branch !== undefined) {
@@ -29,7 +32,7 @@ function faultOf(schema: z.ZodType, issue: Issue, data: unknown): readonly Fault
     }
   }
   const found = valueAt(data, issue.path);
-  const required = issue.code === 'invalid_type' && found === undefined;
+  const required = found === undefined && (issue.code === 'invalid_type' || issue.code === 'invalid_union');
   if (required) {
     return [
       {
@@ -45,9 +48,14 @@ function faultOf(schema: z.ZodType, issue: Issue, data: unknown): readonly Fault
   return [{ kind: 'value', path: issue.path, at: 'value', message, ...(hint === undefined ? {} : { hint }) }];
 }
 
-function unknownKey(schema: z.ZodType, path: Path, key: string): Fault {
+function unknownKey(schema: z.ZodType, path: Path, key: string, there: readonly string[]): Fault {
   const keys = keysOf(schemasAt(schema, path));
-  const near = nearest(key, keys);
+  // A key that is already there was hardly meant a second time.
+  const near =
+    nearest(
+      key,
+      keys.filter((candidate) => !there.includes(candidate)),
+    ) ?? nearest(key, keys);
   const elsewhere = near === undefined ? placesOf(schema, key)[0] : undefined;
   const known = keys.length > 12 ? `${keys.slice(0, 12).join(', ')}, …` : keys.join(', ');
   const hint =
