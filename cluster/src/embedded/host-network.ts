@@ -14,6 +14,8 @@ const links = z.array(
   }),
 );
 
+const peers = z.array(z.object({ link_index: z.number() }));
+
 export interface Link {
   readonly name: string;
   readonly mtu: number;
@@ -65,8 +67,19 @@ export function hasLink(addresses: Addresses): boolean {
   return existsSync(`/sys/class/net/${addresses.link}`);
 }
 
+/** Is the machine's end joined to the namespace of `pid`, not to one that is about to vanish? */
+async function leadsTo(addresses: Addresses, pid: number): Promise<boolean> {
+  const inside = await tryCommand('nsenter', ['--net', '--target', String(pid), 'ip', '-j', 'link', 'show', 'eth0']);
+  const peer = peers.safeParse(inside.code === 0 ? JSON.parse(inside.stdout) : undefined).data?.[0];
+  return (
+    peer !== undefined &&
+    readFileSync(`/sys/class/net/${addresses.link}/ifindex`, 'utf8').trim() === `${peer.link_index}`
+  );
+}
+
 /** Joins the namespaces of `pid` to the machine. Does what is missing. */
 export async function ensureLink(addresses: Addresses, pid: number, mtu: number, state: string): Promise<void> {
+  if (hasLink(addresses) && !(await leadsTo(addresses, pid))) await removeLink(addresses.link);
   if (!hasLink(addresses)) {
     await command('ip', [
       ...['link', 'add', addresses.link, 'mtu', String(mtu), 'type', 'veth'],
@@ -77,8 +90,8 @@ export async function ensureLink(addresses: Addresses, pid: number, mtu: number,
   await command('ip', ['address', 'replace', `${addresses.hostIp}/30`, 'dev', addresses.link]);
 }
 
-/** Gives the node its address anew after the pair had to be made again under a node that runs. */
-export async function restoreNodeEnd(addresses: Addresses, pid: number): Promise<void> {
+/** Gives the node its address; the pair may have been made again under a node that runs. */
+export async function ensureNodeEnd(addresses: Addresses, pid: number): Promise<void> {
   const inside = (args: readonly string[]) => command('nsenter', ['--net', '--target', String(pid), 'ip', ...args]);
   await inside(['address', 'replace', `${addresses.nodeIp}/30`, 'dev', 'eth0']);
   await inside(['link', 'set', 'eth0', 'up']);

@@ -1,5 +1,5 @@
 import { spawn } from 'node:child_process';
-import { closeSync, mkdirSync, openSync, readFileSync, watchFile } from 'node:fs';
+import { closeSync, mkdirSync, openSync, readFileSync, rmSync, watchFile } from 'node:fs';
 import type { Server } from 'node:net';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -8,7 +8,7 @@ import { ensureCgroup } from './cgroups.ts';
 import { relayDns } from './dns-relay.ts';
 import { tryReadJson, writeAtomic } from './files.ts';
 import { forwards, listen } from './forward.ts';
-import { ensureLink, ensureTable, hasLink, hasTable, restoreNodeEnd, setForwarding } from './host-network.ts';
+import { ensureLink, ensureNodeEnd, ensureTable, hasLink, hasTable, setForwarding } from './host-network.ts';
 import { cgroupOf, nodeMarker, tryFindInit } from './marks.ts';
 import { isAlive, type ProcessIdentity, self } from './process.ts';
 import { findResolvers } from './resolvers.ts';
@@ -63,7 +63,7 @@ function startNode(): void {
     [
       ...['--net', '--mount', '--pid', '--fork', '--mount-proc', '--propagation', 'private'],
       ...['sh', join(here, 'node-init.sh'), nodeMarker(spec.state), spec.state, spec.tools.node, join(here, 'node.ts')],
-      ...[`${addresses.nodeIp}/30`, addresses.hostIp, addresses.podGateway, addresses.podCidr],
+      ...[addresses.podGateway, addresses.podCidr],
       ...[spec.tools.cniPlugins, ...(spec.tools.cniGate === null ? [] : [spec.tools.cniGate])],
     ],
     { stdio: ['ignore', log, log], detached: true, cwd: '/' },
@@ -77,6 +77,8 @@ async function ensureNode(): Promise<void> {
   init = tryFindInit(spec.state);
   if (init === undefined) {
     ensureCgroup(cgroupOf(spec.instance));
+    // What an earlier node last said is not true of this one.
+    rmSync(layout.nodeStatus, { force: true });
     startNode();
     const limit = performance.now() + 10_000;
     while (init === undefined && performance.now() < limit) {
@@ -85,12 +87,8 @@ async function ensureNode(): Promise<void> {
     }
     if (init === undefined) throw new Error(`the node did not start within 10 s: see ${layout.logs}/node.log`);
   }
-  if (!hasLink(addresses)) {
-    await ensureLink(addresses, init.pid, spec.mtu, spec.state);
-    await restoreNodeEnd(addresses, init.pid);
-  } else {
-    await ensureLink(addresses, init.pid, spec.mtu, spec.state);
-  }
+  await ensureLink(addresses, init.pid, spec.mtu, spec.state);
+  await ensureNodeEnd(addresses, init.pid);
 }
 
 async function reconcileForwards(): Promise<void> {

@@ -1,8 +1,9 @@
 import { createHash } from 'node:crypto';
+import { Resolver } from 'node:dns/promises';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { z } from 'zod';
 import { addonsOf } from './addons/index.ts';
-import { NODE_NAME } from './addresses.ts';
+import { addressesOf, CLUSTER_DOMAIN, NODE_NAME } from './addresses.ts';
 import type { Api } from './api.ts';
 import type { NodeSpec } from './spec.ts';
 
@@ -51,6 +52,23 @@ async function appliedHash(api: Api): Promise<string | undefined> {
   const response = await api.request('GET', MARK);
   if (response.status !== 200) return undefined;
   return markSchema.safeParse(JSON.parse(response.body)).data?.data.hash;
+}
+
+/**
+ * Asks cluster DNS a question, as a Pod would: by the Service's address. What the API says of CoreDNS may be from before
+ * a crash. Runs until the process ends.
+ */
+export async function watchDns(spec: () => NodeSpec, report: (text: string) => void): Promise<never> {
+  for (;;) {
+    const resolver = new Resolver({ timeout: 1000, tries: 1 });
+    resolver.setServers([addressesOf(spec().number).dnsIp]);
+    const failure = await resolver.resolve4(`kubernetes.default.svc.${CLUSTER_DOMAIN}`).then(
+      () => undefined,
+      (error: Error) => error.message,
+    );
+    report(failure ?? 'ready');
+    await sleep(failure === undefined ? 10_000 : 200);
+  }
 }
 
 const nodeSchema = z.object({

@@ -2,11 +2,9 @@
 # First process of an embedded node: PID 1 of its own PID, mount and network namespaces. It lays out the file system,
 # waits for its end of the veth pair, and keeps the supervisor running; as PID 1 it also reaps what others leave behind.
 # Everything here is undone by the kernel when this process ends.
-# usage: node-init.sh MARKER STATE NODE SUPERVISOR NODE_IP/30 HOST_IP POD_GATEWAY POD_CIDR CNI_PLUGINS [CNI_GATE]
+# usage: node-init.sh MARKER STATE NODE SUPERVISOR POD_GATEWAY POD_CIDR CNI_PLUGINS [CNI_GATE]
 set -eu
-state=$2 node=$3 supervisor=$4 address=$5 host=$6 gateway=$7 pods=$8 plugins=$9
-shift 9
-gate=${1-}
+state=$2 node=$3 supervisor=$4 gateway=$5 pods=$6 plugins=$7 gate=${8-}
 cluster=$state/cluster
 scratch=$state/run/scratch
 
@@ -44,15 +42,13 @@ for plugin in "$plugins"/*; do ln -s "$plugin" "/run/delos/cni/${plugin##*/}"; d
 mount --make-rshared /
 
 ip link set lo up
+# `host` makes the veth pair and gives eth0 its address and route.
 tries=0
-until [ -e /sys/class/net/eth0 ]; do
+until grep -q "^eth0	00000000" /proc/net/route; do
   tries=$((tries + 1))
-  [ "$tries" -lt 3000 ] || { echo "eth0 did not come within 60 s" >&2; exit 1; }
+  [ "$tries" -lt 3000 ] || { echo "eth0 got no route within 60 s" >&2; exit 1; }
   sleep 0.02
 done
-ip addr replace "$address" dev eth0
-ip link set eth0 up
-ip route replace default via "$host"
 # The Pods' gateway has to be there before and after all Pods; addresses without a Pod end here.
 ip addr replace "$gateway/32" dev lo
 ip route replace unreachable "$pods"

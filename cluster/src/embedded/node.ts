@@ -2,7 +2,7 @@ import { readFileSync, watchFile } from 'node:fs';
 import { join } from 'node:path';
 import { openApi } from './api.ts';
 import { tryRead, writeAtomic } from './files.ts';
-import { addAddons, keepNode } from './keep.ts';
+import { addAddons, keepNode, watchDns } from './keep.ts';
 import { partsOf } from './parts.ts';
 import { layoutOf, type NodeSpec, nodeSpec, specHash } from './spec.ts';
 import { supervise } from './supervisor.ts';
@@ -20,11 +20,12 @@ const hash = specHash(spec);
 
 const began = new Date().toISOString();
 let addons = 'waiting';
+let dns = 'waiting';
 let written = '';
 const supervisor = supervise(partsOf(spec), layout.logs, readFileSync(join(layout.pki, 'ca.crt')), publish);
 
 function publish(): void {
-  const status = { pid: process.pid, specHash: hash, began, addons, parts: supervisor.status() };
+  const status = { pid: process.pid, specHash: hash, began, addons, dns, parts: supervisor.status() };
   const text = JSON.stringify(status, null, 1);
   if (text === written) return;
   written = text;
@@ -42,6 +43,13 @@ void addAddons(
   () => supervisor.isReady('kube-apiserver'),
   (text) => {
     addons = text;
+    publish();
+  },
+);
+void watchDns(
+  () => spec,
+  (text) => {
+    dns = text;
     publish();
   },
 );

@@ -20,6 +20,7 @@ const nodeStatus = z.object({
   specHash: z.string(),
   began: z.string(),
   addons: z.string(),
+  dns: z.string(),
   parts: z.array(
     z.object({
       name: z.string(),

@@ -9,10 +9,17 @@ import { tryReadHostStatus, tryReadNodeStatus } from './status.ts';
 const node = z.object({
   status: z.object({
     conditions: z
-      .array(z.object({ type: z.string(), status: z.string(), message: z.string().default('') }))
+      .array(
+        z.object({
+          type: z.string(),
+          status: z.string(),
+          message: z.string().default(''),
+        }),
+      )
       .default([]),
   }),
 });
+const lease = z.object({ spec: z.object({ renewTime: z.string().nullish() }) });
 const deployment = z.object({
   metadata: z.object({ generation: z.number() }),
   spec: z.object({ replicas: z.number() }),
@@ -86,25 +93,36 @@ export async function firstMissing(spec: NodeSpec, api: () => Api): Promise<stri
   if (part !== undefined) return `${part.name}: ${part.state}${part.message === '' ? '' : `, ${part.message}`}`;
   if (status.addons !== 'ready') return `add-ons: ${status.addons}`;
   try {
-    return (await nodeMissing(api())) ?? (await dnsMissing(api()));
+    return (
+      (await nodeMissing(api(), status.began)) ??
+      (status.dns === 'ready' ? undefined : await dnsMissing(api(), status.dns))
+    );
   } catch (error) {
     return `kube-apiserver: ${error instanceof Error ? error.message : String(error)}`;
   }
 }
 
-async function nodeMissing(api: Api): Promise<string | undefined> {
+async function nodeMissing(api: Api, began: string): Promise<string | undefined> {
   const response = await api.request('GET', `/api/v1/nodes/${NODE_NAME}`);
   if (response.status !== 200) return `Node ${NODE_NAME}: not registered yet`;
   const condition = node.parse(JSON.parse(response.body)).status.conditions.find((each) => each.type === 'Ready');
+  // The API keeps what the kubelet said before a crash: it counts once the kubelet has renewed its lease since.
+  const renewed = await api.request(
+    'GET',
+    `/apis/coordination.k8s.io/v1/namespaces/kube-node-lease/leases/${NODE_NAME}`,
+  );
+  const time = renewed.status === 200 ? lease.parse(JSON.parse(renewed.body)).spec.renewTime : undefined;
+  if (Date.parse(time ?? '') < Date.parse(began))
+    return `Node ${NODE_NAME}: the kubelet has not reported since it started`;
   return condition?.status === 'True' ? undefined : `Node ${NODE_NAME}: ${condition?.message ?? 'no condition yet'}`;
 }
 
-async function dnsMissing(api: Api): Promise<string | undefined> {
+async function dnsMissing(api: Api, said: string): Promise<string | undefined> {
   const response = await api.request('GET', '/apis/apps/v1/namespaces/kube-system/deployments/coredns');
   if (response.status !== 200) return 'Deployment kube-system/coredns: not there yet';
   const { metadata, spec, status } = deployment.parse(JSON.parse(response.body));
   const current = status.observedGeneration >= metadata.generation && status.updatedReplicas >= spec.replicas;
-  if (current && status.readyReplicas >= spec.replicas) return undefined;
+  if (current && status.readyReplicas >= spec.replicas) return `cluster DNS: ${said}`;
   const query = 'labelSelector=k8s-app%3Dkube-dns';
   const list = pods.parse(await api.json('GET', `/api/v1/namespaces/kube-system/pods?${query}`));
   const waiting = list.items.flatMap((pod) => pod.status.containerStatuses).find((each) => !each.ready)?.state.waiting;
