@@ -46,6 +46,7 @@ const run = (service: string): readonly string[] => ['node', '/app/delos-runtime
 export class ControlPlane extends Construct {
   constructor(scope: Construct, id: string, props: ControlPlaneProps) {
     super(scope, id);
+    // Read by the control API alone, whose `migrate` writes it to the database; the others learn of it there.
     const data = {
       'platform.json': platformSettings(props.config),
       'identity.json': canonicalJson(props.identity),
@@ -54,7 +55,6 @@ export class ControlPlane extends Construct {
       metadata: { name: 'platform', namespace: PLATFORM_NAMESPACE, labels: { ...PART_OF } },
       data,
     });
-    const mount = { name: 'platform', mountPath: CONFIG_DIR, data };
     const secrets = this.#secrets(props);
     const shared = this.#environment(props);
     const { services } = props.config;
@@ -74,10 +74,10 @@ export class ControlPlane extends Construct {
           secrets: [{ name: PASSWORDS_SECRET, mountPath: PASSWORDS_DIR }],
         },
       ],
-      env: [...shared.common, ...shared.database, ...shared.identity, ...shared.agent(AGENT_SECRET)],
+      env: [...shared.common, ...shared.database, ...shared.api, ...shared.agent(AGENT_SECRET)],
       replicas: services.controlApi.replicas,
       ports: { http: PORTS.http },
-      config: [mount],
+      config: [{ name: 'platform', mountPath: CONFIG_DIR, data }],
       secrets: [{ name: ISSUER_SECRET, mountPath: ISSUER_DIR }],
       memory: { request: '96Mi', limit: '256Mi' },
       ingress: [
@@ -95,7 +95,6 @@ export class ControlPlane extends Construct {
       command: run('scheduler'),
       env: [...shared.common, ...shared.database],
       replicas: services.scheduler.replicas,
-      config: [mount],
       egress: [POSTGRES, DNS],
     });
     // Its tables are made by the control API's `migrate`.
@@ -114,7 +113,6 @@ export class ControlPlane extends Construct {
       ],
       replicas: services.agent.replicas,
       recreate: true,
-      config: [mount],
       kubernetesToken: true,
       egress: [
         { kind: 'addresses', addresses: props.apiServer.addresses, ports: [props.apiServer.port] },
@@ -123,7 +121,7 @@ export class ControlPlane extends Construct {
         DNS,
       ],
     });
-    agent.workload.addDependency(rights, config, ...secrets);
+    agent.workload.addDependency(rights, ...secrets);
 
     const collector = new RuntimeService(this, 'collector', {
       name: 'collector',
@@ -131,7 +129,7 @@ export class ControlPlane extends Construct {
       image: props.image,
       command: run('collector'),
       env: [
-        ...shared.common.filter(({ name }) => name !== 'DELOS_CONFIG'),
+        ...shared.common,
         ...shared.agent(COLLECTOR_SECRET),
         { name: 'DELOS_NODE', valueFrom: { fieldRef: { fieldPath: 'spec.nodeName' } } },
       ],
@@ -176,7 +174,6 @@ export class ControlPlane extends Construct {
     const env = (name: string, value: string): k8s.EnvVar => ({ name, value });
     return {
       common: [
-        env('DELOS_CONFIG', `${CONFIG_DIR}/platform.json`),
         env('DELOS_CLUSTER', props.config.cluster.name),
         env('DELOS_PUBLIC_URL', props.publicUrl),
         { name: 'POD_IP', valueFrom: { fieldRef: { fieldPath: 'status.podIP' } } },
@@ -190,7 +187,8 @@ export class ControlPlane extends Construct {
         env('PGDATABASE', 'delos'),
         envFromSecret('PGPASSWORD', passwordSecretOf('delos'), 'password'),
       ],
-      identity: [
+      api: [
+        env('DELOS_CONFIG', `${CONFIG_DIR}/platform.json`),
         env('DELOS_OIDC_ISSUER', `${props.publicUrl}${realm}`),
         env('DELOS_OIDC_JWKS_URL', `${keycloak}${realm}/protocol/openid-connect/certs`),
         env('DELOS_KEYCLOAK_URL', `${keycloak}${KEYCLOAK_PATH}`),

@@ -1,0 +1,287 @@
+import { profileContext, synthesize } from '@delos/constructs';
+import { DelosError, parseConfig, yamlText } from '@delos/core';
+import { describe, expect, test } from 'vitest';
+import { parse } from 'yaml';
+import { egressOf, isDns, policiesFor, policiesOf, workloadsOfPeer } from './network-peers.ts';
+import { restrictedFaults } from './pod-security.ts';
+import { kindOf, platformOf, selects, workloadsOf } from './synthesized.ts';
+
+const platform = platformOf();
+const workloads = workloadsOf(platform);
+const names = workloads.map(({ name }) => name).sort();
+
+test('the default platform is as it was looked at last (-u writes it anew)', async () => {
+  const documents = platform.objects.map(({ id, manifest, dependsOn, secrets }) => {
+    const facts = [`# ${id}`, ...dependsOn.map((other) => `#   after ${other}`)];
+    const made = Object.entries(secrets).map(([key, source]) => `#   ${key}: ${JSON.stringify(source)}`);
+    return `${[...facts, ...made].join('\n')}\n${yamlText(manifest)}`;
+  });
+  await expect(documents.join('---\n')).toMatchFileSnapshot('golden/default.yaml');
+});
+
+test('these parts run', () => {
+  expect(names).toEqual(['agent', 'collector', 'control-api', 'gateway', 'keycloak', 'postgres', 'scheduler']);
+});
+
+describe('Pod Security', () => {
+  test.each(workloads.filter(({ namespace }) => namespace === 'delos'))('$name is `restricted`', ({ pod }) => {
+    expect(restrictedFaults(pod)).toEqual([]);
+  });
+
+  test('the collector alone is not: it reads the node’s disk as root, without capabilities, read-only', () => {
+    const other = workloads.filter(({ namespace }) => namespace !== 'delos');
+    expect(other.map(({ name }) => name)).toEqual(['collector']);
+    expect(restrictedFaults(other[0]?.pod)).toEqual([
+      'volume var-log-pods: hostPath',
+      'collector: runAsNonRoot',
+      'collector: runAsUser 0',
+    ]);
+  });
+
+  test('the rules themselves find what upstream’s table forbids', () => {
+    const bad = {
+      hostNetwork: true,
+      volumes: [{ name: 'v', hostPath: { path: '/' } }],
+      containers: [
+        {
+          name: 'c',
+          ports: [{ containerPort: 1, hostPort: 1 }],
+          securityContext: { privileged: true, capabilities: { add: ['SYS_ADMIN'] }, procMount: 'Unmasked' },
+        },
+      ],
+    };
+    expect(restrictedFaults(bad)).toEqual([
+      'hostNetwork',
+      'volume v: hostPath',
+      'c: privileged',
+      'c: allowPrivilegeEscalation',
+      'c: capabilities are not dropped',
+      'c: capabilities are added',
+      'c: runAsNonRoot',
+      'c: seccompProfile',
+      'c: procMount',
+      'c: hostPort',
+    ]);
+  });
+
+  test('every root file system is read-only', () => {
+    for (const { pod } of workloads) {
+      for (const container of [...pod.initContainers, ...pod.containers]) {
+        expect(container.securityContext.readOnlyRootFilesystem).toBe(true);
+      }
+    }
+  });
+});
+
+describe('Kubernetes tokens', () => {
+  test('the agent’s Pods alone have one', () => {
+    const holders = workloads.filter(({ pod }) => pod.automountServiceAccountToken).map(({ name }) => name);
+    expect(holders).toEqual(['agent']);
+  });
+
+  test('each part has an account of its own, which mounts nothing by itself', () => {
+    for (const { name, namespace, pod } of workloads) {
+      const account = kindOf(platform, 'ServiceAccount').find(
+        ({ manifest }) =>
+          manifest.metadata.name === pod.serviceAccountName && manifest.metadata.namespace === namespace,
+      );
+      expect(account?.manifest.metadata.name).toBe(name);
+      expect(account?.manifest.automountServiceAccountToken).toBe(false);
+    }
+  });
+
+  test('rights are granted to the agent alone, none over Secrets, logs or rights', () => {
+    const bindings = kindOf(platform, 'ClusterRoleBinding');
+    expect(bindings.map(({ manifest }) => manifest.subjects)).toEqual([
+      [{ kind: 'ServiceAccount', name: 'agent', namespace: 'delos' }],
+    ]);
+    expect(kindOf(platform, 'RoleBinding')).toEqual([]);
+    const text = JSON.stringify(kindOf(platform, 'ClusterRole').map(({ manifest }) => manifest.rules));
+    for (const word of ['secrets', 'configmaps', 'pods/log', 'roles', '"*"', 'impersonate', 'escalate', 'bind"']) {
+      expect(text).not.toContain(word);
+    }
+  });
+});
+
+describe('network', () => {
+  test('every Pod is selected by a default deny for both directions', () => {
+    for (const workload of workloads) {
+      const denials = policiesFor(platform, workload).filter(
+        ({ spec }) => Object.keys(spec.podSelector.matchLabels).length === 0,
+      );
+      expect(denials.map(({ spec }) => spec)).toEqual([
+        { podSelector: { matchLabels: {} }, policyTypes: ['Ingress', 'Egress'], ingress: [], egress: [] },
+      ]);
+    }
+  });
+
+  test('every policy selects a part, and every peer of it is one, the DNS or an address', () => {
+    for (const { metadata, spec } of policiesOf(platform)) {
+      const peers = [...spec.ingress.flatMap(({ from }) => from ?? []), ...spec.egress.flatMap(({ to }) => to ?? [])];
+      for (const peer of peers) {
+        const known = peer.ipBlock !== undefined || isDns(peer);
+        expect(known || workloadsOfPeer(platform, metadata.namespace, peer).length === 1).toBe(true);
+      }
+      const selected = workloads.filter(
+        ({ namespace, labels }) => namespace === metadata.namespace && selects(spec.podSelector.matchLabels, labels),
+      );
+      expect(selected.length).toBeGreaterThan(0);
+    }
+  });
+
+  test('every allowed port is one that its other end listens on', () => {
+    for (const { metadata, spec } of policiesOf(platform)) {
+      for (const { to, ports } of spec.egress) {
+        const targets = (to ?? []).flatMap((peer) =>
+          isDns(peer) ? [] : workloadsOfPeer(platform, metadata.namespace, peer),
+        );
+        for (const { pod } of targets) {
+          const listens = pod.containers.flatMap((container) =>
+            container.ports.map(({ containerPort }) => containerPort),
+          );
+          expect(listens).toEqual(expect.arrayContaining(ports.map(({ port }) => port)));
+        }
+      }
+    }
+  });
+
+  test.each([
+    ['control-api', ['dns:53', 'keycloak:8080', 'postgres:5432']],
+    ['scheduler', ['dns:53', 'postgres:5432']],
+    ['agent', ['10.201.0.2/32:6443', 'control-api:8081', 'dns:53']],
+    ['collector', ['control-api:8081', 'dns:53']],
+    ['gateway', ['control-api:8080', 'dns:53', 'keycloak:8080']],
+    ['keycloak', ['dns:53', 'postgres:5432']],
+    ['postgres', []],
+  ])('%s may connect to exactly %j', (name, expected) => {
+    expect(egressOf(platform, name)).toEqual(expected);
+  });
+});
+
+describe('Secrets', () => {
+  test('no manifest carries a value, and each key says where its value comes from', () => {
+    for (const { manifest, secrets } of kindOf(platform, 'Secret')) {
+      expect(manifest.data ?? manifest.stringData).toBeUndefined();
+      expect(Object.keys(secrets).length).toBeGreaterThan(0);
+    }
+    for (const { manifest, secrets } of platform.objects) {
+      if (manifest.kind !== 'Secret') expect(secrets).toEqual({});
+    }
+  });
+
+  test('no password, token or secret is a plain environment variable', () => {
+    for (const { pod } of workloads) {
+      for (const { env } of [...pod.initContainers, ...pod.containers]) {
+        const plain = env.filter(({ valueFrom }) => valueFrom === undefined);
+        for (const { name, value } of plain) {
+          // A path to where one is mounted says nothing.
+          if (/PASSWORD|TOKEN|SECRET/.test(name)) expect(value).toMatch(/^\//);
+        }
+      }
+    }
+  });
+
+  test('every reference to a Secret, ConfigMap or another Secret’s key leads somewhere', () => {
+    const secrets = new Map(
+      kindOf(platform, 'Secret').map(({ manifest, secrets: keys }) => [
+        `${manifest.metadata.namespace}/${manifest.metadata.name}`,
+        Object.keys(keys),
+      ]),
+    );
+    const configMaps = kindOf(platform, 'ConfigMap').map(
+      ({ manifest }) => `${manifest.metadata.namespace}/${manifest.metadata.name}`,
+    );
+    for (const { namespace, pod } of workloads) {
+      for (const { configMap, secret } of pod.volumes) {
+        if (configMap !== undefined) expect(configMaps).toContain(`${namespace}/${configMap.name}`);
+        if (secret !== undefined) expect([...secrets.keys()]).toContain(`${namespace}/${secret.secretName}`);
+      }
+      const references = JSON.stringify(pod).matchAll(/"secretKeyRef":\{"key":"([^"]+)","name":"([^"]+)"/g);
+      for (const [, key, name] of references) expect(secrets.get(`${namespace}/${name}`)).toContain(key);
+    }
+    for (const { secrets: keys } of platform.objects) {
+      for (const source of Object.values(keys)) {
+        if (source.kind !== 'same-as') continue;
+        const [name, key] = source.ref.split('/');
+        const holders = [...secrets].filter(([id]) => id.endsWith(`/${name}`));
+        expect(holders).toHaveLength(1);
+        expect(holders[0]?.[1]).toContain(key);
+      }
+    }
+  });
+
+  test('each user of the configuration has a password', () => {
+    const synthesis = platformOf('users: [{name: bob}, {name: eve}]');
+    const secret = kindOf(synthesis, 'Secret').find(({ manifest }) => manifest.metadata.name === 'identity-passwords');
+    expect(Object.keys(secret?.secrets ?? {}).sort()).toEqual(['admin', 'bob', 'eve']);
+  });
+});
+
+describe('shape', () => {
+  test('names are DNS labels, labels are valid, ids and objects unique', () => {
+    for (const { manifest } of platform.objects) {
+      expect(manifest.metadata.name).toMatch(/^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$/);
+      expect(manifest.metadata.labels).toMatchObject({ 'app.kubernetes.io/part-of': 'delos' });
+      for (const value of Object.values(manifest.metadata.labels ?? {})) {
+        expect(value).toMatch(/^([A-Za-z0-9]([A-Za-z0-9._-]{0,61}[A-Za-z0-9])?)?$/);
+      }
+    }
+    const ids = platform.objects.map(({ id }) => id);
+    expect(new Set(ids).size).toBe(ids.length);
+    const objects = platform.objects.map(({ manifest: { apiVersion, kind, metadata } }) =>
+      [apiVersion, kind, metadata.namespace, metadata.name].join('/'),
+    );
+    expect(new Set(objects).size).toBe(objects.length);
+  });
+
+  test('every Pod has memory and CPU requested and memory limited; none of our own above 256Mi', () => {
+    for (const { name, pod } of workloads) {
+      for (const { resources } of [...pod.initContainers, ...pod.containers]) {
+        expect(Object.keys(resources.requests).sort()).toEqual(['cpu', 'memory']);
+        expect(Object.keys(resources.limits)).toEqual(['memory']);
+        if (name !== 'postgres' && name !== 'keycloak') expect(resources.limits.memory).toBe('256Mi');
+      }
+    }
+  });
+
+  test('every selector is of its own Pods and of no other’s', () => {
+    for (const { name, namespace, selector, labels } of workloads) {
+      expect(selects(selector, labels)).toBe(true);
+      const others = workloads.filter((other) => other.namespace === namespace && selects(selector, other.labels));
+      expect(others.map((other) => other.name)).toEqual([name]);
+    }
+  });
+
+  test('every part is told live, ready and started by probes', () => {
+    for (const { pod } of workloads) {
+      for (const container of pod.containers) {
+        for (const probe of ['startupProbe', 'livenessProbe', 'readinessProbe'])
+          expect(container).toHaveProperty(probe);
+      }
+    }
+  });
+
+  test('every image comes from the context', () => {
+    expect(() => platformOf()).not.toThrow();
+    for (const { pod } of workloads) {
+      for (const { image } of [...pod.initContainers, ...pod.containers])
+        expect(image).toMatch(/^[a-z0-9./-]+:[\w.-]+$/);
+    }
+  });
+});
+
+test('an image that the context lacks is named', () => {
+  const config = parseConfig('', 'f');
+  const context = { ...profileContext(config, 'embedded'), images: {} };
+  expect(() => synthesize(config, context)).toThrow('no reference for image postgres');
+});
+
+test('a profile that there is not is refused with the nearest', () => {
+  expect(() => platformOf('', 'embeded')).toThrow(
+    new DelosError('ERR_USAGE', 'no profile is named "embeded"', { hint: 'did you mean embedded?' }),
+  );
+});
+
+test('the manifests are YAML that reads back as what was synthesized', () => {
+  for (const { manifest } of platform.objects) expect(parse(yamlText(manifest))).toEqual(manifest);
+});

@@ -1,0 +1,87 @@
+import { profileContext, type Synthesis, type SynthesizedObject, synthesize } from '@delos/constructs';
+import { parseConfig } from '@delos/core';
+import { z } from 'zod';
+
+/** The platform for a delos.yaml, against the context of a cluster of that kind. */
+export function platformOf(yaml = '', profile = 'embedded'): Synthesis {
+  const config = parseConfig(yaml, 'delos.yaml');
+  return synthesize(config, profileContext(config, profile));
+}
+
+const envVar = z.looseObject({ name: z.string(), value: z.string().optional(), valueFrom: z.unknown().optional() });
+const containerSchema = z.looseObject({
+  name: z.string(),
+  image: z.string(),
+  env: z.array(envVar).default([]),
+  ports: z.array(z.object({ name: z.string(), containerPort: z.number() })).default([]),
+  volumeMounts: z.array(z.looseObject({ name: z.string(), mountPath: z.string() })).default([]),
+  securityContext: z.looseObject({ readOnlyRootFilesystem: z.boolean().optional() }).default({}),
+  resources: z.object({
+    requests: z.record(z.string(), z.string()),
+    limits: z.record(z.string(), z.string()),
+  }),
+});
+const podSchema = z.looseObject({
+  serviceAccountName: z.string(),
+  automountServiceAccountToken: z.boolean(),
+  initContainers: z.array(containerSchema).default([]),
+  containers: z.array(containerSchema),
+  volumes: z
+    .array(
+      z.looseObject({
+        name: z.string(),
+        configMap: z.object({ name: z.string() }).optional(),
+        secret: z.looseObject({ secretName: z.string() }).optional(),
+      }),
+    )
+    .default([]),
+});
+const labels = z.record(z.string(), z.string());
+const workloadSchema = z.looseObject({
+  spec: z.looseObject({
+    replicas: z.number().optional(),
+    selector: z.object({ matchLabels: labels }),
+    template: z.object({
+      metadata: z.object({ labels, annotations: labels.default({}) }),
+      spec: podSchema,
+    }),
+  }),
+});
+
+export interface Workload {
+  readonly object: SynthesizedObject;
+  readonly name: string;
+  readonly namespace: string;
+  readonly labels: Readonly<Record<string, string>>;
+  readonly annotations: Readonly<Record<string, string>>;
+  readonly selector: Readonly<Record<string, string>>;
+  readonly replicas: number | undefined;
+  readonly pod: z.infer<typeof podSchema>;
+}
+
+/** Everything that makes Pods. */
+export function workloadsOf(synthesis: Synthesis): readonly Workload[] {
+  return synthesis.objects
+    .filter(({ manifest }) => ['Deployment', 'StatefulSet', 'DaemonSet'].includes(manifest.kind))
+    .map((object) => {
+      const { spec } = workloadSchema.parse(object.manifest);
+      return {
+        object,
+        name: object.manifest.metadata.name,
+        namespace: object.manifest.metadata.namespace ?? '',
+        labels: spec.template.metadata.labels,
+        annotations: spec.template.metadata.annotations,
+        selector: spec.selector.matchLabels,
+        replicas: spec.replicas,
+        pod: spec.template.spec,
+      };
+    });
+}
+
+/** True where a set of labels has all of a selector's. */
+export function selects(selector: Readonly<Record<string, string>>, of: Readonly<Record<string, string>>): boolean {
+  return Object.entries(selector).every(([key, value]) => of[key] === value);
+}
+
+export const kindOf = (synthesis: Synthesis, kind: string): readonly SynthesizedObject[] =>
+  synthesis.objects.filter(({ manifest }) => manifest.kind === kind);
