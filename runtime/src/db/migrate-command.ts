@@ -24,6 +24,11 @@ export async function migrateCommand(environment: Environment): Promise<number> 
     } finally {
       await database.close();
     }
+    // Where Keycloak is not part of the deployment, its realm is somebody else's.
+    if (environment.DELOS_KEYCLOAK_URL) {
+      const { reconcileIdentity } = await import('../identity/index.ts');
+      await reconcileIdentity(environment, log);
+    }
     return 0;
   } catch (error) {
     log.fatal({ error }, isDelosError(error) ? error.render() : 'migration failed');

@@ -1,0 +1,40 @@
+import type { PodObservation } from '@delos/core';
+import type { Database } from '../../runtime/src/db/database.ts';
+import { podRemoved, recordObservation, sealLogs } from '../../runtime/src/db/jobs-state.ts';
+import type { JobRow } from '../../runtime/src/db/schema.ts';
+
+/** What an agent would say of a job's Pod; the rest is nothing. */
+export function observation(jobId: string, seen: Partial<PodObservation>): PodObservation {
+  return {
+    jobId,
+    podUid: `uid-${jobId}`,
+    phase: 'running',
+    reason: null,
+    description: null,
+    nodeName: 'node-1',
+    podIp: null,
+    restarts: 0,
+    startedAt: null,
+    finishedAt: null,
+    exitCode: null,
+    standIn: null,
+    ...seen,
+  };
+}
+
+/**
+ * Stands where the agent of a cluster stands, for tests of what is in front of it: every admitted job runs, every
+ * stopped one ends by SIGTERM, every log is sealed.
+ */
+export function observeAll(database: Database): () => void {
+  const seen = async ({ id, phase }: Pick<JobRow, 'id' | 'phase'>): Promise<void> => {
+    await database.tx(async (tx) => {
+      const now = new Date().toISOString();
+      if (phase === 'admitted') await recordObservation(tx, observation(id, { startedAt: now }));
+      if (phase === 'stopping') await recordObservation(tx, observation(id, { phase: 'failed', exitCode: 143 }));
+      if (phase === 'ended') await sealLogs(tx, id, true);
+      if (phase === 'archived') await podRemoved(tx, id, '');
+    });
+  };
+  return database.notifications.onJobChanged((change) => void seen(change).catch(() => undefined));
+}
