@@ -23,13 +23,18 @@ export function prepareScript(databases: readonly string[]): string {
 set -eu
 umask 077
 password() { sed "s/'/''/g" "/run/passwords/$1/password"; }
-sql() { postgres --single -c exit_on_error=on -c log_min_error_statement=panic -D "$1" postgres >/dev/null; }
+sql() {
+  data=$1 && shift
+  postgres --single -c exit_on_error=on -c log_min_error_statement=panic -c log_checkpoints=off "$@" -D "$data" \\
+    postgres >/dev/null
+}
 if [ ! -s "$PGDATA/PG_VERSION" ]; then
   echo "making the database"
   rm -rf "$PGDATA.new"
-  initdb --pgdata="$PGDATA.new" --username=postgres --encoding=UTF8 --locale=C --auth=scram-sha-256 \\
+  # Synced once, at the end.
+  initdb --no-sync --pgdata="$PGDATA.new" --username=postgres --encoding=UTF8 --locale=C --auth=scram-sha-256 \\
     --pwfile=/run/passwords/admin/password >/dev/null
-  sql "$PGDATA.new" <<EOF
+  sql "$PGDATA.new" -c fsync=off <<EOF
 ${roles('create')}
 ${create.join('\n')}
 EOF
