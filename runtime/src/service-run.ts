@@ -1,5 +1,5 @@
 import { isDelosError } from '@delos/core';
-import Fastify, { type FastifyBaseLogger, type FastifyInstance } from 'fastify';
+import Fastify, { type FastifyBaseLogger, type FastifyInstance, LogController } from 'fastify';
 import { pino } from 'pino';
 import { collectDefaultMetrics, Registry } from 'prom-client';
 import type { Environment, RunningService, Service } from './service.ts';
@@ -30,7 +30,7 @@ export async function startService(service: Service, options: RunOptions): Promi
   const internal: FastifyInstance = Fastify({
     loggerInstance: log as FastifyBaseLogger,
     forceCloseConnections: true,
-    disableRequestLogging: true,
+    logController: new LogController({ disableRequestLogging: true }),
   });
   let running: RunningService | undefined;
 

@@ -1,5 +1,5 @@
 import swagger from '@fastify/swagger';
-import Fastify, { type FastifyBaseLogger, type FastifyInstance } from 'fastify';
+import Fastify, { type FastifyBaseLogger, type FastifyInstance, LogController } from 'fastify';
 import { Histogram } from 'prom-client';
 import { absentServices } from './absent-services.ts';
 import { adminRoutes } from './admin-routes.ts';
@@ -20,7 +20,7 @@ export interface PublicOptions {
 export async function publicApp(deps: ApiDeps, options: PublicOptions): Promise<FastifyInstance> {
   const app: FastifyInstance = Fastify({
     loggerInstance: deps.log as FastifyBaseLogger,
-    disableRequestLogging: true,
+    logController: new LogController({ disableRequestLogging: true }),
     // The gateway in front sets them; the peer is always the gateway.
     trustProxy: true,
     bodyLimit: 2 ** 20,
