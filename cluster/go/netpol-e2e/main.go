@@ -1,10 +1,10 @@
-// Package netpol is Kubernetes' own end-to-end suite of NetworkPolicy, compiled by itself: `go test -c`.
-package netpol
+// Command netpol-e2e is Kubernetes' own end-to-end suite of NetworkPolicy by itself. It takes the flags of e2e.test:
+// -kubeconfig, -ginkgo.skip, -ginkgo.junit-report and the others.
+package main
 
 import (
 	"flag"
 	"os"
-	"testing"
 
 	"github.com/onsi/ginkgo/v2"
 	"github.com/onsi/gomega"
@@ -17,17 +17,22 @@ import (
 	_ "k8s.io/kubernetes/test/utils/format"
 )
 
-func TestMain(m *testing.M) {
+// outcome is all that Ginkgo wants of a testing.T.
+type outcome struct{ failed bool }
+
+func (o *outcome) Fail() { o.failed = true }
+
+func main() {
 	config.CopyFlags(config.Flags, flag.CommandLine)
 	framework.RegisterCommonFlags(flag.CommandLine)
 	framework.RegisterClusterFlags(flag.CommandLine)
 	flag.Parse()
 	framework.AfterReadingAllFlags(&framework.TestContext)
-	os.Exit(m.Run())
-}
 
-func TestNetworkPolicies(t *testing.T) {
 	gomega.RegisterFailHandler(framework.Fail)
 	suite, reporter := framework.CreateGinkgoConfig()
-	ginkgo.RunSpecs(t, "NetworkPolicy", suite, reporter)
+	result := &outcome{}
+	if passed := ginkgo.RunSpecs(result, "NetworkPolicy", suite, reporter); !passed || result.failed {
+		os.Exit(1)
+	}
 }
