@@ -139,7 +139,8 @@ function flags(build: GoBuild): readonly string[] {
   return ['-trimpath', '-buildvcs=false', '-ldflags', linker];
 }
 
-function goEnv({ go, cache, env }: GoEnvironment): Readonly<Record<string, string | undefined>> {
+/** What go is run with, so that a person’s own settings change nothing of what is built. */
+export function goEnv({ go, cache, env }: GoEnvironment): Readonly<Record<string, string | undefined>> {
   return {
     ...env,
     PATH: `${join(go, '..')}:${env.PATH ?? ''}`,
