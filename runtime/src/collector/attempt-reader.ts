@@ -1,0 +1,236 @@
+import { createReadStream } from 'node:fs';
+import { type FileHandle, open, stat } from 'node:fs/promises';
+import { createGunzip, type Gunzip } from 'node:zlib';
+import { type Head, type LogFile, logFiles, readHead, tryReadHead } from './log-files.ts';
+
+/** Bytes in their order, and what to go on from after them. */
+export interface Piece {
+  readonly bytes: Buffer;
+  readonly cursor: string;
+}
+
+/** After a file was succeeded by a new one the runtime may still finish lines in it. */
+const SETTLE_MS = 200;
+const NEWLINE = 0x0a;
+
+interface Source {
+  readonly file: LogFile;
+  /** Of a plain file: stays readable when it is renamed or deleted. */
+  readonly handle: FileHandle | undefined;
+  readonly unpacked: AsyncIterator<Buffer> | undefined;
+  readonly stream: Gunzip | undefined;
+  readonly inode: number;
+  /** Bytes of the uncompressed file that were read. */
+  offset: number;
+  head: Head | undefined;
+  /** Since when a newer file is there and nothing more came. */
+  supersededAt: number | undefined;
+}
+
+/**
+ * Reads one attempt's log on, over rotations: files are told apart by their first line, not by name or inode, so that
+ * reading goes on at the right byte after a restart, whatever was renamed, compressed or deleted meanwhile.
+ */
+export class AttemptReader {
+  readonly #folder: string;
+  readonly #attempt: number;
+  #source: Source | undefined;
+  /** Read, and not yet a whole line. */
+  #rest: Buffer = Buffer.alloc(0);
+  #lastTime = '';
+  /** False once bytes are known to be missing. */
+  complete = true;
+  /** When bytes were last found. */
+  grewAt = Date.now();
+
+  constructor(folder: string, attempt: number) {
+    this.#folder = folder;
+    this.#attempt = attempt;
+  }
+
+  /** Goes to where a cursor says; null: to the beginning. */
+  async seek(cursor: string | null): Promise<void> {
+    await this.close();
+    this.#rest = Buffer.alloc(0);
+    if (cursor === null) return;
+    const [digest = '', offset = '0', time = ''] = cursor.split(' ');
+    this.#lastTime = time;
+    const files = await logFiles(this.#folder, this.#attempt);
+    for (const file of files) {
+      const head = await tryReadHead(file);
+      if (head?.digest !== digest) continue;
+      await this.#open(file, Number(offset));
+      return;
+    }
+    // It was deleted before it was read to its end, or just at its end: what follows is the next best.
+    this.complete = false;
+    const next = await this.#firstSince(files, time);
+    if (next !== undefined) await this.#open(next, 0);
+  }
+
+  /** True once there is a file to read. */
+  get started(): boolean {
+    return this.#source !== undefined;
+  }
+
+  /**
+   * The next whole lines, at most `max` bytes; undefined where there are none now.
+   * `rest`: gives what is left of a line that was never finished, too.
+   */
+  async read(max: number, rest = false): Promise<Piece | undefined> {
+    for (;;) {
+      const source = this.#source ?? (await this.#first());
+      if (source === undefined) return undefined;
+      const fresh = await this.#pull(source, max);
+      if (fresh.length > 0) {
+        this.grewAt = Date.now();
+        source.supersededAt = undefined;
+        const piece = await this.#cut(source, fresh, max);
+        if (piece !== undefined) return piece;
+        continue;
+      }
+      if (await this.#advance(source)) continue;
+      if (!rest || this.#rest.length === 0) return undefined;
+      const bytes = this.#rest;
+      this.#rest = Buffer.alloc(0);
+      return { bytes, cursor: this.#cursor(source) };
+    }
+  }
+
+  /** True where a line was begun and not ended. */
+  get unfinished(): boolean {
+    return this.#rest.length > 0;
+  }
+
+  /** Milliseconds until it is worth looking again although nothing was written; undefined: not before that. */
+  get settlesIn(): number | undefined {
+    const since = this.#source?.supersededAt;
+    return since === undefined ? undefined : Math.max(1, since + SETTLE_MS - Date.now());
+  }
+
+  async close(): Promise<void> {
+    const source = this.#source;
+    this.#source = undefined;
+    source?.stream?.destroy();
+    await source?.handle?.close().catch(() => undefined);
+  }
+
+  async #first(): Promise<Source | undefined> {
+    const file = (await logFiles(this.#folder, this.#attempt))[0];
+    return file === undefined ? undefined : this.#open(file, 0);
+  }
+
+  async #firstSince(files: readonly LogFile[], time: string): Promise<LogFile | undefined> {
+    for (const file of files) {
+      const head = await tryReadHead(file);
+      if (head === undefined || head.time >= time) return file;
+    }
+    return undefined;
+  }
+
+  async #open(file: LogFile, offset: number): Promise<Source | undefined> {
+    await this.close();
+    const base = { file, head: undefined, supersededAt: undefined };
+    if (!file.compressed) {
+      const handle = await open(file.path, 'r').catch(() => undefined);
+      if (handle === undefined) return undefined;
+      const { ino } = await handle.stat();
+      this.#source = { ...base, handle, unpacked: undefined, stream: undefined, inode: ino, offset };
+    } else {
+      const input = createReadStream(file.path);
+      const stream = createGunzip({ chunkSize: 512 * 1024 });
+      input.on('error', (error) => stream.destroy(error));
+      input.pipe(stream);
+      const unpacked = stream[Symbol.asyncIterator]() as AsyncIterator<Buffer>;
+      this.#source = { ...base, handle: undefined, unpacked, stream, inode: 0, offset: 0 };
+      await this.#skip(this.#source, offset);
+    }
+    this.#source.head = await this.#headOf(this.#source);
+    return this.#source;
+  }
+
+  async #skip(source: Source, bytes: number): Promise<void> {
+    while (source.offset < bytes) {
+      const part = await this.#pull(source, bytes - source.offset);
+      if (part.length === 0) return;
+      if (source.offset > bytes) this.#rest = Buffer.from(part.subarray(part.length - (source.offset - bytes)));
+    }
+  }
+
+  /** What follows in the file; empty at its end. */
+  async #pull(source: Source, max: number): Promise<Buffer> {
+    if (source.handle !== undefined) {
+      const buffer = Buffer.allocUnsafe(max);
+      const { bytesRead } = await source.handle.read(buffer, 0, max, source.offset);
+      source.offset += bytesRead;
+      return buffer.subarray(0, bytesRead);
+    }
+    const next = await source.unpacked?.next().catch(() => {
+      // Deleted or broken while it was read.
+      this.complete = false;
+      return undefined;
+    });
+    if (next === undefined || next.done === true) return Buffer.alloc(0);
+    source.offset += next.value.length;
+    return next.value;
+  }
+
+  /** Whole lines only, so that what is archived in one piece can be read alone. */
+  async #cut(source: Source, fresh: Buffer, max: number): Promise<Piece | undefined> {
+    const all = this.#rest.length === 0 ? fresh : Buffer.concat([this.#rest, fresh]);
+    const end = all.lastIndexOf(NEWLINE) + 1;
+    const whole = end === 0 && all.length >= max ? all.length : end;
+    this.#rest = whole === all.length ? Buffer.alloc(0) : Buffer.from(all.subarray(whole));
+    if (whole === 0) return undefined;
+    const bytes = all.subarray(0, whole);
+    source.head ??= await this.#headOf(source);
+    this.#lastTime = lastTimeIn(bytes) ?? this.#lastTime;
+    return { bytes, cursor: this.#cursor(source) };
+  }
+
+  /** By the open file where there is one: its name may be another's by now. */
+  async #headOf(source: Source): Promise<Head | undefined> {
+    return source.handle === undefined ? tryReadHead(source.file) : readHead(source.handle);
+  }
+
+  #cursor(source: Source): string {
+    return `${source.head?.digest ?? ''} ${source.offset - this.#rest.length} ${this.#lastTime}`;
+  }
+
+  /** At the end of a file: to the next one, where there is one and this one is settled. @returns true to read on */
+  async #advance(source: Source): Promise<boolean> {
+    if (source.handle !== undefined) {
+      const current = await stat(`${this.#folder}/${this.#attempt}.log`).catch(() => undefined);
+      // Without a current file the runtime still writes to this one, by its new name; or it is all over.
+      if (current === undefined || current.ino === source.inode) return false;
+      source.supersededAt ??= Date.now();
+      if (Date.now() - source.supersededAt < SETTLE_MS) return false;
+    }
+    const next = await this.#successor(source);
+    if (next === undefined) return false;
+    const rest = this.#rest;
+    const opened = await this.#open(next, 0);
+    // A line that the runtime did not finish stays in its place.
+    this.#rest = rest;
+    return opened !== undefined;
+  }
+
+  async #successor(source: Source): Promise<LogFile | undefined> {
+    const files = await logFiles(this.#folder, this.#attempt);
+    for (const [index, file] of files.entries()) {
+      const same =
+        source.handle === undefined || source.head !== undefined
+          ? (await tryReadHead(file))?.digest === source.head?.digest
+          : (await stat(file.path).catch(() => undefined))?.ino === source.inode;
+      if (same) return files[index + 1];
+    }
+    return this.#firstSince(files, this.#lastTime);
+  }
+}
+
+/** Time of the last line. */
+function lastTimeIn(bytes: Buffer): string | undefined {
+  const start = bytes.lastIndexOf(NEWLINE, bytes.length - 2) + 1;
+  const space = bytes.indexOf(0x20, start);
+  return space < 0 || space - start > 64 ? undefined : bytes.toString('latin1', start, space);
+}

@@ -1,0 +1,245 @@
+import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import type { LogPosition } from '@delos/core';
+import type { Logger } from 'pino';
+import { AttemptReader } from './attempt-reader.ts';
+import type { Gate } from './gate.ts';
+import { isFolder, lastAttempt, type PodFolder } from './log-files.ts';
+import { type Packed, packBytes, type Uploader } from './uploader.ts';
+
+export interface JobLogProps {
+  readonly pod: PodFolder;
+  /** The Pod's folder, NAMESPACE_NAME_UID. */
+  readonly path: string;
+  readonly uploader: Uploader;
+  /** Bounds what all logs of the node hold in memory. */
+  readonly gate: Gate;
+  readonly log: Logger;
+}
+
+const PIECE_BYTES = 1024 * 1024;
+const PIECES_A_TURN = 16;
+/** Nothing was written for so long after the end: the runtime has written all that it had. */
+const QUIET_MS = 300;
+const RETRY_MS = [100, 250, 500, 1_000, 2_000, 5_000];
+/** A Pod that the control plane does not know may be asked about again. */
+const UNKNOWN_MS = 30_000;
+
+type Step = 'again' | 'idle' | 'done';
+
+/**
+ * Carries one job's log to the control plane: all attempts in their order, each from where the archive stands. What it
+ * knows it can learn again, from the archive and the files.
+ */
+export class JobLog {
+  readonly #props: JobLogProps;
+  #attempt = 0;
+  #reader: AttemptReader | undefined;
+  #position: LogPosition | undefined;
+  /** Asked to be sealed after this attempt. */
+  #seal: number | undefined;
+  /** Its writer is gone: an unfinished line is all of it. */
+  #flush = false;
+  #running = false;
+  #woken = false;
+  #closed = false;
+  #unknownUntil = 0;
+  #timer: NodeJS.Timeout | undefined;
+
+  constructor(props: JobLogProps) {
+    this.#props = props;
+  }
+
+  /** Everything is archived and sealed. */
+  get done(): boolean {
+    return this.#closed;
+  }
+
+  get folder(): string {
+    return join(this.#props.path, 'main');
+  }
+
+  /** The container of that attempt has ended for good: read to the end, then seal. */
+  seal(attempts: number): void {
+    this.#seal = attempts;
+    // What was final may be asked for again, its answer having been lost.
+    if (this.#closed) {
+      this.#closed = false;
+      this.#attempt = attempts;
+      this.#position = undefined;
+    }
+    this.wake();
+  }
+
+  /** Something may have been written. */
+  wake(): void {
+    this.#woken = true;
+    if (this.#running || this.#closed) return;
+    this.#running = true;
+    void this.#run();
+  }
+
+  async close(): Promise<void> {
+    this.#closed = true;
+    clearTimeout(this.#timer);
+    await this.#reader?.close();
+  }
+
+  async #run(): Promise<void> {
+    let failures = 0;
+    while (this.#woken && !this.#closed) {
+      this.#woken = false;
+      try {
+        for (let step: Step = 'again'; step === 'again' && !this.#closed; ) {
+          step = await this.#step();
+          if (step === 'done') await this.close();
+          failures = 0;
+        }
+      } catch (error) {
+        const { log, pod } = this.#props;
+        const wait = RETRY_MS[Math.min(failures, RETRY_MS.length - 1)] ?? 5_000;
+        failures += 1;
+        log.warn({ error, jobId: pod.jobId, failures }, 'log could not be carried on; trying again');
+        // Where the archive stands now is asked again: an answer may have been lost.
+        this.#position = undefined;
+        await sleep(wait / 2 + (Math.random() * wait) / 2);
+        this.#woken = true;
+      }
+    }
+    this.#running = false;
+  }
+
+  async #step(): Promise<Step> {
+    if (Date.now() < this.#unknownUntil) return 'idle';
+    // An attempt that has not begun is not asked about: asking opens its archive.
+    const wanted = this.#attempt === 0 || (this.#seal ?? 0) >= this.#attempt;
+    if (!wanted && (await lastAttempt(this.folder)) < this.#attempt) return 'idle';
+    const position = this.#position ?? (await this.#findPosition());
+    if (position === undefined) return 'idle';
+    if (position.final) return this.#nextAttempt();
+    const reader = this.#reader ?? (await this.#begin(position));
+    if (await this.#carry(reader)) return 'again';
+    return this.#atEnd(reader);
+  }
+
+  async #findPosition(): Promise<LogPosition | undefined> {
+    const { uploader, pod } = this.#props;
+    const answer = await uploader.position({ ...pod, attempt: this.#attempt });
+    await this.#reader?.close();
+    this.#reader = undefined;
+    if (answer === 'unknown') {
+      this.#unknownUntil = Date.now() + UNKNOWN_MS;
+      this.#later(UNKNOWN_MS);
+      return undefined;
+    }
+    this.#position = answer.position;
+    return answer.position;
+  }
+
+  async #begin(position: LogPosition): Promise<AttemptReader> {
+    const reader = new AttemptReader(this.folder, this.#attempt);
+    await reader.seek(position.length === 0 ? null : position.cursor);
+    this.#reader = reader;
+    return reader;
+  }
+
+  /**
+   * Carries what is there; while one piece travels the next is read and packed. After a while others get their turn.
+   * @returns whether there was any
+   */
+  async #carry(reader: AttemptReader): Promise<boolean> {
+    return this.#props.gate.pass(async () => {
+      let next = await this.#take(reader);
+      if (next === undefined) return false;
+      for (let turn = 1; next !== undefined && !this.#closed; turn += 1) {
+        const ahead: Promise<Packed | undefined> =
+          turn < PIECES_A_TURN ? this.#take(reader) : Promise.resolve(undefined);
+        const [sent, following] = await Promise.allSettled([this.#append(next), ahead]);
+        if (sent.status === 'rejected') throw sent.reason;
+        if (following.status === 'rejected') throw following.reason;
+        // Refused: the archive stands elsewhere, and reading begins there.
+        if (!sent.value) return true;
+        next = following.value;
+      }
+      return true;
+    });
+  }
+
+  async #take(reader: AttemptReader): Promise<Packed | undefined> {
+    const piece = await reader.read(PIECE_BYTES, this.#flush);
+    return piece === undefined ? undefined : packBytes(piece.bytes, piece.cursor);
+  }
+
+  async #append(packed: Packed): Promise<boolean> {
+    const { uploader, pod } = this.#props;
+    const offset = this.#position?.length ?? 0;
+    const answer = await uploader.append({ ...pod, attempt: this.#attempt }, offset, packed);
+    if (answer === 'unknown') {
+      this.#unknownUntil = Date.now() + UNKNOWN_MS;
+      this.#later(UNKNOWN_MS);
+      this.#position = undefined;
+      return false;
+    }
+    // An append whose answer was lost shows as done.
+    const done =
+      answer.accepted ||
+      (answer.position.length === offset + packed.length && answer.position.cursor === packed.cursor);
+    this.#position = done ? answer.position : undefined;
+    return done;
+  }
+
+  /** Nothing more to read now. */
+  async #atEnd(reader: AttemptReader): Promise<Step> {
+    const last = await lastAttempt(this.folder);
+    const ended = last > this.#attempt || (this.#seal !== undefined && this.#seal >= this.#attempt);
+    if (!ended) {
+      if (reader.settlesIn !== undefined) this.#later(reader.settlesIn);
+      return 'idle';
+    }
+    const quiet = reader.grewAt + QUIET_MS - Date.now();
+    // Also a file that has been superseded is first read into its successor.
+    const wait = Math.max(quiet, reader.settlesIn ?? 0);
+    if (wait > 0 && (reader.started || (await isFolder(this.folder)))) {
+      this.#later(wait);
+      return 'idle';
+    }
+    if (reader.unfinished && !this.#flush) {
+      this.#flush = true;
+      return 'again';
+    }
+    const { uploader, pod } = this.#props;
+    const position = this.#position;
+    if (position === undefined) return 'again';
+    const complete = reader.complete && (await this.#wasThere(reader, position));
+    const answer = await uploader.finish({ ...pod, attempt: this.#attempt }, position.length, complete);
+    if (answer === 'unknown') return 'done';
+    if (!answer.accepted) {
+      this.#position = undefined;
+      return 'again';
+    }
+    return this.#nextAttempt();
+  }
+
+  /** Without a file: was there none to begin with, or was it deleted before it was read? */
+  async #wasThere(reader: AttemptReader, position: LogPosition): Promise<boolean> {
+    if (reader.started) return true;
+    if (position.length > 0) return false;
+    // A container that never started has no log; a restarted one had.
+    return (await isFolder(this.#props.path)) && this.#attempt === this.#seal;
+  }
+
+  async #nextAttempt(): Promise<Step> {
+    await this.#reader?.close();
+    this.#reader = undefined;
+    this.#position = undefined;
+    this.#flush = false;
+    if (this.#seal !== undefined && this.#attempt >= this.#seal) return 'done';
+    this.#attempt += 1;
+    return 'again';
+  }
+
+  #later(ms: number): void {
+    clearTimeout(this.#timer);
+    this.#timer = setTimeout(() => this.wake(), ms);
+  }
+}

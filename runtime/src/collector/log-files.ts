@@ -1,0 +1,124 @@
+import { createHash } from 'node:crypto';
+import { createReadStream } from 'node:fs';
+import { type FileHandle, open, readdir, stat } from 'node:fs/promises';
+import { join } from 'node:path';
+import { createGunzip } from 'node:zlib';
+
+/*
+ * Where the kubelet keeps container logs: /var/log/pods/NAMESPACE_NAME_UID/CONTAINER/N.log, N counting restarts. It
+ * rotates by renaming to N.log.YYYYMMDD-HHMMSS and telling the runtime to open N.log anew, compresses all rotated files
+ * but the newest to ….gz, and deletes the oldest.
+ */
+
+/** The folder of a job's Pod. */
+export interface PodFolder {
+  readonly namespace: string;
+  readonly jobId: string;
+  readonly podUid: string;
+}
+
+const FOLDER = /^([a-z0-9-]+)_(job-[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})_([0-9A-Za-z-]+)$/;
+const FILE = /^(\d+)\.log(?:\.(\d{8}-\d{6}))?(\.gz)?$/;
+
+/** Undefined for the folder of a Pod that is no job. */
+export function tryPodFolder(name: string): PodFolder | undefined {
+  const [, namespace, jobId, podUid] = FOLDER.exec(name) ?? [];
+  return namespace === undefined || jobId === undefined || podUid === undefined
+    ? undefined
+    : { namespace, jobId, podUid };
+}
+
+export interface LogFile {
+  readonly path: string;
+  /** Time of rotation as in its name; undefined for the one that is written. */
+  readonly rotated: string | undefined;
+  readonly compressed: boolean;
+}
+
+/** One attempt's files from the oldest to the one being written. */
+export async function logFiles(folder: string, attempt: number): Promise<readonly LogFile[]> {
+  const found = new Map<string, LogFile>();
+  for (const name of await tryReaddir(folder)) {
+    const [, number, rotated, gz] = FILE.exec(name) ?? [];
+    if (number === undefined || Number(number) !== attempt) continue;
+    const key = rotated ?? '~';
+    // While it is being compressed both are there; the plain one is whole.
+    if (gz !== undefined && found.has(key)) continue;
+    found.set(key, { path: join(folder, name), rotated, compressed: gz !== undefined });
+  }
+  return [...found.entries()].sort(([a], [b]) => (a < b ? -1 : 1)).map(([, file]) => file);
+}
+
+/** The last attempt that has a file; -1 where there is none. */
+export async function lastAttempt(folder: string): Promise<number> {
+  const numbers = (await tryReaddir(folder)).map((name) => Number(FILE.exec(name)?.[1] ?? -1));
+  return Math.max(-1, ...numbers);
+}
+
+/** What tells a file from any other, by whatever name: its first line, which begins with a time in nanoseconds. */
+export interface Head {
+  readonly digest: string;
+  /** RFC 3339 with nanoseconds: compares as text. */
+  readonly time: string;
+}
+
+const HEAD_BYTES = 512;
+
+/** Undefined as long as the first line is not whole. */
+export function headOf(start: Buffer): Head | undefined {
+  const end = start.indexOf(0x0a);
+  if (end < 0 && start.length < HEAD_BYTES) return undefined;
+  const line = start.subarray(0, Math.min(HEAD_BYTES, end < 0 ? HEAD_BYTES : end));
+  const space = line.indexOf(0x20);
+  return {
+    digest: createHash('sha256').update(line).digest('hex').slice(0, 32),
+    time: line.toString('latin1', 0, Math.max(0, space)),
+  };
+}
+
+/** Undefined where the file is gone or has no whole line yet. */
+export async function tryReadHead(file: LogFile): Promise<Head | undefined> {
+  try {
+    if (!file.compressed) {
+      const handle = await open(file.path, 'r');
+      try {
+        return await readHead(handle);
+      } finally {
+        await handle.close();
+      }
+    }
+    const stream = createReadStream(file.path, { highWaterMark: 64 * 1024 }).pipe(createGunzip());
+    const parts: Buffer[] = [];
+    let length = 0;
+    for await (const part of stream) {
+      parts.push(part as Buffer);
+      length += (part as Buffer).length;
+      if (length >= HEAD_BYTES) break;
+    }
+    return headOf(Buffer.concat(parts).subarray(0, HEAD_BYTES));
+  } catch {
+    return undefined;
+  }
+}
+
+export async function readHead(handle: FileHandle): Promise<Head | undefined> {
+  const buffer = Buffer.alloc(HEAD_BYTES);
+  const { bytesRead } = await handle.read(buffer, 0, HEAD_BYTES, 0);
+  return headOf(buffer.subarray(0, bytesRead));
+}
+
+export async function tryReaddir(folder: string): Promise<readonly string[]> {
+  try {
+    return await readdir(folder);
+  } catch {
+    return [];
+  }
+}
+
+export async function isFolder(path: string): Promise<boolean> {
+  try {
+    return (await stat(path)).isDirectory();
+  } catch {
+    return false;
+  }
+}
