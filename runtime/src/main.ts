@@ -9,6 +9,7 @@ const SERVICES: Readonly<Record<string, () => Promise<Service>>> = {
   api: async () => (await import('./api/index.ts')).apiService,
   scheduler: async () => (await import('./scheduler/index.ts')).schedulerService,
   agent: async () => (await import('./agent/index.ts')).agentService,
+  collector: async () => (await import('./collector/index.ts')).collectorService,
 };
 
 /** What runs once and ends, with its exit code. */

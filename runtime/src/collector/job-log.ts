@@ -154,7 +154,8 @@ export class JobLog {
       for (let turn = 1; next !== undefined && !this.#closed; turn += 1) {
         const ahead: Promise<Packed | undefined> =
           turn < PIECES_A_TURN ? this.#take(reader) : Promise.resolve(undefined);
-        const [sent, following] = await Promise.allSettled([this.#append(next), ahead]);
+        const [sent, following]: [PromiseSettledResult<boolean>, PromiseSettledResult<Packed | undefined>] =
+          await Promise.allSettled([this.#append(next), ahead]);
         if (sent.status === 'rejected') throw sent.reason;
         if (following.status === 'rejected') throw following.reason;
         // Refused: the archive stands elsewhere, and reading begins there.
