@@ -5,7 +5,7 @@ import { type ChildProcess, type SpawnOptions, spawn } from 'node:child_process'
  * end dies, in whatever way, the pipe ends and the whole group is killed. Nothing that Delos starts outlives it.
  */
 const SCRIPT = `exec 3<&0 </dev/null
-{ read -r _ <&3; kill -KILL -- -$$; } >/dev/null 2>&1 &
+{ read -r _ <&3; kill -s KILL -- -$$; } >/dev/null 2>&1 &
 watcher=$!
 "$@" 3<&- &
 wait $!
