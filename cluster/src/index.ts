@@ -1,3 +1,5 @@
 export * from './engine.ts';
+export * from './engine-for.ts';
 export * from './images/index.ts';
+export * from './preflight/index.ts';
 export * from './toolchain/index.ts';

@@ -91,8 +91,9 @@ export function renderKubelet(spec: NodeSpec, addresses: Addresses): string {
     imageGCLowThresholdPercent: 75,
     evictionHard: {
       'memory.available': '100Mi',
-      'nodefs.available': '5%',
-      'imagefs.available': '5%',
+      // Not a share of the disk: it is the machine's, and a large one may be nearly full of other things.
+      'nodefs.available': '1Gi',
+      'imagefs.available': '1Gi',
       'nodefs.inodesFree': '3%',
     },
     serializeImagePulls: false,

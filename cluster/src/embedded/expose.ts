@@ -74,7 +74,7 @@ export async function canBind(port: number): Promise<boolean> {
   return (await tryListen(port)) !== undefined;
 }
 
-async function freePort(): Promise<number> {
+export async function freePort(): Promise<number> {
   const port = await tryListen(0);
   if (port === undefined) throw new DelosError('ERR_PORT_TAKEN', 'no port of 127.0.0.1 is free');
   return port;

@@ -4,7 +4,7 @@ import type { Server } from 'node:net';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { addressesOf } from './addresses.ts';
-import { ensureCgroup } from './cgroups.ts';
+import { ensureCgroup, removeCgroup } from './cgroups.ts';
 import { relayDns } from './dns-relay.ts';
 import { tryReadJson, writeAtomic } from './files.ts';
 import { forwards, listen } from './forward.ts';
@@ -76,6 +76,8 @@ function startNode(): void {
 async function ensureNode(): Promise<void> {
   init = tryFindInit(spec.state);
   if (init === undefined) {
+    // The kubelet loses seconds on each container group whose processes are gone.
+    removeCgroup(cgroupOf(spec.instance));
     ensureCgroup(cgroupOf(spec.instance));
     // What an earlier node last said is not true of this one.
     rmSync(layout.nodeStatus, { force: true });

@@ -1,0 +1,113 @@
+import { request as plainRequest } from 'node:http';
+import { type RequestOptions, request } from 'node:https';
+import { DelosError } from '@delos/core';
+import type { KubeConfig } from '@kubernetes/client-node';
+import { z } from 'zod';
+import type { ClusterStatus } from './engine.ts';
+
+const LIMIT = 5000;
+
+const version = z.object({ gitVersion: z.string() });
+const list = <T extends z.ZodType>(item: T) => z.object({ items: z.array(item) });
+const classes = list(
+  z.object({
+    metadata: z.object({ name: z.string(), annotations: z.record(z.string(), z.string()).default({}) }),
+  }),
+);
+const slices = list(
+  z.object({
+    endpoints: z.array(z.object({ addresses: z.array(z.string()) })).nullish(),
+    ports: z.array(z.object({ port: z.number().nullish() })).nullish(),
+  }),
+);
+const nodes = list(
+  z.object({
+    metadata: z.object({ name: z.string(), labels: z.record(z.string(), z.string()).default({}) }),
+    status: z.object({ conditions: z.array(z.object({ type: z.string(), status: z.string() })).default([]) }),
+  }),
+);
+
+/** A few reads of any cluster, with the credentials of a kubeconfig (exec plugins included) and a limit of 5 s each. */
+export interface ClusterReader {
+  version(): Promise<string>;
+  /** Undefined where no StorageClass is marked as default. */
+  tryDefaultStorageClass(): Promise<string | undefined>;
+  /** What is behind the `kubernetes` Service. */
+  apiServer(): Promise<{ readonly addresses: readonly string[]; readonly port: number }>;
+  nodes(): Promise<ClusterStatus['nodes']>;
+}
+
+/** @throws from each call DelosError ERR_CLUSTER_UNREACHABLE, with what to do */
+export function readCluster(kubeConfig: KubeConfig, server: string): ClusterReader {
+  const get = async (path: string): Promise<unknown> => {
+    const options: RequestOptions = { headers: { accept: 'application/json' } };
+    await kubeConfig.applyToHTTPSOptions(options);
+    const url = new URL(server.replace(/\/$/, '') + path);
+    return new Promise((resolve, reject) => {
+      const send = url.protocol === 'https:' ? request : plainRequest;
+      const outgoing = send(url, { ...options, timeout: LIMIT }, (response) => {
+        let body = '';
+        response.on('data', (chunk: Buffer) => {
+          body += chunk.toString();
+        });
+        response.on('error', (error) => reject(unreachable(server, error.message)));
+        response.on('end', () => {
+          if (response.statusCode !== 200) return reject(refused(server, path, response.statusCode ?? 0));
+          try {
+            resolve(JSON.parse(body));
+          } catch {
+            reject(unreachable(server, 'it does not answer as a Kubernetes API server does'));
+          }
+        });
+      });
+      const limit = setTimeout(() => outgoing.destroy(new Error(`no answer within ${LIMIT / 1000} s`)), LIMIT);
+      outgoing.on('close', () => clearTimeout(limit));
+      outgoing.on('error', (error: NodeJS.ErrnoException) =>
+        reject(unreachable(server, error.message || `${error.code}`)),
+      );
+      outgoing.end();
+    });
+  };
+  return {
+    version: async () => version.parse(await get('/version')).gitVersion,
+    async tryDefaultStorageClass() {
+      const { items } = classes.parse(await get('/apis/storage.k8s.io/v1/storageclasses'));
+      return items.find((each) => each.metadata.annotations['storageclass.kubernetes.io/is-default-class'] === 'true')
+        ?.metadata.name;
+    },
+    async apiServer() {
+      const selector = 'labelSelector=kubernetes.io%2Fservice-name%3Dkubernetes';
+      const { items } = slices.parse(
+        await get(`/apis/discovery.k8s.io/v1/namespaces/default/endpointslices?${selector}`),
+      );
+      return {
+        addresses: items.flatMap((slice) => slice.endpoints ?? []).flatMap((endpoint) => endpoint.addresses),
+        port: items[0]?.ports?.[0]?.port ?? 443,
+      };
+    },
+    async nodes() {
+      const { items } = nodes.parse(await get('/api/v1/nodes'));
+      return items.map(({ metadata, status }) => ({
+        name: metadata.name,
+        ready: status.conditions.some((each) => each.type === 'Ready' && each.status === 'True'),
+        pool: metadata.labels['delos.dev/pool'],
+      }));
+    },
+  };
+}
+
+function unreachable(server: string, why: string): DelosError {
+  return new DelosError('ERR_CLUSTER_UNREACHABLE', `the API server at ${server} does not answer: ${why}`, {
+    hint: 'check that the cluster runs and that KUBECONFIG is the right one: kubectl cluster-info',
+    data: { server },
+  });
+}
+
+function refused(server: string, path: string, status: number): DelosError {
+  const why =
+    status === 401 ? 'does not accept the credentials' : status === 403 ? 'does not permit' : `answers ${status} to`;
+  return new DelosError('ERR_CLUSTER_UNREACHABLE', `the API server at ${server} ${why}: GET ${path}`, {
+    hint: 'Delos needs the rights of a cluster administrator; check with: kubectl auth can-i "*" "*" --all-namespaces',
+    data: { server, status },
+  });
+}

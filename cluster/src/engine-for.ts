@@ -1,0 +1,44 @@
+import { relative } from 'node:path';
+import type { InstancePaths, PlatformConfig } from '@delos/core';
+import type { ClusterEngine } from './engine.ts';
+
+export interface EngineOptions {
+  readonly paths: InstancePaths;
+  readonly env: Readonly<Record<string, string | undefined>>;
+  /** `--yes`: a server that is not loopback is accepted without its context being named. @default false */
+  readonly yes?: boolean;
+  /** `--context NAME`: stands above the configuration's `cluster.context`. */
+  readonly context?: string;
+}
+
+/** Which engine a configuration means. `auto`: the cluster that KUBECONFIG names, else one of our own. */
+export function engineKindOf(config: PlatformConfig, options: EngineOptions): ClusterEngine['kind'] {
+  const { engine, context } = config.cluster;
+  if (engine !== 'auto') return engine;
+  if (options.context !== undefined || context !== undefined) return 'existing';
+  const kubeconfig = options.env.KUBECONFIG;
+  if (kubeconfig === undefined || kubeconfig === '') return 'embedded';
+  // `delos env` points KUBECONFIG at this instance's own cluster: that is no choice of another one.
+  return relative(options.paths.state, kubeconfig).startsWith('..') ? 'existing' : 'embedded';
+}
+
+/** The engine for a configuration. Nothing is started, and nothing is asked of a cluster yet. */
+export async function engineFor(config: PlatformConfig, options: EngineOptions): Promise<ClusterEngine> {
+  switch (engineKindOf(config, options)) {
+    case 'embedded': {
+      const [{ embeddedEngine }, { defaultParts }] = await Promise.all([
+        import('./embedded/engine.ts'),
+        import('./embedded/default-parts.ts'),
+      ]);
+      return embeddedEngine(options.paths, defaultParts(options.paths));
+    }
+    case 'kind': {
+      const { kindEngine } = await import('./kind.ts');
+      return kindEngine(config, options);
+    }
+    case 'existing': {
+      const { existingEngine } = await import('./existing.ts');
+      return existingEngine(config, options);
+    }
+  }
+}

@@ -1,0 +1,49 @@
+import { join } from 'node:path';
+import type { PlatformConfig, Progress } from '@delos/core';
+import { readCluster } from './cluster-client.ts';
+import { writeIfChanged } from './embedded/files.ts';
+import type { ClusterEngine, ClusterHandle } from './engine.ts';
+import type { EngineOptions } from './engine-for.ts';
+import { chooseCluster, renderChosen } from './existing-kubeconfig.ts';
+
+/** A cluster that somebody else runs. It is only looked at: `up` checks, `down` leaves it as it is. */
+export function existingEngine(config: PlatformConfig, options: EngineOptions): ClusterEngine {
+  const kubeconfig = join(options.paths.state, 'cluster', 'kubeconfig');
+  const choose = () => chooseCluster(options.context ?? config.cluster.context, options);
+
+  async function handle(): Promise<ClusterHandle> {
+    const chosen = choose();
+    const reader = readCluster(chosen.kubeConfig, chosen.server);
+    await reader.version();
+    writeIfChanged(kubeconfig, renderChosen(chosen));
+    const { registry } = config.images;
+    return {
+      kind: 'existing',
+      kubeconfig,
+      context: chosen.context,
+      server: chosen.server,
+      apiServer: await reader.apiServer(),
+      storageClass: config.cluster.storageClass ?? (await reader.tryDefaultStorageClass()),
+      images: registry === undefined ? { kind: 'upstream' } : { kind: 'registry', registry },
+      // Its nodes are elsewhere: what the gateway's Service of type LoadBalancer gets is the way in.
+      exposeLoopback: () => Promise.resolve([]),
+    };
+  }
+
+  return {
+    kind: 'existing',
+    async up(_config: PlatformConfig, progress: Progress) {
+      const { context, server } = choose();
+      progress.warn(`using the cluster of context ${context} at ${server}`);
+      return handle();
+    },
+    down: () => Promise.resolve(),
+    async status() {
+      const chosen = choose();
+      const reader = readCluster(chosen.kubeConfig, chosen.server);
+      const [version, nodes] = await Promise.all([reader.version(), reader.nodes()]);
+      return { kind: 'existing', server: chosen.server, version, nodes, parts: [] };
+    },
+    handle,
+  };
+}

@@ -1,0 +1,59 @@
+import { isDelosError, type PlatformConfig } from '@delos/core';
+import { tryCommand } from '../embedded/process.ts';
+import { type EngineOptions, engineFor, engineKindOf } from '../engine-for.ts';
+import { type Check, check } from './check.ts';
+import { kernelChecks } from './kernel.ts';
+import { commandCheck, diskCheck, memoryCheck, platformCheck, portChecks, rootCheck } from './machine.ts';
+
+export type { Check } from './check.ts';
+
+const GIB = 2 ** 30;
+
+/**
+ * Looks at all that `up` will need, and changes nothing. All checks are made, so that a person sees everything at once.
+ * What would cost or fail without root is left out for others.
+ */
+export async function preflight(config: PlatformConfig, options: EngineOptions): Promise<readonly Check[]> {
+  switch (engineKindOf(config, options)) {
+    case 'embedded': {
+      const root = rootCheck();
+      return [
+        platformCheck(),
+        root,
+        ...(root.ok ? await kernelChecks() : []),
+        await commandCheck(),
+        ...memoryCheck(),
+        diskCheck('disk.cache', options.paths.cache, 6 * GIB),
+        diskCheck('disk.state', options.paths.state, 4 * GIB),
+        ...(await portChecks(config, options.paths)),
+      ];
+    }
+    case 'kind':
+      return [await commandAnswers('docker', ['version']), await commandAnswers('kind', ['version'])];
+    case 'existing':
+      return [await clusterCheck(config, options)];
+  }
+}
+
+async function commandAnswers(command: string, args: readonly string[]): Promise<Check> {
+  const { code, stderr } = await tryCommand(command, args, { timeout: 10_000 });
+  return check(`commands.${command}`, code === 0, {
+    code: 'ERR_TOOL_UNAVAILABLE',
+    measured: code === 0 ? 'answers' : (stderr.trim().split('\n')[0] ?? 'no answer'),
+    needed: `\`${command} ${args.join(' ')}\` answers`,
+    fix: `install or start ${command}, or use cluster.engine: embedded, which needs none`,
+  });
+}
+
+async function clusterCheck(config: PlatformConfig, options: EngineOptions): Promise<Check> {
+  const needed = 'an API server that answers';
+  try {
+    const status = await (await engineFor(config, options)).status();
+    const measured = `${status?.server ?? ''}, Kubernetes ${status?.version ?? ''}`;
+    return check('cluster.reachable', true, { measured, needed, fix: '' });
+  } catch (error) {
+    if (!isDelosError(error)) throw error;
+    const { code, message, hint } = error;
+    return check('cluster.reachable', false, { code, measured: message, needed, fix: hint ?? '' });
+  }
+}

@@ -1,0 +1,65 @@
+import { existsSync, readFileSync } from 'node:fs';
+import { cgroupVersion } from '../embedded/cgroups.ts';
+import { tryCommand } from '../embedded/process.ts';
+import { type Check, check } from './check.ts';
+
+/*
+ * Each feature is used for real, in namespaces that end with the command: what a file says about a kernel and what a
+ * container or a hardened machine lets one do are two things.
+ */
+const PROBE = `
+try() { name=$1; shift; if message=$("$@" 2>&1); then echo "$name ok"; else echo "$name $(echo "$message" | tr '\\n' ' ')"; fi; }
+echo namespaces ok
+try veth ip link add delos0 type veth peer name delos1
+try nftables nft 'add table inet delos; add chain inet delos c { type filter hook input priority 0; }; add rule inet delos c fib saddr . iif oif missing drop'
+mount -t tmpfs tmpfs /tmp 2>/dev/null && mkdir /tmp/l /tmp/u /tmp/w /tmp/m
+try overlay mount -t overlay -o lowerdir=/tmp/l,upperdir=/tmp/u,workdir=/tmp/w overlay /tmp/m
+`;
+
+const FEATURES: Readonly<Record<string, string>> = {
+  namespaces: 'run on a machine or in a container that may make network, mount and PID namespaces (CAP_SYS_ADMIN)',
+  veth: 'load the module: modprobe veth',
+  nftables: 'install nftables and load its modules: modprobe nf_tables nft_fib_inet',
+  overlay: 'load the module: modprobe overlay',
+};
+
+/** Undefined when the probe could not even begin, e.g. since `unshare` is missing. */
+async function probe(): Promise<ReadonlyMap<string, string>> {
+  const flags = ['--net', '--mount', '--pid', '--fork', '--propagation', 'private'];
+  const result = await tryCommand('unshare', [...flags, 'sh', '-c', PROBE], { timeout: 10_000 });
+  const found = new Map<string, string>();
+  for (const line of result.stdout.split('\n')) {
+    const space = line.indexOf(' ');
+    if (space > 0) found.set(line.slice(0, space), line.slice(space + 1).trim());
+  }
+  if (!found.has('namespaces')) found.set('namespaces', result.stderr.trim().split('\n')[0] ?? 'refused');
+  return found;
+}
+
+export async function kernelChecks(): Promise<readonly Check[]> {
+  const found = await probe();
+  const features = Object.entries(FEATURES).map(([name, fix]) => {
+    const said = found.get(name) ?? 'not tried, since namespaces cannot be made';
+    return check(`kernel.${name}`, said === 'ok', {
+      measured: said === 'ok' ? 'works' : said,
+      needed: 'works',
+      fix,
+    });
+  });
+  return [...features, cgroupCheck()];
+}
+
+function cgroupCheck(): Check {
+  const version = cgroupVersion();
+  const needed = version === 2 ? ['cpu', 'memory', 'pids', 'cpuset'] : ['cpu', 'memory', 'pids', 'cpuset', 'devices'];
+  const there =
+    version === 2
+      ? readFileSync('/sys/fs/cgroup/cgroup.controllers', 'utf8').trim().split(/\s+/)
+      : needed.filter((name) => existsSync(`/sys/fs/cgroup/${name}/tasks`));
+  const missing = needed.filter((name) => !there.includes(name));
+  return check('kernel.cgroup', missing.length === 0, {
+    measured: missing.length === 0 ? `v${version}` : `v${version} without ${missing.join(', ')}`,
+    needed: `controllers ${needed.join(', ')}`,
+    fix: 'mount the cgroup hierarchies (on Debian: the default), or enable the controllers on the kernel command line',
+  });
+}

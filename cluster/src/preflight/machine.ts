@@ -1,0 +1,97 @@
+import { existsSync, readFileSync, statfsSync } from 'node:fs';
+import { arch, platform } from 'node:os';
+import { dirname } from 'node:path';
+import { type InstancePaths, isDelosError, type PlatformConfig } from '@delos/core';
+import { canBind, tryHolderOf } from '../embedded/expose.ts';
+import { layoutOf } from '../embedded/spec.ts';
+import { tryReadHostStatus } from '../embedded/status.ts';
+import { missingOsPackages } from '../toolchain/index.ts';
+import { type Check, check } from './check.ts';
+
+const GIB = 2 ** 30;
+const size = (bytes: number) => `${(bytes / GIB).toFixed(1)} GiB`;
+
+export function rootCheck(): Check {
+  const user = process.getuid?.();
+  return check('user.root', user === 0, {
+    code: 'ERR_NOT_ROOT',
+    measured: user === 0 ? 'root' : `user id ${user}`,
+    needed: 'root: the embedded engine makes namespaces, mounts and network interfaces',
+    fix: 'run the same command as root (sudo), or use a cluster that is there: KUBECONFIG=… and cluster.engine: existing',
+  });
+}
+
+export function platformCheck(): Check {
+  const here = `${platform()}/${arch()}`;
+  return check('machine.platform', platform() === 'linux' && ['x64', 'arm64'].includes(arch()), {
+    measured: here,
+    needed: 'linux/x64 or linux/arm64',
+    fix: 'run Delos on such a machine, or on a cluster that is there: cluster.engine: existing',
+  });
+}
+
+/** The nearest folder that is there: what is below it will be on the same file system. */
+function nearest(path: string): string {
+  return existsSync(path) || dirname(path) === path ? path : nearest(dirname(path));
+}
+
+export function diskCheck(id: string, path: string, needed: number): Check {
+  const { bavail, bsize } = statfsSync(nearest(path));
+  const free = bavail * bsize;
+  return check(id, free >= needed, {
+    code: 'ERR_DISK_SPACE',
+    measured: `${size(free)} free at ${path}`,
+    needed: size(needed),
+    fix: `free space there, or put it elsewhere: ${id === 'disk.cache' ? 'XDG_CACHE_HOME' : 'XDG_STATE_HOME'}=/large/disk`,
+  });
+}
+
+export function memoryCheck(): readonly Check[] {
+  const text = readFileSync('/proc/meminfo', 'utf8');
+  const available = Number(/^MemAvailable:\s+(\d+) kB/m.exec(text)?.[1] ?? 0) * 1024;
+  const rest = { measured: `${size(available)} available`, fix: 'end other programs, or take a larger machine' };
+  return [
+    check('memory.least', available >= 2 * GIB, { ...rest, needed: size(2 * GIB) }),
+    check('memory.comfort', available >= 4 * GIB, { ...rest, needed: size(4 * GIB), fatal: false }),
+  ];
+}
+
+/** A port is fine when it is free, or when it is this instance's own already. */
+export async function portChecks(config: PlatformConfig, paths: InstancePaths): Promise<readonly Check[]> {
+  const own = tryReadHostStatus(layoutOf(paths.state))?.forwards.filter(({ open }) => open) ?? [];
+  const checks: Check[] = [];
+  for (const [name, port] of [
+    ['http', config.gateway.httpPort],
+    ['https', config.gateway.httpsPort],
+  ] as const) {
+    if (port === 0) continue;
+    const free = own.some(({ host }) => host === port) || (await canBind(port));
+    const holder = free ? undefined : tryHolderOf(port);
+    const who = holder === undefined ? '' : ` by process ${holder.pid} (${holder.command})`;
+    checks.push(
+      check(`port.${name}`, free, {
+        code: 'ERR_PORT_TAKEN',
+        measured: free ? `127.0.0.1:${port} is free` : `127.0.0.1:${port} is taken${who}`,
+        needed: `127.0.0.1:${port}, the gateway’s`,
+        fix: `end what holds it, or set gateway.${name}Port to another port (0: take a free one)`,
+      }),
+    );
+  }
+  return checks;
+}
+
+/** Packages that `up` installs by itself where it can are no more than a remark. */
+export async function commandCheck(): Promise<Check> {
+  const missing = await missingOsPackages('node').catch((error: unknown) => {
+    if (isDelosError(error)) return [error.message];
+    throw error;
+  });
+  const apt = existsSync('/usr/bin/apt-get');
+  return check('commands.node', missing.length === 0, {
+    fatal: !apt,
+    code: 'ERR_TOOL_UNAVAILABLE',
+    measured: missing.length === 0 ? 'all there' : `missing: ${missing.join(', ')}`,
+    needed: 'containerd, runc, CNI plugins, nftables and other tools of the system',
+    fix: apt ? 'nothing: `up` installs them with apt-get' : `install these packages: ${missing.join(' ')}`,
+  });
+}
