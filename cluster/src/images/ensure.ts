@@ -15,7 +15,7 @@ import { BASE_RECIPE, type BaseImage, ensureBase } from './base.ts';
 import { findBuilder, type ImageBuilder } from './builder.ts';
 import { prepareMachine, tryDebian } from './machine.ts';
 import { folderHash, RECIPES, type Recipe, type RecipeHost, textHash } from './recipes.ts';
-import { mirrorStore, tryStored, withRegistry } from './store.ts';
+import { dropDamaged, mirrorStore, tryStored, withRegistry } from './store.ts';
 
 export interface ImageOptions {
   /** Names of the catalogue. @default all; stand-ins as `standIns` says */
@@ -155,6 +155,7 @@ async function buildAll(
       progress.step(`image ${name} (${index + 1} of ${todo.length})`);
       try {
         if ((await tryStored(store, plan.repository, plan.tag)) === undefined) {
+          await dropDamaged(store, plan.repository, plan.tag);
           const local = await buildOne(plan, { builder, host, work, machine, images, onBase }, progress);
           progress.step(`image ${name}: storing it`);
           await builder.push(local, `${endpoint}/${plan.repository}:${plan.tag}`);

@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import { chmod, copyFile, mkdir, mkdtemp, readdir, readFile, rm } from 'node:fs/promises';
+import { chmod, copyFile, mkdir, mkdtemp, readdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { DelosError, type Progress } from '@delos/core';
 import { run, type Toolchain, type ToolName } from '../toolchain/index.ts';
@@ -55,16 +55,7 @@ export const RECIPES: Readonly<Record<string, Recipe>> = {
   runtime: {
     on: 'base',
     layered: true,
-    async inputs({ root, cache }) {
-      await mkdir(join(cache, 'images'), { recursive: true });
-      const folder = await mkdtemp(join(cache, 'images/.bundle-'));
-      try {
-        await bundleRuntime(root, folder);
-        return `${process.version} ${await folderHash(folder)}`;
-      } finally {
-        await rm(folder, { recursive: true, force: true });
-      }
-    },
+    inputs: async ({ root, cache }) => `${process.version} ${await bundleHash(root, cache)}`,
     async prepare(context, { root }) {
       // The Node that runs this command is the one that the launcher chose, and new enough for the services.
       await copyFile(process.execPath, join(context, 'node'));
@@ -104,7 +95,28 @@ export const RECIPES: Readonly<Record<string, Recipe>> = {
   python: folderOnly('user-base'),
 };
 
-/** One hash over names, modes and contents of a folder. */
+/** Hash of the services' bundle, remembered by that of the sources: bundling is the longest part of an idle `up`. */
+async function bundleHash(root: string, cache: string): Promise<string> {
+  const sources = createHash('sha256').update(await textHash(join(root, 'package-lock.json')));
+  sources.update(await textHash(join(import.meta.dirname, 'bundle.ts')));
+  for (const room of ['core', 'constructs', 'runtime']) sources.update(await folderHash(join(root, room, 'src')));
+  const known = join(cache, 'images/bundles', sources.digest('hex'));
+  const hash = await readFile(known, 'utf8').catch(() => '');
+  if (/^[0-9a-f]{64}$/.test(hash)) return hash;
+  await mkdir(join(cache, 'images/bundles'), { recursive: true });
+  const folder = await mkdtemp(join(cache, 'images/bundles/.new-'));
+  try {
+    await bundleRuntime(root, folder);
+    const fresh = await folderHash(folder);
+    await writeFile(`${folder}.hash`, fresh);
+    await rename(`${folder}.hash`, known);
+    return fresh;
+  } finally {
+    await rm(folder, { recursive: true, force: true });
+  }
+}
+
+/** One hash over names and contents of a folder. */
 export async function folderHash(folder: string): Promise<string> {
   const hash = createHash('sha256');
   const entries = await readdir(folder, { recursive: true, withFileTypes: true });

@@ -1,5 +1,6 @@
 import type { ChildProcess } from 'node:child_process';
-import { mkdir, readFile, rm, stat, writeFile } from 'node:fs/promises';
+import { createHash } from 'node:crypto';
+import { mkdir, readFile, rename, rm, stat, writeFile } from 'node:fs/promises';
 import { createServer } from 'node:net';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
@@ -40,7 +41,9 @@ export async function tryStored(store: string, repository: string, tag: string):
   const folder = join(base, 'repositories', repository);
   try {
     const digest = (await readFile(join(folder, '_manifests/tags', tag, 'current/link'), 'utf8')).trim();
-    const manifest = manifestSchema.parse(JSON.parse(await readFile(blob(digest), 'utf8')));
+    const text = await readFile(blob(digest));
+    if (`sha256:${createHash('sha256').update(text).digest('hex')}` !== digest) return undefined;
+    const manifest = manifestSchema.parse(JSON.parse(text.toString('utf8')));
     let size = 0;
     for (const part of [manifest.config, ...manifest.layers]) {
       if ((await stat(blob(part.digest))).size !== part.size) return undefined;
@@ -54,9 +57,34 @@ export async function tryStored(store: string, repository: string, tag: string):
   }
 }
 
-/** Takes a repository out of the store; its blobs stay for others. */
-export async function forget(store: string, repository: string): Promise<void> {
-  await rm(join(store, 'docker/registry/v2/repositories', repository), { recursive: true, force: true });
+/**
+ * Removes the blobs of an image whose size is not the one that its manifest says. A registry takes a blob that is there
+ * for a whole one, and would not let it be sent again.
+ */
+export async function dropDamaged(store: string, repository: string, tag: string): Promise<void> {
+  const base = join(store, 'docker/registry/v2');
+  const folder = (digest: string): string => join(base, 'blobs/sha256', digest.slice(7, 9), digest.slice(7));
+  const link = join(base, 'repositories', repository, '_manifests/tags', tag, 'current/link');
+  const digest = await readFile(link, 'utf8').catch(() => undefined);
+  if (digest === undefined) return;
+  const text = await readFile(join(folder(digest.trim()), 'data'), 'utf8').catch(() => '');
+  const manifest = manifestSchema.safeParse(tryJson(text));
+  if (!manifest.success) {
+    await rm(folder(digest.trim()), { recursive: true, force: true });
+    return;
+  }
+  for (const part of [manifest.data.config, ...manifest.data.layers]) {
+    const found = await stat(join(folder(part.digest), 'data')).catch(() => undefined);
+    if (found?.size !== part.size) await rm(folder(part.digest), { recursive: true, force: true });
+  }
+}
+
+function tryJson(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return undefined;
+  }
 }
 
 /** Runs `work` while a registry serves the store, writable, on a free loopback port. */
@@ -67,20 +95,22 @@ export async function withRegistry<T>(
 ): Promise<T> {
   await mkdir(store, { recursive: true });
   const port = await freePort();
-  const config = join(store, `registry-${process.pid}.json`);
-  // The registry reads YAML, of which JSON is a part.
+  // The registry reads YAML, of which JSON is a part. The file is the same for every run; the port comes by environment.
+  const config = join(store, 'registry.json');
+  const mine = `${config}.${process.pid}`;
   await writeFile(
-    config,
+    mine,
     JSON.stringify({
       version: 0.1,
       log: { level: 'error', accesslog: { disabled: true } },
       storage: { filesystem: { rootdirectory: store }, delete: { enabled: true } },
-      http: { addr: `127.0.0.1:${port}` },
+      http: { addr: '127.0.0.1:0' },
     }),
   );
+  await rename(mine, config);
   const { child, kill } = spawnGuarded(registry, ['serve', config], {
     stdout: 'ignore',
-    env: { ...process.env, OTEL_TRACES_EXPORTER: 'none' },
+    env: { ...process.env, OTEL_TRACES_EXPORTER: 'none', REGISTRY_HTTP_ADDR: `127.0.0.1:${port}` },
   });
   let complaint = '';
   child.stderr?.setEncoding('utf8').on('data', (text: string) => {
@@ -92,7 +122,6 @@ export async function withRegistry<T>(
   } finally {
     // Every push was answered, so that what is stored is stored: there is nothing to wait for.
     kill();
-    await rm(config, { force: true });
   }
 }
 
