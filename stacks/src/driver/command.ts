@@ -7,6 +7,10 @@ export interface CommandOptions {
   readonly env: Readonly<Record<string, string | undefined>>;
   /** Goes to standard input, which no other process can read; arguments are there for all to see. */
   readonly input?: string;
+  /** It is ended after this long. @default no limit */
+  readonly limitMs?: number;
+  /** It is ended once it says this on stderr. */
+  readonly giveUpOn?: RegExp;
 }
 
 /** Runs one pulumi command without questions. @throws Error with what it said on stderr */
@@ -20,11 +24,16 @@ export function runPulumi(args: readonly string[], options: CommandOptions): Pro
     const out: Buffer[] = [];
     const err: Buffer[] = [];
     child.stdout.on('data', (chunk: Buffer) => out.push(chunk));
-    child.stderr.on('data', (chunk: Buffer) => err.push(chunk));
+    child.stderr.on('data', (chunk: Buffer) => {
+      err.push(chunk);
+      if (options.giveUpOn?.test(chunk.toString()) === true) child.kill('SIGKILL');
+    });
+    const limit = options.limitMs === undefined ? undefined : setTimeout(() => child.kill('SIGKILL'), options.limitMs);
     // A command that ends early leaves the pipe closed: its exit code tells.
     child.stdin.on('error', () => undefined);
     child.once('error', reject);
     child.once('close', (code) => {
+      clearTimeout(limit);
       if (code === 0) resolve(Buffer.concat(out).toString());
       else
         reject(

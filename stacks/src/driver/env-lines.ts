@@ -1,7 +1,9 @@
 import { mkdir, readdir, readlink, symlink, unlink } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import type { InstancePaths } from '@delos/core';
+import { shellWord } from './files.ts';
 import { prepareHome, pulumiEnvironment, pulumiHome } from './home.ts';
+import { preparePlugins } from './plugins.ts';
 
 export interface EnvironmentInput {
   readonly paths: InstancePaths;
@@ -21,15 +23,16 @@ export interface EnvironmentLines {
 export async function envLines(input: EnvironmentInput): Promise<EnvironmentLines> {
   const home = pulumiHome(input.paths);
   await prepareHome(home, input.pulumi);
+  await preparePlugins(home);
   const folder = join(input.paths.state, 'bin');
   await linkCommands(folder, { ...input.commands, pulumi: input.pulumi.path });
   // An official language host takes Node from PATH, and the programs need one that runs TypeScript.
   const path = [folder, dirname(process.execPath)];
   const variables = { ...pulumiEnvironment(home), KUBECONFIG: input.handle.kubeconfig };
-  const lines = Object.entries(variables).map(([name, value]) => `export ${name}=${quoted(value)}`);
+  const lines = Object.entries(variables).map(([name, value]) => `export ${name}=${shellWord(value)}`);
   return {
     variables: { ...variables, PATH: [...path, process.env.PATH ?? ''].join(':') },
-    text: [`export PATH=${path.map(quoted).join(':')}:"$PATH"`, ...lines].join('\n'),
+    text: [`export PATH=${path.map(shellWord).join(':')}:"$PATH"`, ...lines].join('\n'),
   };
 }
 
@@ -47,5 +50,3 @@ async function linkCommands(folder: string, commands: Readonly<Record<string, st
     await symlink(target, link);
   }
 }
-
-const quoted = (text: string): string => `'${text.replaceAll("'", `'\\''`)}'`;

@@ -8,6 +8,7 @@ import { type Changes, type EventRecord, type ResourceStep, recorder, sayUrn } f
 import { PROJECT, type PulumiHome, prepareHome, pulumiEnvironment, pulumiHome, setStackConfig } from './home.ts';
 import { findStaleLock } from './lock.ts';
 import { pendingImports } from './pending.ts';
+import { preparePlugins, tryDownloadProvider } from './plugins.ts';
 import { tryReadCheckpoint } from './state-file.ts';
 
 export interface StackOptions {
@@ -93,6 +94,8 @@ async function withStack<T>(
   const { onEvent, record } = recorder(progress);
   try {
     await prepareHome(home, options.pulumi);
+    await preparePlugins(home);
+    await tryDownloadProvider(home, progress);
     await setStackConfig(home, options.config);
     const stack = await openStack(home, options.program);
     if (await findStaleLock(home, progress)) {

@@ -1,0 +1,87 @@
+import { access, constants, mkdir, readdir, readFile, symlink } from 'node:fs/promises';
+import { delimiter, dirname, join, resolve } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import type { Progress } from '@delos/core';
+import { runPulumi } from './command.ts';
+import { ignoreExisting, replaceFile, shellWord } from './files.ts';
+import { type PulumiHome, pulumiEnvironment } from './home.ts';
+
+/*
+ * Which plugins an instance uses. The engine looks on PATH, beside the pulumi command, then takes the highest version in
+ * the plugin cache. Ours lie in the cache under a version below any official one, so that an official plugin is
+ * preferred wherever it is, and one that comes later takes the stack over without a change.
+ */
+const OFFICIAL_VERSION = '4.34.2';
+const OWN_VERSION = '0.1.0';
+const PROVIDER = 'pulumi-resource-kubernetes';
+const OWN = [
+  { folder: `resource-kubernetes-v${OWN_VERSION}`, executable: PROVIDER, entry: 'provider/main.ts' },
+  { folder: `language-nodejs-v${OWN_VERSION}`, executable: 'pulumi-language-nodejs', entry: 'language-host/main.ts' },
+] as const;
+/** As long as a download makes no first step, and as long as a whole one may take on a slow line. */
+const DOWNLOAD_LIMIT_MS = 120_000;
+
+export async function preparePlugins(home: PulumiHome): Promise<void> {
+  const sources = resolve(dirname(fileURLToPath(import.meta.url)), '..');
+  for (const { folder, executable, entry } of OWN) {
+    const target = join(home.home, 'plugins', folder);
+    await mkdir(target, { recursive: true });
+    const script = [
+      '#!/bin/sh',
+      `export NODE_COMPILE_CACHE=${shellWord(join(home.root, 'compile-cache'))}`,
+      `exec ${shellWord(process.execPath)} --disable-warning=ExperimentalWarning ${shellWord(join(sources, entry))} "$@"`,
+      '',
+    ].join('\n');
+    await replaceFile(join(target, executable), script, 0o755);
+  }
+  await linkUserPlugins(home);
+}
+
+/** Official plugins that the person has installed for themselves serve this instance as well. */
+async function linkUserPlugins(home: PulumiHome): Promise<void> {
+  const own = process.env.PULUMI_HOME;
+  const user = own !== undefined && own !== home.home ? own : join(process.env.HOME ?? '/root', '.pulumi');
+  const names = await readdir(join(user, 'plugins')).catch(() => []);
+  for (const name of names.filter((entry) => isOfficial(entry))) {
+    await symlink(join(user, 'plugins', name), join(home.home, 'plugins', name)).catch(ignoreExisting);
+  }
+}
+
+const isOfficial = (entry: string): boolean => /^resource-kubernetes-v[1-9]\d*\.\d+\.\d+$/.test(entry);
+
+/**
+ * Downloads the official provider where that can be done; asked once an instance, for a site without a way out would
+ * wait at every run. Never fails: ours is there.
+ */
+export async function tryDownloadProvider(home: PulumiHome, progress: Progress): Promise<void> {
+  const marker = join(home.root, 'provider-download');
+  if (process.env.PULUMI_DISABLE_AUTOMATIC_PLUGIN_ACQUISITION !== undefined) return;
+  if ((await isOnPath()) || (await readdir(join(home.home, 'plugins'))).some((entry) => isOfficial(entry))) return;
+  if ((await readFile(marker, 'utf8').catch(() => '')) !== '') return;
+  progress.step(`looking for the official Kubernetes provider ${OFFICIAL_VERSION}`);
+  const outcome = await runPulumi(['plugin', 'install', 'resource', 'kubernetes', OFFICIAL_VERSION], {
+    command: join(home.binFolder, 'pulumi'),
+    cwd: home.project,
+    env: { ...process.env, ...pulumiEnvironment(home) },
+    limitMs: DOWNLOAD_LIMIT_MS,
+    // The command would go on trying for long where there is no way out.
+    giveUpOn: /Error downloading plugin/,
+  }).then(
+    () => 'downloaded',
+    (error: unknown) => (error instanceof Error ? error.message : String(error)),
+  );
+  await replaceFile(marker, `${outcome}\n`);
+}
+
+async function isOnPath(): Promise<boolean> {
+  const folders = (process.env.PATH ?? '').split(delimiter).filter((folder) => folder !== '');
+  const found = await Promise.all(
+    folders.map((folder) =>
+      access(join(folder, PROVIDER), constants.X_OK).then(
+        () => true,
+        () => false,
+      ),
+    ),
+  );
+  return found.includes(true);
+}
