@@ -1,0 +1,101 @@
+import { createPrivateKey, X509Certificate } from 'node:crypto';
+import type { SecretSource, SynthesizedObject } from '@delos/constructs';
+import { describe, expect, test } from 'vitest';
+import { certificateAuthority } from '../../../stacks/src/secrets/certificates.ts';
+import { completeSecrets, EMPTY_STORE, type SecretStore } from '../../../stacks/src/secrets/store.ts';
+
+const NOW = new Date('2026-11-24T00:00:00Z');
+const later = (days: number): Date => new Date(NOW.getTime() + days * 86_400_000);
+
+const secret = (
+  name: string,
+  secrets: Readonly<Record<string, SecretSource>>,
+  namespace = 'delos',
+): SynthesizedObject => ({
+  id: `${namespace}/${name}`,
+  manifest: { apiVersion: 'v1', kind: 'Secret', metadata: { name, namespace } },
+  dependsOn: [],
+  secrets,
+});
+
+const leaf = { leaf: 'gateway', dnsNames: ['delos.example'], ipAddresses: ['127.0.0.1'] };
+const tls = secret('tls', {
+  'tls.crt': { kind: 'certificate', ...leaf },
+  'tls.key': { kind: 'certificate-key', ...leaf },
+  'ca.crt': { kind: 'ca-certificate' },
+});
+const complete = (objects: readonly SynthesizedObject[], store: SecretStore = EMPTY_STORE, now = NOW) =>
+  completeSecrets(objects, store, certificateAuthority, now);
+
+describe('passwords', () => {
+  test('are made once: a second run has nothing to keep', async () => {
+    const objects = [secret('db', { password: { kind: 'password' }, short: { kind: 'password', length: 12 } })];
+    const first = await complete(objects);
+    expect(first.changed).toBe(true);
+    const values = first.values.get('delos/db');
+    expect(values?.password).toMatch(/^[\w-]{32}$/);
+    expect(values?.short).toMatch(/^[\w-]{12}$/);
+    const second = await complete(objects, first.store);
+    expect(second.changed).toBe(false);
+    expect(second.values).toEqual(first.values);
+  });
+
+  test('of other namespaces or names are others', async () => {
+    const of = (name: string, namespace: string) => secret(name, { key: { kind: 'password' } }, namespace);
+    const { values } = await complete([of('a', 'x'), of('a', 'y'), of('b', 'x')]);
+    expect(new Set([...values.values()].map(({ key }) => key)).size).toBe(3);
+  });
+
+  test('that repeat another Secret’s key are that key’s value, in another namespace too', async () => {
+    const { values } = await complete([
+      secret('copy', { token: { kind: 'same-as', ref: 'original/token' } }, 'delos-node'),
+      secret('original', { token: { kind: 'password' } }),
+    ]);
+    expect(values.get('delos-node/copy')?.token).toBe(values.get('delos/original')?.token);
+  });
+
+  test.each([
+    ['nothing', [secret('copy', { k: { kind: 'same-as', ref: 'gone/k' } })], 'found 0 of that name'],
+    ['each other', [secret('a', { k: { kind: 'same-as', ref: 'a/k' } })], 'secrets refer to each other'],
+  ] as const)('that repeat %s are refused', async (_, objects, message) => {
+    await expect(complete(objects)).rejects.toThrow(message);
+  });
+});
+
+describe('certificates', () => {
+  test('are of the instance’s own authority, for the names asked, with their key', async () => {
+    const { values } = await complete([tls]);
+    const { 'tls.crt': crt = '', 'tls.key': key = '', 'ca.crt': ca = '' } = values.get('delos/tls') ?? {};
+    const certificate = new X509Certificate(crt);
+    const authority = new X509Certificate(ca);
+    expect(authority.ca).toBe(true);
+    expect(certificate.checkIssued(authority)).toBe(true);
+    expect(certificate.verify(authority.publicKey)).toBe(true);
+    expect(certificate.checkPrivateKey(createPrivateKey(key))).toBe(true);
+    expect(certificate.checkHost('delos.example')).toBe('delos.example');
+    expect(certificate.checkHost('other.example')).toBeUndefined();
+    expect(certificate.checkIP('127.0.0.1')).toBe('127.0.0.1');
+  });
+
+  test.each([
+    ['young ones are kept', 200, false, false],
+    ['a leaf in the last third of its life is made anew, its authority stays', 300, true, false],
+    ['an authority in the last third of its life takes its leaves with it', 2600, true, true],
+  ])('%s', async (_, days, leafChanges, authorityChanges) => {
+    const first = await complete([tls]);
+    const then = await complete([tls], first.store, later(days));
+    expect(then.store.leaves.gateway?.certificate !== first.store.leaves.gateway?.certificate).toBe(leafChanges);
+    expect(then.store.ca?.certificate !== first.store.ca?.certificate).toBe(authorityChanges);
+    expect(then.changed).toBe(leafChanges);
+  });
+
+  test('for other names than before are made anew', async () => {
+    const first = await complete([tls]);
+    const wider = secret('tls', { 'tls.crt': { kind: 'certificate', ...leaf, dnsNames: ['other.example'] } });
+    const then = await complete([wider], first.store);
+    expect(
+      new X509Certificate(then.values.get('delos/tls')?.['tls.crt'] ?? '').checkHost('other.example'),
+    ).toBeTruthy();
+    expect(then.store.ca).toEqual(first.store.ca);
+  });
+});
