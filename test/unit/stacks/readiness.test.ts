@@ -31,7 +31,7 @@ const resting = (replicas: number): JsonObject => ({
   spec: { replicas, template: { metadata: { labels: { app: 'a' } } } },
 });
 
-type Row = readonly [string, JsonObject, 'ready' | 'waiting' | 'failed', string?, Partial<Surroundings>?];
+type Row = readonly [string, JsonObject, 'ready' | 'waiting' | 'failed', (string | undefined)?, Partial<Surroundings>?];
 const done = { observedGeneration: 2, replicas: 2, updatedReplicas: 2, availableReplicas: 2 };
 const stalled = condition('Progressing', 'False', { reason: 'ProgressDeadlineExceeded' });
 
@@ -174,10 +174,12 @@ const ROWS: readonly Row[] = [
 ];
 
 describe('readiness', () => {
-  test.each(ROWS)('%s', (_, object, state, message, around = {}) => {
-    const verdict = judge(object, { ...ALONE, ...around });
-    expect(verdict).toEqual(message === undefined ? { state } : { state, message });
-  });
+  for (const [name, object, state, message, around] of ROWS) {
+    test(name, () => {
+      const verdict = judge(object, { ...ALONE, ...around });
+      expect(verdict).toEqual(message === undefined ? { state } : { state, message });
+    });
+  }
 });
 
 const pod = (status: JsonObject): JsonObject => ({ status });
