@@ -26,7 +26,7 @@ export interface Recipe {
   prepare(context: string, host: RecipeHost, progress: Progress): Promise<void>;
 }
 
-const KEYCLOAK: MavenArtifact = {
+export const KEYCLOAK: MavenArtifact = {
   coordinates: 'org.keycloak:keycloak-quarkus-dist:26.7.3:tar.gz',
   sha256: '77657f30b7e90d70f727712ce1c967f430fd6a5e9f458d32d8c6df0635345f47',
 };
