@@ -72,12 +72,18 @@ export async function watchDns(spec: () => NodeSpec, report: (text: string) => v
 }
 
 const nodeSchema = z.object({
-  metadata: z.object({ labels: z.record(z.string(), z.string()).default({}) }),
+  metadata: z.object({
+    labels: z.record(z.string(), z.string()).default({}),
+    annotations: z.record(z.string(), z.string()).default({}),
+  }),
   status: z.object({
     capacity: z.record(z.string(), z.string()).default({}),
     allocatable: z.record(z.string(), z.string()).default({}),
   }),
 });
+
+/** Names of the fake resources that the Node was given, so that those no longer asked for are taken back. */
+const GIVEN = 'delos.dev/fake-resources';
 
 /** Keeps the Node's labels and fake resources as the spec says; the kubelet forgets the latter when it starts anew. */
 export async function keepNode(spec: () => NodeSpec, api: Api, serving: () => boolean): Promise<never> {
@@ -104,19 +110,30 @@ async function keepOnce(spec: NodeSpec, api: Api): Promise<boolean> {
   for (const key of Object.keys(node.metadata.labels)) {
     if (key.startsWith('delos.dev/') && !(key in spec.labels)) labels[key] = null;
   }
-  const merge = 'application/merge-patch+json';
-  if (Object.keys(labels).length > 0) await api.json('PATCH', path, { metadata: { labels } }, merge);
   const wanted = Object.fromEntries(Object.entries(spec.fakeResources).map(([name, count]) => [name, String(count)]));
-  const capacity = differing(wanted, node.status.capacity);
-  const allocatable = differing(wanted, node.status.allocatable);
+  const before = node.metadata.annotations[GIVEN] ?? '';
+  const names = Object.keys(wanted).sort().join(' ');
+  const dropped = before.split(' ').filter((name) => name !== '' && !(name in wanted));
+  const capacity = differing(wanted, node.status.capacity, dropped);
+  const allocatable = differing(wanted, node.status.allocatable, dropped);
+  const merge = 'application/merge-patch+json';
   if (Object.keys(capacity).length + Object.keys(allocatable).length > 0) {
     await api.json('PATCH', `${path}/status`, { status: { capacity, allocatable } }, merge);
+  }
+  if (Object.keys(labels).length > 0 || before !== names) {
+    await api.json('PATCH', path, { metadata: { labels, annotations: { [GIVEN]: names } } }, merge);
   }
   return true;
 }
 
-function differing(wanted: Readonly<Record<string, string>>, actual: Readonly<Record<string, string>>) {
+/** A merge patch: what is to be set, and null for what is to go. */
+function differing(
+  wanted: Readonly<Record<string, string>>,
+  actual: Readonly<Record<string, string>>,
+  dropped: readonly string[] = [],
+): Record<string, string | null> {
   const result: Record<string, string | null> = {};
   for (const [key, value] of Object.entries(wanted)) if (actual[key] !== value) result[key] = value;
+  for (const key of dropped) if (key in actual) result[key] = null;
   return result;
 }

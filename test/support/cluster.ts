@@ -1,0 +1,84 @@
+import { execFile } from 'node:child_process';
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { type ClusterEngine, type ClusterHandle, engineFor } from '@delos/cluster';
+import { type InstancePaths, instancePaths, type PlatformConfig, platformConfig, silent } from '@delos/core';
+import { parse } from 'yaml';
+import { processesIn, tryPidNamespace } from '../../cluster/src/embedded/process.ts';
+import { layoutOf, type NodeSpec, tryReadSpec } from '../../cluster/src/embedded/spec.ts';
+import { type NodeStatus, tryReadHostStatus, tryReadNodeStatus } from '../../cluster/src/embedded/status.ts';
+import { TEST_CONFIG, TEST_INSTANCE } from './instance.ts';
+
+/** An embedded cluster of the tests, with what they need to look behind it. */
+export interface TestCluster {
+  readonly paths: InstancePaths;
+  readonly engine: ClusterEngine;
+  readonly handle: ClusterHandle;
+  readonly spec: NodeSpec;
+  /** kubectl's stdout. @throws Error with its stderr */
+  kubectl(args: readonly string[], input?: string): Promise<string>;
+  /** What the node's supervisor says now; undefined while the node is not there. */
+  parts(): NodeStatus | undefined;
+  /** Ids of the processes of the node's own PID namespace on this machine, by their id within it. */
+  processes(): ReadonlyMap<number, number>;
+}
+
+/** The tests' own configuration. */
+export const testConfig = (): PlatformConfig => platformConfig.parse(parse(readFileSync(TEST_CONFIG, 'utf8')));
+
+let shared: Promise<TestCluster> | undefined;
+
+/**
+ * The one cluster that all suites of a test run share: started, or repaired, whatever an earlier run has left. Its node
+ * belongs to the first pool of the tests' configuration.
+ */
+export function testCluster(): Promise<TestCluster> {
+  shared ??= clusterOf(TEST_INSTANCE);
+  return shared;
+}
+
+/** Brings up, or repairs, the embedded cluster of any instance. Who makes one of its own takes it down. */
+export async function clusterOf(instance: string, settings: PlatformConfig = testConfig()): Promise<TestCluster> {
+  const paths = instancePaths(instance, process.env);
+  const engine = await embeddedEngineOf(instance);
+  const handle = await engine.up(settings, silent);
+  const spec = tryReadSpec(paths);
+  if (spec === undefined) throw new Error(`no spec in ${paths.state}`);
+  const layout = layoutOf(paths.state);
+  return {
+    paths,
+    engine,
+    handle,
+    spec,
+    parts: () => tryReadNodeStatus(layout),
+    processes: () => processesOf(tryReadHostStatus(layout)?.init?.pid),
+    kubectl: (args, input) => run(spec.tools.kube, ['kubectl', '--kubeconfig', handle.kubeconfig, ...args], input),
+  };
+}
+
+export function embeddedEngineOf(instance: string): Promise<ClusterEngine> {
+  const settings = platformConfig.parse({ cluster: { engine: 'embedded' } });
+  return engineFor(settings, { paths: instancePaths(instance, process.env), env: process.env });
+}
+
+function processesOf(init: number | undefined): ReadonlyMap<number, number> {
+  const namespace = init === undefined ? undefined : tryPidNamespace(init);
+  if (namespace === undefined) return new Map();
+  return new Map(
+    processesIn(namespace).flatMap(({ pid }) => {
+      const inside = /^NSpid:.*\t(\d+)$/m.exec(readFileSync(join('/proc', String(pid), 'status'), 'utf8'))?.[1];
+      return inside === undefined ? [] : [[Number(inside), pid] as const];
+    }),
+  );
+}
+
+function run(file: string, args: readonly string[], input = ''): Promise<string> {
+  return new Promise((resolve, reject) => {
+    const child = execFile(file, args, { timeout: 120_000, maxBuffer: 64 << 20 }, (error, stdout, stderr) => {
+      if (error === null) resolve(stdout);
+      else reject(new Error(`${args.slice(3).join(' ')}: ${stderr.trim() || error.message}`));
+    });
+    child.stdin?.on('error', () => undefined);
+    child.stdin?.end(input);
+  });
+}
