@@ -1,3 +1,5 @@
+import { askOutward } from '../toolchain/outward.ts';
+
 const asked = new Map<string, Promise<boolean>>();
 const LIMIT_MS = 4000;
 
@@ -11,11 +13,12 @@ const API_HOST: Readonly<Record<string, string>> = { 'docker.io': 'registry-1.do
 export function registryReachable(host: string): Promise<boolean> {
   const known = asked.get(host);
   if (known !== undefined) return known;
-  const answer = fetch(`https://${API_HOST[host] ?? host}/v2/`, {
-    signal: AbortSignal.timeout(LIMIT_MS),
-    redirect: 'manual',
-  }).then(
-    ({ status }) => status === 200 || status === 401,
+  const url = `https://${API_HOST[host] ?? host}/v2/`;
+  const answer = askOutward(url, { limitMs: LIMIT_MS, redirects: 0 }).then(
+    (response) => {
+      response.resume();
+      return response.statusCode === 200 || response.statusCode === 401;
+    },
     () => false,
   );
   asked.set(host, answer);

@@ -2,15 +2,16 @@ import { createHash } from 'node:crypto';
 import { createWriteStream } from 'node:fs';
 import { chmod, mkdir, rename, rm } from 'node:fs/promises';
 import { basename, join } from 'node:path';
-import { Readable, Transform } from 'node:stream';
+import { Transform } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { DelosError, type Progress } from '@delos/core';
+import { askOutward, textOf } from './outward.ts';
 import { writeDispatcher } from './probe.ts';
 import { run } from './run.ts';
 import type { Release, ReleaseFile } from './types.ts';
 
 const PROBE_MS = 4000;
-const FETCH_MS = 20 * 60_000;
+const SILENCE_MS = 60_000;
 const reachable = new Map<string, Promise<boolean>>();
 
 /** Whether every file's checksum can be read; asked with a short limit, and once a process for each address. */
@@ -19,12 +20,11 @@ export async function canFetch(release: Release): Promise<boolean> {
     release.files.map(({ checksums }) => {
       const known = reachable.get(checksums);
       if (known !== undefined) return known;
-      const asked = fetch(checksums, {
-        method: 'HEAD',
-        signal: AbortSignal.timeout(PROBE_MS),
-        redirect: 'follow',
-      }).then(
-        ({ ok }) => ok,
+      const asked = askOutward(checksums, { method: 'HEAD', limitMs: PROBE_MS }).then(
+        (answer) => {
+          answer.resume();
+          return answer.statusCode === 200;
+        },
         () => false,
       );
       reachable.set(checksums, asked);
@@ -75,11 +75,11 @@ async function download(file: ReleaseFile, target: string, progress: Progress): 
       hint: 'run this again; what is built from source needs package mirrors only',
       ...(cause === undefined ? {} : { cause }),
     });
-  const answer = await fetch(file.url, { signal: AbortSignal.timeout(FETCH_MS) }).catch((error: unknown) => {
+  const answer = await askOutward(file.url, { limitMs: SILENCE_MS }).catch((error: unknown) => {
     throw failed(error instanceof Error ? error.message : 'no answer', error);
   });
-  if (!answer.ok || answer.body === null) throw failed(`HTTP ${answer.status}`);
-  const length = Number(answer.headers.get('content-length') ?? '0');
+  if (answer.statusCode !== 200) throw failed(`HTTP ${answer.statusCode ?? '?'}`);
+  const length = Number(answer.headers['content-length'] ?? '0');
   const sha256 = createHash('sha256');
   const sha512 = createHash('sha512');
   let bytes = 0;
@@ -96,7 +96,7 @@ async function download(file: ReleaseFile, target: string, progress: Progress): 
       done(null, chunk);
     },
   });
-  await pipeline(Readable.fromWeb(answer.body), meter, createWriteStream(target)).catch((error: unknown) => {
+  await pipeline(answer, meter, createWriteStream(target)).catch((error: unknown) => {
     throw failed(error instanceof Error ? error.message : 'the connection broke', error);
   });
   return { sha256: sha256.digest('hex'), sha512: sha512.digest('hex') };
@@ -116,8 +116,10 @@ async function verify(file: ReleaseFile, found: Digests): Promise<void> {
 }
 
 async function publishedDigest(file: ReleaseFile): Promise<string> {
-  const answer = await fetch(file.checksums, { signal: AbortSignal.timeout(PROBE_MS * 5) }).catch(() => undefined);
-  const text = answer?.ok === true ? await answer.text() : '';
+  const text = await askOutward(file.checksums, { limitMs: SILENCE_MS }).then(
+    (answer) => (answer.statusCode === 200 ? textOf(answer) : ''),
+    () => '',
+  );
   const digest = tryFindDigest(text, basename(file.url));
   if (digest === undefined) {
     throw new DelosError('ERR_TOOL_CHECKSUM', `${file.checksums} holds no checksum for ${basename(file.url)}`, {
