@@ -1,4 +1,4 @@
-import { readdir, readFile } from 'node:fs/promises';
+import { readdir, readFile, readlink } from 'node:fs/promises';
 import { contains, tryAddress, tryPrefix } from '../../cluster/src/netpol/ipv4.ts';
 import { execute, expectOk } from '../support/command.ts';
 import { until } from '../support/until.ts';
@@ -17,6 +17,19 @@ export async function policyAgent(podIp: string): Promise<PolicyAgentProcess> {
     pid,
     nft: (args) => expectOk(execute(['nsenter', '--net', '--target', String(pid), 'nft', ...args])),
   };
+}
+
+/** True while a CNI plugin of that agent's node waits for an answer. */
+export async function gateWaits(podIp: string): Promise<true | undefined> {
+  const { pid } = await policyAgent(podIp);
+  const network = await readlink(`/proc/${pid}/ns/net`);
+  for (const other of await readdir('/proc')) {
+    if (!/^\d+$/.test(other)) continue;
+    const command = await readFile(`/proc/${other}/cmdline`, 'utf8').catch(() => '');
+    if (!command.includes('delos-cni-gate')) continue;
+    if ((await readlink(`/proc/${other}/ns/net`).catch(() => '')) === network) return true;
+  }
+  return undefined;
 }
 
 async function find(podIp: string): Promise<number | undefined> {

@@ -149,6 +149,10 @@ export class World {
     return ref;
   }
 
+  async phase({ namespace, name }: PodRef): Promise<string> {
+    return phaseOf.parse(await this.client.get('Pod', namespace, name)).status.phase;
+  }
+
   /** @param spec of a NetworkPolicy; its name is `NAMESPACE/NAME` */
   async apply(name: string, spec: object): Promise<void> {
     const ref = this.ref(name);
@@ -272,6 +276,7 @@ interface Parsed {
 const serviceSchema = z.object({
   spec: z.object({ clusterIP: z.string(), ports: z.array(z.object({ nodePort: z.number().optional() })) }),
 });
+const phaseOf = z.object({ status: z.object({ phase: z.string() }) });
 const podList = z.object({ items: z.array(z.object({ status: z.object({ podIP: z.string().optional() }) })) });
 const nodeList = z.object({
   items: z.array(

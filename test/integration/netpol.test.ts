@@ -2,9 +2,9 @@ import { createServer, type Server } from 'node:net';
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
 import { z } from 'zod';
 import { until } from '../support/until.ts';
-import { policyAgent } from './netpol-agent.ts';
+import { gateWaits, policyAgent } from './netpol-agent.ts';
 import { EGRESS, INGRESS, SERVICES } from './netpol-cases.ts';
-import { testCluster } from './netpol-testcluster.ts';
+import { probedCluster } from './netpol-testcluster.ts';
 import { World } from './netpol-world.ts';
 
 /*
@@ -22,7 +22,7 @@ let world: World;
 let listener: Server;
 
 beforeAll(async () => {
-  const { kubeconfig } = await testCluster();
+  const { kubeconfig } = await probedCluster();
   world = new World(kubeconfig);
   const hostIp = await world.client.localAddress();
   // On the machine's end of the node's own link: nobody but the node can reach it.
@@ -236,6 +236,22 @@ describe('the agent', () => {
     await world.apply('x/seal', { ...SEALED, ingress: [{}], egress: [{}] });
     await world.expect(['x/b -> x/a:80 open', 'x/a -> api open']);
     expect((await policyAgent(world.ip('x/a'))).pid).not.toBe(pid);
+  });
+
+  test('while it does not answer, no Pod starts', async () => {
+    const { pid } = await policyAgent(world.ip('x/a'));
+    process.kill(pid, 'SIGSTOP');
+    try {
+      const pod = await world.addPod('z', 'waits', { app: 'waits' });
+      await until('the gate is asked', 20, () => gateWaits(world.ip('x/a')));
+      await new Promise((resolve) => setTimeout(resolve, 1000));
+      expect(await world.phase(pod)).toBe('Pending');
+      process.kill(pid, 'SIGCONT');
+      await world.client.ready(pod);
+      await world.client.remove('Pod', pod.namespace, pod.name);
+    } finally {
+      process.kill(pid, 'SIGCONT');
+    }
   });
 
   test('a table that somebody removes comes back', async () => {

@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import { z } from 'zod';
-import { testCluster } from '../integration/netpol-testcluster.ts';
+import { probedCluster } from '../integration/netpol-testcluster.ts';
 import { execute } from '../support/command.ts';
 import { upstreamSuite } from './netpol-upstream.ts';
 
@@ -21,7 +21,7 @@ const reports = z.array(
 );
 
 test('Kubernetes’ own NetworkPolicy specs pass, those that send SCTP aside', async () => {
-  const { kubeconfig } = await testCluster();
+  const { kubeconfig } = await probedCluster();
   const suite = await upstreamSuite();
   const work = await mkdtemp(join(tmpdir(), 'delos-netpol-e2e-'));
   try {
