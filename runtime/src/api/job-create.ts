@@ -31,6 +31,8 @@ export async function createJob(tx: Tx, request: JobRequest, context: CreateCont
   refuseWhatIsNotThere(request);
   const key = context.idempotencyKey === undefined ? null : `${context.caller.user}:${context.idempotencyKey}`;
   if (key !== null) {
+    // Two requests of one key at once: the second waits here and finds the first one's job.
+    await sql`select pg_advisory_xact_lock(hashtextextended(${key}, 0))`.execute(tx);
     const same = await tx.selectFrom('jobs').selectAll().where('idempotency_key', '=', key).executeTakeFirst();
     if (same !== undefined) return same;
   }
