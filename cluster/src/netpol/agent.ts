@@ -125,11 +125,20 @@ export class Agent {
       const pause = Math.max(AUDIT_MS.least, took * AUDIT_MS.share);
       await sleep(pause, undefined, { signal }).catch(() => undefined);
       if (!this.#synced || signal.aborted) continue;
+      this.#tidy();
       const started = performance.now();
       await this.#enforcer
         .audit(this.#options.node.table)
         .catch((error: unknown) => this.#options.log(`audit: ${String(error)}`));
       took = performance.now() - started;
+    }
+  }
+
+  /** Sandboxes whose removal nobody told us of, since we were down: without its Pod a note opens nothing. */
+  #tidy(): void {
+    const alive = new Set(this.#pods.values().map(({ uid }) => uid));
+    for (const { uid, container } of this.#assignments.values()) {
+      if (!alive.has(uid)) this.#assignments.delete(container);
     }
   }
 
