@@ -33,7 +33,7 @@ type Told = Pick<PodObservation, 'phase'> & {
 
 /** A job's Pod as the control plane is told of it. */
 export function observePod(pod: Pod, context: ObserveContext): PodObservation {
-  const status = pod.status.containerStatuses.find(({ name }) => name === CONTAINER);
+  const status = mainOf(pod);
   const told = tell(pod, status, context);
   const times = status?.state.terminated ?? status?.lastState.terminated;
   return {
@@ -52,9 +52,16 @@ export function observePod(pod: Pod, context: ObserveContext): PodObservation {
 
 /** True once the container has ended for good, or never will start: its log grows no more. */
 export function hasEnded(pod: Pod): boolean {
-  const state = pod.status.containerStatuses.find(({ name }) => name === CONTAINER)?.state;
-  if (pod.status.phase !== 'Succeeded' && pod.status.phase !== 'Failed') return false;
-  return state?.running === undefined;
+  const state = mainOf(pod)?.state;
+  if (pod.status.phase === 'Succeeded' || pod.status.phase === 'Failed') return state?.running === undefined;
+  // The kubelet tells of the container first and of the Pod a second later.
+  const code = state?.terminated?.exitCode;
+  if (code === undefined) return false;
+  return pod.spec.restartPolicy === 'Never' || (pod.spec.restartPolicy === 'OnFailure' && code === 0);
+}
+
+function mainOf(pod: Pod): ContainerStatus | undefined {
+  return pod.status.containerStatuses.find(({ name }) => name === CONTAINER);
 }
 
 function tell(pod: Pod, status: ContainerStatus | undefined, context: ObserveContext): Told {
@@ -118,7 +125,8 @@ function tellEnd(pod: Pod, status: ContainerStatus | undefined): Told {
     startedAt: ended?.startedAt ?? null,
     finishedAt: ended?.finishedAt ?? null,
   };
-  if (pod.status.phase === 'Succeeded') return { phase: 'succeeded', reason: null, description: null, ...times };
+  const succeeded = pod.status.phase === 'Succeeded' || (pod.status.phase !== 'Failed' && ended?.exitCode === 0);
+  if (succeeded) return { phase: 'succeeded', reason: null, description: null, ...times };
   const failed = (reason: Reason, description: string): Told => ({ phase: 'failed', reason, description, ...times });
   switch (pod.status.reason) {
     case 'DeadlineExceeded':

@@ -42,7 +42,7 @@ export const podShape = z.object({
   spec: z.object({
     nodeName: z.string().optional(),
     activeDeadlineSeconds: z.number().optional(),
-    terminationGracePeriodSeconds: z.number().optional(),
+    restartPolicy: z.string().default('Always'),
     containers: z.array(z.object({ name: z.string(), image: z.string().default(''), tty: z.boolean().default(false) })),
   }),
   status: z

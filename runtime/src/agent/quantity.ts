@@ -22,6 +22,6 @@ const FACTOR: Readonly<Record<string, number>> = {
  * https://kubernetes.io/docs/reference/kubernetes-api/common-definitions/quantity/
  */
 export function quantity(text: string | undefined): number {
-  const match = /^([+-]?\d+(?:\.\d*)?(?:[eE][+-]?\d+)?)([numkMGTPE]i?)?$/.exec(text ?? '');
+  const match = /^([+-]?\d+(?:\.\d*)?(?:[eE][+-]?\d+)?)(n|u|m|k|Ki|[MGTPE]i?)?$/.exec(text ?? '');
   return match === null ? 0 : Number(match[1]) * (FACTOR[match[2] ?? ''] ?? 0);
 }
