@@ -68,9 +68,17 @@ function inOrder(queued: readonly QueuedJob[]): readonly QueuedJob[] {
   );
 }
 
+const shapes = new WeakMap<QueuedJob, string>();
+
+/** What a job asks of nodes, as a key; kept with the job, for it is asked again each round. */
 function shapeOf(job: QueuedJob): string {
-  const extended = Object.entries(job.needs.extended).sort();
-  return JSON.stringify([job.needs.milliCpu, job.needs.memory, extended, job.pools.toSorted()]);
+  let shape = shapes.get(job);
+  if (shape === undefined) {
+    const extended = Object.entries(job.needs.extended).sort();
+    shape = JSON.stringify([job.needs.milliCpu, job.needs.memory, extended, job.pools.toSorted()]);
+    shapes.set(job, shape);
+  }
+  return shape;
 }
 
 /** The node that is nearest to having room: the one with the fewest jobs of those that could hold it when empty. */

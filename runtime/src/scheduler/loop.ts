@@ -64,8 +64,7 @@ export async function schedule(
       } else if (dirty.size > 0) {
         const ids = [...dirty];
         dirty.clear();
-        await mirror.refresh(ids);
-        changed = true;
+        changed = (await mirror.refresh(ids)) || changed;
       }
       await runClocks(connection, mirror, log, (id) => dirty.add(id));
       if (changed) {

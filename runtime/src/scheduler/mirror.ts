@@ -60,17 +60,23 @@ export class JobMirror {
     for (const id of this.jobs.keys()) if (!seen.has(id)) this.jobs.delete(id);
   }
 
-  async refresh(ids: readonly string[]): Promise<void> {
+  /** @returns whether a new decision could differ: a job joined the queue, room was freed or taken elsewhere */
+  async refresh(ids: readonly string[]): Promise<boolean> {
+    let matters = false;
     for (let index = 0; index < ids.length; index += PAGE) {
       const page = ids.slice(index, index + PAGE);
       const rows = await this.#select().where('id', 'in', page).execute();
       const found = new Map(rows.map((row) => [row.id, row]));
       for (const id of page) {
         const row = found.get(id);
-        if (row === undefined) this.jobs.delete(id);
-        else this.jobs.set(id, mirrored(row));
+        const before = this.jobs.get(id);
+        const after = row === undefined ? undefined : mirrored(row);
+        if (after === undefined) this.jobs.delete(id);
+        else this.jobs.set(id, after);
+        matters ||= differs(before, after);
       }
     }
+    return matters;
   }
 
   #select() {
@@ -80,6 +86,12 @@ export class JobMirror {
       .where('cluster', '=', this.#cluster)
       .where('phase', 'in', [...WATCHED]);
   }
+}
+
+function differs(before: MirroredJob | undefined, after: MirroredJob | undefined): boolean {
+  if (after?.queued !== undefined && before?.queued === undefined) return true;
+  if (before?.active === undefined) return false;
+  return after?.active === undefined || after.active.node !== before.active.node;
 }
 
 function mirrored(row: Pick<JobRow, (typeof COLUMNS)[number]>): MirroredJob {

@@ -9,6 +9,12 @@ interface Usage {
   gpu: number;
 }
 
+interface Scope {
+  readonly who: string;
+  readonly quota: Quota | undefined;
+  readonly used: Usage;
+}
+
 /** Quotas of projects and organizations against what is used. */
 export interface QuotaBook {
   /** Why a job would exceed a quota, in words; undefined where it would not. */
@@ -20,31 +26,38 @@ export function quotaBook(
   state: Pick<SchedulerState, 'orgQuotas' | 'projectQuotas'>,
   active: readonly ActiveJob[],
 ): QuotaBook {
-  const used = new Map<string, Usage>();
-  const usage = (scope: string): Usage => {
-    const found = used.get(scope) ?? { jobs: 0, milliCpu: 0, memory: 0, gpu: 0 };
-    used.set(scope, found);
+  const usage = new Map<string, Usage>();
+  const projects = new Map<string, Map<string, readonly Scope[]>>();
+  const scope = (who: string, key: string, quota: Quota | undefined): Scope => {
+    const used = usage.get(key) ?? { jobs: 0, milliCpu: 0, memory: 0, gpu: 0 };
+    usage.set(key, used);
+    return { who, quota, used };
+  };
+  /** A project and its organization; kept, since each queued job asks. */
+  const scopes = (org: string, project: string): readonly Scope[] => {
+    const ofOrg = projects.get(org) ?? new Map<string, readonly Scope[]>();
+    projects.set(org, ofOrg);
+    const found = ofOrg.get(project) ?? [
+      scope(`project ${org}/${project}`, `${org}/${project}`, state.projectQuotas.get(`${org}/${project}`)),
+      scope(`organization ${org}`, org, state.orgQuotas.get(org)),
+    ];
+    ofOrg.set(project, found);
     return found;
   };
-  const scopes = (org: string, project: string) => [
-    { who: `project ${org}/${project}`, key: `${org}/${project}`, quota: state.projectQuotas.get(`${org}/${project}`) },
-    { who: `organization ${org}`, key: org, quota: state.orgQuotas.get(org) },
-  ];
   const book: QuotaBook = {
     exceeded: (org, project, needs) => {
-      for (const { who, key, quota } of scopes(org, project)) {
-        const words = quota === undefined ? undefined : exceeds(quota, usage(key), needs);
+      for (const { who, quota, used } of scopes(org, project)) {
+        const words = quota === undefined ? undefined : exceeds(quota, used, needs);
         if (words !== undefined) return `${who} ${words}`;
       }
       return undefined;
     },
     charge: (org, project, needs) => {
-      for (const { key } of scopes(org, project)) {
-        const total = usage(key);
-        total.jobs += 1;
-        total.milliCpu += needs.milliCpu;
-        total.memory += needs.memory;
-        total.gpu += devicesOf(needs);
+      for (const { used } of scopes(org, project)) {
+        used.jobs += 1;
+        used.milliCpu += needs.milliCpu;
+        used.memory += needs.memory;
+        used.gpu += devicesOf(needs);
       }
     },
   };
