@@ -41,7 +41,10 @@ export interface ClusterReader {
 export function readCluster(kubeConfig: KubeConfig, server: string): ClusterReader {
   const get = async (path: string): Promise<unknown> => {
     const options: RequestOptions = { headers: { accept: 'application/json' } };
-    await kubeConfig.applyToHTTPSOptions(options);
+    // Credential plugins are commands of the cluster's provider: what they say is the most that can be known.
+    await kubeConfig.applyToHTTPSOptions(options).catch((error: Error) => {
+      throw unreachable(server, `no credentials: ${error.message}`);
+    });
     const url = new URL(server.replace(/\/$/, '') + path);
     return new Promise((resolve, reject) => {
       const send = url.protocol === 'https:' ? request : plainRequest;
