@@ -21,8 +21,12 @@ export interface GlobalOptions {
   readonly yes?: boolean;
 }
 
+const controller = new AbortController();
+
+/** Whether the process was told to stop. */
+export const stopping = (): boolean => controller.signal.aborted;
+
 export function commandContext(options: GlobalOptions, root: string): CommandContext {
-  const controller = new AbortController();
   const stop = (): void => {
     if (controller.signal.aborted) process.exit(130);
     controller.abort();

@@ -1,7 +1,17 @@
-import type { ClusterEngine } from '@delos/cluster';
+import type { ClusterEngine, EngineOptions } from '@delos/cluster';
 import type { PlatformConfig } from '@delos/core';
 import type { CommandContext } from './context.ts';
 import { recordedConfig } from './settings.ts';
+
+/** How a command line chooses a cluster. */
+export function engineOptions(context: CommandContext, contextName: string | undefined): EngineOptions {
+  return {
+    paths: context.paths,
+    env: process.env,
+    yes: context.yes,
+    ...(contextName === undefined ? {} : { context: contextName }),
+  };
+}
 
 /** The engine that a configuration asks for. @throws DelosError ERR_CLUSTER_CONTEXT for a remote cluster not named */
 export async function engineFrom(
@@ -10,13 +20,7 @@ export async function engineFrom(
   contextName: string | undefined,
 ): Promise<ClusterEngine> {
   const { engineFor } = await import('@delos/cluster');
-  return engineFor(config, {
-    paths: context.paths,
-    root: context.root,
-    env: process.env,
-    yes: context.yes,
-    ...(contextName === undefined ? {} : { context: contextName }),
-  });
+  return await engineFor(config, engineOptions(context, contextName));
 }
 
 /** The engine that this instance was brought up with. */

@@ -79,7 +79,8 @@ async function waitForEnd(api: ApiClient, first: ApiJob, progress: Progress, sig
         },
       );
     }
-    progress.step(`job ${job.id}: ${last} (${elapsed} s of ${limitSeconds} s)`);
+    // A new state at once, an old one each ten seconds.
+    progress.step(`job ${job.id}: ${last} (${elapsed - (elapsed % 10)} s of ${limitSeconds} s)`);
     await sleep(250, undefined, { signal });
     job = await api.job(job.id);
   }

@@ -2,6 +2,8 @@ import { dirname, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { DelosError, isDelosError } from '@delos/core';
 import { CommanderError } from 'commander';
+import { stopping } from './context.ts';
+import { interrupted } from './interrupt.ts';
 import { program } from './program.ts';
 
 const root = resolve(dirname(fileURLToPath(import.meta.url)), '../..');
@@ -10,10 +12,12 @@ const root = resolve(dirname(fileURLToPath(import.meta.url)), '../..');
 function report(error: unknown): number {
   const known = isDelosError(error)
     ? error
-    : new DelosError('ERR_INTERNAL', error instanceof Error ? error.message : String(error), {
-        hint: 'this is a defect: please report it with the output of the same command under DELOS_DEBUG=1',
-        cause: error,
-      });
+    : error instanceof Error && error.name === 'AbortError' && stopping()
+      ? interrupted()
+      : new DelosError('ERR_INTERNAL', error instanceof Error ? error.message : String(error), {
+          hint: 'this is a defect: please report it with the output of the same command under DELOS_DEBUG=1',
+          cause: error,
+        });
   if (process.argv.includes('--json')) process.stdout.write(`${JSON.stringify({ error: known })}\n`);
   process.stderr.write(`${known.render()}\n`);
   if (process.env.DELOS_DEBUG !== undefined) console.error(error);
