@@ -12,7 +12,7 @@ interface PortPair {
   readonly node: number;
 }
 
-const OPEN_LIMIT = 10_000;
+const OPEN_LIMIT = 30_000;
 
 /**
  * Asks `host` to answer these loopback ports with the node's, and waits until it does. A port 0 is the one that this
@@ -40,7 +40,7 @@ export async function exposeLoopback(layout: Layout, ports: readonly PortPair[])
     if (entry?.error.includes('EADDRINUSE') === true) throw portTaken(port.host);
     throw new DelosError(
       'ERR_CLUSTER_START',
-      `127.0.0.1:${port.host} does not lead to the node: ${entry?.error ?? 'the host process has not taken it over within 10 s'}`,
+      `127.0.0.1:${port.host} does not lead to the node: ${entry?.error ?? 'the host process has not taken it over within 30 s'}`,
       { hint: 'repair the cluster: delos cluster up' },
     );
   }

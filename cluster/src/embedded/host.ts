@@ -10,7 +10,7 @@ import { tryReadJson, writeAtomic } from './files.ts';
 import { forwards, listen } from './forward.ts';
 import { ensureLink, ensureNodeEnd, ensureTable, hasLink, hasTable, setForwarding } from './host-network.ts';
 import { cgroupOf, nodeMarker, tryFindInit } from './marks.ts';
-import { isAlive, type ProcessIdentity, self } from './process.ts';
+import { findByArgument, isAlive, type ProcessIdentity, self } from './process.ts';
 import { findResolvers } from './resolvers.ts';
 import { layoutOf, nodeSpec, specHash } from './spec.ts';
 
@@ -48,8 +48,13 @@ function publish(): void {
   };
   const text = JSON.stringify(status, null, 1);
   if (text === written) return;
-  written = text;
-  writeAtomic(layout.hostStatus, text);
+  try {
+    writeAtomic(layout.hostStatus, text);
+    written = text;
+  } catch (error) {
+    // A full disk is no reason to end: the next round tries again.
+    warn(`status not written: ${error instanceof Error ? error.message : String(error)}`);
+  }
 }
 
 function startNode(): void {
@@ -75,13 +80,16 @@ function startNode(): void {
 
 async function ensureNode(): Promise<void> {
   init = tryFindInit(spec.state);
-  if (init === undefined) {
+  // One that is about to fork its first process is not started again.
+  if (init === undefined && findByArgument(nodeMarker(spec.state)).length === 0) {
     // The kubelet loses seconds on each container group whose processes are gone.
     removeCgroup(cgroupOf(spec.instance));
     ensureCgroup(cgroupOf(spec.instance));
     // What an earlier node last said is not true of this one.
     rmSync(layout.nodeStatus, { force: true });
     startNode();
+  }
+  if (init === undefined) {
     const limit = performance.now() + 10_000;
     while (init === undefined && performance.now() < limit) {
       await sleep(20);
@@ -93,7 +101,14 @@ async function ensureNode(): Promise<void> {
   await ensureNodeEnd(addresses, init.pid);
 }
 
-async function reconcileForwards(): Promise<void> {
+let reconciling: Promise<void> = Promise.resolve();
+/** One after the other: two at once would find each other's port taken. */
+function reconcileForwards(): Promise<void> {
+  reconciling = reconciling.then(openForwards, openForwards);
+  return reconciling;
+}
+
+async function openForwards(): Promise<void> {
   const wanted = tryReadJson(layout.forwards, forwards)?.ports ?? [];
   for (const [host, entry] of servers) {
     if (!wanted.some((port) => port.host === host && port.node === entry.node)) {

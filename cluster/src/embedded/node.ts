@@ -28,8 +28,13 @@ function publish(): void {
   const status = { pid: process.pid, specHash: hash, began, addons, dns, parts: supervisor.status() };
   const text = JSON.stringify(status, null, 1);
   if (text === written) return;
-  written = text;
-  writeAtomic(layout.nodeStatus, text);
+  try {
+    writeAtomic(layout.nodeStatus, text);
+    written = text;
+  } catch (error) {
+    // A full disk is no reason to end every part: the next change tries again.
+    console.error(`status not written: ${error instanceof Error ? error.message : String(error)}`);
+  }
 }
 
 watchFile(layout.spec, { interval: 1000, persistent: false }, () => {

@@ -77,14 +77,14 @@ class Part {
 
   #start(): void {
     rotate(this.#log);
-    const out = openSync(this.#log, 'a', 0o600);
+    const out = openLog(this.#log);
     // Dies with this process, whatever ends it: a part never outlives its supervisor.
     const child = spawn('setpriv', ['--pdeathsig', 'KILL', '--', this.spec.file, ...this.spec.args], {
       stdio: ['ignore', out, out],
       env: { PATH: process.env.PATH, HOME: '/root', ...this.spec.env },
       cwd: '/',
     });
-    closeSync(out);
+    if (out !== 'ignore') closeSync(out);
     this.#child = child;
     this.#startedAt = performance.now();
     this.#failures = 0;
@@ -134,12 +134,27 @@ class Part {
   }
 }
 
+/** A part runs without its log where the disk does not take one. */
+function openLog(path: string): number | 'ignore' {
+  try {
+    return openSync(path, 'a', 0o600);
+  } catch {
+    return 'ignore';
+  }
+}
+
 /** Keeps the last file beside the running one. The writers append, so that truncating is safe. */
 function rotate(path: string): void {
-  const size = statSync(path, { throwIfNoEntry: false })?.size ?? 0;
-  if (size < LOG_LIMIT) return;
-  copyFileSync(path, `${path}.1`);
-  truncateSync(path, 0);
+  try {
+    if ((statSync(path, { throwIfNoEntry: false })?.size ?? 0) < LOG_LIMIT) return;
+    try {
+      copyFileSync(path, `${path}.1`);
+    } finally {
+      truncateSync(path, 0);
+    }
+  } catch {
+    // No space for the copy: the older half is lost, the disk is not filled further.
+  }
 }
 
 export interface Supervisor {
