@@ -117,7 +117,8 @@ export class World {
     }
   }
 
-  async addPod(short: string, name: string, labels: Labels): Promise<PodRef> {
+  /** @param once its program ends at once, and is not started again */
+  async addPod(short: string, name: string, labels: Labels, once = false): Promise<PodRef> {
     const ref = { namespace: this.namespace(short), name };
     await this.client.create({
       apiVersion: 'v1',
@@ -126,12 +127,13 @@ export class World {
       spec: {
         automountServiceAccountToken: false,
         terminationGracePeriodSeconds: 0,
+        restartPolicy: once ? 'Never' : 'Always',
         containers: [
           {
             name: 'probe',
             image: IMAGE,
             imagePullPolicy: 'IfNotPresent',
-            command: ['python3', '-u', '/probe/probe.py'],
+            command: ['python3', '-u', ...(once ? ['-c', ''] : ['/probe/probe.py'])],
             env: [{ name: 'PROBE_NAME', value: `${short}/${name}` }],
             ports: [
               { name: 'web', containerPort: 8080, protocol: 'TCP' },
@@ -149,8 +151,8 @@ export class World {
     return ref;
   }
 
-  async phase({ namespace, name }: PodRef): Promise<string> {
-    return phaseOf.parse(await this.client.get('Pod', namespace, name)).status.phase;
+  async status({ namespace, name }: PodRef) {
+    return podStatus.parse(await this.client.get('Pod', namespace, name)).status;
   }
 
   /** @param spec of a NetworkPolicy; its name is `NAMESPACE/NAME` */
@@ -276,7 +278,7 @@ interface Parsed {
 const serviceSchema = z.object({
   spec: z.object({ clusterIP: z.string(), ports: z.array(z.object({ nodePort: z.number().optional() })) }),
 });
-const phaseOf = z.object({ status: z.object({ phase: z.string() }) });
+const podStatus = z.object({ status: z.object({ phase: z.string(), podIP: z.string().optional() }) });
 const podList = z.object({ items: z.array(z.object({ status: z.object({ podIP: z.string().optional() }) })) });
 const nodeList = z.object({
   items: z.array(

@@ -1,4 +1,6 @@
+import { existsSync, writeFileSync } from 'node:fs';
 import { createServer, type Server } from 'node:net';
+import { dirname, join } from 'node:path';
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
 import { z } from 'zod';
 import { until } from '../support/until.ts';
@@ -19,10 +21,11 @@ const a = { podSelector: { matchLabels: { app: 'a' } } } as const;
 const fromB = { from: [{ podSelector: { matchLabels: { app: 'b' } } }] } as const;
 
 let world: World;
+let kubeconfig = '';
 let listener: Server;
 
 beforeAll(async () => {
-  const { kubeconfig } = await probedCluster();
+  ({ kubeconfig } = await probedCluster());
   world = new World(kubeconfig);
   const hostIp = await world.client.localAddress();
   // On the machine's end of the node's own link: nobody but the node can reach it.
@@ -188,6 +191,26 @@ describe('addresses', () => {
     await remove();
   });
 
+  test('a Pod that is given a completed Pod’s address is given none of its rights', async () => {
+    const old = await world.addPod('x', 'old', { friend: 'yes' }, true);
+    const ip = await until('the Pod has completed', 30, async (last) => {
+      const status = await world.status(old);
+      last(status);
+      return status.phase === 'Succeeded' ? status.podIP : undefined;
+    });
+    // host-local counts on from the last address that it gave; the node keeps that beside the kubeconfig.
+    const ipam = join(dirname(kubeconfig), 'cni/networks/delos');
+    await until('the address is free again', 30, () => (existsSync(join(ipam, ip)) ? undefined : true));
+    const last = ip.replace(/\d+$/, (octet) => String(Number(octet) - 1));
+    writeFileSync(join(ipam, 'last_reserved_ip.0'), last);
+    const heir = await world.addPod('y', 'heir', { app: 'heir' });
+    expect(await world.client.ready(heir)).toBe(ip);
+    expect((await world.status(old)).podIP).toBe(ip);
+    await world.apply('x/p', friend);
+    await world.expect(['x/b -> x/a:80 closed', 'y/heir -> x/a:80 closed', 'y/heir -> y/a:80 open']);
+    for (const { namespace, name } of [old, heir]) await world.client.remove('Pod', namespace, name);
+  });
+
   test('a packet with another’s source address goes nowhere', async () => {
     const send = (token: string, source: string) =>
       world.client.order(z.boolean(), world.ref('y/a'), 'spoof', { token, source, host: world.ip('x/a'), port: 81 });
@@ -245,7 +268,7 @@ describe('the agent', () => {
       const pod = await world.addPod('z', 'waits', { app: 'waits' });
       await until('the gate is asked', 20, () => gateWaits(world.ip('x/a')));
       await new Promise((resolve) => setTimeout(resolve, 1000));
-      expect(await world.phase(pod)).toBe('Pending');
+      expect((await world.status(pod)).phase).toBe('Pending');
       process.kill(pid, 'SIGCONT');
       await world.client.ready(pod);
       await world.client.remove('Pod', pod.namespace, pod.name);
