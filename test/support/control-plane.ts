@@ -25,7 +25,8 @@ export async function startControlPlane(kube: string): Promise<ControlPlane> {
   const running: ChildProcess[] = [];
   const start = (name: string, args: readonly string[]): void => {
     const log = createWriteStream(join(folder, `${name}.log`));
-    const child = spawn(kube, [name, ...args], { stdio: ['ignore', 'pipe', 'pipe'] });
+    // Whatever ends this test run, SIGKILL too, ends them.
+    const child = spawn('setpriv', ['--pdeathsig', 'KILL', kube, name, ...args], { stdio: ['ignore', 'pipe', 'pipe'] });
     child.stdout.pipe(log);
     child.stderr.pipe(log);
     running.push(child);

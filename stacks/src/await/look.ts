@@ -1,5 +1,6 @@
 import type { KubeClient } from '../kube/client.ts';
 import { isObject, type JsonObject, listAt, objectAt, text } from '../kube/json.ts';
+import { judge } from './judge.ts';
 import { byTime, explainPod, isPodReady } from './pods.ts';
 import { ALONE, type Surroundings } from './verdict.ts';
 
@@ -15,11 +16,14 @@ export async function lookAround(client: KubeClient, object: JsonObject, signal?
       { labelSelector },
       signal,
     );
+    const around = { ...ALONE, endpointSlices };
+    // Why there is no endpoint is worth a question only where there is none.
+    if (judge(object, around).state === 'ready') return around;
     const plurals = ['deployments', 'statefulsets', 'daemonsets'];
     const workloads = await Promise.all(
       plurals.map((plural) => client.list({ apiVersion: 'apps/v1', plural, namespace }, {}, signal)),
     );
-    return { ...ALONE, endpointSlices, workloads: workloads.flat() };
+    return { ...around, workloads: workloads.flat() };
   }
   if (kind === 'PersistentVolumeClaim') return { ...ALONE, storageClass: await storageClass(client, object, signal) };
   return ALONE;

@@ -133,7 +133,8 @@ function pacer(limit: number) {
     /** False when the signal came. */
     async next(signal: AbortSignal): Promise<boolean> {
       this.turns += 1;
-      const pause = Math.min(seconds() < 10 ? 0.25 : 1, Math.max(0.01, limit - seconds()));
+      const usual = seconds() < 2 ? 0.25 : seconds() < 20 ? 0.5 : 1;
+      const pause = Math.min(usual, Math.max(0.01, limit - seconds()));
       try {
         await sleep(pause * 1000, undefined, { signal });
         return true;

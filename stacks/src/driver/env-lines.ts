@@ -2,7 +2,7 @@ import { mkdir, readdir, readlink, symlink, unlink } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import type { InstancePaths } from '@delos/core';
 import { shellWord } from './files.ts';
-import { prepareHome, pulumiEnvironment, pulumiHome } from './home.ts';
+import { MISLEADING, prepareHome, pulumiEnvironment, pulumiHome } from './home.ts';
 import { preparePlugins } from './plugins.ts';
 
 export interface EnvironmentInput {
@@ -32,7 +32,7 @@ export async function envLines(input: EnvironmentInput): Promise<EnvironmentLine
   const lines = Object.entries(variables).map(([name, value]) => `export ${name}=${shellWord(value)}`);
   return {
     variables: { ...variables, PATH: [...path, process.env.PATH ?? ''].join(':') },
-    text: [`export PATH=${path.map(shellWord).join(':')}:"$PATH"`, ...lines].join('\n'),
+    text: [`unset ${MISLEADING}`, `export PATH=${path.map(shellWord).join(':')}:"$PATH"`, ...lines].join('\n'),
   };
 }
 

@@ -51,6 +51,9 @@ export function pulumiEnvironment(home: PulumiHome): Readonly<Record<string, str
   };
 }
 
+/** A variable that would win over the passphrase file: whoever sets it means another stack. */
+export const MISLEADING = 'PULUMI_CONFIG_PASSPHRASE';
+
 /** Makes what is missing, and nothing else: safe at every start and after any kill. */
 export async function prepareHome(home: PulumiHome, tool: { readonly path: string }): Promise<void> {
   for (const folder of [home.root, home.home, home.backend, home.project, home.binFolder]) {
@@ -60,7 +63,8 @@ export async function prepareHome(home: PulumiHome, tool: { readonly path: strin
   await replaceFile(join(home.project, 'Pulumi.yaml'), `name: ${PROJECT}\nruntime: nodejs\n`);
   // A terminal's Ctrl-C reaches the whole foreground group; the engine would take ours for a second one and give up
   // without saving. In a session of its own it gets exactly the one that the driver sends.
-  const cli = `#!/bin/sh\nexec setsid ${shellWord(tool.path)} "$@"\n`;
+  const command = shellWord(tool.path);
+  const cli = `#!/bin/sh\ncommand -v setsid >/dev/null && exec setsid ${command} "$@"\nexec ${command} "$@"\n`;
   await replaceFile(join(home.binFolder, 'pulumi'), cli, 0o755);
 }
 

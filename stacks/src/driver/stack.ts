@@ -5,7 +5,15 @@ import type { Connection } from '../kube/connect.ts';
 import { parseType } from '../provider/layout.ts';
 import { runPulumi } from './command.ts';
 import { type Changes, type EventRecord, type ResourceStep, recorder, sayUrn } from './events.ts';
-import { PROJECT, type PulumiHome, prepareHome, pulumiEnvironment, pulumiHome, setStackConfig } from './home.ts';
+import {
+  MISLEADING,
+  PROJECT,
+  type PulumiHome,
+  prepareHome,
+  pulumiEnvironment,
+  pulumiHome,
+  setStackConfig,
+} from './home.ts';
 import { findStaleLock } from './lock.ts';
 import { pendingImports } from './pending.ts';
 import { preparePlugins, tryDownloadProvider } from './plugins.ts';
@@ -111,6 +119,8 @@ async function withStack<T>(
 }
 
 async function openStack(home: PulumiHome, program: () => Promise<void>): Promise<Stack> {
+  // Commands inherit this process's variables, and the SDK can add some but take none away.
+  delete process.env[MISLEADING];
   const { LocalWorkspace, PulumiCommand } = await import('@pulumi/pulumi/automation/index.js');
   const pulumiCommand = await PulumiCommand.get({ root: `${home.root}/cli`, skipVersionCheck: true });
   const envVars = { ...pulumiEnvironment(home) };

@@ -54,19 +54,21 @@ export function check(input: CheckInput): { readonly inputs: JsonObject; readonl
 
 function withName(object: JsonObject, input: CheckInput): JsonObject {
   const metadata = objectAt(object, 'metadata');
-  if (text(metadata, 'name') !== '' || text(metadata, 'generateName') !== '') return object;
+  if (text(metadata, 'name') !== '') return object;
   const old = objectAt(input.olds, 'metadata');
   const kept = text(old, 'annotations', AUTONAMED) === 'true' ? text(old, 'name') : '';
-  const name = kept !== '' ? kept : proposedName(input);
+  const name = kept !== '' ? kept : proposedName(input, text(metadata, 'generateName'));
   if (name === '') return object;
   const annotations = { ...objectAt(metadata, 'annotations'), [AUTONAMED]: 'true' };
   return { ...object, metadata: { ...metadata, name, annotations } };
 }
 
-function proposedName(input: CheckInput): string {
+/** What follows `generateName` is made up here: the state must know the name before the server does. */
+function proposedName(input: CheckInput, prefix: string): string {
+  const suffix = createHash('sha256').update(input.randomSeed).digest('hex').slice(0, 8);
+  if (prefix !== '') return `${prefix}${suffix}`;
   if (input.autonaming?.mode === 'disabled') return '';
   if (input.autonaming !== undefined && input.autonaming.name !== '') return input.autonaming.name;
-  const suffix = createHash('sha256').update(input.randomSeed).digest('hex').slice(0, 8);
   return `${input.resourceName.toLowerCase().replace(/[^a-z0-9.-]+/g, '-')}-${suffix}`;
 }
 

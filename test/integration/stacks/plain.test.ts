@@ -1,11 +1,11 @@
-import { type ChildProcess, spawn } from 'node:child_process';
+import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
 import { mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { resolveTool } from '@delos/cluster';
 import { CATALOGUE } from '@delos/constructs';
 import { instancePaths, loadConfig, silent } from '@delos/core';
-import { deployPlatform, envLines, type PlatformInput, previewPlatform } from '@delos/stacks';
+import { deployPlatform, envLines, type PlatformInput } from '@delos/stacks';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { z } from 'zod';
 import { type ControlPlane, startControlPlane } from '../../support/control-plane.ts';
@@ -97,21 +97,17 @@ test('what delos deployed, plain pulumi previews, changes, refreshes and destroy
   expect(changes.create).toBeGreaterThan(40);
   const objects = changes.create;
   expect((await deployPlatform(input)).changes).toEqual({ same: objects, create: 0, update: 0, delete: 0, replace: 0 });
-  const { variables } = await envLines(input);
-  environment = { ...process.env, ...variables };
+  environment = await shellAfterEnv();
 
   expect((await previewed()).changeSummary).toEqual({ same: objects });
 
-  // A changed replica count is one update, told alike by both.
+  // A changed replica count is one update.
   await writeFile(input.configFile ?? '', 'services: { gateway: { replicas: 2 } }\n');
   const seen = await previewed();
   expect(seen.changeSummary).toEqual({ same: objects - 1, update: 1 });
   expect(seen.steps.filter(({ op }) => op !== 'same')).toEqual([
     { op: 'update', urn: 'urn:pulumi:plain::delos::kubernetes:apps/v1:Deployment::delos/gateway' },
   ]);
-  const changed = { ...input, config: await loadConfig(input.configFile ?? '') };
-  expect((await previewPlatform(changed)).changeSummary).toEqual({ same: objects - 1, update: 1 });
-
   // The language host dies at work; the same command completes.
   const cut = pulumi(['up', '--yes', '--skip-preview']);
   await killLanguageHost();
@@ -128,7 +124,6 @@ test('what delos deployed, plain pulumi previews, changes, refreshes and destroy
   await plane.client.request('POST', '/api/v1/namespaces/delos/configmaps', { body: theirs });
   const type = 'kubernetes:core/v1:ConfigMap';
   await succeed(['import', type, 'delos/theirs', 'delos/theirs', '--yes', '--generate-code=false', '--protect=false']);
-  expect((await previewed()).changeSummary).toMatchObject({ same: objects, delete: expect.any(Number) });
 
   await succeed(['destroy', '--yes', '--skip-preview']);
   for (const name of ['delos', 'delos-node']) {
@@ -136,6 +131,17 @@ test('what delos deployed, plain pulumi previews, changes, refreshes and destroy
     expect(await plane.client.tryGet(space)).toBeUndefined();
   }
 });
+
+/** What `eval "$(./delos env)"` leaves in a shell in which another passphrase was set. */
+async function shellAfterEnv(): Promise<NodeJS.ProcessEnv> {
+  const { text, variables } = await envLines(input);
+  const base = { HOME: folder, PATH: process.env.PATH, PULUMI_CONFIG_PASSPHRASE: 'another', LINES: text };
+  const output = execFileSync('/bin/sh', ['-c', 'eval "$LINES"; unset LINES; env -0'], { env: base, encoding: 'utf8' });
+  const found = Object.fromEntries(output.split('\0').map((line) => line.split(/=(.*)/s).slice(0, 2)));
+  expect(found).toMatchObject({ ...variables, PATH: expect.stringContaining(`${input.paths.state}/bin`) });
+  expect(found).not.toHaveProperty('PULUMI_CONFIG_PASSPHRASE');
+  return found;
+}
 
 /** As soon as the host of this test's update is there. */
 async function killLanguageHost(): Promise<void> {

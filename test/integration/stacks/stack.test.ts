@@ -5,6 +5,7 @@ import { resolveTool } from '@delos/cluster';
 import { instancePaths, isDelosError, silent } from '@delos/core';
 import { destroy, preview, pulumiHome, refresh, up } from '@delos/stacks';
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
+import { create } from '../../../stacks/src/provider/operations.ts';
 import { type ControlPlane, startControlPlane } from '../../support/control-plane.ts';
 import { type PuppetNode, startPuppetNode } from '../../support/puppet-node.ts';
 import { configMap, deployment, namespace, object, stackOf, type TestStack } from '../../support/test-stack.ts';
@@ -153,6 +154,24 @@ describe('an update', () => {
     const error = await problem(up(stackOf(stack, [namespace(ns), configMap(ns, 'theirs', { k: 'ours' })])));
     expect(error.message).toContain(`ConfigMap ${ns}/theirs exists already and is not this resource's`);
     expect(await get('v1', 'ConfigMap', 'theirs')).toMatchObject({ data: { k: 'theirs' } });
+  });
+
+  test('knows an object again that the same resource made before, unlike another resource', async () => {
+    await up(stackOf(stack, [namespace(ns)]));
+    const work = {
+      client: plane.client,
+      urn: 'urn:pulumi:s::p::kubernetes:core/v1:ConfigMap::a',
+      signal: new AbortController().signal,
+      timeout: 0,
+      report: () => undefined,
+    };
+    const inputs = { apiVersion: 'v1', kind: 'ConfigMap', metadata: { name: 'a', namespace: ns }, data: { k: 'v' } };
+    const first = await create(inputs, work);
+    // As after a run that was killed between the creation and its record.
+    const second = await create({ ...inputs, data: { k: 'w' } }, work);
+    expect(uidOf(second.object)).toBe(uidOf(first.object));
+    expect(await get('v1', 'ConfigMap', 'a')).toMatchObject({ data: { k: 'w' } });
+    await expect(create(inputs, { ...work, urn: `${work.urn}-renamed` })).rejects.toThrow('exists already');
   });
 
   test('keeps secrets out of every file, in clear', async () => {
