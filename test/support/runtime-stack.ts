@@ -112,7 +112,10 @@ export async function startRuntime(
   const request: RuntimeStack['request'] = (method, path, body) =>
     fetch(`${url}/api/v1${path}`, {
       method,
-      headers: { authorization: `Bearer ${token}`, 'content-type': 'application/json' },
+      headers: {
+        authorization: `Bearer ${token}`,
+        ...(body === undefined ? {} : { 'content-type': 'application/json' }),
+      },
       ...(body === undefined ? {} : { body: JSON.stringify(body) }),
     });
   const job: RuntimeStack['job'] = async (id) => (await (await request('GET', `/jobs/${id}`)).json()) as JobView;

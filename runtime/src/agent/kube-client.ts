@@ -36,8 +36,8 @@ interface RequestOptions {
 }
 
 const TIMEOUT_MS = 30_000;
-/** A watch says something every minute (bookmarks): silence twice as long means that the connection is dead. */
-const WATCH_SILENCE_MS = 130_000;
+/** A watch is asked to end before that: silence this long means that the connection is dead. */
+const WATCH_SILENCE_MS = 150_000;
 
 /** The few calls that the agent makes; errors are {@link KubeError} or the network's. */
 export class KubeClient {

@@ -24,6 +24,7 @@ export interface ReflectorProps<T extends Kept> {
 }
 
 const PAGE = '500';
+const WATCH_SECONDS = 120;
 const RETRY_MS = [50, 200, 1_000, 2_000, 5_000];
 
 const list = z.object({
@@ -121,7 +122,7 @@ export class Reflector<T extends Kept> {
     const { client, path, query, resyncMs = 300_000 } = this.#props;
     const until = Date.now() + resyncMs;
     for (let version = from; Date.now() < until && !signal.aborted; ) {
-      const timeoutSeconds = String(Math.max(1, Math.round((until - Date.now()) / 1000)));
+      const timeoutSeconds = String(Math.min(WATCH_SECONDS, Math.max(1, Math.round((until - Date.now()) / 1000))));
       const events = client.watch(
         path,
         { ...query, watch: '1', allowWatchBookmarks: 'true', resourceVersion: version, timeoutSeconds },

@@ -2,8 +2,8 @@ import { STREAM_CHANNEL } from '@delos/core';
 import { z } from 'zod';
 
 /*
- * Between the kubelet's channels (v4/v5.channel.k8s.io) and ours: 0 stdin, 1 stdout, 2 stderr are the same in both;
- * 3 is a Status there and an exit code here; 4 resizes; 255 (v5) closes a channel.
+ * Between the kubelet's channels (v4.channel.k8s.io) and ours: 0 stdin, 1 stdout, 2 stderr are the same in both;
+ * 3 is a Status there and an exit code here; 4 resizes.
  * https://kubernetes.io/docs/reference/using-api/ (WebSocket streaming)
  */
 

@@ -16,8 +16,8 @@ export interface StreamsProps {
   readonly log: Logger;
 }
 
-const CHANNELS = ['v5.channel.k8s.io', 'v4.channel.k8s.io'];
-const FORWARD = ['v4.channel.k8s.io'];
+/** Not v5: with it the API server accepts before the kubelet was asked, and a container that has ended looks alive. */
+const CHANNELS = ['v4.channel.k8s.io'];
 /** An attach ends with the container; its exit code comes with the Pod's status a moment later. */
 const EXIT_CODE_MS = 5_000;
 const EXIT_CODE_STEP_MS = 25;
@@ -49,7 +49,7 @@ function endpointOf(
 ): { readonly path: string; readonly query: Query; readonly protocols: readonly string[] } {
   const base = `/api/v1/namespaces/${pod.metadata.namespace ?? ''}/pods/${pod.metadata.name}`;
   if (request.kind === 'port-forward') {
-    return { path: `${base}/portforward`, query: { ports: String(request.port ?? 0) }, protocols: FORWARD };
+    return { path: `${base}/portforward`, query: { ports: String(request.port ?? 0) }, protocols: CHANNELS };
   }
   const tty =
     request.kind === 'exec' ? request.tty : (pod.spec.containers.find(({ name }) => name === CONTAINER)?.tty ?? false);
