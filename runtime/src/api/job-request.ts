@@ -17,8 +17,7 @@ const IMAGE = new RegExp(
 const JOB_NAME = /^[a-z](?:-?[a-z0-9])*$/;
 const PASSED_CONFIG = ['APOLO_PASSED_CONFIG', 'NEURO_PASSED_CONFIG'];
 
-const noNull = (text: string): boolean => !text.includes('\0');
-const text = (limit: number) => z.string().max(limit).refine(noNull, 'must not hold a NUL character');
+const text = (limit: number) => z.string().max(limit);
 
 const env = z
   .record(z.string().regex(ENV_NAME, 'names of variables are letters, digits and . _ -, no digit first'), text(131_000))
@@ -57,12 +56,7 @@ const container = z.object({
   image,
   entrypoint: text(131_000).nullish(),
   command: text(131_000).nullish(),
-  working_dir: z
-    .string()
-    .max(4096)
-    .regex(/^\//, 'expected an absolute path')
-    .refine(noNull, 'must not hold a NUL character')
-    .nullish(),
+  working_dir: z.string().max(4096).regex(/^\//, 'expected an absolute path').nullish(),
   http: z
     .object({
       port: z.number().int().min(1).max(65535),
@@ -90,7 +84,7 @@ const meta = z.object({
     .regex(JOB_NAME, 'expected 3–40 lower-case letters, digits and single hyphens, beginning with a letter')
     .refine((name) => !/^job-[0-9a-z]{8}-/.test(name), 'must not look like a job id')
     .nullish(),
-  tags: z.array(z.string().min(1).max(256).refine(noNull, 'must not hold a NUL character')).max(64).nullish(),
+  tags: z.array(z.string().min(1).max(256)).max(64).nullish(),
   description: text(4096).nullish(),
   schedule_timeout: z.number().positive().max(1e9).nullish(),
   restart_policy: z.enum(['never', 'on-failure', 'always']).nullish(),

@@ -51,6 +51,7 @@ export function route<P extends Shape = undefined, Q extends Shape = undefined, 
     },
     handler: async (request, reply) => {
       const caller = await deps.authenticate(request.headers.authorization);
+      for (const given of [request.params, request.query, request.body]) refuseNul(given, '');
       return handler({
         params: parse<P>(spec.params, request.params),
         query: parse<Q>(spec.query, request.query),
@@ -71,6 +72,20 @@ function parse<S extends Shape>(schema: S | undefined, value: unknown): Parsed<S
   const issue = parsed.error.issues[0];
   const field = issue?.path.join('.') ?? '';
   throw new DelosError('ERR_REQUEST', issue?.message ?? 'not accepted', field === '' ? {} : { where: { field } });
+}
+
+/** PostgreSQL holds no NUL in a text, and no name or command of ours has one. */
+function refuseNul(value: unknown, field: string, depth = 0): void {
+  if (typeof value === 'string') {
+    if (!value.includes('\0')) return;
+    throw new DelosError('ERR_REQUEST', 'must not hold a NUL character', field === '' ? {} : { where: { field } });
+  }
+  if (typeof value !== 'object' || value === null) return;
+  if (depth > 32) throw new DelosError('ERR_REQUEST', 'nested too deeply', { where: { field: field.slice(0, 100) } });
+  for (const [key, item] of Object.entries(value)) {
+    refuseNul(key, field, depth + 1);
+    refuseNul(item, field === '' ? key : `${field}.${key}`, depth + 1);
+  }
 }
 
 /** Query lists are repeated keys; one is a string. */
