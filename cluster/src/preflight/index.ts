@@ -2,6 +2,7 @@ import { isDelosError, type PlatformConfig } from '@delos/core';
 import { tryCommand } from '../embedded/process.ts';
 import { type EngineOptions, engineFor, engineKindOf } from '../engine-for.ts';
 import { type Check, check } from './check.ts';
+import { firewallCheck } from './firewall.ts';
 import { kernelChecks } from './kernel.ts';
 import { commandCheck, diskCheck, memoryCheck, platformCheck, portChecks, rootCheck } from './machine.ts';
 
@@ -20,7 +21,7 @@ export async function preflight(config: PlatformConfig, options: EngineOptions):
       return [
         platformCheck(),
         root,
-        ...(root.ok ? await kernelChecks() : []),
+        ...(root.ok ? [...(await kernelChecks()), await firewallCheck()] : []),
         await commandCheck(),
         ...memoryCheck(),
         diskCheck('disk.cache', options.paths.cache, 6 * GIB),
