@@ -23,6 +23,7 @@ export function caddyfile(props: CaddyfileProps): string {
 	grace_period 10s
 	metrics
 	servers {
+		protocols h1 h2
 		timeouts {
 			read_header 30s
 			idle 10m
