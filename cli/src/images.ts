@@ -35,7 +35,11 @@ export async function provideImages(
       await loadImages(images, (archive) => way.load(archive), { paths }, progress);
       return { images, standIns };
     case 'mirror':
+      return { images, standIns };
     case 'upstream':
+      progress.warn(
+        'images.registry is not set: the images that are built here reach the nodes only if their containerd asks this mirror',
+      );
       return { images, standIns };
   }
 }
