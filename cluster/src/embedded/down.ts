@@ -1,4 +1,4 @@
-import { rmSync } from 'node:fs';
+import { existsSync, readdirSync, rmdirSync, rmSync } from 'node:fs';
 import { DelosError, type InstancePaths, type Progress } from '@delos/core';
 import { listCgroup, removeCgroup } from './cgroups.ts';
 import { hasTable, listLinks, listRoutes, removeLink, removeTable, setForwarding } from './host-network.ts';
@@ -24,13 +24,19 @@ export async function takeDown(
     await remove(item, paths.state);
     strike(layout.inventory, item);
   }
-  rmSync(layout.run, { recursive: true, force: true });
+  for (const path of [layout.hostStatus, layout.nodeStatus, layout.scratch])
+    rmSync(path, { recursive: true, force: true });
   // Mounts of the node lived in its own namespace: these are plain folders now.
   if (options.deleteData) {
     rmSync(layout.cluster, { recursive: true, force: true });
     rmSync(layout.logs, { recursive: true, force: true });
   }
   rmSync(layout.inventory, { force: true });
+  for (const folder of [layout.run, paths.state]) removeIfEmpty(folder);
+}
+
+function removeIfEmpty(folder: string): void {
+  if (existsSync(folder) && readdirSync(folder).length === 0) rmdirSync(folder);
 }
 
 /** What of an item is still there, listed from the machine itself. */

@@ -12,6 +12,7 @@ import { ensureLink, ensureNodeEnd, ensureTable, hasLink, hasTable, setForwardin
 import { cgroupOf, nodeMarker, tryFindInit } from './marks.ts';
 import { findByArgument, isAlive, type ProcessIdentity, self } from './process.ts';
 import { findResolvers } from './resolvers.ts';
+import { rotate } from './rotate.ts';
 import { layoutOf, nodeSpec, specHash } from './spec.ts';
 
 /*
@@ -133,6 +134,7 @@ let relaying = false;
 for (let round = 0; ; round++) {
   try {
     if (round % 10 === 0 && !(await hasTable(addresses.table))) await ensureTable(addresses);
+    if (round % 10 === 0) for (const log of ['host.log', 'node.log']) rotate(join(layout.logs, log));
     setForwarding('1');
     if (!isAlive(init) || !hasLink(addresses)) await ensureNode();
     message = '';

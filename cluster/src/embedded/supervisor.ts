@@ -1,8 +1,9 @@
 import { type ChildProcess, spawn } from 'node:child_process';
-import { closeSync, copyFileSync, mkdirSync, openSync, statSync, truncateSync } from 'node:fs';
+import { closeSync, mkdirSync, openSync } from 'node:fs';
 import { join } from 'node:path';
 import type { PartSpec } from './parts.ts';
 import { probe } from './readiness.ts';
+import { rotate } from './rotate.ts';
 
 /*
  * States of a part: waiting (for others to be ready) → starting → ready ⇄ unready, and from each back to `waiting`
@@ -15,7 +16,6 @@ const PROBE_STARTING = 100;
 const PROBE_READY = 2000;
 /** How long a process may fail its probe before it is taken to hang and ended, so that it starts anew. */
 const HANGING = 120_000;
-const LOG_LIMIT = 8 << 20;
 
 export interface PartStatus {
   readonly name: string;
@@ -140,20 +140,6 @@ function openLog(path: string): number | 'ignore' {
     return openSync(path, 'a', 0o600);
   } catch {
     return 'ignore';
-  }
-}
-
-/** Keeps the last file beside the running one. The writers append, so that truncating is safe. */
-function rotate(path: string): void {
-  try {
-    if ((statSync(path, { throwIfNoEntry: false })?.size ?? 0) < LOG_LIMIT) return;
-    try {
-      copyFileSync(path, `${path}.1`);
-    } finally {
-      truncateSync(path, 0);
-    }
-  } catch {
-    // No space for the copy: the older half is lost, the disk is not filled further.
   }
 }
 
