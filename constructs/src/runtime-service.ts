@@ -194,7 +194,7 @@ const ROOT_POD: k8s.PodSecurityContext = { runAsUser: 0, runAsGroup: 0, seccompP
 
 const health = (path: string): k8s.HttpGetAction => ({ path, port: k8s.IntOrString.fromString('internal') });
 const PROBES: Pick<k8s.Container, 'startupProbe' | 'livenessProbe' | 'readinessProbe'> = {
-  startupProbe: { httpGet: health('/health/live'), periodSeconds: 1, failureThreshold: 60 },
+  startupProbe: { httpGet: health('/health/live'), periodSeconds: 1, timeoutSeconds: 5, failureThreshold: 180 },
   livenessProbe: { httpGet: health('/health/live'), periodSeconds: 10, timeoutSeconds: 5, failureThreshold: 6 },
   readinessProbe: { httpGet: health('/health/ready'), periodSeconds: 2, timeoutSeconds: 5, failureThreshold: 3 },
 };
