@@ -33,7 +33,8 @@ export async function watchContainerStarts(): Promise<ContainerStarts> {
       const started = new Map<string, string[]>();
       for (const id of startedIds(events.stdout())) {
         const known = pods.get(id);
-        if (known === undefined) throw new Error(`containerd started ${id}, which was gone before it could be looked at`);
+        if (known === undefined)
+          throw new Error(`containerd started ${id}, which was gone before it could be looked at`);
         if (known.container !== 'main') continue;
         started.set(known.pod, [...(started.get(known.pod) ?? []), id]);
       }

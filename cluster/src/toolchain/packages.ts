@@ -1,4 +1,4 @@
-import { access, readFile } from 'node:fs/promises';
+import { access, mkdir, readFile } from 'node:fs/promises';
 import { DelosError, type Progress } from '@delos/core';
 import { withLock } from './lock.ts';
 import { run, tryWhich } from './run.ts';
@@ -69,6 +69,8 @@ export async function ensureOsPackages(group: PackageGroup, progress: Progress):
     async () => {
       const names = await missingOsPackages(group);
       if (names.length === 0) return;
+      // Slim images leave the manual out, and Java's packages link pages into it all the same.
+      await mkdir('/usr/share/man/man1', { recursive: true });
       const install = (): Promise<Outcome> => aptGet(apt, ['install', '--no-install-recommends', ...names], progress);
       // The lists may be absent or older than the mirror: an update is only worth its time when the install fails.
       let outcome = await install();

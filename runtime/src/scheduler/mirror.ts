@@ -1,3 +1,5 @@
+import type { JobPodSpec } from '@delos/core';
+import { sql } from 'kysely';
 import type { Db, JobPhase, JobRow } from '../db/schema.ts';
 import type { Clocked } from './clock.ts';
 import { type ActiveJob, needsOf, type QueuedJob } from './model.ts';
@@ -19,11 +21,10 @@ const COLUMNS = [
   'phase_at',
   'schedule_timeout',
   'max_run_time_minutes',
-  'spec',
 ] as const;
 
 const WATCHED: readonly JobPhase[] = ['queued', 'admitted', 'running', 'stopping', 'ended'];
-const PAGE = 1_000;
+const PAGE = 500;
 
 export interface MirroredJob extends Clocked {
   readonly queued: QueuedJob | undefined;
@@ -80,11 +81,15 @@ export class JobMirror {
   }
 
   #select() {
-    return this.#db
-      .selectFrom('jobs')
-      .select(COLUMNS)
-      .where('cluster', '=', this.#cluster)
-      .where('phase', 'in', [...WATCHED]);
+    return (
+      this.#db
+        .selectFrom('jobs')
+        .select(COLUMNS)
+        // Of the specification, which may be long, only this.
+        .select(sql<JobPodSpec['resources']>`spec -> 'resources'`.as('resources'))
+        .where('cluster', '=', this.#cluster)
+        .where('phase', 'in', [...WATCHED])
+    );
   }
 }
 
@@ -94,8 +99,10 @@ function differs(before: MirroredJob | undefined, after: MirroredJob | undefined
   return after?.active === undefined || after.active.node !== before.active.node;
 }
 
-function mirrored(row: Pick<JobRow, (typeof COLUMNS)[number]>): MirroredJob {
-  const needs = needsOf(row.spec.resources);
+type MirroredRow = Pick<JobRow, (typeof COLUMNS)[number]> & { readonly resources: JobPodSpec['resources'] };
+
+function mirrored(row: MirroredRow): MirroredJob {
+  const needs = needsOf(row.resources);
   const common = { id: row.id, org: row.org, project: row.project, needs };
   const holds = row.phase === 'admitted' || row.phase === 'running' || row.phase === 'stopping';
   return {
