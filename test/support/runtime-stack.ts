@@ -91,7 +91,8 @@ export async function startRuntime(
   };
   const children = new Map<ServiceName, ChildProcess>();
   const start = async (service: ServiceName): Promise<void> => {
-    const port = service === 'api' ? ports.api : await freePort();
+    // 0: any; a number that was free a moment ago may not be.
+    const port = service === 'api' ? ports.api : 0;
     const child = spawn(process.execPath, [MAIN, service], {
       env: { ...env, DELOS_INTERNAL_PORT: String(port) },
       stdio: ['ignore', 'pipe', 'pipe'],
@@ -151,7 +152,9 @@ export async function startRuntime(
     },
     reaches: (id, status, seconds = 120) =>
       until(`${id} is ${status}`, seconds, async (last) => {
-        const view = await job(id);
+        // A control API that was just killed is not there for a moment.
+        const view = await job(id).catch(() => undefined);
+        if (view === undefined) return undefined;
         last({ status: view.status, history: view.history });
         return view.status === status ? view : undefined;
       }),
