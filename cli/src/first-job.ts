@@ -31,7 +31,12 @@ export async function firstJob(
   const file = join(paths.state, 'first-job.json');
   const remote = await api.config();
   const cluster = remote.clusters.find(({ name }) => name === config.cluster.name) ?? remote.clusters[0];
-  const project = remote.projects.find(({ cluster_name: name }) => name === cluster?.name);
+  const here = remote.projects.filter(({ cluster_name: name }) => name === cluster?.name);
+  // The configuration's first project, as a person who reads it expects; the API's order is its own.
+  const [organization] = config.organizations;
+  const project =
+    here.find(({ org_name: org, name }) => org === organization?.name && name === organization.projects[0]?.name) ??
+    here[0];
   if (cluster === undefined || project === undefined) {
     throw new DelosError('ERR_DEPLOY', 'the platform knows no cluster and project of the first admin', {
       hint: '`delos logs control-api` tells why',

@@ -106,6 +106,7 @@ export async function loggedIn(user: string): Promise<ApoloClient> {
   const { apiUrl } = await testPlatform();
   const client = await apoloClient();
   await client.ok(['config', 'login-with-token', await token(user), apiUrl]);
+  await client.ok(['config', 'switch-project', 'default']);
   return client;
 }
 
