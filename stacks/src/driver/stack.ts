@@ -106,16 +106,29 @@ async function withStack<T>(
     await tryDownloadProvider(home, progress);
     await setStackConfig(home, options.config);
     const stack = await openStack(home, options.program);
-    if (await findStaleLock(home, progress)) {
-      progress.step('releasing the lock of a run that was killed');
-      await stack.cancel();
+    for (let attempt = 1; ; attempt++) {
+      if (await findStaleLock(home, progress)) {
+        progress.step('releasing the lock of a run that was killed');
+        await stack.cancel();
+      }
+      await resolvePending(home, options);
+      signal.throwIfAborted();
+      try {
+        return await run(stack, { onEvent, signal, color: 'never', suppressProgress: true }, record);
+      } catch (error) {
+        // An engine whose driver was killed may take the lock after we looked: look again, who it is.
+        if (attempt === LOCK_ATTEMPTS || !isLockError(error)) throw error;
+      }
     }
-    await resolvePending(home, options);
-    signal.throwIfAborted();
-    return await run(stack, { onEvent, signal, color: 'never', suppressProgress: true }, record);
   } catch (error) {
     throw asDelosError(error, record(), signal);
   }
+}
+
+const LOCK_ATTEMPTS = 3;
+
+function isLockError(error: unknown): boolean {
+  return error instanceof Error && error.message.includes('the stack is currently locked');
 }
 
 async function openStack(home: PulumiHome, program: () => Promise<void>): Promise<Stack> {
