@@ -27,7 +27,7 @@ describe('apolo run', () => {
     const good = await ann.run(['run', '-s', 'tiny', IMAGE, '--', 'echo', 'words of the job']);
     expect(good.code, good.stderr).toBe(0);
     expect(good.stdout).toContain('words of the job');
-    const bad = await ann.run(['run', '-s', 'tiny', IMAGE, '--', 'sh -c "echo failing; exit 42"']);
+    const bad = await ann.run(['run', '-s', 'tiny', IMAGE, '--', 'sh -c "echo failing; sleep 3; exit 42"']);
     expect(bad.code, bad.stderr).toBe(42);
     expect(bad.stdout).toContain('failing');
   });
