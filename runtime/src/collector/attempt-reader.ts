@@ -160,8 +160,11 @@ export class AttemptReader {
   /** What follows in the file; empty at its end. */
   async #pull(source: Source, max: number): Promise<Buffer> {
     if (source.handle !== undefined) {
-      const buffer = Buffer.allocUnsafe(max);
-      const { bytesRead } = await source.handle.read(buffer, 0, max, source.offset);
+      // As much as is there: a full buffer for each line would be mostly garbage.
+      const there = Math.min(max, (await source.handle.stat()).size - source.offset);
+      if (there <= 0) return Buffer.alloc(0);
+      const buffer = Buffer.allocUnsafe(there);
+      const { bytesRead } = await source.handle.read(buffer, 0, there, source.offset);
       source.offset += bytesRead;
       return buffer.subarray(0, bytesRead);
     }
