@@ -47,7 +47,7 @@ export async function issueToken(settings: IssuerSettings, user: string, ttlSeco
     .setExpirationTime(`${ttlSeconds} seconds`)
     .setJti(randomUUID())
     .sign(issuerKey(settings.secret).privateKey);
-  const response = await call(settings, 'token', {
+  const response = await ask(settings, {
     grant_type: 'urn:ietf:params:oauth:grant-type:jwt-bearer',
     assertion,
     scope: 'offline_access',
@@ -58,19 +58,9 @@ export async function issueToken(settings: IssuerSettings, user: string, ttlSeco
   return { token, id, user: identity, expiresAt: new Date(exp * 1000) };
 }
 
-/** Tells Keycloak that a token is worthless now; harmless to repeat. */
-export async function revokeAtIssuer(settings: IssuerSettings, token: string): Promise<void> {
-  const response = await call(settings, 'revoke', { token });
-  if (!response.ok) throw new DelosError('ERR_REQUEST', `Keycloak did not revoke the token: ${response.status}`);
-}
-
-async function call(
-  settings: IssuerSettings,
-  endpoint: string,
-  form: Readonly<Record<string, string>>,
-): Promise<Response> {
+async function ask(settings: IssuerSettings, form: Readonly<Record<string, string>>): Promise<Response> {
   try {
-    return await fetch(`${settings.realmUrl}/protocol/openid-connect/${endpoint}`, {
+    return await fetch(`${settings.realmUrl}/protocol/openid-connect/token`, {
       method: 'POST',
       body: new URLSearchParams({
         ...form,
