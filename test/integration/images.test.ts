@@ -78,6 +78,7 @@ describe('the store of all images', () => {
   });
 
   test('is listed as it is, and published images are named upstream where that is the choice', async () => {
+    await ensureImages({ ...shared, paths: users }, silent);
     const local = await listImages({ ...shared, paths: users });
     expect(local.filter(({ state }) => state !== 'stored')).toEqual([]);
     const upstream = await listImages({ ...shared, paths: users, source: 'upstream', standIns: false });
