@@ -28,9 +28,8 @@ export const SEAL_LIMIT_SECONDS = 600;
 
 /** What is to be done about a job because time has passed; undefined where nothing is. */
 export function due(job: Clocked, now: Date): Due | undefined {
-  const since = (from: Date | null): number => (from === null ? 0 : (now.getTime() - from.getTime()) / 1000);
   const pending = job.phase === 'queued' || job.phase === 'admitted';
-  if (pending && job.schedule_timeout !== null && since(job.created_at) >= job.schedule_timeout) {
+  if (pending && job.schedule_timeout !== null && seconds(job.created_at, now) >= job.schedule_timeout) {
     return {
       type: 'stop',
       status: 'failed',
@@ -38,7 +37,11 @@ export function due(job: Clocked, now: Date): Due | undefined {
       description: `it did not start within its schedule timeout of ${job.schedule_timeout} s`,
     };
   }
-  if (job.phase === 'admitted' && job.reason === 'ErrImagePull' && since(job.admitted_at) >= PULL_LIMIT_SECONDS) {
+  if (
+    job.phase === 'admitted' &&
+    job.reason === 'ErrImagePull' &&
+    seconds(job.admitted_at, now) >= PULL_LIMIT_SECONDS
+  ) {
     return {
       type: 'stop',
       status: 'failed',
@@ -47,7 +50,7 @@ export function due(job: Clocked, now: Date): Due | undefined {
     };
   }
   const minutes = job.max_run_time_minutes;
-  if (job.phase === 'running' && minutes !== null && since(job.started_at) >= minutes * 60) {
+  if (job.phase === 'running' && minutes !== null && seconds(job.started_at, now) >= minutes * 60) {
     return {
       type: 'stop',
       status: 'cancelled',
@@ -55,5 +58,9 @@ export function due(job: Clocked, now: Date): Due | undefined {
       description: `its life-span of ${minutes} min is over; a longer one: --life-span, apolo job bump-life-span`,
     };
   }
-  return job.phase === 'ended' && since(job.phase_at) >= SEAL_LIMIT_SECONDS ? { type: 'seal' } : undefined;
+  return job.phase === 'ended' && seconds(job.phase_at, now) >= SEAL_LIMIT_SECONDS ? { type: 'seal' } : undefined;
+}
+
+function seconds(from: Date | null, now: Date): number {
+  return from === null ? 0 : (now.getTime() - from.getTime()) / 1000;
 }

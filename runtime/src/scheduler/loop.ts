@@ -122,7 +122,7 @@ async function round(
   }
   const silent = agentSilence(surroundings.agentSeenAt, now);
   const waiting = decisions.waiting
-    .map((job) => ({ ...job, description: job.description + silent }))
+    .map((job) => (silent === '' ? job : { ...job, description: job.description + silent }))
     .filter((job) => isNews(mirror, job));
   for (let index = 0; index < waiting.length; index += WAITING_BATCH) {
     const batch = waiting.slice(index, index + WAITING_BATCH);

@@ -1,5 +1,5 @@
 import type { JobPodSpec } from '@delos/core';
-import { sql } from 'kysely';
+import { type SqlBool, sql } from 'kysely';
 import type { Db, JobPhase, JobRow } from '../db/schema.ts';
 import type { Clocked } from './clock.ts';
 import { type ActiveJob, needsOf, type QueuedJob } from './model.ts';
@@ -66,7 +66,7 @@ export class JobMirror {
     let matters = false;
     for (let index = 0; index < ids.length; index += PAGE) {
       const page = ids.slice(index, index + PAGE);
-      const rows = await this.#select().where('id', 'in', page).execute();
+      const rows = await this.#select().where(sql<SqlBool>`id = any (${page}::text[])`).execute();
       const found = new Map(rows.map((row) => [row.id, row]));
       for (const id of page) {
         const row = found.get(id);
