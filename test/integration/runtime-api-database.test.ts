@@ -27,7 +27,7 @@ test('projects of different names never share a namespace', () => {
   expect(projectNamespace('o'.repeat(63), 'p'.repeat(63)).length).toBeLessThanOrEqual(63);
 });
 
-const config = (organizations: unknown) => platformConfig.parse({ organizations });
+const config = (organizations: unknown) => platformConfig.parse({ users: [{ name: 'alice' }], organizations });
 
 test('what vanishes from the configuration goes, and is retired where jobs refer to it', async () => {
   const first = config([
@@ -50,7 +50,11 @@ test('what vanishes from the configuration goes, and is retired where jobs refer
     .execute();
   await database.tx((tx) => applyConfig(tx, config([{ name: 'acme', projects: [{ name: 'one' }] }]), 'default'));
 
-  const projects = await database.db.selectFrom('projects').select(['org', 'name', 'retired']).orderBy('name').execute();
+  const projects = await database.db
+    .selectFrom('projects')
+    .select(['org', 'name', 'retired'])
+    .orderBy('name')
+    .execute();
   expect(projects).toEqual([
     { org: 'acme', name: 'one', retired: false },
     { org: 'acme', name: 'two', retired: true },
