@@ -178,7 +178,7 @@ export class ControlPlane extends Construct {
         env('DELOS_PUBLIC_URL', props.publicUrl),
         { name: 'POD_IP', valueFrom: { fieldRef: { fieldPath: 'status.podIP' } } },
         // Well below the limit: buffers live outside the heap.
-        env('NODE_OPTIONS', '--max-old-space-size=160'),
+        env('NODE_OPTIONS', '--max-old-space-size=160 --max-semi-space-size=4'),
       ],
       database: [
         env('PGHOST', hostOf('postgres')),
