@@ -111,7 +111,10 @@ describe('apolo run', () => {
         securityContext: object;
       };
     };
-    expect(pod.spec.containers[0]?.resources.limits).toMatchObject({ 'nvidia.com/gpu': '1', memory: '64Mi' });
+    expect(pod.spec.containers[0]?.resources.limits).toMatchObject({
+      'nvidia.com/gpu': '1',
+      memory: String(64 * 2 ** 20),
+    });
     expect(pod.spec.automountServiceAccountToken).toBe(false);
     expect(pod.spec.securityContext).toMatchObject({ seccompProfile: { type: 'RuntimeDefault' } });
     expect(pod.spec.containers[0]?.securityContext).toMatchObject({ allowPrivilegeEscalation: false });

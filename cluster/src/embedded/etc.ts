@@ -96,6 +96,9 @@ export function renderKubelet(spec: NodeSpec, addresses: Addresses): string {
       'imagefs.available': '1Gi',
       'nodefs.inodesFree': '3%',
     },
+    // Services are crash-only: one that was killed a few times in a row shall not wait minutes for its next start.
+    featureGates: { KubeletCrashLoopBackOffMax: true },
+    crashLoopBackOff: { maxContainerRestartPeriod: '5s' },
     serializeImagePulls: false,
     maxParallelImagePulls: 4,
     protectKernelDefaults: false,

@@ -31,6 +31,13 @@ export async function publicApp(deps: ApiDeps, options: PublicOptions): Promise<
   app.setValidatorCompiler(() => () => true);
   app.setSerializerCompiler(() => (data) => JSON.stringify(data));
   // Body-less requests of the client carry octet-stream; no route of ours reads one.
+  // A DELETE or PUT without a body that names JSON all the same is no error.
+  const parse = app.getDefaultJsonParser('error', 'error');
+  app.removeContentTypeParser('application/json');
+  app.addContentTypeParser('application/json', { parseAs: 'string' }, (request, body, done) => {
+    if (body === '') done(null, undefined);
+    else parse(request, body.toString(), done);
+  });
   app.addContentTypeParser('*', (_request, payload, done) => {
     payload.resume();
     payload.on('end', () => done(null, undefined));
