@@ -120,7 +120,7 @@ describe('apolo job', () => {
   test('kill of a job that is not there says so', async () => {
     const { code, stdout, stderr } = await ann.run(['kill', 'job-00000000-0000-0000-0000-000000000000']);
     expect(code).not.toBe(0);
-    expect(stdout + stderr).toMatch(/not found|no such|does not exist/i);
+    expect(stdout + stderr).toMatch(/Cannot kill job/);
   });
 
   test('exec and port-forward reach a running job', async () => {
