@@ -36,7 +36,7 @@ export async function publicApp(deps: ApiDeps, options: PublicOptions): Promise<
   app.removeContentTypeParser('application/json');
   app.addContentTypeParser('application/json', { parseAs: 'string' }, (request, body, done) => {
     if (body === '') done(null, undefined);
-    else parse(request, body.toString(), done);
+    else void parse(request, body.toString(), done);
   });
   app.addContentTypeParser('*', (_request, payload, done) => {
     payload.resume();
