@@ -29,7 +29,8 @@ export async function run(
   const folder = await mkdtemp(join(tmpdir(), 'delos-test-'));
   const counts = join(folder, 'counts.json');
   try {
-    const code = await child(vitest[0] as string, vitest.slice(1), context, { DELOS_TEST_COUNTS: counts });
+    const env = { DELOS_TEST_COUNTS: counts, ...(options.long ? { DELOS_TEST_LONG: '1' } : {}) };
+    const code = await child(vitest[0] as string, vitest.slice(1), context, env);
     if (failed > 0) process.stderr.write(`${failed} static checks failed\n`);
     if (context.signal.aborted) throw interrupted();
     if (context.json) context.result({ checksFailed: failed, ...(await tryCounts(counts)) }, '');
