@@ -6,6 +6,8 @@ import type { PlatformConfig, Progress } from '@delos/core';
  */
 export interface ClusterEngine {
   readonly kind: 'existing' | 'kind' | 'embedded';
+  /** Installs what the engine needs of the operating system, so that a lack shows before anything long begins. */
+  prepare(progress: Progress): Promise<void>;
   /** Brings the cluster up or repairs it; the same call goes on where a killed one stopped. */
   up(config: PlatformConfig, progress: Progress): Promise<ClusterHandle>;
   /** Takes down what `up` made, and proves that nothing is left. An existing cluster is left as it is. */

@@ -32,6 +32,8 @@ export function existingEngine(config: PlatformConfig, options: EngineOptions): 
 
   return {
     kind: 'existing',
+    prepare: () => Promise.resolve(),
+
     async up(_config: PlatformConfig, progress: Progress) {
       const { context, server } = choose();
       progress.warn(`using the cluster of context ${context} at ${server}`);

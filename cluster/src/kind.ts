@@ -99,6 +99,8 @@ export function kindEngine(config: PlatformConfig, options: EngineOptions): Clus
 
   return {
     kind: 'kind',
+    prepare: () => Promise.resolve(),
+
     async up(_config: PlatformConfig, progress: Progress) {
       await requireDocker(env);
       if (await exists()) {

@@ -63,7 +63,11 @@ const outputOf = (end: End, channel: number): string =>
 
 describe('on a real kubelet', () => {
   test('a job’s output is read live and after its end, and its Pod goes', async () => {
-    const id = await stack.run({ image: IMAGE, command: 'sh -c "echo one; echo two >&2; sleep 1; printf three"' });
+    // stdout and stderr are two pipes: only time orders what comes through them.
+    const id = await stack.run({
+      image: IMAGE,
+      command: 'sh -c "echo one; sleep 1; echo two >&2; sleep 1; printf three"',
+    });
     expect((await stack.log(id)).toString()).toBe('one\ntwo\nthree');
     expect((await stack.reaches(id, 'succeeded')).history.exit_code).toBe(0);
     expect((await stack.log(id)).toString()).toBe('one\ntwo\nthree');

@@ -34,6 +34,7 @@ export async function run(
     const { issueToken } = await import('../tokens.ts');
 
     await phases.run('toolchain', async () => {
+      await interruptible(signal, engine.prepare(progress));
       for (const tool of ['kube', 'pulumi'] as const) await interruptible(signal, resolveTool(tool, progress));
     });
     const handle = await phases.run('cluster', () => interruptible(signal, engine.up(config, progress)));

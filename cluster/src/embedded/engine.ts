@@ -18,7 +18,7 @@ import { withLock } from './lock.ts';
 import { cgroupOf, hostMarker, nodeMarker } from './marks.ts';
 import { allocateNumber } from './number.ts';
 import { ensurePki } from './pki.ts';
-import { type EmbeddedParts, prepareSpec } from './prepare.ts';
+import { type EmbeddedParts, prepareMachine, prepareSpec } from './prepare.ts';
 import { findByArgument, kill, waitUntil } from './process.ts';
 import { layoutOf, type NodeSpec, specHash, tryReadSpec } from './spec.ts';
 import { tryReadHostStatus, tryReadNodeStatus } from './status.ts';
@@ -57,6 +57,8 @@ export function embeddedEngine(paths: InstancePaths, parts: EmbeddedParts): Clus
 
   return {
     kind: 'embedded',
+
+    prepare: (progress) => prepareMachine(parts, progress),
 
     up: (config: PlatformConfig, progress: Progress) =>
       withLock(lockName, 'cluster up', async () => {

@@ -3,6 +3,8 @@ import { delimiter, join } from 'node:path';
 import { DelosError, type InstancePaths, type PlatformConfig, type Progress } from '@delos/core';
 import { standInsAnswer } from '../images/index.ts';
 import { NETPOL_AGENT } from '../netpol/index.ts';
+import { requireChecks } from '../preflight/check.ts';
+import { kernelChecks } from '../preflight/kernel.ts';
 import type { ResolveTool } from '../toolchain/index.ts';
 import { addressesOf } from './addresses.ts';
 import { cgroupVersion } from './cgroups.ts';
@@ -15,7 +17,8 @@ export type AddonImage = 'pause' | 'coredns' | 'local-path-provisioner' | 'metri
 /** What the engine needs of the rest of this room. */
 export interface EmbeddedParts {
   readonly resolveTool: ResolveTool;
-  readonly ensureOsPackages: (progress: Progress) => Promise<void>;
+  /** Answers with the packages that had to be installed. */
+  readonly ensureOsPackages: (progress: Progress) => Promise<readonly string[]>;
   /** Makes sure that the mirror's store holds these images; answers with references that it serves. */
   readonly ensureImages: (
     names: readonly AddonImage[],
@@ -26,6 +29,12 @@ export interface EmbeddedParts {
 const CAP_SYS_RESOURCE = 24n;
 const PROXY = ['HTTP_PROXY', 'HTTPS_PROXY', 'NO_PROXY'] as const;
 
+/** Installs packages of the operating system; what only they can try of the kernel is then tried. */
+export async function prepareMachine(parts: EmbeddedParts, progress: Progress): Promise<void> {
+  const installed = await parts.ensureOsPackages(progress);
+  if (installed.length > 0) requireChecks(await kernelChecks());
+}
+
 /** Looks at the machine, gets tools and images, and decides all that the node is started with. */
 export async function prepareSpec(
   config: PlatformConfig,
@@ -34,7 +43,7 @@ export async function prepareSpec(
   parts: EmbeddedParts,
   progress: Progress,
 ): Promise<NodeSpec> {
-  await parts.ensureOsPackages(progress);
+  await prepareMachine(parts, progress);
   const [kube, registry, gate, images] = await Promise.all([
     parts.resolveTool('kube', progress),
     parts.resolveTool('registry', progress),

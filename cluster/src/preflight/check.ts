@@ -1,4 +1,4 @@
-import type { ErrorCode } from '@delos/core';
+import { DelosError, type ErrorCode } from '@delos/core';
 
 /** One thing that is looked at before anything is changed. */
 export interface Check {
@@ -21,4 +21,16 @@ export function check(
   rest: Omit<Check, 'id' | 'ok' | 'fatal' | 'code'> & Partial<Pick<Check, 'fatal' | 'code'>>,
 ): Check {
   return { id, ok, fatal: true, code: 'ERR_PREFLIGHT', ...rest };
+}
+
+/** @throws DelosError of the first fatal check that failed, with all of them as data */
+export function requireChecks(checks: readonly Check[]): void {
+  const failed = checks.filter(({ ok, fatal }) => !ok && fatal);
+  const [first] = failed;
+  if (first === undefined) return;
+  const others = failed.length > 1 ? ` (and ${failed.length - 1} more: \`delos preflight\`)` : '';
+  throw new DelosError(first.code, `${first.id}: ${first.measured}, needed: ${first.needed}${others}`, {
+    hint: first.fix,
+    data: { failed },
+  });
 }

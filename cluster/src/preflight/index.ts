@@ -4,9 +4,18 @@ import { type EngineOptions, engineFor, engineKindOf } from '../engine-for.ts';
 import { type Check, check } from './check.ts';
 import { firewallCheck } from './firewall.ts';
 import { kernelChecks } from './kernel.ts';
-import { commandCheck, diskCheck, memoryCheck, platformCheck, portChecks, rootCheck } from './machine.ts';
+import {
+  commandCheck,
+  diskCheck,
+  installsPackages,
+  memoryCheck,
+  missingCommands,
+  platformCheck,
+  portChecks,
+  rootCheck,
+} from './machine.ts';
 
-export type { Check } from './check.ts';
+export { type Check, requireChecks } from './check.ts';
 
 const GIB = 2 ** 30;
 
@@ -18,11 +27,12 @@ export async function preflight(config: PlatformConfig, options: EngineOptions):
   switch (engineKindOf(config, options)) {
     case 'embedded': {
       const root = rootCheck();
+      const missing = await missingCommands();
       return [
         platformCheck(),
         root,
-        ...(root.ok ? [...(await kernelChecks()), await firewallCheck()] : []),
-        await commandCheck(),
+        ...(root.ok ? [...(await kernelChecks(installsPackages() ? missing : [])), await firewallCheck()] : []),
+        commandCheck(missing),
         ...memoryCheck(),
         diskCheck('disk.cache', options.paths.cache, 6 * GIB),
         diskCheck('disk.state', options.paths.state, 4 * GIB),

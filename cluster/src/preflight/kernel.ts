@@ -23,7 +23,14 @@ const FEATURES: Readonly<Record<string, string>> = {
   overlay: 'load the module: modprobe overlay',
 };
 
-/** Undefined when the probe could not even begin, e.g. since `unshare` is missing. */
+/** The Debian package whose command tries a feature, where that is no essential one. */
+const TRIED_BY: Readonly<Record<string, string>> = {
+  namespaces: 'util-linux',
+  veth: 'iproute2',
+  nftables: 'nftables',
+};
+
+/** What the kernel and this machine's limits really let one do, by feature. */
 async function probe(): Promise<ReadonlyMap<string, string>> {
   const flags = ['--net', '--mount', '--pid', '--fork', '--propagation', 'private'];
   const result = await tryCommand('unshare', [...flags, 'sh', '-c', PROBE], { timeout: 10_000 });
@@ -36,9 +43,22 @@ async function probe(): Promise<ReadonlyMap<string, string>> {
   return found;
 }
 
-export async function kernelChecks(): Promise<readonly Check[]> {
+/**
+ * @param awaited packages that `up` is about to install: what they try cannot be told yet, so it stops nobody; `up`
+ *   looks again once they are there
+ */
+export async function kernelChecks(awaited: readonly string[] = []): Promise<readonly Check[]> {
   const found = await probe();
   const features = Object.entries(FEATURES).map(([name, fix]) => {
+    const tool = TRIED_BY[name];
+    if (tool !== undefined && awaited.includes(tool)) {
+      return check(`kernel.${name}`, false, {
+        fatal: false,
+        measured: `not tried: ${tool} is not installed yet`,
+        needed: 'works',
+        fix: 'nothing: `up` installs it and looks again',
+      });
+    }
     const said = found.get(name) ?? 'not tried, since namespaces cannot be made';
     return check(`kernel.${name}`, said === 'ok', {
       measured: said === 'ok' ? 'works' : said,

@@ -80,13 +80,20 @@ export async function portChecks(config: PlatformConfig, paths: InstancePaths): 
   return checks;
 }
 
-/** Packages that `up` installs by itself where it can are no more than a remark. */
-export async function commandCheck(): Promise<Check> {
-  const missing = await missingOsPackages('node').catch((error: unknown) => {
+/** Names of the operating system's packages that a node needs and that are not there. */
+export async function missingCommands(): Promise<readonly string[]> {
+  return missingOsPackages('node').catch((error: unknown) => {
     if (isDelosError(error)) return [error.message];
     throw error;
   });
-  const apt = existsSync('/usr/bin/apt-get');
+}
+
+/** Does `up` install packages of the operating system by itself here? */
+export const installsPackages = (): boolean => existsSync('/usr/bin/apt-get');
+
+/** Packages that `up` installs by itself where it can are no more than a remark. */
+export function commandCheck(missing: readonly string[]): Check {
+  const apt = installsPackages();
   return check('commands.node', missing.length === 0, {
     fatal: !apt,
     code: 'ERR_TOOL_UNAVAILABLE',

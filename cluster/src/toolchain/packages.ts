@@ -48,13 +48,15 @@ export async function missingOsPackages(group: PackageGroup): Promise<readonly s
 
 /**
  * Makes sure that a group's packages are there: nothing where they are, apt-get where root and apt are.
+ * @returns names of the packages that were missing
  * @throws DelosError ERR_TOOL_UNAVAILABLE naming the packages
  */
-export async function ensureOsPackages(group: PackageGroup, progress: Progress): Promise<void> {
-  if ((await missingOsPackages(group)).length === 0) return;
+export async function ensureOsPackages(group: PackageGroup, progress: Progress): Promise<readonly string[]> {
+  const missing = await missingOsPackages(group);
+  if (missing.length === 0) return [];
   const apt = await tryWhich('apt-get');
   if (apt === undefined || process.getuid?.() !== 0) {
-    const names = (await missingOsPackages(group)).join(' ');
+    const names = missing.join(' ');
     throw new DelosError('ERR_TOOL_UNAVAILABLE', `these packages of the operating system are missing: ${names}`, {
       hint:
         apt === undefined
@@ -88,6 +90,7 @@ export async function ensureOsPackages(group: PackageGroup, progress: Progress):
       }
     },
   );
+  return missing;
 }
 
 interface Outcome {

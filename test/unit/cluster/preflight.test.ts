@@ -4,10 +4,11 @@ import { existsSync, mkdtempSync, readdirSync, readFileSync } from 'node:fs';
 import { type AddressInfo, createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { preflight } from '@delos/cluster';
-import { instancePaths, platformConfig } from '@delos/core';
-import { expect, test } from 'vitest';
+import { ensureOsPackages, preflight, requireChecks } from '@delos/cluster';
+import { instancePaths, platformConfig, silent } from '@delos/core';
+import { beforeAll, expect, test } from 'vitest';
 import { dropsByDefault } from '../../../cluster/src/preflight/firewall.ts';
+import { kernelChecks } from '../../../cluster/src/preflight/kernel.ts';
 import { diskCheck } from '../../../cluster/src/preflight/machine.ts';
 
 const home = mkdtempSync(join(tmpdir(), 'delos-preflight-'));
@@ -26,6 +27,8 @@ function machine() {
     forwarding: readFileSync('/proc/sys/net/ipv4/ip_forward', 'utf8'),
   };
 }
+
+beforeAll(() => ensureOsPackages('node', silent), 10 * 60_000);
 
 test('preflight changes nothing: no file, no interface, no table, no mount', async () => {
   const before = machine();
@@ -85,4 +88,12 @@ test('a disk without enough space is fatal, measured where the folder will be', 
     fix: expect.stringContaining('XDG_STATE_HOME'),
   });
   expect(diskCheck('disk.state', join(home, 'not/there/yet'), 1).ok).toBe(true);
+});
+
+test('what only a package that `up` installs can try is tried after its installation, and stops nobody before', async () => {
+  const before = await kernelChecks(['nftables', 'containerd']);
+  expect(before.find(({ id }) => id === 'kernel.nftables')).toMatchObject({ ok: false, fatal: false });
+  expect(() => requireChecks(before)).not.toThrow();
+  const after = await kernelChecks();
+  expect(after.find(({ id }) => id === 'kernel.nftables')).toMatchObject({ ok: true, measured: 'works' });
 });
