@@ -1,15 +1,6 @@
 import { relative } from 'node:path';
-import type { InstancePaths, PlatformConfig } from '@delos/core';
-import type { ClusterEngine } from './engine.ts';
-
-export interface EngineOptions {
-  readonly paths: InstancePaths;
-  readonly env: Readonly<Record<string, string | undefined>>;
-  /** `--yes`: a server that is not loopback is accepted without its context being named. @default false */
-  readonly yes?: boolean;
-  /** `--context NAME`: stands above the configuration's `cluster.context`. */
-  readonly context?: string;
-}
+import type { PlatformConfig } from '@delos/core';
+import type { ClusterEngine, EngineOptions } from './engine.ts';
 
 /** Which engine a configuration means. `auto`: the cluster that KUBECONFIG names, else one of our own. */
 export function engineKindOf(config: PlatformConfig, options: EngineOptions): ClusterEngine['kind'] {

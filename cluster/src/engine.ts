@@ -1,4 +1,13 @@
-import type { PlatformConfig, Progress } from '@delos/core';
+import type { InstancePaths, PlatformConfig, Progress } from '@delos/core';
+
+export interface EngineOptions {
+  readonly paths: InstancePaths;
+  readonly env: Readonly<Record<string, string | undefined>>;
+  /** `--yes`: a server that is not loopback is accepted without its context being named. @default false */
+  readonly yes?: boolean;
+  /** `--context NAME`: stands above the configuration's `cluster.context`. */
+  readonly context?: string;
+}
 
 /**
  * A way to have a Kubernetes cluster. All engines are used through this face alone; what comes after them (images,

@@ -3,7 +3,7 @@ import { homedir } from 'node:os';
 import { delimiter, join } from 'node:path';
 import { DelosError } from '@delos/core';
 import { KubeConfig } from '@kubernetes/client-node';
-import type { EngineOptions } from './engine-for.ts';
+import type { EngineOptions } from './engine.ts';
 
 export interface ChosenCluster {
   readonly kubeConfig: KubeConfig;

@@ -2,8 +2,7 @@ import { join } from 'node:path';
 import type { PlatformConfig, Progress } from '@delos/core';
 import { readCluster } from './cluster-client.ts';
 import { writeIfChanged } from './embedded/files.ts';
-import type { ClusterEngine, ClusterHandle } from './engine.ts';
-import type { EngineOptions } from './engine-for.ts';
+import type { ClusterEngine, ClusterHandle, EngineOptions } from './engine.ts';
 import { chooseCluster, renderChosen } from './existing-kubeconfig.ts';
 
 /** A cluster that somebody else runs. It is only looked at: `up` checks, `down` leaves it as it is. */

@@ -6,8 +6,7 @@ import { readCluster } from './cluster-client.ts';
 import { canBind, freePort, tryHolderOf } from './embedded/expose.ts';
 import { tryReadJson, writeAtomic } from './embedded/files.ts';
 import { tryCommand } from './embedded/process.ts';
-import type { ClusterEngine, ClusterHandle } from './engine.ts';
-import type { EngineOptions } from './engine-for.ts';
+import type { ClusterEngine, ClusterHandle, EngineOptions } from './engine.ts';
 import { type KindPort, renderKindConfig } from './kind-config.ts';
 
 /** Node ports that the gateway has, and that kind maps when it makes the cluster: later is too late. */

@@ -1,6 +1,7 @@
 import { isDelosError, type PlatformConfig } from '@delos/core';
 import { tryCommand } from '../embedded/process.ts';
-import { type EngineOptions, engineFor, engineKindOf } from '../engine-for.ts';
+import type { EngineOptions } from '../engine.ts';
+import { engineFor, engineKindOf } from '../engine-for.ts';
 import { type Check, check } from './check.ts';
 import { firewallCheck } from './firewall.ts';
 import { kernelChecks } from './kernel.ts';
