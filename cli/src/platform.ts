@@ -1,13 +1,14 @@
 import type { ClusterHandle } from '@delos/cluster';
 import type { PlatformInput } from '@delos/stacks';
 import type { CommandContext } from './context.ts';
-import { openEntrance } from './plan.ts';
+import { type Entrance, openEntrance } from './plan.ts';
 import type { Settings } from './settings.ts';
 
 export interface PlatformPlan {
   readonly input: PlatformInput;
   readonly publicUrl: string;
   readonly apiUrl: string;
+  readonly entrance: Entrance;
 }
 
 /** All that the stack needs, from a cluster that is up and images that are there. */
@@ -18,10 +19,12 @@ export async function planPlatform(
   images: Readonly<Record<string, string>>,
 ): Promise<PlatformPlan> {
   const { resolveTool } = await import('@delos/cluster');
-  const { publicUrl, exposure } = await openEntrance(settings.config, handle);
+  const entrance = await openEntrance(settings.config, handle);
+  const { publicUrl, exposure } = entrance;
   return {
     publicUrl,
     apiUrl: `${publicUrl}/api/v1`,
+    entrance,
     input: {
       config: settings.config,
       ...(settings.file === undefined ? {} : { configFile: settings.file }),

@@ -4,6 +4,7 @@ import { readCluster } from './cluster-client.ts';
 import { writeIfChanged } from './embedded/files.ts';
 import type { ClusterEngine, ClusterHandle, EngineOptions } from './engine.ts';
 import { chooseCluster, renderChosen } from './existing-kubeconfig.ts';
+import { endForward, settlePorts } from './forward.ts';
 
 /** A cluster that somebody else runs. It is only looked at: `up` checks, `down` leaves it as it is. */
 export function existingEngine(config: PlatformConfig, options: EngineOptions): ClusterEngine {
@@ -24,8 +25,8 @@ export function existingEngine(config: PlatformConfig, options: EngineOptions): 
       apiServer: await reader.apiServer(),
       storageClass: config.cluster.storageClass ?? (await reader.tryDefaultStorageClass()),
       images: registry === undefined ? { kind: 'upstream' } : { kind: 'registry', registry },
-      // Its nodes are elsewhere: what the gateway's Service of type LoadBalancer gets is the way in.
-      exposeLoopback: () => Promise.resolve([]),
+      // Its nodes are elsewhere, so that these ports are only taken here: `keepForward` has them lead to a Service.
+      exposeLoopback: (ports) => settlePorts(options.paths, ports),
     };
   }
 
@@ -38,7 +39,7 @@ export function existingEngine(config: PlatformConfig, options: EngineOptions): 
       progress.warn(`using the cluster of context ${context} at ${server}`);
       return handle();
     },
-    down: () => Promise.resolve(),
+    down: () => endForward(options.paths),
     async status() {
       const chosen = choose();
       const reader = readCluster(chosen.kubeConfig, chosen.server);

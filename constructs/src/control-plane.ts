@@ -40,6 +40,12 @@ function mirrorPeer(mirrorUrl: string): Peer {
   return { kind: 'addresses', addresses: [hostname], ports: [Number(port || '80')] };
 }
 
+/** Of one pool alone every node is one, labelled or not. */
+function onlyPool({ nodePools }: PlatformConfig): readonly k8s.EnvVar[] {
+  const [first, second] = nodePools;
+  return first !== undefined && second === undefined ? [{ name: 'DELOS_ONLY_POOL', value: first.name }] : [];
+}
+
 const run = (service: string): readonly string[] => ['node', '/app/delos-runtime.mjs', service];
 
 /** Control API, scheduler, agent and log collector. Only the agent holds a Kubernetes token. */
@@ -109,6 +115,7 @@ export class ControlPlane extends Construct {
         ...shared.common,
         ...shared.agent(AGENT_SECRET),
         { name: 'POD_NAMESPACE', value: PLATFORM_NAMESPACE },
+        ...onlyPool(props.config),
         ...(props.mirrorUrl === undefined ? [] : [{ name: 'DELOS_MIRROR_URL', value: props.mirrorUrl }]),
       ],
       replicas: services.agent.replicas,

@@ -18,6 +18,13 @@ export interface GatewayProps {
   readonly httpsPort: number;
 }
 
+const SERVICE_TYPE = {
+  'node-port': { type: 'NodePort', externalTrafficPolicy: 'Cluster' },
+  // A load balancer can keep the client's address.
+  'load-balancer': { type: 'LoadBalancer', externalTrafficPolicy: 'Local' },
+  'cluster-ip': { type: 'ClusterIP' },
+} as const;
+
 const TLS_SECRET = 'gateway-tls';
 
 /** The one way in: TLS with a leaf of the instance's own CA, and plain http where that is wanted. */
@@ -62,9 +69,7 @@ export class Gateway extends Construct {
         { kind: 'dns' },
       ],
       service: {
-        type: props.exposure.kind === 'node-port' ? 'NodePort' : 'LoadBalancer',
-        // A load balancer can keep the client's address.
-        externalTrafficPolicy: props.exposure.kind === 'node-port' ? 'Cluster' : 'Local',
+        ...SERVICE_TYPE[props.exposure.kind],
         ports: entrancePorts(props),
       },
     });
@@ -76,7 +81,7 @@ function entrancePorts(props: GatewayProps): k8s.ServicePort[] {
   const { exposure } = props;
   const port = (name: 'http' | 'https', outside: number): k8s.ServicePort => ({
     name,
-    port: exposure.kind === 'node-port' ? PORTS[name] : outside,
+    port: exposure.kind === 'load-balancer' ? outside : PORTS[name],
     targetPort: k8s.IntOrString.fromString(name),
     ...(exposure.kind === 'node-port' ? { nodePort: exposure[name] } : {}),
   });

@@ -1,6 +1,6 @@
 import { DelosError, nearest, type PlatformConfig } from '@delos/core';
 import { CATALOGUE, MIRROR_HOST } from './catalogue.ts';
-import { publicUrlOf } from './public-url.ts';
+import { isLoopback, publicUrlOf } from './public-url.ts';
 import type { SynthesisContext } from './synthesis.ts';
 
 /*
@@ -38,7 +38,12 @@ export function profileContext(config: PlatformConfig, name: string | undefined)
       hint: near === undefined ? `profiles: ${names.join(', ')}` : `did you mean ${near}?`,
     });
   }
-  const { local, ...context } = profile;
+  const { local, ...rest } = profile;
+  const exposure =
+    rest.exposure.kind === 'load-balancer' && isLoopback(config.domain)
+      ? ({ kind: 'cluster-ip' } as const)
+      : rest.exposure;
+  const context = { ...rest, exposure };
   const prefersLocal = config.images.source === 'local' || (config.images.source === 'auto' && local);
   return { ...context, publicUrl: publicUrlOf(config, config.gateway), images: references(config, prefersLocal) };
 }

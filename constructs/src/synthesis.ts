@@ -55,8 +55,12 @@ export interface SynthesisContext {
   readonly apiServer: { readonly addresses: readonly string[]; readonly port: number };
   /** Mirror registry as Pods reach it, e.g. `http://10.201.0.2:5000`: the agent reads there what is a stand-in. */
   readonly mirrorUrl?: string | undefined;
-  /** How the gateway is reached from outside: node ports (embedded, kind) or a LoadBalancer. */
+  /**
+   * How the gateway is reached from outside: node ports (embedded, kind), a LoadBalancer, or no way of its own: then the
+   * operator's command forwards a port of the operator's machine to it.
+   */
   readonly exposure:
+    | { readonly kind: 'cluster-ip' }
     | { readonly kind: 'node-port'; readonly http: number; readonly https: number }
     | { readonly kind: 'load-balancer' };
 }

@@ -29,7 +29,7 @@ export async function run(
     await phases.run('preflight', () => checkMachine(context, config, options.context));
     await recordSettings(context, settings, options.config);
 
-    const { resolveTool } = await import('@delos/cluster');
+    const { keepForward, resolveTool } = await import('@delos/cluster');
     const { deployPlatform } = await import('@delos/stacks');
     const { issueToken } = await import('../tokens.ts');
 
@@ -51,6 +51,10 @@ export async function run(
     };
     await writeState(join(paths.state, 'platform.json'), record);
     const job = await phases.run('first job', async () => {
+      if (plan.entrance.forward !== undefined) {
+        const { path } = await resolveTool('kube', progress);
+        await interruptible(signal, keepForward(paths, path, handle, plan.entrance.forward));
+      }
       const token = await issueToken(context, { user: config.admin.user, ttlSeconds: 3600 });
       return await firstJob(new ApiClient(plan.apiUrl, token, signal), paths, config, progress, signal);
     });

@@ -47,7 +47,7 @@ export async function exposeLoopback(layout: Layout, ports: readonly PortPair[])
   return settled;
 }
 
-function portTaken(port: number): DelosError {
+export function portTaken(port: number): DelosError {
   const holder = tryHolderOf(port);
   return new DelosError(
     'ERR_PORT_TAKEN',

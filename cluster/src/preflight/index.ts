@@ -1,8 +1,11 @@
-import { isDelosError, type PlatformConfig } from '@delos/core';
+import { isLoopback } from '@delos/constructs';
+import type { PlatformConfig } from '@delos/core';
 import { tryCommand } from '../embedded/process.ts';
 import type { EngineOptions } from '../engine.ts';
-import { engineFor, engineKindOf } from '../engine-for.ts';
+import { engineKindOf } from '../engine-for.ts';
+import { forwardedPorts } from '../forward.ts';
 import { type Check, check } from './check.ts';
+import { clusterChecks } from './cluster.ts';
 import { firewallCheck } from './firewall.ts';
 import { kernelChecks } from './kernel.ts';
 import {
@@ -11,6 +14,7 @@ import {
   installsPackages,
   memoryCheck,
   missingCommands,
+  ownPorts,
   platformCheck,
   portChecks,
   rootCheck,
@@ -37,13 +41,16 @@ export async function preflight(config: PlatformConfig, options: EngineOptions):
         ...memoryCheck(),
         diskCheck('disk.cache', options.paths.cache, 6 * GIB),
         diskCheck('disk.state', options.paths.state, 4 * GIB),
-        ...(await portChecks(config, options.paths)),
+        ...(await portChecks(config, ownPorts(options.paths))),
       ];
     }
     case 'kind':
       return [await commandAnswers('docker', ['version']), await commandAnswers('kind', ['version'])];
     case 'existing':
-      return [await clusterCheck(config, options)];
+      return [
+        ...(await clusterChecks(config, options)),
+        ...(isLoopback(config.domain) ? await portChecks(config, forwardedPorts(options.paths)) : []),
+      ];
   }
 }
 
@@ -55,17 +62,4 @@ async function commandAnswers(command: string, args: readonly string[]): Promise
     needed: `\`${command} ${args.join(' ')}\` answers`,
     fix: `install or start ${command}, or use cluster.engine: embedded, which needs none`,
   });
-}
-
-async function clusterCheck(config: PlatformConfig, options: EngineOptions): Promise<Check> {
-  const needed = 'an API server that answers';
-  try {
-    const status = await (await engineFor(config, options)).status();
-    const measured = `${status?.server ?? ''}, Kubernetes ${status?.version ?? ''}`;
-    return check('cluster.reachable', true, { measured, needed, fix: '' });
-  } catch (error) {
-    if (!isDelosError(error)) throw error;
-    const { code, message, hint } = error;
-    return check('cluster.reachable', false, { code, measured: message, needed, fix: hint ?? '' });
-  }
 }

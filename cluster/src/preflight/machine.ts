@@ -56,16 +56,21 @@ export function memoryCheck(): readonly Check[] {
   ];
 }
 
+/** Ports of loopback that the embedded node's `host` process holds. */
+export const ownPorts = (paths: InstancePaths): readonly number[] =>
+  tryReadHostStatus(layoutOf(paths.state))
+    ?.forwards.filter(({ open }) => open)
+    .map(({ host }) => host) ?? [];
+
 /** A port is fine when it is free, or when it is this instance's own already. */
-export async function portChecks(config: PlatformConfig, paths: InstancePaths): Promise<readonly Check[]> {
-  const own = tryReadHostStatus(layoutOf(paths.state))?.forwards.filter(({ open }) => open) ?? [];
+export async function portChecks(config: PlatformConfig, own: readonly number[]): Promise<readonly Check[]> {
   const checks: Check[] = [];
   for (const [name, port] of [
     ['http', config.gateway.httpPort],
     ['https', config.gateway.httpsPort],
   ] as const) {
     if (port === 0) continue;
-    const free = own.some(({ host }) => host === port) || (await canBind(port));
+    const free = own.includes(port) || (await canBind(port));
     const holder = free ? undefined : tryHolderOf(port);
     const who = holder === undefined ? '' : ` by process ${holder.pid} (${holder.command})`;
     checks.push(

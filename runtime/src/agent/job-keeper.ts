@@ -20,6 +20,8 @@ import type { Pod } from './pod-shape.ts';
 export interface JobKeeperProps {
   readonly client: KubeClient;
   readonly cluster: string;
+  /** The pool of nodes without a pool's label, where there is but one. */
+  readonly onlyPool: string | undefined;
   readonly namespaces: Namespaces;
   readonly log: Logger;
   /** Sends, or drops where there is no connection: all is told again at the next one. */
@@ -250,7 +252,7 @@ export class JobKeeper {
     }
     const path = `/api/v1/namespaces/${desired.spec.namespace}/pods`;
     try {
-      keepPod(await client.create(path, podManifest(desired, this.#props.cluster)));
+      keepPod(await client.create(path, podManifest(desired, this.#props.cluster, this.#props.onlyPool)));
     } catch (error) {
       if (!isKubeError(error, 409)) throw error;
       keepPod(await client.get(`${path}/${entry.jobId}`));

@@ -1,13 +1,20 @@
 import type { NodeReport } from '@delos/core';
 import { JOB_LABEL, POOL_LABEL } from './labels.ts';
-import type { Node, PodUsage } from './pod-shape.ts';
+import type { Node, PodUsage, Taint } from './pod-shape.ts';
 import { quantity } from './quantity.ts';
 
 /** Resources that are no devices. */
 const PLAIN = new Set(['cpu', 'memory', 'pods', 'ephemeral-storage']);
 
-/** What each node has left for jobs: what it can allocate, less what all other Pods on it asked for. */
-export function nodeReports(nodes: Iterable<Node>, pods: Iterable<PodUsage>): readonly NodeReport[] {
+/**
+ * What each node has left for jobs: what it can allocate, less what all other Pods on it asked for.
+ * @param onlyPool the pool of nodes without a pool's label, where there is but one
+ */
+export function nodeReports(
+  nodes: Iterable<Node>,
+  pods: Iterable<PodUsage>,
+  onlyPool: string | undefined,
+): readonly NodeReport[] {
   const used = new Map<string, { cpu: number; memory: number; pods: number; extended: Map<string, number> }>();
   for (const pod of pods) {
     const node = pod.spec.nodeName;
@@ -28,9 +35,9 @@ export function nodeReports(nodes: Iterable<Node>, pods: Iterable<PodUsage>): re
       const left = (name: string, less: number): number => Math.max(0, quantity(allocatable[name]) - less);
       return {
         name: node.metadata.name,
-        pool: node.metadata.labels[POOL_LABEL] ?? null,
+        pool: node.metadata.labels[POOL_LABEL] ?? onlyPool ?? null,
         ready: node.status.conditions.some(({ type, status }) => type === 'Ready' && status === 'True'),
-        schedulable: !node.spec.unschedulable,
+        schedulable: !node.spec.unschedulable && !node.spec.taints.some(repelsJobs),
         cpu: Math.round(left('cpu', taken?.cpu ?? 0) * 1000) / 1000,
         memory: Math.floor(left('memory', taken?.memory ?? 0)),
         pods: Math.floor(left('pods', taken?.pods ?? 0)),
@@ -42,6 +49,11 @@ export function nodeReports(nodes: Iterable<Node>, pods: Iterable<PodUsage>): re
       };
     })
     .sort((a, b) => (a.name < b.name ? -1 : 1));
+}
+
+/** Jobs tolerate the taints that bear a device's name, `nvidia.com/gpu` say; the control plane's and others they do not. */
+function repelsJobs({ key, effect }: Taint): boolean {
+  return effect !== 'PreferNoSchedule' && !/^(nvidia\.com|amd\.com|gpu\.intel\.com)\//.test(key);
 }
 
 function isJob(pod: PodUsage): boolean {

@@ -15,10 +15,14 @@ import {
 const RESTART = { never: 'Never', 'on-failure': 'OnFailure', always: 'Always' } as const;
 
 /**
- * A job as a Pod. No deadline is written here: a life-span may be prolonged, a Pod's deadline only shortened; the
+ * A job as a Pod, on nodes of its pool; of the only pool those without a label are too. No deadline is written here: a life-span may be prolonged, a Pod's deadline only shortened; the
  * scheduler ends the job in time, and the agent does where the scheduler does not.
  */
-export function podManifest(job: DesiredJob, cluster: string): Readonly<Record<string, unknown>> {
+export function podManifest(
+  job: DesiredJob,
+  cluster: string,
+  onlyPool: string | undefined,
+): Readonly<Record<string, unknown>> {
   const { jobId, spec } = job;
   const memory = String(spec.resources.memory);
   const devices = Object.fromEntries(
@@ -46,7 +50,7 @@ export function podManifest(job: DesiredJob, cluster: string): Readonly<Record<s
       terminationGracePeriodSeconds: job.graceSeconds,
       automountServiceAccountToken: false,
       enableServiceLinks: false,
-      nodeSelector: { [POOL_LABEL]: spec.pool },
+      ...placement(spec.pool, onlyPool),
       priorityClassName: `delos-job-${spec.priority}`,
       tolerations: deviceTolerations(spec),
       securityContext: podSecurity(spec),
@@ -75,6 +79,16 @@ export function podManifest(job: DesiredJob, cluster: string): Readonly<Record<s
       ...(spec.resources.shm ? { volumes: [{ name: 'shm', emptyDir: { medium: 'Memory', sizeLimit: memory } }] } : {}),
     },
   };
+}
+
+function placement(pool: string, onlyPool: string | undefined): Readonly<Record<string, unknown>> {
+  if (pool !== onlyPool) return { nodeSelector: { [POOL_LABEL]: pool } };
+  // Terms are alternatives.
+  const nodeSelectorTerms = [
+    { matchExpressions: [{ key: POOL_LABEL, operator: 'In', values: [pool] }] },
+    { matchExpressions: [{ key: POOL_LABEL, operator: 'DoesNotExist' }] },
+  ];
+  return { affinity: { nodeAffinity: { requiredDuringSchedulingIgnoredDuringExecution: { nodeSelectorTerms } } } };
 }
 
 /** Kubernetes expands `$(NAME)` and makes `$$` one `$`; the user's text is meant as it is. */

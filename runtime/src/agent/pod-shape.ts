@@ -68,9 +68,12 @@ export const podShape = z.object({
 });
 export type Pod = z.infer<typeof podShape>;
 
+const taint = z.object({ key: z.string(), effect: z.string() });
+export type Taint = z.infer<typeof taint>;
+
 export const nodeShape = z.object({
   metadata,
-  spec: z.object({ unschedulable: z.boolean().default(false) }).prefault({}),
+  spec: z.object({ unschedulable: z.boolean().default(false), taints: z.array(taint).default([]) }).prefault({}),
   status: z
     .object({
       allocatable: z.record(z.string(), z.string()).default({}),

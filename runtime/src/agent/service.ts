@@ -24,6 +24,8 @@ const settings = z.object({
   DELOS_AGENT_TOKEN: z.string(),
   /** Where the gateway runs. */
   POD_NAMESPACE: z.string().default('delos'),
+  /** The only pool of the configuration, where it has one alone: nodes without a pool's label belong to it. */
+  DELOS_ONLY_POOL: z.string().optional(),
   DELOS_MIRROR_URL: z.url().optional(),
   DELOS_DENIED_CIDRS: z
     .string()
@@ -63,6 +65,7 @@ async function start(context: ServiceContext): Promise<RunningService> {
   const keeper = new JobKeeper({
     client,
     cluster,
+    onlyPool: config.DELOS_ONLY_POOL,
     namespaces,
     log,
     send: (message) => send(message),
@@ -118,7 +121,11 @@ async function start(context: ServiceContext): Promise<RunningService> {
   function sendNodes(): void {
     // Half a picture would look like a cluster that shrank.
     if (!nodes.synced || !others.synced) return;
-    const reports: readonly NodeReport[] = nodeReports(nodes.items.values(), others.items.values());
+    const reports: readonly NodeReport[] = nodeReports(
+      nodes.items.values(),
+      others.items.values(),
+      config.DELOS_ONLY_POOL,
+    );
     send({ type: 'nodes', nodes: [...reports] });
   }
 

@@ -26,6 +26,7 @@ const context: z.ZodType<SynthesisContext> = z.object({
   exposure: z.discriminatedUnion('kind', [
     z.object({ kind: z.literal('node-port'), http: z.number().int(), https: z.number().int() }),
     z.object({ kind: z.literal('load-balancer') }),
+    z.object({ kind: z.literal('cluster-ip') }),
   ]),
 });
 

@@ -8,6 +8,7 @@ import { engineFor, engineKindOf, preflight } from '@delos/cluster';
 import { instancePaths, platformConfig, silent } from '@delos/core';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { stringify } from 'yaml';
+import { versionCheck } from '../../../cluster/src/preflight/cluster.ts';
 
 const home = mkdtempSync(join(tmpdir(), 'delos-existing-'));
 const paths = instancePaths('mine', { HOME: home });
@@ -183,8 +184,51 @@ describe('a cluster that somebody else runs', () => {
 
   test('preflight tells the same without failing', async () => {
     const options = { paths, env: { HOME: home, KUBECONFIG: kubeconfig({ a: 'http://127.0.0.1:1' }) } };
-    expect(await preflight(config, options)).toMatchObject([
-      { id: 'cluster.reachable', ok: false, fatal: true, code: 'ERR_CLUSTER_UNREACHABLE' },
+    const [first] = await preflight(config, options);
+    expect(first).toMatchObject({
+      id: 'cluster.reachable',
+      ok: false,
+      fatal: true,
+      code: 'ERR_CLUSTER_UNREACHABLE',
+    });
+  });
+});
+
+describe('what an existing cluster must bring', () => {
+  const checksOf = async (settings: object) => {
+    const given = platformConfig.parse({ domain: 'a.example.com', cluster: { engine: 'existing' }, ...settings });
+    return preflight(given, { paths, env: { HOME: home, KUBECONFIG: kubeconfig({ a: server }) } });
+  };
+
+  test('version, StorageClass and a ready node for each pool; a pool without one is a warning', async () => {
+    const nodePools = [{ name: 'default' }, { name: 'gpu' }, { name: 'spare', minSize: 0 }];
+    expect((await checksOf({ nodePools })).map(({ id, ok, fatal }) => [id, ok, fatal])).toEqual([
+      ['cluster.reachable', true, true],
+      ['cluster.version', true, true],
+      ['cluster.storage', true, true],
+      ['pool.default', true, false],
+      ['pool.gpu', false, false],
     ]);
+  });
+
+  test('of the only pool an unlabelled node is a node too, if it is ready', async () => {
+    const pool = (await checksOf({ nodePools: [{ name: 'other' }] })).find(({ id }) => id === 'pool.other');
+    expect(pool).toMatchObject({ ok: false, fix: 'kubectl label node NODE delos.dev/pool=other' });
+  });
+
+  test('where the platform is reached by loopback, its ports must be free', async () => {
+    const gateway = { httpPort: Number(new URL(server).port), httpsPort: 0 };
+    const [port] = (await checksOf({ domain: 'localhost', gateway })).filter(({ id }) => id === 'port.http');
+    expect(port).toMatchObject({ ok: false, code: 'ERR_PORT_TAKEN' });
+  });
+
+  test.each([
+    ['v1.34.4', true],
+    ['v1.30.0+k3s1', true],
+    ['v1.29.12-eks-1', false],
+    ['v2.0.0', true],
+    ['', false],
+  ])('Kubernetes %j is new enough: %s', (version, ok) => {
+    expect(versionCheck(version).ok).toBe(ok);
   });
 });

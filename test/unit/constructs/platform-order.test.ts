@@ -113,6 +113,13 @@ describe('exposure', () => {
     expect(service?.manifest.spec).toMatchObject({ type: 'LoadBalancer', ports: [{ port: 80 }, { port: 443 }] });
   });
 
+  test('reached from loopback alone, it has no way of its own on an existing cluster: the command forwards to it', () => {
+    const synthesis = platformOf('domain: localhost', 'existing');
+    const service = kindOf(synthesis, 'Service').find(({ manifest }) => manifest.metadata.name === 'gateway');
+    expect(service?.manifest.spec).toMatchObject({ type: 'ClusterIP', ports: [{ port: 8080 }, { port: 8443 }] });
+    expect(service?.manifest.spec).not.toHaveProperty('externalTrafficPolicy');
+  });
+
   test('plain http serves on loopback, sends on to TLS elsewhere, and is gone where it is off', () => {
     const caddyfileOf = (yaml: string): string => {
       const config = kindOf(platformOf(yaml), 'ConfigMap').find(({ manifest }) => manifest.metadata.name === 'gateway');

@@ -26,7 +26,8 @@ const job = (spec: Readonly<Record<string, unknown>> = {}) =>
     },
   });
 // biome-ignore lint/suspicious/noExplicitAny: looks into a manifest
-const podOf = (spec?: Readonly<Record<string, unknown>>): any => podManifest(job(spec), 'c');
+const podOf = (spec?: Readonly<Record<string, unknown>>, onlyPool?: string): any =>
+  podManifest(job(spec), 'c', onlyPool);
 
 describe('a job’s Pod', () => {
   test.each([
@@ -66,6 +67,16 @@ describe('a job’s Pod', () => {
     const { spec } = podOf({ resources: { cpu: 1, memory: 1, extended: { 'nvidia.com/gpu': 2 } } });
     expect(spec.containers[0].resources.limits).toMatchObject({ 'nvidia.com/gpu': '2' });
     expect(spec.tolerations).toEqual([{ key: 'nvidia.com/gpu', operator: 'Exists' }]);
+  });
+
+  test('goes to nodes of its pool; of the only pool those without a label are nodes too', () => {
+    expect(podOf().spec.nodeSelector).toEqual({ 'delos.dev/pool': 'default' });
+    const { nodeSelector, affinity } = podOf({}, 'default').spec;
+    expect(nodeSelector).toBeUndefined();
+    expect(affinity.nodeAffinity.requiredDuringSchedulingIgnoredDuringExecution.nodeSelectorTerms).toEqual([
+      { matchExpressions: [{ key: 'delos.dev/pool', operator: 'In', values: ['default'] }] },
+      { matchExpressions: [{ key: 'delos.dev/pool', operator: 'DoesNotExist' }] },
+    ]);
   });
 
   test('gets the user’s words as they are: Kubernetes would expand $(NAME) and $$', () => {
