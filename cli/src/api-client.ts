@@ -1,5 +1,6 @@
 import { DelosError } from '@delos/core';
 import { z } from 'zod';
+import { direct, type Transport } from './gateway-route.ts';
 
 const jobSchema = z.object({
   id: z.string(),
@@ -39,9 +40,11 @@ export class ApiClient {
   readonly #url: string;
   readonly #token: string;
   readonly #signal: AbortSignal;
+  readonly #transport: Transport;
 
   /** @param url ends in `/api/v1` */
-  constructor(url: string, token: string, signal: AbortSignal) {
+  constructor(url: string, token: string, signal: AbortSignal, transport: Transport = direct) {
+    this.#transport = transport;
     this.#url = url;
     this.#token = token;
     this.#signal = signal;
@@ -98,8 +101,7 @@ export class ApiClient {
   /** An open log WebSocket: binary frames, closed by the server at the end. */
   logSocket(monitoringUrl: string, id: string): WebSocket {
     const url = `${monitoringUrl.replace(/\/$/, '')}/${id}/log_ws`.replace(/^http/, 'ws');
-    // Node's WebSocket takes headers; the web's own type does not know them.
-    const socket = new WebSocket(url, { headers: { authorization: `Bearer ${this.#token}` } } as never);
+    const socket = this.#transport.socket(url, this.#token);
     socket.binaryType = 'arraybuffer';
     return socket;
   }
@@ -107,7 +109,7 @@ export class ApiClient {
   async #call(method: string, path: string, body?: unknown): Promise<Response> {
     let response: Response;
     try {
-      response = await fetch(this.#url + path, {
+      response = await this.#transport.fetch(this.#url + path, {
         method,
         headers: {
           authorization: `Bearer ${this.#token}`,

@@ -3,8 +3,11 @@ import { ApiClient } from '../api-client.ts';
 import type { CommandContext } from '../context.ts';
 import { engineFrom } from '../engine.ts';
 import { firstJob } from '../first-job.ts';
+import { throughCluster } from '../gateway-forward.ts';
+import type { Transport } from '../gateway-route.ts';
 import { provideImages } from '../images.ts';
 import { interruptible } from '../interrupt.ts';
+import { kubeOf } from '../kube.ts';
 import { lockInstance } from '../lock.ts';
 import { Phases } from '../phases.ts';
 import { planPlatform } from '../platform.ts';
@@ -56,7 +59,10 @@ export async function run(
         await interruptible(signal, keepForward(paths, path, handle, plan.entrance.forward));
       }
       const token = await issueToken(context, { user: config.admin.user, ttlSeconds: 3600 });
-      return await firstJob(new ApiClient(plan.apiUrl, token, signal), paths, config, progress, signal);
+      const send = (transport?: Transport) =>
+        firstJob(new ApiClient(plan.apiUrl, token, signal, transport), paths, config, progress, signal);
+      if (plan.entrance.exposure.kind !== 'load-balancer') return await send();
+      return await throughCluster(await kubeOf(context, handle), config.gateway.httpsPort, signal, send);
     });
     const document = {
       apiUrl: plan.apiUrl,
