@@ -23,6 +23,9 @@ const KINDS = [
     'serviceaccounts',
     'roles',
     'rolebindings',
+    'validatingadmissionpolicies',
+    'validatingadmissionpolicybindings',
+    'poddisruptionbudgets',
   ],
   ...['configmaps', 'secrets', 'networkpolicies', 'services', 'statefulsets', 'deployments', 'daemonsets'],
 ];

@@ -1,41 +1,71 @@
+import { AGENT_PROJECT_ROLE } from '@delos/core';
 import { k8s } from 'cdk8s-plus-28';
 import { Construct } from 'constructs';
+import { AgentPolicy } from './agent-policy.ts';
 import { PART_OF, PLATFORM_NAMESPACE } from './names.ts';
 
 export interface AgentRightsProps {
   readonly serviceAccount: string;
+  /** Namespaces of the projects whose jobs may be privileged. */
+  readonly privilegedNamespaces: readonly string[];
 }
 
-const rule = (group: string, resources: readonly string[], verbs: readonly string[]): k8s.PolicyRule => ({
+const RBAC = 'rbac.authorization.k8s.io';
+
+const rule = (
+  group: string,
+  resources: readonly string[],
+  verbs: readonly string[],
+  resourceNames?: readonly string[],
+): k8s.PolicyRule => ({
   apiGroups: [group],
   resources: [...resources],
   verbs: [...verbs],
+  ...(resourceNames === undefined ? {} : { resourceNames: [...resourceNames] }),
 });
 
 /**
- * What the agent may do, and no more: project namespaces with their policies, jobs' Pods and streams into them; nodes
- * and events to read. No Secret, no log (the collector reads the disk), no right to grant rights.
+ * What the agent may do, and no more. Everywhere: see nodes and what Pods ask of them, make project namespaces, and
+ * bind itself to one role, which {@link AgentPolicy} lets it do in project namespaces alone. There: jobs' Pods with their
+ * events, streams into them, and network policies. No Secret, no log (the collector reads the disk), no other right.
  */
 export class AgentRights extends Construct {
   constructor(scope: Construct, id: string, props: AgentRightsProps) {
     super(scope, id);
     const metadata = { name: 'delos-agent', labels: { ...PART_OF } };
-    new k8s.KubeClusterRole(this, 'role', {
-      metadata,
+    const subject = { kind: 'ServiceAccount', name: props.serviceAccount, namespace: PLATFORM_NAMESPACE };
+    const policy = new AgentPolicy(this, 'policy', {
+      serviceAccount: props.serviceAccount,
+      privilegedNamespaces: props.privilegedNamespaces,
+    });
+    new k8s.KubeClusterRole(this, 'project-role', {
+      metadata: { ...metadata, name: AGENT_PROJECT_ROLE },
       rules: [
-        rule('', ['namespaces'], ['get', 'create', 'patch']),
-        rule('', ['pods'], ['get', 'list', 'watch', 'create', 'patch', 'delete']),
-        // A WebSocket begins as a GET.
+        rule('', ['pods'], ['get', 'create', 'patch', 'delete']),
+        // A WebSocket begins as a GET; from Kubernetes 1.35 on the right to create is asked for as well.
         rule('', ['pods/attach', 'pods/exec', 'pods/portforward'], ['get', 'create']),
-        rule('networking.k8s.io', ['networkpolicies'], ['get', 'create', 'patch']),
-        rule('', ['nodes', 'events'], ['list', 'watch']),
+        rule('', ['events'], ['list', 'watch']),
+        rule('networking.k8s.io', ['networkpolicies'], ['create', 'patch']),
         rule('metrics.k8s.io', ['pods'], ['get']),
       ],
     });
-    new k8s.KubeClusterRoleBinding(this, 'binding', {
+    const role = new k8s.KubeClusterRole(this, 'role', {
       metadata,
-      roleRef: { apiGroup: 'rbac.authorization.k8s.io', kind: 'ClusterRole', name: metadata.name },
-      subjects: [{ kind: 'ServiceAccount', name: props.serviceAccount, namespace: PLATFORM_NAMESPACE }],
+      rules: [
+        rule('', ['nodes'], ['list', 'watch']),
+        // All Pods: what is left of a node is what it has less what every Pod on it asks for.
+        rule('', ['pods'], ['list', 'watch']),
+        rule('', ['namespaces'], ['create', 'patch']),
+        rule(RBAC, ['rolebindings'], ['create']),
+        rule(RBAC, ['clusterroles'], ['bind'], [AGENT_PROJECT_ROLE]),
+      ],
     });
+    const binding = new k8s.KubeClusterRoleBinding(this, 'binding', {
+      metadata,
+      roleRef: { apiGroup: RBAC, kind: 'ClusterRole', name: metadata.name },
+      subjects: [subject],
+    });
+    // Never the rights without their limits.
+    for (const part of [role, binding]) part.addDependency(policy);
   }
 }

@@ -1,4 +1,4 @@
-import type { IdentitySpec, PlatformConfig } from '@delos/core';
+import { AGENT_ACCOUNT, type IdentitySpec, type PlatformConfig, projectNamespace } from '@delos/core';
 import { k8s } from 'cdk8s-plus-28';
 import { Construct } from 'constructs';
 import { AgentRights } from './agent-rights.ts';
@@ -106,9 +106,14 @@ export class ControlPlane extends Construct {
     // Its tables are made by the control API's `migrate`.
     scheduler.workload.addDependency(api);
 
-    const rights = new AgentRights(this, 'agent-rights', { serviceAccount: 'agent' });
+    const rights = new AgentRights(this, 'agent-rights', {
+      serviceAccount: AGENT_ACCOUNT,
+      privilegedNamespaces: props.config.organizations.flatMap((org) =>
+        org.projects.filter(({ privileged }) => privileged).map(({ name }) => projectNamespace(org.name, name)),
+      ),
+    });
     const agent = new RuntimeService(this, 'agent', {
-      name: 'agent',
+      name: AGENT_ACCOUNT,
       image: props.image,
       command: run('agent'),
       env: [

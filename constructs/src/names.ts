@@ -8,8 +8,6 @@ export const PLATFORM_NAMESPACE = 'delos';
 export const NODE_NAMESPACE = 'delos-node';
 /** Label of every object that Delos makes. */
 export const PART_OF = { 'app.kubernetes.io/part-of': 'delos' } as const;
-/** Label of the namespaces that the agent makes for projects. */
-export const PROJECT_LABEL = 'delos.dev/project';
 
 /** What selects the Pods of one part. */
 export function selectorOf(name: string): Readonly<Record<string, string>> {

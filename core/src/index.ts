@@ -10,6 +10,7 @@ export * from './instance.ts';
 export * from './job.ts';
 export * from './nearest.ts';
 export * from './progress.ts';
+export * from './project-namespace.ts';
 export * from './token-request.ts';
 export * from './yaml-document.ts';
 export * from './yaml-read.ts';

@@ -1,5 +1,9 @@
-import { beforeAll, describe, expect, test } from 'vitest';
+import { projectNamespace } from '@delos/core';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { z } from 'zod';
+import { attacks, duties, type Targets } from '../support/agent-attacks.ts';
+import { type KubeAnswer, type KubeRequest, withAgentToken } from '../support/agent-token.ts';
+import { type Api, api } from '../support/api.ts';
 import { execute } from '../support/command.ts';
 import { delos, delosJson, kubectl, testPlatform } from '../support/instance.ts';
 import { serviceProcesses } from '../support/node.ts';
@@ -14,27 +18,32 @@ async function connectFrom(pid: number, host: string, port: number): Promise<str
   return (await execute(['nsenter', '--net', '-t', String(pid), process.execPath, '-e', code])).stdout.trim();
 }
 
+/** Where the API server is: its Service, then what is behind that. */
+async function apiServers(): Promise<{ ip: string; port: number }[]> {
+  const slices = z
+    .object({
+      subsets: z.array(
+        z.object({
+          addresses: z.array(z.object({ ip: z.string() })),
+          ports: z.array(z.object({ port: z.number() })),
+        }),
+      ),
+    })
+    .parse(JSON.parse(await kubectl(['get', 'endpoints', 'kubernetes', '-o', 'json'])));
+  const service = await kubectl(['get', 'service', 'kubernetes', '-o', 'jsonpath={.spec.clusterIP}']);
+  return [
+    { ip: service, port: 443 },
+    ...slices.subsets.flatMap(({ addresses, ports }) =>
+      addresses.flatMap(({ ip }) => ports.map(({ port }) => ({ ip, port }))),
+    ),
+  ];
+}
+
 describe('the control plane and Kubernetes', () => {
   let apiServer: { ip: string; port: number }[];
   beforeAll(async () => {
     await testPlatform();
-    const slices = z
-      .object({
-        subsets: z.array(
-          z.object({
-            addresses: z.array(z.object({ ip: z.string() })),
-            ports: z.array(z.object({ port: z.number() })),
-          }),
-        ),
-      })
-      .parse(JSON.parse(await kubectl(['get', 'endpoints', 'kubernetes', '-o', 'json'])));
-    const service = await kubectl(['get', 'service', 'kubernetes', '-o', 'jsonpath={.spec.clusterIP}']);
-    apiServer = [
-      { ip: service, port: 443 },
-      ...slices.subsets.flatMap(({ addresses, ports }) =>
-        addresses.flatMap(({ ip }) => ports.map(({ port }) => ({ ip, port }))),
-      ),
-    ];
+    apiServer = await apiServers();
   });
 
   const processOf = (part: string): Promise<number> =>
@@ -84,15 +93,6 @@ describe('the control plane and Kubernetes', () => {
     expect(await connectFrom(await processOf('agent'), first?.ip ?? '', first?.port ?? 0)).toBe('connected');
   });
 
-  test('the agent may do no more than it has to: no secrets, no roles, not everything', async () => {
-    const can = async (...args: string[]): Promise<string> =>
-      (await delos(['kubectl', 'auth', 'can-i', ...args, '--as', 'system:serviceaccount:delos:agent'])).stdout.trim();
-    expect(await can('list', 'nodes')).toBe('yes');
-    expect(await can('get', 'secrets', '-n', 'delos')).not.toMatch(/^yes/);
-    expect(await can('create', 'clusterrolebindings')).not.toMatch(/^yes/);
-    expect(await can('*', '*', '-A')).not.toMatch(/^yes/);
-  });
-
   test('internal addresses are not served to the outside', async () => {
     const { origin } = await testPlatform();
     for (const path of ['/internal/agent/v1/connect', '/metrics', '/health/ready', '/auth/admin/']) {
@@ -123,5 +123,80 @@ describe('the control plane and Kubernetes', () => {
       seen.push((await delosJson(z.looseObject({ text: z.string() }), ['logs', part])).text);
     }
     for (const value of values) for (const text of seen) expect(text.includes(value)).toBe(false);
+  });
+});
+
+describe('whoever has the agent’s token', () => {
+  let ask: (request: KubeRequest) => Promise<KubeAnswer>;
+  let targets: Targets;
+  let platform: Api;
+  let job: string;
+  beforeAll(async () => {
+    await testPlatform();
+    platform = await api('ann');
+    job = (await platform.create({ command: 'sleep 3000' })).id;
+    await platform.running(job);
+    // The last one: this machine has no route to the Service's address.
+    ask = await withAgentToken((await apiServers()).at(-1) ?? { ip: '', port: 0 });
+    const first = async (...args: string[]): Promise<string> =>
+      (await kubectl(['get', ...args, '-o', 'jsonpath={.items[0].metadata.name}'])).trim();
+    targets = {
+      project: { namespace: projectNamespace('default', 'default'), pod: job },
+      parts: {
+        postgres: await first('pods', '-n', 'delos', '-l', 'app.kubernetes.io/name=postgres'),
+        gateway: await first('pods', '-n', 'delos', '-l', 'app.kubernetes.io/name=gateway'),
+      },
+      dns: await first('pods', '-n', 'kube-system', '-l', 'k8s-app=kube-dns'),
+      node: await first('nodes'),
+    };
+  });
+  afterAll(async () => {
+    await platform?.call('DELETE', `/jobs/${job}`);
+  });
+
+  // Names only: what is aimed at is known once the platform is up.
+  const nowhere: Targets = {
+    project: { namespace: '', pod: '' },
+    parts: { postgres: '', gateway: '' },
+    dns: '',
+    node: '',
+  };
+  const requestOf = (list: ReturnType<typeof attacks>, name: string): KubeRequest => {
+    const found = list.find(([other]) => other === name)?.[1];
+    if (found === undefined) throw new Error(`no attempt is called ${name}`);
+    return found;
+  };
+
+  test.each(attacks(nowhere).map(([name]) => name))('cannot %s', async (name) => {
+    expect(await ask(requestOf(attacks(targets), name))).toEqual({
+      status: 403,
+      message: expect.stringMatching(
+        /is forbidden: (User "system:serviceaccount:delos:agent" cannot |user "system:serviceaccount:delos:agent" \(.*\) is attempting to grant RBAC permissions|ValidatingAdmissionPolicy 'delos-agent' |violates PodSecurity )/,
+      ),
+    });
+  });
+
+  test.each(duties(nowhere).map(([name]) => name))('can %s', async (name) => {
+    const { status, message } = await ask(requestOf(duties(targets), name));
+    expect(message).toBe('');
+    expect([101, 200, 201]).toContain(status);
+  });
+
+  test('has in every namespace but those of projects no right over anything', async () => {
+    const can = async (...args: string[]): Promise<string> =>
+      (await delos(['kubectl', 'auth', 'can-i', ...args, '--as', 'system:serviceaccount:delos:agent'])).stdout.trim();
+    for (const space of ['delos', 'delos-node', 'kube-system', 'default']) {
+      for (const what of [
+        'create pods',
+        'delete pods',
+        'patch pods',
+        'create pods/exec',
+        'get pods/log',
+        'get secrets',
+      ])
+        expect(await can(...what.split(' '), '-n', space), `${what} in ${space}`).not.toMatch(/^yes/);
+    }
+    expect(await can('create', 'pods', '-n', targets.project.namespace)).toBe('yes');
+    expect(await can('*', '*', '-A')).not.toMatch(/^yes/);
   });
 });

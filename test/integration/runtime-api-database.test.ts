@@ -1,6 +1,6 @@
-import { platformConfig } from '@delos/core';
+import { platformConfig, projectNamespace } from '@delos/core';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { applyConfig, projectNamespace } from '../../runtime/src/db/apply-config.ts';
+import { applyConfig } from '../../runtime/src/db/apply-config.ts';
 import type { Database } from '../../runtime/src/db/database.ts';
 import { migrate } from '../../runtime/src/db/migrate.ts';
 import { startPostgres, type TestPostgres } from '../support/postgres.ts';

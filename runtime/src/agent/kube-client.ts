@@ -33,6 +33,7 @@ interface RequestOptions {
   /** @default application/json */
   readonly contentType?: string;
   readonly signal?: AbortSignal;
+  readonly agent?: http.Agent;
 }
 
 const TIMEOUT_MS = 30_000;
@@ -43,13 +44,15 @@ const WATCH_SILENCE_MS = 150_000;
 export class KubeClient {
   readonly #access: KubeAccess;
   readonly #agent: http.Agent;
+  /** Watches hold their connections, one a collection: they must not use up those of other calls. */
+  readonly #watches: http.Agent;
 
   constructor(access: KubeAccess) {
     this.#access = access;
-    const options = { keepAlive: true, maxSockets: 32, scheduling: 'lifo' as const };
-    this.#agent = access.server.startsWith('https:')
-      ? new https.Agent({ ...options, ...access.tls })
-      : new http.Agent(options);
+    const agent = (options: http.AgentOptions): http.Agent =>
+      access.server.startsWith('https:') ? new https.Agent({ ...options, ...access.tls }) : new http.Agent(options);
+    this.#agent = agent({ keepAlive: true, maxSockets: 32, scheduling: 'lifo' });
+    this.#watches = agent({});
   }
 
   get(path: string, query: Query = {}): Promise<unknown> {
@@ -79,7 +82,7 @@ export class KubeClient {
 
   /** Lines of a watch, until the server ends it. @throws when the connection fails or falls silent. */
   async *watch(path: string, query: Query, signal: AbortSignal): AsyncGenerator<unknown, void, void> {
-    const response = await this.#send('GET', path, { query, signal });
+    const response = await this.#send('GET', path, { query, signal, agent: this.#watches });
     response.setTimeout(WATCH_SILENCE_MS, () => response.destroy(new Error('the watch fell silent')));
     let rest = '';
     response.setEncoding('utf8');
@@ -116,6 +119,7 @@ export class KubeClient {
 
   close(): void {
     this.#agent.destroy();
+    this.#watches.destroy();
   }
 
   async #json(method: string, path: string, options: RequestOptions): Promise<unknown> {
@@ -137,7 +141,7 @@ export class KubeClient {
         const request = (url.protocol === 'https:' ? https : http).request(url, {
           method,
           headers,
-          agent: this.#agent,
+          agent: options.agent ?? this.#agent,
           ...(options.signal === undefined ? {} : { signal: options.signal }),
         });
         request.once('response', resolve);

@@ -6,8 +6,6 @@
 export const JOB_LABEL = 'delos.dev/job';
 /** On a job's Pod: the cluster whose agent made it. */
 export const CLUSTER_LABEL = 'delos.dev/cluster';
-export const ORG_LABEL = 'delos.dev/org';
-export const PROJECT_LABEL = 'delos.dev/project';
 export const PRESET_LABEL = 'delos.dev/preset';
 /** On a job's Pod: the port on which the gateway may reach it. */
 export const HTTP_PORT_LABEL = 'delos.dev/http-port';
@@ -15,8 +13,6 @@ export const HTTP_PORT_LABEL = 'delos.dev/http-port';
 export const POOL_LABEL = 'delos.dev/pool';
 /** On a job's Pod: who the job belongs to (any text, hence no label). */
 export const OWNER_ANNOTATION = 'delos.dev/owner';
-
-export const MANAGED_BY = { 'app.kubernetes.io/managed-by': 'delos', 'app.kubernetes.io/part-of': 'delos' } as const;
 
 /** The container of a job's Pod. */
 export const CONTAINER = 'main';

@@ -1,5 +1,16 @@
-import type { JobPodSpec, SecurityProfile } from '@delos/core';
-import { HTTP_PORT_LABEL, MANAGED_BY, ORG_LABEL, PROJECT_LABEL } from './labels.ts';
+import {
+  AGENT_ACCOUNT,
+  AGENT_BINDING,
+  AGENT_PROJECT_ROLE,
+  AUDIT_LABEL,
+  ENFORCE_LABEL,
+  type JobPodSpec,
+  MANAGED_BY,
+  ORG_LABEL,
+  PROJECT_LABEL,
+  type SecurityProfile,
+} from '@delos/core';
+import { HTTP_PORT_LABEL } from './labels.ts';
 
 type Manifest = Readonly<Record<string, unknown>>;
 
@@ -14,7 +25,7 @@ export const PRIVATE_CIDRS: readonly string[] = [
 ];
 
 export interface NetworkSettings {
-  /** Namespace of the gateway. */
+  /** Namespace of the gateway, and of the agent itself. */
   readonly platformNamespace: string;
   /** Addresses closed to jobs. */
   readonly deniedCidrs: readonly string[];
@@ -34,10 +45,21 @@ export function namespaceManifest(
         ...MANAGED_BY,
         [ORG_LABEL]: spec.org,
         [PROJECT_LABEL]: spec.project,
-        'pod-security.kubernetes.io/enforce': level,
-        'pod-security.kubernetes.io/audit': 'restricted',
+        [ENFORCE_LABEL]: level,
+        [AUDIT_LABEL]: 'restricted',
       },
     },
+  };
+}
+
+/** Gives the agent its rights in a project's namespace: it has them nowhere else. */
+export function agentBinding(namespace: string, platformNamespace: string): Manifest {
+  return {
+    apiVersion: 'rbac.authorization.k8s.io/v1',
+    kind: 'RoleBinding',
+    metadata: { name: AGENT_BINDING, namespace, labels: { ...MANAGED_BY } },
+    roleRef: { apiGroup: 'rbac.authorization.k8s.io', kind: 'ClusterRole', name: AGENT_PROJECT_ROLE },
+    subjects: [{ kind: 'ServiceAccount', name: AGENT_ACCOUNT, namespace: platformNamespace }],
   };
 }
 

@@ -1,12 +1,17 @@
+import { setTimeout as sleep } from 'node:timers/promises';
 import type { JobPodSpec } from '@delos/core';
-import type { KubeClient } from './kube-client.ts';
+import { isKubeError, type KubeClient } from './kube-client.ts';
 import {
+  agentBinding,
   httpPolicy,
   levelFor,
   type NetworkSettings,
   namespaceManifest,
   networkPolicies,
 } from './namespace-manifests.ts';
+
+/** The API server's authorizer learns of a new RoleBinding a moment after it was made. */
+const GRANT_MS = [10, 20, 50, 100, 200, 500];
 
 /**
  * Project namespaces, made before a project's first Pod and looked after once in the life of the agent: afterwards a
@@ -43,13 +48,33 @@ export class Namespaces {
 
   async #make(spec: JobPodSpec, level: 'baseline' | 'privileged'): Promise<void> {
     await this.#client.apply(`/api/v1/namespaces/${spec.namespace}`, namespaceManifest(spec, level));
+    await this.#bind(spec.namespace);
     // One after the other: default-deny stands before anything is opened.
     for (const policy of networkPolicies(spec.namespace, this.#settings)) await this.#apply(spec.namespace, policy);
   }
 
+  async #bind(namespace: string): Promise<void> {
+    const path = `/apis/rbac.authorization.k8s.io/v1/namespaces/${namespace}/rolebindings`;
+    try {
+      await this.#client.create(path, agentBinding(namespace, this.#settings.platformNamespace));
+    } catch (error) {
+      if (!isKubeError(error, 409)) throw error;
+    }
+  }
+
   async #apply(namespace: string, policy: Readonly<Record<string, unknown>>): Promise<void> {
     const { name } = policy.metadata as { readonly name: string };
-    await this.#client.apply(`/apis/networking.k8s.io/v1/namespaces/${namespace}/networkpolicies/${name}`, policy);
+    const path = `/apis/networking.k8s.io/v1/namespaces/${namespace}/networkpolicies/${name}`;
+    for (const wait of GRANT_MS) {
+      try {
+        await this.#client.apply(path, policy);
+        return;
+      } catch (error) {
+        if (!isKubeError(error, 403)) throw error;
+        await sleep(wait);
+      }
+    }
+    await this.#client.apply(path, policy);
   }
 
   async #once(key: string, make: () => Promise<void>): Promise<void> {

@@ -1,15 +1,12 @@
-import type { DesiredJob, JobPodSpec } from '@delos/core';
+import { type DesiredJob, type JobPodSpec, MANAGED_BY, ORG_LABEL, PROJECT_LABEL } from '@delos/core';
 import {
   CLUSTER_LABEL,
   CONTAINER,
   HTTP_PORT_LABEL,
   JOB_LABEL,
-  MANAGED_BY,
-  ORG_LABEL,
   OWNER_ANNOTATION,
   POOL_LABEL,
   PRESET_LABEL,
-  PROJECT_LABEL,
 } from './labels.ts';
 
 const RESTART = { never: 'Never', 'on-failure': 'OnFailure', always: 'Always' } as const;

@@ -28,9 +28,12 @@ export function explainRefusal(error: unknown): Refusal | undefined {
   if (status === 403 && /exceeded quota/.test(message)) {
     return refusal('QuotaExhausted', `its namespace has a quota that is used up: ${clip(message)}`, false);
   }
-  // The namespace's service account, or a priority class, is on its way.
-  if (status === 403)
-    return refusal('Creating', `waiting for the cluster: ${clip(message)}`, false, /being terminated/.test(message));
+  // The namespace's service account, or a priority class, is on its way; or the agent has lost its rights there, which it
+  // has by a RoleBinding that is made with the namespace.
+  if (status === 403) {
+    const again = /being terminated|^pods is forbidden: User /.test(message);
+    return refusal('Creating', `waiting for the cluster: ${clip(message)}`, false, again);
+  }
   if (status === 404) return refusal('Creating', 'its namespace is made again', false, true);
   return refusal('Creating', `the Kubernetes API server answered ${status}: ${clip(message)}`, false);
 }

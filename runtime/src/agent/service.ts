@@ -14,6 +14,7 @@ import { Namespaces } from './namespaces.ts';
 import { nodeReports } from './node-reports.ts';
 import { PodEvents } from './pod-events.ts';
 import { eventShape, type Node, nodeShape, type Pod, type PodUsage, podShape, podUsageShape } from './pod-shape.ts';
+import { ProjectEvents } from './project-events.ts';
 import { Reflector } from './reflector.ts';
 import { StandIns } from './stand-ins.ts';
 import { openStream } from './streams.ts';
@@ -79,25 +80,23 @@ async function start(context: ServiceContext): Promise<RunningService> {
     path: '/api/v1/pods',
     query: { labelSelector: `${JOB_LABEL},${CLUSTER_LABEL}=${cluster}` },
     read: read(podShape),
-    onChange: (pod, gone) => keeper.podChanged(pod, gone),
+    onChange: (pod, gone) => {
+      keeper.podChanged(pod, gone);
+      if (!gone) projectEvents.follow(pod.metadata.namespace ?? '');
+    },
     onListed: () => keeper.podsListed(),
     log,
   });
-  const reflectors = [
-    pods,
-    new Reflector({
-      client,
-      path: '/api/v1/events',
-      query: { fieldSelector: 'involvedObject.kind=Pod' },
-      read: (object) => events.read(eventShape.safeParse(object).data),
-      onChange: (event, gone) => {
-        const uid = event.involvedObject.uid;
-        const pod = keeper.podOf(event.involvedObject.name);
-        if (!gone && events.put(event) && pod?.metadata.uid === uid) keeper.podChanged(pod, false);
-      },
-      log,
-    }),
-  ];
+  const projectEvents = new ProjectEvents({
+    client,
+    read: (object) => events.read(eventShape.safeParse(object).data),
+    onChange: (event, gone) => {
+      const uid = event.involvedObject.uid;
+      const pod = keeper.podOf(event.involvedObject.name);
+      if (!gone && events.put(event) && pod?.metadata.uid === uid) keeper.podChanged(pod, false);
+    },
+    log,
+  });
   const report = debounce(() => sendNodes());
   const nodes: Reflector<Node> = new Reflector({
     client,
@@ -170,15 +169,19 @@ async function start(context: ServiceContext): Promise<RunningService> {
       this.set(keeper.size);
     },
   });
-  const running = [uplink, nodes, others, ...reflectors].map((part) => part.run(stop.signal));
-  const timers = [setInterval(() => sendNodes(), REPORT_MS), setInterval(() => keeper.sweep(), SWEEP_MS)];
+  const running = [uplink, nodes, others, pods].map((part) => part.run(stop.signal));
+  const sweep = (): void => {
+    keeper.sweep();
+    projectEvents.retire(new Set([...pods.items.values()].map(({ metadata }) => metadata.namespace ?? '')));
+  };
+  const timers = [setInterval(() => sendNodes(), REPORT_MS), setInterval(sweep, SWEEP_MS)];
   return {
     unready: async () => uplink.problem ?? [pods, nodes, others].map(({ problem }) => problem).find(Boolean),
     stop: async () => {
       for (const timer of timers) clearInterval(timer);
       stop.abort();
       client.close();
-      await Promise.all(running);
+      await Promise.all([...running, projectEvents.close()]);
     },
   };
 }

@@ -1,5 +1,4 @@
-import { createHash } from 'node:crypto';
-import type { PlatformConfig } from '@delos/core';
+import { type PlatformConfig, projectNamespace } from '@delos/core';
 import { sql } from 'kysely';
 import type { Tx } from './schema.ts';
 
@@ -75,14 +74,4 @@ async function retireVanished(tx: Tx, config: PlatformConfig): Promise<void> {
   await sql`update organizations set retired = true where name <> all (${orgs}::text[])`.execute(tx);
   await sql`delete from organizations o where retired
     and not exists (select from projects p where p.org = o.name)`.execute(tx);
-}
-
-/**
- * A project's namespace. Names alone would be ambiguous (`a-b`/`c` and `a`/`b-c`) and may be too long for one DNS
- * label, so a digest of both is part of it.
- */
-export function projectNamespace(org: string, project: string): string {
-  const digest = createHash('sha256').update(`${org}/${project}`).digest('hex').slice(0, 8);
-  const readable = `job-${org}-${project}`.slice(0, 54).replace(/-+$/, '');
-  return `${readable}-${digest}`;
 }

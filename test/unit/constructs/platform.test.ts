@@ -1,7 +1,8 @@
-import { profileContext, synthesize } from '@delos/constructs';
-import { DelosError, parseConfig, yamlText } from '@delos/core';
+import { type Manifest, profileContext, synthesize } from '@delos/constructs';
+import { DelosError, parseConfig, projectNamespace, yamlText } from '@delos/core';
 import { describe, expect, test } from 'vitest';
 import { parse } from 'yaml';
+import { z } from 'zod';
 import { egressOf, isDns, policiesFor, policiesOf, workloadsOfPeer } from './network-peers.ts';
 import { restrictedFaults } from './pod-security.ts';
 import { kindOf, platformOf, selects, workloadsOf } from './synthesized.ts';
@@ -9,6 +10,24 @@ import { kindOf, platformOf, selects, workloadsOf } from './synthesized.ts';
 const platform = platformOf();
 const workloads = workloadsOf(platform);
 const names = workloads.map(({ name }) => name).sort();
+
+const rulesSchema = z.array(
+  z.object({
+    resources: z.array(z.string()),
+    resourceNames: z.array(z.string()).optional(),
+    verbs: z.array(z.string()),
+  }),
+);
+
+/** A role's rights as lines: `RESOURCE [NAMES]: VERBS`. */
+function rights(manifest: Manifest): readonly string[] {
+  return rulesSchema
+    .parse(manifest.rules)
+    .flatMap(({ resources, resourceNames = [], verbs }) =>
+      resources.map((resource) => `${[resource, ...resourceNames].join(' ')}: ${verbs.join(' ')}`),
+    )
+    .sort();
+}
 
 test('the default platform is as it was looked at last (-u writes it anew)', async () => {
   const documents = platform.objects.map(({ id, manifest, dependsOn, secrets }) => {
@@ -90,16 +109,59 @@ describe('Kubernetes tokens', () => {
     }
   });
 
-  test('rights are granted to the agent alone, none over Secrets, logs or rights', () => {
+  test('rights are granted to the agent alone, everywhere none but to look, to make namespaces and to bind itself', () => {
     const bindings = kindOf(platform, 'ClusterRoleBinding');
     expect(bindings.map(({ manifest }) => manifest.subjects)).toEqual([
       [{ kind: 'ServiceAccount', name: 'agent', namespace: 'delos' }],
     ]);
     expect(kindOf(platform, 'RoleBinding')).toEqual([]);
-    const text = JSON.stringify(kindOf(platform, 'ClusterRole').map(({ manifest }) => manifest.rules));
-    for (const word of ['secrets', 'configmaps', 'pods/log', 'roles', '"*"', 'impersonate', 'escalate', 'bind"']) {
-      expect(text).not.toContain(word);
+    const granted = Object.fromEntries(
+      kindOf(platform, 'ClusterRole').map(({ manifest }) => [manifest.metadata.name, rights(manifest)]),
+    );
+    expect(granted).toEqual({
+      'delos-agent': [
+        'clusterroles delos-agent-project: bind',
+        'namespaces: create patch',
+        'nodes: list watch',
+        'pods: list watch',
+        'rolebindings: create',
+      ],
+      // In a project's namespace, where the agent has bound itself.
+      'delos-agent-project': [
+        'events: list watch',
+        'networkpolicies: create patch',
+        'pods/attach: get create',
+        'pods/exec: get create',
+        'pods/portforward: get create',
+        'pods: get',
+        'pods: get create patch delete',
+      ],
+    });
+  });
+
+  test('the agent has its rights only after the policy that limits them', () => {
+    const policy = kindOf(platform, 'ValidatingAdmissionPolicy').map(({ id }) => id);
+    const bound = kindOf(platform, 'ValidatingAdmissionPolicyBinding');
+    expect(policy).toHaveLength(1);
+    expect(bound.map(({ manifest }) => manifest.spec)).toEqual([
+      { policyName: 'delos-agent', validationActions: ['Deny'] },
+    ]);
+    for (const { dependsOn } of kindOf(platform, 'ClusterRoleBinding')) {
+      expect(dependsOn).toEqual(expect.arrayContaining([...policy, ...bound.map(({ id }) => id)]));
     }
+  });
+
+  test.each([
+    ['no project may', '', []],
+    ['a project may', 'organizations: [{name: o, projects: [{name: a}, {name: b, privileged: true}]}]', ['o/b']],
+  ])('namespaces become privileged only where %s run privileged jobs', (_, yaml, projects) => {
+    const [policy] = kindOf(platformOf(yaml), 'ValidatingAdmissionPolicy');
+    const { variables } = z
+      .looseObject({ variables: z.array(z.object({ name: z.string(), expression: z.string() })) })
+      .parse(policy?.manifest.spec);
+    const expression = variables.find(({ name }) => name === 'privileged')?.expression ?? '';
+    const allowed = [...expression.matchAll(/"(job-[^"]+)"/g)].map(([, name]) => name);
+    expect(allowed).toEqual(projects.map((path) => projectNamespace(...(path.split('/') as [string, string]))));
   });
 });
 
