@@ -70,6 +70,7 @@ const list = (values: readonly string[]): string => JSON.stringify(values);
 function variables(props: AgentPolicyProps): Readonly<Record<string, string>> {
   const fixed = { ...MANAGED_BY };
   return {
+    isSubresource: 'has(request.subResource) && request.subResource != ""',
     isNamespace: 'request.resource.group == "" && request.resource.resource == "namespaces"',
     // As it is before the write, except where there is none yet.
     space: 'variables.isNamespace ? (oldObject == null ? object : oldObject) : dyn(namespaceObject)',
@@ -100,7 +101,7 @@ function variables(props: AgentPolicyProps): Readonly<Record<string, string>> {
     isBinding:
       'request.resource.group == "rbac.authorization.k8s.io" && request.resource.resource == "rolebindings" && object != null',
     isPod:
-      'request.resource.group == "" && request.resource.resource == "pods" && request.subResource == "" && object != null',
+      'request.resource.group == "" && request.resource.resource == "pods" && !variables.isSubresource && object != null',
   };
 }
 
@@ -118,7 +119,7 @@ function validations(user: string): readonly Validation[] {
       message: 'the agent acts in the namespaces of projects alone',
     },
     {
-      expression: '!variables.isNamespace || request.operation in ["CREATE", "UPDATE"] && request.subResource == ""',
+      expression: '!variables.isNamespace || request.operation in ["CREATE", "UPDATE"] && !variables.isSubresource',
       message: 'the agent makes namespaces and labels them, nothing else',
     },
     {

@@ -150,7 +150,7 @@ export function attacks({ project, parts, dns, node }: Targets): readonly Attemp
     ],
     [
       'make a namespace without Pod Security',
-      post(`${CORE}/namespaces`, namespace(NEW, 'attack', 'one', { [ENFORCE]: '' })),
+      post(`${CORE}/namespaces`, namespace(NEW, 'attack', 'one', { [ENFORCE]: undefined })),
     ],
     [
       'hold a namespace to an old Pod Security',

@@ -15,7 +15,7 @@ export interface KubeRequest {
 
 export interface KubeAnswer {
   readonly status: number;
-  /** What the API server said of it, where it said something. */
+  /** Why it was refused; empty where it was not. */
   readonly message: string;
 }
 
@@ -61,10 +61,10 @@ export async function askServer(
         },
       },
       (response) => {
-        text(response).then(
-          (answer) => resolve({ status: response.statusCode ?? 0, message: messageOf(answer) }),
-          reject,
-        );
+        text(response).then((answer) => {
+          const status = response.statusCode ?? 0;
+          resolve({ status, message: status < 400 ? '' : messageOf(answer) });
+        }, reject);
       },
     );
     // Where it is let through, a WebSocket opens.
