@@ -2,6 +2,8 @@ import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { CommandContext } from '../context.ts';
 import { engineFrom } from '../engine.ts';
+import { removeJobs } from '../jobs-left.ts';
+import { kubeOf } from '../kube.ts';
 import { lockInstance } from '../lock.ts';
 import { planPlatform } from '../platform.ts';
 import { recordedConfig } from '../settings.ts';
@@ -27,6 +29,7 @@ export async function run(
       const record = await tryReadState(join(paths.state, 'platform.json'), platformRecord);
       const plan = await planPlatform(context, { config, file: undefined }, handle, record?.images ?? {});
       await destroyPlatform({ ...plan.input, keepData: !options.deleteData });
+      await removeJobs(await kubeOf(context, handle), options.deleteData, progress);
     }
     await engine.down({ deleteData: options.deleteData }, progress);
     if (options.deleteData) await rm(paths.state, { recursive: true, force: true });
