@@ -32,12 +32,21 @@ export async function readSettings(context: CommandContext, given: string | unde
   return { config: await loadConfig(path), file: path };
 }
 
-/** Remembers what the instance is brought up with: the file for the next `up`, the content for commands that ask. */
-export async function recordSettings(context: CommandContext, settings: Settings, given: string | undefined) {
+/**
+ * Remembers what the instance is brought up with: the file for the next `up`, the content for commands that ask, with
+ * the engine that `auto` came to be.
+ */
+export async function recordSettings(
+  context: CommandContext,
+  settings: Settings,
+  given: string | undefined,
+  engine: PlatformConfig['cluster']['engine'],
+): Promise<void> {
   if (given !== undefined && settings.file !== undefined) {
     await writeState(recordPath(context), { file: settings.file });
   }
-  await writeState(lastPath(context), { config: settings.config });
+  const { config } = settings;
+  await writeState(lastPath(context), { config: { ...config, cluster: { ...config.cluster, engine } } });
 }
 
 /** What this instance was last brought up with; the defaults where it never was. Reads no file of the user's. */

@@ -13,7 +13,7 @@ export async function run(
   const engine = await engineFrom(context, settings.config, options.context);
   const unlock = await lockInstance(context.paths, 'cluster up');
   try {
-    await recordSettings(context, settings, options.config);
+    await recordSettings(context, settings, options.config, engine.kind);
     const started = performance.now();
     const handle = await interruptible(context.signal, engine.up(settings.config, context.progress));
     const seconds = (performance.now() - started) / 1000;

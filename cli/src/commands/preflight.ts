@@ -1,6 +1,6 @@
 import { DelosError } from '@delos/core';
 import type { CommandContext } from '../context.ts';
-import { engineOptions } from '../engine.ts';
+import { chooseCluster } from '../engine.ts';
 import { readSettings } from '../settings.ts';
 import { table } from '../table.ts';
 
@@ -11,7 +11,8 @@ export async function run(
 ): Promise<void> {
   const { config, file } = await readSettings(context, options.config);
   const { preflight } = await import('@delos/cluster');
-  const checks = await preflight(config, engineOptions(context, options.context));
+  const choice = await chooseCluster(context, config, options.context);
+  const checks = await preflight(choice.config, choice.options);
   const failed = checks.filter(({ ok, fatal }) => !ok && fatal);
   const rows = checks.map(({ id, ok, fatal, measured, needed, fix }) => [
     ok ? 'ok' : fatal ? 'FAILED' : 'warning',

@@ -30,7 +30,7 @@ export async function run(
     const phases = new Phases(progress, signal);
     const engine = await engineFrom(context, config, options.context);
     await phases.run('preflight', () => checkMachine(context, config, options.context));
-    await recordSettings(context, settings, options.config);
+    await recordSettings(context, settings, options.config, engine.kind);
 
     const { keepForward, resolveTool } = await import('@delos/cluster');
     const { deployPlatform } = await import('@delos/stacks');
