@@ -23,6 +23,8 @@ export interface Outcome {
 const SKIP_AWAIT = 'pulumi.com/skipAwait';
 const TIMEOUT_SECONDS = 'pulumi.com/timeoutSeconds';
 export const DEFAULT_LIMIT_SECONDS = 600;
+/** For the last look, and for why: an API server that hangs must not make a wait much longer than its limit. */
+const GRACE_SECONDS = 5;
 
 export function skipsAwait(object: JsonObject): boolean {
   return text(object, 'metadata', 'annotations', SKIP_AWAIT) === 'true';
@@ -39,19 +41,20 @@ export function limitSeconds(object: JsonObject, custom: number): number {
 export async function untilReady(ref: ObjectRef, created: JsonObject, options: WaitOptions): Promise<Outcome> {
   if (skipsAwait(created) || !hasReadiness(created)) return { object: created, problem: undefined };
   const pace = pacer(options.limitSeconds);
+  const signal = bounded(options);
   let live: JsonObject | undefined = created;
   let message = 'nothing seen yet';
   let detail = '';
   for (;;) {
     try {
       // Every question after the first is asked anew; the answer to the creation serves the first.
-      if (pace.turns > 0) live = await options.client.tryGet(ref, options.signal);
+      if (pace.turns > 0) live = await options.client.tryGet(ref, signal);
       if (live === undefined) return { object: undefined, problem: 'it was deleted while it was waited for' };
-      const verdict = judge(live, await lookAround(options.client, live, options.signal));
+      const verdict = judge(live, await lookAround(options.client, live, signal));
       if (verdict.state === 'ready') return { object: live, problem: undefined };
       message = verdict.message;
       if (verdict.state === 'failed' || pace.over || pace.turns % 4 === 2) {
-        detail = await explain(options.client, live, options.signal);
+        detail = await explain(options.client, live, signal);
       }
       if (verdict.state === 'failed') return { object: live, problem: join(message, detail) };
     } catch (error) {
@@ -84,10 +87,11 @@ export async function problemNow(
 /** Waits until no object with this uid is there any more, naming what holds it. */
 export async function untilGone(ref: ObjectRef, uid: string, options: WaitOptions): Promise<string | undefined> {
   const pace = pacer(options.limitSeconds);
+  const signal = bounded(options);
   let holds = 'still there';
   for (;;) {
     try {
-      const live = await options.client.tryGet(ref, options.signal);
+      const live = await options.client.tryGet(ref, signal);
       if (live === undefined || (uid !== '' && text(live, 'metadata', 'uid') !== uid)) return undefined;
       holds = sayHolders(live);
     } catch (error) {
@@ -110,6 +114,9 @@ function sayHolders(live: JsonObject): string {
   const held = finalizers.length === 0 ? 'no finalizer, its end is awaited' : `finalizer ${finalizers.join(', ')}`;
   return [held, ...remaining].join('; ');
 }
+
+const bounded = ({ signal, limitSeconds }: WaitOptions): AbortSignal =>
+  AbortSignal.any([signal, AbortSignal.timeout((limitSeconds + GRACE_SECONDS) * 1000)]);
 
 const join = (message: string, detail: string): string => (detail === '' ? message : `${message}; ${detail}`);
 
