@@ -8,6 +8,8 @@ import { readLocks, type StackLock } from './state-file.ts';
 
 /** How long an engine that lost its driver may take to save its state after an interrupt. */
 const INTERRUPT_LIMIT_MS = 15_000;
+/** How long an engine takes at most to write its lock. */
+const WRITE_LIMIT_MS = 500;
 
 /**
  * Looks at who holds the stack. A holder that is dead, or an engine whose driver was killed, is a remnant: the latter
@@ -16,8 +18,9 @@ const INTERRUPT_LIMIT_MS = 15_000;
  * @throws DelosError ERR_LOCKED when another run is at work
  */
 export async function findStaleLock(home: PulumiHome, progress: Progress): Promise<boolean> {
-  const locks = await readLocks(home);
-  for (const lock of locks) {
+  const files = await readLocks(home);
+  for (const { lock } of files) {
+    if (lock === undefined) continue;
     if (lock.hostname !== hostname()) throw heldBy(lock);
     const commandLine = await commandLineOf(lock.pid);
     if (commandLine === undefined || !commandLine.some((word) => word.endsWith('pulumi'))) continue;
@@ -25,7 +28,10 @@ export async function findStaleLock(home: PulumiHome, progress: Progress): Promi
     progress.step(`ending process ${lock.pid}: an update whose driver was killed`);
     await end(lock.pid);
   }
-  return (await readLocks(home)).length > 0;
+  // One that is being written this moment has its last name the next.
+  if (files.some(({ lock }) => lock === undefined)) await sleep(WRITE_LIMIT_MS);
+  const looked = new Set(files.map(({ name }) => name));
+  return (await readLocks(home)).some(({ name }) => looked.has(name));
 }
 
 function heldBy(lock: StackLock): DelosError {

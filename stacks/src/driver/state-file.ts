@@ -9,6 +9,7 @@ const pendingOperation = z.looseObject({
   resource: z.looseObject({
     urn: z.string(),
     type: z.string(),
+    provider: z.string().default(''),
     inputs: z.record(z.string(), z.unknown()).default({}),
   }),
 });
@@ -44,19 +45,25 @@ export async function tryReadCheckpoint(home: PulumiHome): Promise<Checkpoint | 
 const lockFile = z.object({ pid: z.number().int(), hostname: z.string(), timestamp: z.string() });
 export type StackLock = z.infer<typeof lockFile>;
 
-export async function readLocks(home: PulumiHome): Promise<readonly StackLock[]> {
-  const folder = join(home.backend, '.pulumi', 'locks', 'organization', PROJECT, home.stack);
-  const names = await readdir(folder).catch(() => []);
-  const locks = await Promise.all(
-    names.filter((name) => name.endsWith('.json')).map((name) => tryReadLock(join(folder, name))),
-  );
-  return locks.filter((lock) => lock !== undefined);
+export interface LockFile {
+  readonly name: string;
+  /** Undefined where the file names no holder: a writer that was killed leaves such a one, and the engine stops at it. */
+  readonly lock: StackLock | undefined;
 }
 
-/** A lock file may vanish between listing and reading, or be half written. */
-async function tryReadLock(path: string): Promise<StackLock | undefined> {
+export async function readLocks(home: PulumiHome): Promise<readonly LockFile[]> {
+  const folder = join(home.backend, '.pulumi', 'locks', 'organization', PROJECT, home.stack);
+  const names = await readdir(folder).catch(() => []);
+  const files = await Promise.all(names.map(async (name) => ({ name, content: await tryRead(join(folder, name)) })));
+  return files.flatMap(({ name, content }) => (content === undefined ? [] : [{ name, lock: parse(content) }]));
+}
+
+/** A lock may vanish between listing and reading. */
+const tryRead = (path: string): Promise<string | undefined> => readFile(path, 'utf8').catch(() => undefined);
+
+function parse(content: string): StackLock | undefined {
   try {
-    return lockFile.safeParse(JSON.parse(await readFile(path, 'utf8'))).data;
+    return lockFile.safeParse(JSON.parse(content)).data;
   } catch {
     return undefined;
   }
