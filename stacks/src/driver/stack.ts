@@ -1,10 +1,11 @@
 import { join } from 'node:path';
 import { DelosError, type InstancePaths, isDelosError, type Progress } from '@delos/core';
-import type { Stack } from '@pulumi/pulumi/automation/index.js';
+import type { Stack as PulumiStack } from '@pulumi/pulumi/automation/index.js';
 import type { Connection } from '../kube/connect.ts';
 import { parseType } from '../provider/layout.ts';
 import { runPulumi } from './command.ts';
 import { type Changes, type EventRecord, type ResourceStep, recorder, sayUrn } from './events.ts';
+import { replaceFile } from './files.ts';
 import {
   MISLEADING,
   PROJECT,
@@ -15,7 +16,7 @@ import {
   setStackConfig,
 } from './home.ts';
 import { findStaleLock } from './lock.ts';
-import { pendingImports } from './pending.ts';
+import { hasPendingCreations, importOfUnmarked, type PendingWork, removeLeftovers } from './pending.ts';
 import { preparePlugins, tryDownloadProvider } from './plugins.ts';
 import { tryReadCheckpoint } from './state-file.ts';
 
@@ -46,7 +47,9 @@ export interface PreviewResult {
 /** Brings the cluster to what the program says. The same call completes what a killed one began. */
 export async function up(options: StackOptions): Promise<UpdateResult> {
   return withStack(options, async (stack, common, record) => {
+    await importUnmarked(options);
     await stack.up({ ...common, refresh: true });
+    await settlePending(stack, options, []);
     const { changes, steps } = record();
     return { changes, steps };
   });
@@ -74,13 +77,17 @@ export async function destroy(
   options: StackOptions,
   { keep = [] }: { readonly keep?: readonly string[] } = {},
 ): Promise<UpdateResult> {
-  const checkpoint = await tryReadCheckpoint(pulumiHome(options.paths));
-  if (checkpoint === undefined) return { changes: { same: 0, create: 0, update: 0, delete: 0, replace: 0 }, steps: [] };
-  const exclude = checkpoint.resources
-    .filter(({ type }) => keep.includes(parseType(type)?.kind ?? ''))
-    .map(({ urn }) => urn);
+  const home = pulumiHome(options.paths);
+  if ((await tryReadCheckpoint(home)) === undefined) {
+    return { changes: { same: 0, create: 0, update: 0, delete: 0, replace: 0 }, steps: [] };
+  }
   return withStack(options, async (stack, common, record) => {
+    await importUnmarked(options);
+    const exclude = ((await tryReadCheckpoint(home))?.resources ?? [])
+      .filter(({ type }) => keep.includes(parseType(type)?.kind ?? ''))
+      .map(({ urn }) => urn);
     await stack.destroy({ ...common, ...(exclude.length === 0 ? {} : { exclude }) });
+    await settlePending(stack, options, keep);
     const { changes, steps } = record();
     return { changes, steps };
   });
@@ -95,7 +102,7 @@ interface Common {
 
 async function withStack<T>(
   options: StackOptions,
-  run: (stack: Stack, common: Common, record: () => EventRecord) => Promise<T>,
+  run: (stack: PulumiStack, common: Common, record: () => EventRecord) => Promise<T>,
 ): Promise<T> {
   const { progress, signal } = options;
   const home = pulumiHome(options.paths);
@@ -111,7 +118,6 @@ async function withStack<T>(
         progress.step('releasing the lock of a run that was killed');
         await stack.cancel();
       }
-      await resolvePending(home, options);
       signal.throwIfAborted();
       try {
         return await run(stack, { onEvent, signal, color: 'never', suppressProgress: true }, record);
@@ -131,7 +137,7 @@ function isLockError(error: unknown): boolean {
   return error instanceof Error && error.message.includes('the stack is currently locked');
 }
 
-async function openStack(home: PulumiHome, program: () => Promise<void>): Promise<Stack> {
+async function openStack(home: PulumiHome, program: () => Promise<void>): Promise<PulumiStack> {
   // Commands inherit this process's variables, and the SDK can add some but take none away.
   delete process.env[MISLEADING];
   const { LocalWorkspace, PulumiCommand } = await import('@pulumi/pulumi/automation/index.js');
@@ -145,21 +151,37 @@ async function openStack(home: PulumiHome, program: () => Promise<void>): Promis
   return Object.assign(stack, { outputs: async () => ({}), info: async () => undefined });
 }
 
-/** Creations that were cut short: the cluster says which took place. */
-async function resolvePending(home: PulumiHome, options: StackOptions): Promise<void> {
+/** Creations that were cut short under the official provider: the engine must know their objects before it runs. */
+async function importUnmarked(options: StackOptions): Promise<void> {
+  const home = pulumiHome(options.paths);
   const checkpoint = await tryReadCheckpoint(home);
-  const creating = (checkpoint?.pending ?? []).filter((operation) => operation.type === 'creating');
-  if (creating.length === 0) return;
-  options.progress.step(`looking up ${creating.length} objects whose creation was interrupted`);
-  const imports = await pendingImports(creating, options.cluster, options.signal);
-  const flags = imports.flatMap(({ urn, id }) => ['--import-pending-creates', urn, '--import-pending-creates', id]);
-  const args = ['refresh', '--yes', '--skip-preview', '--clear-pending-creates', ...flags, '--stack', home.stack];
-  await runPulumi(args, {
+  const imports = checkpoint === undefined ? undefined : await importOfUnmarked(checkpoint, pendingWork(options));
+  if (imports === undefined) return;
+  options.progress.step('taking up objects whose creation was interrupted');
+  const file = join(home.project, 'pending-creations.json');
+  await replaceFile(file, imports, 0o600);
+  const flags = ['--yes', '--skip-preview', '--generate-code=false', '--protect=false', '--stack', home.stack];
+  await runPulumi(['import', '--file', file, ...flags], {
     env: { ...process.env, ...pulumiEnvironment(home) },
     cwd: home.project,
     command: join(home.binFolder, 'pulumi'),
   });
 }
+
+/** Once a run is complete, creations that were cut short before it are in the state, or leftovers. */
+async function settlePending(stack: PulumiStack, options: StackOptions, keep: readonly string[]): Promise<void> {
+  const checkpoint = await tryReadCheckpoint(pulumiHome(options.paths));
+  if (checkpoint === undefined || !hasPendingCreations(checkpoint)) return;
+  options.progress.step('settling creations that were interrupted before');
+  if (!(await removeLeftovers(checkpoint, keep, pendingWork(options)))) return;
+  await stack.refresh({ clearPendingCreates: true, signal: options.signal, color: 'never', suppressProgress: true });
+}
+
+const pendingWork = ({ cluster, signal, progress }: StackOptions): PendingWork => ({
+  cluster,
+  signal,
+  report: (message) => progress.step(message),
+});
 
 function asDelosError(error: unknown, record: EventRecord, signal: AbortSignal): DelosError {
   if (isDelosError(error)) return error;

@@ -1,4 +1,5 @@
 import { equal, isObject, type Json, type JsonObject, type Path } from '../kube/json.ts';
+import { withoutMark } from './mark.ts';
 import { parseQuantity } from './quantity.ts';
 
 export interface Change {
@@ -29,11 +30,12 @@ function isEmpty(value: Json | undefined): boolean {
   return value === undefined || (typeof value === 'object' && value !== null && Object.keys(value).length === 0);
 }
 
-/** What a live object has beside its desired fields and what changes by itself. */
+/** A live object without what changes by itself and what the provider alone writes. */
 export function comparable(live: JsonObject): JsonObject {
-  const metadata = isObject(live.metadata) ? live.metadata : {};
-  const { managedFields, resourceVersion, generation, uid, creationTimestamp, selfLink, ...kept } = metadata;
-  const { status, ...rest } = live;
+  const { status, metadata, ...rest } = withoutMark(live);
+  const { managedFields, resourceVersion, generation, uid, creationTimestamp, selfLink, ...kept } = isObject(metadata)
+    ? metadata
+    : {};
   return { ...rest, metadata: kept };
 }
 

@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto';
 import type { ObjectRef } from '../kube/client.ts';
 import { isObject, type Json, type JsonObject, objectAt, type Path, text, without } from '../kube/json.ts';
+import { withoutMark } from './mark.ts';
 
 /*
  * How an object lies in the state, exactly as the official provider keeps it, so that a stack can change hands.
@@ -65,10 +66,7 @@ export function typeOfUrn(urn: string): string {
   return urn.split('::')[2]?.split('$').at(-1) ?? '';
 }
 
-/**
- * The field manager of a resource that has none in the state yet. It follows from the URN, and so shows, should the
- * run that created an object be killed before its outcome is in the state, that this very resource created it.
- */
+/** The field manager of a resource that has none in the state yet. It follows from the URN: every run applies as the same. */
 export function fieldManagerFor(urn: string): string {
   return `pulumi-kubernetes-${createHash('sha256').update(urn).digest('hex').slice(0, 8)}`;
 }
@@ -119,9 +117,9 @@ export function secretPaths(kind: string, apiVersion: string, inputSecrets: read
   return [...all, ...all.map((path) => [INPUTS, ...path])];
 }
 
-/** The desired part of a live object nobody has inputs for: without what the server alone writes. */
+/** The desired part of a live object nobody has inputs for: without what the server and the provider alone write. */
 export function importedInputs(live: JsonObject): JsonObject {
-  const metadata = objectAt(live, 'metadata');
+  const metadata = objectAt(withoutMark(live), 'metadata');
   const { uid, resourceVersion, generation, creationTimestamp, managedFields, selfLink, ...kept } = metadata;
   return { ...without(live, 'status'), metadata: kept };
 }

@@ -1,7 +1,7 @@
 import { limitSeconds, type Outcome, problemNow, skipsAwait, untilGone, untilReady } from '../await/wait.ts';
 import { ApiError, isImmutable, isNotFound, withoutValues } from '../kube/api-error.ts';
 import type { KubeClient, ObjectRef } from '../kube/client.ts';
-import { isObject, type JsonObject, listAt, text } from '../kube/json.ts';
+import { type JsonObject, text } from '../kube/json.ts';
 import { type Change, changes, comparable, inputsFromLive } from './compare.ts';
 import {
   FIELD_MANAGER,
@@ -15,6 +15,7 @@ import {
   toCluster,
   toState,
 } from './layout.ts';
+import { marked, markOf } from './mark.ts';
 import { type Mutability, mustReplace } from './replace-rules.ts';
 import { hasUnknown } from './wire.ts';
 
@@ -46,16 +47,27 @@ export async function create(inputs: JsonObject, work: Work): Promise<Kept> {
   const ref = refOf(inputs);
   const fieldManager = text(inputs, 'metadata', 'annotations', MANAGER) || fieldManagerFor(work.urn);
   const existing = await work.client.tryGet(ref, work.signal).catch(absentWhenUnserved);
-  if (existing !== undefined && text(existing, 'metadata', 'deletionTimestamp') !== '') {
-    const problem = await untilGone(ref, text(existing, 'metadata', 'uid'), waitOf(inputs, work));
-    if (problem !== undefined) throw new Error(`${sayRef(ref)} from before: ${problem}`);
-  } else if (existing !== undefined && !appliedBy(existing, fieldManager)) {
+  const leaving = existing !== undefined && text(existing, 'metadata', 'deletionTimestamp') !== '';
+  if (existing !== undefined && leaving) await gone(existing, inputs, work);
+  else if (existing !== undefined && markOf(existing) !== work.urn) {
     throw new Error(
       `${sayRef(ref)} exists already and is not this resource's: import it (pulumi import), add an alias, or delete it`,
     );
   }
-  const live = await settle(() => apply(inputs, fieldManager, work), work.signal);
+  const live = await settle(() => apply(inputs, fieldManager, work), work.signal).catch(async (error: unknown) => {
+    // Made by a killed run of another program: what it has in a field that cannot change is not what is asked for now.
+    if (existing === undefined || leaving || !isImmutable(error)) throw error;
+    await work.client.delete(ref, propagation(existing), work.signal);
+    await gone(existing, inputs, work);
+    return apply(inputs, fieldManager, work);
+  });
   return { fieldManager, ...(await ready(live, work)) };
+}
+
+async function gone(former: JsonObject, inputs: JsonObject, work: Work): Promise<void> {
+  const ref = refOf(inputs);
+  const problem = await untilGone(ref, text(former, 'metadata', 'uid'), waitOf(inputs, work));
+  if (problem !== undefined) throw new Error(`${sayRef(ref)} from before: ${problem}`);
 }
 
 export async function update(inputs: JsonObject, oldOutputs: JsonObject, work: Work): Promise<Kept> {
@@ -73,7 +85,12 @@ async function apply(inputs: JsonObject, fieldManager: string, work: Work, dryRu
   const ref = refOf(inputs);
   const force = text(inputs, 'metadata', 'annotations', FORCE) !== 'false';
   try {
-    return await work.client.apply(ref, toCluster(inputs), { fieldManager, force, dryRun }, work.signal);
+    return await work.client.apply(
+      ref,
+      toCluster(marked(inputs, work.urn)),
+      { fieldManager, force, dryRun },
+      work.signal,
+    );
   } catch (error) {
     // The server's message repeats what it was sent.
     if (error instanceof ApiError && ref.kind === 'Secret') {
@@ -102,12 +119,6 @@ async function settle<T>(run: () => Promise<T>, signal: AbortSignal): Promise<T>
 function absentWhenUnserved(error: unknown): undefined {
   if (isNotFound(error)) return undefined;
   throw error;
-}
-
-function appliedBy(live: JsonObject, fieldManager: string): boolean {
-  return listAt(live, 'metadata', 'managedFields').some(
-    (entry) => isObject(entry) && entry.manager === fieldManager && entry.operation === 'Apply',
-  );
 }
 
 export interface Reading {

@@ -1,5 +1,5 @@
-import { mkdtemp, readdir, readFile, rm, stat } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { mkdir, mkdtemp, readdir, readFile, rm, stat, writeFile } from 'node:fs/promises';
+import { hostname, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { resolveTool } from '@delos/cluster';
 import { instancePaths, isDelosError, silent } from '@delos/core';
@@ -147,6 +147,17 @@ describe('an update', () => {
     expect(await get('v1', 'ConfigMap', 'b')).toMatchObject({ data: { k: 'v' } });
   });
 
+  test('releases a lock that was left, be it whole or cut off at its writing', async () => {
+    await up(stackOf(stack, [namespace(ns)]));
+    const locks = join(pulumiHome(stack.paths).backend, '.pulumi/locks/organization/delos', stack.paths.instance);
+    await mkdir(locks, { recursive: true });
+    const holder = { pid: 2 ** 22 + 1, username: 'x', hostname: hostname(), timestamp: new Date().toISOString() };
+    await writeFile(join(locks, 'a.json'), JSON.stringify(holder));
+    await writeFile(join(locks, 'b.json.18a1.tmp'), '');
+    expect((await up(stackOf(stack, [namespace(ns)]))).changes).toMatchObject({ same: 3 });
+    expect(await readdir(locks)).toEqual([]);
+  });
+
   test('refuses to take over an object that somebody else made', async () => {
     await up(stackOf(stack, [namespace(ns)]));
     const theirs = { apiVersion: 'v1', kind: 'ConfigMap', metadata: { name: 'theirs' }, data: { k: 'theirs' } };
@@ -172,6 +183,17 @@ describe('an update', () => {
     expect(uidOf(second.object)).toBe(uidOf(first.object));
     expect(await get('v1', 'ConfigMap', 'a')).toMatchObject({ data: { k: 'w' } });
     await expect(create(inputs, { ...work, urn: `${work.urn}-renamed` })).rejects.toThrow('exists already');
+
+    // What the killed run was told to make may differ from what is asked for now in a field that cannot change.
+    const api = (app: string) => ({ ...deployment(ns, 'api', { app }).manifest });
+    const doing = { ...work, urn: 'urn:pulumi:s::p::kubernetes:apps/v1:Deployment::api' };
+    const before = await create(JSON.parse(JSON.stringify(api('api'))), doing);
+    const after = await create(JSON.parse(JSON.stringify(api('other'))), doing);
+    expect(uidOf(after.object)).not.toBe(uidOf(before.object));
+    expect(after).toMatchObject({
+      problem: undefined,
+      object: { spec: { selector: { matchLabels: { app: 'other' } } } },
+    });
   });
 
   test('keeps secrets out of every file, in clear', async () => {

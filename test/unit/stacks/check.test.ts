@@ -1,5 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import { type CheckInput, check } from '../../../stacks/src/provider/check.ts';
+import { comparable } from '../../../stacks/src/provider/compare.ts';
 import {
   fieldManagerFor,
   idOf,
@@ -12,6 +13,7 @@ import {
   toState,
   typeOfUrn,
 } from '../../../stacks/src/provider/layout.ts';
+import { marked, markOf, withoutMark } from '../../../stacks/src/provider/mark.ts';
 import { isOtherCluster } from '../../../stacks/src/provider/settings.ts';
 import { UNKNOWN } from '../../../stacks/src/provider/wire.ts';
 
@@ -110,11 +112,22 @@ describe('the state’s layout', () => {
     expect(fieldManagerFor(`${urn}b`)).not.toBe(fieldManagerFor(urn));
   });
 
-  test('an imported object’s inputs are without what the server alone writes', () => {
-    expect(importedInputs({ ...live, status: {} })).toEqual({
+  test('an imported object’s inputs are without what the server and the provider alone write', () => {
+    expect(importedInputs({ ...marked(live, 'urn:pulumi:s::p::t::a'), status: {} })).toEqual({
       ...live,
       metadata: { name: 'a', namespace: 'n', labels: { x: 'y' } },
     });
+  });
+
+  test('the mark names the resource, and whoever compares does not see it', () => {
+    const urn = 'urn:pulumi:s::p::kubernetes:core/v1:ConfigMap::n/a';
+    expect(markOf(live)).toBe('');
+    expect(markOf(marked(live, urn))).toBe(urn);
+    expect(markOf(marked(marked(live, `${urn}b`), urn))).toBe(urn);
+    expect(withoutMark(marked(live, urn))).toEqual(live);
+    expect(comparable(marked(live, urn))).toEqual(comparable(live));
+    const annotated = { ...live, metadata: { ...live.metadata, annotations: { k: 'v' } } };
+    expect(withoutMark(marked(annotated, urn))).toEqual(annotated);
   });
 
   test('a definition’s extension keys have underscores in the state, hyphens on the cluster; other kinds stay', () => {
