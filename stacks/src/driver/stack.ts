@@ -3,18 +3,11 @@ import { DelosError, type InstancePaths, isDelosError, type Progress } from '@de
 import type { Stack as PulumiStack } from '@pulumi/pulumi/automation/index.js';
 import type { Connection } from '../kube/connect.ts';
 import { parseType } from '../provider/layout.ts';
+import { loadAutomation } from './automation.ts';
 import { runPulumi } from './command.ts';
 import { type Changes, type EventRecord, type ResourceStep, recorder, sayUrn } from './events.ts';
 import { replaceFile } from './files.ts';
-import {
-  MISLEADING,
-  PROJECT,
-  type PulumiHome,
-  prepareHome,
-  pulumiEnvironment,
-  pulumiHome,
-  setStackConfig,
-} from './home.ts';
+import { MISLEADING, type PulumiHome, prepareHome, pulumiEnvironment, pulumiHome, setStackConfig } from './home.ts';
 import { findStaleLock } from './lock.ts';
 import { hasPendingCreations, importOfUnmarked, type PendingWork, removeLeftovers } from './pending.ts';
 import { preparePlugins, tryDownloadProvider } from './plugins.ts';
@@ -140,13 +133,18 @@ function isLockError(error: unknown): boolean {
 async function openStack(home: PulumiHome, program: () => Promise<void>): Promise<PulumiStack> {
   // Commands inherit this process's variables, and the SDK can add some but take none away.
   delete process.env[MISLEADING];
-  const { LocalWorkspace, PulumiCommand } = await import('@pulumi/pulumi/automation/index.js');
+  const { LocalWorkspace, PulumiCommand, Stack } = await loadAutomation();
   const pulumiCommand = await PulumiCommand.get({ root: `${home.root}/cli`, skipVersionCheck: true });
-  const envVars = { ...pulumiEnvironment(home) };
-  const stack = await LocalWorkspace.createOrSelectStack(
-    { stackName: home.stack, projectName: PROJECT, program },
-    { workDir: home.project, pulumiHome: home.home, envVars, pulumiCommand },
-  );
+  const workspace = await LocalWorkspace.create({
+    workDir: home.project,
+    pulumiHome: home.home,
+    envVars: { ...pulumiEnvironment(home) },
+    pulumiCommand,
+    program,
+  });
+  // Every command names its stack: to select one that is there would be a run of the CLI for nothing.
+  if ((await tryReadCheckpoint(home)) !== undefined) workspace.selectStack = async () => undefined;
+  const stack = await Stack.createOrSelect(home.stack, workspace);
   // Each update would ask for the stack's outputs and history in three more runs of the CLI; nothing here reads them.
   return Object.assign(stack, { outputs: async () => ({}), info: async () => undefined });
 }
