@@ -1,14 +1,6 @@
 import type { ClusterHandle } from '@delos/cluster';
-import type { PlatformConfig } from '@delos/core';
+import type { PlatformConfig, StandIn } from '@delos/core';
 import type { CommandContext } from './context.ts';
-
-export interface StandIn {
-  readonly name: string;
-  /** Names of images, tags included, that it answers. */
-  readonly answers: readonly string[];
-  /** What it really is. */
-  readonly standIn: string;
-}
 
 export interface PlatformImages {
   /** Catalogue name → the reference that the nodes pull. */
@@ -44,21 +36,22 @@ export async function provideImages(
   }
 }
 
-/** The references that `provideImages` would give. Sends nothing to the cluster. */
+/** What `provideImages` would give. Sends nothing to the cluster. */
 export async function expectedImages(
   context: CommandContext,
   config: PlatformConfig,
   handle: ClusterHandle,
-): Promise<Readonly<Record<string, string>>> {
+): Promise<PlatformImages> {
   const { inRegistry, listImages } = await import('@delos/cluster');
   const listed = await listImages(optionsOf(context, config, handle));
   const { images: way } = handle;
-  return Object.fromEntries(
+  const images = Object.fromEntries(
     listed.map(({ name, reference }) => [
       name,
       way.kind === 'registry' ? inRegistry(reference, way.registry) : reference,
     ]),
   );
+  return { images, standIns: await standInsOf(context, config, handle) };
 }
 
 /** Stand-ins answer through the mirror alone: nobody else's registry is told that a Debian is an Ubuntu. */
@@ -67,11 +60,11 @@ async function standInsOf(
   config: PlatformConfig,
   handle: ClusterHandle,
 ): Promise<readonly StandIn[]> {
-  const { listImages, standInsAnswer } = await import('@delos/cluster');
-  if (handle.images.kind !== 'mirror' || !(await standInsAnswer(config.images.standIns))) return [];
+  const { listImages } = await import('@delos/cluster');
+  if (handle.images.kind !== 'mirror' || !handle.images.standIns) return [];
   const listed = await listImages(optionsOf(context, config, handle));
-  return listed.flatMap(({ name, answers, standIn, state }) =>
-    standIn === null || state !== 'stored' ? [] : [{ name, answers, standIn }],
+  return listed.flatMap(({ name, answers, standIn, digest }) =>
+    standIn === null || digest === null ? [] : [{ name, answers: [...answers], standIn, digest }],
   );
 }
 

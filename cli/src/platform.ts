@@ -1,6 +1,7 @@
 import type { ClusterHandle } from '@delos/cluster';
 import type { PlatformInput } from '@delos/stacks';
 import type { CommandContext } from './context.ts';
+import type { PlatformImages } from './images.ts';
 import { type Entrance, openEntrance } from './plan.ts';
 import type { Settings } from './settings.ts';
 
@@ -16,7 +17,7 @@ export async function planPlatform(
   context: CommandContext,
   settings: Settings,
   handle: ClusterHandle,
-  images: Readonly<Record<string, string>>,
+  { images, standIns }: PlatformImages,
 ): Promise<PlatformPlan> {
   const { resolveTool } = await import('@delos/cluster');
   const entrance = await openEntrance(settings.config, handle);
@@ -28,7 +29,7 @@ export async function planPlatform(
     input: {
       config: settings.config,
       ...(settings.file === undefined ? {} : { configFile: settings.file }),
-      context: { images, publicUrl, apiServer: handle.apiServer, exposure },
+      context: { images, standIns, publicUrl, apiServer: handle.apiServer, exposure },
       handle,
       pulumi: await resolveTool('pulumi', context.progress),
       paths: context.paths,

@@ -1,3 +1,4 @@
+import { standIn } from '@delos/core';
 import { z } from 'zod';
 
 /** What `up` leaves for `status` and the commands after it, in `platform.json`. No secret. */
@@ -7,6 +8,6 @@ export const platformRecord = z.object({
   /** Ends in `/api/v1`. */
   apiUrl: z.string(),
   images: z.record(z.string(), z.string()),
-  standIns: z.array(z.object({ name: z.string(), answers: z.array(z.string()), standIn: z.string() })),
+  standIns: z.array(standIn),
 });
 export type PlatformRecord = z.infer<typeof platformRecord>;

@@ -38,7 +38,12 @@ export interface ClusterHandle {
   readonly storageClass: string | undefined;
   /** How images get to the nodes. `mirror`: an OCI registry store that the nodes' containerd asks for every name. */
   readonly images:
-    | { readonly kind: 'mirror'; readonly endpoint: string }
+    | {
+        readonly kind: 'mirror';
+        readonly endpoint: string;
+        /** Whether the nodes ask there for stand-ins too. */
+        readonly standIns: boolean;
+      }
     | { readonly kind: 'registry'; readonly registry: string }
     | { readonly kind: 'load'; load(archive: string): Promise<void> }
     | { readonly kind: 'upstream' };

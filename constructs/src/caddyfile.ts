@@ -1,3 +1,4 @@
+import { BODY_TOO_LARGE, MAX_BODY_BYTES } from '@delos/core';
 import { hostOf, PORTS } from './names.ts';
 
 export interface CaddyfileProps {
@@ -46,16 +47,27 @@ export function caddyfile(props: CaddyfileProps): string {
 	}
 }
 
+# A body that is too large never gets to a service, which would hang up while it is still being sent.
+(limited) {
+	@oversized expression \`{http.request.header.Content-Length}.matches("^[0-9]+$") && int({http.request.header.Content-Length}) > ${MAX_BODY_BYTES}\`
+	error @oversized 413
+	request_body {
+		max_size ${MAX_BODY_BYTES}
+	}
+}
+
 (site) {
 	log
 	@api path /api/v1/* /apis/*
 	@identity path /auth/realms/delos/* /auth/resources/*
 	handle @api {
+		import limited
 		reverse_proxy ${hostOf('control-api')}:${PORTS.http} {
 			import upstream
 		}
 	}
 	handle @identity {
+		import limited
 		reverse_proxy ${hostOf('keycloak')}:${PORTS.http} {
 			import upstream
 		}
@@ -68,6 +80,10 @@ export function caddyfile(props: CaddyfileProps): string {
 	}
 	handle {
 		respond "not found" 404
+	}
+	handle_errors 413 {
+		header Content-Type application/json
+		respond \`${JSON.stringify({ error: BODY_TOO_LARGE, code: 'ERR_REQUEST' })}\` 413
 	}
 }
 

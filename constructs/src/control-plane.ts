@@ -1,11 +1,10 @@
-import { AGENT_ACCOUNT, type IdentitySpec, type PlatformConfig, projectNamespace } from '@delos/core';
+import { AGENT_ACCOUNT, type IdentitySpec, type PlatformConfig, projectNamespace, type StandIn } from '@delos/core';
 import { k8s } from 'cdk8s-plus-28';
 import { Construct } from 'constructs';
 import { AgentRights } from './agent-rights.ts';
 import { KEYCLOAK_ADMIN, KEYCLOAK_PATH } from './keycloak.ts';
 import { envFromSecret, ManagedSecret } from './managed-secret.ts';
 import { hostOf, NODE_NAMESPACE, PART_OF, PLATFORM_NAMESPACE, PORTS } from './names.ts';
-import type { Peer } from './network.ts';
 import { canonicalJson, platformSettings } from './platform-settings.ts';
 import { passwordSecretOf } from './postgres.ts';
 import { RuntimeService } from './runtime-service.ts';
@@ -18,7 +17,7 @@ export interface ControlPlaneProps {
   readonly image: string;
   readonly publicUrl: string;
   readonly apiServer: SynthesisContext['apiServer'];
-  readonly mirrorUrl: string | undefined;
+  readonly standIns: readonly StandIn[];
   /** What must be there before the control API: the database. Keycloak is waited for by its `migrate` step. */
   readonly database: Construct;
 }
@@ -35,9 +34,9 @@ const POSTGRES = { kind: 'part', name: 'postgres', ports: [PORTS.postgres] } as 
 const CONTROL_API = { kind: 'part', name: 'control-api', ports: [PORTS.internal] } as const;
 const DNS = { kind: 'dns' } as const;
 
-function mirrorPeer(mirrorUrl: string): Peer {
-  const { hostname, port } = new URL(mirrorUrl);
-  return { kind: 'addresses', addresses: [hostname], ports: [Number(port || '80')] };
+/** Digest → what it really is, as the agent reads it. */
+function byDigest(standIns: readonly StandIn[]): string {
+  return JSON.stringify(Object.fromEntries(standIns.map(({ digest, standIn }) => [digest, standIn])));
 }
 
 /** Of one pool alone every node is one, labelled or not. */
@@ -121,14 +120,13 @@ export class ControlPlane extends Construct {
         ...shared.agent(AGENT_SECRET),
         { name: 'POD_NAMESPACE', value: PLATFORM_NAMESPACE },
         ...onlyPool(props.config),
-        ...(props.mirrorUrl === undefined ? [] : [{ name: 'DELOS_MIRROR_URL', value: props.mirrorUrl }]),
+        ...(props.standIns.length === 0 ? [] : [{ name: 'DELOS_STAND_INS', value: byDigest(props.standIns) }]),
       ],
       replicas: services.agent.replicas,
       recreate: true,
       kubernetesToken: true,
       egress: [
         { kind: 'addresses', addresses: props.apiServer.addresses, ports: [props.apiServer.port] },
-        ...(props.mirrorUrl === undefined ? [] : [mirrorPeer(props.mirrorUrl)]),
         CONTROL_API,
         DNS,
       ],

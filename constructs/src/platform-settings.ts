@@ -5,13 +5,12 @@ import type { PlatformConfig } from '@delos/core';
  * come from and how the gateway is reached are left out, so that a changed replica count touches one object.
  */
 export function platformSettings(config: PlatformConfig): string {
-  const { domain, cluster, admin, users, images, nodePools, presets, organizations } = config;
+  const { domain, cluster, admin, users, nodePools, presets, organizations } = config;
   return canonicalJson({
     domain,
     cluster: { name: cluster.name },
     admin,
     users,
-    images: { standIns: images.standIns },
     nodePools,
     presets,
     organizations,

@@ -44,7 +44,7 @@ export class Platform extends Chart {
       image: image('runtime'),
       publicUrl,
       apiServer: context.apiServer,
-      mirrorUrl: context.mirrorUrl,
+      standIns: context.standIns ?? [],
       database: postgres,
     });
     const gateway = new Gateway(this, 'gateway', {

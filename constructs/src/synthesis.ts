@@ -1,4 +1,4 @@
-import type { PlatformConfig } from '@delos/core';
+import type { PlatformConfig, StandIn } from '@delos/core';
 
 /** A Kubernetes object as it goes to the API server. */
 export interface Manifest {
@@ -53,8 +53,8 @@ export interface SynthesisContext {
   readonly publicUrl: string;
   /** Addresses and port where Pods reach the Kubernetes API server, behind its Service. */
   readonly apiServer: { readonly addresses: readonly string[]; readonly port: number };
-  /** Mirror registry as Pods reach it, e.g. `http://10.201.0.2:5000`: the agent reads there what is a stand-in. */
-  readonly mirrorUrl?: string | undefined;
+  /** Stand-ins that answer on this cluster: jobs that run on one say so. @default none */
+  readonly standIns?: readonly StandIn[] | undefined;
   /**
    * How the gateway is reached from outside: node ports (embedded, kind), a LoadBalancer, or no way of its own: then the
    * operator's command forwards a port of the operator's machine to it.

@@ -11,6 +11,8 @@ export * from './job.ts';
 export * from './nearest.ts';
 export * from './progress.ts';
 export * from './project-namespace.ts';
+export * from './request-body.ts';
+export * from './stand-in.ts';
 export * from './token-request.ts';
 export * from './yaml-document.ts';
 export * from './yaml-read.ts';

@@ -71,7 +71,5 @@ export const jobPodSpec = z.object({
   maxRunTimeSeconds: z.number().int().positive().nullable().default(null),
   priority: jobPriority.default('normal'),
   security: securityProfile.default('baseline'),
-  /** Names answered by a stand-in say so in the job's description. */
-  standIns: z.boolean().default(true),
 });
 export type JobPodSpec = z.infer<typeof jobPodSpec>;

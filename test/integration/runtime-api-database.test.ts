@@ -1,9 +1,11 @@
 import { platformConfig, projectNamespace } from '@delos/core';
+import { sql } from 'kysely';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { applyConfig } from '../../runtime/src/db/apply-config.ts';
 import type { Database } from '../../runtime/src/db/database.ts';
 import { migrate } from '../../runtime/src/db/migrate.ts';
 import { startPostgres, type TestPostgres } from '../support/postgres.ts';
+import { until } from '../support/until.ts';
 
 let postgres: TestPostgres;
 let database: Database;
@@ -20,6 +22,18 @@ afterAll(async () => {
 
 test('a migration is applied once', async () => {
   expect(await migrate(database.db)).toEqual([]);
+});
+
+test('a connection that was never used is closed too: a command that ends early does not linger', async () => {
+  const { name, close } = await postgres.connect();
+  const connections = async (): Promise<number> => {
+    const { rows } = await sql<{ open: number }>`
+      select count(*)::int as open from pg_stat_activity where datname = ${name}`.execute(database.db);
+    return rows[0]?.open ?? -1;
+  };
+  expect(await connections()).toBe(1);
+  await close();
+  expect(await until('it is gone', 20, async () => ((await connections()) === 0 ? 0 : undefined))).toBe(0);
 });
 
 test('projects of different names never share a namespace', () => {

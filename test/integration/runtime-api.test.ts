@@ -1,3 +1,4 @@
+import { BODY_TOO_LARGE, MAX_BODY_BYTES } from '@delos/core';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { recordObservation, recordWaiting } from '../../runtime/src/db/jobs-state.ts';
 import { type Answer, startControlApi, startIssuer, type TestApi, type TestIssuer } from '../support/control-api.ts';
@@ -264,6 +265,12 @@ describe('a new job', () => {
     expect(answer.json.error).toMatch(message);
     expect(answer.json.error.split('\n').length).toBeLessThanOrEqual(5);
     expect(await database.db.selectFrom('jobs').select('id').execute()).toEqual(before);
+  });
+
+  test('is refused where the request is larger than the API takes', async () => {
+    const answer = await run({ description: 'x'.repeat(MAX_BODY_BYTES) });
+    expect(answer.status).toBe(413);
+    expect(answer.json).toEqual({ error: BODY_TOO_LARGE, code: 'ERR_REQUEST' });
   });
 
   test('is refused to a reader', async () => {

@@ -104,7 +104,7 @@ export async function startControlApi(
     }),
     jobFor: jobAccess(database.db, cluster),
   };
-  const app = await publicApp(deps, { oidc: { issuer: issuer.issuer, clientId: 'apolo' }, standIns: true });
+  const app = await publicApp(deps, { oidc: { issuer: issuer.issuer, clientId: 'apolo' } });
   const url = await app.listen({ host: '127.0.0.1', port: 0 });
   Object.assign(settings, { publicUrl: url });
   return {

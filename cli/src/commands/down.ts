@@ -27,7 +27,10 @@ export async function run(
       const { destroyPlatform } = await import('@delos/stacks');
       const handle = await engine.handle();
       const record = await tryReadState(join(paths.state, 'platform.json'), platformRecord);
-      const plan = await planPlatform(context, { config, file: undefined }, handle, record?.images ?? {});
+      const plan = await planPlatform(context, { config, file: undefined }, handle, {
+        images: record?.images ?? {},
+        standIns: record?.standIns ?? [],
+      });
       await destroyPlatform({ ...plan.input, keepData: !options.deleteData });
       await removeJobs(await kubeOf(context, handle), options.deleteData, progress);
     }

@@ -41,16 +41,14 @@ export async function run(
       for (const tool of ['kube', 'pulumi'] as const) await interruptible(signal, resolveTool(tool, progress));
     });
     const handle = await phases.run('cluster', () => interruptible(signal, engine.up(config, progress)));
-    const { images, standIns } = await phases.run('images', () =>
-      interruptible(signal, provideImages(context, config, handle)),
-    );
+    const images = await phases.run('images', () => interruptible(signal, provideImages(context, config, handle)));
     const plan = await planPlatform(context, settings, handle, images);
     const { changes } = await phases.run('platform', () => deployPlatform(plan.input));
     const record: PlatformRecord = {
       url: plan.publicUrl,
       apiUrl: plan.apiUrl,
-      images: { ...images },
-      standIns: standIns.map(({ name, answers, standIn }) => ({ name, answers: [...answers], standIn })),
+      images: { ...images.images },
+      standIns: [...images.standIns],
     };
     await writeState(join(paths.state, 'platform.json'), record);
     const job = await phases.run('first job', async () => {

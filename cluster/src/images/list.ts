@@ -12,6 +12,8 @@ export interface ListedImage {
   readonly state: 'stored' | 'upstream' | 'absent';
   /** Further names that it answers where it is stored, tags included. */
   readonly answers: readonly string[];
+  /** Of the stored image's manifest; null where there is none in the store. */
+  readonly digest: string | null;
   /** What a stand-in really is. */
   readonly standIn: string | null;
 }
@@ -34,13 +36,18 @@ export async function listImages(
       answers: answeredAs(image).map(({ repository, tag }) => `${repository.replace(/^stand-in\//, '')}:${tag}`),
     };
     if (options.source === 'upstream' && role === 'service' && image.upstream !== null) {
-      listed.push({ ...shared, reference: image.upstream, state: 'upstream' });
+      listed.push({ ...shared, reference: image.upstream, state: 'upstream', digest: null });
       continue;
     }
     const { tag } = await planImage(image, host);
     const reference = `${MIRROR_HOST}/delos/${name}:${tag}`;
     const stored = await tryStored(store, `${MIRROR_HOST}/delos/${name}`, tag);
-    listed.push({ ...shared, reference, state: stored === undefined ? 'absent' : 'stored' });
+    listed.push({
+      ...shared,
+      reference,
+      state: stored === undefined ? 'absent' : 'stored',
+      digest: stored?.digest ?? null,
+    });
   }
   return listed;
 }

@@ -30,8 +30,8 @@ export interface JobKeeperProps {
   /** Keeps a Pod that a call of ours returned. */
   readonly keepPod: (object: unknown) => Pod | undefined;
   readonly lastEvent: (podUid: string) => { readonly reason: string; readonly message: string } | undefined;
-  /** What an image really is, where that is known and it is a stand-in. */
-  readonly standIn: (imageId: string, image: string, learned: () => void) => string | null;
+  /** Manifest digest of an image that stands in for another → what it really is. */
+  readonly standIns: ReadonlyMap<string, string>;
 }
 
 interface Entry {
@@ -341,13 +341,9 @@ export class JobKeeper {
     const status = pod.status.containerStatuses.find(({ name }) => name === CONTAINER);
     const pulling = isPullReason(status?.state.waiting?.reason ?? '');
     entry.pullFailingSince = pulling ? (entry.pullFailingSince ?? Date.now()) : undefined;
-    const standIn =
-      entry.desired?.spec.standIns === true && status !== undefined && status.imageID !== ''
-        ? this.#props.standIn(status.imageID, entry.desired.spec.image, () => this.#wake(entry))
-        : null;
     const observation = observePod(pod, {
       lastEvent: this.#props.lastEvent(pod.metadata.uid),
-      standIn,
+      standIns: this.#props.standIns,
       pullFailingMs: entry.pullFailingSince === undefined ? 0 : Date.now() - entry.pullFailingSince,
       now: new Date(),
     });

@@ -7,8 +7,8 @@ import type { ContainerStatus, Pod } from './pod-shape.ts';
 export interface ObserveContext {
   /** The kubelet's last event about the Pod; `Pulling` is told nowhere else. */
   readonly lastEvent: { readonly reason: string; readonly message: string } | undefined;
-  /** What the image really is, where it is a stand-in. */
-  readonly standIn: string | null;
+  /** Manifest digest of an image that stands in for another → what it really is. */
+  readonly standIns: ReadonlyMap<string, string>;
   /** Milliseconds for which its image could not be pulled. */
   readonly pullFailingMs: number;
   readonly now: Date;
@@ -45,9 +45,15 @@ export function observePod(pod: Pod, context: ObserveContext): PodObservation {
     startedAt: status?.state.running?.startedAt ?? times?.startedAt ?? null,
     finishedAt: null,
     exitCode: null,
-    standIn: context.standIn,
+    standIn: standInOf(status, context.standIns),
     ...told,
   };
+}
+
+/** What the container's image really is. The kubelet names it by its manifest: `docker.io/library/x@sha256:…`. */
+function standInOf(status: ContainerStatus | undefined, standIns: ReadonlyMap<string, string>): string | null {
+  const digest = /sha256:[0-9a-f]{64}$/.exec(status?.imageID ?? '')?.[0];
+  return digest === undefined ? null : (standIns.get(digest) ?? null);
 }
 
 /** True once the container has ended for good, or never will start: its log grows no more. */

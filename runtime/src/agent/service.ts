@@ -16,7 +16,6 @@ import { PodEvents } from './pod-events.ts';
 import { eventShape, type Node, nodeShape, type Pod, type PodUsage, podShape, podUsageShape } from './pod-shape.ts';
 import { ProjectEvents } from './project-events.ts';
 import { Reflector } from './reflector.ts';
-import { StandIns } from './stand-ins.ts';
 import { openStream } from './streams.ts';
 
 const settings = z.object({
@@ -27,7 +26,12 @@ const settings = z.object({
   POD_NAMESPACE: z.string().default('delos'),
   /** The only pool of the configuration, where it has one alone: nodes without a pool's label belong to it. */
   DELOS_ONLY_POOL: z.string().optional(),
-  DELOS_MIRROR_URL: z.url().optional(),
+  /** Manifest digest of an image that stands in for another → what it really is, JSON. */
+  DELOS_STAND_INS: z
+    .string()
+    .default('{}')
+    .transform((text): unknown => JSON.parse(text))
+    .pipe(z.record(z.string(), z.string())),
   DELOS_DENIED_CIDRS: z
     .string()
     .transform((text) => text.split(',').map((item) => item.trim()))
@@ -52,7 +56,6 @@ async function start(context: ServiceContext): Promise<RunningService> {
     platformNamespace: config.POD_NAMESPACE,
     deniedCidrs: config.DELOS_DENIED_CIDRS,
   });
-  const standIns = new StandIns(config.DELOS_MIRROR_URL, log);
   const events = new PodEvents();
   const stop = new AbortController();
   const read =
@@ -73,7 +76,7 @@ async function start(context: ServiceContext): Promise<RunningService> {
     connected: () => uplink.connected,
     keepPod: (object) => pods.put(object),
     lastEvent: (uid) => events.lastOf(uid),
-    standIn: (imageId, image, learned) => standIns.of(imageId, image, learned),
+    standIns: new Map(Object.entries(config.DELOS_STAND_INS)),
   });
   const pods: Reflector<Pod> = new Reflector({
     client,

@@ -1,4 +1,4 @@
-import { type DelosError, type ErrorCode, isDelosError } from '@delos/core';
+import { BODY_TOO_LARGE, type DelosError, type ErrorCode, isDelosError } from '@delos/core';
 
 const STATUS: Readonly<Partial<Record<ErrorCode, number>>> = {
   ERR_UNAUTHENTICATED: 401,
@@ -29,8 +29,9 @@ export function httpError(error: unknown): HttpError {
   }
   const status = clientStatus(error);
   if (status !== undefined) {
-    const text = error instanceof Error ? error.message : 'the request is not valid';
-    return { status, body: { error: text, code: status === 404 ? 'ERR_NOT_FOUND' : 'ERR_REQUEST' }, internal: false };
+    const own = error instanceof Error ? error.message : 'the request is not valid';
+    const code = status === 404 ? 'ERR_NOT_FOUND' : 'ERR_REQUEST';
+    return { status, body: { error: status === 413 ? BODY_TOO_LARGE : own, code }, internal: false };
   }
   return {
     status: 500,

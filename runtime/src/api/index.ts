@@ -47,7 +47,6 @@ export const apiService: Service = {
     };
     const app = await publicApp(deps, {
       oidc: { issuer: env.DELOS_OIDC_ISSUER, clientId: env.DELOS_OIDC_AUDIENCE },
-      standIns: config.images.standIns,
     });
     const agents = await agentRoutes(internal, deps);
     const streams = await streamRoutes(app, deps, agents.hub);

@@ -19,7 +19,6 @@ const NOT_YET = {
 export interface CreateContext {
   readonly cluster: string;
   readonly caller: Caller;
-  readonly standIns: boolean;
   readonly idempotencyKey?: string | undefined;
 }
 
@@ -63,7 +62,6 @@ export async function createJob(tx: Tx, request: JobRequest, context: CreateCont
     maxRunTimeSeconds: null,
     priority,
     security: securityOf(request, preset, project),
-    standIns: context.standIns,
   };
   const minutes = meta.max_run_time_minutes ?? 0;
   const row = await tx

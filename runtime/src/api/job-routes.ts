@@ -16,12 +16,8 @@ const params = z.object({ id: z.string().min(1).max(128) });
 const job = z.looseObject({ id: z.string(), status: z.string() });
 const TAG = 'jobs';
 
-export interface JobRouteOptions {
-  readonly standIns: boolean;
-}
-
 /** Jobs: make, list, look, end, extend. Registered under /api/v1. */
-export function jobRoutes(app: FastifyInstance, deps: ApiDeps, options: JobRouteOptions): void {
+export function jobRoutes(app: FastifyInstance, deps: ApiDeps): void {
   const { database, settings } = deps;
   const show = async (row: JobRow): Promise<unknown> => {
     const [listed] = await withTransitions(database.db, [row]);
@@ -46,7 +42,6 @@ export function jobRoutes(app: FastifyInstance, deps: ApiDeps, options: JobRoute
       const context = {
         cluster: settings.cluster,
         caller,
-        standIns: options.standIns,
         idempotencyKey: typeof key === 'string' && key !== '' ? key.slice(0, 200) : undefined,
       };
       const row = await database.tx((tx) => createJob(tx, parsed, context));

@@ -1,3 +1,4 @@
+import { MAX_BODY_BYTES } from '@delos/core';
 import swagger from '@fastify/swagger';
 import Fastify, { type FastifyBaseLogger, type FastifyInstance, LogController } from 'fastify';
 import { Histogram } from 'prom-client';
@@ -13,7 +14,6 @@ import { userRoutes } from './user-routes.ts';
 
 export interface PublicOptions {
   readonly oidc: OidcSettings;
-  readonly standIns: boolean;
 }
 
 /** The public listener (port 8080), all routes but the WebSockets'. */
@@ -23,7 +23,7 @@ export async function publicApp(deps: ApiDeps, options: PublicOptions): Promise<
     logController: new LogController({ disableRequestLogging: true }),
     // The gateway in front sets them; the peer is always the gateway.
     trustProxy: true,
-    bodyLimit: 2 ** 20,
+    bodyLimit: MAX_BODY_BYTES,
     forceCloseConnections: true,
     routerOptions: { ignoreTrailingSlash: true },
   });
@@ -72,7 +72,7 @@ export async function publicApp(deps: ApiDeps, options: PublicOptions): Promise<
       configRoutes(scope, deps, options.oidc);
       headlessRoute(scope);
       capacityRoute(scope, deps);
-      jobRoutes(scope, deps, { standIns: options.standIns });
+      jobRoutes(scope, deps);
       userRoutes(scope, deps);
     },
     { prefix: '/api/v1' },

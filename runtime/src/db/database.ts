@@ -81,6 +81,8 @@ export async function connectDatabase(settings: DatabaseSettings, log: Logger): 
     close: async () => {
       await notifications.close();
       await db.destroy();
+      // Kysely ends the pool only where it has used it; an idle connection keeps the process for a minute.
+      if (!pool.ended) await pool.end();
     },
   };
 }

@@ -1,5 +1,5 @@
 import type { SynthesisContext } from '@delos/constructs';
-import { DelosError, loadConfig, type PlatformConfig, platformConfig } from '@delos/core';
+import { DelosError, loadConfig, type PlatformConfig, platformConfig, standIn } from '@delos/core';
 import { z } from 'zod';
 
 /*
@@ -23,6 +23,7 @@ const context: z.ZodType<SynthesisContext> = z.object({
   images: z.record(z.string(), z.string()),
   publicUrl: z.string(),
   apiServer: z.object({ addresses: z.array(z.string()), port: z.number().int() }),
+  standIns: z.array(standIn).optional(),
   exposure: z.discriminatedUnion('kind', [
     z.object({ kind: z.literal('node-port'), http: z.number().int(), https: z.number().int() }),
     z.object({ kind: z.literal('load-balancer') }),

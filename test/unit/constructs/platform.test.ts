@@ -1,4 +1,4 @@
-import { type Manifest, profileContext, synthesize } from '@delos/constructs';
+import { type Manifest, profileContext, type SynthesisContext, synthesize } from '@delos/constructs';
 import { DelosError, parseConfig, projectNamespace, yamlText } from '@delos/core';
 import { describe, expect, test } from 'vitest';
 import { parse } from 'yaml';
@@ -218,6 +218,20 @@ describe('network', () => {
   ])('%s may connect to exactly %j', (name, expected) => {
     expect(egressOf(platform, name)).toEqual(expected);
   });
+});
+
+test('the agent is told by digest what stands in for another image on this cluster', () => {
+  const told = (standIns: SynthesisContext['standIns']): unknown => {
+    const config = parseConfig('', 'delos.yaml');
+    const agent = workloadsOf(synthesize(config, { ...profileContext(config, 'embedded'), standIns })).find(
+      ({ name }) => name === 'agent',
+    );
+    return agent?.pod.containers[0]?.env.find(({ name }) => name === 'DELOS_STAND_INS')?.value;
+  };
+  const digest = `sha256:${'a'.repeat(64)}`;
+  const ubuntu = { name: 'ubuntu', answers: ['docker.io/library/ubuntu:latest'], standIn: 'Debian 12', digest };
+  expect(told([ubuntu])).toBe(JSON.stringify({ [digest]: 'Debian 12' }));
+  expect(told(undefined)).toBeUndefined();
 });
 
 describe('Secrets', () => {

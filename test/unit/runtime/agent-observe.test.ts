@@ -14,6 +14,7 @@ interface Given {
   readonly state?: Readonly<Record<string, unknown>>;
   readonly lastState?: Readonly<Record<string, unknown>>;
   readonly restartCount?: number;
+  readonly imageID?: string;
   readonly conditions?: readonly Readonly<Record<string, unknown>>[];
   readonly deletionTimestamp?: string;
 }
@@ -42,6 +43,7 @@ function podOf(given: Given): Pod {
               {
                 name: 'main',
                 restartCount: given.restartCount ?? 0,
+                imageID: given.imageID ?? '',
                 state: given.state,
                 lastState: given.lastState ?? {},
               },
@@ -52,7 +54,7 @@ function podOf(given: Given): Pod {
 
 const calm: ObserveContext = {
   lastEvent: undefined,
-  standIn: null,
+  standIns: new Map(),
   pullFailingMs: 0,
   now: new Date('2026-01-01T00:10:00Z'),
 };
@@ -199,6 +201,20 @@ describe('a Pod is told as', () => {
     expect(hasEnded(podOf({ phase: 'Running', restartPolicy: 'Always', state: ended(0) }))).toBe(false);
     expect(hasEnded(podOf({ phase: 'Running', restartPolicy: 'OnFailure', state: ended(0) }))).toBe(true);
     expect(hasEnded(podOf({ phase: 'Failed' }))).toBe(true);
+  });
+});
+
+describe('what a job runs on', () => {
+  const [debian, other] = ['a', 'b'].map((letter) => `sha256:${letter.repeat(64)}`);
+  const standIns = new Map([[debian ?? '', 'Debian 12 (bookworm)']]);
+
+  test.each([
+    ['a stand-in', `docker.io/library/ubuntu@${debian}`, 'Debian 12 (bookworm)'],
+    ['what it asked for, under the same name', `docker.io/library/ubuntu@${other}`, null],
+    ['nothing yet', '', null],
+  ])('%s', (_name, imageID, standIn) => {
+    const pod = podOf({ phase: 'Running', state: { running: {} }, imageID });
+    expect(observePod(pod, { ...calm, standIns }).standIn).toBe(standIn);
   });
 });
 
