@@ -25,7 +25,7 @@ import { jobId, jobPodSpec } from './job.ts';
  *        (409: too). The body is one gzip member of what follows `offset`, empty where there is nothing but `final`.
  *
  * Stream frames are binary and the client's own: attach and exec carry a channel in byte 0 (STREAM_CHANNEL), a port
- * forward raw bytes. A normal end of the WebSocket is the end of the stream.
+ * forward raw bytes. `top` alone is text: a JobUsage each. A normal end of the WebSocket is the end of the stream.
  */
 export const AGENT_PREFIX = '/internal/agent/v1';
 
@@ -91,7 +91,7 @@ export type NodeReport = z.infer<typeof nodeReport>;
 export const streamRequest = z.object({
   id: z.string(),
   jobId,
-  kind: z.enum(['attach', 'exec', 'port-forward']),
+  kind: z.enum(['attach', 'exec', 'port-forward', 'top']),
   tty: z.boolean().default(false),
   stdin: z.boolean().default(false),
   stdout: z.boolean().default(false),
@@ -100,6 +100,16 @@ export const streamRequest = z.object({
   port: z.number().int().nullable().default(null),
 });
 export type StreamRequest = z.infer<typeof streamRequest>;
+
+/** What a job's container uses, as the official client reads it. */
+export const jobUsage = z.object({
+  /** Cores. */
+  cpu: z.number().nonnegative(),
+  memory_bytes: z.number().int().nonnegative(),
+  /** When it was measured, in seconds since 1970. */
+  timestamp: z.number(),
+});
+export type JobUsage = z.infer<typeof jobUsage>;
 
 /** Byte 0 of a frame of attach and exec, as the official client has it. */
 export const STREAM_CHANNEL = {

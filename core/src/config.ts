@@ -121,7 +121,12 @@ const project = z.strictObject({
 const organization = z.strictObject({
   name: dnsLabel.describe('Organization name'),
   quota: quota.prefault({}).describe('What all its projects’ jobs may take together'),
-  projects: z.array(project).min(1).describe('Its projects'),
+  projects: z
+    .array(project)
+    .min(1)
+    .describe(
+      'Its projects, in the order in which they are listed. After a login the client stands in the first by alphabet',
+    ),
 });
 
 const replicas = z.number().int().nonnegative().default(1).describe('How many run');

@@ -5,18 +5,19 @@ const HIGH_BYTES = 1024 * 1024;
 const LOW_BYTES = 256 * 1024;
 
 /**
- * Passes binary frames on, holding the source while the sink is slow: memory stays bounded whatever either end does.
+ * Passes frames on, as binary ones unless told otherwise, holding the source while the sink is slow: memory stays bounded whatever either end does.
  * `map` may change a frame, or drop it (undefined).
  */
 export function forwardFrames(
   from: WebSocket,
   to: WebSocket,
   map: (frame: Buffer) => Buffer | undefined = (frame) => frame,
+  binary = true,
 ): void {
   from.on('message', (data) => {
     const frame = map(bufferOf(data));
     if (frame === undefined || to.readyState !== WebSocket.OPEN) return;
-    to.send(frame, { binary: true }, () => {
+    to.send(frame, { binary }, () => {
       if (from.isPaused && to.bufferedAmount < LOW_BYTES) from.resume();
     });
     if (to.bufferedAmount > HIGH_BYTES) from.pause();

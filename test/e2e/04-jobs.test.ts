@@ -2,6 +2,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { type Api, api, IMAGE } from '../support/api.ts';
 import type { ApoloClient } from '../support/apolo.ts';
 import { kubectl, loggedIn, testPlatform, token } from '../support/instance.ts';
+import { freePort } from '../support/keycloak.ts';
 import { until } from '../support/until.ts';
 
 describe('apolo job', () => {
@@ -117,13 +118,80 @@ describe('apolo job', () => {
     expect(await ann.ok(['status', waiting.id])).toContain('cancelled');
   });
 
-  test('kill of a job that is not there says so', async () => {
-    const { code, stdout, stderr } = await ann.run(['kill', 'job-00000000-0000-0000-0000-000000000000']);
-    expect(code).not.toBe(0);
-    expect(stdout + stderr).toMatch(/Cannot kill job/);
+  test.each(['job-00000000-0000-4000-8000-000000000000', 'no-such-name'])(
+    'that is not there is named by kill, status, logs and exec: %s',
+    async (job) => {
+      const absent = `there is no job "${job}"`;
+      const killed = await ann.run(['kill', job]);
+      expect([killed.code, killed.stdout]).toEqual([1, '']);
+      expect(killed.stderr.trim()).toBe(
+        `Cannot kill job ${job}: ${absent}\napolo ps --all lists the jobs of your project`,
+      );
+      for (const args of [['status'], ['logs'], ['exec', '-T']]) {
+        const { code, stderr } = await ann.run([...args, job, ...(args[0] === 'exec' ? ['--', 'true'] : [])]);
+        expect(code, `${args[0]}: ${stderr}`).toBe(72);
+        expect(stderr).toContain(absent);
+      }
+    },
+  );
+
+  test('more life-span is given to a running job', async () => {
+    const minutes = async (): Promise<unknown> => (await platform.job(early)).max_run_time_minutes;
+    expect(await minutes()).toBe(60);
+    await ann.ok(['job', 'bump-life-span', early, '2h']);
+    expect(await minutes()).toBe(180);
   });
 
-  test('exec and port-forward reach a running job', async () => {
+  test('the command that would run it again is complete', async () => {
+    const shown = await ann.ok(['job', 'generate-run-command', early]);
+    for (const part of ['--name watcher-one', '--tag east', '--preset tiny', '--life-span', `${IMAGE}:latest`]) {
+      expect(shown).toContain(part);
+    }
+    expect(shown).toMatch(/-- ['"]?sleep 3000/);
+  });
+
+  test('port-forward carries a whole answer of the job’s own server to a port of this machine', async () => {
+    const served = 'x'.repeat(2_000_000);
+    const server = `import http.server, sys
+open('/tmp/page', 'w').write('x' * 2_000_000)
+http.server.ThreadingHTTPServer(('127.0.0.1', 8123), lambda *a: http.server.SimpleHTTPRequestHandler(*a, directory='/tmp')).serve_forever()`;
+    const job = await platform.create({ command: `python3 -c "${server}"` });
+    await platform.running(job.id);
+    const port = await freePort();
+    const forward = ann.start(['port-forward', job.id, `${port}:8123`]);
+    const body = await until('the server answers', 60, async (last) => {
+      last([forward.stdout(), forward.stderr()]);
+      return await fetch(`http://127.0.0.1:${port}/page`).then(
+        (response) => response.text(),
+        () => undefined,
+      );
+    });
+    expect(body === served, `${body.length} bytes`).toBe(true);
+    forward.child.kill('SIGKILL');
+    await forward.end;
+    await ann.ok(['kill', job.id]);
+  });
+
+  test('top shows what a job uses, as it is measured', async () => {
+    const job = await platform.create({ command: `python3 -c "x = b'x' * (30 * 2**20)\nwhile True: pass"` });
+    await platform.running(job.id);
+    const top = ann.start(['top', job.id, '--format', '{id} {cpu} {memory}'], { timeout: 200 });
+    const [cpu, memory] = await until('a measurement is shown', 150, (last) => {
+      last([top.stdout().slice(-300), top.stderr()]);
+      const row = new RegExp(`${job.id}\\s+([\\d.]+)\\s+([\\d.]+)`).exec(top.stdout());
+      return row === null ? undefined : [Number(row[1]), Number(row[2])];
+    });
+    // It would take a whole core; its preset has a fiftieth of one, and 64 MiB.
+    expect(cpu).toBeGreaterThan(0.005);
+    expect(cpu).toBeLessThan(0.1);
+    expect(memory).toBeGreaterThan(30);
+    expect(memory).toBeLessThan(64);
+    top.child.kill('SIGKILL');
+    await top.end;
+    await ann.ok(['kill', job.id]);
+  });
+
+  test('exec reaches a running job, and ends as its command ends', async () => {
     const { code, stdout, stderr } = await ann.run(['exec', '-T', early, '--', 'echo from inside']);
     expect(code, stderr).toBe(0);
     expect(stdout).toContain('from inside');

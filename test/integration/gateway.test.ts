@@ -7,7 +7,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { resolveTool } from '@delos/cluster';
-import { silent } from '@delos/core';
+import { BODY_TOO_LARGE, MAX_BODY_BYTES, silent } from '@delos/core';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { WebSocket, WebSocketServer } from 'ws';
 import { caddyfile, landingPage } from '../../constructs/src/caddyfile.ts';
@@ -42,6 +42,14 @@ async function backend(name: string, port: number): Promise<Backend> {
       return;
     }
     if (incoming.url?.endsWith('/go-on') === true) goOn();
+    if (incoming.url?.endsWith('/size') === true) {
+      let size = 0;
+      incoming.on('data', (part: Buffer) => {
+        size += part.length;
+      });
+      incoming.on('end', () => answer.end(String(size)));
+      return;
+    }
     answer.end(name);
   });
   const sockets = new WebSocketServer({ server });
@@ -164,6 +172,51 @@ test('where a request came from is the gateway’s word, not the client’s', as
   await fetch(`http://127.0.0.1:${ports.http}/auth/realms/delos/x`, { headers: forged });
   const { headers } = identity.seen.at(-1) as IncomingMessage;
   expect([headers['x-forwarded-for'], headers['x-forwarded-proto']]).toEqual(['127.0.0.1', 'http']);
+});
+
+describe('a request of', () => {
+  const post = (body: NonNullable<RequestInit['body']>): Promise<Response> =>
+    fetch(`http://127.0.0.1:${ports.http}/api/v1/size`, { method: 'POST', body, duplex: 'half' } as RequestInit);
+  /** Sent in pieces, its length not told before. */
+  const pieces = (size: number): ReadableStream<Uint8Array> => {
+    let left = size;
+    return new ReadableStream({
+      pull: (controller) => {
+        const length = Math.min(left, 64_000);
+        left -= length;
+        if (length === 0) controller.close();
+        else controller.enqueue(new Uint8Array(length));
+      },
+    });
+  };
+  const forms = [
+    ['told length', (size: number) => new Uint8Array(size)],
+    ['untold length', pieces],
+  ] as const;
+
+  test.each(forms)('the most that is taken passes whole: %s', async (_, body) => {
+    const answer = await post(body(MAX_BODY_BYTES));
+    expect([answer.status, await answer.text()]).toEqual([200, String(MAX_BODY_BYTES)]);
+  });
+
+  test.each(
+    forms.flatMap(([name, body]) =>
+      [MAX_BODY_BYTES + 1, 2 * MAX_BODY_BYTES, 30_000_000].map((size) => [size, name, body] as const),
+    ),
+  )('%d bytes is one clear error, every time: %s', async (size, _, body) => {
+    for (let round = 0; round < 20; round++) {
+      const answer = await post(body(size));
+      expect(answer.status).toBe(413);
+      expect(answer.headers.get('content-type')).toBe('application/json');
+      expect(await answer.json()).toEqual({ error: BODY_TOO_LARGE, code: 'ERR_REQUEST' });
+    }
+  });
+
+  test('too many bytes is not even begun at a service where its length is told', async () => {
+    const before = api.seen.length;
+    expect((await post(new Uint8Array(MAX_BODY_BYTES + 1))).status).toBe(413);
+    expect(api.seen.length).toBe(before);
+  });
 });
 
 test('a stream passes as it comes', async () => {

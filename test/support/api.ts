@@ -9,6 +9,7 @@ export const jobDocument = z.looseObject({
   namespace: z.string().nullish(),
   description: z.string().nullish(),
   tags: z.array(z.string()).nullish(),
+  max_run_time_minutes: z.number().nullish(),
   history: z.looseObject({
     reason: z.string().nullish(),
     description: z.string().nullish(),

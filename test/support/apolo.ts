@@ -17,6 +17,8 @@ export interface ApoloClient {
   /** Runs it and gives stdout. @throws Error when the exit code is not 0 */
   ok(args: readonly string[], options?: CommandOptions): Promise<string>;
   start(args: readonly string[], options?: CommandOptions): RunningCommand;
+  /** The same at a terminal, for what asks a person: its screen is stdout, what is written to stdin are keys. */
+  startAtTerminal(args: readonly string[], options?: CommandOptions): RunningCommand;
   /** The client's Python with the SDK importable. */
   python(code: string, options?: CommandOptions): Promise<CommandResult>;
   /** File to which the client's "browser" writes the URL that it is told to open. */
@@ -45,8 +47,11 @@ export async function apoloClient(): Promise<ApoloClient> {
     BROWSER: `${browser} %s`,
     APOLO_CONFIG: join(home, '.apolo'),
   };
-  const argv = (args: readonly string[]): string[] =>
-    user.argv([join(venv, 'bin/python3'), join(venv, 'bin/apolo'), ...GLOBAL_OPTIONS, ...args]);
+  const command = (args: readonly string[]): string[] => [
+    ...[join(venv, 'bin/python3'), join(venv, 'bin/apolo')],
+    ...[...GLOBAL_OPTIONS, ...args],
+  ];
+  const argv = (args: readonly string[]): string[] => user.argv(command(args));
   const with_ = (options: CommandOptions): CommandOptions => ({
     cwd: home,
     ...options,
@@ -61,6 +66,8 @@ export async function apoloClient(): Promise<ApoloClient> {
     run,
     ok: (args, options = {}) => expectOk(run(args, options)),
     start: (args, options = {}) => start(argv(args), with_(options)),
+    startAtTerminal: (args, options = {}) =>
+      start(user.argv([join(venv, 'bin/python3'), '-c', TERMINAL, ...command(args)]), with_(options)),
     python: (code, options = {}) => execute(user.argv([join(venv, 'bin/python3'), '-c', code]), with_(options)),
     close: async () => {
       await user.close();
@@ -70,6 +77,9 @@ export async function apoloClient(): Promise<ApoloClient> {
 }
 
 const GLOBAL_OPTIONS = ['--disable-pypi-version-check', '--skip-stats', '--color=no'];
+
+/** Runs a command at a pseudo-terminal whose other side are our streams. */
+const TERMINAL = 'import os, pty, sys; sys.exit(os.waitstatus_to_exitcode(pty.spawn(sys.argv[1:])))';
 
 /** The client from the package index that pip is configured for; once a cache. */
 async function installedClient(): Promise<string> {

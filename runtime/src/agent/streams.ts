@@ -7,6 +7,7 @@ import { type KubeClient, KubeError, type Query } from './kube-client.ts';
 import { CONTAINER } from './labels.ts';
 import type { Pod } from './pod-shape.ts';
 import { exitFrame, ForwardFrames, fromKube, stderrFrame, toKube } from './stream-frames.ts';
+import { streamUsage, tryUsage } from './usage.ts';
 
 export interface StreamsProps {
   readonly client: KubeClient;
@@ -27,6 +28,13 @@ export async function openStream(props: StreamsProps, request: StreamRequest): P
   const pod = props.podOf(request.jobId);
   try {
     if (pod === undefined) throw new KubeError(404, 'NotFound', 'its container is not there');
+    if (request.kind === 'top') {
+      if (runningOf(props, request.jobId) === undefined) throw new KubeError(404, 'NotFound', 'not running');
+      const first = await tryUsage(props.client, pod);
+      const back = await dialBack(props, request.id);
+      await streamUsage(back, props.client, () => runningOf(props, request.jobId), first);
+      return;
+    }
     const { path, query, protocols } = endpointOf(pod, request);
     const kube = await props.client.socket(path, query, protocols);
     try {
@@ -123,6 +131,13 @@ function joinForward(kube: WebSocket, back: WebSocket): void {
   joinSockets(kube, back);
 }
 
+/** A job's Pod while its container runs. */
+function runningOf(props: StreamsProps, jobId: string): Pod | undefined {
+  const pod = props.podOf(jobId);
+  const main = pod?.status.containerStatuses.find(({ name }) => name === CONTAINER);
+  return main?.state.running === undefined ? undefined : pod;
+}
+
 function attemptOf(pod: Pod | undefined): number {
   return pod?.status.containerStatuses.find(({ name }) => name === CONTAINER)?.restartCount ?? 0;
 }
@@ -172,6 +187,7 @@ function refusalOf(request: StreamRequest, error: unknown): StreamRefused {
   ) {
     return { status: 404, message: `the container of ${request.jobId} is not running` };
   }
+  if (error.status === 501) return { status: 501, message: error.message };
   return { status: error.status >= 500 ? 503 : 400, message: error.message.slice(0, 500) };
 }
 

@@ -113,11 +113,12 @@ async function organization(db: Db, name: string): Promise<Organization> {
 async function projects(db: Db, caller: Caller, org: string | undefined) {
   const rows = await db
     .selectFrom('projects')
-    .select(['org', 'name'])
-    .where('retired', '=', false)
-    .$if(org !== undefined, (query) => query.where('org', '=', org ?? ''))
-    .orderBy('org')
-    .orderBy('position')
+    .innerJoin('organizations', 'organizations.name', 'projects.org')
+    .select(['projects.org', 'projects.name'])
+    .where('projects.retired', '=', false)
+    .$if(org !== undefined, (query) => query.where('projects.org', '=', org ?? ''))
+    .orderBy('organizations.position')
+    .orderBy('projects.position')
     .execute();
   return rows.filter((row) => caller.admin || caller.roles.has(`${row.org}/${row.name}`));
 }

@@ -6,7 +6,11 @@ import type { AgentSession } from './session.ts';
 
 /** How long an agent may take to reach a container. */
 const ANSWER_MS = 15_000;
-const CODE_OF_STATUS: Readonly<Record<number, ErrorCode>> = { 404: 'ERR_NOT_FOUND', 400: 'ERR_REQUEST' };
+const CODE_OF_STATUS: Readonly<Record<number, ErrorCode>> = {
+  404: 'ERR_NOT_FOUND',
+  400: 'ERR_REQUEST',
+  501: 'ERR_NOT_IMPLEMENTED',
+};
 
 interface Awaited {
   readonly resolve: (socket: WebSocket) => void;

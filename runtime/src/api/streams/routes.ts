@@ -81,16 +81,12 @@ export async function streamRoutes(
         abandon: () => undefined,
       };
     }
-    if (kind === 'top') {
-      throw new DelosError('ERR_NOT_IMPLEMENTED', 'the use of resources is not measured in this release', {
-        hint: 'apolo exec JOB -- cat /proc/meminfo looks inside',
-      });
-    }
     const upstream = await open(job, streamOf(job, kind, extra, search));
     return {
       accept: (socket) => {
         forwardFrames(socket, upstream);
-        forwardFrames(upstream, socket);
+        // What the client reads of `top` is text.
+        forwardFrames(upstream, socket, undefined, kind !== 'top');
         joinSockets(socket, upstream);
       },
       abandon: () => upstream.terminate(),
@@ -146,6 +142,7 @@ function streamOf(
     }
     return { ...flags, kind: 'port-forward', port };
   }
+  if (kind === 'top') return { ...flags, kind: 'top' };
   if (!flags.stdin && !flags.stdout && !flags.stderr) {
     throw new DelosError('ERR_REQUEST', 'none of stdin, stdout and stderr is asked for');
   }
