@@ -155,13 +155,13 @@ describe('apolo job', () => {
     const server = `import http.server, sys
 open('/tmp/page', 'w').write('x' * 2_000_000)
 http.server.ThreadingHTTPServer(('127.0.0.1', 8123), lambda *a: http.server.SimpleHTTPRequestHandler(*a, directory='/tmp')).serve_forever()`;
-    const job = await platform.create({ command: `python3 -c "${server}"` });
+    const job = await platform.create({ preset_name: 'small', command: `python3 -c "${server}"` });
     await platform.running(job.id);
     const port = await freePort();
     const forward = ann.start(['port-forward', job.id, `${port}:8123`]);
     const body = await until('the server answers', 60, async (last) => {
       last([forward.stdout(), forward.stderr()]);
-      return await fetch(`http://127.0.0.1:${port}/page`).then(
+      return await fetch(`http://127.0.0.1:${port}/page`, { signal: AbortSignal.timeout(20_000) }).then(
         (response) => response.text(),
         () => undefined,
       );

@@ -57,6 +57,7 @@ describe('at a terminal', () => {
     const job = await platform.create({ command: 'sleep 3000' });
     await platform.running(job.id);
     const shell = open('exec', job.id, '--', 'sh');
+    await shows(shell, /[#$] /);
     type(shell, sum('beside'));
     await shows(shell, /^42 beside/m);
     type(shell, 'exit 6\r');

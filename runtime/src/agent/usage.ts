@@ -15,7 +15,7 @@ const podMetrics = z.object({
 });
 
 /** metrics-server measures every 15 s by default. */
-const POLL_MS = 3_000;
+const POLL_MS = 5_000;
 
 /**
  * What a Pod's container uses, as metrics-server measured it last; undefined where it has not been measured yet.
