@@ -102,8 +102,8 @@ export class ControlPlane extends Construct {
       replicas: services.scheduler.replicas,
       egress: [POSTGRES, DNS],
     });
-    // Its tables are made by the control API's `migrate`.
-    scheduler.workload.addDependency(api);
+    // Its tables are made by the control API's `migrate`, for which it waits itself: their starts overlap.
+    scheduler.workload.addDependency(props.database, ...secrets);
 
     const rights = new AgentRights(this, 'agent-rights', {
       serviceAccount: AGENT_ACCOUNT,

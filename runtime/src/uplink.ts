@@ -19,7 +19,7 @@ export interface UplinkProps {
 }
 
 /** Bounds of the wait before dialling again; each is drawn at random from its upper half. */
-const RETRY_MS = [100, 250, 500, 1_000, 2_000, 5_000];
+const RETRY_MS = [100, 250, 500, 1_000, 2_000];
 const PING_MS = 10_000;
 const SILENCE_MS = 25_000;
 const MAX_MESSAGE_BYTES = 256 * 2 ** 20;
@@ -52,7 +52,7 @@ export class Uplink {
       const opened = await this.#connection(signal);
       if (opened) failures = 0;
       if (signal.aborted) return;
-      const limit = RETRY_MS[Math.min(failures, RETRY_MS.length - 1)] ?? 5_000;
+      const limit = RETRY_MS[Math.min(failures, RETRY_MS.length - 1)] ?? 2_000;
       await sleep(limit / 2 + (Math.random() * limit) / 2, undefined, { signal }).catch(() => undefined);
     }
   }

@@ -29,7 +29,8 @@ export async function withAgentToken(server: {
   readonly port: number;
 }): Promise<(ask: KubeRequest) => Promise<KubeAnswer>> {
   const pid = await until('the agent runs', 60, async () => (await serviceProcesses('agent'))[0]?.pid);
-  const account = `/proc/${pid}/root/var/run/secrets/kubernetes.io/serviceaccount`;
+  // Not by /var/run: that is a link, which from here would lead to this machine's own /run.
+  const account = `/proc/${pid}/root/run/secrets/kubernetes.io/serviceaccount`;
   const token = await readFile(`${account}/token`, 'utf8');
   const ca = await readFile(`${account}/ca.crt`, 'utf8');
   return (ask) => askServer(server, { token, ca }, ask);

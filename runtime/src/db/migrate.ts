@@ -9,6 +9,21 @@ const FOLDER = new URL('./migrations/', import.meta.url);
 /** Any constant that nothing else in this database locks. */
 const LOCK = 0x64656c6f;
 
+const namesIn = async (folder: URL): Promise<readonly string[]> =>
+  (await readdir(folder)).filter((name) => /^\d{4}_.*\.sql$/.test(name)).sort();
+
+/** Migrations of this release that the database lacks: all of them where it is new. */
+export async function missingMigrations(db: Db, folder: URL = FOLDER): Promise<readonly string[]> {
+  const names = await namesIn(folder);
+  const { rows } = await sql<{ there: boolean }>`select to_regclass('schema_migrations') is not null as there`.execute(
+    db,
+  );
+  if (rows[0]?.there !== true) return names;
+  const applied = await sql<{ name: string }>`select name from schema_migrations`.execute(db);
+  const known = new Set(applied.rows.map(({ name }) => name));
+  return names.filter((name) => !known.has(name));
+}
+
 /**
  * Applies the numbered .sql files that are not applied yet, each in a transaction, under an advisory lock: several
  * at once do the work once.
@@ -16,7 +31,7 @@ const LOCK = 0x64656c6f;
  * @throws DelosError ERR_INTERNAL when an applied file was changed afterwards
  */
 export async function migrate(db: Db, folder: URL = FOLDER): Promise<readonly string[]> {
-  const names = (await readdir(folder)).filter((name) => /^\d{4}_.*\.sql$/.test(name)).sort();
+  const names = await namesIn(folder);
   return db.connection().execute(async (connection) => {
     await sql`select pg_advisory_lock(${LOCK})`.execute(connection);
     try {

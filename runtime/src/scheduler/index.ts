@@ -1,12 +1,18 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import type { Logger } from 'pino';
 import { Counter, Gauge, Histogram } from 'prom-client';
 import { z } from 'zod';
 import { connectDatabase } from '../db/database.ts';
+import { missingMigrations } from '../db/migrate.ts';
+import type { Db } from '../db/schema.ts';
 import type { Service } from '../service.ts';
 import { databaseEnv, databaseSettings, readEnv } from '../service-env.ts';
 import { whileLeading } from './leader.ts';
 import { schedule } from './loop.ts';
 
 const schedulerEnv = databaseEnv.extend({ DELOS_CLUSTER: z.string().default('default') });
+
+const SCHEMA_MS = 500;
 
 /** Admits queued jobs and watches their clocks. Several may run: one leads, the others stand by. */
 export const schedulerService: Service = {
@@ -26,7 +32,8 @@ export const schedulerService: Service = {
       registers,
     });
     const controller = new AbortController();
-    const done = whileLeading(database.db, env.DELOS_CLUSTER, log, controller.signal, async (connection) => {
+    let prepared = false;
+    const lead = async (connection: Db): Promise<void> => {
       leads.set(1);
       try {
         await schedule(connection, database, env.DELOS_CLUSTER, log, controller.signal, {
@@ -39,9 +46,14 @@ export const schedulerService: Service = {
       } finally {
         leads.set(0);
       }
+    };
+    const done = untilMigrated(database.db, log, controller.signal).then(() => {
+      prepared = true;
+      return whileLeading(database.db, env.DELOS_CLUSTER, log, controller.signal, lead);
     });
     return {
-      unready: () => database.unhealthy(),
+      unready: async () =>
+        (await database.unhealthy()) ?? (prepared ? undefined : 'waits for the control API to prepare the database'),
       stop: async () => {
         controller.abort();
         await done;
@@ -51,3 +63,16 @@ export const schedulerService: Service = {
     };
   },
 };
+
+/** The control API's `migrate` makes the tables, and brings them up to date: it may come later than this process. */
+async function untilMigrated(db: Db, log: Logger, signal: AbortSignal): Promise<void> {
+  for (let told = false; !signal.aborted; told = true) {
+    const reason = await missingMigrations(db).then(
+      (missing) => (missing.length === 0 ? undefined : `without ${missing.join(', ')}`),
+      (error: unknown) => String(error),
+    );
+    if (reason === undefined) return;
+    if (!told) log.info({ reason }, 'waiting for the database to be prepared');
+    await sleep(SCHEMA_MS, undefined, { signal }).catch(() => undefined);
+  }
+}

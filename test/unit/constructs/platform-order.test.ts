@@ -26,7 +26,7 @@ describe('order', () => {
     ['postgres', []],
     ['keycloak', ['postgres']],
     ['control-api', ['postgres']],
-    ['scheduler', ['control-api']],
+    ['scheduler', ['postgres']],
     ['agent', []],
     ['collector', []],
     ['gateway', []],
