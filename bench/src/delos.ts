@@ -19,6 +19,19 @@ export async function delosJson<T>(schema: z.ZodType<T>, args: readonly string[]
   return schema.parse(JSON.parse(await delos([...args, '--json'])));
 }
 
+/** kubectl itself, without the command around it: its start belongs to the measurement as any user has it. */
+export async function bareKubectl(
+  env: Readonly<Record<string, string>> = {},
+): Promise<{ readonly kubeconfig: string; readonly kubectl: readonly [string, ...string[]] }> {
+  const { resolveTool } = await import('@delos/cluster');
+  const { silent } = await import('@delos/core');
+  const { kubeconfig } = z
+    .looseObject({ kubeconfig: z.string() })
+    .parse(JSON.parse(await delos(['cluster', 'kubeconfig', '--json'], env)));
+  const { path } = await resolveTool('kube', silent);
+  return { kubeconfig, kubectl: [path, 'kubectl', '--kubeconfig', kubeconfig] };
+}
+
 export const statusSchema = z.looseObject({
   up: z.boolean(),
   state: z.string(),

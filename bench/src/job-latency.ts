@@ -13,7 +13,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { promisify } from 'node:util';
 import { connect } from '@delos/stacks';
 import { z } from 'zod';
-import { delos, delosJson, statusSchema } from './delos.ts';
+import { bareKubectl, delos, delosJson, statusSchema } from './delos.ts';
 import { median, numberOption, report, say, seconds } from './measure.ts';
 
 const exec = promisify(execFile);
@@ -46,10 +46,7 @@ const config = z
 const [cluster] = config.clusters;
 const [project] = config.projects;
 if (cluster === undefined || project === undefined) throw new Error('no cluster or project');
-const kubeconfig = z
-  .looseObject({ kubeconfig: z.string() })
-  .parse(JSON.parse(await delos(['cluster', 'kubeconfig', '--json']))).kubeconfig;
-const kubectl = await kubectlCommand();
+const { kubeconfig, kubectl } = await bareKubectl();
 const kube = await connect({ kubeconfig });
 
 async function ours(): Promise<{ readonly time: number; readonly namespace: string }> {
@@ -150,14 +147,6 @@ async function firstByte(namespace: string, name: string): Promise<number> {
     if (first !== undefined) return first;
   }
   throw new Error(`no log of Pod ${name} within 120 s`);
-}
-
-/** kubectl itself, without the command around it: its start belongs to the measurement as any user has it. */
-async function kubectlCommand(): Promise<readonly [string, ...string[]]> {
-  const { resolveTool } = await import('@delos/cluster');
-  const { silent } = await import('@delos/core');
-  const { path } = await resolveTool('kube', silent);
-  return [path, 'kubectl', '--kubeconfig', kubeconfig];
 }
 
 async function clientSample(client: {

@@ -3,14 +3,16 @@
  * `kubectl apply --server-side` of the same manifests, readiness included, on a fresh cluster of the same kind.
  * Uses an instance of its own and takes it down again.
  */
-import { spawn } from 'node:child_process';
+import { execFile, spawn } from 'node:child_process';
 import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { promisify } from 'node:util';
 import { z } from 'zod';
-import { delos } from './delos.ts';
+import { bareKubectl, delos } from './delos.ts';
 import { median, numberOption, report, say, seconds } from './measure.ts';
 
+const exec = promisify(execFile);
 const INSTANCE = 'delos-bench';
 const ENV = { DELOS_INSTANCE: INSTANCE };
 const ROOT = join(import.meta.dirname, '../..');
@@ -157,12 +159,15 @@ async function measuredApply(objects: readonly KubeObject[]): Promise<number> {
   const file = join(folder, 'objects.json');
   const items = objects.toSorted((a, b) => rank(a) - rank(b));
   await writeFile(file, JSON.stringify({ apiVersion: 'v1', kind: 'List', items }));
+  const { kubectl } = await bareKubectl(ENV);
+  const [command, ...before] = kubectl;
+  const run = (...args: readonly string[]): Promise<unknown> => exec(command, [...before, ...args]);
   const started = performance.now();
-  await delos(['kubectl', 'apply', '--server-side', '-f', file], ENV);
+  await run('apply', '--server-side', '-f', file);
   for (const { kind, metadata } of items) {
     if (!['Deployment', 'StatefulSet', 'DaemonSet'].includes(kind)) continue;
     const target = `${kind.toLowerCase()}/${metadata.name}`;
-    await delos(['kubectl', 'rollout', 'status', '-n', metadata.namespace ?? 'default', target, '--timeout=600s'], ENV);
+    await run('rollout', 'status', '-n', metadata.namespace ?? 'default', target, '--timeout=600s');
   }
   return seconds(performance.now() - started);
 }
