@@ -10,32 +10,39 @@ export interface ClusterChoice {
   readonly options: EngineOptions;
 }
 
+/** The kubeconfig of the existing cluster that an instance was brought up on, kept with its state. */
+const keptKubeconfig = (context: CommandContext): string => join(context.paths.state, 'cluster', 'kubeconfig');
+
 /**
  * How a command line chooses a cluster: by --context, KUBECONFIG and the configuration. An instance that was brought up
- * on an existing cluster stays there without being told again: its kubeconfig is kept with its state.
+ * on an existing cluster stays there without being told again.
  */
 export async function chooseCluster(
   context: CommandContext,
   config: PlatformConfig,
   contextName: string | undefined,
 ): Promise<ClusterChoice> {
-  const { paths, yes } = context;
-  const options: EngineOptions = {
-    paths,
-    env: process.env,
-    yes,
-    ...(contextName === undefined ? {} : { context: contextName }),
-  };
-  const kept = join(paths.state, 'cluster', 'kubeconfig');
+  const { paths } = context;
   const { KUBECONFIG = '' } = process.env;
   // `delos env` points KUBECONFIG into the state: that names no other cluster.
   const told = contextName !== undefined || (KUBECONFIG !== '' && relative(paths.state, KUBECONFIG).startsWith('..'));
-  const recorded = (await recordedConfig(context)).cluster;
   const may = config.cluster.engine === 'auto' || config.cluster.engine === 'existing';
-  if (told || !may || recorded.engine !== 'existing' || !existsSync(kept)) return { config, options };
+  const recorded = (await recordedConfig(context)).cluster.engine;
+  if (!told && may && recorded === 'existing' && existsSync(keptKubeconfig(context))) return onKept(context, config);
+  return { config, options: optionsOf(context, contextName) };
+}
+
+function optionsOf(context: CommandContext, contextName: string | undefined): EngineOptions {
+  const { paths, yes } = context;
+  return { paths, env: process.env, yes, ...(contextName === undefined ? {} : { context: contextName }) };
+}
+
+/** Somebody has named that cluster once: its server need not be loopback. */
+function onKept(context: CommandContext, config: PlatformConfig): ClusterChoice {
+  const { context: _, ...cluster } = config.cluster;
   return {
-    config: { ...config, cluster: { ...config.cluster, engine: 'existing' } },
-    options: { ...options, env: { ...process.env, KUBECONFIG: kept }, yes: true },
+    config: { ...config, cluster: { ...cluster, engine: 'existing' } },
+    options: { paths: context.paths, env: { ...process.env, KUBECONFIG: keptKubeconfig(context) }, yes: true },
   };
 }
 
@@ -50,7 +57,11 @@ export async function engineFrom(
   return await engineFor(choice.config, choice.options);
 }
 
-/** The engine that this instance was brought up with. */
+/** The engine that this instance was brought up with, whatever KUBECONFIG names. */
 export async function engineOf(context: CommandContext): Promise<ClusterEngine> {
-  return await engineFrom(context, await recordedConfig(context), undefined);
+  const { engineFor } = await import('@delos/cluster');
+  const config = await recordedConfig(context);
+  const kept = config.cluster.engine === 'existing' && existsSync(keptKubeconfig(context));
+  const choice = kept ? onKept(context, config) : { config, options: optionsOf(context, undefined) };
+  return await engineFor(choice.config, choice.options);
 }
