@@ -27,7 +27,7 @@ export default defineConfig({
     sequence: { sequencer: InOrder },
     reporters: ['default', './test/support/reporter.ts'],
     projects: [
-      suite('unit', { parallel: true, minutes: 1 }),
+      suite('unit', { parallel: true, minutes: 3 }),
       suite('integration', { parallel: false, minutes: 10 }),
       suite('e2e', { parallel: false, minutes: 20 }),
       suite('long', { parallel: false, minutes: 60 }),

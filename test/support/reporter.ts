@@ -17,7 +17,9 @@ export default class CountReporter implements Reporter {
       }
     }
     const { DELOS_TEST_COUNTS: file } = process.env;
-    if (file !== undefined) writeFileSync(file, JSON.stringify({ passed, failed, skipped }));
-    process.stdout.write(`\n${passed} passed, ${failed} failed${skipped > 0 ? `, ${skipped} skipped` : ''}\n`);
+    const closing = `\n${passed} passed, ${failed} failed${skipped > 0 ? `, ${skipped} skipped` : ''}\n`;
+    // `delos test` adds up several runners.
+    if (file === undefined) process.stdout.write(closing);
+    else writeFileSync(file, JSON.stringify({ passed, failed, skipped }));
   }
 }

@@ -1,65 +1,106 @@
 import { spawn } from 'node:child_process';
 import { mkdtemp, readFile, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { setPriority, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { z } from 'zod';
 import type { CommandContext } from '../context.ts';
 import { interrupted } from '../interrupt.ts';
 
-/** Type check, lint, then vitest; the last line on stdout is the runner's own count, `N passed, N failed`. */
+const counts = z.object({ passed: z.number(), failed: z.number(), skipped: z.number() });
+type Counts = z.infer<typeof counts>;
+
+/** A command and what it came to. */
+interface Outcome {
+  readonly code: number;
+  readonly counts?: Counts | undefined;
+}
+
+/**
+ * Type check, lint and all suites; the last line on stdout is the runner's own count, `N passed, N failed`. What only
+ * computes (checks, unit tests) runs beside what mostly waits for real parts, and is printed when it has ended.
+ */
 export async function run(
   context: CommandContext,
   files: readonly string[],
   options: { readonly long: boolean; readonly only?: string },
 ): Promise<void> {
   const bin = (name: string): string => join(context.root, 'node_modules/.bin', name);
-  const checks =
-    files.length > 0 || options.only !== undefined
-      ? []
-      : [
-          [bin('tsc'), '-b'],
-          [bin('biome'), 'check', '--error-on-warnings'],
-          [bin('oxlint'), '--type-aware', '--deny-warnings'],
-        ];
-  let failed = 0;
-  for (const [command, ...args] of checks) failed += (await child(command as string, args, context)) === 0 ? 0 : 1;
-  const suites =
-    options.only !== undefined ? [options.only] : ['unit', 'integration', 'e2e', ...(options.long ? ['long'] : [])];
-  const vitest = [bin('vitest'), 'run', ...suites.flatMap((suite) => ['--project', suite]), ...files];
   const folder = await mkdtemp(join(tmpdir(), 'delos-test-'));
-  const counts = join(folder, 'counts.json');
+  const env = options.long ? { DELOS_TEST_LONG: '1' } : {};
+  const vitest = async (suites: readonly string[], way: Way): Promise<Outcome> => {
+    const file = join(folder, `${suites.join('-')}.json`);
+    const args = ['run', ...suites.flatMap((suite) => ['--project', suite]), ...files];
+    const code = await child(bin('vitest'), args, context, way, { ...env, DELOS_TEST_COUNTS: file });
+    return { code, counts: await tryCounts(file) };
+  };
+  const suites = ['integration', 'e2e', ...(options.long ? ['long'] : [])];
+  const whole = files.length === 0 && options.only === undefined;
   try {
-    const env = { DELOS_TEST_COUNTS: counts, ...(options.long ? { DELOS_TEST_LONG: '1' } : {}) };
-    const code = await child(vitest[0] as string, vitest.slice(1), context, env);
-    if (failed > 0) process.stderr.write(`${failed} static checks failed\n`);
+    const computing = async (): Promise<readonly Outcome[]> => {
+      const outcomes: Outcome[] = [];
+      for (const [command, ...args] of [
+        ['tsc', '-b'],
+        ['biome', 'check', '--error-on-warnings'],
+        ['oxlint', '--type-aware', '--deny-warnings'],
+      ] as const) {
+        outcomes.push({ code: await child(bin(command), args, context, 'beside') });
+      }
+      return [...outcomes, await vitest(['unit'], 'beside')];
+    };
+    const waiting = async (): Promise<readonly Outcome[]> => [await vitest(suites, 'in front')];
+    const outcomes = whole
+      ? (await Promise.all([computing(), waiting()])).flat()
+      : [await vitest(options.only === undefined ? ['unit', ...suites] : [options.only], 'in front')];
     if (context.signal.aborted) throw interrupted();
-    if (context.json) context.result({ checksFailed: failed, ...(await tryCounts(counts)) }, '');
-    process.exitCode = failed > 0 || code !== 0 ? 1 : 0;
+    report(context, outcomes);
+    if (outcomes.some(({ code }) => code !== 0)) process.exitCode = 1;
   } finally {
     await rm(folder, { recursive: true, force: true });
   }
 }
 
-/** What the reporter counted; nothing where the runner did not come so far. */
-async function tryCounts(file: string): Promise<object> {
-  const text = await readFile(file, 'utf8').catch(() => '{}');
-  return z.record(z.string(), z.number()).parse(JSON.parse(text));
+function report(context: CommandContext, outcomes: readonly Outcome[]): void {
+  const checksFailed = outcomes.filter((outcome) => !('counts' in outcome) && outcome.code !== 0).length;
+  if (checksFailed > 0) process.stderr.write(`${checksFailed} static checks failed\n`);
+  const sum = (key: keyof Counts): number => outcomes.reduce((total, each) => total + (each.counts?.[key] ?? 0), 0);
+  // A runner that died before it counted has failed once.
+  const died = outcomes.filter((outcome) => 'counts' in outcome && outcome.counts === undefined).length;
+  const total = { passed: sum('passed'), failed: sum('failed') + died, skipped: sum('skipped') };
+  const skipped = total.skipped > 0 ? `, ${total.skipped} skipped` : '';
+  context.result({ checksFailed, ...total }, `\n${total.passed} passed, ${total.failed} failed${skipped}`);
 }
+
+/** What the reporter counted; undefined where the runner did not come so far. */
+async function tryCounts(file: string): Promise<Counts | undefined> {
+  const text = await readFile(file, 'utf8').catch(() => undefined);
+  return text === undefined ? undefined : counts.parse(JSON.parse(text));
+}
+
+/** `beside`: with less priority, its output kept and printed whole at its end. */
+type Way = 'in front' | 'beside';
 
 function child(
   command: string,
   args: readonly string[],
   context: CommandContext,
+  way: Way,
   env: Readonly<Record<string, string>> = {},
 ): Promise<number> {
   return new Promise((resolve, reject) => {
+    const shown = context.json ? process.stderr : process.stdout;
     const run = spawn(command, args, {
       cwd: context.root,
-      stdio: ['ignore', context.json ? 2 : 'inherit', 'inherit'],
+      stdio: way === 'beside' ? ['ignore', 'pipe', 'pipe'] : ['ignore', context.json ? 2 : 'inherit', 'inherit'],
       env: { ...process.env, ...env },
     });
+    const kept: Buffer[] = [];
+    for (const stream of [run.stdout, run.stderr]) stream?.on('data', (data: Buffer) => kept.push(data));
+    if (way === 'beside' && run.pid !== undefined) setPriority(run.pid, 5);
     run.once('error', reject);
-    run.once('exit', (code) => resolve(code ?? 1));
+    run.once('close', (code) => {
+      for (const data of kept) shown.write(data);
+      resolve(code ?? 1);
+    });
     context.signal.addEventListener('abort', () => run.kill('SIGINT'));
   });
 }
