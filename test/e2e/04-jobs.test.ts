@@ -181,9 +181,9 @@ http.server.ThreadingHTTPServer(('127.0.0.1', 8123), lambda *a: http.server.Simp
       const row = new RegExp(`${job.id}\\s+([\\d.]+)\\s+([\\d.]+)`).exec(top.stdout());
       return row === null ? undefined : [Number(row[1]), Number(row[2])];
     });
-    // It would take a whole core; its preset has a fiftieth of one, and 64 MiB.
-    expect(cpu).toBeGreaterThan(0.005);
-    expect(cpu).toBeLessThan(0.1);
+    // One thread: a core where nobody else wants it, and never less than the preset's share.
+    expect(cpu).toBeGreaterThan(0.02);
+    expect(cpu).toBeLessThan(1.2);
     expect(memory).toBeGreaterThan(30);
     expect(memory).toBeLessThan(64);
     top.child.kill('SIGKILL');

@@ -21,12 +21,25 @@ describe('at a terminal', () => {
       return screen.stdout().search(text) < 0 ? undefined : true;
     });
   const type = (screen: RunningCommand, keys: string): void => void screen.child.stdin?.write(keys);
+  /** The shell's prompt; pressing enter as the client says, where the first was printed before anybody was there. */
+  const ready = (screen: RunningCommand): Promise<true> =>
+    until(
+      'the terminal shows a prompt',
+      90,
+      (last) => {
+        last(screen.stdout().slice(-500));
+        if (/[#$] $/.test(screen.stdout())) return true;
+        if (/Use Ctrl-P Ctrl-Q/.test(screen.stdout())) type(screen, '\r');
+        return undefined;
+      },
+      1000,
+    );
   /** A command whose output is not the line that was typed. */
   const sum = (text: string): string => `echo $((20 + 22)) ${text}\r`;
 
   test('run gives a shell with a screen of its own, and ends as it ends', async () => {
     const shell = open('run', '-s', 'tiny', IMAGE, '--', 'sh');
-    await shows(shell, /Use Ctrl-P Ctrl-Q/);
+    await ready(shell);
     type(shell, sum('typed'));
     await shows(shell, /^42 typed/m);
     type(shell, 'tty; exit 5\r');
@@ -36,7 +49,7 @@ describe('at a terminal', () => {
 
   test('run is left by Ctrl-P Ctrl-Q, its job goes on, and attach comes back to it', async () => {
     const shell = open('run', '-s', 'tiny', '-n', 'left-alone', IMAGE, '--', 'sh');
-    await shows(shell, /Use Ctrl-P Ctrl-Q/);
+    await ready(shell);
     type(shell, 'kept=still\r');
     type(shell, sum('before'));
     await shows(shell, /^42 before/m);
@@ -45,7 +58,7 @@ describe('at a terminal', () => {
     expect((await platform.job('left-alone')).status).toBe('running');
 
     const again = open('attach', 'left-alone');
-    await shows(again, /Use Ctrl-P Ctrl-Q/);
+    await ready(again);
     type(again, sum('$kept here'));
     await shows(again, /^42 still here/m);
     type(again, 'exit\r');
@@ -57,7 +70,7 @@ describe('at a terminal', () => {
     const job = await platform.create({ command: 'sleep 3000' });
     await platform.running(job.id);
     const shell = open('exec', job.id, '--', 'sh');
-    await shows(shell, /[#$] /);
+    await ready(shell);
     type(shell, sum('beside'));
     await shows(shell, /^42 beside/m);
     type(shell, 'exit 6\r');
