@@ -46,6 +46,9 @@ export function pulumiEnvironment(home: PulumiHome): Readonly<Record<string, str
     PULUMI_STACK: home.stack,
     // Flags can be given as PULUMI_OPTION_<FLAG>: the stack's configuration lies with the instance, not in the checkout.
     PULUMI_OPTION_CONFIG_FILE: home.stackFile,
+    // Four a core, the engine's own choice, are soon used up by objects that only wait to become ready, and then those
+    // that could begin do not.
+    PULUMI_PARALLEL: '128',
     PULUMI_SKIP_UPDATE_CHECK: 'true',
     PULUMI_DIY_BACKEND_NO_LEGACY_WARNING: 'true',
   };
