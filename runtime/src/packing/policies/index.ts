@@ -1,0 +1,7 @@
+import type { Policy } from '../policy.ts';
+import { bestfit } from './bestfit.ts';
+import { fgd } from './fgd.ts';
+import { random } from './random.ts';
+
+/** Every policy, from the floor to ours. */
+export const POLICIES: readonly Policy[] = [random, bestfit, fgd];
