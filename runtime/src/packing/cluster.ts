@@ -26,6 +26,8 @@ export class Cluster {
   readonly models: readonly string[];
   /** Milli-GPU of all nodes. */
   readonly gpuCapacity: number;
+  /** Milli-CPU of all nodes. */
+  readonly cpuCapacity: number;
   #allocated = 0;
   readonly #log: Int32Array;
   #changes = 0;
@@ -47,6 +49,7 @@ export class Cluster {
     this.gpuSum = this.gpuCount.map((gpus) => gpus * WHOLE_GPU);
     this.model = Int32Array.from(nodes, ({ model }) => this.models.indexOf(model));
     this.gpuCapacity = nodes.reduce((sum, { gpus }) => sum + gpus * WHOLE_GPU, 0);
+    this.cpuCapacity = nodes.reduce((sum, { cpuMilli }) => sum + cpuMilli, 0);
     this.#log = new Int32Array(Math.max(1, count));
   }
 

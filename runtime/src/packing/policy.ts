@@ -6,6 +6,8 @@ export type NodeFilter = (node: number) => boolean;
 
 /** A policy at work on one cluster. It chooses and changes nothing: the caller allocates what it takes up. */
 export interface Placer {
+  /** Tells a policy that learns of a Pod that has arrived: once for each, before it is placed. */
+  arrived?(request: PodRequest): void;
   /** The placement that the policy likes best among those that fit now; undefined when none does. */
   tryPlace(request: PodRequest, allowed?: NodeFilter): Placement | undefined;
 }

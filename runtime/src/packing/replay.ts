@@ -31,6 +31,7 @@ export function replay({ nodes, workload, ratio, seed, policy }: Replay): Replay
   const placer = policy.start(cluster, { typical: typicalPods(workload), draw });
   let refused = 0;
   for (const pod of pods) {
+    placer.arrived?.(pod);
     const placement = placer.tryPlace(pod);
     if (placement === undefined) refused += 1;
     else cluster.allocate(pod, placement);
