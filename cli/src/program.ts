@@ -101,12 +101,21 @@ export function program(root: string, options: { readonly completion?: boolean }
     .argument('[file]', 'where to write', 'delos.yaml')
     .action(action(() => import('./commands/init.ts')));
 
+  verb(cli, 'simulate', 'try scheduling policies on lists of nodes and Pods')
+    .option('--nodes <file>', 'nodes as CSV: sn, cpu_milli, memory_mib, gpu, model')
+    .option('--pods <file>', 'Pods as CSV: name, cpu_milli, memory_mib, num_gpu, gpu_milli, gpu_spec')
+    .option('--arrivals <ratio>', 'GPUs that Pods ask for in all, as a multiple of those there are', '1.3')
+    .option('--seeds <list>', 'orders of arrival, e.g. 42-51 or 1,5,9-12', '42-51')
+    .option('--policy <names>', 'placement policies', 'random,bestfit,fgd,default')
+    .option('--no-bound', 'leave out the bound that no policy can pass')
+    .action(action(() => import('./commands/simulate.ts')));
+
   verb(cli, 'test', 'run all tests')
     .option('--long', 'run the long ones as well', false)
     .option('--only <suite>', 'unit, integration, e2e or long')
     .argument('[files...]', 'only these test files')
     .action(action(() => import('./commands/test.ts')));
-  verb(cli, 'bench', 'measure: job-latency, up')
+  verb(cli, 'bench', 'measure: job-latency, packing, up')
     .argument('<name>', 'which measurement')
     .option('--samples <number>', 'how many pairs', wholeNumber)
     .action(action(() => import('./commands/bench.ts')));

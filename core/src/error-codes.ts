@@ -14,6 +14,7 @@ export const ERROR_CODES = {
   ERR_CONFIG_SYNTAX: { title: 'A file is not valid YAML', exitCode: 3 },
   ERR_CONFIG_KEY: { title: 'A configuration key is not known', exitCode: 3 },
   ERR_CONFIG_VALUE: { title: 'A configuration value is not accepted', exitCode: 3 },
+  ERR_CSV: { title: 'A CSV file is not as expected', exitCode: 3 },
   ERR_CONFIG_NOT_FOUND: { title: 'The configuration file is not there', exitCode: 3 },
 
   ERR_PREFLIGHT: { title: 'The machine is not ready', exitCode: 4 },
