@@ -1,6 +1,9 @@
 import { createRequire } from 'node:module';
 import type { Solver } from '@delos/runtime/packing';
 import type * as highs from 'highs';
+import { z } from 'zod';
+
+const pricedRows = z.array(z.looseObject({ Name: z.string(), Dual: z.number().optional() }));
 
 /**
  * Prices of a linear program's rows by HiGHS (Q. Huangfu and J. A. J. Hall, 2018). Upper limits of columns are left
@@ -26,7 +29,8 @@ export async function linearSolver(): Promise<Solver> {
       'End',
     ].join('\n');
     const prices = new Array<number>(rows.length).fill(0);
-    for (const { Name, Dual } of solver.solve(problem, { output_flag: false }).Rows) {
+    // Without an optimum there are no prices: zeros prove a bound as well, only a useless one.
+    for (const { Name, Dual } of pricedRows.parse(solver.solve(problem, { output_flag: false }).Rows)) {
       prices[Number(Name.slice(1))] = Dual ?? 0;
     }
     return prices;

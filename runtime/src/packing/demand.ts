@@ -79,7 +79,7 @@ export function expectedWaste({ shares, wholes }: Demand, idleWeight: number): F
       weight += rate;
       sum += rate * (waste[free - ask] as number);
     }
-    waste[free] = weight === 0 ? 0 : sum / weight;
+    waste[free] = weight > 0 ? sum / weight : free === WHOLE_GPU ? 0 : free;
   }
   return waste;
 }

@@ -26,7 +26,8 @@ describe('the command line', () => {
   test('names every verb that scripts lean on', async () => {
     const { stdout, code } = await delos('--help');
     expect(code).toBe(0);
-    const verbs = 'up down status logs preflight preview synth cluster kubectl env token test bench init completion';
+    const verbs =
+      'up down status logs preflight preview synth cluster kubectl env token simulate test bench init completion';
     for (const verb of verbs.split(' ')) expect(stdout).toMatch(new RegExp(`^  ${verb}\\b`, 'm'));
     const cluster = (await delos('cluster', '--help')).stdout;
     for (const verb of ['up', 'down', 'status', 'kubeconfig'])
@@ -39,6 +40,7 @@ describe('the command line', () => {
     [['logs'], 2, /part/],
     [['logs', 'x', '--tail', 'many'], 2, /whole number/],
     [['bench', 'nothing'], 7, /job-latency/],
+    [['simulate'], 2, /--nodes/],
     [['--instance', 'No Name', 'status'], 2, /instance name/],
     [['completion', 'tcsh'], 2, /bash/],
   ])('%j is refused with exit code %i', async (args, exit, words) => {

@@ -63,7 +63,7 @@ export function nodeLoss(cluster: Cluster, demand: Demand): NodeLoss {
   const broken = brokenUp(cluster.stride, demand);
   const cpuPerGpu = demand.cpuPerGpu ?? cluster.cpuCapacity / Math.max(1, cluster.gpuCapacity);
   const lackOfCpu = (cpu: number, gpu: number): number =>
-    gpu === 0 ? 0 : CPU_WEIGHT * gpu * Math.exp(-cpu / (cpuPerGpu * gpu));
+    gpu === 0 || cpuPerGpu === 0 ? 0 : CPU_WEIGHT * gpu * Math.exp(-cpu / (cpuPerGpu * gpu));
   /** What a share adds to waste and size on a GPU with so much free. */
   const shareGrowth = (request: PodRequest, idle: number, free: number): number =>
     (waste[free - request.gpuMilli] as number) -
