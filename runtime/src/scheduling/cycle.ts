@@ -1,0 +1,194 @@
+import { admit, type Block } from './admission.ts';
+import type { Cycle, Decision, Preempt, Start } from './decision.ts';
+import { hold } from './held.ts';
+import type { JobClass } from './job-class.ts';
+import { reserve } from './policies/backfill.ts';
+import type { Pod } from './policies/gang.ts';
+import { isEntitled } from './policies/lending.ts';
+import { type Candidates, dominantShareOrder, type OrderPolicy, submissionOrder } from './policies/order.ts';
+import type { Victim } from './policies/preemption.ts';
+import { isAdmitted, tryPreempt } from './preempt.ts';
+import { at } from './quantities.ts';
+import { guaranteeOf, type ScopeState } from './scope-tree.ts';
+import { minimumOf, type SchedulerState } from './state.ts';
+import type { Timers } from './timers.ts';
+
+/**
+ * One cycle: looks at every class that is awake, in the order of the policy, until none is; jobs within their scope's
+ * guarantee go first. A class that is stopped sleeps until what stopped it may have changed; that a cycle ends follows from each job being
+ * started and preempted at most once at one instant.
+ */
+export function runCycle(state: SchedulerState, timers: Timers, before: readonly Decision[]): Cycle {
+  const decisions: Decision[] = [...before];
+  const order: OrderPolicy = state.policy.order === 'drf' ? dominantShareOrder : submissionOrder;
+  let jobs = 0;
+  do {
+    for (let of = nextClass(state, order); of !== undefined; of = nextClass(state, order)) {
+      jobs += 1;
+      look(state, timers, of, decisions);
+    }
+    // A reservation that is given up opens its nodes to others at once.
+    reserve(state, timers);
+  } while (state.attention.awake.size > 0);
+  return { now: state.now, decisions, touched: { jobs, nodes: state.nodes.takeTouched() }, next: timers.next() };
+}
+
+function nextClass(state: SchedulerState, order: OrderPolicy): JobClass | undefined {
+  if (state.attention.awake.size === 0) return undefined;
+  const older = (a: JobClass, b: JobClass): boolean => state.jobs.before(a.pending.peek() ?? 0, b.pending.peek() ?? 0);
+  if (state.hasGuarantees && state.policy.reclaim) {
+    const entitled = new Map<ScopeState, JobClass[]>();
+    const counts = new Map<ScopeState, number>();
+    for (const of of state.attention.awake) {
+      if (!isEntitled(of.queue, minimumOf(of))) continue;
+      entitled.set(of.queue, [...(entitled.get(of.queue) ?? []), of]);
+      for (let scope: ScopeState | undefined = of.queue; scope !== undefined; scope = scope.parent) {
+        counts.set(scope, (counts.get(scope) ?? 0) + 1);
+      }
+    }
+    if (entitled.size > 0) {
+      const candidates: Candidates = {
+        roots: state.roots,
+        in: (scope) => counts.get(scope) ?? 0,
+        of: (queue) => entitled.get(queue) ?? [],
+        older,
+      };
+      return order.first(candidates, state.shares);
+    }
+  }
+  const all: Candidates = {
+    roots: state.roots,
+    in: ({ awake }) => awake,
+    of: ({ awakeClasses }) => awakeClasses,
+    older,
+  };
+  return order.first(all, state.shares);
+}
+
+function look(state: SchedulerState, timers: Timers, of: JobClass, decisions: Decision[]): void {
+  const slot = of.pending.peek();
+  if (slot === undefined) {
+    state.attention.sleep(of, undefined);
+    return;
+  }
+  const answer = admit(state, of);
+  if (isAdmitted(answer)) {
+    const closed = answer.pods.some(({ node }) => state.held?.nodes.has(node) === true) && state.held?.of !== of;
+    begin(state, of, slot, answer, closed ? 'backfill' : 'fits', decisions);
+    return;
+  }
+  if (state.mayPreempt(of)) {
+    const preemption = tryPreempt(state, of);
+    if ('victims' in preemption) {
+      const id = state.jobs.ids[slot] as string;
+      for (const victim of preemption.victims) decisions.push(preempt(victim, id, of));
+      // Places were taken while the victims were away; book them before their room is offered to anyone.
+      state.dequeueHead(of, slot);
+      const job = state.start(slot, of, preemption.sizes, preemption.pods);
+      for (const victim of preemption.victims) state.stop(victim.job, true);
+      decisions.push(startOf(state, job.id, of, preemption.pods, 'preempts'));
+      afterStart(state, of);
+      return;
+    }
+    if (preemption.retryAt !== undefined) timers.wakeAt(of, preemption.retryAt);
+  }
+  state.attention.sleep(of, sleepOn(answer.block));
+}
+
+function sleepOn(block: Block): JobClass['asleepOn'] {
+  switch (block.kind) {
+    case 'room':
+      return 'room';
+    case 'array':
+      return 'array';
+    case 'energy':
+      return 'everyone';
+    case 'quota':
+      // What is left beside guarantees changes with any scope beside.
+      return block.quota.rule === 'remainder' ? (block.quota.scope.parent ?? 'everyone') : block.quota.scope;
+  }
+}
+
+interface Places {
+  readonly sizes: readonly number[];
+  readonly pods: readonly Pod[];
+}
+
+function begin(
+  state: SchedulerState,
+  of: JobClass,
+  slot: number,
+  { sizes, pods }: Places,
+  because: Start['because'],
+  decisions: Decision[],
+): void {
+  state.dequeueHead(of, slot);
+  const job = state.start(slot, of, sizes, pods);
+  decisions.push(startOf(state, job.id, of, pods, because));
+  afterStart(state, of);
+}
+
+/** A start on loan may give guaranteed scopes something to reclaim. */
+function afterStart(state: SchedulerState, of: JobClass): void {
+  if (of.preemptible && borrows(of.queue)) state.wakeEntitled();
+  if (state.held?.of === of) hold(state, undefined);
+}
+
+/** Whether a queue or a scope above it holds more than its guarantee, or has none at all. */
+function borrows(queue: ScopeState): boolean {
+  let some = false;
+  for (let scope: ScopeState | undefined = queue; scope !== undefined; scope = scope.parent) {
+    if (!scope.hasGuarantee) continue;
+    some = true;
+    for (let d = 0; d < 5; d += 1) {
+      const guarantee = guaranteeOf(scope, d);
+      if (guarantee !== undefined && at(scope.used, d) > guarantee) return true;
+    }
+  }
+  return !some;
+}
+
+function startOf(
+  state: SchedulerState,
+  job: string,
+  of: JobClass,
+  pods: readonly Pod[],
+  because: Start['because'],
+): Start {
+  const places = pods
+    .map(({ group, node, gpus }) => ({ group, node: state.nodes.name(node), gpus: [...gpus] }))
+    .sort(
+      (a, b) =>
+        a.group - b.group || (a.node === b.node ? (a.gpus[0] ?? 0) - (b.gpus[0] ?? 0) : a.node < b.node ? -1 : 1),
+    );
+  return { kind: 'start', job, queue: of.queue.spec.name, pods: places, because };
+}
+
+function preempt({ job, rule }: Victim, claimant: string, of: JobClass): Preempt {
+  const queue = job.of.queue.spec.name;
+  const text =
+    rule === 'priority'
+      ? `gives way to ${claimant} of ${of.queue.spec.name}, which has priority ${of.template.priority} in the same project`
+      : `runs on what ${of.queue.spec.name} had lent and now needs for ${claimant} within its guarantee`;
+  return { kind: 'preempt', job: job.id, queue, for: claimant, rule, text };
+}
+
+/** Preemptible jobs leave nodes whose drain has begun. */
+export function drain(state: SchedulerState, nodes: readonly number[]): readonly Decision[] {
+  const decisions: Decision[] = [];
+  for (const node of nodes) {
+    const there = [...(state.onNode.get(node) ?? [])].filter(({ of }) => of.preemptible);
+    for (const job of there.sort((a, b) => (a.id < b.id ? -1 : 1))) {
+      decisions.push({
+        kind: 'preempt',
+        job: job.id,
+        queue: job.of.queue.spec.name,
+        for: null,
+        rule: 'drain',
+        text: `node ${state.nodes.name(node)} is drained`,
+      });
+      state.stop(job, true);
+    }
+  }
+  return decisions;
+}

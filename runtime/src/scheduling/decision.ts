@@ -1,0 +1,42 @@
+import type { PodPlacement } from './model.ts';
+import type { PreemptionRule } from './policies/preemption.ts';
+
+/** A job starts. */
+export interface Start {
+  readonly kind: 'start';
+  readonly job: string;
+  readonly queue: string;
+  readonly pods: readonly PodPlacement[];
+  /** fits: there was room. preempts: others gave way, see their decisions. backfill: on nodes kept for another job, until then. */
+  readonly because: 'fits' | 'preempts' | 'backfill';
+}
+
+/** A running job gives way and waits again. */
+export interface Preempt {
+  readonly kind: 'preempt';
+  readonly job: string;
+  readonly queue: string;
+  /** The job that takes its place; null where no job does (a drain). */
+  readonly for: string | null;
+  readonly rule: PreemptionRule | 'drain' | 'consolidate';
+  /** For whom and by which rule, for a person. */
+  readonly text: string;
+}
+
+/** A job is given up: it has waited longer than its schedule timeout. */
+export interface Expire {
+  readonly kind: 'expire';
+  readonly job: string;
+  readonly queue: string;
+}
+
+export type Decision = Start | Preempt | Expire;
+
+export interface Cycle {
+  readonly now: number;
+  readonly decisions: readonly Decision[];
+  /** What the cycle looked at: waiting jobs (each for all of its class), and nodes that had changed. */
+  readonly touched: { readonly jobs: number; readonly nodes: number };
+  /** Another cycle is due then, even if nothing happens; undefined: none. */
+  readonly next: number | undefined;
+}

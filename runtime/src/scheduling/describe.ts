@@ -1,0 +1,43 @@
+import { amountsOf, type JobClass, type JobTemplate, RANKS, SlotHeap } from './job-class.ts';
+import type { Preset } from './model.ts';
+import type { SchedulerState } from './state.ts';
+
+/** The class of a template, entered nowhere. @throws RangeError where its queue or a preset is not known */
+export function describeClass(state: SchedulerState, template: JobTemplate, key: string): JobClass {
+  const queue = state.scopes.get(template.queue);
+  if (queue === undefined) throw new RangeError(`there is no queue ${template.queue}`);
+  const zone = zoneOf(state, template.volumes);
+  const presets = template.groups.map(({ preset }) => {
+    const found = state.presets.get(preset);
+    if (found === undefined) throw new RangeError(`there is no preset ${preset}`);
+    return found;
+  });
+  const whole = state.policy.gangs === 'all-or-nothing';
+  const groups = template.groups.map(({ count, min }, g) => ({
+    shape: state.indexOf(presets[g] as Preset, template.pools, zone).shape,
+    count,
+    min: whole ? (min ?? count) : 1,
+  }));
+  return {
+    key,
+    template,
+    queue,
+    rank: RANKS[template.priority],
+    groups,
+    preemptible: presets.every(({ preemptible }) => preemptible),
+    amounts: amountsOf(
+      groups,
+      groups.map(({ count }) => count),
+    ),
+    pending: new SlotHeap(state.jobs),
+    running: 0,
+    awake: false,
+    asleepOn: undefined,
+  };
+}
+
+/** Zone that a job's volumes are bound to; null where they lie in several, undefined where in none. */
+function zoneOf(state: SchedulerState, volumes: readonly string[]): string | null | undefined {
+  const zones = new Set(volumes.flatMap((name) => state.volumes.get(name)?.zone ?? []));
+  return zones.size === 0 ? undefined : zones.size === 1 ? [...zones][0] : null;
+}

@@ -1,0 +1,277 @@
+import { type Block, blockOf, gangRequest, placeJob, shrunk } from './admission.ts';
+import { earliestStart } from './forecast.ts';
+import { mayUseClosed } from './held.ts';
+import { amountsOf, type GroupNeed, type JobClass } from './job-class.ts';
+import { NodeTable } from './node-table.ts';
+import { giveBack, placeGang } from './policies/gang.ts';
+import {
+  type Expected,
+  type NodeCause,
+  type NodesReason,
+  nodesText,
+  type QuotaReason,
+  quotaText,
+  type Reason,
+  remedyText,
+} from './reason.ts';
+import { remediesFor } from './remedies.ts';
+import { isWithin, pathOf } from './scope-tree.ts';
+import { type Unsuitable, unsuitable } from './shapes.ts';
+import type { SchedulerState } from './state.ts';
+
+type ClassReason = Omit<Reason, 'job' | 'ahead'>;
+
+/**
+ * Answers why jobs wait, for the state as it is after a cycle. What it finds out it keeps for jobs of the same class, so
+ * use one for all questions about one state and then no more.
+ */
+export class Explainer {
+  readonly #state: SchedulerState;
+  readonly #classes = new Map<JobClass, ClassReason>();
+  readonly #rooms = new Map<string, Expected>();
+  #empty: NodeTable | undefined;
+
+  constructor(state: SchedulerState) {
+    this.#state = state;
+  }
+
+  /** Undefined where the job does not wait. */
+  explain(id: string): Reason | undefined {
+    const { state } = { state: this.#state };
+    const slot = state.jobs.slotOf(id);
+    if (slot === undefined || state.running.has(slot)) return undefined;
+    const of = state.jobs.classOf(slot);
+    let reason = this.#classes.get(of);
+    if (reason === undefined) {
+      reason = this.#reasonOf(of);
+      this.#classes.set(of, reason);
+    }
+    return { job: id, ahead: of.pending.peek() === slot ? 0 : this.#ahead(of, slot), ...reason };
+  }
+
+  #ahead(of: JobClass, slot: number): number {
+    let ahead = 0;
+    for (const other of of.pending.values()) if (this.#state.jobs.before(other, slot)) ahead += 1;
+    return ahead;
+  }
+
+  #reasonOf(of: JobClass): ClassReason {
+    const state = this.#state;
+    const least = leastSizes(of);
+    const amounts = amountsOf(of.groups, least);
+    const block = blockOf(state, of, amounts);
+    const { has: room, proven } = this.#room(of, least);
+    const nodes = room ? [] : of.groups.map((group, g) => this.#nodesReason(of, group, g, least[g] ?? 0));
+    const short = nodes.filter(({ placeable, wanted }) => placeable < wanted);
+    const together = !room && short.length === 0;
+    const quota = quotaReasonOf(of, block);
+    const array = arrayReasonOf(of, block);
+    const tooMuch = quota !== undefined && quota.needed > quota.cap;
+    const tooLarge = !room && !this.#fitsEmpty(of, least);
+    const remedies = block?.kind === 'array' ? [] : remediesFor(state, of);
+    const expected =
+      tooMuch || tooLarge ? { at: undefined, basis: 'never, as things are' } : this.#expected(of, block, room);
+    const parts = [
+      quota === undefined ? '' : quotaText(quota),
+      array === undefined ? '' : `array ${array.name} runs ${array.running} jobs, its limit is ${array.cap}`,
+      ...(together ? ['each group of replicas has room, all together have not'] : short.map(nodesText)),
+      tooLarge ? 'not even the empty cluster holds it' : '',
+      remedyText(remedies),
+      `expected: ${expectedText(expected)}`,
+    ];
+    return {
+      queue: of.queue.spec.name,
+      code: codeOf(block),
+      never: tooMuch || tooLarge,
+      quota,
+      array,
+      nodes: short.length === 0 && together ? nodes : short,
+      together,
+      proven,
+      remedies,
+      expected,
+      text: parts.filter((part) => part !== '').join('; '),
+    };
+  }
+
+  /** Whether there is room now; `proven` is false where the search for it was given up. */
+  #room(of: JobClass, sizes: readonly number[]): { readonly has: boolean; readonly proven: boolean } {
+    const state = this.#state;
+    let proven = true;
+    const onGiveUp = (): void => {
+      proven = false;
+    };
+    const single = of.groups.length === 1 && sizes[0] === 1;
+    const pods = single ? placeJob(state, of, sizes) : placeGang({ ...gangRequest(state, of, sizes), onGiveUp });
+    if (pods !== undefined) giveBack(state.nodes, of.groups, pods);
+    return { has: pods !== undefined, proven };
+  }
+
+  #nodesReason(of: JobClass, { shape }: GroupNeed, group: number, wanted: number): NodesReason {
+    const state = this.#state;
+    const lacking: Partial<Record<NodeCause, number>> = {};
+    const roomIn = new Map<string, number>();
+    const level = levelOf(of);
+    let total = 0;
+    let fitting = 0;
+    state.nodes.specs.forEach((spec, node) => {
+      const pool = state.nodes.pools[node];
+      if (spec === undefined || pool === undefined) return;
+      total += 1;
+      const cause: NodeCause | Unsuitable | undefined = !spec.ready
+        ? 'not-ready'
+        : spec.cordoned
+          ? 'cordoned'
+          : spec.drainAt !== undefined && state.now >= spec.drainAt
+            ? 'drained'
+            : (unsuitable(shape, spec, pool) ??
+              state.nodes.shortage(node, shape) ??
+              (state.closed.has(node) && !mayUseClosed(state, node, of) ? 'reserved' : undefined));
+      if (cause !== undefined) {
+        lacking[cause] = (lacking[cause] ?? 0) + 1;
+        return;
+      }
+      fitting += 1;
+      const domain = state.nodes.domains[node]?.[level] ?? '';
+      roomIn.set(domain, (roomIn.get(domain) ?? 0) + state.nodes.count(node, shape));
+    });
+    // Replicas must lie within one domain: the roomiest counts.
+    const placeable = Math.max(0, ...roomIn.values());
+    return { group, preset: shape.preset.name, total, fitting, lacking, placeable, wanted };
+  }
+
+  /** Whether the job could start if nothing else ran and all nodes were ready. */
+  #fitsEmpty(of: JobClass, sizes: readonly number[]): boolean {
+    const state = this.#state;
+    if (this.#empty === undefined) {
+      this.#empty = new NodeTable();
+      for (const spec of state.nodes.specs) {
+        const pool = spec === undefined ? undefined : state.pools.get(spec.pool);
+        if (spec !== undefined && pool !== undefined) this.#empty.put(spec, pool);
+      }
+    }
+    const empty = this.#empty;
+    const usable = of.groups.map(({ shape }) =>
+      empty.specs.flatMap((spec, node) => {
+        const pool = empty.pools[node];
+        const suits = spec !== undefined && pool !== undefined && unsuitable(shape, spec, pool) === undefined;
+        return suits && empty.fits(node, shape) ? [node] : [];
+      }),
+    );
+    const { placement, policy } = state;
+    const within = of.template.within ?? 'cluster';
+    const pods = placeGang({
+      nodes: empty,
+      placement,
+      groups: of.groups,
+      sizes,
+      usable,
+      within,
+      topology: policy.topology,
+    });
+    if (pods !== undefined) giveBack(empty, of.groups, pods);
+    return pods !== undefined;
+  }
+
+  /** Both quotas and room must be there, and more ends never take either away: the later of the two. */
+  #expected(of: JobClass, block: Block | undefined, room: boolean): Expected {
+    const waits = [
+      ...(block === undefined ? [] : [this.#whenAllowed(of, block)]),
+      ...(room ? [] : [this.#whenRoom(of)]),
+    ];
+    const unknown = waits.find((each) => each.at === undefined);
+    if (unknown !== undefined) return unknown;
+    return waits.sort((a, b) => (b.at ?? 0) - (a.at ?? 0))[0] ?? { at: this.#state.now, basis: 'at the next cycle' };
+  }
+
+  #whenRoom(of: JobClass): Expected {
+    const key = JSON.stringify([of.groups.map(({ shape, min }) => [shape.key, min]), of.template.within ?? '']);
+    const known = this.#rooms.get(key);
+    if (known !== undefined) return known;
+    const start = earliestStart(this.#state, of, { quotas: false, room: true });
+    const found: Expected =
+      start === undefined
+        ? { at: undefined, basis: 'nodes are missing that would have to come back first' }
+        : start.at === undefined
+          ? { at: undefined, basis: `${jobs(start.after)} must end first, one of them without a life-span` }
+          : {
+              at: start.at,
+              basis: `room on ${start.nodes.length === 1 ? 'a node' : `${start.nodes.length} nodes`} when ${jobs(start.after)} have ended by their life-spans`,
+            };
+    this.#rooms.set(key, found);
+    return found;
+  }
+
+  #whenAllowed(of: JobClass, block: Block): Expected {
+    const state = this.#state;
+    if (block.kind === 'energy') return { at: block.until, basis: 'the energy window ends' };
+    // What guarantees leave to others depends on all jobs, everything else on those of the same organization.
+    const top = pathOf(of.queue).at(-1);
+    const start = earliestStart(state, of, {
+      quotas: true,
+      room: false,
+      among: (job) => state.hasGuarantees || (top !== undefined && isWithin(job.of.queue, top)),
+    });
+    if (start === undefined) return { at: undefined, basis: 'the quota would have to be raised' };
+    const ends = `${jobs(start.after)} of those that count against it`;
+    return start.at === undefined
+      ? { at: undefined, basis: `${ends} must end first, one of them without a life-span` }
+      : { at: start.at, basis: `quota is free when ${ends} have ended by their life-spans` };
+  }
+}
+
+function leastSizes(of: JobClass): readonly number[] {
+  return shrunk(
+    of,
+    of.groups.reduce((sum, { count, min }) => sum + count - min, 0),
+  );
+}
+
+function levelOf(of: JobClass): number {
+  return ['node', 'nvlink', 'rack', 'zone', 'cluster'].indexOf(of.template.within ?? 'cluster');
+}
+
+function quotaReasonOf(of: JobClass, block: Block | undefined): QuotaReason | undefined {
+  if (block?.kind === 'energy') {
+    const { used, cap, needed } = block;
+    return {
+      scope: of.queue.spec.name,
+      kind: of.queue.spec.kind,
+      rule: 'energy',
+      dimension: 'milliGpu',
+      used,
+      cap,
+      needed,
+    };
+  }
+  if (block?.kind !== 'quota') return undefined;
+  const { scope, ...rest } = block.quota;
+  return { scope: scope.spec.name, kind: scope.spec.kind, ...rest };
+}
+
+function arrayReasonOf(of: JobClass, block: Block | undefined): Reason['array'] {
+  if (block?.kind !== 'array') return undefined;
+  return { name: of.template.array?.name ?? '', running: block.running, cap: block.cap };
+}
+
+function codeOf(block: Block | undefined): Reason['code'] {
+  switch (block?.kind) {
+    case 'quota':
+      return 'QuotaExhausted';
+    case 'array':
+      return 'ArrayLimit';
+    case 'energy':
+      return 'EnergyWindow';
+    case 'room':
+    case undefined:
+      return 'NoCapacity';
+  }
+}
+
+function jobs(n: number): string {
+  return n === 1 ? '1 running job' : `${n} running jobs`;
+}
+
+function expectedText({ at: instant, basis }: Expected): string {
+  return instant === undefined ? basis : `${new Date(instant).toISOString()} (${basis})`;
+}

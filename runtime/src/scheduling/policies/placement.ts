@@ -1,0 +1,54 @@
+import type { NodeTable } from '../node-table.ts';
+import { at } from '../quantities.ts';
+import type { Shape } from '../shapes.ts';
+
+/**
+ * Chooses among the nodes that fit one replica. The score may depend on that node and the shape alone, so that it is
+ * remembered until the node changes; the lowest wins, then the name.
+ */
+export interface PlacementPolicy {
+  readonly name: string;
+  score(nodes: NodeTable, node: number, shape: Shape): number;
+}
+
+/**
+ * Best fit: the node that is left fullest, whole devices counting first, so that whole nodes stay free for large jobs;
+ * a shape without devices keeps away from nodes that have idle ones.
+ *
+ * Source: Garey, Graham, Ullman, "Worst-case analysis of memory allocation algorithms", STOC 1972 (best fit); devices
+ * first after Weng et al., "Beware of Fragmentation", ATC 2023.
+ */
+export const bestFit: PlacementPolicy = {
+  name: 'best-fit',
+  score: (nodes, node, shape) => {
+    const need = shape.gpu;
+    let devices = at(nodes.idleGpus, node);
+    if (need.kind === 'whole') devices -= need.count;
+    // A part of a device that is in use already is better than one that nobody uses.
+    else if ((need.kind === 'fraction' || need.kind === 'memory') && at(nodes.idleGpus, node) < at(nodes.gpus, node)) {
+      devices -= 0.5;
+    }
+    return (devices * 2 ** 20 + at(nodes.milliCpu, node) / 1000) * 2 ** 10 + at(nodes.memoryMiB, node) / 2 ** 12;
+  },
+};
+
+/** Spreads: the emptiest node first, as kube-scheduler's LeastAllocated. For comparison. */
+export const worstFit: PlacementPolicy = {
+  name: 'worst-fit',
+  score: (nodes, node, shape) => -bestFit.score(nodes, node, shape),
+};
+
+const known = new Map([bestFit, worstFit].map((each) => [each.name, each]));
+
+/** Makes a policy known by its name. */
+export function registerPlacement(placement: PlacementPolicy): void {
+  known.set(placement.name, placement);
+}
+
+export function placementNames(): readonly string[] {
+  return [...known.keys()];
+}
+
+export function tryPlacement(name: string): PlacementPolicy | undefined {
+  return known.get(name);
+}

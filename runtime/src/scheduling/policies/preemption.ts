@@ -1,0 +1,113 @@
+import type { JobClass } from '../job-class.ts';
+import { at } from '../quantities.ts';
+import type { RunningJob } from '../running-job.ts';
+import { divergence } from '../scope-tree.ts';
+import { type Coverage, isEntitled } from './lending.ts';
+
+/** By what right a job gives way. */
+export type PreemptionRule = 'priority' | 'reclaim';
+
+export interface Victim {
+  readonly job: RunningJob;
+  readonly rule: PreemptionRule;
+  /** What is lost by ending it now, see {@link victimCost}. */
+  readonly cost: number;
+  /** Until then its minimum run time protects it. */
+  readonly protectedUntil: number;
+}
+
+export interface PreemptionContext {
+  readonly now: number;
+  readonly minRunMs: number;
+  readonly preemption: boolean;
+  readonly reclaim: boolean;
+  /** Running jobs that can be preempted. */
+  readonly preemptible: Iterable<RunningJob>;
+  readonly coverage: () => Coverage;
+}
+
+/**
+ * Whom a waiting job may move aside, cheapest first, protected ones included.
+ *
+ * priority: within its project, preemptible jobs of lower priority. reclaim: if it lies within its scope's guarantee,
+ * preemptible jobs that run on loan beside that scope. A job that started at this instant is left alone, so that a
+ * cycle starts and preempts each job at most once.
+ *
+ * Sources: Kueue (withinClusterQueue: LowerPriority, reclaimWithinCohort: Any); minimum run time: KAI-Scheduler.
+ */
+export function victimsFor(waiting: JobClass, amounts: Float64Array, context: PreemptionContext): readonly Victim[] {
+  const reclaims = context.reclaim && isEntitled(waiting.queue, amounts);
+  const victims: Victim[] = [];
+  for (const job of context.preemptible) {
+    const rule = ruleAgainst(job, waiting, amounts, reclaims, context);
+    if (rule === undefined) continue;
+    const protectedUntil = job.startedAt + Math.max(1, context.minRunMs);
+    victims.push({ job, rule, cost: victimCost(job, context.now), protectedUntil });
+  }
+  return victims.sort((a, b) => a.cost - b.cost || (a.job.id < b.job.id ? -1 : 1));
+}
+
+function ruleAgainst(
+  job: RunningJob,
+  waiting: JobClass,
+  amounts: Float64Array,
+  reclaims: boolean,
+  context: PreemptionContext,
+): PreemptionRule | undefined {
+  const sameProject = job.of.queue.project === waiting.queue.project;
+  if (context.preemption && sameProject && job.of.rank < waiting.rank) return 'priority';
+  if (!reclaims) return undefined;
+  const sides = divergence(waiting.queue, job.of.queue);
+  if (sides === undefined || !isEntitled(waiting.queue, amounts, sides.a)) return undefined;
+  return context.coverage().isLoan(job, sides.b) ? 'reclaim' : undefined;
+}
+
+/**
+ * Lower priority first, whatever is lost; then work that is lost, in seconds of one device (a core counts as a
+ * sixteenth), and a fixed second for each replica that has to be started again.
+ */
+export function victimCost(job: RunningJob, now: number): number {
+  const seconds = (now - job.startedAt) / 1000;
+  const devices = at(job.amounts, 3) / 1000 + at(job.amounts, 1) / 16_000;
+  return job.of.rank * 1e9 + seconds * devices + job.pods.length;
+}
+
+/** Subsets looked at on one node before the cheapest so far is taken. */
+const SUBSET_STEPS = 4096;
+
+/**
+ * The cheapest subset, in cost, that makes `enough` true; undefined where even all do not, or none is cheaper than
+ * `below`. `take` and `put` tell what is in the subset. Branch and bound, cheapest first.
+ */
+export function cheapestSubset(
+  victims: readonly Victim[],
+  below: number,
+  take: (victim: Victim) => void,
+  put: (victim: Victim) => void,
+  enough: () => boolean,
+): readonly Victim[] | undefined {
+  let best: readonly Victim[] | undefined;
+  let limit = below;
+  let steps = 0;
+  const chosen: Victim[] = [];
+  const visit = (from: number, cost: number): void => {
+    if (cost >= limit || steps >= SUBSET_STEPS) return;
+    steps += 1;
+    if (enough()) {
+      best = [...chosen];
+      limit = cost;
+      return;
+    }
+    for (let v = from; v < victims.length; v += 1) {
+      const victim = victims[v] as Victim;
+      if (cost + victim.cost >= limit) break;
+      take(victim);
+      chosen.push(victim);
+      visit(v + 1, cost + victim.cost);
+      chosen.pop();
+      put(victim);
+    }
+  };
+  visit(0, 0);
+  return best;
+}

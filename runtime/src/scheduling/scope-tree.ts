@@ -1,0 +1,126 @@
+import type { JobClass } from './job-class.ts';
+import type { Scope } from './model.ts';
+import { addTo, at, vectorOf } from './quantities.ts';
+
+const NONE = Infinity;
+
+/** A scope with what its jobs use. Changes as jobs start and end. */
+export interface ScopeState {
+  readonly spec: Scope;
+  readonly parent: ScopeState | undefined;
+  readonly children: ScopeState[];
+  /** The project that it is or lies in: priorities are compared there. Above projects: itself. */
+  readonly project: ScopeState;
+  readonly quota: Float64Array;
+  readonly limit: Float64Array;
+  /** NaN-free: Infinity where nothing is guaranteed in a dimension. */
+  readonly guarantee: Float64Array;
+  readonly hasGuarantee: boolean;
+  readonly used: Float64Array;
+  /** Of `used`, what non-preemptible jobs hold. */
+  readonly firm: Float64Array;
+  /** Decayed use of the past as of `historyAt`. */
+  readonly history: Float64Array;
+  historyAt: number;
+  /** Classes of the queue that are to be looked at, and their number here and below. */
+  readonly awakeClasses: JobClass[];
+  awake: number;
+  /** Preemptible jobs that run here and below, by rank of priority. */
+  readonly preemptible: [number, number, number];
+  /** Remembered share for ordering; negative: to be computed. */
+  share: number;
+  shareAt: number;
+}
+
+export type Scopes = ReadonlyMap<string, ScopeState>;
+
+/** The tree by name. Parents may stand after their children. @throws RangeError on a cycle or an unknown parent. */
+export function scopeTree(specs: readonly Scope[]): Scopes {
+  const byName = new Map(specs.map((spec) => [spec.name, spec]));
+  const tree = new Map<string, ScopeState>();
+  const add = (spec: Scope, below: readonly string[]): ScopeState => {
+    const known = tree.get(spec.name);
+    if (known !== undefined) return known;
+    if (below.includes(spec.name)) throw new RangeError(`scope ${spec.name} is its own ancestor`);
+    let parent: ScopeState | undefined;
+    if (spec.parent !== undefined) {
+      const above = byName.get(spec.parent);
+      if (above === undefined) throw new RangeError(`scope ${spec.name} has an unknown parent ${spec.parent}`);
+      parent = add(above, [...below, spec.name]);
+    }
+    const state = scopeState(spec, parent);
+    tree.set(spec.name, state);
+    parent?.children.push(state);
+    return state;
+  };
+  for (const spec of specs) add(spec, []);
+  return tree;
+}
+
+export function scopeState(spec: Scope, parent: ScopeState | undefined): ScopeState {
+  const guarantee = vectorOf(spec.guarantee, NONE);
+  const state: Omit<ScopeState, 'project'> = {
+    spec,
+    parent,
+    children: [],
+    quota: vectorOf(spec.quota, NONE),
+    limit: vectorOf(spec.limit, NONE),
+    guarantee,
+    hasGuarantee: guarantee.some((amount) => amount !== NONE),
+    used: new Float64Array(5),
+    firm: new Float64Array(5),
+    history: Float64Array.from({ length: 5 }, (_, d) => spec.history?.[d] ?? 0),
+    historyAt: spec.historyAt ?? 0,
+    awakeClasses: [],
+    awake: 0,
+    preemptible: [0, 0, 0],
+    share: -1,
+    shareAt: -1,
+  };
+  const project = spec.kind === 'user' && parent !== undefined ? parent.project : undefined;
+  return Object.assign(state, { project: project ?? state }) as ScopeState;
+}
+
+/** Adds a job to (or takes it from) a queue and all above it. */
+export function charge(queue: ScopeState, amounts: Float64Array, of: JobClass, sign: 1 | -1): void {
+  const rank = of.rank as 0 | 1 | 2;
+  for (let scope: ScopeState | undefined = queue; scope !== undefined; scope = scope.parent) {
+    addTo(scope.used, amounts, sign);
+    if (of.preemptible) scope.preemptible[rank] += sign;
+    else addTo(scope.firm, amounts, sign);
+    scope.share = -1;
+  }
+}
+
+/** From the queue up to the top. */
+export function pathOf(queue: ScopeState): readonly ScopeState[] {
+  const path: ScopeState[] = [];
+  for (let scope: ScopeState | undefined = queue; scope !== undefined; scope = scope.parent) path.push(scope);
+  return path;
+}
+
+/** The first of `above` two scopes' paths share, and the steps below it; undefined where they share none. */
+export function divergence(
+  a: ScopeState,
+  b: ScopeState,
+): { readonly a: ScopeState; readonly b: ScopeState } | undefined {
+  const pathA = pathOf(a).toReversed();
+  const pathB = pathOf(b).toReversed();
+  for (let step = 0; step < Math.min(pathA.length, pathB.length); step += 1) {
+    const [one, other] = [pathA[step], pathB[step]];
+    if (one !== undefined && other !== undefined && one !== other) return { a: one, b: other };
+  }
+  return undefined;
+}
+
+export function isWithin(scope: ScopeState, ancestor: ScopeState): boolean {
+  for (let each: ScopeState | undefined = scope; each !== undefined; each = each.parent) {
+    if (each === ancestor) return true;
+  }
+  return false;
+}
+
+export function guaranteeOf(scope: ScopeState, dimension: number): number | undefined {
+  const amount = at(scope.guarantee, dimension);
+  return amount === NONE ? undefined : amount;
+}

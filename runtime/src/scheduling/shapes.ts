@@ -1,0 +1,128 @@
+import type { GpuRequest, Node, Pool, Preset } from './model.ts';
+
+/** How a shape takes devices; the rest of its request is in plain amounts. */
+export type GpuNeed =
+  | { readonly kind: 'none' }
+  | { readonly kind: 'whole'; readonly count: number }
+  | { readonly kind: 'fraction'; readonly milli: number }
+  | { readonly kind: 'memory'; readonly memoryMiB: number }
+  | { readonly kind: 'slice'; readonly profile: string; readonly count: number };
+
+/**
+ * What one replica asks of a node, once for all jobs that ask the same: the equivalence class that feasibility is
+ * remembered by. Two jobs of one shape fit the same nodes.
+ */
+export interface Shape {
+  readonly key: string;
+  readonly preset: Preset;
+  readonly milliCpu: number;
+  readonly memoryMiB: number;
+  readonly ephemeralMiB: number;
+  readonly gpu: GpuNeed;
+  /** Pools that may hold it by preset and job; undefined: any. */
+  readonly pools: ReadonlySet<string> | undefined;
+  /** The zone its volumes are bound to; null: bound to several, which no node satisfies. */
+  readonly zone: string | null | undefined;
+}
+
+export function shapeOf(preset: Preset, pools: readonly string[], zone: string | null | undefined): Shape {
+  const allowed =
+    pools.length === 0
+      ? preset.pools
+      : preset.pools.length === 0
+        ? pools
+        : pools.filter((each) => preset.pools.includes(each));
+  const any = pools.length === 0 && preset.pools.length === 0;
+  return Object.freeze({
+    key: shapeKey(preset.name, pools, zone),
+    preset,
+    milliCpu: preset.milliCpu,
+    memoryMiB: preset.memoryMiB,
+    ephemeralMiB: preset.ephemeralMiB,
+    gpu: needOf(preset.gpu),
+    pools: any ? undefined : new Set(allowed),
+    zone,
+  });
+}
+
+export function shapeKey(preset: string, pools: readonly string[], zone: string | null | undefined): string {
+  if (pools.length === 0 && zone === undefined) return preset;
+  return JSON.stringify([preset, [...new Set(pools)].sort(), zone === undefined ? 0 : zone]);
+}
+
+function needOf(gpu: GpuRequest | undefined): GpuNeed {
+  if (gpu === undefined) return { kind: 'none' };
+  switch (gpu.kind) {
+    case 'whole':
+      return { kind: 'whole', count: gpu.count };
+    case 'fraction':
+      return { kind: 'fraction', milli: gpu.milli };
+    case 'memory':
+      return { kind: 'memory', memoryMiB: gpu.memoryMiB };
+    case 'slice':
+      return { kind: 'slice', profile: gpu.profile, count: gpu.count };
+  }
+}
+
+/** What keeps a shape from a node whatever runs there. */
+export type Unsuitable = 'pool' | 'selector' | 'taint' | 'zone' | 'gpu-model';
+
+/** Undefined where the node is one that could hold the shape by what it is. */
+export function unsuitable(shape: Shape, node: Node, pool: Pool): Unsuitable | undefined {
+  if (shape.pools !== undefined && !shape.pools.has(node.pool)) return 'pool';
+  if (shape.zone !== undefined && shape.zone !== (node.zone ?? '')) return 'zone';
+  for (const [key, value] of Object.entries(shape.preset.selector)) {
+    if ((node.labels[key] ?? pool.labels[key]) !== value) return 'selector';
+  }
+  for (const taint of [...pool.taints, ...node.taints]) if (!shape.preset.tolerations.includes(taint)) return 'taint';
+  const gpu = shape.preset.gpu;
+  if (gpu === undefined || gpu.kind === 'slice') return undefined;
+  const has = node.gpu;
+  if (has === undefined) return 'gpu-model';
+  if (gpu.resource !== undefined && gpu.resource !== has.resource) return 'gpu-model';
+  if (gpu.models !== undefined && !gpu.models.includes(has.model)) return 'gpu-model';
+  if (gpu.minMemoryMiB !== undefined && gpu.minMemoryMiB > has.memoryMiB) return 'gpu-model';
+  for (const [key, value] of Object.entries(gpu.attributes ?? {})) {
+    if (has.attributes[key] !== value) return 'gpu-model';
+  }
+  return undefined;
+}
+
+/** Thousandths of one device that the shape takes on a node whose devices have so much memory. */
+export function milliOn(need: GpuNeed, deviceMemoryMiB: number): number {
+  switch (need.kind) {
+    case 'none':
+    case 'slice':
+      return 0;
+    case 'whole':
+      return 1000;
+    case 'fraction':
+      return need.milli;
+    case 'memory':
+      return Math.ceil((need.memoryMiB * 1000) / Math.max(1, deviceMemoryMiB));
+  }
+}
+
+/**
+ * Milli-GPU that one replica counts against quotas, wherever it lies. A request by memory counts as its part of the
+ * smallest device that it allows, and as a whole one where it does not say which that is.
+ */
+export function quotaMilliGpu(gpu: GpuRequest | undefined): number {
+  if (gpu === undefined) return 0;
+  switch (gpu.kind) {
+    case 'whole':
+      return gpu.count * 1000;
+    case 'fraction':
+      return gpu.milli;
+    case 'memory':
+      return Math.min(1000, Math.ceil((gpu.memoryMiB * 1000) / (gpu.minMemoryMiB ?? gpu.memoryMiB)));
+    case 'slice':
+      return Math.round(gpu.count * sliceMilli(gpu.profile));
+  }
+}
+
+/** A MIG profile `Ng.…` is N sevenths of a device (NVIDIA MIG user guide); a name that says nothing counts whole. */
+export function sliceMilli(profile: string): number {
+  const parts = /mig-(\d)g\./.exec(profile)?.[1];
+  return parts === undefined ? 1000 : (Number(parts) * 1000) / 7;
+}

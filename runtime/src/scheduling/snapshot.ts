@@ -1,0 +1,55 @@
+import type { Cycle } from './decision.ts';
+import { reservationsOf } from './held.ts';
+import type { Job, Snapshot } from './model.ts';
+import { Scheduler } from './scheduler.ts';
+
+/** The whole state as one plain document, things in the order of their names: equal states give equal documents. */
+export function snapshotOf(scheduler: Scheduler): Snapshot {
+  const { state } = scheduler;
+  const jobs: Job[] = [];
+  for (const of of state.classes.values()) {
+    for (const slot of of.pending.values()) {
+      jobs.push({
+        id: state.jobs.ids[slot] as string,
+        submittedAt: state.jobs.submittedAt(slot),
+        ...of.template,
+        suspended: state.suspended.has(slot),
+      });
+    }
+  }
+  for (const job of state.running.values()) {
+    const pods = job.pods.map(({ group, node, gpus }) => ({ group, node: state.nodes.name(node), gpus: [...gpus] }));
+    jobs.push({
+      id: job.id,
+      submittedAt: job.submittedAt,
+      ...job.of.template,
+      suspended: false,
+      running: { startedAt: job.startedAt, pods },
+    });
+  }
+  return {
+    version: 1,
+    now: state.now,
+    policy: state.policy,
+    pools: named(state.pools.values()),
+    nodes: named(state.nodes.specs.filter((spec) => spec !== undefined)),
+    presets: named(state.presets.values()),
+    scopes: named(
+      [...state.scopes.values()].map(({ spec, history, historyAt }) =>
+        state.policy.historyHalfLifeMs === 0 ? spec : { ...spec, history: [...history], historyAt },
+      ),
+    ),
+    volumes: named(state.volumes.values()),
+    jobs: jobs.sort((a, b) => (a.id < b.id ? -1 : 1)),
+    reservations: [...reservationsOf(state)],
+  };
+}
+
+/** Decides on a snapshot from scratch. */
+export function decide(snapshot: Snapshot): Cycle {
+  return new Scheduler(snapshot).cycle(snapshot.now);
+}
+
+function named<T extends { readonly name: string }>(things: Iterable<T>): T[] {
+  return [...things].sort((a, b) => (a.name < b.name ? -1 : 1));
+}

@@ -1,0 +1,270 @@
+import { Attention } from './attention.ts';
+import { describeClass } from './describe.ts';
+import { type Held, hold } from './held.ts';
+import { amountsOf, classKey, type JobClass, type JobTemplate } from './job-class.ts';
+import { JobTable } from './job-table.ts';
+import type { Job, Node, Policy, Pool, Preset, Volume } from './model.ts';
+import { capacityOf, NodeTable } from './node-table.ts';
+import { recordUse, type ShareContext } from './policies/fairness.ts';
+import type { Pod } from './policies/gang.ts';
+import { isEntitled } from './policies/lending.ts';
+import { bestFit, type PlacementPolicy, tryPlacement } from './policies/placement.ts';
+import type { QuotaContext } from './policies/quota.ts';
+import { addTo, at } from './quantities.ts';
+import type { RunningJob } from './running-job.ts';
+import { charge, type ScopeState } from './scope-tree.ts';
+import { ShapeIndex } from './shape-index.ts';
+import { shapeKey, shapeOf } from './shapes.ts';
+
+/**
+ * All that the scheduler knows, in dense form, and the few operations that change it. Each wakes the classes of jobs
+ * whose answer it may change; what sleeps costs nothing.
+ */
+export class SchedulerState {
+  now = 0;
+  readonly policy: Policy;
+  readonly placement: PlacementPolicy;
+  readonly nodes = new NodeTable();
+  readonly pools = new Map<string, Pool>();
+  readonly presets = new Map<string, Preset>();
+  readonly volumes = new Map<string, Volume>();
+  readonly scopes = new Map<string, ScopeState>();
+  readonly roots: ScopeState[] = [];
+  readonly capacity = new Float64Array(5);
+  readonly jobs = new JobTable();
+  readonly classes = new Map<string, JobClass>();
+  readonly running = new Map<number, RunningJob>();
+  /** Waiting jobs that ran before. */
+  readonly suspended = new Set<number>();
+  /** Running jobs that can be preempted. */
+  readonly preemptible = new Set<RunningJob>();
+  readonly onNode = new Map<number, Set<RunningJob>>();
+  readonly arrays = new Map<string, number>();
+  readonly indices = new Map<string, ShapeIndex>();
+  readonly attention = new Attention();
+  /** Nodes that not every job may use: reserved, or with a drain to come. */
+  readonly closed = new Set<number>();
+  held: Held | undefined;
+  hasGuarantees = false;
+  /** Milli-GPU of all running jobs. */
+  milliGpu = 0;
+
+  constructor(policy: Policy) {
+    this.policy = policy;
+    this.placement = tryPlacement(policy.placement) ?? bestFit;
+  }
+
+  get shares(): ShareContext {
+    const { historyHalfLifeMs, historyWeight } = this.policy;
+    return { now: this.now, capacity: this.capacity, halfLifeMs: historyHalfLifeMs, historyWeight };
+  }
+
+  get quotas(): QuotaContext {
+    const { quotas, reclaim } = this.policy;
+    return { capacity: this.capacity, roots: this.roots, quotas, lending: reclaim && this.hasGuarantees };
+  }
+
+  addScope(scope: ScopeState): void {
+    this.scopes.set(scope.spec.name, scope);
+    if (scope.parent === undefined) this.roots.push(scope);
+    if (scope.hasGuarantee) this.hasGuarantees = true;
+  }
+
+  putNode(spec: Node): void {
+    const number = this.nodes.numberOf(spec.name);
+    addTo(this.capacity, capacityOf(number === undefined ? undefined : this.nodes.specs[number]), -1);
+    addTo(this.capacity, capacityOf(spec), 1);
+    const pool = this.pools.get(spec.pool);
+    if (pool === undefined) throw new RangeError(`node ${spec.name} is of an unknown pool ${spec.pool}`);
+    this.#capacityChanged(this.nodes.put(spec, pool), spec);
+  }
+
+  /** Forgets a node; its jobs must have been stopped. */
+  removeNode(node: number): void {
+    addTo(this.capacity, capacityOf(this.nodes.specs[node]), -1);
+    this.nodes.remove(node);
+    if (this.held?.nodes.has(node) === true) hold(this, undefined);
+    this.onNode.delete(node);
+    this.#capacityChanged(node, undefined);
+  }
+
+  #capacityChanged(node: number, spec: Node | undefined): void {
+    for (const scope of this.scopes.values()) scope.share = -1;
+    const drains = spec?.drainAt !== undefined && spec.drainAt > this.now;
+    if (drains) this.closed.add(node);
+    else if (!(this.held?.nodes.has(node) ?? false)) this.closed.delete(node);
+    this.wakeForRoom(node);
+    this.attention.wakeAll(this.attention.sleepers.onScope('everyone'));
+    this.wakeContenders();
+  }
+
+  indexOf(preset: Preset, pools: readonly string[], zone: string | null | undefined): ShapeIndex {
+    const key = shapeKey(preset.name, pools, zone);
+    let index = this.indices.get(key);
+    if (index === undefined) {
+      index = new ShapeIndex(shapeOf(preset, pools, zone), this.nodes, this.placement, this.closed);
+      this.indices.set(key, index);
+    }
+    return index;
+  }
+
+  /** The class that jobs like this belong to, made if there is none. */
+  classOf(template: JobTemplate): JobClass {
+    const key = classKey(template);
+    const known = this.classes.get(key);
+    if (known !== undefined) return known;
+    const made = describeClass(this, template, key);
+    this.classes.set(key, made);
+    return made;
+  }
+
+  enqueue(slot: number): void {
+    const of = this.jobs.classOf(slot);
+    const oldest = of.pending.peek();
+    of.pending.push(slot);
+    // A class that sleeps is asked again only for a new head: what stops one of its jobs stops all.
+    if (oldest === undefined) this.attention.wake(of);
+  }
+
+  /** Removes a waiting job. */
+  dequeue(slot: number): void {
+    const of = this.jobs.classOf(slot);
+    of.pending.remove(slot);
+    if (of.pending.size > 0) return;
+    this.attention.sleep(of, undefined);
+    this.#drop(of);
+  }
+
+  /** The head of a class is about to start. */
+  dequeueHead(of: JobClass, slot: number): void {
+    of.pending.remove(slot);
+    if (of.pending.size === 0) this.attention.sleep(of, undefined);
+  }
+
+  start(slot: number, of: JobClass, sizes: readonly number[], pods: readonly Pod[]): RunningJob {
+    recordUse(of.queue, this.shares);
+    this.suspended.delete(slot);
+    return this.restore(slot, of, sizes, pods, this.now);
+  }
+
+  /** Enters a job that runs already: past use is as the snapshot says. */
+  restore(slot: number, of: JobClass, sizes: readonly number[], pods: readonly Pod[], startedAt: number): RunningJob {
+    const job: RunningJob = {
+      id: this.jobs.ids[slot] as string,
+      slot,
+      submittedAt: this.jobs.submittedAt(slot),
+      startedAt,
+      of,
+      sizes,
+      amounts: amountsOf(of.groups, sizes),
+      pods,
+    };
+    of.running += 1;
+    this.running.set(slot, job);
+    this.#book(job, 1);
+    return job;
+  }
+
+  /**
+   * Takes a running job off its nodes; everything that waits for what it held is woken. With `again` it waits anew, as
+   * old as it was.
+   */
+  stop(job: RunningJob, again: boolean): void {
+    this.running.delete(job.slot);
+    job.of.running -= 1;
+    for (const { group, node, gpus } of job.pods) {
+      this.nodes.release(node, (job.of.groups[group] as JobClass['groups'][number]).shape, gpus);
+    }
+    recordUse(job.of.queue, this.shares);
+    this.#book(job, -1);
+    if (again) {
+      this.suspended.add(job.slot);
+      this.enqueue(job.slot);
+    } else this.jobs.remove(job.slot);
+    this.wakeAfter(job);
+    this.#drop(job.of);
+  }
+
+  /** Charges a job whose places are taken, or takes the charge back. */
+  #book(job: RunningJob, sign: 1 | -1): void {
+    charge(job.of.queue, job.amounts, job.of, sign);
+    this.milliGpu += sign * at(job.amounts, 3);
+    const array = job.of.template.array?.name;
+    if (array !== undefined) this.arrays.set(array, (this.arrays.get(array) ?? 0) + sign);
+    if (job.of.preemptible) {
+      if (sign > 0) this.preemptible.add(job);
+      else this.preemptible.delete(job);
+    }
+    for (const { node } of job.pods) {
+      const there = this.onNode.get(node) ?? new Set();
+      if (sign > 0) there.add(job);
+      else there.delete(job);
+      this.onNode.set(node, there);
+    }
+  }
+
+  wakeAfter(job: RunningJob): void {
+    for (let scope: ScopeState | undefined = job.of.queue; scope !== undefined; scope = scope.parent) {
+      this.attention.wakeAll(this.attention.sleepers.onScope(scope));
+    }
+    this.attention.wakeAll(this.attention.sleepers.onScope('everyone'));
+    for (const node of new Set(job.pods.map((pod) => pod.node))) this.wakeForRoom(node);
+    this.wakeContenders();
+  }
+
+  /** Wakes what waits for room and could have some on a node where something was freed. */
+  wakeForRoom(node: number): void {
+    for (const [key, classes] of this.attention.sleepers.onRoom()) {
+      const index = this.indices.get(key);
+      if (index === undefined) continue;
+      index.refresh(this.now);
+      if (index.accepted(node) && this.nodes.fits(node, index.shape)) this.attention.wakeAll(classes);
+    }
+  }
+
+  /** Wakes what sleeps and might now move others aside. */
+  wakeContenders(): void {
+    if (this.preemptible.size === 0) return;
+    for (const of of this.attention.sleepers.all) if (this.mayPreempt(of)) this.attention.wake(of);
+  }
+
+  /** The same for those only whom guarantees give a right. */
+  wakeEntitled(): void {
+    if (!this.hasGuarantees || !this.policy.reclaim || this.preemptible.size === 0) return;
+    for (const of of this.attention.sleepers.all) if (isEntitled(of.queue, minimumOf(of))) this.attention.wake(of);
+  }
+
+  mayPreempt(of: JobClass): boolean {
+    if (this.preemptible.size === 0) return false;
+    if (this.policy.preemption) {
+      for (let rank = 0; rank < of.rank; rank += 1)
+        if ((of.queue.project.preemptible[rank as 0 | 1] ?? 0) > 0) return true;
+    }
+    return this.policy.reclaim && this.hasGuarantees && isEntitled(of.queue, minimumOf(of));
+  }
+
+  #drop(of: JobClass): void {
+    if (of.pending.size === 0 && of.running === 0) this.classes.delete(of.key);
+  }
+}
+
+/** Amounts of the smallest size that a class's jobs can do with. */
+export function minimumOf(of: JobClass): Float64Array {
+  return of.groups.every(({ min, count }) => min === count)
+    ? of.amounts
+    : amountsOf(
+        of.groups,
+        of.groups.map(({ min }) => min),
+      );
+}
+
+/** A job as the plain data that it came as. */
+export function templateOf({
+  id: _id,
+  submittedAt: _at,
+  running: _running,
+  suspended: _suspended,
+  ...template
+}: Job): JobTemplate {
+  return template;
+}

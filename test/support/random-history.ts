@@ -1,0 +1,97 @@
+import fc from 'fast-check';
+import { type Job, type Node, Scheduler, type Snapshot, snapshotOf } from '../../runtime/src/scheduling/index.ts';
+import { anyJob, anyNode, anyWorld } from './random-world.ts';
+import { lines } from './scheduling.ts';
+
+/** What happens to a cluster as time passes. */
+type Event =
+  | { readonly kind: 'submit'; readonly job: Job }
+  | { readonly kind: 'finish'; readonly nth: number }
+  | { readonly kind: 'node'; readonly node: Node }
+  | { readonly kind: 'lose'; readonly nth: number }
+  | { readonly kind: 'wait' };
+
+export interface Step {
+  readonly after: number;
+  readonly event: Event;
+}
+
+const anyStep = (index: number): fc.Arbitrary<Step> =>
+  fc.record({
+    after: fc.constantFrom(0, 1, 10, 35),
+    event: fc.oneof(
+      { weight: 4, arbitrary: anyJob(`s${index}`).map((job) => ({ kind: 'submit' as const, job })) },
+      { weight: 4, arbitrary: fc.nat(20).map((nth) => ({ kind: 'finish' as const, nth })) },
+      {
+        weight: 1,
+        arbitrary: fc
+          .nat(4)
+          .chain((n) => anyNode(`n${n}`))
+          .map((node) => ({ kind: 'node' as const, node })),
+      },
+      { weight: 1, arbitrary: fc.nat(4).map((nth) => ({ kind: 'lose' as const, nth })) },
+      { weight: 1, arbitrary: fc.constant({ kind: 'wait' as const }) },
+    ),
+  });
+
+export const anyHistory = fc
+  .record({
+    world: anyWorld({ nodes: 4, jobs: 6 }),
+    length: fc.integer({ min: 1, max: 12 }),
+  })
+  .chain(({ world, length }) =>
+    fc.record({
+      world: fc.constant(world),
+      steps: fc.tuple(...Array.from({ length }, (_, index) => anyStep(index))),
+    }),
+  );
+
+function happen(scheduler: Scheduler, { event }: Step, now: number): void {
+  switch (event.kind) {
+    case 'submit':
+      scheduler.submit({ ...event.job, submittedAt: now }, now);
+      return;
+    case 'finish': {
+      const jobs = snapshotOf(scheduler).jobs;
+      const job = jobs[event.nth % Math.max(1, jobs.length)];
+      if (job !== undefined) scheduler.finish(job.id, now);
+      return;
+    }
+    case 'node': {
+      // What runs there must still have its devices.
+      const busy = snapshotOf(scheduler).jobs.some(({ running }) =>
+        running?.pods.some(({ node }) => node === event.node.name),
+      );
+      if (!busy) scheduler.putNode(event.node, now);
+      return;
+    }
+    case 'lose': {
+      const nodes = snapshotOf(scheduler).nodes;
+      const node = nodes[event.nth % Math.max(1, nodes.length)];
+      if (node !== undefined) scheduler.removeNode(node.name, now);
+      return;
+    }
+    case 'wait':
+      return;
+  }
+}
+
+/** Runs a history and hands every cycle to a judge, with the state before it. */
+export function play(
+  { world, steps }: { readonly world: Snapshot; readonly steps: readonly Step[] },
+  judge: (before: Snapshot, decided: readonly string[], scheduler: Scheduler) => void,
+): void {
+  const scheduler = new Scheduler(world);
+  let now = world.now;
+  const cycle = (): void => {
+    const before = { ...snapshotOf(scheduler), now };
+    const { decisions } = scheduler.cycle(now);
+    judge(before, lines(decisions), scheduler);
+  };
+  cycle();
+  for (const step of steps) {
+    now += step.after;
+    happen(scheduler, step, now);
+    cycle();
+  }
+}

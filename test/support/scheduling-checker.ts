@@ -1,0 +1,322 @@
+import type { Job, Node, Preset, Scope, Snapshot } from '../../runtime/src/scheduling/index.ts';
+
+/*
+ * A second opinion on the scheduler: the rules of the model once more, in the plainest code there is, by trying out
+ * everything. It shares nothing with the scheduler but the document both read. For small worlds only.
+ */
+
+const DIMENSIONS = ['jobs', 'milliCpu', 'memoryMiB', 'milliGpu', 'milliCreditsPerHour'] as const;
+type Amounts = Record<(typeof DIMENSIONS)[number], number>;
+
+interface Place {
+  readonly group: number;
+  readonly node: string;
+  readonly gpus: readonly number[];
+}
+
+/** What is left of one node. */
+interface Rest {
+  readonly node: Node;
+  cpu: number;
+  memory: number;
+  ephemeral: number;
+  pods: number;
+  readonly devices: number[];
+  readonly slices: Map<string, number>;
+}
+
+const presetOf = (world: Snapshot, name: string): Preset => {
+  const found = world.presets.find((each) => each.name === name);
+  if (found === undefined) throw new Error(`no preset ${name}`);
+  return found;
+};
+const running = (world: Snapshot): readonly Job[] => world.jobs.filter((job) => job.running !== undefined);
+export const isPreemptible = (world: Snapshot, job: Job): boolean =>
+  job.groups.every(({ preset }) => presetOf(world, preset).preemptible);
+
+function gpuMilli(preset: Preset): number {
+  const gpu = preset.gpu;
+  if (gpu === undefined) return 0;
+  if (gpu.kind === 'whole') return 1000 * gpu.count;
+  if (gpu.kind === 'fraction') return gpu.milli;
+  if (gpu.kind === 'memory')
+    return Math.min(1000, Math.ceil((1000 * gpu.memoryMiB) / (gpu.minMemoryMiB ?? gpu.memoryMiB)));
+  const sevenths = Number(/mig-(\d)g/.exec(gpu.profile)?.[1] ?? 7);
+  return Math.round((gpu.count * sevenths * 1000) / 7);
+}
+
+export function amounts(world: Snapshot, job: Job, sizes: readonly number[]): Amounts {
+  const total: Amounts = { jobs: 1, milliCpu: 0, memoryMiB: 0, milliGpu: 0, milliCreditsPerHour: 0 };
+  job.groups.forEach((group, g) => {
+    const preset = presetOf(world, group.preset);
+    const replicas = sizes[g] ?? 0;
+    total.milliCpu += replicas * preset.milliCpu;
+    total.memoryMiB += replicas * preset.memoryMiB;
+    total.milliGpu += replicas * gpuMilli(preset);
+    total.milliCreditsPerHour += replicas * preset.milliCreditsPerHour;
+  });
+  return total;
+}
+
+export function sizesOf(job: Job): readonly number[] {
+  return job.groups.map((_, g) => job.running?.pods.filter(({ group }) => group === g).length ?? 0);
+}
+
+export const leastOf = (job: Job): readonly number[] => job.groups.map(({ count, min }) => min ?? count);
+
+export function ancestors(world: Snapshot, queue: string): readonly Scope[] {
+  const path: Scope[] = [];
+  for (let name: string | undefined = queue; name !== undefined; ) {
+    const scope = world.scopes.find((each) => each.name === name);
+    if (scope === undefined) throw new Error(`no scope ${name}`);
+    path.push(scope);
+    name = scope.parent;
+  }
+  return path;
+}
+
+/** What jobs of a scope use together. */
+export function usage(world: Snapshot, scope: string, jobs: readonly Job[] = running(world)): Amounts {
+  const total: Amounts = { jobs: 0, milliCpu: 0, memoryMiB: 0, milliGpu: 0, milliCreditsPerHour: 0 };
+  for (const job of jobs) {
+    if (!ancestors(world, job.queue).some(({ name }) => name === scope)) continue;
+    const own = amounts(world, job, sizesOf(job));
+    for (const dimension of DIMENSIONS) total[dimension] += own[dimension];
+  }
+  return total;
+}
+
+/** Which rule of which scope forbids a job of these amounts; empty: none. */
+export function forbidden(world: Snapshot, job: Job, wants: Amounts): readonly string[] {
+  const lends = world.policy.reclaim && world.scopes.some(({ guarantee }) => Object.keys(guarantee).length > 0);
+  const firm = isPreemptible(world, job) ? [] : running(world).filter((each) => !isPreemptible(world, each));
+  const capacity = (dimension: string): number =>
+    world.nodes
+      .filter(({ ready }) => ready)
+      .reduce((sum, node) => {
+        if (dimension === 'milliCpu') return sum + node.milliCpu;
+        if (dimension === 'memoryMiB') return sum + node.memoryMiB;
+        const slices = Object.entries(node.slices).map(
+          ([name, n]) => (n * Number(/mig-(\d)g/.exec(name)?.[1] ?? 7)) / 7,
+        );
+        return sum + 1000 * (node.gpu?.count ?? 0) + Math.round(1000 * slices.reduce((a, b) => a + b, 0));
+      }, 0);
+  const faults: string[] = [];
+  for (const scope of ancestors(world, job.queue)) {
+    const used = usage(world, scope.name);
+    for (const d of DIMENSIONS) {
+      if (wants[d] === 0) continue;
+      if (used[d] + wants[d] > (scope.quota[d] ?? Infinity)) faults.push(`quota ${scope.name} ${d}`);
+      if (used[d] + wants[d] > (scope.limit[d] ?? Infinity)) faults.push(`limit ${scope.name} ${d}`);
+      if (!lends || isPreemptible(world, job)) continue;
+      const own = scope.guarantee[d];
+      if (own !== undefined) {
+        if (usage(world, scope.name, firm)[d] + wants[d] > own) faults.push(`guarantee ${scope.name} ${d}`);
+        continue;
+      }
+      const beside = world.scopes.filter(({ parent }) => parent === scope.parent);
+      const promised = beside.filter(({ guarantee }) => guarantee[d] !== undefined);
+      const whole =
+        scope.parent === undefined
+          ? d === 'jobs' || d === 'milliCreditsPerHour'
+            ? undefined
+            : capacity(d)
+          : world.scopes.find(({ name }) => name === scope.parent)?.guarantee[d];
+      if (promised.length === 0 || whole === undefined) continue;
+      const left = whole - promised.reduce((sum, { guarantee }) => sum + (guarantee[d] ?? 0), 0);
+      const taken = beside
+        .filter(({ guarantee }) => guarantee[d] === undefined)
+        .reduce((sum, { name }) => sum + usage(world, name, firm)[d], 0);
+      if (taken + wants[d] > left) faults.push(`remainder ${scope.name} ${d}`);
+    }
+  }
+  const array = job.array;
+  if (array?.maxRunning !== undefined) {
+    const others = running(world).filter((each) => each.array?.name === array.name).length;
+    if (others >= array.maxRunning) faults.push(`array ${array.name}`);
+  }
+  return faults;
+}
+
+export function suits(world: Snapshot, job: Job, preset: Preset, node: Node): boolean {
+  const pool = world.pools.find(({ name }) => name === node.pool);
+  if (pool === undefined) return false;
+  if (preset.pools.length > 0 && !preset.pools.includes(node.pool)) return false;
+  if (job.pools.length > 0 && !job.pools.includes(node.pool)) return false;
+  for (const name of job.volumes)
+    if (world.volumes.find((each) => each.name === name)?.zone !== node.zone) return false;
+  const labels = { ...pool.labels, ...node.labels };
+  if (Object.entries(preset.selector).some(([key, value]) => labels[key] !== value)) return false;
+  if ([...pool.taints, ...node.taints].some((taint) => !preset.tolerations.includes(taint))) return false;
+  const gpu = preset.gpu;
+  if (gpu === undefined || gpu.kind === 'slice') return true;
+  if (node.gpu === undefined) return false;
+  if (gpu.resource !== undefined && gpu.resource !== node.gpu.resource) return false;
+  if (gpu.models !== undefined && !gpu.models.includes(node.gpu.model)) return false;
+  if ((gpu.minMemoryMiB ?? 0) > node.gpu.memoryMiB) return false;
+  return Object.entries(gpu.attributes ?? {}).every(([key, value]) => node.gpu?.attributes[key] === value);
+}
+
+function isOpen(world: Snapshot, node: Node): boolean {
+  return node.ready && !node.cordoned && (node.drainAt === undefined || world.now < node.drainAt);
+}
+
+function emptyRest(node: Node): Rest {
+  return {
+    node,
+    cpu: node.milliCpu,
+    memory: node.memoryMiB,
+    ephemeral: node.ephemeralMiB,
+    pods: node.pods,
+    devices: Array.from({ length: node.gpu?.count ?? 0 }, () => 1000),
+    slices: new Map(Object.entries(node.slices)),
+  };
+}
+
+function book(rest: Rest, preset: Preset, gpus: readonly number[], sign: 1 | -1): void {
+  rest.cpu -= sign * preset.milliCpu;
+  rest.memory -= sign * preset.memoryMiB;
+  rest.ephemeral -= sign * preset.ephemeralMiB;
+  rest.pods -= sign;
+  const gpu = preset.gpu;
+  if (gpu?.kind === 'slice') rest.slices.set(gpu.profile, (rest.slices.get(gpu.profile) ?? 0) - sign * gpu.count);
+  for (const device of gpus) rest.devices[device] = (rest.devices[device] ?? 0) - sign * partOf(preset, rest.node);
+}
+
+function partOf(preset: Preset, node: Node): number {
+  const gpu = preset.gpu;
+  if (gpu?.kind === 'fraction') return gpu.milli;
+  if (gpu?.kind === 'memory') return Math.ceil((1000 * gpu.memoryMiB) / (node.gpu?.memoryMiB ?? 1));
+  return 1000;
+}
+
+function isOver(rest: Rest): boolean {
+  const amounts = [rest.cpu, rest.memory, rest.ephemeral, rest.pods, ...rest.devices, ...rest.slices.values()];
+  return amounts.some((amount) => amount < 0);
+}
+
+/** What running jobs leave; jobs on nodes that are not there are faults. */
+export function rests(world: Snapshot): ReadonlyMap<string, Rest> {
+  const all = new Map(world.nodes.map((node) => [node.name, emptyRest(node)]));
+  for (const job of running(world)) {
+    for (const { group, node, gpus } of job.running?.pods ?? []) {
+      const rest = all.get(node);
+      if (rest === undefined) throw new Error(`${job.id} runs on ${node}, which is not there`);
+      book(rest, presetOf(world, job.groups[group]?.preset ?? ''), gpus, 1);
+    }
+  }
+  return all;
+}
+
+/** Choices of devices for one replica on a node: for parts every device, for whole ones the first idle ones. */
+function choices(rest: Rest, preset: Preset): readonly (readonly number[])[] {
+  const gpu = preset.gpu;
+  if (gpu === undefined || gpu.kind === 'slice') return [[]];
+  if (gpu.kind !== 'whole') return rest.devices.map((_, device) => [device]);
+  const idle = rest.devices.flatMap((free, device) => (free === 1000 ? [device] : []));
+  return idle.length < gpu.count ? [] : [idle.slice(0, gpu.count)];
+}
+
+function domain(world: Snapshot, node: Node, level: string): string {
+  const cluster = world.pools.find(({ name }) => name === node.pool)?.cluster ?? '';
+  const alone = `\0${node.name}`;
+  const steps = [cluster, node.zone ?? alone, node.rack ?? alone, node.nvlink ?? alone, node.name];
+  return steps.slice(0, ['cluster', 'zone', 'rack', 'nvlink', 'node'].indexOf(level) + 1).join('/');
+}
+
+/** Whether a job of these sizes has room, by trying every place. */
+export function hasRoom(
+  world: Snapshot,
+  job: Job,
+  sizes: readonly number[],
+  on = rests(world),
+  always = false,
+): boolean {
+  const replicas = job.groups.flatMap(({ preset }, g) =>
+    Array.from({ length: sizes[g] ?? 0 }, () => ({ g, preset: presetOf(world, preset) })),
+  );
+  const nodes = [...on.values()].filter(({ node }) => always || isOpen(world, node));
+  const domains = new Set(nodes.map(({ node }) => domain(world, node, job.within ?? 'cluster')));
+  for (const only of domains) {
+    const inside = nodes.filter(({ node }) => domain(world, node, job.within ?? 'cluster') === only);
+    const visit = (r: number, from: number): boolean => {
+      const replica = replicas[r];
+      if (replica === undefined) return true;
+      // Replicas of one group are alike: only ascending places are tried.
+      const first = replicas[r - 1]?.g === replica.g ? from : 0;
+      for (let place = first; place < inside.length; place += 1) {
+        const rest = inside[place] as Rest;
+        if (!suits(world, job, replica.preset, rest.node)) continue;
+        for (const gpus of choices(rest, replica.preset)) {
+          book(rest, replica.preset, gpus, 1);
+          const found = !isOver(rest) && visit(r + 1, place);
+          book(rest, replica.preset, gpus, -1);
+          if (found) return true;
+        }
+      }
+      return false;
+    };
+    if (visit(0, 0)) return true;
+  }
+  return false;
+}
+
+/** Whether a waiting job could start at its smallest size, nobody moved aside. */
+export function couldStart(world: Snapshot, job: Job): boolean {
+  return forbidden(world, job, amounts(world, job, leastOf(job))).length === 0 && hasRoom(world, job, leastOf(job));
+}
+
+/** Whether it could if nothing ran and all nodes were ready. */
+export function fitsEmptyCluster(world: Snapshot, job: Job): boolean {
+  return hasRoom(world, job, leastOf(job), new Map(world.nodes.map((node) => [node.name, emptyRest(node)])), true);
+}
+
+/** Everything that must never be so, in a world that was decided on. */
+export function violations(world: Snapshot): readonly string[] {
+  const faults: string[] = [];
+  for (const rest of rests(world).values()) if (isOver(rest)) faults.push(`node ${rest.node.name} is overcommitted`);
+  for (const job of running(world)) {
+    const sizes = sizesOf(job);
+    job.groups.forEach(({ count, min }, g) => {
+      const size = sizes[g] ?? 0;
+      if (size < (min ?? count) || size > count)
+        faults.push(`${job.id} runs ${size} of ${min ?? count}–${count} replicas`);
+    });
+    const places: readonly Place[] = job.running?.pods ?? [];
+    const at = (name: string): Node | undefined => world.nodes.find((node) => node.name === name);
+    for (const { group, node: name, gpus } of places) {
+      const preset = presetOf(world, job.groups[group]?.preset ?? '');
+      const node = at(name);
+      if (node === undefined || !suits(world, job, preset, node)) faults.push(`${job.id} does not suit ${name}`);
+      const devices =
+        preset.gpu === undefined || preset.gpu.kind === 'slice'
+          ? 0
+          : preset.gpu.kind === 'whole'
+            ? preset.gpu.count
+            : 1;
+      if (new Set(gpus).size !== devices || gpus.length !== devices)
+        faults.push(`${job.id} has devices ${gpus.join(' ')}`);
+    }
+    const domains = new Set(
+      places.flatMap(({ node }) =>
+        at(node) === undefined ? [] : [domain(world, at(node) as Node, job.within ?? 'cluster')],
+      ),
+    );
+    if (domains.size > 1) faults.push(`${job.id} spans ${domains.size} domains`);
+  }
+  for (const scope of world.scopes) {
+    const used = usage(world, scope.name);
+    for (const d of DIMENSIONS) {
+      if (used[d] > Math.min(scope.quota[d] ?? Infinity, scope.limit[d] ?? Infinity))
+        faults.push(`${scope.name} exceeds its ${d}`);
+    }
+  }
+  const arrays = new Map<string, number>();
+  for (const { array } of running(world)) {
+    if (array?.maxRunning === undefined) continue;
+    const n = (arrays.get(array.name) ?? 0) + 1;
+    arrays.set(array.name, n);
+    if (n > array.maxRunning) faults.push(`array ${array.name} runs ${n}`);
+  }
+  return faults;
+}

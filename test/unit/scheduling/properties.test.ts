@@ -1,0 +1,116 @@
+import fc from 'fast-check';
+import { expect, test } from 'vitest';
+import { Scheduler, type Snapshot, snapshotOf } from '../../../runtime/src/scheduling/index.ts';
+import { anyHistory, play } from '../../support/random-history.ts';
+import { anyWorld } from '../../support/random-world.ts';
+import { lines } from '../../support/scheduling.ts';
+import {
+  amounts,
+  ancestors,
+  couldStart,
+  isPreemptible,
+  sizesOf,
+  usage,
+  violations,
+} from '../../support/scheduling-checker.ts';
+
+const RUNS = { numRuns: Number(process.env.DELOS_TEST_RUNS ?? 100) };
+
+test('a scheduler that has seen every event decides as one made from scratch', () => {
+  fc.assert(
+    fc.property(anyHistory, (history) => {
+      play(history, (before, decided, scheduler) => {
+        const fresh = new Scheduler(before);
+        expect(decided).toEqual(lines(fresh.cycle(before.now).decisions));
+        expect(snapshotOf(scheduler)).toEqual(snapshotOf(fresh));
+      });
+    }),
+    RUNS,
+  );
+});
+
+test('no node, device, quota or array is exceeded, and no gang runs in part', () => {
+  fc.assert(
+    fc.property(anyHistory, (history) => {
+      play(history, (_before, _decided, scheduler) => expect(violations(snapshotOf(scheduler))).toEqual([]));
+    }),
+    RUNS,
+  );
+});
+
+test('nothing waits that could start, unless nodes are kept for another', () => {
+  fc.assert(
+    fc.property(anyHistory, (history) => {
+      play(history, (_before, _decided, scheduler) => {
+        const world = snapshotOf(scheduler);
+        if (world.reservations.length > 0) return;
+        const idle = world.jobs.filter((job) => job.running === undefined && couldStart(world, job));
+        expect(idle.map(({ id }) => id)).toEqual([]);
+      });
+    }),
+    RUNS,
+  );
+});
+
+/** The same world with every list turned round. */
+function turned(world: Snapshot): Snapshot {
+  const { pools, nodes, presets, scopes, volumes, jobs } = world;
+  return {
+    ...world,
+    pools: pools.toReversed(),
+    nodes: nodes.toReversed(),
+    presets: presets.toReversed(),
+    scopes: scopes.toReversed(),
+    volumes: volumes.toReversed(),
+    jobs: jobs.toReversed(),
+  };
+}
+
+test('a decision does not depend on the order of any list', () => {
+  fc.assert(
+    fc.property(anyWorld({ nodes: 5, jobs: 10 }), (world) => {
+      const [one, other] = [new Scheduler(world), new Scheduler(turned(world))];
+      expect(lines(other.cycle(world.now).decisions)).toEqual(lines(one.cycle(world.now).decisions));
+      expect(snapshotOf(other)).toEqual(snapshotOf(one));
+    }),
+    RUNS,
+  );
+});
+
+test('who is preempted may be: preemptible, past its minimum run time, of lower priority in the project or on loan', () => {
+  fc.assert(
+    fc.property(anyHistory, (history) => {
+      const { minRunMs } = history.world.policy;
+      play(history, (before, _decided, scheduler) => {
+        const after = snapshotOf(scheduler);
+        const rank = { low: 0, normal: 1, high: 2 };
+        for (const victim of before.jobs) {
+          if (victim.running === undefined) continue;
+          const now = after.jobs.find(({ id }) => id === victim.id);
+          if (now === undefined || now.running?.startedAt === victim.running.startedAt) continue;
+          expect(isPreemptible(before, victim)).toBe(true);
+          expect(before.now - victim.running.startedAt).toBeGreaterThanOrEqual(Math.max(1, minRunMs));
+          const project = (queue: string): string =>
+            ancestors(before, queue).find(({ kind }) => kind !== 'user')?.name ?? '';
+          const urgent = after.jobs.some(
+            (job) =>
+              job.running?.startedAt === after.now &&
+              rank[job.priority] > rank[victim.priority] &&
+              project(job.queue) === project(victim.queue),
+          );
+          if (urgent) continue;
+          // By reclaim, then: what its scope still runs leaves no room within the guarantee for it.
+          const guaranteed = ancestors(before, victim.queue).filter(
+            ({ guarantee }) => guarantee.milliGpu !== undefined,
+          );
+          const own = amounts(before, victim, sizesOf(victim)).milliGpu;
+          const broken = guaranteed.every(
+            ({ name, guarantee }) => usage(after, name).milliGpu + own <= (guarantee.milliGpu ?? 0),
+          );
+          expect(guaranteed.length > 0 && own > 0 && broken).toBe(false);
+        }
+      });
+    }),
+    RUNS,
+  );
+});
