@@ -1,4 +1,5 @@
 import type { JobClass } from './job-class.ts';
+import { isWithinGuarantee } from './policies/lending.ts';
 import type { ScopeState } from './scope-tree.ts';
 import { Sleepers } from './sleepers.ts';
 
@@ -6,6 +7,10 @@ import { Sleepers } from './sleepers.ts';
 export class Attention {
   readonly awake = new Set<JobClass>();
   readonly sleepers = new Sleepers();
+  /** Scopes whose use has changed, so that who lies within their guarantee is to be seen anew. */
+  readonly #stale = new Set<ScopeState>();
+  /** Of those awake, whose jobs are single replicas, by shape. */
+  readonly #single = new Map<string, Set<JobClass>>();
 
   wake(of: JobClass): void {
     if (of.awake || of.pending.size === 0) return;
@@ -13,6 +18,16 @@ export class Attention {
     of.awake = true;
     of.asleepOn = undefined;
     this.awake.add(of);
+    const shape = singleShape(of);
+    if (shape !== undefined) {
+      const same = this.#single.get(shape);
+      if (same === undefined) this.#single.set(shape, new Set([of]));
+      else same.add(of);
+    }
+    if (of.judge !== undefined) {
+      of.judge.judged.add(of);
+      this.#stale.add(of.judge);
+    }
     of.queue.awakeClasses.push(of);
     for (let scope: ScopeState | undefined = of.queue; scope !== undefined; scope = scope.parent) scope.awake += 1;
   }
@@ -26,10 +41,48 @@ export class Attention {
     if (of.awake) {
       of.awake = false;
       this.awake.delete(of);
+      const shape = singleShape(of);
+      if (shape !== undefined) this.#single.get(shape)?.delete(of);
+      of.judge?.judged.delete(of);
+      this.#entitle(of, false);
       of.queue.awakeClasses.splice(of.queue.awakeClasses.indexOf(of), 1);
       for (let scope: ScopeState | undefined = of.queue; scope !== undefined; scope = scope.parent) scope.awake -= 1;
     } else this.sleepers.remove(of);
     of.asleepOn = on;
     if (on !== undefined) this.sleepers.add(of, on);
   }
+
+  /** What a scope and those above it use has changed. */
+  usedOtherwise(queue: ScopeState): void {
+    for (let scope: ScopeState | undefined = queue; scope !== undefined; scope = scope.parent) {
+      if (scope.judged.size > 0) this.#stale.add(scope);
+    }
+  }
+
+  /** Brings the counts of classes within their guarantee up to date. */
+  judge(): void {
+    for (const scope of this.#stale) {
+      for (const of of scope.judged) this.#entitle(of, isWithinGuarantee(scope, of.least));
+    }
+    this.#stale.clear();
+  }
+
+  #entitle(of: JobClass, entitled: boolean): void {
+    if (of.entitled === entitled) return;
+    of.entitled = entitled;
+    const change = entitled ? 1 : -1;
+    for (let scope: ScopeState | undefined = of.queue; scope !== undefined; scope = scope.parent)
+      scope.entitled += change;
+  }
+
+  /** Classes awake whose jobs ask for one replica of the same shape as this one's. */
+  alike(of: JobClass): Iterable<JobClass> {
+    const shape = singleShape(of);
+    return shape === undefined ? [] : [...(this.#single.get(shape) ?? [])];
+  }
+}
+
+function singleShape(of: JobClass): string | undefined {
+  const [group] = of.groups;
+  return of.groups.length === 1 && group?.count === 1 ? group.shape.key : undefined;
 }

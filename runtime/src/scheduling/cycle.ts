@@ -4,13 +4,12 @@ import { hold } from './held.ts';
 import type { JobClass } from './job-class.ts';
 import { reserve } from './policies/backfill.ts';
 import type { Pod } from './policies/gang.ts';
-import { isEntitled } from './policies/lending.ts';
 import { type Candidates, dominantShareOrder, type OrderPolicy, submissionOrder } from './policies/order.ts';
 import type { Victim } from './policies/preemption.ts';
 import { isAdmitted, tryPreempt } from './preempt.ts';
 import { at } from './quantities.ts';
 import { guaranteeOf, type ScopeState } from './scope-tree.ts';
-import { minimumOf, type SchedulerState } from './state.ts';
+import type { SchedulerState } from './state.ts';
 import type { Timers } from './timers.ts';
 
 /**
@@ -37,24 +36,15 @@ function nextClass(state: SchedulerState, order: OrderPolicy): JobClass | undefi
   if (state.attention.awake.size === 0) return undefined;
   const older = (a: JobClass, b: JobClass): boolean => state.jobs.before(a.pending.peek() ?? 0, b.pending.peek() ?? 0);
   if (state.hasGuarantees && state.policy.reclaim) {
-    const entitled = new Map<ScopeState, JobClass[]>();
-    const counts = new Map<ScopeState, number>();
-    for (const of of state.attention.awake) {
-      if (!isEntitled(of.queue, minimumOf(of))) continue;
-      entitled.set(of.queue, [...(entitled.get(of.queue) ?? []), of]);
-      for (let scope: ScopeState | undefined = of.queue; scope !== undefined; scope = scope.parent) {
-        counts.set(scope, (counts.get(scope) ?? 0) + 1);
-      }
-    }
-    if (entitled.size > 0) {
-      const candidates: Candidates = {
-        roots: state.roots,
-        in: (scope) => counts.get(scope) ?? 0,
-        of: (queue) => entitled.get(queue) ?? [],
-        older,
-      };
-      return order.first(candidates, state.shares);
-    }
+    state.attention.judge();
+    const entitled: Candidates = {
+      roots: state.roots,
+      in: (scope) => scope.entitled,
+      of: ({ awakeClasses }) => awakeClasses.filter((of) => of.entitled),
+      older,
+    };
+    const first = order.first(entitled, state.shares);
+    if (first !== undefined) return first;
   }
   const all: Candidates = {
     roots: state.roots,
@@ -93,6 +83,9 @@ function look(state: SchedulerState, timers: Timers, of: JobClass, decisions: De
     if (preemption.retryAt !== undefined) timers.wakeAt(of, preemption.retryAt);
   }
   state.attention.sleep(of, sleepOn(answer.block));
+  if (answer.block.kind !== 'room' || state.closed.size > 0) return;
+  // Where no node has room for one replica, nobody else who asks for the same has any: not even their turn is awaited.
+  for (const other of state.attention.alike(of)) if (!state.mayPreempt(other)) state.attention.sleep(other, 'room');
 }
 
 function sleepOn(block: Block): JobClass['asleepOn'] {

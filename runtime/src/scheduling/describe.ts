@@ -1,5 +1,6 @@
 import { amountsOf, type JobClass, type JobTemplate, RANKS, SlotHeap } from './job-class.ts';
 import type { Preset } from './model.ts';
+import { judgeOf } from './policies/lending.ts';
 import type { SchedulerState } from './state.ts';
 
 /** The class of a template, entered nowhere. @throws RangeError where its queue or a preset is not known */
@@ -18,6 +19,10 @@ export function describeClass(state: SchedulerState, template: JobTemplate, key:
     count,
     min: whole ? (min ?? count) : 1,
   }));
+  const least = amountsOf(
+    groups,
+    groups.map(({ min }) => min),
+  );
   return {
     key,
     template,
@@ -29,9 +34,12 @@ export function describeClass(state: SchedulerState, template: JobTemplate, key:
       groups,
       groups.map(({ count }) => count),
     ),
+    least,
+    judge: judgeOf(queue, least),
     pending: new SlotHeap(state.jobs),
     running: 0,
     awake: false,
+    entitled: false,
     asleepOn: undefined,
   };
 }

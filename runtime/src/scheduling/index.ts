@@ -5,5 +5,6 @@ export { bestFit, type PlacementPolicy, placementNames, registerPlacement, worst
 export * from './quantities.ts';
 export * from './reason.ts';
 export * from './scheduler.ts';
+export { quotaMilliGpu } from './shapes.ts';
 export * from './snapshot.ts';
 export * from './snapshot-faults.ts';

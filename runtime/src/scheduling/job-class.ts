@@ -23,11 +23,17 @@ export interface JobClass {
   readonly preemptible: boolean;
   /** Amounts of all replicas wished for. */
   readonly amounts: Float64Array;
+  /** Amounts of the smallest size that will do. */
+  readonly least: Float64Array;
+  /** The scope whose guarantee says whether the job may have back what was lent; undefined: none does. */
+  readonly judge: ScopeState | undefined;
   readonly pending: SlotHeap;
   /** Jobs of it that run. */
   running: number;
   /** To be looked at in this cycle. */
   awake: boolean;
+  /** Awake, and counted as lying within its guarantee. */
+  entitled: boolean;
   /** Why it sleeps: the scope whose quota stops it, or room. */
   asleepOn: ScopeState | 'room' | 'array' | 'everyone' | undefined;
 }

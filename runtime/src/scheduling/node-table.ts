@@ -31,8 +31,8 @@ export class NodeTable {
   /** Nodes in the order in which they changed, `~node` where what it is has changed too; readers keep their place. */
   readonly log: number[] = [];
   readonly #touched = new Set<number>();
-  /** Counts rebuilds of the log: a reader of an older one starts anew. */
-  epoch = 0;
+  /** Changes that were dropped from the front of the log: a reader that has not seen them starts anew. */
+  dropped = 0;
 
   get size(): number {
     return this.specs.length;
@@ -222,8 +222,10 @@ export class NodeTable {
 
   #changed(entry: number): void {
     if (this.log.length > 4 * this.size + 1024) {
-      this.log.length = 0;
-      this.epoch += 1;
+      const half = this.log.length >> 1;
+      this.log.copyWithin(0, half);
+      this.log.length -= half;
+      this.dropped += half;
     }
     this.log.push(entry);
     this.#touched.add(entry < 0 ? ~entry : entry);

@@ -25,6 +25,10 @@ export interface ScopeState {
   /** Classes of the queue that are to be looked at, and their number here and below. */
   readonly awakeClasses: JobClass[];
   awake: number;
+  /** The same for those that lie within their guarantee. */
+  entitled: number;
+  /** Classes awake for which this scope's guarantee is the one that counts. */
+  readonly judged: Set<JobClass>;
   /** Preemptible jobs that run here and below, by rank of priority. */
   readonly preemptible: [number, number, number];
   /** Remembered share for ordering; negative: to be computed. */
@@ -73,6 +77,8 @@ export function scopeState(spec: Scope, parent: ScopeState | undefined): ScopeSt
     historyAt: spec.historyAt ?? 0,
     awakeClasses: [],
     awake: 0,
+    entitled: 0,
+    judged: new Set(),
     preemptible: [0, 0, 0],
     share: -1,
     shareAt: -1,

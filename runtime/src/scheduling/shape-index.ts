@@ -18,8 +18,8 @@ export class ShapeIndex {
   /** Winner of each subtree; leaves begin at #width. */
   #tree = new Int32Array(0);
   #width = 0;
-  #cursor = 0;
-  #epoch = -1;
+  /** Changes seen, counted from the first there ever was; negative: none. */
+  #seen = -1;
 
   constructor(shape: Shape, nodes: NodeTable, placement: PlacementPolicy, closed: ReadonlySet<number>) {
     this.shape = shape;
@@ -42,10 +42,10 @@ export class ShapeIndex {
 
   /** Takes in what has changed since. */
   refresh(now: number): void {
-    const { log, epoch, size } = this.#nodes;
-    if (epoch !== this.#epoch || size > this.#width) this.#rebuild(now);
-    for (; this.#cursor < log.length; this.#cursor += 1) {
-      const entry = log[this.#cursor] as number;
+    const { log, dropped, size } = this.#nodes;
+    if (this.#seen < dropped || size > this.#width) this.#rebuild(now);
+    for (; this.#seen < dropped + log.length; this.#seen += 1) {
+      const entry = log[this.#seen - dropped] as number;
       const node = entry < 0 ? ~entry : entry;
       if (entry < 0) this.#accepted[node] = accepts(this.#nodes, node, this.shape, now) ? 1 : 0;
       this.#update(node);
@@ -54,7 +54,7 @@ export class ShapeIndex {
 
   /** Forgets what was derived: nodes were closed or opened, or time has passed a drain. */
   invalidate(): void {
-    this.#epoch = -1;
+    this.#seen = -1;
   }
 
   #scoreOf(node: number): number {
@@ -79,8 +79,7 @@ export class ShapeIndex {
       this.#tree[width + node] = node;
     }
     for (let place = width - 1; place >= 1; place -= 1) this.#play(place);
-    this.#cursor = this.#nodes.log.length;
-    this.#epoch = this.#nodes.epoch;
+    this.#seen = this.#nodes.dropped + this.#nodes.log.length;
   }
 
   #update(node: number): void {

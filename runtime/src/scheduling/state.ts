@@ -7,7 +7,7 @@ import type { Job, Node, Policy, Pool, Preset, Volume } from './model.ts';
 import { capacityOf, NodeTable } from './node-table.ts';
 import { recordUse, type ShareContext } from './policies/fairness.ts';
 import type { Pod } from './policies/gang.ts';
-import { isEntitled } from './policies/lending.ts';
+import { isWithinGuarantee } from './policies/lending.ts';
 import { bestFit, type PlacementPolicy, tryPlacement } from './policies/placement.ts';
 import type { QuotaContext } from './policies/quota.ts';
 import { addTo, at } from './quantities.ts';
@@ -188,6 +188,7 @@ export class SchedulerState {
   /** Charges a job whose places are taken, or takes the charge back. */
   #book(job: RunningJob, sign: 1 | -1): void {
     charge(job.of.queue, job.amounts, job.of, sign);
+    this.attention.usedOtherwise(job.of.queue);
     this.milliGpu += sign * at(job.amounts, 3);
     const array = job.of.template.array?.name;
     if (array !== undefined) this.arrays.set(array, (this.arrays.get(array) ?? 0) + sign);
@@ -231,7 +232,7 @@ export class SchedulerState {
   /** The same for those only whom guarantees give a right. */
   wakeEntitled(): void {
     if (!this.hasGuarantees || !this.policy.reclaim || this.preemptible.size === 0) return;
-    for (const of of this.attention.sleepers.all) if (isEntitled(of.queue, minimumOf(of))) this.attention.wake(of);
+    for (const of of this.attention.sleepers.judged) if (this.isEntitled(of)) this.attention.wake(of);
   }
 
   mayPreempt(of: JobClass): boolean {
@@ -240,22 +241,17 @@ export class SchedulerState {
       for (let rank = 0; rank < of.rank; rank += 1)
         if ((of.queue.project.preemptible[rank as 0 | 1] ?? 0) > 0) return true;
     }
-    return this.policy.reclaim && this.hasGuarantees && isEntitled(of.queue, minimumOf(of));
+    return this.policy.reclaim && this.isEntitled(of);
+  }
+
+  /** Whether the smallest size of a class's jobs lies within its guarantee. */
+  isEntitled(of: JobClass): boolean {
+    return of.judge !== undefined && isWithinGuarantee(of.judge, of.least);
   }
 
   #drop(of: JobClass): void {
     if (of.pending.size === 0 && of.running === 0) this.classes.delete(of.key);
   }
-}
-
-/** Amounts of the smallest size that a class's jobs can do with. */
-export function minimumOf(of: JobClass): Float64Array {
-  return of.groups.every(({ min, count }) => min === count)
-    ? of.amounts
-    : amountsOf(
-        of.groups,
-        of.groups.map(({ min }) => min),
-      );
 }
 
 /** A job as the plain data that it came as. */

@@ -69,20 +69,24 @@ function guaranteedOnWay(queue: ScopeState, upTo: ScopeState): readonly ScopeSta
   return path.slice(0, path.indexOf(upTo) + 1).filter(({ hasGuarantee }) => hasGuarantee);
 }
 
-/**
- * Whether a job of these amounts lies within the guarantees from its queue up to `upTo`: there is one in a dimension
- * that it asks for, and none would be exceeded. Such a job may have back what was lent to scopes beside `upTo`.
- */
-export function isEntitled(queue: ScopeState, amounts: Float64Array, upTo?: ScopeState): boolean {
-  let some = false;
-  for (let scope: ScopeState | undefined = queue; scope !== undefined; scope = scope.parent) {
-    for (let d = 0; scope.hasGuarantee && d < 5; d += 1) {
-      const guarantee = guaranteeOf(scope, d);
-      if (guarantee === undefined || at(amounts, d) === 0) continue;
-      if (at(scope.used, d) + at(amounts, d) > guarantee) return false;
-      some = true;
-    }
-    if (scope === upTo || (some && upTo === undefined)) return some;
+/** The first scope from a queue up that guarantees something of what a job asks for. */
+export function judgeOf(queue: ScopeState, amounts: Float64Array): ScopeState | undefined {
+  return pathOf(queue).find((scope) => scope.guarantee.some((amount, d) => amount !== Infinity && at(amounts, d) > 0));
+}
+
+/** Whether amounts more would still lie within a scope's guarantee. */
+export function isWithinGuarantee(scope: ScopeState, amounts: Float64Array): boolean {
+  for (let d = 0; d < 5; d += 1) {
+    if (at(amounts, d) > 0 && at(scope.used, d) + at(amounts, d) > at(scope.guarantee, d)) return false;
   }
-  return false;
+  return true;
+}
+
+/**
+ * Whether a job lies within the guarantees from its queue up to `upTo`: there is one for something that it asks for, and
+ * none would be exceeded. Such a job may have back what was lent to scopes beside `upTo`.
+ */
+export function isEntitled(queue: ScopeState, amounts: Float64Array, upTo: ScopeState): boolean {
+  const way = guaranteedOnWay(queue, upTo).filter((scope) => judgeOf(scope, amounts) === scope);
+  return way.length > 0 && way.every((scope) => isWithinGuarantee(scope, amounts));
 }

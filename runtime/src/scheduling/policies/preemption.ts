@@ -2,7 +2,7 @@ import type { JobClass } from '../job-class.ts';
 import { at } from '../quantities.ts';
 import type { RunningJob } from '../running-job.ts';
 import { divergence } from '../scope-tree.ts';
-import { type Coverage, isEntitled } from './lending.ts';
+import { type Coverage, isEntitled, isWithinGuarantee } from './lending.ts';
 
 /** By what right a job gives way. */
 export type PreemptionRule = 'priority' | 'reclaim';
@@ -36,7 +36,7 @@ export interface PreemptionContext {
  * Sources: Kueue (withinClusterQueue: LowerPriority, reclaimWithinCohort: Any); minimum run time: KAI-Scheduler.
  */
 export function victimsFor(waiting: JobClass, amounts: Float64Array, context: PreemptionContext): readonly Victim[] {
-  const reclaims = context.reclaim && isEntitled(waiting.queue, amounts);
+  const reclaims = context.reclaim && waiting.judge !== undefined && isWithinGuarantee(waiting.judge, amounts);
   const victims: Victim[] = [];
   for (const job of context.preemptible) {
     const rule = ruleAgainst(job, waiting, amounts, reclaims, context);

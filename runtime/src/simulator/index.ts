@@ -1,0 +1,3 @@
+export * from './metrics.ts';
+export * from './simulate.ts';
+export * from './workload.ts';
