@@ -110,12 +110,14 @@ export function program(root: string, options: { readonly completion?: boolean }
     .option('--no-bound', 'leave out the bound that no policy can pass')
     .action(action(() => import('./commands/simulate.ts')));
 
+  flowVerbs(verb(cli, 'flow', 'workflows: check, expand, draw and format the files of apolo-flow'), verb, action);
+
   verb(cli, 'test', 'run all tests')
     .option('--long', 'run the long ones as well', false)
     .option('--only <suite>', 'unit, integration, e2e or long')
     .argument('[files...]', 'only these test files')
     .action(action(() => import('./commands/test.ts')));
-  verb(cli, 'bench', 'measure: job-latency, packing, up')
+  verb(cli, 'bench', 'measure: flow, job-latency, packing, up')
     .argument('<name>', 'which measurement')
     .option('--samples <number>', 'how many pairs', wholeNumber)
     .action(action(() => import('./commands/bench.ts')));
@@ -123,6 +125,43 @@ export function program(root: string, options: { readonly completion?: boolean }
   if (options.completion ?? true) completionVerbs(cli, () => program(root, { completion: false }));
   return cli;
 }
+
+type Verb = (parent: Command, nameAndArgs: string, description: string) => Command;
+type Action = <Args extends unknown[]>(
+  load: () => Promise<{ run: Run<Args> }>,
+) => (...args: unknown[]) => Promise<void>;
+
+function flowVerbs(flow: Command, verb: Verb, action: Action): void {
+  const placed = (command: Command): Command =>
+    command
+      .option('--param <name=value>', 'value of a parameter; may be given several times', collected)
+      .option(
+        '--workspace <folder>',
+        'folder that the flow belongs to; left out: the one above .apolo, or the file’s own',
+      )
+      .option('--actions <folder>', 'folder of actions of repositories: OWNER/REPO@TAG/action.yml')
+      .option('--cluster <name>', 'cluster that addresses are relative to', 'default')
+      .option('--org <name>', 'organisation, if any')
+      .option('--project <name>', 'project on the platform', 'default')
+      .option('--user <name>', 'user name', 'user');
+  placed(verb(flow, 'validate <files...>', 'say all that is wrong with files, or with those of folders')).action(
+    action(() => import('./commands/flow-validate.ts')),
+  );
+  placed(verb(flow, 'expand <file>', 'the concrete tasks of a flow')).action(
+    action(() => import('./commands/flow-expand.ts')),
+  );
+  placed(verb(flow, 'graph <file>', 'draw the tasks of a flow'))
+    .addOption(new Option('--format <format>', 'what to draw').choices(['mermaid', 'dot', 'svg']).default('mermaid'))
+    .action(action(() => import('./commands/flow-graph.ts')));
+  verb(flow, 'eval <expression>', 'value of an expression, bare or as ${{ … }}')
+    .option('--context <file>', 'JSON file with the contexts that it may use')
+    .action(action(() => import('./commands/flow-eval.ts')));
+  verb(flow, 'format <file>', 'write a file in the one layout; comments stay')
+    .option('--check', 'only say whether it is', false)
+    .action(action(() => import('./commands/flow-format.ts')));
+}
+
+const collected = (value: string, before: readonly string[] = []): readonly string[] => [...before, value];
 
 /** Global options as they were given, before or after the verb; the nearest to the verb wins, a default never does. */
 function globalOptions(command: Command): GlobalOptions {

@@ -1,9 +1,29 @@
 import { type Block, entriesOf, fieldOf } from '../file/block.ts';
 import type { Expr } from '../file/expr.ts';
 import { str } from '../python/text.ts';
-import { Dict, type PySet, type Struct, tryText, type Value } from '../python/value.ts';
-import { ACTION, ACTION_OUTPUTS, ACTION_TASK, checkExpr, FLOW_TASK, INPUTS_ONLY, type KnownNames, moduleTask, type PlaceShape } from './check.ts';
-import { cacheKey, checkInputs, enableOf, inputsContext, taskTag, type UnitFields, unitFields } from './fields.ts';
+import { Dict, type PySet, type Struct, type Value } from '../python/value.ts';
+import { checkImages, checkLocals, checkVolumes, type LocalCall } from './bake-checks.ts';
+import {
+  ACTION,
+  ACTION_OUTPUTS,
+  ACTION_TASK,
+  checkExpr,
+  FLOW_TASK,
+  INPUTS_ONLY,
+  type KnownNames,
+  moduleTask,
+  type PlaceShape,
+} from './check.ts';
+import {
+  cacheKey,
+  checkInputs,
+  enableOf,
+  inputsContext,
+  knownInputs,
+  taskTag,
+  type UnitFields,
+  unitFields,
+} from './fields.ts';
 import { buildGraph, type Graph, type GraphPlace, type TaskNode } from './graph.ts';
 import { type EarlyImage, earlyImages, imagesContext } from './images.ts';
 import { type Layered, resolveMixins } from './merge.ts';
@@ -18,6 +38,8 @@ export interface ExpandedTask {
   readonly kind: 'task' | 'stateful' | 'post' | 'local' | 'action' | 'module' | 'job';
   readonly needs: Readonly<Record<string, 'completed' | 'running'>>;
   readonly enable: Known;
+  /** Of a call: values of the action's inputs. */
+  readonly inputs?: ReadonlyMap<string, Known>;
   /** Values of the row of the matrix. */
   readonly matrix: Dict;
   readonly fields: Partial<UnitFields>;
@@ -47,7 +69,7 @@ export class BatchExpansion {
   readonly #name: string;
   readonly #tasks: ExpandedTask[] = [];
   readonly #images: EarlyImage[] = [];
-  readonly #locals: { readonly id: string; readonly needs: readonly string[]; readonly source: Block }[] = [];
+  readonly #locals: LocalCall[] = [];
   #tags: readonly string[] = [];
   #top: setup.Contexts = {};
 
@@ -62,9 +84,9 @@ export class BatchExpansion {
   run(): readonly ExpandedTask[] {
     const complete = attempt(() => this.#setUp());
     if (complete === undefined) return [];
-    this.#checkVolumes();
-    this.#checkImages();
-    this.#checkLocals();
+    checkVolumes([this.#project, this.#flow]);
+    checkImages(this.#images);
+    checkLocals(this.#locals, this.#tasks);
     return this.#tasks;
   }
 
@@ -75,7 +97,12 @@ export class BatchExpansion {
     const flowCtx = setup.flowContext(world, flow, this.#name, projectCtx);
     // A part that is refused must not hide what is wrong with the tasks: they are expanded with what there is.
     const params = attempt(() => setup.paramsContext(world, flow, setup.fieldScope(world, {}), true));
-    const first: setup.Contexts = { project: projectCtx, flow: flowCtx, git: setup.gitContext(world, false) as Value, params: params?.value ?? new Dict() };
+    const first: setup.Contexts = {
+      project: projectCtx,
+      flow: flowCtx,
+      git: setup.gitContext(world, false) as Value,
+      params: params?.value ?? new Dict(),
+    };
     const openParams = params === undefined ? ['params'] : [];
     if (params === undefined) delete (first as Record<string, Value>).params;
     const at = setup.fieldScope(world, first, openParams);
@@ -83,15 +110,33 @@ export class BatchExpansion {
     const defaults = attempt(() => setup.evaluateDefaults(setup.defaultsBlock(flow, project), at, flowCtx));
     const volumes = attempt(() => this.#volumes(at));
     const imageCtx = images === undefined ? undefined : attempt(() => imagesContext(images.value, at));
-    const own = { env: defaults?.value.env, tags: defaults?.value.tags, volumes: volumes?.value, images: imageCtx?.value };
-    const second = { ...first, ...Object.fromEntries(Object.entries(own).filter(([, value]) => value !== undefined)) } as setup.Contexts;
-    const later = [...openParams, ...Object.entries(own).flatMap(([name, value]) => (value === undefined ? [name] : []))];
+    const own = {
+      env: defaults?.value.env,
+      tags: defaults?.value.tags,
+      volumes: volumes?.value,
+      images: imageCtx?.value,
+    };
+    const second = {
+      ...first,
+      ...Object.fromEntries(Object.entries(own).filter(([, value]) => value !== undefined)),
+    } as setup.Contexts;
+    const later = [
+      ...openParams,
+      ...Object.entries(own).flatMap(([name, value]) => (value === undefined ? [name] : [])),
+    ];
     const atSecond = setup.fieldScope(world, second, later);
     const cache = attempt(() =>
-      [project, flow].reduce((conf, block) => setup.cacheOf(conf, fieldOf(fieldOf(block, 'defaults', 'block'), 'cache', 'block'), atSecond), setup.BASE_CACHE),
+      [project, flow].reduce(
+        (conf, block) => setup.cacheOf(conf, fieldOf(fieldOf(block, 'defaults', 'block'), 'cache', 'block'), atSecond),
+        setup.BASE_CACHE,
+      ),
     );
-    const strategy = attempt(() => setup.strategyOf({ failFast: true, maxParallel: 10n }, setup.defaultsBlock(flow, project), atSecond));
-    const mixins = attempt(() => resolveMixins(new Map([...entriesOf(project, 'mixins'), ...entriesOf(flow, 'mixins')])));
+    const strategy = attempt(() =>
+      setup.strategyOf({ failFast: true, maxParallel: 10n }, setup.defaultsBlock(flow, project), atSecond),
+    );
+    const mixins = attempt(() =>
+      resolveMixins(new Map([...entriesOf(project, 'mixins'), ...entriesOf(flow, 'mixins')])),
+    );
     this.#tags = (defaults?.value.tags as PySet | undefined)?.items.map(str) ?? [];
     const conf = strategy?.value ?? { failFast: true, maxParallel: 10n };
     this.#top = { ...second, strategy: setup.strategyContext(conf) };
@@ -122,14 +167,18 @@ export class BatchExpansion {
   }
 
   #earlyImages(at: FieldScope): ReadonlyMap<string, EarlyImage> {
-    const all = each([this.#project, this.#flow], (block) => earlyImages(this.#world, entriesOf(block, 'images'), at, false));
+    const all = each([this.#project, this.#flow], (block) =>
+      earlyImages(this.#world, entriesOf(block, 'images'), at, false),
+    );
     const merged = new Map(all.flatMap((images) => [...images]));
     this.#images.push(...merged.values());
     return merged;
   }
 
   #volumes(at: FieldScope): Dict {
-    const all = each([this.#project, this.#flow], (block) => setup.volumesContext(entriesOf(block, 'volumes'), at, this.#world.workspace.root));
+    const all = each([this.#project, this.#flow], (block) =>
+      setup.volumesContext(entriesOf(block, 'volumes'), at, this.#world.workspace.root),
+    );
     return new Dict(all.flatMap((volumes) => [...volumes.entries()]));
   }
 
@@ -156,7 +205,7 @@ export class BatchExpansion {
       if (enable !== undefined) this.#tasks.push({ ...base, kind, enable, fields, ...more });
     };
     if (node.kind === 'batch' || node.kind === 'module') {
-      add(node.kind === 'module' ? 'module' : 'action', {});
+      add(node.kind === 'module' ? 'module' : 'action', {}, inputsOf(node, at, args));
       if (args) this.#action(node, place, level, at, path);
       return;
     }
@@ -166,7 +215,7 @@ export class BatchExpansion {
       const cmd = fieldOf(node.action, 'cmd', 'expr');
       const names = { needs: new Set<string>(), inputs: new Set(entriesOf(node.action, 'inputs').keys()) };
       if (!checkExpr(cmd, INPUTS_ONLY, names) || inputs === undefined || cmd === undefined) return;
-      add('local', { cmd: evaluateExpr(cmd, inputs) });
+      add('local', { cmd: evaluateExpr(cmd, inputs) }, inputsOf(node, at, args));
       return;
     }
     this.#unit(node, level, at, known, args, path, add);
@@ -194,7 +243,10 @@ export class BatchExpansion {
     const env = within.scope.lookup('env');
     const inherited = env !== undefined && 'value' in env && env.value instanceof Dict ? env.value : new Dict();
     // What the check refused already is not evaluated again.
-    const good: Layered = { ...unit, fields: Object.fromEntries(Object.entries(unit.fields).filter(([name]) => !bad.has(name))) };
+    const good: Layered = {
+      ...unit,
+      fields: Object.fromEntries(Object.entries(unit.fields).filter(([name]) => !bad.has(name))),
+    };
     const fields = unitFields(good, within, {
       defaults: stateful ? setup.NO_DEFAULTS : level.defaults,
       tags: [...this.#tags, taskTag(path)],
@@ -202,7 +254,11 @@ export class BatchExpansion {
     });
     const enable = attempt(() => enableOf(node, at))?.value ?? null;
     const { key, reason } = cacheKey(node, fields, enable);
-    add(node.kind as 'task', fields, { cacheKey: key, cacheKeyReason: reason });
+    add(node.kind as 'task', fields, {
+      cacheKey: key,
+      cacheKeyReason: reason,
+      ...(stateful ? inputsOf(node, at, args) : {}),
+    });
   }
 
   /** Names in the arguments of a call; true where there is nothing to say. */
@@ -234,13 +290,18 @@ export class BatchExpansion {
         ...(needing ? {} : { needs: new Dict() }),
         ...(post ? {} : { state: new Dict() }),
       },
-      later: [...level.later.filter((name) => name !== 'needs' && name !== 'state'), ...(needing ? ['needs'] : []), ...(post ? ['state'] : [])],
+      later: [
+        ...level.later.filter((name) => name !== 'needs' && name !== 'state'),
+        ...(needing ? ['needs'] : []),
+        ...(post ? ['state'] : []),
+      ],
     };
   }
 
   #scopeOf(node: TaskNode, level: Level): FieldScope {
     const { contexts, later } = this.#contextsOf(node, level);
-    return setup.fieldScope(this.#world, contexts, later);
+    const needs = new Set([...node.needs].flatMap(([id, state]) => (state === 'completed' ? [id] : [])));
+    return setup.fieldScope(this.#world, contexts, later, { needs });
   }
 
   /** The graph below a call of a batch action or module. */
@@ -248,7 +309,11 @@ export class BatchExpansion {
     const action = node.action as Block;
     const call = node.call as Block;
     if (level.callers.includes(action)) {
-      call.report.add('FLOW_CYCLE', fieldOf(call, node.kind === 'module' ? 'module' : 'action', 'expr') ?? call, 'this action calls itself');
+      call.report.add(
+        'FLOW_CYCLE',
+        fieldOf(call, node.kind === 'module' ? 'module' : 'action', 'expr') ?? call,
+        'this action calls itself',
+      );
       throw new Refused();
     }
     const flow = setup.actionFlow(this.#top.flow as Struct, action.report.file);
@@ -264,7 +329,13 @@ export class BatchExpansion {
     const inputs = inputsContext(call, entriesOf(action, 'inputs'), at);
     const parent = isModule ? this.#contextsOf(node, level) : { contexts: {}, later: [] };
     const git = setup.gitContext(this.#world, true);
-    const step: setup.Contexts = { ...parent.contexts, flow, inputs, strategy: setup.strategyContext(node.strategy), ...(git === undefined ? {} : { git }) };
+    const step: setup.Contexts = {
+      ...parent.contexts,
+      flow,
+      inputs,
+      strategy: setup.strategyContext(node.strategy),
+      ...(git === undefined ? {} : { git }),
+    };
     const later = [...parent.later, ...(git === undefined ? ['git'] : [])];
     const imageCtx = imagesContext(images.value, setup.fieldScope(this.#world, step, later));
     const contexts = { ...step, images: imageCtx };
@@ -274,7 +345,10 @@ export class BatchExpansion {
     const cacheBlock = fieldOf(action, 'cache', 'block');
     const cacheGood = checkExpr(fieldOf(cacheBlock, 'life_span', 'expr'), ACTION, { needs: new Set(), inputs: names });
     for (const output of entriesOf(action, 'outputs').values()) {
-      checkExpr(fieldOf(output, 'value', 'expr'), ACTION_OUTPUTS, { needs: new Set(checked.value.keys()), inputs: names });
+      checkExpr(fieldOf(output, 'value', 'expr'), ACTION_OUTPUTS, {
+        needs: new Set(checked.value.keys()),
+        inputs: names,
+      });
     }
     const inside: GraphPlace = {
       ...place,
@@ -296,44 +370,13 @@ export class BatchExpansion {
       callers: [...level.callers, action],
     });
   }
+}
 
-  #checkVolumes(): void {
-    for (const block of [this.#project, this.#flow]) {
-      for (const [id, volume] of entriesOf(block, 'volumes')) {
-        const local = fieldOf(volume, 'local', 'expr');
-        if (local === undefined || local.given === null) continue;
-        volume.report.add('FLOW_VOLUME_LOCAL', local, `the volume \`${id}\` has \`local\`, which batch flows do not take`, 'remove `local`');
-      }
-    }
-  }
-
-  #checkImages(): void {
-    const byRef = new Map<string, EarlyImage>();
-    for (const image of this.#images) {
-      const ref = tryText(image.ref);
-      if (ref?.startsWith('image:') !== true) continue;
-      const first = byRef.get(ref) ?? image;
-      byRef.set(ref, first);
-      const written = (name: string, of: EarlyImage): string => String(fieldOf(of.block, name, 'expr')?.given ?? '');
-      const text = (value: Value): string => (value === null ? '' : str(value));
-      const differs = ['context', 'dockerfile'].some(
-        (name) => text(image[name as 'context']) !== text(first[name as 'context']) && written(name, image) !== written(name, first),
-      );
-      if (differs) {
-        image.block.report.add('FLOW_IMAGE_BUILD', image.block.key ?? image.block, `\`${ref}\` is built from another place elsewhere`, 'images of one `ref` agree on `context` and `dockerfile`');
-      }
-    }
-  }
-
-  /** Local actions run first: they cannot wait for what runs on the platform. */
-  #checkLocals(): void {
-    const remote = this.#tasks.filter(({ kind }) => kind === 'task' || kind === 'stateful' || kind === 'post').map(({ id }) => id);
-    for (const { id, needs, source } of this.#locals) {
-      const bad = needs.flatMap((need) => remote.filter((task) => task === need || task.startsWith(`${need}.`)))[0];
-      if (bad === undefined) continue;
-      source.report.add('FLOW_LOCAL_NEEDS', fieldOf(source, 'needs', 'needs') ?? fieldOf(source, 'action', 'expr') ?? source, `the local action \`${id}\` needs the remote task \`${bad}\``, 'write `needs: []`, or needs of local actions only');
-    }
-  }
+/** Arguments of a call as they are, or what they wait for. */
+function inputsOf(node: TaskNode, at: FieldScope, args: boolean): { readonly inputs?: ReadonlyMap<string, Known> } {
+  if (node.call === undefined || !args) return {};
+  const inputs = attempt(() => knownInputs(node.call as Block, entriesOf(node.action, 'inputs'), at));
+  return inputs === undefined ? {} : { inputs: inputs.value };
 }
 
 const asKnown = (value: Value): Known => value;

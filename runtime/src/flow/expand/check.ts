@@ -1,8 +1,8 @@
 import { nearest } from '@delos/core';
 import { longer } from '../expr/evaluate.ts';
 import type { Getter, Node } from '../expr/syntax.ts';
-import { type Expr, spanWithin } from '../file/expr.ts';
 import type { FlowCode } from '../file/codes.ts';
+import { type Expr, spanWithin } from '../file/expr.ts';
 
 /*
  * The check before a bake: which contexts and which of their fields an expression names, in dead branches too. What
@@ -24,10 +24,25 @@ const TEXTS: Shape = { is: 'mapping', of: undefined };
 const PROJECT = object('project', ['id', 'project_name', 'owner']);
 const ACTION_FLOW = object('flow', ['flow_id', 'project_id', 'workspace', 'title', 'username', 'action_path']);
 const GIT = object('git', ['sha', 'branch', 'tags']);
-const VOLUMES: Shape = { is: 'mapping', of: object('a volume', ['id', 'remote', 'mount', 'read_only', 'local', 'full_local_path', 'ref', 'ref_ro', 'ref_rw']) };
+const VOLUMES: Shape = {
+  is: 'mapping',
+  of: object('a volume', ['id', 'remote', 'mount', 'read_only', 'local', 'full_local_path', 'ref', 'ref_ro', 'ref_rw']),
+};
 const IMAGES: Shape = {
   is: 'mapping',
-  of: object('an image', ['id', 'ref', 'context', 'dockerfile', 'dockerfile_rel', 'build_args', 'env', 'volumes', 'build_preset', 'force_rebuild', 'extra_kaniko_args']),
+  of: object('an image', [
+    'id',
+    'ref',
+    'context',
+    'dockerfile',
+    'dockerfile_rel',
+    'build_args',
+    'env',
+    'volumes',
+    'build_preset',
+    'force_rebuild',
+    'extra_kaniko_args',
+  ]),
 };
 const NEEDS: Shape = { is: 'mapping', keys: 'needs', of: object('a needed task', ['result', 'outputs']) };
 const INPUTS: Shape = { is: 'mapping', keys: 'inputs', of: undefined };
@@ -67,25 +82,45 @@ export interface KnownNames {
 export function checkExpr(expr: Expr | undefined, place: PlaceShape, known: KnownNames): boolean {
   if (expr?.parts === undefined) return true;
   let good = true;
-  const say = (code: FlowCode, node: { readonly start: number; readonly end: number }, message: string, candidates: readonly string[], word: string): void => {
+  const say = (
+    code: FlowCode,
+    node: { readonly start: number; readonly end: number },
+    message: string,
+    candidates: readonly string[],
+    word: string,
+  ): void => {
     good = false;
     const near = nearest(word, candidates) ?? longer(word, candidates);
-    const hint = near === undefined ? `there are: ${[...candidates].sort().join(', ') || 'none'}` : `did you mean \`${near}\`?`;
+    const hint =
+      near === undefined ? `there are: ${[...candidates].sort().join(', ') || 'none'}` : `did you mean \`${near}\`?`;
     expr.report.add(code, spanWithin(String(expr.given), expr, expr.report, node), message, hint);
   };
   const visit = (node: Node, local: ReadonlySet<string>): void => {
     if (node.kind === 'lookup' && !local.has(node.root)) checkLookup(node, place, known, say);
-    for (const child of childrenOf(node)) visit(child, node.kind === 'comprehension' ? new Set([...local, node.variable]) : local);
+    for (const child of childrenOf(node))
+      visit(child, node.kind === 'comprehension' ? new Set([...local, node.variable]) : local);
   };
   for (const part of expr.parts) if (part.kind === 'expression') visit(part.node, new Set());
   return good;
 }
 
-type Say = (code: FlowCode, node: { readonly start: number; readonly end: number }, message: string, candidates: readonly string[], word: string) => void;
+type Say = (
+  code: FlowCode,
+  node: { readonly start: number; readonly end: number },
+  message: string,
+  candidates: readonly string[],
+  word: string,
+) => void;
 
 function checkLookup(node: Node & { readonly kind: 'lookup' }, place: PlaceShape, known: KnownNames, say: Say): void {
   if (!Object.hasOwn(place, node.root)) {
-    say('FLOW_CONTEXT', { start: node.start, end: node.start + node.root.length }, `there is no \`${node.root}\` here`, Object.keys(place), node.root);
+    say(
+      'FLOW_CONTEXT',
+      { start: node.start, end: node.start + node.root.length },
+      `there is no \`${node.root}\` here`,
+      Object.keys(place),
+      node.root,
+    );
     return;
   }
   let shape = place[node.root];
@@ -115,14 +150,17 @@ function step(shape: Shape, getter: Getter, path: string, known: KnownNames, say
     say('FLOW_NAME', getter, `\`${path}\` has no \`${name}\``, Object.keys(shape.fields), name);
     return false;
   }
-  if (shape.keys === 'needs' && !known.needs.has(name)) say('FLOW_NAME', getter, `this task does not need \`${name}\``, [...known.needs], name);
-  if (shape.keys === 'inputs' && !known.inputs.has(name)) say('FLOW_NAME', getter, `there is no input \`${name}\``, [...known.inputs], name);
+  if (shape.keys === 'needs' && !known.needs.has(name))
+    say('FLOW_NAME', getter, `this task does not need \`${name}\``, [...known.needs], name);
+  if (shape.keys === 'inputs' && !known.inputs.has(name))
+    say('FLOW_NAME', getter, `there is no input \`${name}\``, [...known.inputs], name);
   return shape.of;
 }
 
 /** Sub-expressions that are looked at: all but the condition of a comprehension. */
 function childrenOf(node: Node): readonly Node[] {
-  const keys = (trailer: readonly Getter[]): readonly Node[] => trailer.flatMap((getter) => (getter.kind === 'item' ? [getter.key] : []));
+  const keys = (trailer: readonly Getter[]): readonly Node[] =>
+    trailer.flatMap((getter) => (getter.kind === 'item' ? [getter.key] : []));
   switch (node.kind) {
     case 'lookup':
       return keys(node.trailer);
@@ -137,7 +175,7 @@ function childrenOf(node: Node): readonly Node[] {
     case 'dict':
       return node.items.flat();
     case 'choice':
-      return [node.then, node.condition, node.otherwise];
+      return [node.consequent, node.condition, node.otherwise];
     case 'comprehension':
       return [node.item, node.source];
     default:

@@ -1,11 +1,9 @@
-
 import type { FlowFile } from '../file/parse.ts';
 import type { Diagnostic } from '../file/report.ts';
 
 import { BatchExpansion, type ExpandedTask } from './batch.ts';
-import { expandLive } from './live.ts';
 import { lint } from './lint.ts';
-
+import { expandLive } from './live.ts';
 
 import { Files, type World } from './world.ts';
 
@@ -36,8 +34,10 @@ export function expandFlow(file: FlowFile, name: string, world: World): Expansio
 }
 
 /** What all reports say together. */
-export function verdict(files: readonly FlowFile[]): { readonly diagnostics: readonly Diagnostic[]; readonly ok: boolean } {
+export function verdict(files: readonly FlowFile[]): {
+  readonly diagnostics: readonly Diagnostic[];
+  readonly ok: boolean;
+} {
   const diagnostics = [...new Set(files)].flatMap(({ report }) => report.diagnostics());
   return { diagnostics, ok: !diagnostics.some(({ severity }) => severity === 'error') };
 }
-

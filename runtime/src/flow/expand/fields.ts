@@ -1,14 +1,14 @@
 import { createHash } from 'node:crypto';
 import type { Block } from '../file/block.ts';
 import { fieldOf, mapOf } from '../file/block.ts';
-import { hasType } from '../file/parse.ts';
+import { hasType } from '../file/words.ts';
 import { toJson } from '../python/json.ts';
 import { str } from '../python/text.ts';
-import { Always, Dict, Later, Path, truthy, typeName, type Value } from '../python/value.ts';
+import { ALWAYS, Dict, Later, Path, truthy, typeName, type Value } from '../python/value.ts';
 import type { TaskNode } from './graph.ts';
+import type { Layered } from './merge.ts';
 import { each, evaluateExpr, type FieldScope, isKnown, type Known, Refused, Residual } from './outcome.ts';
 import { type Defaults, evaluateMerged, evaluateMergedList, evaluateOne, id2tag, strategyContext } from './setup.ts';
-import type { Layered } from './merge.ts';
 
 /** What a task runs, as far as it is known. Times are in seconds. */
 export interface UnitFields {
@@ -44,7 +44,21 @@ export function unitFields(unit: Layered, at: FieldScope, { defaults, tags, env 
   let own: readonly (readonly [string, Known])[] = [];
   let volumes: readonly Known[] = [];
   let ownTags: readonly Known[] = [];
-  const single = ['title', 'name', 'image', 'preset', 'schedule_timeout', 'entrypoint', 'cmd', 'workdir', 'life_span', 'http_port', 'http_auth', 'pass_config', 'restart'];
+  const single = [
+    'title',
+    'name',
+    'image',
+    'preset',
+    'schedule_timeout',
+    'entrypoint',
+    'cmd',
+    'workdir',
+    'life_span',
+    'http_port',
+    'http_auth',
+    'pass_config',
+    'restart',
+  ];
   const runs: (() => void)[] = [
     () => {
       own = evaluateMerged(unit.fields.env, at);
@@ -84,7 +98,12 @@ export function unitFields(unit: Layered, at: FieldScope, { defaults, tags, env 
     volumes: [...defaults.volumes, ...volumes].filter((item) => item instanceof Residual || truthy(item)),
     life_span: or('life_span', defaults.lifeSpan),
     env: new Map([...env, ...own]),
-    tags: [...new Set([...[...tags, ...ownTags.filter(isKnown).map((tag) => str(tag))].sort(), ...ownTags.filter((tag) => !isKnown(tag))])],
+    tags: [
+      ...new Set([
+        ...[...tags, ...ownTags.filter(isKnown).map((tag) => str(tag))].sort(),
+        ...ownTags.filter((tag) => !isKnown(tag)),
+      ]),
+    ],
     restart: of('restart'),
   };
 }
@@ -94,7 +113,7 @@ export const taskTag = (path: readonly string[]): string => `task:${id2tag(path.
 /** Whether a task runs, as far as it is known. @throws Refused */
 export function enableOf(node: Pick<TaskNode, 'enable' | 'kind' | 'needs'>, at: FieldScope): Known {
   if (node.enable !== undefined) return evaluateExpr(node.enable, at);
-  if (node.kind === 'post') return Always.it;
+  if (node.kind === 'post') return ALWAYS;
   const completed = [...node.needs.values()].some((level) => level === 'completed');
   return completed ? new Residual('${{ success() }}', ['needs']) : true;
 }
@@ -107,7 +126,8 @@ export interface CacheKey {
 
 /** The key under which the result of a task is kept: it needs every field and the results of all that it needs. */
 export function cacheKey(node: TaskNode, fields: UnitFields, enable: Known): CacheKey {
-  if ([...node.needs.values()].some((level) => level === 'completed')) return { key: null, reason: 'needs the results of other tasks' };
+  if ([...node.needs.values()].some((level) => level === 'completed'))
+    return { key: null, reason: 'needs the results of other tasks' };
   if (node.stateFrom !== undefined) return { key: null, reason: 'needs the states of another task' };
   const all: Record<string, Known> = { ...fields, env: null, volumes: null, tags: null, enable };
   const lists = [...fields.volumes, ...fields.tags, ...fields.env.values()];
@@ -131,38 +151,59 @@ export function cacheKey(node: TaskNode, fields: UnitFields, enable: Known): Cac
 export function checkInputs(call: Block, inputs: ReadonlyMap<string, Block>): void {
   const args = mapOf(call, 'args');
   const given = args?.kind === 'map' ? args.entries.map(([name]) => str(name)) : [];
-  const required = [...inputs].filter(([, input]) => (fieldOf(input, 'default', 'expr')?.given ?? null) === null).map(([name]) => name);
+  const required = [...inputs]
+    .filter(([, input]) => (fieldOf(input, 'default', 'expr')?.given ?? null) === null)
+    .map(([name]) => name);
   const missing = required.filter((name) => !given.includes(name));
   const extra = given.filter((name) => !inputs.has(name));
   const at = args ?? fieldOf(call, 'action', 'expr') ?? fieldOf(call, 'module', 'expr') ?? call;
-  if (missing.length > 0) call.report.add('FLOW_INPUT', at, `the action needs ${missing.map((name) => `\`${name}\``).join(', ')}`, 'give them under `args`');
+  if (missing.length > 0)
+    call.report.add(
+      'FLOW_INPUT',
+      at,
+      `the action needs ${missing.map((name) => `\`${name}\``).join(', ')}`,
+      'give them under `args`',
+    );
   for (const name of extra) {
     const expr = args?.kind === 'map' ? args.entries.find(([key]) => str(key) === name)?.[1] : undefined;
-    call.report.add('FLOW_INPUT', expr ?? at, `the action has no input \`${name}\``, `there are: ${[...inputs.keys()].join(', ') || 'none'}`);
+    call.report.add(
+      'FLOW_INPUT',
+      expr ?? at,
+      `the action has no input \`${name}\``,
+      `there are: ${[...inputs.keys()].join(', ') || 'none'}`,
+    );
   }
   if (missing.length > 0 || extra.length > 0) throw new Refused();
 }
 
-/** The `inputs` context. Without the key `args`, no default applies: the authority has it so. @throws Refused */
+/** The `inputs` context; what an argument waits for, its input waits for. @throws Refused */
 export function inputsContext(call: Block, inputs: ReadonlyMap<string, Block>, at: FieldScope): Dict {
+  const entries = [...knownInputs(call, inputs, at)];
+  return new Dict(entries.map(([name, value]) => [name, isKnown(value) ? value : new Later('inputs')]));
+}
+
+/** Values of inputs. Without the key `args`, no default applies: the authority has it so. @throws Refused */
+export function knownInputs(
+  call: Block,
+  inputs: ReadonlyMap<string, Block>,
+  at: FieldScope,
+): ReadonlyMap<string, Known> {
   checkInputs(call, inputs);
   const args = mapOf(call, 'args');
-  if (args?.kind !== 'map') return new Dict();
-  const entries = each(args.entries, ([key, expr]): readonly [string, Value] => {
-    const name = str(key);
-    const value = evaluateExpr(expr, at);
-    if (!isKnown(value)) return [name, new Later('inputs')];
-    const input = inputs.get(name);
-    const type = fieldOf(input, 'type', 'choice')?.value ?? 'str';
-    if (!hasType(value, type)) {
-      const hint = { int: 'write ${{ 5 }}', float: 'write ${{ 0.5 }}', bool: 'write ${{ True }}' }[type];
-      call.report.add('FLOW_INPUT', expr, `the input \`${name}\` is ${type}, this is ${typeName(value)}`, hint);
-      throw new Refused();
-    }
-    return [name, value];
-  });
-  const result = new Dict(entries);
-  if (inputs.size === 0) return result;
+  if (args?.kind !== 'map') return new Map();
+  const result = new Map(
+    each(args.entries, ([key, expr]): readonly [string, Known] => {
+      const name = str(key);
+      const value = evaluateExpr(expr, at);
+      const type = fieldOf(inputs.get(name), 'type', 'choice')?.value ?? 'str';
+      if (isKnown(value) && !hasType(value, type)) {
+        const hint = { int: 'write ${{ 5 }}', float: 'write ${{ 0.5 }}', bool: 'write ${{ True }}' }[type];
+        call.report.add('FLOW_INPUT', expr, `the input \`${name}\` is ${type}, this is ${typeName(value)}`, hint);
+        throw new Refused();
+      }
+      return [name, value];
+    }),
+  );
   for (const [name, input] of inputs) {
     const value = fieldOf(input, 'default', 'expr');
     if (!result.has(name) && value !== undefined && value.given !== null) result.set(name, value.constant);

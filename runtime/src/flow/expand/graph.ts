@@ -2,13 +2,23 @@ import { nearest } from '@delos/core';
 import { longer } from '../expr/evaluate.ts';
 import { type Block, fieldOf, type NeedsLevel } from '../file/block.ts';
 import type { Expr } from '../file/expr.ts';
-import type { Span } from '../yaml/node.ts';
 import { str } from '../python/text.ts';
-import { Dict, tryText, type Value } from '../python/value.ts';
+import type { Dict } from '../python/value.ts';
+import type { Span } from '../yaml/node.ts';
+import { actionOf } from './action.ts';
+import { checkCycle } from './cycle.ts';
 import { matrixRows } from './matrix.ts';
 import { type Layered, withMixins } from './merge.ts';
 import { attempt, evaluateExpr, type FieldScope, isKnown, Refused } from './outcome.ts';
-import { type CacheConf, cacheOf, type Contexts, evaluateAlone, fieldScope, type StrategyConf, strategyContext, strategyOf } from './setup.ts';
+import {
+  type CacheConf,
+  type Contexts,
+  cacheOf,
+  fieldScope,
+  type StrategyConf,
+  strategyContext,
+  strategyOf,
+} from './setup.ts';
 import type { Files, World } from './world.ts';
 
 /** One node of a flow's or an action's graph. */
@@ -82,8 +92,17 @@ export function buildGraph(tasks: readonly Block[], place: GraphPlace): Graph {
     if (nodes.has(id) || missing.has(id)) continue;
     failed = true;
     const named = [...nodes.values()].flatMap((node) => node.id ?? []);
-    const near = nearest(id, named.filter((name) => name !== of)) ?? longer(id, named);
-    span.report.add('FLOW_NEEDS', span, `there is no task \`${id}\``, near === undefined ? `there are: ${named.join(', ') || 'none with an id'}` : `did you mean \`${near}\`?`);
+    const near =
+      nearest(
+        id,
+        named.filter((name) => name !== of),
+      ) ?? longer(id, named);
+    span.report.add(
+      'FLOW_NEEDS',
+      span,
+      `there is no task \`${id}\``,
+      near === undefined ? `there are: ${named.join(', ') || 'none with an id'}` : `did you mean \`${near}\`?`,
+    );
   }
   for (const node of nodes.values()) if (node.unit !== undefined) failed = lacksImage(node, node.unit) || failed;
   if (failed) throw new Refused();
@@ -95,37 +114,13 @@ function lacksImage({ source }: TaskNode, unit: Layered): boolean {
   if (image?.kind === 'expr' && image.given !== null) return false;
   // A field that was refused when read is reported already.
   if (unit.present.has('image') && image === undefined) return false;
-  source.report.add('FLOW_IMAGE', source.name.endsWith('Call') ? unit : { start: source.start, end: source.start + 1 }, 'there is no `image`', 'write `image:` and what to run');
+  source.report.add(
+    'FLOW_IMAGE',
+    source.name.endsWith('Call') ? unit : { start: source.start, end: source.start + 1 },
+    'there is no `image`',
+    'write `image:` and what to run',
+  );
   return true;
-}
-
-/** A circle of needs. @throws Refused */
-function checkCycle(nodes: Graph): void {
-  const done = new Set<string>();
-  for (const start of nodes.keys()) {
-    const path: string[] = [];
-    const stack: { readonly id: string; readonly next: string[] }[] = [];
-    const enter = (id: string): void => {
-      stack.push({ id, next: [...(nodes.get(id)?.needs.keys() ?? [])] });
-      path.push(id);
-    };
-    if (!done.has(start)) enter(start);
-    while (stack.length > 0) {
-      const top = stack.at(-1);
-      const id = top?.next.pop();
-      if (id === undefined) {
-        stack.pop();
-        const left = path.pop();
-        if (left !== undefined) done.add(left);
-      } else if (path.includes(id)) {
-        const source = (nodes.get(id) as TaskNode).source;
-        const circle = [...path.slice(path.indexOf(id)), id].join(' → ');
-        const needs = fieldOf(source, 'needs', 'needs');
-        source.report.add('FLOW_CYCLE', needs ?? source, `tasks need each other in a circle: ${circle}`);
-        throw new Refused();
-      } else if (!done.has(id)) enter(id);
-    }
-  }
 }
 
 interface Built {
@@ -195,7 +190,12 @@ class TaskBuilder {
   #checkMixed(unit: Layered): void {
     for (const name of ['needs', 'cache']) {
       if (unit.fields[name]?.kind !== 'raw') continue;
-      this.#task.report.add('FLOW_MIXIN', this.#at('mixins'), `a mixin cannot give \`${name}\` to a task with a matrix`, `write \`${name}\` in the task`);
+      this.#task.report.add(
+        'FLOW_MIXIN',
+        this.#at('mixins'),
+        `a mixin cannot give \`${name}\` to a task with a matrix`,
+        `write \`${name}\` in the task`,
+      );
       throw new Refused();
     }
   }
@@ -209,7 +209,10 @@ class TaskBuilder {
     const expr = fieldOf(this.#task, 'id', 'expr');
     const id = expr === undefined ? null : evaluateExpr(expr, at);
     if (typeof id === 'string') return { id, realId: id };
-    const names = [...matrix.keys()].map(str).filter((name) => name === name.toLowerCase()).sort();
+    const names = [...matrix.keys()]
+      .map(str)
+      .filter((name) => name === name.toLowerCase())
+      .sort();
     const values = names.map((name) => str(matrix.get(name) ?? null));
     return { id: null, realId: ['task', String(this.#number), ...values].join('-') };
   }
@@ -261,27 +264,7 @@ class TaskBuilder {
         });
       }
       nodes.push({ ...shared, kind: 'stateful', unit: fieldOf(action, 'main', 'block'), cache: none });
-    } else refuse(`an action of kind ${kind} cannot be used in a batch flow`, 'its kind must be batch, stateful or local');
+    } else
+      refuse(`an action of kind ${kind} cannot be used in a batch flow`, 'its kind must be batch, stateful or local');
   }
-}
-
-/** The block of the file that a call names. @throws Refused */
-export function actionOf(call: Block, key: 'action' | 'module', { world, files }: Pick<GraphPlace, 'world' | 'files'>): Block {
-  const expr = fieldOf(call, key, 'expr');
-  if (expr === undefined) throw new Refused();
-  const reference = tryText(evaluateAlone(world, expr) as Value) ?? '';
-  if (key === 'module' && !/^(ws|workspace):/.test(reference)) {
-    call.report.add('FLOW_ACTION', expr, `\`${reference}\` does not lie in the workspace`, 'modules are named ws:PATH');
-    throw new Refused();
-  }
-  const found = files.action(reference);
-  if ('problem' in found) {
-    call.report.add(found.unresolved ? 'FLOW_ACTION_UNRESOLVED' : 'FLOW_ACTION', expr, found.problem, found.unresolved ? 'give a folder with its files by --actions' : undefined);
-    throw new Refused();
-  }
-  if (found.block === undefined || found.report.failed) {
-    call.report.add('FLOW_ACTION', expr, `\`${reference}\` has errors of its own`, `see ${found.report.file}`);
-    throw new Refused();
-  }
-  return found.block;
 }

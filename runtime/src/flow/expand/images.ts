@@ -1,6 +1,15 @@
 import { type Block, fieldOf, listOf, mapOf } from '../file/block.ts';
 import { Dict, Later, Path, PythonError, Struct, truthy, tryText, Url, type Value } from '../python/value.ts';
-import { asContext, each, evaluateExpr, evaluateList, evaluateMap, type FieldScope, isKnown, Refused } from './outcome.ts';
+import {
+  asContext,
+  each,
+  evaluateExpr,
+  evaluateList,
+  evaluateMap,
+  type FieldScope,
+  isKnown,
+  Refused,
+} from './outcome.ts';
 import { platformUri } from './place.ts';
 import { fullPath } from './setup.ts';
 import type { World } from './world.ts';
@@ -19,7 +28,12 @@ export interface EarlyImage {
  * `ref` may not.
  * @throws Refused
  */
-export function earlyImages(world: World, blocks: ReadonlyMap<string, Block>, at: FieldScope, lenient: boolean): ReadonlyMap<string, EarlyImage> {
+export function earlyImages(
+  world: World,
+  blocks: ReadonlyMap<string, Block>,
+  at: FieldScope,
+  lenient: boolean,
+): ReadonlyMap<string, EarlyImage> {
   return new Map(
     each(blocks, ([id, block]) => {
       const path = (name: string): Value => {
@@ -43,7 +57,12 @@ export function earlyImages(world: World, blocks: ReadonlyMap<string, Block>, at
   );
 }
 
-function localOrStorage(world: World, value: Value, block: Block, span: { readonly start: number; readonly end: number }): Value {
+function localOrStorage(
+  world: World,
+  value: Value,
+  block: Block,
+  span: { readonly start: number; readonly end: number },
+): Value {
   const text = tryText(value);
   if (text === undefined) return value;
   if (!text.startsWith('storage')) return fullPath(new Path(text, true), world.workspace.root);
@@ -64,16 +83,28 @@ function relative(block: Block, context: Value, dockerfile: Value): Value {
     throw new Refused();
   };
   if (context === null || dockerfile === null) {
-    return refuse(`\`${context === null ? 'context' : 'dockerfile'}\` is missing`, 'give both `context` and `dockerfile`, or none of them');
+    return refuse(
+      `\`${context === null ? 'context' : 'dockerfile'}\` is missing`,
+      'give both `context` and `dockerfile`, or none of them',
+    );
   }
   if (context instanceof Path !== dockerfile instanceof Path) {
     return refuse('one of `context` and `dockerfile` is local, the other on storage', 'put both in one place');
   }
-  const [base, file] = [context, dockerfile].map((place) => (place instanceof Path ? place.text : place instanceof Url ? place.text.replace(/^[a-z]+:\/\/[^/]*/, '') : ''));
-  if (base !== undefined && file !== undefined && (file === base || file.startsWith(base.endsWith('/') ? base : `${base}/`))) {
+  const [base, file] = [context, dockerfile].map((place) =>
+    place instanceof Path ? place.text : place instanceof Url ? place.text.replace(/^[a-z]+:\/\/[^/]*/, '') : '',
+  );
+  if (
+    base !== undefined &&
+    file !== undefined &&
+    (file === base || file.startsWith(base.endsWith('/') ? base : `${base}/`))
+  ) {
     return new Path(file.slice(base.length).replace(/^\//, ''), context instanceof Path);
   }
-  return refuse('`dockerfile` does not lie within `context`', 'both are named from the workspace: context: sub, dockerfile: sub/Dockerfile');
+  return refuse(
+    '`dockerfile` does not lie within `context`',
+    'both are named from the workspace: context: sub, dockerfile: sub/Dockerfile',
+  );
 }
 
 /** The `images` context. @throws Refused */
@@ -93,7 +124,10 @@ export function imagesContext(images: ReadonlyMap<string, EarlyImage>, at: Field
       const env = mapOf(block, 'env');
       const variables = env === undefined ? new Map() : evaluateMap(env, at);
       const volumes = list('volumes');
-      const [preset = null, force = null, extra = null] = each(['build_preset', 'force_rebuild', 'extra_kaniko_args'], one);
+      const [preset = null, force = null, extra = null] = each(
+        ['build_preset', 'force_rebuild', 'extra_kaniko_args'],
+        one,
+      );
       const image = new Struct('ImageCtx', {
         id,
         ref,
@@ -101,7 +135,9 @@ export function imagesContext(images: ReadonlyMap<string, EarlyImage>, at: Field
         dockerfile,
         dockerfile_rel: dockerfileRel,
         build_args: list('build_args'),
-        env: isKnown(variables) ? new Dict([...variables].map(([name, value]) => [name, asContext(value)])) : asContext(variables),
+        env: isKnown(variables)
+          ? new Dict([...variables].map(([name, value]) => [name, asContext(value)]))
+          : asContext(variables),
         volumes: Array.isArray(volumes) ? volumes.filter(truthy) : volumes,
         build_preset: preset,
         force_rebuild: force instanceof Later ? force : truthy(force),
@@ -111,4 +147,3 @@ export function imagesContext(images: ReadonlyMap<string, EarlyImage>, at: Field
     }),
   );
 }
-

@@ -1,7 +1,7 @@
+import type { Getter, Node, Part } from '../expr/syntax.ts';
 import type { Block, Field } from '../file/block.ts';
 import { entriesOf } from '../file/block.ts';
 import type { FlowFile } from '../file/parse.ts';
-import type { Getter, Node, Part } from '../expr/syntax.ts';
 import { tryText } from '../python/value.ts';
 import type { ExpandedTask } from './batch.ts';
 import { isKnown } from './outcome.ts';
@@ -25,8 +25,18 @@ export function lint(file: FlowFile, others: readonly FlowFile[], tasks: readonl
     for (const [id, param] of entriesOf(job, 'params')) {
       const own = new Set<string>();
       collectBlock(job, own);
-      const read = own.has(`params.${id}`) || own.has('params.*') || (job.name !== 'job' && used.has(`params.${id}`)) || job.fields.mixins !== undefined;
-      if (!read) param.report.add('FLOW_UNUSED_PARAM', param.key ?? param, `no expression reads the parameter \`${id}\``, 'remove it, or use it');
+      const read =
+        own.has(`params.${id}`) ||
+        own.has('params.*') ||
+        (job.name !== 'job' && used.has(`params.${id}`)) ||
+        job.fields.mixins !== undefined;
+      if (!read)
+        param.report.add(
+          'FLOW_UNUSED_PARAM',
+          param.key ?? param,
+          `no expression reads the parameter \`${id}\``,
+          'remove it, or use it',
+        );
     }
   }
   for (const task of tasks) doubleMounts(task);
@@ -42,7 +52,12 @@ function doubleMounts({ fields, source }: ExpandedTask): void {
     if (first !== undefined) {
       const at = source.fields.volumes;
       const span = at !== undefined && 'start' in at ? at : { start: source.start, end: source.start + 1 };
-      source.report.add('FLOW_DOUBLE_MOUNT', span, `\`${first}\` and \`${text}\` are both mounted at ${mount}`, 'mount one of them elsewhere');
+      source.report.add(
+        'FLOW_DOUBLE_MOUNT',
+        span,
+        `\`${first}\` and \`${text}\` are both mounted at ${mount}`,
+        'mount one of them elsewhere',
+      );
     }
     mounts.set(mount, text);
   }
@@ -79,7 +94,8 @@ function collectField(field: Field, into: Set<string>): void {
       return;
     case 'matrix':
       for (const list of field.products.values()) collectField(list, into);
-      for (const row of [...field.include, ...field.exclude]) for (const expr of row.values()) collectParts(expr.parts, into);
+      for (const row of [...field.include, ...field.exclude])
+        for (const expr of row.values()) collectParts(expr.parts, into);
       return;
     default:
   }
@@ -96,7 +112,8 @@ function collectNode(node: Node, into: Set<string>): void {
   switch (node.kind) {
     case 'lookup': {
       const [first] = node.trailer;
-      const name = first?.kind === 'attribute' ? first.name : first?.key.kind === 'literal' ? String(first.key.value) : '*';
+      const name =
+        first?.kind === 'attribute' ? first.name : first?.key.kind === 'literal' ? String(first.key.value) : '*';
       into.add(`${node.root}.${name}`);
       keys(node.trailer);
       return;
@@ -119,10 +136,11 @@ function collectNode(node: Node, into: Set<string>): void {
       for (const item of node.items.flat()) collectNode(item, into);
       return;
     case 'choice':
-      for (const child of [node.then, node.condition, node.otherwise]) collectNode(child, into);
+      for (const child of [node.consequent, node.condition, node.otherwise]) collectNode(child, into);
       return;
     case 'comprehension':
-      for (const child of [node.item, node.source, ...(node.condition === undefined ? [] : [node.condition])]) collectNode(child, into);
+      for (const child of [node.item, node.source, ...(node.condition === undefined ? [] : [node.condition])])
+        collectNode(child, into);
       return;
     default:
   }

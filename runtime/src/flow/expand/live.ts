@@ -1,9 +1,9 @@
 import { type Block, entriesOf, fieldOf } from '../file/block.ts';
 import { str } from '../python/text.ts';
 import { Dict, type PySet, type Struct, truthy, type Value } from '../python/value.ts';
+import { actionOf } from './action.ts';
 import { defaultProjectId, type ExpandedTask } from './batch.ts';
 import { inputsContext, unitFields } from './fields.ts';
-import { actionOf } from './graph.ts';
 import { earlyImages, imagesContext } from './images.ts';
 import { type Layered, resolveMixins, withMixins } from './merge.ts';
 import { attempt, each, type Known, Refused } from './outcome.ts';
@@ -11,7 +11,13 @@ import * as setup from './setup.ts';
 import type { Files, World } from './world.ts';
 
 /** Jobs of a live flow, each as it would start with the parameters given. */
-export function expandLive(world: World, files: Files, flow: Block, project: Block | undefined, name: string): readonly ExpandedTask[] {
+export function expandLive(
+  world: World,
+  files: Files,
+  flow: Block,
+  project: Block | undefined,
+  name: string,
+): readonly ExpandedTask[] {
   const projectCtx = setup.projectContext(world, project, defaultProjectId(world));
   const flowCtx = setup.flowContext(world, flow, name, projectCtx);
   const git = setup.gitContext(world, true);
@@ -30,10 +36,22 @@ export function expandLive(world: World, files: Files, flow: Block, project: Blo
   });
   const mixins = attempt(() => resolveMixins(new Map([...entriesOf(project, 'mixins'), ...entriesOf(flow, 'mixins')])));
   const own = { env: defaults?.value.env, tags: defaults?.value.tags, volumes: volumes?.value, images: images?.value };
-  const contexts = { ...first, ...Object.fromEntries(Object.entries(own).filter(([, value]) => value !== undefined)) } as setup.Contexts;
+  const contexts = {
+    ...first,
+    ...Object.fromEntries(Object.entries(own).filter(([, value]) => value !== undefined)),
+  } as setup.Contexts;
   const later = [...open, ...Object.entries(own).flatMap(([key, value]) => (value === undefined ? [key] : []))];
   const tags = (defaults?.value.tags as PySet | undefined)?.items.map(str) ?? [];
-  const place: JobPlace = { world, files, contexts, later, tags, flow: flowCtx, defaults: defaults?.value.defaults ?? setup.NO_DEFAULTS, mixins: mixins?.value ?? new Map() };
+  const place: JobPlace = {
+    world,
+    files,
+    contexts,
+    later,
+    tags,
+    flow: flowCtx,
+    defaults: defaults?.value.defaults ?? setup.NO_DEFAULTS,
+    mixins: mixins?.value ?? new Map(),
+  };
   return [...entriesOf(flow, 'jobs')].flatMap(([id, job]) => attempt(() => expandJob(id, job, place))?.value ?? []);
 }
 
@@ -50,20 +68,29 @@ interface JobPlace {
 
 function expandJob(id: string, job: Block, place: JobPlace): ExpandedTask {
   const { world, files, contexts, later } = place;
-  const action = job.name === 'job' ? undefined : actionOf(job, job.name === 'jobModuleCall' ? 'module' : 'action', { world, files });
+  const action =
+    job.name === 'job'
+      ? undefined
+      : actionOf(job, job.name === 'jobModuleCall' ? 'module' : 'action', { world, files });
   if (action !== undefined && action.name !== 'liveAction') {
     const span = fieldOf(job, 'action', 'expr') ?? fieldOf(job, 'module', 'expr') ?? job;
-    job.report.add('FLOW_ACTION', span, `an action of kind ${action.name.replace('Action', '')} cannot be used in a live flow`, 'its kind must be live');
+    job.report.add(
+      'FLOW_ACTION',
+      span,
+      `an action of kind ${action.name.replace('Action', '')} cannot be used in a live flow`,
+      'its kind must be live',
+    );
     throw new Refused();
   }
-  const body: Layered = action === undefined ? withMixins(job, place.mixins) : (fieldOf(action, 'job', 'block') as Block);
+  const body: Layered =
+    action === undefined ? withMixins(job, place.mixins) : (fieldOf(action, 'job', 'block') as Block);
   // Only one job runs at a time: parameters of the others stay open.
   const openWorld = { ...world, openParams: true };
   const params = setup.paramsContext(openWorld, job, setup.fieldScope(world, contexts, later), false);
   const multi = body.fields.multi?.kind === 'expr' && truthy(body.fields.multi.constant);
   const outer = { ...contexts, params };
   const outerLater = [...later, ...(multi ? ['multi'] : [])];
-  const at = setup.fieldScope(world, outer, outerLater);
+  const at = setup.fieldScope(world, outer, outerLater, { jobs: true });
   const { scope: inner, defaults, env } = jobScope(job, action, place, outer, outerLater, at);
   const fields = unitFields(body, inner, { defaults, tags: [...place.tags, `job:${setup.id2tag(id)}`], env });
   if (fields.image === null) {
@@ -72,7 +99,17 @@ function expandJob(id: string, job: Block, place: JobPlace): ExpandedTask {
     throw new Refused();
   }
   const title: Known = fields.title ?? `${str(place.flow.fields.flow_id as Value)}.${id}`;
-  return { id, kind: 'job', needs: {}, enable: true, matrix: new Dict(), fields: { ...fields, title }, cacheKey: null, cacheKeyReason: 'jobs are not cached', source: job };
+  return {
+    id,
+    kind: 'job',
+    needs: {},
+    enable: true,
+    matrix: new Dict(),
+    fields: { ...fields, title },
+    cacheKey: null,
+    cacheKeyReason: 'jobs are not cached',
+    source: job,
+  };
 }
 
 function jobScope(
@@ -82,13 +119,21 @@ function jobScope(
   outer: setup.Contexts,
   later: readonly string[],
   at: ReturnType<typeof setup.fieldScope>,
-): { readonly scope: ReturnType<typeof setup.fieldScope>; readonly defaults: setup.Defaults; readonly env: ReadonlyMap<string, Known> } {
+): {
+  readonly scope: ReturnType<typeof setup.fieldScope>;
+  readonly defaults: setup.Defaults;
+  readonly env: ReadonlyMap<string, Known>;
+} {
   const env = outer.env instanceof Dict ? outer.env : new Dict();
   const inherited = new Map([...env.entries()].map(([name, value]): readonly [string, Known] => [str(name), value]));
   if (action === undefined) return { scope: at, defaults: place.defaults, env: inherited };
   const inputs = inputsContext(job, entriesOf(action, 'inputs'), at);
   if (job.name === 'jobModuleCall') {
-    return { scope: setup.fieldScope(place.world, { ...outer, inputs }, later), defaults: place.defaults, env: inherited };
+    return {
+      scope: setup.fieldScope(place.world, { ...outer, inputs }, later),
+      defaults: place.defaults,
+      env: inherited,
+    };
   }
   const flow = setup.actionFlow(place.flow, action.report.file);
   return { scope: setup.fieldScope(place.world, { flow, inputs }), defaults: setup.NO_DEFAULTS, env: new Map() };

@@ -56,7 +56,11 @@ function matches(matrix: Matrix, row: Row, entry: Row): boolean {
   for (const [name, value] of entry) {
     const own = row.get(name);
     if (own === undefined) {
-      return refuse(matrix, `\`exclude\` names \`${name}\`, which the matrix does not have`, `there are: ${[...row.keys()].join(', ')}`);
+      return refuse(
+        matrix,
+        `\`exclude\` names \`${name}\`, which the matrix does not have`,
+        `there are: ${[...row.keys()].join(', ')}`,
+      );
     }
     if (!equal(own, value)) return false;
   }
@@ -72,5 +76,9 @@ function checkKeys(matrix: Matrix, row: Row, index: number): void {
     ...(additional.length > 0 ? [`has ${additional.join(', ')} beyond the matrix`] : []),
     ...(missing.length > 0 ? [`lacks ${missing.join(', ')}`] : []),
   ];
-  refuse(matrix, `entry ${index + 1} of \`include\` ${parts.join(' and ')}`, `each entry has exactly: ${names.join(', ')}`);
+  refuse(
+    matrix,
+    `entry ${index + 1} of \`include\` ${parts.join(' and ')}`,
+    `each entry has exactly: ${names.join(', ')}`,
+  );
 }

@@ -49,7 +49,12 @@ export function withMixins(base: Layered, mixins: ReadonlyMap<string, Layered>):
   for (const { name, expr } of mixinNames(base).toReversed()) {
     const mixin = mixins.get(name);
     if (mixin === undefined) {
-      base.report.add('FLOW_MIXIN', expr, `there is no mixin \`${name}\``, `there are: ${[...mixins.keys()].join(', ') || 'none'}`);
+      base.report.add(
+        'FLOW_MIXIN',
+        expr,
+        `there is no mixin \`${name}\``,
+        `there are: ${[...mixins.keys()].join(', ') || 'none'}`,
+      );
       throw new Refused();
     }
     result = layered(result, mixin);

@@ -1,7 +1,7 @@
-import { evaluateTemplate } from '../expr/template.ts';
 import { restOf, templateText } from '../expr/partial.ts';
 import { EvalFault, type Scope, Waiting } from '../expr/scope.ts';
 import type { Node, Part } from '../expr/syntax.ts';
+import { evaluateTemplate } from '../expr/template.ts';
 import type { ExprList, ExprMap } from '../file/block.ts';
 import { convert, type ExprType, expected } from '../file/convert.ts';
 import { type Expr, spanWithin, type WholeExpr } from '../file/expr.ts';
@@ -63,7 +63,12 @@ function waiting(expr: Expr, parts: readonly Part[], at: FieldScope): Residual {
 
 function refused(error: unknown, expr: Expr | WholeExpr, parts: readonly Part[]): Error {
   if (error instanceof EvalFault) {
-    expr.report.add(codeOf(error), spanWithin(textOf(expr, parts), expr, expr.report, error), error.message, error.hint);
+    expr.report.add(
+      codeOf(error),
+      spanWithin(textOf(expr, parts), expr, expr.report, error),
+      error.message,
+      error.hint,
+    );
     return new Refused();
   }
   if (error instanceof PythonError) {
@@ -116,11 +121,17 @@ function residual(parts: readonly Part[], waits: readonly string[], type: ExprTy
     case 'python':
       return shell(parts, waits, type);
     case 'bool':
-      return new Residual(templateText(parts, (text) => `not (not (${text}))`), waits);
+      return new Residual(
+        templateText(parts, (text) => `not (not (${text}))`),
+        waits,
+      );
     case 'enable':
       return new Residual(templateText(parts), waits, isTruth(parts) ? undefined : 'enable');
     case 'int':
-      return new Residual(templateText(parts, (text) => `int(${text})`), waits);
+      return new Residual(
+        templateText(parts, (text) => `int(${text})`),
+        waits,
+      );
     default:
       return new Residual(templateText(parts), waits, type);
   }
@@ -133,32 +144,55 @@ function isTruth(parts: readonly Part[]): boolean {
     (node.kind === 'call' && ['success', 'failure', 'always'].includes(node.name)) ||
     (node.kind === 'literal' && typeof node.value === 'boolean') ||
     (node.kind === 'unary' && node.operator === 'not') ||
-    (node.kind === 'binary' && (/[=<>]/.test(node.operator) || (/and|or/.test(node.operator) && truth(node.left) && truth(node.right))));
+    (node.kind === 'binary' &&
+      (/[=<>]/.test(node.operator) || (/and|or/.test(node.operator) && truth(node.left) && truth(node.right))));
   return truth(part.node);
 }
 
 /** Outputs and states are texts; so is what some functions give. */
 function isText(node: Node): boolean {
   if (node.kind === 'literal') return typeof node.value === 'string';
-  if (node.kind === 'call') return ['str', 'fmt', 'lower', 'upper', 'replace', 'join', 'to_json'].includes(node.name) && node.trailer.length === 0;
+  if (node.kind === 'call')
+    return (
+      ['str', 'fmt', 'lower', 'upper', 'replace', 'join', 'to_json'].includes(node.name) && node.trailer.length === 0
+    );
   if (node.kind !== 'lookup') return false;
-  return node.root === 'state' || (node.root === 'needs' && node.trailer.length === 3 && node.trailer[1]?.kind === 'attribute' && node.trailer[1].name === 'outputs');
+  return (
+    node.root === 'state' ||
+    (node.root === 'needs' &&
+      node.trailer.length === 3 &&
+      node.trailer[1]?.kind === 'attribute' &&
+      node.trailer[1].name === 'outputs')
+  );
 }
 
 /** A script stays quoted for the shell whatever comes, if its own text needs quotes already. */
 function shell(parts: readonly Part[], waits: readonly string[], type: 'bash' | 'python'): Residual {
   const certain = parts.some((part) => part.kind === 'text' && /[^A-Za-z0-9_@%+=:,./-]/.test(part.text));
   if (!certain) return new Residual(templateText(parts), waits, type);
-  const quoted = parts.map((part): Part => (part.kind === 'text' ? { ...part, text: part.text.replaceAll("'", `'"'"'`) } : part));
-  const text = templateText(quoted, (inner, node) => `replace(${isText(node) ? inner : `str(${inner})`}, "'", '\\x27"\\x27"\\x27')`);
-  return new Residual(`${type === 'bash' ? 'bash -euo pipefail' : 'python3'} ${type === 'bash' ? '-c' : '-uc'} '${text}'`, waits);
+  const quoted = parts.map(
+    (part): Part => (part.kind === 'text' ? { ...part, text: part.text.replaceAll("'", `'"'"'`) } : part),
+  );
+  const text = templateText(
+    quoted,
+    (inner, node) => `replace(${isText(node) ? inner : `str(${inner})`}, "'", '\\x27"\\x27"\\x27')`,
+  );
+  return new Residual(
+    `${type === 'bash' ? 'bash -euo pipefail' : 'python3'} ${type === 'bash' ? '-c' : '-uc'} '${text}'`,
+    waits,
+  );
 }
 
 /** Items of a list field; null where the field holds nothing. A template that waits is one residual. @throws Refused */
 export function evaluateList(list: ExprList, at: FieldScope): Known<readonly Known[]> {
   if (list.kind === 'list') return each(list.items, (item) => evaluateExpr(item, at));
   if (list.parts === undefined) {
-    list.report.add('FLOW_TYPE', list, 'expected a list, found nothing', 'write [] for an empty list, or remove the key');
+    list.report.add(
+      'FLOW_TYPE',
+      list,
+      'expected a list, found nothing',
+      'write [] for an empty list, or remove the key',
+    );
     throw new Refused();
   }
   return whole(list, list.parts, at, (value) => {
@@ -229,4 +263,5 @@ export function attempt<T>(run: () => T): { readonly value: T } | undefined {
 }
 
 /** A known value for a context; what is not known waits for what it waits for. */
-export const asContext = (value: Known): Value => (value instanceof Residual ? new Later(value.waits[0] ?? 'params') : value);
+export const asContext = (value: Known): Value =>
+  value instanceof Residual ? new Later(value.waits[0] ?? 'params') : value;

@@ -5,8 +5,19 @@ import type { Expr } from '../file/expr.ts';
 import { str } from '../python/text.ts';
 import { Dict, Later, Path, PySet, Struct, truthy, Url, type Value } from '../python/value.ts';
 import { git } from './contexts.ts';
-import { layered, type Layered, type MergedField } from './merge.ts';
-import { asContext, each, evaluateExpr, evaluateList, evaluateMap, type FieldScope, isKnown, type Known, Refused, Residual } from './outcome.ts';
+import { type Layered, layered, type MergedField } from './merge.ts';
+import {
+  asContext,
+  each,
+  evaluateExpr,
+  evaluateList,
+  evaluateMap,
+  type FieldScope,
+  isKnown,
+  type Known,
+  Refused,
+  Residual,
+} from './outcome.ts';
 import { volume, volumeOfReference } from './place.ts';
 import type { World } from './world.ts';
 
@@ -27,19 +38,39 @@ export interface Defaults {
   readonly scheduleTimeout: Known;
   readonly preset: Known;
 }
-export const NO_DEFAULTS: Defaults = { volumes: [], workdir: null, lifeSpan: null, scheduleTimeout: null, preset: null };
+export const NO_DEFAULTS: Defaults = {
+  volumes: [],
+  workdir: null,
+  lifeSpan: null,
+  scheduleTimeout: null,
+  preset: null,
+};
 export const BASE_CACHE: CacheConf = { strategy: 'default', lifeSpan: 1_209_600n };
 
 export type Contexts = Readonly<Record<string, Value>>;
 
+interface ScopeOptions {
+  /** Ids that the `needs` context will have. */
+  readonly needs?: ReadonlySet<string>;
+  /** Running jobs can be asked for. */
+  readonly jobs?: boolean;
+}
+
 /** A scope of contexts for fields; names in `later` are waited for. */
-export function fieldScope(world: World, contexts: Contexts, later: readonly string[] = []): FieldScope {
+export function fieldScope(
+  world: World,
+  contexts: Contexts,
+  later: readonly string[] = [],
+  more: ScopeOptions = {},
+): FieldScope {
   const { place, workspace } = world;
   return {
     place,
     scope: scopeOf(contexts, {
       later,
+      ...(more.needs === undefined ? {} : { keys: { needs: more.needs } }),
       outside: {
+        ...(more.jobs === true ? { jobs: true } : {}),
         parseVolume: (text) => volumeOfReference(text, place),
         ...(workspace.hashFiles === undefined ? {} : { hashFiles: workspace.hashFiles }),
       },
@@ -75,7 +106,9 @@ export function flowContext(world: World, flow: Block, name: string, project: St
     title: truthy(title) ? title : id,
     username: world.place.user,
   };
-  return flow.name === 'batchFlow' ? new Struct('BatchFlowCtx', { ...base, life_span: of('life_span') }) : new Struct('FlowCtx', base);
+  return flow.name === 'batchFlow'
+    ? new Struct('BatchFlowCtx', { ...base, life_span: of('life_span') })
+    : new Struct('FlowCtx', base);
 }
 
 /** The `flow` context inside of an action. */
@@ -92,7 +125,12 @@ export function paramsContext(world: World, block: Block, at: FieldScope, strict
   const extra = strict ? Object.keys(given).filter((name) => !declared.has(name)) : [];
   for (const name of extra) {
     const names = [...declared.keys()].join(', ') || 'none';
-    block.report.add('FLOW_PARAM', { start: block.start, end: block.start + 1 }, `there is no parameter \`${name}\``, `there are: ${names}`);
+    block.report.add(
+      'FLOW_PARAM',
+      { start: block.start, end: block.start + 1 },
+      `there is no parameter \`${name}\``,
+      `there are: ${names}`,
+    );
   }
   const entries = each(declared, ([name, param]): readonly [string, Value] => {
     const own = Object.hasOwn(given, name) ? given[name] : undefined;
@@ -101,7 +139,12 @@ export function paramsContext(world: World, block: Block, at: FieldScope, strict
     const result = value === undefined ? null : evaluateExpr(value, at);
     if (result !== null) return [name, asContext(result)];
     if (world.openParams === true) return [name, new Later('params')];
-    param.report.add('FLOW_PARAM', param.key ?? param, `the parameter \`${name}\` has no value`, `give it by --param ${name}=VALUE, or a default here`);
+    param.report.add(
+      'FLOW_PARAM',
+      param.key ?? param,
+      `the parameter \`${name}\` has no value`,
+      `give it by --param ${name}=VALUE, or a default here`,
+    );
     throw new Refused();
   });
   if (extra.length > 0) throw new Refused();
@@ -123,7 +166,10 @@ export interface DefaultsResult {
 
 /** @throws Refused */
 export function evaluateDefaults(block: Layered | undefined, at: FieldScope, flow: Struct): DefaultsResult {
-  const own = [`project:${id2tag(str(flow.fields.project_id ?? ''))}`, `flow:${id2tag(str(flow.fields.flow_id ?? ''))}`];
+  const own = [
+    `project:${id2tag(str(flow.fields.project_id ?? ''))}`,
+    `flow:${id2tag(str(flow.fields.flow_id ?? ''))}`,
+  ];
   if (block === undefined) return { defaults: NO_DEFAULTS, env: new Dict(), tags: new PySet(own) };
   const parts: Record<string, Known> = {};
   let env: readonly (readonly [string, Known])[] = [];
@@ -151,7 +197,13 @@ export function evaluateDefaults(block: Layered | undefined, at: FieldScope, flo
   );
   const of = (name: string): Known => parts[name] ?? null;
   return {
-    defaults: { volumes, workdir: of('workdir'), lifeSpan: of('life_span'), scheduleTimeout: of('schedule_timeout'), preset: of('preset') },
+    defaults: {
+      volumes,
+      workdir: of('workdir'),
+      lifeSpan: of('life_span'),
+      scheduleTimeout: of('schedule_timeout'),
+      preset: of('preset'),
+    },
     env: new Dict(env.map(([name, value]) => [name, asContext(value)])),
     tags: new PySet([...tags.map((tag) => (tag instanceof Residual ? tag.$expr : tag)), ...own]),
   };
@@ -234,7 +286,9 @@ export function cacheOf(base: CacheConf, block: Block | undefined, at: FieldScop
 
 /** `fail_fast` and `max_parallel` of a block, else those inherited. @throws Refused */
 export function strategyOf(base: StrategyConf, block: Layered | undefined, at: FieldScope): StrategyConf {
-  const [failFast = null, maxParallel = null] = each(['fail_fast', 'max_parallel'], (name) => evaluateOne(block?.fields[name], at));
+  const [failFast = null, maxParallel = null] = each(['fail_fast', 'max_parallel'], (name) =>
+    evaluateOne(block?.fields[name], at),
+  );
   return {
     failFast: typeof failFast === 'boolean' ? failFast : base.failFast,
     maxParallel: typeof maxParallel === 'bigint' ? maxParallel : base.maxParallel,
@@ -246,4 +300,3 @@ export const strategyContext = ({ failFast, maxParallel }: StrategyConf): Struct
 
 export const gitContext = (world: World, atRun: boolean): Value | undefined =>
   atRun ? (world.git === undefined ? undefined : git(world.git)) : git(null);
-

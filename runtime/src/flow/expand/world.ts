@@ -1,4 +1,5 @@
-import type { FlowFile, Role } from '../file/parse.ts';
+import type { Role } from '../file/kind.ts';
+import type { FlowFile } from '../file/parse.ts';
 import { parseFlowFile } from '../file/parse.ts';
 import type { GitFacts } from './contexts.ts';
 import type { Place } from './place.ts';
@@ -53,7 +54,8 @@ export class Files {
   /** The file of an action or module; a text says why there is none. */
   action(reference: string): FlowFile | { readonly problem: string; readonly unresolved: boolean } {
     const [, scheme, spec = ''] = /^([^:]*):(.*)$/s.exec(reference) ?? [];
-    if (scheme === undefined) return { problem: `\`${reference}\` has no scheme: expected ws:PATH or gh:OWNER/REPO@TAG`, unresolved: false };
+    if (scheme === undefined)
+      return { problem: `\`${reference}\` has no scheme: expected ws:PATH or gh:OWNER/REPO@TAG`, unresolved: false };
     if (scheme === 'ws' || scheme === 'workspace') {
       for (const extension of ['', '.yml', '.yaml']) {
         const path = `${this.#world.workspace.root}/${spec}${extension}`.replace(/\/(?:\.\/)+/g, '/');
@@ -63,13 +65,18 @@ export class Files {
       return { problem: `there is no file ${spec}, ${spec}.yml or ${spec}.yaml in the workspace`, unresolved: false };
     }
     if (scheme !== 'gh' && scheme !== 'github') {
-      return { problem: `the scheme \`${scheme}:\` is not known: expected ws:PATH or gh:OWNER/REPO@TAG`, unresolved: false };
+      return {
+        problem: `the scheme \`${scheme}:\` is not known: expected ws:PATH or gh:OWNER/REPO@TAG`,
+        unresolved: false,
+      };
     }
-    if (!/^[^@]*\/[^@]*@/.test(spec)) return { problem: `\`${spec}\` is not of the form OWNER/REPO@TAG`, unresolved: false };
+    if (!/^[^@]*\/[^@]*@/.test(spec))
+      return { problem: `\`${spec}\` is not of the form OWNER/REPO@TAG`, unresolved: false };
     const known = this.#parsed.get(reference);
     if (known !== undefined) return known;
     const resolved = this.#world.resolveAction?.(spec);
-    if (resolved === undefined) return { problem: `\`${reference}\` lies in a repository and is not at hand`, unresolved: true };
+    if (resolved === undefined)
+      return { problem: `\`${reference}\` lies in a repository and is not at hand`, unresolved: true };
     const file = parseFlowFile(resolved.file, resolved.text, 'action');
     this.#parsed.set(reference, file);
     return file;

@@ -4,8 +4,8 @@ import { repr, str } from '../python/text.ts';
 import {
   Dict,
   isList,
-  Later,
   iterate,
+  Later,
   PySet,
   PythonError,
   Status,
@@ -70,7 +70,7 @@ function value(node: Node, scope: Scope): Value {
       return result;
     }
     case 'choice':
-      return value(truthy(value(node.condition, scope)) ? node.then : node.otherwise, scope);
+      return value(truthy(value(node.condition, scope)) ? node.consequent : node.otherwise, scope);
     case 'comprehension': {
       const source = value(node.source, scope);
       const result: Value[] = [];
@@ -118,8 +118,19 @@ function root(node: Node & { readonly kind: 'lookup' }, scope: Scope): Value {
       hint: near === undefined ? `there are: ${[...scope.names].sort().join(', ')}` : `did you mean \`${near}\`?`,
     });
   }
-  if ('waits' in looked) throw new Waiting(looked.waits);
+  if ('waits' in looked) {
+    const [first] = node.trailer;
+    if (first !== undefined && looked.keys !== undefined) checkKey(node.root, first, looked.keys, scope);
+    throw new Waiting(looked.waits);
+  }
   return looked.value;
+}
+
+/** What a context will not have need not be waited for. */
+function checkKey(name: string, getter: Getter, keys: ReadonlySet<string>, scope: Scope): void {
+  const key = getter.kind === 'attribute' ? getter.name : tryText(value(getter.key, scope));
+  if (key === undefined || keys.has(key)) return;
+  throw missing(new Dict([...keys].map((known) => [known, null])), getter, name, key);
 }
 
 function walk(start: Value, name: string, trailer: readonly Getter[], scope: Scope): Value {

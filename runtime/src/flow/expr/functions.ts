@@ -4,7 +4,7 @@ import { intOfFloat, intOfText } from '../python/number.ts';
 import { equal, MAX_SIZE } from '../python/operators.ts';
 import { str, textLength } from '../python/text.ts';
 import {
-  Always,
+  ALWAYS,
   Dict,
   isList,
   iterate,
@@ -53,16 +53,16 @@ export const FUNCTIONS: Readonly<Record<string, Call>> = {
   to_json: ([value = null]) => toJson(value),
   from_json: ([value = null]) => fromJson(text('from_json', value)),
   always: (_args, scope) => {
-    needs(scope, 'always');
-    return Always.it;
+    needs(scope, 'always', []);
+    return ALWAYS;
   },
   success: (args, scope) => {
-    const states = needs(scope, 'success');
+    const states = needs(scope, 'success', args);
     const wanted = named('success', args, states);
     return wanted.every((state) => equal(state, 'succeeded'));
   },
   failure: (args, scope) => {
-    const states = needs(scope, 'failure');
+    const states = needs(scope, 'failure', args);
     const wanted = named('failure', args, states);
     return wanted.some((state) => equal(state, 'failed'));
   },
@@ -82,7 +82,8 @@ export const FUNCTIONS: Readonly<Record<string, Call>> = {
     if (scope.outside.parseVolume === undefined) throw new Waiting('platform');
     return scope.outside.parseVolume(spec);
   },
-  inspect_job: ([name = null, suffix = null]) => {
+  inspect_job: ([name = null, suffix = null], scope) => {
+    if (scope.outside.jobs !== true) throw valueError('inspect_job() can only be used in jobs of a live flow');
     text('inspect_job', name);
     if (suffix !== null) text('inspect_job', suffix);
     throw new Waiting('jobs');
@@ -170,15 +171,18 @@ function known(scope: Scope, name: string): Value {
 }
 
 /** The `needs` context, or a place outside tasks. */
-function needs(scope: Scope, name: string): Value {
+function needs(scope: Scope, name: string, args: readonly Value[]): Value {
   const looked = scope.lookup('needs');
   if (looked === undefined) throw valueError(`${name}() can only be used in a task`);
   if ('waits' in looked) {
     if (name === 'always') return null;
+    if (looked.keys !== undefined) named(name, args, new Dict([...looked.keys].map((id) => [id, dependency])));
     throw new Waiting(looked.waits);
   }
   return looked.value;
 }
+
+const dependency = new Struct('DepCtx', { result: '', outputs: null });
 
 function named(name: string, args: readonly Value[], states: Value): readonly Value[] {
   if (!(states instanceof Dict)) throw valueError(`${name}() needs the results of tasks`);

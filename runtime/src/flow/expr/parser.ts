@@ -1,9 +1,8 @@
-import { nearest } from '@delos/core';
 import { floatLiteral, intLiteral, LiteralFault, stringLiteral } from '../python/literal.ts';
 import type { BinaryOperator, UnaryOperator } from '../python/operators.ts';
 import type { Value } from '../python/value.ts';
+import { checkCall } from './arity.ts';
 import { type Token, tokenize } from './lexer.ts';
-import { SIGNATURES } from './signatures.ts';
 import { type Getter, type Node, type Part, SyntaxFault } from './syntax.ts';
 
 /** Nesting beyond which an expression is refused: no hand writes it, and the authority takes minutes for less. */
@@ -108,20 +107,20 @@ class Parser {
     return node;
   }
 
-  /** `then if condition else otherwise`; an `if` without `else` is left to the list that it filters. */
-  #choice(then: Node): Node {
-    if (!this.#is('if')) return then;
+  /** `consequent if condition else otherwise`; an `if` without `else` is left to the list that it filters. */
+  #choice(consequent: Node): Node {
+    if (!this.#is('if')) return consequent;
     const back = this.#at;
     this.#at += 1;
     const condition = this.#level(0);
     if (!this.#is('else')) {
       this.#at = back;
       this.#pending = { at: back + 1, node: condition, next: this.#after };
-      return then;
+      return consequent;
     }
     this.#at += 1;
     const otherwise = this.#expression();
-    return { kind: 'choice', then, condition, otherwise, start: then.start, end: otherwise.end };
+    return { kind: 'choice', consequent, condition, otherwise, start: consequent.start, end: otherwise.end };
   }
   /** A condition that was read in vain by `#choice`, so that nested lists are not read twice at every level. */
   #pending: { readonly at: number; readonly node: Node; readonly next: number } | undefined;
@@ -204,7 +203,7 @@ class Parser {
     const { start, end } = token;
     const literal = (read: (text: string) => Value): Node => ({
       kind: 'literal',
-      value: valueOf(token, read),
+      value: literalOf(token, read),
       start,
       end,
     });
@@ -355,28 +354,11 @@ class Parser {
   }
 }
 
-function valueOf(token: Token, read: (text: string) => Value): Value {
+function literalOf(token: Token, read: (text: string) => Value): Value {
   try {
     return read(token.text);
   } catch (error) {
     if (!(error instanceof LiteralFault)) throw error;
     throw new SyntaxFault(error.message, { start: token.start + error.offset, end: token.end });
-  }
-}
-
-function checkCall(token: Token, count: number, span: { readonly start: number; readonly end: number }): void {
-  const signature = Object.hasOwn(SIGNATURES, token.text) ? SIGNATURES[token.text] : undefined;
-  if (signature === undefined) {
-    const near = nearest(token.text, Object.keys(SIGNATURES));
-    throw new SyntaxFault(`there is no function \`${token.text}\``, token, {
-      kind: 'function',
-      hint: near === undefined ? `there are: ${Object.keys(SIGNATURES).join(', ')}` : `did you mean \`${near}\`?`,
-    });
-  }
-  if (count < signature.min || (signature.max !== undefined && count > signature.max)) {
-    throw new SyntaxFault(`\`${token.text}\` does not take ${count} argument${count === 1 ? '' : 's'}`, span, {
-      kind: 'function',
-      hint: `write ${signature.usage}`,
-    });
   }
 }

@@ -1,3 +1,4 @@
+import { str } from '../python/text.ts';
 import { truthy, type Value } from '../python/value.ts';
 import { evaluate } from './evaluate.ts';
 import { printNode, tryLiteral } from './print.ts';
@@ -23,7 +24,11 @@ export interface Rest {
 /** @throws EvalFault where it fails whatever comes later */
 export function restOf(parts: readonly Part[], scope: Scope): Rest {
   const reduced = parts.map((part): Part => {
-    return part.kind === 'text' ? part : { ...part, node: reduce(part.node, scope) };
+    if (part.kind === 'text') return part;
+    const text = parts.length > 1 ? tryText(part.node, scope) : undefined;
+    return text === undefined
+      ? { ...part, node: reduce(part.node, scope) }
+      : { kind: 'text', text, start: part.start, end: part.end };
   });
   const waits = new Set<string>();
   for (const part of reduced) if (part.kind === 'expression') collect(part.node, new Set(), waits);
@@ -31,13 +36,26 @@ export function restOf(parts: readonly Part[], scope: Scope): Rest {
 }
 
 /** The text of a template from its parts, each expression through `wrap`. */
-export function templateText(parts: readonly Part[], wrap: (text: string, node: Node) => string = (text) => text): string {
+export function templateText(
+  parts: readonly Part[],
+  wrap: (text: string, node: Node) => string = (text) => text,
+): string {
   return parts
     .map((part) => {
       if (part.kind === 'expression') return `\${{ ${wrap(printNode(part.node), part.node)} }}`;
       return /\$\{\{|\$\[\[/.test(part.text) ? `\${{ ${tryLiteral(part.text)} }}` : part.text;
     })
     .join('');
+}
+
+/** Beside other text, a known value is its text, whatever it is. */
+function tryText(node: Node, scope: Scope): string | undefined {
+  try {
+    return str(evaluate(node, scope));
+  } catch (error) {
+    if (error instanceof Waiting) return undefined;
+    throw error;
+  }
 }
 
 function reduce(node: Node, scope: Scope): Node {
@@ -68,7 +86,12 @@ function reduce(node: Node, scope: Scope): Node {
       const within = withVariable(scope, node.variable, { waits: '' });
       const source = inner(node.source);
       const item = lenient(node.item, within);
-      return { ...node, source, item, ...(node.condition === undefined ? {} : { condition: lenient(node.condition, within) }) };
+      return {
+        ...node,
+        source,
+        item,
+        ...(node.condition === undefined ? {} : { condition: lenient(node.condition, within) }),
+      };
     }
     default:
       return node;
@@ -82,10 +105,10 @@ function choice(node: Node & { readonly kind: 'choice' }, scope: Scope): Node {
   } catch (error) {
     if (!(error instanceof Waiting)) throw error;
   }
-  if (taken !== undefined) return reduce(taken ? node.then : node.otherwise, scope);
+  if (taken !== undefined) return reduce(taken ? node.consequent : node.otherwise, scope);
   return {
     ...node,
-    then: lenient(node.then, scope),
+    consequent: lenient(node.consequent, scope),
     condition: reduce(node.condition, scope),
     otherwise: lenient(node.otherwise, scope),
   };
@@ -112,7 +135,8 @@ function collect(node: Node, local: ReadonlySet<string>, into: Set<string>): voi
   const each = (children: readonly Node[]): void => {
     for (const child of children) collect(child, local, into);
   };
-  const keys = (trailer: readonly Getter[]): void => each(trailer.flatMap((getter) => (getter.kind === 'item' ? [getter.key] : [])));
+  const keys = (trailer: readonly Getter[]): void =>
+    each(trailer.flatMap((getter) => (getter.kind === 'item' ? [getter.key] : [])));
   switch (node.kind) {
     case 'lookup':
       if (!local.has(node.root)) into.add(node.root);
@@ -138,7 +162,7 @@ function collect(node: Node, local: ReadonlySet<string>, into: Set<string>): voi
       for (const pair of node.items) each(pair);
       return;
     case 'choice':
-      each([node.then, node.condition, node.otherwise]);
+      each([node.consequent, node.condition, node.otherwise]);
       return;
     case 'comprehension': {
       each([node.source]);

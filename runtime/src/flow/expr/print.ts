@@ -20,7 +20,7 @@ export function printNode(node: Node): string {
     case 'dict':
       return dict(node.items.map(([key, value]) => `${printNode(key)}: ${printNode(value)}`));
     case 'choice':
-      return `${operand(node.then)} if ${operand(node.condition)} else ${operand(node.otherwise)}`;
+      return `${operand(node.consequent)} if ${operand(node.condition)} else ${operand(node.otherwise)}`;
     case 'comprehension': {
       const condition = node.condition === undefined ? '' : ` if ${operand(node.condition)}`;
       return `[${operand(node.item)} for ${node.variable} in ${operand(node.source)}${condition}]`;
@@ -32,7 +32,9 @@ const operand = (node: Node): string =>
   ['binary', 'unary', 'choice'].includes(node.kind) ? `(${printNode(node)})` : printNode(node);
 
 const trailer = (getters: readonly Getter[]): string =>
-  getters.map((getter) => (getter.kind === 'attribute' ? `.${getter.name}` : `[${closed(printNode(getter.key))}]`)).join('');
+  getters
+    .map((getter) => (getter.kind === 'attribute' ? `.${getter.name}` : `[${closed(printNode(getter.key))}]`))
+    .join('');
 
 /** `]]` and `}}` would end the template. */
 const closed = (text: string): string => (/[\]}]$/.test(text) ? `${text} ` : text);

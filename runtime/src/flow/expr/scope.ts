@@ -1,7 +1,11 @@
 import type { Value } from '../python/value.ts';
 
 /** A root name of an expression at its place: its value, later (`waits`), or nothing of the name. */
-export type Looked = { readonly value: Value } | { readonly waits: string } | undefined;
+export type Looked =
+  | { readonly value: Value }
+  /** `keys`: all that it will have. */
+  | { readonly waits: string; readonly keys?: ReadonlySet<string> }
+  | undefined;
 
 /** What an expression may use where it stands. */
 export interface Scope {
@@ -18,6 +22,8 @@ export interface Outside {
   readonly hashFiles?: (root: string, patterns: readonly string[]) => string;
   /** The volume of `storage:path:/mount[:ro|rw]`. @throws PythonError */
   readonly parseVolume?: (text: string) => Value;
+  /** Whether running jobs of a live flow can be asked for. */
+  readonly jobs?: boolean;
 }
 
 /** A context or a function's source that is not there yet. */
@@ -58,12 +64,20 @@ export class EvalFault extends Error {
 /** A scope of the given values alone; names in `later` are waited for. */
 export function scopeOf(
   values: Readonly<Record<string, Value>>,
-  options: { readonly later?: Iterable<string>; readonly outside?: Outside } = {},
+  options: {
+    readonly later?: Iterable<string>;
+    readonly keys?: Readonly<Record<string, ReadonlySet<string>>>;
+    readonly outside?: Outside;
+  } = {},
 ): Scope {
   const later = new Set(options.later);
   return {
-    lookup: (name) =>
-      Object.hasOwn(values, name) ? { value: values[name] as Value } : later.has(name) ? { waits: name } : undefined,
+    lookup: (name) => {
+      if (Object.hasOwn(values, name)) return { value: values[name] as Value };
+      if (!later.has(name)) return undefined;
+      const keys = options.keys?.[name];
+      return keys === undefined ? { waits: name } : { waits: name, keys };
+    },
     names: [...Object.keys(values), ...later],
     outside: options.outside ?? {},
   };

@@ -24,7 +24,7 @@ export type Node =
     })
   | (Span & { readonly kind: 'binary'; readonly operator: BinaryOperator; readonly left: Node; readonly right: Node })
   | (Span & { readonly kind: 'unary'; readonly operator: UnaryOperator; readonly operand: Node })
-  | (Span & { readonly kind: 'choice'; readonly then: Node; readonly condition: Node; readonly otherwise: Node })
+  | (Span & { readonly kind: 'choice'; readonly consequent: Node; readonly condition: Node; readonly otherwise: Node })
   | (Span & {
       readonly kind: 'comprehension';
       readonly item: Node;

@@ -13,7 +13,7 @@ interface CodeInfo {
 const batch = (body: string): string => `kind: batch\ntasks:\n${body}`;
 const task = (body: string): string => batch(`  - id: train\n    image: ubuntu\n${body}`);
 
-/** Every code of the flow language. Each has a section in docs/flow-errors.md; codes are never renamed or reused. */
+/** Every code of the flow language. Each has a page docs/flow-errors/CODE.md; codes are never renamed or reused. */
 export const FLOW_CODES = {
   FLOW_TEXT: {
     title: 'The file is no text that YAML allows',
@@ -62,6 +62,12 @@ export const FLOW_CODES = {
     severity: 'error',
     text: 'A list, keys and values, or one value: the message says which.',
     example: task('    env: [A, B]\n'),
+  },
+  FLOW_SCALAR: {
+    title: 'One value is expected here',
+    severity: 'error',
+    text: 'A list or mapping stands where one value is read. The authority silently takes the text `[]` or `{}` for it.',
+    example: task('    title: [a, b]\n'),
   },
   FLOW_VALUE: {
     title: 'A value is not accepted',

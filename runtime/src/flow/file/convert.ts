@@ -1,7 +1,18 @@
 import { urlOf } from '../expand/place.ts';
 import { floatOfInt, floatOfText, intOfFloat, intOfText } from '../python/number.ts';
 import { repr, str } from '../python/text.ts';
-import { Always, isList, Path, truthy, tryText, typeError, typeName, type Value, valueError } from '../python/value.ts';
+import {
+  ALWAYS,
+  Always,
+  isList,
+  Path,
+  truthy,
+  tryText,
+  typeError,
+  typeName,
+  type Value,
+  valueError,
+} from '../python/value.ts';
 
 /** What a field turns its value into. */
 export type ExprType =
@@ -55,7 +66,7 @@ export function convert(type: ExprType, value: Value): Value {
     case 'bool':
       return truthy(value);
     case 'enable':
-      return value instanceof Always || value === 'always()' ? Always.it : truthy(value);
+      return value instanceof Always || value === 'always()' ? ALWAYS : truthy(value);
     case 'int':
       return int(value);
     case 'time':

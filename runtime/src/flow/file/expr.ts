@@ -37,7 +37,7 @@ export interface ExprOptions {
 /** Reads one value; undefined, with the fault reported, where it is none. */
 export function readExpr(node: YamlNode, report: Report, { type, nullable, template }: ExprOptions): Expr | undefined {
   if (node.kind !== 'scalar') {
-    report.add('FLOW_TYPE', node, `expected ${expected(type)}, found ${kindInWords(node)}`);
+    report.add('FLOW_SCALAR', node, `expected ${expected(type)}, found ${kindInWords(node)}`);
     return undefined;
   }
   return exprOf(node.value, node, report, { type, nullable, template });

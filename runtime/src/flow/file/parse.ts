@@ -8,18 +8,10 @@ import type { Block, Blocks, ExprList, ExprMap, Field, Matrix, Needs, Tasks } fr
 import type { FlowCode } from './codes.ts';
 import { type ExprType, idFault } from './convert.ts';
 import { type Expr, exprOf, readExpr, readWhole } from './expr.ts';
+import { type FileKind, kindOf, type Role } from './kind.ts';
 import { Report } from './report.ts';
 import { BLOCKS, type BlockName, keysOfBlock, SHELLS, type Shape } from './schema.ts';
-
-export type FileKind =
-  | 'project'
-  | 'liveFlow'
-  | 'batchFlow'
-  | 'liveAction'
-  | 'batchAction'
-  | 'statefulAction'
-  | 'localAction';
-export const isFlow = (kind: FileKind): boolean => kind === 'liveFlow' || kind === 'batchFlow';
+import { hasType, inWords, placeOf, variantOf } from './words.ts';
 
 /** A file of the language. `block` is undefined where nothing could be made of it. */
 export interface FlowFile {
@@ -27,9 +19,6 @@ export interface FlowFile {
   readonly block: Block | undefined;
   readonly kind: FileKind | undefined;
 }
-
-/** What the place of a file says of its kind, where that is known. */
-export type Role = 'flow' | 'action' | 'project';
 
 /** Reads a file and finds all that is wrong with it alone. */
 export function parseFlowFile(file: string, text: string, role?: Role): FlowFile {
@@ -47,44 +36,6 @@ export function parseFlowFile(file: string, text: string, role?: Role): FlowFile
   const kind = kindOf(root, report, role);
   if (kind === undefined) return { report, block: undefined, kind };
   return { report, block: new FileParser(report, role).block(kind, root), kind };
-}
-
-function kindOf(root: YamlMapping, report: Report, role: Role | undefined): FileKind | undefined {
-  const entry = root.entries.findLast(([key]) => key.kind === 'scalar' && key.value === 'kind');
-  const has = (name: string): boolean => root.entries.some(([key]) => key.kind === 'scalar' && key.value === name);
-  if (role === 'project' || (role === undefined && entry === undefined && has('id') && !has('tasks') && !has('jobs')))
-    return 'project';
-  const start = { start: root.start, end: root.start + 1 };
-  if (entry === undefined) {
-    const allowed = role === 'action' ? 'live, batch, stateful or local' : 'live or batch';
-    report.add('FLOW_KEY_MISSING', start, '`kind` is missing', `write \`kind:\` and one of ${allowed}`);
-    return undefined;
-  }
-  const [, value] = entry;
-  const text = value.kind === 'scalar' ? str(value.value) : '';
-  const action =
-    role === 'action' || (role === undefined && (text === 'stateful' || text === 'local' || isActionLike(has, text)));
-  const kinds: Readonly<Record<string, FileKind>> = action
-    ? { live: 'liveAction', batch: 'batchAction', stateful: 'statefulAction', local: 'localAction' }
-    : { live: 'liveFlow', batch: 'batchFlow' };
-  const kind = Object.hasOwn(kinds, text) ? kinds[text] : undefined;
-  if (kind === undefined) {
-    const near = nearest(text, Object.keys(kinds));
-    report.add(
-      'FLOW_KIND',
-      value,
-      `expected ${Object.keys(kinds).join(', ')}, found ${kindInWords(value)}`,
-      near === undefined ? undefined : `did you mean \`${near}\`?`,
-    );
-  }
-  return kind;
-}
-
-/** Of a file whose place tells nothing: only actions have these keys, and only flows the others. */
-function isActionLike(has: (name: string) => boolean, kind: string): boolean {
-  const flow = ['jobs', 'defaults', 'mixins', 'volumes', 'params', 'title', 'id', 'life_span'].some(has);
-  if (flow) return false;
-  return ['inputs', 'outputs', 'author', 'descr', 'name'].some(has) || (kind === 'live' && has('job'));
 }
 
 const JOB_TABLES = { module: 'jobModuleCall', action: 'jobActionCall', plain: 'job' } as const;
@@ -459,63 +410,5 @@ class FileParser {
 
   #add(code: FlowCode, node: { readonly start: number; readonly end: number }, message: string, hint?: string): void {
     this.#report.add(code, node, message, hint);
-  }
-}
-
-/** Python's isinstance: True is an int too, but no int is a float. */
-export function hasType(value: Value, type: string): boolean {
-  switch (type) {
-    case 'int':
-      return typeof value === 'bigint' || typeof value === 'boolean';
-    case 'float':
-      return typeof value === 'number';
-    case 'bool':
-      return typeof value === 'boolean';
-    default:
-      return typeof value === 'string';
-  }
-}
-
-function variantOf(node: YamlNode): 'module' | 'action' | 'plain' {
-  const has = (name: string): boolean =>
-    node.kind === 'mapping' && node.entries.some(([key]) => key.kind === 'scalar' && key.value === name);
-  return has('module') ? 'module' : has('action') ? 'action' : 'plain';
-}
-
-const PLACES: readonly (readonly [BlockName, string])[] = [
-  ['task', 'a task'],
-  ['job', 'a job'],
-  ['batchFlow', 'the top level of a batch flow'],
-  ['liveFlow', 'the top level of a live flow'],
-  ['batchDefaults', '`defaults`'],
-  ['strategy', '`strategy`'],
-  ['image', 'an image'],
-  ['volume', 'a volume'],
-  ['statefulAction', 'a stateful action'],
-  ['taskActionCall', 'a call of an action'],
-];
-
-function placeOf(key: string): string | undefined {
-  return PLACES.find(([name]) => Object.hasOwn(keysOfBlock(name), key))?.[1];
-}
-
-function inWords(shape: Shape): string {
-  switch (shape.is) {
-    case 'tasks':
-      return 'a list of tasks';
-    case 'blocks':
-    case 'params':
-      return 'names, each with keys and values';
-    case 'matrix':
-      return 'names with lists of values';
-    case 'choice':
-      return `one of ${shape.values.join(', ')}`;
-    case 'block':
-    case 'map':
-      return 'keys and values';
-    case 'list':
-      return 'a list';
-    default:
-      return 'a value';
   }
 }

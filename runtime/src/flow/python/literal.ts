@@ -36,14 +36,14 @@ export function stringLiteral(token: string): string {
       index += 1;
       continue;
     }
-    const { text, length } = escape(token, index, end);
+    const { text, length } = escapeAt(token, index, end);
     out += text;
     index += length;
   }
   return out;
 }
 
-function escape(token: string, index: number, end: number): { readonly text: string; readonly length: number } {
+function escapeAt(token: string, index: number, end: number): { readonly text: string; readonly length: number } {
   const next = token[index + 1];
   if (next === undefined || index + 1 >= end) {
     throw new LiteralFault('a backslash before the closing mark; write \\\\', index);

@@ -19,8 +19,9 @@ export class Status {
 
 /** What `always()` gives: a task with it survives the cancelling of its bake. */
 export class Always {
-  static readonly it = new Always();
+  readonly text = 'always()';
 }
+export const ALWAYS: Always = Object.freeze(new Always());
 
 /** A POSIX path; `local` ones lie on the user's machine, the others in a container. */
 export class Path {
