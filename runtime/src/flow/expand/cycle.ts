@@ -1,8 +1,7 @@
 import { fieldOf } from '../file/block.ts';
 import type { Graph, TaskNode } from './graph.ts';
-import { Refused } from './outcome.ts';
 
-/** A circle of needs. @throws Refused */
+/** Reports a circle of needs. */
 export function checkCycle(nodes: Graph): void {
   const done = new Set<string>();
   for (const start of nodes.keys()) {
@@ -25,7 +24,7 @@ export function checkCycle(nodes: Graph): void {
         const circle = [...path.slice(path.indexOf(id)), id].join(' → ');
         const needs = fieldOf(source, 'needs', 'needs');
         source.report.add('FLOW_CYCLE', needs ?? source, `tasks need each other in a circle: ${circle}`);
-        throw new Refused();
+        return;
       } else if (!done.has(id)) enter(id);
     }
   }

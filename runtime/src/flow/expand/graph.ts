@@ -58,18 +58,16 @@ export interface GraphPlace {
   readonly early: boolean;
 }
 
-/** Nodes of a list of tasks. Faults of one task do not hide those of another. @throws Refused after all were looked at */
+/** Nodes of a list of tasks. All faults are reported; what they leave is there, so that they hide no others. */
 export function buildGraph(tasks: readonly Block[], place: GraphPlace): Graph {
   const nodes = new Map<string, TaskNode>();
   const posts: TaskNode[][] = [];
   const wanted: { readonly id: string; readonly span: Expr; readonly of: string }[] = [];
   const missing = new Set<string>();
   let last: readonly string[] = [];
-  let failed = false;
   tasks.forEach((task, index) => {
     const made = attempt(() => new TaskBuilder(task, index + 1, place, last).build());
     if (made === undefined) {
-      failed = true;
       // Its id is known all the same, so that what needs it is not reported too.
       const id = fieldOf(task, 'id', 'expr')?.constant;
       last = typeof id === 'string' ? [id] : [];
@@ -90,7 +88,6 @@ export function buildGraph(tasks: readonly Block[], place: GraphPlace): Graph {
   }
   for (const { id, span, of } of wanted) {
     if (nodes.has(id) || missing.has(id)) continue;
-    failed = true;
     const named = [...nodes.values()].flatMap((node) => node.id ?? []);
     const near =
       nearest(
@@ -104,23 +101,21 @@ export function buildGraph(tasks: readonly Block[], place: GraphPlace): Graph {
       near === undefined ? `there are: ${named.join(', ') || 'none with an id'}` : `did you mean \`${near}\`?`,
     );
   }
-  for (const node of nodes.values()) if (node.unit !== undefined) failed = lacksImage(node, node.unit) || failed;
-  if (failed) throw new Refused();
+  for (const node of nodes.values()) if (node.unit !== undefined) checkImage(node, node.unit);
   checkCycle(nodes);
   return nodes;
 }
-function lacksImage({ source }: TaskNode, unit: Layered): boolean {
+function checkImage({ source }: TaskNode, unit: Layered): void {
   const image = unit.fields.image;
-  if (image?.kind === 'expr' && image.given !== null) return false;
+  if (image?.kind === 'expr' && image.given !== null) return;
   // A field that was refused when read is reported already.
-  if (unit.present.has('image') && image === undefined) return false;
+  if (unit.present.has('image') && image === undefined) return;
   source.report.add(
     'FLOW_IMAGE',
     source.name.endsWith('Call') ? unit : { start: source.start, end: source.start + 1 },
     'there is no `image`',
     'write `image:` and what to run',
   );
-  return true;
 }
 
 interface Built {

@@ -20,7 +20,7 @@ import { EvalFault, type Scope, Waiting, withVariable } from './scope.ts';
 import type { Getter, Node } from './syntax.ts';
 
 /** Steps of one evaluation: nested comprehensions could otherwise run for hours on a few characters. */
-const MAX_STEPS = 2_000_000;
+const MAX_STEPS = 500_000;
 let steps = 0;
 
 /**

@@ -8,7 +8,8 @@ import { type BlockName, keysOfBlock } from './schema.ts';
  * folded. Texts stay in the style they have, so that no value changes its type. Undefined where the file is not YAML.
  */
 export function formatFlow(text: string, kind: FileKind | undefined): string | undefined {
-  if (composeYaml(text).root === undefined) return undefined;
+  const { root: readable, faults } = composeYaml(text);
+  if (readable === undefined || faults.length > 0) return undefined;
   const document = parseDocument(text, {
     version: '1.1',
     schema: 'failsafe',
@@ -18,8 +19,15 @@ export function formatFlow(text: string, kind: FileKind | undefined): string | u
     logLevel: 'silent',
   });
   const root: unknown = document.contents;
+  // An alias follows its anchor: where there are some, sections stay where they are.
+  let aliased = false;
+  visit(document, {
+    Alias: () => {
+      aliased = true;
+    },
+  });
   if (isMap(root) && kind !== undefined) {
-    root.items = sorted(root.items as Pairs, kind);
+    if (!aliased) root.items = sorted(root.items as Pairs, kind);
     for (const [index, pair] of (root.items as Pairs).entries()) if (index > 0) spaced(pair);
     visit(document, {
       Pair: (_, pair) => {

@@ -21,8 +21,8 @@ export interface Composed {
 export const MAX_BYTES = 1024 * 1024;
 /** Levels; the language itself has nine. */
 const MAX_LEVELS = 64;
-/** Nodes after aliases are resolved: a few lines of them can stand for billions. */
-const MAX_NODES = 400_000;
+/** Nodes that aliases stand for: a few lines of them can stand for billions. */
+const MAX_NODES = 20_000;
 
 /** Characters that YAML 1.1 does not allow (section 5.1), as PyYAML checks them. */
 const UNPRINTABLE = /[^\x09\x0a\x0d\x20-\x7e\x85\xa0-\ud7ff\ue000-\ufffd\u{10000}-\u{10ffff}]/u;
@@ -135,6 +135,8 @@ class Reader {
   readonly #anchors = new Map<string, LibraryNode>();
   readonly #contents: LibraryNode | null;
   readonly #text: string;
+  /** Aliases that are being followed, and nodes read there. */
+  #within = 0;
   #nodes = 0;
 
   constructor(text: string, contents: LibraryNode | null) {
@@ -151,7 +153,7 @@ class Reader {
   }
 
   #read(node: unknown, level: number, within: readonly LibraryNode[]): YamlNode {
-    this.#nodes += 1;
+    if (this.#within > 0) this.#nodes += 1;
     if (this.#nodes > MAX_NODES) {
       if (this.#nodes === MAX_NODES + 1)
         this.#fault('syntax', `aliases stand for more than ${MAX_NODES} values`, { start: 0, end: 0 });
@@ -214,7 +216,10 @@ class Reader {
       this.#fault('syntax', `the alias \`*${node.source}\` stands inside of what it names`, span);
       return { ...EMPTY, ...span };
     }
-    return this.#read(target, level, within);
+    this.#within += 1;
+    const read = this.#read(target, level, within);
+    this.#within -= 1;
+    return read;
   }
 
   #scalar(node: ScalarLike, span: Span): YamlScalar {
