@@ -27,7 +27,7 @@ describe('the command line', () => {
     const { stdout, code } = await delos('--help');
     expect(code).toBe(0);
     const verbs =
-      'up down status logs preflight preview synth cluster kubectl env token simulate test bench init completion';
+      'up down status logs preflight preview synth cluster kubectl env token flow simulate test bench init completion';
     for (const verb of verbs.split(' ')) expect(stdout).toMatch(new RegExp(`^  ${verb}\\b`, 'm'));
     const cluster = (await delos('cluster', '--help')).stdout;
     for (const verb of ['up', 'down', 'status', 'kubeconfig'])

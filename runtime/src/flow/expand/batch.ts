@@ -58,6 +58,7 @@ interface Level {
   readonly defaults: setup.Defaults;
   readonly mixins: ReadonlyMap<string, Layered>;
   readonly callers: readonly Block[];
+  readonly memo: WeakMap<Expr, Known>;
 }
 
 /** Sets a batch flow up, checks it and expands it. */
@@ -163,6 +164,7 @@ export class BatchExpansion {
       defaults: defaults?.value.defaults ?? setup.NO_DEFAULTS,
       mixins: place.mixins,
       callers: [],
+      memo: new WeakMap(),
     });
   }
 
@@ -301,7 +303,7 @@ export class BatchExpansion {
   #scopeOf(node: TaskNode, level: Level): FieldScope {
     const { contexts, later } = this.#contextsOf(node, level);
     const needs = new Set([...node.needs].flatMap(([id, state]) => (state === 'completed' ? [id] : [])));
-    return setup.fieldScope(this.#world, contexts, later, { needs });
+    return { ...setup.fieldScope(this.#world, contexts, later, { needs }), memo: level.memo };
   }
 
   /** The graph below a call of a batch action or module. */
@@ -368,6 +370,7 @@ export class BatchExpansion {
       defaults: isModule ? level.defaults : setup.NO_DEFAULTS,
       mixins,
       callers: [...level.callers, action],
+      memo: new WeakMap(),
     });
   }
 }

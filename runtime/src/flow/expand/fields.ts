@@ -133,17 +133,17 @@ export function cacheKey(node: TaskNode, fields: UnitFields, enable: Known): Cac
   const lists = [...fields.volumes, ...fields.tags, ...fields.env.values()];
   const open = [...Object.values(all), ...lists].find((value) => value instanceof Residual);
   if (open instanceof Residual) return { key: null, reason: `waits for ${open.waits.join(', ')}` };
-  const task = Dict.of({
-    ...(all as Record<string, Value>),
-    id: node.id,
-    env: new Dict([...fields.env] as (readonly [string, Value])[]),
-    volumes: fields.volumes as readonly Value[],
-    tags: fields.tags as readonly Value[],
-    strategy: strategyContext(node.strategy),
-    cache: Dict.of({ strategy: node.cache.strategy, life_span: node.cache.lifeSpan }),
-    caching_key: '',
-  });
-  const text = toJson(Dict.of({ task, needs: new Dict(), state: new Dict() }), { sortKeys: true });
+  const task = new Dict([
+    ...Object.entries(all as Record<string, Value>),
+    ['id', node.id],
+    ['env', new Dict([...fields.env] as (readonly [string, Value])[])],
+    ['volumes', fields.volumes as readonly Value[]],
+    ['tags', fields.tags as readonly Value[]],
+    ['strategy', strategyContext(node.strategy)],
+    ['cache', Dict.of({ strategy: node.cache.strategy, life_span: node.cache.lifeSpan })],
+    ['caching_key', ''],
+  ]);
+  const text = `{"needs": {}, "state": {}, "task": ${toJson(task, { sortKeys: true })}}`;
   return { key: createHash('sha256').update(text).digest('hex'), reason: null };
 }
 

@@ -34,6 +34,8 @@ export const isKnown = <T>(value: Known<T>): value is T => !(value instanceof Re
 export interface FieldScope {
   readonly scope: Scope;
   readonly place: Place;
+  /** Values that are the same for all tasks of a list. */
+  readonly memo?: WeakMap<Expr, Known>;
 }
 
 /** Thrown when a value cannot be had and the fault is reported already. */
@@ -42,7 +44,18 @@ export class Refused extends Error {}
 /** A field's value. @throws Refused */
 export function evaluateExpr(expr: Expr, at: FieldScope): Known {
   if (expr.parts === undefined) return expr.constant === null ? null : finish(expr, expr.constant, at);
-  const { parts } = expr;
+  const memo = VARYING.test(String(expr.given)) ? undefined : at.memo;
+  const known = memo?.get(expr);
+  if (known !== undefined) return known;
+  const value = evaluateParts(expr, expr.parts, at);
+  memo?.set(expr, value);
+  return value;
+}
+
+/** Names that mean something else for each task of a list. */
+const VARYING = /\b(?:matrix|needs|state|strategy|success|failure|always)\b/;
+
+function evaluateParts(expr: Expr, parts: readonly Part[], at: FieldScope): Known {
   try {
     const value = evaluateTemplate(parts, at.scope);
     return finish(expr, convert(expr.type, value), at);

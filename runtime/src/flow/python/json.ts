@@ -70,10 +70,9 @@ function jsonFloat(value: number): string {
 
 /** A JSON string of ASCII characters alone. */
 export function jsonText(text: string): string {
-  return JSON.stringify(text).replace(
-    /[\x7f-\uffff]/g,
-    (char) => `\\u${char.charCodeAt(0).toString(16).padStart(4, '0')}`,
-  );
+  const quoted = JSON.stringify(text);
+  if (/^[\0-\x7e]*$/.test(quoted)) return quoted;
+  return quoted.replace(/[\x7f-\uffff]/g, (char) => `\\u${char.charCodeAt(0).toString(16).padStart(4, '0')}`);
 }
 
 /** `json.loads(text)` of Python, which knows NaN and Infinity and tells int from float. @throws PythonError */

@@ -1,0 +1,123 @@
+import { mkdtemp, readFile, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { execute, expectOk } from '../../support/command.ts';
+import { type Answer, answer, gist, scopeOfData } from '../../support/flow/answer.ts';
+import { type Authority, authorityPython, startAuthority } from '../../support/flow/authority.ts';
+import { ask, type Case, difference, type TheirAnswer } from '../../support/flow/cases.ts';
+import { CORPUS } from '../../support/flow/corpus.ts';
+import { DIFFERENCES } from '../../support/flow/differences.ts';
+import { CONTEXT, ExpressionMaker } from '../../support/flow/expressions.ts';
+import { FlowMaker } from '../../support/flow/flows.ts';
+import { runSeed, seeded } from '../../support/random.ts';
+
+let authority: Authority;
+let folder: string;
+let data: string;
+beforeAll(async () => {
+  folder = await mkdtemp(join(tmpdir(), 'delos-flow-'));
+  data = join(folder, 'coverage');
+  authority = await startAuthority();
+});
+afterAll(async () => {
+  await authority.close();
+  await rm(folder, { recursive: true, force: true });
+});
+
+const EXPRESSIONS = 20_000;
+const FILES = 2000;
+
+describe('against apolo-flow itself', () => {
+  test(`${EXPRESSIONS} generated expressions have its verdict and its value`, async () => {
+    const seed = runSeed();
+    const maker = new ExpressionMaker(seeded(seed));
+    const scope = scopeOfData(CONTEXT);
+    const found: { readonly template: string; readonly delos: Answer; readonly authority: Answer }[] = [];
+    const seen: Record<string, number> = { load: 0, eval: 0, value: 0, slow: 0 };
+    for (let made = 0; made < EXPRESSIONS; made += 1000) {
+      const templates = Array.from({ length: 1000 }, () => maker.template());
+      const theirs = await authority.ask<Answer[]>('eval', { templates, context: CONTEXT });
+      templates.forEach((template, index) => {
+        const their = theirs[index] as Answer;
+        const kind = their.slow
+          ? 'slow'
+          : their.load !== undefined
+            ? 'load'
+            : their.eval !== undefined
+              ? 'eval'
+              : 'value';
+        seen[kind] = (seen[kind] ?? 0) + 1;
+        const our = answer(template, scope);
+        if (kind !== 'slow' && gist(our) !== gist(their)) found.push({ template, delos: our, authority: their });
+      });
+    }
+    expect(found.slice(0, 20), `seed ${seed}: ${found.length} differ`).toEqual([]);
+    // The generator must reach every verdict, or agreement would say little.
+    for (const kind of ['load', 'eval', 'value']) expect(seen[kind]).toBeGreaterThan(EXPRESSIONS / 20);
+    expect(seen.slow).toBeLessThan(EXPRESSIONS / 200);
+  });
+
+  test(`the ${Object.keys(CORPUS).length} files of the corpus have its verdict, and their tasks its values`, async () => {
+    const theirs = await authority.ask<TheirAnswer[]>('flow', { cases: Object.values(CORPUS) });
+    const found = Object.entries(CORPUS).flatMap(([name, one], index) => {
+      const differs = difference(ask(one), theirs[index] as TheirAnswer);
+      return differs === undefined ? [] : [`${name}: ${differs}`];
+    });
+    expect(found).toEqual([]);
+  });
+
+  test(`${FILES} generated files have its verdict, and their tasks its values`, async () => {
+    const seed = runSeed();
+    const maker = new FlowMaker(seeded(seed));
+    const found: { readonly one: Case; readonly differs: string }[] = [];
+    let tasks = 0;
+    for (let made = 0; made < FILES; made += 200) {
+      const cases = Array.from({ length: 200 }, () => maker.case());
+      const theirs = await authority.ask<TheirAnswer[]>('flow', { cases });
+      cases.forEach((one, index) => {
+        const their = theirs[index] as TheirAnswer;
+        tasks += their.tasks?.filter(({ late }) => late === undefined).length ?? 0;
+        const differs = difference(ask(one), their);
+        if (differs !== undefined) found.push({ one, differs });
+      });
+    }
+    expect(found.slice(0, 5), `seed ${seed}: ${found.length} differ`).toEqual([]);
+    expect(tasks).toBeGreaterThan(FILES / 10);
+  });
+
+  test.each(Object.entries(DIFFERENCES))(
+    'a deliberate difference: %s',
+    async (_name, { one, theirs: expected, ours }) => {
+      const [their] = await authority.ask<TheirAnswer[]>('flow', { cases: [one] });
+      const late = their?.late ?? their?.tasks?.find((task) => task.late !== undefined)?.late;
+      expect(their?.stage ?? (late === undefined ? 'passes' : 'fails when it runs')).toBe(expected);
+      const { ok, diagnostics } = ask(one);
+      expect(
+        ok ? 'passes' : diagnostics.filter(({ severity }) => severity === 'error').map(({ code }) => code),
+      ).toEqual(ours);
+    },
+  );
+
+  test('the corpus reaches 90 of 100 lines of its parser, its expressions and its contexts', async () => {
+    const modules = ['parser', 'expr', 'context', 'tokenizer', 'expr_validation'];
+    const include = modules.map((name) => `*/apolo_flow/${name}.py`).join(',');
+    const wrapper = ['-m', 'coverage', 'run', `--data-file=${data}`, `--include=${include}`];
+    const covered = await startAuthority({ wrapper });
+    await covered.ask('flow', {
+      cases: [...Object.values(CORPUS), ...Object.values(DIFFERENCES).map(({ one }) => one)],
+    });
+    await covered.close();
+    const report = join(folder, 'coverage.json');
+    const python = await authorityPython();
+    await expectOk(execute([python, '-m', 'coverage', 'json', `--data-file=${data}`, '-o', report], { timeout: 120 }));
+    const { files } = JSON.parse(await readFile(report, 'utf8')) as {
+      files: Record<string, { summary: { percent_covered: number } }>;
+    };
+    const percents = Object.entries(files).map(
+      ([path, { summary }]) => [path.replace(/^.*\//, ''), summary.percent_covered] as const,
+    );
+    expect(percents).toHaveLength(modules.length);
+    for (const [name, percent] of percents) expect(percent, name).toBeGreaterThanOrEqual(90);
+  });
+});
