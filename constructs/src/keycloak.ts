@@ -22,7 +22,8 @@ const BUILD_OPTIONS =
 
 /**
  * Keycloak's build options are compiled in. Our image has that behind it; the upstream image is built here, in a copy,
- * since its own folder is read-only.
+ * since its own folder is read-only. The database may come up meanwhile: Keycloak itself would end without it, and be
+ * started again ever more slowly.
  */
 const START = `#!/bin/sh
 set -eu
@@ -36,6 +37,11 @@ if [ ! -e $home/delos-optimized ]; then
     touch $home/delos-optimized
   fi
 fi
+trap 'exit 143' TERM
+until bash -c 'exec 3<>"/dev/tcp/$KC_DB_URL_HOST/${PORTS.postgres}"' 2>/dev/null; do
+  sleep 0.5 &
+  wait $!
+done
 exec $home/bin/kc.sh start --optimized
 `;
 

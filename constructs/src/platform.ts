@@ -58,6 +58,5 @@ export class Platform extends Chart {
       httpsPort: config.gateway.httpsPort || 443,
     });
     for (const part of [postgres, keycloak, controlPlane, gateway]) part.node.addDependency(...ground);
-    keycloak.workload.addDependency(postgres);
   }
 }

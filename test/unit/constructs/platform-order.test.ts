@@ -24,7 +24,7 @@ describe('order', () => {
 
   test.each([
     ['postgres', []],
-    ['keycloak', ['postgres']],
+    ['keycloak', []],
     ['control-api', ['postgres']],
     ['scheduler', ['postgres']],
     ['agent', []],
