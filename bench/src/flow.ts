@@ -100,7 +100,9 @@ async function beside(authority: Authority, times: number) {
 
 const samples = numberOption('--samples', 5);
 const authority = await startAuthority();
-const { ours, bare } = await beside(authority, samples).finally(() => authority.close());
+const { ours, bare } = await beside(authority, samples).finally(() => {
+  void authority.close();
+});
 const text = flow(1000, 1).slice(0, 900_000);
 const parse = median(timed(() => void parseFlowFile('flow', text.slice(0, text.lastIndexOf('  - id:')), 'flow'), 5));
 say('100,000 tasks …');
