@@ -82,13 +82,17 @@ describe.each(byName)('%s', (_, policy) => {
       }),
     );
   });
+});
 
-  test.skipIf(policy.name === 'random')('takes the first of equal nodes, so that only their order decides', () => {
+test.each(['bestfit', 'fgd', 'default'])(
+  '%s takes the first of equal nodes, so that only their order decides',
+  (name) => {
     const cluster = new Cluster([node({ name: 'a', gpus: 1 }), node({ name: 'b' }), node({ name: 'c' })]);
     const request = pod({ gpus: 8 });
-    expect(started(cluster, [request]).tryPlace(request)?.node).toBe(1);
-  });
-});
+    const placer = named(name).start(cluster, { typical: typicalPods([request]), draw: draws(7) });
+    expect(placer.tryPlace(request)?.node).toBe(1);
+  },
+);
 
 describe('what is told of a node beside others does not depend on where it stands', () => {
   test.each(['bestfit', 'fgd', 'default'])('%s', (name) => {
