@@ -21,7 +21,7 @@ describe('at a terminal', () => {
       return screen.stdout().search(text) < 0 ? undefined : true;
     });
   const type = (screen: RunningCommand, keys: string): void => void screen.child.stdin?.write(keys);
-  /** The shell's prompt; pressing enter as the client says, where the first was printed before anybody was there. */
+  /** The shell's prompt, by pressing enter as the client advises: the first was printed before anybody was there. */
   const ready = (screen: RunningCommand): Promise<true> =>
     until(
       'the terminal shows a prompt',
@@ -29,7 +29,7 @@ describe('at a terminal', () => {
       (last) => {
         last(screen.stdout().slice(-500));
         if (/[#$] $/.test(screen.stdout())) return true;
-        if (/Use Ctrl-P Ctrl-Q/.test(screen.stdout())) type(screen, '\r');
+        type(screen, '\r');
         return undefined;
       },
       1000,
