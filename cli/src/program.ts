@@ -101,13 +101,19 @@ export function program(root: string, options: { readonly completion?: boolean }
     .argument('[file]', 'where to write', 'delos.yaml')
     .action(action(() => import('./commands/init.ts')));
 
-  verb(cli, 'simulate', 'try scheduling policies on lists of nodes and Pods')
+  verb(cli, 'simulate', 'schedule on paper: lists of Pods, queues over time, or one state of the scheduler')
     .option('--nodes <file>', 'nodes as CSV: sn, cpu_milli, memory_mib, gpu, model')
     .option('--pods <file>', 'Pods as CSV: name, cpu_milli, memory_mib, num_gpu, gpu_milli, gpu_spec')
     .option('--arrivals <ratio>', 'GPUs that Pods ask for in all, as a multiple of those there are', '1.3')
     .option('--seeds <list>', 'orders of arrival, e.g. 42-51 or 1,5,9-12', '42-51')
     .option('--policy <names>', 'placement policies', 'random,bestfit,fgd,default')
     .option('--no-bound', 'leave out the bound that no policy can pass')
+    .option(
+      '--workload <file...>',
+      'queues over time, as YAML, or a log in Standard Workload Format (.swf); several are compared',
+    )
+    .option('--html <file>', 'write the figures of --workload as one page with charts')
+    .option('--snapshot <file>', 'decide once on a state of the scheduler, and say why what waits waits')
     .action(action(() => import('./commands/simulate.ts')));
 
   flowVerbs(verb(cli, 'flow', 'workflows: check, expand, draw and format the files of apolo-flow'), verb, action);
@@ -117,7 +123,7 @@ export function program(root: string, options: { readonly completion?: boolean }
     .option('--only <suite>', 'unit, integration, e2e or long')
     .argument('[files...]', 'only these test files')
     .action(action(() => import('./commands/test.ts')));
-  verb(cli, 'bench', 'measure: flow, job-latency, packing, up')
+  verb(cli, 'bench', 'measure: flow, job-latency, packing, scheduler, up')
     .argument('<name>', 'which measurement')
     .option('--samples <number>', 'how many pairs', wholeNumber)
     .action(action(() => import('./commands/bench.ts')));

@@ -1,9 +1,13 @@
 import type { CommandContext } from '../context.ts';
 import { type PlacementOptions, simulatePlacement } from './simulate-placement.ts';
+import { type SnapshotOptions, simulateSnapshot } from './simulate-snapshot.ts';
+import { simulateWorkload, type WorkloadOptions } from './simulate-workload.ts';
 
-export type SimulateOptions = PlacementOptions;
+export type SimulateOptions = PlacementOptions & WorkloadOptions & SnapshotOptions;
 
 /** Schedules on paper, with the very code of the service: what is asked for follows from the files that are given. */
 export async function run(context: CommandContext, options: SimulateOptions): Promise<void> {
-  await simulatePlacement(context, options);
+  if (options.snapshot !== undefined) await simulateSnapshot(context, options.snapshot);
+  else if (options.workload !== undefined) await simulateWorkload(context, options.workload, options.html);
+  else await simulatePlacement(context, options);
 }

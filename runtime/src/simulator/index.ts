@@ -1,3 +1,6 @@
 export * from './metrics.ts';
+export { comparison, htmlReport } from './report.ts';
 export * from './simulate.ts';
+export * from './swf.ts';
 export * from './workload.ts';
+export * from './workload-faults.ts';

@@ -1,0 +1,172 @@
+import { spawnSync } from 'node:child_process';
+import { fileURLToPath } from 'node:url';
+import { type Job, Scheduler, type Snapshot, snapshot } from '@delos/runtime/scheduling';
+import { z } from 'zod';
+
+/*
+ * What the scheduler's core costs by size: 1,000 queues, nodes of 8 GPUs, jobs of 1, 2, 4 and 8 GPUs until the cluster is
+ * full and so many more wait. Every size is measured in a process of its own, so that its memory is its own.
+ *
+ *   node bench/src/scheduler.ts [--json] [--samples N]
+ */
+
+const QUEUES = 1000;
+const QUEUED = [1_000, 10_000, 100_000, 1_000_000];
+const NODES = [100, 1_000, 5_000];
+const DEFAULT_SAMPLES = 400;
+
+const percentiles = z.object({ p50: z.number(), p99: z.number() });
+const measured = z.object({
+  nodes: z.number(),
+  queued: z.number(),
+  /** Starts per second of processor time while an empty cluster fills. */
+  decisionsPerSecond: z.number(),
+  /** Microseconds from an event to the end of the cycle that follows it. */
+  arrivalUs: percentiles,
+  endUs: percentiles,
+  nodeChangeUs: percentiles,
+  arrivalAfterNodeChangeUs: percentiles,
+  /** Mean of what one arrival made a cycle look at. */
+  touched: z.object({ jobs: z.number(), nodes: z.number() }),
+  memoryMiB: z.number(),
+});
+type Measured = z.infer<typeof measured>;
+
+function world(nodes: number): Snapshot {
+  return snapshot.parse({
+    pools: [{ name: 'gpus' }],
+    presets: [1, 2, 4, 8].map((n) => ({
+      name: `gpu-${n}`,
+      milliCpu: 8000 * n,
+      memoryMiB: 64_000 * n,
+      gpu: { kind: 'whole', count: n },
+    })),
+    scopes: [
+      ...Array.from({ length: 20 }, (_, o) => ({ name: `org-${o}`, kind: 'organization' })),
+      ...Array.from({ length: QUEUES }, (_, q) => ({ name: queueName(q), parent: `org-${q % 20}` })),
+    ],
+    nodes: Array.from({ length: nodes }, (_, n) => ({
+      name: `node-${n}`,
+      pool: 'gpus',
+      zone: `zone-${n % 4}`,
+      rack: `rack-${n >> 4}`,
+      milliCpu: 64_000,
+      memoryMiB: 512_000,
+      gpu: { model: 'H100', count: 8, memoryMiB: 81_559 },
+    })),
+  });
+}
+
+const queueName = (q: number): string => `org-${q % 20}/project-${q}`;
+
+function job(n: number, at: number): Job {
+  const preset = `gpu-${2 ** (Math.floor(n / QUEUES) % 4)}`;
+  return {
+    id: `job-${n}`,
+    queue: queueName(n % QUEUES),
+    priority: 'normal',
+    submittedAt: at,
+    groups: [{ preset, count: 1 }],
+    pools: [],
+    volumes: [],
+    suspended: false,
+  };
+}
+
+/** Measures one size, in this process. */
+function measure(nodes: number, queued: number, samples: number): Measured {
+  const scheduler = new Scheduler(world(nodes));
+  let now = 0;
+  let n = 0;
+  const add = (): void => scheduler.submit(job(n++, now), now);
+  // Fill it, then queue.
+  let starts = 0;
+  const before = process.cpuUsage();
+  for (let full = false; !full; ) {
+    for (let k = 0; k < 4 * QUEUES; k += 1) add();
+    const { decisions } = scheduler.cycle(now);
+    starts += decisions.length;
+    full = decisions.length < 4 * QUEUES;
+  }
+  const { user, system } = process.cpuUsage(before);
+  const decisionsPerSecond = Math.round((starts * 1e6) / (user + system));
+  while (scheduler.state.jobs.size - scheduler.state.running.size < queued) add();
+  scheduler.cycle(now);
+
+  const touched = { jobs: 0, nodes: 0 };
+  const timed = (happen: (k: number) => void, count?: (cycle: ReturnType<Scheduler['cycle']>) => void) => {
+    const times: number[] = [];
+    for (let k = 0; k < samples; k += 1) {
+      now += 1;
+      const from = performance.now();
+      happen(k);
+      const cycle = scheduler.cycle(now);
+      times.push((performance.now() - from) * 1000);
+      count?.(cycle);
+    }
+    times.sort((a, b) => a - b);
+    const at = (part: number): number => Math.round((times[Math.floor(part * times.length)] ?? 0) * 10) / 10;
+    return { p50: at(0.5), p99: at(0.99) };
+  };
+  const arrivalUs = timed(add, (cycle) => {
+    touched.jobs += cycle.touched.jobs / samples;
+    touched.nodes += cycle.touched.nodes / samples;
+  });
+  const endUs = timed(() => {
+    const [first] = scheduler.state.running.values();
+    if (first !== undefined) scheduler.finish(first.id, now);
+  });
+  const toggle = (k: number): void => {
+    const spec = scheduler.state.nodes.specs[k % nodes];
+    if (spec !== undefined) scheduler.putNode({ ...spec, cordoned: !spec.cordoned }, now);
+  };
+  const nodeChangeUs = timed(toggle);
+  const arrivalAfterNodeChangeUs = timed((k) => {
+    toggle(k);
+    add();
+  });
+  globalThis.gc?.();
+  const memoryMiB = Math.round(process.memoryUsage().rss / 2 ** 20);
+  return {
+    nodes,
+    queued,
+    decisionsPerSecond,
+    arrivalUs,
+    endUs,
+    nodeChangeUs,
+    arrivalAfterNodeChangeUs,
+    touched,
+    memoryMiB,
+  };
+}
+
+function inOwnProcess(nodes: number, queued: number, samples: number): Measured {
+  const args = ['--expose-gc', '--disable-warning=ExperimentalWarning', fileURLToPath(import.meta.url)];
+  const child = spawnSync(process.execPath, [...args, '--one', `${nodes} ${queued} ${samples}`], { encoding: 'utf8' });
+  if (child.status !== 0) throw new Error(`measuring ${nodes} nodes, ${queued} jobs failed:\n${child.stderr}`);
+  return measured.parse(JSON.parse(child.stdout));
+}
+
+const argument = (name: string): string | undefined => {
+  const at = process.argv.indexOf(name);
+  return at < 0 ? undefined : process.argv[at + 1];
+};
+const one = argument('--one');
+if (one !== undefined) {
+  const [nodes = 0, queued = 0, samples = 0] = one.split(' ').map(Number);
+  process.stdout.write(JSON.stringify(measure(nodes, queued, samples)));
+} else {
+  const samples = Number(argument('--samples') ?? DEFAULT_SAMPLES);
+  const results: Measured[] = [];
+  for (const nodes of NODES) {
+    for (const queued of QUEUED) {
+      const result = inOwnProcess(nodes, queued, samples);
+      results.push(result);
+      const { decisionsPerSecond, arrivalUs, endUs, nodeChangeUs, memoryMiB } = result;
+      process.stderr.write(
+        `${nodes} nodes, ${queued} queued: ${decisionsPerSecond} starts/s; p50 arrival ${arrivalUs.p50} µs, end ${endUs.p50} µs, node change ${nodeChangeUs.p50} µs; ${memoryMiB} MiB\n`,
+      );
+    }
+  }
+  if (process.argv.includes('--json')) process.stdout.write(`${JSON.stringify({ queues: QUEUES, sizes: results })}\n`);
+}

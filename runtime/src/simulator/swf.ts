@@ -1,0 +1,137 @@
+import type { WorkloadInput } from './workload.ts';
+
+/*
+ * Logs of parallel computers in the Standard Workload Format, version 2.2 (Chapin et al., "Benchmarks and Standards for
+ * the Evaluation of Parallel Job Schedulers", JSSPP 1999; https://www.cs.huji.ac.il/labs/parallel/workload/swf.html):
+ * header lines begin with `;`, each job is one line of 18 numbers, −1 where something is not known.
+ */
+
+/** What a line of the log does not keep to. */
+export interface SwfFault {
+  readonly line: number;
+  readonly field: string;
+  readonly message: string;
+  readonly hint: string;
+}
+
+export interface SwfLog {
+  readonly workload: WorkloadInput;
+  /** Jobs left out, which never ran: cancelled while they waited. */
+  readonly skipped: number;
+}
+
+const FIELDS = [
+  'job number',
+  'submit time',
+  'wait time',
+  'run time',
+  'allocated processors',
+  'average CPU time',
+  'used memory',
+  'requested processors',
+  'requested time',
+  'requested memory',
+  'status',
+  'user',
+  'group',
+  'executable',
+  'queue',
+  'partition',
+  'preceding job',
+  'think time',
+] as const;
+
+/**
+ * A log as a workload: processors are cores, a job that asks for more than a node has is a gang of whole nodes, groups are
+ * projects and users their users. The machine is as the header says (MaxNodes, MaxProcs).
+ */
+export function parseSwf(text: string, title: string): SwfLog | SwfFault {
+  const header = new Map<string, string>();
+  const rows: { readonly line: number; readonly values: readonly number[] }[] = [];
+  for (const [index, raw] of text.split('\n').entries()) {
+    const line = index + 1;
+    const content = raw.trim();
+    if (content === '') continue;
+    if (content.startsWith(';')) {
+      const pair = /^;\s*([A-Za-z]+):\s*(.*)$/.exec(content);
+      if (pair?.[1] !== undefined) header.set(pair[1], pair[2] ?? '');
+      continue;
+    }
+    const cells = content.split(/\s+/);
+    if (cells.length !== FIELDS.length) {
+      const field = FIELDS[Math.min(cells.length, FIELDS.length - 1)] ?? '';
+      const hint = 'each job is one line of 18 numbers, -1 where something is not known';
+      return { line, field, message: `expected ${FIELDS.length} columns, found ${cells.length}`, hint };
+    }
+    const values = cells.map(Number);
+    const bad = values.findIndex((value, column) => !Number.isFinite(value) || value < (column === 1 ? 0 : -1));
+    if (bad >= 0) {
+      const hint =
+        bad === 1 ? 'seconds from the start of the log, 0 or more' : 'a number, 0 or more, or -1 for not known';
+      return { line, field: FIELDS[bad] ?? '', message: `${JSON.stringify(cells[bad])} is not accepted`, hint };
+    }
+    rows.push({ line, values });
+  }
+  const procs = Number(header.get('MaxProcs') ?? header.get('MaxNodes'));
+  const nodes = Number(header.get('MaxNodes') ?? 1);
+  if (!(procs >= 1) || !(nodes >= 1)) {
+    const hint = 'add header lines such as `; MaxNodes: 128` and `; MaxProcs: 1024`';
+    return { line: 1, field: 'MaxProcs', message: 'the header does not say how large the machine was', hint };
+  }
+  return workloadOf(
+    rows.map(({ values }) => values),
+    { title, nodes, perNode: Math.max(1, Math.floor(procs / nodes)) },
+  );
+}
+
+function workloadOf(
+  rows: readonly (readonly number[])[],
+  machine: { readonly title: string; readonly nodes: number; readonly perNode: number },
+): SwfLog {
+  const { title, nodes, perNode } = machine;
+  const sizes = new Set<number>();
+  const queues = new Map<string, string>();
+  const jobs: NonNullable<WorkloadInput['jobs']> = [];
+  let skipped = 0;
+  for (const row of rows) {
+    const [number = 0, submit = 0, , run = -1, allocated = -1, , , requested = -1, time = -1] = row;
+    const processors = allocated > 0 ? allocated : requested;
+    if (run < 0 || processors < 1 || processors > nodes * perNode) {
+      skipped += 1;
+      continue;
+    }
+    const size = Math.min(processors, perNode);
+    sizes.add(size);
+    const project = `log/group-${Math.max(0, row[12] ?? 0)}`;
+    const queue = `${project}/user-${Math.max(0, row[11] ?? 0)}`;
+    queues.set(queue, project);
+    const runMs = Math.max(1, Math.round(run * 1000));
+    jobs.push({
+      id: String(number),
+      at: Math.round(submit * 1000),
+      queue,
+      groups: [{ preset: `cores-${size}`, count: Math.ceil(processors / perNode) }],
+      runMs,
+      // A run that was longer than it asked for was let go on: its life-span is what it took.
+      ...(time > 0 ? { lifeSpanMs: Math.max(runMs, Math.round(time * 1000)) } : {}),
+    });
+  }
+  const projects = [...new Set(queues.values())];
+  return {
+    skipped,
+    workload: {
+      title,
+      pools: [{ name: 'machine' }],
+      nodes: [
+        { name: 'node', pool: 'machine', replicas: nodes, milliCpu: perNode * 1000, memoryMiB: 0, pods: perNode },
+      ],
+      presets: [...sizes].sort((a, b) => a - b).map((n) => ({ name: `cores-${n}`, milliCpu: n * 1000, memoryMiB: 0 })),
+      scopes: [
+        { name: 'log', kind: 'organization' },
+        ...projects.map((name) => ({ name, parent: 'log' })),
+        ...[...queues].map(([name, parent]) => ({ name, parent, kind: 'user' as const })),
+      ],
+      jobs,
+    },
+  };
+}
