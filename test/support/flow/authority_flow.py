@@ -13,7 +13,7 @@ from apolo_flow.config_loader import BatchStreamCL, LiveStreamCL
 from apolo_flow.types import GitInfo, TaskStatus
 
 MAIN = sys.modules["__main__"]
-ROOT = Path("/work/demo")
+ROOT = Path(__file__).resolve().parent
 GIT = GitInfo(sha="c0ffee", branch="main", tags=["v1"])
 
 
@@ -204,8 +204,10 @@ async def live(files, path, values):
         return {"stage": "setup", "error": f"{type(error).__name__}: {error}"[:300]}
     if not values:
         return {"stage": None}
+    if not isinstance(flow_ast.jobs, dict):
+        return {"stage": None, "late": "TypeError: jobs are not a mapping"} if flow_ast.jobs else {"stage": None, "tasks": []}
     out = []
-    for key in flow_ast.jobs or {}:
+    for key in flow_ast.jobs:
         entry = {"id": key, "kind": "job"}
         try:
             if await flow.is_multi(key):

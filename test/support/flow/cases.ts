@@ -14,6 +14,7 @@ import {
   verdict,
   type World,
 } from '@delos/runtime';
+import { hashFiles } from '../../../cli/src/flow-files.ts';
 import { PLACE, scopeOfData } from './answer.ts';
 
 /** Files of a workspace, and which of them is asked about. */
@@ -50,14 +51,15 @@ export interface OurAnswer {
   readonly tasks: readonly ExpandedTask[];
 }
 
-export const ROOT = '/work/demo';
+/** The workspace: files of this folder can be hashed. */
+export const ROOT = import.meta.dirname;
 const GIT = { sha: 'c0ffee', branch: 'main', tags: ['v1'] };
 
 export function worldOf(files: Case['files']): World {
   return {
     place: PLACE,
     git: GIT,
-    workspace: { root: ROOT, read: (path) => files[path.slice(ROOT.length + 1)] },
+    workspace: { root: ROOT, read: (path) => files[path.slice(ROOT.length + 1)], hashFiles },
   };
 }
 

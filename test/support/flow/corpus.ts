@@ -533,6 +533,26 @@ needs: []
   'functions of numbers': expression(
     "${{ len('abc') }} ${{ int('12') }} ${{ int(3.9) }} ${{ range(3) }} ${{ range(1, 9, 3) }} ${{ range(5, 0, -1) }} ${{ nothing() }}",
   ),
+  'function hash_files': expression(
+    "${{ hash_files('*.py', '**/*.ts', 'nope/*', 'authority.p?') }} ${{ hash_files() }}",
+  ),
+  'function hash_files_relative': expression("${{ hash_files_relative(flow.workspace, '[a-c]*.ts') }}"),
+  'function hash_files_relative of a text': expression("${{ hash_files_relative('a', '*') }}"),
+  'functions of wrong values': batch(
+    `tasks:\n${['len(1)', 'int([])', 'keys([1])', "values('a')", 'lower(1)', 'upper(None)', "replace(1, 'a', 'b')", "replace('a', 1, 'b')", "replace('a', 'b', 1)", 'join(1, [])', "join('', 1)", "join('', [1])", "join('', [], 1)", "range('a')", "range(1, 'a')", "range(1, 2, 'a')", 'fmt(1)', "from_json('x')", 'parse_volume(1)', "parse_volume('a')", 'always(1).x', "params['x']", 'success(1)', 'failure(1)', "failure('x')", 'inspect_job(1)', 'not [] + 1', "- 'a'", '+ 1', '[x for x in 5]'].map((text) => `  - {image: u, needs: [], cmd: "\${{ ${text.replaceAll('"', '\\"')} }}"}\n`).join('')}`,
+  ),
+  'item of an object': task("cmd: ${{ git['sha'] }}\n"),
+  'item of tags': task("cmd: ${{ tags['x'] }}\n"),
+  'item of a mapping': batch(
+    "volumes: {a: {remote: 'storage:a', mount: /a}}\ntasks: [{image: u, cmd: \"${{ volumes['a'].ref }} ${{ [matrix for matrix in [1]] }}\"}]\n",
+  ),
+  'names in keys and calls': task('cmd: ${{ params[foo.x] }} ${{ len(bar.y) }} ${{ keys(params)[baz.z] }}\n'),
+  'arguments that are not there': batch("tasks: [{action: ws:a, args: {who: '${{ needs.x.result }}'}}]\n", {
+    'a.yml': LOCAL,
+  }),
+  'the rest of a context in a list': two(
+    "tags: ['${{ needs.prepare.outputs.out }}']\nenv: {A: '${{ needs.prepare.outputs.path }}'}\n",
+  ),
   'functions of collections': expression(
     "${{ keys(params) }} ${{ values({'a': 1}) }} ${{ len(keys({'b': 2})) }} ${{ values(env) }} ${{ nothing() }}",
   ),

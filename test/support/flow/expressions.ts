@@ -38,7 +38,7 @@ export class ExpressionMaker {
   template(): string {
     const kind = this.#random();
     // The authority's parser takes twice as long for every level: most expressions are shallow.
-    const inner = this.#expression(this.#one([0, 1, 1, 1, 1, 2, 2, 3]));
+    const inner = this.#expression(this.#one([0, 1, 1, 1, 1, 1, 2, 2]));
     const [open, close] = this.#one([
       ['${{', '}}'],
       ['${{', '}}'],
@@ -51,6 +51,8 @@ export class ExpressionMaker {
   }
 
   #broken(text: string): string {
+    // Half of a character outside of the first plane is none.
+    if (/[\ud800-\udfff]/.test(text)) return `${text}}`;
     const at = this.#int(text.length);
     const junk = this.#one([
       '',
@@ -290,7 +292,7 @@ export class ExpressionMaker {
       'volumes.data.ref',
       'volumes.code.ref_rw',
       'volumes.data.mount',
-      'volumes.data.remote',
+      'str(volumes.data.remote)',
       'volumes.code.local',
       'volumes.data.full_local_path',
       'volumes.data',

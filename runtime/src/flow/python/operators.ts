@@ -185,6 +185,7 @@ function arithmetic(operator: '+' | '-' | '*' | '/' | '%', a: Value, b: Value): 
 function joinedPath(a: Value, b: Value): Value | undefined {
   const part = b instanceof Path ? b.text : tryText(b);
   if (a instanceof Path && part !== undefined) return a.join(part);
+  if (a instanceof Url && part !== undefined) return new Url(`${a.text.replace(/\/$/, '')}/${encodeURI(part)}`);
   if (b instanceof Path) {
     const before = tryText(a);
     if (before !== undefined) return new Path(before, b.local).join(b.text);
