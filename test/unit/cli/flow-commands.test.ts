@@ -30,7 +30,8 @@ async function file(name: string, text: string | Uint8Array): Promise<string> {
   return name;
 }
 
-describe('flow commands', () => {
+// Each starts the command several times, beside whatever else the machine does.
+describe('flow commands', { timeout: 300_000 }, () => {
   test('validate: exit code 0 and no error, or 1 and each error with its place', async () => {
     const good = await file('.apolo/good.yml', 'kind: batch\ntasks: [{image: u, cmd: ls}]\n');
     const bad = await file('.apolo/bad.yml', 'kind: batch\ntasks:\n  - imagee: u\n');
