@@ -81,7 +81,7 @@ test('who is preempted may be: preemptible, past its minimum run time, of lower 
   fc.assert(
     fc.property(anyHistory, (history) => {
       const { minRunMs } = history.world.policy;
-      play(history, (before, _decided, scheduler) => {
+      play(history, (before, decided, scheduler) => {
         const after = snapshotOf(scheduler);
         const rank = { low: 0, normal: 1, high: 2 };
         for (const victim of before.jobs) {
@@ -99,9 +99,15 @@ test('who is preempted may be: preemptible, past its minimum run time, of lower 
               project(job.queue) === project(victim.queue),
           );
           if (urgent) continue;
-          // By reclaim, then: what its scope still runs leaves no room within the guarantee for it.
+          // By reclaim, then: what its scope still runs leaves no room within the guarantee for it. A guarantee that
+          // it shares with the claimant is no shelter: the claimant's own, further down, comes first.
+          const line = decided.map((text) => new RegExp(`^preempt ${victim.id} for (\\S+) `).exec(text)).find(Boolean);
+          const claimant = after.jobs.find(({ id }) => id === line?.[1]);
+          const shared = new Set(
+            claimant === undefined ? [] : ancestors(before, claimant.queue).map(({ name }) => name),
+          );
           const guaranteed = ancestors(before, victim.queue).filter(
-            ({ guarantee }) => guarantee.milliGpu !== undefined,
+            ({ name, guarantee }) => guarantee.milliGpu !== undefined && !shared.has(name),
           );
           const own = amounts(before, victim, sizesOf(victim)).milliGpu;
           const broken = guaranteed.every(
