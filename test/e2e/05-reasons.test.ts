@@ -153,7 +153,7 @@ describe('a job that cannot be what was asked for says why, in words', () => {
     const { namespace, description } = await platform.running(job.id);
     const what = answering?.standIn ?? '';
     // Where Docker Hub can be reached it is an Ubuntu, of which there is nothing to say.
-    const note = answering === undefined ? '' : ` [image ubuntu:24.04 answered by a stand-in: ${what}]`;
+    const note = answering === undefined ? '' : ` (image ubuntu:24.04 answered by a stand-in: ${what})`;
     expect(description).toBe(`mine${note}`);
     const ann = await loggedIn('ann');
     expect(await ann.ok(['status', job.id])).toContain(`mine${note}`);

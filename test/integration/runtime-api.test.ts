@@ -360,7 +360,7 @@ describe('a job', () => {
       .execute();
     await database.tx((tx) => recordObservation(tx, observation(json.id, { standIn: 'Debian 12' })));
     const shown = (await api.request('alice', 'GET', `/jobs/${json.id}`)).json;
-    expect(shown.description).toBe('mine [image ubuntu:24.04 answered by a stand-in: Debian 12]');
+    expect(shown.description).toBe('mine (image ubuntu:24.04 answered by a stand-in: Debian 12)');
     expect(shown.status).toBe('running');
     await kill(json.id);
   });

@@ -51,11 +51,11 @@ function optional(key: string, value: unknown): Record<string, unknown> {
   return value === null || value === undefined ? {} : { [key]: value };
 }
 
-/** Who runs on a stand-in is told so wherever the job is shown. */
+/** Who runs on a stand-in is told so wherever the job is shown. The client takes what is in square brackets for markup. */
 function descriptionOf(row: JobRow): string | null {
   if (row.stand_in === null) return row.description;
-  const note = `[image ${row.spec.image} answered by a stand-in: ${row.stand_in}]`;
-  return row.description === null ? note : `${row.description} ${note}`;
+  const note = `image ${row.spec.image} answered by a stand-in: ${row.stand_in}`;
+  return row.description === null ? note : `${row.description} (${note})`;
 }
 
 function history(row: JobRow, seconds: number): Record<string, unknown> {
