@@ -74,7 +74,7 @@ export function testPlatform(): Promise<TestPlatform> {
   return platform;
 }
 
-const MARKER = join(instancePaths(TEST_INSTANCE, process.env).cache, 'tests', 'platform.json');
+const MARKER = join(instancePaths(TEST_INSTANCE, process.env).cache, 'tests', `${TEST_INSTANCE}.json`);
 const tryReadMarker = () => tryReadJson(MARKER, z.object({ run: z.string(), up: upDocument }));
 
 /** Whether that test run has brought the platform up. */
