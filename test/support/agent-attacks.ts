@@ -71,7 +71,7 @@ function binding(role: string, options: { name?: string; account?: string; kind?
 
 const OWN_ROLE = 'delos-agent-project';
 const NEW = projectNamespace('attack', 'one');
-const TRUSTED = projectNamespace('default', 'trusted');
+const TRUSTED = projectNamespace('default', 'unused');
 
 /** What whoever has the agent's token may try. Each must be refused. */
 export function attacks({ project, parts, dns, node }: Targets): readonly Attempt[] {
@@ -262,7 +262,7 @@ export function duties({ project }: Targets): readonly Attempt[] {
     ],
     [
       'make a privileged one where the project may',
-      post(`${CORE}/namespaces`, namespace(TRUSTED, 'default', 'trusted', { [ENFORCE]: 'privileged' })),
+      post(`${CORE}/namespaces`, namespace(TRUSTED, 'default', 'unused', { [ENFORCE]: 'privileged' })),
     ],
     ['set a project’s Pod Security', patch(home, { metadata: { labels: { [ENFORCE]: 'restricted' } } })],
     ['make a job’s Pod', post(`${home}/pods`, pod())],
