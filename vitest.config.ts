@@ -18,7 +18,9 @@ const suite = (name: string, options: { readonly parallel: boolean; readonly min
     testTimeout: options.minutes * 60_000,
     hookTimeout: options.minutes * 60_000,
     ...(options.parallel ? {} : { maxWorkers: 1 }),
-    ...(['e2e', 'long'].includes(name) ? { globalSetup: ['./test/support/platform-setup.ts'] } : {}),
+    ...(name === 'unit'
+      ? {}
+      : { globalSetup: [`./test/support/${name === 'integration' ? 'cluster' : 'platform'}-setup.ts`] }),
   },
 });
 

@@ -5,11 +5,11 @@ import { instancePaths } from '@delos/core';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { z } from 'zod';
 import { expectOk } from '../support/command.ts';
-import { delos, delosJson, TEST_CONFIG, upDocument } from '../support/instance.ts';
+import { delos, delosJson, TEST_CONFIG, TEST_INSTANCE, upDocument } from '../support/instance.ts';
 
 /** A cluster alone, which the platform's instance knows only by its kubeconfig: somebody else's. */
-const THEIRS = { env: { DELOS_INSTANCE: 'delos-test-theirs' } };
-const OWN = { env: { DELOS_INSTANCE: 'delos-test-own' }, timeout: 900 };
+const THEIRS = { env: { DELOS_INSTANCE: `${TEST_INSTANCE}-theirs` } };
+const OWN = { env: { DELOS_INSTANCE: `${TEST_INSTANCE}-own` }, timeout: 900 };
 
 describe('a cluster that is there already', () => {
   let theirs: { readonly kubeconfig: string; readonly context: string };

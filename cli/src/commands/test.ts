@@ -16,8 +16,9 @@ interface Outcome {
 }
 
 /**
- * Type check, lint and all suites; the last line on stdout is the runner's own count, `N passed, N failed`. What only
- * computes (checks, unit tests) runs beside what mostly waits for real parts, and is printed when it has ended.
+ * Type check, lint and all suites; the last line on stdout is the runner's own count, `N passed, N failed`. Tests of real
+ * parts mostly wait. So the end-to-end tests run in front, and beside them, in this order, what only computes (checks,
+ * unit tests) and the integration tests, these in an instance of their own; what runs beside is printed when it has ended.
  */
 export async function run(
   context: CommandContext,
@@ -27,13 +28,14 @@ export async function run(
   const bin = (name: string): string => join(context.root, 'node_modules/.bin', name);
   const folder = await mkdtemp(join(tmpdir(), 'delos-test-'));
   const env = options.long ? { DELOS_TEST_LONG: '1' } : {};
-  const vitest = async (suites: readonly string[], way: Way): Promise<Outcome> => {
+  const vitest = async (suites: readonly string[], way: Way, more: Env = {}): Promise<Outcome> => {
     const file = join(folder, `${suites.join('-')}.json`);
     const args = ['run', ...suites.flatMap((suite) => ['--project', suite]), ...files];
-    const code = await child(bin('vitest'), args, context, way, { ...env, DELOS_TEST_COUNTS: file });
+    const code = await child(bin('vitest'), args, context, way, { ...env, ...more, DELOS_TEST_COUNTS: file });
     return { code, counts: await tryCounts(file) };
   };
-  const suites = ['integration', 'e2e', ...(options.long ? ['long'] : [])];
+  const onPlatform = ['e2e', ...(options.long ? ['long'] : [])];
+  const instance = process.env.DELOS_TEST_INSTANCE ?? 'delos-test';
   const whole = files.length === 0 && options.only === undefined;
   try {
     const computing = async (): Promise<readonly Outcome[]> => {
@@ -43,14 +45,17 @@ export async function run(
         ['biome', 'check', '--error-on-warnings'],
         ['oxlint', '--type-aware', '--deny-warnings'],
       ] as const) {
-        outcomes.push({ code: await child(bin(command), args, context, 'beside') });
+        outcomes.push({ code: await child(bin(command), args, context, 'behind') });
       }
-      return [...outcomes, await vitest(['unit'], 'beside')];
+      return [...outcomes, await vitest(['unit'], 'behind')];
     };
-    const waiting = async (): Promise<readonly Outcome[]> => [await vitest(suites, 'in front')];
-    const outcomes = whole
-      ? (await Promise.all([computing(), waiting()])).flat()
-      : [await vitest(options.only === undefined ? ['unit', ...suites] : [options.only], 'in front')];
+    const beside = async (): Promise<readonly Outcome[]> => [
+      ...(await computing()),
+      await vitest(['integration'], 'beside', { DELOS_TEST_INSTANCE: `${instance}-parts` }),
+    ];
+    const inFront = async (): Promise<readonly Outcome[]> => [await vitest(onPlatform, 'in front')];
+    const suites = options.only === undefined ? ['unit', 'integration', ...onPlatform] : [options.only];
+    const outcomes = whole ? (await Promise.all([beside(), inFront()])).flat() : [await vitest(suites, 'in front')];
     if (context.signal.aborted) throw interrupted();
     report(context, outcomes);
     if (outcomes.some(({ code }) => code !== 0)) process.exitCode = 1;
@@ -76,26 +81,27 @@ async function tryCounts(file: string): Promise<Counts | undefined> {
   return text === undefined ? undefined : counts.parse(JSON.parse(text));
 }
 
-/** `beside`: with less priority, its output kept and printed whole at its end. */
-type Way = 'in front' | 'beside';
+/** `beside`: its output is kept and printed whole at its end; `behind`: with less priority, too. */
+type Way = 'in front' | 'beside' | 'behind';
+type Env = Readonly<Record<string, string>>;
 
 function child(
   command: string,
   args: readonly string[],
   context: CommandContext,
   way: Way,
-  env: Readonly<Record<string, string>> = {},
+  env: Env = {},
 ): Promise<number> {
   return new Promise((resolve, reject) => {
     const shown = context.json ? process.stderr : process.stdout;
     const run = spawn(command, args, {
       cwd: context.root,
-      stdio: way === 'beside' ? ['ignore', 'pipe', 'pipe'] : ['ignore', context.json ? 2 : 'inherit', 'inherit'],
+      stdio: way === 'in front' ? ['ignore', context.json ? 2 : 'inherit', 'inherit'] : ['ignore', 'pipe', 'pipe'],
       env: { ...process.env, ...env },
     });
     const kept: Buffer[] = [];
     for (const stream of [run.stdout, run.stderr]) stream?.on('data', (data: Buffer) => kept.push(data));
-    if (way === 'beside' && run.pid !== undefined) setPriority(run.pid, 5);
+    if (way === 'behind' && run.pid !== undefined) setPriority(run.pid, 5);
     run.once('error', reject);
     run.once('close', (code) => {
       for (const data of kept) shown.write(data);
