@@ -1,5 +1,6 @@
 import { readFile } from 'node:fs/promises';
-import { type PlatformConfig, platformConfig } from './config.ts';
+import { platformConfig } from './config.ts';
+import type { PlatformConfig } from './config-shape.ts';
 import { DelosError } from './errors.ts';
 import { readYaml } from './yaml-read.ts';
 

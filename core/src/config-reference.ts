@@ -1,5 +1,6 @@
 import { z } from 'zod';
-import { platformConfig, quantityOf } from './config.ts';
+import { platformConfig } from './config.ts';
+import { quantityOf } from './config-shape.ts';
 import { descriptionOf, isQuantity, shapeOf } from './config-template.ts';
 import { plainSchemas } from './yaml-schema.ts';
 

@@ -1,4 +1,4 @@
-import type { PlatformConfig } from './config.ts';
+import type { PlatformConfig } from './config-shape.ts';
 import { nearest } from './nearest.ts';
 
 /** A fault that no single field shows. */

@@ -1,6 +1,7 @@
 import { Document, type Pair, Scalar, YAMLMap, YAMLSeq } from 'yaml';
 import { z } from 'zod';
-import { platformConfig, quantityOf } from './config.ts';
+import { platformConfig } from './config.ts';
+import { quantityOf } from './config-shape.ts';
 import { plainSchemas } from './yaml-schema.ts';
 
 /** A description may sit on any wrapper. */

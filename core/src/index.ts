@@ -2,6 +2,8 @@ export * from './agent-protocol.ts';
 export * from './config.ts';
 export * from './config-load.ts';
 export * from './config-reference.ts';
+export * from './config-shape.ts';
+
 export * from './config-template.ts';
 export * from './error-codes.ts';
 export * from './errors.ts';
