@@ -14,6 +14,7 @@ const suite = (name: string, options: { readonly parallel: boolean; readonly min
   test: {
     name,
     include: [`test/${name}/**/*.test.ts`],
+    setupFiles: ['./test/support/property-seed.ts'],
     fileParallelism: options.parallel,
     testTimeout: options.minutes * 60_000,
     hookTimeout: options.minutes * 60_000,

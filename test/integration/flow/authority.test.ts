@@ -1,6 +1,7 @@
 import { mkdtemp, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { isDeepStrictEqual } from 'node:util';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { execute, expectOk } from '../../support/command.ts';
 import { type Answer, answer, gist, scopeOfData } from '../../support/flow/answer.ts';
@@ -10,6 +11,7 @@ import { CORPUS } from '../../support/flow/corpus.ts';
 import { DIFFERENCES } from '../../support/flow/differences.ts';
 import { CONTEXT, ExpressionMaker } from '../../support/flow/expressions.ts';
 import { FlowMaker } from '../../support/flow/flows.ts';
+import { madeLog, type ReadLog, readLog } from '../../support/flow/logs.ts';
 import { runSeed, seeded } from '../../support/random.ts';
 
 let authority: Authority;
@@ -27,6 +29,7 @@ afterAll(async () => {
 
 const EXPRESSIONS = 20_000;
 const FILES = 2000;
+const LOGS = 2000;
 
 describe('against apolo-flow itself', () => {
   test(`${EXPRESSIONS} generated expressions have its verdict and its value`, async () => {
@@ -84,6 +87,19 @@ describe('against apolo-flow itself', () => {
     }
     expect(found.slice(0, 5), `seed ${seed}: ${found.length} differ`).toEqual([]);
     expect(tasks).toBeGreaterThan(FILES / 10);
+  });
+
+  test(`${LOGS} generated logs, cut anywhere, have its outputs, its states and what it shows`, async () => {
+    const seed = runSeed();
+    const random = seeded(seed);
+    const logs = Array.from({ length: LOGS }, () => madeLog(random));
+    const theirs = await authority.ask<ReadLog[]>('log', { logs });
+    const found = logs.flatMap((chunks, index) => {
+      const [ours, their] = [readLog(chunks), theirs[index]];
+      return isDeepStrictEqual(ours, their) ? [] : [{ chunks, ours, their }];
+    });
+    expect(found.slice(0, 5), `seed ${seed}: ${found.length} differ`).toEqual([]);
+    expect(theirs.filter(({ outputs }) => Object.keys(outputs).length > 0).length).toBeGreaterThan(LOGS / 4);
   });
 
   test.each(Object.entries(DIFFERENCES))(

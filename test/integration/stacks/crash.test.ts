@@ -11,6 +11,7 @@ import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vit
 import { type ControlPlane, startControlPlane } from '../../support/control-plane.ts';
 import { type HoldingProxy, startHoldingProxy } from '../../support/holding-proxy.ts';
 import { type PuppetNode, startPuppetNode } from '../../support/puppet-node.ts';
+import { runSeed } from '../../support/random.ts';
 import { configMap, deployment, namespace, object, stackOf, type TestStack } from '../../support/test-stack.ts';
 
 let plane: ControlPlane;
@@ -132,7 +133,7 @@ describe('an update whose process was killed is completed by the next one', () =
   });
 
   test('SIGKILL of all at seeded instants of one changing update after another', async () => {
-    const seed = Number(process.env.DELOS_TEST_SEED ?? Math.floor(Math.random() * 2 ** 31));
+    const seed = runSeed();
     process.stdout.write(`seed: DELOS_TEST_SEED=${seed}\n`);
     const stack = await stackCalled('kill-often');
     const ns = 'kill-often';

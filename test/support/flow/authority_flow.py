@@ -103,6 +103,7 @@ FIELDS = [
     "title", "name", "image", "preset", "schedule_timeout", "http_port", "http_auth", "pass_config", "entrypoint",
     "cmd", "workdir", "volumes", "life_span", "env", "tags", "restart",
 ]
+LIVE_FIELDS = [*FIELDS, "detach", "browse", "port_forward"]
 
 
 def fake_needs(levels):
@@ -214,7 +215,7 @@ async def live(files, path, values):
                 job = await flow.get_multi_job(key, "s1", {})
             else:
                 job = await flow.get_job(key, {})
-            entry["fields"] = {name: plain(getattr(job, name)) for name in FIELDS}
+            entry["fields"] = {name: plain(getattr(job, name)) for name in LIVE_FIELDS}
             entry["fields"]["tags"] = [tag for tag in entry["fields"]["tags"] if not tag.startswith("multi:")]
         except Exception as error:
             entry["late"] = f"{type(error).__name__}: {error}"[:300]
@@ -244,6 +245,23 @@ def op_flow(request):
     return answers
 
 
+def op_log(request):
+    """What its own reader makes of logs, each given in chunks of Latin-1 text."""
+    from apolo_flow.commands import CmdProcessor
+
+    async def read(chunks):
+        shown = b""
+        async with CmdProcessor() as reader:
+            for chunk in chunks:
+                async for line in reader.feed_chunk(chunk.encode("latin-1")):
+                    shown += line
+            async for line in reader.feed_eof():
+                shown += line
+            return {"shown": shown.decode("latin-1"), "outputs": reader.outputs, "states": reader.states}
+
+    return [LOOP.run_until_complete(read(chunks)) for chunks in request["logs"]]
+
+
 def op_bench(request):
     """Seconds of reading and expanding a batch flow some times over."""
     import time
@@ -262,4 +280,4 @@ def op_bench(request):
 
 
 LOOP = asyncio.new_event_loop()
-OPS = {"flow": op_flow, "bench": op_bench}
+OPS = {"flow": op_flow, "log": op_log, "bench": op_bench}

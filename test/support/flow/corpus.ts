@@ -575,4 +575,32 @@ needs: []
   operators: expression(
     "${{ 7 % 3 + 2 * 3 - 10 / 4 }} ${{ {'a': 1} | {'b': 2} }} ${{ not 1 == 2 or 3 > 2 and 1 <= 1 }} ${{ '%s-%d' % 'x' }}",
   ),
+  // Found by generated files.
+  'a text with a status in it for an int': batch(
+    'tasks:\n  - {id: t1, image: u}\n  - {action: ws:a, args: {n: "a ${{ needs.t1.result }}"}}\n',
+    { 'a.yml': BATCH_ACTION.replace('who: {}', 'who: {default: x}') },
+  ),
+  'an output for an int': batch(
+    'tasks:\n  - {id: t1, image: u}\n  - {action: ws:a, args: {n: "${{ needs.t1.outputs.out }}"}}\n',
+    { 'a.yml': BATCH_ACTION.replace('who: {}', 'who: {default: x}') },
+  ),
+  'a comparison of what comes later for a bool': batch(
+    'tasks:\n  - {id: t1, image: u}\n  - {action: ws:a, args: {n: "${{ needs.t1.result == \'failed\' }}"}}\n',
+    { 'a.yml': 'kind: batch\ninputs: {n: {type: bool}}\ntasks: [{image: u, cmd: "${{ inputs.n }}"}]\n' },
+  ),
+  'a comparison of what comes later for a text': batch(
+    'tasks:\n  - {id: t1, image: u}\n  - {action: ws:a, args: {n: "${{ needs.t1.result == \'failed\' }}"}}\n',
+    { 'a.yml': 'kind: batch\ninputs: {n: {}}\ntasks: [{image: u, cmd: "${{ inputs.n }}"}]\n' },
+  ),
+  'a length of what comes later for an int': batch(
+    'tasks:\n  - {id: t1, image: u}\n  - {action: ws:a, args: {n: "${{ len(needs.t1.outputs.out) + 1 }}"}}\n',
+    { 'a.yml': 'kind: batch\ninputs: {n: {type: int}}\ntasks: [{image: u, cmd: "${{ inputs.n }}"}]\n' },
+  ),
+  'ports from a template': job("port_forward: ${{ ['8080:80', '1:2'] }}\ndetach: ${{ True }}\nbrowse: ${{ 1 == 2 }}\n"),
+  'ports from a template that are none': live(
+    'jobs:\n  j1:\n    image: "${{ str([1, None]) }} ${{ project.id }}"\n    port_forward: "${{ [\'a\', \'b\'] }}"\n    params: {a: {default: y}, b: "${{ 1 + 1 }}"}\n',
+  ),
+  'an image that is a list': live('jobs:\n  j1:\n    image: [~]\n'),
+  'an image that is a list, in a task': batch('tasks: [{image: [~]}]\n'),
+  'a status formatted by nothing': two('cmd: "${{ needs.prepare.result % {} }} ${{ needs.prepare.result % [1] }}"\n'),
 };

@@ -1,5 +1,6 @@
 import { nearest } from '@delos/core';
 import { longer } from '../expr/evaluate.ts';
+import { childrenOf } from '../expr/reads.ts';
 import type { Getter, Node } from '../expr/syntax.ts';
 import type { FlowCode } from '../file/codes.ts';
 import { type Expr, spanWithin } from '../file/expr.ts';
@@ -74,7 +75,8 @@ export const INPUTS_ONLY: PlaceShape = { inputs: INPUTS };
 export const moduleTask = (caller: PlaceShape): PlaceShape => ({ ...caller, ...ACTION_TASK });
 
 export interface KnownNames {
-  readonly needs: ReadonlySet<string>;
+  /** Undefined: not all of them are known. */
+  readonly needs: ReadonlySet<string> | undefined;
   readonly inputs: ReadonlySet<string>;
 }
 
@@ -97,7 +99,7 @@ export function checkExpr(expr: Expr | undefined, place: PlaceShape, known: Know
   };
   const visit = (node: Node, local: ReadonlySet<string>): void => {
     if (node.kind === 'lookup' && !local.has(node.root)) checkLookup(node, place, known, say);
-    for (const child of childrenOf(node))
+    for (const child of lookedAt(node))
       visit(child, node.kind === 'comprehension' ? new Set([...local, node.variable]) : local);
   };
   for (const part of expr.parts) if (part.kind === 'expression') visit(part.node, new Set());
@@ -150,7 +152,7 @@ function step(shape: Shape, getter: Getter, path: string, known: KnownNames, say
     say('FLOW_NAME', getter, `\`${path}\` has no \`${name}\``, Object.keys(shape.fields), name);
     return false;
   }
-  if (shape.keys === 'needs' && !known.needs.has(name))
+  if (shape.keys === 'needs' && known.needs?.has(name) === false)
     say('FLOW_NAME', getter, `this task does not need \`${name}\``, [...known.needs], name);
   if (shape.keys === 'inputs' && !known.inputs.has(name))
     say('FLOW_NAME', getter, `there is no input \`${name}\``, [...known.inputs], name);
@@ -158,27 +160,5 @@ function step(shape: Shape, getter: Getter, path: string, known: KnownNames, say
 }
 
 /** Sub-expressions that are looked at: all but the condition of a comprehension. */
-function childrenOf(node: Node): readonly Node[] {
-  const keys = (trailer: readonly Getter[]): readonly Node[] =>
-    trailer.flatMap((getter) => (getter.kind === 'item' ? [getter.key] : []));
-  switch (node.kind) {
-    case 'lookup':
-      return keys(node.trailer);
-    case 'call':
-      return [...node.args, ...keys(node.trailer)];
-    case 'binary':
-      return [node.left, node.right];
-    case 'unary':
-      return [node.operand];
-    case 'list':
-      return node.items;
-    case 'dict':
-      return node.items.flat();
-    case 'choice':
-      return [node.consequent, node.condition, node.otherwise];
-    case 'comprehension':
-      return [node.item, node.source];
-    default:
-      return [];
-  }
-}
+const lookedAt = (node: Node): readonly Node[] =>
+  node.kind === 'comprehension' ? [node.item, node.source] : childrenOf(node);

@@ -1,6 +1,7 @@
 import { plainValue } from '../python/plain.ts';
 import type { ExpandedTask } from './batch.ts';
-import { type Known, Residual } from './outcome.ts';
+import type { Known } from './outcome.ts';
+import { Residual } from './residual.ts';
 
 /** A task as `delos flow expand --json` prints it. Times are in seconds. */
 export interface TaskDocument {

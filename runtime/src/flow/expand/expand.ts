@@ -1,10 +1,8 @@
 import type { FlowFile } from '../file/parse.ts';
 import type { Diagnostic } from '../file/report.ts';
-
-import { BatchExpansion, type ExpandedTask } from './batch.ts';
+import { type ExpandedTask, expandBatch } from './batch.ts';
 import { lint } from './lint.ts';
 import { expandLive } from './live.ts';
-
 import { Files, type World } from './world.ts';
 
 export interface Expansion {
@@ -26,7 +24,7 @@ export function expandFlow(file: FlowFile, name: string, world: World): Expansio
   let tasks: readonly ExpandedTask[] = [];
   if (block !== undefined) {
     const project = files.project();
-    if (block.name === 'batchFlow') tasks = new BatchExpansion(world, files, block, project?.block, name).run();
+    if (block.name === 'batchFlow') tasks = expandBatch(world, files, block, project?.block, name);
     else if (block.name === 'liveFlow') tasks = expandLive(world, files, block, project?.block, name);
     lint(file, files.all(), tasks);
   }

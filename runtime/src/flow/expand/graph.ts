@@ -1,24 +1,13 @@
 import { nearest } from '@delos/core';
 import { longer } from '../expr/evaluate.ts';
-import { type Block, fieldOf, type NeedsLevel } from '../file/block.ts';
+import { type Block, fieldOf, type NeedsLevel, type Tasks } from '../file/block.ts';
 import type { Expr } from '../file/expr.ts';
-import { str } from '../python/text.ts';
 import type { Dict } from '../python/value.ts';
-import type { Span } from '../yaml/node.ts';
-import { actionOf } from './action.ts';
 import { checkCycle } from './cycle.ts';
-import { matrixRows } from './matrix.ts';
-import { type Layered, withMixins } from './merge.ts';
-import { attempt, evaluateExpr, type FieldScope, isKnown, Refused } from './outcome.ts';
-import {
-  type CacheConf,
-  type Contexts,
-  cacheOf,
-  fieldScope,
-  type StrategyConf,
-  strategyContext,
-  strategyOf,
-} from './setup.ts';
+import type { CacheConf, StrategyConf } from './inherited.ts';
+import type { Layered, Mixins } from './merge.ts';
+import { attempt, type FieldScope } from './outcome.ts';
+import { TaskBuilder } from './task-builder.ts';
 import type { Files, World } from './world.ts';
 
 /** One node of a flow's or an action's graph. */
@@ -28,8 +17,9 @@ export interface TaskNode {
   /** As the file gives it; null where it is made up. */
   readonly id: string | null;
   readonly realId: string;
-  readonly needs: ReadonlyMap<string, NeedsLevel>;
-  readonly matrix: Dict;
+  readonly needs: NodeNeeds;
+  /** The row; undefined where the matrix was refused. */
+  readonly matrix: Dict | undefined;
   /** Undefined: `success()`, of a post task `always()`. */
   readonly enable: Expr | undefined;
   readonly strategy: StrategyConf;
@@ -43,223 +33,118 @@ export interface TaskNode {
   readonly source: Block;
 }
 
-export type Graph = ReadonlyMap<string, TaskNode>;
+/** What a node needs; rows whose needs are the same share one. */
+export interface NodeNeeds {
+  readonly levels: ReadonlyMap<string, NeedsLevel>;
+  /** Ids that the `needs` context will have. */
+  readonly completed: ReadonlySet<string>;
+  /** Whether some were refused: then not all of them are known. */
+  readonly torso: boolean;
+}
+
+export function nodeNeeds(levels: ReadonlyMap<string, NeedsLevel>, torso = false): NodeNeeds {
+  const completed = [...levels].flatMap(([id, level]) => (level === 'completed' ? [id] : []));
+  return { levels, completed: new Set(completed), torso };
+}
+
+export interface Graph {
+  readonly nodes: ReadonlyMap<string, TaskNode>;
+  /** Whether tasks are missing that were refused. */
+  readonly torso: boolean;
+}
 
 /** Where tasks of one file stand: the contexts of its matrices, and what its tasks inherit. */
 export interface GraphPlace {
   readonly world: World;
   readonly files: Files;
-  readonly contexts: Contexts;
-  readonly later: readonly string[];
+  readonly at: FieldScope;
   readonly strategy: StrategyConf;
   readonly cache: CacheConf;
-  readonly mixins: ReadonlyMap<string, Layered>;
+  readonly mixins: Mixins;
   /** Before anything runs: strategies and caches are not looked at yet. */
   readonly early: boolean;
 }
 
+/** Ids of the task above another. */
+export interface Before {
+  readonly ids: readonly string[];
+  /** Whether not all of them are known. */
+  readonly torso: boolean;
+}
+
+/** A need as it is written, to be looked up once all ids are known. */
+export interface Wanted {
+  readonly id: string;
+  readonly span: Expr;
+  readonly of: string;
+}
+
 /** Nodes of a list of tasks. All faults are reported; what they leave is there, so that they hide no others. */
-export function buildGraph(tasks: readonly Block[], place: GraphPlace): Graph {
+export function buildGraph(tasks: Tasks | undefined, place: GraphPlace): Graph {
   const nodes = new Map<string, TaskNode>();
   const posts: TaskNode[][] = [];
-  const wanted: { readonly id: string; readonly span: Expr; readonly of: string }[] = [];
+  const wanted: Wanted[] = [];
   const missing = new Set<string>();
-  let last: readonly string[] = [];
-  tasks.forEach((task, index) => {
+  let torso = tasks === undefined || tasks.torso;
+  let last: Before = { ids: [], torso };
+  for (const [index, task] of (tasks?.items ?? []).entries()) {
     const made = attempt(() => new TaskBuilder(task, index + 1, place, last).build());
     if (made === undefined) {
       // Its id is known all the same, so that what needs it is not reported too.
       const id = fieldOf(task, 'id', 'expr')?.constant;
-      last = typeof id === 'string' ? [id] : [];
-      for (const known of last) if (!nodes.has(known)) missing.add(known);
-      return;
+      if (typeof id !== 'string') torso = true;
+      else if (!nodes.has(id)) missing.add(id);
+      last = { ids: [], torso: true };
+      continue;
     }
-    for (const node of made.value.nodes) nodes.set(node.realId, node);
-    wanted.push(...made.value.wanted);
-    if (made.value.posts.length > 0) posts.push([...made.value.posts]);
-    last = made.value.nodes.map(({ realId }) => realId);
-  });
+    const { value } = made;
+    for (const node of value.nodes) nodes.set(node.realId, node);
+    for (const want of value.wanted) wanted.push(want);
+    if (value.posts.length > 0) posts.push([...value.posts]);
+    torso ||= value.idsOpen;
+    const refusedId = task.refused.get('id');
+    if (refusedId !== undefined) missing.add(refusedId);
+    const whole = !value.idsOpen && refusedId === undefined && tasks?.torso === false;
+    last = { ids: value.nodes.map(({ realId }) => realId), torso: !whole };
+  }
+  let ids = last.ids;
   for (const group of posts.toReversed()) {
     for (const post of group) {
-      const needs = new Map<string, NeedsLevel>([...last.map((id) => [id, 'completed'] as const), ...post.needs]);
-      nodes.set(post.realId, { ...post, needs });
+      const levels = new Map<string, NeedsLevel>([
+        ...ids.map((id) => [id, 'completed'] as const),
+        ...post.needs.levels,
+      ]);
+      nodes.set(post.realId, { ...post, needs: nodeNeeds(levels) });
     }
-    last = group.map(({ realId }) => realId);
+    ids = group.map(({ realId }) => realId);
   }
-  for (const { id, span, of } of wanted) {
-    if (nodes.has(id) || missing.has(id)) continue;
-    const named = [...nodes.values()].flatMap((node) => node.id ?? []);
-    const near =
-      nearest(
-        id,
-        named.filter((name) => name !== of),
-      ) ?? longer(id, named);
-    span.report.add(
-      'FLOW_NEEDS',
-      span,
-      `there is no task \`${id}\``,
-      near === undefined ? `there are: ${named.join(', ') || 'none with an id'}` : `did you mean \`${near}\`?`,
-    );
+  const unknown = wanted.filter(({ id }) => !nodes.has(id));
+  for (const want of unknown) if (!torso && !missing.has(want.id)) reportNeed(want, nodes);
+  const gone = new Set(unknown.map(({ id }) => id));
+  for (const [id, node] of gone.size === 0 ? [] : nodes) {
+    const torn = [...node.needs.levels.keys()].some((need) => gone.has(need));
+    if (torn) nodes.set(id, { ...node, needs: { ...node.needs, torso: true } });
   }
   for (const node of nodes.values()) if (node.unit !== undefined) checkImage(node, node.unit);
   checkCycle(nodes);
-  return nodes;
+  return { nodes, torso };
 }
+
+function reportNeed({ id, span, of }: Wanted, nodes: Graph['nodes']): void {
+  const named = [...nodes.values()].flatMap((node) => node.id ?? []);
+  const others = named.filter((name) => name !== of);
+  const near = nearest(id, others) ?? longer(id, named);
+  const hint = near === undefined ? `there are: ${named.join(', ') || 'none with an id'}` : `did you mean \`${near}\`?`;
+  span.report.add('FLOW_NEEDS', span, `there is no task \`${id}\``, hint);
+}
+
 function checkImage({ source }: TaskNode, unit: Layered): void {
-  const image = unit.fields.image;
-  if (image?.kind === 'expr' && image.given !== null) return;
-  // A field that was refused when read is reported already.
-  if (unit.present.has('image') && image === undefined) return;
+  const { image } = unit.fields;
+  if ((image?.kind === 'expr' && image.given !== null) || unit.refused.has('image')) return;
   source.report.add(
     'FLOW_IMAGE',
     source.name.endsWith('Call') ? unit : { start: source.start, end: source.start + 1 },
     'there is no `image`',
     'write `image:` and what to run',
   );
-}
-
-interface Built {
-  readonly nodes: readonly TaskNode[];
-  readonly posts: readonly TaskNode[];
-  readonly wanted: readonly { readonly id: string; readonly span: Expr; readonly of: string }[];
-}
-
-class TaskBuilder {
-  readonly #task: Block;
-  readonly #number: number;
-  readonly #place: GraphPlace;
-  readonly #before: readonly string[];
-
-  constructor(task: Block, number: number, place: GraphPlace, before: readonly string[]) {
-    this.#task = task;
-    this.#number = number;
-    this.#place = place;
-    this.#before = before;
-  }
-
-  build(): Built {
-    const { world, contexts, later } = this.#place;
-    const at = fieldScope(world, contexts, later);
-    const strategy = fieldOf(this.#task, 'strategy', 'block');
-    const rows = matrixRows(fieldOf(strategy, 'matrix', 'matrix'), at);
-    const { early } = this.#place;
-    const conf = early ? this.#place.strategy : strategyOf(this.#place.strategy, strategy, at);
-    const nodes: TaskNode[] = [];
-    const posts: TaskNode[] = [];
-    const wanted: Built['wanted'][number][] = [];
-    let unit: Layered = this.#task;
-    for (const [index, matrix] of rows.entries()) {
-      const names = fieldScope(world, { matrix });
-      const { id, realId } = this.#ids(names, matrix);
-      const needs = this.#needs(names, realId, wanted);
-      const own = early ? undefined : fieldOf(this.#task, 'cache', 'block');
-      const cache = cacheOf(this.#place.cache, own, this.#withMatrix(matrix, conf));
-      if (index > 0) this.#checkMixed(unit);
-      const enable = unit.fields.enable;
-      const base = {
-        id,
-        realId,
-        needs,
-        matrix,
-        enable: enable?.kind === 'expr' ? enable : undefined,
-        strategy: conf,
-        cache,
-        stateFrom: undefined,
-        source: this.#task,
-      };
-      if (this.#task.name === 'task') {
-        // The authority mixes into what the row before was mixed into already.
-        unit = withMixins(unit, this.#place.mixins);
-        nodes.push({ ...base, kind: 'task', unit, call: undefined, action: undefined });
-      } else this.#call(base, nodes, posts);
-    }
-    return { nodes, posts, wanted };
-  }
-
-  #withMatrix(matrix: Dict, conf: StrategyConf): FieldScope {
-    const { world, contexts, later } = this.#place;
-    return fieldScope(world, { ...contexts, strategy: strategyContext(conf), matrix }, later);
-  }
-
-  /** Keys that a mixin cannot give reach the second row of a matrix, where the authority breaks on them. */
-  #checkMixed(unit: Layered): void {
-    for (const name of ['needs', 'cache']) {
-      if (unit.fields[name]?.kind !== 'raw') continue;
-      this.#task.report.add(
-        'FLOW_MIXIN',
-        this.#at('mixins'),
-        `a mixin cannot give \`${name}\` to a task with a matrix`,
-        `write \`${name}\` in the task`,
-      );
-      throw new Refused();
-    }
-  }
-
-  #at(name: string): Span {
-    const field = this.#task.fields[name];
-    return field !== undefined && 'start' in field ? field : { start: this.#task.start, end: this.#task.start + 1 };
-  }
-
-  #ids(at: FieldScope, matrix: Dict): { readonly id: string | null; readonly realId: string } {
-    const expr = fieldOf(this.#task, 'id', 'expr');
-    const id = expr === undefined ? null : evaluateExpr(expr, at);
-    if (typeof id === 'string') return { id, realId: id };
-    const names = [...matrix.keys()]
-      .map(str)
-      .filter((name) => name === name.toLowerCase())
-      .sort();
-    const values = names.map((name) => str(matrix.get(name) ?? null));
-    return { id: null, realId: ['task', String(this.#number), ...values].join('-') };
-  }
-
-  #needs(at: FieldScope, of: string, wanted: Built['wanted'][number][]): ReadonlyMap<string, NeedsLevel> {
-    const needs = fieldOf(this.#task, 'needs', 'needs');
-    if (needs === undefined) return new Map(this.#before.map((id) => [id, 'completed']));
-    const result = new Map<string, NeedsLevel>();
-    for (const [expr, level] of needs.entries) {
-      const id = evaluateExpr(expr, at);
-      if (!isKnown(id)) continue;
-      result.set(str(id), level);
-      wanted.push({ id: str(id), span: expr, of });
-    }
-    return result;
-  }
-
-  #call(base: Omit<TaskNode, 'kind' | 'unit' | 'call' | 'action'>, nodes: TaskNode[], posts: TaskNode[]): void {
-    const call = this.#task;
-    const isModule = call.name === 'taskModuleCall';
-    const action = actionOf(call, isModule ? 'module' : 'action', this.#place);
-    const batch = action.name === 'batchAction';
-    const refuse = (message: string, hint?: string): never => {
-      call.report.add('FLOW_ACTION', this.#at(isModule ? 'module' : 'action'), message, hint);
-      throw new Refused();
-    };
-    const kind = action.name.replace('Action', '');
-    if (isModule && !batch) refuse(`a module of kind ${kind} cannot be used in a batch flow`, 'its kind must be batch');
-    if (call.fields.cache !== undefined && !batch) refuse(`a call of a ${kind} action takes no \`cache\``, 'remove it');
-    const shared = { ...base, call, action };
-    const none: CacheConf = { strategy: 'none', lifeSpan: 1_209_600n };
-    if (batch) nodes.push({ ...shared, kind: isModule ? 'module' : 'batch', unit: undefined });
-    else if (action.name === 'localAction') nodes.push({ ...shared, kind: 'local', unit: undefined, cache: none });
-    else if (action.name === 'statefulAction') {
-      const post = fieldOf(action, 'post', 'block');
-      if (post !== undefined) {
-        posts.push({
-          ...base,
-          kind: 'post',
-          id: null,
-          realId: `post-${base.realId}`,
-          needs: new Map([[base.realId, 'completed']]),
-          enable: fieldOf(action, 'post_if', 'expr'),
-          cache: none,
-          unit: post,
-          call: undefined,
-          action,
-          stateFrom: base.realId,
-        });
-      }
-      nodes.push({ ...shared, kind: 'stateful', unit: fieldOf(action, 'main', 'block'), cache: none });
-    } else
-      refuse(`an action of kind ${kind} cannot be used in a batch flow`, 'its kind must be batch, stateful or local');
-  }
 }

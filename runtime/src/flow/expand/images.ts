@@ -1,17 +1,10 @@
+import { namesRead } from '../expr/reads.ts';
 import { type Block, fieldOf, listOf, mapOf } from '../file/block.ts';
 import { Dict, Later, Path, PythonError, Struct, truthy, tryText, Url, type Value } from '../python/value.ts';
-import {
-  asContext,
-  each,
-  evaluateExpr,
-  evaluateList,
-  evaluateMap,
-  type FieldScope,
-  isKnown,
-  Refused,
-} from './outcome.ts';
+import { evaluateList, evaluateMap } from './collections.ts';
+import { fullPath, sectionsOf } from './flow-contexts.ts';
+import { asContext, attempt, each, evaluateExpr, type FieldScope, isKnown, Refused } from './outcome.ts';
 import { platformUri } from './place.ts';
-import { fullPath } from './setup.ts';
 import type { World } from './world.ts';
 
 /** An image as it is known before anything runs. */
@@ -23,38 +16,52 @@ export interface EarlyImage {
   readonly dockerfileRel: Value;
 }
 
+/** Images by id, with those that were refused: these are waited for. */
+export interface EarlyImages {
+  readonly images: ReadonlyMap<string, EarlyImage>;
+  readonly refused: ReadonlySet<string>;
+}
+
 /**
  * Images with their places to build from. In an action, `context` and `dockerfile` may use inputs, which come later;
  * `ref` may not.
- * @throws Refused
+ * @throws Refused where a section is none
  */
 export function earlyImages(
   world: World,
-  blocks: ReadonlyMap<string, Block>,
+  blocks: readonly (Block | undefined)[],
   at: FieldScope,
   lenient: boolean,
-): ReadonlyMap<string, EarlyImage> {
-  return new Map(
-    each(blocks, ([id, block]) => {
-      const path = (name: string): Value => {
-        const expr = fieldOf(block, name, 'expr');
-        if (expr === undefined) return null;
-        const inputs = lenient && expr.parts !== undefined && /\binputs\b/.test(String(expr.given));
-        if (inputs) return null;
-        return localOrStorage(world, asContext(evaluateExpr(expr, at)), block, expr);
-      };
-      const ref = fieldOf(block, 'ref', 'expr');
-      const [context = null, dockerfile = null] = each(['context', 'dockerfile'], path);
-      const early = {
-        block,
-        ref: ref === undefined ? null : asContext(evaluateExpr(ref, at)),
-        context,
-        dockerfile,
-        dockerfileRel: relative(block, context, dockerfile),
-      };
-      return [id, early] as const;
-    }),
-  );
+): EarlyImages {
+  const images = new Map<string, EarlyImage>();
+  const missing = new Set<string>();
+  for (const [entries, refused] of sectionsOf(blocks, 'images')) {
+    for (const id of refused) missing.add(id);
+    for (const [id, block] of entries) {
+      const image = attempt(() => earlyImage(world, block, at, lenient));
+      if (image === undefined) missing.add(id);
+      else images.set(id, image.value);
+    }
+  }
+  return { images, refused: missing };
+}
+
+function earlyImage(world: World, block: Block, at: FieldScope, lenient: boolean): EarlyImage {
+  const path = (name: string): Value => {
+    const expr = fieldOf(block, name, 'expr');
+    if (expr === undefined) return null;
+    if (lenient && expr.parts !== undefined && namesRead(expr.parts).has('inputs')) return null;
+    return localOrStorage(world, asContext(evaluateExpr(expr, at)), block, expr);
+  };
+  const ref = fieldOf(block, 'ref', 'expr');
+  const [context = null, dockerfile = null] = each(['context', 'dockerfile'], path);
+  return {
+    block,
+    ref: ref === undefined ? null : asContext(evaluateExpr(ref, at)),
+    context,
+    dockerfile,
+    dockerfileRel: relative(block, context, dockerfile),
+  };
 }
 
 function localOrStorage(
@@ -77,6 +84,7 @@ function localOrStorage(
 
 function relative(block: Block, context: Value, dockerfile: Value): Value {
   if (context === null && dockerfile === null) return null;
+  if (block.refused.has('context') || block.refused.has('dockerfile')) return null;
   if (context instanceof Later || dockerfile instanceof Later) return null;
   const refuse = (message: string, hint: string): never => {
     block.report.add('FLOW_IMAGE_BUILD', block.key ?? block, message, hint);
@@ -107,43 +115,43 @@ function relative(block: Block, context: Value, dockerfile: Value): Value {
   );
 }
 
-/** The `images` context. @throws Refused */
-export function imagesContext(images: ReadonlyMap<string, EarlyImage>, at: FieldScope): Dict {
-  return new Dict(
-    each(images, ([id, { block, ref, context, dockerfile, dockerfileRel }]) => {
-      const one = (name: string): Value => {
-        const expr = fieldOf(block, name, 'expr');
-        return expr === undefined ? null : asContext(evaluateExpr(expr, at));
-      };
-      const list = (name: string): Value => {
-        const field = listOf(block, name);
-        if (field === undefined) return [];
-        const items = evaluateList(field, at);
-        return isKnown(items) ? items.map(asContext) : asContext(items);
-      };
-      const env = mapOf(block, 'env');
-      const variables = env === undefined ? new Map() : evaluateMap(env, at);
-      const volumes = list('volumes');
-      const [preset = null, force = null, extra = null] = each(
-        ['build_preset', 'force_rebuild', 'extra_kaniko_args'],
-        one,
-      );
-      const image = new Struct('ImageCtx', {
-        id,
-        ref,
-        context,
-        dockerfile,
-        dockerfile_rel: dockerfileRel,
-        build_args: list('build_args'),
-        env: isKnown(variables)
-          ? new Dict([...variables].map(([name, value]) => [name, asContext(value)]))
-          : asContext(variables),
-        volumes: Array.isArray(volumes) ? volumes.filter(truthy) : volumes,
-        build_preset: preset,
-        force_rebuild: force instanceof Later ? force : truthy(force),
-        extra_kaniko_args: extra,
-      });
-      return [id, image] as const;
-    }),
-  );
+/** The `images` context. */
+export function imagesContext({ images, refused }: EarlyImages, at: FieldScope): Dict {
+  const result = new Dict([...refused].map((id) => [id, new Later('images')]));
+  for (const [id, image] of images)
+    result.set(id, attempt(() => imageContext(id, image, at))?.value ?? new Later('images'));
+  return result;
+}
+
+function imageContext(id: string, image: EarlyImage, at: FieldScope): Struct {
+  const { block, ref, context, dockerfile, dockerfileRel } = image;
+  const one = (name: string): Value => {
+    const expr = fieldOf(block, name, 'expr');
+    return expr === undefined ? null : asContext(evaluateExpr(expr, at));
+  };
+  const list = (name: string): Value => {
+    const field = listOf(block, name);
+    if (field === undefined) return [];
+    const items = evaluateList(field, at);
+    return isKnown(items) ? items.map(asContext) : asContext(items);
+  };
+  const env = mapOf(block, 'env');
+  const variables = env === undefined ? new Map() : evaluateMap(env, at);
+  const volumes = list('volumes');
+  const [preset = null, force = null, extra = null] = each(['build_preset', 'force_rebuild', 'extra_kaniko_args'], one);
+  return new Struct('ImageCtx', {
+    id,
+    ref,
+    context,
+    dockerfile,
+    dockerfile_rel: dockerfileRel,
+    build_args: list('build_args'),
+    env: isKnown(variables)
+      ? new Dict([...variables].map(([name, value]) => [name, asContext(value)]))
+      : asContext(variables),
+    volumes: Array.isArray(volumes) ? volumes.filter(truthy) : volumes,
+    build_preset: preset,
+    force_rebuild: force instanceof Later ? force : truthy(force),
+    extra_kaniko_args: extra,
+  });
 }

@@ -1,4 +1,5 @@
-import type { Getter, Node, Part } from '../expr/syntax.ts';
+import { childrenOf } from '../expr/reads.ts';
+import type { Node, Part } from '../expr/syntax.ts';
 import type { Block, Field } from '../file/block.ts';
 import { entriesOf } from '../file/block.ts';
 import type { FlowFile } from '../file/parse.ts';
@@ -10,6 +11,9 @@ import { isKnown } from './outcome.ts';
 export function lint(file: FlowFile, others: readonly FlowFile[], tasks: readonly ExpandedTask[]): void {
   const { block } = file;
   if (block === undefined) return;
+  for (const task of tasks) doubleMounts(task);
+  // What was refused may have been the use.
+  if ([file, ...others].some(({ report }) => report.failed)) return;
   const used = new Set<string>();
   for (const { block: root } of [file, ...others]) if (root !== undefined) collectBlock(root, used);
   for (const [section, code, noun] of [
@@ -39,7 +43,6 @@ export function lint(file: FlowFile, others: readonly FlowFile[], tasks: readonl
         );
     }
   }
-  for (const task of tasks) doubleMounts(task);
 }
 
 function doubleMounts({ fields, source }: ExpandedTask): void {
@@ -106,42 +109,11 @@ function collectParts(parts: readonly Part[] | undefined, into: Set<string>): vo
 }
 
 function collectNode(node: Node, into: Set<string>): void {
-  const keys = (trailer: readonly Getter[]): void => {
-    for (const getter of trailer) if (getter.kind === 'item') collectNode(getter.key, into);
-  };
-  switch (node.kind) {
-    case 'lookup': {
-      const [first] = node.trailer;
-      const name =
-        first?.kind === 'attribute' ? first.name : first?.key.kind === 'literal' ? String(first.key.value) : '*';
-      into.add(`${node.root}.${name}`);
-      keys(node.trailer);
-      return;
-    }
-    case 'call':
-      for (const arg of node.args) collectNode(arg, into);
-      keys(node.trailer);
-      return;
-    case 'binary':
-      collectNode(node.left, into);
-      collectNode(node.right, into);
-      return;
-    case 'unary':
-      collectNode(node.operand, into);
-      return;
-    case 'list':
-      for (const item of node.items) collectNode(item, into);
-      return;
-    case 'dict':
-      for (const item of node.items.flat()) collectNode(item, into);
-      return;
-    case 'choice':
-      for (const child of [node.consequent, node.condition, node.otherwise]) collectNode(child, into);
-      return;
-    case 'comprehension':
-      for (const child of [node.item, node.source, ...(node.condition === undefined ? [] : [node.condition])])
-        collectNode(child, into);
-      return;
-    default:
+  if (node.kind === 'lookup') {
+    const [first] = node.trailer;
+    const name =
+      first?.kind === 'attribute' ? first.name : first?.key.kind === 'literal' ? String(first.key.value) : '*';
+    into.add(`${node.root}.${name}`);
   }
+  for (const child of childrenOf(node)) collectNode(child, into);
 }

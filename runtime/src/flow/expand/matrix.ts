@@ -1,7 +1,8 @@
 import type { Matrix } from '../file/block.ts';
 import { equal } from '../python/operators.ts';
 import { Dict, type Value } from '../python/value.ts';
-import { each, evaluateExpr, evaluateList, type FieldScope, isKnown, Refused } from './outcome.ts';
+import { evaluateList } from './collections.ts';
+import { each, evaluateExpr, type FieldScope, isKnown, Refused } from './outcome.ts';
 
 export const MAX_ROWS = 256;
 
@@ -21,6 +22,7 @@ export function matrixRows(matrix: Matrix | undefined, at: FieldScope): readonly
   });
   const excluded = rows(matrix.exclude, at);
   const included = rows(matrix.include, at);
+  if (matrix.torso) throw new Refused();
   // One list that multiplies beyond the limit must not fill the memory before it is refused.
   const size = products.reduce((count, [, values]) => count * Math.max(1, values.length), 1);
   if (size > 64 * MAX_ROWS) return refuse(matrix, `the matrix has ${size} rows, ${MAX_ROWS} are taken`);

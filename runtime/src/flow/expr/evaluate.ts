@@ -14,9 +14,10 @@ import {
   tryText,
   typeName,
   type Value,
+  Waiting,
 } from '../python/value.ts';
 import { FUNCTIONS } from './functions.ts';
-import { EvalFault, type Scope, Waiting, withVariable } from './scope.ts';
+import { EvalFault, type Scope, withVariable } from './scope.ts';
 import type { Getter, Node } from './syntax.ts';
 
 /** Steps of one evaluation: nested comprehensions could otherwise run for hours on a few characters. */

@@ -17,8 +17,9 @@ import {
   typeName,
   type Value,
   valueError,
+  Waiting,
 } from '../python/value.ts';
-import { type Scope, Waiting } from './scope.ts';
+import type { Scope } from './scope.ts';
 
 type Call = (args: readonly Value[], scope: Scope) => Value;
 

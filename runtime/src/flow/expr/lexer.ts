@@ -21,27 +21,23 @@ export interface Token {
 }
 
 /*
- * Tokens inside a template, in the order in which they are tried. An operator is one only before a blank; without it,
- * the words among them (`not(x)`) are names, and the signs are no token at all.
+ * Tokens inside a template, in the order in which they are tried, each a group of one pattern. An operator is one only
+ * before a blank; without it, the words among them (`not(x)`) are names, and the signs are no token at all.
  */
-const TOKEN = new RegExp(
-  [
-    /(?<open>\$\{\{|\$\[\[)/,
-    /(?<close>\}\}|\]\])/,
-    /(?<blank>[ \t]+)/,
-    /(?<none>None)/,
-    /(?<bool>True|False)/,
-    /(?<real>-?[0-9]+\.[0-9]*(?:[Ee][+-]?[0-9]+)*)/,
-    /(?<int>0[xX][0-9a-fA-F_]+|0[oO][0-7_]+|0[bB][01_]+|-?[0-9][0-9_]*)/,
-    /(?<string>'[^']*'|"[^"]*")/,
-    /(?<operator>(?:==|!=|or|and|<=|<|>=|>|\||\+|-|\*|\/|%|not)(?=[ \t]))/,
-    /(?<name>[A-Za-z][A-Za-z_0-9]*)/,
-    /(?<mark>[.,:()[\]{}])/,
-  ]
-    .map(({ source }) => source)
-    .join('|'),
-  'y',
-);
+const GROUPS: readonly (readonly [TokenType | 'blank', RegExp])[] = [
+  ['open', /\$\{\{|\$\[\[/],
+  ['close', /\}\}|\]\]/],
+  ['blank', /[ \t]+/],
+  ['none', /None/],
+  ['bool', /True|False/],
+  ['real', /-?[0-9]+\.[0-9]*(?:[Ee][+-]?[0-9]+)*/],
+  ['int', /0[xX][0-9a-fA-F_]+|0[oO][0-7_]+|0[bB][01_]+|-?[0-9][0-9_]*/],
+  ['string', /'[^']*'|"[^"]*"/],
+  ['operator', /(?:==|!=|or|and|<=|<|>=|>|\||\+|-|\*|\/|%|not)(?=[ \t])/],
+  ['name', /[A-Za-z][A-Za-z_0-9]*/],
+  ['mark', /[.,:()[\]{}]/],
+];
+const TOKEN = new RegExp(GROUPS.map(([, { source }]) => `(${source})`).join('|'), 'y');
 const OPENING = /\$\{\{|\$\[\[/g;
 
 /** Splits a text into its literal stretches and the tokens of its templates. @throws SyntaxFault */
@@ -62,29 +58,17 @@ export function tokenize(text: string): readonly Token[] {
     if (match === null) throw unreadable(text, at);
     const type = typeOf(match);
     const end = at + match[0].length;
-    if (type !== undefined) tokens.push({ type, text: match[0], start: at, end });
+    if (type !== 'blank') tokens.push({ type, text: match[0], start: at, end });
     if (type === 'close') inside = false;
     at = end;
   }
   return tokens;
 }
 
-const TYPES: readonly TokenType[] = [
-  'open',
-  'close',
-  'none',
-  'bool',
-  'real',
-  'int',
-  'string',
-  'operator',
-  'name',
-  'mark',
-];
-
-function typeOf(match: RegExpExecArray): TokenType | undefined {
-  for (const type of TYPES) if (match.groups?.[type] !== undefined) return type;
-  return undefined;
+function typeOf(match: RegExpExecArray): TokenType | 'blank' {
+  let group = 1;
+  while (match[group] === undefined) group += 1;
+  return (GROUPS[group - 1] as (typeof GROUPS)[number])[0];
 }
 
 function unreadable(text: string, at: number): SyntaxFault {

@@ -2,11 +2,9 @@ import { floatLiteral, intLiteral, LiteralFault, stringLiteral } from '../python
 import type { BinaryOperator, UnaryOperator } from '../python/operators.ts';
 import type { Value } from '../python/value.ts';
 import { checkCall } from './arity.ts';
-import { type Token, tokenize } from './lexer.ts';
+import { type Token, type TokenType, tokenize } from './lexer.ts';
 import { type Getter, type Node, type Part, SyntaxFault } from './syntax.ts';
-
-/** Nesting beyond which an expression is refused: no hand writes it, and the authority takes minutes for less. */
-const MAX_DEPTH = 100;
+import { Tokens } from './tokens.ts';
 
 /**
  * Parses a text with templates `${{ … }}` and `$[[ … ]]` in it.
@@ -16,7 +14,7 @@ export function parseTemplate(text: string): readonly Part[] {
   if (!text.includes('${{') && !text.includes('$[[')) {
     return text === '' ? [] : [{ kind: 'text', text, start: 0, end: text.length }];
   }
-  return new Parser(tokenize(text), text.length).template();
+  return new Parser(new Tokens(tokenize(text), text.length)).template();
 }
 
 /** Parses what stands between the marks of a template. @throws SyntaxFault with offsets in `text` */
@@ -37,127 +35,106 @@ export function parseExpression(text: string): Node {
   }
 }
 
-const LEVELS: readonly (readonly BinaryOperator[])[] = [
-  ['or'],
-  ['and'],
-  ['==', '!=', '<', '<=', '>', '>='],
-  ['|'],
-  ['+', '-'],
-  ['*', '/', '%'],
-];
+/** Binary operators by how tightly they bind, loosest first. */
+const LEVELS = new Map<string, number>([
+  ['or', 0],
+  ['and', 1],
+  ...['==', '!=', '<', '<=', '>', '>='].map((operator): [string, number] => [operator, 2]),
+  ['|', 3],
+  ['+', 4],
+  ['-', 4],
+  ['*', 5],
+  ['/', 5],
+  ['%', 5],
+]);
 const COMPARISON = 2;
 
-/**
- * Recursive descent. Tokens are told by their text alone where the grammar names a word, so that `or(x)` is an
- * operator although the lexer took it for a name.
- */
+/** Recursive descent. */
 class Parser {
-  readonly #tokens: readonly Token[];
-  readonly #length: number;
-  #at = 0;
-  #depth = 0;
+  readonly #tokens: Tokens;
   readonly #inversions = new Map<number, { readonly node: Node; readonly next: number } | SyntaxFault>();
+  /** A condition that was read in vain by `#choice`, so that nested lists are not read twice at every level. */
+  #pending: { readonly at: number; readonly node: Node; readonly next: number } | undefined;
 
-  constructor(tokens: readonly Token[], length: number) {
+  constructor(tokens: Tokens) {
     this.#tokens = tokens;
-    this.#length = length;
   }
 
   template(): readonly Part[] {
+    const tokens = this.#tokens;
     const parts: Part[] = [];
-    for (let token = this.#peek(); token !== undefined; token = this.#peek()) {
-      this.#at += 1;
+    for (let token = tokens.peek(); token !== undefined; token = tokens.peek()) {
+      tokens.at += 1;
       const { start, end } = token;
       if (token.type === 'text') {
         parts.push({ kind: 'text', text: token.text, start, end });
         continue;
       }
-      if (token.type !== 'open') throw this.#unexpected(token, 'a template');
+      if (token.type !== 'open') throw tokens.unexpected(token, 'a template');
       const node = this.#expression();
       const mark = token.text === '${{' ? '}}' : ']]';
-      const close = this.#peek();
-      if (close?.text !== mark) throw this.#unclosed(token, close, mark);
-      this.#at += 1;
+      const close = tokens.peek();
+      if (close?.text !== mark) throw tokens.unclosed(token, mark);
+      tokens.at += 1;
       parts.push({ kind: 'expression', node, start, end: close.end });
     }
     return parts;
   }
 
-  #unclosed(open: Token, found: Token | undefined, mark: string): SyntaxFault {
-    if (found === undefined) {
-      return new SyntaxFault(`this template is not closed: expected \`${mark}\``, {
-        start: open.start,
-        end: this.#length,
-      });
-    }
-    if (found.type === 'close') {
-      return new SyntaxFault(
-        `\`${found.text}\` cannot close what \`${open.text}\` opened: expected \`${mark}\``,
-        found,
-      );
-    }
-    return this.#unexpected(found, `an operator or \`${mark}\``);
-  }
-
   #expression(): Node {
-    this.#depth += 1;
-    if (this.#depth > MAX_DEPTH) throw new SyntaxFault(`nested more than ${MAX_DEPTH} deep`, this.#here());
-    const node = this.#choice(this.#level(0));
-    this.#depth -= 1;
-    return node;
+    return this.#tokens.nested(() => this.#choice(this.#level(0)));
   }
 
   /** `consequent if condition else otherwise`; an `if` without `else` is left to the list that it filters. */
   #choice(consequent: Node): Node {
-    if (!this.#is('if')) return consequent;
-    const back = this.#at;
-    this.#at += 1;
+    const tokens = this.#tokens;
+    if (!tokens.is('if')) return consequent;
+    const back = tokens.at;
+    tokens.at += 1;
     const condition = this.#level(0);
-    if (!this.#is('else')) {
-      this.#at = back;
-      this.#pending = { at: back + 1, node: condition, next: this.#after };
+    if (!tokens.is('else')) {
+      this.#pending = { at: back + 1, node: condition, next: tokens.at };
+      tokens.at = back;
       return consequent;
     }
-    this.#at += 1;
+    tokens.at += 1;
     const otherwise = this.#expression();
     return { kind: 'choice', consequent, condition, otherwise, start: consequent.start, end: otherwise.end };
   }
-  /** A condition that was read in vain by `#choice`, so that nested lists are not read twice at every level. */
-  #pending: { readonly at: number; readonly node: Node; readonly next: number } | undefined;
-  #after = 0;
 
-  #level(level: number): Node {
-    let left = this.#operand(level);
-    for (let token = this.#peek(); token !== undefined; token = this.#peek()) {
-      const operator = LEVELS[level]?.find((sign) => sign === token.text);
-      if (operator === undefined || token.type === 'string') break;
-      this.#at += 1;
-      const right = this.#operand(level);
-      left = { kind: 'binary', operator, left, right, start: left.start, end: right.end };
-    }
-    this.#after = this.#at;
-    return left;
+  /** Operands and operators that bind at least as tightly as `lowest`. */
+  #level(lowest: number): Node {
+    const negated = lowest <= COMPARISON && this.#tokens.is('not');
+    return this.#chain(negated ? this.#inversion() : this.#factor(), lowest);
   }
 
-  #operand(level: number): Node {
-    if (level + 1 === COMPARISON) return this.#inversion();
-    return level + 1 < LEVELS.length ? this.#level(level + 1) : this.#factor();
+  /** Operators after an operand; equal ones join from the left. */
+  #chain(first: Node, lowest: number): Node {
+    const tokens = this.#tokens;
+    let left = first;
+    for (let token = tokens.peek(); token !== undefined; token = tokens.peek()) {
+      const level = token.type === 'string' ? undefined : LEVELS.get(token.text);
+      if (level === undefined || level < lowest) break;
+      tokens.at += 1;
+      const right = this.#level(level + 1);
+      left = { kind: 'binary', operator: token.text as BinaryOperator, left, right, start: left.start, end: right.end };
+    }
+    return left;
   }
 
   /** `not x`; where no operand follows, a `not` that the lexer took for a name is one after all. */
   #inversion(): Node {
-    const token = this.#peek();
-    if (token?.text !== 'not') return this.#level(COMPARISON);
-    const known = this.#inversions.get(this.#at);
+    const tokens = this.#tokens;
+    const start = tokens.at;
+    const known = this.#inversions.get(start);
     if (known instanceof SyntaxFault) throw known;
     if (known !== undefined) {
-      this.#at = known.next;
+      tokens.at = known.next;
       return known.node;
     }
-    const start = this.#at;
     try {
-      const node = this.#negation(token);
-      this.#inversions.set(start, { node, next: this.#at });
+      const node = this.#negation(tokens.peek() as Token);
+      this.#inversions.set(start, { node, next: tokens.at });
       return node;
     } catch (error) {
       if (error instanceof SyntaxFault) this.#inversions.set(start, error);
@@ -166,193 +143,152 @@ class Parser {
   }
 
   #negation(token: Token): Node {
-    const start = this.#at;
-    const depth = this.#depth;
-    this.#at += 1;
-    this.#depth += 1;
-    if (this.#depth > MAX_DEPTH) throw new SyntaxFault(`nested more than ${MAX_DEPTH} deep`, token);
+    const tokens = this.#tokens;
+    const { at, depth } = tokens;
+    tokens.at += 1;
     try {
-      const operand = this.#inversion();
-      this.#depth = depth;
+      const operand = tokens.nested(() => this.#level(COMPARISON));
       return { kind: 'unary', operator: 'not', operand, start: token.start, end: operand.end };
     } catch (error) {
-      if (!(error instanceof SyntaxFault) || token.type !== 'name' || this.#tokens[start + 1]?.text === '(')
-        throw error;
-      this.#at = start;
-      this.#depth = depth;
-      return this.#level(COMPARISON);
+      tokens.at = at + 1;
+      if (!(error instanceof SyntaxFault) || token.type !== 'name' || tokens.is('(')) throw error;
+      tokens.at = at;
+      tokens.depth = depth;
+      return this.#chain(this.#factor(), COMPARISON);
     }
   }
 
   #factor(): Node {
-    const token = this.#peek();
+    const tokens = this.#tokens;
+    const token = tokens.peek();
     if (token?.type !== 'operator' || (token.text !== '+' && token.text !== '-')) return this.#atom();
-    this.#at += 1;
-    this.#depth += 1;
-    if (this.#depth > MAX_DEPTH) throw new SyntaxFault(`nested more than ${MAX_DEPTH} deep`, token);
-    const operand = this.#factor();
-    this.#depth -= 1;
+    tokens.at += 1;
+    const operand = tokens.nested(() => this.#factor());
     const operator: UnaryOperator = token.text;
     return { kind: 'unary', operator, operand, start: token.start, end: operand.end };
   }
 
   #atom(): Node {
-    const token = this.#peek();
-    if (token === undefined) throw new SyntaxFault('the template ends here: expected a value', this.#here());
-    this.#at += 1;
-    const { start, end } = token;
-    const literal = (read: (text: string) => Value): Node => ({
-      kind: 'literal',
-      value: literalOf(token, read),
-      start,
-      end,
-    });
-    switch (token.type) {
-      case 'none':
-        return literal(() => null);
-      case 'bool':
-        return literal((text) => text === 'True');
-      case 'real':
-        return literal(floatLiteral);
-      case 'int':
-        return literal(intLiteral);
-      case 'string':
-        return literal(stringLiteral);
-      case 'name':
-        return this.#named(token);
+    const tokens = this.#tokens;
+    const token = tokens.peek();
+    if (token === undefined) throw new SyntaxFault('the template ends here: expected a value', tokens.here());
+    tokens.at += 1;
+    if (token.type === 'name') return this.#named(token);
+    const read = LITERALS[token.type];
+    if (read !== undefined)
+      return { kind: 'literal', value: literalOf(token, read), start: token.start, end: token.end };
+    switch (token.text) {
+      case '(': {
+        const node = this.#expression();
+        tokens.expect(')', 'an operator');
+        return node;
+      }
+      case '[':
+        return this.#list(token);
+      case '{':
+        return this.#dict(token);
       default:
+        throw tokens.unexpected(token, 'a value');
     }
-    if (token.text === '(') {
-      const node = this.#expression();
-      this.#expect(')', 'an operator');
-      return node;
-    }
-    if (token.text === '[') return this.#list(token);
-    if (token.text === '{') return this.#dict(token);
-    throw this.#unexpected(token, 'a value');
   }
 
   #named(token: Token): Node {
+    const tokens = this.#tokens;
     const { text: name, start } = token;
-    if (!this.#is('(')) {
+    if (!tokens.is('(')) {
       const trailer = this.#trailer();
       return { kind: 'lookup', root: name, trailer, start, end: trailer.at(-1)?.end ?? token.end };
     }
-    this.#at += 1;
+    tokens.at += 1;
     const args: Node[] = [];
-    if (!this.#is(')')) {
+    if (!tokens.is(')')) {
       args.push(this.#expression());
-      while (this.#take(',')) args.push(this.#expression());
+      while (tokens.take(',')) args.push(this.#expression());
     }
-    const close = this.#expect(')', 'an operator, `,`');
-    const span = { start, end: close.end };
-    checkCall(token, args.length, span);
+    const close = tokens.expect(')', 'an operator, `,`');
+    checkCall(token, args.length, { start, end: close.end });
     const trailer = this.#trailer();
     return { kind: 'call', name, args, trailer, start, end: trailer.at(-1)?.end ?? close.end };
   }
 
   #trailer(): readonly Getter[] {
+    const tokens = this.#tokens;
     const getters: Getter[] = [];
     for (;;) {
-      const token = this.#peek();
+      const token = tokens.peek();
       if (token?.text === '.') {
-        const name = this.#tokens[this.#at + 1];
-        if (name?.type !== 'name') {
-          this.#at += 1;
-          throw this.#unexpected(name, 'a name after the point');
-        }
-        this.#at += 2;
+        const name = tokens.peek(1);
+        tokens.at += 1;
+        if (name?.type !== 'name') throw tokens.unexpected(name, 'a name after the point');
+        tokens.at += 1;
         getters.push({ kind: 'attribute', name: name.text, start: name.start, end: name.end });
       } else if (token?.text === '[') {
-        this.#at += 1;
+        tokens.at += 1;
         const key = this.#expression();
-        const close = this.#expect(']', 'an operator');
+        const close = tokens.expect(']', 'an operator');
         getters.push({ kind: 'item', key, start: token.start, end: close.end });
       } else return getters;
     }
   }
 
   #list(open: Token): Node {
-    if (this.#is(']')) {
-      const close = this.#expect(']', '');
-      return { kind: 'list', items: [], start: open.start, end: close.end };
-    }
+    const tokens = this.#tokens;
+    const { start } = open;
+    if (tokens.is(']')) return { kind: 'list', items: [], start, end: tokens.expect(']', '').end };
     const first = this.#expression();
-    if (this.#is('for')) return this.#comprehension(open, first);
+    if (tokens.is('for')) return this.#comprehension(open, first);
     const items = [first];
-    while (this.#take(',')) {
-      if (this.#is(']')) break;
+    while (tokens.take(',')) {
+      if (tokens.is(']')) break;
       items.push(this.#expression());
     }
-    const close = this.#expect(']', 'an operator, `,`, `for`');
-    return { kind: 'list', items, start: open.start, end: close.end };
+    return { kind: 'list', items, start, end: tokens.expect(']', 'an operator, `,`, `for`').end };
   }
 
   #comprehension(open: Token, item: Node): Node {
-    this.#at += 1;
-    const variable = this.#peek();
-    if (variable?.type !== 'name') throw this.#unexpected(variable, 'a name after `for`');
-    this.#at += 1;
-    this.#expect('in', '');
+    const tokens = this.#tokens;
+    tokens.at += 1;
+    const variable = tokens.peek();
+    if (variable?.type !== 'name') throw tokens.unexpected(variable, 'a name after `for`');
+    tokens.at += 1;
+    tokens.expect('in', '');
     const source = this.#expression();
-    let condition: Node | undefined;
-    if (this.#take('if')) {
-      const pending = this.#pending;
-      if (pending?.at === this.#at) {
-        this.#at = pending.next;
-        condition = this.#choice(pending.node);
-      } else condition = this.#expression();
-    }
-    const close = this.#expect(']', 'an operator');
+    const condition = tokens.take('if') ? this.#condition() : undefined;
+    const close = tokens.expect(']', 'an operator');
     const span = { start: open.start, end: close.end };
     const base = { kind: 'comprehension' as const, item, variable: variable.text, source, ...span };
     return condition === undefined ? base : { ...base, condition };
   }
 
-  #dict(open: Token): Node {
-    const items: (readonly [Node, Node])[] = [];
-    while (!this.#is('}')) {
-      const key = this.#expression();
-      this.#expect(':', 'an operator');
-      items.push([key, this.#expression()]);
-      if (!this.#take(',')) break;
-    }
-    const close = this.#expect('}', items.length === 0 ? 'a value' : 'an operator, `,`');
-    return { kind: 'dict', items, start: open.start, end: close.end };
+  #condition(): Node {
+    const tokens = this.#tokens;
+    const pending = this.#pending;
+    if (pending?.at !== tokens.at) return this.#expression();
+    tokens.at = pending.next;
+    return this.#choice(pending.node);
   }
 
-  #peek(): Token | undefined {
-    return this.#tokens[this.#at];
-  }
-  #is(text: string): boolean {
-    return this.#tokens[this.#at]?.text === text;
-  }
-  #take(text: string): boolean {
-    const taken = this.#is(text);
-    if (taken) this.#at += 1;
-    return taken;
-  }
-  #expect(text: string, before: string): Token {
-    const token = this.#peek();
-    if (token?.text !== text) throw this.#unexpected(token, `${before}${before === '' ? '' : ' or '}\`${text}\``);
-    this.#at += 1;
-    return token;
-  }
-  #here(): { readonly start: number; readonly end: number } {
-    return this.#peek() ?? { start: this.#length, end: this.#length };
-  }
-  #unexpected(token: Token | undefined, expected: string): SyntaxFault {
-    if (token === undefined) return new SyntaxFault(`the template ends here: expected ${expected}`, this.#here());
-    const closes = token.type === 'close' && !expected.includes(`\`${token.text}\``);
-    const hint =
-      closes && expected.includes(`\`${token.text[0]}\``)
-        ? `\`${token.text}\` ends the template: put a blank between, \`${token.text[0]} ${token.text[0]}\``
-        : token.type === 'int' && token.text.startsWith('-')
-          ? `\`${token.text}\` is one number: put a blank after the sign, \`- ${token.text.slice(1)}\``
-          : undefined;
-    return new SyntaxFault(`expected ${expected}, found \`${token.text}\``, token, hint === undefined ? {} : { hint });
+  #dict(open: Token): Node {
+    const tokens = this.#tokens;
+    const items: (readonly [Node, Node])[] = [];
+    while (!tokens.is('}')) {
+      const key = this.#expression();
+      tokens.expect(':', 'an operator');
+      items.push([key, this.#expression()]);
+      if (!tokens.take(',')) break;
+    }
+    const close = tokens.expect('}', items.length === 0 ? 'a value' : 'an operator, `,`');
+    return { kind: 'dict', items, start: open.start, end: close.end };
   }
 }
+
+const LITERALS: Partial<Record<TokenType, (text: string) => Value>> = {
+  none: () => null,
+  bool: (text) => text === 'True',
+  real: floatLiteral,
+  int: intLiteral,
+  string: stringLiteral,
+};
 
 function literalOf(token: Token, read: (text: string) => Value): Value {
   try {

@@ -1,18 +1,10 @@
 import { str } from '../python/text.ts';
-import { truthy, type Value } from '../python/value.ts';
+import { truthy, type Value, Waiting } from '../python/value.ts';
 import { evaluate } from './evaluate.ts';
 import { printNode, tryLiteral } from './print.ts';
-import { EvalFault, type Scope, Waiting, withVariable } from './scope.ts';
+import { namesRead } from './reads.ts';
+import { EvalFault, type Scope, withVariable } from './scope.ts';
 import type { Getter, Node, Part } from './syntax.ts';
-
-/** Contexts that functions read besides those that an expression names. */
-const READ_BY: Readonly<Record<string, string>> = {
-  success: 'needs',
-  failure: 'needs',
-  always: 'needs',
-  hash_files: 'flow',
-  inspect_job: 'jobs',
-};
 
 /** A template that cannot be evaluated yet, with all that is known put in. */
 export interface Rest {
@@ -30,9 +22,7 @@ export function restOf(parts: readonly Part[], scope: Scope): Rest {
       ? { ...part, node: reduce(part.node, scope) }
       : { kind: 'text', text, start: part.start, end: part.end };
   });
-  const waits = new Set<string>();
-  for (const part of reduced) if (part.kind === 'expression') collect(part.node, new Set(), waits);
-  return { parts: reduced, waits: [...waits].sort() };
+  return { parts: reduced, waits: [...namesRead(reduced)].sort() };
 }
 
 /** The text of a template from its parts, each expression through `wrap`. */
@@ -129,48 +119,4 @@ const getters = (trailer: readonly Getter[], inner: (node: Node) => Node): reado
 
 function literal(node: Node, value: Value): Node | undefined {
   return tryLiteral(value) === undefined ? undefined : { kind: 'literal', value, start: node.start, end: node.end };
-}
-
-function collect(node: Node, local: ReadonlySet<string>, into: Set<string>): void {
-  const each = (children: readonly Node[]): void => {
-    for (const child of children) collect(child, local, into);
-  };
-  const keys = (trailer: readonly Getter[]): void =>
-    each(trailer.flatMap((getter) => (getter.kind === 'item' ? [getter.key] : [])));
-  switch (node.kind) {
-    case 'lookup':
-      if (!local.has(node.root)) into.add(node.root);
-      keys(node.trailer);
-      return;
-    case 'call': {
-      const read = READ_BY[node.name];
-      if (read !== undefined) into.add(read);
-      each(node.args);
-      keys(node.trailer);
-      return;
-    }
-    case 'binary':
-      each([node.left, node.right]);
-      return;
-    case 'unary':
-      each([node.operand]);
-      return;
-    case 'list':
-      each(node.items);
-      return;
-    case 'dict':
-      for (const pair of node.items) each(pair);
-      return;
-    case 'choice':
-      each([node.consequent, node.condition, node.otherwise]);
-      return;
-    case 'comprehension': {
-      each([node.source]);
-      const inner = new Set([...local, node.variable]);
-      collect(node.item, inner, into);
-      if (node.condition !== undefined) collect(node.condition, inner, into);
-      return;
-    }
-    default:
-  }
 }

@@ -26,15 +26,6 @@ export interface Outside {
   readonly jobs?: boolean;
 }
 
-/** A context or a function's source that is not there yet. */
-export class Waiting extends Error {
-  readonly waits: string;
-  constructor(waits: string) {
-    super(`waits for ${waits}`);
-    this.waits = waits;
-  }
-}
-
 /** An expression that cannot be evaluated. `start` and `end` are offsets in the template. */
 export class EvalFault extends Error {
   readonly start: number;
@@ -61,33 +52,38 @@ export class EvalFault extends Error {
   }
 }
 
+type Names = ReadonlyMap<string, NonNullable<Looked>>;
+
+/** Names laid over those of another scope. */
+export class Layer implements Scope {
+  readonly outside: Outside;
+  readonly #own: Names;
+  readonly #under: Scope | undefined;
+
+  constructor(own: Names, under: Scope | undefined, outside: Outside = under?.outside ?? {}) {
+    this.#own = own;
+    this.#under = under;
+    this.outside = outside;
+  }
+  lookup(name: string): Looked {
+    return this.#own.get(name) ?? this.#under?.lookup(name);
+  }
+  get names(): readonly string[] {
+    return [...new Set([...(this.#under?.names ?? []), ...this.#own.keys()])];
+  }
+}
+
 /** A scope of the given values alone; names in `later` are waited for. */
 export function scopeOf(
   values: Readonly<Record<string, Value>>,
-  options: {
-    readonly later?: Iterable<string>;
-    readonly keys?: Readonly<Record<string, ReadonlySet<string>>>;
-    readonly outside?: Outside;
-  } = {},
+  options: { readonly later?: Iterable<string>; readonly outside?: Outside } = {},
 ): Scope {
-  const later = new Set(options.later);
-  return {
-    lookup: (name) => {
-      if (Object.hasOwn(values, name)) return { value: values[name] as Value };
-      if (!later.has(name)) return undefined;
-      const keys = options.keys?.[name];
-      return keys === undefined ? { waits: name } : { waits: name, keys };
-    },
-    names: [...Object.keys(values), ...later],
-    outside: options.outside ?? {},
-  };
+  const names = new Map<string, NonNullable<Looked>>();
+  for (const name of options.later ?? []) names.set(name, { waits: name });
+  for (const [name, value] of Object.entries(values)) names.set(name, { value });
+  return new Layer(names, undefined, options.outside ?? {});
 }
 
 /** `scope` with one more name, which hides an equal one. */
-export function withVariable(scope: Scope, name: string, looked: Looked): Scope {
-  return {
-    lookup: (wanted) => (wanted === name ? looked : scope.lookup(wanted)),
-    names: [...scope.names, name],
-    outside: scope.outside,
-  };
-}
+export const withVariable = (scope: Scope, name: string, looked: NonNullable<Looked>): Scope =>
+  new Layer(new Map([[name, looked]]), scope);

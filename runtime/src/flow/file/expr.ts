@@ -1,4 +1,5 @@
 import { parseTemplate } from '../expr/parser.ts';
+import { namesRead } from '../expr/reads.ts';
 import { type Part, SyntaxFault } from '../expr/syntax.ts';
 import { PythonError, type Value } from '../python/value.ts';
 import { isNull, kindInWords, type ScalarValue, type Span, type YamlNode } from '../yaml/node.ts';
@@ -16,6 +17,17 @@ export interface Expr extends Span {
   readonly parts: readonly Part[] | undefined;
   /** Of a constant, as its field has it; null where nothing stands. */
   readonly constant: Value;
+  readonly depends: Depends;
+}
+
+/** For what a value is the same: all tasks of a place, all rows of a task, or one row alone. */
+export type Depends = 'place' | 'task' | 'row';
+const OF_ROW = ['matrix', 'needs', 'state'];
+
+function dependsOn(parts: readonly Part[]): Depends {
+  const names = namesRead(parts);
+  if (OF_ROW.some((name) => names.has(name))) return 'row';
+  return names.has('strategy') ? 'task' : 'place';
 }
 
 /** What a list or mapping may be given by: one template that is the whole value. */
@@ -26,6 +38,7 @@ export interface WholeExpr extends Span {
   readonly report: Report;
   /** Undefined where nothing stands. */
   readonly parts: readonly Part[] | undefined;
+  readonly depends: Depends;
 }
 
 export interface ExprOptions {
@@ -45,7 +58,8 @@ export function readExpr(node: YamlNode, report: Report, { type, nullable, templ
 
 export function exprOf(given: ScalarValue, span: Span, report: Report, options: ExprOptions): Expr | undefined {
   const { type, nullable, template } = options;
-  const base = { kind: 'expr' as const, type, report, given, start: span.start, end: span.end };
+  const depends: Depends = 'place';
+  const base = { kind: 'expr' as const, type, report, given, depends, start: span.start, end: span.end };
   if (given === null) {
     if (nullable) return { ...base, parts: undefined, constant: null };
     report.add('FLOW_VALUE', span, `expected ${expected(type)}, found nothing`);
@@ -66,7 +80,7 @@ export function exprOf(given: ScalarValue, span: Span, report: Report, options: 
       return undefined;
     }
     if (parts.some((part) => part.kind === 'expression')) {
-      if (template) return { ...base, parts, constant: null };
+      if (template) return { ...base, parts, constant: null, depends: dependsOn(parts) };
       report.add('FLOW_TEMPLATE', span, 'templates are not taken here', 'write the value itself');
       return undefined;
     }
@@ -92,7 +106,8 @@ const shown = (given: ScalarValue): string =>
 /** Reads a list or mapping that one template gives. */
 export function readWhole(node: YamlNode, report: Report, of: 'list' | 'map', item: ExprType): WholeExpr | undefined {
   const noun = of === 'list' ? 'a list' : 'keys and values';
-  const base = { kind: 'whole' as const, of, item, report, start: node.start, end: node.end };
+  const depends: Depends = 'place';
+  const base = { kind: 'whole' as const, of, item, report, depends, start: node.start, end: node.end };
   if (of === 'list' && isNull(node)) return { ...base, parts: undefined };
   if (node.kind !== 'scalar' || typeof node.value !== 'string') {
     report.add('FLOW_TYPE', node, `expected ${noun}, found ${kindInWords(node)}`);
@@ -100,7 +115,7 @@ export function readWhole(node: YamlNode, report: Report, of: 'list' | 'map', it
   }
   const parts = tryParse(node.value, node, report);
   if (parts === undefined) return undefined;
-  if (parts.length === 1 && parts[0]?.kind === 'expression') return { ...base, parts };
+  if (parts.length === 1 && parts[0]?.kind === 'expression') return { ...base, parts, depends: dependsOn(parts) };
   const mixed = parts.some((part) => part.kind === 'expression');
   if (mixed) report.add('FLOW_TEMPLATE', node, `expected ${noun}: a template must be the whole value`);
   else

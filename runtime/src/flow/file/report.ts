@@ -24,6 +24,7 @@ export class Report {
   readonly text: string;
   readonly #found = new Map<string, Diagnostic>();
   readonly #lines: readonly number[];
+  #errors = 0;
 
   constructor(file: string, text: string) {
     this.file = file;
@@ -51,6 +52,7 @@ export class Report {
     };
     // One fault reached on several ways, such as by each row of a matrix, is one.
     this.#found.set(`${line}:${column}:${code}:${message}`, diagnostic);
+    if (diagnostic.severity === 'error') this.#errors += 1;
   }
 
   position(offset: number): { readonly line: number; readonly column: number } {
@@ -65,8 +67,12 @@ export class Report {
     return { line: low + 1, column: at - (this.#lines[low] as number) + 1 };
   }
 
+  /** How often an error was said: more than before means that there was one. */
+  get errors(): number {
+    return this.#errors;
+  }
   get failed(): boolean {
-    return [...this.#found.values()].some(({ severity }) => severity === 'error');
+    return this.#errors > 0;
   }
 
   /** By position. */

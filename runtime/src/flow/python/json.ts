@@ -15,6 +15,7 @@ import {
   Url,
   type Value,
   valueError,
+  Waiting,
 } from './value.ts';
 
 export interface JsonOptions {
@@ -36,7 +37,7 @@ export function toJson(value: Value, options: JsonOptions = {}, depth = 0): stri
   if (value instanceof PySet) return `[${sorted(value.items).map(inner).join(', ')}]`;
   if (value instanceof Path || value instanceof Url || value instanceof Moment) return jsonText(value.text);
   if (value instanceof Always) return jsonText('always()');
-  if (value instanceof Later) throw typeError('a value that is not known yet');
+  if (value instanceof Later) throw new Waiting(value.waits);
   const pairs: [string, Value][] =
     value instanceof Struct
       ? Object.entries(value.fields)

@@ -6,6 +6,7 @@ import {
   Dict,
   isList,
   iterate,
+  Later,
   Path,
   PySet,
   PythonError,
@@ -15,6 +16,7 @@ import {
   typeName,
   Url,
   valueError,
+  Waiting,
 } from './value.ts';
 
 export type BinaryOperator = 'or' | 'and' | '==' | '!=' | '<' | '<=' | '>' | '>=' | '|' | '+' | '-' | '*' | '/' | '%';
@@ -42,7 +44,10 @@ export function binary(operator: Exclude<BinaryOperator, 'or' | 'and'>, a: Value
       return union(a, b);
     case '%': {
       const text = tryText(a);
-      return text === undefined ? arithmetic(operator, a, b) : percentFormat(text, b);
+      if (text === undefined) return arithmetic(operator, a, b);
+      const formatted = percentFormat(text, b);
+      // CPython gives a text without a directive back as it is: a status stays one.
+      return text.includes('%') ? formatted : a;
     }
     default:
       return arithmetic(operator, a, b);
@@ -63,6 +68,8 @@ export function tryNumber(value: Value): bigint | number | undefined {
 }
 
 export function equal(a: Value, b: Value): boolean {
+  if (a instanceof Later) throw new Waiting(a.waits);
+  if (b instanceof Later) throw new Waiting(b.waits);
   if (a === b) return true;
   const left = tryNumber(a);
   const right = tryNumber(b);
@@ -160,8 +167,8 @@ function arithmetic(operator: '+' | '-' | '*' | '/' | '%', a: Value, b: Value): 
   const left = tryNumber(a);
   const right = tryNumber(b);
   if (left !== undefined && right !== undefined) {
-    if (typeof left === 'bigint' && typeof right === 'bigint') return integers(operator, left, right);
-    return floats(operator, toFloat(left), toFloat(right));
+    if (typeof left === 'bigint' && typeof right === 'bigint') return calculated(operator, left, right);
+    return calculated(operator, toFloat(left), toFloat(right));
   }
   if (operator === '*' && left !== undefined) return repeated(b, left, a);
   if (operator === '*' && right !== undefined) return repeated(a, right, b);
@@ -202,21 +209,25 @@ const unsupported = (operator: string, a: Value, b: Value): PythonError =>
   typeError(`unsupported operand type(s) for ${operator}: '${typeName(a)}' and '${typeName(b)}'`);
 const byZero = (): PythonError => new PythonError('ZeroDivisionError', 'division by zero');
 
-function integers(operator: '+' | '-' | '*' | '/' | '%', a: bigint, b: bigint): bigint | number {
+/** Two numbers of one kind: what JavaScript means by `+`, `-`, `*` and `%` is the same for both kinds. */
+function calculated<T extends bigint | number>(operator: '+' | '-' | '*' | '/' | '%', a: T, b: T): bigint | number {
+  const [left, right] = [a as number, b as number];
   switch (operator) {
     case '+':
-      return a + b;
+      return left + right;
     case '-':
-      return a - b;
+      return left - right;
     case '*':
-      return a * b;
+      return left * right;
     case '/':
-      if (b === 0n) throw byZero();
-      return quotient(a, b);
+      if (!b) throw byZero();
+      return typeof a === 'bigint' ? quotient(a, b as bigint) : left / right;
     case '%': {
-      if (b === 0n) throw byZero();
-      const rest = a % b;
-      return rest !== 0n && rest < 0n !== b < 0n ? rest + b : rest;
+      if (!b) throw byZero();
+      const rest = left % right;
+      // A rest has the sign of the divisor, also where it is the float zero.
+      if (!rest) return typeof a === 'bigint' ? rest : b < 0 ? -0 : 0;
+      return rest < 0 !== b < 0 ? rest + right : rest;
     }
   }
 }
@@ -245,26 +256,6 @@ function scale(value: number, power: number): number {
     left -= step;
   }
   return result;
-}
-
-function floats(operator: '+' | '-' | '*' | '/' | '%', a: number, b: number): number {
-  switch (operator) {
-    case '+':
-      return a + b;
-    case '-':
-      return a - b;
-    case '*':
-      return a * b;
-    case '/':
-      if (b === 0) throw byZero();
-      return a / b;
-    case '%': {
-      if (b === 0) throw byZero();
-      const rest = a % b;
-      if (rest === 0) return b < 0 ? -0 : 0;
-      return rest < 0 !== b < 0 ? rest + b : rest;
-    }
-  }
 }
 
 function repeated(value: Value, count: bigint | number, counter: Value): Value {

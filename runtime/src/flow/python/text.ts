@@ -1,9 +1,22 @@
-import { Always, Dict, isList, Moment, Path, PySet, PythonError, Status, Struct, Url, type Value } from './value.ts';
+import {
+  Always,
+  Dict,
+  isList,
+  Moment,
+  Path,
+  PySet,
+  PythonError,
+  Status,
+  Struct,
+  Url,
+  type Value,
+  Waiting,
+} from './value.ts';
 
 /** Digits beyond which Python refuses to write an integer (sys.int_info.default_max_str_digits). */
 const MAX_DIGITS = 4300;
 
-/** `str(value)` */
+/** `str(value)`. @throws Waiting where a part of it is not known yet */
 export function str(value: Value): string {
   if (typeof value === 'string') return value;
   if (value instanceof Status) return value.member;
@@ -36,7 +49,7 @@ export function repr(value: Value, depth = 0): string {
     const fields = Object.entries(value.fields).map(([name, item]) => `${name}=${repr(item, depth + 1)}`);
     return `${value.type}(${fields.join(', ')})`;
   }
-  throw new PythonError('TypeError', 'a value of no known type');
+  throw new Waiting(value.waits);
 }
 
 export function intText(value: bigint): string {

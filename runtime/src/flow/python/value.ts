@@ -61,6 +61,15 @@ export class Later {
   }
 }
 
+/** Thrown where a value is asked for that is not there yet: a context, or a function's source. */
+export class Waiting extends Error {
+  readonly waits: string;
+  constructor(waits: string) {
+    super(`waits for ${waits}`);
+    this.waits = waits;
+  }
+}
+
 /** An address such as `storage:data`, in its quoted form. */
 export class Url {
   readonly text: string;
