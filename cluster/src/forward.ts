@@ -4,10 +4,10 @@ import { connect } from 'node:net';
 import { dirname, join } from 'node:path';
 import { DelosError, type InstancePaths } from '@delos/core';
 import { z } from 'zod';
-import { canBind, freePort, portTaken } from './embedded/expose.ts';
 import { tryReadJson, writeAtomic } from './embedded/files.ts';
 import { commandLine, findByArgument, kill, type ProcessIdentity, waitUntil } from './embedded/process.ts';
 import type { ClusterHandle } from './engine.ts';
+import { canBind, freePort, portTaken } from './loopback-port.ts';
 
 /*
  * The way to a Service of a cluster whose nodes are elsewhere and that has no load balancer for it: kubectl's port-forward,

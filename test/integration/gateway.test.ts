@@ -6,12 +6,11 @@ import { connect } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { resolveTool } from '@delos/cluster';
+import { freePort, resolveTool } from '@delos/cluster';
 import { BODY_TOO_LARGE, MAX_BODY_BYTES, silent } from '@delos/core';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { WebSocket, WebSocketServer } from 'ws';
 import { caddyfile, landingPage } from '../../constructs/src/caddyfile.ts';
-import { freePort } from '../support/keycloak.ts';
 
 /*
  * The gateway's own Caddyfile, run by the real Caddy on loopback. Only addresses are replaced: two servers of the test

@@ -1,4 +1,5 @@
 import { createHash, randomBytes } from 'node:crypto';
+import { freePort } from '@delos/cluster';
 import { synthesize } from '@delos/constructs';
 import { type IdentitySpec, identitySpec, parseConfig } from '@delos/core';
 import { createRemoteJWKSet, decodeJwt, jwtVerify } from 'jose';
@@ -15,7 +16,7 @@ import {
   KeycloakAdmin,
 } from '../../runtime/src/identity/index.ts';
 import { Browser } from '../support/browser.ts';
-import { freePort, startKeycloak, type TestKeycloak } from '../support/keycloak.ts';
+import { startKeycloak, type TestKeycloak } from '../support/keycloak.ts';
 import { startPostgres, type TestPostgres } from '../support/postgres.ts';
 
 const PASSWORDS = { admin: 'first-password-of-admin', ann: 'first-password-of-ann' };

@@ -1,31 +1,13 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
-import { addressPods } from '../../cluster/src/netpol/addresses.ts';
-import { closedTable, compile } from '../../cluster/src/netpol/compile.ts';
-import { tryPrefix } from '../../cluster/src/netpol/ipv4.ts';
+import { closedTable } from '../../cluster/src/netpol/compile.ts';
 import { parseListing } from '../../cluster/src/netpol/listing.ts';
-import { parseNamespace, parsePod, parsePolicy } from '../../cluster/src/netpol/parse.ts';
 import { renderChange, renderTable, type Table } from '../../cluster/src/netpol/table.ts';
 import { execute, expectOk } from '../support/command.ts';
-import type { World } from '../unit/cluster/netpol-judge.ts';
+import { node, table } from '../unit/cluster/netpol-table.ts';
 import { change, world } from '../unit/cluster/netpol-worlds.ts';
 
 /* The kernel's own nftables, each time in an empty network namespace that ends with the command. */
-
-const podCidr = tryPrefix('10.202.0.0/24');
-if (podCidr === undefined) throw new Error('prefix');
-const node = { table: 'npol', podCidr, podInterfaces: 'veth*' };
-
-function table(from: World): Table {
-  return compile(
-    {
-      namespaces: from.namespaces.map(parseNamespace),
-      pods: addressPods(from.pods.map(parsePod), [], new Set()),
-      policies: from.policies.map(parsePolicy),
-    },
-    node,
-  );
-}
 
 /** Loads each script in turn, and reads back what the kernel then has. */
 async function kernel(...scripts: readonly string[]): Promise<Table> {

@@ -1,26 +1,16 @@
 import fc from 'fast-check';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { startControlApi, startIssuer, type TestApi, type TestIssuer } from '../support/control-api.ts';
-import { startPostgres, type TestPostgres } from '../support/postgres.ts';
+import { startApiOnPostgres, type TestApi } from '../support/control-api.ts';
 
-let postgres: TestPostgres;
-let database: Awaited<ReturnType<TestPostgres['connect']>>;
-let issuer: TestIssuer;
+let served: Awaited<ReturnType<typeof startApiOnPostgres>>;
 let api: TestApi;
 
 beforeAll(async () => {
-  postgres = await startPostgres();
-  database = await postgres.connect();
-  issuer = await startIssuer();
-  api = await startControlApi(database, issuer);
+  served = await startApiOnPostgres();
+  ({ api } = served);
 });
 
-afterAll(async () => {
-  await api?.stop();
-  await issuer?.stop();
-  await database?.close();
-  await postgres?.stop();
-});
+afterAll(() => served?.stop());
 
 const RUNS = { numRuns: 150 };
 const VALID = {

@@ -1,28 +1,21 @@
 import { BODY_TOO_LARGE, MAX_BODY_BYTES } from '@delos/core';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import type { Database } from '../../runtime/src/db/database.ts';
 import { recordObservation, recordWaiting } from '../../runtime/src/db/jobs-state.ts';
-import { type Answer, startControlApi, startIssuer, type TestApi, type TestIssuer } from '../support/control-api.ts';
+import { type Answer, startApiOnPostgres, startIssuer, type TestApi, type TestIssuer } from '../support/control-api.ts';
 import { observation } from '../support/observer.ts';
-import { startPostgres, type TestPostgres } from '../support/postgres.ts';
 
-let postgres: TestPostgres;
-let database: Awaited<ReturnType<TestPostgres['connect']>>;
-let issuer: TestIssuer;
+let served: Awaited<ReturnType<typeof startApiOnPostgres>>;
 let api: TestApi;
+let issuer: TestIssuer;
+let database: Database;
 
 beforeAll(async () => {
-  postgres = await startPostgres();
-  database = await postgres.connect();
-  issuer = await startIssuer();
-  api = await startControlApi(database, issuer);
+  served = await startApiOnPostgres();
+  ({ api, issuer, database } = served);
 });
 
-afterAll(async () => {
-  await api?.stop();
-  await issuer?.stop();
-  await database?.close();
-  await postgres?.stop();
-});
+afterAll(() => served?.stop());
 
 const FLAT = {
   preset_name: 'cpu-small',

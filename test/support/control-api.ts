@@ -9,7 +9,7 @@ import { jobAccess } from '../../runtime/src/api/job-access.ts';
 import { publicApp } from '../../runtime/src/api/server.ts';
 import { applyConfig } from '../../runtime/src/db/apply-config.ts';
 import type { Database } from '../../runtime/src/db/database.ts';
-import { quiet } from './postgres.ts';
+import { quiet, startPostgres } from './postgres.ts';
 
 /** An issuer of tokens: a key pair, and a listener that publishes its public half. */
 export interface TestIssuer {
@@ -124,5 +124,30 @@ export async function startControlApi(
       return { status: response.status, headers: response.headers, text, json: isJson ? JSON.parse(text) : undefined };
     },
     stop: () => app.close(),
+  };
+}
+
+export interface ApiOnPostgres {
+  readonly api: TestApi;
+  readonly issuer: TestIssuer;
+  readonly database: Database;
+}
+
+/** A control API with an issuer and a database of its own. */
+export async function startApiOnPostgres(): Promise<ApiOnPostgres & { readonly stop: () => Promise<void> }> {
+  const postgres = await startPostgres();
+  const database = await postgres.connect();
+  const issuer = await startIssuer();
+  const api = await startControlApi(database, issuer);
+  return {
+    api,
+    issuer,
+    database,
+    stop: async () => {
+      await api.stop();
+      await issuer.stop();
+      await database.close();
+      await postgres.stop();
+    },
   };
 }

@@ -1,10 +1,10 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { createWriteStream } from 'node:fs';
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
-import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { freePort } from '@delos/cluster';
 import { type PlatformConfig, platformConfig } from '@delos/core';
 import { WebSocket } from 'ws';
 import { applyConfig } from '../../runtime/src/db/apply-config.ts';
@@ -185,19 +185,6 @@ export function readAll(socket: WebSocket): Promise<Buffer> {
     socket.once('close', (code) => {
       if (code === 1000) resolve(Buffer.concat(parts));
       else reject(new Error(`closed with ${code}`));
-    });
-  });
-}
-
-function freePort(): Promise<number> {
-  return new Promise((resolve, reject) => {
-    const server = createServer();
-    server.once('error', reject);
-    server.listen(0, '127.0.0.1', () => {
-      const address = server.address();
-      server.close(() =>
-        typeof address === 'object' && address !== null ? resolve(address.port) : reject(new Error('no port')),
-      );
     });
   });
 }

@@ -1,11 +1,11 @@
 import type { ChildProcess } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import { mkdir, readFile, rename, rm, stat, writeFile } from 'node:fs/promises';
-import { createServer } from 'node:net';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { DelosError, type InstancePaths } from '@delos/core';
 import { z } from 'zod';
+import { freePort } from '../loopback-port.ts';
 import { spawnGuarded } from '../toolchain/guard.ts';
 
 /*
@@ -146,17 +146,4 @@ async function answering(child: ChildProcess, endpoint: string, complaint: () =>
     }
     await delay(50);
   }
-}
-
-/** A loopback port that was free a moment ago. */
-export function freePort(): Promise<number> {
-  return new Promise((resolve, reject) => {
-    const server = createServer();
-    server.once('error', reject);
-    server.listen(0, '127.0.0.1', () => {
-      const address = server.address();
-      const port = typeof address === 'object' && address !== null ? address.port : 0;
-      server.close(() => resolve(port));
-    });
-  });
 }

@@ -2,9 +2,10 @@ import http, { type IncomingMessage } from 'node:http';
 import https from 'node:https';
 import { text } from 'node:stream/consumers';
 import { setTimeout as sleep } from 'node:timers/promises';
-import WebSocket from 'ws';
+import type WebSocket from 'ws';
 import { z } from 'zod';
 import type { KubeAccess } from './kube-access.ts';
+import { openPaused } from './paused-socket.ts';
 
 /** An answer of the API server that is not 2xx. */
 export class KubeError extends Error {
@@ -97,23 +98,12 @@ export class KubeClient {
   async socket(path: string, query: Query, protocols: readonly string[]): Promise<WebSocket> {
     const url = this.#url(path, query);
     url.protocol = url.protocol.replace('http', 'ws');
-    const socket = new WebSocket(url, [...protocols], {
+    return openPaused(url, {
       ...this.#access.tls,
+      protocols,
       headers: await this.#authorization(),
-      perMessageDeflate: false,
       handshakeTimeout: TIMEOUT_MS,
-      maxPayload: 16 * 2 ** 20,
-    });
-    return new Promise((resolve, reject) => {
-      socket.once('open', () => {
-        socket.pause();
-        socket.removeAllListeners('error');
-        resolve(socket);
-      });
-      socket.on('error', reject);
-      socket.once('unexpected-response', (_request, response: IncomingMessage) => {
-        void this.#failure(response).then(reject, reject);
-      });
+      failure: (response) => this.#failure(response),
     });
   }
 

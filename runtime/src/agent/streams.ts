@@ -5,6 +5,7 @@ import WebSocket from 'ws';
 import { endSocket, forwardFrames, joinSockets } from '../relay.ts';
 import { type KubeClient, KubeError, type Query } from './kube-client.ts';
 import { CONTAINER } from './labels.ts';
+import { openPaused } from './paused-socket.ts';
 import type { Pod } from './pod-shape.ts';
 import { exitFrame, ForwardFrames, fromKube, stderrFrame, toKube } from './stream-frames.ts';
 import { streamUsage, tryUsage } from './usage.ts';
@@ -156,20 +157,10 @@ async function exitCodeOf(props: StreamsProps, jobId: string, attempt: number): 
   return undefined;
 }
 
-async function dialBack(props: StreamsProps, id: string): Promise<WebSocket> {
-  const socket = new WebSocket(`${props.apiUrl.replace(/^http/, 'ws')}${AGENT_PREFIX}/streams/${id}`, {
+function dialBack(props: StreamsProps, id: string): Promise<WebSocket> {
+  return openPaused(`${props.apiUrl.replace(/^http/, 'ws')}${AGENT_PREFIX}/streams/${id}`, {
     headers: { authorization: `Bearer ${props.token}` },
     handshakeTimeout: 5_000,
-    perMessageDeflate: false,
-    maxPayload: 16 * 2 ** 20,
-  });
-  return new Promise((resolve, reject) => {
-    socket.once('open', () => {
-      socket.pause();
-      socket.removeAllListeners('error');
-      resolve(socket);
-    });
-    socket.once('error', reject);
   });
 }
 

@@ -2,8 +2,8 @@ import { createHash, randomBytes } from 'node:crypto';
 import { once } from 'node:events';
 import { type AddressInfo, createConnection, createServer, type Server, type Socket } from 'node:net';
 import { afterEach, expect, test } from 'vitest';
-import { tryHolderOf } from '../../../cluster/src/embedded/expose.ts';
 import { listen } from '../../../cluster/src/embedded/forward.ts';
+import { tryHolderOf } from '../../../cluster/src/loopback-port.ts';
 
 const servers: Server[] = [];
 afterEach(() => {

@@ -2,27 +2,12 @@ import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { addressPods } from '../../../cluster/src/netpol/addresses.ts';
 import { closedTable, compile } from '../../../cluster/src/netpol/compile.ts';
-import { tryPrefix } from '../../../cluster/src/netpol/ipv4.ts';
-import { parseNamespace, parsePod, parsePolicy, sealing } from '../../../cluster/src/netpol/parse.ts';
-import { renderChange, renderTable, type Table } from '../../../cluster/src/netpol/table.ts';
+import { parsePod, sealing } from '../../../cluster/src/netpol/parse.ts';
+import { renderChange, renderTable } from '../../../cluster/src/netpol/table.ts';
 import { allowed, type Flow, type World } from './netpol-judge.ts';
 import { NftSimulator, type Packet } from './netpol-simulator.ts';
+import { node, table } from './netpol-table.ts';
 import { change, NODE, OUTSIDE, PORTS, world } from './netpol-worlds.ts';
-
-const podCidr = tryPrefix('10.202.0.0/24');
-if (podCidr === undefined) throw new Error('prefix');
-const node = { table: 'npol', podCidr, podInterfaces: 'veth*' };
-
-function table(from: World): Table {
-  return compile(
-    {
-      namespaces: from.namespaces.map(parseNamespace),
-      pods: addressPods(from.pods.map(parsePod), [], new Set()),
-      policies: from.policies.map(parsePolicy),
-    },
-    node,
-  );
-}
 
 function loaded(from: World): NftSimulator {
   const nft = new NftSimulator();

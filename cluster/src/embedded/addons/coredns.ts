@@ -1,5 +1,14 @@
 import { CLUSTER_DOMAIN } from '../addresses.ts';
-import { type Addon, addon, binding, clusterRole, RESTRICTED, SYSTEM, serviceAccount } from './object.ts';
+import {
+  type Addon,
+  addon,
+  binding,
+  clusterRole,
+  RESTRICTED,
+  SYSTEM,
+  serviceAccount,
+  systemDeployment,
+} from './object.ts';
 
 export interface CoreDnsOptions {
   readonly image: string;
@@ -57,51 +66,38 @@ export function coredns(options: CoreDnsOptions): readonly Addon[] {
         },
       },
     ),
-    addon(
-      'apps/v1',
-      'Deployment',
-      { name: 'coredns', namespace: SYSTEM },
-      {
-        spec: {
-          replicas: 1,
-          selector: { matchLabels: LABELS },
-          strategy: { type: 'RollingUpdate', rollingUpdate: { maxUnavailable: 0, maxSurge: 1 } },
-          template: {
-            metadata: { labels: LABELS },
-            spec: {
-              serviceAccountName: 'coredns',
-              automountServiceAccountToken: true,
-              priorityClassName: 'system-cluster-critical',
-              // The node's own resolvers: cluster DNS cannot ask itself.
-              dnsPolicy: 'Default',
-              tolerations: [{ key: 'node-role.kubernetes.io/control-plane', effect: 'NoSchedule' }],
-              securityContext: { runAsNonRoot: true, seccompProfile: { type: 'RuntimeDefault' } },
-              containers: [
-                {
-                  name: 'coredns',
-                  image: options.image,
-                  imagePullPolicy: 'IfNotPresent',
-                  args: ['-conf', '/etc/coredns/Corefile'],
-                  ports: [
-                    { name: 'dns', containerPort: 53, protocol: 'UDP' },
-                    { name: 'dns-tcp', containerPort: 53, protocol: 'TCP' },
-                    { name: 'metrics', containerPort: 9153, protocol: 'TCP' },
-                  ],
-                  resources: { requests: { cpu: '50m', memory: '70Mi' }, limits: { memory: '170Mi' } },
-                  readinessProbe: { ...probe('/ready', 8181), periodSeconds: 2 },
-                  livenessProbe: { ...probe('/health', 8080), initialDelaySeconds: 60, failureThreshold: 5 },
-                  securityContext: {
-                    ...RESTRICTED,
-                    capabilities: { add: ['NET_BIND_SERVICE'], drop: ['ALL'] },
-                  },
-                  volumeMounts: [{ name: 'config', mountPath: '/etc/coredns', readOnly: true }],
-                },
-              ],
-              volumes: [{ name: 'config', configMap: { name: 'coredns' } }],
+    systemDeployment({
+      name: 'coredns',
+      labels: LABELS,
+      strategy: { type: 'RollingUpdate', rollingUpdate: { maxUnavailable: 0, maxSurge: 1 } },
+      pod: {
+        // The node's own resolvers: cluster DNS cannot ask itself.
+        dnsPolicy: 'Default',
+        tolerations: [{ key: 'node-role.kubernetes.io/control-plane', effect: 'NoSchedule' }],
+        securityContext: { runAsNonRoot: true, seccompProfile: { type: 'RuntimeDefault' } },
+        containers: [
+          {
+            name: 'coredns',
+            image: options.image,
+            imagePullPolicy: 'IfNotPresent',
+            args: ['-conf', '/etc/coredns/Corefile'],
+            ports: [
+              { name: 'dns', containerPort: 53, protocol: 'UDP' },
+              { name: 'dns-tcp', containerPort: 53, protocol: 'TCP' },
+              { name: 'metrics', containerPort: 9153, protocol: 'TCP' },
+            ],
+            resources: { requests: { cpu: '50m', memory: '70Mi' }, limits: { memory: '170Mi' } },
+            readinessProbe: { ...probe('/ready', 8181), periodSeconds: 2 },
+            livenessProbe: { ...probe('/health', 8080), initialDelaySeconds: 60, failureThreshold: 5 },
+            securityContext: {
+              ...RESTRICTED,
+              capabilities: { add: ['NET_BIND_SERVICE'], drop: ['ALL'] },
             },
+            volumeMounts: [{ name: 'config', mountPath: '/etc/coredns', readOnly: true }],
           },
-        },
+        ],
+        volumes: [{ name: 'config', configMap: { name: 'coredns' } }],
       },
-    ),
+    }),
   ];
 }

@@ -1,4 +1,14 @@
-import { type Addon, addon, binding, clusterRole, RESTRICTED, role, SYSTEM, serviceAccount } from './object.ts';
+import {
+  type Addon,
+  addon,
+  binding,
+  clusterRole,
+  RESTRICTED,
+  role,
+  SYSTEM,
+  serviceAccount,
+  systemDeployment,
+} from './object.ts';
 
 /** Where volumes lie on the node; the instance's state keeps it. */
 export const VOLUMES = '/var/lib/delos-volumes';
@@ -92,43 +102,30 @@ export function localPath(image: string): readonly Addon[] {
         },
       },
     ),
-    addon(
-      'apps/v1',
-      'Deployment',
-      { name: NAME, namespace: SYSTEM },
-      {
-        spec: {
-          replicas: 1,
-          strategy: { type: 'Recreate' },
-          selector: { matchLabels: LABELS },
-          template: {
-            metadata: { labels: LABELS },
-            spec: {
-              serviceAccountName: NAME,
-              automountServiceAccountToken: true,
-              priorityClassName: 'system-cluster-critical',
-              containers: [
-                {
-                  name: NAME,
-                  image,
-                  imagePullPolicy: 'IfNotPresent',
-                  command: [NAME, 'start', '--config', '/etc/config/config.json'],
-                  args: ['--configmap-name', NAME, '--service-account-name', NAME, '--helper-image', image],
-                  env: [
-                    { name: 'POD_NAMESPACE', valueFrom: { fieldRef: { fieldPath: 'metadata.namespace' } } },
-                    { name: 'CONFIG_MOUNT_PATH', value: '/etc/config/' },
-                  ],
-                  resources: { requests: { cpu: '10m', memory: '32Mi' }, limits: { memory: '128Mi' } },
-                  securityContext: RESTRICTED,
-                  volumeMounts: [{ name: 'config', mountPath: '/etc/config/', readOnly: true }],
-                },
-              ],
-              volumes: [{ name: 'config', configMap: { name: NAME } }],
-            },
+    systemDeployment({
+      name: NAME,
+      labels: LABELS,
+      strategy: { type: 'Recreate' },
+      pod: {
+        containers: [
+          {
+            name: NAME,
+            image,
+            imagePullPolicy: 'IfNotPresent',
+            command: [NAME, 'start', '--config', '/etc/config/config.json'],
+            args: ['--configmap-name', NAME, '--service-account-name', NAME, '--helper-image', image],
+            env: [
+              { name: 'POD_NAMESPACE', valueFrom: { fieldRef: { fieldPath: 'metadata.namespace' } } },
+              { name: 'CONFIG_MOUNT_PATH', value: '/etc/config/' },
+            ],
+            resources: { requests: { cpu: '10m', memory: '32Mi' }, limits: { memory: '128Mi' } },
+            securityContext: RESTRICTED,
+            volumeMounts: [{ name: 'config', mountPath: '/etc/config/', readOnly: true }],
           },
-        },
+        ],
+        volumes: [{ name: 'config', configMap: { name: NAME } }],
       },
-    ),
+    }),
   ].map((each) => (each.path.includes('/storageclasses/') ? asDefault(each) : each));
 }
 

@@ -1,4 +1,13 @@
-import { type Addon, addon, binding, clusterRole, RESTRICTED, SYSTEM, serviceAccount } from './object.ts';
+import {
+  type Addon,
+  addon,
+  binding,
+  clusterRole,
+  RESTRICTED,
+  SYSTEM,
+  serviceAccount,
+  systemDeployment,
+} from './object.ts';
 
 const NAME = 'metrics-server';
 const LABELS = { 'k8s-app': NAME };
@@ -57,54 +66,41 @@ export function metricsServer(options: MetricsServerOptions): readonly Addon[] {
       { name: NAME, namespace: SYSTEM },
       { spec: { selector: LABELS, ports: [{ name: 'https', port: 443, targetPort: PORT, protocol: 'TCP' }] } },
     ),
-    addon(
-      'apps/v1',
-      'Deployment',
-      { name: NAME, namespace: SYSTEM },
-      {
-        spec: {
-          replicas: 1,
-          selector: { matchLabels: LABELS },
-          template: {
-            metadata: { labels: LABELS },
-            spec: {
-              serviceAccountName: NAME,
-              automountServiceAccountToken: true,
-              priorityClassName: 'system-cluster-critical',
-              containers: [
-                {
-                  name: NAME,
-                  image: options.image,
-                  imagePullPolicy: 'IfNotPresent',
-                  args: [
-                    `--secure-port=${PORT}`,
-                    '--tls-cert-file=/tls/tls.crt',
-                    '--tls-private-key-file=/tls/tls.key',
-                    '--kubelet-preferred-address-types=InternalIP',
-                    '--kubelet-use-node-status-port',
-                    '--kubelet-certificate-authority=/authority/ca.crt',
-                    '--metric-resolution=15s',
-                  ],
-                  ports: [{ name: 'https', containerPort: PORT, protocol: 'TCP' }],
-                  resources: { requests: { cpu: '20m', memory: '64Mi' }, limits: { memory: '256Mi' } },
-                  readinessProbe: { ...probe('/readyz'), periodSeconds: 5 },
-                  livenessProbe: { ...probe('/livez'), initialDelaySeconds: 30, periodSeconds: 10 },
-                  securityContext: RESTRICTED,
-                  volumeMounts: [
-                    { name: 'tls', mountPath: '/tls', readOnly: true },
-                    { name: 'authority', mountPath: '/authority', readOnly: true },
-                  ],
-                },
-              ],
-              volumes: [
-                { name: 'tls', secret: { secretName: `${NAME}-tls`, defaultMode: 0o444 } },
-                { name: 'authority', configMap: { name: 'kube-root-ca.crt' } },
-              ],
-            },
+    systemDeployment({
+      name: NAME,
+      labels: LABELS,
+      pod: {
+        containers: [
+          {
+            name: NAME,
+            image: options.image,
+            imagePullPolicy: 'IfNotPresent',
+            args: [
+              `--secure-port=${PORT}`,
+              '--tls-cert-file=/tls/tls.crt',
+              '--tls-private-key-file=/tls/tls.key',
+              '--kubelet-preferred-address-types=InternalIP',
+              '--kubelet-use-node-status-port',
+              '--kubelet-certificate-authority=/authority/ca.crt',
+              '--metric-resolution=15s',
+            ],
+            ports: [{ name: 'https', containerPort: PORT, protocol: 'TCP' }],
+            resources: { requests: { cpu: '20m', memory: '64Mi' }, limits: { memory: '256Mi' } },
+            readinessProbe: { ...probe('/readyz'), periodSeconds: 5 },
+            livenessProbe: { ...probe('/livez'), initialDelaySeconds: 30, periodSeconds: 10 },
+            securityContext: RESTRICTED,
+            volumeMounts: [
+              { name: 'tls', mountPath: '/tls', readOnly: true },
+              { name: 'authority', mountPath: '/authority', readOnly: true },
+            ],
           },
-        },
+        ],
+        volumes: [
+          { name: 'tls', secret: { secretName: `${NAME}-tls`, defaultMode: 0o444 } },
+          { name: 'authority', configMap: { name: 'kube-root-ca.crt' } },
+        ],
       },
-    ),
+    }),
     addon(
       'apiregistration.k8s.io/v1',
       'APIService',

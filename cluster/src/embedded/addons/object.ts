@@ -76,6 +76,37 @@ export function serviceAccount(name: string): Addon {
   return addon('v1', 'ServiceAccount', { name, namespace: SYSTEM }, { automountServiceAccountToken: false });
 }
 
+interface SystemDeployment {
+  readonly name: string;
+  readonly labels: Readonly<Record<string, string>>;
+  readonly strategy?: Readonly<Record<string, unknown>>;
+  /** Besides what all have: the service account of that name, and the priority of the cluster's own. */
+  readonly pod: Readonly<Record<string, unknown>>;
+}
+
+/** One replica of an addon. */
+export function systemDeployment({ name, labels, strategy, pod }: SystemDeployment): Addon {
+  const spec = {
+    serviceAccountName: name,
+    automountServiceAccountToken: true,
+    priorityClassName: 'system-cluster-critical',
+    ...pod,
+  };
+  return addon(
+    'apps/v1',
+    'Deployment',
+    { name, namespace: SYSTEM },
+    {
+      spec: {
+        replicas: 1,
+        ...(strategy === undefined ? {} : { strategy }),
+        selector: { matchLabels: labels },
+        template: { metadata: { labels }, spec },
+      },
+    },
+  );
+}
+
 /** What Pod Security `restricted` asks of a container. */
 export const RESTRICTED = {
   allowPrivilegeEscalation: false,
