@@ -1,11 +1,10 @@
 import type { DesiredJob, FromAgent, PodObservation } from '@delos/core';
 import type { Logger } from 'pino';
 import { isPullReason } from './image-pull.ts';
-import { isKubeError, type KubeClient } from './kube-client.ts';
 import { CONTAINER } from './labels.ts';
 import type { Namespaces } from './namespaces.ts';
 import { hasEnded, observePod } from './observe.ts';
-import { podManifest } from './pod-manifest.ts';
+import { PodActions, type PodActionsProps } from './pod-actions.ts';
 import { explainRefusal } from './pod-refusal.ts';
 import type { Pod } from './pod-shape.ts';
 
@@ -17,18 +16,12 @@ import type { Pod } from './pod-shape.ts';
  * Nothing is made while the control plane is not connected: what was desired may be old.
  */
 
-export interface JobKeeperProps {
-  readonly client: KubeClient;
-  readonly cluster: string;
-  /** The pool of nodes without a pool's label, where there is but one. */
-  readonly onlyPool: string | undefined;
+export interface JobKeeperProps extends PodActionsProps {
   readonly namespaces: Namespaces;
   readonly log: Logger;
   /** Sends, or drops where there is no connection: all is told again at the next one. */
   readonly send: (message: FromAgent) => void;
   readonly connected: () => boolean;
-  /** Keeps a Pod that a call of ours returned. */
-  readonly keepPod: (object: unknown) => Pod | undefined;
   readonly lastEvent: (podUid: string) => { readonly reason: string; readonly message: string } | undefined;
   /** Manifest digest of an image that stands in for another → what it really is. */
   readonly standIns: ReadonlyMap<string, string>;
@@ -51,14 +44,12 @@ interface Entry {
 
 /** A Pod that nothing is known of may be one whose desire is on its way. */
 const ORPHAN_MS = 60_000;
-/** The scheduler ends a job whose life-span is over; this much later the agent does. */
-const OVERTIME_MS = 60_000;
-const FORCE_MS = 60_000;
 const RETRY_MS = [100, 500, 1_000, 2_000, 5_000, 10_000];
 const MAX_WORKERS = 16;
 
 export class JobKeeper {
   readonly #props: JobKeeperProps;
+  readonly #pods: PodActions;
   readonly #entries = new Map<string, Entry>();
   readonly #waiting: Entry[] = [];
   #working = 0;
@@ -68,6 +59,7 @@ export class JobKeeper {
 
   constructor(props: JobKeeperProps) {
     this.#props = props;
+    this.#pods = new PodActions(props);
   }
 
   /** The Pods were listed: from now on a Pod that is not known is not there. */
@@ -227,47 +219,34 @@ export class JobKeeper {
     switch (desired.action) {
       case 'run':
         if (pod === undefined) return this.#make(entry, desired);
-        return this.#endOvertime(pod, desired);
+        return this.#pods.endOvertime(pod, desired);
       case 'stop':
         if (pod === undefined) return this.#absent(entry, desired);
-        return this.#stop(pod);
+        return this.#pods.stop(pod);
       case 'remove':
         if (pod === undefined) {
           this.#props.send({ type: 'removed', jobId: entry.jobId, podUid: desired.podUid ?? entry.seenUid ?? '' });
           return;
         }
-        return this.#delete(pod);
+        return this.#pods.delete(pod);
     }
   }
 
   async #make(entry: Entry, desired: DesiredJob): Promise<void> {
     if (desired.podUid !== null || entry.seenUid !== undefined) return this.#absent(entry, desired);
     if (!this.#props.connected()) return;
-    const { client, namespaces, keepPod } = this.#props;
-    await namespaces.ensure(desired.spec);
+    await this.#props.namespaces.ensure(desired.spec);
     // Time has passed: it may have been stopped, or the connection lost, meanwhile.
     if (entry.desired !== desired || !this.#props.connected()) {
       entry.again = true;
       return;
     }
-    const path = `/api/v1/namespaces/${desired.spec.namespace}/pods`;
-    try {
-      keepPod(await client.create(path, podManifest(desired, this.#props.cluster, this.#props.onlyPool)));
-    } catch (error) {
-      if (!isKubeError(error, 409)) throw error;
-      keepPod(await client.get(`${path}/${entry.jobId}`));
-    }
+    await this.#pods.make(desired);
   }
 
   /** There was one and it is no more, which the API server itself must say. */
   async #absent(entry: Entry, desired: DesiredJob): Promise<void> {
-    const { client, keepPod } = this.#props;
-    try {
-      keepPod(await client.get(`${pathOf(desired)}`));
-      return;
-    } catch (error) {
-      if (!isKubeError(error, 404)) throw error;
-    }
+    if (await this.#pods.isThere(desired)) return;
     const uid = desired.podUid ?? entry.seenUid ?? '';
     // Its end was seen in its last moment: that tells more.
     if (entry.told !== undefined && entry.told.observation.podUid === uid && isEnd(entry.told.observation)) return;
@@ -280,61 +259,12 @@ export class JobKeeper {
     });
   }
 
-  /** Ends the container and keeps the Pod, whose log is still to be read: a deadline that is over. */
-  async #stop(pod: Pod): Promise<void> {
-    if (hasEnded(pod) || pod.metadata.deletionTimestamp !== undefined) return;
-    if (pod.spec.nodeName === undefined) {
-      // No kubelet has it, so nothing would end it; and there is no log. Refused where it was bound meanwhile.
-      const { uid, resourceVersion } = pod.metadata;
-      await this.#deleteIf(pod, { preconditions: { uid, resourceVersion } });
-      return;
-    }
-    if (pod.spec.activeDeadlineSeconds === 1) return;
-    const answer = await this.#unlessGone(() =>
-      this.#props.client.patch(pathOf(pod), {
-        metadata: { uid: pod.metadata.uid },
-        spec: { activeDeadlineSeconds: 1 },
-      }),
-    );
-    if (answer !== undefined) this.#props.keepPod(answer);
-  }
-
-  async #endOvertime(pod: Pod, desired: DesiredJob): Promise<void> {
-    const limit = desired.spec.maxRunTimeSeconds;
-    const started = pod.status.containerStatuses.find(({ name }) => name === CONTAINER)?.state.running?.startedAt;
-    if (limit === null || started == null) return;
-    if (Date.now() - Date.parse(started) > limit * 1000 + OVERTIME_MS) await this.#stop(pod);
-  }
-
-  async #delete(pod: Pod): Promise<void> {
-    const { uid, deletionTimestamp } = pod.metadata;
-    const stuck = deletionTimestamp !== undefined && Date.now() - Date.parse(deletionTimestamp) > FORCE_MS;
-    if (deletionTimestamp !== undefined && !stuck) return;
-    await this.#deleteIf(pod, { preconditions: { uid }, ...(stuck ? { gracePeriodSeconds: 0 } : {}) });
-  }
-
-  async #deleteIf(pod: Pod, options: Readonly<Record<string, unknown>>): Promise<void> {
-    await this.#unlessGone(() =>
-      this.#props.client.delete(pathOf(pod), { apiVersion: 'v1', kind: 'DeleteOptions', ...options }),
-    );
-  }
-
   async #orphan(entry: Entry): Promise<void> {
     const { pod } = entry;
     if (pod === undefined || !this.#desiresKnown || !this.#props.connected()) return;
     if (Date.now() - Date.parse(pod.metadata.creationTimestamp ?? '') < ORPHAN_MS) return;
     this.#props.log.warn({ jobId: entry.jobId, podUid: pod.metadata.uid }, 'no job wants this Pod: it is deleted');
-    await this.#delete(pod);
-  }
-
-  /** Undefined where the Pod is no longer there, or another: the watch will tell. */
-  async #unlessGone(call: () => Promise<unknown>): Promise<unknown> {
-    try {
-      return await call();
-    } catch (error) {
-      if (isKubeError(error, 404) || isKubeError(error, 409)) return undefined;
-      throw error;
-    }
+    await this.#pods.delete(pod);
   }
 
   #observe(entry: Entry, pod: Pod): void {
@@ -365,12 +295,6 @@ export class JobKeeper {
 
 function isEnd(observation: PodObservation): boolean {
   return observation.phase === 'succeeded' || observation.phase === 'failed';
-}
-
-function pathOf(of: Pod | DesiredJob): string {
-  return 'metadata' in of
-    ? `/api/v1/namespaces/${of.metadata.namespace ?? ''}/pods/${of.metadata.name}`
-    : `/api/v1/namespaces/${of.spec.namespace}/pods/${of.jobId}`;
 }
 
 /** What is told of a job that has no Pod. */
