@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto';
-import { mkdir, readFile } from 'node:fs/promises';
+import { mkdir, readdir, readFile, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { InstancePaths } from '@delos/core';
 import { Document, parseDocument } from 'yaml';
@@ -41,7 +41,9 @@ export function pulumiHome(paths: InstancePaths): PulumiHome {
 export function pulumiEnvironment(home: PulumiHome): Readonly<Record<string, string>> {
   return {
     PULUMI_HOME: home.home,
-    PULUMI_BACKEND_URL: `file://${home.backend}`,
+    // Without it each file has a second one of attributes beside it, written in place: a writer that is killed there
+    // leaves an empty one, and the engine can read neither again (gocloud.dev/blob/fileblob).
+    PULUMI_BACKEND_URL: `file://${home.backend}?metadata=skip`,
     PULUMI_CONFIG_PASSPHRASE_FILE: home.passphraseFile,
     PULUMI_STACK: home.stack,
     // Flags can be given as PULUMI_OPTION_<FLAG>: the stack's configuration lies with the instance, not in the checkout.
@@ -62,6 +64,7 @@ export async function prepareHome(home: PulumiHome, tool: { readonly path: strin
   for (const folder of [home.root, home.home, home.backend, home.project, home.binFolder]) {
     await mkdir(folder, { recursive: true, mode: 0o700 });
   }
+  await removeAttributes(home.backend);
   await makeOnce(home.passphraseFile, () => `${randomBytes(24).toString('base64url')}\n`);
   await replaceFile(join(home.project, 'Pulumi.yaml'), `name: ${PROJECT}\nruntime: nodejs\n`);
   // A terminal's Ctrl-C reaches the whole foreground group; the engine would take ours for a second one and give up
@@ -69,6 +72,12 @@ export async function prepareHome(home: PulumiHome, tool: { readonly path: strin
   const command = shellWord(tool.path);
   const cli = `#!/bin/sh\ncommand -v setsid >/dev/null && exec setsid ${command} "$@"\nexec ${command} "$@"\n`;
   await replaceFile(join(home.binFolder, 'pulumi'), cli, 0o755);
+}
+
+/** Files of attributes that an earlier version had written: nothing reads what they say, but none may be cut off. */
+async function removeAttributes(backend: string): Promise<void> {
+  const files = await readdir(backend, { recursive: true });
+  for (const file of files.filter((name) => name.endsWith('.attrs'))) await rm(join(backend, file), { force: true });
 }
 
 /** Sets plain values of the stack's configuration, undefined removes one; the file is the one that `pulumi config` edits. */

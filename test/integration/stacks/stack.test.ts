@@ -158,6 +158,14 @@ describe('an update', () => {
     expect(await readdir(locks)).toEqual([]);
   });
 
+  test('reads its state whatever a writer that was killed left beside it, and leaves nothing there that can be cut off', async () => {
+    await up(stackOf(stack, [namespace(ns)]));
+    const folderOfState = join(pulumiHome(stack.paths).backend, '.pulumi/stacks/delos');
+    expect(await readdir(folderOfState)).not.toContain(`${stack.paths.instance}.json.attrs`);
+    await writeFile(join(folderOfState, `${stack.paths.instance}.json.attrs`), '');
+    expect((await up(stackOf(stack, [namespace(ns)]))).changes).toMatchObject({ same: 3 });
+  });
+
   test('refuses to take over an object that somebody else made', async () => {
     await up(stackOf(stack, [namespace(ns)]));
     const theirs = { apiVersion: 'v1', kind: 'ConfigMap', metadata: { name: 'theirs' }, data: { k: 'theirs' } };
