@@ -17,8 +17,10 @@ interface Outcome {
 
 /**
  * Type check, lint and all suites; the last line on stdout is the runner's own count, `N passed, N failed`. Tests of real
- * parts mostly wait. So the end-to-end tests run in front, and beside them, in this order, what only computes (checks,
- * unit tests) and the integration tests, these in an instance of their own; what runs beside is printed when it has ended.
+ * parts mostly wait, so three rows of work run at once: the end-to-end tests in front, and beside them the integration
+ * tests, in an instance of their own, and what only computes (checks, unit tests). What runs beside is printed when it has
+ * ended. The integration tests' cluster is brought up before all: where nothing is there yet, what has to be fetched and
+ * built for it takes longer than any test may.
  */
 export async function run(
   context: CommandContext,
@@ -49,13 +51,19 @@ export async function run(
       }
       return [...outcomes, await vitest(['unit'], 'behind')];
     };
-    const beside = async (): Promise<readonly Outcome[]> => [
-      ...(await computing()),
-      await vitest(['integration'], 'beside', { DELOS_TEST_INSTANCE: `${instance}-parts` }),
+    const parts = `${instance}-parts`;
+    const onParts = async (): Promise<readonly Outcome[]> => [
+      await vitest(['integration'], 'beside', { DELOS_TEST_INSTANCE: parts }),
     ];
     const inFront = async (): Promise<readonly Outcome[]> => [await vitest(onPlatform, 'in front')];
+    const clusterOfParts = async (): Promise<Outcome> => {
+      const args = ['cluster', 'up', '--config', join(context.root, 'test/support/platform.yaml')];
+      return { code: await child(join(context.root, 'delos'), args, context, 'in front', { DELOS_INSTANCE: parts }) };
+    };
     const suites = options.only === undefined ? ['unit', 'integration', ...onPlatform] : [options.only];
-    const outcomes = whole ? (await Promise.all([beside(), inFront()])).flat() : [await vitest(suites, 'in front')];
+    const outcomes = whole
+      ? [await clusterOfParts(), ...(await Promise.all([inFront(), onParts(), computing()])).flat()]
+      : [await vitest(suites, 'in front')];
     if (context.signal.aborted) throw interrupted();
     report(context, outcomes);
     if (outcomes.some(({ code }) => code !== 0)) process.exitCode = 1;

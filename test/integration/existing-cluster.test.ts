@@ -8,7 +8,7 @@ import { expectOk } from '../support/command.ts';
 import { delos, delosJson, TEST_CONFIG, TEST_INSTANCE, upDocument } from '../support/instance.ts';
 
 /** A cluster alone, which the platform's instance knows only by its kubeconfig: somebody else's. */
-const THEIRS = { env: { DELOS_INSTANCE: `${TEST_INSTANCE}-theirs` } };
+const THEIRS = { env: { DELOS_INSTANCE: `${TEST_INSTANCE}-its` } };
 const OWN = { env: { DELOS_INSTANCE: `${TEST_INSTANCE}-own` }, timeout: 900 };
 
 describe('a cluster that is there already', () => {
