@@ -193,10 +193,10 @@ export class Explainer {
       start === undefined
         ? { at: undefined, basis: 'nodes are missing that would have to come back first' }
         : start.at === undefined
-          ? { at: undefined, basis: `${jobs(start.after)} must end first, one of them without a life-span` }
+          ? { at: undefined, basis: mustEnd(start.after, '') }
           : {
               at: start.at,
-              basis: `room on ${start.nodes.length === 1 ? 'a node' : `${start.nodes.length} nodes`} when ${jobs(start.after)} have ended by their life-spans`,
+              basis: `room on ${start.nodes.length === 1 ? 'a node' : `${start.nodes.length} nodes`} when ${haveEnded(start.after)}`,
             };
     this.#rooms.set(key, found);
     return found;
@@ -213,10 +213,9 @@ export class Explainer {
       among: (job) => state.hasGuarantees || (top !== undefined && isWithin(job.of.queue, top)),
     });
     if (start === undefined) return { at: undefined, basis: 'the quota would have to be raised' };
-    const ends = `${jobs(start.after)} of those that count against it`;
     return start.at === undefined
-      ? { at: undefined, basis: `${ends} must end first, one of them without a life-span` }
-      : { at: start.at, basis: `quota is free when ${ends} have ended by their life-spans` };
+      ? { at: undefined, basis: mustEnd(start.after, ' under it') }
+      : { at: start.at, basis: `quota is free when ${haveEnded(start.after)}` };
   }
 }
 
@@ -268,8 +267,16 @@ function codeOf(block: Block | undefined): Reason['code'] {
   }
 }
 
-function jobs(n: number): string {
-  return n === 1 ? '1 running job' : `${n} running jobs`;
+function haveEnded(jobs: number): string {
+  return jobs === 1
+    ? '1 running job has ended by its life-span'
+    : `${jobs} running jobs have ended by their life-spans`;
+}
+
+function mustEnd(jobs: number, where: string): string {
+  return jobs === 1
+    ? `1 running job${where} must end first, and it has no life-span`
+    : `${jobs} running jobs${where} must end first, one of them without a life-span`;
 }
 
 function expectedText({ at: instant, basis }: Expected): string {

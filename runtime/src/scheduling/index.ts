@@ -1,5 +1,6 @@
 export * from './decision.ts';
 export * from './explain.ts';
+export * from './live.ts';
 export * from './model.ts';
 export { bestFit, type PlacementPolicy, placementNames, registerPlacement, worstFit } from './policies/placement.ts';
 export * from './quantities.ts';

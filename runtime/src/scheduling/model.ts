@@ -14,13 +14,15 @@ import { z } from 'zod';
 
 const count = z.number().int().min(0);
 const positive = z.number().int().positive();
+/** Memory in MiB; bytes that are no whole number of them are a binary fraction, whose sums are exact as well. */
+const mebibytes = z.number().min(0);
 const name = z.string().min(1).max(300);
 const labels = z.record(z.string(), z.string());
 
 export const amounts = z.strictObject({
   jobs: count.optional(),
   milliCpu: count.optional(),
-  memoryMiB: count.optional(),
+  memoryMiB: mebibytes.optional(),
   milliGpu: count.optional(),
   milliCreditsPerHour: count.optional(),
 });
@@ -49,7 +51,7 @@ export type GpuRequest = z.infer<typeof gpuRequest>;
 export const preset = z.strictObject({
   name,
   milliCpu: count,
-  memoryMiB: count,
+  memoryMiB: mebibytes,
   ephemeralMiB: count.default(0),
   gpu: gpuRequest.optional(),
   /** Node labels that must match. */
@@ -83,7 +85,7 @@ export const node = z.strictObject({
   /** Nodes whose GPUs reach each other by NVLink or its like. */
   nvlink: name.optional(),
   milliCpu: count,
-  memoryMiB: count,
+  memoryMiB: mebibytes,
   ephemeralMiB: count.default(0),
   pods: count.default(110),
   gpu: z

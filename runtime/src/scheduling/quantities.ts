@@ -1,6 +1,6 @@
 /*
- * Amounts that quotas, guarantees and shares are counted in. All are integers, so that sums are exact: milli-CPU, MiB,
- * milli-GPU (1000 = one device), milli-credits an hour.
+ * Amounts that quotas, guarantees and shares are counted in. All are integers, so that sums are exact: milli-CPU, MiB
+ * (or whole bytes as their binary fraction), milli-GPU (1000 = one device), milli-credits an hour.
  */
 
 /** Order of the entries of every dense vector of amounts. */
@@ -31,9 +31,9 @@ export function showAmount(dimension: Dimension, amount: number): string {
     case 'jobs':
       return `${amount} ${amount === 1 ? 'job' : 'jobs'}`;
     case 'milliCpu':
-      return `${amount / 1000} cores`;
+      return `${amount / 1000} ${amount === 1000 ? 'core' : 'cores'}`;
     case 'memoryMiB':
-      return amount < 1024 ? `${amount} MiB` : `${Number((amount / 1024).toFixed(1))} GiB`;
+      return amount < 1024 ? `${Math.round(amount)} MiB` : `${Number((amount / 1024).toFixed(1))} GiB`;
     case 'milliGpu':
       return `${amount / 1000} ${amount === 1000 ? 'GPU' : 'GPUs'}`;
     case 'milliCreditsPerHour':
