@@ -79,6 +79,8 @@ export const nodeReport = z.object({
   pool: z.string().nullable(),
   ready: z.boolean(),
   schedulable: z.boolean(),
+  /** Taints that only jobs with such a device tolerate, by key. Left out by agents that do not tell. */
+  taints: z.array(z.string()).optional(),
   /** Allocatable less what Pods that are not jobs request. */
   cpu: z.number().nonnegative(),
   memory: z.number().int().nonnegative(),

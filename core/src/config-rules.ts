@@ -106,7 +106,14 @@ function capacity(config: PlatformConfig): readonly RuleFault[] {
       return [{ path: ['presets', index, field], message }];
     });
   });
-  return [...sizes, ...presets];
+  const vendors = config.presets.flatMap((preset, index) => {
+    const asked = (['nvidiaGpu', 'amdGpu', 'intelGpu'] as const).filter((field) => preset[field] !== undefined);
+    return asked.slice(1).map((field) => ({
+      path: ['presets', index, field],
+      message: `preset \`${preset.name}\` asks for ${asked[0]} as well: a job has devices of one vendor`,
+    }));
+  });
+  return [...sizes, ...presets, ...vendors];
 }
 
 function ports({ gateway }: PlatformConfig): readonly RuleFault[] {

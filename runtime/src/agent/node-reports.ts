@@ -37,7 +37,10 @@ export function nodeReports(
         name: node.metadata.name,
         pool: node.metadata.labels[POOL_LABEL] ?? onlyPool ?? null,
         ready: node.status.conditions.some(({ type, status }) => type === 'Ready' && status === 'True'),
-        schedulable: !node.spec.unschedulable && !node.spec.taints.some(repelsJobs),
+        schedulable: !node.spec.unschedulable && !node.spec.taints.some((taint) => repels(taint) && !isDevices(taint)),
+        taints: [
+          ...new Set(node.spec.taints.filter((taint) => repels(taint) && isDevices(taint)).map(({ key }) => key)),
+        ].sort(),
         cpu: Math.round(left('cpu', taken?.cpu ?? 0) * 1000) / 1000,
         memory: Math.floor(left('memory', taken?.memory ?? 0)),
         pods: Math.floor(left('pods', taken?.pods ?? 0)),
@@ -51,9 +54,13 @@ export function nodeReports(
     .sort((a, b) => (a.name < b.name ? -1 : 1));
 }
 
-/** Jobs tolerate the taints that bear a device's name, `nvidia.com/gpu` say; the control plane's and others they do not. */
-function repelsJobs({ key, effect }: Taint): boolean {
-  return effect !== 'PreferNoSchedule' && !/^(nvidia\.com|amd\.com|gpu\.intel\.com)\//.test(key);
+function repels({ effect }: Taint): boolean {
+  return effect !== 'PreferNoSchedule';
+}
+
+/** Jobs with a device tolerate the taint that bears its name, `nvidia.com/gpu` say; the control plane's and others no job does. */
+function isDevices({ key }: Taint): boolean {
+  return /^(nvidia\.com|amd\.com|gpu\.intel\.com)\//.test(key);
 }
 
 function isJob(pod: PodUsage): boolean {

@@ -184,6 +184,13 @@ const CASES: readonly Case[] = [
     says: /above maxSize 2/,
   },
   {
+    name: 'a preset with devices of two vendors',
+    text: 'presets: [{name: p, cpu: 1, memory: 1Gi, nvidiaGpu: {count: 1}, amdGpu: {count: 1}}]\n',
+    code: 'ERR_CONFIG_VALUE',
+    at: [1, 73, 'presets[0].amdGpu'],
+    says: /devices of one vendor/,
+  },
+  {
     name: 'one port for two things',
     text: 'gateway: {httpPort: 8443}\n',
     code: 'ERR_CONFIG_VALUE',

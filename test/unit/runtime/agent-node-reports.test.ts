@@ -53,4 +53,15 @@ describe('what the agent reports of a node', () => {
   ])('a node that is %s takes jobs: schedulable %#', (_, extra, schedulable) => {
     expect(nodeReports([node('a', extra)], [], 'default')[0]?.schedulable).toBe(schedulable);
   });
+
+  test('taints that jobs with such a device tolerate, once each', () => {
+    const key = 'nvidia.com/gpu';
+    const taints = [
+      { key, effect: 'NoSchedule' },
+      { key, effect: 'NoExecute' },
+      { key: 'amd.com/gpu', effect: 'PreferNoSchedule' },
+    ];
+    expect(nodeReports([node('a', { spec: { taints } })], [], 'default')[0]?.taints).toEqual([key]);
+    expect(nodeReports([node('a', taint('maintenance'))], [], 'default')[0]?.taints).toEqual([]);
+  });
 });
