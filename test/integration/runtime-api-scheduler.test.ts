@@ -4,6 +4,7 @@ import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from 'vitest
 import { NODES_CHANGED } from '../../runtime/src/db/notifications.ts';
 import type { JobRow } from '../../runtime/src/db/schema.ts';
 import { schedulerService } from '../../runtime/src/scheduler/index.ts';
+import { decide, snapshot, snapshotFaults } from '../../runtime/src/scheduling/index.ts';
 import { type Runner, startService } from '../../runtime/src/service-run.ts';
 import { startControlApi, startIssuer, type TestApi, type TestIssuer } from '../support/control-api.ts';
 import { observeAll } from '../support/observer.ts';
@@ -117,7 +118,7 @@ test('a job is told why it waits, and is admitted once a node joins', async () =
   const id = await run();
   await until(id, ({ reason }) => reason === 'NoCapacity');
   expect((await row(id)).status_description).toBe(
-    "no node has joined the cluster; the cluster's agent has not connected yet",
+    "No node has joined the cluster. The cluster's agent has not connected yet.",
   );
   await addNode();
   await until(id, ({ phase }) => phase === 'admitted');
@@ -131,7 +132,7 @@ test('a quota of one running job is one running job, each waits for its seat', a
   const [first, second] = [await run(facts), await run(facts)];
   await until(first, ({ phase }) => phase === 'running');
   await until(second, ({ reason }) => reason === 'QuotaExhausted');
-  expect((await row(second)).status_description).toMatch(/^project acme\/tight runs 1 jobs, its quota is 1/);
+  expect((await row(second)).status_description).toMatch(/^Project acme\/tight runs 1 job and its quota is 1\./);
   await api.request('alice', 'DELETE', `/jobs/${first}`);
   await until(second, ({ phase }) => phase === 'running');
 });
@@ -193,6 +194,24 @@ test('capacity tells how many more of each preset fit', async () => {
   await until(id, ({ phase }) => phase === 'admitted');
   const { json } = await api.request('alice', 'GET', '/jobs/capacity');
   expect(json).toEqual({ 'cpu-small': 22, 'cpu-large': 1, gpu: 0 });
+});
+
+test('the leader shows its state as a snapshot that decides as it does', async () => {
+  await addNode({ cpu: 1, memory: 8e9 });
+  const { internalUrl } = await startScheduler();
+  const ids = await Promise.all(Array.from({ length: 12 }, () => run()));
+  await expect
+    .poll(async () => (await Promise.all(ids.map(row))).map(({ reason }) => reason).sort(), { timeout: 30_000 })
+    .toEqual([...Array.from({ length: 2 }, () => 'NoCapacity'), ...Array.from({ length: 10 }, () => 'Scheduling')]);
+  const shown = snapshot.parse(await (await fetch(`${internalUrl}/snapshot`)).json());
+  expect(snapshotFaults(shown)).toEqual([]);
+  expect(shown.jobs.filter(({ running }) => running === undefined)).toHaveLength(2);
+  expect(decide(shown).decisions).toEqual([]);
+  const [node] = shown.nodes;
+  const larger = { ...shown, nodes: node === undefined ? [] : [{ ...node, milliCpu: 2_000 }] };
+  expect(decide(larger).decisions).toHaveLength(2);
+  const other = await startScheduler();
+  expect((await fetch(`${other.internalUrl}/snapshot`)).status).toBe(404);
 });
 
 test('metrics tell of rounds', async () => {

@@ -1,9 +1,7 @@
 import type { FastifyInstance } from 'fastify';
 import { z } from 'zod';
-import { extendedResources } from '../preset-resources.ts';
-import { countFits, freeNodes } from '../scheduler/capacity.ts';
-import { loadActive, loadNodes } from '../scheduler/load.ts';
-import { needsOf } from '../scheduler/model.ts';
+import { Planner } from '../scheduler/planner.ts';
+import { loadActive, loadFacts, loadNodes } from '../scheduler/rows.ts';
 import type { ApiDeps } from './deps.ts';
 import { route } from './route.ts';
 
@@ -22,18 +20,13 @@ export function capacityRoute(app: FastifyInstance, deps: ApiDeps): void {
       response: z.record(z.string(), z.number().int()),
     },
     async () => {
-      const [own, reports, active] = await Promise.all([
-        db.selectFrom('clusters').select('presets').where('name', '=', cluster).executeTakeFirst(),
+      const [facts, reports, active] = await Promise.all([
+        loadFacts(db, cluster),
         loadNodes(db, cluster),
         loadActive(db, cluster),
       ]);
-      const nodes = freeNodes(reports, active);
-      return Object.fromEntries(
-        (own?.presets ?? []).map((preset) => {
-          const needs = needsOf({ cpu: preset.cpu, memory: preset.memory, extended: extendedResources(preset) });
-          return [preset.name, countFits(nodes, needs, preset.pools)];
-        }),
-      );
+      const planner = new Planner(facts, reports, active, new Date());
+      return Object.fromEntries(facts.presets.map(({ name }) => [name, planner.roomFor(name)]));
     },
   );
 }

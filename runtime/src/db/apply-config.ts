@@ -1,5 +1,6 @@
 import { type PlatformConfig, projectNamespace } from '@delos/core';
 import { sql } from 'kysely';
+import { CONFIG_CHANGED } from './notifications.ts';
 import type { Tx } from './schema.ts';
 
 /**
@@ -51,6 +52,7 @@ export async function applyConfig(tx: Tx, config: PlatformConfig, cluster: strin
       }),
     )
     .execute();
+  await sql`select pg_notify(${CONFIG_CHANGED}, ${cluster})`.execute(tx);
 }
 
 async function replaceMembers(tx: Tx, config: PlatformConfig): Promise<void> {

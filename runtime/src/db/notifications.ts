@@ -11,6 +11,9 @@ export const LOG_APPENDED = 'log_appended';
 /** Node reports of a cluster changed; payload: the cluster's name. */
 export const NODES_CHANGED = 'nodes_changed';
 
+/** The configuration (presets, projects, quotas) was applied anew; payload: the cluster's name. */
+export const CONFIG_CHANGED = 'config_changed';
+
 export const jobChanged = z.object({
   id: z.string(),
   cluster: z.string(),

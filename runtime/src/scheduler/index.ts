@@ -8,7 +8,7 @@ import type { Db } from '../db/schema.ts';
 import type { Service } from '../service.ts';
 import { databaseEnv, databaseSettings, readEnv } from '../service-env.ts';
 import { whileLeading } from './leader.ts';
-import { schedule } from './loop.ts';
+import { type LeaderView, schedule } from './loop.ts';
 
 const schedulerEnv = databaseEnv.extend({ DELOS_CLUSTER: z.string().default('default') });
 
@@ -17,7 +17,7 @@ const SCHEMA_MS = 500;
 /** Admits queued jobs and watches their clocks. Several may run: one leads, the others stand by. */
 export const schedulerService: Service = {
   name: 'scheduler',
-  start: async ({ env: environment, log, metrics }) => {
+  start: async ({ env: environment, log, metrics, internal }) => {
     const env = readEnv(schedulerEnv, environment);
     const database = await connectDatabase({ ...databaseSettings(env), connections: 4 }, log);
     await database.notifications.start();
@@ -33,18 +33,30 @@ export const schedulerService: Service = {
     });
     const controller = new AbortController();
     let prepared = false;
+    let leader: LeaderView | undefined;
+    // What `delos simulate --snapshot` reads. Not routed to the outside, as nothing of this listener is.
+    internal.get('/snapshot', async (_request, reply) => {
+      const snapshot = leader?.snapshot();
+      return (
+        snapshot ?? reply.code(404).send({ error: 'this scheduler does not decide (yet): ask the one that leads' })
+      );
+    });
     const lead = async (connection: Db): Promise<void> => {
       leads.set(1);
       try {
         await schedule(connection, database, env.DELOS_CLUSTER, log, controller.signal, {
+          leads: (view) => {
+            leader = view;
+          },
           round: (round) => {
-            queued.set(round.queued - round.admitted);
+            queued.set(round.queued);
             admitted.inc(round.admitted);
             seconds.observe(round.seconds);
           },
         });
       } finally {
         leads.set(0);
+        leader = undefined;
       }
     };
     const done = untilMigrated(database.db, log, controller.signal).then(() => {

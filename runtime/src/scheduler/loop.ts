@@ -1,24 +1,35 @@
 import type { Logger } from 'pino';
 import type { Database } from '../db/database.ts';
-import type { JobEvent } from '../db/job-machine.ts';
-import { applyEvent, recordWaiting, sealLogs, stopJob, type WaitingJob } from '../db/jobs-state.ts';
-import { NODES_CHANGED } from '../db/notifications.ts';
+import { applyEvent, recordWaiting, sealLogs, stopJob } from '../db/jobs-state.ts';
+import { CONFIG_CHANGED, NODES_CHANGED } from '../db/notifications.ts';
 import type { Db } from '../db/schema.ts';
+import { type Snapshot, snapshotOf } from '../scheduling/index.ts';
 import { due } from './clock.ts';
-import { decide } from './core.ts';
-import { loadSurroundings } from './load.ts';
 import { JobMirror } from './mirror.ts';
+import type { PlannedJob } from './planned.ts';
+import { Planner } from './planner.ts';
+import { loadAgentSeen, loadFacts, loadNodes } from './rows.ts';
+import { explainWaiting, type Waiting } from './waiting.ts';
 import { Wake } from './wake.ts';
 
 /** Clocks are looked at this often; a notification wakes at once. */
 const TICK_MS = 1_000;
 /** Everything is read again this often, since a notification may be lost. */
 const SWEEP_MS = 15_000;
+/** A job that has come is told at once why it waits; what changes in that is written this often. */
+const REASONS_MS = 5_000;
 const ADMIT_BATCH = 50;
 const WAITING_BATCH = 1_000;
 const AGENT_SILENT_MS = 60_000;
 
+export interface LeaderView {
+  /** All that the core knows, as one document; undefined before its first round. */
+  readonly snapshot: () => Snapshot | undefined;
+}
+
 export interface LoopObserver {
+  /** `queued`: jobs that wait after it. */
+  readonly leads: (view: LeaderView) => void;
   readonly round: (round: { readonly seconds: number; readonly queued: number; readonly admitted: number }) => void;
 }
 
@@ -31,24 +42,23 @@ export async function schedule(
   signal: AbortSignal,
   observer: LoopObserver,
 ): Promise<void> {
-  // Reads may go anywhere; what is written goes over the connection that holds the lock.
-  const mirror = new JobMirror(database.db, cluster);
   const wake = new Wake();
-  const dirty = new Set<string>();
-  let changed = true;
-  let sweepAt = 0;
+  const loop = new Loop(connection, database.db, cluster, log, observer);
+  observer.leads(loop);
   const unsubscribe = [
     database.notifications.onJobChanged((change) => {
       if (change.cluster !== cluster) return;
-      dirty.add(change.id);
+      loop.dirty.add(change.id);
       wake.wake();
     }),
-    database.notifications.on(NODES_CHANGED, () => {
-      changed = true;
-      wake.wake();
-    }),
+    ...[NODES_CHANGED, CONFIG_CHANGED].map((channel) =>
+      database.notifications.on(channel, () => {
+        loop.lookAround = true;
+        wake.wake();
+      }),
+    ),
     database.notifications.onRenewed(() => {
-      sweepAt = 0;
+      loop.sweepAt = 0;
       wake.wake();
     }),
   ];
@@ -56,23 +66,9 @@ export async function schedule(
   signal.addEventListener('abort', onAbort);
   try {
     while (!signal.aborted) {
-      if (Date.now() >= sweepAt) {
-        dirty.clear();
-        await mirror.reload();
-        sweepAt = Date.now() + SWEEP_MS;
-        changed = true;
-      } else if (dirty.size > 0) {
-        const ids = [...dirty];
-        dirty.clear();
-        changed = (await mirror.refresh(ids)) || changed;
-      }
-      await runClocks(connection, mirror, log, (id) => dirty.add(id));
-      if (changed) {
-        changed = false;
-        await round(connection, database.db, mirror, cluster, log, observer, (id) => dirty.add(id));
-      }
+      await loop.turn();
       // What was written here is notified, too; no need to wait for that.
-      if (dirty.size === 0) await wake.wait(TICK_MS);
+      if (loop.dirty.size === 0) await wake.wait(TICK_MS);
     }
   } finally {
     signal.removeEventListener('abort', onAbort);
@@ -80,71 +76,156 @@ export async function schedule(
   }
 }
 
-async function runClocks(db: Db, mirror: JobMirror, log: Logger, touched: (id: string) => void): Promise<void> {
-  const now = new Date();
-  for (const [id, job] of mirror.jobs) {
-    if (due(job, now) === undefined) continue;
-    await db.transaction().execute(async (tx) => {
-      // The row may have changed since: its life-span may have been extended.
-      const row = await tx.selectFrom('jobs').selectAll().where('id', '=', id).forUpdate().executeTakeFirst();
-      const what = row === undefined ? undefined : due(row, now);
-      if (what === undefined) return;
-      log.info({ job: id, due: what }, 'time is over');
-      if (what.type === 'seal') await sealLogs(tx, id, false);
-      else await stopJob(tx, id, what);
-    });
-    touched(id);
-  }
-}
+/** One leadership: its state is made from rows, and is gone with it. */
+class Loop implements LeaderView {
+  readonly dirty = new Set<string>();
+  sweepAt = 0;
+  lookAround = true;
+  /** What is written goes over the connection that holds the lock; reads may go anywhere. */
+  readonly #writer: Db;
+  readonly #reader: Db;
+  readonly #cluster: string;
+  readonly #log: Logger;
+  readonly #observer: LoopObserver;
+  readonly #mirror: JobMirror;
+  #planner: Planner | undefined;
+  /** Something was heard since the last round, or since all reasons were told. */
+  #changed = true;
+  #reasonsStale = true;
+  #reasonsAt = 0;
+  /** When the core wants to be asked again though nothing has happened. */
+  #next = Infinity;
+  /** Jobs in the queue that were not told yet why. */
+  readonly #untold = new Set<string>();
 
-async function round(
-  db: Db,
-  reader: Db,
-  mirror: JobMirror,
-  cluster: string,
-  log: Logger,
-  observer: LoopObserver,
-  touched: (id: string) => void,
-): Promise<void> {
-  const start = performance.now();
-  const jobs = [...mirror.jobs.values()];
-  const queued = jobs.flatMap((job) => job.queued ?? []);
-  if (queued.length === 0) return;
-  const surroundings = await loadSurroundings(reader, cluster);
-  const now = new Date();
-  const decisions = decide({ now, ...surroundings, active: jobs.flatMap((job) => job.active ?? []), queued });
-  for (let index = 0; index < decisions.admit.length; index += ADMIT_BATCH) {
-    const batch = decisions.admit.slice(index, index + ADMIT_BATCH);
-    await db.transaction().execute(async (tx) => {
-      for (const { id, pool } of batch) await applyEvent(tx, id, admission(pool));
-    });
-    for (const { id } of batch) touched(id);
+  constructor(writer: Db, reader: Db, cluster: string, log: Logger, observer: LoopObserver) {
+    this.#writer = writer;
+    this.#reader = reader;
+    this.#cluster = cluster;
+    this.#log = log;
+    this.#observer = observer;
+    this.#mirror = new JobMirror(reader, cluster, (id, job) => this.#heard(id, job));
   }
-  const silent = agentSilence(surroundings.agentSeenAt, now);
-  const waiting = decisions.waiting
-    .map((job) => (silent === '' ? job : { ...job, description: job.description + silent }))
-    .filter((job) => isNews(mirror, job));
-  for (let index = 0; index < waiting.length; index += WAITING_BATCH) {
-    const batch = waiting.slice(index, index + WAITING_BATCH);
-    await db.transaction().execute((tx) => recordWaiting(tx, batch));
-    for (const { id } of batch) touched(id);
+
+  snapshot(): Snapshot | undefined {
+    return this.#planner === undefined ? undefined : snapshotOf(this.#planner.core);
   }
-  const seconds = (performance.now() - start) / 1000;
-  observer.round({ seconds, queued: queued.length, admitted: decisions.admit.length });
-  log.debug({ queued: queued.length, admitted: decisions.admit.length, waiting: waiting.length, seconds }, 'round');
-}
 
-function admission(pool: string): JobEvent {
-  return { type: 'admit', pool, description: `admitted to pool ${pool}, waits for its Pod` };
-}
+  async turn(): Promise<void> {
+    if (Date.now() >= this.sweepAt) {
+      this.dirty.clear();
+      await this.#mirror.reload();
+      this.sweepAt = Date.now() + SWEEP_MS;
+      this.lookAround = true;
+    } else if (this.dirty.size > 0) {
+      const ids = [...this.dirty];
+      this.dirty.clear();
+      await this.#mirror.refresh(ids);
+    }
+    const planner = await this.#upToDate();
+    await this.#runClocks();
+    if (this.#changed || Date.now() >= this.#next) await this.#round(planner);
+  }
 
-function isNews(mirror: JobMirror, job: WaitingJob): boolean {
-  const known = mirror.jobs.get(job.id);
-  return known === undefined || known.reason !== job.reason || known.description !== job.description;
+  #heard(id: string, job: PlannedJob | undefined): void {
+    this.#planner?.setJob(id, job, new Date());
+    this.#changed = true;
+    this.#reasonsStale = true;
+    const isWaiting = job !== undefined && job.active === undefined;
+    if (isWaiting && this.#mirror.jobs.get(id)?.reason === 'Creating') this.#untold.add(id);
+    else this.#untold.delete(id);
+  }
+
+  /** The planner for the nodes and the configuration as they are. */
+  async #upToDate(): Promise<Planner> {
+    if (this.#planner !== undefined && !this.lookAround) return this.#planner;
+    this.lookAround = false;
+    const [facts, reports] = await Promise.all([
+      loadFacts(this.#reader, this.#cluster),
+      loadNodes(this.#reader, this.#cluster),
+    ]);
+    const now = new Date();
+    if (this.#planner?.isFor(facts, reports) === true) this.#planner.setNodes(reports, now);
+    else {
+      const jobs = [...this.#mirror.jobs.values()].flatMap(({ planned }) => planned ?? []);
+      this.#planner = new Planner(facts, reports, jobs, now);
+      this.#log.debug({ jobs: jobs.length, nodes: reports.length }, 'made the core anew');
+    }
+    this.#changed = true;
+    this.#reasonsStale = true;
+    return this.#planner;
+  }
+
+  async #runClocks(): Promise<void> {
+    const now = new Date();
+    for (const [id, job] of this.#mirror.jobs) {
+      if (due(job, now) === undefined) continue;
+      await this.#writer.transaction().execute(async (tx) => {
+        // The row may have changed since: its life-span may have been extended.
+        const row = await tx.selectFrom('jobs').selectAll().where('id', '=', id).forUpdate().executeTakeFirst();
+        const what = row === undefined ? undefined : due(row, now);
+        if (what === undefined) return;
+        this.#log.info({ job: id, due: what }, 'time is over');
+        if (what.type === 'seal') await sealLogs(tx, id, false);
+        else await stopJob(tx, id, what);
+      });
+      this.dirty.add(id);
+    }
+  }
+
+  async #round(planner: Planner): Promise<void> {
+    const start = performance.now();
+    this.#changed = false;
+    const { admissions, next } = planner.decide(new Date());
+    this.#next = next;
+    for (let index = 0; index < admissions.length; index += ADMIT_BATCH) {
+      const batch = admissions.slice(index, index + ADMIT_BATCH);
+      await this.#writer.transaction().execute(async (tx) => {
+        for (const { id, pool } of batch) {
+          await applyEvent(tx, id, { type: 'admit', pool, description: `admitted to pool ${pool}, waits for its Pod` });
+        }
+      });
+      // Read again, and told to the core: where a job was killed meanwhile, its room is free.
+      for (const { id } of batch) this.dirty.add(id);
+    }
+    const told = await this.#tellReasons(planner);
+    const seconds = (performance.now() - start) / 1000;
+    const queued = planner.queued;
+    this.#observer.round({ seconds, queued, admitted: admissions.length });
+    this.#log.debug({ queued, admitted: admissions.length, told, seconds }, 'round');
+  }
+
+  /** @returns how many jobs were told something new */
+  async #tellReasons(planner: Planner): Promise<number> {
+    if (planner.queued === 0) return 0;
+    const all = this.#reasonsStale && Date.now() >= this.#reasonsAt;
+    if (!all && this.#untold.size === 0) {
+      if (this.#reasonsStale) this.#next = Math.min(this.#next, this.#reasonsAt);
+      return 0;
+    }
+    const silence = agentSilence(await loadAgentSeen(this.#reader, this.#cluster), new Date());
+    const waiting = explainWaiting(planner, all ? 'all' : this.#untold, silence).filter((job) => this.#isNews(job));
+    if (all) {
+      this.#reasonsStale = false;
+      this.#reasonsAt = Date.now() + REASONS_MS;
+    } else this.#next = Math.min(this.#next, this.#reasonsAt);
+    this.#untold.clear();
+    for (let index = 0; index < waiting.length; index += WAITING_BATCH) {
+      const batch = waiting.slice(index, index + WAITING_BATCH);
+      await this.#writer.transaction().execute((tx) => recordWaiting(tx, batch));
+      for (const { id, reason, description } of batch) this.#mirror.told(id, reason, description);
+    }
+    return waiting.length;
+  }
+
+  #isNews(job: Waiting): boolean {
+    const known = this.#mirror.jobs.get(job.id);
+    return known === undefined || known.reason !== job.reason || known.description !== job.description;
+  }
 }
 
 function agentSilence(seenAt: Date | null, now: Date): string {
-  if (seenAt === null) return "; the cluster's agent has not connected yet";
+  if (seenAt === null) return "the cluster's agent has not connected yet";
   if (now.getTime() - seenAt.getTime() < AGENT_SILENT_MS) return '';
-  return `; the cluster's agent has not been heard of since ${seenAt.toISOString()}`;
+  return `the cluster's agent has not been heard of since ${seenAt.toISOString()}`;
 }

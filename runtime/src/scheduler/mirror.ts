@@ -1,49 +1,32 @@
-import type { JobPodSpec } from '@delos/core';
 import { type SqlBool, sql } from 'kysely';
-import type { Db, JobPhase, JobRow } from '../db/schema.ts';
+import type { Db, JobPhase } from '../db/schema.ts';
 import type { Clocked } from './clock.ts';
-import { type ActiveJob, needsOf, type QueuedJob } from './model.ts';
-
-const COLUMNS = [
-  'id',
-  'org',
-  'project',
-  'phase',
-  'reason',
-  'status_description',
-  'priority',
-  'pool',
-  'pools',
-  'node',
-  'created_at',
-  'admitted_at',
-  'started_at',
-  'phase_at',
-  'schedule_timeout',
-  'max_run_time_minutes',
-] as const;
+import type { PlannedJob } from './planned.ts';
+import { plannedJob, type ScheduledRow, selectJobs } from './rows.ts';
 
 const WATCHED: readonly JobPhase[] = ['queued', 'admitted', 'running', 'stopping', 'ended'];
 const PAGE = 500;
 
 export interface MirroredJob extends Clocked {
-  readonly queued: QueuedJob | undefined;
-  readonly active: ActiveJob | undefined;
+  readonly planned: PlannedJob | undefined;
   readonly description: string | null;
 }
 
 /**
  * The jobs that matter to the scheduler, kept in memory: ten thousand waiting ones are not read again for each that
- * comes. Rows are the truth; what was notified is read again, and all of it on {@link reload}.
+ * comes. Rows are the truth; what was notified is read again, and all of it on {@link reload}. `onRow` is told of every
+ * row that was read, and of every job that is watched no more (undefined).
  */
 export class JobMirror {
   readonly jobs = new Map<string, MirroredJob>();
   readonly #db: Db;
   readonly #cluster: string;
+  readonly #onRow: (id: string, job: PlannedJob | undefined) => void;
 
-  constructor(db: Db, cluster: string) {
+  constructor(db: Db, cluster: string, onRow: (id: string, job: PlannedJob | undefined) => void) {
     this.#db = db;
     this.#cluster = cluster;
+    this.#onRow = onRow;
   }
 
   async reload(): Promise<void> {
@@ -52,59 +35,51 @@ export class JobMirror {
       const rows = await this.#select().where('id', '>', last).orderBy('id').limit(PAGE).execute();
       for (const row of rows) {
         seen.add(row.id);
-        this.jobs.set(row.id, mirrored(row));
+        this.#put(row);
       }
       const end = rows.at(-1)?.id;
       if (rows.length < PAGE || end === undefined) break;
       last = end;
     }
-    for (const id of this.jobs.keys()) if (!seen.has(id)) this.jobs.delete(id);
+    for (const id of this.jobs.keys()) if (!seen.has(id)) this.#drop(id);
   }
 
-  /** @returns whether a new decision could differ: a job joined the queue, room was freed or taken elsewhere */
-  async refresh(ids: readonly string[]): Promise<boolean> {
-    let matters = false;
+  async refresh(ids: readonly string[]): Promise<void> {
     for (let index = 0; index < ids.length; index += PAGE) {
       const page = ids.slice(index, index + PAGE);
       const rows = await this.#select().where(sql<SqlBool>`id = any (${page}::text[])`).execute();
       const found = new Map(rows.map((row) => [row.id, row]));
       for (const id of page) {
         const row = found.get(id);
-        const before = this.jobs.get(id);
-        const after = row === undefined ? undefined : mirrored(row);
-        if (after === undefined) this.jobs.delete(id);
-        else this.jobs.set(id, after);
-        matters ||= differs(before, after);
+        if (row === undefined) this.#drop(id);
+        else this.#put(row);
       }
     }
-    return matters;
+  }
+
+  /** What was written to a job's row just now, which nobody is notified of. */
+  told(id: string, reason: string, description: string): void {
+    const job = this.jobs.get(id);
+    if (job !== undefined) this.jobs.set(id, { ...job, reason, description });
+  }
+
+  #put(row: ScheduledRow): void {
+    const job = mirrored(row);
+    this.jobs.set(row.id, job);
+    this.#onRow(row.id, job.planned);
+  }
+
+  #drop(id: string): void {
+    this.jobs.delete(id);
+    this.#onRow(id, undefined);
   }
 
   #select() {
-    return (
-      this.#db
-        .selectFrom('jobs')
-        .select(COLUMNS)
-        // Of the specification, which may be long, only this.
-        .select(sql<JobPodSpec['resources']>`spec -> 'resources'`.as('resources'))
-        .where('cluster', '=', this.#cluster)
-        .where('phase', 'in', [...WATCHED])
-    );
+    return selectJobs(this.#db, this.#cluster).where('phase', 'in', [...WATCHED]);
   }
 }
 
-function differs(before: MirroredJob | undefined, after: MirroredJob | undefined): boolean {
-  if (after?.queued !== undefined && before?.queued === undefined) return true;
-  if (before?.active === undefined) return false;
-  return after?.active === undefined || after.active.node !== before.active.node;
-}
-
-type MirroredRow = Pick<JobRow, (typeof COLUMNS)[number]> & { readonly resources: JobPodSpec['resources'] };
-
-function mirrored(row: MirroredRow): MirroredJob {
-  const needs = needsOf(row.resources);
-  const common = { id: row.id, org: row.org, project: row.project, needs };
-  const holds = row.phase === 'admitted' || row.phase === 'running' || row.phase === 'stopping';
+function mirrored(row: ScheduledRow): MirroredJob {
   return {
     phase: row.phase,
     reason: row.reason,
@@ -115,10 +90,6 @@ function mirrored(row: MirroredRow): MirroredJob {
     phase_at: row.phase_at,
     schedule_timeout: row.schedule_timeout,
     max_run_time_minutes: row.max_run_time_minutes,
-    queued:
-      row.phase === 'queued'
-        ? { ...common, priority: row.priority, createdAt: row.created_at, pools: row.pools }
-        : undefined,
-    active: holds && row.pool !== null ? { ...common, pool: row.pool, node: row.node } : undefined,
+    planned: plannedJob(row),
   };
 }

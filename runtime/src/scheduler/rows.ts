@@ -1,0 +1,95 @@
+import type { JobPodSpec } from '@delos/core';
+import { sql } from 'kysely';
+import { ACTIVE_PHASES } from '../db/job-machine.ts';
+import type { Db, JobRow } from '../db/schema.ts';
+import { extendedResources } from '../preset-resources.ts';
+import type { Facts, PlannedJob, ReportedNode } from './planned.ts';
+
+const COLUMNS = [
+  'id',
+  'org',
+  'project',
+  'owner',
+  'preset',
+  'phase',
+  'reason',
+  'status_description',
+  'priority',
+  'pool',
+  'pools',
+  'node',
+  'created_at',
+  'admitted_at',
+  'started_at',
+  'phase_at',
+  'schedule_timeout',
+  'max_run_time_minutes',
+] as const;
+
+export type ScheduledRow = Pick<JobRow, (typeof COLUMNS)[number]> & { readonly resources: JobPodSpec['resources'] };
+
+/** What the scheduler reads of jobs. */
+export function selectJobs(db: Db, cluster: string) {
+  return (
+    db
+      .selectFrom('jobs')
+      .select(COLUMNS)
+      // Of the specification, which may be long, only this.
+      .select(sql<JobPodSpec['resources']>`spec -> 'resources'`.as('resources'))
+      .where('cluster', '=', cluster)
+  );
+}
+
+/** Undefined for a job that is neither in the queue nor on a node. */
+export function plannedJob(row: ScheduledRow): PlannedJob | undefined {
+  const { pool, node } = row;
+  const isActive = ACTIVE_PHASES.includes(row.phase) && pool !== null;
+  if (row.phase !== 'queued' && !isActive) return undefined;
+  return {
+    id: row.id,
+    org: row.org,
+    project: row.project,
+    owner: row.owner,
+    preset: row.preset,
+    resources: row.resources,
+    pools: row.pools,
+    priority: row.priority,
+    createdAt: row.created_at,
+    lifeSpanMinutes: row.max_run_time_minutes,
+    active: isActive ? { pool, node, since: row.started_at ?? row.admitted_at ?? row.created_at } : undefined,
+  };
+}
+
+/** Jobs that hold room now. */
+export async function loadActive(db: Db, cluster: string): Promise<readonly PlannedJob[]> {
+  const rows = await selectJobs(db, cluster)
+    .where('phase', 'in', [...ACTIVE_PHASES])
+    .execute();
+  return rows.flatMap((row) => plannedJob(row) ?? []);
+}
+
+export async function loadNodes(db: Db, cluster: string): Promise<readonly ReportedNode[]> {
+  const rows = await db.selectFrom('nodes').select('report').where('cluster', '=', cluster).execute();
+  return rows.map((row) => row.report);
+}
+
+/** Configuration, each list in one order whatever the database's. */
+export async function loadFacts(db: Db, cluster: string): Promise<Facts> {
+  const [organizations, projects, own] = await Promise.all([
+    db.selectFrom('organizations').select(['name', 'quota']).orderBy('name').execute(),
+    db.selectFrom('projects').select(['org', 'name', 'quota']).orderBy('org').orderBy('name').execute(),
+    db.selectFrom('clusters').select('presets').where('name', '=', cluster).executeTakeFirst(),
+  ]);
+  const presets = (own?.presets ?? []).map((preset) => ({
+    name: preset.name,
+    resources: { cpu: preset.cpu, memory: preset.memory, extended: extendedResources(preset), shm: true },
+    pools: preset.pools,
+  }));
+  return { presets, organizations, projects };
+}
+
+/** When the cluster's agent last spoke. */
+export async function loadAgentSeen(db: Db, cluster: string): Promise<Date | null> {
+  const row = await db.selectFrom('clusters').select('last_seen_at').where('name', '=', cluster).executeTakeFirst();
+  return row?.last_seen_at ?? null;
+}

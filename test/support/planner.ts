@@ -1,0 +1,69 @@
+import type { NodeReport, Quota } from '@delos/core';
+import type { ActivePlace, Facts, PlannedJob } from '../../runtime/src/scheduler/planned.ts';
+
+export const GIB = 2 ** 30;
+export const NOW = new Date('2026-01-01T12:00:00Z');
+export const NVIDIA = 'nvidia.com/gpu';
+export const AMD = 'amd.com/gpu';
+
+export const later = (seconds: number): Date => new Date(NOW.getTime() + seconds * 1000);
+
+export const needs = (cpu: number, memory: number, extended: Record<string, number> = {}) => ({
+  cpu,
+  memory,
+  extended,
+  shm: true,
+});
+
+export const node = (name: string, facts: Partial<NodeReport> = {}): NodeReport => ({
+  name,
+  pool: 'default',
+  ready: true,
+  schedulable: true,
+  cpu: 4,
+  memory: 8 * GIB,
+  extended: {},
+  pods: 50,
+  ...facts,
+});
+
+/** A catalogue of one preset, `any`, and projects acme/one and acme/two. */
+export function facts(quotas: Readonly<Record<string, Quota>> = {}, presets: Facts['presets'] = []): Facts {
+  const quota = (name: string): Quota => quotas[name] ?? {};
+  return {
+    presets,
+    organizations: [{ name: 'acme', quota: quota('acme') }],
+    projects: ['one', 'two'].map((name) => ({ org: 'acme', name, quota: quota(`acme/${name}`) })),
+  };
+}
+
+export interface JobFacts extends Partial<Omit<PlannedJob, 'resources' | 'active'>> {
+  readonly cpu?: number;
+  readonly gib?: number;
+  readonly gpu?: number;
+  readonly resources?: PlannedJob['resources'];
+  /** Seconds since it was submitted. */
+  readonly age?: number;
+}
+
+let counter = 0;
+export function job({ cpu = 1, gib = 1, gpu = 0, age = 0, ...rest }: JobFacts = {}): PlannedJob {
+  return {
+    id: `job-${String(++counter).padStart(4, '0')}`,
+    org: 'acme',
+    project: 'one',
+    owner: 'alice',
+    preset: 'any',
+    resources: needs(cpu, gib * GIB, gpu === 0 ? {} : { [NVIDIA]: gpu }),
+    pools: [],
+    priority: 0,
+    createdAt: later(-age),
+    lifeSpanMinutes: null,
+    ...rest,
+    active: undefined,
+  };
+}
+
+export function running(of: PlannedJob, on: string | null, place: Partial<ActivePlace> = {}): PlannedJob {
+  return { ...of, active: { pool: 'default', node: on, since: NOW, ...place } };
+}
