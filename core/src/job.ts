@@ -65,6 +65,8 @@ export const jobPodSpec = z.object({
   resources: jobResources,
   /** Pools the scheduler chose from; the Pod is bound to a node of `pool`. */
   pool: z.string(),
+  /** Node of the pool that the scheduler counts on. Another one will do: it may have gone meanwhile. Null: any. */
+  node: z.string().nullable().default(null),
   httpPort: z.number().int().nullable().default(null),
   restartPolicy: restartPolicy.default('never'),
   /** Seconds a run may last; null: no limit. */

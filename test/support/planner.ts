@@ -65,5 +65,5 @@ export function job({ cpu = 1, gib = 1, gpu = 0, age = 0, ...rest }: JobFacts = 
 }
 
 export function running(of: PlannedJob, on: string | null, place: Partial<ActivePlace> = {}): PlannedJob {
-  return { ...of, active: { pool: 'default', node: on, since: NOW, ...place } };
+  return { ...of, active: { pool: 'default', node: on, planned: null, since: NOW, ...place } };
 }

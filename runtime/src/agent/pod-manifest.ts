@@ -47,7 +47,7 @@ export function podManifest(
       terminationGracePeriodSeconds: job.graceSeconds,
       automountServiceAccountToken: false,
       enableServiceLinks: false,
-      ...placement(spec.pool, onlyPool),
+      ...placement(spec, onlyPool),
       priorityClassName: `delos-job-${spec.priority}`,
       tolerations: deviceTolerations(spec),
       securityContext: podSecurity(spec),
@@ -78,14 +78,28 @@ export function podManifest(
   };
 }
 
-function placement(pool: string, onlyPool: string | undefined): Readonly<Record<string, unknown>> {
-  if (pool !== onlyPool) return { nodeSelector: { [POOL_LABEL]: pool } };
+/** The most that a preference can weigh: kube-scheduler spreads Pods otherwise, over nodes that are kept for large jobs. */
+const PLANNED_NODE_WEIGHT = 100;
+
+function placement({ pool, node }: JobPodSpec, onlyPool: string | undefined): Readonly<Record<string, unknown>> {
+  const planned = {
+    weight: PLANNED_NODE_WEIGHT,
+    preference: { matchFields: [{ key: 'metadata.name', operator: 'In', values: [node] }] },
+  };
+  const preferred = node === null ? {} : { preferredDuringSchedulingIgnoredDuringExecution: [planned] };
+  if (pool !== onlyPool) {
+    return {
+      nodeSelector: { [POOL_LABEL]: pool },
+      ...(node === null ? {} : { affinity: { nodeAffinity: preferred } }),
+    };
+  }
   // Terms are alternatives.
   const nodeSelectorTerms = [
     { matchExpressions: [{ key: POOL_LABEL, operator: 'In', values: [pool] }] },
     { matchExpressions: [{ key: POOL_LABEL, operator: 'DoesNotExist' }] },
   ];
-  return { affinity: { nodeAffinity: { requiredDuringSchedulingIgnoredDuringExecution: { nodeSelectorTerms } } } };
+  const required = { requiredDuringSchedulingIgnoredDuringExecution: { nodeSelectorTerms } };
+  return { affinity: { nodeAffinity: { ...required, ...preferred } } };
 }
 
 /** Kubernetes expands `$(NAME)` and makes `$$` one `$`; the user's text is meant as it is. */

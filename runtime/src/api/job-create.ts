@@ -42,7 +42,7 @@ export async function createJob(tx: Tx, request: JobRequest, context: CreateCont
   const id = `job-${randomUUID()}`;
   const { meta, container } = request;
   const priority = meta.priority ?? 'normal';
-  const spec: Omit<JobPodSpec, 'pool'> = {
+  const spec: Omit<JobPodSpec, 'pool' | 'node'> = {
     namespace: project.namespace,
     org: project.org,
     project: project.name,

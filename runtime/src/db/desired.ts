@@ -19,7 +19,7 @@ export function desiredOf(row: JobRow): DesiredJob | undefined {
     action,
     graceSeconds: 15,
     podUid: row.pod_uid,
-    spec: { ...row.spec, pool: row.pool },
+    spec: { ...row.spec, pool: row.pool, node: row.planned_node },
   };
 }
 

@@ -25,6 +25,7 @@ export interface JobState {
   readonly exitCode: number | null;
   readonly restarts: number;
   readonly pool: string | null;
+  readonly plannedNode: string | null;
   readonly podUid: string | null;
   readonly podIp: string | null;
   readonly node: string | null;
@@ -37,7 +38,7 @@ export interface JobState {
 }
 
 export type JobEvent =
-  | { readonly type: 'admit'; readonly pool: string; readonly description: string }
+  | { readonly type: 'admit'; readonly pool: string; readonly node: string; readonly description: string }
   | { readonly type: 'observe'; readonly observation: PodObservation }
   | {
       readonly type: 'stop';
@@ -63,6 +64,7 @@ export function nextState(state: JobState, event: JobEvent, now: Date): JobState
         reason: 'Scheduling',
         description: event.description,
         pool: event.pool,
+        plannedNode: event.node,
         admittedAt: now,
       };
     case 'stop':

@@ -64,8 +64,8 @@ interface JobTable {
   readonly preset: string;
   /** The request's container as the client sent it: what it is shown again. */
   readonly request: Json<Readonly<Record<string, unknown>>>;
-  /** All of the Pod but its pool, which admission chooses. */
-  readonly spec: Json<Omit<JobPodSpec, 'pool'>>;
+  /** All of the Pod but its pool and node, which admission chooses. */
+  readonly spec: Json<Omit<JobPodSpec, 'pool' | 'node'>>;
   readonly description: string | null;
   readonly tags: Generated<string[]>;
   /** -1 low, 0 normal, 1 high. */
@@ -77,6 +77,8 @@ interface JobTable {
   readonly exit_code: number | null;
   readonly restarts: Generated<number>;
   readonly pool: string | null;
+  /** Where admission expected it to run; `node` is where it does. */
+  readonly planned_node: string | null;
   readonly pod_uid: string | null;
   readonly pod_ip: string | null;
   readonly node: string | null;

@@ -181,8 +181,9 @@ class Loop implements LeaderView {
     for (let index = 0; index < admissions.length; index += ADMIT_BATCH) {
       const batch = admissions.slice(index, index + ADMIT_BATCH);
       await this.#writer.transaction().execute(async (tx) => {
-        for (const { id, pool } of batch) {
-          await applyEvent(tx, id, { type: 'admit', pool, description: `admitted to pool ${pool}, waits for its Pod` });
+        for (const { id, pool, node } of batch) {
+          const description = `admitted to pool ${pool}, waits for its Pod`;
+          await applyEvent(tx, id, { type: 'admit', pool, node, description });
         }
       });
       // Read again, and told to the core: where a job was killed meanwhile, its room is free.

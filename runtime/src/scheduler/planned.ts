@@ -22,6 +22,8 @@ export interface ActivePlace {
   readonly pool: string;
   /** Null: its Pod is not bound yet. */
   readonly node: string | null;
+  /** Where it was expected to be bound; null: nobody remembers. */
+  readonly planned: string | null;
   /** Of its container, or its admission as long as that has not started. */
   readonly since: Date;
 }

@@ -79,8 +79,12 @@ export class PlannerNodes {
     if (there.length === 0 && this.#unreported.delete(name)) this.#core.removeNode(name, at);
   }
 
-  /** Where Kubernetes can be expected to bind a Pod: where there is room, else on the emptiest node of its pool. */
-  choose(preset: string, pool: string): string {
+  /**
+   * Where Kubernetes can be expected to bind a Pod: where it was asked to, else where there is room, else on the emptiest node
+   * of its pool.
+   */
+  choose(preset: string, pool: string, planned: string | null): string {
+    if (planned !== null && this.takesPods(planned)) return planned;
     this.#ensurePool(pool);
     const { nodes } = this.#core.state;
     let best = roomFor(this.#core, preset, [pool]).node;

@@ -28,7 +28,7 @@ export interface Plan {
 export interface Admission {
   readonly id: string;
   readonly pool: string;
-  /** Where it was expected to fit; Kubernetes chooses the node within the pool. */
+  /** Where it is expected to run; Kubernetes is asked to prefer that, and may choose another node of the pool. */
   readonly node: string;
 }
 
@@ -168,7 +168,7 @@ export class Planner {
       this.core.submit(entry, at);
       return;
     }
-    known.node = active.node ?? this.#nodes.choose(preset.name, active.pool);
+    known.node = active.node ?? this.#nodes.choose(preset.name, active.pool, active.planned);
     known.since = active.since.getTime();
     if (active.node === null) this.#unbound.add(job.id);
     this.#nodes.ensure(known.node, active.pool, at);
@@ -201,7 +201,7 @@ export class Planner {
     const known = this.#known.get(id);
     if (known?.node === undefined || this.#nodes.takesPods(known.node)) return;
     const pool = this.#nodes.poolOf(known.node);
-    this.#relocate(id, known, this.#nodes.choose(known.preset, pool), pool, known.since, now);
+    this.#relocate(id, known, this.#nodes.choose(known.preset, pool, null), pool, known.since, now);
   }
 
   #runs(id: string): boolean {

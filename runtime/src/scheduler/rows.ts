@@ -18,6 +18,7 @@ const COLUMNS = [
   'pool',
   'pools',
   'node',
+  'planned_node',
   'created_at',
   'admitted_at',
   'started_at',
@@ -56,7 +57,9 @@ export function plannedJob(row: ScheduledRow): PlannedJob | undefined {
     priority: row.priority,
     createdAt: row.created_at,
     lifeSpanMinutes: row.max_run_time_minutes,
-    active: isActive ? { pool, node, since: row.started_at ?? row.admitted_at ?? row.created_at } : undefined,
+    active: isActive
+      ? { pool, node, planned: row.planned_node, since: row.started_at ?? row.admitted_at ?? row.created_at }
+      : undefined,
   };
 }
 

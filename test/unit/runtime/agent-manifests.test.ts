@@ -79,6 +79,19 @@ describe('a job’s Pod', () => {
     ]);
   });
 
+  test.each([undefined, 'default'])(
+    'prefers the node that was planned for it, and any of its pool will do',
+    (onlyPool) => {
+      const { nodeAffinity } = podOf({ node: 'n1' }, onlyPool).spec.affinity;
+      expect(nodeAffinity.preferredDuringSchedulingIgnoredDuringExecution).toEqual([
+        { weight: 100, preference: { matchFields: [{ key: 'metadata.name', operator: 'In', values: ['n1'] }] } },
+      ]);
+      const { preferredDuringSchedulingIgnoredDuringExecution: _, ...rest } = nodeAffinity;
+      expect(rest).toEqual(podOf({}, onlyPool).spec.affinity?.nodeAffinity ?? {});
+      expect(podOf({ node: 'n1' }, onlyPool).spec.nodeSelector).toEqual(podOf({}, onlyPool).spec.nodeSelector);
+    },
+  );
+
   test('gets the user’s words as they are: Kubernetes would expand $(NAME) and $$', () => {
     const { spec } = podOf({ command: ['echo', '$(A) $$ $x'], env: { A: '$(B)' } });
     expect(spec.containers[0].args).toEqual(['echo', '$$(A) $$$$ $$x']);

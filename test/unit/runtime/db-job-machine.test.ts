@@ -17,6 +17,7 @@ const QUEUED: JobState = {
   exitCode: null,
   restarts: 0,
   pool: null,
+  plannedNode: null,
   podUid: null,
   podIp: null,
   node: null,
@@ -60,13 +61,20 @@ const TABLE: readonly Row[] = [
   {
     rule: 'a queued job is admitted to a pool',
     from: QUEUED,
-    event: { type: 'admit', pool: 'default', description: 'd' },
-    to: { phase: 'admitted', pool: 'default', reason: 'Scheduling', description: 'd', admittedAt: T1 },
+    event: { type: 'admit', pool: 'default', node: 'n', description: 'd' },
+    to: {
+      phase: 'admitted',
+      pool: 'default',
+      plannedNode: 'n',
+      reason: 'Scheduling',
+      description: 'd',
+      admittedAt: T1,
+    },
   },
   {
     rule: 'a job is admitted once',
     from: ADMITTED,
-    event: { type: 'admit', pool: 'other', description: 'd' },
+    event: { type: 'admit', pool: 'other', node: 'n', description: 'd' },
     to: undefined,
   },
   {
@@ -256,7 +264,7 @@ test.each(TABLE)('$rule', ({ from, event, to }) => {
 });
 
 const anyEvent: fc.Arbitrary<JobEvent> = fc.oneof(
-  fc.constant<JobEvent>({ type: 'admit', pool: 'default', description: 'd' }),
+  fc.constant<JobEvent>({ type: 'admit', pool: 'default', node: 'n', description: 'd' }),
   fc.constant(KILL),
   fc.boolean().map((complete): JobEvent => ({ type: 'seal', complete })),
   fc.constantFrom('', 'uid-1', 'uid-2').map((podUid): JobEvent => ({ type: 'removed', podUid })),

@@ -138,6 +138,15 @@ test('a job whose Pod is not bound yet holds its room, and moves to where it is 
   expect(places(made)).toEqual({ [second.id]: 'a' });
 });
 
+test('a job whose Pod is not bound yet holds room where it was planned, also after a restart', () => {
+  const nodes = [node('a', { cpu: 2 }), node('b')];
+  const held = running(job({ cpu: 1 }), null, { planned: 'b' });
+  const [two, four] = [job({ cpu: 2 }), job({ cpu: 4 })];
+  expect(places(planner({ nodes, jobs: [held, two, four] }))).toEqual({ [two.id]: 'a' });
+  const gone = running(job({ cpu: 1 }), null, { planned: 'c' });
+  expect(places(planner({ nodes, jobs: [gone, four] }))).toEqual({ [four.id]: 'b' });
+});
+
 test('a job whose Pod is not bound yet holds room on another node once its own takes none', () => {
   const made = planner({ nodes: [node('a'), node('b')], jobs: [running(job({ cpu: 3 }), null)] });
   made.setNodes([node('a', { ready: false }), node('b')], NOW);
