@@ -18,6 +18,8 @@ const TICK_MS = 1_000;
 const SWEEP_MS = 15_000;
 /** A job that has come is told at once why it waits; what changes in that is written this often. */
 const REASONS_MS = 5_000;
+/** Reasons are worked out for so long at a time; arrivals and ends do not wait for all of them. */
+const REASONS_SLICE_MS = 200;
 const ADMIT_BATCH = 50;
 const WAITING_BATCH = 1_000;
 const AGENT_SILENT_MS = 60_000;
@@ -68,7 +70,7 @@ export async function schedule(
     while (!signal.aborted) {
       await loop.turn();
       // What was written here is notified, too; no need to wait for that.
-      if (loop.dirty.size === 0) await wake.wait(TICK_MS);
+      if (loop.dirty.size === 0 && !loop.busy) await wake.wait(TICK_MS);
     }
   } finally {
     signal.removeEventListener('abort', onAbort);
@@ -97,6 +99,8 @@ class Loop implements LeaderView {
   #next = Infinity;
   /** Jobs in the queue that were not told yet why. */
   readonly #untold = new Set<string>();
+  /** Those who were, and are to be told again. */
+  #retell: readonly string[] = [];
 
   constructor(writer: Db, reader: Db, cluster: string, log: Logger, observer: LoopObserver) {
     this.#writer = writer;
@@ -105,6 +109,11 @@ class Loop implements LeaderView {
     this.#log = log;
     this.#observer = observer;
     this.#mirror = new JobMirror(reader, cluster, (id, job) => this.#heard(id, job));
+  }
+
+  /** There is work left that was put off. */
+  get busy(): boolean {
+    return this.#retell.length > 0;
   }
 
   snapshot(): Snapshot | undefined {
@@ -124,7 +133,7 @@ class Loop implements LeaderView {
     }
     const planner = await this.#upToDate();
     await this.#runClocks();
-    if (this.#changed || Date.now() >= this.#next) await this.#round(planner);
+    if (this.#changed || this.busy || Date.now() >= this.#next) await this.#round(planner);
   }
 
   #heard(id: string, job: PlannedJob | undefined): void {
@@ -198,25 +207,26 @@ class Loop implements LeaderView {
 
   /** @returns how many jobs were told something new */
   async #tellReasons(planner: Planner): Promise<number> {
-    if (planner.queued === 0) return 0;
-    const all = this.#reasonsStale && Date.now() >= this.#reasonsAt;
-    if (!all && this.#untold.size === 0) {
-      if (this.#reasonsStale) this.#next = Math.min(this.#next, this.#reasonsAt);
-      return 0;
-    }
-    const silence = agentSilence(await loadAgentSeen(this.#reader, this.#cluster), new Date());
-    const waiting = explainWaiting(planner, all ? 'all' : this.#untold, silence).filter((job) => this.#isNews(job));
-    if (all) {
+    if (this.#reasonsStale && !this.busy && Date.now() >= this.#reasonsAt) {
       this.#reasonsStale = false;
       this.#reasonsAt = Date.now() + REASONS_MS;
-    } else this.#next = Math.min(this.#next, this.#reasonsAt);
+      this.#retell = planner.waiting;
+    }
+    if (this.#reasonsStale) this.#next = Math.min(this.#next, this.#reasonsAt);
+    const ids = [...this.#untold, ...this.#retell.filter((id) => !this.#untold.has(id))];
+    if (ids.length === 0) return 0;
+    const silence = agentSilence(await loadAgentSeen(this.#reader, this.#cluster), new Date());
+    const end = performance.now() + REASONS_SLICE_MS;
+    const { waiting, left } = explainWaiting(planner, ids, silence, () => performance.now() >= end);
     this.#untold.clear();
-    for (let index = 0; index < waiting.length; index += WAITING_BATCH) {
-      const batch = waiting.slice(index, index + WAITING_BATCH);
+    this.#retell = left;
+    const news = waiting.filter((job) => this.#isNews(job));
+    for (let index = 0; index < news.length; index += WAITING_BATCH) {
+      const batch = news.slice(index, index + WAITING_BATCH);
       await this.#writer.transaction().execute((tx) => recordWaiting(tx, batch));
       for (const { id, reason, description } of batch) this.#mirror.told(id, reason, description);
     }
-    return waiting.length;
+    return news.length;
   }
 
   #isNews(job: Waiting): boolean {

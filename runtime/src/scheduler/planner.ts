@@ -90,9 +90,14 @@ export class Planner {
     return [...countedResources(reports)].every((resource) => this.#counted.has(resource));
   }
 
-  /** Jobs that wait. */
+  /** How many jobs wait. */
   get queued(): number {
     return this.core.state.jobs.size - this.core.state.running.size;
+  }
+
+  /** Jobs that wait. */
+  get waiting(): readonly string[] {
+    return [...this.#known.keys()].filter((id) => !this.#runs(id));
   }
 
   /** What a job's row says now; undefined: nothing that concerns nodes or the queue. */

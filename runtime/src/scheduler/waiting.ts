@@ -8,33 +8,49 @@ export interface Waiting {
   readonly description: string;
 }
 
+export interface Explained {
+  readonly waiting: readonly Waiting[];
+  /** Those that were not come to. */
+  readonly left: readonly string[];
+}
+
 /**
- * Why jobs wait, for the state after a cycle: of all, or of those asked about. Jobs that ask for the same in the same queue
- * have one reason, computed once.
+ * Why jobs wait, for the state after a cycle, those first that are asked about first. Jobs that ask for the same in the same
+ * queue have one reason, computed once. Who does not wait is passed over.
  * @param silence what is to be said of a cluster that is not heard of; empty: nothing
+ * @param enough asked after each reason: true ends the work
  */
-export function explainWaiting(planner: Planner, ids: 'all' | Iterable<string>, silence: string): readonly Waiting[] {
+export function explainWaiting(
+  planner: Planner,
+  ids: Iterable<string>,
+  silence = '',
+  enough: () => boolean = () => false,
+): Explained {
   const { state } = planner.core;
-  const asked = new Map<ReturnType<typeof state.jobs.classOf>, number[]>();
-  if (ids === 'all') for (const of of state.classes.values()) asked.set(of, [...of.pending.values()]);
-  else {
-    for (const id of new Set(ids)) {
-      const slot = state.jobs.slotOf(id);
-      if (slot === undefined || state.running.has(slot)) continue;
-      const of = state.jobs.classOf(slot);
-      const slots = asked.get(of);
-      if (slots === undefined) asked.set(of, [slot]);
-      else slots.push(slot);
-    }
+  const asked = new Map<ReturnType<typeof state.jobs.classOf>, string[]>();
+  for (const id of ids) {
+    const slot = state.jobs.slotOf(id);
+    if (slot === undefined || state.running.has(slot)) continue;
+    const of = state.jobs.classOf(slot);
+    const same = asked.get(of);
+    if (same === undefined) asked.set(of, [id]);
+    else same.push(id);
   }
   const explainer = new Explainer(state);
-  const found: Waiting[] = [];
-  for (const [{ pending }, slots] of asked) {
+  const waiting: Waiting[] = [];
+  const left: string[] = [];
+  let ended = false;
+  for (const [{ pending }, same] of asked) {
+    if (ended) {
+      left.push(...same);
+      continue;
+    }
     const head = pending.peek();
     const reason = head === undefined ? undefined : explainer.explain(state.jobs.ids[head] ?? '');
     if (reason === undefined) continue;
     const description = waitingText(reason, (preset) => planner.offers(preset), silence);
-    for (const slot of slots) found.push({ id: state.jobs.ids[slot] ?? '', reason: reason.code, description });
+    for (const id of same) waiting.push({ id, reason: reason.code, description });
+    ended = enough();
   }
-  return found;
+  return { waiting, left };
 }

@@ -94,7 +94,7 @@ test.each<[string, World]>([
 ])('a waiting job is told: %s', (expected, world) => {
   const made = planner(world);
   made.decide(NOW);
-  const waiting = explainWaiting(made, 'all', '');
+  const waiting = explainWaiting(made, made.waiting).waiting;
   expect(waiting.map(({ description }) => description)).toEqual([expected]);
   expect(waiting[0]?.reason).toBe(expected.includes('quota') ? 'QuotaExhausted' : 'NoCapacity');
 });
@@ -102,9 +102,24 @@ test.each<[string, World]>([
 test('of a cluster that is not heard of, that is said instead of what is expected', () => {
   const made = planner({ jobs: [job()] });
   made.decide(NOW);
-  expect(explainWaiting(made, 'all', "the cluster's agent has not connected yet")[0]?.description).toBe(
+  expect(explainWaiting(made, made.waiting, "the cluster's agent has not connected yet").waiting[0]?.description).toBe(
     "No node has joined the cluster. The cluster's agent has not connected yet.",
   );
+});
+
+test('reasons can be worked out in parts, those first that are asked about first', () => {
+  const jobs = [job({ cpu: 5 }), job({ cpu: 6 }), job({ cpu: 7 }), job({ cpu: 5 })];
+  const made = planner({ nodes: [node('a')], jobs });
+  made.decide(NOW);
+  const order = [2, 0, 1, 3].map((index) => jobs[index]?.id ?? '');
+  const parts: string[][] = [];
+  for (let ids: readonly string[] = order; ids.length > 0; ) {
+    const { waiting, left } = explainWaiting(made, ids, '', () => true);
+    parts.push(waiting.map(({ id }) => id));
+    ids = left;
+  }
+  expect(parts).toEqual([[order[0]], [order[1], order[3]], [order[2]]]);
+  expect(explainWaiting(made, ['gone']).waiting).toEqual([]);
 });
 
 test('in a project priority goes before age, age before id', () => {
@@ -166,7 +181,7 @@ test('small jobs pass a large one, until it has waited long enough to have a nod
   const others = [job({ cpu: 1 }), job({ cpu: 1 }), job({ cpu: 1 })];
   for (const other of others) old.setJob(other.id, other, NOW);
   expect(Object.values(places(old))).toEqual(['a', 'a']);
-  expect(explainWaiting(old, [others[2]?.id ?? ''], '')[0]?.description).toMatch(/1 is kept for another job/);
+  expect(explainWaiting(old, [others[2]?.id ?? '']).waiting[0]?.description).toMatch(/1 is kept for another job/);
 });
 
 test('a job that a quota stops keeps no node', () => {
@@ -255,7 +270,7 @@ test('a node without jobs that is not reported any more is none', () => {
   const made = planner({ nodes: [node('a', { cpu: 0 })], jobs: [job()] });
   made.setNodes([], NOW);
   made.decide(NOW);
-  expect(explainWaiting(made, 'all', '')[0]?.description).toBe('No node has joined the cluster.');
+  expect(explainWaiting(made, made.waiting).waiting[0]?.description).toBe('No node has joined the cluster.');
 });
 
 test('jobs on a node that is not reported any more count against quotas, and nothing goes there', () => {
@@ -269,7 +284,7 @@ test('jobs on a node that is not reported any more count against quotas, and not
   made.setNodes([], NOW);
   made.setJob(held.id, undefined, NOW);
   made.decide(NOW);
-  expect(explainWaiting(made, 'all', '')[0]?.description).toBe('No node has joined the cluster.');
+  expect(explainWaiting(made, made.waiting).waiting[0]?.description).toBe('No node has joined the cluster.');
 });
 
 test('a decision that was not carried out is taken back when the row is told again', () => {
@@ -298,7 +313,7 @@ test('what is expected follows the start of the container and a longer life-span
   const made = planner({ nodes: [node('a')], jobs: [running(held, 'a'), waits] });
   const expected = (): string | undefined => {
     made.decide(NOW);
-    return explainWaiting(made, [waits.id], '')[0]?.description.match(/by (.*) UTC/)?.[1];
+    return explainWaiting(made, [waits.id]).waiting[0]?.description.match(/by (.*) UTC/)?.[1];
   };
   expect(expected()).toBe('2026-01-01 12:10');
   made.setJob(held.id, running(held, 'a', { since: later(300) }), NOW);
