@@ -25,13 +25,15 @@ function blockText({ quota, nodes, together }: Reason): string {
 
 function outlookText(reason: Reason, offered: (preset: string) => boolean): string {
   const { never, quota, nodes, expected } = reason;
-  if (never && quota !== undefined && quota.needed > quota.cap) return `it waits until the ${quota.rule} is raised`;
+  const ways = reason.remedies.flatMap((remedy) => wayText(remedy, offered)).join(' or ');
   if (never) {
-    return (nodes[0]?.total ?? 0) === 0 ? '' : 'none would hold it even when empty: it waits for another node to join';
+    const raise = quota !== undefined && quota.needed > quota.cap;
+    if (!raise && (nodes[0]?.total ?? 0) === 0) return '';
+    const why = raise ? 'it waits until that is raised' : 'none would hold it even when empty';
+    return ways === '' ? why : `${why}; it would start now ${ways}`;
   }
-  const ways = reason.remedies.flatMap((remedy) => wayText(remedy, offered));
   const by = expected.at === undefined ? '' : `by ${minuteOf(expected.at)}`;
-  if (ways.length > 0) return `it would start now ${ways.join(' or ')}${by === '' ? '' : `; otherwise ${by}`}`;
+  if (ways !== '') return `it would start now ${ways}${by === '' ? '' : `; otherwise ${by}`}`;
   return by === '' ? `when is not known: ${expected.basis}` : `it is expected ${by}: ${expected.basis}`;
 }
 

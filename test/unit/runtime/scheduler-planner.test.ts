@@ -21,7 +21,7 @@ const places = (of: Planner, now = NOW): Readonly<Record<string, string>> =>
 test.each<[string, World]>([
   ['No node has joined the cluster.', { jobs: [job()] }],
   [
-    'No room for preset any (1 core, 1024 MiB in gpus) on 1 node: 1 is of another pool. None would hold it even when empty: it waits for another node to join.',
+    'No room for preset any (1 core, 1024 MiB in gpus) on 1 node: 1 is of another pool. None would hold it even when empty.',
     { nodes: [node('a')], jobs: [job({ pools: ['gpus'] })] },
   ],
   [
@@ -48,11 +48,22 @@ test.each<[string, World]>([
     },
   ],
   [
-    'No room for preset any (1 core, 65536 MiB) on 1 node: 1 lacks memory. None would hold it even when empty: it waits for another node to join.',
+    'No room for preset large on 1 node: 1 lacks CPU. None would hold it even when empty; it would start now with preset small.',
+    {
+      facts: facts({}, [
+        { name: 'large', resources: needs(5, GIB), pools: [] },
+        { name: 'small', resources: needs(1, GIB), pools: [] },
+      ]),
+      nodes: [node('a')],
+      jobs: [job({ preset: 'large', cpu: 5 })],
+    },
+  ],
+  [
+    'No room for preset any (1 core, 65536 MiB) on 1 node: 1 lacks memory. None would hold it even when empty.',
     { nodes: [node('a')], jobs: [job({ gib: 64 })] },
   ],
   [
-    'No room for preset any (1 core, 1024 MiB, 1 nvidia.com/gpu) on 1 node: 1 has no such GPU. None would hold it even when empty: it waits for another node to join.',
+    'No room for preset any (1 core, 1024 MiB, 1 nvidia.com/gpu) on 1 node: 1 has no such GPU. None would hold it even when empty.',
     { nodes: [node('a')], jobs: [job({ gpu: 1 })] },
   ],
   [
@@ -84,7 +95,7 @@ test.each<[string, World]>([
     },
   ],
   [
-    'This job needs 2 GPUs, more than the whole quota of project acme/one (1 GPU). It waits until the quota is raised.',
+    'This job needs 2 GPUs, more than the whole quota of project acme/one (1 GPU). It waits until that is raised.',
     {
       facts: facts({ 'acme/one': { gpu: 1 } }),
       nodes: [node('a', { extended: { [NVIDIA]: 4 } })],
