@@ -9,6 +9,7 @@ export * from './expand/residual.ts';
 export * from './expand/world.ts';
 export * from './expr/evaluate.ts';
 export * from './expr/parser.ts';
+export * from './expr/reads.ts';
 export * from './expr/scope.ts';
 export * from './expr/signatures.ts';
 export * from './expr/syntax.ts';

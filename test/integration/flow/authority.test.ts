@@ -1,8 +1,9 @@
-import { mkdtemp, readFile, rm } from 'node:fs/promises';
+import { mkdir, mkdtemp, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { basename, join } from 'node:path';
 import { isDeepStrictEqual } from 'node:util';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { workspaceOf } from '../../../cli/src/flow-world.ts';
 import { execute, expectOk } from '../../support/command.ts';
 import { type Answer, answer, gist, scopeOfData } from '../../support/flow/answer.ts';
 import { type Authority, authorityPython, startAuthority } from '../../support/flow/authority.ts';
@@ -102,6 +103,19 @@ describe('against apolo-flow itself', () => {
     expect(theirs.filter(({ outputs }) => Object.keys(outputs).length > 0).length).toBeGreaterThan(LOGS / 4);
   });
 
+  test('a flow belongs to the workspace that it finds', async () => {
+    const root = join(folder, 'places');
+    const places = ['a/.apolo', 'a/b/.neuro', 'a/b/c', 'a/d/.apolo', 'a/d/.neuro', 'e/f'];
+    for (const place of places) await mkdir(join(root, place), { recursive: true });
+    for (const place of ['a', 'a/b', 'a/b/c', 'a/d', 'a/.apolo']) {
+      const at = join(root, place);
+      expect(workspaceOf(join(at, 'flow.yml')), place).toBe(await authority.ask('workspace', { folder: at }));
+    }
+    // Of a file that belongs to none, its own folder is taken.
+    expect(await authority.ask('workspace', { folder: join(root, 'e/f') })).toBeNull();
+    expect(workspaceOf(join(root, 'e/f/flow.yml'))).toBe(join(root, 'e/f'));
+  });
+
   test.each(Object.entries(DIFFERENCES))(
     'a deliberate difference: %s',
     async (_name, { one, theirs: expected, ours }) => {
@@ -115,23 +129,27 @@ describe('against apolo-flow itself', () => {
     },
   );
 
-  test('the corpus reaches 90 of 100 lines of its parser, its expressions and its contexts', async () => {
+  test('the corpus reaches 90 of 100 lines of each of its parser, expressions, contexts, tokenizer and checks', async () => {
     const modules = ['parser', 'expr', 'context', 'tokenizer', 'expr_validation'];
     const include = modules.map((name) => `*/apolo_flow/${name}.py`).join(',');
     const wrapper = ['-m', 'coverage', 'run', `--data-file=${data}`, `--include=${include}`];
-    const covered = await startAuthority({ wrapper });
-    await covered.ask('flow', {
+    const watched = await startAuthority({ wrapper });
+    await watched.ask('flow', {
       cases: [...Object.values(CORPUS), ...Object.values(DIFFERENCES).map(({ one }) => one)],
     });
-    await covered.close();
+    await watched.ask('workspace', { folder });
+    await watched.close();
     const report = join(folder, 'coverage.json');
     const python = await authorityPython();
     await expectOk(execute([python, '-m', 'coverage', 'json', `--data-file=${data}`, '-o', report], { timeout: 120 }));
-    const { files, totals } = JSON.parse(await readFile(report, 'utf8')) as {
-      files: Record<string, unknown>;
-      totals: { percent_covered: number };
+    const { files } = JSON.parse(await readFile(report, 'utf8')) as {
+      files: Record<string, { summary: { percent_covered: number } }>;
     };
-    expect(Object.keys(files)).toHaveLength(modules.length);
-    expect(totals.percent_covered).toBeGreaterThanOrEqual(90);
+    const covered = Object.entries(files).map(([path, { summary }]) => [
+      basename(path, '.py'),
+      summary.percent_covered,
+    ]);
+    expect(covered.map(([name]) => name).sort()).toEqual(modules.toSorted());
+    expect(covered.filter(([, percent]) => Number(percent) < 90)).toEqual([]);
   });
 });

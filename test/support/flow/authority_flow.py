@@ -245,6 +245,14 @@ def op_flow(request):
     return answers
 
 
+def op_workspace(request):
+    """The workspace of a folder, or None."""
+    try:
+        return str(parser.find_workspace(request["folder"]).workspace)
+    except ValueError:
+        return None
+
+
 def op_log(request):
     """What its own reader makes of logs, each given in chunks of Latin-1 text."""
     from apolo_flow.commands import CmdProcessor
@@ -280,4 +288,4 @@ def op_bench(request):
 
 
 LOOP = asyncio.new_event_loop()
-OPS = {"flow": op_flow, "log": op_log, "bench": op_bench}
+OPS = {"flow": op_flow, "workspace": op_workspace, "log": op_log, "bench": op_bench}

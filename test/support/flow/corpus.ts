@@ -1,4 +1,5 @@
 import type { Case } from './cases.ts';
+import { EVERY_KEY } from './corpus-keys.ts';
 
 /*
  * A corpus of whole files, good and bad, each told by one line: every key, function and context of the language stands
@@ -30,6 +31,13 @@ const project = (text: string): Case => ({ kind: 'project', path: 'project.yml',
 const action = (text: string): Case => ({ kind: 'action', path: 'a.yml', files: { 'a.yml': text } });
 const raw = (text: string): Case => ({ kind: 'batch', path: 'flow', files: { flow: text }, values: true });
 const expression = (text: string): Case => two(`cmd: >-\n  ${text}\n`);
+
+const volumesOf = (ends: readonly string[]): Case =>
+  batch(
+    `volumes: {v: {remote: "storage:data", mount: /data}}\ntasks:\n  - image: u\n    env:\n${ends
+      .map((end, index) => `      E${index}: >-\n        \${{ str(volumes.v.remote ${end}) }}\n`)
+      .join('')}`,
+  );
 
 const BATCH_ACTION = `kind: batch
 inputs:
@@ -603,4 +611,35 @@ needs: []
   'an image that is a list': live('jobs:\n  j1:\n    image: [~]\n'),
   'an image that is a list, in a task': batch('tasks: [{image: [~]}]\n'),
   'a status formatted by nothing': two('cmd: "${{ needs.prepare.result % {} }} ${{ needs.prepare.result % [1] }}"\n'),
+  'addresses with parameters': volumesOf([
+    "% {'a': 'b c', 'd': 1, 'e': 2.5}",
+    "% {'a': ['x', 1], 'b': [] }",
+    "% 'a=1&b=2&a=3'",
+    "% [['a', 'b'], ['a', 'c'] ]",
+    '% nothing()',
+    "/ 'a?b#c'",
+    "% 'a=%20x+y' % {'a': 1, 'ä&=': '?/:@;+%'}",
+  ]),
+  'an address % 5': volumesOf(['% 5']),
+  "an address % {'a': True}": volumesOf(["% {'a': True}"]),
+  "an address % {1: 'a'}": volumesOf(["% {1: 'a'}"]),
+  "an address / '/a'": volumesOf(["/ '/a'"]),
+  'an include of a value': task('strategy: {matrix: {x: [1], include: [5]}}\n'),
+  'an exclude of a value': task('strategy: {matrix: {x: [1], exclude: [5]}}\n'),
+  'id of a flow from a number': batch('id: 1\ntasks: []\n'),
+  'everything as JSON': batch(
+    `volumes: {v: {remote: "storage:data", mount: /data}}
+images: {i: {ref: ubuntu}}
+tasks:
+  - image: u
+    env:
+      A: "\${{ to_json(volumes) }} \${{ to_json(images.i) }}"
+      B: "\${{ to_json(tags) }} \${{ to_json(always()) }} \${{ to_json(project) }} \${{ to_json(strategy) }}"
+      C: "\${{ to_json([None, True, 1.5, 'é', {'a': 2} ]) }}"
+`,
+  ),
+  'an exclude that is a mapping': task('strategy: {matrix: {x: [1], exclude: {x: 1}}}\n'),
+  'a volume named by a number': batch('volumes: {1: {remote: "storage:a", mount: /a}}\ntasks: []\n'),
+  'a matrix of a name that is a number': task('strategy: {matrix: {1: [a]}}\n'),
+  ...EVERY_KEY,
 };

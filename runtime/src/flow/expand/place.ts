@@ -1,3 +1,4 @@
+import { quotePath } from '../python/url.ts';
 import { type Path, Path as PathValue, PythonError, Struct, Url, type Value, valueError } from '../python/value.ts';
 
 /** On which platform, and as whom, a flow is meant to run: what relative addresses are relative to. */
@@ -148,17 +149,6 @@ function decode(text: string): string {
       return run;
     }
   });
-}
-
-/** Percent-encodes what a path may not hold (RFC 3986, section 3.3). */
-function quotePath(path: string, keepEscapes = false): string {
-  const quote = (char: string): string => (char.isWellFormed() ? encodeURIComponent(char) : '%EF%BF%BD');
-  const pattern = keepEscapes
-    ? /%[0-9a-fA-F]{2}|[^A-Za-z0-9\-._~!$&'()*+,;=:@/?]/gu
-    : /[^A-Za-z0-9\-._~!$&'()*+,;=:@/]/gu;
-  return path.replace(pattern, (char) =>
-    char.length === 3 && char.startsWith('%') ? char.toUpperCase() : quote(char),
-  );
 }
 
 /** RFC 3986, section 5.2.4. */

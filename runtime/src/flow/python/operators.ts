@@ -1,6 +1,7 @@
 import { floatOfInt } from './number.ts';
 import { percentFormat } from './percent.ts';
-import { compareText } from './text.ts';
+import { compareText, str } from './text.ts';
+import { childUrl, updatedQuery } from './url.ts';
 import type { Value } from './value.ts';
 import {
   Dict,
@@ -43,6 +44,7 @@ export function binary(operator: Exclude<BinaryOperator, 'or' | 'and'>, a: Value
     case '|':
       return union(a, b);
     case '%': {
+      if (a instanceof Url) return updatedQuery(a, b);
       const text = tryText(a);
       if (text === undefined) return arithmetic(operator, a, b);
       const formatted = percentFormat(text, b);
@@ -192,7 +194,7 @@ function arithmetic(operator: '+' | '-' | '*' | '/' | '%', a: Value, b: Value): 
 function joinedPath(a: Value, b: Value): Value | undefined {
   const part = b instanceof Path ? b.text : tryText(b);
   if (a instanceof Path && part !== undefined) return a.join(part);
-  if (a instanceof Url && part !== undefined) return new Url(`${a.text.replace(/\/$/, '')}/${encodeURI(part)}`);
+  if (a instanceof Url && tryText(b) !== undefined) return childUrl(a, str(b));
   if (b instanceof Path) {
     const before = tryText(a);
     if (before !== undefined) return new Path(before, b.local).join(b.text);
@@ -209,6 +211,8 @@ const unsupported = (operator: string, a: Value, b: Value): PythonError =>
   typeError(`unsupported operand type(s) for ${operator}: '${typeName(a)}' and '${typeName(b)}'`);
 const byZero = (): PythonError => new PythonError('ZeroDivisionError', 'division by zero');
 
+const isZero = (value: bigint | number): boolean => value === 0 || value === 0n;
+
 /** Two numbers of one kind: what JavaScript means by `+`, `-`, `*` and `%` is the same for both kinds. */
 function calculated<T extends bigint | number>(operator: '+' | '-' | '*' | '/' | '%', a: T, b: T): bigint | number {
   const [left, right] = [a as number, b as number];
@@ -220,13 +224,13 @@ function calculated<T extends bigint | number>(operator: '+' | '-' | '*' | '/' |
     case '*':
       return left * right;
     case '/':
-      if (!b) throw byZero();
+      if (isZero(b)) throw byZero();
       return typeof a === 'bigint' ? quotient(a, b as bigint) : left / right;
     case '%': {
-      if (!b) throw byZero();
+      if (isZero(b)) throw byZero();
       const rest = left % right;
       // A rest has the sign of the divisor, also where it is the float zero.
-      if (!rest) return typeof a === 'bigint' ? rest : b < 0 ? -0 : 0;
+      if (isZero(rest)) return typeof a === 'bigint' ? rest : b < 0 ? -0 : 0;
       return rest < 0 !== b < 0 ? rest + right : rest;
     }
   }
