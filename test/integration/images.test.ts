@@ -16,6 +16,7 @@ import {
 } from '../../cluster/src/images/index.ts';
 import { tryStored } from '../../cluster/src/images/store.ts';
 import { resolveTool, run } from '../../cluster/src/toolchain/index.ts';
+import { runSeed } from '../support/random.ts';
 
 /*
  * Two caches: this user's, in which all images are (they are needed by every test that has a cluster), and for what
@@ -23,7 +24,7 @@ import { resolveTool, run } from '../../cluster/src/toolchain/index.ts';
  */
 
 const ROOT = join(import.meta.dirname, '../..');
-const SEED = Number(process.env.DELOS_TEST_SEED ?? Date.now() % 1_000_000);
+const SEED = runSeed();
 const users = instancePaths('delos', process.env);
 const shared = { root: ROOT, source: 'local', standIns: true } as const;
 const descriptor = z.object({ digest: z.string(), size: z.number() });
