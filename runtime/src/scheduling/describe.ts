@@ -1,4 +1,4 @@
-import { amountsOf, type JobClass, type JobTemplate, RANKS, SlotHeap } from './job-class.ts';
+import { amountsOf, chargeOf, type JobClass, type JobTemplate, RANKS, SlotHeap } from './job-class.ts';
 import type { Preset } from './model.ts';
 import { judgeOf } from './policies/lending.ts';
 import type { SchedulerState } from './state.ts';
@@ -14,15 +14,17 @@ export function describeClass(state: SchedulerState, template: JobTemplate, key:
     return found;
   });
   const whole = state.policy.gangs === 'all-or-nothing';
-  const groups = template.groups.map(({ count, min }, g) => ({
-    shape: state.indexOf(presets[g] as Preset, template.pools, zone).shape,
-    count,
-    min: whole ? (min ?? count) : 1,
-  }));
+  const groups = template.groups.map(({ count, min }, g) => {
+    const { shape } = state.indexOf(presets[g] as Preset, template.pools, zone);
+    return { shape, count, min: whole ? (min ?? count) : 1, perReplica: chargeOf(shape) };
+  });
   const least = amountsOf(
     groups,
     groups.map(({ min }) => min),
   );
+  const judge = judgeOf(queue, least);
+  const [only] = groups;
+  const single = groups.length === 1 && only?.count === 1 && judge === undefined;
   return {
     key,
     template,
@@ -35,7 +37,8 @@ export function describeClass(state: SchedulerState, template: JobTemplate, key:
       groups.map(({ count }) => count),
     ),
     least,
-    judge: judgeOf(queue, least),
+    judge,
+    alike: single ? only?.shape.key : undefined,
     pending: new SlotHeap(state.jobs),
     running: 0,
     awake: false,

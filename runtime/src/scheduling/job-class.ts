@@ -8,6 +8,8 @@ export interface GroupNeed {
   readonly shape: Shape;
   readonly count: number;
   readonly min: number;
+  /** What one replica is charged. */
+  readonly perReplica: Float64Array;
 }
 
 /** All of a job that decisions depend on, but for its age: jobs that share it are decided once. */
@@ -27,6 +29,8 @@ export interface JobClass {
   readonly least: Float64Array;
   /** The scope whose guarantee says whether the job may have back what was lent; undefined: none does. */
   readonly judge: ScopeState | undefined;
+  /** The shape by which it is like others while it waits for room: its jobs are one replica, and no guarantee judges them. */
+  readonly alike: string | undefined;
   readonly pending: SlotHeap;
   /** Jobs of it that run. */
   running: number;
@@ -56,14 +60,21 @@ export function classKey(job: JobTemplate): string {
 export function amountsOf(groups: readonly GroupNeed[], sizes: readonly number[]): Float64Array {
   const amounts = new Float64Array(5);
   amounts[0] = 1;
-  groups.forEach(({ shape }, g) => {
+  groups.forEach(({ perReplica }, g) => {
     const replicas = sizes[g] ?? 0;
-    amounts[1] = (amounts[1] ?? 0) + replicas * shape.milliCpu;
-    amounts[2] = (amounts[2] ?? 0) + replicas * shape.memoryMiB;
-    amounts[3] = (amounts[3] ?? 0) + replicas * quotaMilliGpu(shape.preset.gpu);
-    amounts[4] = (amounts[4] ?? 0) + replicas * shape.preset.milliCreditsPerHour;
+    for (let d = 1; d < 5; d += 1) amounts[d] = (amounts[d] ?? 0) + replicas * (perReplica[d] ?? 0);
   });
   return amounts;
+}
+
+/** What one replica of a shape is charged, in the order of DIMENSIONS. */
+export function chargeOf({ milliCpu, memoryMiB, preset }: Shape): Float64Array {
+  return Float64Array.of(0, milliCpu, memoryMiB, quotaMilliGpu(preset.gpu), preset.milliCreditsPerHour);
+}
+
+/** Whether jobs of a class may run with fewer replicas than they wish for. */
+export function isElastic(of: JobClass): boolean {
+  return of.groups.some(({ count, min }) => min < count);
 }
 
 /** The domain in which a job's replicas must lie together, at the widest its cluster. */

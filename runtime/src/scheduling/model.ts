@@ -10,6 +10,9 @@ import { z } from 'zod';
  *   quota   what all jobs of a scope may use at once, never more.
  *   limit   the same for what a scope may have with what it was lent; quota and limit hold both.
  *   guarantee   what a scope gets back in one cycle if it asks for it. What it leaves idle is lent.
+ *   booking     nodes reserved for a scope over a window of time, by name. (`reservations` are the scheduler's own: what it
+ *               keeps for the job that has waited longest.)
+ *   claim       devices asked for by class, attributes and what they must have in common, as DRA does (resource.k8s.io/v1).
  */
 
 const count = z.number().int().min(0);
@@ -37,12 +40,77 @@ const deviceFilter = {
   attributes: labels.optional(),
 };
 
+/**
+ * How jobs share a device; left out: time-slice. All that share one device do it in the same way.
+ *
+ * time-slice: they take turns, and nothing keeps one from another's memory: a request by memory is booked, not enforced.
+ * mps: they run side by side, each with its part of the threads and of the memory as a limit that the driver enforces;
+ * a device serves at most 48 such clients.
+ *
+ * Sources: NVIDIA k8s-device-plugin, "Shared Access to GPUs" (one mode a device); NVIDIA Multi-Process Service guide
+ * (CUDA_MPS_ACTIVE_THREAD_PERCENTAGE, CUDA_MPS_PINNED_DEVICE_MEM_LIMIT, 48 clients a device since Volta).
+ */
+export const sharing = z.enum(['time-slice', 'mps']);
+export type Sharing = z.infer<typeof sharing>;
+
+const attributeValue = z.union([z.string(), z.number(), z.boolean()]);
+
+/** One condition on a device's attribute; without any of `in`, `notIn`, `atLeast`, `atMost`: it must be there. */
+export const deviceSelector = z.strictObject({
+  attribute: name,
+  in: z.array(attributeValue).min(1).optional(),
+  notIn: z.array(attributeValue).min(1).optional(),
+  /** Numbers, also such as are written as text. */
+  atLeast: z.number().optional(),
+  atMost: z.number().optional(),
+});
+export type DeviceSelector = z.infer<typeof deviceSelector>;
+
+/** A DeviceClass: what the administrator calls by one name. */
+export const deviceClass = z.strictObject({ name, selectors: z.array(deviceSelector).default([]) });
+export type DeviceClass = z.infer<typeof deviceClass>;
+
+/** Devices of one class within a claim. */
+export const deviceRequest = z
+  .strictObject({
+    name,
+    class: name,
+    selectors: z.array(deviceSelector).default([]),
+    allocationMode: z.enum(['ExactCount', 'All']).default('ExactCount'),
+    /** ExactCount: so many. */
+    count: positive.default(1),
+    /**
+     * All: every device of the node that matches, and none of them may be in use. It is charged for so many, and nodes
+     * that have more do not suit: a quota is counted before a node is known.
+     */
+    upTo: positive.max(64).optional(),
+  })
+  .refine(({ allocationMode, upTo }) => (allocationMode === 'All') === (upTo !== undefined), {
+    message: 'allocationMode All needs upTo, and nothing else has it',
+    path: ['upTo'],
+  });
+export type DeviceRequest = z.infer<typeof deviceRequest>;
+
+/** Devices of these requests (left out: of all) have one value of an attribute in common. */
+export const matchAttribute = z.strictObject({ matchAttribute: name, requests: z.array(name).optional() });
+
 export const gpuRequest = z.discriminatedUnion('kind', [
   z.strictObject({ kind: z.literal('whole'), count: positive, ...deviceFilter }),
-  /** Part of one device by time slices or MPS, in thousandths. */
-  z.strictObject({ kind: z.literal('fraction'), milli: z.number().int().min(1).max(999), ...deviceFilter }),
+  /** Part of one device, in thousandths: of its time, or with MPS of its threads and memory. */
+  z.strictObject({
+    kind: z.literal('fraction'),
+    milli: z.number().int().min(1).max(999),
+    sharing: sharing.optional(),
+    ...deviceFilter,
+  }),
   /** Part of one device by its memory. */
-  z.strictObject({ kind: z.literal('memory'), memoryMiB: positive, ...deviceFilter }),
+  z.strictObject({ kind: z.literal('memory'), memoryMiB: positive, sharing: sharing.optional(), ...deviceFilter }),
+  /** Whole devices of one node in the manner of a ResourceClaim. */
+  z.strictObject({
+    kind: z.literal('claim'),
+    requests: z.array(deviceRequest).min(1).max(8),
+    constraints: z.array(matchAttribute).max(4).default([]),
+  }),
   /** MIG slices by their resource name, e.g. nvidia.com/mig-1g.10gb. */
   z.strictObject({ kind: z.literal('slice'), profile: name, count: positive }),
 ]);
@@ -95,6 +163,8 @@ export const node = z.strictObject({
       count: positive.max(64),
       memoryMiB: positive,
       attributes: labels.default({}),
+      /** What single devices have beside or instead of that, by their number: PCIe root, NUMA node, driver. */
+      devices: z.array(z.strictObject({ attributes: labels })).optional(),
     })
     .optional(),
   /** MIG slices by their resource name. */
@@ -171,7 +241,14 @@ export const job = z.strictObject({
   array: z.strictObject({ name, maxRunning: positive.optional() }).optional(),
   /** It ran and was preempted: it waits again, and its schedule timeout is over. */
   suspended: z.boolean().default(false),
-  running: z.strictObject({ startedAt: count, pods: z.array(podPlacement).min(1) }).optional(),
+  running: z
+    .strictObject({
+      startedAt: count,
+      pods: z.array(podPlacement).min(1),
+      /** When replicas were last added to it while it ran. */
+      grewAt: count.optional(),
+    })
+    .optional(),
 });
 export type Job = z.infer<typeof job>;
 
@@ -182,6 +259,8 @@ export type Volume = z.infer<typeof volume>;
 export const policy = z.strictObject({
   /** How nodes are chosen for one Pod. */
   placement: z.string().default('best-fit'),
+  /** What is commonly asked for, in proportion, for placements that look ahead; left out: every preset alike. */
+  demand: z.array(z.strictObject({ preset: name, weight: z.number().positive() })).optional(),
   /** all-or-nothing: a gang starts whole or not at all; pod-by-pod: as kube-scheduler does it. */
   gangs: z.enum(['all-or-nothing', 'pod-by-pod']).default('all-or-nothing'),
   /** fewest-domains: a gang lies as close together as it can; ignore: node by node in order of their score. */
@@ -199,17 +278,39 @@ export const policy = z.strictObject({
   preemption: z.boolean().default(true),
   /** So long after its start nobody preempts a job. */
   minRunMs: count.default(0),
-  /** A job that has waited so long for room has nodes kept for it; left out: never. */
+  /** A job that has waited so long for room has nodes kept for it, one that has waited so long for a quota what is freed of that; left out: never. */
   reserveAfterMs: count.optional(),
   /** Jobs whose life-span ends before a reservation is due may use its nodes until then. */
   backfill: z.boolean().default(true),
+  /**
+   * Preemptible jobs are moved to other nodes where that makes room for one that waits, if what it does in the next
+   * `horizonMs`, or until it would start by itself, is more than what they lose. Left out: never.
+   */
+  consolidation: z.strictObject({ horizonMs: positive.default(3_600_000) }).optional(),
+  /**
+   * Running elastic gangs grow to what they wish for when nobody else can use the room, and give replicas above their
+   * minimum to who waits before anybody is preempted. Left out: their size is that of their start.
+   */
+  resizing: z.boolean().optional(),
   /** Times at which fewer GPUs may run than there are. */
   energyWindows: z.array(z.strictObject({ from: count, until: count, maxMilliGpu: count })).default([]),
 });
 export type Policy = z.infer<typeof policy>;
 
-export const reservation = z.strictObject({ job: name, nodes: z.array(name), due: count.optional() });
+/** What the scheduler keeps for a job that has waited long: nodes, or with `scope` what is freed of that scope's quota. */
+export const reservation = z.strictObject({
+  job: name,
+  nodes: z.array(name),
+  due: count.optional(),
+  scope: name.optional(),
+});
 export type Reservation = z.infer<typeof reservation>;
+
+/** Nodes for the jobs of one scope and those below it. Others run there only if their life-span ends before `from`. */
+export const booking = z
+  .strictObject({ name, scope: name, nodes: z.array(name).min(1), from: count, until: count })
+  .refine(({ from, until }) => from < until, { message: 'until must be after from', path: ['until'] });
+export type Booking = z.infer<typeof booking>;
 
 export const snapshot = z.strictObject({
   version: z.literal(1).default(1),
@@ -222,6 +323,8 @@ export const snapshot = z.strictObject({
   volumes: z.array(volume).default([]),
   jobs: z.array(job).default([]),
   reservations: z.array(reservation).default([]),
+  bookings: z.array(booking).optional(),
+  deviceClasses: z.array(deviceClass).optional(),
 });
 export type Snapshot = z.infer<typeof snapshot>;
 export type SnapshotInput = z.input<typeof snapshot>;

@@ -1,10 +1,8 @@
+import { DeviceTable, widened } from './device-table.ts';
 import type { Node, Pool } from './model.ts';
 import { at } from './quantities.ts';
-import { milliOn, type Shape, sliceMilli, unsuitable } from './shapes.ts';
+import { type Shape, sliceMilli, unsuitable } from './shapes.ts';
 import { domainsOf } from './topology.ts';
-
-/** Devices of one node lie in a row of so many entries. */
-const STRIDE = 64;
 
 /**
  * Nodes and what is left of them, in dense arrays by node number: a scan over thousands of nodes touches few cache
@@ -20,13 +18,7 @@ export class NodeTable {
   memoryMiB = new Float64Array(8);
   ephemeralMiB = new Float64Array(8);
   pods = new Int32Array(8);
-  /** Free thousandths of each device. */
-  gpu = new Int32Array(8 * STRIDE);
-  /** Devices of a node, and how many of them nobody uses. */
-  gpus = new Int32Array(8);
-  idleGpus = new Int32Array(8);
-  /** The most that one device has left. */
-  bestGpu = new Int32Array(8);
+  readonly #devices = new DeviceTable();
   readonly #slices = new Map<string, Int32Array>();
   /** Nodes in the order in which they changed, `~node` where what it is has changed too; readers keep their place. */
   readonly log: number[] = [];
@@ -34,8 +26,31 @@ export class NodeTable {
   /** Changes that were dropped from the front of the log: a reader that has not seen them starts anew. */
   dropped = 0;
 
+  /** Which device of a node a part goes to; undefined: the one that it leaves fullest. */
+  preferDevice: ((nodes: NodeTable, node: number, shape: Shape) => number) | undefined;
+
   get size(): number {
     return this.specs.length;
+  }
+
+  /** Devices of each node. */
+  get gpus(): Int32Array {
+    return this.#devices.count;
+  }
+
+  /** How many of them nobody uses. */
+  get idleGpus(): Int32Array {
+    return this.#devices.idle;
+  }
+
+  /** The most that one device of each node has left, in thousandths. */
+  get bestGpu(): Int32Array {
+    return this.#devices.best;
+  }
+
+  /** Free thousandths of all devices of each node together. */
+  get freeGpu(): Int32Array {
+    return this.#devices.sum;
   }
 
   numberOf(name: string): number | undefined {
@@ -62,15 +77,11 @@ export class NodeTable {
     this.memoryMiB[node] = at(this.memoryMiB, node) + spec.memoryMiB - (before?.memoryMiB ?? 0);
     this.ephemeralMiB[node] = at(this.ephemeralMiB, node) + spec.ephemeralMiB - (before?.ephemeralMiB ?? 0);
     this.pods[node] = at(this.pods, node) + spec.pods - (before?.pods ?? 0);
-    const devices = spec.gpu?.count ?? 0;
-    for (let d = before?.gpu?.count ?? 0; d < devices; d += 1) this.gpu[node * STRIDE + d] = 1000;
-    for (let d = devices; d < STRIDE; d += 1) this.gpu[node * STRIDE + d] = 0;
-    this.gpus[node] = devices;
+    this.#devices.put(node, spec);
     for (const profile of new Set([...Object.keys(spec.slices), ...Object.keys(before?.slices ?? {})])) {
       const slices = this.#sliceArray(profile);
       slices[node] = at(slices, node) + (spec.slices[profile] ?? 0) - (before?.slices[profile] ?? 0);
     }
-    this.#summarize(node);
     this.#changed(~node);
     return node;
   }
@@ -95,15 +106,13 @@ export class NodeTable {
   }
 
   /** What a node lacks for one more of the shape; undefined where it fits. */
-  shortage(node: number, shape: Shape): 'gpu' | 'memory' | 'cpu' | 'ephemeral' | 'pods' | undefined {
+  shortage(node: number, shape: Shape): 'gpu' | 'gpu-sharing' | 'memory' | 'cpu' | 'ephemeral' | 'pods' | undefined {
     const need = shape.gpu;
-    if (need.kind === 'whole') {
-      if (at(this.idleGpus, node) < need.count) return 'gpu';
-    } else if (need.kind === 'fraction') {
-      if (at(this.bestGpu, node) < need.milli) return 'gpu';
-    } else if (need.kind === 'memory') {
-      if (at(this.bestGpu, node) < milliOn(need, this.specs[node]?.gpu?.memoryMiB ?? 0)) return 'gpu';
-    } else if (need.kind === 'slice' && this.freeSlices(need.profile, node) < need.count) return 'gpu';
+    if (need.kind === 'slice') {
+      if (this.freeSlices(need.profile, node) < need.count) return 'gpu';
+    } else if (!this.#devices.fits(node, need)) {
+      return this.#devices.isOtherwiseShared(node, need) ? 'gpu-sharing' : 'gpu';
+    }
     if (at(this.memoryMiB, node) < shape.memoryMiB) return 'memory';
     if (at(this.milliCpu, node) < shape.milliCpu) return 'cpu';
     if (shape.ephemeralMiB > 0 && at(this.ephemeralMiB, node) < shape.ephemeralMiB) return 'ephemeral';
@@ -118,21 +127,12 @@ export class NodeTable {
     if (shape.memoryMiB > 0) most = Math.min(most, Math.floor(at(this.memoryMiB, node) / shape.memoryMiB));
     if (shape.ephemeralMiB > 0) most = Math.min(most, Math.floor(at(this.ephemeralMiB, node) / shape.ephemeralMiB));
     const need = shape.gpu;
-    if (need.kind === 'whole') most = Math.min(most, Math.floor(at(this.idleGpus, node) / need.count));
-    else if (need.kind === 'slice') most = Math.min(most, Math.floor(this.freeSlices(need.profile, node) / need.count));
-    else if (need.kind !== 'none') {
-      const milli = milliOn(need, this.specs[node]?.gpu?.memoryMiB ?? 0);
-      let fits = 0;
-      for (let d = 0; d < at(this.gpus, node); d += 1) fits += Math.floor(at(this.gpu, node * STRIDE + d) / milli);
-      most = Math.min(most, fits);
-    }
+    if (need.kind === 'slice') most = Math.min(most, Math.floor(this.freeSlices(need.profile, node) / need.count));
+    else most = Math.min(most, this.#devices.room(node, need));
     return Math.max(0, most);
   }
 
-  /**
-   * Takes room for one replica and returns its devices: whole ones by number, a part from the device that it leaves
-   * fullest. With `gpus` given, those.
-   */
+  /** Takes room for one replica and returns its devices; with `gpus` given, those. */
   take(node: number, shape: Shape, gpus?: readonly number[]): readonly number[] {
     const devices = gpus ?? this.#choose(node, shape);
     this.#move(node, shape, devices, -1);
@@ -163,33 +163,17 @@ export class NodeTable {
   /** Devices from one on that have room for a part; for a shape that takes none or whole ones, one undefined. */
   partDevices(node: number, shape: Shape, from: number): readonly (number | undefined)[] {
     if (shape.gpu.kind !== 'fraction' && shape.gpu.kind !== 'memory') return [undefined];
-    const milli = milliOn(shape.gpu, this.specs[node]?.gpu?.memoryMiB ?? 0);
-    const devices: number[] = [];
-    for (let d = from; d < at(this.gpus, node); d += 1) if (this.freeMilli(node, d) >= milli) devices.push(d);
-    return devices;
+    return this.#devices.partDevices(node, shape.gpu, from);
   }
 
   freeMilli(node: number, device: number): number {
-    return at(this.gpu, node * STRIDE + device);
+    return this.#devices.freeMilli(node, device);
   }
 
   #choose(node: number, shape: Shape): readonly number[] {
-    const need = shape.gpu;
-    if (need.kind === 'none' || need.kind === 'slice') return [];
-    const chosen: number[] = [];
-    if (need.kind === 'whole') {
-      for (let d = 0; d < at(this.gpus, node) && chosen.length < need.count; d += 1) {
-        if (this.freeMilli(node, d) === 1000) chosen.push(d);
-      }
-      return chosen;
-    }
-    const milli = milliOn(need, this.specs[node]?.gpu?.memoryMiB ?? 0);
-    let best = -1;
-    for (let d = 0; d < at(this.gpus, node); d += 1) {
-      const free = this.freeMilli(node, d);
-      if (free >= milli && (best < 0 || free < this.freeMilli(node, best))) best = d;
-    }
-    return best < 0 ? [] : [best];
+    const part = shape.gpu.kind === 'fraction' || shape.gpu.kind === 'memory';
+    if (part && this.preferDevice !== undefined) return [this.preferDevice(this, node, shape)];
+    return this.#devices.choose(node, shape.gpu);
   }
 
   #move(node: number, shape: Shape, gpus: readonly number[], sign: 1 | -1): void {
@@ -200,24 +184,8 @@ export class NodeTable {
     if (shape.gpu.kind === 'slice') {
       const slices = this.#sliceArray(shape.gpu.profile);
       slices[node] = at(slices, node) + sign * shape.gpu.count;
-    } else if (gpus.length > 0) {
-      const milli = milliOn(shape.gpu, this.specs[node]?.gpu?.memoryMiB ?? 0);
-      for (const d of gpus) this.gpu[node * STRIDE + d] = at(this.gpu, node * STRIDE + d) + sign * milli;
-      this.#summarize(node);
-    }
+    } else if (gpus.length > 0) this.#devices.move(node, shape.gpu, gpus, sign);
     this.#changed(node);
-  }
-
-  #summarize(node: number): void {
-    let idle = 0;
-    let best = 0;
-    for (let d = 0; d < at(this.gpus, node); d += 1) {
-      const free = at(this.gpu, node * STRIDE + d);
-      if (free === 1000) idle += 1;
-      if (free > best) best = free;
-    }
-    this.idleGpus[node] = idle;
-    this.bestGpu[node] = best;
   }
 
   #changed(entry: number): void {
@@ -249,16 +217,8 @@ export class NodeTable {
     this.memoryMiB = widened(this.memoryMiB, new Float64Array(capacity));
     this.ephemeralMiB = widened(this.ephemeralMiB, new Float64Array(capacity));
     this.pods = widened(this.pods, new Int32Array(capacity));
-    this.gpu = widened(this.gpu, new Int32Array(capacity * STRIDE));
-    this.gpus = widened(this.gpus, new Int32Array(capacity));
-    this.idleGpus = widened(this.idleGpus, new Int32Array(capacity));
-    this.bestGpu = widened(this.bestGpu, new Int32Array(capacity));
+    this.#devices.grow(capacity);
   }
-}
-
-function widened<T extends Float64Array | Int32Array>(from: T, to: T): T {
-  to.set(from);
-  return to;
 }
 
 function poolOf(table: NodeTable, node: number): Pool {

@@ -1,11 +1,13 @@
-import type { GpuRequest, Node, Pool, Preset } from './model.ts';
+import { allocate, attributesOf, type Claim, claimOf } from './claims.ts';
+import type { DeviceClass, GpuRequest, Node, Pool, Preset, Sharing } from './model.ts';
 
 /** How a shape takes devices; the rest of its request is in plain amounts. */
 export type GpuNeed =
   | { readonly kind: 'none' }
   | { readonly kind: 'whole'; readonly count: number }
-  | { readonly kind: 'fraction'; readonly milli: number }
-  | { readonly kind: 'memory'; readonly memoryMiB: number }
+  | { readonly kind: 'fraction'; readonly milli: number; readonly sharing: Sharing }
+  | { readonly kind: 'memory'; readonly memoryMiB: number; readonly sharing: Sharing }
+  | { readonly kind: 'claim'; readonly claim: Claim }
   | { readonly kind: 'slice'; readonly profile: string; readonly count: number };
 
 /**
@@ -25,7 +27,16 @@ export interface Shape {
   readonly zone: string | null | undefined;
 }
 
-export function shapeOf(preset: Preset, pools: readonly string[], zone: string | null | undefined): Shape {
+/** No classes: for presets without claims. */
+const NO_CLASSES: ReadonlyMap<string, DeviceClass> = new Map();
+
+/** @throws RangeError where a claim names a device class that is not known */
+export function shapeOf(
+  preset: Preset,
+  pools: readonly string[],
+  zone: string | null | undefined,
+  classes = NO_CLASSES,
+): Shape {
   const allowed =
     pools.length === 0
       ? preset.pools
@@ -39,7 +50,7 @@ export function shapeOf(preset: Preset, pools: readonly string[], zone: string |
     milliCpu: preset.milliCpu,
     memoryMiB: preset.memoryMiB,
     ephemeralMiB: preset.ephemeralMiB,
-    gpu: needOf(preset.gpu),
+    gpu: needOf(preset.gpu, classes),
     pools: any ? undefined : new Set(allowed),
     zone,
   });
@@ -50,15 +61,17 @@ export function shapeKey(preset: string, pools: readonly string[], zone: string 
   return JSON.stringify([preset, [...new Set(pools)].sort(), zone === undefined ? 0 : zone]);
 }
 
-function needOf(gpu: GpuRequest | undefined): GpuNeed {
+function needOf(gpu: GpuRequest | undefined, classes: ReadonlyMap<string, DeviceClass>): GpuNeed {
   if (gpu === undefined) return { kind: 'none' };
   switch (gpu.kind) {
     case 'whole':
       return { kind: 'whole', count: gpu.count };
     case 'fraction':
-      return { kind: 'fraction', milli: gpu.milli };
+      return { kind: 'fraction', milli: gpu.milli, sharing: gpu.sharing ?? 'time-slice' };
     case 'memory':
-      return { kind: 'memory', memoryMiB: gpu.memoryMiB };
+      return { kind: 'memory', memoryMiB: gpu.memoryMiB, sharing: gpu.sharing ?? 'time-slice' };
+    case 'claim':
+      return { kind: 'claim', claim: claimOf(gpu, classes) };
     case 'slice':
       return { kind: 'slice', profile: gpu.profile, count: gpu.count };
   }
@@ -79,6 +92,13 @@ export function unsuitable(shape: Shape, node: Node, pool: Pool): Unsuitable | u
   if (gpu === undefined || gpu.kind === 'slice') return undefined;
   const has = node.gpu;
   if (has === undefined) return 'gpu-model';
+  if (gpu.kind === 'claim') {
+    const all = Array.from({ length: has.count }, () => true);
+    const { gpu: need } = shape;
+    return need.kind === 'claim' && allocate(need.claim, attributesOf(has), all) !== undefined
+      ? undefined
+      : 'gpu-model';
+  }
   if (gpu.resource !== undefined && gpu.resource !== has.resource) return 'gpu-model';
   if (gpu.models !== undefined && !gpu.models.includes(has.model)) return 'gpu-model';
   if (gpu.minMemoryMiB !== undefined && gpu.minMemoryMiB > has.memoryMiB) return 'gpu-model';
@@ -95,12 +115,18 @@ export function milliOn(need: GpuNeed, deviceMemoryMiB: number): number {
     case 'slice':
       return 0;
     case 'whole':
+    case 'claim':
       return 1000;
     case 'fraction':
-      return need.milli;
+      return Math.max(need.milli, leastPart(need.sharing));
     case 'memory':
-      return Math.ceil((need.memoryMiB * 1000) / Math.max(1, deviceMemoryMiB));
+      return Math.max(Math.ceil((need.memoryMiB * 1000) / Math.max(1, deviceMemoryMiB)), leastPart(need.sharing));
   }
+}
+
+/** A device serves at most 48 clients of MPS, so that none takes less than a 48th, rounded up. */
+function leastPart(sharing: Sharing): number {
+  return sharing === 'mps' ? 21 : 1;
 }
 
 /**
@@ -113,9 +139,11 @@ export function quotaMilliGpu(gpu: GpuRequest | undefined): number {
     case 'whole':
       return gpu.count * 1000;
     case 'fraction':
-      return gpu.milli;
+      return Math.max(gpu.milli, leastPart(gpu.sharing ?? 'time-slice'));
     case 'memory':
       return Math.min(1000, Math.ceil((gpu.memoryMiB * 1000) / (gpu.minMemoryMiB ?? gpu.memoryMiB)));
+    case 'claim':
+      return gpu.requests.reduce((sum, { count, upTo }) => sum + (upTo ?? count) * 1000, 0);
     case 'slice':
       return Math.round(gpu.count * sliceMilli(gpu.profile));
   }
@@ -125,4 +153,10 @@ export function quotaMilliGpu(gpu: GpuRequest | undefined): number {
 export function sliceMilli(profile: string): number {
   const parts = /mig-(\d)g\./.exec(profile)?.[1];
   return parts === undefined ? 1000 : (Number(parts) * 1000) / 7;
+}
+
+/** Devices that one replica takes entirely. */
+export function wholeDevices(need: GpuNeed): number {
+  if (need.kind === 'whole') return need.count;
+  return need.kind === 'claim' ? need.claim.requests.reduce((sum, { count }) => sum + count, 0) : 0;
 }

@@ -1,6 +1,7 @@
 import type { GroupNeed } from '../job-class.ts';
 import { LEVELS, type Level } from '../model.ts';
 import type { NodeTable } from '../node-table.ts';
+import { wholeDevices } from '../shapes.ts';
 import { byDomain } from '../topology.ts';
 import { packExactly } from './exact-packing.ts';
 import type { PlacementPolicy } from './placement.ts';
@@ -103,12 +104,12 @@ function byName(nodes: NodeTable): (a: number, b: number) => number {
   return (a, b) => (nodes.name(a) < nodes.name(b) ? -1 : 1);
 }
 
-/** By what is scarcest: devices, then memory and CPU. */
+/** By what is scarcest: devices that must be certain ones, devices, then memory and CPU. */
 function weight(group: GroupNeed | undefined): number {
   if (group === undefined) return 0;
   const { gpu, milliCpu, memoryMiB } = group.shape;
-  const devices = gpu.kind === 'whole' || gpu.kind === 'slice' ? gpu.count : gpu.kind === 'none' ? 0 : 0.5;
-  return devices * 2 ** 30 + milliCpu + memoryMiB / 4;
+  const devices = gpu.kind === 'slice' ? gpu.count : gpu.kind === 'none' ? 0 : wholeDevices(gpu) || 0.5;
+  return (gpu.kind === 'claim' ? 2 ** 40 : 0) + devices * 2 ** 30 + milliCpu + memoryMiB / 4;
 }
 
 /** Puts replicas of one group onto nodes, to as few domains of each lower level as possible. */

@@ -1,0 +1,107 @@
+import fc from 'fast-check';
+import { expect, test } from 'vitest';
+import type { Node, SnapshotInput } from '../../../runtime/src/scheduling/index.ts';
+import { decided, world } from '../../support/scheduling.ts';
+import { satisfies, subsets } from '../../support/scheduling-checker.ts';
+
+type Claim = Extract<NonNullable<NonNullable<SnapshotInput['presets']>[number]['gpu']>, { kind: 'claim' }>;
+
+const anySelector = fc.oneof(
+  fc.record({
+    attribute: fc.constantFrom('root', 'numa', 'speed'),
+    in: fc.constantFrom<[string | number]>(['0'], ['1'], [2]),
+  }),
+  fc.record({ attribute: fc.constantFrom('root', 'numa'), notIn: fc.constantFrom<[string]>(['0'], ['1']) }),
+  fc.record({ attribute: fc.constant('speed'), atLeast: fc.integer({ min: 0, max: 3 }) }),
+  fc.record({ attribute: fc.constant('memoryMiB'), atMost: fc.constantFrom(39_999, 40_000) }),
+  fc.record({ attribute: fc.constantFrom('speed', 'nobody') }),
+);
+
+const anyClaim: fc.Arbitrary<Claim> = fc
+  .record({
+    requests: fc.array(
+      fc.record({
+        class: fc.constantFrom('any', 'fast'),
+        selectors: fc.array(anySelector, { maxLength: 1 }),
+        count: fc.integer({ min: 1, max: 2 }),
+        all: fc.constantFrom(false, false, true),
+      }),
+      { minLength: 1, maxLength: 3 },
+    ),
+    match: fc.constantFrom(undefined, 'root', 'numa', 'speed'),
+    among: fc.constantFrom(undefined, 'r0'),
+  })
+  .map(({ requests, match, among }) => ({
+    kind: 'claim',
+    requests: requests.map(({ class: of, selectors, count, all }, r) => ({
+      name: `r${r}`,
+      class: of,
+      selectors,
+      ...(all ? { allocationMode: 'All' as const, upTo: 2 * count } : { count }),
+    })),
+    ...(match === undefined
+      ? {}
+      : { constraints: [{ matchAttribute: match, ...(among === undefined ? {} : { requests: [among] }) }] }),
+  }));
+
+const anyDevices = fc.array(
+  fc.record({
+    root: fc.constantFrom('0', '1'),
+    numa: fc.constantFrom('0', '1'),
+    speed: fc.constantFrom('1', '2', 'fast'),
+  }),
+  { minLength: 1, maxLength: 5 },
+);
+
+test('a claim gets devices that satisfy it wherever some of the idle ones do', () => {
+  const met = { starts: 0, waits: 0 };
+  fc.assert(
+    fc.property(anyClaim, anyDevices, fc.array(fc.nat(4), { maxLength: 2 }), (claim, devices, busy) => {
+      const used = [...new Set(busy)].filter((device) => device < devices.length);
+      const input: SnapshotInput = {
+        pools: [{ name: 'p' }],
+        deviceClasses: [{ name: 'any' }, { name: 'fast', selectors: [{ attribute: 'speed', atLeast: 2 }] }],
+        nodes: [
+          {
+            name: 'n',
+            pool: 'p',
+            milliCpu: 1000,
+            memoryMiB: 1,
+            gpu: {
+              model: 'A100',
+              count: devices.length,
+              memoryMiB: 40_000,
+              devices: devices.map((attributes) => ({ attributes })),
+            },
+          },
+        ],
+        presets: [
+          { name: 'one', milliCpu: 0, memoryMiB: 0, gpu: { kind: 'whole', count: 1 } },
+          { name: 'claims', milliCpu: 0, memoryMiB: 0, gpu: claim },
+        ],
+        scopes: [{ name: 'o' }],
+        jobs: [
+          ...used.map((device) => ({
+            id: `busy-${device}`,
+            queue: 'o',
+            submittedAt: 0,
+            groups: [{ preset: 'one' }],
+            running: { startedAt: 0, pods: [{ group: 0, node: 'n', gpus: [device] }] },
+          })),
+          { id: 'claims', queue: 'o', submittedAt: 0, groups: [{ preset: 'claims' }] },
+        ],
+      };
+      const given = world(input);
+      const [preset, node] = [given.presets[1], given.nodes[0] as Node];
+      if (preset === undefined) return;
+      const idle = devices.flatMap((_, device) => (used.includes(device) ? [] : [device]));
+      const could = subsets(idle).some((some) => satisfies(given, preset, node, some));
+      const start = decided(input).cycle.decisions.find(({ kind }) => kind === 'start');
+      expect(start !== undefined).toBe(could);
+      met[could ? 'starts' : 'waits'] += 1;
+      if (start?.kind === 'start') expect(satisfies(given, preset, node, start.pods[0]?.gpus ?? [])).toBe(true);
+    }),
+    { numRuns: 500 },
+  );
+  expect(Math.min(met.starts, met.waits)).toBeGreaterThan(50);
+});
