@@ -3,6 +3,7 @@ import { amountsOf, type JobClass } from './job-class.ts';
 import { type GangRequest, giveBack, type Pod, placeGang } from './policies/gang.ts';
 import { type QuotaBlock, tryQuotaBlock } from './policies/quota.ts';
 import { at } from './quantities.ts';
+import { keptFrom } from './quota-hold.ts';
 import type { SchedulerState } from './state.ts';
 
 /** What stops a job before room is asked for. */
@@ -23,15 +24,17 @@ export type Admission =
   | { readonly sizes: readonly number[]; readonly pods: readonly Pod[] }
   | { readonly block: Block };
 
-/** All but room: the array's own limit, quotas from the queue up, energy windows. */
-export function blockOf(state: SchedulerState, of: JobClass, amounts: Float64Array): Block | undefined {
+/** All but room: the array's own limit (unless it runs already and only grows), quotas from the queue up, energy windows. */
+export function blockOf(state: SchedulerState, of: JobClass, amounts: Float64Array, runs = false): Block | undefined {
   const array = of.template.array;
-  if (array?.maxRunning !== undefined) {
+  if (array?.maxRunning !== undefined && !runs) {
     const running = state.arrays.get(array.name) ?? 0;
     if (running >= array.maxRunning) return { kind: 'array', running, cap: array.maxRunning };
   }
   const quota = tryQuotaBlock(of.queue, amounts, of.preemptible, state.quotas);
   if (quota !== undefined) return { kind: 'quota', quota };
+  const kept = keptFrom(state, of, amounts);
+  if (kept !== undefined) return { kind: 'quota', quota: kept };
   const needed = at(amounts, 3);
   for (const { from, until, maxMilliGpu } of state.policy.energyWindows) {
     if (needed === 0 || state.now < from || state.now >= until || state.milliGpu + needed <= maxMilliGpu) continue;

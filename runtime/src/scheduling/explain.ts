@@ -1,10 +1,12 @@
 import { type Block, blockOf, gangRequest, placeJob, shrunk } from './admission.ts';
-import { earliestStart } from './forecast.ts';
+import { bookingAgainst } from './bookings.ts';
+import { type EarliestStart, earliestStart } from './forecast.ts';
 import { mayUseClosed } from './held.ts';
 import { amountsOf, type GroupNeed, type JobClass } from './job-class.ts';
 import { NodeTable } from './node-table.ts';
 import { giveBack, placeGang } from './policies/gang.ts';
 import {
+  type BookingReason,
   type Expected,
   type NodeCause,
   type NodesReason,
@@ -112,6 +114,14 @@ export class Explainer {
     const lacking: Partial<Record<NodeCause, number>> = {};
     const roomIn = new Map<string, number>();
     const level = levelOf(of);
+    const bookings = new Map<string, BookingReason>();
+    const closedTo = (node: number): NodeCause | undefined => {
+      const against = bookingAgainst(state, node, of);
+      if (against === undefined) return mayUseClosed(state, node, of) ? undefined : 'reserved';
+      const { name, scope, from, until } = against;
+      bookings.set(name, { name, scope, from, until });
+      return 'booked';
+    };
     let total = 0;
     let fitting = 0;
     state.nodes.specs.forEach((spec, node) => {
@@ -126,7 +136,7 @@ export class Explainer {
             ? 'drained'
             : (unsuitable(shape, spec, pool) ??
               state.nodes.shortage(node, shape) ??
-              (state.closed.has(node) && !mayUseClosed(state, node, of) ? 'reserved' : undefined));
+              (state.closed.has(node) ? closedTo(node) : undefined));
       if (cause !== undefined) {
         lacking[cause] = (lacking[cause] ?? 0) + 1;
         return;
@@ -137,7 +147,9 @@ export class Explainer {
     });
     // Replicas must lie within one domain: the roomiest counts.
     const placeable = Math.max(0, ...roomIn.values());
-    return { group, preset: shape.preset.name, total, fitting, lacking, placeable, wanted };
+    const named = [...bookings.values()].sort((a, b) => (a.name < b.name ? -1 : 1));
+    const kept = named.length === 0 ? {} : { bookings: named };
+    return { group, preset: shape.preset.name, total, fitting, lacking, placeable, wanted, ...kept };
   }
 
   /** Whether the job could start if nothing else ran and all nodes were ready. */
@@ -185,13 +197,16 @@ export class Explainer {
   }
 
   #whenRoom(of: JobClass): Expected {
-    const key = JSON.stringify([of.groups.map(({ shape, min }) => [shape.key, min]), of.template.within ?? '']);
+    const { within, lifeSpanMs, queue } = of.template;
+    // Who may use nodes that are kept depends on the queue and the life-span as well.
+    const closed = this.#state.closed.size > 0 ? [queue, lifeSpanMs ?? 0] : [];
+    const key = JSON.stringify([of.groups.map(({ shape, min }) => [shape.key, min]), within ?? '', ...closed]);
     const known = this.#rooms.get(key);
     if (known !== undefined) return known;
     const start = earliestStart(this.#state, of, { quotas: false, room: true });
     const found: Expected =
-      start === undefined
-        ? { at: undefined, basis: 'nodes are missing that would have to come back first' }
+      start === undefined || !this.#isOpenThen(of, start)
+        ? this.#afterBookings(of)
         : start.at === undefined
           ? { at: undefined, basis: mustEnd(start.after, '') }
           : {
@@ -200,6 +215,36 @@ export class Explainer {
             };
     this.#rooms.set(key, found);
     return found;
+  }
+
+  /** Whether nodes that will have room may still be used then: a reservation or a drain may be nearer by that time. */
+  #isOpenThen(of: JobClass, { at, nodes }: EarliestStart): boolean {
+    const state = this.#state;
+    if (at === undefined || at <= state.now) return true;
+    const { now } = state;
+    state.now = at;
+    const open = nodes.every((node) => !state.closed.has(node) || mayUseClosed(state, node, of));
+    state.now = now;
+    return open;
+  }
+
+  /** When it has room once no nodes are reserved any more. */
+  #afterBookings(of: JobClass): Expected {
+    const state = this.#state;
+    const against = [...state.bookings.values()].filter(({ scope }) => !isWithin(of.queue, scope));
+    const specs = against.map(({ spec }) => spec).sort((a, b) => b.until - a.until || (a.name < b.name ? -1 : 1));
+    const [last] = specs;
+    if (last !== undefined) {
+      for (const { name } of specs) state.bookings.delete(name);
+      const start = earliestStart(state, of, { quotas: false, room: true });
+      for (const each of against) state.bookings.set(each.spec.name, each);
+      if (start !== undefined) {
+        const at = start.at === undefined ? undefined : Math.max(start.at, last.until);
+        const ends = start.after === 0 ? '' : ` and ${jobs(start.after)} have ended`;
+        return { at, basis: `room when reservation ${last.name} is over${ends}` };
+      }
+    }
+    return { at: undefined, basis: 'nodes are missing that would have to come back first' };
   }
 
   #whenAllowed(of: JobClass, block: Block): Expected {

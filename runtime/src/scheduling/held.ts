@@ -1,3 +1,4 @@
+import { bookingAgainst } from './bookings.ts';
 import type { JobClass } from './job-class.ts';
 import type { Reservation } from './model.ts';
 import type { SchedulerState } from './state.ts';
@@ -14,13 +15,12 @@ export interface Held {
 export function hold(state: SchedulerState, held: Held | undefined): void {
   const before = state.held;
   state.held = held;
-  for (const node of before?.nodes ?? []) {
-    const drainAt = state.nodes.specs[node]?.drainAt;
-    if (drainAt === undefined || drainAt <= state.now) state.closed.delete(node);
-  }
-  for (const node of held?.nodes ?? []) state.closed.add(node);
+  for (const node of [...(before?.nodes ?? []), ...(held?.nodes ?? [])]) state.reclose(node);
   for (const index of state.indices.values()) index.invalidate();
-  for (const node of before?.nodes ?? []) state.wakeForRoom(node);
+  if (before === undefined) return;
+  for (const node of before.nodes) state.wakeForRoom(node);
+  // Others may be moved aside there again.
+  state.wakeContenders();
 }
 
 /** Whether a class may use a node that is closed to others. */
@@ -30,6 +30,7 @@ export function mayUseClosed(state: SchedulerState, node: number, of: JobClass):
     limit !== undefined && lifeSpan !== undefined && state.now + lifeSpan <= limit;
   const drainAt = state.nodes.specs[node]?.drainAt;
   if (drainAt !== undefined && !endsBy(drainAt)) return false;
+  if (bookingAgainst(state, node, of) !== undefined) return false;
   if (state.held === undefined || !state.held.nodes.has(node) || state.held.of === of) return true;
   return state.policy.backfill && endsBy(state.held.due);
 }

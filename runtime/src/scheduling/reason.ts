@@ -12,16 +12,18 @@ export type NodeCause =
   | 'taint'
   | 'gpu-model'
   | 'gpu'
+  | 'gpu-sharing'
   | 'memory'
   | 'cpu'
   | 'ephemeral'
   | 'pods'
-  | 'reserved';
+  | 'reserved'
+  | 'booked';
 
 export interface QuotaReason {
   readonly scope: string;
   readonly kind: 'organization' | 'project' | 'user';
-  readonly rule: 'quota' | 'limit' | 'guarantee' | 'remainder' | 'energy';
+  readonly rule: 'quota' | 'limit' | 'guarantee' | 'remainder' | 'kept' | 'energy';
   readonly dimension: Dimension;
   readonly used: number;
   readonly cap: number;
@@ -39,6 +41,16 @@ export interface NodesReason {
   /** Replicas that have room, each group asked alone, and how many are wanted at least. */
   readonly placeable: number;
   readonly wanted: number;
+  /** Reservations that keep it from the nodes counted as booked. */
+  readonly bookings?: readonly BookingReason[];
+}
+
+/** A reservation by name that keeps a job from nodes. */
+export interface BookingReason {
+  readonly name: string;
+  readonly scope: string;
+  readonly from: number;
+  readonly until: number;
 }
 
 /** A change by which the job would start at once, nobody moved aside. */
@@ -89,6 +101,8 @@ export function quotaText({ kind, scope, rule, dimension, used, cap, needed }: Q
       return `${kind} ${scope} has ${may} guaranteed and ${has} of it in use by jobs that cannot be preempted; this one needs ${wants} and, not being preemptible, may not run on what is lent`;
     case 'remainder':
       return `the guarantees of others leave ${may} to ${kind} ${scope} and those beside it, of which ${has} are in use by jobs that cannot be preempted; this one needs ${wants} and, not being preemptible, may not run on what is lent`;
+    case 'kept':
+      return `what is free of the quota of ${kind} ${scope} (${has} of ${may} are in use) is kept for a job that has waited longer; this one needs ${wants}`;
     case 'energy':
       return `in this energy window ${may} may run, ${has} do, and this job needs ${wants}`;
   }
@@ -104,18 +118,23 @@ const CAUSES: Readonly<Record<NodeCause, readonly [one: string, many: string]>> 
   taint: ['has a taint it does not tolerate', 'have a taint it does not tolerate'],
   'gpu-model': ['has no such GPU', 'have no such GPU'],
   gpu: ['has too few free GPUs', 'have too few free GPUs'],
+  'gpu-sharing': ['shares its GPUs in another way', 'share their GPUs in another way'],
   memory: ['lacks memory', 'lack memory'],
   cpu: ['lacks CPU', 'lack CPU'],
   ephemeral: ['lacks ephemeral storage', 'lack ephemeral storage'],
   pods: ['is full (number of Pods)', 'are full (number of Pods)'],
+  booked: ['is reserved for others', 'are reserved for others'],
   reserved: ['is kept for another job or a drain', 'are kept for another job or a drain'],
 };
 
-export function nodesText({ preset, total, fitting, lacking, placeable, wanted }: NodesReason): string {
+export function nodesText({ preset, total, fitting, lacking, placeable, wanted, bookings = [] }: NodesReason): string {
   if (total === 0) return 'no node has joined the cluster';
   const parts = Object.entries(lacking)
     .sort(([, a], [, b]) => b - a)
-    .map(([cause, n]) => `${n} ${CAUSES[cause as NodeCause][n === 1 ? 0 : 1]}`);
+    .map(([cause, n]) => {
+      const what = `${n} ${CAUSES[cause as NodeCause][n === 1 ? 0 : 1]}`;
+      return cause === 'booked' ? `${what} (${bookings.map(bookingText).join('; ')})` : what;
+    });
   if (fitting > 0) parts.push(`${fitting} ${fitting === 1 ? 'has' : 'have'} room for ${placeable}`);
   const what = wanted === 1 ? 'no room' : `room for ${placeable} of ${wanted} replicas`;
   return `${what} for preset ${preset} on ${total} ${total === 1 ? 'node' : 'nodes'}: ${parts.join(', ')}`;
@@ -136,4 +155,8 @@ function changeText(remedy: Remedy): string {
     case 'count':
       return `${remedy.count} ${remedy.count === 1 ? 'replica' : 'replicas'}`;
   }
+}
+
+function bookingText({ name, scope, from, until }: BookingReason): string {
+  return `${name}, for ${scope} from ${new Date(from).toISOString()} until ${new Date(until).toISOString()}`;
 }

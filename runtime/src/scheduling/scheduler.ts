@@ -1,8 +1,10 @@
+import { book, clearBooked, unbook } from './bookings.ts';
 import { drain, runCycle } from './cycle.ts';
 import type { Cycle, Decision } from './decision.ts';
 import { hold } from './held.ts';
-import type { Job, Node, PodPlacement, Scope, Snapshot } from './model.ts';
+import type { Booking, Job, Node, PodPlacement, Scope, Snapshot } from './model.ts';
 import type { Pod } from './policies/gang.ts';
+import { holdQuota } from './quota-hold.ts';
 import { scopeState, scopeTree } from './scope-tree.ts';
 import { SchedulerState, templateOf } from './state.ts';
 import { Timers } from './timers.ts';
@@ -27,6 +29,7 @@ export class Scheduler {
     state.now = snapshot.now;
     for (const pool of snapshot.pools) state.pools.set(pool.name, pool);
     for (const preset of snapshot.presets) state.presets.set(preset.name, preset);
+    for (const each of snapshot.deviceClasses ?? []) state.deviceClasses.set(each.name, each);
     for (const volume of snapshot.volumes) state.volumes.set(volume.name, volume);
     for (const scope of scopeTree(snapshot.scopes).values()) state.addScope(scope);
     for (const node of snapshot.nodes) {
@@ -36,10 +39,14 @@ export class Scheduler {
     for (const { from, until } of snapshot.policy.energyWindows) {
       for (const at of [from, until]) if (at > state.now) this.#timers.windows.add(at, null);
     }
+    for (const booking of snapshot.bookings ?? []) this.#book(booking);
     for (const job of snapshot.jobs) this.#add(job);
-    for (const { job, nodes, due } of snapshot.reservations) {
+    for (const { job, nodes, due, scope: name } of snapshot.reservations) {
       const slot = state.jobs.slotOf(job);
       if (slot === undefined) continue;
+      const scope = name === undefined ? undefined : state.scopes.get(name);
+      if (scope !== undefined) holdQuota(state, scope, { of: state.jobs.classOf(slot), due });
+      if (name !== undefined) continue;
       const numbers = nodes.flatMap((name) => state.nodes.numberOf(name) ?? []);
       hold(state, { of: state.jobs.classOf(slot), nodes: new Set(numbers), due });
     }
@@ -91,13 +98,27 @@ export class Scheduler {
     this.state.addScope(made);
   }
 
+  /** Nodes are reserved for a scope, or a reservation of that name is another than it was. @throws RangeError where the scope is not known */
+  book(booking: Booking, now: number): void {
+    this.#advance(now);
+    this.#book(booking);
+  }
+
+  /** A reservation is given up. False where it is not known. */
+  unbook(name: string, now: number): boolean {
+    this.#advance(now);
+    return unbook(this.state, name);
+  }
+
   /** Decides about all that may have changed since the last cycle. */
   cycle(now: number): Cycle {
     this.#advance(now);
     for (const id of this.#timers.timeouts.take(now)) this.#expire(id);
     for (const name of this.#timers.drains.take(now)) this.#drain(name);
+    for (const name of this.#timers.bookings.take(now)) this.#bookingTurns(name);
     if (this.#timers.windows.take(now).length > 0) this.state.attention.wakeAll(this.state.attention.sleepers.all);
     this.#timers.reservations.take(now);
+    this.#timers.movable.take(now);
     for (const of of this.#timers.takeWakes(now)) this.state.attention.wake(of);
     const cycle = runCycle(this.state, this.#timers, this.#pending);
     this.#pending.length = 0;
@@ -124,7 +145,19 @@ export class Scheduler {
     }
     const sizes = of.groups.map((_, g) => job.running?.pods.filter(({ group }) => group === g).length ?? 0);
     const pods = job.running.pods.map((pod) => this.#place(pod, job));
-    state.restore(slot, of, sizes, pods, job.running.startedAt);
+    state.restore(slot, of, sizes, pods, job.running.startedAt, job.running.grewAt);
+  }
+
+  #book(booking: Booking): void {
+    book(this.state, booking);
+    for (const at of [booking.from, booking.until]) this.#timers.bookings.add(at, booking.name);
+  }
+
+  #bookingTurns(name: string): void {
+    const booked = this.state.bookings.get(name);
+    if (booked === undefined) return;
+    if (booked.spec.until <= this.state.now) unbook(this.state, name);
+    else if (booked.spec.from <= this.state.now) this.#pending.push(...clearBooked(this.state, booked));
   }
 
   #place(pod: PodPlacement, job: Job): Pod {
@@ -157,7 +190,7 @@ export class Scheduler {
     const drainAt = node === undefined ? undefined : this.state.nodes.specs[node]?.drainAt;
     if (node === undefined || drainAt === undefined || drainAt > this.state.now) return;
     this.state.nodes.reconsider(node);
-    this.state.closed.delete(node);
+    this.state.reclose(node);
     this.#pending.push(...drain(this.state, [node]));
   }
 }

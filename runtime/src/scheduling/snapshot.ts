@@ -1,6 +1,7 @@
 import type { Cycle } from './decision.ts';
 import { reservationsOf } from './held.ts';
 import type { Job, Snapshot } from './model.ts';
+import { quotaReservations } from './quota-hold.ts';
 import { Scheduler } from './scheduler.ts';
 
 /** The whole state as one plain document, things in the order of their names: equal states give equal documents. */
@@ -24,7 +25,7 @@ export function snapshotOf(scheduler: Scheduler): Snapshot {
       submittedAt: job.submittedAt,
       ...job.of.template,
       suspended: false,
-      running: { startedAt: job.startedAt, pods },
+      running: { startedAt: job.startedAt, pods, ...(job.grewAt === undefined ? {} : { grewAt: job.grewAt }) },
     });
   }
   return {
@@ -41,7 +42,9 @@ export function snapshotOf(scheduler: Scheduler): Snapshot {
     ),
     volumes: named(state.volumes.values()),
     jobs: jobs.sort((a, b) => (a.id < b.id ? -1 : 1)),
-    reservations: [...reservationsOf(state)],
+    reservations: [...reservationsOf(state), ...quotaReservations(state)],
+    ...(state.bookings.size === 0 ? {} : { bookings: named([...state.bookings.values()].map(({ spec }) => spec)) }),
+    ...(state.deviceClasses.size === 0 ? {} : { deviceClasses: named(state.deviceClasses.values()) }),
   };
 }
 

@@ -66,6 +66,10 @@ export class Timers {
   /** Instants at which all that waits for an energy window looks again. */
   readonly windows = new Agenda<null>();
   readonly reservations = new Agenda<null>();
+  /** Begins and ends of reservations by name. */
+  readonly bookings = new Agenda<string>();
+  /** Instants at which running jobs may be moved or grow that could not before. */
+  readonly movable = new Agenda<null>();
 
   /** A class is to be woken at an instant; of several the earliest counts. */
   wakeAt(of: JobClass, at: number): void {
@@ -81,7 +85,16 @@ export class Timers {
   }
 
   next(): number | undefined {
-    const all = [this.#wakes, this.timeouts, this.drains, this.windows, this.reservations].map(({ next }) => next);
+    const agendas = [
+      this.#wakes,
+      this.timeouts,
+      this.drains,
+      this.windows,
+      this.reservations,
+      this.bookings,
+      this.movable,
+    ];
+    const all = agendas.map(({ next }) => next);
     const least = Math.min(...all.map((at) => at ?? Infinity));
     return least === Infinity ? undefined : least;
   }

@@ -138,7 +138,8 @@ test('no job starves within a priority: a large one starts in spite of small one
       fc.integer({ min: 2, max: 8 }),
       fc.integer({ min: 0, max: 50 }),
       fc.boolean(),
-      (gpus, slackMs, bounded) => {
+      fc.constantFrom('room', 'quota'),
+      (gpus, slackMs, bounded, scarce) => {
         const reserveAfterMs = 5000;
         const runMs = 3000;
         const { jobs } = simulate(
@@ -151,14 +152,14 @@ test('no job starves within a priority: a large one starts in spite of small one
                 pool: 'p',
                 milliCpu: 100_000,
                 memoryMiB: 1,
-                gpu: { model: 'A100', count: gpus, memoryMiB: 1 },
+                gpu: { model: 'A100', count: scarce === 'room' ? gpus : 2 * gpus, memoryMiB: 1 },
               },
             ],
             presets: [
               { name: 'one', milliCpu: 1, memoryMiB: 0, gpu: GPU },
               { name: 'all', milliCpu: 1, memoryMiB: 0, gpu: { kind: 'whole', count: gpus } },
             ],
-            scopes: [{ name: 'org' }],
+            scopes: [{ name: 'org', quota: scarce === 'room' ? {} : { milliGpu: 1000 * gpus } }],
             jobs: [{ id: 'large', at: 2500, queue: 'org', groups: [{ preset: 'all' }], runMs }],
             streams: [
               {

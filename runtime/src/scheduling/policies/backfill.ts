@@ -1,7 +1,11 @@
+import { blockOf } from '../admission.ts';
 import { earliestStart } from '../forecast.ts';
 import type { Held } from '../held.ts';
 import { hold } from '../held.ts';
 import type { JobClass } from '../job-class.ts';
+import { holdQuota } from '../quota-hold.ts';
+import type { RunningJob } from '../running-job.ts';
+import { isWithin, type ScopeState } from '../scope-tree.ts';
 import type { SchedulerState } from '../state.ts';
 import type { Timers } from '../timers.ts';
 
@@ -25,10 +29,11 @@ export function reserve(state: SchedulerState, timers: Timers): void {
   let soonest = Infinity;
   for (const of of state.attention.sleepers.all) {
     const slot = of.pending.peek();
-    if (of.asleepOn !== 'room' || slot === undefined) continue;
+    if (slot === undefined) continue;
     const at = state.jobs.submittedAt(slot) + after;
     if (at > state.now) soonest = Math.min(soonest, at);
-    else ripe.push(of);
+    // What it sleeps on was so when it was last looked at; what stops it now decides.
+    else if (blockOf(state, of, of.least) === undefined) ripe.push(of);
   }
   if (soonest < (timers.reservations.next ?? Infinity)) timers.reservations.add(soonest, null);
   ripe.sort((a, b) => (isBefore(state, a, b) ? -1 : 1));
@@ -38,6 +43,47 @@ export function reserve(state: SchedulerState, timers: Timers): void {
     if (start === undefined) continue;
     hold(state, { of, nodes: new Set(start.nodes), due: start.at });
     return;
+  }
+}
+
+/**
+ * The same for quotas: of the classes that one scope's quota or limit stops, the oldest job of the highest priority that has
+ * waited so long has what is freed of it kept, or a stream of small jobs would pass it for ever.
+ */
+export function reserveQuotas(state: SchedulerState, timers: Timers): void {
+  const after = state.policy.reserveAfterMs;
+  if (after === undefined) return;
+  const stopping = (of: JobClass): ScopeState | undefined => {
+    const block = blockOf(state, of, of.least);
+    const stops = block?.kind === 'quota' && (block.quota.rule === 'quota' || block.quota.rule === 'limit');
+    // What is more than the whole quota would keep it idle for nothing.
+    return stops && block.quota.needed <= block.quota.cap ? block.quota.scope : undefined;
+  };
+  for (const [scope, { of }] of [...state.quotaHolds]) {
+    if (of.pending.size > 0 && !of.awake && stopping(of) === scope) continue;
+    holdQuota(state, scope, undefined);
+  }
+  if (state.attention.busy) return;
+  const first = new Map<ScopeState, JobClass>();
+  let soonest = Infinity;
+  for (const of of state.attention.sleepers.all) {
+    const slot = of.pending.peek();
+    if (slot === undefined) continue;
+    const at = state.jobs.submittedAt(slot) + after;
+    if (at > state.now) {
+      soonest = Math.min(soonest, at);
+      continue;
+    }
+    const scope = stopping(of);
+    if (scope === undefined || state.quotaHolds.has(scope)) continue;
+    const best = first.get(scope);
+    if (best === undefined || isBefore(state, of, best)) first.set(scope, of);
+  }
+  if (soonest < (timers.reservations.next ?? Infinity)) timers.reservations.add(soonest, null);
+  for (const [scope, of] of first) {
+    const among = (job: RunningJob): boolean => isWithin(job.of.queue, scope);
+    const start = earliestStart(state, of, { quotas: true, room: false, among });
+    if (start !== undefined) holdQuota(state, scope, { of, due: start.at });
   }
 }
 

@@ -6,9 +6,10 @@ export interface QuotaBlock {
   readonly scope: ScopeState;
   /**
    * quota, limit: the scope would exceed it. guarantee: a job that cannot be preempted would run on what is lent.
-   * remainder: the same for scopes without a guarantee, against what their siblings' guarantees leave.
+   * remainder: the same for scopes without a guarantee, against what their siblings' guarantees leave. kept: what is free is
+   * kept for a job that has waited longer.
    */
-  readonly rule: 'quota' | 'limit' | 'guarantee' | 'remainder' | 'energy';
+  readonly rule: 'quota' | 'limit' | 'guarantee' | 'remainder' | 'kept' | 'energy';
   readonly dimension: Dimension;
   readonly used: number;
   readonly cap: number;

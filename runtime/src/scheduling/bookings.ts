@@ -1,0 +1,82 @@
+import type { Preempt } from './decision.ts';
+import type { JobClass } from './job-class.ts';
+import type { Booking } from './model.ts';
+import { isWithin, type ScopeState } from './scope-tree.ts';
+import type { SchedulerState } from './state.ts';
+
+/** A reservation with its scope looked up. */
+export interface Booked {
+  readonly spec: Booking;
+  readonly scope: ScopeState;
+  readonly nodes: ReadonlySet<string>;
+}
+
+/** @throws RangeError where its scope is not known */
+export function book(state: SchedulerState, spec: Booking): void {
+  const scope = state.scopes.get(spec.scope);
+  if (scope === undefined) throw new RangeError(`there is no scope ${spec.scope}`);
+  const before = state.bookings.get(spec.name);
+  state.bookings.set(spec.name, { spec, scope, nodes: new Set(spec.nodes) });
+  reclose(state, [...spec.nodes, ...(before?.spec.nodes ?? [])]);
+}
+
+/** Opens its nodes to all. */
+export function unbook(state: SchedulerState, name: string): boolean {
+  const booked = state.bookings.get(name);
+  if (booked === undefined) return false;
+  state.bookings.delete(name);
+  reclose(state, booked.spec.nodes);
+  return true;
+}
+
+function reclose(state: SchedulerState, names: readonly string[]): void {
+  const nodes = names.flatMap((name) => state.nodes.numberOf(name) ?? []);
+  for (const node of nodes) state.reclose(node);
+  for (const index of state.indices.values()) index.invalidate();
+  for (const node of nodes) state.wakeForRoom(node);
+  state.wakeContenders();
+}
+
+/** Whether some reservation keeps a node from anybody, now or later. */
+export function isBooked(state: SchedulerState, node: number): boolean {
+  if (state.bookings.size === 0) return false;
+  const name = state.nodes.name(node);
+  for (const { spec, nodes } of state.bookings.values()) if (state.now < spec.until && nodes.has(name)) return true;
+  return false;
+}
+
+/**
+ * The reservation that keeps a class from a node now, of several the first by name. Until it begins, others may use its
+ * nodes if their life-span ends before that, as with conservative backfill.
+ */
+export function bookingAgainst(state: SchedulerState, node: number, of: JobClass): Booking | undefined {
+  if (state.bookings.size === 0) return undefined;
+  const name = state.nodes.name(node);
+  const lifeSpan = of.template.lifeSpanMs;
+  let found: Booking | undefined;
+  for (const { spec, scope, nodes } of state.bookings.values()) {
+    if (state.now >= spec.until || !nodes.has(name) || isWithin(of.queue, scope)) continue;
+    if (lifeSpan !== undefined && state.now + lifeSpan <= spec.from) continue;
+    if (found === undefined || spec.name < found.name) found = spec;
+  }
+  return found;
+}
+
+/** As a reservation begins, preemptible jobs of others leave its nodes: they were there before it was made. */
+export function clearBooked(state: SchedulerState, { spec, scope, nodes }: Booked): readonly Preempt[] {
+  const there = new Set([...nodes].flatMap((name) => [...(state.onNode.get(state.nodes.numberOf(name) ?? -1) ?? [])]));
+  const leaving = [...there].filter(({ of }) => of.preemptible && !isWithin(of.queue, scope));
+  return leaving
+    .sort((a, b) => (a.id < b.id ? -1 : 1))
+    .map((job) => {
+      state.stop(job, true);
+      return {
+        kind: 'preempt',
+        job: job.id,
+        queue: job.of.queue.spec.name,
+        for: null,
+        rule: 'reservation',
+        text: `reservation ${spec.name} of its nodes for ${spec.scope} begins`,
+      };
+    });
+}
