@@ -1,5 +1,13 @@
 import fc from 'fast-check';
-import { type Job, type Node, Scheduler, type Snapshot, snapshotOf } from '../../runtime/src/scheduling/index.ts';
+import {
+  type Booking,
+  type Decision,
+  type Job,
+  type Node,
+  Scheduler,
+  type Snapshot,
+  snapshotOf,
+} from '../../runtime/src/scheduling/index.ts';
 import { anyJob, anyNode, anyWorld } from './random-world.ts';
 import { lines } from './scheduling.ts';
 
@@ -9,6 +17,13 @@ type Event =
   | { readonly kind: 'finish'; readonly nth: number }
   | { readonly kind: 'node'; readonly node: Node }
   | { readonly kind: 'lose'; readonly nth: number }
+  | {
+      readonly kind: 'book';
+      readonly booking: Omit<Booking, 'from' | 'until'>;
+      readonly in: number;
+      readonly for: number;
+    }
+  | { readonly kind: 'unbook'; readonly name: string }
   | { readonly kind: 'wait' };
 
 export interface Step {
@@ -30,6 +45,24 @@ const anyStep = (index: number): fc.Arbitrary<Step> =>
           .map((node) => ({ kind: 'node' as const, node })),
       },
       { weight: 1, arbitrary: fc.nat(4).map((nth) => ({ kind: 'lose' as const, nth })) },
+      {
+        weight: 1,
+        arbitrary: fc
+          .record({
+            name: fc.constantFrom('launch', 'exam'),
+            scope: fc.constantFrom('a', 'a/x/u', 'c'),
+            nodes: fc.constantFrom(['n0'], ['n1', 'n2']),
+            in: fc.constantFrom(0, 10, 60),
+            for: fc.constantFrom(20, 50),
+          })
+          .map(({ in: after, for: length, nodes, ...booking }) => ({
+            kind: 'book' as const,
+            booking: { ...booking, nodes: [...nodes] },
+            in: after,
+            for: length,
+          })),
+      },
+      { weight: 1, arbitrary: fc.constant({ kind: 'unbook' as const, name: 'launch' }) },
       { weight: 1, arbitrary: fc.constant({ kind: 'wait' as const }) },
     ),
   });
@@ -71,6 +104,12 @@ function happen(scheduler: Scheduler, { event }: Step, now: number): void {
       if (node !== undefined) scheduler.removeNode(node.name, now);
       return;
     }
+    case 'book':
+      scheduler.book({ ...event.booking, from: now + event.in, until: now + event.in + event.for }, now);
+      return;
+    case 'unbook':
+      scheduler.unbook(event.name, now);
+      return;
     case 'wait':
       return;
   }
@@ -79,14 +118,14 @@ function happen(scheduler: Scheduler, { event }: Step, now: number): void {
 /** Runs a history and hands every cycle to a judge, with the state before it. */
 export function play(
   { world, steps }: { readonly world: Snapshot; readonly steps: readonly Step[] },
-  judge: (before: Snapshot, decided: readonly string[], scheduler: Scheduler) => void,
+  judge: (before: Snapshot, decided: readonly string[], scheduler: Scheduler, decisions: readonly Decision[]) => void,
 ): void {
   const scheduler = new Scheduler(world);
   let now = world.now;
   const cycle = (): void => {
     const before = { ...snapshotOf(scheduler), now };
     const { decisions } = scheduler.cycle(now);
-    judge(before, lines(decisions), scheduler);
+    judge(before, lines(decisions), scheduler, decisions);
   };
   cycle();
   for (const step of steps) {

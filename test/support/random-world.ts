@@ -21,12 +21,32 @@ const presets: SnapshotInput['presets'] = [
     memoryMiB: 512,
     gpu: { kind: 'memory', memoryMiB: 20_000, minMemoryMiB: 40_000 },
   },
+  {
+    name: 'gpu-mps',
+    milliCpu: 500,
+    memoryMiB: 512,
+    gpu: { kind: 'fraction', milli: 300, sharing: 'mps' },
+    preemptible: true,
+  },
+  {
+    name: 'gpu-claim',
+    milliCpu: 500,
+    memoryMiB: 512,
+    gpu: {
+      kind: 'claim',
+      requests: [{ name: 'pair', class: 'any', count: 2 }],
+      constraints: [{ matchAttribute: 'root' }],
+    },
+  },
   { name: 'slice', milliCpu: 500, memoryMiB: 512, gpu: { kind: 'slice', profile: 'nvidia.com/mig-1g.10gb', count: 1 } },
   { name: 'labelled', milliCpu: 500, memoryMiB: 512, selector: { disk: 'ssd' }, preemptible: true },
   { name: 'tolerant', milliCpu: 500, memoryMiB: 512, tolerations: ['special'] },
 ];
 export const PRESETS = presets.map(({ name }) => name);
 export const QUEUES = ['a/x/u', 'a/x/v', 'a/y', 'b/z', 'c'];
+
+/** Devices 0 and 2 hang on one root, 1 and 3 on another. */
+const ROOTS = Array.from({ length: 4 }, (_, device) => ({ attributes: { root: `r${device % 2}` } }));
 
 export const anyNode = (name: string): fc.Arbitrary<Node> =>
   fc
@@ -53,7 +73,7 @@ export const anyNode = (name: string): fc.Arbitrary<Node> =>
         milliCpu: cpus * 1000,
         memoryMiB: gib * 1024,
         pods,
-        ...(gpus === 0 ? {} : { gpu: { model: 'A100', count: gpus, memoryMiB: 40_000 } }),
+        ...(gpus === 0 ? {} : { gpu: { model: 'A100', count: gpus, memoryMiB: 40_000, devices: ROOTS } }),
         ...(slices === 0 ? {} : { slices: { 'nvidia.com/mig-1g.10gb': slices } }),
         ...(ssd ? { labels: { disk: 'ssd' } } : {}),
         ...(tainted ? { taints: ['special'] } : {}),
@@ -148,6 +168,8 @@ export const anyPolicy = fc.record({
   preemption: fc.constantFrom(true, true, false),
   minRunMs: fc.constantFrom(0, 30),
   reserveAfterMs: fc.constantFrom(undefined, 20),
+  consolidation: fc.constantFrom(undefined, undefined, { horizonMs: 60_000 }),
+  resizing: fc.constantFrom(false, true),
 });
 
 /** A world in which nothing runs yet; time is 50. */
@@ -163,10 +185,15 @@ export function anyWorld(sizes: { readonly nodes: number; readonly jobs: number 
       scopes: anyScopes,
       policy: anyPolicy,
     })
-    .map(({ nodes, jobs, scopes, policy: { reserveAfterMs, ...policy } }) =>
+    .map(({ nodes, jobs, scopes, policy: { reserveAfterMs, consolidation, ...policy } }) =>
       world({
         now: 50,
-        policy: { ...policy, ...(reserveAfterMs === undefined ? {} : { reserveAfterMs }) },
+        policy: {
+          ...policy,
+          ...(reserveAfterMs === undefined ? {} : { reserveAfterMs }),
+          ...(consolidation === undefined ? {} : { consolidation }),
+        },
+        deviceClasses: [{ name: 'any' }],
         pools: [{ name: 'p' }, { name: 'q' }],
         presets: presets ?? [],
         volumes: [

@@ -5,10 +5,10 @@ import type { Job, Node, Preset, Scope, Snapshot } from '../../runtime/src/sched
  * everything. It shares nothing with the scheduler but the document both read. For small worlds only.
  */
 
-const DIMENSIONS = ['jobs', 'milliCpu', 'memoryMiB', 'milliGpu', 'milliCreditsPerHour'] as const;
+export const DIMENSIONS = ['jobs', 'milliCpu', 'memoryMiB', 'milliGpu', 'milliCreditsPerHour'] as const;
 type Amounts = Record<(typeof DIMENSIONS)[number], number>;
 
-interface Place {
+export interface Place {
   readonly group: number;
   readonly node: string;
   readonly gpus: readonly number[];
@@ -22,6 +22,8 @@ interface Rest {
   ephemeral: number;
   pods: number;
   readonly devices: number[];
+  /** Who shares each device by time slices, and who by MPS. */
+  readonly sharers: { 'time-slice': number; mps: number }[];
   readonly slices: Map<string, number>;
 }
 
@@ -30,7 +32,7 @@ const presetOf = (world: Snapshot, name: string): Preset => {
   if (found === undefined) throw new Error(`no preset ${name}`);
   return found;
 };
-const running = (world: Snapshot): readonly Job[] => world.jobs.filter((job) => job.running !== undefined);
+export const running = (world: Snapshot): readonly Job[] => world.jobs.filter((job) => job.running !== undefined);
 export const isPreemptible = (world: Snapshot, job: Job): boolean =>
   job.groups.every(({ preset }) => presetOf(world, preset).preemptible);
 
@@ -41,6 +43,7 @@ function gpuMilli(preset: Preset): number {
   if (gpu.kind === 'fraction') return gpu.milli;
   if (gpu.kind === 'memory')
     return Math.min(1000, Math.ceil((1000 * gpu.memoryMiB) / (gpu.minMemoryMiB ?? gpu.memoryMiB)));
+  if (gpu.kind === 'claim') return gpu.requests.reduce((sum, { count, upTo }) => sum + 1000 * (upTo ?? count), 0);
   const sevenths = Number(/mig-(\d)g/.exec(gpu.profile)?.[1] ?? 7);
   return Math.round((gpu.count * sevenths * 1000) / 7);
 }
@@ -151,10 +154,83 @@ export function suits(world: Snapshot, job: Job, preset: Preset, node: Node): bo
   const gpu = preset.gpu;
   if (gpu === undefined || gpu.kind === 'slice') return true;
   if (node.gpu === undefined) return false;
+  if (gpu.kind === 'claim') {
+    const all = Array.from({ length: node.gpu.count }, (_, device) => device);
+    return subsets(all).some((some) => satisfies(world, preset, node, some));
+  }
   if (gpu.resource !== undefined && gpu.resource !== node.gpu.resource) return false;
   if (gpu.models !== undefined && !gpu.models.includes(node.gpu.model)) return false;
   if ((gpu.minMemoryMiB ?? 0) > node.gpu.memoryMiB) return false;
   return Object.entries(gpu.attributes ?? {}).every(([key, value]) => node.gpu?.attributes[key] === value);
+}
+
+/** Whether these devices of a node, all of them, are what a claim asks for: by trying every way to deal them out. */
+export function satisfies(world: Snapshot, preset: Preset, node: Node, devices: readonly number[]): boolean {
+  const gpu = preset.gpu;
+  if (gpu?.kind !== 'claim' || node.gpu === undefined) return false;
+  const own = node.gpu;
+  const attributes = (device: number): Record<string, string> => ({
+    resource: own.resource,
+    model: own.model,
+    memoryMiB: `${own.memoryMiB}`,
+    ...own.attributes,
+    ...own.devices?.[device]?.attributes,
+  });
+  const matches = (r: number, device: number): boolean => {
+    const request = gpu.requests[r];
+    const classes = world.deviceClasses?.find(({ name }) => name === request?.class);
+    return [...(classes?.selectors ?? []), ...(request?.selectors ?? [])].every((selector) => {
+      const value = attributes(device)[selector.attribute];
+      if (value === undefined) return false;
+      if (selector.in !== undefined && !selector.in.map(String).includes(value)) return false;
+      if (selector.notIn?.map(String).includes(value) === true) return false;
+      return Number(value) >= (selector.atLeast ?? -Infinity) && Number(value) <= (selector.atMost ?? Infinity)
+        ? true
+        : selector.atLeast === undefined && selector.atMost === undefined;
+    });
+  };
+  const everywhere = Array.from({ length: own.count }, (_, device) => device);
+  const deal = (d: number, hands: readonly (readonly number[])[]): boolean => {
+    const device = devices[d];
+    if (device !== undefined) {
+      return hands.some((hand, r) => (matches(r, device) ? deal(d + 1, hands.with(r, [...hand, device])) : false));
+    }
+    const right = hands.every((hand, r) => {
+      const request = gpu.requests[r];
+      if (request?.allocationMode !== 'All') return hand.length === request?.count;
+      const all = everywhere.filter((each) => matches(r, each));
+      return all.length > 0 && all.length <= (request.upTo ?? 0) && all.every((each) => hand.includes(each));
+    });
+    return (
+      right &&
+      gpu.constraints.every(({ matchAttribute, requests }) => {
+        const held = hands.flatMap((hand, r) =>
+          requests === undefined || requests.includes(gpu.requests[r]?.name ?? '') ? hand : [],
+        );
+        const values = new Set(held.map((each) => attributes(each)[matchAttribute]));
+        return values.size === 1 && !values.has(undefined);
+      })
+    );
+  };
+  return deal(
+    0,
+    gpu.requests.map(() => []),
+  );
+}
+
+export function subsets<T>(of: readonly T[]): readonly (readonly T[])[] {
+  let sets: readonly (readonly T[])[] = [[]];
+  for (const each of of) sets = sets.flatMap((set) => [set, [...set, each]]);
+  return sets;
+}
+
+/** Whether nodes are reserved for others than this job, so that it may not start there now. */
+export function isReserved(world: Snapshot, job: Job, node: Node): boolean {
+  return (world.bookings ?? []).some(({ scope, nodes, from, until }) => {
+    if (world.now >= until || !nodes.includes(node.name)) return false;
+    if (ancestors(world, job.queue).some(({ name }) => name === scope)) return false;
+    return job.lifeSpanMs === undefined || world.now + job.lifeSpanMs > from;
+  });
 }
 
 function isOpen(world: Snapshot, node: Node): boolean {
@@ -169,6 +245,7 @@ function emptyRest(node: Node): Rest {
     ephemeral: node.ephemeralMiB,
     pods: node.pods,
     devices: Array.from({ length: node.gpu?.count ?? 0 }, () => 1000),
+    sharers: Array.from({ length: node.gpu?.count ?? 0 }, () => ({ 'time-slice': 0, mps: 0 })),
     slices: new Map(Object.entries(node.slices)),
   };
 }
@@ -181,6 +258,11 @@ function book(rest: Rest, preset: Preset, gpus: readonly number[], sign: 1 | -1)
   const gpu = preset.gpu;
   if (gpu?.kind === 'slice') rest.slices.set(gpu.profile, (rest.slices.get(gpu.profile) ?? 0) - sign * gpu.count);
   for (const device of gpus) rest.devices[device] = (rest.devices[device] ?? 0) - sign * partOf(preset, rest.node);
+  if (gpu?.kind !== 'fraction' && gpu?.kind !== 'memory') return;
+  for (const device of gpus) {
+    const sharers = rest.sharers[device];
+    if (sharers !== undefined) sharers[gpu.sharing ?? 'time-slice'] += sign;
+  }
 }
 
 function partOf(preset: Preset, node: Node): number {
@@ -192,7 +274,7 @@ function partOf(preset: Preset, node: Node): number {
 
 function isOver(rest: Rest): boolean {
   const amounts = [rest.cpu, rest.memory, rest.ephemeral, rest.pods, ...rest.devices, ...rest.slices.values()];
-  return amounts.some((amount) => amount < 0);
+  return amounts.some((amount) => amount < 0) || rest.sharers.some((each) => each['time-slice'] > 0 && each.mps > 0);
 }
 
 /** What running jobs leave; jobs on nodes that are not there are faults. */
@@ -208,12 +290,17 @@ export function rests(world: Snapshot): ReadonlyMap<string, Rest> {
   return all;
 }
 
-/** Choices of devices for one replica on a node: for parts every device, for whole ones the first idle ones. */
-function choices(rest: Rest, preset: Preset): readonly (readonly number[])[] {
+/**
+ * Choices of devices for one replica on a node: for parts every device, for a claim what satisfies it, for whole ones the
+ * first idle ones, or where claims are about, any.
+ */
+function choices(world: Snapshot, rest: Rest, preset: Preset, claims: boolean): readonly (readonly number[])[] {
   const gpu = preset.gpu;
   if (gpu === undefined || gpu.kind === 'slice') return [[]];
-  if (gpu.kind !== 'whole') return rest.devices.map((_, device) => [device]);
+  if (gpu.kind === 'fraction' || gpu.kind === 'memory') return rest.devices.map((_, device) => [device]);
   const idle = rest.devices.flatMap((free, device) => (free === 1000 ? [device] : []));
+  if (gpu.kind === 'claim') return subsets(idle).filter((some) => satisfies(world, preset, rest.node, some));
+  if (claims) return subsets(idle).filter(({ length }) => length === gpu.count);
   return idle.length < gpu.count ? [] : [idle.slice(0, gpu.count)];
 }
 
@@ -235,7 +322,8 @@ export function hasRoom(
   const replicas = job.groups.flatMap(({ preset }, g) =>
     Array.from({ length: sizes[g] ?? 0 }, () => ({ g, preset: presetOf(world, preset) })),
   );
-  const nodes = [...on.values()].filter(({ node }) => always || isOpen(world, node));
+  const claims = replicas.some(({ preset }) => preset.gpu?.kind === 'claim');
+  const nodes = [...on.values()].filter(({ node }) => always || (isOpen(world, node) && !isReserved(world, job, node)));
   const domains = new Set(nodes.map(({ node }) => domain(world, node, job.within ?? 'cluster')));
   for (const only of domains) {
     const inside = nodes.filter(({ node }) => domain(world, node, job.within ?? 'cluster') === only);
@@ -247,7 +335,7 @@ export function hasRoom(
       for (let place = first; place < inside.length; place += 1) {
         const rest = inside[place] as Rest;
         if (!suits(world, job, replica.preset, rest.node)) continue;
-        for (const gpus of choices(rest, replica.preset)) {
+        for (const gpus of choices(world, rest, replica.preset, claims)) {
           book(rest, replica.preset, gpus, 1);
           const found = !isOver(rest) && visit(r + 1, place);
           book(rest, replica.preset, gpus, -1);
@@ -288,6 +376,11 @@ export function violations(world: Snapshot): readonly string[] {
       const preset = presetOf(world, job.groups[group]?.preset ?? '');
       const node = at(name);
       if (node === undefined || !suits(world, job, preset, node)) faults.push(`${job.id} does not suit ${name}`);
+      if (preset.gpu?.kind === 'claim') {
+        if (node !== undefined && !satisfies(world, preset, node, gpus))
+          faults.push(`${job.id} has not what it claims`);
+        continue;
+      }
       const devices =
         preset.gpu === undefined || preset.gpu.kind === 'slice'
           ? 0

@@ -1,12 +1,16 @@
+import { expectedLossPlacement } from '../../runtime/src/packing/index.ts';
 import {
   type Cycle,
   type Decision,
   Explainer,
+  registerPlacement,
   Scheduler,
   type Snapshot,
   type SnapshotInput,
   snapshot,
 } from '../../runtime/src/scheduling/index.ts';
+
+registerPlacement(expectedLossPlacement);
 
 /** A world from what of it matters; the rest is as the schema says. */
 export function world(input: SnapshotInput): Snapshot {
@@ -27,6 +31,10 @@ function lineOf(decision: Decision): string {
     }
     case 'preempt':
       return `preempt ${decision.job} for ${decision.for ?? 'nobody'} (${decision.rule})`;
+    case 'resize': {
+      const by = [...decision.added.map(({ node }) => `+${node}`), ...decision.removed.map(({ node }) => `-${node}`)];
+      return `resize ${decision.job} ${by.join(' ')}${decision.for === null ? '' : ` for ${decision.for}`}`;
+    }
     case 'expire':
       return `expire ${decision.job}`;
   }

@@ -7,6 +7,8 @@ import { Sleepers } from './sleepers.ts';
 export class Attention {
   readonly awake = new Set<JobClass>();
   readonly sleepers = new Sleepers();
+  /** Shapes for which there may be room: all that are alike in waiting for it are to be looked at. */
+  readonly #open = new Set<string>();
   /** Scopes whose use has changed, so that who lies within their guarantee is to be seen anew. */
   readonly #stale = new Set<ScopeState>();
   /** Of those awake, whose jobs are single replicas, by shape. */
@@ -30,6 +32,40 @@ export class Attention {
     }
     of.queue.awakeClasses.push(of);
     for (let scope: ScopeState | undefined = of.queue; scope !== undefined; scope = scope.parent) scope.awake += 1;
+  }
+
+  /** Whether anything is to be looked at. */
+  get busy(): boolean {
+    if (this.awake.size > 0) return true;
+    for (const shape of this.#open) if (this.sleepers.alike().has(shape)) return true;
+    this.#open.clear();
+    return false;
+  }
+
+  /** There may be room for one more of a shape. */
+  open(shape: string): void {
+    this.#open.add(shape);
+  }
+
+  /** There is none, for whoever asks; `each`: for others there may still be, who are then looked at one by one. */
+  close(shape: string, each: boolean): void {
+    if (!this.#open.delete(shape) || !each) return;
+    this.wakeAll(this.sleepers.alike().get(shape) ?? []);
+  }
+
+  /** Classes to be looked at in a scope and below. */
+  in(scope: ScopeState): number {
+    let sum = scope.awake;
+    for (const shape of this.#open) sum += scope.asleepCounts.get(shape) ?? 0;
+    return sum;
+  }
+
+  /** Classes to be looked at of a queue. */
+  of(queue: ScopeState): readonly JobClass[] {
+    if (this.#open.size === 0 || queue.asleepByShape.size === 0) return queue.awakeClasses;
+    const classes = [...queue.awakeClasses];
+    for (const shape of this.#open) classes.push(...(queue.asleepByShape.get(shape) ?? []));
+    return classes;
   }
 
   wakeAll(classes: Iterable<JobClass>): void {

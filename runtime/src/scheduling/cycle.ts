@@ -1,13 +1,16 @@
 import { admit, type Block } from './admission.ts';
+import { tryConsolidate } from './consolidate.ts';
 import type { Cycle, Decision, Preempt, Start } from './decision.ts';
 import { hold } from './held.ts';
 import type { JobClass } from './job-class.ts';
-import { reserve } from './policies/backfill.ts';
+import { reserve, reserveQuotas } from './policies/backfill.ts';
 import type { Pod } from './policies/gang.ts';
 import { type Candidates, dominantShareOrder, type OrderPolicy, submissionOrder } from './policies/order.ts';
 import type { Victim } from './policies/preemption.ts';
 import { isAdmitted, tryPreempt } from './preempt.ts';
 import { at } from './quantities.ts';
+import { grow, growLater, shrink, tryShrink } from './resize.ts';
+import type { RunningJob } from './running-job.ts';
 import { guaranteeOf, type ScopeState } from './scope-tree.ts';
 import type { SchedulerState } from './state.ts';
 import type { Timers } from './timers.ts';
@@ -22,18 +25,22 @@ export function runCycle(state: SchedulerState, timers: Timers, before: readonly
   const order: OrderPolicy = state.policy.order === 'drf' ? dominantShareOrder : submissionOrder;
   let jobs = 0;
   do {
-    for (let of = nextClass(state, order); of !== undefined; of = nextClass(state, order)) {
-      jobs += 1;
-      look(state, timers, of, decisions);
-    }
+    do {
+      for (let of = nextClass(state, order); of !== undefined; of = nextClass(state, order)) {
+        jobs += 1;
+        look(state, timers, of, decisions);
+      }
+    } while (rearrange(state, timers, decisions));
     // A reservation that is given up opens its nodes to others at once.
     reserve(state, timers);
-  } while (state.attention.awake.size > 0);
+    if (!state.attention.busy) reserveQuotas(state, timers);
+    if (!state.attention.busy) growElastic(state, timers, decisions);
+  } while (state.attention.busy);
   return { now: state.now, decisions, touched: { jobs, nodes: state.nodes.takeTouched() }, next: timers.next() };
 }
 
 function nextClass(state: SchedulerState, order: OrderPolicy): JobClass | undefined {
-  if (state.attention.awake.size === 0) return undefined;
+  if (!state.attention.busy) return undefined;
   const older = (a: JobClass, b: JobClass): boolean => state.jobs.before(a.pending.peek() ?? 0, b.pending.peek() ?? 0);
   if (state.hasGuarantees && state.policy.reclaim) {
     state.attention.judge();
@@ -48,8 +55,8 @@ function nextClass(state: SchedulerState, order: OrderPolicy): JobClass | undefi
   }
   const all: Candidates = {
     roots: state.roots,
-    in: ({ awake }) => awake,
-    of: ({ awakeClasses }) => awakeClasses,
+    in: (scope) => state.attention.in(scope),
+    of: (queue) => state.attention.of(queue),
     older,
   };
   return order.first(all, state.shares);
@@ -67,6 +74,20 @@ function look(state: SchedulerState, timers: Timers, of: JobClass, decisions: De
     begin(state, of, slot, answer, closed ? 'backfill' : 'fits', decisions);
     return;
   }
+  if (state.elastic.size > 0 && (answer.block.kind === 'room' || answer.block.kind === 'quota')) {
+    const shrinkage = tryShrink(state, of);
+    if ('spares' in shrinkage) {
+      const id = state.jobs.ids[slot] as string;
+      // Places were taken while the replicas were away; book them before their room is offered to anyone.
+      state.dequeueHead(of, slot);
+      state.start(slot, of, shrinkage.sizes, shrinkage.pods);
+      decisions.push(...shrink(state, shrinkage.spares, id, of));
+      decisions.push(startOf(state, id, of, shrinkage.pods, 'shrinks'));
+      afterStart(state, of);
+      return;
+    }
+    if (shrinkage.retryAt !== undefined) timers.wakeAt(of, shrinkage.retryAt);
+  }
   if (state.mayPreempt(of)) {
     const preemption = tryPreempt(state, of);
     if ('victims' in preemption) {
@@ -82,6 +103,7 @@ function look(state: SchedulerState, timers: Timers, of: JobClass, decisions: De
     }
     if (preemption.retryAt !== undefined) timers.wakeAt(of, preemption.retryAt);
   }
+  if (answer.block.kind === 'room' && of.alike !== undefined) state.attention.close(of.alike, state.closed.size > 0);
   state.attention.sleep(of, sleepOn(answer.block));
   if (answer.block.kind !== 'room' || state.closed.size > 0) return;
   // Where no node has room for one replica, nobody else who asks for the same has any: not even their turn is awaited.
@@ -125,6 +147,42 @@ function begin(
 function afterStart(state: SchedulerState, of: JobClass): void {
   if (of.preemptible && borrows(of.queue)) state.wakeEntitled();
   if (state.held?.of === of) hold(state, undefined);
+  // What a scope holds above its guarantee may be taken from its elastic gangs.
+  if (state.hasGuarantees) state.wakeShrinkers();
+}
+
+/** Moves running jobs so that one more that waits can start. False where that is not worth it. */
+function rearrange(state: SchedulerState, timers: Timers, decisions: Decision[]): boolean {
+  const found = tryConsolidate(state, timers);
+  if (found === undefined) return false;
+  const { of, sizes, pods, moves } = found;
+  const slot = of.pending.peek() as number;
+  const id = state.jobs.ids[slot] as string;
+  for (const { job } of moves) decisions.push(moved(job, id, of));
+  state.dequeueHead(of, slot);
+  state.start(slot, of, sizes, pods);
+  decisions.push(startOf(state, id, of, pods, 'consolidates'));
+  for (const { job, pods: places } of moves) {
+    state.move(job, places);
+    decisions.push(startOf(state, job.id, job.of, places, 'moved'));
+  }
+  state.attention.wake(of);
+  afterStart(state, of);
+  return true;
+}
+
+function moved(job: RunningJob, claimant: string, of: JobClass): Preempt {
+  const text = `is moved, so that ${claimant} of ${of.queue.spec.name} has room beside what else runs`;
+  return { kind: 'preempt', job: job.id, queue: job.of.queue.spec.name, for: claimant, rule: 'consolidate', text };
+}
+
+function growElastic(state: SchedulerState, timers: Timers, decisions: Decision[]): void {
+  if (state.elastic.size === 0) return;
+  for (const { job, decision } of grow(state)) {
+    decisions.push(decision);
+    if (job.of.preemptible && borrows(job.of.queue)) state.wakeEntitled();
+  }
+  growLater(state, timers);
 }
 
 /** Whether a queue or a scope above it holds more than its guarantee, or has none at all. */

@@ -7,8 +7,11 @@ export interface Start {
   readonly job: string;
   readonly queue: string;
   readonly pods: readonly PodPlacement[];
-  /** fits: there was room. preempts: others gave way, see their decisions. backfill: on nodes kept for another job, until then. */
-  readonly because: 'fits' | 'preempts' | 'backfill';
+  /**
+   * fits: there was room. preempts: others gave way, see their decisions. backfill: on nodes kept for another job, until
+   * then. shrinks: elastic gangs gave replicas for it. consolidates: others were moved to make room, and moved: it is one of them.
+   */
+  readonly because: 'fits' | 'preempts' | 'backfill' | 'shrinks' | 'consolidates' | 'moved';
 }
 
 /** A running job gives way and waits again. */
@@ -16,9 +19,10 @@ export interface Preempt {
   readonly kind: 'preempt';
   readonly job: string;
   readonly queue: string;
-  /** The job that takes its place; null where no job does (a drain). */
+  /** The job that takes its place; null where no job does (a drain, a reservation that begins). */
   readonly for: string | null;
-  readonly rule: PreemptionRule | 'drain' | 'consolidate';
+  /** consolidate: it is moved, and starts elsewhere in the same cycle. */
+  readonly rule: PreemptionRule | 'drain' | 'consolidate' | 'reservation';
   /** For whom and by which rule, for a person. */
   readonly text: string;
 }
@@ -30,7 +34,19 @@ export interface Expire {
   readonly queue: string;
 }
 
-export type Decision = Start | Preempt | Expire;
+/** A running elastic gang has more or fewer replicas from now on; the others run on. */
+export interface Resize {
+  readonly kind: 'resize';
+  readonly job: string;
+  readonly queue: string;
+  readonly added: readonly PodPlacement[];
+  readonly removed: readonly PodPlacement[];
+  /** The job that needs the room; null where it grows. */
+  readonly for: string | null;
+  readonly text: string;
+}
+
+export type Decision = Start | Preempt | Expire | Resize;
 
 export interface Cycle {
   readonly now: number;

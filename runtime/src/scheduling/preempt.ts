@@ -47,6 +47,9 @@ export function tryPreempt(state: SchedulerState, of: JobClass): PreemptionAnswe
   return { retryAt: Math.min(...guarded.map(({ protectedUntil }) => protectedUntil)) };
 }
 
+/** So many victims of a gang, or of a job that quotas stop, are searched through for the cheapest subset. */
+const EXACT_VICTIMS = 10;
+
 /** Trial removal of running jobs: what it takes away it puts back. */
 class Search {
   readonly #state: SchedulerState;
@@ -131,7 +134,20 @@ class Search {
       const fewer = chosen.filter((each) => each !== victim);
       if (enough(fewer)) chosen = fewer;
     }
-    return chosen;
+    return this.#cheaper(victims, chosen);
+  }
+
+  /** Where few may be taken, all subsets are tried for one that costs less. */
+  #cheaper(victims: readonly Victim[], chosen: readonly Victim[]): readonly Victim[] {
+    if (victims.length > EXACT_VICTIMS) return chosen;
+    const better = cheapestSubset(
+      victims,
+      chosen.reduce((sum, { cost }) => sum + cost, 0),
+      (victim) => this.#lift(victim.job),
+      (victim) => this.#putBack(victim.job),
+      () => this.#enough(),
+    );
+    return better ?? chosen;
   }
 
   /** Drops at one go those that neither lie where it would be placed nor weigh on its quotas. */

@@ -7,6 +7,8 @@ export interface RunningJob {
   readonly slot: number;
   readonly submittedAt: number;
   readonly startedAt: number;
+  /** When replicas were last added while it ran. */
+  readonly grewAt: number | undefined;
   readonly of: JobClass;
   /** Replicas by group. */
   readonly sizes: readonly number[];

@@ -25,7 +25,10 @@ export interface ScopeState {
   /** Classes of the queue that are to be looked at, and their number here and below. */
   readonly awakeClasses: JobClass[];
   awake: number;
-  /** The same for those that lie within their guarantee. */
+  /** Classes of the queue that wait for room and are alike by shape, and their number by shape here and below. */
+  readonly asleepByShape: Map<string, Set<JobClass>>;
+  readonly asleepCounts: Map<string, number>;
+  /** Of those awake, the number that lie within their guarantee. */
   entitled: number;
   /** Classes awake for which this scope's guarantee is the one that counts. */
   readonly judged: Set<JobClass>;
@@ -77,6 +80,8 @@ export function scopeState(spec: Scope, parent: ScopeState | undefined): ScopeSt
     historyAt: spec.historyAt ?? 0,
     awakeClasses: [],
     awake: 0,
+    asleepByShape: new Map(),
+    asleepCounts: new Map(),
     entitled: 0,
     judged: new Set(),
     preemptible: [0, 0, 0],
@@ -87,12 +92,12 @@ export function scopeState(spec: Scope, parent: ScopeState | undefined): ScopeSt
   return Object.assign(state, { project: project ?? state }) as ScopeState;
 }
 
-/** Adds a job to (or takes it from) a queue and all above it. */
-export function charge(queue: ScopeState, amounts: Float64Array, of: JobClass, sign: 1 | -1): void {
+/** Adds a job to (or takes it from) a queue and all above it; `jobs` 0: only some of its replicas. */
+export function charge(queue: ScopeState, amounts: Float64Array, of: JobClass, sign: 1 | -1, jobs: 0 | 1 = 1): void {
   const rank = of.rank as 0 | 1 | 2;
   for (let scope: ScopeState | undefined = queue; scope !== undefined; scope = scope.parent) {
     addTo(scope.used, amounts, sign);
-    if (of.preemptible) scope.preemptible[rank] += sign;
+    if (of.preemptible) scope.preemptible[rank] += sign * jobs;
     else addTo(scope.firm, amounts, sign);
     scope.share = -1;
   }

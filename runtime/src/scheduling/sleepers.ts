@@ -3,35 +3,65 @@ import type { ScopeState } from './scope-tree.ts';
 
 const NOBODY: ReadonlySet<JobClass> = new Set();
 
-/** Classes that wait, by what they wait for. `everyone`: for anything that ends anywhere. */
+/**
+ * Classes that wait, by what they wait for. `everyone`: for anything that ends anywhere.
+ *
+ * Of classes that wait for room, those whose jobs are one replica each and that no guarantee speaks of are many and alike: they
+ * are kept by shape in the tree of scopes, so that room for a shape makes all of them candidates without one being touched.
+ */
 export class Sleepers {
   readonly all = new Set<JobClass>();
   /** Of those, which some guarantee speaks of. */
   readonly judged = new Set<JobClass>();
   readonly #byScope = new Map<ScopeState | 'everyone', Set<JobClass>>();
   readonly #byShape = new Map<string, Set<JobClass>>();
+  /** Those kept in the tree, by shape. */
+  readonly #alike = new Map<string, Set<JobClass>>();
 
   add(of: JobClass, on: ScopeState | 'room' | 'array' | 'everyone'): void {
     this.all.add(of);
     if (of.judge !== undefined) this.judged.add(of);
-    if (on === 'room') for (const { shape } of of.groups) put(this.#byShape, shape.key, of);
-    else put(this.#byScope, on === 'array' ? of.queue : on, of);
+    if (on !== 'room') put(this.#byScope, on === 'array' ? of.queue : on, of);
+    else if (of.alike === undefined) for (const { shape } of of.groups) put(this.#byShape, shape.key, of);
+    else {
+      put(this.#alike, of.alike, of);
+      put(of.queue.asleepByShape, of.alike, of);
+      count(of.queue, of.alike, 1);
+    }
   }
 
   remove(of: JobClass): void {
     if (!this.all.delete(of)) return;
     this.judged.delete(of);
     const on = of.asleepOn;
-    if (on === 'room') for (const { shape } of of.groups) drop(this.#byShape, shape.key, of);
-    else if (on !== undefined) drop(this.#byScope, on === 'array' ? of.queue : on, of);
+    if (on === undefined) return;
+    if (on !== 'room') drop(this.#byScope, on === 'array' ? of.queue : on, of);
+    else if (of.alike === undefined) for (const { shape } of of.groups) drop(this.#byShape, shape.key, of);
+    else {
+      drop(this.#alike, of.alike, of);
+      drop(of.queue.asleepByShape, of.alike, of);
+      count(of.queue, of.alike, -1);
+    }
   }
 
   onScope(scope: ScopeState | 'everyone'): ReadonlySet<JobClass> {
     return this.#byScope.get(scope) ?? NOBODY;
   }
 
+  /** Those that wait for room one by one, by shape. */
   onRoom(): ReadonlyMap<string, ReadonlySet<JobClass>> {
     return this.#byShape;
+  }
+
+  /** Those that wait for room all alike, by shape. */
+  alike(): ReadonlyMap<string, ReadonlySet<JobClass>> {
+    return this.#alike;
+  }
+}
+
+function count(queue: ScopeState, shape: string, change: 1 | -1): void {
+  for (let scope: ScopeState | undefined = queue; scope !== undefined; scope = scope.parent) {
+    scope.asleepCounts.set(shape, (scope.asleepCounts.get(shape) ?? 0) + change);
   }
 }
 

@@ -1,9 +1,10 @@
 import { Attention } from './attention.ts';
+import { type Booked, isBooked } from './bookings.ts';
 import { describeClass } from './describe.ts';
 import { type Held, hold } from './held.ts';
-import { amountsOf, classKey, type JobClass, type JobTemplate } from './job-class.ts';
+import { amountsOf, classKey, isElastic, type JobClass, type JobTemplate } from './job-class.ts';
 import { JobTable } from './job-table.ts';
-import type { Job, Node, Policy, Pool, Preset, Volume } from './model.ts';
+import type { DeviceClass, Job, Node, Policy, Pool, Preset, Volume } from './model.ts';
 import { capacityOf, NodeTable } from './node-table.ts';
 import { recordUse, type ShareContext } from './policies/fairness.ts';
 import type { Pod } from './policies/gang.ts';
@@ -11,6 +12,7 @@ import { isWithinGuarantee } from './policies/lending.ts';
 import { bestFit, type PlacementPolicy, tryPlacement } from './policies/placement.ts';
 import type { QuotaContext } from './policies/quota.ts';
 import { addTo, at } from './quantities.ts';
+import type { QuotaHold } from './quota-hold.ts';
 import type { RunningJob } from './running-job.ts';
 import { charge, type ScopeState } from './scope-tree.ts';
 import { ShapeIndex } from './shape-index.ts';
@@ -23,10 +25,12 @@ import { shapeKey, shapeOf } from './shapes.ts';
 export class SchedulerState {
   now = 0;
   readonly policy: Policy;
-  readonly placement: PlacementPolicy;
   readonly nodes = new NodeTable();
+  #placement: PlacementPolicy | undefined;
   readonly pools = new Map<string, Pool>();
   readonly presets = new Map<string, Preset>();
+  readonly deviceClasses = new Map<string, DeviceClass>();
+  readonly bookings = new Map<string, Booked>();
   readonly volumes = new Map<string, Volume>();
   readonly scopes = new Map<string, ScopeState>();
   readonly roots: ScopeState[] = [];
@@ -38,6 +42,8 @@ export class SchedulerState {
   readonly suspended = new Set<number>();
   /** Running jobs that can be preempted. */
   readonly preemptible = new Set<RunningJob>();
+  /** Running jobs whose size may change; empty where sizes are those of the start. */
+  readonly elastic = new Set<RunningJob>();
   readonly onNode = new Map<number, Set<RunningJob>>();
   readonly arrays = new Map<string, number>();
   readonly indices = new Map<string, ShapeIndex>();
@@ -45,13 +51,28 @@ export class SchedulerState {
   /** Nodes that not every job may use: reserved, or with a drain to come. */
   readonly closed = new Set<number>();
   held: Held | undefined;
+  readonly quotaHolds = new Map<ScopeState, QuotaHold>();
   hasGuarantees = false;
   /** Milli-GPU of all running jobs. */
   milliGpu = 0;
 
   constructor(policy: Policy) {
     this.policy = policy;
-    this.placement = tryPlacement(policy.placement) ?? bestFit;
+  }
+
+  /** The placement policy, at work on the presets that there are when it is first asked. */
+  get placement(): PlacementPolicy {
+    if (this.#placement !== undefined) return this.#placement;
+    const named = tryPlacement(this.policy.placement) ?? bestFit;
+    const all = [...this.presets.values()].map(({ name }) => ({ preset: name, weight: 1 }));
+    const demand = (this.policy.demand ?? all).flatMap(({ preset, weight }) => {
+      const found = this.presets.get(preset);
+      return found === undefined ? [] : [{ preset: found, weight }];
+    });
+    const chosen = named.inWorld?.({ demand }) ?? named;
+    this.#placement = chosen;
+    if (chosen.device !== undefined) this.nodes.preferDevice = chosen.device.bind(chosen);
+    return chosen;
   }
 
   get shares(): ShareContext {
@@ -76,7 +97,7 @@ export class SchedulerState {
     addTo(this.capacity, capacityOf(spec), 1);
     const pool = this.pools.get(spec.pool);
     if (pool === undefined) throw new RangeError(`node ${spec.name} is of an unknown pool ${spec.pool}`);
-    this.#capacityChanged(this.nodes.put(spec, pool), spec);
+    this.#capacityChanged(this.nodes.put(spec, pool));
   }
 
   /** Forgets a node; its jobs must have been stopped. */
@@ -85,24 +106,30 @@ export class SchedulerState {
     this.nodes.remove(node);
     if (this.held?.nodes.has(node) === true) hold(this, undefined);
     this.onNode.delete(node);
-    this.#capacityChanged(node, undefined);
+    this.#capacityChanged(node);
   }
 
-  #capacityChanged(node: number, spec: Node | undefined): void {
+  #capacityChanged(node: number): void {
     for (const scope of this.scopes.values()) scope.share = -1;
-    const drains = spec?.drainAt !== undefined && spec.drainAt > this.now;
-    if (drains) this.closed.add(node);
-    else if (!(this.held?.nodes.has(node) ?? false)) this.closed.delete(node);
+    this.reclose(node);
     this.wakeForRoom(node);
     this.attention.wakeAll(this.attention.sleepers.onScope('everyone'));
     this.wakeContenders();
+  }
+
+  /** Closes a node that not everybody may use (a drain to come, kept or reserved for others), or opens it. */
+  reclose(node: number): void {
+    const drainAt = this.nodes.specs[node]?.drainAt;
+    const drains = drainAt !== undefined && drainAt > this.now;
+    if (drains || this.held?.nodes.has(node) === true || isBooked(this, node)) this.closed.add(node);
+    else this.closed.delete(node);
   }
 
   indexOf(preset: Preset, pools: readonly string[], zone: string | null | undefined): ShapeIndex {
     const key = shapeKey(preset.name, pools, zone);
     let index = this.indices.get(key);
     if (index === undefined) {
-      index = new ShapeIndex(shapeOf(preset, pools, zone), this.nodes, this.placement, this.closed);
+      index = new ShapeIndex(shapeOf(preset, pools, zone, this.deviceClasses), this.nodes, this.placement, this.closed);
       this.indices.set(key, index);
     }
     return index;
@@ -148,12 +175,20 @@ export class SchedulerState {
   }
 
   /** Enters a job that runs already: past use is as the snapshot says. */
-  restore(slot: number, of: JobClass, sizes: readonly number[], pods: readonly Pod[], startedAt: number): RunningJob {
+  restore(
+    slot: number,
+    of: JobClass,
+    sizes: readonly number[],
+    pods: readonly Pod[],
+    startedAt: number,
+    grewAt?: number,
+  ): RunningJob {
     const job: RunningJob = {
       id: this.jobs.ids[slot] as string,
       slot,
       submittedAt: this.jobs.submittedAt(slot),
       startedAt,
+      grewAt,
       of,
       sizes,
       amounts: amountsOf(of.groups, sizes),
@@ -172,9 +207,7 @@ export class SchedulerState {
   stop(job: RunningJob, again: boolean): void {
     this.running.delete(job.slot);
     job.of.running -= 1;
-    for (const { group, node, gpus } of job.pods) {
-      this.nodes.release(node, (job.of.groups[group] as JobClass['groups'][number]).shape, gpus);
-    }
+    this.#release(job, job.pods);
     recordUse(job.of.queue, this.shares);
     this.#book(job, -1);
     if (again) {
@@ -183,6 +216,40 @@ export class SchedulerState {
     } else this.jobs.remove(job.slot);
     this.wakeAfter(job);
     this.#drop(job.of);
+  }
+
+  /** Moves a running job to places that are taken already; it starts there anew. */
+  move(job: RunningJob, pods: readonly Pod[]): RunningJob {
+    this.#release(job, job.pods);
+    recordUse(job.of.queue, this.shares);
+    this.running.delete(job.slot);
+    this.#book(job, -1);
+    job.of.running -= 1;
+    const moved = this.restore(job.slot, job.of, job.sizes, pods, this.now);
+    this.#wakeOnNodes(job.pods);
+    this.wakeContenders();
+    return moved;
+  }
+
+  /** Changes the replicas of a running job: those added have their places taken already, those removed give them back. */
+  resize(job: RunningJob, added: readonly Pod[], removed: readonly Pod[]): RunningJob {
+    this.#release(job, removed);
+    recordUse(job.of.queue, this.shares);
+    this.#book(job, -1);
+    job.of.running -= 1;
+    const gone = new Set(removed);
+    const pods = [...job.pods.filter((pod) => !gone.has(pod)), ...added];
+    const sizes = job.of.groups.map((_, g) => pods.filter(({ group }) => group === g).length);
+    const grewAt = added.length > 0 ? this.now : job.grewAt;
+    const resized = this.restore(job.slot, job.of, sizes, pods, job.startedAt, grewAt);
+    if (removed.length > 0) this.wakeAfter({ ...job, pods: removed });
+    return resized;
+  }
+
+  #release(job: RunningJob, pods: readonly Pod[]): void {
+    for (const { group, node, gpus } of pods) {
+      this.nodes.release(node, (job.of.groups[group] as JobClass['groups'][number]).shape, gpus);
+    }
   }
 
   /** Charges a job whose places are taken, or takes the charge back. */
@@ -195,6 +262,10 @@ export class SchedulerState {
     if (job.of.preemptible) {
       if (sign > 0) this.preemptible.add(job);
       else this.preemptible.delete(job);
+    }
+    if (this.policy.resizing === true && isElastic(job.of)) {
+      if (sign > 0) this.elastic.add(job);
+      else this.elastic.delete(job);
     }
     for (const { node } of job.pods) {
       const there = this.onNode.get(node) ?? new Set();
@@ -209,24 +280,44 @@ export class SchedulerState {
       this.attention.wakeAll(this.attention.sleepers.onScope(scope));
     }
     this.attention.wakeAll(this.attention.sleepers.onScope('everyone'));
-    for (const node of new Set(job.pods.map((pod) => pod.node))) this.wakeForRoom(node);
+    this.#wakeOnNodes(job.pods);
     this.wakeContenders();
+  }
+
+  #wakeOnNodes(pods: readonly Pod[]): void {
+    for (const node of new Set(pods.map((pod) => pod.node))) this.wakeForRoom(node);
   }
 
   /** Wakes what waits for room and could have some on a node where something was freed. */
   wakeForRoom(node: number): void {
     for (const [key, classes] of this.attention.sleepers.onRoom()) {
-      const index = this.indices.get(key);
-      if (index === undefined) continue;
-      index.refresh(this.now);
-      if (index.accepted(node) && this.nodes.fits(node, index.shape)) this.attention.wakeAll(classes);
+      if (this.#hasRoom(node, key)) this.attention.wakeAll(classes);
     }
+    for (const [key, classes] of this.attention.sleepers.alike()) {
+      if (!this.#hasRoom(node, key)) continue;
+      // Whether a closed node may be used depends on who asks.
+      if (this.closed.size > 0) this.attention.wakeAll(classes);
+      else this.attention.open(key);
+    }
+  }
+
+  #hasRoom(node: number, shape: string): boolean {
+    const index = this.indices.get(shape);
+    if (index === undefined) return false;
+    index.refresh(this.now);
+    return index.accepted(node) && this.nodes.fits(node, index.shape);
   }
 
   /** Wakes what sleeps and might now move others aside. */
   wakeContenders(): void {
+    this.wakeShrinkers();
     if (this.preemptible.size === 0) return;
     for (const of of this.attention.sleepers.all) if (this.mayPreempt(of)) this.attention.wake(of);
+  }
+
+  /** The same for replicas above the minimum of elastic gangs, which anybody may ask for. */
+  wakeShrinkers(): void {
+    if (this.elastic.size > 0) this.attention.wakeAll(this.attention.sleepers.all);
   }
 
   /** The same for those only whom guarantees give a right. */

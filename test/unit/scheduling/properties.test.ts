@@ -9,10 +9,12 @@ import {
   ancestors,
   couldStart,
   isPreemptible,
+  isReserved,
   sizesOf,
   usage,
   violations,
 } from '../../support/scheduling-checker.ts';
+import { after, jobOf } from '../../support/scheduling-what-if.ts';
 
 const RUNS = { numRuns: Number(process.env.DELOS_TEST_RUNS ?? 100) };
 
@@ -82,27 +84,32 @@ test('who is preempted may be: preemptible, past its minimum run time, of lower 
     fc.property(anyHistory, (history) => {
       const { minRunMs } = history.world.policy;
       play(history, (before, decided, scheduler) => {
-        const after = snapshotOf(scheduler);
+        const later = snapshotOf(scheduler);
         const rank = { low: 0, normal: 1, high: 2 };
         for (const victim of before.jobs) {
           if (victim.running === undefined) continue;
-          const now = after.jobs.find(({ id }) => id === victim.id);
+          const now = later.jobs.find(({ id }) => id === victim.id);
           if (now === undefined || now.running?.startedAt === victim.running.startedAt) continue;
           expect(isPreemptible(before, victim)).toBe(true);
+          // Where a reservation begins, its nodes are left at once.
+          if (decided.includes(`preempt ${victim.id} for nobody (reservation)`)) continue;
           expect(before.now - victim.running.startedAt).toBeGreaterThanOrEqual(Math.max(1, minRunMs));
           const project = (queue: string): string =>
             ancestors(before, queue).find(({ kind }) => kind !== 'user')?.name ?? '';
-          const urgent = after.jobs.some(
+          const urgent = later.jobs.some(
             (job) =>
-              job.running?.startedAt === after.now &&
+              job.running?.startedAt === later.now &&
               rank[job.priority] > rank[victim.priority] &&
               project(job.queue) === project(victim.queue),
           );
-          if (urgent) continue;
+          const moved = decided.some((text) =>
+            new RegExp(`^preempt ${victim.id} for \\S+ \\(consolidate\\)`).test(text),
+          );
+          if (urgent || moved) continue;
           // By reclaim, then: what its scope still runs leaves no room within the guarantee for it. A guarantee that
           // it shares with the claimant is no shelter: the claimant's own, further down, comes first.
           const line = decided.map((text) => new RegExp(`^preempt ${victim.id} for (\\S+) `).exec(text)).find(Boolean);
-          const claimant = after.jobs.find(({ id }) => id === line?.[1]);
+          const claimant = later.jobs.find(({ id }) => id === line?.[1]);
           const shared = new Set(
             claimant === undefined ? [] : ancestors(before, claimant.queue).map(({ name }) => name),
           );
@@ -111,9 +118,45 @@ test('who is preempted may be: preemptible, past its minimum run time, of lower 
           );
           const own = amounts(before, victim, sizesOf(victim)).milliGpu;
           const broken = guaranteed.every(
-            ({ name, guarantee }) => usage(after, name).milliGpu + own <= (guarantee.milliGpu ?? 0),
+            ({ name, guarantee }) => usage(later, name).milliGpu + own <= (guarantee.milliGpu ?? 0),
           );
           expect(guaranteed.length > 0 && own > 0 && broken).toBe(false);
+        }
+      });
+    }),
+    RUNS,
+  );
+});
+
+test('decisions, applied one by one to plain data, give the state that the scheduler has', () => {
+  fc.assert(
+    fc.property(anyHistory, (history) => {
+      play(history, (before, _decided, scheduler, decisions) => {
+        const places = (given: Snapshot): unknown =>
+          given.jobs
+            .map(({ id, running }) => [
+              id,
+              running?.startedAt,
+              (running?.pods ?? []).map((pod) => JSON.stringify(pod)).sort(),
+            ])
+            .sort(([a], [b]) => (String(a) < String(b) ? -1 : 1));
+        expect(places(decisions.reduce(after, before))).toEqual(places(snapshotOf(scheduler)));
+      });
+    }),
+    RUNS,
+  );
+});
+
+test('nobody starts or grows on nodes that are reserved for others, unless it ends before', () => {
+  fc.assert(
+    fc.property(anyHistory, (history) => {
+      play(history, (before, _decided, _scheduler, decisions) => {
+        for (const decision of decisions) {
+          const places = decision.kind === 'start' ? decision.pods : decision.kind === 'resize' ? decision.added : [];
+          for (const { node } of places) {
+            const spec = before.nodes.find(({ name }) => name === node);
+            expect(spec !== undefined && isReserved(before, jobOf(before, decision.job), spec)).toBe(false);
+          }
         }
       });
     }),

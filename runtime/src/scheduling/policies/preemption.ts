@@ -41,8 +41,8 @@ export function victimsFor(waiting: JobClass, amounts: Float64Array, context: Pr
   for (const job of context.preemptible) {
     const rule = ruleAgainst(job, waiting, amounts, reclaims, context);
     if (rule === undefined) continue;
-    const protectedUntil = job.startedAt + Math.max(1, context.minRunMs);
-    victims.push({ job, rule, cost: victimCost(job, context.now), protectedUntil });
+    const until = protectedUntil(job, context.minRunMs);
+    victims.push({ job, rule, cost: victimCost(job, context.now), protectedUntil: until });
   }
   return victims.sort((a, b) => a.cost - b.cost || (a.job.id < b.job.id ? -1 : 1));
 }
@@ -62,14 +62,24 @@ function ruleAgainst(
   return context.coverage().isLoan(job, sides.b) ? 'reclaim' : undefined;
 }
 
-/**
- * Lower priority first, whatever is lost; then work that is lost, in seconds of one device (a core counts as a
- * sixteenth), and a fixed second for each replica that has to be started again.
- */
+/** Until when nobody ends a job: its minimum run time, and in any case the instant at which it started. */
+export function protectedUntil(job: RunningJob, minRunMs: number): number {
+  return job.startedAt + Math.max(1, minRunMs);
+}
+
+/** Lower priority first, whatever is lost; then the work that is lost. */
 export function victimCost(job: RunningJob, now: number): number {
+  return job.of.rank * 1e9 + lostWork(job, now);
+}
+
+/**
+ * What is lost by ending a job now: its work so far, in seconds of one device (a core counts as a sixteenth), and a fixed
+ * second for each replica that has to be started again.
+ */
+export function lostWork(job: RunningJob, now: number): number {
   const seconds = (now - job.startedAt) / 1000;
   const devices = at(job.amounts, 3) / 1000 + at(job.amounts, 1) / 16_000;
-  return job.of.rank * 1e9 + seconds * devices + job.pods.length;
+  return seconds * devices + job.pods.length;
 }
 
 /** Subsets looked at on one node before the cheapest so far is taken. */
@@ -79,19 +89,20 @@ const SUBSET_STEPS = 4096;
  * The cheapest subset, in cost, that makes `enough` true; undefined where even all do not, or none is cheaper than
  * `below`. `take` and `put` tell what is in the subset. Branch and bound, cheapest first.
  */
-export function cheapestSubset(
-  victims: readonly Victim[],
+export function cheapestSubset<V extends { readonly cost: number }>(
+  victims: readonly V[],
   below: number,
-  take: (victim: Victim) => void,
-  put: (victim: Victim) => void,
+  take: (victim: V) => void,
+  put: (victim: V) => void,
   enough: () => boolean,
-): readonly Victim[] | undefined {
-  let best: readonly Victim[] | undefined;
+  most = SUBSET_STEPS,
+): readonly V[] | undefined {
+  let best: readonly V[] | undefined;
   let limit = below;
   let steps = 0;
-  const chosen: Victim[] = [];
+  const chosen: V[] = [];
   const visit = (from: number, cost: number): void => {
-    if (cost >= limit || steps >= SUBSET_STEPS) return;
+    if (cost >= limit || steps >= most) return;
     steps += 1;
     if (enough()) {
       best = [...chosen];
@@ -99,7 +110,7 @@ export function cheapestSubset(
       return;
     }
     for (let v = from; v < victims.length; v += 1) {
-      const victim = victims[v] as Victim;
+      const victim = victims[v] as V;
       if (cost + victim.cost >= limit) break;
       take(victim);
       chosen.push(victim);
