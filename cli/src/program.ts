@@ -126,6 +126,7 @@ export function program(root: string, options: { readonly completion?: boolean }
   verb(cli, 'bench', 'measure: flow, job-latency, packing, scheduler, up')
     .argument('<name>', 'which measurement')
     .option('--samples <number>', 'how many pairs', wholeNumber)
+    .option('--plot <file>', 'writes a picture, where the benchmark has one (scheduler)')
     .action(action(() => import('./commands/bench.ts')));
 
   if (options.completion ?? true) completionVerbs(cli, () => program(root, { completion: false }));

@@ -1,5 +1,5 @@
 import { access } from 'node:fs/promises';
-import { join } from 'node:path';
+import { join, resolve } from 'node:path';
 import { DelosError } from '@delos/core';
 import type { CommandContext } from '../context.ts';
 import { passThrough } from '../process.ts';
@@ -10,7 +10,7 @@ const NAMES = ['flow', 'job-latency', 'packing', 'scheduler', 'up'];
 export async function run(
   context: CommandContext,
   name: string,
-  options: { readonly samples?: number },
+  options: { readonly samples?: number; readonly plot?: string },
 ): Promise<void> {
   const script = join(context.root, 'bench/src', `${name}.ts`);
   if (
@@ -29,6 +29,7 @@ export async function run(
     script,
     ...(context.json ? ['--json'] : []),
     ...(options.samples === undefined ? [] : ['--samples', String(options.samples)]),
+    ...(options.plot === undefined ? [] : ['--plot', resolve(options.plot)]),
   ];
   process.exitCode = await passThrough(process.execPath, args, { DELOS_INSTANCE: context.paths.instance });
 }

@@ -1,7 +1,18 @@
-import { type Decision, Explainer, type Reason, Scheduler, snapshot, snapshotFaults } from '@delos/runtime/scheduling';
+import { expectedLossPlacement } from '@delos/runtime/packing';
+import {
+  type Decision,
+  Explainer,
+  type Reason,
+  registerPlacement,
+  Scheduler,
+  snapshot,
+  snapshotFaults,
+} from '@delos/runtime/scheduling';
 import type { CommandContext } from '../context.ts';
 import { readDocument, readText } from '../scheduling-document.ts';
 import { table } from '../table.ts';
+
+registerPlacement(expectedLossPlacement);
 
 export interface SnapshotOptions {
   readonly snapshot?: string;
@@ -28,6 +39,8 @@ function rowOf(decision: Decision): readonly string[] {
     }
     case 'preempt':
       return ['preempt', job, queue, decision.text];
+    case 'resize':
+      return [decision.for === null ? 'grow' : 'shrink', job, queue, decision.text];
     case 'expire':
       return ['give up', job, queue, 'its schedule timeout is over'];
   }

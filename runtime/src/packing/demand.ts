@@ -20,6 +20,24 @@ export interface Demand {
 /** Demand before anything has arrived. */
 export const NO_DEMAND: Demand = { lessons: 0, shares: new Map(), wholes: 0, several: new Map(), cpuPerGpu: undefined };
 
+/** Demand of which all is known: kinds of Pods, and how often each is asked for in proportion. */
+export function demandOf(kinds: readonly { readonly request: PodRequest; readonly weight: number }[]): Demand {
+  const asking = kinds.filter(({ request }) => request.gpus > 0);
+  const pods = asking.reduce((sum, { weight }) => sum + weight, 0);
+  const gpu = asking.reduce((sum, { request, weight }) => sum + weight * totalGpuMilli(request), 0);
+  const cpu = asking.reduce((sum, { request, weight }) => sum + weight * request.cpuMilli, 0);
+  if (pods === 0) return NO_DEMAND;
+  const shares = new Map<number, number>();
+  const several = new Map<number, number>();
+  let wholes = 0;
+  for (const { request, weight } of asking) {
+    if (isShare(request)) add(shares, request.gpuMilli, weight / pods);
+    else wholes += (request.gpus * weight) / pods;
+    if (request.gpus > 1) add(several, request.gpus, (weight * totalGpuMilli(request)) / gpu);
+  }
+  return { lessons: 1, shares, wholes, several, cpuPerGpu: cpu / gpu };
+}
+
 /** Learns demand from arrivals. */
 export class DemandLearner {
   #pods = 0;

@@ -2,10 +2,18 @@ export * from './decision.ts';
 export * from './explain.ts';
 export * from './live.ts';
 export * from './model.ts';
-export { bestFit, type PlacementPolicy, placementNames, registerPlacement, worstFit } from './policies/placement.ts';
+export type { NodeTable } from './node-table.ts';
+export {
+  bestFit,
+  type PlacementPolicy,
+  type PlacementWorld,
+  placementNames,
+  registerPlacement,
+  worstFit,
+} from './policies/placement.ts';
 export * from './quantities.ts';
 export * from './reason.ts';
 export * from './scheduler.ts';
-export { quotaMilliGpu } from './shapes.ts';
+export { milliOn, quotaMilliGpu, type Shape } from './shapes.ts';
 export * from './snapshot.ts';
 export * from './snapshot-faults.ts';

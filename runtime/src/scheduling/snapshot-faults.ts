@@ -1,4 +1,4 @@
-import type { Snapshot } from './model.ts';
+import type { Job, Node, Preset, Snapshot } from './model.ts';
 import { placementNames } from './policies/placement.ts';
 
 /** One thing that contradicts another; `path` leads to it in the document. */
@@ -8,9 +8,42 @@ export interface SnapshotFault {
   readonly hint: string;
 }
 
+/** What references lead to, by name, and the scopes below each scope: looked up, so that a million jobs are judged in one pass. */
+interface Known {
+  readonly pools: ReadonlyMap<string, unknown>;
+  readonly nodes: ReadonlyMap<string, Node>;
+  readonly presets: ReadonlyMap<string, unknown>;
+  readonly scopes: ReadonlyMap<string, unknown>;
+  readonly volumes: ReadonlyMap<string, unknown>;
+  readonly classes: ReadonlyMap<string, unknown>;
+  readonly below: ReadonlyMap<string, readonly string[]>;
+}
+
+function knownIn({ pools, nodes, presets, scopes, volumes, deviceClasses = [] }: Snapshot): Known {
+  const byName = <T extends { readonly name: string }>(things: readonly T[]): ReadonlyMap<string, T> =>
+    new Map(things.map((each) => [each.name, each]));
+  const below = new Map<string, string[]>();
+  for (const { name, parent } of scopes) {
+    if (parent === undefined) continue;
+    const names = below.get(parent);
+    if (names === undefined) below.set(parent, [name]);
+    else names.push(name);
+  }
+  return {
+    pools: byName(pools),
+    nodes: byName(nodes),
+    presets: byName(presets),
+    scopes: byName(scopes),
+    volumes: byName(volumes),
+    classes: byName(deviceClasses),
+    below,
+  };
+}
+
 /** Everything that a schema cannot see: names given twice, references to nothing, a tree that is none. */
 export function snapshotFaults(snapshot: Snapshot): readonly SnapshotFault[] {
-  const { pools, nodes, presets, scopes, volumes, jobs, policy } = snapshot;
+  const { pools, nodes, presets, scopes, volumes, jobs, policy, bookings = [], deviceClasses = [] } = snapshot;
+  const known = knownIn(snapshot);
   return [
     ...twice(
       'pools',
@@ -43,6 +76,18 @@ export function snapshotFaults(snapshot: Snapshot): readonly SnapshotFault[] {
       'name',
     ),
     ...twice(
+      'bookings',
+      'booking',
+      bookings.map(({ name }) => name),
+      'name',
+    ),
+    ...twice(
+      'deviceClasses',
+      'device class',
+      deviceClasses.map(({ name }) => name),
+      'name',
+    ),
+    ...twice(
       'jobs',
       'job',
       jobs.map(({ id }) => id),
@@ -57,9 +102,17 @@ export function snapshotFaults(snapshot: Snapshot): readonly SnapshotFault[] {
             hint: `there are: ${placementNames().join(', ')}`,
           },
         ]),
-    ...nodes.flatMap(({ pool }, n) => reference(['nodes', n, 'pool'], 'pool', pool, pools)),
+    ...(policy.demand ?? []).flatMap(({ preset }, d) =>
+      reference(['policy', 'demand', d, 'preset'], 'preset', preset, known.presets),
+    ),
+    ...nodes.flatMap(({ pool }, n) => reference(['nodes', n, 'pool'], 'pool', pool, known.pools)),
     ...treeFaults(snapshot),
-    ...jobs.flatMap((_, j) => jobFaults(snapshot, j)),
+    ...bookings.flatMap(({ scope, nodes: booked }, b) => [
+      ...reference(['bookings', b, 'scope'], 'scope', scope, known.scopes),
+      ...booked.flatMap((node, n) => reference(['bookings', b, 'nodes', n], 'node', node, known.nodes)),
+    ]),
+    ...presets.flatMap((preset, p) => claimFaults(known, preset, ['presets', p, 'gpu'])),
+    ...jobs.flatMap((job, j) => jobFaults(known, job, j)),
   ];
 }
 
@@ -85,12 +138,12 @@ function reference(
   path: readonly (string | number)[],
   kind: string,
   name: string,
-  known: readonly { readonly name: string }[],
+  known: ReadonlyMap<string, unknown>,
 ): readonly SnapshotFault[] {
-  if (known.some((each) => each.name === name)) return [];
-  const some = known.slice(0, 8).map((each) => each.name);
+  if (known.has(name)) return [];
+  const some = [...known.keys()].slice(0, 8);
   const hint =
-    some.length === 0 ? `no ${kind} is defined` : `there are: ${some.join(', ')}${known.length > 8 ? ', …' : ''}`;
+    some.length === 0 ? `no ${kind} is defined` : `there are: ${some.join(', ')}${known.size > 8 ? ', …' : ''}`;
   return [{ path, message: `there is no ${kind} ${name}`, hint }];
 }
 
@@ -99,7 +152,7 @@ function treeFaults({ scopes }: Snapshot): readonly SnapshotFault[] {
   return scopes.flatMap(({ name, parent }, s) => {
     if (parent === undefined) return [];
     const path = ['scopes', s, 'parent'];
-    if (!byName.has(parent)) return reference(path, 'scope', parent, scopes);
+    if (!byName.has(parent)) return reference(path, 'scope', parent, byName);
     const way = [name];
     for (let above: string | undefined = parent; above !== undefined; above = byName.get(above)?.parent) {
       if (above === name) {
@@ -115,19 +168,30 @@ function treeFaults({ scopes }: Snapshot): readonly SnapshotFault[] {
   });
 }
 
-function jobFaults(snapshot: Snapshot, j: number): readonly SnapshotFault[] {
-  const job = snapshot.jobs[j];
-  if (job === undefined) return [];
-  const faults = [
-    ...reference(['jobs', j, 'queue'], 'scope', job.queue, snapshot.scopes),
-    ...job.groups.flatMap(({ preset }, g) =>
-      reference(['jobs', j, 'groups', g, 'preset'], 'preset', preset, snapshot.presets),
+function claimFaults(known: Known, { gpu }: Preset, path: readonly (string | number)[]): readonly SnapshotFault[] {
+  if (gpu?.kind !== 'claim') return [];
+  const names = new Map(gpu.requests.map((request) => [request.name, request]));
+  return [
+    ...gpu.requests.flatMap((request, r) =>
+      reference([...path, 'requests', r, 'class'], 'device class', request.class, known.classes),
     ),
-    ...job.volumes.flatMap((volume, v) => reference(['jobs', j, 'volumes', v], 'volume', volume, snapshot.volumes)),
-    ...job.pools.flatMap((pool, p) => reference(['jobs', j, 'pools', p], 'pool', pool, snapshot.pools)),
+    ...gpu.constraints.flatMap(({ requests = [] }, c) =>
+      requests.flatMap((name, r) => reference([...path, 'constraints', c, 'requests', r], 'request', name, names)),
+    ),
   ];
-  if (snapshot.scopes.some(({ parent }) => parent === job.queue)) {
-    const below = snapshot.scopes.filter(({ parent }) => parent === job.queue).map(({ name }) => name);
+}
+
+function jobFaults(known: Known, job: Job, j: number): readonly SnapshotFault[] {
+  const faults = [
+    ...reference(['jobs', j, 'queue'], 'scope', job.queue, known.scopes),
+    ...job.groups.flatMap(({ preset }, g) =>
+      reference(['jobs', j, 'groups', g, 'preset'], 'preset', preset, known.presets),
+    ),
+    ...job.volumes.flatMap((volume, v) => reference(['jobs', j, 'volumes', v], 'volume', volume, known.volumes)),
+    ...job.pools.flatMap((pool, p) => reference(['jobs', j, 'pools', p], 'pool', pool, known.pools)),
+  ];
+  const below = known.below.get(job.queue);
+  if (below !== undefined) {
     faults.push({
       path: ['jobs', j, 'queue'],
       message: `${job.queue} has scopes below it, and jobs are submitted to leaves of the tree`,
@@ -136,8 +200,8 @@ function jobFaults(snapshot: Snapshot, j: number): readonly SnapshotFault[] {
   }
   for (const [p, pod] of (job.running?.pods ?? []).entries()) {
     const path = ['jobs', j, 'running', 'pods', p];
-    const node = snapshot.nodes.find(({ name }) => name === pod.node);
-    if (node === undefined) faults.push(...reference([...path, 'node'], 'node', pod.node, snapshot.nodes));
+    const node = known.nodes.get(pod.node);
+    if (node === undefined) faults.push(...reference([...path, 'node'], 'node', pod.node, known.nodes));
     if (job.groups[pod.group] === undefined) {
       faults.push({
         path: [...path, 'group'],

@@ -1,3 +1,5 @@
+import './placements.ts';
+
 export * from './metrics.ts';
 export { comparison, htmlReport } from './report.ts';
 export * from './simulate.ts';

@@ -125,15 +125,29 @@ export class Recorder {
 
   started(job: Job, pods: readonly PodPlacement[], _now: number): void {
     const top = this.#topOf.get(job.queue) ?? job.queue;
+    const { cpu, gpu } = this.#useOf(job, pods);
+    this.#held.set(job.id, { cpu, gpu, top });
+    this.#add(top, cpu, gpu);
+    this.#wait(job, -1);
+  }
+
+  resized(job: Job, added: readonly PodPlacement[], removed: readonly PodPlacement[]): void {
+    const held = this.#held.get(job.id);
+    if (held === undefined) return;
+    const [more, less] = [this.#useOf(job, added), this.#useOf(job, removed)];
+    const [cpu, gpu] = [more.cpu - less.cpu, more.gpu - less.gpu];
+    this.#held.set(job.id, { cpu: held.cpu + cpu, gpu: held.gpu + gpu, top: held.top });
+    this.#add(held.top, cpu, gpu);
+  }
+
+  #useOf(job: Job, pods: readonly PodPlacement[]): Use {
     let [cpu, gpu] = [0, 0];
     for (const { group } of pods) {
       const preset = this.#presets.get(job.groups[group]?.preset ?? '');
       cpu += preset?.cpu ?? 0;
       gpu += preset?.gpu ?? 0;
     }
-    this.#held.set(job.id, { cpu, gpu, top });
-    this.#add(top, cpu, gpu);
-    this.#wait(job, -1);
+    return { cpu, gpu };
   }
 
   stopped(job: Job, now: number, again: boolean): void {
@@ -154,7 +168,7 @@ export class Recorder {
     const span = Math.max(1, this.#lastEnd);
     const part = (total: number, capacity: number): number | undefined =>
       capacity === 0 ? undefined : Math.min(1, total / (capacity * span));
-    const queues = [...new Set(jobs.map(({ queue }) => queue))].sort();
+    const queues = Map.groupBy(jobs, ({ queue }) => queue);
     return {
       jobs: jobs.length,
       ended: ended.length,
@@ -169,8 +183,8 @@ export class Recorder {
         gpu: part(this.#total.gpu, this.#capacity.gpu),
       },
       jain: this.#jain(),
-      byQueue: queues.map((queue) => {
-        const own = jobs.filter((job) => job.queue === queue);
+      byQueue: [...queues.keys()].sort().map((queue) => {
+        const own = queues.get(queue) ?? [];
         const done = own.filter(({ how }) => how === 'ended');
         return {
           queue,

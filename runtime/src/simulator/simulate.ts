@@ -122,6 +122,9 @@ export function simulate(given: Workload, options: SimulationOptions = {}): Simu
       case 'preempt':
         suspend(decision.job);
         return;
+      case 'resize':
+        recorder.resized(track.simulated.job, decision.added, decision.removed);
+        return;
       case 'expire':
         track.how = 'expired';
         recorder.expired(track.simulated.job, now);

@@ -1,22 +1,13 @@
-import { type Job, type Snapshot, type SnapshotFault, snapshotFaults } from '../scheduling/index.ts';
-import type { Workload } from './workload.ts';
+import { type Job, type SnapshotFault, snapshotFaults } from '../scheduling/index.ts';
+import { type Workload, worldOf } from './workload.ts';
 
 /** Everything in a workload that contradicts something else in it, each with its place in the document. */
 export function workloadFaults(given: Workload): readonly SnapshotFault[] {
-  const { policy, pools, presets, scopes, volumes } = given;
-  const nodes = given.nodes.map(({ replicas: _, ...node }) => node);
-  const world: Snapshot = {
-    version: 1,
-    now: 0,
-    policy,
-    pools,
-    nodes,
-    presets,
-    scopes,
-    volumes,
-    jobs: [],
-    reservations: [],
-  };
+  // Reserved nodes have their names once `replicas` are counted out: they are judged below.
+  const { bookings = [], ...world } = worldOf(
+    given,
+    given.nodes.map(({ replicas: _, ...node }) => node),
+  );
   const asJob = (
     id: string,
     {
@@ -41,19 +32,22 @@ export function workloadFaults(given: Workload): readonly SnapshotFault[] {
     ),
   );
   const ofFailures = given.failures.flatMap(({ node }, f) =>
-    names.has(node)
-      ? []
-      : [
-          {
-            path: ['failures', f, 'node'],
-            message: `there is no node ${node}`,
-            hint: 'with replicas nodes are called NAME-0, NAME-1, …',
-          },
-        ],
+    names.has(node) ? [] : [noNode(['failures', f, 'node'], node)],
   );
+  const ofBookings = bookings.flatMap(({ scope, nodes: booked }, b) => [
+    ...(given.scopes.some(({ name }) => name === scope)
+      ? []
+      : [{ path: ['bookings', b, 'scope'], message: `there is no scope ${scope}`, hint: 'name one of scopes' }]),
+    ...booked.flatMap((node, n) => (names.has(node) ? [] : [noNode(['bookings', b, 'nodes', n], node)])),
+  ]);
   return [
     ...snapshotFaults({ ...world, jobs: given.jobs.map((each) => asJob(each.id, each)) }),
     ...ofStreams,
     ...ofFailures,
+    ...ofBookings,
   ];
+}
+
+function noNode(path: readonly (string | number)[], node: string): SnapshotFault {
+  return { path, message: `there is no node ${node}`, hint: 'with replicas nodes are called NAME-0, NAME-1, …' };
 }

@@ -46,6 +46,8 @@ export const workload = z.strictObject({
   presets: z.array(model.preset).default([]),
   scopes: z.array(model.scope).default([]),
   volumes: z.array(model.volume).default([]),
+  bookings: z.array(model.booking).optional(),
+  deviceClasses: z.array(model.deviceClass).optional(),
   jobs: z.array(workloadJob).default([]),
   streams: z.array(stream).default([]),
   /** Nodes that are lost, and how long. */
@@ -66,6 +68,27 @@ export interface SimulatedJob {
 export interface Expanded {
   readonly world: model.Snapshot;
   readonly jobs: readonly SimulatedJob[];
+}
+
+/** The world before anything has arrived, with these nodes. */
+export function worldOf(
+  { policy, pools, presets, scopes, volumes, bookings, deviceClasses }: Workload,
+  nodes: readonly model.Node[],
+): model.Snapshot {
+  return {
+    version: 1,
+    now: 0,
+    policy,
+    pools,
+    nodes: [...nodes],
+    presets,
+    scopes,
+    volumes,
+    jobs: [],
+    reservations: [],
+    ...(bookings === undefined ? {} : { bookings }),
+    ...(deviceClasses === undefined ? {} : { deviceClasses }),
+  };
 }
 
 /** Draws every arrival and run time; the same seed gives the same ones. `draw` gives numbers in [0, 1). */
@@ -108,20 +131,7 @@ export function expand(given: Workload, draw: () => number): Expanded {
     }
   }
   jobs.sort((a, b) => a.job.submittedAt - b.job.submittedAt || (a.job.id < b.job.id ? -1 : 1));
-  const { policy, pools, presets, scopes, volumes } = given;
-  const world: model.Snapshot = {
-    version: 1,
-    now: 0,
-    policy,
-    pools,
-    nodes,
-    presets,
-    scopes,
-    volumes,
-    jobs: [],
-    reservations: [],
-  };
-  return { world, jobs };
+  return { world: worldOf(given, nodes), jobs };
 }
 
 /** A workload laid over another: lists are merged by name (jobs by id), what has a name already is changed field by field. */

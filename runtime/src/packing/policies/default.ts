@@ -57,42 +57,58 @@ interface NodeLoss {
   gpu(request: PodRequest, node: number): number;
 }
 
-/** Expected loss by node under a demand. Everything is a look into a table but the exponential. */
-export function nodeLoss(cluster: Cluster, demand: Demand): NodeLoss {
-  const waste = expectedWaste(demand, IDLE_WEIGHT);
-  const broken = brokenUp(cluster.stride, demand);
-  const cpuPerGpu = demand.cpuPerGpu ?? cluster.cpuCapacity / Math.max(1, cluster.gpuCapacity);
-  const lackOfCpu = (cpu: number, gpu: number): number =>
-    gpu === 0 || cpuPerGpu === 0 ? 0 : CPU_WEIGHT * gpu * Math.exp(-cpu / (cpuPerGpu * gpu));
-  /** What a share adds to waste and size on a GPU with so much free. */
-  const shareGrowth = (request: PodRequest, idle: number, free: number): number =>
-    (waste[free - request.gpuMilli] as number) -
-    (waste[free] as number) +
-    (free === WHOLE_GPU ? (broken[idle - 1] as number) - (broken[idle] as number) : 0);
+/** By how much a node's expected loss grows, in milli-GPU, part by part, whatever its state is kept in. */
+export interface LossGrowth {
+  /** Of CPU: with so much free of both, of which so much is taken. */
+  cpu(cpuFree: number, gpuFree: number, cpuMilli: number, gpuMilli: number): number;
+  /** Of waste and size: whole GPUs out of the idle ones. */
+  whole(idle: number, gpus: number): number;
+  /** Of waste and size: a share of a GPU with so much free, beside so many idle ones. */
+  share(idle: number, free: number, gpuMilli: number): number;
+}
 
+/**
+ * Growth of expected loss under a demand on nodes of at most `most` GPUs; `cpuPerGpu` is what counts before demand says it.
+ * Everything is a look into a table but the exponential.
+ */
+export function lossGrowth(demand: Demand, most: number, cpuPerGpu: number): LossGrowth {
+  const waste = expectedWaste(demand, IDLE_WEIGHT);
+  const broken = brokenUp(most, demand);
+  const perGpu = demand.cpuPerGpu ?? cpuPerGpu;
+  const lackOfCpu = (cpu: number, gpu: number): number =>
+    gpu === 0 || perGpu === 0 ? 0 : CPU_WEIGHT * gpu * Math.exp(-cpu / (perGpu * gpu));
+  return {
+    cpu: (cpuFree, gpuFree, cpuMilli, gpuMilli) =>
+      lackOfCpu(cpuFree - cpuMilli, gpuFree - gpuMilli) - lackOfCpu(cpuFree, gpuFree),
+    whole: (idle, gpus) =>
+      (broken[idle - gpus] as number) - (broken[idle] as number) - gpus * (waste[WHOLE_GPU] as number),
+    share: (idle, free, gpuMilli) =>
+      (waste[free - gpuMilli] as number) -
+      (waste[free] as number) +
+      (free === WHOLE_GPU ? (broken[idle - 1] as number) - (broken[idle] as number) : 0),
+  };
+}
+
+/** Expected loss by node under a demand. */
+export function nodeLoss(cluster: Cluster, demand: Demand): NodeLoss {
+  const loss = lossGrowth(demand, cluster.stride, cluster.cpuCapacity / Math.max(1, cluster.gpuCapacity));
   return {
     growth(request, node) {
-      const cpu = cluster.cpuFree[node] as number;
-      const gpu = cluster.gpuSum[node] as number;
       const idle = cluster.idle[node] as number;
-      const cpuGrowth = lackOfCpu(cpu - request.cpuMilli, gpu - totalGpuMilli(request)) - lackOfCpu(cpu, gpu);
-      if (!isShare(request)) {
-        const after = idle - request.gpus;
-        return (
-          cpuGrowth + (broken[after] as number) - (broken[idle] as number) - request.gpus * (waste[WHOLE_GPU] as number)
-        );
-      }
+      const [cpu, gpu] = [cluster.cpuFree[node] as number, cluster.gpuSum[node] as number];
+      const cpuGrowth = loss.cpu(cpu, gpu, request.cpuMilli, totalGpuMilli(request));
+      if (!isShare(request)) return cpuGrowth + loss.whole(idle, request.gpus);
       let least = Number.POSITIVE_INFINITY;
       const first = node * cluster.stride;
       for (let at = first; at < first + (cluster.gpuCount[node] as number); at += 1) {
         const free = cluster.gpuFree[at] as number;
-        if (free >= request.gpuMilli) least = Math.min(least, shareGrowth(request, idle, free));
+        if (free >= request.gpuMilli) least = Math.min(least, loss.share(idle, free, request.gpuMilli));
       }
       return cpuGrowth + least;
     },
     gpu(request, node) {
       const idle = cluster.idle[node] as number;
-      return gpuWithLeast(cluster, node, request, (free) => shareGrowth(request, idle, free));
+      return gpuWithLeast(cluster, node, request, (free) => loss.share(idle, free, request.gpuMilli));
     },
   };
 }

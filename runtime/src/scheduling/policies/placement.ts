@@ -1,6 +1,7 @@
+import type { Preset } from '../model.ts';
 import type { NodeTable } from '../node-table.ts';
 import { at } from '../quantities.ts';
-import type { Shape } from '../shapes.ts';
+import { type Shape, wholeDevices } from '../shapes.ts';
 
 /**
  * Chooses among the nodes that fit one replica. The score may depend on that node and the shape alone, so that it is
@@ -9,6 +10,16 @@ import type { Shape } from '../shapes.ts';
 export interface PlacementPolicy {
   readonly name: string;
   score(nodes: NodeTable, node: number, shape: Shape): number;
+  /** The device of a node that a part goes to; left out: the one that it leaves fullest. Only asked where it fits. */
+  device?(nodes: NodeTable, node: number, shape: Shape): number;
+  /** The policy at work in one world; left out: the policy as it is. What it knows must follow from the world alone. */
+  inWorld?(world: PlacementWorld): PlacementPolicy;
+}
+
+/** What a placement policy may know beside the nodes. */
+export interface PlacementWorld {
+  /** What is asked for, and how often in proportion. */
+  readonly demand: readonly { readonly preset: Preset; readonly weight: number }[];
 }
 
 /**
@@ -23,7 +34,7 @@ export const bestFit: PlacementPolicy = {
   score: (nodes, node, shape) => {
     const need = shape.gpu;
     let devices = at(nodes.idleGpus, node);
-    if (need.kind === 'whole') devices -= need.count;
+    if (need.kind === 'whole' || need.kind === 'claim') devices -= wholeDevices(need);
     // A part of a device that is in use already is better than one that nobody uses.
     else if ((need.kind === 'fraction' || need.kind === 'memory') && at(nodes.idleGpus, node) < at(nodes.gpus, node)) {
       devices -= 0.5;
