@@ -1,13 +1,15 @@
 import { spawnSync } from 'node:child_process';
+import { writeFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { type Job, Scheduler, type Snapshot, snapshot } from '@delos/runtime/scheduling';
 import { z } from 'zod';
+import { costPlot } from './scheduler-plot.ts';
 
 /*
  * What the scheduler's core costs by size: 1,000 queues, nodes of 8 GPUs, jobs of 1, 2, 4 and 8 GPUs until the cluster is
  * full and so many more wait. Every size is measured in a process of its own, so that its memory is its own.
  *
- *   node bench/src/scheduler.ts [--json] [--samples N]
+ *   node bench/src/scheduler.ts [--json] [--samples N] [--plot FILE.svg]
  */
 
 const QUEUES = 1000;
@@ -167,6 +169,15 @@ if (one !== undefined) {
         `${nodes} nodes, ${queued} queued: ${decisionsPerSecond} starts/s; p50 arrival ${arrivalUs.p50} µs, end ${endUs.p50} µs, node change ${nodeChangeUs.p50} µs; ${memoryMiB} MiB\n`,
       );
     }
+  }
+  const plot = argument('--plot');
+  if (plot !== undefined) {
+    const costs = results.map(({ nodes, queued, arrivalUs, endUs, nodeChangeUs }) => ({
+      nodes,
+      queued,
+      us: { 'a job arrives': arrivalUs.p50, 'a job ends': endUs.p50, 'a node changes': nodeChangeUs.p50 },
+    }));
+    writeFileSync(plot, costPlot(costs));
   }
   if (process.argv.includes('--json')) process.stdout.write(`${JSON.stringify({ queues: QUEUES, sizes: results })}\n`);
 }
