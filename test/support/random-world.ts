@@ -63,8 +63,9 @@ export const anyNode = (name: string): fc.Arbitrary<Node> =>
       tainted: fc.constantFrom(false, false, false, true),
       ready: fc.constantFrom(true, true, true, false),
       cordoned: fc.constantFrom(false, false, false, true),
+      drainAt: fc.constantFrom(undefined, undefined, undefined, undefined, undefined, 60, 110),
     })
-    .map(({ pool, zone, rack, cpus, gib, gpus, pods, slices, ssd, tainted, ready, cordoned }) =>
+    .map(({ pool, zone, rack, cpus, gib, gpus, pods, slices, ssd, tainted, ready, cordoned, drainAt }) =>
       node({
         name,
         pool,
@@ -79,6 +80,7 @@ export const anyNode = (name: string): fc.Arbitrary<Node> =>
         ...(tainted ? { taints: ['special'] } : {}),
         ready,
         cordoned,
+        ...(drainAt === undefined ? {} : { drainAt }),
       }),
     );
 
@@ -170,6 +172,13 @@ export const anyPolicy = fc.record({
   reserveAfterMs: fc.constantFrom(undefined, 20),
   consolidation: fc.constantFrom(undefined, undefined, { horizonMs: 60_000 }),
   resizing: fc.constantFrom(false, true),
+  energyWindows: fc.constantFrom(
+    [],
+    [],
+    [],
+    [{ from: 40, until: 70, maxMilliGpu: 2000 }],
+    [{ from: 60, until: 100, maxMilliGpu: 0 }],
+  ),
 });
 
 /** A world in which nothing runs yet; time is 50. */
@@ -185,11 +194,12 @@ export function anyWorld(sizes: { readonly nodes: number; readonly jobs: number 
       scopes: anyScopes,
       policy: anyPolicy,
     })
-    .map(({ nodes, jobs, scopes, policy: { reserveAfterMs, consolidation, ...policy } }) =>
+    .map(({ nodes, jobs, scopes, policy: { reserveAfterMs, consolidation, energyWindows, ...policy } }) =>
       world({
         now: 50,
         policy: {
           ...policy,
+          energyWindows: [...energyWindows],
           ...(reserveAfterMs === undefined ? {} : { reserveAfterMs }),
           ...(consolidation === undefined ? {} : { consolidation }),
         },

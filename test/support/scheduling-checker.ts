@@ -133,6 +133,11 @@ export function forbidden(world: Snapshot, job: Job, wants: Amounts): readonly s
       if (taken + wants[d] > left) faults.push(`remainder ${scope.name} ${d}`);
     }
   }
+  for (const { from, until, maxMilliGpu } of world.policy.energyWindows) {
+    if (wants.milliGpu === 0 || world.now < from || world.now >= until) continue;
+    const used = running(world).reduce((sum, each) => sum + amounts(world, each, sizesOf(each)).milliGpu, 0);
+    if (used + wants.milliGpu > maxMilliGpu) faults.push(`energy ${job.queue} milliGpu`);
+  }
   const array = job.array;
   if (array?.maxRunning !== undefined) {
     const others = running(world).filter((each) => each.array?.name === array.name).length;
@@ -222,6 +227,11 @@ export function subsets<T>(of: readonly T[]): readonly (readonly T[])[] {
   let sets: readonly (readonly T[])[] = [[]];
   for (const each of of) sets = sets.flatMap((set) => [set, [...set, each]]);
   return sets;
+}
+
+/** Whether a drain of the node begins before this job has certainly ended. */
+export function drainsBefore(world: Snapshot, job: Job, { drainAt }: Node): boolean {
+  return drainAt !== undefined && (job.lifeSpanMs === undefined || world.now + job.lifeSpanMs > drainAt);
 }
 
 /** Whether nodes are reserved for others than this job, so that it may not start there now. */
@@ -323,7 +333,7 @@ export function hasRoom(
     Array.from({ length: sizes[g] ?? 0 }, () => ({ g, preset: presetOf(world, preset) })),
   );
   const claims = replicas.some(({ preset }) => preset.gpu?.kind === 'claim');
-  const nodes = [...on.values()].filter(({ node }) => always || (isOpen(world, node) && !isReserved(world, job, node)));
+  const nodes = [...on.values()].filter(({ node }) => always || (isOpen(world, node) && !isReserved(world, job, node) && !drainsBefore(world, job, node)));
   const domains = new Set(nodes.map(({ node }) => domain(world, node, job.within ?? 'cluster')));
   for (const only of domains) {
     const inside = nodes.filter(({ node }) => domain(world, node, job.within ?? 'cluster') === only);

@@ -91,8 +91,8 @@ test('who is preempted may be: preemptible, past its minimum run time, of lower 
           const now = later.jobs.find(({ id }) => id === victim.id);
           if (now === undefined || now.running?.startedAt === victim.running.startedAt) continue;
           expect(isPreemptible(before, victim)).toBe(true);
-          // Where a reservation begins, its nodes are left at once.
-          if (decided.includes(`preempt ${victim.id} for nobody (reservation)`)) continue;
+          // Where a reservation or a drain begins, the nodes are left at once.
+          if (decided.some((text) => text.startsWith(`preempt ${victim.id} for nobody (`))) continue;
           expect(before.now - victim.running.startedAt).toBeGreaterThanOrEqual(Math.max(1, minRunMs));
           const project = (queue: string): string =>
             ancestors(before, queue).find(({ kind }) => kind !== 'user')?.name ?? '';
