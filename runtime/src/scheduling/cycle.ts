@@ -9,6 +9,7 @@ import { type Candidates, dominantShareOrder, type OrderPolicy, submissionOrder 
 import type { Victim } from './policies/preemption.ts';
 import { isAdmitted, tryPreempt } from './preempt.ts';
 import { at } from './quantities.ts';
+import { holdQuota } from './quota-hold.ts';
 import { grow, growLater, shrink, tryShrink } from './resize.ts';
 import type { RunningJob } from './running-job.ts';
 import { guaranteeOf, type ScopeState } from './scope-tree.ts';
@@ -147,6 +148,8 @@ function begin(
 function afterStart(state: SchedulerState, of: JobClass): void {
   if (of.preemptible && borrows(of.queue)) state.wakeEntitled();
   if (state.held?.of === of) hold(state, undefined);
+  // What was kept was for this job, not for the next of its class.
+  for (const [scope, kept] of state.quotaHolds) if (kept.of === of) holdQuota(state, scope, undefined);
   // What a scope holds above its guarantee may be taken from its elastic gangs.
   if (state.hasGuarantees) state.wakeShrinkers();
 }

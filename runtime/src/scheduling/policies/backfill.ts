@@ -83,7 +83,9 @@ export function reserveQuotas(state: SchedulerState, timers: Timers): void {
   for (const [scope, of] of first) {
     const among = (job: RunningJob): boolean => isWithin(job.of.queue, scope);
     const start = earliestStart(state, of, { quotas: true, room: false, among });
-    if (start !== undefined) holdQuota(state, scope, { of, due: start.at });
+    // For a job that no number of ends gives room to, quota would be kept for nothing.
+    const placeable = start !== undefined && earliestStart(state, of, { quotas: false, room: true }) !== undefined;
+    if (placeable) holdQuota(state, scope, { of, due: start.at });
   }
 }
 
