@@ -13,7 +13,12 @@ export const PREEMPTION: boolean = false;
 /** A job that has found no room for so long has nodes kept for it. */
 export const RESERVE_AFTER_MS = 60_000;
 
-const POLICY = policy.parse({ reserveAfterMs: RESERVE_AFTER_MS, preemption: PREEMPTION, reclaim: PREEMPTION });
+const POLICY = policy.parse({
+  reserveAfterMs: RESERVE_AFTER_MS,
+  preemption: PREEMPTION,
+  reclaim: PREEMPTION,
+  resizing: false,
+});
 
 /** Presets that no job uses any more and that are kept, each with its order of nodes; beyond them a planner is worn. */
 const SPARE_PRESETS = 256;

@@ -240,7 +240,7 @@ export class Explainer {
       for (const each of against) state.bookings.set(each.spec.name, each);
       if (start !== undefined) {
         const at = start.at === undefined ? undefined : Math.max(start.at, last.until);
-        const ends = start.after === 0 ? '' : ` and ${jobs(start.after)} have ended`;
+        const ends = start.after === 0 ? '' : ` and ${haveEnded(start.after)}`;
         return { at, basis: `room when reservation ${last.name} is over${ends}` };
       }
     }
