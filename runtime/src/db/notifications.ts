@@ -35,6 +35,7 @@ export class Notifications {
   #client: pg.Client | undefined;
   #closed = false;
   #loop: Promise<void> = Promise.resolve();
+  #listening: Promise<unknown> = Promise.resolve();
 
   constructor(config: pg.ClientConfig, log: Logger) {
     this.#config = config;
@@ -45,7 +46,9 @@ export class Notifications {
   on(channel: string, handler: (payload: string) => void): () => void {
     if (!this.#channels.has(channel)) {
       this.#channels.add(channel);
-      this.#client?.query(`listen ${pg.escapeIdentifier(channel)}`).catch(() => undefined);
+      const client = this.#client;
+      // One after the other: a connection answers one query at a time.
+      this.#listening = this.#listening.then(() => client?.query(listenTo(channel))).catch(() => undefined);
     }
     this.#events.on(channel, handler);
     return () => this.#events.off(channel, handler);
@@ -113,13 +116,15 @@ export class Notifications {
     });
     client.on('notification', (message) => this.#events.emit(message.channel, message.payload ?? ''));
     await client.connect();
-    for (const channel of this.#channels) await client.query(`listen ${pg.escapeIdentifier(channel)}`);
+    for (const channel of this.#channels) await client.query(listenTo(channel));
     this.#client = client;
     if (this.#closed) await client.end();
     else this.#events.emit(' renewed');
     return { ended };
   }
 }
+
+const listenTo = (channel: string): string => `listen ${pg.escapeIdentifier(channel)}`;
 
 function tryJson(text: string): unknown {
   try {

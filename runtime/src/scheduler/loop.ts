@@ -149,10 +149,8 @@ class Loop implements LeaderView {
   async #upToDate(): Promise<Planner> {
     if (this.#planner !== undefined && !this.lookAround) return this.#planner;
     this.lookAround = false;
-    const [facts, reports] = await Promise.all([
-      loadFacts(this.#reader, this.#cluster),
-      loadNodes(this.#reader, this.#cluster),
-    ]);
+    const facts = await loadFacts(this.#reader, this.#cluster);
+    const reports = await loadNodes(this.#reader, this.#cluster);
     const now = new Date();
     if (this.#planner?.isFor(facts, reports) === true) this.#planner.setNodes(reports, now);
     else {

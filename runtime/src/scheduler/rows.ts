@@ -78,11 +78,14 @@ export async function loadNodes(db: Db, cluster: string): Promise<readonly Repor
 
 /** Configuration, each list in one order whatever the database's. */
 export async function loadFacts(db: Db, cluster: string): Promise<Facts> {
-  const [organizations, projects, own] = await Promise.all([
-    db.selectFrom('organizations').select(['name', 'quota']).orderBy('name').execute(),
-    db.selectFrom('projects').select(['org', 'name', 'quota']).orderBy('org').orderBy('name').execute(),
-    db.selectFrom('clusters').select('presets').where('name', '=', cluster).executeTakeFirst(),
-  ]);
+  const organizations = await db.selectFrom('organizations').select(['name', 'quota']).orderBy('name').execute();
+  const projects = await db
+    .selectFrom('projects')
+    .select(['org', 'name', 'quota'])
+    .orderBy('org')
+    .orderBy('name')
+    .execute();
+  const own = await db.selectFrom('clusters').select('presets').where('name', '=', cluster).executeTakeFirst();
   const presets = (own?.presets ?? []).map((preset) => ({
     name: preset.name,
     resources: { cpu: preset.cpu, memory: preset.memory, extended: extendedResources(preset), shm: true },
