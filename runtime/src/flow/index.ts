@@ -32,3 +32,4 @@ export * from './python/text.ts';
 export * from './python/value.ts';
 export * from './yaml/compose.ts';
 export * from './yaml/node.ts';
+export * from './yaml/quick.ts';

@@ -1,110 +1,24 @@
-import {
-  EvalFault,
-  evaluateTemplate,
-  expandFlow,
-  formatFlow,
-  LogCommands,
-  PythonError,
-  parseFlowFile,
-  parseTemplate,
-  repr,
-  SyntaxFault,
-} from '@delos/runtime';
-import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { scopeOfData } from '../../support/flow/answer.ts';
-import { worldOf } from '../../support/flow/cases.ts';
-import { CORPUS } from '../../support/flow/corpus.ts';
-import { CONTEXT, ExpressionMaker } from '../../support/flow/expressions.ts';
-import { seeded } from '../../support/random.ts';
+import { fuzzed } from '../../support/fuzz/fuzz.ts';
 
-// Random changes to what is known to reach deep. Coverage does not guide them: the corpus does.
-const RUNS = process.env.DELOS_TEST_LONG === undefined ? 300 : 100_000;
-const JUNK = [
-  '',
-  '\n',
-  ' ',
-  ':',
-  '- ',
-  '[',
-  ']',
-  '{',
-  '}',
-  '*a',
-  '&a',
-  '${{',
-  '}}',
-  '$[[',
-  '~',
-  '"',
-  "'",
-  '|',
-  '>',
-  '#',
-  '!',
-  '\t',
-  '%',
-  '?',
-  '\u0000',
-  '\ufeff',
-  'é',
-  '0',
-  '---\n',
-  '<<: ',
-];
-const changes = fc.array(fc.tuple(fc.nat(), fc.nat(8), fc.constantFrom(...JUNK)), { minLength: 1, maxLength: 6 });
+const MINUTES = process.env.DELOS_TEST_LONG === undefined ? 1 / 3 : 10;
+const LIMIT = { timeout: (MINUTES + 3) * 60_000 };
 
-function changed(text: string, edits: readonly (readonly [number, number, string])[]): string {
-  return edits.reduce((now, [at, cut, junk]) => {
-    const place = at % (now.length + 1);
-    return now.slice(0, place) + junk + now.slice(place + cut);
-  }, text);
-}
-
-describe('whatever is read, the answer is a verdict', () => {
-  test('files', () => {
-    fc.assert(
-      fc.property(fc.constantFrom(...Object.values(CORPUS)), changes, ({ files, path }, edits) => {
-        const text = changed(files[path] as string, edits);
-        const file = parseFlowFile(path, text);
-        if (file.kind === 'batchFlow' || file.kind === 'liveFlow')
-          expandFlow(file, path, worldOf({ ...files, [path]: text }));
-        for (const { line, column } of file.report.diagnostics()) {
-          expect(line).toBeGreaterThan(0);
-          expect(column).toBeGreaterThan(0);
-        }
-        formatFlow(text, file.kind);
-      }),
-      { numRuns: RUNS },
+describe('fuzzing that is led by the branches that inputs reach', () => {
+  test.each(['yaml', 'expression', 'log'])('%s: no crash, no hang, memory bounded', LIMIT, async (target) => {
+    const { runs, features, seedFeatures, kept, failure } = await fuzzed(target, { milliseconds: MINUTES * 60_000 });
+    process.stdout.write(
+      `${target}: ${runs} runs, ${features} branches, ${seedFeatures} of them by seeds, ${kept} kept\n`,
     );
+    expect(failure).toBeUndefined();
+    expect(features).toBeGreaterThan(seedFeatures);
   });
 
-  test('expressions', () => {
-    const scope = scopeOfData(CONTEXT);
-    fc.assert(
-      fc.property(fc.nat(), changes, (seed, edits) => {
-        const text = changed(new ExpressionMaker(seeded(seed)).template(), edits);
-        try {
-          repr(evaluateTemplate(parseTemplate(text), scope));
-        } catch (error) {
-          const known = error instanceof SyntaxFault || error instanceof EvalFault || error instanceof PythonError;
-          if (!known) throw error;
-        }
-      }),
-      { numRuns: RUNS * 10 },
-    );
-  });
-
-  test('logs', () => {
-    fc.assert(
-      fc.property(fc.array(fc.uint8Array({ maxLength: 60 }), { maxLength: 6 }), (chunks) => {
-        const reader = new LogCommands();
-        const shown =
-          chunks.map((chunk) => reader.push(chunk).length).reduce((sum, length) => sum + length, 0) +
-          reader.end().length;
-        expect(shown).toBeLessThanOrEqual(chunks.reduce((sum, { length }) => sum + length, 0));
-      }),
-      { numRuns: RUNS * 10 },
+  test('finds a fault that chance alone would not', LIMIT, async () => {
+    const { failure } = await fuzzed('planted', { milliseconds: 120_000, runs: 1_000_000 });
+    expect(failure?.message).toMatch(/found/);
+    expect(Buffer.from(failure?.input ?? '', 'base64').subarray(0, 5)).toEqual(
+      Buffer.from([0x66, 0x75, 0x7a, 0x11, 0xf7]),
     );
   });
 });

@@ -1,5 +1,6 @@
 import { isAlias, isMap, isPair, isScalar, isSeq, type Node as LibraryNode, parseAllDocuments } from 'yaml';
 import type { Span, YamlMapping, YamlNode, YamlScalar } from './node.ts';
+import { tryQuick } from './quick.ts';
 import { resolvePlain, ScalarFault } from './resolve.ts';
 
 /** A text that is no YAML, or none that flows may use. */
@@ -50,6 +51,8 @@ export function composeYaml(text: string): Composed {
       end: bad.index + 1,
     });
   }
+  const quick = tryQuick(text);
+  if (quick !== undefined) return { root: quick, faults: [], duplicates: [] };
   const deep = tooDeep(text);
   if (deep !== undefined)
     return refused({
@@ -58,6 +61,12 @@ export function composeYaml(text: string): Composed {
       start: deep,
       end: deep + 1,
     });
+  return composeSlowly(text);
+}
+
+/** Reads a document with the library, which reads all of YAML. */
+export function composeSlowly(text: string): Composed {
+  const refused = (fault: YamlFault): Composed => ({ root: undefined, faults: [fault], duplicates: [] });
   try {
     return compose(text);
   } catch (error) {
