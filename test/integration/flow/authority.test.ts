@@ -2,6 +2,7 @@ import { mkdir, mkdtemp, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { basename, join } from 'node:path';
 import { isDeepStrictEqual } from 'node:util';
+import { FLOW_CODES, type FlowCode } from '@delos/runtime';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { workspaceOf } from '../../../cli/src/flow-world.ts';
 import { execute, expectOk } from '../../support/command.ts';
@@ -9,7 +10,7 @@ import { type Answer, answer, gist, scopeOfData } from '../../support/flow/answe
 import { type Authority, authorityPython, startAuthority } from '../../support/flow/authority.ts';
 import { ask, type Case, difference, type TheirAnswer } from '../../support/flow/cases.ts';
 import { CORPUS } from '../../support/flow/corpus.ts';
-import { DIFFERENCES } from '../../support/flow/differences.ts';
+import { DIFFERENCES, LATE } from '../../support/flow/differences.ts';
 import { CONTEXT, ExpressionMaker } from '../../support/flow/expressions.ts';
 import { FlowMaker } from '../../support/flow/flows.ts';
 import { madeLog, type ReadLog, readLog } from '../../support/flow/logs.ts';
@@ -128,6 +129,29 @@ describe('against apolo-flow itself', () => {
       ).toEqual(ours);
     },
   );
+
+  test('a deliberate difference: an action that calls itself is refused', async () => {
+    const itself = 'kind: batch\ntasks: [{action: ws:a, args: {}}]\n';
+    const one: Case = { kind: 'batch', path: 'main', files: { main: itself, 'a.yml': itself } };
+    expect(ask(one).diagnostics.map(({ code }) => code)).toEqual(['FLOW_CYCLE']);
+    expect(await authority.ask('endless', { cases: [one] })).toBe(true);
+  });
+
+  test('a deliberate difference: a lone CR ends the last line of a log too', async () => {
+    const log = ['::set-output name=a::1\rtext'];
+    expect(readLog(log)).toEqual({ shown: 'text', outputs: { a: '1' }, states: {} });
+    expect(await authority.ask('log', { logs: [log] })).toEqual([{ shown: '', outputs: { a: '1\rtext' }, states: {} }]);
+  });
+
+  const late = (Object.keys(FLOW_CODES) as FlowCode[]).filter((code) => 'late' in FLOW_CODES[code]);
+  test.each(late)('%s may be said of what it finds only when a task is about to start', async (code) => {
+    const one = LATE[code] as Case;
+    const [their] = await authority.ask<TheirAnswer[]>('flow', { cases: [one] });
+    expect(their?.stage).toBeNull();
+    expect(their?.late ?? their?.tasks?.find((task) => task.late !== undefined)?.late).toBeDefined();
+    const errors = ask(one).diagnostics.filter(({ severity }) => severity === 'error');
+    expect(errors.map((error) => error.code)).toEqual([code]);
+  });
 
   test('the corpus reaches 90 of 100 lines of each of its parser, expressions, contexts, tokenizer and checks', async () => {
     const modules = ['parser', 'expr', 'context', 'tokenizer', 'expr_validation'];

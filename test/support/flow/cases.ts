@@ -82,9 +82,7 @@ export function difference(ours: OurAnswer, theirs: TheirAnswer): string | undef
   const late = theirs.late ?? theirs.tasks?.find((task) => task.late !== undefined)?.late;
   if (!ours.ok) {
     if (late === undefined && errors.every(({ code }) => DELIBERATE.has(code))) return undefined;
-    const early = errors.filter(
-      ({ code }) => !('late' in FLOW_CODES[code]) && !LATE_TOO.has(code) && !DELIBERATE.has(code),
-    );
+    const early = errors.filter(({ code }) => !('late' in FLOW_CODES[code]) && !DELIBERATE.has(code));
     if (late === undefined) return `refused here and passed there: ${codes}`;
     return early.length > 0 ? `refused here for what is no late fault: ${codes}; ${late}` : undefined;
   }
@@ -94,20 +92,6 @@ export function difference(ours: OurAnswer, theirs: TheirAnswer): string | undef
 
 /** Shapes that the authority takes for something else, or breaks on once the file is used: rows of the differences. */
 const DELIBERATE = new Set<string>(['FLOW_SCALAR', 'FLOW_TYPE']);
-/** Codes that the authority finds early in some places and late in others. */
-const LATE_TOO = new Set<string>([
-  'FLOW_CONTEXT',
-  'FLOW_INPUT',
-  'FLOW_IMAGE',
-  'FLOW_VALUE',
-  'FLOW_MIXIN',
-  'FLOW_ACTION',
-  'FLOW_TYPE',
-  'FLOW_MATRIX',
-  'FLOW_IMAGE_BUILD',
-  'FLOW_PARAM',
-]);
-
 function tasksDiffer(ours: readonly ExpandedTask[], theirs: readonly TheirTask[]): string | undefined {
   const byId = new Map(ours.map((task) => [task.id, task]));
   if (byId.size !== theirs.length)

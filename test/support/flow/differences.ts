@@ -1,3 +1,4 @@
+import type { FlowCode } from '@delos/runtime';
 import type { Case } from './cases.ts';
 
 interface Difference {
@@ -83,4 +84,26 @@ export const DIFFERENCES: Readonly<Record<string, Difference>> = {
     theirs: 'fails when it runs',
     ours: ['FLOW_INPUT'],
   },
+};
+
+const job = (text: string, files: Case['files'] = {}): Case => ({
+  kind: 'live',
+  path: 'main',
+  files: { ...files, main: `kind: live\njobs:\n  j: {${text}}\n` },
+  values: true,
+});
+
+/** For each code that is said of what the authority may find only when a task is about to start: a case of that. */
+export const LATE: Partial<Readonly<Record<FlowCode, Case>>> = {
+  FLOW_NAME: batch('tasks: [{image: u, volumes: ["${{ volumes.data.ref }}"]}]\n'),
+  FLOW_EXPRESSION: batch('tasks: [{image: u, cmd: "${{ 1 + \'a\' }}"}]\n'),
+  FLOW_CONTEXT: batch('tasks: [{image: u, tags: ["${{ inputs.x }}"]}]\n'),
+  FLOW_TYPE: batch('tasks: [{image: u, tags: ~}]\n'),
+  FLOW_VALUE: job('image: "image:a?b"'),
+  FLOW_INPUT: batch('tasks: [{action: ws:a, args: {n: 5}}]\n', {
+    'a.yml': 'kind: batch\ninputs: {n: {type: int}}\ntasks: [{image: u}]\n',
+  }),
+  FLOW_IMAGE: job('cmd: ls'),
+  FLOW_ACTION: job('action: ws:nope, args: {}'),
+  FLOW_MIXIN: job('image: u, mixins: [nope]'),
 };

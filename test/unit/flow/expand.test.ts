@@ -101,6 +101,45 @@ describe('drawings', () => {
   });
 });
 
+describe('drawings of calls', () => {
+  const outer = 'kind: batch\ntasks:\n  - {id: a, action: ws:inner, args: {}}\n  - {id: z, image: u}\n';
+  const inner = 'kind: batch\ntasks:\n  - {id: b, image: u}\n  - {image: u, strategy: {matrix: {x: [1.5]}}}\n';
+  const tasks = expand(outer, {
+    workspace: { ...WORLD.workspace, read: (path) => (path.endsWith('/inner.yml') ? inner : undefined) },
+  });
+  const ids = ['a', 'a.b', 'a.task-2-1.5', 'z'];
+
+  test('in a picture, the box of a call lies around those of its tasks, and none over another', () => {
+    const boxes = new Map(
+      [
+        ...drawGraph(tasks, 'svg').matchAll(
+          /<title>(.*?)<\/title><rect x="(\d+)" y="(\d+)" width="(\d+)" height="(\d+)"/g,
+        ),
+      ].map(([, id = '', x, y, width, height]) => {
+        const [left, top] = [Number(x), Number(y)];
+        return [id, { left, top, right: left + Number(width), bottom: top + Number(height) }] as const;
+      }),
+    );
+    expect([...boxes.keys()].sort()).toEqual(ids);
+    const [call, first, second, last] = ids.map((id) => boxes.get(id) as NonNullable<ReturnType<typeof boxes.get>>);
+    for (const own of [first, second]) {
+      expect(own?.left).toBeGreaterThan(call?.left as number);
+      expect(own?.top).toBeGreaterThan(call?.top as number);
+      expect(own?.right).toBeLessThan(call?.right as number);
+      expect(own?.bottom).toBeLessThan(call?.bottom as number);
+    }
+    expect(second?.top).toBeGreaterThan(first?.bottom as number);
+    expect(last?.top).toBeGreaterThan(call?.bottom as number);
+  });
+
+  test('mermaid and dot group the tasks of a call, whatever points their ids hold', () => {
+    expect(drawGraph(tasks, 'mermaid')).toContain(
+      'subgraph t0["a"]\n    t1["b"]\n    t2["task-2-1.5<br/>x=1.5"]\n  end\n  t3["z"]',
+    );
+    expect(drawGraph(tasks, 'dot')).toMatch(/subgraph "cluster_a" \{[^}]*"a\.b"[^}]*"a\.task-2-1\.5"[^}]*\}\n {2}"z"/);
+  });
+});
+
 describe('layout', () => {
   test('comments stay, sections come in order, values keep their type', () => {
     const text =

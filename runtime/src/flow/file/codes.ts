@@ -62,6 +62,7 @@ export const FLOW_CODES = {
     severity: 'error',
     text: 'A list, keys and values, or one value: the message says which.',
     example: task('    env: [A, B]\n'),
+    late: true,
   },
   FLOW_SCALAR: {
     title: 'One value is expected here',
@@ -74,6 +75,7 @@ export const FLOW_CODES = {
     severity: 'error',
     text: 'The message says what is expected there.',
     example: task('    life_span: soon\n'),
+    late: true,
   },
   FLOW_ID: {
     title: 'A name is not valid',
@@ -104,6 +106,7 @@ export const FLOW_CODES = {
     severity: 'error',
     text: 'Which contexts there are depends on the place: `matrix` in tasks with a matrix, `inputs` in actions, and so on. The message lists them.',
     example: task('    cmd: ${{ param.lr }}\n'),
+    late: true,
   },
   FLOW_NAME: {
     title: 'An expression names what is not defined',
@@ -136,6 +139,7 @@ export const FLOW_CODES = {
     severity: 'error',
     text: 'Each task and job runs in an image: write `image:`, or take it from a mixin.',
     example: batch('  - id: train\n    cmd: ls\n'),
+    late: true,
   },
   FLOW_IMAGE_BUILD: {
     title: 'An image cannot be built like this',
@@ -154,12 +158,14 @@ export const FLOW_CODES = {
     severity: 'error',
     text: 'Mixins are defined under `mixins:` of the flow or the project file.',
     example: task('    mixins: [gpu]\n'),
+    late: true,
   },
   FLOW_ACTION: {
     title: 'An action cannot be used here',
     severity: 'error',
     text: '`ws:PATH` names a file below the workspace; its kind must fit the place: live ones for jobs, batch, stateful and local ones for tasks.',
     example: batch('  - id: a\n    action: ws:nowhere\n'),
+    late: true,
   },
   FLOW_ACTION_UNRESOLVED: {
     title: 'An action of a repository is not at hand',
@@ -172,6 +178,7 @@ export const FLOW_CODES = {
     severity: 'error',
     text: "All inputs without a default are given, none beyond the action's, each of its type: write `${{ 5 }}` for a number, since `5` is a text.",
     example: '',
+    late: true,
   },
   FLOW_PARAM: {
     title: 'A parameter is not given or not known',
