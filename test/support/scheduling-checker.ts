@@ -333,7 +333,9 @@ export function hasRoom(
     Array.from({ length: sizes[g] ?? 0 }, () => ({ g, preset: presetOf(world, preset) })),
   );
   const claims = replicas.some(({ preset }) => preset.gpu?.kind === 'claim');
-  const nodes = [...on.values()].filter(({ node }) => always || (isOpen(world, node) && !isReserved(world, job, node) && !drainsBefore(world, job, node)));
+  const nodes = [...on.values()].filter(
+    ({ node }) => always || (isOpen(world, node) && !isReserved(world, job, node) && !drainsBefore(world, job, node)),
+  );
   const domains = new Set(nodes.map(({ node }) => domain(world, node, job.within ?? 'cluster')));
   for (const only of domains) {
     const inside = nodes.filter(({ node }) => domain(world, node, job.within ?? 'cluster') === only);

@@ -47,10 +47,9 @@ export class Attention {
     this.#open.add(shape);
   }
 
-  /** There is none, for whoever asks; `each`: for others there may still be, who are then looked at one by one. */
-  close(shape: string, each: boolean): void {
-    if (!this.#open.delete(shape) || !each) return;
-    this.wakeAll(this.sleepers.alike().get(shape) ?? []);
+  /** There is none, for whoever asks. */
+  close(shape: string): void {
+    this.#open.delete(shape);
   }
 
   /** Classes to be looked at in a scope and below. */

@@ -3,6 +3,7 @@ import type { JobClass } from './job-class.ts';
 import type { Booking } from './model.ts';
 import { isWithin, type ScopeState } from './scope-tree.ts';
 import type { SchedulerState } from './state.ts';
+import { wakeContenders, wakeForRoom } from './wakes.ts';
 
 /** A reservation with its scope looked up. */
 export interface Booked {
@@ -33,8 +34,8 @@ function reclose(state: SchedulerState, names: readonly string[]): void {
   const nodes = names.flatMap((name) => state.nodes.numberOf(name) ?? []);
   for (const node of nodes) state.reclose(node);
   for (const index of state.indices.values()) index.invalidate();
-  for (const node of nodes) state.wakeForRoom(node);
-  state.wakeContenders();
+  for (const node of nodes) wakeForRoom(state, node);
+  wakeContenders(state);
 }
 
 /** Whether some reservation keeps a node from anybody, now or later. */

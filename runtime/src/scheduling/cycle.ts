@@ -15,6 +15,7 @@ import type { RunningJob } from './running-job.ts';
 import { guaranteeOf, type ScopeState } from './scope-tree.ts';
 import type { SchedulerState } from './state.ts';
 import type { Timers } from './timers.ts';
+import { wakeEntitled, wakeShrinkers } from './wakes.ts';
 
 /**
  * One cycle: looks at every class that is awake, in the order of the policy, until none is; jobs within their scope's
@@ -104,7 +105,8 @@ function look(state: SchedulerState, timers: Timers, of: JobClass, decisions: De
     }
     if (preemption.retryAt !== undefined) timers.wakeAt(of, preemption.retryAt);
   }
-  if (answer.block.kind === 'room' && of.alike !== undefined) state.attention.close(of.alike, state.closed.size > 0);
+  // What sleeps beside it could not use a node that is closed to others before, and still cannot.
+  if (answer.block.kind === 'room' && of.alike !== undefined) state.attention.close(of.alike);
   state.attention.sleep(of, sleepOn(answer.block));
   if (answer.block.kind !== 'room' || state.closed.size > 0) return;
   // Where no node has room for one replica, nobody else who asks for the same has any: not even their turn is awaited.
@@ -146,12 +148,12 @@ function begin(
 
 /** A start on loan may give guaranteed scopes something to reclaim. */
 function afterStart(state: SchedulerState, of: JobClass): void {
-  if (of.preemptible && borrows(of.queue)) state.wakeEntitled();
+  if (of.preemptible && borrows(of.queue)) wakeEntitled(state);
   if (state.held?.of === of) hold(state, undefined);
   // What was kept was for this job, not for the next of its class.
   for (const [scope, kept] of state.quotaHolds) if (kept.of === of) holdQuota(state, scope, undefined);
   // What a scope holds above its guarantee may be taken from its elastic gangs.
-  if (state.hasGuarantees) state.wakeShrinkers();
+  if (state.hasGuarantees) wakeShrinkers(state);
 }
 
 /** Moves running jobs so that one more that waits can start. False where that is not worth it. */
@@ -183,7 +185,7 @@ function growElastic(state: SchedulerState, timers: Timers, decisions: Decision[
   if (state.elastic.size === 0) return;
   for (const { job, decision } of grow(state)) {
     decisions.push(decision);
-    if (job.of.preemptible && borrows(job.of.queue)) state.wakeEntitled();
+    if (job.of.preemptible && borrows(job.of.queue)) wakeEntitled(state);
   }
   growLater(state, timers);
 }

@@ -2,6 +2,7 @@ import { bookingAgainst } from './bookings.ts';
 import type { JobClass } from './job-class.ts';
 import type { Reservation } from './model.ts';
 import type { SchedulerState } from './state.ts';
+import { wakeContenders, wakeForRoom } from './wakes.ts';
 
 /** Nodes kept for the oldest job of a class. */
 export interface Held {
@@ -18,9 +19,9 @@ export function hold(state: SchedulerState, held: Held | undefined): void {
   for (const node of [...(before?.nodes ?? []), ...(held?.nodes ?? [])]) state.reclose(node);
   for (const index of state.indices.values()) index.invalidate();
   if (before === undefined) return;
-  for (const node of before.nodes) state.wakeForRoom(node);
+  for (const node of before.nodes) wakeForRoom(state, node);
   // Others may be moved aside there again.
-  state.wakeContenders();
+  wakeContenders(state);
 }
 
 /** Whether a class may use a node that is closed to others. */

@@ -17,6 +17,7 @@ import type { RunningJob } from './running-job.ts';
 import { charge, type ScopeState } from './scope-tree.ts';
 import { ShapeIndex } from './shape-index.ts';
 import { shapeKey, shapeOf } from './shapes.ts';
+import { wakeAfter, wakeContenders, wakeForRoom, wakeOnNodes } from './wakes.ts';
 
 /**
  * All that the scheduler knows, in dense form, and the few operations that change it. Each wakes the classes of jobs
@@ -112,9 +113,9 @@ export class SchedulerState {
   #capacityChanged(node: number): void {
     for (const scope of this.scopes.values()) scope.share = -1;
     this.reclose(node);
-    this.wakeForRoom(node);
+    wakeForRoom(this, node);
     this.attention.wakeAll(this.attention.sleepers.onScope('everyone'));
-    this.wakeContenders();
+    wakeContenders(this);
   }
 
   /** Closes a node that not everybody may use (a drain to come, kept or reserved for others), or opens it. */
@@ -214,7 +215,7 @@ export class SchedulerState {
       this.suspended.add(job.slot);
       this.enqueue(job.slot);
     } else this.jobs.remove(job.slot);
-    this.wakeAfter(job);
+    wakeAfter(this, job);
     this.#drop(job.of);
   }
 
@@ -226,8 +227,8 @@ export class SchedulerState {
     this.#book(job, -1);
     job.of.running -= 1;
     const moved = this.restore(job.slot, job.of, job.sizes, pods, this.now);
-    this.#wakeOnNodes(job.pods);
-    this.wakeContenders();
+    wakeOnNodes(this, job.pods);
+    wakeContenders(this);
     return moved;
   }
 
@@ -242,7 +243,7 @@ export class SchedulerState {
     const sizes = job.of.groups.map((_, g) => pods.filter(({ group }) => group === g).length);
     const grewAt = added.length > 0 ? this.now : job.grewAt;
     const resized = this.restore(job.slot, job.of, sizes, pods, job.startedAt, grewAt);
-    if (removed.length > 0) this.wakeAfter({ ...job, pods: removed });
+    if (removed.length > 0) wakeAfter(this, { ...job, pods: removed });
     return resized;
   }
 
@@ -273,57 +274,6 @@ export class SchedulerState {
       else there.delete(job);
       this.onNode.set(node, there);
     }
-  }
-
-  wakeAfter(job: RunningJob): void {
-    for (let scope: ScopeState | undefined = job.of.queue; scope !== undefined; scope = scope.parent) {
-      this.attention.wakeAll(this.attention.sleepers.onScope(scope));
-    }
-    this.attention.wakeAll(this.attention.sleepers.onScope('everyone'));
-    this.#wakeOnNodes(job.pods);
-    this.wakeContenders();
-  }
-
-  #wakeOnNodes(pods: readonly Pod[]): void {
-    for (const node of new Set(pods.map((pod) => pod.node))) this.wakeForRoom(node);
-  }
-
-  /** Wakes what waits for room and could have some on a node where something was freed. */
-  wakeForRoom(node: number): void {
-    for (const [key, classes] of this.attention.sleepers.onRoom()) {
-      if (this.#hasRoom(node, key)) this.attention.wakeAll(classes);
-    }
-    for (const [key, classes] of this.attention.sleepers.alike()) {
-      if (!this.#hasRoom(node, key)) continue;
-      // Whether a closed node may be used depends on who asks.
-      if (this.closed.size > 0) this.attention.wakeAll(classes);
-      else this.attention.open(key);
-    }
-  }
-
-  #hasRoom(node: number, shape: string): boolean {
-    const index = this.indices.get(shape);
-    if (index === undefined) return false;
-    index.refresh(this.now);
-    return index.accepted(node) && this.nodes.fits(node, index.shape);
-  }
-
-  /** Wakes what sleeps and might now move others aside. */
-  wakeContenders(): void {
-    this.wakeShrinkers();
-    if (this.preemptible.size === 0) return;
-    for (const of of this.attention.sleepers.all) if (this.mayPreempt(of)) this.attention.wake(of);
-  }
-
-  /** The same for replicas above the minimum of elastic gangs, which anybody may ask for. */
-  wakeShrinkers(): void {
-    if (this.elastic.size > 0) this.attention.wakeAll(this.attention.sleepers.all);
-  }
-
-  /** The same for those only whom guarantees give a right. */
-  wakeEntitled(): void {
-    if (!this.hasGuarantees || !this.policy.reclaim || this.preemptible.size === 0) return;
-    for (const of of this.attention.sleepers.judged) if (this.isEntitled(of)) this.attention.wake(of);
   }
 
   mayPreempt(of: JobClass): boolean {

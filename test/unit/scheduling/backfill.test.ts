@@ -35,7 +35,12 @@ test('backfill never delays the reserved start of a job, be it nodes or a quota 
           memoryMiB: 1,
           gpu: { model: 'A100', count, memoryMiB: 1 },
         })),
-        presets: [1, 2, 3, 4].map((count) => ({ name: `g${count}`, milliCpu: 0, memoryMiB: 0, gpu: { kind: 'whole', count } })),
+        presets: [1, 2, 3, 4].map((count) => ({
+          name: `g${count}`,
+          milliCpu: 0,
+          memoryMiB: 0,
+          gpu: { kind: 'whole', count },
+        })),
         scopes: [{ name: 'o', ...(quota === undefined ? {} : { quota: { milliGpu: quota } }) }],
         jobs: jobs.map(({ at, gpus, replicas, lifeSpanMs }, n) => ({
           id: `j${n}`,
