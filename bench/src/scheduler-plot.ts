@@ -47,7 +47,7 @@ export function costPlot(costs: readonly Cost[]): string {
     ...sizes.map((nodes, n) => entry(kinds.length + n, '#777', DASHES[n % 3] ?? '', `${nodes} nodes`)),
   ];
   const title = 'Median cost of one event by queued jobs';
-  return `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 ${WIDTH} ${HEIGHT}" role="img">${STYLE}<title>${title}</title>${[...rows, ...columns, ...paths, ...legend].join('')}</svg>\n`;
+  return `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 ${WIDTH} ${HEIGHT}" role="img"><title>${title}</title>${STYLE}${[...rows, ...columns, ...paths, ...legend].join('')}</svg>\n`;
 }
 
 function steps(from: number, to: number): readonly number[] {

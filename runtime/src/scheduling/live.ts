@@ -2,6 +2,7 @@ import type { JobClass } from './job-class.ts';
 import type { Job, Pool, Preset } from './model.ts';
 import type { Pod } from './policies/gang.ts';
 import type { Scheduler } from './scheduler.ts';
+import { wakeForRoom } from './wakes.ts';
 
 /*
  * What a service needs beside events that follows a real cluster: there, somebody else carries decisions out, and what it
@@ -48,7 +49,7 @@ export function relocate({ state }: Scheduler, id: string, running: NonNullable<
     state.onNode.set(node, there.add(job));
     before.delete(node);
   }
-  for (const node of before) state.wakeForRoom(node);
+  for (const node of before) wakeForRoom(state, node);
   return true;
 }
 
