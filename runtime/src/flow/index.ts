@@ -31,5 +31,7 @@ export * from './python/plain.ts';
 export * from './python/text.ts';
 export * from './python/value.ts';
 export * from './yaml/compose.ts';
+export * from './yaml/composed.ts';
+export * from './yaml/library.ts';
 export * from './yaml/node.ts';
 export * from './yaml/quick.ts';
