@@ -104,6 +104,8 @@ export function buildGraph(tasks: Tasks | undefined, place: GraphPlace): Graph {
     torso ||= value.idsOpen;
     const refusedId = task.refused.get('id');
     if (refusedId !== undefined) missing.add(refusedId);
+    // A template's ids are not known.
+    torso ||= refusedId?.includes('$') === true;
     const whole = !value.idsOpen && refusedId === undefined && tasks?.torso === false;
     last = { ids: value.nodes.map(({ realId }) => realId), torso: !whole };
   }

@@ -1,3 +1,4 @@
+import { nearest } from '@delos/core';
 import { type Block, fieldOf, mapOf } from '../file/block.ts';
 import type { Expr } from '../file/expr.ts';
 import { hasType } from '../file/words.ts';
@@ -14,27 +15,27 @@ export function checkInputs(call: Block, inputs: Inputs): void {
   const entries = args?.kind === 'map' ? args.entries.map(([name, expr]) => [str(name), expr] as const) : [];
   const given = new Map(entries);
   const refused: ReadonlySet<string> = args?.kind === 'map' ? args.refused : new Set();
-  const missing = [...inputs].flatMap(([name, input]) => {
-    const required = (fieldOf(input, 'default', 'expr')?.given ?? null) === null;
-    return required && !given.has(name) && !refused.has(name) ? [name] : [];
-  });
+  const missing = new Set(
+    [...inputs].flatMap(([name, input]) => {
+      const required = (fieldOf(input, 'default', 'expr')?.given ?? null) === null;
+      return required && !given.has(name) && !refused.has(name) ? [name] : [];
+    }),
+  );
   const extra = entries.filter(([name]) => !inputs.has(name));
-  const at = args ?? fieldOf(call, 'action', 'expr') ?? fieldOf(call, 'module', 'expr') ?? call;
-  if (missing.length > 0)
-    call.report.add(
-      'FLOW_INPUT',
-      at,
-      `the action needs ${missing.map((name) => `\`${name}\``).join(', ')}`,
-      'give them under `args`',
-    );
-  for (const [name, expr] of extra)
-    call.report.add(
-      'FLOW_INPUT',
-      expr,
-      `the action has no input \`${name}\``,
-      `there are: ${[...inputs.keys()].join(', ') || 'none'}`,
-    );
-  if (missing.length > 0 || extra.length > 0) throw new Refused();
+  for (const [name, expr] of extra) {
+    const near = nearest(name, [...missing]) ?? nearest(name, [...inputs.keys()]);
+    // One that was meant is not missing besides.
+    if (near !== undefined) missing.delete(near);
+    const hint =
+      near === undefined ? `there are: ${[...inputs.keys()].join(', ') || 'none'}` : `did you mean \`${near}\`?`;
+    call.report.add('FLOW_INPUT', expr, `the action has no input \`${name}\``, hint);
+  }
+  if (missing.size > 0) {
+    const at = args ?? fieldOf(call, 'action', 'expr') ?? fieldOf(call, 'module', 'expr') ?? call;
+    const names = [...missing].map((name) => `\`${name}\``).join(', ');
+    call.report.add('FLOW_INPUT', at, `the action needs ${names}`, 'give them under `args`');
+  }
+  if (missing.size > 0 || extra.length > 0) throw new Refused();
 }
 
 /** The `inputs` context; what an argument waits for, its input waits for. @throws Refused */

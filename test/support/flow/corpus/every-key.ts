@@ -1,4 +1,4 @@
-import type { Case } from './cases.ts';
+import type { Case } from '../cases.ts';
 
 /*
  * Every key of every table in files that use them all, each in two ways: with values as they are, and with templates.

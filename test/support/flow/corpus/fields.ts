@@ -1,0 +1,171 @@
+import type { Case } from '../cases.ts';
+import { batch, live, task, two } from './make.ts';
+
+/** Sections of a flow, and what fields make of values. */
+export const FIELDS: Readonly<Record<string, Case>> = {
+  'param that is a list': batch('params: {a: [x]}\ntasks: []\n'),
+  volumes: batch(
+    'volumes:\n  a: {remote: "storage:a", mount: /a}\n  b: {remote: "storage:/other/b/", mount: /b/, read_only: true}\n  c: {remote: "storage://main/acme/demo/c d", mount: /c, read_only: "${{ True }}"}\n  d: {remote: "storage://far/x/y", mount: d}\ntasks:\n  - image: u\n    volumes: ["${{ volumes.a.ref }}", "${{ volumes.b.ref }}", "${{ volumes.c.ref_rw }}", "${{ volumes.d.ref_ro }}"]\n    cmd: ${{ volumes.a.id }} ${{ volumes.b.mount }} ${{ volumes.c.remote }} ${{ volumes.d.read_only }} ${{ volumes.a.local }} ${{ volumes.a }}\n',
+  ),
+  'unknown volume': task('volumes: ["${{ volumes.data.ref }}"]\n'),
+  'unknown field of a volume': batch(
+    'volumes: {a: {remote: "storage:a", mount: /a}}\ntasks:\n  - {image: u, cmd: "${{ volumes.a.reff }}"}\n',
+  ),
+  'volume without remote': batch('volumes: {a: {mount: /a}}\ntasks: []\n'),
+  'volume without mount': batch('volumes: {a: {remote: "storage:a"}}\ntasks: []\n'),
+  'volume of a bad scheme': batch('volumes: {a: {remote: "foo:a", mount: /a}}\ntasks: []\n'),
+  'volume without a scheme': batch('volumes: {a: {remote: a, mount: /a}}\ntasks: []\n'),
+  'volume with a question mark': batch('volumes: {a: {remote: "storage:a?b", mount: /a}}\ntasks: []\n'),
+  'volume with local': batch('volumes: {a: {remote: "storage:a", mount: /a, local: a}}\ntasks: []\n'),
+  'volumes is null': batch('volumes: ~\ntasks: []\n'),
+  'volumes is empty text': batch('volumes: ""\ntasks: []\n'),
+  'volumes is text': batch('volumes: abc\ntasks: []\n'),
+  'volumes is a list': batch('volumes: [a]\ntasks: []\n'),
+  'volumes is an empty list': batch('volumes: []\ntasks: []\n'),
+  'volumes is a number': batch('volumes: 5\ntasks: []\n'),
+  images: batch(
+    'images:\n  a: {ref: "image:a:v1"}\n  b: {ref: ubuntu}\n  c: {ref: "image:/other/c", context: ., dockerfile: Dockerfile, build_args: [A=1], env: {X: y}, volumes: ["storage:a:/a"], build_preset: cpu, force_rebuild: true, extra_kaniko_args: -v}\ntasks:\n  - {image: "${{ images.a.ref }}", cmd: "${{ images.b.ref }} ${{ images.c.ref }} ${{ images.c.context }} ${{ images.c.dockerfile }} ${{ images.c.dockerfile_rel }} ${{ images.c.build_args }} ${{ images.c.env }} ${{ images.c.volumes }} ${{ images.c.build_preset }} ${{ images.c.force_rebuild }} ${{ images.c.extra_kaniko_args }} ${{ images.a.id }}"}\n  - {image: "image:a:v1"}\n  - {image: "image://main/acme/demo/a:v1"}\n',
+  ),
+  'image without ref': batch('images: {a: {context: ., dockerfile: d}}\ntasks: []\n'),
+  'image with context only': batch('images: {a: {ref: "image:a", context: .}}\ntasks: []\n'),
+  'dockerfile outside of its context': batch(
+    'images: {a: {ref: "image:a", context: sub, dockerfile: Dockerfile}}\ntasks: []\n',
+  ),
+  'dockerfile below its context': batch(
+    'images: {a: {ref: "image:a", context: sub, dockerfile: sub/x/Dockerfile}}\ntasks: [{image: u, cmd: "${{ images.a.dockerfile_rel }}"}]\n',
+  ),
+  'image built on storage': batch(
+    'images: {a: {ref: "image:a", context: "storage:c", dockerfile: "storage:c/Dockerfile"}}\ntasks: [{image: u, cmd: "${{ images.a.context }} ${{ images.a.dockerfile_rel }}"}]\n',
+  ),
+  'image built from two places': batch(
+    'images: {a: {ref: "image:a", context: "storage:c", dockerfile: Dockerfile}}\ntasks: []\n',
+  ),
+  'one ref of two contexts': batch(
+    'images: {a: {ref: "image:a", context: x, dockerfile: x/D}, b: {ref: "image:a", context: y, dockerfile: y/D}}\ntasks: []\n',
+  ),
+  defaults: batch(
+    'defaults: {tags: [t], env: {A: a}, volumes: ["storage:d:/d"], workdir: /w, life_span: 1h, preset: cpu, schedule_timeout: 5m, fail_fast: false, max_parallel: 3, cache: {strategy: inherit, life_span: 1d}}\ntasks:\n  - {image: u, env: {A: b}, volumes: ["storage:e:/e"], tags: [u], cmd: "${{ strategy.fail_fast }} ${{ strategy.max_parallel }}"}\n  - {image: u, preset: "", life_span: 0, workdir: "", schedule_timeout: 0, needs: []}\n',
+  ),
+  'defaults of a live flow': live(
+    'defaults: {tags: [t], env: {A: a}, volumes: ["storage:d:/d"], workdir: /w, life_span: 1h, preset: cpu, schedule_timeout: 5m}\njobs: {a: {image: u, env: {B: b}}}\n',
+  ),
+  'fail_fast in live defaults': live('defaults: {fail_fast: true}\njobs: {}\n'),
+  'null tags in defaults': batch('defaults: {tags: ~}\ntasks: []\n'),
+  'null env in defaults': batch('defaults: {env: ~}\ntasks: []\n'),
+  'null defaults': batch('defaults: ~\ntasks: []\n'),
+  'unknown key of defaults': batch('defaults: {image: u}\ntasks: []\n'),
+  needs: batch(
+    'tasks:\n  - {id: a, image: u}\n  - {id: b, image: u, needs: [a]}\n  - {id: c, image: u, needs: {a: running, b: completed}, cmd: "${{ needs.b.result }} ${{ needs.b.outputs.out }}"}\n  - {id: d, image: u, needs: []}\n',
+  ),
+  'needs of the task before': batch('tasks: [{image: u}, {image: u}, {image: u, needs: ~}]\n'),
+  'needs an unknown task': task('needs: [nope]\n'),
+  'needs text': task('needs: nope\n'),
+  'needs of a bad level': two('needs: {prepare: done}\n'),
+  'needs of null level': two('needs: {prepare: ~}\n'),
+  'needs a cycle': batch('tasks: [{id: a, image: u, needs: [b]}, {id: b, image: u, needs: [a]}]\n'),
+  'needs itself': task('needs: [train]\n'),
+  'needs by a template': batch(
+    'tasks:\n  - {id: "a_${{ matrix.x }}", image: u, strategy: {matrix: {x: [p, q]}}}\n  - {id: "b_${{ matrix.x }}", image: u, needs: ["a_${{ matrix.x }}"], strategy: {matrix: {x: [p, q]}}}\n',
+  ),
+  'needs that are not there': two('cmd: ${{ needs.other.result }}\n'),
+  'needs of a running task are no context': batch(
+    'tasks: [{id: a, image: u}, {id: b, image: u, needs: {a: running}, cmd: "${{ needs.a.result }}"}]\n',
+  ),
+  'field of needs': two('cmd: ${{ needs.prepare.output }}\n'),
+  matrix: batch(
+    'tasks:\n  - image: u\n    strategy:\n      matrix: {y: [a, b], x: [1, 2.5, true], exclude: [{x: 1}], include: [{x: i, y: j}]}\n      fail_fast: false\n      max_parallel: 2\n    cmd: ${{ matrix.x }} ${{ matrix.y }} ${{ matrix.ORDINAL }} ${{ strategy.max_parallel }}\n',
+  ),
+  'matrix by a template': batch(
+    'params: {n: "3"}\ntasks:\n  - {image: u, strategy: {matrix: {x: "${{ range(int(params.n)) }}", exclude: [{x: "${{ 1 }}"}]}}, cmd: "${{ matrix.x }}"}\n',
+  ),
+  'matrix with an id': batch('tasks: [{id: "t_${{ matrix.x }}", image: u, strategy: {matrix: {x: [a, b]}}}]\n'),
+  'matrix include of other keys': task('strategy: {matrix: {x: [1], include: [{y: 2}]}}\n'),
+  'matrix exclude of an unknown key': task('strategy: {matrix: {x: [1], exclude: [{y: 2}]}}\n'),
+  'matrix of an empty list': batch(
+    'tasks: [{image: u, strategy: {matrix: {x: [], y: [1]}}, cmd: "${{ matrix.y }}"}]\n',
+  ),
+  'matrix that is empty': batch('tasks: [{image: u, strategy: {matrix: {}}}]\n'),
+  'matrix that is null': batch('tasks: [{image: u, strategy: {matrix: ~}}]\n'),
+  'matrix of all excluded': batch('tasks: [{image: u, strategy: {matrix: {x: [a], exclude: [{x: a}]}}}, {image: u}]\n'),
+  'matrix too large': batch(
+    'tasks: [{image: u, strategy: {matrix: {x: "${{ range(17) }}", y: "${{ range(17) }}"}}}]\n',
+  ),
+  'matrix at its limit': batch(
+    'tasks: [{image: u, strategy: {matrix: {x: "${{ range(16) }}", y: "${{ range(16) }}"}}}]\n',
+  ),
+  'matrix with null': task('strategy: {matrix: {x: [~]}}\n'),
+  'matrix with a date': batch('tasks: [{image: u, strategy: {matrix: {x: [2020-01-01]}}, cmd: "${{ matrix.x }}"}]\n'),
+  'matrix that is text': task('strategy: {matrix: {x: abc}}\n'),
+  'strategy without a matrix': task('strategy: {fail_fast: true}\n'),
+  'two rows of one id': batch(
+    'tasks: [{id: same, image: u, strategy: {matrix: {x: [1, 2]}}, cmd: "${{ matrix.x }}"}]\n',
+  ),
+  enable: batch(
+    'tasks:\n  - {id: a, image: u, enable: always()}\n  - {id: b, image: u, enable: "${{ success() or failure() }}"}\n  - {id: c, image: u, enable: "${{ always() }}"}\n  - {id: d, image: u, enable: "false"}\n  - {id: e, image: u, enable: "${{ needs.d.result == \'succeeded\' }}"}\n  - {id: f, image: u, enable: no}\n',
+  ),
+  'enable is null': task('enable: ~\n'),
+  'enable is empty': task('enable: ""\n'),
+  'enable is joined': task('enable: a${{ 1 }}\n'),
+  'success of an unknown task': two("enable: ${{ success('nope') }}\n"),
+  'failure and success by name': two("enable: ${{ success('prepare') and not failure('prepare') }}\n"),
+  'success outside of a task': batch('defaults: {preset: "${{ success() }}"}\ntasks: []\n'),
+  'bool fields by text': task("http_auth: 'false'\npass_config: ''\n"),
+  'bool fields by templates': task('http_auth: ${{ 0 }}\npass_config: ${{ [1] }}\n'),
+  'int fields': task("http_port: '80'\n"),
+  'int field of a float': task('http_port: 1.5\n'),
+  'int field of text': task('http_port: abc\n'),
+  'int field of an infinity': task('http_port: .inf\n'),
+  'int field joined': task('http_port: 8${{ 0 }}\n'),
+  'int field later': two('http_port: ${{ len(needs.prepare.outputs.out) }}\n'),
+  times: batch(
+    'tasks: [{image: u, life_span: 1d}, {image: u, life_span: 90}, {image: u, life_span: "1e3"}, {image: u, life_span: 1:30}, {image: u, life_span: 1h30m}, {image: u, life_span: "${{ \'5m\' }}"}, {image: u, life_span: true}]\n',
+  ),
+  'time of bad units': task('life_span: 5 minutes\n'),
+  'time in the wrong order': task('life_span: 5m1h\n'),
+  'time is empty': task("life_span: ''\n"),
+  'time from an empty template': task("life_span: ${{ '' }}\n"),
+  restart: batch('tasks: [{image: u, restart: never}, {image: u, restart: always}, {image: u, restart: on-failure}]\n'),
+  'restart is no': task('restart: no\n'),
+  'tags is text': task('tags: abc\n'),
+  'tags is a template': task("tags: ${{ ['a', 'b'] }}\n"),
+  'tags is a template of text': task("tags: ${{ 'ab' }}\n"),
+  'tags has null': task('tags: [~]\n'),
+  'tags is null': task('tags: ~\n'),
+  'env is null': task('env: ~\n'),
+  'env is a template': task("env: \"${{ {'A': 1, 'B': 'x'} }}\"\n"),
+  'env is a template of a list': task('env: ${{ [1] }}\n'),
+  'env is a list': task('env: [A]\n'),
+  'env has null': task('env: {A: ~}\n'),
+  'env has a list': task('env: {A: [1]}\n'),
+  'env of number keys': task('env: {1: a}\n'),
+  'volumes has a mapping': task('volumes: [{a: b}]\n'),
+  cache: batch(
+    'defaults: {cache: {strategy: default, life_span: 1h}}\ntasks: [{image: u, cache: {strategy: inherit}}, {image: u, needs: [], cache: {life_span: 30m}}, {image: u, needs: [], cache: {strategy: none, life_span: "${{ 5 }}"}}]\n',
+  ),
+  'cache of a bad strategy': task('cache: {strategy: all}\n'),
+  'cache is null': task('cache: ~\n'),
+  'cache has an unknown key': task('cache: {key: x}\n'),
+  mixins: batch(
+    'mixins:\n  base: {image: u, env: {A: base}, tags: [b], volumes: ["storage:b:/b"], preset: cpu}\n  gpu: {mixins: [base], preset: gpu, env: {B: gpu}, bash: echo}\ntasks:\n  - {mixins: [gpu]}\n  - {mixins: [base, gpu], preset: own, env: {A: own}, cmd: x}\n  - {mixins: [gpu], preset: ~}\n',
+  ),
+  'mixins in a matrix': batch(
+    'mixins: {m: {env: {A: a}, volumes: ["storage:b:/b"]}}\ntasks: [{image: u, mixins: [m], strategy: {matrix: {x: [1, 2, 3]}}}]\n',
+  ),
+  'unknown mixin': task('mixins: [nope]\n'),
+  'mixin cycle': batch('mixins: {a: {mixins: [b]}, b: {mixins: [a]}}\ntasks: []\n'),
+  'unknown mixin of a mixin': batch('mixins: {a: {mixins: [b]}}\ntasks: []\n'),
+  'mixins is text': task('mixins: abc\n'),
+  'mixins is null': task('mixins: ~\n'),
+  'mixin that is not exclusive': batch('mixins: {a: {cmd: x, bash: y}}\ntasks: []\n'),
+  'mixin with needs': batch('mixins: {m: {needs: [x]}}\ntasks: [{image: u, mixins: [m]}]\n'),
+  'mixin with needs in a matrix': batch(
+    'mixins: {m: {needs: [x]}}\ntasks: [{image: u, mixins: [m], strategy: {matrix: {x: [1, 2]}}}]\n',
+  ),
+  'mixin with enable in a matrix': batch(
+    'mixins: {m: {enable: "${{ False }}"}}\ntasks: [{image: u, mixins: [m], strategy: {matrix: {x: [1, 2]}}}]\n',
+  ),
+  'mixin with a job key': batch('mixins: {m: {detach: true}}\ntasks: []\n'),
+  'live mixins': live(
+    'mixins: {m: {image: u, detach: true, port_forward: ["1:2"], multi: false}}\njobs: {a: {mixins: [m]}, b: {mixins: [m], cmd: x}}\n',
+  ),
+};
