@@ -18,6 +18,7 @@ export function putPool({ state }: Scheduler, pool: Pool): void {
 export function addPreset({ state }: Scheduler, preset: Preset): void {
   if (state.presets.has(preset.name)) throw new RangeError(`there is a preset ${preset.name} already`);
   state.presets.set(preset.name, preset);
+  state.forgetPlacement();
 }
 
 /**
