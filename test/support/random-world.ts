@@ -163,6 +163,7 @@ const anyScopes = fc.tuple(
 );
 
 export const anyPolicy = fc.record({
+  placement: fc.constantFrom('best-fit', 'best-fit', 'expected-loss'),
   topology: fc.constantFrom('fewest-domains' as const, 'fewest-domains' as const, 'ignore' as const),
   order: fc.constantFrom('drf' as const, 'drf' as const, 'submission' as const),
   historyHalfLifeMs: fc.constantFrom(0, 40),

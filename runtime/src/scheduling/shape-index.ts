@@ -10,7 +10,7 @@ import type { Shape } from './shapes.ts';
 export class ShapeIndex {
   readonly shape: Shape;
   readonly #nodes: NodeTable;
-  readonly #placement: PlacementPolicy;
+  readonly #placement: () => PlacementPolicy;
   /** Nodes that the caller has closed to all (reservations, drains to come). */
   readonly #closed: ReadonlySet<number>;
   #score = new Float64Array(0);
@@ -21,7 +21,7 @@ export class ShapeIndex {
   /** Changes seen, counted from the first there ever was; negative: none. */
   #seen = -1;
 
-  constructor(shape: Shape, nodes: NodeTable, placement: PlacementPolicy, closed: ReadonlySet<number>) {
+  constructor(shape: Shape, nodes: NodeTable, placement: () => PlacementPolicy, closed: ReadonlySet<number>) {
     this.shape = shape;
     this.#nodes = nodes;
     this.#placement = placement;
@@ -59,7 +59,7 @@ export class ShapeIndex {
 
   #scoreOf(node: number): number {
     if (this.#accepted[node] !== 1 || this.#closed.has(node) || !this.#nodes.fits(node, this.shape)) return Infinity;
-    return this.#placement.score(this.#nodes, node, this.shape);
+    return this.#placement().score(this.#nodes, node, this.shape);
   }
 
   #rebuild(now: number): void {

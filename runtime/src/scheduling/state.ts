@@ -66,7 +66,9 @@ export class SchedulerState {
     if (this.#placement !== undefined) return this.#placement;
     const named = tryPlacement(this.policy.placement) ?? bestFit;
     const all = [...this.presets.values()].map(({ name }) => ({ preset: name, weight: 1 }));
-    const demand = (this.policy.demand ?? all).flatMap(({ preset, weight }) => {
+    // In the order of their names: sums must not depend on that of a list.
+    const order = (this.policy.demand ?? all).toSorted((a, b) => (a.preset < b.preset ? -1 : 1));
+    const demand = order.flatMap(({ preset, weight }) => {
       const found = this.presets.get(preset);
       return found === undefined ? [] : [{ preset: found, weight }];
     });
@@ -74,6 +76,13 @@ export class SchedulerState {
     this.#placement = chosen;
     if (chosen.device !== undefined) this.nodes.preferDevice = chosen.device.bind(chosen);
     return chosen;
+  }
+
+  /** Presets are others than they were, which the placement policy may go by. */
+  forgetPlacement(): void {
+    if (this.#placement === undefined || tryPlacement(this.policy.placement)?.inWorld === undefined) return;
+    this.#placement = undefined;
+    for (const index of this.indices.values()) index.invalidate();
   }
 
   get shares(): ShareContext {
@@ -130,7 +139,12 @@ export class SchedulerState {
     const key = shapeKey(preset.name, pools, zone);
     let index = this.indices.get(key);
     if (index === undefined) {
-      index = new ShapeIndex(shapeOf(preset, pools, zone, this.deviceClasses), this.nodes, this.placement, this.closed);
+      index = new ShapeIndex(
+        shapeOf(preset, pools, zone, this.deviceClasses),
+        this.nodes,
+        () => this.placement,
+        this.closed,
+      );
       this.indices.set(key, index);
     }
     return index;
