@@ -8,11 +8,11 @@
  */
 import { join } from 'node:path';
 import { type ExpandedTask, expandFlow, parseFlowFile, taskDocument, type World } from '@delos/runtime';
-import { type Authority, startAuthority } from '../../test/support/flow/authority.ts';
 import { median, numberOption, report, say } from './measure.ts';
+import { AUTHORITY_WORKSPACE, type Authority, startAuthority } from './peers/flow-authority.ts';
 
 /** The workspace that the authority is asked in: its folder names the project. */
-const ROOT = join(import.meta.dirname, '../../test/support/flow');
+const ROOT = AUTHORITY_WORKSPACE;
 const GIT = { sha: 'c0ffee', branch: 'main', tags: ['v1'] };
 const WORLD: World = {
   place: { cluster: 'main', org: 'acme', project: 'demo', user: 'ada' },

@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import type { ApoloClient } from '../../bench/src/peers/apolo.ts';
 import { type Api, api, IMAGE, type JobDocument } from '../support/api.ts';
-import type { ApoloClient } from '../support/apolo.ts';
 import { kubectl, loggedIn } from '../support/instance.ts';
 import { until } from '../support/until.ts';
 

@@ -1,7 +1,7 @@
 import { freePort } from '@delos/cluster';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import type { ApoloClient } from '../../bench/src/peers/apolo.ts';
 import { type Api, api, IMAGE } from '../support/api.ts';
-import type { ApoloClient } from '../support/apolo.ts';
 import { kubectl, loggedIn, testPlatform, token } from '../support/instance.ts';
 import { until } from '../support/until.ts';
 

@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import type { ApoloClient } from '../../bench/src/peers/apolo.ts';
+import type { RunningCommand } from '../../bench/src/peers/command.ts';
 import { type Api, api, IMAGE } from '../support/api.ts';
-import type { ApoloClient } from '../support/apolo.ts';
-import type { RunningCommand } from '../support/command.ts';
 import { loggedIn } from '../support/instance.ts';
 import { until } from '../support/until.ts';
 

@@ -1,10 +1,10 @@
 import { projectNamespace } from '@delos/core';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { z } from 'zod';
+import { execute } from '../../bench/src/peers/command.ts';
 import { attacks, duties, type Targets } from '../support/agent-attacks.ts';
 import { type KubeAnswer, type KubeRequest, withAgentToken } from '../support/agent-token.ts';
 import { type Api, api } from '../support/api.ts';
-import { execute } from '../support/command.ts';
 import { delos, delosJson, kubectl, testPlatform } from '../support/instance.ts';
 import { serviceProcesses } from '../support/node.ts';
 import { until } from '../support/until.ts';

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { instancePaths } from '@delos/core';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { z } from 'zod';
-import { expectOk } from '../support/command.ts';
+import { expectOk } from '../../bench/src/peers/command.ts';
 import { delos, delosJson, TEST_CONFIG, TEST_INSTANCE, upDocument } from '../support/instance.ts';
 
 /** A cluster alone, which the platform's instance knows only by its kubeconfig: somebody else's. */

@@ -1,6 +1,6 @@
 import { readdir, readFile, readlink } from 'node:fs/promises';
+import { execute, expectOk } from '../../bench/src/peers/command.ts';
 import { contains, tryAddress, tryPrefix } from '../../cluster/src/netpol/ipv4.ts';
-import { execute, expectOk } from '../support/command.ts';
 import { until } from '../support/until.ts';
 
 export interface PolicyAgentProcess {

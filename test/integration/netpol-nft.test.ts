@@ -1,9 +1,9 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
+import { execute, expectOk } from '../../bench/src/peers/command.ts';
 import { closedTable } from '../../cluster/src/netpol/compile.ts';
 import { parseListing } from '../../cluster/src/netpol/listing.ts';
 import { renderChange, renderTable, type Table } from '../../cluster/src/netpol/table.ts';
-import { execute, expectOk } from '../support/command.ts';
 import { node, table } from '../unit/cluster/netpol-table.ts';
 import { change, world } from '../unit/cluster/netpol-worlds.ts';
 

@@ -3,8 +3,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import { z } from 'zod';
+import { execute } from '../../bench/src/peers/command.ts';
 import { probedCluster } from '../integration/netpol-testcluster.ts';
-import { execute } from '../support/command.ts';
 import { upstreamSuite } from './netpol-upstream.ts';
 
 const reports = z.array(

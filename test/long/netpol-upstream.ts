@@ -3,8 +3,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createToolchain, mirrorStore, tryStored, withRegistry } from '@delos/cluster';
 import { instancePaths, silent } from '@delos/core';
+import { execute, expectOk } from '../../bench/src/peers/command.ts';
 import { goEnv, moduleHash } from '../../cluster/src/toolchain/build.ts';
-import { execute, expectOk } from '../support/command.ts';
 import { TEST_INSTANCE } from '../support/instance.ts';
 
 const MODULES = join(import.meta.dirname, '../../cluster/go');

@@ -1,8 +1,8 @@
 import { join } from 'node:path';
 import { instancePaths } from '@delos/core';
 import { z } from 'zod';
-import { type ApoloClient, apoloClient } from './apolo.ts';
-import { type CommandOptions, type CommandResult, execute, expectOk } from './command.ts';
+import { type ApoloClient, apoloClient } from '../../bench/src/peers/apolo.ts';
+import { type CommandOptions, type CommandResult, execute, expectOk } from '../../bench/src/peers/command.ts';
 import { tryReadJson, writeJson } from './json-file.ts';
 
 /** The instance of the tests: never a person's own, and never two test runs' at once (the command's lock sees to it). */

@@ -14,6 +14,7 @@ import {
   verdict,
   type World,
 } from '@delos/runtime';
+import { AUTHORITY_WORKSPACE } from '../../../bench/src/peers/flow-authority.ts';
 import { hashFiles } from '../../../cli/src/flow-files.ts';
 import { PLACE, scopeOfData } from './answer.ts';
 
@@ -52,7 +53,7 @@ export interface OurAnswer {
 }
 
 /** The workspace: files of this folder can be hashed. */
-export const ROOT = import.meta.dirname;
+export const ROOT = AUTHORITY_WORKSPACE;
 const GIT = { sha: 'c0ffee', branch: 'main', tags: ['v1'] };
 
 export function worldOf(files: Case['files']): World {

@@ -1,12 +1,13 @@
 import { type ChildProcess, spawn } from 'node:child_process';
-import { mkdir, rename, rm, stat, writeFile } from 'node:fs/promises';
-import { dirname, join } from 'node:path';
+import { join } from 'node:path';
 import { createInterface, type Interface } from 'node:readline';
-import { instancePaths } from '@delos/core';
-import { execute, expectOk } from '../command.ts';
+import { pythonClient } from './python-client.ts';
 
 const FLOW = 'apolo-flow==26.7.2';
 const COVERAGE = 'coverage==7.17.4';
+
+/** The workspace that the authority says its flows are in. */
+export const AUTHORITY_WORKSPACE = import.meta.dirname;
 
 /** The installed apolo-flow, asked over one process that stays. */
 export interface Authority {
@@ -15,20 +16,9 @@ export interface Authority {
   close(): Promise<void>;
 }
 
-/** Python with apolo-flow, from the package index that pip is configured for; once a cache. */
+/** Python with apolo-flow. */
 export async function authorityPython(): Promise<string> {
-  const venv = join(instancePaths('delos', process.env).cache, 'clients', 'apolo-flow-26.7.2');
-  const python = join(venv, 'bin/python3');
-  const done = join(venv, '.complete');
-  if (await exists(done)) return python;
-  await mkdir(dirname(venv), { recursive: true });
-  await rm(venv, { recursive: true, force: true });
-  await expectOk(execute(['python3', '-m', 'venv', venv], { timeout: 120 }));
-  const pip = [python, '-m', 'pip', 'install', '--quiet', '--only-binary', ':all:', FLOW, COVERAGE];
-  await expectOk(execute(pip, { timeout: 600 }));
-  await writeFile(`${done}.new`, `${FLOW}\n`);
-  await rename(`${done}.new`, done);
-  return python;
+  return join(await pythonClient('apolo-flow-26.7.2', [FLOW, COVERAGE]), 'bin/python3');
 }
 
 /** Starts the authority; `wrapper` stands before the script, such as coverage's own command. */
@@ -89,11 +79,4 @@ class Process implements Authority {
     this.#child.stdin?.end();
     await this.#end;
   }
-}
-
-async function exists(path: string): Promise<boolean> {
-  return stat(path).then(
-    () => true,
-    () => false,
-  );
 }

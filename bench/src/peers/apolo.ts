@@ -1,9 +1,9 @@
-import { chmod, chown, mkdir, mkdtemp, readFile, rename, rm, stat, writeFile } from 'node:fs/promises';
+import { chmod, chown, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
-import { dirname, join } from 'node:path';
-import { instancePaths } from '@delos/core';
+import { join } from 'node:path';
 import { type CommandOptions, type CommandResult, execute, expectOk, type RunningCommand, start } from './command.ts';
 import { type LoopbackUser, loopbackUser } from './loopback-user.ts';
+import { exists, pythonClient } from './python-client.ts';
 
 const CLIENT = 'apolo-cli==26.9.0';
 const SDK = 'apolo-sdk==26.9.0';
@@ -28,7 +28,7 @@ export interface ApoloClient {
 
 /** A client that can reach loopback and nothing else. Needs root, as the tests do. */
 export async function apoloClient(): Promise<ApoloClient> {
-  const venv = await installedClient();
+  const venv = await pythonClient('apolo-26.9.0', [CLIENT, SDK]);
   const base = (
     await expectOk(execute([join(venv, 'bin/python3'), '-c', 'import sys; print(sys.base_prefix)']))
   ).trim();
@@ -81,29 +81,7 @@ const GLOBAL_OPTIONS = ['--disable-pypi-version-check', '--skip-stats', '--color
 /** Runs a command at a pseudo-terminal whose other side are our streams. */
 const TERMINAL = 'import os, pty, sys; sys.exit(os.waitstatus_to_exitcode(pty.spawn(sys.argv[1:])))';
 
-/** The client from the package index that pip is configured for; once a cache. */
-async function installedClient(): Promise<string> {
-  const venv = join(instancePaths('delos', process.env).cache, 'clients', 'apolo-26.9.0');
-  const done = join(venv, '.complete');
-  if (await exists(done)) return venv;
-  await mkdir(dirname(venv), { recursive: true });
-  await rm(venv, { recursive: true, force: true });
-  await expectOk(execute(['python3', '-m', 'venv', venv], { timeout: 120 }));
-  const pip = [join(venv, 'bin/python3'), '-m', 'pip', 'install', '--quiet', '--only-binary', ':all:', CLIENT, SDK];
-  await expectOk(execute(pip, { timeout: 600 }));
-  await writeFile(`${done}.new`, `${CLIENT}\n`);
-  await rename(`${done}.new`, done);
-  return venv;
-}
-
 /** The URL that the client opened in its browser. */
 export async function tryOpenedUrl(client: ApoloClient): Promise<string | undefined> {
   return (await exists(client.browserUrl)) ? await readFile(client.browserUrl, 'utf8') : undefined;
-}
-
-async function exists(path: string): Promise<boolean> {
-  return stat(path).then(
-    () => true,
-    () => false,
-  );
 }
