@@ -75,9 +75,11 @@ function value(node: Node, scope: Scope): Value {
     case 'comprehension': {
       const source = value(node.source, scope);
       const result: Value[] = [];
+      const variable: { value: Value } = { value: null };
+      const inner = withVariable(scope, node.variable, variable);
       for (const item of guarded(node.source, () => iterate(source))) {
         if (item instanceof Later) throw new Waiting(item.waits);
-        const inner = withVariable(scope, node.variable, { value: item });
+        variable.value = item;
         if (node.condition !== undefined && !truthy(value(node.condition, inner))) continue;
         result.push(value(node.item, inner));
       }
