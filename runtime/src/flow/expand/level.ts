@@ -42,6 +42,7 @@ export interface Level {
 
 /** What rows of one task share. */
 interface Shared {
+  readonly at: FieldScope;
   readonly memo: Memo;
   readonly plan: UnitPlan | undefined;
   readonly unit: Layered | undefined;
@@ -122,6 +123,7 @@ export class LevelExpansion {
     const whole = (id: string): string => [...prefix, id].join('.');
     const own = node.unit !== undefined && (node.kind === 'task' || node.kind === 'post');
     const shared: Shared = {
+      at: over(this.#level.at, ownContexts(node)),
       memo: { place: this.#memo, task: before?.memo.task ?? new Map() },
       needs: node.needs,
       unit: node.unit,
@@ -133,8 +135,9 @@ export class LevelExpansion {
     return shared;
   }
 
-  #scopeOf(node: TaskNode, { memo, needs }: Shared): FieldScope {
-    return { ...over(this.#level.at, ownContexts(node, needs)), memo };
+  #scopeOf({ matrix }: TaskNode, { at, memo }: Shared): FieldScope {
+    const row: Overlay = matrix === undefined ? { values: {}, later: ['matrix'] } : { values: { matrix } };
+    return { ...over(at, row), memo };
   }
 
   #local(
@@ -248,12 +251,11 @@ export class LevelExpansion {
   }
 }
 
-/** Contexts that each task has of its own. */
-function ownContexts(node: TaskNode, needs: NodeNeeds): Overlay {
+/** Contexts that each task has of its own, but for its rows' `matrix`. */
+function ownContexts(node: TaskNode): Overlay {
+  const { needs } = node;
   const values: Record<string, Value> = { strategy: strategyContext(node.strategy) };
   const later: string[] = [];
-  if (node.matrix === undefined) later.push('matrix');
-  else values.matrix = node.matrix;
   if (needs.completed.size > 0 || needs.torso) later.push('needs');
   else values.needs = new Dict();
   if (node.stateFrom === undefined) values.state = new Dict();
