@@ -11,7 +11,8 @@ import { type Answer, answer, gist, scopeOfData } from '../../support/flow/answe
 import { ask, type Case, difference, type TheirAnswer } from '../../support/flow/cases.ts';
 import { CORPUS } from '../../support/flow/corpus.ts';
 import { DIFFERENCES, LATE } from '../../support/flow/differences.ts';
-import { CONTEXT, ExpressionMaker } from '../../support/flow/expressions.ts';
+import { CONTEXT } from '../../support/flow/expression-words.ts';
+import { ExpressionMaker } from '../../support/flow/expressions.ts';
 import { FlowMaker } from '../../support/flow/flows.ts';
 import { madeLog, type ReadLog, readLog } from '../../support/flow/logs.ts';
 import { runSeed, seeded } from '../../support/random.ts';

@@ -1,30 +1,4 @@
-/** Contexts that generated expressions may use, as plain data. */
-export const CONTEXT = {
-  project: { id: 'demo_project', project_name: 'demo', owner: null },
-  flow: { flow_id: 'train', project_id: 'demo_project', workspace: '/work/demo', title: 'Train it', username: 'ada' },
-  params: { lr: '0.1', name: 'model', empty: '' },
-  env: { HOME: '/home/ada', N: '3' },
-  matrix: { x: 1, y: 'two', z: 1.5, flag: true, ORDINAL: 0 },
-  inputs: { count: 3, rate: 0.5, on: false, text: 'hello' },
-  strategy: { fail_fast: true, max_parallel: 10 },
-  needs: {
-    prepare: { result: 'succeeded', outputs: { path: '/data/a', rows: '10' } },
-    check: { result: 'failed', outputs: {} },
-  },
-  state: { token: 'abc' },
-  volumes: {
-    data: {
-      remote: 'storage:data',
-      mount: '/data',
-      read_only: true,
-      local: 'data',
-      full_local_path: '/work/demo/data',
-    },
-    code: { remote: 'storage:/other/code', mount: '/code' },
-  },
-  git: { sha: 'c0ffee', branch: 'main', tags: ['v1', 'v1.0'] },
-  multi: { suffix: 's1' },
-} as const;
+import { COLLECTIONS, LOOKUPS, NUMBERS, STRINGS } from './expression-words.ts';
 
 export type Random = () => number;
 
@@ -232,22 +206,7 @@ export class ExpressionMaker {
   }
 
   #collection(): string {
-    return this.#one([
-      '[1, 2, 3]',
-      "['a', 'b', 'c']",
-      'params',
-      'keys(matrix)',
-      'values(inputs)',
-      'git.tags',
-      "'text'",
-      '[]',
-      "[0, '', None, 'x', 2.0]",
-      'range(4)',
-      '{1: 2, True: 3, 1.0: 4 }',
-      'needs',
-      '[[1, 2], [3, 4]]',
-      "'a😀é'",
-    ]);
+    return this.#one(COLLECTIONS);
   }
 
   #key(): string {
@@ -265,128 +224,15 @@ export class ExpressionMaker {
   }
 
   #lookup(): string {
-    return this.#one([
-      'params.lr',
-      'params.name',
-      "params['name']",
-      'params.empty',
-      'params.missing',
-      'env.HOME',
-      'env.N',
-      'matrix.x',
-      'matrix.y',
-      'matrix.z',
-      'matrix.flag',
-      "matrix['ORDINAL']",
-      'inputs.count',
-      'inputs.rate',
-      'inputs.on',
-      'inputs.text',
-      'strategy.fail_fast',
-      'strategy.max_parallel',
-      'needs.prepare.result',
-      'needs.prepare.outputs.path',
-      "needs['check'].result",
-      'needs.check.outputs.x',
-      'state.token',
-      'volumes.data.ref',
-      'volumes.code.ref_rw',
-      'volumes.data.mount',
-      'str(volumes.data.remote)',
-      'volumes.code.local',
-      'volumes.data.full_local_path',
-      'volumes.data',
-      'volumes.nope.ref',
-      'git.sha',
-      'git.branch',
-      'git.tags',
-      'git.tags[0]',
-      'git.tags[- 1]',
-      'git.tags[5]',
-      'multi.suffix',
-      'flow.title',
-      'flow.workspace',
-      'flow.flow_id',
-      'flow',
-      'flow.nope',
-      "flow['title']",
-      'project.id',
-      'project.owner',
-      'project',
-      'needs.prepare',
-      'params',
-      'nowhere',
-      'strategy',
-      'params.name.x',
-      'params.name[0]',
-      'params.name[- 1]',
-      'flow.workspace / 1',
-      "flow.workspace / 'sub'",
-      'params.name[9]',
-      'git',
-    ]);
+    return this.#one(LOOKUPS);
   }
 
   #number(): string {
-    return this.#one([
-      '0',
-      '1',
-      '-1',
-      '2',
-      '7',
-      '10',
-      '1_000',
-      '0x1F',
-      '0b101',
-      '0o17',
-      '1.5',
-      '-0.5',
-      '1.',
-      '2.0e3',
-      '1.0e-7',
-      '1.0e22',
-      '123456789012345678901234567890',
-      '0.1',
-      '010',
-      '3.0',
-      '00',
-      '1.0e400',
-      '100.0',
-      '-7',
-      '2.50',
-      '1234.5678',
-      '1.0E+16',
-    ]);
+    return this.#one(NUMBERS);
   }
 
   #string(): string {
-    return this.#one([
-      "''",
-      "'a'",
-      '"b"',
-      "'abc'",
-      "'it is'",
-      '"it\'s"',
-      "'\\n'",
-      "'\\x41\\u00e9'",
-      "'é'",
-      "'😀'",
-      "'succeeded'",
-      "'ÀB'",
-      "'12'",
-      "'\\\\'",
-      "'\\d'",
-      "'{'",
-      "'a,b'",
-      "'A B'",
-      "'\\x7f'",
-      "'\\u200b'",
-      "'ß'",
-      "'1.5'",
-      "' x '",
-      "'\\101'",
-      "'\\xzz'",
-    ]);
+    return this.#one(STRINGS);
   }
 
   #text(): string {

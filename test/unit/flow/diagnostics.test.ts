@@ -13,7 +13,7 @@ import {
 } from '@delos/runtime';
 import { describe, expect, test } from 'vitest';
 
-const ROOT = '/work/demo';
+const ROOT = '/repo/demo';
 function world(files: Readonly<Record<string, string>> = {}): World {
   return {
     place: { cluster: 'main', org: 'acme', project: 'demo', user: 'ada' },

@@ -19,7 +19,7 @@ import { CORPUS } from '../../support/flow/corpus.ts';
 
 const WORLD: World = {
   place: { cluster: 'main', org: 'acme', project: 'demo', user: 'ada' },
-  workspace: { root: '/work/demo', read: () => undefined },
+  workspace: { root: '/repo/demo', read: () => undefined },
 };
 function expand(text: string, world: Partial<World> = {}): readonly ExpandedTask[] {
   const { tasks, diagnostics } = expandFlow(parseFlowFile('flow.yml', text), 'flow', { ...WORLD, ...world });
@@ -73,7 +73,7 @@ describe('expansion', () => {
     const [task] = expand("kind: batch\ntasks: [{image: u, cmd: \"${{ hash_files('a', '**/*.py') }}\"}]\n", {
       workspace: { ...WORLD.workspace, hashFiles },
     });
-    expect(task?.fields.cmd).toBe('/work/demo:a+**/*.py');
+    expect(task?.fields.cmd).toBe('/repo/demo:a+**/*.py');
   });
 });
 
@@ -159,7 +159,7 @@ describe('layout', () => {
       if (formatted === undefined) continue;
       expect(formatFlow(formatted, parsed.kind), name).toBe(formatted);
       if (kind !== 'batch' && kind !== 'live') continue;
-      const world = { ...WORLD, workspace: { root: '/work/demo', read: (file: string) => files[file.slice(11)] } };
+      const world = { ...WORLD, workspace: { root: '/repo/demo', read: (file: string) => files[file.slice(11)] } };
       const expandAll = (given: string) => {
         const { tasks, diagnostics } = expandFlow(parseFlowFile(path, given, 'flow'), 'flow', world);
         return { tasks: tasks.map(taskDocument), codes: diagnostics.map(({ code }) => code).sort() };

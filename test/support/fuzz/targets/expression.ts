@@ -1,6 +1,7 @@
 import { EvalFault, evaluateTemplate, PythonError, parseTemplate, repr, SyntaxFault, Waiting } from '@delos/runtime';
 import { scopeOfData } from '../../flow/answer.ts';
-import { CONTEXT, ExpressionMaker } from '../../flow/expressions.ts';
+import { CONTEXT } from '../../flow/expression-words.ts';
+import { ExpressionMaker } from '../../flow/expressions.ts';
 import { seeded } from '../../random.ts';
 import type { Target } from '../engine.ts';
 
