@@ -3,6 +3,7 @@ export * from './expand/contexts.ts';
 export * from './expand/document.ts';
 export * from './expand/draw.ts';
 export * from './expand/expand.ts';
+export * from './expand/expanded-task.ts';
 export * from './expand/outcome.ts';
 export * from './expand/place.ts';
 export * from './expand/residual.ts';

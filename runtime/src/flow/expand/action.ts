@@ -1,8 +1,8 @@
 import { type Block, fieldOf } from '../file/block.ts';
 import { tryText, type Value } from '../python/value.ts';
 import { evaluateAlone } from './flow-contexts.ts';
-import type { GraphPlace } from './graph.ts';
 import { Refused } from './outcome.ts';
+import type { GraphPlace } from './task-node.ts';
 
 /** The block of the file that a call names. @throws Refused */
 export function actionOf(

@@ -1,7 +1,7 @@
 import { type Block, entriesOf, fieldOf } from '../file/block.ts';
 import { str } from '../python/text.ts';
 import { tryText, type Value } from '../python/value.ts';
-import type { ExpandedTask } from './batch.ts';
+import type { ExpandedTask } from './expanded-task.ts';
 import type { EarlyImage } from './images.ts';
 
 /** Bakes copy no local folders. */

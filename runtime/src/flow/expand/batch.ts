@@ -1,12 +1,12 @@
 import { type Block, fieldOf } from '../file/block.ts';
 import { str } from '../python/text.ts';
-import type { Dict, PySet } from '../python/value.ts';
-import { checkImages, checkLocals, checkVolumes, type LocalCall } from './bake-checks.ts';
+import type { PySet } from '../python/value.ts';
+import { checkImages, checkLocals, checkVolumes } from './bake-checks.ts';
 import { FLOW_TASK } from './check.ts';
-import type { UnitFields } from './fields.ts';
+import type { ExpandedTask } from './expanded-task.ts';
 import { flowContext, gitContext, noGit, paramsContext, projectContext, volumesContext } from './flow-contexts.ts';
-import { buildGraph, type GraphPlace } from './graph.ts';
-import { type EarlyImage, earlyImages, imagesContext } from './images.ts';
+import { buildGraph } from './graph.ts';
+import { earlyImages, imagesContext } from './images.ts';
 import {
   BASE_CACHE,
   BASE_STRATEGY,
@@ -17,42 +17,12 @@ import {
   strategyContext,
   strategyOf,
 } from './inherited.ts';
-import { LevelExpansion } from './level.ts';
+import { type Found, LevelExpansion } from './level.ts';
 import { resolveMixins } from './merge.ts';
-import { attempt, type Known } from './outcome.ts';
+import { attempt } from './outcome.ts';
 import { groundScope, named, over } from './scopes.ts';
+import type { GraphPlace } from './task-node.ts';
 import type { Files, World } from './world.ts';
-
-/** One node of an expanded flow. Ids are whole: those of calls stand before a point. */
-export interface ExpandedTask {
-  readonly id: string;
-  /** `action` and `module` stand for the tasks whose ids begin with theirs. */
-  readonly kind: 'task' | 'stateful' | 'post' | 'local' | 'action' | 'module' | 'job';
-  readonly needs: Readonly<Record<string, 'completed' | 'running'>>;
-  readonly enable: Known;
-  /** Of a call: values of the action's inputs. */
-  readonly inputs?: ReadonlyMap<string, Known>;
-  /** Values of the row of the matrix. */
-  readonly matrix: Dict;
-  readonly fields: Partial<UnitFields & LiveFields>;
-  readonly cacheKey: string | null;
-  readonly cacheKeyReason: string | null;
-  readonly source: Block;
-}
-
-/** What only jobs of live flows have. */
-export interface LiveFields {
-  readonly detach: Known;
-  readonly browse: Known;
-  readonly port_forward: readonly Known[];
-}
-
-/** What the expansion of a batch flow has come to so far. */
-export interface Found {
-  readonly tasks: ExpandedTask[];
-  readonly images: EarlyImage[];
-  readonly locals: LocalCall[];
-}
 
 /** Sets a batch flow up, checks it and expands it. `name`: its id where the file gives none. */
 export function expandBatch(

@@ -3,9 +3,9 @@ import { jsonText, toJson } from '../python/json.ts';
 import { compareText } from '../python/text.ts';
 import type { Value } from '../python/value.ts';
 import type { UnitFields } from './fields.ts';
-import type { TaskNode } from './graph.ts';
 import type { Known } from './outcome.ts';
 import { Residual } from './residual.ts';
+import type { TaskNode } from './task-node.ts';
 
 export interface CacheKey {
   readonly key: string | null;

@@ -1,5 +1,5 @@
 import { fieldOf } from '../file/block.ts';
-import type { TaskNode } from './graph.ts';
+import type { TaskNode } from './task-node.ts';
 
 /** Reports a circle of needs. */
 export function checkCycle(nodes: ReadonlyMap<string, TaskNode>): void {

@@ -1,5 +1,5 @@
 import { plainValue } from '../python/plain.ts';
-import type { ExpandedTask } from './batch.ts';
+import type { ExpandedTask } from './expanded-task.ts';
 import type { Known } from './outcome.ts';
 import { Residual } from './residual.ts';
 

@@ -1,5 +1,5 @@
 import { str } from '../python/text.ts';
-import type { ExpandedTask } from './batch.ts';
+import type { ExpandedTask } from './expanded-task.ts';
 
 /** Whether a task stands for others, whose ids begin with its own. */
 export const isFrame = ({ kind }: ExpandedTask): boolean => kind === 'action' || kind === 'module';

@@ -1,5 +1,5 @@
-import type { ExpandedTask } from './batch.ts';
 import { isFrame, labelOf, nesting } from './draw-nesting.ts';
+import type { ExpandedTask } from './expanded-task.ts';
 
 const BOX = { width: 160, height: 44, across: 24, down: 48 };
 /** Of a frame: room for its label above, and around what it holds. */

@@ -1,6 +1,6 @@
-import type { ExpandedTask } from './batch.ts';
 import { isFrame, labelOf, nesting } from './draw-nesting.ts';
 import { svg } from './draw-svg.ts';
+import type { ExpandedTask } from './expanded-task.ts';
 
 export const DRAWINGS = ['mermaid', 'dot', 'svg'] as const;
 export type Drawing = (typeof DRAWINGS)[number];

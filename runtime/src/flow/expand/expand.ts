@@ -1,6 +1,7 @@
 import type { FlowFile } from '../file/parse.ts';
 import type { Diagnostic } from '../file/report.ts';
-import { type ExpandedTask, expandBatch } from './batch.ts';
+import { expandBatch } from './batch.ts';
+import type { ExpandedTask } from './expanded-task.ts';
 import { lint } from './lint.ts';
 import { expandLive } from './live.ts';
 import { Files, type World } from './world.ts';

@@ -1,11 +1,11 @@
 import { str } from '../python/text.ts';
 import { ALWAYS, Path, truthy } from '../python/value.ts';
 import { evaluateMerged, evaluateMergedList, evaluateOne } from './collections.ts';
-import type { TaskNode } from './graph.ts';
 import { type Defaults, id2tag } from './inherited.ts';
 import type { Layered, MergedField } from './merge.ts';
 import { each, evaluateExpr, type FieldScope, isKnown, type Known } from './outcome.ts';
 import { Residual } from './residual.ts';
+import type { TaskNode } from './task-node.ts';
 
 /** What a task runs, as far as it is known. Times are in seconds. */
 export interface UnitFields {

@@ -1,7 +1,7 @@
 import { type Block, entriesOf, fieldOf } from '../file/block.ts';
 import type { Expr } from '../file/expr.ts';
 import { Dict, type Struct, type Value } from '../python/value.ts';
-import type { ExpandedTask, Found } from './batch.ts';
+import type { LocalCall } from './bake-checks.ts';
 import { cacheKey } from './cache-key.ts';
 import {
   ACTION,
@@ -13,15 +13,24 @@ import {
   moduleTask,
   type PlaceShape,
 } from './check.ts';
+import type { ExpandedTask } from './expanded-task.ts';
 import { enableOf, taskTag, type UnitFields, UnitPlan } from './fields.ts';
 import { actionFlow, gitContext } from './flow-contexts.ts';
-import { buildGraph, type Graph, type GraphPlace, type NodeNeeds, type TaskNode } from './graph.ts';
-import { earlyImages, imagesContext } from './images.ts';
+import { buildGraph } from './graph.ts';
+import { type EarlyImage, earlyImages, imagesContext } from './images.ts';
 import { cacheOf, type Defaults, NO_DEFAULTS, strategyContext } from './inherited.ts';
 import { checkInputs, inputsContext, knownInputs } from './inputs.ts';
 import { type Layered, NO_MIXINS } from './merge.ts';
 import { attempt, evaluateExpr, type FieldScope, type Known, type Memo, Refused } from './outcome.ts';
 import { groundScope, type Overlay, over } from './scopes.ts';
+import type { Graph, GraphPlace, NodeNeeds, TaskNode } from './task-node.ts';
+
+/** What the expansion of a batch flow has come to so far. */
+export interface Found {
+  readonly tasks: ExpandedTask[];
+  readonly images: EarlyImage[];
+  readonly locals: LocalCall[];
+}
 
 /** Where the tasks of one list stand while they are expanded. */
 export interface Level {

@@ -4,7 +4,7 @@ import type { Block, Field } from '../file/block.ts';
 import { entriesOf } from '../file/block.ts';
 import type { FlowFile } from '../file/parse.ts';
 import { tryText } from '../python/value.ts';
-import type { ExpandedTask } from './batch.ts';
+import type { ExpandedTask } from './expanded-task.ts';
 import { isKnown } from './outcome.ts';
 
 /** Warnings: they never change the verdict. */

@@ -3,12 +3,12 @@ import { str } from '../python/text.ts';
 import type { Dict } from '../python/value.ts';
 import type { Span } from '../yaml/node.ts';
 import { actionOf } from './action.ts';
-import { type Before, type GraphPlace, type NodeNeeds, nodeNeeds, type TaskNode, type Wanted } from './graph.ts';
 import { type CacheConf, cacheOf, type StrategyConf, strategyContext, strategyOf } from './inherited.ts';
 import { matrixRows } from './matrix.ts';
 import { type Layered, withMixins } from './merge.ts';
 import { attempt, evaluateExpr, type FieldScope, isKnown, Refused } from './outcome.ts';
 import { groundScope, over } from './scopes.ts';
+import { type Before, type GraphPlace, type NodeNeeds, nodeNeeds, type TaskNode, type Wanted } from './task-node.ts';
 
 interface Built {
   readonly nodes: readonly TaskNode[];
