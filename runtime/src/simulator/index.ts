@@ -1,5 +1,6 @@
 import './placements.ts';
 
+export * from './job-outcome.ts';
 export * from './metrics.ts';
 export { comparison, htmlReport } from './report.ts';
 export * from './simulate.ts';

@@ -1,6 +1,6 @@
 import type { Job, PodPlacement, Snapshot } from '../scheduling/index.ts';
 import { quotaMilliGpu } from '../scheduling/index.ts';
-import type { JobOutcome } from './simulate.ts';
+import type { JobOutcome } from './job-outcome.ts';
 
 /** Run times below this count as this in slowdowns, so that a job of a second does not weigh a thousandfold. */
 const SLOWDOWN_BOUND_MS = 10_000;

@@ -1,19 +1,8 @@
 import { type Decision, Scheduler } from '../scheduling/index.ts';
+import type { JobOutcome } from './job-outcome.ts';
 import { type Metrics, Recorder } from './metrics.ts';
 import { seeded } from './random.ts';
 import { expand, type SimulatedJob, type Workload } from './workload.ts';
-
-/** What became of one job. */
-export interface JobOutcome {
-  readonly id: string;
-  readonly queue: string;
-  readonly submittedAt: number;
-  /** Its last start. */
-  readonly startedAt: number | undefined;
-  readonly endedAt: number | undefined;
-  readonly preemptions: number;
-  readonly how: 'ended' | 'expired' | 'running' | 'waiting';
-}
 
 export interface SimulationResult {
   readonly title: string;

@@ -1,11 +1,5 @@
 import { randomBytes, webcrypto, X509Certificate } from 'node:crypto';
-import type { CertificateAuthority } from './store.ts';
-
-/** PEM: an X.509 certificate and its PKCS #8 private key. */
-export interface Pair {
-  readonly certificate: string;
-  readonly key: string;
-}
+import type { CertificateAuthority } from './authority.ts';
 
 const DAY_MS = 86_400_000;
 const CA_DAYS = 3650;

@@ -3,7 +3,7 @@ import type { SecretSource, SynthesizedObject } from '@delos/constructs';
 import { DelosError } from '@delos/core';
 import { z } from 'zod';
 import type { SecretValues } from '../bridge/register.ts';
-import type { Pair } from './certificates.ts';
+import type { CertificateAuthority } from './authority.ts';
 
 const pair = z.object({ certificate: z.string(), key: z.string(), names: z.array(z.string()).default([]) });
 
@@ -19,18 +19,6 @@ export const secretStore = z.object({
 export type SecretStore = z.infer<typeof secretStore>;
 
 export const EMPTY_STORE: SecretStore = { version: 1, passwords: {}, ca: null, leaves: {} };
-
-/** How certificates are made and judged; loaded when a certificate is due, for it takes a moment. */
-export interface CertificateAuthority {
-  /** True when the certificate is to be made anew now. */
-  isDue(certificate: string, now: Date): boolean;
-  createCa(now: Date): Promise<Pair>;
-  createLeaf(
-    ca: Pair,
-    names: { dnsNames: readonly string[]; ipAddresses: readonly string[] },
-    now: Date,
-  ): Promise<Pair>;
-}
 
 export interface Completed {
   readonly store: SecretStore;
