@@ -18,6 +18,7 @@ const NODES = [100, 1_000, 5_000];
 const DEFAULT_SAMPLES = 400;
 
 const percentiles = z.object({ p50: z.number(), p99: z.number() });
+const counts = z.object({ jobs: z.number(), nodes: z.number() });
 const measured = z.object({
   nodes: z.number(),
   queued: z.number(),
@@ -28,8 +29,8 @@ const measured = z.object({
   endUs: percentiles,
   nodeChangeUs: percentiles,
   arrivalAfterNodeChangeUs: percentiles,
-  /** Mean of what one arrival made a cycle look at. */
-  touched: z.object({ jobs: z.number(), nodes: z.number() }),
+  /** Mean of the different jobs and nodes that one such event and the cycle after it touched. */
+  touched: z.object({ arrival: counts, end: counts, nodeChange: counts, arrivalAfterNodeChange: counts }),
   memoryMiB: z.number(),
 });
 type Measured = z.infer<typeof measured>;
@@ -95,26 +96,36 @@ function measure(nodes: number, queued: number, samples: number): Measured {
   while (scheduler.state.jobs.size - scheduler.state.running.size < queued) add();
   scheduler.cycle(now);
 
-  const touched = { jobs: 0, nodes: 0 };
-  const timed = (happen: (k: number) => void, count?: (cycle: ReturnType<Scheduler['cycle']>) => void) => {
+  const timed = (...events: readonly ((k: number) => void)[]) => {
     const times: number[] = [];
+    const touched = { jobs: 0, nodes: 0 };
     for (let k = 0; k < samples; k += 1) {
       now += 1;
-      const from = performance.now();
-      happen(k);
-      const cycle = scheduler.cycle(now);
-      times.push((performance.now() - from) * 1000);
-      count?.(cycle);
+      const jobs = new Set<string>();
+      const nodes = new Set<string>();
+      let spent = 0;
+      for (const happen of [...events, () => scheduler.cycle(now)]) {
+        const from = performance.now();
+        happen(k);
+        spent += performance.now() - from;
+        const { jobIds, nodeNames } = scheduler.touched;
+        for (const id of jobIds) jobs.add(id);
+        for (const name of nodeNames) nodes.add(name);
+      }
+      times.push(spent * 1000);
+      touched.jobs += jobs.size;
+      touched.nodes += nodes.size;
     }
     times.sort((a, b) => a - b);
-    const at = (part: number): number => Math.round((times[Math.floor(part * times.length)] ?? 0) * 10) / 10;
-    return { p50: at(0.5), p99: at(0.99) };
+    const tenth = (n: number): number => Math.round(n * 10) / 10;
+    const at = (part: number): number => tenth(times[Math.floor(part * times.length)] ?? 0);
+    return {
+      us: { p50: at(0.5), p99: at(0.99) },
+      touched: { jobs: tenth(touched.jobs / samples), nodes: tenth(touched.nodes / samples) },
+    };
   };
-  const arrivalUs = timed(add, (cycle) => {
-    touched.jobs += cycle.touched.jobs / samples;
-    touched.nodes += cycle.touched.nodes / samples;
-  });
-  const endUs = timed(() => {
+  const arrival = timed(add);
+  const end = timed(() => {
     const [first] = scheduler.state.running.values();
     if (first !== undefined) scheduler.finish(first.id, now);
   });
@@ -122,22 +133,24 @@ function measure(nodes: number, queued: number, samples: number): Measured {
     const spec = scheduler.state.nodes.specs[k % nodes];
     if (spec !== undefined) scheduler.putNode({ ...spec, cordoned: !spec.cordoned }, now);
   };
-  const nodeChangeUs = timed(toggle);
-  const arrivalAfterNodeChangeUs = timed((k) => {
-    toggle(k);
-    add();
-  });
+  const nodeChange = timed(toggle);
+  const arrivalAfterNodeChange = timed(toggle, add);
   globalThis.gc?.();
   const memoryMiB = Math.round(process.memoryUsage().rss / 2 ** 20);
   return {
     nodes,
     queued,
     decisionsPerSecond,
-    arrivalUs,
-    endUs,
-    nodeChangeUs,
-    arrivalAfterNodeChangeUs,
-    touched,
+    arrivalUs: arrival.us,
+    endUs: end.us,
+    nodeChangeUs: nodeChange.us,
+    arrivalAfterNodeChangeUs: arrivalAfterNodeChange.us,
+    touched: {
+      arrival: arrival.touched,
+      end: end.touched,
+      nodeChange: nodeChange.touched,
+      arrivalAfterNodeChange: arrivalAfterNodeChange.touched,
+    },
     memoryMiB,
   };
 }

@@ -79,16 +79,16 @@ export const anyHistory = fc
     }),
   );
 
-function happen(scheduler: Scheduler, { event }: Step, now: number): void {
+/** Whether something happened. */
+function happen(scheduler: Scheduler, { event }: Step, now: number): boolean {
   switch (event.kind) {
     case 'submit':
       scheduler.submit({ ...event.job, submittedAt: now }, now);
-      return;
+      return true;
     case 'finish': {
       const jobs = snapshotOf(scheduler).jobs;
       const job = jobs[event.nth % Math.max(1, jobs.length)];
-      if (job !== undefined) scheduler.finish(job.id, now);
-      return;
+      return job !== undefined && scheduler.finish(job.id, now);
     }
     case 'node': {
       // What runs there must still have its devices.
@@ -96,29 +96,32 @@ function happen(scheduler: Scheduler, { event }: Step, now: number): void {
         running?.pods.some(({ node }) => node === event.node.name),
       );
       if (!busy) scheduler.putNode(event.node, now);
-      return;
+      return !busy;
     }
     case 'lose': {
       const nodes = snapshotOf(scheduler).nodes;
       const node = nodes[event.nth % Math.max(1, nodes.length)];
       if (node !== undefined) scheduler.removeNode(node.name, now);
-      return;
+      return node !== undefined;
     }
     case 'book':
       scheduler.book({ ...event.booking, from: now + event.in, until: now + event.in + event.for }, now);
-      return;
+      return true;
     case 'unbook':
-      scheduler.unbook(event.name, now);
-      return;
+      return scheduler.unbook(event.name, now);
     case 'wait':
-      return;
+      return false;
   }
 }
 
-/** Runs a history and hands every cycle to a judge, with the state before it. */
+/**
+ * Runs a history and hands every cycle to a judge, with the state before it; every event to another one, with the state
+ * before that.
+ */
 export function play(
   { world, steps }: { readonly world: Snapshot; readonly steps: readonly Step[] },
   judge: (before: Snapshot, decided: readonly string[], scheduler: Scheduler, decisions: readonly Decision[]) => void,
+  judgeEvent?: (before: Snapshot, scheduler: Scheduler) => void,
 ): void {
   const scheduler = new Scheduler(world);
   let now = world.now;
@@ -130,7 +133,8 @@ export function play(
   cycle();
   for (const step of steps) {
     now += step.after;
-    happen(scheduler, step, now);
+    const before = judgeEvent === undefined ? undefined : snapshotOf(scheduler);
+    if (happen(scheduler, step, now) && before !== undefined) judgeEvent?.(before, scheduler);
     cycle();
   }
 }

@@ -13,9 +13,16 @@ export class Attention {
   readonly #stale = new Set<ScopeState>();
   /** Of those awake, whose jobs are single replicas, by shape. */
   readonly #single = new Map<string, Set<JobClass>>();
+  readonly #onWake: (of: JobClass) => void;
+
+  /** `onWake` is told of every class that is woken. */
+  constructor(onWake: (of: JobClass) => void) {
+    this.#onWake = onWake;
+  }
 
   wake(of: JobClass): void {
     if (of.awake || of.pending.size === 0) return;
+    this.#onWake(of);
     this.sleepers.remove(of);
     of.awake = true;
     of.asleepOn = undefined;

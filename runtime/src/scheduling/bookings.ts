@@ -32,7 +32,10 @@ export function unbook(state: SchedulerState, name: string): boolean {
 
 function reclose(state: SchedulerState, names: readonly string[]): void {
   const nodes = names.flatMap((name) => state.nodes.numberOf(name) ?? []);
-  for (const node of nodes) state.reclose(node);
+  for (const node of nodes) {
+    state.nodes.touched.add(node);
+    state.reclose(node);
+  }
   for (const index of state.indices.values()) index.invalidate();
   for (const node of nodes) wakeForRoom(state, node);
   wakeContenders(state);

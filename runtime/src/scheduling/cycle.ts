@@ -25,11 +25,9 @@ import { wakeEntitled, wakeShrinkers } from './wakes.ts';
 export function runCycle(state: SchedulerState, timers: Timers, before: readonly Decision[]): Cycle {
   const decisions: Decision[] = [...before];
   const order: OrderPolicy = state.policy.order === 'drf' ? dominantShareOrder : submissionOrder;
-  let jobs = 0;
   do {
     do {
       for (let of = nextClass(state, order); of !== undefined; of = nextClass(state, order)) {
-        jobs += 1;
         look(state, timers, of, decisions);
       }
     } while (rearrange(state, timers, decisions));
@@ -38,7 +36,7 @@ export function runCycle(state: SchedulerState, timers: Timers, before: readonly
     if (!state.attention.busy) reserveQuotas(state, timers);
     if (!state.attention.busy) growElastic(state, timers, decisions);
   } while (state.attention.busy);
-  return { now: state.now, decisions, touched: { jobs, nodes: state.nodes.takeTouched() }, next: timers.next() };
+  return { now: state.now, decisions, touched: state.touches.report(), next: timers.next() };
 }
 
 function nextClass(state: SchedulerState, order: OrderPolicy): JobClass | undefined {
@@ -70,6 +68,7 @@ function look(state: SchedulerState, timers: Timers, of: JobClass, decisions: De
     state.attention.sleep(of, undefined);
     return;
   }
+  state.touchHead(of);
   const answer = admit(state, of);
   if (isAdmitted(answer)) {
     const closed = answer.pods.some(({ node }) => state.held?.nodes.has(node) === true) && state.held?.of !== of;
@@ -110,7 +109,11 @@ function look(state: SchedulerState, timers: Timers, of: JobClass, decisions: De
   state.attention.sleep(of, sleepOn(answer.block));
   if (answer.block.kind !== 'room' || state.closed.size > 0) return;
   // Where no node has room for one replica, nobody else who asks for the same has any: not even their turn is awaited.
-  for (const other of state.attention.alike(of)) if (!state.mayPreempt(other)) state.attention.sleep(other, 'room');
+  for (const other of state.attention.alike(of)) {
+    if (state.mayPreempt(other)) continue;
+    state.touchHead(other);
+    state.attention.sleep(other, 'room');
+  }
 }
 
 function sleepOn(block: Block): JobClass['asleepOn'] {

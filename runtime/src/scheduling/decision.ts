@@ -1,5 +1,6 @@
 import type { PodPlacement } from './model.ts';
 import type { PreemptionRule } from './policies/preemption.ts';
+import type { Touched } from './touches.ts';
 
 /** A job starts. */
 export interface Start {
@@ -51,8 +52,7 @@ export type Decision = Start | Preempt | Expire | Resize;
 export interface Cycle {
   readonly now: number;
   readonly decisions: readonly Decision[];
-  /** What the cycle looked at: waiting jobs (each for all of its class), and nodes that had changed. */
-  readonly touched: { readonly jobs: number; readonly nodes: number };
+  readonly touched: Touched;
   /** Another cycle is due then, even if nothing happens; undefined: none. */
   readonly next: number | undefined;
 }

@@ -17,3 +17,4 @@ export * from './scheduler.ts';
 export { milliOn, quotaMilliGpu, type Shape } from './shapes.ts';
 export * from './snapshot.ts';
 export * from './snapshot-faults.ts';
+export type { Touched } from './touches.ts';

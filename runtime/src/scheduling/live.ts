@@ -11,12 +11,14 @@ import { wakeForRoom } from './wakes.ts';
 
 /** A pool is new, or another than it was; its nodes are as they were until they are put again. */
 export function putPool({ state }: Scheduler, pool: Pool): void {
+  state.touches.begin();
   state.pools.set(pool.name, pool);
 }
 
 /** A preset is new. @throws RangeError where there is one of that name: what jobs ask for does not change under them */
 export function addPreset({ state }: Scheduler, preset: Preset): void {
   if (state.presets.has(preset.name)) throw new RangeError(`there is a preset ${preset.name} already`);
+  state.touches.begin();
   state.presets.set(preset.name, preset);
   state.forgetPlacement();
 }
@@ -28,6 +30,7 @@ export function addPreset({ state }: Scheduler, preset: Preset): void {
  * @throws RangeError where a node is not known or its replicas are not those that it started with
  */
 export function relocate({ state }: Scheduler, id: string, running: NonNullable<Job['running']>): boolean {
+  state.touches.begin();
   const slot = state.jobs.slotOf(id);
   const job = slot === undefined ? undefined : state.running.get(slot);
   if (job === undefined) return false;
@@ -38,6 +41,7 @@ export function relocate({ state }: Scheduler, id: string, running: NonNullable<
   const shapeOf = (group: number): JobClass['groups'][number]['shape'] =>
     (job.of.groups[group] as JobClass['groups'][number]).shape;
   for (const { node } of places) if (node === undefined) throw new RangeError(`job ${id} runs on an unknown node`);
+  state.touches.job(id);
   for (const { group, node, gpus } of job.pods) state.nodes.release(node, shapeOf(group), gpus);
   const pods = places.map(({ group, node = -1, gpus }): Pod => {
     return { group, node, gpus: state.nodes.take(node, shapeOf(group), gpus.length === 0 ? undefined : gpus) };

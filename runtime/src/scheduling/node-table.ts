@@ -22,7 +22,9 @@ export class NodeTable {
   readonly #slices = new Map<string, Int32Array>();
   /** Nodes in the order in which they changed, `~node` where what it is has changed too; readers keep their place. */
   readonly log: number[] = [];
-  readonly #touched = new Set<number>();
+  /** Nodes that have changed since somebody cleared it. */
+  readonly touched = new Set<number>();
+  readonly #names: string[] = [];
   /** Changes that were dropped from the front of the log: a reader that has not seen them starts anew. */
   dropped = 0;
 
@@ -67,6 +69,7 @@ export class NodeTable {
     const node = known ?? this.specs.length;
     if (known === undefined) {
       this.#byName.set(spec.name, node);
+      this.#names[node] = spec.name;
       this.#grow(node + 1);
     }
     const before = known === undefined ? undefined : this.specs[node];
@@ -148,11 +151,9 @@ export class NodeTable {
     this.#changed(~node);
   }
 
-  /** How many nodes have changed since this was asked. */
-  takeTouched(): number {
-    const touched = this.#touched.size;
-    this.#touched.clear();
-    return touched;
+  /** The name of a node, or that of one that has left. */
+  lastName(node: number): string {
+    return this.#names[node] ?? '';
   }
 
   freeSlices(profile: string, node: number): number {
@@ -196,7 +197,7 @@ export class NodeTable {
       this.dropped += half;
     }
     this.log.push(entry);
-    this.#touched.add(entry < 0 ? ~entry : entry);
+    this.touched.add(entry < 0 ? ~entry : entry);
   }
 
   #sliceArray(profile: string): Int32Array {

@@ -8,6 +8,7 @@ import { holdQuota } from './quota-hold.ts';
 import { scopeState, scopeTree } from './scope-tree.ts';
 import { SchedulerState, templateOf } from './state.ts';
 import { Timers } from './timers.ts';
+import type { Touched } from './touches.ts';
 
 /**
  * The scheduler of one installation: events in, decisions out. It knows no clock; every call says what time it is, and
@@ -50,17 +51,24 @@ export class Scheduler {
       const numbers = nodes.flatMap((name) => state.nodes.numberOf(name) ?? []);
       hold(state, { of: state.jobs.classOf(slot), nodes: new Set(numbers), due });
     }
+    state.touches.begin();
+  }
+
+  /** What the last event or cycle touched; nothing, before the first. */
+  get touched(): Touched {
+    return this.state.touches.report();
   }
 
   /** A job is submitted. @throws RangeError where its queue or preset is not known, or its id is taken */
   submit(job: Job, now: number): void {
-    this.#advance(now);
+    this.#event(now);
     this.#add(job);
+    this.state.touches.job(job.id);
   }
 
   /** A job has ended or is not wanted any more. False where it is not known. */
   finish(id: string, now: number): boolean {
-    this.#advance(now);
+    this.#event(now);
     const { state } = this;
     const slot = state.jobs.slotOf(id);
     if (slot === undefined) return false;
@@ -72,14 +80,14 @@ export class Scheduler {
 
   /** A node joins or is another than it was. Its jobs stay. */
   putNode(node: Node, now: number): void {
-    this.#advance(now);
+    this.#event(now);
     this.state.putNode(node);
     if (node.drainAt !== undefined) this.#timers.drains.add(node.drainAt, node.name);
   }
 
   /** A node is lost; its jobs wait again. Returns their ids. */
   removeNode(name: string, now: number): readonly string[] {
-    this.#advance(now);
+    this.#event(now);
     const node = this.state.nodes.numberOf(name);
     if (node === undefined) return [];
     const lost = [...(this.state.onNode.get(node) ?? [])].sort((a, b) => (a.id < b.id ? -1 : 1));
@@ -90,7 +98,7 @@ export class Scheduler {
 
   /** A scope is new. */
   addScope(scope: Scope, now: number): void {
-    this.#advance(now);
+    this.#event(now);
     const parent = scope.parent === undefined ? undefined : this.state.scopes.get(scope.parent);
     if (scope.parent !== undefined && parent === undefined) throw new RangeError(`there is no scope ${scope.parent}`);
     const made = scopeState(scope, parent);
@@ -100,19 +108,20 @@ export class Scheduler {
 
   /** Nodes are reserved for a scope, or a reservation of that name is another than it was. @throws RangeError where the scope is not known */
   book(booking: Booking, now: number): void {
-    this.#advance(now);
+    this.#event(now);
     this.#book(booking);
   }
 
   /** A reservation is given up. False where it is not known. */
   unbook(name: string, now: number): boolean {
-    this.#advance(now);
+    this.#event(now);
     return unbook(this.state, name);
   }
 
   /** Decides about all that may have changed since the last cycle. */
   cycle(now: number): Cycle {
     this.#advance(now);
+    this.state.touches.beginCycle();
     for (const id of this.#timers.timeouts.take(now)) this.#expire(id);
     for (const name of this.#timers.drains.take(now)) this.#drain(name);
     for (const name of this.#timers.bookings.take(now)) this.#bookingTurns(name);
@@ -128,6 +137,11 @@ export class Scheduler {
   #advance(now: number): void {
     if (now < this.state.now) throw new RangeError(`time ran backwards, from ${this.state.now} to ${now}`);
     this.state.now = now;
+  }
+
+  #event(now: number): void {
+    this.#advance(now);
+    this.state.touches.begin();
   }
 
   #add(job: Job): void {
@@ -169,6 +183,7 @@ export class Scheduler {
   }
 
   #cancel(slot: number): void {
+    this.state.touches.job(this.state.jobs.ids[slot] as string);
     this.state.dequeue(slot);
     this.state.suspended.delete(slot);
     this.state.jobs.remove(slot);

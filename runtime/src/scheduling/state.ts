@@ -17,6 +17,7 @@ import type { RunningJob } from './running-job.ts';
 import { charge, type ScopeState } from './scope-tree.ts';
 import { ShapeIndex } from './shape-index.ts';
 import { shapeKey, shapeOf } from './shapes.ts';
+import { Touches } from './touches.ts';
 import { wakeAfter, wakeContenders, wakeForRoom, wakeOnNodes } from './wakes.ts';
 
 /**
@@ -48,7 +49,8 @@ export class SchedulerState {
   readonly onNode = new Map<number, Set<RunningJob>>();
   readonly arrays = new Map<string, number>();
   readonly indices = new Map<string, ShapeIndex>();
-  readonly attention = new Attention();
+  readonly attention = new Attention((of) => this.touchHead(of));
+  readonly touches = new Touches(this.nodes);
   /** Nodes that not every job may use: reserved, or with a drain to come. */
   readonly closed = new Set<number>();
   held: Held | undefined;
@@ -131,7 +133,9 @@ export class SchedulerState {
   reclose(node: number): void {
     const drainAt = this.nodes.specs[node]?.drainAt;
     const drains = drainAt !== undefined && drainAt > this.now;
-    if (drains || this.held?.nodes.has(node) === true || isBooked(this, node)) this.closed.add(node);
+    const closes = drains || this.held?.nodes.has(node) === true || isBooked(this, node);
+    if (closes !== this.closed.has(node)) this.nodes.touched.add(node);
+    if (closes) this.closed.add(node);
     else this.closed.delete(node);
   }
 
@@ -168,6 +172,12 @@ export class SchedulerState {
     if (oldest === undefined) this.attention.wake(of);
   }
 
+  /** A class of waiting jobs is touched; its oldest stands for all. */
+  touchHead(of: JobClass): void {
+    const head = of.pending.peek();
+    if (head !== undefined) this.touches.job(this.jobs.ids[head] as string);
+  }
+
   /** Removes a waiting job. */
   dequeue(slot: number): void {
     const of = this.jobs.classOf(slot);
@@ -184,6 +194,7 @@ export class SchedulerState {
   }
 
   start(slot: number, of: JobClass, sizes: readonly number[], pods: readonly Pod[]): RunningJob {
+    this.touches.job(this.jobs.ids[slot] as string);
     recordUse(of.queue, this.shares);
     this.suspended.delete(slot);
     return this.restore(slot, of, sizes, pods, this.now);
@@ -220,6 +231,7 @@ export class SchedulerState {
    * old as it was.
    */
   stop(job: RunningJob, again: boolean): void {
+    this.touches.job(job.id);
     this.running.delete(job.slot);
     job.of.running -= 1;
     this.#release(job, job.pods);
@@ -235,6 +247,7 @@ export class SchedulerState {
 
   /** Moves a running job to places that are taken already; it starts there anew. */
   move(job: RunningJob, pods: readonly Pod[]): RunningJob {
+    this.touches.job(job.id);
     this.#release(job, job.pods);
     recordUse(job.of.queue, this.shares);
     this.running.delete(job.slot);
@@ -248,6 +261,7 @@ export class SchedulerState {
 
   /** Changes the replicas of a running job: those added have their places taken already, those removed give them back. */
   resize(job: RunningJob, added: readonly Pod[], removed: readonly Pod[]): RunningJob {
+    this.touches.job(job.id);
     this.#release(job, removed);
     recordUse(job.of.queue, this.shares);
     this.#book(job, -1);
