@@ -12,6 +12,7 @@ import {
   subsets,
   usage,
 } from './scheduling-checker.ts';
+import { mayReclaim } from './scheduling-loans.ts';
 
 /* What would be if others ended, moved or shrank: the checker's rules applied to changed worlds, every one that there is. */
 
@@ -61,13 +62,18 @@ export function costOf(world: Snapshot, victim: Job): number {
   return RANK[victim.priority] * 1e9 + lost;
 }
 
-/** The least that preempting jobs of lower priority in the same project costs so that a job can start; undefined: none suffice. */
+/**
+ * The least that it costs so that a job can start to preempt jobs of lower priority in the same project, and such as run on
+ * what its guarantee lent; undefined: none suffice.
+ */
 export function leastCost(world: Snapshot, job: Job): number | undefined {
   const victims = running(world).filter(
     (each) =>
       isPreemptible(world, each) &&
-      RANK[each.priority] < RANK[job.priority] &&
-      projectOf(world, each) === projectOf(world, job) &&
+      ((world.policy.preemption &&
+        RANK[each.priority] < RANK[job.priority] &&
+        projectOf(world, each) === projectOf(world, job)) ||
+        mayReclaim(world, job, each)) &&
       (each.running?.startedAt ?? 0) + Math.max(1, world.policy.minRunMs) <= world.now,
   );
   const costs = subsets(victims)

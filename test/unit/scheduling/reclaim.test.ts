@@ -1,0 +1,132 @@
+import fc from 'fast-check';
+import { expect, test } from 'vitest';
+import { Scheduler, type Snapshot } from '../../../runtime/src/scheduling/index.ts';
+import { world } from '../../support/scheduling.ts';
+import { costOf, jobOf, leastCost } from '../../support/scheduling-what-if.ts';
+
+const NOW = 100_000;
+const QUEUES = ['o/a', 'o/b/u', 'o/b/v', 'p/c', 'q'];
+const anyGuarantee = fc.constantFrom(undefined, 1, 2, 3, 4, 6);
+
+/** Nodes full of jobs of five queues under a tree of guarantees, and one that waits. */
+const anyLender = fc
+  .record({
+    nodes: fc.array(fc.integer({ min: 1, max: 4 }), { minLength: 1, maxLength: 3 }),
+    jobs: fc.array(
+      fc.record({
+        queue: fc.constantFrom(...QUEUES),
+        priority: fc.constantFrom('low' as const, 'normal' as const, 'normal' as const, 'high' as const),
+        // Devices side by side, or a replica on each of two nodes.
+        kind: fc.constantFrom('one', 'one', 'pair', 'gang'),
+        firm: fc.constantFrom(false, false, false, true),
+        age: fc.integer({ min: 0, max: 100 }),
+      }),
+      { minLength: 12, maxLength: 12 },
+    ),
+    guarantees: fc.record({
+      o: anyGuarantee,
+      'o/a': anyGuarantee,
+      'o/b': anyGuarantee,
+      p: anyGuarantee,
+      q: anyGuarantee,
+    }),
+    quota: fc.constantFrom(undefined, undefined, 3000),
+    minRunMs: fc.constantFrom(0, 30_000),
+    preemption: fc.boolean(),
+    claimant: fc.record({
+      queue: fc.constantFrom(...QUEUES),
+      priority: fc.constantFrom('low' as const, 'normal' as const, 'high' as const),
+      gpus: fc.integer({ min: 1, max: 3 }),
+      count: fc.constantFrom(1, 1, 2),
+      firm: fc.boolean(),
+    }),
+  })
+  .map(({ nodes, jobs, guarantees, quota, minRunMs, preemption, claimant }): Snapshot => {
+    const free = nodes.flatMap((count, n) => Array.from({ length: count }, (_, device) => ({ node: `n${n}`, device })));
+    const running = jobs.flatMap(({ queue, priority, kind, firm, age }, j) => {
+      const first = free.shift();
+      if (first === undefined) return [];
+      const { node, device } = first;
+      let gpus = [device];
+      let beside: (typeof free)[number] | undefined;
+      if (kind === 'pair' && free[0]?.node === node) gpus = [device, (free.shift() ?? first).device];
+      if (kind === 'gang') {
+        const at = free.findIndex((each) => each.node !== node);
+        if (at >= 0) [beside] = free.splice(at, 1);
+      }
+      const places = [
+        { group: 0, node, gpus },
+        ...(beside === undefined ? [] : [{ group: 0, node: beside.node, gpus: [beside.device] }]),
+      ];
+      return [
+        {
+          id: `r${j}`,
+          queue,
+          priority,
+          submittedAt: 0,
+          groups: [{ preset: `${firm ? 'firm' : 'spot'}-${gpus.length}`, count: places.length }],
+          running: { startedAt: NOW - 1000 * age, pods: places },
+        },
+      ];
+    });
+    return world({
+      now: NOW,
+      policy: { minRunMs, preemption },
+      pools: [{ name: 'p' }],
+      nodes: nodes.map((count, n) => ({
+        name: `n${n}`,
+        pool: 'p',
+        milliCpu: 100_000,
+        memoryMiB: 1,
+        gpu: { model: 'A100', count, memoryMiB: 1 },
+      })),
+      presets: [1, 2, 3].flatMap((count) =>
+        [true, false].map((preemptible) => ({
+          name: `${preemptible ? 'spot' : 'firm'}-${count}`,
+          milliCpu: 0,
+          memoryMiB: 0,
+          preemptible,
+          gpu: { kind: 'whole' as const, count },
+        })),
+      ),
+      scopes: ['o', 'o/a', 'o/b', 'o/b/u', 'o/b/v', 'p', 'p/c', 'q'].map((name) => {
+        const above = name.slice(0, Math.max(0, name.lastIndexOf('/')));
+        const part = guarantees[name as keyof typeof guarantees];
+        return {
+          name,
+          kind: (['organization', 'project', 'user'] as const)[name.split('/').length - 1] ?? 'user',
+          ...(above === '' ? {} : { parent: above }),
+          ...(part === undefined ? {} : { guarantee: { milliGpu: 1000 * part } }),
+          ...(name === 'o' && quota !== undefined ? { quota: { milliGpu: quota } } : {}),
+        };
+      }),
+      jobs: [
+        ...running,
+        {
+          id: 'claimant',
+          queue: claimant.queue,
+          priority: claimant.priority,
+          submittedAt: 99_000,
+          groups: [{ preset: `${claimant.firm ? 'firm' : 'spot'}-${claimant.gpus}`, count: claimant.count }],
+        },
+      ],
+    });
+  });
+
+test('what was lent comes back from those whose loss brute force finds the cheapest, wherever a guarantee allows it', () => {
+  fc.assert(
+    fc.property(anyLender, (given) => {
+      const claimant = jobOf(given, 'claimant');
+      const { decisions } = new Scheduler(given).cycle(given.now);
+      const victims = decisions.flatMap((each) =>
+        each.kind === 'preempt' && each.for === 'claimant' ? [jobOf(given, each.job)] : [],
+      );
+      const least = leastCost(given, claimant);
+      expect(decisions.some((each) => each.kind === 'start' && each.job === 'claimant')).toBe(least !== undefined);
+      if (least !== undefined) {
+        expect(victims.reduce((sum, each) => sum + costOf(given, each), 0)).toBeCloseTo(least, 6);
+      }
+    }),
+    { numRuns: Number(process.env.DELOS_TEST_RUNS ?? 200) },
+  );
+});
