@@ -1,6 +1,8 @@
+import type { JobClass } from './entities.ts';
 import { mayUseClosed } from './held.ts';
-import { amountsOf, type JobClass } from './job-class.ts';
-import { type GangRequest, giveBack, type Pod, placeGang } from './policies/gang.ts';
+import { amountsOf } from './job-class.ts';
+import { giveBack, placeGang } from './policies/gang.ts';
+import type { GangRequest, Pod } from './policies/gang-request.ts';
 import { type QuotaBlock, tryQuotaBlock } from './policies/quota.ts';
 import { at } from './quantities.ts';
 import { keptFrom } from './quota-hold.ts';

@@ -1,6 +1,5 @@
-import type { JobClass } from './job-class.ts';
+import type { JobClass, ScopeState } from './entities.ts';
 import { isWithinGuarantee } from './policies/lending.ts';
-import type { ScopeState } from './scope-tree.ts';
 import { Sleepers } from './sleepers.ts';
 
 /** Which classes are to be looked at in this cycle, and what the others wait for. */

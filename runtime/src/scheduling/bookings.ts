@@ -1,19 +1,12 @@
 import type { Preempt } from './decision.ts';
-import type { JobClass } from './job-class.ts';
+import type { JobClass } from './entities.ts';
 import type { Booking } from './model.ts';
-import { isWithin, type ScopeState } from './scope-tree.ts';
-import type { SchedulerState } from './state.ts';
+import { isWithin } from './scope-tree.ts';
 import { wakeContenders, wakeForRoom } from './wakes.ts';
-
-/** A reservation with its scope looked up. */
-export interface Booked {
-  readonly spec: Booking;
-  readonly scope: ScopeState;
-  readonly nodes: ReadonlySet<string>;
-}
+import type { Booked, World } from './world.ts';
 
 /** @throws RangeError where its scope is not known */
-export function book(state: SchedulerState, spec: Booking): void {
+export function book(state: World, spec: Booking): void {
   const scope = state.scopes.get(spec.scope);
   if (scope === undefined) throw new RangeError(`there is no scope ${spec.scope}`);
   const before = state.bookings.get(spec.name);
@@ -22,7 +15,7 @@ export function book(state: SchedulerState, spec: Booking): void {
 }
 
 /** Opens its nodes to all. */
-export function unbook(state: SchedulerState, name: string): boolean {
+export function unbook(state: World, name: string): boolean {
   const booked = state.bookings.get(name);
   if (booked === undefined) return false;
   state.bookings.delete(name);
@@ -30,7 +23,7 @@ export function unbook(state: SchedulerState, name: string): boolean {
   return true;
 }
 
-function reclose(state: SchedulerState, names: readonly string[]): void {
+function reclose(state: World, names: readonly string[]): void {
   const nodes = names.flatMap((name) => state.nodes.numberOf(name) ?? []);
   for (const node of nodes) {
     state.nodes.touched.add(node);
@@ -42,7 +35,7 @@ function reclose(state: SchedulerState, names: readonly string[]): void {
 }
 
 /** Whether some reservation keeps a node from anybody, now or later. */
-export function isBooked(state: SchedulerState, node: number): boolean {
+export function isBooked(state: World, node: number): boolean {
   if (state.bookings.size === 0) return false;
   const name = state.nodes.name(node);
   for (const { spec, nodes } of state.bookings.values()) if (state.now < spec.until && nodes.has(name)) return true;
@@ -53,7 +46,7 @@ export function isBooked(state: SchedulerState, node: number): boolean {
  * The reservation that keeps a class from a node now, of several the first by name. Until it begins, others may use its
  * nodes if their life-span ends before that, as with conservative backfill.
  */
-export function bookingAgainst(state: SchedulerState, node: number, of: JobClass): Booking | undefined {
+export function bookingAgainst(state: World, node: number, of: JobClass): Booking | undefined {
   if (state.bookings.size === 0) return undefined;
   const name = state.nodes.name(node);
   const lifeSpan = of.template.lifeSpanMs;
@@ -67,7 +60,7 @@ export function bookingAgainst(state: SchedulerState, node: number, of: JobClass
 }
 
 /** As a reservation begins, preemptible jobs of others leave its nodes: they were there before it was made. */
-export function clearBooked(state: SchedulerState, { spec, scope, nodes }: Booked): readonly Preempt[] {
+export function clearBooked(state: World, { spec, scope, nodes }: Booked): readonly Preempt[] {
   const there = new Set([...nodes].flatMap((name) => [...(state.onNode.get(state.nodes.numberOf(name) ?? -1) ?? [])]));
   const leaving = [...there].filter(({ of }) => of.preemptible && !isWithin(of.queue, scope));
   return leaving

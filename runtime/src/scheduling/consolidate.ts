@@ -1,7 +1,7 @@
 import { blockOf, placeJob, shrunk } from './admission.ts';
+import type { JobClass } from './entities.ts';
 import { earliestStart } from './forecast.ts';
 import { mayUseClosed } from './held.ts';
-import type { JobClass } from './job-class.ts';
 import {
   CONSOLIDATED,
   gainOf,
@@ -11,7 +11,8 @@ import {
   movableJobs,
   NODES_TRIED,
 } from './policies/consolidation.ts';
-import { giveBack, type Pod } from './policies/gang.ts';
+import { giveBack } from './policies/gang.ts';
+import type { Pod } from './policies/gang-request.ts';
 import { cheapestSubset } from './policies/preemption.ts';
 import { at } from './quantities.ts';
 import type { RunningJob } from './running-job.ts';

@@ -1,10 +1,12 @@
-import { amountsOf, chargeOf, type JobClass, type JobTemplate, RANKS, SlotHeap } from './job-class.ts';
+import type { JobClass, JobTemplate } from './entities.ts';
+import { amountsOf, chargeOf, RANKS } from './job-class.ts';
 import type { Preset } from './model.ts';
 import { judgeOf } from './policies/lending.ts';
-import type { SchedulerState } from './state.ts';
+import { SlotHeap } from './slot-heap.ts';
+import type { World } from './world.ts';
 
 /** The class of a template, entered nowhere. @throws RangeError where its queue or a preset is not known */
-export function describeClass(state: SchedulerState, template: JobTemplate, key: string): JobClass {
+export function describeClass(state: World, template: JobTemplate, key: string): JobClass {
   const queue = state.scopes.get(template.queue);
   if (queue === undefined) throw new RangeError(`there is no queue ${template.queue}`);
   const zone = zoneOf(state, template.volumes);
@@ -48,7 +50,7 @@ export function describeClass(state: SchedulerState, template: JobTemplate, key:
 }
 
 /** Zone that a job's volumes are bound to; null where they lie in several, undefined where in none. */
-function zoneOf(state: SchedulerState, volumes: readonly string[]): string | null | undefined {
+function zoneOf(state: World, volumes: readonly string[]): string | null | undefined {
   const zones = new Set(volumes.flatMap((name) => state.volumes.get(name)?.zone ?? []));
   return zones.size === 0 ? undefined : zones.size === 1 ? [...zones][0] : null;
 }

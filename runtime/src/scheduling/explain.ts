@@ -1,8 +1,9 @@
 import { type Block, blockOf, gangRequest, placeJob, shrunk } from './admission.ts';
 import { bookingAgainst } from './bookings.ts';
+import type { GroupNeed, JobClass } from './entities.ts';
 import { type EarliestStart, earliestStart } from './forecast.ts';
 import { mayUseClosed } from './held.ts';
-import { amountsOf, type GroupNeed, type JobClass } from './job-class.ts';
+import { amountsOf } from './job-class.ts';
 import { NodeTable } from './node-table.ts';
 import { giveBack, placeGang } from './policies/gang.ts';
 import {

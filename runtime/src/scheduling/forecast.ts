@@ -1,5 +1,6 @@
 import { blockOf, placeJob, shrunk } from './admission.ts';
-import { amountsOf, type JobClass } from './job-class.ts';
+import type { JobClass } from './entities.ts';
+import { amountsOf } from './job-class.ts';
 import { giveBack } from './policies/gang.ts';
 import { endOf, type RunningJob } from './running-job.ts';
 import type { SchedulerState } from './state.ts';

@@ -1,19 +1,11 @@
 import { bookingAgainst } from './bookings.ts';
-import type { JobClass } from './job-class.ts';
+import type { JobClass } from './entities.ts';
 import type { Reservation } from './model.ts';
-import type { SchedulerState } from './state.ts';
 import { wakeContenders, wakeForRoom } from './wakes.ts';
-
-/** Nodes kept for the oldest job of a class. */
-export interface Held {
-  readonly of: JobClass;
-  readonly nodes: ReadonlySet<number>;
-  /** When it will have room at the latest; undefined: not known. */
-  readonly due: number | undefined;
-}
+import type { Held, World } from './world.ts';
 
 /** Opens what was reserved, and reserves anew. */
-export function hold(state: SchedulerState, held: Held | undefined): void {
+export function hold(state: World, held: Held | undefined): void {
   const before = state.held;
   state.held = held;
   for (const node of [...(before?.nodes ?? []), ...(held?.nodes ?? [])]) state.reclose(node);
@@ -25,7 +17,7 @@ export function hold(state: SchedulerState, held: Held | undefined): void {
 }
 
 /** Whether a class may use a node that is closed to others. */
-export function mayUseClosed(state: SchedulerState, node: number, of: JobClass): boolean {
+export function mayUseClosed(state: World, node: number, of: JobClass): boolean {
   const lifeSpan = of.template.lifeSpanMs;
   const endsBy = (limit: number | undefined): boolean =>
     limit !== undefined && lifeSpan !== undefined && state.now + lifeSpan <= limit;
@@ -36,7 +28,7 @@ export function mayUseClosed(state: SchedulerState, node: number, of: JobClass):
   return state.policy.backfill && endsBy(state.held.due);
 }
 
-export function reservationsOf(state: SchedulerState): readonly Reservation[] {
+export function reservationsOf(state: World): readonly Reservation[] {
   const slot = state.held?.of.pending.peek();
   if (state.held === undefined || slot === undefined) return [];
   const nodes = [...state.held.nodes].map((node) => state.nodes.name(node)).sort();

@@ -1,4 +1,4 @@
-import type { JobClass } from './job-class.ts';
+import type { JobClass } from './entities.ts';
 
 /**
  * Jobs by number: three flat columns, so that a million waiting jobs are a million ids and little else. Numbers of jobs

@@ -1,6 +1,6 @@
-import type { JobClass } from './job-class.ts';
+import type { JobClass } from './entities.ts';
 import type { Job, Pool, Preset } from './model.ts';
-import type { Pod } from './policies/gang.ts';
+import type { Pod } from './policies/gang-request.ts';
 import type { Scheduler } from './scheduler.ts';
 import { wakeForRoom } from './wakes.ts';
 

@@ -1,7 +1,9 @@
 import { type Admission, blockOf, placeJob, shrunk } from './admission.ts';
+import type { JobClass } from './entities.ts';
 import { mayUseClosed } from './held.ts';
-import { amountsOf, type JobClass } from './job-class.ts';
-import { giveBack, type Pod } from './policies/gang.ts';
+import { amountsOf } from './job-class.ts';
+import { giveBack } from './policies/gang.ts';
+import type { Pod } from './policies/gang-request.ts';
 import { Coverage } from './policies/lending.ts';
 import { cheapestSubset, type Victim, victimsFor } from './policies/preemption.ts';
 import type { RunningJob } from './running-job.ts';

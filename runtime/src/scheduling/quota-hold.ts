@@ -1,18 +1,10 @@
-import type { JobClass } from './job-class.ts';
+import type { JobClass, ScopeState } from './entities.ts';
 import type { Reservation } from './model.ts';
 import type { QuotaBlock } from './policies/quota.ts';
 import { at, DIMENSIONS } from './quantities.ts';
-import type { ScopeState } from './scope-tree.ts';
-import type { SchedulerState } from './state.ts';
+import type { QuotaHold, World } from './world.ts';
 
-/** What becomes free of a scope's quota is kept for the oldest job of a class. */
-export interface QuotaHold {
-  readonly of: JobClass;
-  /** When its quota will be free at the latest; undefined: not known. */
-  readonly due: number | undefined;
-}
-
-export function holdQuota(state: SchedulerState, scope: ScopeState, hold: QuotaHold | undefined): void {
+export function holdQuota(state: World, scope: ScopeState, hold: QuotaHold | undefined): void {
   if (hold !== undefined) {
     state.quotaHolds.set(scope, hold);
     return;
@@ -25,7 +17,7 @@ export function holdQuota(state: SchedulerState, scope: ScopeState, hold: QuotaH
  * What of a quota is kept from a class for one that has waited longer. Not kept from: who has higher priority, who lies
  * within a guarantee of its own, and who by its life-span has ended before the quota is due.
  */
-export function keptFrom(state: SchedulerState, of: JobClass, amounts: Float64Array): QuotaBlock | undefined {
+export function keptFrom(state: World, of: JobClass, amounts: Float64Array): QuotaBlock | undefined {
   if (state.quotaHolds.size === 0) return undefined;
   for (let scope: ScopeState | undefined = of.queue; scope !== undefined; scope = scope.parent) {
     const hold = state.quotaHolds.get(scope);
@@ -56,7 +48,7 @@ function scarceFor({ used, quota, limit }: ScopeState, { least }: JobClass): num
   return undefined;
 }
 
-export function quotaReservations(state: SchedulerState): readonly Reservation[] {
+export function quotaReservations(state: World): readonly Reservation[] {
   return [...state.quotaHolds]
     .flatMap(([scope, { of, due }]) => {
       const slot = of.pending.peek();

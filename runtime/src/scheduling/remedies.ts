@@ -1,10 +1,9 @@
 import { admit } from './admission.ts';
 import { describeClass } from './describe.ts';
-import type { JobClass, JobTemplate } from './job-class.ts';
+import type { JobClass, JobTemplate, ScopeState } from './entities.ts';
 import { giveBack } from './policies/gang.ts';
 import { isAdmitted } from './preempt.ts';
 import type { Remedy } from './reason.ts';
-import type { ScopeState } from './scope-tree.ts';
 import type { SchedulerState } from './state.ts';
 
 /** Of each kind so many are named. */

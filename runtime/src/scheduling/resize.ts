@@ -1,10 +1,12 @@
 import { blockOf, placeJob, shrunk } from './admission.ts';
 import type { Resize } from './decision.ts';
+import type { JobClass } from './entities.ts';
 import { mayUseClosed } from './held.ts';
-import { amountsOf, type JobClass } from './job-class.ts';
+import { amountsOf } from './job-class.ts';
 import type { PodPlacement } from './model.ts';
 import { mayTake, replicaAmounts, type Spare, sparesFor } from './policies/elastic.ts';
-import { giveBack, type Pod } from './policies/gang.ts';
+import { giveBack } from './policies/gang.ts';
+import type { Pod } from './policies/gang-request.ts';
 import { addTo } from './quantities.ts';
 import type { RunningJob } from './running-job.ts';
 import { charge } from './scope-tree.ts';

@@ -1,5 +1,5 @@
-import type { JobClass } from './job-class.ts';
-import type { Pod } from './policies/gang.ts';
+import type { JobClass } from './entities.ts';
+import type { Pod } from './policies/gang-request.ts';
 
 /** A job with its places and what it is charged. */
 export interface RunningJob {

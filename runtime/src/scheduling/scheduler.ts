@@ -3,7 +3,7 @@ import { drain, runCycle } from './cycle.ts';
 import type { Cycle, Decision } from './decision.ts';
 import { hold } from './held.ts';
 import type { Booking, Job, Node, PodPlacement, Scope, Snapshot } from './model.ts';
-import type { Pod } from './policies/gang.ts';
+import type { Pod } from './policies/gang-request.ts';
 import { holdQuota } from './quota-hold.ts';
 import { scopeState, scopeTree } from './scope-tree.ts';
 import { SchedulerState, templateOf } from './state.ts';

@@ -1,43 +1,8 @@
-import type { JobClass } from './job-class.ts';
+import type { JobClass, ScopeState } from './entities.ts';
 import type { Scope } from './model.ts';
 import { addTo, at, vectorOf } from './quantities.ts';
 
 const NONE = Infinity;
-
-/** A scope with what its jobs use. Changes as jobs start and end. */
-export interface ScopeState {
-  readonly spec: Scope;
-  readonly parent: ScopeState | undefined;
-  readonly children: ScopeState[];
-  /** The project that it is or lies in: priorities are compared there. Above projects: itself. */
-  readonly project: ScopeState;
-  readonly quota: Float64Array;
-  readonly limit: Float64Array;
-  /** NaN-free: Infinity where nothing is guaranteed in a dimension. */
-  readonly guarantee: Float64Array;
-  readonly hasGuarantee: boolean;
-  readonly used: Float64Array;
-  /** Of `used`, what non-preemptible jobs hold. */
-  readonly firm: Float64Array;
-  /** Decayed use of the past as of `historyAt`. */
-  readonly history: Float64Array;
-  historyAt: number;
-  /** Classes of the queue that are to be looked at, and their number here and below. */
-  readonly awakeClasses: JobClass[];
-  awake: number;
-  /** Classes of the queue that wait for room and are alike by shape, and their number by shape here and below. */
-  readonly asleepByShape: Map<string, Set<JobClass>>;
-  readonly asleepCounts: Map<string, number>;
-  /** Of those awake, the number that lie within their guarantee. */
-  entitled: number;
-  /** Classes awake for which this scope's guarantee is the one that counts. */
-  readonly judged: Set<JobClass>;
-  /** Preemptible jobs that run here and below, by rank of priority. */
-  readonly preemptible: [number, number, number];
-  /** Remembered share for ordering; negative: to be computed. */
-  share: number;
-  shareAt: number;
-}
 
 export type Scopes = ReadonlyMap<string, ScopeState>;
 

@@ -1,5 +1,4 @@
-import type { JobClass } from './job-class.ts';
-import type { ScopeState } from './scope-tree.ts';
+import type { JobClass, ScopeState } from './entities.ts';
 
 const NOBODY: ReadonlySet<JobClass> = new Set();
 

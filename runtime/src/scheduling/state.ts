@@ -1,30 +1,31 @@
 import { Attention } from './attention.ts';
-import { type Booked, isBooked } from './bookings.ts';
+import { isBooked } from './bookings.ts';
 import { describeClass } from './describe.ts';
-import { type Held, hold } from './held.ts';
-import { amountsOf, classKey, isElastic, type JobClass, type JobTemplate } from './job-class.ts';
+import type { JobClass, JobTemplate, ScopeState } from './entities.ts';
+import { hold } from './held.ts';
+import { amountsOf, classKey, isElastic } from './job-class.ts';
 import { JobTable } from './job-table.ts';
 import type { DeviceClass, Job, Node, Policy, Pool, Preset, Volume } from './model.ts';
 import { capacityOf, NodeTable } from './node-table.ts';
 import { recordUse, type ShareContext } from './policies/fairness.ts';
-import type { Pod } from './policies/gang.ts';
+import type { Pod } from './policies/gang-request.ts';
 import { isWithinGuarantee } from './policies/lending.ts';
 import { bestFit, type PlacementPolicy, tryPlacement } from './policies/placement.ts';
 import type { QuotaContext } from './policies/quota.ts';
 import { addTo, at } from './quantities.ts';
-import type { QuotaHold } from './quota-hold.ts';
 import type { RunningJob } from './running-job.ts';
-import { charge, type ScopeState } from './scope-tree.ts';
+import { charge } from './scope-tree.ts';
 import { ShapeIndex } from './shape-index.ts';
 import { shapeKey, shapeOf } from './shapes.ts';
 import { Touches } from './touches.ts';
 import { wakeAfter, wakeContenders, wakeForRoom, wakeOnNodes } from './wakes.ts';
+import type { Booked, Held, QuotaHold, World } from './world.ts';
 
 /**
  * All that the scheduler knows, in dense form, and the few operations that change it. Each wakes the classes of jobs
  * whose answer it may change; what sleeps costs nothing.
  */
-export class SchedulerState {
+export class SchedulerState implements World {
   now = 0;
   readonly policy: Policy;
   readonly nodes = new NodeTable();

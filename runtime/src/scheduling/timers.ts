@@ -1,4 +1,4 @@
-import type { JobClass } from './job-class.ts';
+import type { JobClass } from './entities.ts';
 
 interface Entry<T> {
   readonly at: number;

@@ -1,5 +1,4 @@
 import { LEVELS, type Level, type Node, type Pool } from './model.ts';
-import type { NodeTable } from './node-table.ts';
 
 /**
  * The domains of a node, one a level in the order of LEVELS, as paths from its cluster down, so that equal names in
@@ -14,8 +13,12 @@ export function domainsOf(node: Node, pool: Pool): readonly string[] {
   return [`${nvlink}/${own}`, nvlink, rack, zone, pool.cluster];
 }
 
-/** Nodes by domain, domains in the order of their names. */
-export function byDomain(nodes: NodeTable, members: readonly number[], level: Level): ReadonlyMap<string, number[]> {
+/** Nodes by domain, domains in the order of their names. `nodes.domains`: of each node, by level. */
+export function byDomain(
+  nodes: { readonly domains: readonly (readonly string[])[] },
+  members: readonly number[],
+  level: Level,
+): ReadonlyMap<string, number[]> {
   const domains = new Map<string, number[]>();
   const l = LEVELS.indexOf(level);
   for (const node of members) {

@@ -1,12 +1,12 @@
-import type { Pod } from './policies/gang.ts';
+import type { ScopeState } from './entities.ts';
+import type { Pod } from './policies/gang-request.ts';
 import type { RunningJob } from './running-job.ts';
-import type { ScopeState } from './scope-tree.ts';
-import type { SchedulerState } from './state.ts';
+import type { World } from './world.ts';
 
 /* What of those that sleep is to be looked at again, by what has changed. */
 
 /** Wakes what may start now that a running job, or some of its replicas, have left their nodes. */
-export function wakeAfter(state: SchedulerState, job: Pick<RunningJob, 'of' | 'pods'>): void {
+export function wakeAfter(state: World, job: Pick<RunningJob, 'of' | 'pods'>): void {
   for (let scope: ScopeState | undefined = job.of.queue; scope !== undefined; scope = scope.parent) {
     state.attention.wakeAll(state.attention.sleepers.onScope(scope));
   }
@@ -15,12 +15,12 @@ export function wakeAfter(state: SchedulerState, job: Pick<RunningJob, 'of' | 'p
   wakeContenders(state);
 }
 
-export function wakeOnNodes(state: SchedulerState, pods: readonly Pod[]): void {
+export function wakeOnNodes(state: World, pods: readonly Pod[]): void {
   for (const node of new Set(pods.map((pod) => pod.node))) wakeForRoom(state, node);
 }
 
 /** Wakes what waits for room and could have some on a node where something was freed. */
-export function wakeForRoom(state: SchedulerState, node: number): void {
+export function wakeForRoom(state: World, node: number): void {
   for (const [key, classes] of state.attention.sleepers.onRoom()) {
     if (hasRoom(state, node, key)) state.attention.wakeAll(classes);
   }
@@ -32,7 +32,7 @@ export function wakeForRoom(state: SchedulerState, node: number): void {
   }
 }
 
-function hasRoom(state: SchedulerState, node: number, shape: string): boolean {
+function hasRoom(state: World, node: number, shape: string): boolean {
   const index = state.indices.get(shape);
   if (index === undefined) return false;
   index.refresh(state.now);
@@ -40,19 +40,19 @@ function hasRoom(state: SchedulerState, node: number, shape: string): boolean {
 }
 
 /** Wakes what sleeps and might now move others aside. */
-export function wakeContenders(state: SchedulerState): void {
+export function wakeContenders(state: World): void {
   wakeShrinkers(state);
   if (state.preemptible.size === 0) return;
   for (const of of state.attention.sleepers.all) if (state.mayPreempt(of)) state.attention.wake(of);
 }
 
 /** The same for replicas above the minimum of elastic gangs, which anybody may ask for. */
-export function wakeShrinkers(state: SchedulerState): void {
+export function wakeShrinkers(state: World): void {
   if (state.elastic.size > 0) state.attention.wakeAll(state.attention.sleepers.all);
 }
 
 /** The same for those only whom guarantees give a right. */
-export function wakeEntitled(state: SchedulerState): void {
+export function wakeEntitled(state: World): void {
   if (!state.hasGuarantees || !state.policy.reclaim || state.preemptible.size === 0) return;
   for (const of of state.attention.sleepers.judged) if (state.isEntitled(of)) state.attention.wake(of);
 }

@@ -1,13 +1,13 @@
 import { blockOf } from '../admission.ts';
+import type { JobClass, ScopeState } from '../entities.ts';
 import { earliestStart } from '../forecast.ts';
-import type { Held } from '../held.ts';
 import { hold } from '../held.ts';
-import type { JobClass } from '../job-class.ts';
 import { holdQuota } from '../quota-hold.ts';
 import type { RunningJob } from '../running-job.ts';
-import { isWithin, type ScopeState } from '../scope-tree.ts';
+import { isWithin } from '../scope-tree.ts';
 import type { SchedulerState } from '../state.ts';
 import type { Timers } from '../timers.ts';
+import type { Held } from '../world.ts';
 
 /** Jobs looked at for one that can be given a reservation. */
 const CANDIDATES = 8;

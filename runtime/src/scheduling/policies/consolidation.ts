@@ -1,4 +1,4 @@
-import type { JobClass } from '../job-class.ts';
+import type { JobClass } from '../entities.ts';
 import { at } from '../quantities.ts';
 import type { RunningJob } from '../running-job.ts';
 import { lostWork, protectedUntil } from './preemption.ts';

@@ -1,8 +1,8 @@
-import type { JobClass } from '../job-class.ts';
+import type { JobClass, ScopeState } from '../entities.ts';
 import { at } from '../quantities.ts';
 import type { RunningJob } from '../running-job.ts';
-import { divergence, guaranteeOf, type ScopeState } from '../scope-tree.ts';
-import type { Pod } from './gang.ts';
+import { divergence, guaranteeOf } from '../scope-tree.ts';
+import type { Pod } from './gang-request.ts';
 
 /** One replica that a running gang can do without. */
 export interface Spare {

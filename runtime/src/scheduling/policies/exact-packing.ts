@@ -1,5 +1,5 @@
-import type { GroupNeed } from '../job-class.ts';
-import type { GangRequest, Pod } from './gang.ts';
+import type { GroupNeed } from '../entities.ts';
+import type { GangRequest, Pod } from './gang-request.ts';
 
 /** States looked at before the search gives up; then "no room" is not proven, and the reason says so. */
 export const EXACT_STEPS = 20_000;

@@ -1,5 +1,5 @@
+import type { ScopeState } from '../entities.ts';
 import { addTo, at, SHARED_DIMENSIONS } from '../quantities.ts';
-import type { ScopeState } from '../scope-tree.ts';
 
 export interface ShareContext {
   readonly now: number;

@@ -1,32 +1,10 @@
-import type { GroupNeed } from '../job-class.ts';
+import type { GroupNeed } from '../entities.ts';
 import { LEVELS, type Level } from '../model.ts';
 import type { NodeTable } from '../node-table.ts';
 import { wholeDevices } from '../shapes.ts';
 import { byDomain } from '../topology.ts';
 import { packExactly } from './exact-packing.ts';
-import type { PlacementPolicy } from './placement.ts';
-
-/** One replica's place, as taken on the nodes. */
-export interface Pod {
-  readonly group: number;
-  readonly node: number;
-  readonly gpus: readonly number[];
-}
-
-export interface GangRequest {
-  readonly nodes: NodeTable;
-  readonly placement: PlacementPolicy;
-  readonly groups: readonly GroupNeed[];
-  /** Replicas of each group. */
-  readonly sizes: readonly number[];
-  /** Nodes that may be used for each group. */
-  readonly usable: readonly (readonly number[])[];
-  /** All replicas within one domain of this level. */
-  readonly within: Level;
-  readonly topology: 'fewest-domains' | 'ignore';
-  /** Told when the exact search stops at its limit, so that "no room" is not proven. */
-  readonly onGiveUp?: () => void;
-}
+import type { GangRequest, Pod } from './gang-request.ts';
 
 /**
  * Finds places for all replicas of a gang, or for none, and takes them. Undefined where there is no room; what was tried

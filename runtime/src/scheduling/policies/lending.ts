@@ -1,6 +1,7 @@
+import type { ScopeState } from '../entities.ts';
 import { at } from '../quantities.ts';
 import type { RunningJob } from '../running-job.ts';
-import { guaranteeOf, isWithin, pathOf, type ScopeState } from '../scope-tree.ts';
+import { guaranteeOf, isWithin, pathOf } from '../scope-tree.ts';
 
 /**
  * Which running jobs a guarantee covers. A scope's jobs are taken in order (those that cannot be preempted, those that

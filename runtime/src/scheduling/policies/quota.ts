@@ -1,5 +1,6 @@
+import type { ScopeState } from '../entities.ts';
 import { at, DIMENSIONS, type Dimension } from '../quantities.ts';
-import { guaranteeOf, type ScopeState } from '../scope-tree.ts';
+import { guaranteeOf } from '../scope-tree.ts';
 
 /** What of whom stops a job. */
 export interface QuotaBlock {

@@ -1,0 +1,78 @@
+import type { Job, Scope } from './model.ts';
+import type { Shape } from './shapes.ts';
+import type { SlotHeap } from './slot-heap.ts';
+
+/* Scopes and the classes of jobs that wait in them: each knows the other. */
+
+export interface GroupNeed {
+  readonly shape: Shape;
+  readonly count: number;
+  readonly min: number;
+  /** What one replica is charged. */
+  readonly perReplica: Float64Array;
+}
+
+/** All of a job that decisions depend on, but for its age: jobs that share it are decided once. */
+export type JobTemplate = Omit<Job, 'id' | 'submittedAt' | 'running' | 'suspended'>;
+
+/** Pending jobs that ask for the same from the same queue, oldest first. */
+export interface JobClass {
+  readonly key: string;
+  readonly template: JobTemplate;
+  readonly queue: ScopeState;
+  readonly rank: number;
+  readonly groups: readonly GroupNeed[];
+  readonly preemptible: boolean;
+  /** Amounts of all replicas wished for. */
+  readonly amounts: Float64Array;
+  /** Amounts of the smallest size that will do. */
+  readonly least: Float64Array;
+  /** The scope whose guarantee says whether the job may have back what was lent; undefined: none does. */
+  readonly judge: ScopeState | undefined;
+  /** The shape by which it is like others while it waits for room: its jobs are one replica, and no guarantee judges them. */
+  readonly alike: string | undefined;
+  readonly pending: SlotHeap;
+  /** Jobs of it that run. */
+  running: number;
+  /** To be looked at in this cycle. */
+  awake: boolean;
+  /** Awake, and counted as lying within its guarantee. */
+  entitled: boolean;
+  /** Why it sleeps: the scope whose quota stops it, or room. */
+  asleepOn: ScopeState | 'room' | 'array' | 'everyone' | undefined;
+}
+
+/** A scope with what its jobs use. Changes as jobs start and end. */
+export interface ScopeState {
+  readonly spec: Scope;
+  readonly parent: ScopeState | undefined;
+  readonly children: ScopeState[];
+  /** The project that it is or lies in: priorities are compared there. Above projects: itself. */
+  readonly project: ScopeState;
+  readonly quota: Float64Array;
+  readonly limit: Float64Array;
+  /** NaN-free: Infinity where nothing is guaranteed in a dimension. */
+  readonly guarantee: Float64Array;
+  readonly hasGuarantee: boolean;
+  readonly used: Float64Array;
+  /** Of `used`, what non-preemptible jobs hold. */
+  readonly firm: Float64Array;
+  /** Decayed use of the past as of `historyAt`. */
+  readonly history: Float64Array;
+  historyAt: number;
+  /** Classes of the queue that are to be looked at, and their number here and below. */
+  readonly awakeClasses: JobClass[];
+  awake: number;
+  /** Classes of the queue that wait for room and are alike by shape, and their number by shape here and below. */
+  readonly asleepByShape: Map<string, Set<JobClass>>;
+  readonly asleepCounts: Map<string, number>;
+  /** Of those awake, the number that lie within their guarantee. */
+  entitled: number;
+  /** Classes awake for which this scope's guarantee is the one that counts. */
+  readonly judged: Set<JobClass>;
+  /** Preemptible jobs that run here and below, by rank of priority. */
+  readonly preemptible: [number, number, number];
+  /** Remembered share for ordering; negative: to be computed. */
+  share: number;
+  shareAt: number;
+}
