@@ -1,5 +1,5 @@
 import type { GroupNeed, JobClass, JobTemplate } from './entities.ts';
-import type { Level, Priority } from './model.ts';
+import type { Job, Level, Priority } from './model.ts';
 import { quotaMilliGpu, type Shape } from './shapes.ts';
 
 export const RANKS: Readonly<Record<Priority, number>> = { low: 0, normal: 1, high: 2 };
@@ -42,4 +42,15 @@ export function isElastic(of: JobClass): boolean {
 /** The domain in which a job's replicas must lie together, at the widest its cluster. */
 export function requiredLevel(template: JobTemplate): Level {
   return template.within ?? 'cluster';
+}
+
+/** A job as the plain data that it came as. */
+export function templateOf({
+  id: _id,
+  submittedAt: _at,
+  running: _running,
+  suspended: _suspended,
+  ...template
+}: Job): JobTemplate {
+  return template;
 }

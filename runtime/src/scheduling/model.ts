@@ -1,4 +1,10 @@
 import { z } from 'zod';
+import { deviceClass, gpuRequest } from './model-devices.ts';
+import { count, labels, mebibytes, name, positive } from './model-fields.ts';
+import { policy } from './model-policy.ts';
+
+export * from './model-devices.ts';
+export * from './model-policy.ts';
 
 /*
  * What the scheduler decides on, as one plain JSON document (a snapshot): state in, decisions out. No clock and no
@@ -15,13 +21,6 @@ import { z } from 'zod';
  *   claim       devices asked for by class, attributes and what they must have in common, as DRA does (resource.k8s.io/v1).
  */
 
-const count = z.number().int().min(0);
-const positive = z.number().int().positive();
-/** Memory in MiB; bytes that are no whole number of them are a binary fraction, whose sums are exact as well. */
-const mebibytes = z.number().min(0);
-const name = z.string().min(1).max(300);
-const labels = z.record(z.string(), z.string());
-
 export const amounts = z.strictObject({
   jobs: count.optional(),
   milliCpu: count.optional(),
@@ -29,92 +28,6 @@ export const amounts = z.strictObject({
   milliGpu: count.optional(),
   milliCreditsPerHour: count.optional(),
 });
-
-/** Which devices will do; left out: any. `attributes` are matched as a claim of DRA (resource.k8s.io/v1) matches them. */
-const deviceFilter = {
-  /** Extended resource, by which vendors are told apart: nvidia.com/gpu, amd.com/gpu, gpu.intel.com/i915. */
-  resource: name.optional(),
-  models: z.array(name).optional(),
-  /** Memory that each device must have at least. */
-  minMemoryMiB: positive.optional(),
-  attributes: labels.optional(),
-};
-
-/**
- * How jobs share a device; left out: time-slice. All that share one device do it in the same way.
- *
- * time-slice: they take turns, and nothing keeps one from another's memory: a request by memory is booked, not enforced.
- * mps: they run side by side, each with its part of the threads and of the memory as a limit that the driver enforces;
- * a device serves at most 48 such clients.
- *
- * Sources: NVIDIA k8s-device-plugin, "Shared Access to GPUs" (one mode a device); NVIDIA Multi-Process Service guide
- * (CUDA_MPS_ACTIVE_THREAD_PERCENTAGE, CUDA_MPS_PINNED_DEVICE_MEM_LIMIT, 48 clients a device since Volta).
- */
-export const sharing = z.enum(['time-slice', 'mps']);
-export type Sharing = z.infer<typeof sharing>;
-
-const attributeValue = z.union([z.string(), z.number(), z.boolean()]);
-
-/** One condition on a device's attribute; without any of `in`, `notIn`, `atLeast`, `atMost`: it must be there. */
-export const deviceSelector = z.strictObject({
-  attribute: name,
-  in: z.array(attributeValue).min(1).optional(),
-  notIn: z.array(attributeValue).min(1).optional(),
-  /** Numbers, also such as are written as text. */
-  atLeast: z.number().optional(),
-  atMost: z.number().optional(),
-});
-export type DeviceSelector = z.infer<typeof deviceSelector>;
-
-/** A DeviceClass: what the administrator calls by one name. */
-export const deviceClass = z.strictObject({ name, selectors: z.array(deviceSelector).default([]) });
-export type DeviceClass = z.infer<typeof deviceClass>;
-
-/** Devices of one class within a claim. */
-export const deviceRequest = z
-  .strictObject({
-    name,
-    class: name,
-    selectors: z.array(deviceSelector).default([]),
-    allocationMode: z.enum(['ExactCount', 'All']).default('ExactCount'),
-    /** ExactCount: so many. */
-    count: positive.default(1),
-    /**
-     * All: every device of the node that matches, and none of them may be in use. It is charged for so many, and nodes
-     * that have more do not suit: a quota is counted before a node is known.
-     */
-    upTo: positive.max(64).optional(),
-  })
-  .refine(({ allocationMode, upTo }) => (allocationMode === 'All') === (upTo !== undefined), {
-    message: 'allocationMode All needs upTo, and nothing else has it',
-    path: ['upTo'],
-  });
-export type DeviceRequest = z.infer<typeof deviceRequest>;
-
-/** Devices of these requests (left out: of all) have one value of an attribute in common. */
-export const matchAttribute = z.strictObject({ matchAttribute: name, requests: z.array(name).optional() });
-
-export const gpuRequest = z.discriminatedUnion('kind', [
-  z.strictObject({ kind: z.literal('whole'), count: positive, ...deviceFilter }),
-  /** Part of one device, in thousandths: of its time, or with MPS of its threads and memory. */
-  z.strictObject({
-    kind: z.literal('fraction'),
-    milli: z.number().int().min(1).max(999),
-    sharing: sharing.optional(),
-    ...deviceFilter,
-  }),
-  /** Part of one device by its memory. */
-  z.strictObject({ kind: z.literal('memory'), memoryMiB: positive, sharing: sharing.optional(), ...deviceFilter }),
-  /** Whole devices of one node in the manner of a ResourceClaim. */
-  z.strictObject({
-    kind: z.literal('claim'),
-    requests: z.array(deviceRequest).min(1).max(8),
-    constraints: z.array(matchAttribute).max(4).default([]),
-  }),
-  /** MIG slices by their resource name, e.g. nvidia.com/mig-1g.10gb. */
-  z.strictObject({ kind: z.literal('slice'), profile: name, count: positive }),
-]);
-export type GpuRequest = z.infer<typeof gpuRequest>;
 
 export const preset = z.strictObject({
   name,
@@ -254,48 +167,6 @@ export type Job = z.infer<typeof job>;
 
 export const volume = z.strictObject({ name, zone: name });
 export type Volume = z.infer<typeof volume>;
-
-/** Each field names one replaceable piece; what is off is left out of the decision. */
-export const policy = z.strictObject({
-  /** How nodes are chosen for one Pod. */
-  placement: z.string().default('best-fit'),
-  /** What is commonly asked for, in proportion, for placements that look ahead; left out: every preset alike. */
-  demand: z.array(z.strictObject({ preset: name, weight: z.number().positive() })).optional(),
-  /** all-or-nothing: a gang starts whole or not at all; pod-by-pod: as kube-scheduler does it. */
-  gangs: z.enum(['all-or-nothing', 'pod-by-pod']).default('all-or-nothing'),
-  /** fewest-domains: a gang lies as close together as it can; ignore: node by node in order of their score. */
-  topology: z.enum(['fewest-domains', 'ignore']).default('fewest-domains'),
-  /** drf: weighted dominant share, level by level; submission: oldest first. */
-  order: z.enum(['drf', 'submission']).default('drf'),
-  /** Half-life of past use; 0: only what runs now counts. */
-  historyHalfLifeMs: count.default(0),
-  /** Weight of past use beside what runs now. */
-  historyWeight: z.number().min(0).default(1),
-  quotas: z.boolean().default(true),
-  /** Guaranteed scopes get back what was lent. */
-  reclaim: z.boolean().default(true),
-  /** Within a project, preemptible jobs give way to those of higher priority. */
-  preemption: z.boolean().default(true),
-  /** So long after its start nobody preempts a job. */
-  minRunMs: count.default(0),
-  /** A job that has waited so long for room has nodes kept for it, one that has waited so long for a quota what is freed of that; left out: never. */
-  reserveAfterMs: count.optional(),
-  /** Jobs whose life-span ends before a reservation is due may use its nodes until then. */
-  backfill: z.boolean().default(true),
-  /**
-   * Preemptible jobs are moved to other nodes where that makes room for one that waits, if what it does in the next
-   * `horizonMs`, or until it would start by itself, is more than what they lose. Left out: never.
-   */
-  consolidation: z.strictObject({ horizonMs: positive.default(3_600_000) }).optional(),
-  /**
-   * Running elastic gangs grow to what they wish for when nobody else can use the room, and give replicas above their
-   * minimum to who waits before anybody is preempted. Left out: their size is that of their start.
-   */
-  resizing: z.boolean().optional(),
-  /** Times at which fewer GPUs may run than there are. */
-  energyWindows: z.array(z.strictObject({ from: count, until: count, maxMilliGpu: count })).default([]),
-});
-export type Policy = z.infer<typeof policy>;
 
 /** What the scheduler keeps for a job that has waited long: nodes, or with `scope` what is freed of that scope's quota. */
 export const reservation = z.strictObject({

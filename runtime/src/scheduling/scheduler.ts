@@ -2,11 +2,12 @@ import { book, clearBooked, unbook } from './bookings.ts';
 import { drain, runCycle } from './cycle.ts';
 import type { Cycle, Decision } from './decision.ts';
 import { hold } from './held.ts';
+import { templateOf } from './job-class.ts';
 import type { Booking, Job, Node, PodPlacement, Scope, Snapshot } from './model.ts';
 import type { Pod } from './policies/gang-request.ts';
 import { holdQuota } from './quota-hold.ts';
 import { scopeState, scopeTree } from './scope-tree.ts';
-import { SchedulerState, templateOf } from './state.ts';
+import { SchedulerState } from './state.ts';
 import { Timers } from './timers.ts';
 import type { Touched } from './touches.ts';
 

@@ -5,12 +5,12 @@ import type { JobClass, JobTemplate, ScopeState } from './entities.ts';
 import { hold } from './held.ts';
 import { amountsOf, classKey, isElastic } from './job-class.ts';
 import { JobTable } from './job-table.ts';
-import type { DeviceClass, Job, Node, Policy, Pool, Preset, Volume } from './model.ts';
+import type { DeviceClass, Node, Policy, Pool, Preset, Volume } from './model.ts';
 import { capacityOf, NodeTable } from './node-table.ts';
 import { recordUse, type ShareContext } from './policies/fairness.ts';
 import type { Pod } from './policies/gang-request.ts';
 import { isWithinGuarantee } from './policies/lending.ts';
-import { bestFit, type PlacementPolicy, tryPlacement } from './policies/placement.ts';
+import { type PlacementPolicy, placementFor, tryPlacement } from './policies/placement.ts';
 import type { QuotaContext } from './policies/quota.ts';
 import { addTo, at } from './quantities.ts';
 import type { RunningJob } from './running-job.ts';
@@ -67,15 +67,7 @@ export class SchedulerState implements World {
   /** The placement policy, at work on the presets that there are when it is first asked. */
   get placement(): PlacementPolicy {
     if (this.#placement !== undefined) return this.#placement;
-    const named = tryPlacement(this.policy.placement) ?? bestFit;
-    const all = [...this.presets.values()].map(({ name }) => ({ preset: name, weight: 1 }));
-    // In the order of their names: sums must not depend on that of a list.
-    const order = (this.policy.demand ?? all).toSorted((a, b) => (a.preset < b.preset ? -1 : 1));
-    const demand = order.flatMap(({ preset, weight }) => {
-      const found = this.presets.get(preset);
-      return found === undefined ? [] : [{ preset: found, weight }];
-    });
-    const chosen = named.inWorld?.({ demand }) ?? named;
+    const chosen = placementFor(this.policy, this.presets);
     this.#placement = chosen;
     if (chosen.device !== undefined) this.nodes.preferDevice = chosen.device.bind(chosen);
     return chosen;
@@ -322,15 +314,4 @@ export class SchedulerState implements World {
   #drop(of: JobClass): void {
     if (of.pending.size === 0 && of.running === 0) this.classes.delete(of.key);
   }
-}
-
-/** A job as the plain data that it came as. */
-export function templateOf({
-  id: _id,
-  submittedAt: _at,
-  running: _running,
-  suspended: _suspended,
-  ...template
-}: Job): JobTemplate {
-  return template;
 }

@@ -1,4 +1,4 @@
-import type { Preset } from '../model.ts';
+import type { Policy, Preset } from '../model.ts';
 import type { NodeTable } from '../node-table.ts';
 import { at } from '../quantities.ts';
 import { type Shape, wholeDevices } from '../shapes.ts';
@@ -62,4 +62,20 @@ export function placementNames(): readonly string[] {
 
 export function tryPlacement(name: string): PlacementPolicy | undefined {
   return known.get(name);
+}
+
+/** The placement that a policy names (best fit, where none has that name), at work on the presets that there are. */
+export function placementFor(
+  { placement, demand: common }: Policy,
+  presets: ReadonlyMap<string, Preset>,
+): PlacementPolicy {
+  const named = tryPlacement(placement) ?? bestFit;
+  const all = [...presets.values()].map(({ name }) => ({ preset: name, weight: 1 }));
+  // In the order of their names: sums must not depend on that of a list.
+  const order = (common ?? all).toSorted((a, b) => (a.preset < b.preset ? -1 : 1));
+  const demand = order.flatMap(({ preset, weight }) => {
+    const found = presets.get(preset);
+    return found === undefined ? [] : [{ preset: found, weight }];
+  });
+  return named.inWorld?.({ demand }) ?? named;
 }
