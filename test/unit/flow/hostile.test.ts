@@ -50,6 +50,14 @@ describe('hostile files are refused before they cost anything', () => {
     expect(() => parseExpression(text)).toThrow(SyntaxFault);
   });
 
+  test('digits are grouped over a million places in one pass', () => {
+    const text = String(evaluate(parseExpression("fmt('{:01000000,}', 7)"), scopeOf({})));
+    // Five hundred passes over so many would outlast this test's limit of time.
+    expect(text).toMatch(/^\d{1,3}(,\d{3})+$/);
+    expect(text.replaceAll(',', '')).toMatch(/^0+7$/);
+    expect([1_000_000, 1_000_001]).toContain(text.length);
+  });
+
   test.each([
     ["'a' * 1000000000"],
     ['range(1000000000)'],

@@ -219,14 +219,23 @@ function number(
     // Zeros that fill the width are grouped along with the digits.
     const room =
       align === '=' && (fill || (spec.zero ? '0' : ' ')) === '0' ? spec.width - head.length - rest.length : 0;
-    body = grouped(digits, spec.grouping, group);
-    for (let zeros = digits; body.length < room; body = grouped(zeros, spec.grouping, group)) zeros = `0${zeros}`;
+    body = grouped(digits.padStart(digitsFor(room, group), '0'), spec.grouping, group);
   }
   return padded(head, body + rest, { ...spec, align }, spec.zero ? '0' : ' ', '>');
 }
 
-const grouped = (digits: string, mark: string, size: number): string =>
-  digits.replace(new RegExp(`\\B(?=(.{${size}})+$)`, 'g'), mark);
+/** The least number of digits that fill so much room once they are grouped. */
+function digitsFor(room: number, group: number): number {
+  const digits = Math.max(0, Math.ceil((room * group) / (group + 1)));
+  return digits + Math.floor((digits - 1) / group) < room ? digits + 1 : digits;
+}
+
+function grouped(digits: string, mark: string, group: number): string {
+  const first = digits.length % group;
+  const groups = first === 0 ? [] : [digits.slice(0, first)];
+  for (let at = first; at < digits.length; at += group) groups.push(digits.slice(at, at + group));
+  return groups.join(mark);
+}
 
 function padded(head: string, body: string, spec: FormatSpec, filler: string, normal: '<' | '>' | '='): string {
   const missing = spec.width - textLength(head + body);
