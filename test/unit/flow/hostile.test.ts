@@ -61,6 +61,10 @@ describe('hostile files are refused before they cost anything', () => {
   test.each([
     ["'a' * 1000000000"],
     ['range(1000000000)'],
+    [`[${Array(20).fill('range(400000)').join(', ')}]`],
+    ['[str(range(1000)) for v in range(100000)]'],
+    ["['a' * 1000 for v in range(400000)]"],
+    ['[[0] * 1000 for v in range(100000)]'],
     ["replace('a' * 1000000, 'a', 'b' * 1000000)"],
     ["'%1000000000d' % 1"],
     ["fmt('{:1000000000}', 1)"],

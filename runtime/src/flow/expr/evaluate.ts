@@ -1,5 +1,5 @@
 import { nearest } from '@delos/core';
-import { binary, signed } from '../python/operators.ts';
+import { binary, ITEM_SIZE, MAX_SIZE, signed } from '../python/operators.ts';
 import { repr, str } from '../python/text.ts';
 import {
   Dict,
@@ -23,6 +23,8 @@ import type { Getter, Node } from './syntax.ts';
 /** Steps of one evaluation: nested comprehensions could otherwise run for hours on a few characters. */
 const MAX_STEPS = 500_000;
 let steps = 0;
+/** Characters that the operations of this evaluation have made: many values fill the memory as one does. */
+let made = 0;
 
 /**
  * The value of an expression. Both sides of `and` and `or` are always evaluated, of `if … else` only the branch taken.
@@ -30,6 +32,7 @@ let steps = 0;
  */
 export function evaluate(node: Node, scope: Scope): Value {
   steps = 0;
+  made = 0;
   return value(node, scope);
 }
 
@@ -43,7 +46,10 @@ function value(node: Node, scope: Scope): Value {
       return walk(root(node, scope), node.root, node.trailer, scope);
     case 'call': {
       const args = node.args.map((arg) => value(arg, scope));
-      const result = guarded(node, () => call(node.name, args, scope));
+      const result = weighed(
+        node,
+        guarded(node, () => call(node.name, args, scope)),
+      );
       return walk(result, `${node.name}()`, node.trailer, scope);
     }
     case 'binary': {
@@ -52,7 +58,10 @@ function value(node: Node, scope: Scope): Value {
       const { operator } = node;
       if (operator === 'and') return truthy(left) ? right : left;
       if (operator === 'or') return truthy(left) ? left : right;
-      return guarded(node, () => binary(operator, left, right));
+      return weighed(
+        node,
+        guarded(node, () => binary(operator, left, right)),
+      );
     }
     case 'unary': {
       const operand = value(node.operand, scope);
@@ -86,6 +95,14 @@ function value(node: Node, scope: Scope): Value {
       return result;
     }
   }
+}
+
+function weighed(node: Node, result: Value): Value {
+  if (typeof result === 'string') made += result.length;
+  else if (isList(result)) made += ITEM_SIZE * result.length;
+  else if (result instanceof Dict) made += ITEM_SIZE * result.size;
+  if (made > MAX_SIZE) throw new EvalFault(`makes more than ${MAX_SIZE} characters in all`, node);
+  return result;
 }
 
 function call(name: string, args: readonly Value[], scope: Scope): Value {

@@ -1,7 +1,7 @@
 import { format } from '../python/format.ts';
 import { fromJson, toJson } from '../python/json.ts';
 import { intOfFloat, intOfText } from '../python/number.ts';
-import { equal, MAX_SIZE } from '../python/operators.ts';
+import { equal, ITEM_SIZE, MAX_SIZE } from '../python/operators.ts';
 import { str, textLength } from '../python/text.ts';
 import {
   ALWAYS,
@@ -103,7 +103,11 @@ function mapping(name: string, value: Value): Dict {
 }
 
 function bounded(size: number): void {
-  if (size > MAX_SIZE) throw new PythonError('MemoryError', `a value of more than ${MAX_SIZE} characters or items`);
+  if (size > MAX_SIZE)
+    throw new PythonError(
+      'MemoryError',
+      `a value of more than ${MAX_SIZE} characters, or ${MAX_SIZE / ITEM_SIZE} items`,
+    );
 }
 
 function replaced(value: Value, old: Value, fresh: Value): string {
@@ -160,7 +164,7 @@ function counted(start: bigint, stop: bigint, step: bigint): readonly Value[] {
   if (distance <= 0n) return [];
   const stride = step > 0n ? step : -step;
   const count = (distance + stride - 1n) / stride;
-  bounded(count > BigInt(MAX_SIZE) ? MAX_SIZE + 1 : Number(count));
+  bounded(count > BigInt(MAX_SIZE) ? MAX_SIZE + 1 : ITEM_SIZE * Number(count));
   return Array.from({ length: Number(count) }, (_, index) => start + BigInt(index) * step);
 }
 

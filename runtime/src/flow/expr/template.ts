@@ -1,8 +1,9 @@
+import { MAX_SIZE } from '../python/operators.ts';
 import { str } from '../python/text.ts';
 import type { Value } from '../python/value.ts';
 import { evaluate } from './evaluate.ts';
 import { parseExpression, parseTemplate } from './parser.ts';
-import type { Scope } from './scope.ts';
+import { EvalFault, type Scope } from './scope.ts';
 import type { Node, Part } from './syntax.ts';
 
 /** The value of a template: typed where it is one expression, else the text of all parts in turn. @throws EvalFault, Waiting */
@@ -10,7 +11,15 @@ export function evaluateTemplate(parts: readonly Part[], scope: Scope): Value {
   const [first] = parts;
   if (first === undefined) return '';
   if (parts.length === 1) return partValue(first, scope);
-  return parts.map((part) => str(partValue(part, scope))).join('');
+  let size = 0;
+  const texts = parts.map((part) => {
+    const text = str(partValue(part, scope));
+    size += text.length;
+    if (part.kind === 'expression' && size > MAX_SIZE)
+      throw new EvalFault(`makes more than ${MAX_SIZE} characters`, part.node);
+    return text;
+  });
+  return texts.join('');
 }
 
 function partValue(part: Part, scope: Scope): Value {

@@ -23,8 +23,10 @@ import {
 export type BinaryOperator = 'or' | 'and' | '==' | '!=' | '<' | '<=' | '>' | '>=' | '|' | '+' | '-' | '*' | '/' | '%';
 export type UnaryOperator = 'not' | '+' | '-';
 
-/** Characters or items that one operation may make; Python's only bound is the machine's memory. */
+/** Characters that one expression may make in all its values; Python's only bound is the machine's memory. */
 export const MAX_SIZE = 4_000_000;
+/** An item of a list or mapping weighs as much as so many characters. */
+export const ITEM_SIZE = 8;
 
 /** `a OP b` for all but `and` and `or`. @throws PythonError */
 export function binary(operator: Exclude<BinaryOperator, 'or' | 'and'>, a: Value, b: Value): Value {
@@ -178,7 +180,7 @@ function arithmetic(operator: '+' | '-' | '*' | '/' | '%', a: Value, b: Value): 
     const text = tryText(a);
     const other = tryText(b);
     if (text !== undefined && other !== undefined) return bounded(text.length + other.length) && text + other;
-    if (isList(a) && isList(b)) return bounded(a.length + b.length) && [...a, ...b];
+    if (isList(a) && isList(b)) return bounded(ITEM_SIZE * (a.length + b.length)) && [...a, ...b];
   }
   if (operator === '-' && a instanceof PySet && b instanceof PySet) {
     const all = new Dict(b.items.map((item) => [item, null]));
@@ -204,7 +206,11 @@ function joinedPath(a: Value, b: Value): Value | undefined {
 
 const toFloat = (value: bigint | number): number => (typeof value === 'bigint' ? floatOfInt(value) : value);
 const bounded = (size: number): true => {
-  if (size > MAX_SIZE) throw new PythonError('MemoryError', `a value of more than ${MAX_SIZE} characters or items`);
+  if (size > MAX_SIZE)
+    throw new PythonError(
+      'MemoryError',
+      `a value of more than ${MAX_SIZE} characters, or ${MAX_SIZE / ITEM_SIZE} items`,
+    );
   return true;
 };
 const unsupported = (operator: string, a: Value, b: Value): PythonError =>
@@ -268,7 +274,7 @@ function repeated(value: Value, count: bigint | number, counter: Value): Value {
   if (typeof count === 'number') throw typeError("can't multiply sequence by non-int of type 'float'");
   const times = count < 0n ? 0 : Number(count > 1n << 40n ? 1n << 40n : count);
   const length = text === undefined ? (value as readonly Value[]).length : text.length;
-  bounded(times * length);
+  bounded(times * length * (text === undefined ? ITEM_SIZE : 1));
   if (length === 0) return text === undefined ? [] : '';
   if (text !== undefined) return text.repeat(times);
   return Array.from({ length: times }, () => value as readonly Value[]).flat();
