@@ -1,11 +1,15 @@
-import { instancePaths } from '@delos/core';
-import { tryReadSpec } from '../../cluster/src/embedded/spec.ts';
-import { delos, TEST_INSTANCE } from './instance.ts';
+import { randomUUID } from 'node:crypto';
+import { usedCluster } from './cluster-used.ts';
+import { delos } from './instance.ts';
 
-/** The cluster that the integration tests share, if any of them asked for it, goes with the run. */
+/** Names the test run: what another run beside it has up is none of its business. */
+export function setup(): void {
+  process.env.DELOS_TEST_RUN ??= randomUUID();
+}
+
+/** The cluster that the integration tests share goes with the run, if any of them asked for it. */
 export async function teardown(): Promise<void> {
-  if (process.env.DELOS_TEST_KEEP !== undefined) return;
-  if (tryReadSpec(instancePaths(TEST_INSTANCE, process.env)) === undefined) return;
+  if (process.env.DELOS_TEST_KEEP !== undefined || !(await usedCluster())) return;
   const { code, stderr } = await delos(['cluster', 'down', '--delete-data']);
   if (code !== 0) throw new Error(`delos cluster down: exit code ${code}\n${stderr}`);
 }

@@ -7,6 +7,7 @@ import { parse } from 'yaml';
 import { processesIn, tryPidNamespace } from '../../cluster/src/embedded/process.ts';
 import { layoutOf, type NodeSpec, tryReadSpec } from '../../cluster/src/embedded/spec.ts';
 import { type NodeStatus, tryReadHostStatus, tryReadNodeStatus } from '../../cluster/src/embedded/status.ts';
+import { noteUse } from './cluster-used.ts';
 import { TEST_CONFIG, TEST_INSTANCE } from './instance.ts';
 
 /** An embedded cluster of the tests, with what they need to look behind it. */
@@ -33,7 +34,7 @@ let shared: Promise<TestCluster> | undefined;
  * belongs to the first pool of the tests' configuration.
  */
 export function testCluster(): Promise<TestCluster> {
-  shared ??= clusterOf(TEST_INSTANCE);
+  shared ??= noteUse().then(() => clusterOf(TEST_INSTANCE));
   return shared;
 }
 
