@@ -1,7 +1,7 @@
 import { format } from '../python/format.ts';
 import { fromJson, toJson } from '../python/json.ts';
 import { intOfFloat, intOfText } from '../python/number.ts';
-import { equal, ITEM_SIZE, MAX_SIZE } from '../python/operators.ts';
+import { bounded, equal, ITEM_SIZE, MAX_SIZE } from '../python/operators.ts';
 import { str, textLength } from '../python/text.ts';
 import {
   ALWAYS,
@@ -10,7 +10,6 @@ import {
   iterate,
   Path,
   PySet,
-  PythonError,
   Struct,
   tryText,
   typeError,
@@ -100,14 +99,6 @@ function text(name: string, value: Value): string {
 function mapping(name: string, value: Value): Dict {
   if (!(value instanceof Dict)) throw typeError(`${name}() takes a mapping, not ${typeName(value)}`);
   return value;
-}
-
-function bounded(size: number): void {
-  if (size > MAX_SIZE)
-    throw new PythonError(
-      'MemoryError',
-      `a value of more than ${MAX_SIZE} characters, or ${MAX_SIZE / ITEM_SIZE} items`,
-    );
 }
 
 function replaced(value: Value, old: Value, fresh: Value): string {

@@ -205,7 +205,8 @@ function joinedPath(a: Value, b: Value): Value | undefined {
 }
 
 const toFloat = (value: bigint | number): number => (typeof value === 'bigint' ? floatOfInt(value) : value);
-const bounded = (size: number): true => {
+/** True: a value may be of this size, in characters. @throws PythonError where it would fill the memory */
+export const bounded = (size: number): true => {
   if (size > MAX_SIZE)
     throw new PythonError(
       'MemoryError',
