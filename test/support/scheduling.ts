@@ -17,6 +17,17 @@ export function world(input: SnapshotInput): Snapshot {
   return snapshot.parse(input);
 }
 
+/** Nodes n0, n1, … of pool p with so many GPUs each, and with enough of all else for what asks for GPUs alone. */
+export function gpuNodes(counts: readonly number[]): NonNullable<SnapshotInput['nodes']> {
+  return counts.map((count, n) => ({
+    name: `n${n}`,
+    pool: 'p',
+    milliCpu: 100_000,
+    memoryMiB: 1,
+    gpu: { model: 'A100', count, memoryMiB: 1 },
+  }));
+}
+
 /** Decisions as lines that a person reads: `start big on a[0,1] b[0,1]`, `preempt small for big (priority)`. */
 export function lines(decisions: readonly Decision[]): readonly string[] {
   return decisions.map(lineOf);

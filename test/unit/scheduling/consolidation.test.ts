@@ -9,7 +9,7 @@ import {
   snapshotOf,
 } from '../../../runtime/src/scheduling/index.ts';
 import { anyHistory, play } from '../../support/random-history.ts';
-import { world } from '../../support/scheduling.ts';
+import { gpuNodes, world } from '../../support/scheduling.ts';
 import {
   amounts,
   couldStart,
@@ -63,13 +63,7 @@ const anyScattered = fc
       now: 100,
       policy: { minRunMs, consolidation: { horizonMs } },
       pools: [{ name: 'p' }],
-      nodes: nodes.map((count, n) => ({
-        name: `n${n}`,
-        pool: 'p',
-        milliCpu: 100_000,
-        memoryMiB: 1,
-        gpu: { model: 'A100', count, memoryMiB: 1 },
-      })),
+      nodes: gpuNodes(nodes),
       presets: [
         { name: 'spot', milliCpu: 0, memoryMiB: 0, preemptible: true, gpu: SINGLE },
         { name: 'firm', milliCpu: 0, memoryMiB: 0, gpu: SINGLE },

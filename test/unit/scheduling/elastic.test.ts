@@ -2,7 +2,7 @@ import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { type Job, Scheduler, snapshotOf } from '../../../runtime/src/scheduling/index.ts';
 import { anyHistory, play } from '../../support/random-history.ts';
-import { lines, world } from '../../support/scheduling.ts';
+import { gpuNodes, lines, world } from '../../support/scheduling.ts';
 import { amounts, couldStart, forbidden, hasRoom, sizesOf, violations } from '../../support/scheduling-checker.ts';
 import { couldStartShrunk, jobOf } from '../../support/scheduling-what-if.ts';
 
@@ -49,13 +49,7 @@ const anyFullOfGangs = fc
       now: 1000,
       policy: { resizing: true },
       pools: [{ name: 'p' }],
-      nodes: nodes.map((count, node) => ({
-        name: `n${node}`,
-        pool: 'p',
-        milliCpu: 100_000,
-        memoryMiB: 1,
-        gpu: { model: 'A100', count, memoryMiB: 1 },
-      })),
+      nodes: gpuNodes(nodes),
       presets: [
         { name: 'spot', milliCpu: 0, memoryMiB: 0, preemptible: true, gpu: SINGLE },
         { name: 'wants', milliCpu: 0, memoryMiB: 0, preemptible: true, gpu: { kind: 'whole', count: gpus } },

@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { Scheduler } from '../../../runtime/src/scheduling/index.ts';
-import { world } from '../../support/scheduling.ts';
+import { gpuNodes, world } from '../../support/scheduling.ts';
 import { costOf, jobOf, leastCost } from '../../support/scheduling-what-if.ts';
 
 const SINGLE = { kind: 'whole', count: 1 } as const;
@@ -45,13 +45,7 @@ const anyUrgent = fc
       now: 100_000,
       policy: { minRunMs, reclaim: false },
       pools: [{ name: 'p' }],
-      nodes: nodes.map((count, node) => ({
-        name: `n${node}`,
-        pool: 'p',
-        milliCpu: 100_000,
-        memoryMiB: 1,
-        gpu: { model: 'A100', count, memoryMiB: 1 },
-      })),
+      nodes: gpuNodes(nodes),
       presets: [
         { name: 'spot', milliCpu: 0, memoryMiB: 0, preemptible: true, gpu: SINGLE },
         { name: 'spot-2', milliCpu: 0, memoryMiB: 0, preemptible: true, gpu: { kind: 'whole', count: 2 } },

@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { Scheduler, type Snapshot } from '../../../runtime/src/scheduling/index.ts';
-import { world } from '../../support/scheduling.ts';
+import { gpuNodes, world } from '../../support/scheduling.ts';
 import { costOf, jobOf, leastCost } from '../../support/scheduling-what-if.ts';
 
 const NOW = 100_000;
@@ -71,13 +71,7 @@ const anyLender = fc
       now: NOW,
       policy: { minRunMs, preemption },
       pools: [{ name: 'p' }],
-      nodes: nodes.map((count, n) => ({
-        name: `n${n}`,
-        pool: 'p',
-        milliCpu: 100_000,
-        memoryMiB: 1,
-        gpu: { model: 'A100', count, memoryMiB: 1 },
-      })),
+      nodes: gpuNodes(nodes),
       presets: [1, 2, 3].flatMap((count) =>
         [true, false].map((preemptible) => ({
           name: `${preemptible ? 'spot' : 'firm'}-${count}`,
