@@ -1,7 +1,7 @@
 import { spawnSync } from 'node:child_process';
 import { writeFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
-import { type Job, Scheduler, type Snapshot, snapshot } from '@delos/runtime/scheduling';
+import { type Job, type Priority, Scheduler, type Snapshot, snapshot } from '@delos/runtime/scheduling';
 import { z } from 'zod';
 import { costPlot } from './scheduler-plot.ts';
 
@@ -35,18 +35,39 @@ const measured = z.object({
 });
 type Measured = z.infer<typeof measured>;
 
-function world(nodes: number): Snapshot {
+/**
+ * plain: one priority, nothing guaranteed, nobody preempted. mixed: organizations and half of the projects have
+ * guarantees, jobs three priorities, most can be preempted after a second, and some are gangs.
+ */
+const mixes = z.enum(['plain', 'mixed']);
+type Mix = z.infer<typeof mixes>;
+const PRIORITIES: readonly Priority[] = ['normal', 'low', 'high'];
+
+function world(nodes: number, mix: Mix): Snapshot {
+  const guarantee = (part: number) => (mix === 'mixed' ? { milliGpu: Math.floor(nodes * 8 * part) * 1000 } : {});
   return snapshot.parse({
+    ...(mix === 'mixed' && { policy: { minRunMs: 1000 } }),
     pools: [{ name: 'gpus' }],
-    presets: [1, 2, 4, 8].map((n) => ({
-      name: `gpu-${n}`,
-      milliCpu: 8000 * n,
-      memoryMiB: 64_000 * n,
-      gpu: { kind: 'whole', count: n },
-    })),
+    presets: [1, 2, 4, 8].flatMap((n) =>
+      (mix === 'mixed' ? [false, true] : [false]).map((preemptible) => ({
+        name: presetName(n, preemptible),
+        milliCpu: 8000 * n,
+        memoryMiB: 64_000 * n,
+        gpu: { kind: 'whole', count: n },
+        preemptible,
+      })),
+    ),
     scopes: [
-      ...Array.from({ length: 20 }, (_, o) => ({ name: `org-${o}`, kind: 'organization' })),
-      ...Array.from({ length: QUEUES }, (_, q) => ({ name: queueName(q), parent: `org-${q % 20}` })),
+      ...Array.from({ length: 20 }, (_, o) => ({
+        name: `org-${o}`,
+        kind: 'organization',
+        guarantee: guarantee(1 / 20),
+      })),
+      ...Array.from({ length: QUEUES }, (_, q) => ({
+        name: queueName(q),
+        parent: `org-${q % 20}`,
+        guarantee: q % 40 < 20 ? guarantee(1 / QUEUES) : {},
+      })),
     ],
     nodes: Array.from({ length: nodes }, (_, n) => ({
       name: `node-${n}`,
@@ -62,14 +83,19 @@ function world(nodes: number): Snapshot {
 
 const queueName = (q: number): string => `org-${q % 20}/project-${q}`;
 
-function job(n: number, at: number): Job {
-  const preset = `gpu-${2 ** (Math.floor(n / QUEUES) % 4)}`;
+const presetName = (gpus: number, preemptible: boolean): string => `gpu-${gpus}${preemptible ? '-preemptible' : ''}`;
+
+/** The `n`th job: sizes take turns by queue; mixed, so do priorities and what can be preempted, and each eleventh is a gang. */
+function job(n: number, at: number, mix: Mix): Job {
+  const turn = Math.floor(n / QUEUES);
+  const mixed = mix === 'mixed';
+  const gang = mixed && turn % 11 === 10;
   return {
     id: `job-${n}`,
     queue: queueName(n % QUEUES),
-    priority: 'normal',
+    priority: mixed ? (PRIORITIES[turn % 3] as Priority) : 'normal',
     submittedAt: at,
-    groups: [{ preset, count: 1 }],
+    groups: [{ preset: presetName(2 ** (turn % 4), mixed && turn % 5 !== 0), count: gang ? 4 : 1 }],
     pools: [],
     volumes: [],
     suspended: false,
@@ -77,11 +103,11 @@ function job(n: number, at: number): Job {
 }
 
 /** Measures one size, in this process. */
-function measure(nodes: number, queued: number, samples: number): Measured {
-  const scheduler = new Scheduler(world(nodes));
+function measure(nodes: number, queued: number, samples: number, mix: Mix): Measured {
+  const scheduler = new Scheduler(world(nodes, mix));
   let now = 0;
   let n = 0;
-  const add = (): void => scheduler.submit(job(n++, now), now);
+  const add = (): void => scheduler.submit(job(n++, now, mix), now);
   // Fill it, then queue.
   let starts = 0;
   const before = process.cpuUsage();
@@ -168,8 +194,9 @@ const argument = (name: string): string | undefined => {
 };
 const one = argument('--one');
 if (one !== undefined) {
-  const [nodes = 0, queued = 0, samples = 0] = one.split(' ').map(Number);
-  process.stdout.write(JSON.stringify(measure(nodes, queued, samples)));
+  const [mix, ...numbers] = one.split(' ');
+  const [nodes = 0, queued = 0, samples = 0] = numbers.map(Number);
+  process.stdout.write(JSON.stringify(measure(nodes, queued, samples, mixes.parse(mix))));
 } else {
   const samples = Number(argument('--samples') ?? DEFAULT_SAMPLES);
   const results: Measured[] = [];

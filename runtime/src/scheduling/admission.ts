@@ -1,5 +1,5 @@
+import { mayUseClosed } from './closed.ts';
 import type { JobClass } from './entities.ts';
-import { mayUseClosed } from './held.ts';
 import { amountsOf } from './job-class.ts';
 import { giveBack, placeGang } from './policies/gang.ts';
 import type { GangRequest, Pod } from './policies/gang-request.ts';

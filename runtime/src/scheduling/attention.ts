@@ -93,11 +93,10 @@ export class Attention {
     if (on !== undefined) this.sleepers.add(of, on);
   }
 
-  /** What a scope and those above it use has changed. */
+  /** What a scope and those above it use has changed. Who lies within a guarantee now and did not before may move others aside. */
   usedOtherwise(queue: ScopeState): void {
-    for (let scope: ScopeState | undefined = queue; scope !== undefined; scope = scope.parent) {
-      if (scope.judged.size > 0) this.#stale.add(scope);
-    }
+    for (const scope of queue.path) if (scope.judged.size > 0) this.#stale.add(scope);
+    for (const of of this.sleepers.stakes.weigh(queue)) this.wake(of);
   }
 
   /** Brings the counts of classes within their guarantee up to date. */

@@ -1,8 +1,7 @@
 import type { Preempt } from './decision.ts';
-import type { JobClass } from './entities.ts';
 import type { Booking } from './model.ts';
 import { isWithin } from './scope-tree.ts';
-import { wakeContenders, wakeForRoom } from './wakes.ts';
+import { wakeForRoom } from './wakes.ts';
 import type { Booked, World } from './world.ts';
 
 /** @throws RangeError where its scope is not known */
@@ -31,32 +30,6 @@ function reclose(state: World, names: readonly string[]): void {
   }
   for (const index of state.indices.values()) index.invalidate();
   for (const node of nodes) wakeForRoom(state, node);
-  wakeContenders(state);
-}
-
-/** Whether some reservation keeps a node from anybody, now or later. */
-export function isBooked(state: World, node: number): boolean {
-  if (state.bookings.size === 0) return false;
-  const name = state.nodes.name(node);
-  for (const { spec, nodes } of state.bookings.values()) if (state.now < spec.until && nodes.has(name)) return true;
-  return false;
-}
-
-/**
- * The reservation that keeps a class from a node now, of several the first by name. Until it begins, others may use its
- * nodes if their life-span ends before that, as with conservative backfill.
- */
-export function bookingAgainst(state: World, node: number, of: JobClass): Booking | undefined {
-  if (state.bookings.size === 0) return undefined;
-  const name = state.nodes.name(node);
-  const lifeSpan = of.template.lifeSpanMs;
-  let found: Booking | undefined;
-  for (const { spec, scope, nodes } of state.bookings.values()) {
-    if (state.now >= spec.until || !nodes.has(name) || isWithin(of.queue, scope)) continue;
-    if (lifeSpan !== undefined && state.now + lifeSpan <= spec.from) continue;
-    if (found === undefined || spec.name < found.name) found = spec;
-  }
-  return found;
 }
 
 /** As a reservation begins, preemptible jobs of others leave its nodes: they were there before it was made. */

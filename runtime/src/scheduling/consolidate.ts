@@ -1,7 +1,7 @@
 import { blockOf, placeJob, shrunk } from './admission.ts';
+import { mayUseClosed } from './closed.ts';
 import type { JobClass } from './entities.ts';
 import { earliestStart } from './forecast.ts';
-import { mayUseClosed } from './held.ts';
 import {
   CONSOLIDATED,
   gainOf,

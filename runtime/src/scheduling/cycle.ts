@@ -1,21 +1,20 @@
 import { admit, type Block } from './admission.ts';
 import { tryConsolidate } from './consolidate.ts';
+import { wakeAgainst } from './contenders.ts';
 import type { Cycle, Decision, Preempt, Start } from './decision.ts';
-import type { JobClass, ScopeState } from './entities.ts';
+import type { JobClass } from './entities.ts';
 import { hold } from './held.ts';
 import { reserve, reserveQuotas } from './policies/backfill.ts';
 import type { Pod } from './policies/gang-request.ts';
 import { type Candidates, dominantShareOrder, type OrderPolicy, submissionOrder } from './policies/order.ts';
 import type { Victim } from './policies/preemption.ts';
 import { isAdmitted, tryPreempt } from './preempt.ts';
-import { at } from './quantities.ts';
 import { holdQuota } from './quota-hold.ts';
 import { grow, growLater, shrink, tryShrink } from './resize.ts';
 import type { RunningJob } from './running-job.ts';
-import { guaranteeOf } from './scope-tree.ts';
 import type { SchedulerState } from './state.ts';
 import type { Timers } from './timers.ts';
-import { wakeEntitled, wakeShrinkers } from './wakes.ts';
+import { wakeShrinkers } from './wakes.ts';
 
 /**
  * One cycle: looks at every class that is awake, in the order of the policy, until none is; jobs within their scope's
@@ -36,10 +35,12 @@ export function runCycle(state: SchedulerState, timers: Timers, before: readonly
     if (!state.attention.busy) reserveQuotas(state, timers);
     if (!state.attention.busy) growElastic(state, timers, decisions);
   } while (state.attention.busy);
-  return { now: state.now, decisions, touched: state.touches.report(), next: timers.next() };
+  const guards = state.attention.sleepers.contend ? state.guards.next : undefined;
+  return { now: state.now, decisions, touched: state.touches.report(), next: timers.next(guards) };
 }
 
 function nextClass(state: SchedulerState, order: OrderPolicy): JobClass | undefined {
+  if (state.attention.sleepers.stakes.entitled.size > 0) wakeAgainst(state, state.loans.takeUncovered());
   if (!state.attention.busy) return undefined;
   const older = (a: JobClass, b: JobClass): boolean => state.jobs.before(a.pending.peek() ?? 0, b.pending.peek() ?? 0);
   if (state.hasGuarantees && state.policy.reclaim) {
@@ -89,8 +90,9 @@ function look(state: SchedulerState, timers: Timers, of: JobClass, decisions: De
     }
     if (shrinkage.retryAt !== undefined) timers.wakeAt(of, shrinkage.retryAt);
   }
+  let { block } = answer;
   if (state.mayPreempt(of)) {
-    const preemption = tryPreempt(state, of);
+    const preemption = tryPreempt(state, of, block);
     if ('victims' in preemption) {
       const id = state.jobs.ids[slot] as string;
       for (const victim of preemption.victims) decisions.push(preempt(victim, id, of));
@@ -102,11 +104,11 @@ function look(state: SchedulerState, timers: Timers, of: JobClass, decisions: De
       afterStart(state, of);
       return;
     }
-    if (preemption.retryAt !== undefined) timers.wakeAt(of, preemption.retryAt);
+    block = preemption.block;
   }
   // What sleeps beside it could not use a node that is closed to others before, and still cannot.
   if (answer.block.kind === 'room' && of.alike !== undefined) state.attention.close(of.alike);
-  state.attention.sleep(of, sleepOn(answer.block));
+  state.attention.sleep(of, sleepOn(block));
   if (answer.block.kind !== 'room' || state.closed.size > 0) return;
   // Where no node has room for one replica, nobody else who asks for the same has any: not even their turn is awaited.
   for (const other of state.attention.alike(of)) {
@@ -149,9 +151,8 @@ function begin(
   afterStart(state, of);
 }
 
-/** A start on loan may give guaranteed scopes something to reclaim. */
+/** What was kept for a job that has started is not kept any more. */
 function afterStart(state: SchedulerState, of: JobClass): void {
-  if (of.preemptible && borrows(of.queue)) wakeEntitled(state);
   if (state.held?.of === of) hold(state, undefined);
   // What was kept was for this job, not for the next of its class.
   for (const [scope, kept] of state.quotaHolds) if (kept.of === of) holdQuota(state, scope, undefined);
@@ -186,25 +187,8 @@ function moved(job: RunningJob, claimant: string, of: JobClass): Preempt {
 
 function growElastic(state: SchedulerState, timers: Timers, decisions: Decision[]): void {
   if (state.elastic.size === 0) return;
-  for (const { job, decision } of grow(state)) {
-    decisions.push(decision);
-    if (job.of.preemptible && borrows(job.of.queue)) wakeEntitled(state);
-  }
+  for (const { decision } of grow(state)) decisions.push(decision);
   growLater(state, timers);
-}
-
-/** Whether a queue or a scope above it holds more than its guarantee, or has none at all. */
-function borrows(queue: ScopeState): boolean {
-  let some = false;
-  for (let scope: ScopeState | undefined = queue; scope !== undefined; scope = scope.parent) {
-    if (!scope.hasGuarantee) continue;
-    some = true;
-    for (let d = 0; d < 5; d += 1) {
-      const guarantee = guaranteeOf(scope, d);
-      if (guarantee !== undefined && at(scope.used, d) > guarantee) return true;
-    }
-  }
-  return !some;
 }
 
 function startOf(

@@ -3,6 +3,7 @@ import { amountsOf, chargeOf, RANKS } from './job-class.ts';
 import type { Preset } from './model.ts';
 import { judgeOf } from './policies/lending.ts';
 import { SlotHeap } from './slot-heap.ts';
+import { stakesOf } from './stakes.ts';
 import type { World } from './world.ts';
 
 /** The class of a template, entered nowhere. @throws RangeError where its queue or a preset is not known */
@@ -40,6 +41,7 @@ export function describeClass(state: World, template: JobTemplate, key: string):
     ),
     least,
     judge,
+    stakes: stakesOf(queue, least),
     alike: single ? only?.shape.key : undefined,
     pending: new SlotHeap(state.jobs),
     running: 0,

@@ -15,6 +15,17 @@ export interface GroupNeed {
 /** All of a job that decisions depend on, but for its age: jobs that share it are decided once. */
 export type JobTemplate = Omit<Job, 'id' | 'submittedAt' | 'running' | 'suspended'>;
 
+/** What jobs of the same amounts ask of one scope's guarantee. */
+export interface Stake {
+  readonly scope: ScopeState;
+  readonly amounts: Float64Array;
+  /** Whether one more such job lies within the guarantee as it is used now. */
+  within: boolean;
+  /** Classes that sleep, and of those the ones for which this guarantee, as the nearest, is the one that counts. */
+  readonly asleep: Set<JobClass>;
+  readonly judged: Set<JobClass>;
+}
+
 /** Pending jobs that ask for the same from the same queue, oldest first. */
 export interface JobClass {
   readonly key: string;
@@ -29,6 +40,8 @@ export interface JobClass {
   readonly least: Float64Array;
   /** The scope whose guarantee says whether the job may have back what was lent; undefined: none does. */
   readonly judge: ScopeState | undefined;
+  /** Its stakes in guarantees from its queue up; the first is the judge's. */
+  readonly stakes: readonly Stake[];
   /** The shape by which it is like others while it waits for room: its jobs are one replica, and no guarantee judges them. */
   readonly alike: string | undefined;
   readonly pending: SlotHeap;
@@ -54,6 +67,11 @@ export interface ScopeState {
   /** NaN-free: Infinity where nothing is guaranteed in a dimension. */
   readonly guarantee: Float64Array;
   readonly hasGuarantee: boolean;
+  /** Steps from the top, which is 0. */
+  readonly depth: number;
+  /** From itself up to the top, and of those the ones that guarantee something. */
+  readonly path: readonly ScopeState[];
+  readonly guaranteed: readonly ScopeState[];
   readonly used: Float64Array;
   /** Of `used`, what non-preemptible jobs hold. */
   readonly firm: Float64Array;
@@ -70,6 +88,8 @@ export interface ScopeState {
   entitled: number;
   /** Classes awake for which this scope's guarantee is the one that counts. */
   readonly judged: Set<JobClass>;
+  /** What classes in it and below ask of its guarantee, by their amounts. */
+  readonly stakes: Map<string, Stake>;
   /** Preemptible jobs that run here and below, by rank of priority. */
   readonly preemptible: [number, number, number];
   /** Remembered share for ordering; negative: to be computed. */

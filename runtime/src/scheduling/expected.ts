@@ -1,9 +1,9 @@
 import type { Block } from './admission.ts';
+import { mayUseClosed } from './closed.ts';
 import type { JobClass } from './entities.ts';
 import { type EarliestStart, earliestStart } from './forecast.ts';
-import { mayUseClosed } from './held.ts';
 import type { Expected } from './reason.ts';
-import { isWithin, pathOf } from './scope-tree.ts';
+import { isWithin } from './scope-tree.ts';
 import type { SchedulerState } from './state.ts';
 
 /**
@@ -84,7 +84,7 @@ export class Expectations {
     const state = this.#state;
     if (block.kind === 'energy') return { at: block.until, basis: 'the energy window ends' };
     // What guarantees leave to others depends on all jobs, everything else on those of the same organization.
-    const top = pathOf(of.queue).at(-1);
+    const top = of.queue.path.at(-1);
     const start = earliestStart(state, of, {
       quotas: true,
       room: false,

@@ -1,8 +1,7 @@
 import { type Block, blockOf, gangRequest, placeJob, shrunk } from './admission.ts';
-import { bookingAgainst } from './bookings.ts';
+import { bookingAgainst, mayUseClosed } from './closed.ts';
 import type { GroupNeed, JobClass } from './entities.ts';
 import { Expectations, expectedText } from './expected.ts';
-import { mayUseClosed } from './held.ts';
 import { amountsOf } from './job-class.ts';
 import { NodeTable } from './node-table.ts';
 import { giveBack, placeGang } from './policies/gang.ts';

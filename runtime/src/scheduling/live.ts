@@ -48,7 +48,10 @@ export function relocate({ state }: Scheduler, id: string, running: NonNullable<
   });
   for (const node of before) state.onNode.get(node)?.delete(job);
   // In place: it is the same job in every set that it is in, and it is charged what it was.
+  state.loans.ended(job);
   Object.assign(job, { startedAt: running.startedAt, pods });
+  state.loans.started(job);
+  state.guard(job);
   for (const { node } of pods) {
     const there = state.onNode.get(node) ?? new Set();
     state.onNode.set(node, there.add(job));

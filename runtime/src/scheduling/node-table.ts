@@ -24,6 +24,8 @@ export class NodeTable {
   readonly log: number[] = [];
   /** Nodes that have changed since somebody cleared it. */
   readonly touched = new Set<number>();
+  #order: readonly number[] | undefined;
+  #quiet = 0;
   readonly #names: string[] = [];
   /** Changes that were dropped from the front of the log: a reader that has not seen them starts anew. */
   dropped = 0;
@@ -69,6 +71,7 @@ export class NodeTable {
     const node = known ?? this.specs.length;
     if (known === undefined) {
       this.#byName.set(spec.name, node);
+      this.#order = undefined;
       this.#names[node] = spec.name;
       this.#grow(node + 1);
     }
@@ -98,9 +101,29 @@ export class NodeTable {
       poolOf(this, node),
     );
     this.#byName.delete(spec.name);
+    this.#order = undefined;
     this.specs[node] = undefined;
     this.pools[node] = undefined;
     this.#changed(~node);
+  }
+
+  /** Numbers of the nodes there are, by name. */
+  get byName(): readonly number[] {
+    this.#order ??= [...this.#byName].sort(([a], [b]) => (a < b ? -1 : 1)).map(([, node]) => node);
+    return this.#order;
+  }
+
+  /**
+   * Takes and gives back for a question, of which nobody is told: `look` leaves all as it was, and asks nobody but this table
+   * in between.
+   */
+  trial<T>(look: () => T): T {
+    this.#quiet += 1;
+    try {
+      return look();
+    } finally {
+      this.#quiet -= 1;
+    }
   }
 
   /** Whether a node that suits the shape has room for one more of it. */
@@ -190,6 +213,7 @@ export class NodeTable {
   }
 
   #changed(entry: number): void {
+    if (this.#quiet > 0) return;
     if (this.log.length > 4 * this.size + 1024) {
       const half = this.log.length >> 1;
       this.log.copyWithin(0, half);

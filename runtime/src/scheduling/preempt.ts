@@ -1,14 +1,15 @@
-import { type Admission, blockOf, placeJob, shrunk } from './admission.ts';
+import { type Admission, type Block, blockOf, placeJob, shrunk } from './admission.ts';
+import { mayUseClosed } from './closed.ts';
 import type { JobClass } from './entities.ts';
-import { mayUseClosed } from './held.ts';
-import { amountsOf } from './job-class.ts';
+import type { NodeTable } from './node-table.ts';
 import { giveBack } from './policies/gang.ts';
 import type { Pod } from './policies/gang-request.ts';
-import { Coverage } from './policies/lending.ts';
-import { cheapestSubset, type Victim, victimsFor } from './policies/preemption.ts';
+import { cheapestFirst, cheapestSubset, type Victim, victimsFor } from './policies/preemption.ts';
+import { rightsOf } from './rights.ts';
 import type { RunningJob } from './running-job.ts';
+import type { Shape } from './shapes.ts';
 import type { SchedulerState } from './state.ts';
-import { moveForTrial } from './trial.ts';
+import { moveForTrial, moveOnNode } from './trial.ts';
 
 /** Who gives way, and the places taken for the job once they are gone. The victims are still booked as running. */
 export interface Preemption {
@@ -19,34 +20,15 @@ export interface Preemption {
 
 export type PreemptionAnswer =
   | Preemption
-  /** Nobody: at this instant, or before `retryAt`, when a minimum run time ends that protects whom it would take. */
-  | { readonly retryAt: number | undefined };
+  /** Nobody at this instant: what would stop it even if all whom it may move aside were gone. */
+  | { readonly block: Block };
 
-/** Looks for the cheapest jobs to move aside so that the head of a class can start at its smallest size. */
-export function tryPreempt(state: SchedulerState, of: JobClass): PreemptionAnswer {
+/** Looks for the cheapest jobs to move aside so that the head of a class, which `block` stops, can start at its smallest size. */
+export function tryPreempt(state: SchedulerState, of: JobClass, block: Block): PreemptionAnswer {
   const spare = of.groups.reduce((sum, { count, min }) => sum + count - min, 0);
-  const sizes = shrunk(of, spare);
-  const amounts = amountsOf(of.groups, sizes);
-  let coverage: Coverage | undefined;
-  const victims = victimsFor(of, amounts, {
-    now: state.now,
-    minRunMs: state.policy.minRunMs,
-    preemption: state.policy.preemption,
-    reclaim: state.policy.reclaim && state.hasGuarantees,
-    preemptible: state.preemptible,
-    coverage: () => {
-      coverage ??= new Coverage(state.running.values());
-      return coverage;
-    },
-  });
-  if (victims.length === 0) return { retryAt: undefined };
-  const ready = victims.filter(({ protectedUntil }) => protectedUntil <= state.now);
-  const search = new Search(state, of, sizes, amounts);
-  const found = search.cheapest(ready);
-  if (found !== undefined) return { ...found, sizes };
-  const guarded = victims.filter(({ protectedUntil }) => protectedUntil > state.now);
-  if (guarded.length === 0 || !search.possible(victims)) return { retryAt: undefined };
-  return { retryAt: Math.min(...guarded.map(({ protectedUntil }) => protectedUntil)) };
+  const search = new Search(state, of, shrunk(of, spare));
+  const ready = victimsFor(of, of.least, rightsOf(state)).filter(({ protectedUntil }) => protectedUntil <= state.now);
+  return ready.length === 0 ? { block } : search.cheapest(ready);
 }
 
 /** So many victims of a gang, or of a job that quotas stop, are searched through for the cheapest subset. */
@@ -57,33 +39,28 @@ class Search {
   readonly #state: SchedulerState;
   readonly #of: JobClass;
   readonly #sizes: readonly number[];
-  readonly #amounts: Float64Array;
 
-  constructor(state: SchedulerState, of: JobClass, sizes: readonly number[], amounts: Float64Array) {
+  constructor(state: SchedulerState, of: JobClass, sizes: readonly number[]) {
     this.#state = state;
     this.#of = of;
     this.#sizes = sizes;
-    this.#amounts = amounts;
   }
 
-  possible(victims: readonly Victim[]): boolean {
-    return this.#without(victims, () => this.#enough());
-  }
-
-  cheapest(
-    victims: readonly Victim[],
-  ): { readonly victims: readonly Victim[]; readonly pods: readonly Pod[] } | undefined {
-    if (victims.length === 0) return undefined;
+  cheapest(victims: readonly Victim[]): PreemptionAnswer {
     const single = this.#of.groups.length === 1 && this.#sizes[0] === 1;
-    const roomOnly = blockOf(this.#state, this.#of, this.#amounts) === undefined;
-    const chosen = single && roomOnly ? this.#onOneNode(victims) : this.#anywhere(victims);
-    if (chosen === undefined) return undefined;
+    const roomOnly = this.#block() === undefined;
+    const chosen = single && roomOnly ? this.#onOneNode(victims) : this.#anywhere(cheapestFirst(victims));
+    if (chosen === undefined) return { block: this.#without(victims, () => this.#block()) ?? { kind: 'room' } };
     // Placed while they are away; the caller ends them for good, then books these places.
     const pods = this.#without(chosen, () => placeJob(this.#state, this.#of, this.#sizes));
-    return pods === undefined ? undefined : { victims: chosen, pods };
+    return pods === undefined ? { block: { kind: 'room' } } : { victims: chosen, sizes: this.#sizes, pods };
   }
 
-  /** Of every node the cheapest subset of its victims; of nodes the one where that is cheapest. */
+  #block(): Block | undefined {
+    return blockOf(this.#state, this.#of, this.#of.least);
+  }
+
+  /** Of every node the cheapest subset of its victims; of nodes the one where that is cheapest, of equal ones the first by name. */
   #onOneNode(victims: readonly Victim[]): readonly Victim[] | undefined {
     const state = this.#state;
     const shape = this.#of.groups[0]?.shape;
@@ -92,26 +69,20 @@ class Search {
     index.refresh(state.now);
     const byNode = new Map<number, Victim[]>();
     for (const victim of victims) {
-      for (const node of new Set(victim.job.pods.map((pod) => pod.node))) {
-        if (!index.accepted(node)) continue;
-        if (state.closed.has(node) && !mayUseClosed(state, node, this.#of)) continue;
+      for (const { node } of victim.job.pods) {
         const there = byNode.get(node);
         if (there === undefined) byNode.set(node, [victim]);
-        else there.push(victim);
+        else if (there.at(-1) !== victim) there.push(victim);
       }
     }
-    const order = [...byNode].sort(([a], [b]) => (state.nodes.name(a) < state.nodes.name(b) ? -1 : 1));
     let best: readonly Victim[] | undefined;
     let limit = Infinity;
-    for (const [node, there] of order) {
-      if ((there[0]?.cost ?? Infinity) >= limit) continue;
-      const subset = cheapestSubset(
-        there,
-        limit,
-        (victim) => this.#lift(victim.job),
-        (victim) => this.#putBack(victim.job),
-        () => state.nodes.fits(node, shape),
-      );
+    for (const node of state.nodes.byName) {
+      const there = byNode.get(node);
+      if (there === undefined || !index.accepted(node)) continue;
+      if (there.every(({ cost }) => cost >= limit)) continue;
+      if (state.closed.has(node) && !mayUseClosed(state, node, this.#of)) continue;
+      const subset = cheapestOn(state.nodes, node, shape, there, limit);
       if (subset === undefined) continue;
       best = subset;
       limit = subset.reduce((sum, { cost }) => sum + cost, 0);
@@ -164,7 +135,7 @@ class Search {
   }
 
   #enough(): boolean {
-    if (blockOf(this.#state, this.#of, this.#amounts) !== undefined) return false;
+    if (this.#block() !== undefined) return false;
     const pods = placeJob(this.#state, this.#of, this.#sizes);
     if (pods === undefined) return false;
     giveBack(this.#state.nodes, this.#of.groups, pods);
@@ -187,6 +158,25 @@ class Search {
   #putBack(job: RunningJob): void {
     moveForTrial(this.#state, job, 1);
   }
+}
+
+/** Of the victims on a node the cheapest that make room there for one of a shape, if they cost less than `below`. */
+function cheapestOn(
+  nodes: NodeTable,
+  node: number,
+  shape: Shape,
+  victims: readonly Victim[],
+  below: number,
+): readonly Victim[] | undefined {
+  return nodes.trial(() => {
+    const lift = ({ job }: Victim): void => moveOnNode(nodes, node, job, -1);
+    const putBack = ({ job }: Victim): void => moveOnNode(nodes, node, job, 1);
+    for (const victim of victims) lift(victim);
+    const possible = nodes.fits(node, shape);
+    for (const victim of victims) putBack(victim);
+    if (!possible) return undefined;
+    return cheapestSubset(cheapestFirst(victims), below, lift, putBack, () => nodes.fits(node, shape));
+  });
 }
 
 export function isAdmitted(answer: Admission): answer is Exclude<Admission, { readonly block: unknown }> {

@@ -1,7 +1,7 @@
 import { blockOf, placeJob, shrunk } from './admission.ts';
+import { mayUseClosed } from './closed.ts';
 import type { Resize } from './decision.ts';
 import type { JobClass } from './entities.ts';
-import { mayUseClosed } from './held.ts';
 import { amountsOf } from './job-class.ts';
 import type { PodPlacement } from './model.ts';
 import { mayTake, replicaAmounts, type Spare, sparesFor } from './policies/elastic.ts';

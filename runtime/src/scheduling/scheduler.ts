@@ -130,6 +130,7 @@ export class Scheduler {
     this.#timers.reservations.take(now);
     this.#timers.movable.take(now);
     for (const of of this.#timers.takeWakes(now)) this.state.attention.wake(of);
+    this.state.unguard();
     const cycle = runCycle(this.state, this.#timers, this.#pending);
     this.#pending.length = 0;
     return cycle;

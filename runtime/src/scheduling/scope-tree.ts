@@ -31,14 +31,16 @@ export function scopeTree(specs: readonly Scope[]): Scopes {
 
 export function scopeState(spec: Scope, parent: ScopeState | undefined): ScopeState {
   const guarantee = vectorOf(spec.guarantee, NONE);
-  const state: Omit<ScopeState, 'project'> = {
+  const hasGuarantee = guarantee.some((amount) => amount !== NONE);
+  const state: Omit<ScopeState, 'project' | 'path' | 'guaranteed'> = {
     spec,
     parent,
     children: [],
     quota: vectorOf(spec.quota, NONE),
     limit: vectorOf(spec.limit, NONE),
     guarantee,
-    hasGuarantee: guarantee.some((amount) => amount !== NONE),
+    hasGuarantee,
+    depth: parent === undefined ? 0 : parent.depth + 1,
     used: new Float64Array(5),
     firm: new Float64Array(5),
     history: Float64Array.from({ length: 5 }, (_, d) => spec.history?.[d] ?? 0),
@@ -49,12 +51,18 @@ export function scopeState(spec: Scope, parent: ScopeState | undefined): ScopeSt
     asleepCounts: new Map(),
     entitled: 0,
     judged: new Set(),
+    stakes: new Map(),
     preemptible: [0, 0, 0],
     share: -1,
     shareAt: -1,
   };
   const project = spec.kind === 'user' && parent !== undefined ? parent.project : undefined;
-  return Object.assign(state, { project: project ?? state }) as ScopeState;
+  const made = state as ScopeState;
+  return Object.assign(made, {
+    project: project ?? made,
+    path: [made, ...(parent?.path ?? [])],
+    guaranteed: [...(hasGuarantee ? [made] : []), ...(parent?.guaranteed ?? [])],
+  });
 }
 
 /** Adds a job to (or takes it from) a queue and all above it; `jobs` 0: only some of its replicas. */
@@ -68,32 +76,20 @@ export function charge(queue: ScopeState, amounts: Float64Array, of: JobClass, s
   }
 }
 
-/** From the queue up to the top. */
-export function pathOf(queue: ScopeState): readonly ScopeState[] {
-  const path: ScopeState[] = [];
-  for (let scope: ScopeState | undefined = queue; scope !== undefined; scope = scope.parent) path.push(scope);
-  return path;
-}
-
 /** The first of `above` two scopes' paths share, and the steps below it; undefined where they share none. */
 export function divergence(
   a: ScopeState,
   b: ScopeState,
 ): { readonly a: ScopeState; readonly b: ScopeState } | undefined {
-  const pathA = pathOf(a).toReversed();
-  const pathB = pathOf(b).toReversed();
-  for (let step = 0; step < Math.min(pathA.length, pathB.length); step += 1) {
-    const [one, other] = [pathA[step], pathB[step]];
+  for (let depth = 0; depth <= Math.min(a.depth, b.depth); depth += 1) {
+    const [one, other] = [a.path[a.depth - depth], b.path[b.depth - depth]];
     if (one !== undefined && other !== undefined && one !== other) return { a: one, b: other };
   }
   return undefined;
 }
 
 export function isWithin(scope: ScopeState, ancestor: ScopeState): boolean {
-  for (let each: ScopeState | undefined = scope; each !== undefined; each = each.parent) {
-    if (each === ancestor) return true;
-  }
-  return false;
+  return scope.path[scope.depth - ancestor.depth] === ancestor;
 }
 
 export function guaranteeOf(scope: ScopeState, dimension: number): number | undefined {

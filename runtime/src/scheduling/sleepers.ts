@@ -1,4 +1,5 @@
 import type { JobClass, ScopeState } from './entities.ts';
+import { Stakes } from './stakes.ts';
 
 const NOBODY: ReadonlySet<JobClass> = new Set();
 
@@ -10,8 +11,9 @@ const NOBODY: ReadonlySet<JobClass> = new Set();
  */
 export class Sleepers {
   readonly all = new Set<JobClass>();
-  /** Of those, which some guarantee speaks of. */
-  readonly judged = new Set<JobClass>();
+  readonly stakes = new Stakes();
+  /** Those whose jobs may have priority over others, by project. */
+  readonly #byProject = new Map<ScopeState, Set<JobClass>>();
   readonly #byScope = new Map<ScopeState | 'everyone', Set<JobClass>>();
   readonly #byShape = new Map<string, Set<JobClass>>();
   /** Those kept in the tree, by shape. */
@@ -19,7 +21,8 @@ export class Sleepers {
 
   add(of: JobClass, on: ScopeState | 'room' | 'array' | 'everyone'): void {
     this.all.add(of);
-    if (of.judge !== undefined) this.judged.add(of);
+    this.stakes.add(of);
+    if (of.rank > 0) put(this.#byProject, of.queue.project, of);
     if (on !== 'room') put(this.#byScope, on === 'array' ? of.queue : on, of);
     else if (of.alike === undefined) for (const { shape } of of.groups) put(this.#byShape, shape.key, of);
     else {
@@ -31,7 +34,8 @@ export class Sleepers {
 
   remove(of: JobClass): void {
     if (!this.all.delete(of)) return;
-    this.judged.delete(of);
+    this.stakes.remove(of);
+    if (of.rank > 0) drop(this.#byProject, of.queue.project, of);
     const on = of.asleepOn;
     if (on === undefined) return;
     if (on !== 'room') drop(this.#byScope, on === 'array' ? of.queue : on, of);
@@ -45,6 +49,16 @@ export class Sleepers {
 
   onScope(scope: ScopeState | 'everyone'): ReadonlySet<JobClass> {
     return this.#byScope.get(scope) ?? NOBODY;
+  }
+
+  /** Those of a project whose jobs may have priority over others. */
+  ofProject(project: ScopeState): ReadonlySet<JobClass> {
+    return this.#byProject.get(project) ?? NOBODY;
+  }
+
+  /** Whether any of them may come to move others aside. */
+  get contend(): boolean {
+    return this.#byProject.size > 0 || this.stakes.entitled.size > 0;
   }
 
   /** Those that wait for room one by one, by shape. */

@@ -1,5 +1,7 @@
+import { Agenda } from './agenda.ts';
 import { Attention } from './attention.ts';
-import { isBooked } from './bookings.ts';
+import { isBooked } from './closed.ts';
+import { wakeAgainst } from './contenders.ts';
 import { describeClass } from './describe.ts';
 import type { JobClass, JobTemplate, ScopeState } from './entities.ts';
 import { hold } from './held.ts';
@@ -9,8 +11,9 @@ import type { DeviceClass, Node, Policy, Pool, Preset, Volume } from './model.ts
 import { capacityOf, NodeTable } from './node-table.ts';
 import { recordUse, type ShareContext } from './policies/fairness.ts';
 import type { Pod } from './policies/gang-request.ts';
-import { isWithinGuarantee } from './policies/lending.ts';
+import { isWithinGuarantee, Loans } from './policies/lending.ts';
 import { type PlacementPolicy, placementFor, tryPlacement } from './policies/placement.ts';
+import { protectedUntil } from './policies/preemption.ts';
 import type { QuotaContext } from './policies/quota.ts';
 import { addTo, at } from './quantities.ts';
 import type { RunningJob } from './running-job.ts';
@@ -18,7 +21,7 @@ import { charge } from './scope-tree.ts';
 import { ShapeIndex } from './shape-index.ts';
 import { shapeKey, shapeOf } from './shapes.ts';
 import { Touches } from './touches.ts';
-import { wakeAfter, wakeContenders, wakeForRoom, wakeOnNodes } from './wakes.ts';
+import { wakeAfter, wakeForRoom, wakeOnNodes } from './wakes.ts';
 import type { Booked, Held, QuotaHold, World } from './world.ts';
 
 /**
@@ -47,6 +50,10 @@ export class SchedulerState implements World {
   readonly preemptible = new Set<RunningJob>();
   /** Running jobs whose size may change; empty where sizes are those of the start. */
   readonly elastic = new Set<RunningJob>();
+  /** Which of them run on loan. */
+  readonly loans = new Loans();
+  /** Instants at which the minimum run times of running jobs end. */
+  readonly guards = new Agenda<RunningJob>();
   readonly onNode = new Map<number, Set<RunningJob>>();
   readonly arrays = new Map<string, number>();
   readonly indices = new Map<string, ShapeIndex>();
@@ -119,7 +126,6 @@ export class SchedulerState implements World {
     this.reclose(node);
     wakeForRoom(this, node);
     this.attention.wakeAll(this.attention.sleepers.onScope('everyone'));
-    wakeContenders(this);
   }
 
   /** Closes a node that not everybody may use (a drain to come, kept or reserved for others), or opens it. */
@@ -216,6 +222,7 @@ export class SchedulerState implements World {
     of.running += 1;
     this.running.set(slot, job);
     this.#book(job, 1);
+    this.guard(job);
     return job;
   }
 
@@ -248,7 +255,6 @@ export class SchedulerState implements World {
     job.of.running -= 1;
     const moved = this.restore(job.slot, job.of, job.sizes, pods, this.now);
     wakeOnNodes(this, job.pods);
-    wakeContenders(this);
     return moved;
   }
 
@@ -268,6 +274,24 @@ export class SchedulerState implements World {
     return resized;
   }
 
+  /** Wakes those who may move a job aside once nothing protects it any more, now or when that is so. */
+  guard(job: RunningJob): void {
+    if (!job.of.preemptible) return;
+    const until = protectedUntil(job, this.policy.minRunMs);
+    if (until > this.now) this.guards.add(until, job);
+    else wakeAgainst(this, [job]);
+  }
+
+  /** Does so for all for whom it is so by now. */
+  unguard(): void {
+    const over = this.guards.take(this.now).filter((job) => this.running.get(job.slot) === job);
+    for (const job of over) if (protectedUntil(job, this.policy.minRunMs) > this.now) this.guard(job);
+    wakeAgainst(
+      this,
+      over.filter((job) => protectedUntil(job, this.policy.minRunMs) <= this.now),
+    );
+  }
+
   #release(job: RunningJob, pods: readonly Pod[]): void {
     for (const { group, node, gpus } of pods) {
       this.nodes.release(node, (job.of.groups[group] as JobClass['groups'][number]).shape, gpus);
@@ -277,6 +301,8 @@ export class SchedulerState implements World {
   /** Charges a job whose places are taken, or takes the charge back. */
   #book(job: RunningJob, sign: 1 | -1): void {
     charge(job.of.queue, job.amounts, job.of, sign);
+    if (sign > 0) this.loans.started(job);
+    else this.loans.ended(job);
     this.attention.usedOtherwise(job.of.queue);
     this.milliGpu += sign * at(job.amounts, 3);
     const array = job.of.template.array?.name;

@@ -1,3 +1,4 @@
+import type { NodeTable } from './node-table.ts';
 import type { RunningJob } from './running-job.ts';
 import { charge } from './scope-tree.ts';
 import type { SchedulerState } from './state.ts';
@@ -17,4 +18,14 @@ export function moveForTrial(state: SchedulerState, job: RunningJob, sign: 1 | -
   state.milliGpu += sign * (job.amounts[3] ?? 0);
   const array = job.of.template.array?.name;
   if (array !== undefined) state.arrays.set(array, (state.arrays.get(array) ?? 0) + sign);
+}
+
+/** The same for what a job has on one node, and there for its places alone. */
+export function moveOnNode(nodes: NodeTable, on: number, job: RunningJob, sign: 1 | -1): void {
+  for (const { group, node, gpus } of job.pods) {
+    const shape = job.of.groups[group]?.shape;
+    if (node !== on || shape === undefined) continue;
+    if (sign > 0) nodes.take(node, shape, gpus);
+    else nodes.release(node, shape, gpus);
+  }
 }

@@ -1,3 +1,4 @@
+import { wakeContendersOn } from './contenders.ts';
 import type { ScopeState } from './entities.ts';
 import type { Pod } from './policies/gang-request.ts';
 import type { RunningJob } from './running-job.ts';
@@ -12,14 +13,13 @@ export function wakeAfter(state: World, job: Pick<RunningJob, 'of' | 'pods'>): v
   }
   state.attention.wakeAll(state.attention.sleepers.onScope('everyone'));
   wakeOnNodes(state, job.pods);
-  wakeContenders(state);
 }
 
 export function wakeOnNodes(state: World, pods: readonly Pod[]): void {
   for (const node of new Set(pods.map((pod) => pod.node))) wakeForRoom(state, node);
 }
 
-/** Wakes what waits for room and could have some on a node where something was freed. */
+/** Wakes what waits for room and could have some on a node where something was freed, be it by moving others aside there. */
 export function wakeForRoom(state: World, node: number): void {
   for (const [key, classes] of state.attention.sleepers.onRoom()) {
     if (hasRoom(state, node, key)) state.attention.wakeAll(classes);
@@ -30,6 +30,8 @@ export function wakeForRoom(state: World, node: number): void {
     if (state.closed.has(node)) state.attention.wakeAll(classes);
     else state.attention.open(key);
   }
+  wakeContendersOn(state, node);
+  wakeShrinkers(state);
 }
 
 function hasRoom(state: World, node: number, shape: string): boolean {
@@ -39,20 +41,7 @@ function hasRoom(state: World, node: number, shape: string): boolean {
   return index.accepted(node) && state.nodes.fits(node, index.shape);
 }
 
-/** Wakes what sleeps and might now move others aside. */
-export function wakeContenders(state: World): void {
-  wakeShrinkers(state);
-  if (state.preemptible.size === 0) return;
-  for (const of of state.attention.sleepers.all) if (state.mayPreempt(of)) state.attention.wake(of);
-}
-
-/** The same for replicas above the minimum of elastic gangs, which anybody may ask for. */
+/** Wakes what sleeps and might have replicas above the minimum of elastic gangs, which anybody may ask for. */
 export function wakeShrinkers(state: World): void {
   if (state.elastic.size > 0) state.attention.wakeAll(state.attention.sleepers.all);
-}
-
-/** The same for those only whom guarantees give a right. */
-export function wakeEntitled(state: World): void {
-  if (!state.hasGuarantees || !state.policy.reclaim || state.preemptible.size === 0) return;
-  for (const of of state.attention.sleepers.judged) if (state.isEntitled(of)) state.attention.wake(of);
 }

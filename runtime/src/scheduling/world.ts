@@ -3,6 +3,7 @@ import type { JobClass, ScopeState } from './entities.ts';
 import type { JobTable } from './job-table.ts';
 import type { Booking, Policy, Preset, Volume } from './model.ts';
 import type { NodeTable } from './node-table.ts';
+import type { Loans } from './policies/lending.ts';
 import type { RunningJob } from './running-job.ts';
 import type { ShapeIndex } from './shape-index.ts';
 
@@ -49,6 +50,9 @@ export interface World {
   held: Held | undefined;
   readonly quotaHolds: Map<ScopeState, QuotaHold>;
   readonly hasGuarantees: boolean;
+  /** Scopes at the top. */
+  readonly roots: readonly ScopeState[];
+  readonly loans: Loans;
   indexOf(preset: Preset, pools: readonly string[], zone: string | null | undefined): ShapeIndex;
   /** Closes a node that not everybody may use, or opens it. */
   reclose(node: number): void;

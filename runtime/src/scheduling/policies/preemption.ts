@@ -1,8 +1,8 @@
-import type { JobClass } from '../entities.ts';
+import type { JobClass, ScopeState } from '../entities.ts';
 import { at } from '../quantities.ts';
 import type { RunningJob } from '../running-job.ts';
 import { divergence } from '../scope-tree.ts';
-import { type Coverage, isEntitled, isWithinGuarantee } from './lending.ts';
+import { isEntitled, isWithinGuarantee, type Loans } from './lending.ts';
 
 /** By what right a job gives way. */
 export type PreemptionRule = 'priority' | 'reclaim';
@@ -21,13 +21,13 @@ export interface PreemptionContext {
   readonly minRunMs: number;
   readonly preemption: boolean;
   readonly reclaim: boolean;
-  /** Running jobs that can be preempted. */
-  readonly preemptible: Iterable<RunningJob>;
-  readonly coverage: () => Coverage;
+  readonly loans: Loans;
+  /** The scopes at the top. */
+  readonly roots: readonly ScopeState[];
 }
 
 /**
- * Whom a waiting job may move aside, cheapest first, protected ones included.
+ * Whom a waiting job may move aside, in no order, protected ones included.
  *
  * priority: within its project, preemptible jobs of lower priority. reclaim: if it lies within its scope's guarantee,
  * preemptible jobs that run on loan beside that scope. A job that started at this instant is left alone, so that a
@@ -36,30 +36,49 @@ export interface PreemptionContext {
  * Sources: Kueue (withinClusterQueue: LowerPriority, reclaimWithinCohort: Any); minimum run time: KAI-Scheduler.
  */
 export function victimsFor(waiting: JobClass, amounts: Float64Array, context: PreemptionContext): readonly Victim[] {
-  const reclaims = context.reclaim && waiting.judge !== undefined && isWithinGuarantee(waiting.judge, amounts);
+  const { now, minRunMs, loans } = context;
   const victims: Victim[] = [];
-  for (const job of context.preemptible) {
-    const rule = ruleAgainst(job, waiting, amounts, reclaims, context);
-    if (rule === undefined) continue;
-    const until = protectedUntil(job, context.minRunMs);
-    victims.push({ job, rule, cost: victimCost(job, context.now), protectedUntil: until });
+  const take = (job: RunningJob, rule: PreemptionRule): void => {
+    victims.push({ job, rule, cost: victimCost(job, now), protectedUntil: protectedUntil(job, minRunMs) });
+  };
+  const { project } = waiting.queue;
+  if (context.preemption && project.preemptible.some((jobs, rank) => jobs > 0 && rank < waiting.rank)) {
+    for (const job of loans.running(project)) if (isOutranked(job, waiting)) take(job, 'priority');
   }
-  return victims.sort((a, b) => a.cost - b.cost || (a.job.id < b.job.id ? -1 : 1));
+  if (!context.reclaim || waiting.judge === undefined || !isWithinGuarantee(waiting.judge, amounts)) return victims;
+  for (const scope of waiting.queue.path) {
+    if (!isEntitled(waiting.queue, amounts, scope)) continue;
+    for (const beside of scope.parent?.children ?? context.roots) {
+      if (beside === scope) continue;
+      for (const job of loans.in(beside)) {
+        if (!(context.preemption && isOutranked(job, waiting))) take(job, 'reclaim');
+      }
+    }
+  }
+  return victims;
 }
 
-function ruleAgainst(
+/** By which right a waiting job may move a running one aside, whether or not that is protected yet; undefined: by none. */
+export function ruleAgainst(
   job: RunningJob,
   waiting: JobClass,
   amounts: Float64Array,
-  reclaims: boolean,
   context: PreemptionContext,
 ): PreemptionRule | undefined {
-  const sameProject = job.of.queue.project === waiting.queue.project;
-  if (context.preemption && sameProject && job.of.rank < waiting.rank) return 'priority';
-  if (!reclaims) return undefined;
+  if (context.preemption && isOutranked(job, waiting)) return 'priority';
+  if (!context.reclaim || !job.of.preemptible) return undefined;
   const sides = divergence(waiting.queue, job.of.queue);
   if (sides === undefined || !isEntitled(waiting.queue, amounts, sides.a)) return undefined;
-  return context.coverage().isLoan(job, sides.b) ? 'reclaim' : undefined;
+  return context.loans.isLoan(job, sides.b) ? 'reclaim' : undefined;
+}
+
+function isOutranked({ of }: RunningJob, waiting: JobClass): boolean {
+  return of.preemptible && of.queue.project === waiting.queue.project && of.rank < waiting.rank;
+}
+
+/** The cheapest first, of equal ones by id. */
+export function cheapestFirst(victims: readonly Victim[]): readonly Victim[] {
+  return [...victims].sort((a, b) => a.cost - b.cost || (a.job.id < b.job.id ? -1 : 1));
 }
 
 /** Until when nobody ends a job: its minimum run time, and in any case the instant at which it started. */
