@@ -7,6 +7,7 @@ import { type QuotaBlock, tryQuotaBlock } from './policies/quota.ts';
 import { at } from './quantities.ts';
 import { keptFrom } from './quota-hold.ts';
 import type { SchedulerState } from './state.ts';
+import type { World } from './world.ts';
 
 /** What stops a job before room is asked for. */
 export type Block =
@@ -52,7 +53,12 @@ export function placeJob(state: SchedulerState, of: JobClass, sizes: readonly nu
     const node = nodeFor(state, of);
     return node < 0 ? undefined : [{ group: 0, node, gpus: state.nodes.take(node, group.shape) }];
   }
-  return placeGang(gangRequest(state, of, sizes));
+  return haveRoom(state, of, sizes) ? placeGang(gangRequest(state, of, sizes)) : undefined;
+}
+
+/** Whether each group by itself has room for so many replicas, nodes included that the job may not use. */
+export function haveRoom(state: World, of: JobClass, sizes: readonly number[]): boolean {
+  return of.groups.every(({ shape }, g) => (state.indices.get(shape.key)?.replicas(state.now) ?? 0) >= (sizes[g] ?? 0));
 }
 
 /** Where replicas of a class may go now. */

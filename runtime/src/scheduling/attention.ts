@@ -12,6 +12,8 @@ export class Attention {
   readonly #stale = new Set<ScopeState>();
   /** Of those awake, whose jobs are single replicas, by shape. */
   readonly #single = new Map<string, Set<JobClass>>();
+  /** Those awake that know the nodes on which to look for somebody to move aside. */
+  readonly #narrow = new Set<JobClass>();
   readonly #onWake: (of: JobClass) => void;
 
   /** `onWake` is told of every class that is woken. */
@@ -19,8 +21,12 @@ export class Attention {
     this.#onWake = onWake;
   }
 
-  wake(of: JobClass): void {
-    if (of.awake || of.pending.size === 0) return;
+  /** With `node`, it is for what has changed there that it may move others aside where it could not before. */
+  wake(of: JobClass, node?: number): void {
+    if (of.pending.size === 0) return;
+    if (node === undefined) this.#retry(of, 'anywhere');
+    else if (of.retryOn !== 'anywhere') this.#retry(of, of.retryOn.add(node));
+    if (of.awake) return;
     this.#onWake(of);
     this.sleepers.remove(of);
     of.awake = true;
@@ -38,6 +44,17 @@ export class Attention {
     }
     of.queue.awakeClasses.push(of);
     for (let scope: ScopeState | undefined = of.queue; scope !== undefined; scope = scope.parent) scope.awake += 1;
+  }
+
+  #retry(of: JobClass, on: JobClass['retryOn']): void {
+    of.retryOn = on;
+    if (on === 'anywhere') this.#narrow.delete(of);
+    else this.#narrow.add(of);
+  }
+
+  /** Something on a node has changed that those awake have yet to look at. */
+  changed(node: number): void {
+    for (const { retryOn } of this.#narrow) if (retryOn !== 'anywhere') retryOn.add(node);
   }
 
   /** Whether anything is to be looked at. */
@@ -82,6 +99,7 @@ export class Attention {
     if (of.awake) {
       of.awake = false;
       this.awake.delete(of);
+      this.#narrow.delete(of);
       const shape = singleShape(of);
       if (shape !== undefined) this.#single.get(shape)?.delete(of);
       of.judge?.judged.delete(of);
@@ -96,7 +114,10 @@ export class Attention {
   /** What a scope and those above it use has changed. Who lies within a guarantee now and did not before may move others aside. */
   usedOtherwise(queue: ScopeState): void {
     for (const scope of queue.path) if (scope.judged.size > 0) this.#stale.add(scope);
-    for (const of of this.sleepers.stakes.weigh(queue)) this.wake(of);
+    for (const stake of this.sleepers.stakes.weigh(queue)) {
+      this.wakeAll(stake.asleep);
+      for (const of of this.#narrow) if (of.stakes.includes(stake)) this.#retry(of, 'anywhere');
+    }
   }
 
   /** Brings the counts of classes within their guarantee up to date. */

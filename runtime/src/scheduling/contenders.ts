@@ -1,6 +1,6 @@
 import { mayUseClosed } from './closed.ts';
 import type { JobClass } from './entities.ts';
-import { protectedUntil, ruleAgainst } from './policies/preemption.ts';
+import { Claim, protectedUntil } from './policies/preemption.ts';
 import { rightsOf } from './rights.ts';
 import type { RunningJob } from './running-job.ts';
 import { isWithin } from './scope-tree.ts';
@@ -16,27 +16,34 @@ import type { World } from './world.ts';
 
 /** Wakes those that would have room on a node for one replica at least, were those gone whom they may move aside there. */
 export function wakeContendersOn(state: World, node: number): void {
+  state.attention.changed(node);
   const ready = [...(state.onNode.get(node) ?? [])].filter(
     (job) => job.of.preemptible && protectedUntil(job, state.policy.minRunMs) <= state.now,
   );
   if (ready.length === 0) return;
   // Where a shape has no room though all are gone, nobody who asks for it needs to be looked at one by one.
-  const rooms = new Map<string, boolean>();
+  const rooms = new Map<string, number>();
   const mayFit = ({ groups }: JobClass): boolean =>
     groups.some(({ shape }) => {
-      let room = rooms.get(shape.key);
-      if (room === undefined) {
-        room = hasRoomWithout(state, node, shape, ready);
-        rooms.set(shape.key, room);
-      }
-      return room;
+      const room = rooms.get(shape.key) ?? roomWithout(state, node, shape, ready);
+      rooms.set(shape.key, room);
+      return room > 0;
     });
-  const rights = rightsOf(state);
   for (const of of contendersAgainst(state, ready)) {
     if (of.asleepOn !== 'room' || !mayFit(of)) continue;
     if (state.closed.has(node) && !mayUseClosed(state, node, of)) continue;
-    const victims = ready.filter((job) => ruleAgainst(job, of, of.least, rights) !== undefined);
-    if (of.groups.some(({ shape }) => hasRoomWithout(state, node, shape, victims))) state.attention.wake(of);
+    const claim = new Claim(of, rightsOf(state));
+    const victims = ready.filter((job) => claim.against(job) !== undefined);
+    const room = of.groups.map(({ shape }) => roomWithout(state, node, shape, victims));
+    if (room.every((replicas) => replicas === 0)) continue;
+    if (of.alike !== undefined) {
+      state.attention.wake(of, node);
+      continue;
+    }
+    // A gang is looked at again when what has changed may hold all that it lacked.
+    for (const replicas of room) of.dueAt -= replicas;
+    const freed = state.attention.sleepers.gangs().get(of.groups[0]?.shape.key ?? '')?.freed ?? 0;
+    if (of.dueAt <= freed) state.attention.wake(of);
   }
 }
 
@@ -69,15 +76,16 @@ function contendersAgainst(state: World, jobs: readonly RunningJob[]): ReadonlyS
   return found;
 }
 
-function hasRoomWithout(state: World, node: number, shape: Shape, jobs: readonly RunningJob[]): boolean {
+/** How many of a shape a node has room for if some of its jobs are gone. */
+function roomWithout(state: World, node: number, shape: Shape, jobs: readonly RunningJob[]): number {
   const index = state.indices.get(shape.key);
-  if (index === undefined) return false;
+  if (index === undefined) return 0;
   index.refresh(state.now);
-  if (!index.accepted(node)) return false;
+  if (!index.accepted(node)) return 0;
   return state.nodes.trial(() => {
     for (const job of jobs) moveOnNode(state.nodes, node, job, -1);
-    const fits = state.nodes.fits(node, shape);
+    const room = state.nodes.count(node, shape);
     for (const job of jobs) moveOnNode(state.nodes, node, job, 1);
-    return fits;
+    return room;
   });
 }

@@ -27,7 +27,7 @@ export function describeClass(state: World, template: JobTemplate, key: string):
   );
   const judge = judgeOf(queue, least);
   const [only] = groups;
-  const single = groups.length === 1 && only?.count === 1 && judge === undefined;
+  const single = groups.length === 1 && only?.count === 1;
   return {
     key,
     template,
@@ -47,6 +47,9 @@ export function describeClass(state: World, template: JobTemplate, key: string):
     running: 0,
     awake: false,
     entitled: false,
+    retryOn: 'anywhere',
+    lacking: 0,
+    dueAt: 0,
     asleepOn: undefined,
   };
 }

@@ -42,7 +42,7 @@ export interface JobClass {
   readonly judge: ScopeState | undefined;
   /** Its stakes in guarantees from its queue up; the first is the judge's. */
   readonly stakes: readonly Stake[];
-  /** The shape by which it is like others while it waits for room: its jobs are one replica, and no guarantee judges them. */
+  /** The shape by which it is like others while it waits for room, where its jobs are one replica. */
   readonly alike: string | undefined;
   readonly pending: SlotHeap;
   /** Jobs of it that run. */
@@ -51,6 +51,12 @@ export interface JobClass {
   awake: boolean;
   /** Awake, and counted as lying within its guarantee. */
   entitled: boolean;
+  /** Nodes where, since nobody could be moved aside for it, that may have changed. */
+  retryOn: Set<number> | 'anywhere';
+  /** Of a gang, for which too few replicas had room though all were gone whom it may move aside: how many too few. */
+  lacking: number;
+  /** How many replicas must have been freed for that to be made up for, as the gangs that sleep count them. */
+  dueAt: number;
   /** Why it sleeps: the scope whose quota stops it, or room. */
   asleepOn: ScopeState | 'room' | 'array' | 'everyone' | undefined;
 }

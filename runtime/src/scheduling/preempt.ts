@@ -1,15 +1,13 @@
 import { type Admission, type Block, blockOf, placeJob, shrunk } from './admission.ts';
-import { mayUseClosed } from './closed.ts';
 import type { JobClass } from './entities.ts';
-import type { NodeTable } from './node-table.ts';
 import { giveBack } from './policies/gang.ts';
 import type { Pod } from './policies/gang-request.ts';
 import { cheapestFirst, cheapestSubset, type Victim, victimsFor } from './policies/preemption.ts';
+import { cheapestNode } from './preempt-node.ts';
 import { rightsOf } from './rights.ts';
 import type { RunningJob } from './running-job.ts';
-import type { Shape } from './shapes.ts';
 import type { SchedulerState } from './state.ts';
-import { moveForTrial, moveOnNode } from './trial.ts';
+import { moveForTrial } from './trial.ts';
 
 /** Who gives way, and the places taken for the job once they are gone. The victims are still booked as running. */
 export interface Preemption {
@@ -26,9 +24,16 @@ export type PreemptionAnswer =
 /** Looks for the cheapest jobs to move aside so that the head of a class, which `block` stops, can start at its smallest size. */
 export function tryPreempt(state: SchedulerState, of: JobClass, block: Block): PreemptionAnswer {
   const spare = of.groups.reduce((sum, { count, min }) => sum + count - min, 0);
-  const search = new Search(state, of, shrunk(of, spare));
-  const ready = victimsFor(of, of.least, rightsOf(state)).filter(({ protectedUntil }) => protectedUntil <= state.now);
-  return ready.length === 0 ? { block } : search.cheapest(ready);
+  const sizes = shrunk(of, spare);
+  const search = new Search(state, of, sizes);
+  if (of.groups.length === 1 && sizes[0] === 1 && block.kind === 'room') {
+    const victims = cheapestNode(state, of);
+    if (victims !== undefined) return search.answer(victims);
+    of.retryOn = new Set();
+    return { block };
+  }
+  const victims = victimsFor(of, rightsOf(state));
+  return victims.length === 0 ? { block } : search.cheapest(victims);
 }
 
 /** So many victims of a gang, or of a job that quotas stop, are searched through for the cheapest subset. */
@@ -47,47 +52,31 @@ class Search {
   }
 
   cheapest(victims: readonly Victim[]): PreemptionAnswer {
-    const single = this.#of.groups.length === 1 && this.#sizes[0] === 1;
-    const roomOnly = this.#block() === undefined;
-    const chosen = single && roomOnly ? this.#onOneNode(victims) : this.#anywhere(cheapestFirst(victims));
-    if (chosen === undefined) return { block: this.#without(victims, () => this.#block()) ?? { kind: 'room' } };
-    // Placed while they are away; the caller ends them for good, then books these places.
-    const pods = this.#without(chosen, () => placeJob(this.#state, this.#of, this.#sizes));
-    return pods === undefined ? { block: { kind: 'room' } } : { victims: chosen, sizes: this.#sizes, pods };
+    const chosen = this.#anywhere(cheapestFirst(victims));
+    if (chosen !== undefined) return this.answer(chosen);
+    return this.#without(victims, () => {
+      const block = this.#block() ?? { kind: 'room' };
+      this.#of.lacking = block.kind === 'room' ? this.#lacking() : 0;
+      return { block };
+    });
+  }
+
+  /** Of one group of replicas, how many have no room now; at least one. */
+  #lacking(): number {
+    const [group] = this.#of.groups;
+    if (group === undefined || this.#of.groups.length > 1) return 0;
+    const room = this.#state.indices.get(group.shape.key)?.replicas(this.#state.now) ?? 0;
+    return Math.max(1, (this.#sizes[0] ?? 0) - room);
+  }
+
+  /** Places are taken while the victims are away; the caller ends them for good, then books these places. */
+  answer(victims: readonly Victim[]): PreemptionAnswer {
+    const pods = this.#without(victims, () => placeJob(this.#state, this.#of, this.#sizes));
+    return pods === undefined ? { block: { kind: 'room' } } : { victims, sizes: this.#sizes, pods };
   }
 
   #block(): Block | undefined {
     return blockOf(this.#state, this.#of, this.#of.least);
-  }
-
-  /** Of every node the cheapest subset of its victims; of nodes the one where that is cheapest, of equal ones the first by name. */
-  #onOneNode(victims: readonly Victim[]): readonly Victim[] | undefined {
-    const state = this.#state;
-    const shape = this.#of.groups[0]?.shape;
-    const index = shape === undefined ? undefined : state.indices.get(shape.key);
-    if (shape === undefined || index === undefined) return undefined;
-    index.refresh(state.now);
-    const byNode = new Map<number, Victim[]>();
-    for (const victim of victims) {
-      for (const { node } of victim.job.pods) {
-        const there = byNode.get(node);
-        if (there === undefined) byNode.set(node, [victim]);
-        else if (there.at(-1) !== victim) there.push(victim);
-      }
-    }
-    let best: readonly Victim[] | undefined;
-    let limit = Infinity;
-    for (const node of state.nodes.byName) {
-      const there = byNode.get(node);
-      if (there === undefined || !index.accepted(node)) continue;
-      if (there.every(({ cost }) => cost >= limit)) continue;
-      if (state.closed.has(node) && !mayUseClosed(state, node, this.#of)) continue;
-      const subset = cheapestOn(state.nodes, node, shape, there, limit);
-      if (subset === undefined) continue;
-      best = subset;
-      limit = subset.reduce((sum, { cost }) => sum + cost, 0);
-    }
-    return best;
   }
 
   /** The shortest run of cheapest ones that is enough, then without each that turns out not to be needed. */
@@ -158,25 +147,6 @@ class Search {
   #putBack(job: RunningJob): void {
     moveForTrial(this.#state, job, 1);
   }
-}
-
-/** Of the victims on a node the cheapest that make room there for one of a shape, if they cost less than `below`. */
-function cheapestOn(
-  nodes: NodeTable,
-  node: number,
-  shape: Shape,
-  victims: readonly Victim[],
-  below: number,
-): readonly Victim[] | undefined {
-  return nodes.trial(() => {
-    const lift = ({ job }: Victim): void => moveOnNode(nodes, node, job, -1);
-    const putBack = ({ job }: Victim): void => moveOnNode(nodes, node, job, 1);
-    for (const victim of victims) lift(victim);
-    const possible = nodes.fits(node, shape);
-    for (const victim of victims) putBack(victim);
-    if (!possible) return undefined;
-    return cheapestSubset(cheapestFirst(victims), below, lift, putBack, () => nodes.fits(node, shape));
-  });
 }
 
 export function isAdmitted(answer: Admission): answer is Exclude<Admission, { readonly block: unknown }> {

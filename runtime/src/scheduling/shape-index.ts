@@ -15,6 +15,9 @@ export class ShapeIndex {
   readonly #closed: ReadonlySet<number>;
   #score = new Float64Array(0);
   #accepted = new Uint8Array(0);
+  /** Replicas that each node has room for, closed ones included, and their sum; undefined: nobody has asked. */
+  #rooms: Int32Array | undefined;
+  #replicas = 0;
   /** Winner of each subtree; leaves begin at #width. */
   #tree = new Int32Array(0);
   #width = 0;
@@ -40,6 +43,17 @@ export class ShapeIndex {
     return this.#accepted[node] === 1;
   }
 
+  /** How many replicas have room at once, on nodes that are closed to some or to all as well: a gang of more has none. */
+  replicas(now: number): number {
+    this.refresh(now);
+    if (this.#rooms === undefined) {
+      this.#rooms = new Int32Array(this.#width);
+      this.#replicas = 0;
+      for (let node = 0; node < this.#nodes.size; node += 1) this.#countRoom(node);
+    }
+    return this.#replicas;
+  }
+
   /** Takes in what has changed since. */
   refresh(now: number): void {
     const { log, dropped, size } = this.#nodes;
@@ -62,7 +76,15 @@ export class ShapeIndex {
     return this.#placement().score(this.#nodes, node, this.shape);
   }
 
+  #countRoom(node: number): void {
+    if (this.#rooms === undefined) return;
+    const room = this.#accepted[node] === 1 ? this.#nodes.count(node, this.shape) : 0;
+    this.#replicas += room - at(this.#rooms, node);
+    this.#rooms[node] = room;
+  }
+
   #rebuild(now: number): void {
+    this.#rooms = undefined;
     const size = this.#nodes.size;
     let width = 1;
     while (width < size) width *= 2;
@@ -83,6 +105,7 @@ export class ShapeIndex {
   }
 
   #update(node: number): void {
+    this.#countRoom(node);
     const score = this.#scoreOf(node);
     if (score === at(this.#score, node)) return;
     this.#score[node] = score;

@@ -3,6 +3,17 @@ import { Stakes } from './stakes.ts';
 
 const NOBODY: ReadonlySet<JobClass> = new Set();
 
+/** Gangs that wait for room for replicas of one shape; some may be gone that the bounds speak of. */
+export interface Gangs {
+  readonly classes: Set<JobClass>;
+  /** Replicas for which room has come since the first of them, whether or not it was taken since. */
+  freed: number;
+  /** The least `dueAt` of a class. */
+  dueAt: number;
+  /** The least number of replicas that a class needs. */
+  need: number;
+}
+
 /**
  * Classes that wait, by what they wait for. `everyone`: for anything that ends anywhere.
  *
@@ -15,7 +26,7 @@ export class Sleepers {
   /** Those whose jobs may have priority over others, by project. */
   readonly #byProject = new Map<ScopeState, Set<JobClass>>();
   readonly #byScope = new Map<ScopeState | 'everyone', Set<JobClass>>();
-  readonly #byShape = new Map<string, Set<JobClass>>();
+  readonly #gangs = new Map<string, Gangs>();
   /** Those kept in the tree, by shape. */
   readonly #alike = new Map<string, Set<JobClass>>();
 
@@ -24,7 +35,7 @@ export class Sleepers {
     this.stakes.add(of);
     if (of.rank > 0) put(this.#byProject, of.queue.project, of);
     if (on !== 'room') put(this.#byScope, on === 'array' ? of.queue : on, of);
-    else if (of.alike === undefined) for (const { shape } of of.groups) put(this.#byShape, shape.key, of);
+    else if (of.alike === undefined) for (const { shape, min } of of.groups) this.#putGang(of, shape.key, min);
     else {
       put(this.#alike, of.alike, of);
       put(of.queue.asleepByShape, of.alike, of);
@@ -39,7 +50,7 @@ export class Sleepers {
     const on = of.asleepOn;
     if (on === undefined) return;
     if (on !== 'room') drop(this.#byScope, on === 'array' ? of.queue : on, of);
-    else if (of.alike === undefined) for (const { shape } of of.groups) drop(this.#byShape, shape.key, of);
+    else if (of.alike === undefined) for (const { shape } of of.groups) this.#gangs.get(shape.key)?.classes.delete(of);
     else {
       drop(this.#alike, of.alike, of);
       drop(of.queue.asleepByShape, of.alike, of);
@@ -61,9 +72,21 @@ export class Sleepers {
     return this.#byProject.size > 0 || this.stakes.entitled.size > 0;
   }
 
-  /** Those that wait for room one by one, by shape. */
-  onRoom(): ReadonlyMap<string, ReadonlySet<JobClass>> {
-    return this.#byShape;
+  /** Gangs that wait for room, by shape. */
+  gangs(): ReadonlyMap<string, Gangs> {
+    return this.#gangs;
+  }
+
+  #putGang(of: JobClass, shape: string, min: number): void {
+    let gangs = this.#gangs.get(shape);
+    if (gangs === undefined) {
+      gangs = { classes: new Set(), freed: 0, dueAt: Infinity, need: Infinity };
+      this.#gangs.set(shape, gangs);
+    }
+    gangs.classes.add(of);
+    of.dueAt = of.groups.length === 1 ? gangs.freed + of.lacking : 0;
+    gangs.dueAt = Math.min(gangs.dueAt, of.dueAt);
+    gangs.need = Math.min(gangs.need, min);
   }
 
   /** Those that wait for room all alike, by shape. */

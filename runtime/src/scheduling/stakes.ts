@@ -40,9 +40,9 @@ export class Stakes {
     if (nearest.judged.size === 0) this.entitled.delete(nearest);
   }
 
-  /** What a queue and those above it use has changed. Returns the classes that lie within a guarantee now and did not before. */
-  weigh(queue: ScopeState): readonly JobClass[] {
-    const gained: JobClass[] = [];
+  /** What a queue and those above it use has changed. Returns the stakes that lie within their guarantee now and did not before. */
+  weigh(queue: ScopeState): readonly Stake[] {
+    const gained: Stake[] = [];
     for (const scope of queue.guaranteed) {
       for (const stake of scope.stakes.values()) {
         const within = isWithinGuarantee(scope, stake.amounts);
@@ -51,7 +51,7 @@ export class Stakes {
         if (!within) this.entitled.delete(stake);
         else {
           if (stake.judged.size > 0) this.entitled.add(stake);
-          gained.push(...stake.asleep);
+          gained.push(stake);
         }
       }
     }

@@ -1,8 +1,13 @@
+import { haveRoom, shrunk } from './admission.ts';
 import { wakeContendersOn } from './contenders.ts';
 import type { ScopeState } from './entities.ts';
 import type { Pod } from './policies/gang-request.ts';
 import type { RunningJob } from './running-job.ts';
+import type { Gangs } from './sleepers.ts';
 import type { World } from './world.ts';
+
+/** When a gang is due that was so when it had no right to move anybody aside. */
+const OVERDUE = -1;
 
 /* What of those that sleep is to be looked at again, by what has changed. */
 
@@ -21,17 +26,46 @@ export function wakeOnNodes(state: World, pods: readonly Pod[]): void {
 
 /** Wakes what waits for room and could have some on a node where something was freed, be it by moving others aside there. */
 export function wakeForRoom(state: World, node: number): void {
-  for (const [key, classes] of state.attention.sleepers.onRoom()) {
-    if (hasRoom(state, node, key)) state.attention.wakeAll(classes);
+  for (const [key, gangs] of state.attention.sleepers.gangs()) {
+    if (gangs.classes.size > 0 && hasRoom(state, node, key)) wakeGangs(state, node, key, gangs);
   }
   for (const [key, classes] of state.attention.sleepers.alike()) {
     if (!hasRoom(state, node, key)) continue;
     // Whether a closed node may be used depends on who asks.
     if (state.closed.has(node)) state.attention.wakeAll(classes);
-    else state.attention.open(key);
+    else {
+      state.attention.open(key);
+      // They go before all others.
+      for (const { judged } of state.attention.sleepers.stakes.entitled)
+        for (const of of judged) if (of.alike === key && of.asleepOn === 'room') state.attention.wake(of, node);
+    }
   }
   wakeContendersOn(state, node);
   wakeShrinkers(state);
+}
+
+/**
+ * Wakes the gangs for which there may be room in all, or may be if others are moved aside; as long as neither can be so for any,
+ * none is looked at.
+ */
+function wakeGangs(state: World, node: number, shape: string, gangs: Gangs): void {
+  const index = state.indices.get(shape);
+  if (index === undefined) return;
+  gangs.freed += state.nodes.count(node, index.shape);
+  if (gangs.freed < gangs.dueAt && index.replicas(state.now) < gangs.need) return;
+  gangs.dueAt = Infinity;
+  gangs.need = Infinity;
+  for (const of of [...gangs.classes]) {
+    const due = of.dueAt <= gangs.freed;
+    if (haveRoom(state, of, shrunk(of, Infinity)) || (due && state.mayPreempt(of))) {
+      state.attention.wake(of);
+      continue;
+    }
+    // Without a right against anybody it is looked at when it comes to have one.
+    if (due) of.dueAt = OVERDUE;
+    else gangs.dueAt = Math.min(gangs.dueAt, of.dueAt);
+    for (const group of of.groups) if (group.shape.key === shape) gangs.need = Math.min(gangs.need, group.min);
+  }
 }
 
 function hasRoom(state: World, node: number, shape: string): boolean {

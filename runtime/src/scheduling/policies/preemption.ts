@@ -12,8 +12,6 @@ export interface Victim {
   readonly rule: PreemptionRule;
   /** What is lost by ending it now, see {@link victimCost}. */
   readonly cost: number;
-  /** Until then its minimum run time protects it. */
-  readonly protectedUntil: number;
 }
 
 export interface PreemptionContext {
@@ -27,19 +25,21 @@ export interface PreemptionContext {
 }
 
 /**
- * Whom a waiting job may move aside, in no order, protected ones included.
+ * Whom a waiting job may move aside now, in no order.
  *
  * priority: within its project, preemptible jobs of lower priority. reclaim: if it lies within its scope's guarantee,
- * preemptible jobs that run on loan beside that scope. A job that started at this instant is left alone, so that a
- * cycle starts and preempts each job at most once.
+ * preemptible jobs that run on loan beside that scope. A job is left alone for its minimum run time, and in any case at
+ * the instant of its start, so that a cycle starts and preempts each job at most once.
  *
  * Sources: Kueue (withinClusterQueue: LowerPriority, reclaimWithinCohort: Any); minimum run time: KAI-Scheduler.
  */
-export function victimsFor(waiting: JobClass, amounts: Float64Array, context: PreemptionContext): readonly Victim[] {
+export function victimsFor(waiting: JobClass, context: PreemptionContext): readonly Victim[] {
   const { now, minRunMs, loans } = context;
+  const { least: amounts } = waiting;
   const victims: Victim[] = [];
   const take = (job: RunningJob, rule: PreemptionRule): void => {
-    victims.push({ job, rule, cost: victimCost(job, now), protectedUntil: protectedUntil(job, minRunMs) });
+    const until = protectedUntil(job, minRunMs);
+    if (until <= now) victims.push({ job, rule, cost: victimCost(job, now) });
   };
   const { project } = waiting.queue;
   if (context.preemption && project.preemptible.some((jobs, rank) => jobs > 0 && rank < waiting.rank)) {
@@ -58,18 +58,47 @@ export function victimsFor(waiting: JobClass, amounts: Float64Array, context: Pr
   return victims;
 }
 
-/** By which right a waiting job may move a running one aside, whether or not that is protected yet; undefined: by none. */
-export function ruleAgainst(
-  job: RunningJob,
-  waiting: JobClass,
-  amounts: Float64Array,
-  context: PreemptionContext,
-): PreemptionRule | undefined {
-  if (context.preemption && isOutranked(job, waiting)) return 'priority';
-  if (!context.reclaim || !job.of.preemptible) return undefined;
-  const sides = divergence(waiting.queue, job.of.queue);
-  if (sides === undefined || !isEntitled(waiting.queue, amounts, sides.a)) return undefined;
-  return context.loans.isLoan(job, sides.b) ? 'reclaim' : undefined;
+/** The rights of one waiting job against any running one. It knows the state of one instant, and is not kept. */
+export class Claim {
+  readonly #of: JobClass;
+  readonly #context: PreemptionContext;
+  /** By queue of the running job: the step of its path from which it is seen, if the waiting one is entitled against it. */
+  readonly #sides = new Map<ScopeState, ScopeState | undefined>();
+
+  constructor(of: JobClass, context: PreemptionContext) {
+    this.#of = of;
+    this.#context = context;
+  }
+
+  /** Whether it may have back what was lent. */
+  get reclaims(): boolean {
+    const { judge, least } = this.#of;
+    return this.#context.reclaim && judge !== undefined && isWithinGuarantee(judge, least);
+  }
+
+  /** By which right a job may be moved aside, protected or not; undefined: by none. */
+  against(job: RunningJob): PreemptionRule | undefined {
+    if (!job.of.preemptible) return undefined;
+    if (this.#context.preemption && isOutranked(job, this.#of)) return 'priority';
+    const below = this.reclaims ? this.#seenFrom(job.of.queue) : undefined;
+    return below !== undefined && this.#context.loans.isLoan(job, below) ? 'reclaim' : undefined;
+  }
+
+  /** A job that may be moved aside now; undefined where it may not, or is protected still. */
+  victim(job: RunningJob): Victim | undefined {
+    const { now, minRunMs } = this.#context;
+    const until = protectedUntil(job, minRunMs);
+    const rule = until > now ? undefined : this.against(job);
+    return rule === undefined ? undefined : { job, rule, cost: victimCost(job, now) };
+  }
+
+  #seenFrom(queue: ScopeState): ScopeState | undefined {
+    if (this.#sides.has(queue)) return this.#sides.get(queue);
+    const sides = divergence(this.#of.queue, queue);
+    const below = sides !== undefined && isEntitled(this.#of.queue, this.#of.least, sides.a) ? sides.b : undefined;
+    this.#sides.set(queue, below);
+    return below;
+  }
 }
 
 function isOutranked({ of }: RunningJob, waiting: JobClass): boolean {

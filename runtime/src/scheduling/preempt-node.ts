@@ -1,0 +1,83 @@
+import { mayUseClosed } from './closed.ts';
+import type { JobClass } from './entities.ts';
+import type { NodeTable } from './node-table.ts';
+import { Claim, cheapestFirst, cheapestSubset, type Victim } from './policies/preemption.ts';
+import { at } from './quantities.ts';
+import { rightsOf } from './rights.ts';
+import type { Shape } from './shapes.ts';
+import type { SchedulerState } from './state.ts';
+import { moveOnNode } from './trial.ts';
+
+/**
+ * For one replica that waits for room: of every node the cheapest subset of the jobs there that may be moved aside, and of nodes
+ * the one where that is cheapest, of equal ones the first by name. A class that found none looks only where something has
+ * changed for it since.
+ */
+export function cheapestNode(state: SchedulerState, of: JobClass): readonly Victim[] | undefined {
+  const shape = of.groups[0]?.shape;
+  const index = shape === undefined ? undefined : state.indices.get(shape.key);
+  if (shape === undefined || index === undefined) return undefined;
+  index.refresh(state.now);
+  const claim = new Claim(of, rightsOf(state));
+  const { idleGpus } = state.nodes;
+  const wanted = shape.gpu.kind === 'whole' ? shape.gpu.count : 0;
+  let best: readonly Victim[] | undefined;
+  let limit = Infinity;
+  for (const node of nodesFor(state, of, claim)) {
+    const there = state.onNode.get(node);
+    if (there === undefined || !index.accepted(node)) continue;
+    const lacking = wanted === 0 ? 0 : wanted - at(idleGpus, node);
+    const victims: Victim[] = [];
+    let devices = 0;
+    let least = Infinity;
+    let leastPerDevice = Infinity;
+    for (const job of there) {
+      const victim = claim.victim(job);
+      if (victim === undefined) continue;
+      victims.push(victim);
+      least = Math.min(least, victim.cost);
+      if (lacking <= 0) continue;
+      const freed = job.pods.reduce((sum, pod) => sum + (pod.node === node ? pod.gpus.length : 0), 0);
+      devices += freed;
+      if (freed > 0) leastPerDevice = Math.min(leastPerDevice, victim.cost / freed);
+    }
+    // No subset can do, or none for less than the best so far.
+    if (least >= limit || (lacking > 0 && (devices < lacking || leastPerDevice * lacking >= limit))) continue;
+    if (state.closed.has(node) && !mayUseClosed(state, node, of)) continue;
+    const subset = cheapestOn(state.nodes, node, shape, victims, limit);
+    if (subset === undefined) continue;
+    best = subset;
+    limit = subset.reduce((sum, { cost }) => sum + cost, 0);
+  }
+  return best;
+}
+
+/** Nodes where somebody may be moved aside, by name. */
+function nodesFor(state: SchedulerState, of: JobClass, claim: Claim): readonly number[] {
+  const byName = (nodes: Iterable<number>): readonly number[] =>
+    [...nodes].sort((a, b) => (state.nodes.name(a) < state.nodes.name(b) ? -1 : 1));
+  if (of.retryOn !== 'anywhere') return byName(of.retryOn);
+  if (claim.reclaims) return state.nodes.byName;
+  const nodes = new Set<number>();
+  for (const job of state.loans.running(of.queue.project)) for (const { node } of job.pods) nodes.add(node);
+  return byName(nodes);
+}
+
+/** Of the victims on a node the cheapest that make room there for one of a shape, if they cost less than `below`. */
+function cheapestOn(
+  nodes: NodeTable,
+  node: number,
+  shape: Shape,
+  victims: readonly Victim[],
+  below: number,
+): readonly Victim[] | undefined {
+  return nodes.trial(() => {
+    const lift = ({ job }: Victim): void => moveOnNode(nodes, node, job, -1);
+    const putBack = ({ job }: Victim): void => moveOnNode(nodes, node, job, 1);
+    for (const victim of victims) lift(victim);
+    const possible = nodes.fits(node, shape);
+    for (const victim of victims) putBack(victim);
+    if (!possible) return undefined;
+    return cheapestSubset(cheapestFirst(victims), below, lift, putBack, () => nodes.fits(node, shape));
+  });
+}
