@@ -16,6 +16,7 @@ import { type PlacementPolicy, placementFor, tryPlacement } from './policies/pla
 import { protectedUntil } from './policies/preemption.ts';
 import type { QuotaContext } from './policies/quota.ts';
 import { addTo, at } from './quantities.ts';
+import { holdQuota } from './quota-hold.ts';
 import type { RunningJob } from './running-job.ts';
 import { charge } from './scope-tree.ts';
 import { ShapeIndex } from './shape-index.ts';
@@ -183,6 +184,9 @@ export class SchedulerState implements World {
     of.pending.remove(slot);
     if (of.pending.size > 0) return;
     this.attention.sleep(of, undefined);
+    // What was kept for it is not kept for nobody.
+    if (this.held?.of === of) hold(this, undefined);
+    for (const [scope, kept] of this.quotaHolds) if (kept.of === of) holdQuota(this, scope, undefined);
     this.#drop(of);
   }
 
