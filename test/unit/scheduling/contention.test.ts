@@ -27,9 +27,22 @@ const presets: SnapshotInput['presets'] = [1, 2, 4].flatMap((count) =>
   })),
 );
 
+function jobOn(queue: string, preset: string, id: string): Job {
+  return {
+    id,
+    queue,
+    priority: 'normal',
+    submittedAt: 0,
+    groups: [{ preset, count: 1 }],
+    pools: [],
+    volumes: [],
+    suspended: false,
+  };
+}
+
 const guaranteed = fc.option(
-  fc.integer({ min: 0, max: 8 }).map((gpus) => ({ milliGpu: gpus * 1000 })),
-  { nil: {} },
+  fc.integer({ min: 1, max: 5 }).map((gpus) => ({ milliGpu: gpus * 1000 })),
+  { nil: {}, freq: 4 },
 );
 const quota = fc.option(
   fc.integer({ min: 2, max: 10 }).map((gpus) => ({ milliGpu: gpus * 1000 })),
@@ -40,7 +53,14 @@ const anyJob: fc.Arbitrary<Omit<Job, 'id' | 'submittedAt'>> = fc
   .record({
     queue: fc.constantFrom(...QUEUES),
     priority: fc.constantFrom('low' as const, 'normal' as const, 'high' as const),
-    preset: fc.constantFrom(...presets.map(({ name }) => name), 'gpu-1-spot', 'gpu-2-spot'),
+    preset: fc.constantFrom(
+      ...presets.map(({ name }) => name),
+      'gpu-1-spot',
+      'gpu-1-spot',
+      'gpu-2-spot',
+      'gpu-2-spot',
+      'gpu-4-spot',
+    ),
     count: fc.constantFrom(1, 1, 1, 2, 3),
     min: fc.constantFrom(undefined, 1, 2),
     second: fc.option(fc.constantFrom('gpu-1', 'gpu-1-spot'), { nil: undefined, freq: 6 }),
@@ -113,16 +133,24 @@ type Step =
 const anyStep: fc.Arbitrary<Step> = fc.oneof(
   { weight: 8, arbitrary: anyJob.map((job) => ({ kind: 'submit' as const, job })) },
   { weight: 4, arbitrary: fc.nat(30).map((nth) => ({ kind: 'finish' as const, nth })) },
-  { weight: 1, arbitrary: fc.nat(3).map((nth) => ({ kind: 'cordon' as const, nth })) },
+  { weight: 2, arbitrary: fc.nat(3).map((nth) => ({ kind: 'cordon' as const, nth })) },
   { weight: 3, arbitrary: fc.constant({ kind: 'next' as const }) },
   { weight: 2, arbitrary: fc.integer({ min: 1, max: 15 }).map((ms) => ({ kind: 'wait' as const, ms })) },
 );
 
-const anyHistory = fc.record({ crowd: anyCrowd, steps: fc.array(anyStep, { minLength: 10, maxLength: 50 }) });
+/** Steps, and whether a cycle follows: several events may lie between two cycles. */
+const anySteps = fc.array(
+  fc.tuple(
+    anyStep,
+    fc.nat(3).map((n) => n > 0),
+  ),
+  { minLength: 10, maxLength: 50 },
+);
+const anyHistory = fc.record({ crowd: anyCrowd, steps: anySteps });
 
 /** Runs a history; a judge sees the state before each cycle, what it decided, and what it called next. */
 function play(
-  { crowd, steps }: { readonly crowd: Snapshot; readonly steps: readonly Step[] },
+  { crowd, steps }: { readonly crowd: Snapshot; readonly steps: readonly (readonly [Step, boolean])[] },
   judge: (before: Snapshot, decided: readonly string[], scheduler: Scheduler, next: number | undefined) => void,
 ): void {
   const scheduler = new Scheduler(crowd);
@@ -134,7 +162,7 @@ function play(
     next = done.next;
     judge(before, lines(done.decisions), scheduler, next);
   };
-  steps.forEach((step, n) => {
+  steps.forEach(([step, cycles], n) => {
     // Life-spans are kept, as a cluster keeps them.
     const ended = snapshotOf(scheduler).jobs.filter(
       ({ running, lifeSpanMs }) =>
@@ -163,7 +191,7 @@ function play(
         now += step.ms;
         break;
     }
-    cycle();
+    if (cycles) cycle();
   });
 }
 
@@ -178,6 +206,64 @@ test('in a crowd, a scheduler that has seen every event decides as one made from
     }),
     RUNS,
   );
+});
+
+const NODE = { pool: 'p', milliCpu: 64_000, memoryMiB: 64_000 };
+const gpus = (count: number) => ({ model: 'A100', count, memoryMiB: 40_000 });
+
+test('a job that a guarantee ceases to cover, since one that goes before it has started, may be reclaimed at once', () => {
+  const scheduler = new Scheduler(
+    world({
+      now: 100,
+      pools: [{ name: 'p' }],
+      presets,
+      nodes: [
+        { ...NODE, name: 'large', gpu: gpus(4) },
+        { ...NODE, name: 'small', gpu: gpus(1) },
+      ],
+      scopes: [
+        { name: 'a', kind: 'organization', guarantee: { milliGpu: 4000 } },
+        { name: 'b', kind: 'organization', guarantee: { milliGpu: 4000 } },
+      ],
+      jobs: [
+        {
+          id: 'covered',
+          queue: 'b',
+          submittedAt: 0,
+          groups: [{ preset: 'gpu-4-spot' }],
+          running: { startedAt: 0, pods: [{ group: 0, node: 'large', gpus: [0, 1, 2, 3] }] },
+        },
+        { id: 'claimant', queue: 'a', submittedAt: 1, groups: [{ preset: 'gpu-4' }] },
+      ],
+    }),
+  );
+  expect(lines(scheduler.cycle(100).decisions)).toEqual([]);
+  scheduler.submit(jobOn('b', 'gpu-1', 'firm'), 101);
+  expect(lines(scheduler.cycle(101).decisions)).toEqual([
+    'start firm on small[0]',
+    'preempt covered for claimant (reclaim)',
+    'start claimant on large[0,1,2,3] (preempts)',
+  ]);
+});
+
+test('when the minimum run time of a job ends that holds the quota of its project, one of higher priority starts in its place', () => {
+  const scheduler = new Scheduler(
+    world({
+      policy: { minRunMs: 20 },
+      pools: [{ name: 'p' }],
+      presets,
+      nodes: [{ ...NODE, name: 'n', gpu: gpus(8) }],
+      scopes: [{ name: 'a', kind: 'organization', quota: { milliGpu: 4000 } }],
+    }),
+  );
+  scheduler.submit(jobOn('a', 'gpu-4-spot', 'first'), 0);
+  scheduler.cycle(0);
+  scheduler.submit({ ...jobOn('a', 'gpu-2', 'urgent'), priority: 'high' }, 5);
+  expect(scheduler.cycle(5).next).toBe(20);
+  expect(lines(scheduler.cycle(20).decisions)).toEqual([
+    'preempt first for urgent (priority)',
+    'start urgent on n[0,1] (preempts)',
+  ]);
 });
 
 test('nothing would be decided between a cycle and what it calls next', () => {
