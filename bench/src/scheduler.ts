@@ -9,7 +9,7 @@ import { costPlot } from './scheduler-plot.ts';
  * What the scheduler's core costs by size: 1,000 queues, nodes of 8 GPUs, jobs of 1, 2, 4 and 8 GPUs until the cluster is
  * full and so many more wait. Every size is measured in a process of its own, so that its memory is its own.
  *
- *   node bench/src/scheduler.ts [--json] [--samples N] [--plot FILE.svg]
+ *   node bench/src/scheduler.ts [--json] [--samples N] [--mix plain|mixed] [--plot FILE.svg]
  */
 
 const QUEUES = 1000;
@@ -19,11 +19,22 @@ const DEFAULT_SAMPLES = 400;
 
 const percentiles = z.object({ p50: z.number(), p99: z.number() });
 const counts = z.object({ jobs: z.number(), nodes: z.number() });
+/**
+ * plain: one priority, nothing guaranteed, nobody preempted. mixed: organizations and half of the projects have
+ * guarantees, jobs three priorities, most can be preempted after a second, and some are gangs.
+ */
+const mixes = z.enum(['plain', 'mixed']);
+type Mix = z.infer<typeof mixes>;
+const PRIORITIES: readonly Priority[] = ['normal', 'low', 'high'];
+
 const measured = z.object({
+  mix: mixes,
   nodes: z.number(),
   queued: z.number(),
   /** Starts per second of processor time while an empty cluster fills. */
   decisionsPerSecond: z.number(),
+  /** The cycle after all the others have come to the full cluster: what it decides, and in how many seconds. */
+  rush: z.object({ decisions: z.number(), seconds: z.number() }),
   /** Microseconds from an event to the end of the cycle that follows it. */
   arrivalUs: percentiles,
   endUs: percentiles,
@@ -34,14 +45,6 @@ const measured = z.object({
   memoryMiB: z.number(),
 });
 type Measured = z.infer<typeof measured>;
-
-/**
- * plain: one priority, nothing guaranteed, nobody preempted. mixed: organizations and half of the projects have
- * guarantees, jobs three priorities, most can be preempted after a second, and some are gangs.
- */
-const mixes = z.enum(['plain', 'mixed']);
-type Mix = z.infer<typeof mixes>;
-const PRIORITIES: readonly Priority[] = ['normal', 'low', 'high'];
 
 function world(nodes: number, mix: Mix): Snapshot {
   const guarantee = (part: number) => (mix === 'mixed' ? { milliGpu: Math.floor(nodes * 8 * part) * 1000 } : {});
@@ -122,7 +125,9 @@ function measure(nodes: number, queued: number, samples: number, mix: Mix): Meas
   // What is there has run for a while before the rest comes, so that some of it may be moved aside.
   now += 10_000;
   while (scheduler.state.jobs.size - scheduler.state.running.size < queued) add();
-  scheduler.cycle(now);
+  const from = performance.now();
+  const decisions = scheduler.cycle(now).decisions.length;
+  const rush = { decisions, seconds: Math.round(performance.now() - from) / 1000 };
 
   const timed = (...events: readonly ((k: number) => void)[]) => {
     const times: number[] = [];
@@ -166,9 +171,11 @@ function measure(nodes: number, queued: number, samples: number, mix: Mix): Meas
   globalThis.gc?.();
   const memoryMiB = Math.round(process.memoryUsage().rss / 2 ** 20);
   return {
+    mix,
     nodes,
     queued,
     decisionsPerSecond,
+    rush,
     arrivalUs: arrival.us,
     endUs: end.us,
     nodeChangeUs: nodeChange.us,
@@ -183,10 +190,18 @@ function measure(nodes: number, queued: number, samples: number, mix: Mix): Meas
   };
 }
 
-function inOwnProcess(nodes: number, queued: number, samples: number): Measured {
-  const args = ['--expose-gc', '--disable-warning=ExperimentalWarning', fileURLToPath(import.meta.url)];
-  const child = spawnSync(process.execPath, [...args, '--one', `${nodes} ${queued} ${samples}`], { encoding: 'utf8' });
-  if (child.status !== 0) throw new Error(`measuring ${nodes} nodes, ${queued} jobs failed:\n${child.stderr}`);
+function inOwnProcess(nodes: number, queued: number, samples: number, mix: Mix): Measured {
+  // V8 would let garbage grow to a part of the machine's memory; this is what it may have.
+  const args = [
+    '--max-old-space-size=768',
+    '--expose-gc',
+    '--disable-warning=ExperimentalWarning',
+    fileURLToPath(import.meta.url),
+  ];
+  const child = spawnSync(process.execPath, [...args, '--one', `${mix} ${nodes} ${queued} ${samples}`], {
+    encoding: 'utf8',
+  });
+  if (child.status !== 0) throw new Error(`measuring ${mix}, ${nodes} nodes, ${queued} jobs failed:\n${child.stderr}`);
   return measured.parse(JSON.parse(child.stdout));
 }
 
@@ -201,24 +216,28 @@ if (one !== undefined) {
   process.stdout.write(JSON.stringify(measure(nodes, queued, samples, mixes.parse(mix))));
 } else {
   const samples = Number(argument('--samples') ?? DEFAULT_SAMPLES);
+  const given = argument('--mix');
   const results: Measured[] = [];
-  for (const nodes of NODES) {
-    for (const queued of QUEUED) {
-      const result = inOwnProcess(nodes, queued, samples);
+  const sizes = NODES.flatMap((nodes) => QUEUED.map((queued) => ({ nodes, queued })));
+  for (const mix of given === undefined ? mixes.options : [mixes.parse(given)]) {
+    for (const { nodes, queued } of sizes) {
+      const result = inOwnProcess(nodes, queued, samples, mix);
       results.push(result);
       const { decisionsPerSecond, arrivalUs, endUs, nodeChangeUs, memoryMiB } = result;
       process.stderr.write(
-        `${nodes} nodes, ${queued} queued: ${decisionsPerSecond} starts/s; p50 arrival ${arrivalUs.p50} µs, end ${endUs.p50} µs, node change ${nodeChangeUs.p50} µs; ${memoryMiB} MiB\n`,
+        `${mix}, ${nodes} nodes, ${queued} queued: ${decisionsPerSecond} starts/s; p50 arrival ${arrivalUs.p50} µs, end ${endUs.p50} µs, node change ${nodeChangeUs.p50} µs; ${memoryMiB} MiB\n`,
       );
     }
   }
   const plot = argument('--plot');
   if (plot !== undefined) {
-    const costs = results.map(({ nodes, queued, arrivalUs, endUs, nodeChangeUs }) => ({
-      nodes,
-      queued,
-      us: { 'a job arrives': arrivalUs.p50, 'a job ends': endUs.p50, 'a node changes': nodeChangeUs.p50 },
-    }));
+    const costs = results
+      .filter(({ mix }) => mix === results[0]?.mix)
+      .map(({ nodes, queued, arrivalUs, endUs, nodeChangeUs }) => ({
+        nodes,
+        queued,
+        us: { 'a job arrives': arrivalUs.p50, 'a job ends': endUs.p50, 'a node changes': nodeChangeUs.p50 },
+      }));
     writeFileSync(plot, costPlot(costs));
   }
   if (process.argv.includes('--json')) process.stdout.write(`${JSON.stringify({ queues: QUEUES, sizes: results })}\n`);

@@ -1,4 +1,4 @@
-import type { JobClass, ScopeState } from './entities.ts';
+import type { JobClass, ScopeState, Stake } from './entities.ts';
 import { isWithinGuarantee } from './policies/lending.ts';
 import { Sleepers } from './sleepers.ts';
 
@@ -111,13 +111,14 @@ export class Attention {
     if (on !== undefined) this.sleepers.add(of, on);
   }
 
-  /** What a scope and those above it use has changed. Who lies within a guarantee now and did not before may move others aside. */
-  usedOtherwise(queue: ScopeState): void {
+  /** What a scope and those above it use has changed. Returns the stakes that lie within a guarantee now and did not before. */
+  usedOtherwise(queue: ScopeState): readonly Stake[] {
     for (const scope of queue.path) if (scope.judged.size > 0) this.#stale.add(scope);
-    for (const stake of this.sleepers.stakes.weigh(queue)) {
-      this.wakeAll(stake.asleep);
+    const gained = this.sleepers.stakes.weigh(queue);
+    for (const stake of gained) {
       for (const of of this.#narrow) if (of.stakes.includes(stake)) this.#retry(of, 'anywhere');
     }
+    return gained;
   }
 
   /** Brings the counts of classes within their guarantee up to date. */

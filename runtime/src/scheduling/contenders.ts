@@ -1,5 +1,5 @@
 import { mayUseClosed } from './closed.ts';
-import type { JobClass } from './entities.ts';
+import type { JobClass, ScopeState, Stake } from './entities.ts';
 import { Claim, protectedUntil } from './policies/preemption.ts';
 import { rightsOf } from './rights.ts';
 import type { RunningJob } from './running-job.ts';
@@ -17,9 +17,7 @@ import type { World } from './world.ts';
 /** Wakes those that would have room on a node for one replica at least, were those gone whom they may move aside there. */
 export function wakeContendersOn(state: World, node: number): void {
   state.attention.changed(node);
-  const ready = [...(state.onNode.get(node) ?? [])].filter(
-    (job) => job.of.preemptible && protectedUntil(job, state.policy.minRunMs) <= state.now,
-  );
+  const ready = readyOn(state, node);
   if (ready.length === 0) return;
   // Where a shape has no room though all are gone, nobody who asks for it needs to be looked at one by one.
   const rooms = new Map<string, number>();
@@ -36,15 +34,73 @@ export function wakeContendersOn(state: World, node: number): void {
     const victims = ready.filter((job) => claim.against(job) !== undefined);
     const room = of.groups.map(({ shape }) => roomWithout(state, node, shape, victims));
     if (room.every((replicas) => replicas === 0)) continue;
-    if (of.alike !== undefined) {
-      state.attention.wake(of, node);
-      continue;
+    if (of.alike !== undefined) state.attention.wake(of, node);
+    else {
+      const gained = room.reduce((sum, replicas) => sum + replicas, 0);
+      wakeGang(state, of, gained);
     }
-    // A gang is looked at again when what has changed may hold all that it lacked.
-    for (const replicas of room) of.dueAt -= replicas;
-    const freed = state.attention.sleepers.gangs().get(of.groups[0]?.shape.key ?? '')?.freed ?? 0;
-    if (of.dueAt <= freed) state.attention.wake(of);
   }
+}
+
+/** On more nodes than that it is not asked where there would be room. */
+const NODES_ASKED = 64;
+
+/** Jobs lie within a guarantee that did not before, and may have back what was lent beside it, where that makes room for them. */
+export function wakeEntitled(state: World, { scope, asleep }: Stake): void {
+  const nodes = loanNodes(state, scope);
+  const rooms = new Map<string, readonly number[]>();
+  const roomsFor = (shape: Shape, on: readonly number[]): readonly number[] => {
+    let room = rooms.get(shape.key);
+    if (room === undefined) {
+      // Whoever may be moved aside there by any right: it is as much as there can be, and the same for all.
+      room = on.map((node) => roomWithout(state, node, shape, readyOn(state, node)));
+      rooms.set(shape.key, room);
+    }
+    return room;
+  };
+  for (const of of [...asleep]) {
+    if (nodes === undefined || of.asleepOn !== 'room') state.attention.wake(of);
+    else if (of.alike !== undefined) {
+      for (const { shape } of of.groups)
+        roomsFor(shape, nodes).forEach((room, n) => {
+          if (room > 0) state.attention.wake(of, nodes[n]);
+        });
+    } else if (nodes.length > 0) {
+      const gained = of.groups.flatMap(({ shape }) => roomsFor(shape, nodes)).reduce((sum, room) => sum + room, 0);
+      if (gained > 0) wakeGang(state, of, gained);
+    }
+  }
+}
+
+/** A gang is looked at again when what has changed may hold all that it lacked. */
+function wakeGang(state: World, of: JobClass, gained: number): void {
+  of.dueAt -= gained;
+  const freed = state.attention.sleepers.gangs().get(of.groups[0]?.shape.key ?? '')?.freed ?? 0;
+  if (of.dueAt <= freed) state.attention.wake(of);
+}
+
+/** Nodes of jobs that run on loan beside a scope or one above it and that nothing protects; undefined: too many to ask each. */
+function loanNodes(state: World, scope: ScopeState): readonly number[] | undefined {
+  const nodes = new Set<number>();
+  if (!state.policy.reclaim) return [];
+  for (const step of scope.path) {
+    for (const beside of step.parent?.children ?? state.roots) {
+      if (beside === step) continue;
+      for (const job of state.loans.in(beside)) {
+        if (protectedUntil(job, state.policy.minRunMs) > state.now) continue;
+        for (const { node } of job.pods) nodes.add(node);
+        if (nodes.size > NODES_ASKED) return undefined;
+      }
+    }
+  }
+  return [...nodes];
+}
+
+/** Jobs on a node that can be preempted and that nothing protects any more. */
+function readyOn(state: World, node: number): readonly RunningJob[] {
+  return [...(state.onNode.get(node) ?? [])].filter(
+    (job) => job.of.preemptible && protectedUntil(job, state.policy.minRunMs) <= state.now,
+  );
 }
 
 /** Running jobs can be moved aside that could not before: their minimum run time is over, or no guarantee covers them any more. */

@@ -54,13 +54,15 @@ export function cheapestNode(state: SchedulerState, of: JobClass): readonly Vict
 
 /** Nodes where somebody may be moved aside, by name. */
 function nodesFor(state: SchedulerState, of: JobClass, claim: Claim): readonly number[] {
-  const byName = (nodes: Iterable<number>): readonly number[] =>
-    [...nodes].sort((a, b) => (state.nodes.name(a) < state.nodes.name(b) ? -1 : 1));
-  if (of.retryOn !== 'anywhere') return byName(of.retryOn);
-  if (claim.reclaims) return state.nodes.byName;
-  const nodes = new Set<number>();
-  for (const job of state.loans.running(of.queue.project)) for (const { node } of job.pods) nodes.add(node);
-  return byName(nodes);
+  const nodes = of.retryOn === 'anywhere' ? new Set<number>() : of.retryOn;
+  if (of.retryOn === 'anywhere') {
+    for (const jobs of claim.reach()) {
+      for (const { pods } of jobs) for (const { node } of pods) nodes.add(node);
+      // To sort most of them is more than to look at all.
+      if (nodes.size * 4 > state.nodes.byName.length) return state.nodes.byName;
+    }
+  }
+  return [...nodes].sort((a, b) => (state.nodes.name(a) < state.nodes.name(b) ? -1 : 1));
 }
 
 /** Of the victims on a node the cheapest that make room there for one of a shape, if they cost less than `below`. */

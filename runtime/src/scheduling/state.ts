@@ -1,7 +1,7 @@
 import { Agenda } from './agenda.ts';
 import { Attention } from './attention.ts';
 import { isBooked } from './closed.ts';
-import { wakeAgainst } from './contenders.ts';
+import { wakeAgainst, wakeEntitled } from './contenders.ts';
 import { describeClass } from './describe.ts';
 import type { JobClass, JobTemplate, ScopeState } from './entities.ts';
 import { hold } from './held.ts';
@@ -307,7 +307,7 @@ export class SchedulerState implements World {
     charge(job.of.queue, job.amounts, job.of, sign);
     if (sign > 0) this.loans.started(job);
     else this.loans.ended(job);
-    this.attention.usedOtherwise(job.of.queue);
+    for (const stake of this.attention.usedOtherwise(job.of.queue)) wakeEntitled(this, stake);
     this.milliGpu += sign * at(job.amounts, 3);
     const array = job.of.template.array?.name;
     if (array !== undefined) this.arrays.set(array, (this.arrays.get(array) ?? 0) + sign);

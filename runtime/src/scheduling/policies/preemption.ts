@@ -34,27 +34,13 @@ export interface PreemptionContext {
  * Sources: Kueue (withinClusterQueue: LowerPriority, reclaimWithinCohort: Any); minimum run time: KAI-Scheduler.
  */
 export function victimsFor(waiting: JobClass, context: PreemptionContext): readonly Victim[] {
-  const { now, minRunMs, loans } = context;
-  const { least: amounts } = waiting;
+  const claim = new Claim(waiting, context);
   const victims: Victim[] = [];
-  const take = (job: RunningJob, rule: PreemptionRule): void => {
-    const until = protectedUntil(job, minRunMs);
-    if (until <= now) victims.push({ job, rule, cost: victimCost(job, now) });
-  };
-  const { project } = waiting.queue;
-  if (context.preemption && project.preemptible.some((jobs, rank) => jobs > 0 && rank < waiting.rank)) {
-    for (const job of loans.running(project)) if (isOutranked(job, waiting)) take(job, 'priority');
-  }
-  if (!context.reclaim || waiting.judge === undefined || !isWithinGuarantee(waiting.judge, amounts)) return victims;
-  for (const scope of waiting.queue.path) {
-    if (!isEntitled(waiting.queue, amounts, scope)) continue;
-    for (const beside of scope.parent?.children ?? context.roots) {
-      if (beside === scope) continue;
-      for (const job of loans.in(beside)) {
-        if (!(context.preemption && isOutranked(job, waiting))) take(job, 'reclaim');
-      }
+  for (const jobs of claim.reach())
+    for (const job of jobs) {
+      const victim = claim.victim(job);
+      if (victim !== undefined) victims.push(victim);
     }
-  }
   return victims;
 }
 
@@ -74,6 +60,22 @@ export class Claim {
   get reclaims(): boolean {
     const { judge, least } = this.#of;
     return this.#context.reclaim && judge !== undefined && isWithinGuarantee(judge, least);
+  }
+
+  /** Running jobs among which all are that may be moved aside, none of them twice. */
+  reach(): readonly Iterable<RunningJob>[] {
+    const { preemption, loans, roots } = this.#context;
+    const { queue, rank, least } = this.#of;
+    const { project } = queue;
+    const outranked = preemption && project.preemptible.some((jobs, below) => jobs > 0 && below < rank);
+    const reach: Iterable<RunningJob>[] = outranked ? [loans.running(project)] : [];
+    if (!this.reclaims) return reach;
+    for (const scope of queue.path) {
+      // What lies in the project is there already.
+      if ((outranked && scope.depth > project.depth) || !isEntitled(queue, least, scope)) continue;
+      for (const beside of scope.parent?.children ?? roots) if (beside !== scope) reach.push(loans.in(beside));
+    }
+    return reach;
   }
 
   /** By which right a job may be moved aside, protected or not; undefined: by none. */
