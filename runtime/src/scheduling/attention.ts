@@ -145,6 +145,5 @@ export class Attention {
 }
 
 function singleShape(of: JobClass): string | undefined {
-  const [group] = of.groups;
-  return of.groups.length === 1 && group?.count === 1 ? group.shape.key : undefined;
+  return of.single ? of.groups[0]?.shape.key : undefined;
 }

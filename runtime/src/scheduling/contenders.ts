@@ -34,7 +34,7 @@ export function wakeContendersOn(state: World, node: number): void {
     const victims = ready.filter((job) => claim.against(job) !== undefined);
     const room = of.groups.map(({ shape }) => roomWithout(state, node, shape, victims));
     if (room.every((replicas) => replicas === 0)) continue;
-    if (of.alike !== undefined) state.attention.wake(of, node);
+    if (of.single) state.attention.wake(of, node);
     else {
       const gained = room.reduce((sum, replicas) => sum + replicas, 0);
       wakeGang(state, of, gained);
@@ -60,7 +60,7 @@ export function wakeEntitled(state: World, { scope, asleep }: Stake): void {
   };
   for (const of of [...asleep]) {
     if (nodes === undefined || of.asleepOn !== 'room') state.attention.wake(of);
-    else if (of.alike !== undefined) {
+    else if (of.single) {
       for (const { shape } of of.groups)
         roomsFor(shape, nodes).forEach((room, n) => {
           if (room > 0) state.attention.wake(of, nodes[n]);
@@ -76,7 +76,8 @@ export function wakeEntitled(state: World, { scope, asleep }: Stake): void {
 function wakeGang(state: World, of: JobClass, gained: number): void {
   of.dueAt -= gained;
   const freed = state.attention.sleepers.gangs().get(of.groups[0]?.shape.key ?? '')?.freed ?? 0;
-  if (of.dueAt <= freed) state.attention.wake(of);
+  // There was nobody whom it could move aside, and now there may be.
+  if (of.dueAt <= freed || of.dueAt === Infinity) state.attention.wake(of);
 }
 
 /** Nodes of jobs that run on loan beside a scope or one above it and that nothing protects; undefined: too many to ask each. */

@@ -91,7 +91,7 @@ function look(state: SchedulerState, timers: Timers, of: JobClass, decisions: De
     if (shrinkage.retryAt !== undefined) timers.wakeAt(of, shrinkage.retryAt);
   }
   let { block } = answer;
-  of.lacking = 0;
+  of.lacking = Infinity;
   if (state.mayPreempt(of)) {
     const preemption = tryPreempt(state, of, block);
     if ('victims' in preemption) {

@@ -28,6 +28,7 @@ export function describeClass(state: World, template: JobTemplate, key: string):
   const judge = judgeOf(queue, least);
   const [only] = groups;
   const single = groups.length === 1 && only?.count === 1;
+  const alike = groups.length === 1 && template.within === undefined;
   return {
     key,
     template,
@@ -42,7 +43,8 @@ export function describeClass(state: World, template: JobTemplate, key: string):
     least,
     judge,
     stakes: stakesOf(queue, least),
-    alike: single ? only?.shape.key : undefined,
+    single,
+    alike: alike && only !== undefined ? `${only.shape.key} x${only.min}` : undefined,
     pending: new SlotHeap(state.jobs),
     running: 0,
     awake: false,

@@ -42,7 +42,9 @@ export interface JobClass {
   readonly judge: ScopeState | undefined;
   /** Its stakes in guarantees from its queue up; the first is the judge's. */
   readonly stakes: readonly Stake[];
-  /** The shape by which it is like others while it waits for room, where its jobs are one replica. */
+  /** Its jobs are one replica each. */
+  readonly single: boolean;
+  /** What it is like others in while it waits for room: so many replicas of one shape, together or not. */
   readonly alike: string | undefined;
   readonly pending: SlotHeap;
   /** Jobs of it that run. */
@@ -53,7 +55,10 @@ export interface JobClass {
   entitled: boolean;
   /** Nodes where, since nobody could be moved aside for it, that may have changed. */
   retryOn: Set<number> | 'anywhere';
-  /** Of a gang, for which too few replicas had room though all were gone whom it may move aside: how many too few. */
+  /**
+   * Of a gang, for which too few replicas had room though all were gone whom it may move aside: how many too few. Infinite where
+   * there was nobody.
+   */
   lacking: number;
   /** How many replicas must have been freed for that to be made up for, as the gangs that sleep count them. */
   dueAt: number;

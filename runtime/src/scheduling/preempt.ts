@@ -33,7 +33,9 @@ export function tryPreempt(state: SchedulerState, of: JobClass, block: Block): P
     return { block };
   }
   const victims = victimsFor(of, rightsOf(state));
-  return victims.length === 0 ? { block } : search.cheapest(victims);
+  if (victims.length > 0) return search.cheapest(victims);
+  of.lacking = Infinity;
+  return { block };
 }
 
 /** So many victims of a gang, or of a job that quotas stop, are searched through for the cheapest subset. */

@@ -10,15 +10,22 @@ export interface Gangs {
   freed: number;
   /** The least `dueAt` of a class. */
   dueAt: number;
-  /** The least number of replicas that a class needs. */
+  /** The least number of replicas that a class needs that is not like others. */
   need: number;
+}
+
+/** Classes that wait for room for so many replicas of one shape. */
+export interface Alike {
+  readonly classes: Set<JobClass>;
+  readonly shape: string;
+  readonly need: number;
 }
 
 /**
  * Classes that wait, by what they wait for. `everyone`: for anything that ends anywhere.
  *
- * Of classes that wait for room, those whose jobs are one replica each and that no guarantee speaks of are many and alike: they
- * are kept by shape in the tree of scopes, so that room for a shape makes all of them candidates without one being touched.
+ * Of classes that wait for room, those that ask for so many replicas of one shape, wherever, are many and alike: they are kept
+ * by that in the tree of scopes, so that room for it makes all of them candidates without one being touched.
  */
 export class Sleepers {
   readonly all = new Set<JobClass>();
@@ -27,19 +34,18 @@ export class Sleepers {
   readonly #byProject = new Map<ScopeState, Set<JobClass>>();
   readonly #byScope = new Map<ScopeState | 'everyone', Set<JobClass>>();
   readonly #gangs = new Map<string, Gangs>();
-  /** Those kept in the tree, by shape. */
-  readonly #alike = new Map<string, Set<JobClass>>();
+  /** Those kept in the tree. */
+  readonly #alike = new Map<string, Alike>();
 
   add(of: JobClass, on: ScopeState | 'room' | 'array' | 'everyone'): void {
     this.all.add(of);
     this.stakes.add(of);
     if (of.rank > 0) put(this.#byProject, of.queue.project, of);
     if (on !== 'room') put(this.#byScope, on === 'array' ? of.queue : on, of);
-    else if (of.alike === undefined) for (const { shape, min } of of.groups) this.#putGang(of, shape.key, min);
     else {
-      put(this.#alike, of.alike, of);
-      put(of.queue.asleepByShape, of.alike, of);
-      count(of.queue, of.alike, 1);
+      if (!of.single || of.alike === undefined)
+        for (const { shape, min } of of.groups) this.#putGang(of, shape.key, min);
+      if (of.alike !== undefined) this.#putAlike(of, of.alike);
     }
   }
 
@@ -50,11 +56,10 @@ export class Sleepers {
     const on = of.asleepOn;
     if (on === undefined) return;
     if (on !== 'room') drop(this.#byScope, on === 'array' ? of.queue : on, of);
-    else if (of.alike === undefined) for (const { shape } of of.groups) this.#gangs.get(shape.key)?.classes.delete(of);
     else {
-      drop(this.#alike, of.alike, of);
-      drop(of.queue.asleepByShape, of.alike, of);
-      count(of.queue, of.alike, -1);
+      if (!of.single || of.alike === undefined)
+        for (const { shape } of of.groups) this.#gangs.get(shape.key)?.classes.delete(of);
+      if (of.alike !== undefined) this.#dropAlike(of, of.alike);
     }
   }
 
@@ -86,12 +91,32 @@ export class Sleepers {
     gangs.classes.add(of);
     of.dueAt = of.groups.length === 1 ? gangs.freed + of.lacking : 0;
     gangs.dueAt = Math.min(gangs.dueAt, of.dueAt);
-    gangs.need = Math.min(gangs.need, min);
+    if (of.alike === undefined) gangs.need = Math.min(gangs.need, min);
   }
 
-  /** Those that wait for room all alike, by shape. */
-  alike(): ReadonlyMap<string, ReadonlySet<JobClass>> {
+  /** Those that wait for room all alike. */
+  alike(): ReadonlyMap<string, Alike> {
     return this.#alike;
+  }
+
+  #putAlike(of: JobClass, key: string): void {
+    const [group] = of.groups;
+    let alike = this.#alike.get(key);
+    if (alike === undefined) {
+      alike = { classes: new Set(), shape: group?.shape.key ?? '', need: group?.min ?? 1 };
+      this.#alike.set(key, alike);
+    }
+    alike.classes.add(of);
+    put(of.queue.asleepByShape, key, of);
+    count(of.queue, key, 1);
+  }
+
+  #dropAlike(of: JobClass, key: string): void {
+    const alike = this.#alike.get(key);
+    alike?.classes.delete(of);
+    if (alike?.classes.size === 0) this.#alike.delete(key);
+    drop(of.queue.asleepByShape, key, of);
+    count(of.queue, key, -1);
   }
 }
 

@@ -29,10 +29,10 @@ export function wakeForRoom(state: World, node: number): void {
   for (const [key, gangs] of state.attention.sleepers.gangs()) {
     if (gangs.classes.size > 0 && hasRoom(state, node, key)) wakeGangs(state, node, key, gangs);
   }
-  for (const [key, classes] of state.attention.sleepers.alike()) {
-    if (!hasRoom(state, node, key)) continue;
-    // Whether a closed node may be used depends on who asks.
-    if (state.closed.has(node)) state.attention.wakeAll(classes);
+  for (const [key, { classes, shape, need }] of state.attention.sleepers.alike()) {
+    if (!hasRoom(state, node, shape) || (need > 1 && !haveReplicas(state, shape, need))) continue;
+    // Whether closed nodes may be used depends on who asks.
+    if (state.closed.has(node) || (need > 1 && state.closed.size > 0)) state.attention.wakeAll(classes);
     else {
       state.attention.open(key);
       // They go before all others.
@@ -57,15 +57,21 @@ function wakeGangs(state: World, node: number, shape: string, gangs: Gangs): voi
   gangs.need = Infinity;
   for (const of of [...gangs.classes]) {
     const due = of.dueAt <= gangs.freed;
-    if (haveRoom(state, of, shrunk(of, Infinity)) || (due && state.mayPreempt(of))) {
+    const room = of.alike === undefined && haveRoom(state, of, shrunk(of, Infinity));
+    if (room || (due && state.mayPreempt(of))) {
       state.attention.wake(of);
       continue;
     }
     // Without a right against anybody it is looked at when it comes to have one.
     if (due) of.dueAt = OVERDUE;
     else gangs.dueAt = Math.min(gangs.dueAt, of.dueAt);
+    if (of.alike !== undefined) continue;
     for (const group of of.groups) if (group.shape.key === shape) gangs.need = Math.min(gangs.need, group.min);
   }
+}
+
+function haveReplicas(state: World, shape: string, need: number): boolean {
+  return (state.indices.get(shape)?.replicas(state.now) ?? 0) >= need;
 }
 
 function hasRoom(state: World, node: number, shape: string): boolean {
