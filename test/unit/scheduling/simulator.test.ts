@@ -87,6 +87,14 @@ test('jobs of a lost node wait again and go on when it is back', () => {
   expect(simulate(workload.parse(given)).jobs[0]).toMatchObject({ startedAt: 6000, endedAt: 16_000, preemptions: 1 });
 });
 
+test('of an array so many jobs run at once, in streams as well', () => {
+  const array = { name: 'sweep', maxRunning: 1 };
+  const arrive = { queue: 'a', groups: [{ preset: 'core' }], runMs: 1000, array };
+  const together = { jobs: [job('1', 0, 1000, { array })], streams: [{ ...arrive, name: 's', everyMs: 0, count: 2 }] };
+  const { jobs } = simulate(workload.parse({ ...small, ...together }));
+  expect(jobs.map(({ startedAt }) => startedAt)).toEqual([0, 1000, 2000]);
+});
+
 test('the same seed gives the same simulation, another one another', () => {
   const streams = [
     { name: 's', queue: 'a', groups: [{ preset: 'core' }], everyMs: { mean: 900 }, runMs: { mean: 1500 }, count: 200 },
