@@ -79,6 +79,16 @@ export const anyHistory = fc
     }),
   );
 
+/** Histories with other jobs in the place of theirs. */
+export function reshaped(job: (own: Job) => Job, facts: Partial<Snapshot> = {}): typeof anyHistory {
+  return anyHistory.map(({ world, steps }) => ({
+    world: { ...world, ...facts, jobs: world.jobs.map(job) },
+    steps: steps.map((each) =>
+      each.event.kind === 'submit' ? { ...each, event: { ...each.event, job: job(each.event.job) } } : each,
+    ),
+  }));
+}
+
 /** Whether something happened. */
 function happen(scheduler: Scheduler, { event }: Step, now: number): boolean {
   switch (event.kind) {
