@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
-import type { Node, SnapshotInput } from '../../../runtime/src/scheduling/index.ts';
+import type { Node, Preset, Snapshot, SnapshotInput } from '../../../runtime/src/scheduling/index.ts';
 import { decided, world } from '../../support/scheduling.ts';
 import { satisfies, subsets } from '../../support/scheduling-checker.ts';
 
@@ -104,4 +104,64 @@ test('a claim gets devices that satisfy it wherever some of the idle ones do', (
     { numRuns: 500 },
   );
   expect(Math.min(met.starts, met.waits)).toBeGreaterThan(50);
+});
+
+/** The most replicas that devices can be dealt out to, by trying every way. */
+function mostOf(given: Snapshot, preset: Preset, node: Node, idle: readonly number[]): number {
+  const hands = subsets(idle).filter((some) => some.length > 0 && satisfies(given, preset, node, some));
+  const rest = (left: readonly number[]): number =>
+    Math.max(
+      0,
+      ...hands
+        .filter((hand) => hand.every((device) => left.includes(device)))
+        .map((hand) => 1 + rest(left.filter((device) => !hand.includes(device)))),
+    );
+  return rest(idle);
+}
+
+test('a gang of replicas that claim the same has room wherever devices can be dealt out to all', () => {
+  const met = { starts: 0, waits: 0 };
+  fc.assert(
+    fc.property(anyClaim, anyDevices, fc.integer({ min: 2, max: 3 }), (claim, devices, count) => {
+      const input: SnapshotInput = {
+        pools: [{ name: 'p' }],
+        deviceClasses: [{ name: 'any' }, { name: 'fast', selectors: [{ attribute: 'speed', atLeast: 2 }] }],
+        nodes: [
+          {
+            name: 'n',
+            pool: 'p',
+            milliCpu: 0,
+            memoryMiB: 0,
+            gpu: {
+              model: 'A100',
+              count: devices.length,
+              memoryMiB: 40_000,
+              devices: devices.map((attributes) => ({ attributes })),
+            },
+          },
+        ],
+        presets: [{ name: 'claims', milliCpu: 0, memoryMiB: 0, gpu: claim }],
+        scopes: [{ name: 'o' }],
+        jobs: [{ id: 'gang', queue: 'o', submittedAt: 0, groups: [{ preset: 'claims', count }] }],
+      };
+      const given = world(input);
+      const [preset, node] = [given.presets[0] as Preset, given.nodes[0] as Node];
+      const could =
+        mostOf(
+          given,
+          preset,
+          node,
+          devices.map((_, device) => device),
+        ) >= count;
+      const start = decided(input).cycle.decisions.find(({ kind }) => kind === 'start');
+      expect(start !== undefined).toBe(could);
+      met[could ? 'starts' : 'waits'] += 1;
+      if (start?.kind !== 'start') return;
+      for (const { gpus } of start.pods) expect(satisfies(given, preset, node, gpus)).toBe(true);
+      const all = start.pods.flatMap(({ gpus }) => gpus);
+      expect(new Set(all).size).toBe(all.length);
+    }),
+    { numRuns: 800 },
+  );
+  expect(Math.min(met.starts, met.waits)).toBeGreaterThan(15);
 });
