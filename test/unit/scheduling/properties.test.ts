@@ -53,6 +53,22 @@ test('nothing waits that could start, but on nodes and quotas that are kept for 
   );
 });
 
+test('nothing is to be decided before the instant for which a cycle asks for the next', () => {
+  let named = 0;
+  fc.assert(
+    fc.property(anyHistory, fc.nat(2000), (history, later) => {
+      play(history, (before, _decided, scheduler, _decisions, next) => {
+        const world = snapshotOf(scheduler);
+        if (next !== undefined) named += 1;
+        const now = Math.min(before.now + later, (next ?? Infinity) - 1);
+        if (now > before.now) expect(lines(new Scheduler({ ...world, now }).cycle(now).decisions)).toEqual([]);
+      });
+    }),
+    { numRuns: 3 * RUNS.numRuns },
+  );
+  expect(named).toBeGreaterThan(100);
+});
+
 /** The same world with every list turned round. */
 function turned(world: Snapshot): Snapshot {
   const { pools, nodes, presets, scopes, volumes, jobs } = world;
