@@ -2,7 +2,7 @@ import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { type Job, Scheduler, snapshotOf } from '../../../runtime/src/scheduling/index.ts';
 import { anyHistory, play, reshaped } from '../../support/random-history.ts';
-import { gpuNodes, lines, world } from '../../support/scheduling.ts';
+import { decided, gpuNodes, lines, world } from '../../support/scheduling.ts';
 import { amounts, couldStart, forbidden, hasRoom, sizesOf, violations } from '../../support/scheduling-checker.ts';
 import { couldStartShrunk, jobOf } from '../../support/scheduling-what-if.ts';
 
@@ -164,4 +164,57 @@ test('who sleeps is asked again when what was freed is enough only with what a g
     'resize gang -n for waits',
     'start waits on n[1,2,3] (shrinks)',
   ]);
+});
+
+const spot = { name: 'spot', milliCpu: 1000, memoryMiB: 0, preemptible: true };
+const core = (name: string, cores: number, facts: object = {}) => ({
+  name,
+  pool: 'p',
+  milliCpu: 1000 * cores,
+  memoryMiB: 0,
+  ...facts,
+});
+const gang = (id: string, startedAt: number, nodes: readonly string[], facts: object = {}) => ({
+  id,
+  queue: 'o',
+  submittedAt: 0,
+  groups: [{ preset: 'spot', count: 2, min: 1 }],
+  running: { startedAt, pods: nodes.map((node) => ({ group: 0, node })) },
+  ...facts,
+});
+
+test.each([
+  ['the one of lower priority, though it started first', { priority: 'low' as const }, 'first'],
+  ['the one that started last', {}, 'last'],
+])('of two gangs %s gives a replica', (_, facts, gives) => {
+  const { lines: decisions } = decided({
+    now: 100,
+    policy: { resizing: true },
+    pools: [{ name: 'p' }],
+    nodes: [core('n', 4)],
+    presets: [spot],
+    scopes: [{ name: 'o' }],
+    jobs: [
+      gang('first', 10, ['n', 'n'], facts),
+      gang('last', 20, ['n', 'n']),
+      { id: 'waits', queue: 'o', submittedAt: 50, groups: [{ preset: 'spot' }] },
+    ],
+  });
+  expect(decisions).toEqual([`resize ${gives} -n for waits`, 'start waits on n (shrinks)']);
+});
+
+test('a gang grows where it is near, though a node far away would be left fuller', () => {
+  const place = { zone: 'z', rack: 'r' };
+  const grown = (policy: object): readonly string[] =>
+    decided({
+      now: 100,
+      policy: { resizing: true, ...policy },
+      pools: [{ name: 'p' }],
+      nodes: [core('full', 1, place), core('near', 3, place), core('tight', 1, { zone: 'z', rack: 'other' })],
+      presets: [spot],
+      scopes: [{ name: 'o' }],
+      jobs: [gang('gang', 10, ['full'])],
+    }).lines;
+  expect(grown({})).toEqual(['resize gang +near']);
+  expect(grown({ topology: 'ignore' })).toEqual(['resize gang +tight']);
 });
