@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { expect, test } from 'vitest';
+import { describe, expect, test } from 'vitest';
+import { parse } from 'yaml';
 import {
   comparison,
   htmlReport,
@@ -51,6 +52,23 @@ test('waiting time, slowdown, utilization and makespan are what they are by hand
   expect(metrics.utilization.cpu).toBeCloseTo(80 / 120);
   expect(metrics.utilization.gpu).toBeUndefined();
   expect(metrics.jain).toBeUndefined();
+});
+
+test('slices of a device count as parts of it in what is in use', () => {
+  const nodes = [
+    { name: 'whole', pool: 'p', milliCpu: 0, memoryMiB: 0, gpu: { model: 'A100', count: 1, memoryMiB: 1 } },
+    { name: 'sliced', pool: 'p', milliCpu: 0, memoryMiB: 0, slices: { 'nvidia.com/mig-1g.10gb': 7 } },
+  ];
+  const gpu = { kind: 'slice' as const, profile: 'nvidia.com/mig-1g.10gb', count: 7 };
+  const { metrics } = simulate(
+    workload.parse({
+      ...small,
+      nodes,
+      presets: [{ name: 'core', milliCpu: 0, memoryMiB: 0, gpu }],
+      jobs: [job('1', 0, 1000)],
+    }),
+  );
+  expect(metrics.utilization.gpu).toBeCloseTo(0.5);
 });
 
 test("Jain's index is 1 for equal shares and tells unequal ones", () => {
@@ -185,7 +203,36 @@ test('the report is one page that loads nothing and compares what it was given',
   expect(comparison(results).head).toEqual(['', 'one <b>']);
 });
 
-test('the workloads of the guide differ in what the guide says', () => {
-  for (const name of ['ten-more-nodes.yaml', 'weight-2.yaml', 'guarantee.yaml'])
-    expect(guide(name)).toContain('base: two-teams.yaml');
+describe('the guide', () => {
+  const files = ['two-teams.yaml', 'ten-more-nodes.yaml', 'weight-2.yaml', 'guarantee.yaml'];
+  const raw = (name: string): WorkloadInput & { readonly base?: string } => parse(guide(name));
+  const results = files.map((name) => {
+    const { base, ...over } = raw(name);
+    return simulate(workload.parse(base === undefined ? over : overlay(raw(base), over)));
+  });
+
+  test('shows what the command prints', () => {
+    const text = guide('../scheduling.md').replaceAll(/ +/g, ' ');
+    const { head, rows } = comparison(results);
+    for (const cells of [head, ...rows]) expect(text).toContain(`| ${cells.join(' | ').trim()} |`);
+  });
+
+  test('says what the figures say', () => {
+    const waits = (queue: string): readonly number[] =>
+      results.map(({ metrics }) => metrics.byQueue.find((each) => each.queue === queue)?.waitMs.mean ?? Number.NaN);
+    const trainings = results.map(({ jobs }) => {
+      const own = jobs.filter(({ id }) => id.startsWith('training-'));
+      return (
+        own.reduce((sum, { startedAt = Number.NaN, submittedAt }) => sum + startedAt - submittedAt, 0) / own.length
+      );
+    });
+    // As it is, with more nodes, with another weight.
+    const [a, b] = [waits('a'), waits('b')];
+    expect([a[1], b[1]]).toEqual([0, 0]);
+    expect(a[0]).toBeLessThan(b[0] ?? 0);
+    expect(b[2]).toBeLessThan(a[2] ?? 0);
+    expect(trainings[3]).toBeLessThan((trainings[0] ?? 0) / 2);
+    const restarts = results.map(({ metrics }) => metrics.preemptions);
+    expect(restarts[3]).toBeGreaterThan(restarts[0] ?? 0);
+  });
 });
