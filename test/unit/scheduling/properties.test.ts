@@ -1,6 +1,12 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
-import { Scheduler, type Snapshot, snapshotOf } from '../../../runtime/src/scheduling/index.ts';
+import {
+  Scheduler,
+  type Snapshot,
+  snapshot,
+  snapshotFaults,
+  snapshotOf,
+} from '../../../runtime/src/scheduling/index.ts';
 import { anyHistory, play } from '../../support/random-history.ts';
 import { anyWorld } from '../../support/random-world.ts';
 import { lines } from '../../support/scheduling.ts';
@@ -18,11 +24,13 @@ import { after, jobOf } from '../../support/scheduling-what-if.ts';
 
 const RUNS = { numRuns: Number(process.env.DELOS_TEST_RUNS ?? 100) };
 
-test('a scheduler that has seen every event decides as one made from scratch', () => {
+test('a scheduler that has seen every event decides as one made from the document of its state', () => {
   fc.assert(
     fc.property(anyHistory, (history) => {
       play(history, (before, decided, scheduler) => {
-        const fresh = new Scheduler(before);
+        const written = snapshot.parse(JSON.parse(JSON.stringify(before)));
+        expect(snapshotFaults(written)).toEqual([]);
+        const fresh = new Scheduler(written);
         expect(decided).toEqual(lines(fresh.cycle(before.now).decisions));
         expect(snapshotOf(scheduler)).toEqual(snapshotOf(fresh));
       });
