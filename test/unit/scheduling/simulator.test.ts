@@ -217,6 +217,16 @@ describe('the guide', () => {
     for (const cells of [head, ...rows]) expect(text).toContain(`| ${cells.join(' | ').trim()} |`);
   });
 
+  test.each(['in-use', 'shares'])('has the picture %s of the report of the first', (name) => {
+    const picture = guide(`../../pictures/scheduling-${name}.svg`).trim();
+    expect(htmlReport(results.slice(0, 1))).toContain(picture);
+    // Taken out of the page it is a picture by itself, with its legend.
+    expect(picture).toMatch(/^<svg xmlns="http:\/\/www.w3.org\/2000\/svg" .*<style>.*<\/svg>$/s);
+    expect([...picture.matchAll(/<path [^>]*stroke="(#\w+)"/g)].map(([, colour]) => colour)).toEqual(
+      [...picture.matchAll(/<rect [^>]*fill="(#\w+)"/g)].map(([, colour]) => colour),
+    );
+  });
+
   test('says what the figures say', () => {
     const waits = (queue: string): readonly number[] =>
       results.map(({ metrics }) => metrics.byQueue.find((each) => each.queue === queue)?.waitMs.mean ?? Number.NaN);
