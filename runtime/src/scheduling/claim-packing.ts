@@ -76,3 +76,18 @@ function dealt(
   for (const [device, slot] of holder) hands[Math.floor(slot / perReplica)]?.push(device);
   return hands.map((hand) => hand.sort((a, b) => a - b)).sort(([a = 0], [b = 0]) => a - b);
 }
+
+/** More choices than this are not listed. */
+const CHOICES = 500;
+
+/** Every choice of so many of some devices, in ascending order; undefined where there are too many. */
+export function choicesOf(devices: readonly number[], count: number): readonly (readonly number[])[] | undefined {
+  let choices: readonly (readonly number[])[] = [[]];
+  for (let taken = 0; taken < count; taken += 1) {
+    choices = choices.flatMap((choice) =>
+      devices.filter((device) => device > (choice.at(-1) ?? -1)).map((device) => [...choice, device]),
+    );
+    if (choices.length > CHOICES) return undefined;
+  }
+  return choices;
+}

@@ -1,4 +1,4 @@
-import { allocateMost } from './claim-packing.ts';
+import { allocateMost, choicesOf } from './claim-packing.ts';
 import { allocate, attributesOf, type Claim, type DeviceAttributes } from './claims.ts';
 import type { Node, Sharing } from './model.ts';
 import { at } from './quantities.ts';
@@ -124,6 +124,32 @@ export class DeviceTable {
     return devices;
   }
 
+  /** Every choice of devices for one replica; undefined where they are too many to be tried. */
+  hands(node: number, need: GpuNeed): readonly (readonly number[])[] | undefined {
+    switch (need.kind) {
+      case 'none':
+      case 'slice':
+        return [[]];
+      case 'fraction':
+      case 'memory':
+        return this.partDevices(node, need, 0).map((device) => [device]);
+      case 'whole':
+        return choicesOf(this.#idleDevices(node), need.count);
+      case 'claim': {
+        const { requests } = need.claim;
+        if (requests.some(({ all }) => all)) return [this.choose(node, need)];
+        const choices = choicesOf(
+          this.#idleDevices(node),
+          requests.reduce((sum, { count }) => sum + count, 0),
+        );
+        return choices?.filter((choice) => {
+          const only = this.#idleOf(node).map((idle, device) => idle && choice.includes(device));
+          return this.#claimed(node, need.claim, only) !== undefined;
+        });
+      }
+    }
+  }
+
   /** Takes a replica's devices (-1) or gives them back (1). */
   move(node: number, need: GpuNeed, gpus: readonly number[], sign: 1 | -1): void {
     const milli = this.#milli(node, need);
@@ -171,6 +197,10 @@ export class DeviceTable {
 
   #idleOf(node: number): readonly boolean[] {
     return Array.from({ length: at(this.count, node) }, (_, d) => this.freeMilli(node, d) === 1000);
+  }
+
+  #idleDevices(node: number): readonly number[] {
+    return this.#idleOf(node).flatMap((idle, device) => (idle ? [device] : []));
   }
 
   #claimed(node: number, claim: Claim, idle: readonly boolean[]): readonly number[] | undefined {

@@ -155,7 +155,7 @@ export class Explainer {
     return { group, preset: shape.preset.name, total, fitting, lacking, placeable, wanted, ...kept };
   }
 
-  /** Whether the job could start if nothing else ran and all nodes were ready. */
+  /** Whether the job could start if nothing else ran and all nodes were ready, or where that is not known. */
   #fitsEmpty(of: JobClass, sizes: readonly number[]): boolean {
     const state = this.#state;
     if (this.#empty === undefined) {
@@ -175,6 +175,7 @@ export class Explainer {
     );
     const { placement, policy } = state;
     const within = of.template.within ?? 'cluster';
+    let proven = true;
     const pods = placeGang({
       nodes: empty,
       placement,
@@ -183,9 +184,12 @@ export class Explainer {
       usable,
       within,
       topology: policy.topology,
+      onGiveUp: () => {
+        proven = false;
+      },
     });
     if (pods !== undefined) giveBack(empty, of.groups, pods);
-    return pods !== undefined;
+    return pods !== undefined || !proven;
   }
 }
 

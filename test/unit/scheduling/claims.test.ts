@@ -2,7 +2,8 @@ import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import type { Node, Preset, Snapshot, SnapshotInput } from '../../../runtime/src/scheduling/index.ts';
 import { decided, world } from '../../support/scheduling.ts';
-import { satisfies, subsets } from '../../support/scheduling-checker.ts';
+import { hasRoom, satisfies, subsets } from '../../support/scheduling-checker.ts';
+import { jobOf } from '../../support/scheduling-what-if.ts';
 
 type Claim = Extract<NonNullable<NonNullable<SnapshotInput['presets']>[number]['gpu']>, { kind: 'claim' }>;
 
@@ -164,4 +165,66 @@ test('a gang of replicas that claim the same has room wherever devices can be de
     { numRuns: 800 },
   );
   expect(Math.min(met.starts, met.waits)).toBeGreaterThan(15);
+});
+
+test('a gang of unequal replicas, one of which claims devices, has room wherever brute force finds some', () => {
+  const met = { starts: 0, waits: 0 };
+  const anyPair = fc.record({
+    count: fc.integer({ min: 1, max: 2 }),
+    class: fc.constantFrom('fast', 'any'),
+    match: fc.boolean(),
+    other: fc.constantFrom('whole' as const, 'claim' as const, 'fraction' as const),
+    others: fc.integer({ min: 1, max: 2 }),
+    replicas: fc.integer({ min: 1, max: 2 }),
+  });
+  fc.assert(
+    fc.property(anyDevices, anyDevices, anyPair, (one, two, { count, class: of, match, other, others, replicas }) => {
+      const beside: NonNullable<SnapshotInput['presets']>[number]['gpu'] =
+        other === 'whole'
+          ? { kind: 'whole', count: others }
+          : other === 'claim'
+            ? { kind: 'claim', requests: [{ name: 'q', class: 'fast', count: others }] }
+            : { kind: 'fraction', milli: 600 };
+      const claim: Claim = {
+        kind: 'claim',
+        requests: [{ name: 'r', class: of, count }],
+        ...(match ? { constraints: [{ matchAttribute: 'root' }] } : {}),
+      };
+      const input: SnapshotInput = {
+        pools: [{ name: 'p' }],
+        deviceClasses: [{ name: 'any' }, { name: 'fast', selectors: [{ attribute: 'speed', atLeast: 2 }] }],
+        nodes: [one, two.slice(0, 2)].map((devices, n) => ({
+          name: `n${n}`,
+          pool: 'p',
+          milliCpu: 0,
+          memoryMiB: 0,
+          gpu: {
+            model: 'A100',
+            count: devices.length,
+            memoryMiB: 40_000,
+            devices: devices.map((attributes) => ({ attributes })),
+          },
+        })),
+        presets: [
+          { name: 'claims', milliCpu: 0, memoryMiB: 0, gpu: claim },
+          { name: 'beside', milliCpu: 0, memoryMiB: 0, gpu: beside },
+        ],
+        scopes: [{ name: 'o' }],
+        jobs: [
+          {
+            id: 'gang',
+            queue: 'o',
+            submittedAt: 0,
+            groups: [{ preset: 'claims', count: replicas }, { preset: 'beside' }],
+          },
+        ],
+      };
+      const given = world(input);
+      const could = hasRoom(given, jobOf(given, 'gang'), [replicas, 1]);
+      expect(decided(input).lines.length > 0).toBe(could);
+      met[could ? 'starts' : 'waits'] += 1;
+    }),
+    { numRuns: 800 },
+  );
+  expect(Math.min(met.starts, met.waits)).toBeGreaterThan(50);
 });
