@@ -37,7 +37,7 @@ export function chart(title: string, lines: readonly Line[], until: number, perc
     const path = values.map((value, step) => `${step === 0 ? 'M' : 'L'}${x(step).toFixed(1)},${y(value).toFixed(1)}`);
     return `<path d="${path.join('')}" stroke="${colour(n)}"/>`;
   });
-  const parts = [STYLE, `<title>${escaped(title)}</title>`, ...legend.parts, ...grid, ...times, ...paths];
+  const parts = [`<title>${escaped(title)}</title>`, STYLE, ...legend.parts, ...grid, ...times, ...paths];
   return `<figure><figcaption>${escaped(title)}</figcaption><svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 ${WIDTH} ${height}" role="img">${parts.join('')}</svg></figure>`;
 }
 
