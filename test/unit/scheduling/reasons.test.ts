@@ -31,6 +31,8 @@ const anySharing = reshaped((job) => ({
 const anyScarce = reshaped(
   ({ array: _, within: _within, ...job }) => ({
     ...job,
+    pools: [],
+    volumes: [],
     queue: 'c',
     priority: 'normal',
     groups: [{ preset: job.submittedAt % 3 === 0 ? 'cpu-large' : 'cpu', count: 1 }],
@@ -56,13 +58,15 @@ test('what a reason says of quotas and room is so', () => {
 const CODES = { quota: 'QuotaExhausted', array: 'ArrayLimit', energy: 'EnergyWindow', room: 'NoCapacity' } as const;
 
 test('the amounts that a reason tells are those of the jobs that run, and its code says what kind it is', () => {
-  everyReason((world, job, { quota, array, code, ahead, queue }) => {
+  let behind = 0;
+  const judge = (world: Snapshot, job: Job, { quota, array, code, ahead, queue }: Reason): void => {
     expect(queue).toBe(job.queue);
     const kind =
       quota === undefined ? (array === undefined ? 'room' : 'array') : quota.rule === 'energy' ? 'energy' : 'quota';
     expect(code).toBe(CODES[kind]);
     const older = (each: Job): boolean =>
       each.submittedAt < job.submittedAt || (each.submittedAt === job.submittedAt && each.id < job.id);
+    behind += Math.sign(ahead);
     expect(ahead).toBe(waiting(world).filter((each) => each !== job && isAlike(each, job) && older(each)).length);
     if (array !== undefined) {
       const runs = world.jobs.filter((each) => each.running !== undefined && each.array?.name === job.array?.name);
@@ -81,7 +85,9 @@ test('the amounts that a reason tells are those of the jobs that run, and its co
     if (rule === 'energy') {
       expect(used).toBe(running(world).reduce((sum, each) => sum + amounts(world, each, sizesOf(each))[d], 0));
     }
-  });
+  };
+  everyReason(judge, fc.oneof(anyHistory, anyScarce));
+  expect(behind).toBeGreaterThan(10);
 });
 
 test('what a node is counted by is true of it, and nothing else keeps the others away', () => {
