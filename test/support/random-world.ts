@@ -117,6 +117,7 @@ export const anyJob = (id: string): fc.Arbitrary<Job> =>
         { weight: 1, arbitrary: fc.array(anyGroup, { minLength: 2, maxLength: 2 }) },
       ),
       lifeSpanMs: fc.constantFrom(undefined, 50, 200),
+      scheduleTimeoutMs: fc.constantFrom(undefined, undefined, undefined, undefined, 40, 120),
       pools: fc.constantFrom([], [], [], ['p'], ['q']),
       volumes: fc.constantFrom([], [], [], ['v1'], ['v1', 'v2']),
       within: fc.constantFrom(
@@ -132,13 +133,14 @@ export const anyJob = (id: string): fc.Arbitrary<Job> =>
       array: fc.constantFrom(undefined, undefined, undefined, { name: 'array', maxRunning: 2 }),
     })
     .map(
-      ({ lifeSpanMs, within, array, pools, volumes, ...rest }): Job => ({
+      ({ lifeSpanMs, scheduleTimeoutMs, within, array, pools, volumes, ...rest }): Job => ({
         id,
         ...rest,
         pools: [...pools],
         volumes: [...volumes],
         suspended: false,
         ...(lifeSpanMs === undefined ? {} : { lifeSpanMs }),
+        ...(scheduleTimeoutMs === undefined ? {} : { scheduleTimeoutMs }),
         ...(within === undefined ? {} : { within }),
         ...(array === undefined ? {} : { array: { ...array, name: `${rest.queue} ${array.name}` } }),
       }),
@@ -218,9 +220,10 @@ export function anyWorld(sizes: { readonly nodes: number; readonly jobs: number 
         .integer({ min: 0, max: sizes.jobs })
         .chain((n) => fc.tuple(...Array.from({ length: n }, (_, i) => anyJob(`j${i}`)))),
       scopes: anyScopes,
+      guarded: fc.constantFrom(false, false, true),
       policy: anyPolicy,
     })
-    .map(({ nodes, jobs, scopes, policy: { reserveAfterMs, consolidation, energyWindows, ...policy } }) =>
+    .map(({ nodes, jobs, scopes, guarded, policy: { reserveAfterMs, consolidation, energyWindows, ...policy } }) =>
       world({
         now: 50,
         policy: {
@@ -230,7 +233,7 @@ export function anyWorld(sizes: { readonly nodes: number; readonly jobs: number 
           ...(consolidation === undefined ? {} : { consolidation }),
         },
         deviceClasses: [{ name: 'any' }],
-        pools: [{ name: 'p' }, { name: 'q' }],
+        pools: [{ name: 'p' }, guarded ? { name: 'q', taints: ['special'], labels: { disk: 'ssd' } } : { name: 'q' }],
         presets: presets ?? [],
         volumes: [
           { name: 'v1', zone: 'z1' },

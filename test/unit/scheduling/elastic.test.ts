@@ -124,7 +124,7 @@ test('a running elastic gang that could grow does, once nobody else can use the 
         }
       });
     }),
-    { numRuns: 3 * RUNS.numRuns },
+    { numRuns: 5 * RUNS.numRuns },
   );
   expect(grown).toBeGreaterThan(10);
 });

@@ -3,6 +3,7 @@ import { expect, test } from 'vitest';
 import { type Job, type Reason, Scheduler, type Snapshot } from '../../../runtime/src/scheduling/index.ts';
 import { everyReason, REASON_RUNS, waiting } from '../../support/every-reason.ts';
 import { anyHistory, reshaped } from '../../support/random-history.ts';
+import { QUEUES } from '../../support/random-world.ts';
 import { world as worldOf } from '../../support/scheduling.ts';
 import { causesOf } from '../../support/scheduling-causes.ts';
 import {
@@ -21,11 +22,16 @@ import {
 } from '../../support/scheduling-checker.ts';
 import { without } from '../../support/scheduling-what-if.ts';
 
-/** All ask for parts of devices, some by time slices, some by MPS. */
-const anySharing = reshaped((job) => ({
-  ...job,
-  groups: [{ preset: job.submittedAt % 2 === 0 ? 'gpu-part' : 'gpu-mps', count: 1 }],
-}));
+/** All ask for parts of devices, some by time slices, some by MPS, and no quota stops them. */
+const anySharing = reshaped(
+  ({ array: _, within: _within, ...job }) => ({
+    ...job,
+    pools: [],
+    volumes: [],
+    groups: [{ preset: job.submittedAt % 2 === 0 ? 'gpu-part' : 'gpu-mps', count: 1 }],
+  }),
+  { scopes: worldOf({ scopes: ['a', ...QUEUES].map((name) => ({ name })) }).scopes },
+);
 
 /** Small jobs and large ones that one quota stops until it is kept for who has waited long. */
 const anyScarce = reshaped(
@@ -118,7 +124,7 @@ test('what a node is counted by is true of it, and nothing else keeps the others
       { weight: 1, arbitrary: anySharing },
       { weight: 1, arbitrary: anyScarce },
     ),
-    { numRuns: 4 * REASON_RUNS.numRuns },
+    { numRuns: 6 * REASON_RUNS.numRuns },
   );
   expect([...causes].sort()).toEqual([
     'booked',

@@ -1,6 +1,7 @@
 import { expect, test } from 'vitest';
-import { type Job, type Remedy, Scheduler, type Snapshot } from '../../../runtime/src/scheduling/index.ts';
-import { everyReason } from '../../support/every-reason.ts';
+import { type Job, type Reason, type Remedy, Scheduler, type Snapshot } from '../../../runtime/src/scheduling/index.ts';
+import { everyReason, REASON_RUNS } from '../../support/every-reason.ts';
+import { anyHistory } from '../../support/random-history.ts';
 import { ancestors, couldStart, leastOf } from '../../support/scheduling-checker.ts';
 
 function applied(job: Job, remedy: Remedy): Job {
@@ -44,7 +45,7 @@ const MOST = 3;
 
 test('every change that would admit the job is named, up to three of a kind', () => {
   const named = { preset: 0, pools: 0, queue: 0, count: 0 };
-  everyReason((world, job, { remedies, array }) => {
+  const judge = (world: Snapshot, job: Job, { remedies, array }: Reason): void => {
     if (array !== undefined) return;
     for (const { change } of remedies) named[change] += 1;
     const admits = (remedy: Remedy): boolean => {
@@ -61,7 +62,8 @@ test('every change that would admit the job is named, up to three of a kind', ()
     const counts = Array.from({ length: (leastOf(job)[group] ?? 1) - 1 }, (_, n) => n + 1);
     const some = counts.some((count) => admits({ change: 'count', group, count }));
     expect(remedies.some(({ change }) => change === 'count')).toBe(some);
-  });
+  };
+  everyReason(judge, anyHistory, { numRuns: 4 * REASON_RUNS.numRuns });
   expect(Math.min(...Object.values(named))).toBeGreaterThan(0);
 });
 

@@ -136,6 +136,8 @@ test('a log in Standard Workload Format becomes a machine, its users and its job
   );
   if ('message' in log) throw new Error(log.message);
   expect(log.skipped).toBe(1);
+  // What was asked for, or what it took where it was let go on for longer.
+  expect(log.workload.jobs?.map(({ lifeSpanMs }) => lifeSpanMs)).toEqual([200_000, 50_000]);
   const { jobs } = simulate(workload.parse(log.workload));
   expect(jobs.map(({ id, queue, startedAt, endedAt }) => [id, queue, startedAt, endedAt])).toEqual([
     ['1', 'log/group-3/user-7', 0, 100_000],
