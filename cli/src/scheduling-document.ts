@@ -1,5 +1,5 @@
 import { readFile } from 'node:fs/promises';
-import { DelosError, fieldOf, parseYaml, readYaml, type YamlDocument } from '@delos/core';
+import { DelosError, faultsOf, fieldOf, parseYaml, readYaml, type Where } from '@delos/core';
 import type { SnapshotFault } from '@delos/runtime/scheduling';
 import type { z } from 'zod';
 
@@ -16,35 +16,38 @@ export async function readText(file: string): Promise<string> {
   }
 }
 
+/** Where a value of a document stands. */
+export type Places = (path: readonly PropertyKey[]) => Where;
+
 /** A document of the scheduler's, YAML or JSON, with every fault told by file, line, column and field. */
 export function readDocument<T extends z.ZodType>(
   schema: T,
   source: { readonly file: string; readonly text: string },
   faults: (data: z.output<T>) => readonly SnapshotFault[],
 ): z.output<T> {
-  // JSON as large as a state of a million jobs is not read with places: it is written by programs.
-  if (source.file.endsWith('.json')) return checked(schema, source.file, parseJson(source), faults);
+  if (source.file.endsWith('.json')) return checked(schema, parseJson(source), jsonPlaces(source), faults);
   const data = readYaml(schema, source);
-  refuse(source.file, faults(data), parseYaml(source));
+  refuse((path) => parseYaml(source).valueAt(path), faults(data));
   return data;
 }
 
-/** The same for data that was put together from several files: places are fields only. */
+/** The same for data that is parsed already. */
 export function checked<T extends z.ZodType>(
   schema: T,
-  file: string,
   data: unknown,
+  placeOf: Places,
   faults: (data: z.output<T>) => readonly SnapshotFault[],
 ): z.output<T> {
-  const parsed = schema.safeParse(data);
+  const parsed = schema.safeParse(data, { reportInput: true });
   if (!parsed.success) {
-    const [issue] = parsed.error.issues;
-    throw new DelosError('ERR_CONFIG_VALUE', issue?.message ?? 'it is not as expected', {
-      where: { file, field: fieldOf(issue?.path ?? []) },
-      hint: 'docs/guides/scheduling.md describes the document',
+    const [first] = faultsOf(schema, parsed.error.issues, data);
+    const path = first?.path ?? [];
+    throw new DelosError('ERR_CONFIG_VALUE', first?.message ?? 'it is not as expected', {
+      where: { ...placeOf(path), field: fieldOf(path) },
+      hint: first?.hint ?? 'docs/guides/scheduling.md describes the document',
     });
   }
-  refuse(file, faults(parsed.data));
+  refuse(placeOf, faults(parsed.data));
   return parsed.data;
 }
 
@@ -60,12 +63,26 @@ function parseJson({ file, text }: { readonly file: string; readonly text: strin
   }
 }
 
-function refuse(file: string, faults: readonly SnapshotFault[], document?: YamlDocument): void {
+/**
+ * JSON is YAML, but for tabs that indent, and is read as such once something in it is wrong. The file alone is named where that
+ * does not work: a state of a million jobs was written by a program, and its lines help nobody.
+ */
+function jsonPlaces(source: { readonly file: string; readonly text: string }): Places {
+  return (path) => {
+    try {
+      return parseYaml(source).valueAt(path);
+    } catch {
+      return { file: source.file };
+    }
+  };
+}
+
+function refuse(placeOf: Places, faults: readonly SnapshotFault[]): void {
   const [first, ...more] = faults;
   if (first === undefined) return;
-  const place = document === undefined ? { file } : document.valueAt(first.path);
+  const follow = more.length === 1 ? '1 more fault follows' : `${more.length} more faults follow`;
   throw new DelosError('ERR_CONFIG_VALUE', first.message, {
-    where: { ...place, field: fieldOf(first.path) },
-    hint: more.length === 0 ? first.hint : `${first.hint}\n  ${more.length} more faults follow`,
+    where: { ...placeOf(first.path), field: fieldOf(first.path) },
+    hint: more.length === 0 ? first.hint : `${first.hint}\n  ${follow}`,
   });
 }

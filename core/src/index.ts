@@ -17,6 +17,7 @@ export * from './request-body.ts';
 export * from './stand-in.ts';
 export * from './token-request.ts';
 export * from './yaml-document.ts';
+export { faultsOf } from './yaml-faults.ts';
 export * from './yaml-read.ts';
 export * from './yaml-schema.ts';
 export * from './yaml-write.ts';

@@ -26,6 +26,9 @@ type Event =
   | { readonly kind: 'unbook'; readonly name: string }
   | { readonly kind: 'wait' };
 
+/** Cycles after the last event, each at the instant that the one before asked for. */
+const MORE = 5;
+
 export interface Step {
   readonly after: number;
   readonly event: Event;
@@ -46,12 +49,12 @@ const anyStep = (index: number): fc.Arbitrary<Step> =>
       },
       { weight: 1, arbitrary: fc.nat(4).map((nth) => ({ kind: 'lose' as const, nth })) },
       {
-        weight: 1,
+        weight: 2,
         arbitrary: fc
           .record({
             name: fc.constantFrom('launch', 'exam'),
             scope: fc.constantFrom('a', 'a/x/u', 'c'),
-            nodes: fc.constantFrom(['n0'], ['n1', 'n2']),
+            nodes: fc.constantFrom(['n0'], ['n1', 'n2'], ['n0', 'n1', 'n2', 'n3']),
             in: fc.constantFrom(0, 10, 60),
             for: fc.constantFrom(20, 50),
           })
@@ -78,6 +81,16 @@ export const anyHistory = fc
       steps: fc.tuple(...Array.from({ length }, (_, index) => anyStep(index))),
     }),
   );
+
+/** Histories with other jobs in the place of theirs. */
+export function reshaped(job: (own: Job) => Job, facts: Partial<Snapshot> = {}): typeof anyHistory {
+  return anyHistory.map(({ world, steps }) => ({
+    world: { ...world, ...facts, jobs: world.jobs.map(job) },
+    steps: steps.map((each) =>
+      each.event.kind === 'submit' ? { ...each, event: { ...each.event, job: job(each.event.job) } } : each,
+    ),
+  }));
+}
 
 /** Whether something happened. */
 function happen(scheduler: Scheduler, { event }: Step, now: number): boolean {
@@ -120,21 +133,34 @@ function happen(scheduler: Scheduler, { event }: Step, now: number): boolean {
  */
 export function play(
   { world, steps }: { readonly world: Snapshot; readonly steps: readonly Step[] },
-  judge: (before: Snapshot, decided: readonly string[], scheduler: Scheduler, decisions: readonly Decision[]) => void,
+  judge: (
+    before: Snapshot,
+    decided: readonly string[],
+    scheduler: Scheduler,
+    decisions: readonly Decision[],
+    next: number | undefined,
+  ) => void,
   judgeEvent?: (before: Snapshot, scheduler: Scheduler) => void,
 ): void {
   const scheduler = new Scheduler(world);
   let now = world.now;
+  let due: number | undefined;
   const cycle = (): void => {
     const before = { ...snapshotOf(scheduler), now };
-    const { decisions } = scheduler.cycle(now);
-    judge(before, lines(decisions), scheduler, decisions);
+    const { decisions, next } = scheduler.cycle(now);
+    due = next;
+    judge(before, lines(decisions), scheduler, decisions, next);
   };
   cycle();
   for (const step of steps) {
     now += step.after;
     const before = judgeEvent === undefined ? undefined : snapshotOf(scheduler);
     if (happen(scheduler, step, now) && before !== undefined) judgeEvent?.(before, scheduler);
+    cycle();
+  }
+  // Then time passes, and nothing happens.
+  for (let n = 0; n < MORE && due !== undefined && due > now; n += 1) {
+    now = due;
     cycle();
   }
 }

@@ -15,6 +15,7 @@ const presets: SnapshotInput['presets'] = [
   { name: 'gpu-spot', milliCpu: 500, memoryMiB: 512, gpu: { kind: 'whole', count: 1 }, preemptible: true },
   { name: 'gpu-2', milliCpu: 500, memoryMiB: 512, gpu: { kind: 'whole', count: 2 } },
   { name: 'gpu-part', milliCpu: 500, memoryMiB: 512, gpu: { kind: 'fraction', milli: 400 }, preemptible: true },
+
   {
     name: 'gpu-memory',
     milliCpu: 500,
@@ -38,12 +39,15 @@ const presets: SnapshotInput['presets'] = [
       constraints: [{ matchAttribute: 'root' }],
     },
   },
+  { name: 'gpu-h100', milliCpu: 500, memoryMiB: 512, gpu: { kind: 'whole', count: 1, models: ['H100'] } },
+  { name: 'scratch', milliCpu: 500, memoryMiB: 512, ephemeralMiB: 600, milliCreditsPerHour: 300, preemptible: true },
+  { name: 'slices', milliCpu: 0, memoryMiB: 0, gpu: { kind: 'slice', profile: 'nvidia.com/mig-3g.40gb', count: 2 } },
   { name: 'slice', milliCpu: 500, memoryMiB: 512, gpu: { kind: 'slice', profile: 'nvidia.com/mig-1g.10gb', count: 1 } },
   { name: 'labelled', milliCpu: 500, memoryMiB: 512, selector: { disk: 'ssd' }, preemptible: true },
   { name: 'tolerant', milliCpu: 500, memoryMiB: 512, tolerations: ['special'] },
 ];
 export const PRESETS = presets.map(({ name }) => name);
-export const QUEUES = ['a/x/u', 'a/x/v', 'a/y', 'b/z', 'c'];
+export const QUEUES = ['a/x/u', 'a/x/v', 'a/w/u', 'a/y', 'b/z', 'b/w', 'c'];
 
 /** Devices 0 and 2 hang on one root, 1 and 3 on another. */
 const ROOTS = Array.from({ length: 4 }, (_, device) => ({ attributes: { root: `r${device % 2}` } }));
@@ -54,35 +58,41 @@ export const anyNode = (name: string): fc.Arbitrary<Node> =>
       pool: fc.constantFrom('p', 'q'),
       zone: fc.constantFrom(undefined, 'z1', 'z2'),
       rack: fc.constantFrom(undefined, 'r1', 'r2'),
+      nvlink: fc.constantFrom(undefined, 'l1', 'l2'),
       cpus: fc.integer({ min: 0, max: 4 }),
       gib: fc.integer({ min: 0, max: 6 }),
       gpus: fc.integer({ min: 0, max: 4 }),
       pods: fc.integer({ min: 1, max: 6 }),
-      slices: fc.constantFrom(0, 0, 2),
+      model: fc.constantFrom('A100', 'A100', 'H100'),
+      scratch: fc.constantFrom(0, 1000),
+      slices: fc.constantFrom(0, 0, 2, 3),
       ssd: fc.boolean(),
       tainted: fc.constantFrom(false, false, false, true),
       ready: fc.constantFrom(true, true, true, false),
       cordoned: fc.constantFrom(false, false, false, true),
       drainAt: fc.constantFrom(undefined, undefined, undefined, undefined, undefined, 60, 110),
     })
-    .map(({ pool, zone, rack, cpus, gib, gpus, pods, slices, ssd, tainted, ready, cordoned, drainAt }) =>
-      node({
+    .map(({ pool, zone, rack, nvlink, cpus, gib, gpus, model, scratch, pods, slices, ssd, tainted, ...state }) => {
+      const { ready, cordoned, drainAt } = state;
+      return node({
         name,
         pool,
         ...(zone === undefined ? {} : { zone }),
         ...(rack === undefined ? {} : { rack }),
+        ...(nvlink === undefined ? {} : { nvlink }),
         milliCpu: cpus * 1000,
         memoryMiB: gib * 1024,
+        ephemeralMiB: scratch,
         pods,
-        ...(gpus === 0 ? {} : { gpu: { model: 'A100', count: gpus, memoryMiB: 40_000, devices: ROOTS } }),
-        ...(slices === 0 ? {} : { slices: { 'nvidia.com/mig-1g.10gb': slices } }),
+        ...(gpus === 0 ? {} : { gpu: { model, count: gpus, memoryMiB: 40_000, devices: ROOTS } }),
+        ...(slices === 0 ? {} : { slices: { 'nvidia.com/mig-1g.10gb': slices, 'nvidia.com/mig-3g.40gb': 3 } }),
         ...(ssd ? { labels: { disk: 'ssd' } } : {}),
         ...(tainted ? { taints: ['special'] } : {}),
         ready,
         cordoned,
         ...(drainAt === undefined ? {} : { drainAt }),
-      }),
-    );
+      });
+    });
 
 function node(input: NonNullable<SnapshotInput['nodes']>[number]): Node {
   return world({ pools: [{ name: 'p' }, { name: 'q' }], nodes: [input] }).nodes[0] as Node;
@@ -90,7 +100,7 @@ function node(input: NonNullable<SnapshotInput['nodes']>[number]): Node {
 
 const anyGroup = fc
   .record({
-    preset: fc.constantFrom(...PRESETS),
+    preset: fc.constantFrom(...PRESETS, 'gpu-part', 'gpu-mps', 'gpu-mps'),
     count: fc.constantFrom(1, 1, 1, 2, 3),
     elastic: fc.constantFrom(false, false, true),
   })
@@ -107,19 +117,30 @@ export const anyJob = (id: string): fc.Arbitrary<Job> =>
         { weight: 1, arbitrary: fc.array(anyGroup, { minLength: 2, maxLength: 2 }) },
       ),
       lifeSpanMs: fc.constantFrom(undefined, 50, 200),
+      scheduleTimeoutMs: fc.constantFrom(undefined, undefined, undefined, undefined, 40, 120),
       pools: fc.constantFrom([], [], [], ['p'], ['q']),
       volumes: fc.constantFrom([], [], [], ['v1'], ['v1', 'v2']),
-      within: fc.constantFrom(undefined, undefined, undefined, 'rack' as const, 'zone' as const, 'node' as const),
+      within: fc.constantFrom(
+        undefined,
+        undefined,
+        undefined,
+        undefined,
+        'rack' as const,
+        'zone' as const,
+        'node' as const,
+        'nvlink' as const,
+      ),
       array: fc.constantFrom(undefined, undefined, undefined, { name: 'array', maxRunning: 2 }),
     })
     .map(
-      ({ lifeSpanMs, within, array, pools, volumes, ...rest }): Job => ({
+      ({ lifeSpanMs, scheduleTimeoutMs, within, array, pools, volumes, ...rest }): Job => ({
         id,
         ...rest,
         pools: [...pools],
         volumes: [...volumes],
         suspended: false,
         ...(lifeSpanMs === undefined ? {} : { lifeSpanMs }),
+        ...(scheduleTimeoutMs === undefined ? {} : { scheduleTimeoutMs }),
         ...(within === undefined ? {} : { within }),
         ...(array === undefined ? {} : { array: { ...array, name: `${rest.queue} ${array.name}` } }),
       }),
@@ -129,11 +150,14 @@ const anyAmounts = fc.record(
   {
     jobs: fc.integer({ min: 0, max: 4 }),
     milliCpu: fc.integer({ min: 0, max: 6 }).map((n) => n * 1000),
+    memoryMiB: fc.integer({ min: 0, max: 6 }).map((n) => n * 1024),
+    milliCreditsPerHour: fc.integer({ min: 0, max: 3 }).map((n) => n * 300),
     milliGpu: fc.integer({ min: 0, max: 4 }).map((n) => n * 1000),
   },
   { requiredKeys: [] },
 );
 const anyCaps = fc.oneof({ weight: 2, arbitrary: fc.constant({}) }, { weight: 1, arbitrary: anyAmounts });
+const anyLimit = fc.oneof({ weight: 5, arbitrary: fc.constant({}) }, { weight: 1, arbitrary: anyAmounts });
 const anyGuarantee = fc.oneof(
   { weight: 2, arbitrary: fc.constant({}) },
   { weight: 1, arbitrary: fc.record({ milliGpu: fc.integer({ min: 0, max: 3 }).map((n) => n * 1000) }) },
@@ -148,16 +172,19 @@ const TREE: readonly {
   { name: 'a/x', parent: 'a', kind: 'project' },
   { name: 'a/x/u', parent: 'a/x', kind: 'user' },
   { name: 'a/x/v', parent: 'a/x', kind: 'user' },
+  { name: 'a/w', parent: 'a', kind: 'project' },
+  { name: 'a/w/u', parent: 'a/w', kind: 'user' },
   { name: 'a/y', parent: 'a', kind: 'project' },
   { name: 'b', kind: 'organization' },
   { name: 'b/z', parent: 'b', kind: 'project' },
+  { name: 'b/w', parent: 'b', kind: 'project' },
   { name: 'c', kind: 'organization' },
 ];
 
 const anyScopes = fc.tuple(
   ...TREE.map((place) =>
     fc
-      .record({ quota: anyCaps, guarantee: anyGuarantee, weight: fc.constantFrom(1, 1, 2, 3) })
+      .record({ quota: anyCaps, limit: anyLimit, guarantee: anyGuarantee, weight: fc.constantFrom(1, 1, 2, 3) })
       .map((given) => ({ ...place, ...given })),
   ),
 );
@@ -193,9 +220,10 @@ export function anyWorld(sizes: { readonly nodes: number; readonly jobs: number 
         .integer({ min: 0, max: sizes.jobs })
         .chain((n) => fc.tuple(...Array.from({ length: n }, (_, i) => anyJob(`j${i}`)))),
       scopes: anyScopes,
+      guarded: fc.constantFrom(false, false, true),
       policy: anyPolicy,
     })
-    .map(({ nodes, jobs, scopes, policy: { reserveAfterMs, consolidation, energyWindows, ...policy } }) =>
+    .map(({ nodes, jobs, scopes, guarded, policy: { reserveAfterMs, consolidation, energyWindows, ...policy } }) =>
       world({
         now: 50,
         policy: {
@@ -205,7 +233,7 @@ export function anyWorld(sizes: { readonly nodes: number; readonly jobs: number 
           ...(consolidation === undefined ? {} : { consolidation }),
         },
         deviceClasses: [{ name: 'any' }],
-        pools: [{ name: 'p' }, { name: 'q' }],
+        pools: [{ name: 'p' }, guarded ? { name: 'q', taints: ['special'], labels: { disk: 'ssd' } } : { name: 'q' }],
         presets: presets ?? [],
         volumes: [
           { name: 'v1', zone: 'z1' },

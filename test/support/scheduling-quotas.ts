@@ -111,6 +111,7 @@ export function forbidden(world: Snapshot, job: Job, wants: Amounts): readonly s
       if (taken + wants[d] > left) faults.push(`remainder ${scope.name} ${d}`);
     }
   }
+  faults.push(...keptFrom(world, job, wants));
   for (const { from, until, maxMilliGpu } of world.policy.energyWindows) {
     if (wants.milliGpu === 0 || world.now < from || world.now >= until) continue;
     const used = running(world).reduce((sum, each) => sum + amounts(world, each, sizesOf(each)).milliGpu, 0);
@@ -122,4 +123,45 @@ export function forbidden(world: Snapshot, job: Job, wants: Amounts): readonly s
     if (others >= array.maxRunning) faults.push(`array ${array.name}`);
   }
   return faults;
+}
+
+const RANK = { low: 0, normal: 1, high: 2 };
+
+/**
+ * Quotas of which what is free is kept for a job that has waited longer: not from who is more urgent, lies within a guarantee of its
+ * own, or has ended by then.
+ */
+function keptFrom(world: Snapshot, job: Job, wants: Amounts): readonly string[] {
+  return ancestors(world, job.queue).flatMap((scope) => {
+    const kept = world.reservations.find((each) => each.scope === scope.name);
+    const holder = world.jobs.find(({ id }) => id === kept?.job);
+    if (kept === undefined || holder === undefined || isAlike(holder, job)) return [];
+    if (RANK[job.priority] > RANK[holder.priority]) return [];
+    const asks = amounts(world, holder, leastOf(holder));
+    const used = usage(world, scope.name);
+    const cap = (d: (typeof DIMENSIONS)[number]): number =>
+      Math.min(scope.quota[d] ?? Infinity, scope.limit[d] ?? Infinity);
+    const scarce = DIMENSIONS.find((d) => asks[d] > 0 && used[d] + asks[d] > cap(d));
+    if (scarce === undefined || wants[scarce] === 0 || isEntitled(world, job)) return [];
+    const ends = job.lifeSpanMs !== undefined && kept.due !== undefined && world.now + job.lifeSpanMs <= kept.due;
+    return world.policy.backfill && ends ? [] : [`kept ${scope.name} ${scarce}`];
+  });
+}
+
+/** Whether a job at its smallest lies within the first guarantee, from its queue up, of something that it asks for. */
+function isEntitled(world: Snapshot, job: Job): boolean {
+  const wants = amounts(world, job, leastOf(job));
+  const judge = ancestors(world, job.queue).find(({ guarantee }) =>
+    DIMENSIONS.some((d) => guarantee[d] !== undefined && wants[d] > 0),
+  );
+  if (judge === undefined) return false;
+  const used = usage(world, judge.name);
+  return DIMENSIONS.every((d) => wants[d] === 0 || used[d] + wants[d] <= (judge.guarantee[d] ?? Infinity));
+}
+
+/** Jobs that ask for the same, in the same place and way: what is kept for one of them is kept for all. */
+export function isAlike(one: Job, other: Job): boolean {
+  const own = ({ id: _id, submittedAt: _at, running: _running, suspended: _suspended, ...rest }: Job): string =>
+    JSON.stringify(Object.entries(rest).sort(([a], [b]) => (a < b ? -1 : 1)));
+  return own(one) === own(other);
 }

@@ -1,10 +1,10 @@
 import type { Job, Node, Preset, Snapshot } from '../../runtime/src/scheduling/index.ts';
-import { ancestors, leastOf, presetOf, running } from './scheduling-quotas.ts';
+import { ancestors, isAlike, leastOf, presetOf, running } from './scheduling-quotas.ts';
 
 /* Of the checker: where replicas have room, by trying every place. */
 
 /** What is left of one node. */
-interface Rest {
+export interface Rest {
   readonly node: Node;
   cpu: number;
   memory: number;
@@ -113,6 +113,17 @@ export function isReserved(world: Snapshot, job: Job, node: Node): boolean {
   });
 }
 
+/** Whether a node is kept for a job that has waited longer, so that this one may not start there now. */
+export function isKept(world: Snapshot, job: Job, node: Node): boolean {
+  return world.reservations.some(({ job: id, nodes, due, scope }) => {
+    if (scope !== undefined || !nodes.includes(node.name)) return false;
+    const holder = world.jobs.find((each) => each.id === id);
+    if (holder === undefined || isAlike(holder, job)) return false;
+    const ends = job.lifeSpanMs !== undefined && due !== undefined && world.now + job.lifeSpanMs <= due;
+    return !(world.policy.backfill && ends);
+  });
+}
+
 function isOpen(world: Snapshot, node: Node): boolean {
   return node.ready && !node.cordoned && (node.drainAt === undefined || world.now < node.drainAt);
 }
@@ -130,7 +141,7 @@ function emptyRest(node: Node): Rest {
   };
 }
 
-function book(rest: Rest, preset: Preset, gpus: readonly number[], sign: 1 | -1): void {
+export function book(rest: Rest, preset: Preset, gpus: readonly number[], sign: 1 | -1): void {
   rest.cpu -= sign * preset.milliCpu;
   rest.memory -= sign * preset.memoryMiB;
   rest.ephemeral -= sign * preset.ephemeralMiB;
@@ -174,7 +185,7 @@ export function rests(world: Snapshot): ReadonlyMap<string, Rest> {
  * Choices of devices for one replica on a node: for parts every device, for a claim what satisfies it, for whole ones the
  * first idle ones, or where claims are about, any.
  */
-function choices(world: Snapshot, rest: Rest, preset: Preset, claims: boolean): readonly (readonly number[])[] {
+export function choices(world: Snapshot, rest: Rest, preset: Preset, claims: boolean): readonly (readonly number[])[] {
   const gpu = preset.gpu;
   if (gpu === undefined || gpu.kind === 'slice') return [[]];
   if (gpu.kind === 'fraction' || gpu.kind === 'memory') return rest.devices.map((_, device) => [device]);
@@ -204,7 +215,12 @@ export function hasRoom(
   );
   const claims = replicas.some(({ preset }) => preset.gpu?.kind === 'claim');
   const nodes = [...on.values()].filter(
-    ({ node }) => always || (isOpen(world, node) && !isReserved(world, job, node) && !drainsBefore(world, job, node)),
+    ({ node }) =>
+      always ||
+      (isOpen(world, node) &&
+        !isReserved(world, job, node) &&
+        !isKept(world, job, node) &&
+        !drainsBefore(world, job, node)),
   );
   const domains = new Set(nodes.map(({ node }) => domain(world, node, job.within ?? 'cluster')));
   for (const only of domains) {

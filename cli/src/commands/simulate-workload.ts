@@ -1,19 +1,9 @@
 import { writeFile } from 'node:fs/promises';
-import { basename, dirname, join } from 'node:path';
-import { DelosError, parseYaml } from '@delos/core';
-import {
-  comparison,
-  htmlReport,
-  overlay,
-  parseSwf,
-  simulate,
-  type Workload,
-  workload,
-  workloadFaults,
-} from '@delos/runtime/simulator';
+import { DelosError } from '@delos/core';
+import { comparison, htmlReport, simulate } from '@delos/runtime/simulator';
 import type { CommandContext } from '../context.ts';
-import { checked, readDocument, readText } from '../scheduling-document.ts';
 import { table } from '../table.ts';
+import { readWorkload } from '../workload-file.ts';
 
 export interface WorkloadOptions {
   readonly workload?: readonly string[];
@@ -28,12 +18,13 @@ export async function simulateWorkload(
 ): Promise<void> {
   const results = [];
   for (const file of files) {
-    const given = await readWorkload(file);
+    const { given, note } = await readWorkload(file);
+    if (note !== undefined) context.progress.warn(note);
     const done = context.progress.phase(given.title);
     results.push(simulate(given));
     done();
   }
-  if (html !== undefined) await writeFile(html, htmlReport(results));
+  if (html !== undefined) await writeReport(html, htmlReport(results));
   const { head, rows } = comparison(results);
   const document = {
     workloads: results.map(({ title, metrics: { series: _, ...metrics }, cycles, decisions }) => ({
@@ -47,34 +38,14 @@ export async function simulateWorkload(
   context.result(document, table(head, rows));
 }
 
-/** @throws DelosError with file, line and field */
-async function readWorkload(file: string): Promise<Workload> {
-  const source = { file, text: await readText(file) };
-  if (file.endsWith('.swf')) {
-    const log = parseSwf(source.text, basename(file));
-    if ('message' in log) {
-      const { line, field, message, hint } = log;
-      throw new DelosError('ERR_CONFIG_VALUE', message, { where: { file, line, field }, hint });
-    }
-    return workload.parse(log.workload);
+async function writeReport(file: string, page: string): Promise<void> {
+  try {
+    await writeFile(file, page);
+  } catch (cause) {
+    throw new DelosError('ERR_USAGE', `the report cannot be written: ${(cause as Error).message}`, {
+      where: { file },
+      hint: 'name a file in a folder that is there and that you may write to',
+      cause,
+    });
   }
-  const base = file.endsWith('.json') ? undefined : baseOf(parseYaml(source).data);
-  if (base === undefined) return readDocument(workload, source, workloadFaults);
-  const { base: _, ...over } = parseYaml(source).data as Readonly<Record<string, unknown>>;
-  const below = await readRaw(join(dirname(file), base));
-  return checked(workload, file, overlay(below, over), workloadFaults);
-}
-
-async function readRaw(file: string): Promise<unknown> {
-  const { data } = parseYaml({ file, text: await readText(file) });
-  const base = baseOf(data);
-  if (base === undefined) return data;
-  const { base: _, ...over } = data as Readonly<Record<string, unknown>>;
-  return overlay(await readRaw(join(dirname(file), base)), over);
-}
-
-/** `base: FILE`: the workload is that file's, with the changes that follow. */
-function baseOf(data: unknown): string | undefined {
-  const base = typeof data === 'object' && data !== null && 'base' in data ? data.base : undefined;
-  return typeof base === 'string' ? base : undefined;
 }

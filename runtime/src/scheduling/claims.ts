@@ -64,9 +64,7 @@ export function allocate(
   devices: readonly DeviceAttributes[],
   idle: readonly boolean[],
 ): readonly number[] | undefined {
-  const suited = requests.map(({ selectors }) =>
-    devices.flatMap((device, d) => (selectors.every((selector) => selects(selector, device)) ? [d] : [])),
-  );
+  const suited = suitedOf(requests, devices);
   const agree = (from: number, wanted: readonly string[]): readonly number[] | undefined => {
     const constraint = constraints[from];
     if (constraint === undefined) {
@@ -103,21 +101,36 @@ function match(
     }
   }
   const slots = requests.flatMap(({ all, count }, r) => (all ? [] : Array.from({ length: count }, () => r)));
-  const fill = (slot: number, seen: Set<number>): boolean => {
-    const r = slots[slot] as number;
-    for (const device of suited[r] ?? []) {
-      if (idle[device] !== true || seen.has(device) || !allowed(r, device)) continue;
-      const other = holder.get(device);
-      if (other === -1) continue;
+  const candidates = slots.map((r) =>
+    (suited[r] ?? []).filter((device) => idle[device] === true && holder.get(device) !== -1 && allowed(r, device)),
+  );
+  return fill(candidates, holder) ? [...holder.keys()].sort((a, b) => a - b) : undefined;
+}
+
+/** Devices that each request may have by its selectors. */
+export function suitedOf(
+  requests: readonly ClaimRequest[],
+  devices: readonly DeviceAttributes[],
+): readonly (readonly number[])[] {
+  return requests.map(({ selectors }) =>
+    devices.flatMap((device, d) => (selectors.every((selector) => selects(selector, device)) ? [d] : [])),
+  );
+}
+
+/** Gives each slot one of its candidates, no two the same; `holder` tells by device which slot has it. False where that cannot be. */
+export function fill(candidates: readonly (readonly number[])[], holder: Map<number, number>): boolean {
+  const find = (slot: number, seen: Set<number>): boolean => {
+    for (const device of candidates[slot] ?? []) {
+      if (seen.has(device)) continue;
       seen.add(device);
-      if (other !== undefined && !fill(other, seen)) continue;
+      const other = holder.get(device);
+      if (other !== undefined && !find(other, seen)) continue;
       holder.set(device, slot);
       return true;
     }
     return false;
   };
-  for (let slot = 0; slot < slots.length; slot += 1) if (!fill(slot, new Set())) return undefined;
-  return [...holder.keys()].sort((a, b) => a - b);
+  return candidates.every((_, slot) => find(slot, new Set()));
 }
 
 function selects({ attribute, in: among, notIn, atLeast, atMost }: DeviceSelector, device: DeviceAttributes): boolean {

@@ -1,3 +1,4 @@
+import { allocateMost, choicesOf } from './claim-packing.ts';
 import { allocate, attributesOf, type Claim, type DeviceAttributes } from './claims.ts';
 import type { Node, Sharing } from './model.ts';
 import { at } from './quantities.ts';
@@ -78,19 +79,13 @@ export class DeviceTable {
         }
         return fits;
       }
-      case 'claim': {
-        const idle = [...this.#idleOf(node)];
-        for (let fits = 0; ; fits += 1) {
-          const devices = this.#claimed(node, need.claim, idle);
-          if (devices === undefined) return fits;
-          for (const d of devices) idle[d] = false;
-        }
-      }
+      case 'claim':
+        return at(this.idle, node) === 0 ? 0 : this.#claims(node, need.claim).length;
     }
   }
 
   /**
-   * Devices for one replica: whole ones by number, those of a claim as it says, a part from the device that it leaves
+   * Devices for one replica: whole ones by number, those of a claim so that as many more as can have room, a part from the device that it leaves
    * fullest.
    */
   choose(node: number, need: GpuNeed): readonly number[] {
@@ -114,7 +109,7 @@ export class DeviceTable {
         return best < 0 ? [] : [best];
       }
       case 'claim':
-        return this.#claimed(node, need.claim, this.#idleOf(node)) ?? [];
+        return this.#claims(node, need.claim)[0] ?? [];
     }
   }
 
@@ -127,6 +122,32 @@ export class DeviceTable {
       if (this.freeMilli(node, d) >= milli && this.#takes(node * STRIDE + d, need.sharing)) devices.push(d);
     }
     return devices;
+  }
+
+  /** Every choice of devices for one replica; undefined where they are too many to be tried. */
+  hands(node: number, need: GpuNeed): readonly (readonly number[])[] | undefined {
+    switch (need.kind) {
+      case 'none':
+      case 'slice':
+        return [[]];
+      case 'fraction':
+      case 'memory':
+        return this.partDevices(node, need, 0).map((device) => [device]);
+      case 'whole':
+        return choicesOf(this.#idleDevices(node), need.count);
+      case 'claim': {
+        const { requests } = need.claim;
+        if (requests.some(({ all }) => all)) return [this.choose(node, need)];
+        const choices = choicesOf(
+          this.#idleDevices(node),
+          requests.reduce((sum, { count }) => sum + count, 0),
+        );
+        return choices?.filter((choice) => {
+          const only = this.#idleOf(node).map((idle, device) => idle && choice.includes(device));
+          return this.#claimed(node, need.claim, only) !== undefined;
+        });
+      }
+    }
   }
 
   /** Takes a replica's devices (-1) or gives them back (1). */
@@ -178,8 +199,17 @@ export class DeviceTable {
     return Array.from({ length: at(this.count, node) }, (_, d) => this.freeMilli(node, d) === 1000);
   }
 
+  #idleDevices(node: number): readonly number[] {
+    return this.#idleOf(node).flatMap((idle, device) => (idle ? [device] : []));
+  }
+
   #claimed(node: number, claim: Claim, idle: readonly boolean[]): readonly number[] | undefined {
     return allocate(claim, this.#attributes[node] ?? [], idle);
+  }
+
+  /** Devices of as many replicas as there is room for. */
+  #claims(node: number, claim: Claim): readonly (readonly number[])[] {
+    return allocateMost(claim, this.#attributes[node] ?? [], this.#idleOf(node));
   }
 
   #summarize(node: number): void {

@@ -70,9 +70,10 @@ export class Expectations {
     if (last !== undefined) {
       for (const { name } of specs) state.bookings.delete(name);
       const start = earliestStart(state, of, { quotas: false, room: true });
+      const at = start?.at === undefined ? undefined : Math.max(start.at, last.until);
+      const open = start !== undefined && this.#isOpenThen(of, { ...start, at });
       for (const each of against) state.bookings.set(each.spec.name, each);
-      if (start !== undefined) {
-        const at = start.at === undefined ? undefined : Math.max(start.at, last.until);
+      if (open) {
         const ends = start.after === 0 ? '' : ` and ${haveEnded(start.after)}`;
         return { at, basis: `room when reservation ${last.name} is over${ends}` };
       }

@@ -5,6 +5,7 @@ import { Expectations, expectedText } from './expected.ts';
 import { amountsOf } from './job-class.ts';
 import { NodeTable } from './node-table.ts';
 import { giveBack, placeGang } from './policies/gang.ts';
+import { tryQuotaBlock } from './policies/quota.ts';
 import {
   type BookingReason,
   type NodeCause,
@@ -60,14 +61,17 @@ export class Explainer {
     const state = this.#state;
     const least = leastSizes(of);
     const amounts = amountsOf(of.groups, least);
-    const block = blockOf(state, of, amounts);
+    // What no number of ends helps is told before what will be free some time.
+    const beyond = tryQuotaBlock(of.queue, amounts, of.preemptible, state.quotas, true);
+    const block: Block | undefined =
+      beyond === undefined ? blockOf(state, of, amounts) : { kind: 'quota', quota: beyond };
     const { has: room, proven } = this.#room(of, least);
     const nodes = room ? [] : of.groups.map((group, g) => this.#nodesReason(of, group, g, least[g] ?? 0));
     const short = nodes.filter(({ placeable, wanted }) => placeable < wanted);
     const together = !room && short.length === 0;
     const quota = quotaReasonOf(of, block);
     const array = arrayReasonOf(of, block);
-    const tooMuch = quota !== undefined && quota.needed > quota.cap;
+    const tooMuch = beyond !== undefined;
     const tooLarge = !room && !this.#fitsEmpty(of, least);
     const remedies = block?.kind === 'array' ? [] : remediesFor(state, of);
     const expected =
@@ -151,7 +155,7 @@ export class Explainer {
     return { group, preset: shape.preset.name, total, fitting, lacking, placeable, wanted, ...kept };
   }
 
-  /** Whether the job could start if nothing else ran and all nodes were ready. */
+  /** Whether the job could start if nothing else ran and all nodes were ready, or where that is not known. */
   #fitsEmpty(of: JobClass, sizes: readonly number[]): boolean {
     const state = this.#state;
     if (this.#empty === undefined) {
@@ -171,6 +175,7 @@ export class Explainer {
     );
     const { placement, policy } = state;
     const within = of.template.within ?? 'cluster';
+    let proven = true;
     const pods = placeGang({
       nodes: empty,
       placement,
@@ -179,9 +184,12 @@ export class Explainer {
       usable,
       within,
       topology: policy.topology,
+      onGiveUp: () => {
+        proven = false;
+      },
     });
     if (pods !== undefined) giveBack(empty, of.groups, pods);
-    return pods !== undefined;
+    return pods !== undefined || !proven;
   }
 }
 

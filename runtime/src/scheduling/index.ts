@@ -2,7 +2,7 @@ export * from './decision.ts';
 export * from './explain.ts';
 export * from './live.ts';
 export * from './model.ts';
-export type { NodeTable } from './node-table.ts';
+export { capacityOf, type NodeTable } from './node-table.ts';
 export {
   bestFit,
   type PlacementPolicy,

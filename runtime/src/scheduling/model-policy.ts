@@ -1,6 +1,10 @@
 import { z } from 'zod';
 import { count, name, positive } from './model-fields.ts';
 
+const energyWindow = z
+  .strictObject({ from: count, until: count, maxMilliGpu: count })
+  .refine(({ from, until }) => from < until, { message: 'until must be after from', path: ['until'] });
+
 /** Each field names one replaceable piece; what is off is left out of the decision. */
 export const policy = z.strictObject({
   /** How nodes are chosen for one Pod. */
@@ -39,6 +43,6 @@ export const policy = z.strictObject({
    */
   resizing: z.boolean().optional(),
   /** Times at which fewer GPUs may run than there are. */
-  energyWindows: z.array(z.strictObject({ from: count, until: count, maxMilliGpu: count })).default([]),
+  energyWindows: z.array(energyWindow).default([]),
 });
 export type Policy = z.infer<typeof policy>;

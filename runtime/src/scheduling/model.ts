@@ -133,6 +133,9 @@ export const podPlacement = z.strictObject({
 });
 export type PodPlacement = z.infer<typeof podPlacement>;
 
+/** Jobs submitted together, of which so many run at once. */
+export const array = z.strictObject({ name, maxRunning: positive.optional() });
+
 export const job = z.strictObject({
   id: name,
   /** The scope it is submitted to: a leaf of the tree. */
@@ -150,8 +153,8 @@ export const job = z.strictObject({
   volumes: z.array(name).default([]),
   /** All its replicas must lie in one such domain. */
   within: z.enum(LEVELS).optional(),
-  /** The array it belongs to, and how many of that run at once. */
-  array: z.strictObject({ name, maxRunning: positive.optional() }).optional(),
+  /** The array it belongs to. */
+  array: array.optional(),
   /** It ran and was preempted: it waits again, and its schedule timeout is over. */
   suspended: z.boolean().default(false),
   running: z

@@ -190,6 +190,11 @@ export class NodeTable {
     return this.#devices.partDevices(node, shape.gpu, from);
   }
 
+  /** Every choice of devices for one replica; undefined where they are too many to be tried. */
+  hands(node: number, shape: Shape): readonly (readonly number[])[] | undefined {
+    return this.#devices.hands(node, shape.gpu);
+  }
+
   freeMilli(node: number, device: number): number {
     return this.#devices.freeMilli(node, device);
   }

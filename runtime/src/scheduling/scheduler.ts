@@ -123,9 +123,10 @@ export class Scheduler {
   cycle(now: number): Cycle {
     this.#advance(now);
     this.state.touches.beginCycle();
-    for (const id of this.#timers.timeouts.take(now)) this.#expire(id);
-    for (const name of this.#timers.drains.take(now)) this.#drain(name);
-    for (const name of this.#timers.bookings.take(now)) this.#bookingTurns(name);
+    // What is due together is in no order of its own.
+    for (const id of this.#timers.timeouts.take(now).toSorted()) this.#expire(id);
+    for (const name of this.#timers.drains.take(now).toSorted()) this.#drain(name);
+    for (const name of this.#timers.bookings.take(now).toSorted()) this.#bookingTurns(name);
     if (this.#timers.windows.take(now).length > 0) this.state.attention.wakeAll(this.state.attention.sleepers.all);
     this.#timers.reservations.take(now);
     this.#timers.movable.take(now);

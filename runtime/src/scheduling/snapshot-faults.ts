@@ -107,10 +107,8 @@ export function snapshotFaults(snapshot: Snapshot): readonly SnapshotFault[] {
     ),
     ...nodes.flatMap(({ pool }, n) => reference(['nodes', n, 'pool'], 'pool', pool, known.pools)),
     ...treeFaults(snapshot),
-    ...bookings.flatMap(({ scope, nodes: booked }, b) => [
-      ...reference(['bookings', b, 'scope'], 'scope', scope, known.scopes),
-      ...booked.flatMap((node, n) => reference(['bookings', b, 'nodes', n], 'node', node, known.nodes)),
-    ]),
+    // A reserved node may be lost for a while: it is reserved again once it is back.
+    ...bookings.flatMap(({ scope }, b) => reference(['bookings', b, 'scope'], 'scope', scope, known.scopes)),
     ...presets.flatMap((preset, p) => claimFaults(known, preset, ['presets', p, 'gpu'])),
     ...jobs.flatMap((job, j) => jobFaults(known, job, j)),
   ];

@@ -5,7 +5,9 @@ export interface Line {
   readonly points: readonly Point[];
 }
 
-const [WIDTH, HEIGHT, LEFT, BOTTOM, TOP] = [720, 200, 48, 24, 8];
+const [WIDTH, PLOT, LEFT, BOTTOM, TOP] = [720, 168, 48, 24, 8];
+/** Of a row of the legend, and of one letter in it at the most, in units of the picture. */
+const [ROW, LETTER] = [18, 7];
 const COLOURS = ['#2a6fb0', '#d1742c', '#3a9a5b', '#a24b9c', '#8a7a2b', '#c03f4d', '#4a9aa8', '#666666'];
 /** More steps than this are averaged: a chart has no more pixels. */
 const STEPS = 360;
@@ -18,22 +20,38 @@ const STYLE =
 export function chart(title: string, lines: readonly Line[], until: number, percent: boolean): string {
   const steps = lines.map(({ name, points }) => ({ name, values: averages(points, until) }));
   const top = percent ? 1 : Math.max(1, ...steps.flatMap(({ values }) => values));
+  const legend = legendOf(lines.map(({ name }) => name));
+  const from = TOP + ROW * legend.rows;
+  const height = from + PLOT + BOTTOM;
   const x = (step: number): number => LEFT + ((WIDTH - LEFT) * step) / STEPS;
-  const y = (value: number): number => TOP + (HEIGHT - TOP - BOTTOM) * (1 - value / top);
+  const y = (value: number): number => from + PLOT * (1 - value / top);
   const grid = [0, 0.5, 1].map((part) => {
     const label = percent ? `${part * 100} %` : String(Math.round(part * top));
     return `<line x1="${LEFT}" x2="${WIDTH}" y1="${y(part * top)}" y2="${y(part * top)}" class="grid"/><text x="${LEFT - 6}" y="${y(part * top) + 4}" text-anchor="end">${label}</text>`;
   });
   const times = [0, 0.5, 1].map(
     (part) =>
-      `<text x="${x(part * STEPS)}" y="${HEIGHT - 6}" text-anchor="${part === 0 ? 'start' : part === 1 ? 'end' : 'middle'}">${duration(part * until)}</text>`,
+      `<text x="${x(part * STEPS)}" y="${height - 6}" text-anchor="${part === 0 ? 'start' : part === 1 ? 'end' : 'middle'}">${duration(part * until)}</text>`,
   );
   const paths = steps.map(({ values }, n) => {
     const path = values.map((value, step) => `${step === 0 ? 'M' : 'L'}${x(step).toFixed(1)},${y(value).toFixed(1)}`);
     return `<path d="${path.join('')}" stroke="${colour(n)}"/>`;
   });
-  const legend = lines.map(({ name }, n) => `<span><i style="background:${colour(n)}"></i>${escaped(name)}</span>`);
-  return `<figure><figcaption>${escaped(title)} ${legend.join(' ')}</figcaption><svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 ${WIDTH} ${HEIGHT}" role="img">${STYLE}<title>${escaped(title)}</title>${grid.join('')}${times.join('')}${paths.join('')}</svg></figure>`;
+  const parts = [`<title>${escaped(title)}</title>`, STYLE, ...legend.parts, ...grid, ...times, ...paths];
+  return `<figure><figcaption>${escaped(title)}</figcaption><svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 ${WIDTH} ${height}" role="img">${parts.join('')}</svg></figure>`;
+}
+
+/** Which colour is whose, in as many rows as that takes. */
+function legendOf(names: readonly string[]): { readonly parts: readonly string[]; readonly rows: number } {
+  let [x, row] = [LEFT, 0];
+  const parts = names.map((name, n) => {
+    const width = 22 + LETTER * name.length;
+    if (x > LEFT && x + width > WIDTH) [x, row] = [LEFT, row + 1];
+    const [left, middle] = [x, TOP + ROW * row + 5];
+    x += width;
+    return `<rect x="${left}" y="${middle - 5}" width="10" height="10" fill="${colour(n)}"/><text x="${left + 14}" y="${middle + 4}">${escaped(name)}</text>`;
+  });
+  return { parts, rows: names.length === 0 ? 0 : row + 1 };
 }
 
 function averages(points: readonly Point[], until: number): readonly number[] {

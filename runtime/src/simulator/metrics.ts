@@ -1,5 +1,5 @@
 import type { Job, PodPlacement, Snapshot } from '../scheduling/index.ts';
-import { quotaMilliGpu } from '../scheduling/index.ts';
+import { capacityOf, quotaMilliGpu } from '../scheduling/index.ts';
 import type { JobOutcome } from './job-outcome.ts';
 
 /** Run times below this count as this in slowdowns, so that a job of a second does not weigh a thousandfold. */
@@ -94,9 +94,11 @@ export class Recorder {
     this.#presets = new Map(
       world.presets.map(({ name, milliCpu, gpu }) => [name, { cpu: milliCpu, gpu: quotaMilliGpu(gpu) }]),
     );
+    // Slices are parts of devices, here as in quotas.
+    const all = world.nodes.map((node) => capacityOf({ ...node, ready: true }));
     this.#capacity = {
-      cpu: world.nodes.reduce((sum, { milliCpu }) => sum + milliCpu, 0),
-      gpu: world.nodes.reduce((sum, { gpu }) => sum + (gpu?.count ?? 0) * 1000, 0),
+      cpu: all.reduce((sum, [, milliCpu = 0]) => sum + milliCpu, 0),
+      gpu: all.reduce((sum, [, , , milliGpu = 0]) => sum + milliGpu, 0),
     };
   }
 

@@ -63,7 +63,7 @@ export function htmlReport(results: readonly SimulationResult[]): string {
 <style>
 body{font:15px/1.5 system-ui,sans-serif;max-width:760px;margin:2rem auto;padding:0 1rem;color:#222;background:#fff}
 table{border-collapse:collapse;margin:1rem 0}th,td{padding:.2rem .8rem .2rem 0;text-align:left;border-bottom:1px solid #ddd}
-figure{margin:1rem 0}figcaption span{margin-left:.8rem;font-size:13px}i{display:inline-block;width:10px;height:10px;margin-right:4px}
+figure{margin:1rem 0}
 svg{width:100%;height:auto}
 </style></head><body>
 <h1>Simulation</h1>

@@ -16,7 +16,7 @@ export interface SwfFault {
 
 export interface SwfLog {
   readonly workload: WorkloadInput;
-  /** Jobs left out, which never ran: cancelled while they waited. */
+  /** Jobs left out: they never ran (cancelled while they waited), or ask for more than the machine has. */
   readonly skipped: number;
 }
 
@@ -41,6 +41,9 @@ const FIELDS = [
   'think time',
 ] as const;
 
+/** Status of lines that tell the parts of a job's run one by one, below the line that tells all of it. */
+const PARTS: ReadonlySet<number> = new Set([2, 3, 4]);
+
 /**
  * A log as a workload: processors are cores, a job that asks for more than a node has is a gang of whole nodes, groups are
  * projects and users their users. The machine is as the header says (MaxNodes, MaxProcs).
@@ -48,6 +51,7 @@ const FIELDS = [
 export function parseSwf(text: string, title: string): SwfLog | SwfFault {
   const header = new Map<string, string>();
   const rows: { readonly line: number; readonly values: readonly number[] }[] = [];
+  const seen = new Map<number, number>();
   for (const [index, raw] of text.split('\n').entries()) {
     const line = index + 1;
     const content = raw.trim();
@@ -70,10 +74,18 @@ export function parseSwf(text: string, title: string): SwfLog | SwfFault {
         bad === 1 ? 'seconds from the start of the log, 0 or more' : 'a number, 0 or more, or -1 for not known';
       return { line, field: FIELDS[bad] ?? '', message: `${JSON.stringify(cells[bad])} is not accepted`, hint };
     }
+    const [number = 0] = values;
+    const before = seen.get(number);
+    if (before !== undefined) {
+      if (PARTS.has(values[10] ?? -1)) continue;
+      const hint = 'give each job a number of its own; further lines of one job have status 2, 3 or 4';
+      return { line, field: FIELDS[0], message: `job ${number} is there already, in line ${before}`, hint };
+    }
+    seen.set(number, line);
     rows.push({ line, values });
   }
-  const procs = Number(header.get('MaxProcs') ?? header.get('MaxNodes'));
-  const nodes = Number(header.get('MaxNodes') ?? 1);
+  const procs = Number.parseInt(header.get('MaxProcs') ?? header.get('MaxNodes') ?? '', 10);
+  const nodes = Number.parseInt(header.get('MaxNodes') ?? '1', 10);
   if (!(procs >= 1) || !(nodes >= 1)) {
     const hint = 'add header lines such as `; MaxNodes: 128` and `; MaxProcs: 1024`';
     return { line: 1, field: 'MaxProcs', message: 'the header does not say how large the machine was', hint };

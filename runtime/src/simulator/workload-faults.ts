@@ -27,10 +27,19 @@ export function workloadFaults(given: Workload): readonly SnapshotFault[] {
       hint: fault.hint.replace('jobs[', 'streams[').replace('an id', 'a name'),
     }));
   const names = new Set(
-    given.nodes.flatMap(({ name, replicas }) =>
-      replicas === undefined ? [name] : Array.from({ length: replicas }, (_, n) => `${name}-${n}`),
-    ),
+    given.nodes.flatMap(({ name, replicas }) => (replicas === undefined ? [name] : counted(name, replicas))),
   );
+  const ofNames = [
+    ...countedTwice(
+      'nodes',
+      'node',
+      given.nodes.map(({ name, replicas }) => ({ name, count: replicas })),
+    ),
+    ...countedTwice('streams', 'job', [
+      ...given.streams.map(({ name, count }) => ({ name, count })),
+      ...given.jobs.map(({ id }) => ({ name: id, count: undefined })),
+    ]),
+  ];
   const ofFailures = given.failures.flatMap(({ node }, f) =>
     names.has(node) ? [] : [noNode(['failures', f, 'node'], node)],
   );
@@ -43,9 +52,30 @@ export function workloadFaults(given: Workload): readonly SnapshotFault[] {
   return [
     ...snapshotFaults({ ...world, jobs: given.jobs.map((each) => asJob(each.id, each)) }),
     ...ofStreams,
+    ...ofNames,
     ...ofFailures,
     ...ofBookings,
   ];
+}
+
+const counted = (name: string, n: number): readonly string[] => Array.from({ length: n }, (_, at) => `${name}-${at}`);
+
+/** Things with a `count` whose names, NAME-0 and on, are others' as well. Names that stand there twice are told elsewhere. */
+function countedTwice(
+  list: string,
+  kind: string,
+  things: readonly { readonly name: string; readonly count: number | undefined }[],
+): readonly SnapshotFault[] {
+  const taken = new Set(things.flatMap(({ name, count }) => (count === undefined ? [name] : [])));
+  return things.flatMap(({ name, count }, at) => {
+    if (count === undefined) return [];
+    const names = counted(name, count);
+    const twice = names.find((each) => taken.has(each));
+    for (const each of names) taken.add(each);
+    if (twice === undefined) return [];
+    const hint = 'they are counted NAME-0, NAME-1, …: choose another name';
+    return [{ path: [list, at, 'name'], message: `two ${kind}s are called ${twice}`, hint }];
+  });
 }
 
 function noNode(path: readonly (string | number)[], node: string): SnapshotFault {

@@ -22,6 +22,7 @@ const request = {
   pools: z.array(z.string()).default([]),
   volumes: z.array(z.string()).default([]),
   within: z.enum(model.LEVELS).optional(),
+  array: model.array.optional(),
 };
 
 export const workloadJob = z.strictObject({ id: z.string().min(1), at: count, ...request });
@@ -103,7 +104,7 @@ export function expand(given: Workload, draw: () => number): Expanded {
   const jobs: SimulatedJob[] = [];
   const add = (id: string, at: number, { runMs, ...rest }: Omit<Workload['jobs'][number], 'id' | 'at'>): void => {
     const lasts = length(runMs);
-    const { queue, groups, priority, lifeSpanMs, scheduleTimeoutMs, pools, volumes, within } = rest;
+    const { queue, groups, priority, lifeSpanMs, scheduleTimeoutMs, pools, volumes, within, array } = rest;
     jobs.push({
       job: {
         id,
@@ -117,6 +118,7 @@ export function expand(given: Workload, draw: () => number): Expanded {
         ...(lifeSpanMs === undefined ? {} : { lifeSpanMs }),
         ...(scheduleTimeoutMs === undefined ? {} : { scheduleTimeoutMs }),
         ...(within === undefined ? {} : { within }),
+        ...(array === undefined ? {} : { array }),
       },
       // What runs longer than its life-span is ended by it.
       runMs: Math.min(lasts, lifeSpanMs ?? Infinity),

@@ -1,7 +1,11 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { Explainer, Scheduler, snapshotOf } from '../../../runtime/src/scheduling/index.ts';
+import { play, reshaped } from '../../support/random-history.ts';
+import { QUEUES } from '../../support/random-world.ts';
 import { world } from '../../support/scheduling.ts';
+import { amounts, forbidden, hasRoom, leastOf, running } from '../../support/scheduling-checker.ts';
+import { jobOf, without } from '../../support/scheduling-what-if.ts';
 
 /** Jobs of several sizes that end exactly with their life-span, and either few nodes, or many and a quota. */
 const anyLoad = fc.record({
@@ -20,6 +24,20 @@ const anyLoad = fc.record({
     { minLength: 4, maxLength: 14 },
   ),
 });
+
+/** Jobs that ask for whole nodes or much of them. */
+const anyCrowd = reshaped(
+  (job) => ({
+    ...job,
+    pools: [],
+    volumes: [],
+    groups: [{ preset: job.submittedAt % 2 === 0 ? 'gpu' : 'cpu-large', count: 1 }],
+  }),
+  {
+    policy: world({ policy: { reserveAfterMs: 5 } }).policy,
+    scopes: world({ scopes: ['a', ...QUEUES].map((name) => ({ name })) }).scopes,
+  },
+);
 
 test('backfill never delays the reserved start of a job, be it nodes or a quota that is kept for it, and nobody starves', () => {
   const kept = { nodes: 0, quota: 0 };
@@ -77,4 +95,39 @@ test('backfill never delays the reserved start of a job, be it nodes or a quota 
     { numRuns: Number(process.env.DELOS_TEST_RUNS ?? 100) },
   );
   expect(Math.min(kept.nodes, kept.quota)).toBeGreaterThan(10);
+});
+
+test('nodes are first kept for the oldest job of the highest priority that has waited for nothing but room', () => {
+  const met = { priority: 0, age: 0 };
+  const rank = { low: 0, normal: 1, high: 2 };
+  fc.assert(
+    fc.property(anyCrowd, (history) => {
+      play(history, (before, _decided, scheduler) => {
+        const after = snapshotOf(scheduler);
+        const kept = after.reservations.find(({ scope }) => scope === undefined);
+        if (kept === undefined || before.reservations.length > 0) return;
+        const holder = jobOf(after, kept.job);
+        const open = { ...after, reservations: [] };
+        const empty = without(open, new Set(running(open).map(({ id }) => id)));
+        const others = after.jobs.filter(
+          (job) =>
+            job.running === undefined &&
+            job.submittedAt + (after.policy.reserveAfterMs ?? Infinity) <= after.now &&
+            forbidden(open, job, amounts(open, job, leastOf(job))).length === 0 &&
+            hasRoom(empty, job, leastOf(job)),
+        );
+        expect(others.map(({ id }) => id)).toContain(holder.id);
+        for (const job of others) {
+          if (job.id === holder.id) continue;
+          const above = rank[holder.priority] - rank[job.priority];
+          expect(above).toBeGreaterThanOrEqual(0);
+          if (above > 0) met.priority += 1;
+          else met.age += 1;
+          if (above === 0) expect(job.submittedAt).toBeGreaterThanOrEqual(holder.submittedAt);
+        }
+      });
+    }),
+    { numRuns: 3 * Number(process.env.DELOS_TEST_RUNS ?? 100) },
+  );
+  expect(Math.min(met.priority, met.age)).toBeGreaterThan(10);
 });

@@ -1,8 +1,9 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
-import type { Node, SnapshotInput } from '../../../runtime/src/scheduling/index.ts';
+import type { Node, Preset, Snapshot, SnapshotInput } from '../../../runtime/src/scheduling/index.ts';
 import { decided, world } from '../../support/scheduling.ts';
-import { satisfies, subsets } from '../../support/scheduling-checker.ts';
+import { hasRoom, satisfies, subsets } from '../../support/scheduling-checker.ts';
+import { jobOf } from '../../support/scheduling-what-if.ts';
 
 type Claim = Extract<NonNullable<NonNullable<SnapshotInput['presets']>[number]['gpu']>, { kind: 'claim' }>;
 
@@ -102,6 +103,128 @@ test('a claim gets devices that satisfy it wherever some of the idle ones do', (
       if (start?.kind === 'start') expect(satisfies(given, preset, node, start.pods[0]?.gpus ?? [])).toBe(true);
     }),
     { numRuns: 500 },
+  );
+  expect(Math.min(met.starts, met.waits)).toBeGreaterThan(50);
+});
+
+/** The most replicas that devices can be dealt out to, by trying every way. */
+function mostOf(given: Snapshot, preset: Preset, node: Node, idle: readonly number[]): number {
+  const hands = subsets(idle).filter((some) => some.length > 0 && satisfies(given, preset, node, some));
+  const rest = (left: readonly number[]): number =>
+    Math.max(
+      0,
+      ...hands
+        .filter((hand) => hand.every((device) => left.includes(device)))
+        .map((hand) => 1 + rest(left.filter((device) => !hand.includes(device)))),
+    );
+  return rest(idle);
+}
+
+test('a gang of replicas that claim the same has room wherever devices can be dealt out to all', () => {
+  const met = { starts: 0, waits: 0 };
+  fc.assert(
+    fc.property(anyClaim, anyDevices, fc.integer({ min: 2, max: 3 }), (claim, devices, count) => {
+      const input: SnapshotInput = {
+        pools: [{ name: 'p' }],
+        deviceClasses: [{ name: 'any' }, { name: 'fast', selectors: [{ attribute: 'speed', atLeast: 2 }] }],
+        nodes: [
+          {
+            name: 'n',
+            pool: 'p',
+            milliCpu: 0,
+            memoryMiB: 0,
+            gpu: {
+              model: 'A100',
+              count: devices.length,
+              memoryMiB: 40_000,
+              devices: devices.map((attributes) => ({ attributes })),
+            },
+          },
+        ],
+        presets: [{ name: 'claims', milliCpu: 0, memoryMiB: 0, gpu: claim }],
+        scopes: [{ name: 'o' }],
+        jobs: [{ id: 'gang', queue: 'o', submittedAt: 0, groups: [{ preset: 'claims', count }] }],
+      };
+      const given = world(input);
+      const [preset, node] = [given.presets[0] as Preset, given.nodes[0] as Node];
+      const could =
+        mostOf(
+          given,
+          preset,
+          node,
+          devices.map((_, device) => device),
+        ) >= count;
+      const start = decided(input).cycle.decisions.find(({ kind }) => kind === 'start');
+      expect(start !== undefined).toBe(could);
+      met[could ? 'starts' : 'waits'] += 1;
+      if (start?.kind !== 'start') return;
+      for (const { gpus } of start.pods) expect(satisfies(given, preset, node, gpus)).toBe(true);
+      const all = start.pods.flatMap(({ gpus }) => gpus);
+      expect(new Set(all).size).toBe(all.length);
+    }),
+    { numRuns: 800 },
+  );
+  expect(Math.min(met.starts, met.waits)).toBeGreaterThan(15);
+});
+
+test('a gang of unequal replicas, one of which claims devices, has room wherever brute force finds some', () => {
+  const met = { starts: 0, waits: 0 };
+  const anyPair = fc.record({
+    count: fc.integer({ min: 1, max: 2 }),
+    class: fc.constantFrom('fast', 'any'),
+    match: fc.boolean(),
+    other: fc.constantFrom('whole' as const, 'claim' as const, 'fraction' as const),
+    others: fc.integer({ min: 1, max: 2 }),
+    replicas: fc.integer({ min: 1, max: 2 }),
+  });
+  fc.assert(
+    fc.property(anyDevices, anyDevices, anyPair, (one, two, { count, class: of, match, other, others, replicas }) => {
+      const beside: NonNullable<SnapshotInput['presets']>[number]['gpu'] =
+        other === 'whole'
+          ? { kind: 'whole', count: others }
+          : other === 'claim'
+            ? { kind: 'claim', requests: [{ name: 'q', class: 'fast', count: others }] }
+            : { kind: 'fraction', milli: 600 };
+      const claim: Claim = {
+        kind: 'claim',
+        requests: [{ name: 'r', class: of, count }],
+        ...(match ? { constraints: [{ matchAttribute: 'root' }] } : {}),
+      };
+      const input: SnapshotInput = {
+        pools: [{ name: 'p' }],
+        deviceClasses: [{ name: 'any' }, { name: 'fast', selectors: [{ attribute: 'speed', atLeast: 2 }] }],
+        nodes: [one, two.slice(0, 2)].map((devices, n) => ({
+          name: `n${n}`,
+          pool: 'p',
+          milliCpu: 0,
+          memoryMiB: 0,
+          gpu: {
+            model: 'A100',
+            count: devices.length,
+            memoryMiB: 40_000,
+            devices: devices.map((attributes) => ({ attributes })),
+          },
+        })),
+        presets: [
+          { name: 'claims', milliCpu: 0, memoryMiB: 0, gpu: claim },
+          { name: 'beside', milliCpu: 0, memoryMiB: 0, gpu: beside },
+        ],
+        scopes: [{ name: 'o' }],
+        jobs: [
+          {
+            id: 'gang',
+            queue: 'o',
+            submittedAt: 0,
+            groups: [{ preset: 'claims', count: replicas }, { preset: 'beside' }],
+          },
+        ],
+      };
+      const given = world(input);
+      const could = hasRoom(given, jobOf(given, 'gang'), [replicas, 1]);
+      expect(decided(input).lines.length > 0).toBe(could);
+      met[could ? 'starts' : 'waits'] += 1;
+    }),
+    { numRuns: 800 },
   );
   expect(Math.min(met.starts, met.waits)).toBeGreaterThan(50);
 });

@@ -176,6 +176,36 @@ test('consolidation moves only preemptible jobs past their minimum run time, who
   expect(consolidated).toBeGreaterThan(10);
 });
 
+test('nobody is moved without whom there would be room as well', () => {
+  let several = 0;
+  fc.assert(
+    fc.property(anyScattered, (given) => {
+      const made = inTurn(given, new Scheduler(given).cycle(given.now).decisions);
+      for (const { world: then, decision } of made) {
+        if (decision.kind !== 'start' || decision.because !== 'consolidates') continue;
+        const moves = made.flatMap((each) =>
+          each.decision.kind === 'preempt' && each.decision.for === decision.job ? [each] : [],
+        );
+        if (moves.length > 1) several += 1;
+        const first = moves[0]?.world ?? then;
+        const job = jobOf(given, decision.job);
+        for (const spared of moves) {
+          const moved = moves.filter((each) => each !== spared).map((each) => jobOf(given, each.decision.job));
+          const cleared = without(first, new Set(moved.map(({ id }) => id)));
+          const together = {
+            ...job,
+            id: 'together',
+            groups: [...job.groups, ...moved.flatMap(({ groups }) => groups)],
+          };
+          expect(hasRoom(cleared, together, sizesOfAll(together))).toBe(false);
+        }
+      }
+    }),
+    { numRuns: 600 },
+  );
+  expect(several).toBeGreaterThan(5);
+});
+
 test('one replica that moving others could make room for has room made', () => {
   fc.assert(
     fc.property(anyScattered, (given) => {

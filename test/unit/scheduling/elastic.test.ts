@@ -1,8 +1,8 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { type Job, Scheduler, snapshotOf } from '../../../runtime/src/scheduling/index.ts';
-import { anyHistory, play } from '../../support/random-history.ts';
-import { gpuNodes, lines, world } from '../../support/scheduling.ts';
+import { anyHistory, play, reshaped } from '../../support/random-history.ts';
+import { decided, gpuNodes, lines, world } from '../../support/scheduling.ts';
 import { amounts, couldStart, forbidden, hasRoom, sizesOf, violations } from '../../support/scheduling-checker.ts';
 import { couldStartShrunk, jobOf } from '../../support/scheduling-what-if.ts';
 
@@ -91,10 +91,18 @@ test('elastic gangs give what is above their minimum before anybody is preempted
   expect(Math.min(...Object.values(met))).toBeGreaterThan(5);
 });
 
+/** Gangs that can do with one replica come and go. */
+const anyElastic = reshaped(({ array: _, within: _within, ...job }) => ({
+  ...job,
+  pools: [],
+  volumes: [],
+  groups: [{ preset: 'spot', count: 3, min: 1 }],
+}));
+
 test('a running elastic gang that could grow does, once nobody else can use the room', () => {
   let grown = 0;
   fc.assert(
-    fc.property(anyHistory, ({ world: first, steps }) => {
+    fc.property(fc.oneof(anyHistory, anyElastic), ({ world: first, steps }) => {
       const resizing = { ...first, policy: { ...first.policy, resizing: true } };
       play({ world: resizing, steps }, (_before, _decided, scheduler, decisions) => {
         grown += decisions.filter((each) => each.kind === 'resize' && each.added.length > 0).length;
@@ -116,9 +124,9 @@ test('a running elastic gang that could grow does, once nobody else can use the 
         }
       });
     }),
-    RUNS,
+    { numRuns: 5 * RUNS.numRuns },
   );
-  expect(grown).toBeGreaterThan(0);
+  expect(grown).toBeGreaterThan(10);
 });
 
 test('who sleeps is asked again when what was freed is enough only with what a gang can give', () => {
@@ -156,4 +164,57 @@ test('who sleeps is asked again when what was freed is enough only with what a g
     'resize gang -n for waits',
     'start waits on n[1,2,3] (shrinks)',
   ]);
+});
+
+const spot = { name: 'spot', milliCpu: 1000, memoryMiB: 0, preemptible: true };
+const core = (name: string, cores: number, facts: object = {}) => ({
+  name,
+  pool: 'p',
+  milliCpu: 1000 * cores,
+  memoryMiB: 0,
+  ...facts,
+});
+const gang = (id: string, startedAt: number, nodes: readonly string[], facts: object = {}) => ({
+  id,
+  queue: 'o',
+  submittedAt: 0,
+  groups: [{ preset: 'spot', count: 2, min: 1 }],
+  running: { startedAt, pods: nodes.map((node) => ({ group: 0, node })) },
+  ...facts,
+});
+
+test.each([
+  ['the one of lower priority, though it started first', { priority: 'low' as const }, 'first'],
+  ['the one that started last', {}, 'last'],
+])('of two gangs %s gives a replica', (_, facts, gives) => {
+  const { lines: decisions } = decided({
+    now: 100,
+    policy: { resizing: true },
+    pools: [{ name: 'p' }],
+    nodes: [core('n', 4)],
+    presets: [spot],
+    scopes: [{ name: 'o' }],
+    jobs: [
+      gang('first', 10, ['n', 'n'], facts),
+      gang('last', 20, ['n', 'n']),
+      { id: 'waits', queue: 'o', submittedAt: 50, groups: [{ preset: 'spot' }] },
+    ],
+  });
+  expect(decisions).toEqual([`resize ${gives} -n for waits`, 'start waits on n (shrinks)']);
+});
+
+test('a gang grows where it is near, though a node far away would be left fuller', () => {
+  const place = { zone: 'z', rack: 'r' };
+  const grown = (policy: object): readonly string[] =>
+    decided({
+      now: 100,
+      policy: { resizing: true, ...policy },
+      pools: [{ name: 'p' }],
+      nodes: [core('full', 1, place), core('near', 3, place), core('tight', 1, { zone: 'z', rack: 'other' })],
+      presets: [spot],
+      scopes: [{ name: 'o' }],
+      jobs: [gang('gang', 10, ['full'])],
+    }).lines;
+  expect(grown({})).toEqual(['resize gang +near']);
+  expect(grown({ topology: 'ignore' })).toEqual(['resize gang +tight']);
 });

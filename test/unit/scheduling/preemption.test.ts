@@ -12,13 +12,15 @@ const anyUrgent = fc
     nodes: fc.array(fc.integer({ min: 1, max: 3 }), { minLength: 1, maxLength: 4 }),
     ages: fc.array(fc.integer({ min: 1, max: 100 }), { minLength: 12, maxLength: 12 }),
     low: fc.array(fc.boolean(), { minLength: 12, maxLength: 12 }),
+    /** Jobs with many cores beside their device. */
+    heavy: fc.array(fc.boolean(), { minLength: 12, maxLength: 12 }),
     gpus: fc.integer({ min: 1, max: 3 }),
     replicas: fc.constantFrom(1, 1, 2, 3),
     quota: fc.constantFrom(undefined, undefined, 3000, 4000),
     minRunMs: fc.constantFrom(0, 30_000),
     pairs: fc.boolean(),
   })
-  .map(({ nodes, ages, low, gpus, replicas, quota, minRunMs, pairs }) => {
+  .map(({ nodes, ages, low, heavy, gpus, replicas, quota, minRunMs, pairs }) => {
     let n = 0;
     const running = nodes.flatMap((count, node) =>
       Array.from({ length: count }, (_, device) => device).flatMap((device) => {
@@ -32,7 +34,7 @@ const anyUrgent = fc
             queue: 'o/p',
             priority: low[at] === true ? ('low' as const) : ('normal' as const),
             submittedAt: 0,
-            groups: [{ preset: pair ? 'spot-2' : 'spot' }],
+            groups: [{ preset: pair ? 'spot-2' : heavy[at] === true ? 'spot-heavy' : 'spot' }],
             running: {
               startedAt: 100_000 - 1000 * (ages[at] ?? 1),
               pods: [{ group: 0, node: `n${node}`, gpus: pair ? [device, device + 1] : [device] }],
@@ -48,6 +50,7 @@ const anyUrgent = fc
       nodes: gpuNodes(nodes),
       presets: [
         { name: 'spot', milliCpu: 0, memoryMiB: 0, preemptible: true, gpu: SINGLE },
+        { name: 'spot-heavy', milliCpu: 24_000, memoryMiB: 0, preemptible: true, gpu: SINGLE },
         { name: 'spot-2', milliCpu: 0, memoryMiB: 0, preemptible: true, gpu: { kind: 'whole', count: 2 } },
         { name: 'wants', milliCpu: 0, memoryMiB: 0, gpu: { kind: 'whole', count: gpus } },
       ],

@@ -1,49 +1,53 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
-import {
-  Explainer,
-  type Job,
-  type Reason,
-  type Remedy,
-  Scheduler,
-  type Snapshot,
-  snapshotOf,
-} from '../../../runtime/src/scheduling/index.ts';
-import { anyHistory, play } from '../../support/random-history.ts';
+import { type Job, type Reason, Scheduler, type Snapshot } from '../../../runtime/src/scheduling/index.ts';
+import { everyReason, REASON_RUNS, waiting } from '../../support/every-reason.ts';
+import { anyHistory, reshaped } from '../../support/random-history.ts';
+import { QUEUES } from '../../support/random-world.ts';
+import { world as worldOf } from '../../support/scheduling.ts';
+import { causesOf } from '../../support/scheduling-causes.ts';
 import {
   amounts,
   couldStart,
   fitsEmptyCluster,
   forbidden,
   hasRoom,
+  isAlike,
+  isPreemptible,
   leastOf,
   rests,
+  running,
+  sizesOf,
+  usage,
 } from '../../support/scheduling-checker.ts';
+import { without } from '../../support/scheduling-what-if.ts';
 
-const RUNS = { numRuns: Number(process.env.DELOS_TEST_RUNS ?? 60) };
+/** All ask for parts of devices, some by time slices, some by MPS, and no quota stops them. */
+const anySharing = reshaped(
+  ({ array: _, within: _within, ...job }) => ({
+    ...job,
+    pools: [],
+    volumes: [],
+    groups: [{ preset: job.submittedAt % 2 === 0 ? 'gpu-part' : 'gpu-mps', count: 1 }],
+  }),
+  { scopes: worldOf({ scopes: ['a', ...QUEUES].map((name) => ({ name })) }).scopes },
+);
 
-const waiting = (world: Snapshot): readonly Job[] => world.jobs.filter(({ running }) => running === undefined);
-
-/** Every waiting job after every cycle, with its reason. Worlds in which nodes are kept for one job are left out. */
-function everyReason(judge: (world: Snapshot, job: Job, reason: Reason) => void): void {
-  fc.assert(
-    fc.property(anyHistory, (history) => {
-      play(history, (_before, _decided, scheduler) => {
-        const world = snapshotOf(scheduler);
-        if (world.reservations.length > 0) return;
-        const explainer = new Explainer(scheduler.state);
-        for (const job of waiting(world)) {
-          const reason = explainer.explain(job.id);
-          expect(reason, job.id).toBeDefined();
-          if (reason !== undefined) judge(world, job, reason);
-        }
-        // Asking changes nothing.
-        expect(snapshotOf(scheduler)).toEqual(world);
-      });
-    }),
-    RUNS,
-  );
-}
+/** Small jobs and large ones that one quota stops until it is kept for who has waited long. */
+const anyScarce = reshaped(
+  ({ array: _, within: _within, ...job }) => ({
+    ...job,
+    pools: [],
+    volumes: [],
+    queue: 'c',
+    priority: 'normal',
+    groups: [{ preset: job.submittedAt % 3 === 0 ? 'cpu-large' : 'cpu', count: 1 }],
+  }),
+  {
+    policy: worldOf({ policy: { reserveAfterMs: 10 } }).policy,
+    scopes: worldOf({ scopes: [{ name: 'a' }, { name: 'a/x/u' }, { name: 'c', quota: { milliCpu: 3000 } }] }).scopes,
+  },
+);
 
 test('what a reason says of quotas and room is so', () => {
   everyReason((world, job, reason) => {
@@ -55,6 +59,92 @@ test('what a reason says of quotas and room is so', () => {
     expect(reason.nodes.length > 0 || reason.together).toBe(!hasRoom(world, job, leastOf(job)));
     expect(couldStart(world, job)).toBe(false);
   });
+});
+
+const CODES = { quota: 'QuotaExhausted', array: 'ArrayLimit', energy: 'EnergyWindow', room: 'NoCapacity' } as const;
+
+test('the amounts that a reason tells are those of the jobs that run, and its code says what kind it is', () => {
+  let behind = 0;
+  const judge = (world: Snapshot, job: Job, { quota, array, code, ahead, queue }: Reason): void => {
+    expect(queue).toBe(job.queue);
+    const kind =
+      quota === undefined ? (array === undefined ? 'room' : 'array') : quota.rule === 'energy' ? 'energy' : 'quota';
+    expect(code).toBe(CODES[kind]);
+    const older = (each: Job): boolean =>
+      each.submittedAt < job.submittedAt || (each.submittedAt === job.submittedAt && each.id < job.id);
+    behind += Math.sign(ahead);
+    expect(ahead).toBe(waiting(world).filter((each) => each !== job && isAlike(each, job) && older(each)).length);
+    if (array !== undefined) {
+      const runs = world.jobs.filter((each) => each.running !== undefined && each.array?.name === job.array?.name);
+      expect(array).toEqual({ name: job.array?.name, cap: job.array?.maxRunning, running: runs.length });
+    }
+    if (quota === undefined) return;
+    const { rule, dimension: d, used, cap, needed } = quota;
+    expect(needed).toBe(amounts(world, job, leastOf(job))[d]);
+    const scope = world.scopes.find(({ name }) => name === quota.scope);
+    expect(quota.kind).toBe(scope?.kind);
+    const firm = running(world).filter((each) => !isPreemptible(world, each));
+    if (rule === 'quota' || rule === 'limit') {
+      expect([used, cap]).toEqual([usage(world, quota.scope)[d], scope?.[rule][d]]);
+    }
+    if (rule === 'guarantee') expect([used, cap]).toEqual([usage(world, quota.scope, firm)[d], scope?.guarantee[d]]);
+    if (rule === 'energy') {
+      expect(used).toBe(running(world).reduce((sum, each) => sum + amounts(world, each, sizesOf(each))[d], 0));
+    }
+  };
+  everyReason(judge, fc.oneof(anyHistory, anyScarce));
+  expect(behind).toBeGreaterThan(10);
+});
+
+test('what a node is counted by is true of it, and nothing else keeps the others away', () => {
+  const causes = new Set<string>();
+  const rules = new Set<string>();
+  everyReason(
+    (world, job, { quota, nodes }) => {
+      if (quota !== undefined) rules.add(quota.rule);
+      for (const { group, lacking, bookings = [] } of nodes) {
+        const each = [...rests(world).values()].map((rest) => causesOf(world, job, group, rest));
+        expect(each.filter((all) => all.length > 0)).toHaveLength(
+          Object.values(lacking).reduce((sum, n) => sum + n, 0),
+        );
+        for (const [cause, n] of Object.entries(lacking)) {
+          causes.add(cause);
+          const so = each.filter((all) => all.some((one) => one === cause));
+          expect(so.length, cause).toBeGreaterThanOrEqual(n);
+          expect(so.filter(({ length }) => length === 1).length, cause).toBeLessThanOrEqual(n);
+        }
+        expect(bookings.length > 0).toBe((lacking.booked ?? 0) > 0);
+        for (const { name, scope, from, until } of bookings) {
+          expect(world.bookings).toContainEqual(expect.objectContaining({ name, scope, from, until }));
+        }
+      }
+    },
+    fc.oneof(
+      { weight: 3, arbitrary: anyHistory },
+      { weight: 1, arbitrary: anySharing },
+      { weight: 1, arbitrary: anyScarce },
+    ),
+    { numRuns: 6 * REASON_RUNS.numRuns },
+  );
+  expect([...causes].sort()).toEqual([
+    'booked',
+    'cordoned',
+    'cpu',
+    'drained',
+    'ephemeral',
+    'gpu',
+    'gpu-model',
+    'gpu-sharing',
+    'memory',
+    'not-ready',
+    'pods',
+    'pool',
+    'reserved',
+    'selector',
+    'taint',
+    'zone',
+  ]);
+  expect([...rules].sort()).toEqual(['energy', 'guarantee', 'kept', 'limit', 'quota', 'remainder']);
 });
 
 test('nodes are counted once each, by what they lack', () => {
@@ -84,48 +174,24 @@ test('nodes are counted once each, by what they lack', () => {
   });
 });
 
-test('a reason says never where even the empty cluster or the whole quota is too small, and only there', () => {
-  everyReason((world, job, reason) => {
-    const quota = reason.quota !== undefined && reason.quota.needed > reason.quota.cap;
+test('a reason says never where the job could not start even though nothing ran, and only there', () => {
+  const seen = { never: 0, window: 0, above: 0 };
+  const judge = (world: Snapshot, job: Job, { never, expected, quota }: Reason): void => {
+    const idle = { ...without(world, new Set(running(world).map(({ id }) => id))), reservations: [] };
+    // An energy window ends, and so do the jobs of an array.
+    const calm = { ...idle, policy: { ...idle.policy, energyWindows: [] } };
+    const wants = amounts(world, job, leastOf(job));
+    const rules = forbidden(calm, job, wants);
     const room = hasRoom(world, job, leastOf(job)) || fitsEmptyCluster(world, job);
-    expect(reason.never).toBe(quota || !room);
-  });
-});
-
-function applied(job: Job, remedy: Remedy): Job {
-  switch (remedy.change) {
-    case 'preset':
-      return { ...job, groups: job.groups.map((group, g) => (g === 0 ? { ...group, preset: remedy.preset } : group)) };
-    case 'pools':
-      return { ...job, pools: [...remedy.pools] };
-    case 'queue':
-      return { ...job, queue: remedy.queue };
-    case 'count':
-      return {
-        ...job,
-        groups: job.groups.map((group, g) =>
-          g === remedy.group ? { preset: group.preset, count: remedy.count } : group,
-        ),
-      };
-  }
-}
-
-function changed(world: Snapshot, job: Job): Snapshot {
-  return { ...world, jobs: world.jobs.map((each) => (each.id === job.id ? job : each)) };
-}
-
-test('each change that a reason names admits the job, and the largest smaller gang is named', () => {
-  everyReason((world, job, reason) => {
-    for (const remedy of reason.remedies) {
-      const other = applied(job, remedy);
-      expect(couldStart(changed(world, other), other), JSON.stringify(remedy)).toBe(true);
-      const { decisions } = new Scheduler(changed(world, other)).cycle(world.now);
-      expect(decisions.some(({ kind, job: id }) => kind === 'start' && id === job.id)).toBe(true);
-      if (remedy.change !== 'count' || remedy.count + 1 >= (leastOf(job)[remedy.group] ?? 0)) continue;
-      const larger = applied(job, { ...remedy, count: remedy.count + 1 });
-      expect(couldStart(changed(world, larger), larger)).toBe(false);
-    }
-  });
+    expect(never).toBe(rules.length > 0 || !room);
+    if (never) expect(expected.at).toBeUndefined();
+    if (never) seen.never += 1;
+    // More than the window allows at all, and more than one quota has while another would have enough some time.
+    if (!never && quota?.rule === 'energy' && quota.needed > quota.cap) seen.window += 1;
+    if (rules.length > 0 && forbidden(world, job, wants)[0] !== rules[0]) seen.above += 1;
+  };
+  everyReason(judge, anyHistory, { numRuns: 4 * REASON_RUNS.numRuns });
+  expect(Math.min(...Object.values(seen))).toBeGreaterThan(0);
 });
 
 test('nothing changed, nothing starts', () => {
@@ -137,6 +203,8 @@ test('nothing changed, nothing starts', () => {
 
 test('at the time that is expected enough has ended, and not a moment before', () => {
   everyReason((world, job, { expected }) => {
+    // What is kept for others is theirs then.
+    if (world.reservations.length > 0) return;
     if (expected.at === undefined || expected.at === world.now) return;
     const without = (ended: (end: number) => boolean): Snapshot => ({
       ...world,

@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
-import { Scheduler, type Snapshot } from '../../../runtime/src/scheduling/index.ts';
+import { type Decision, Scheduler, type Snapshot } from '../../../runtime/src/scheduling/index.ts';
 import { gpuNodes, world } from '../../support/scheduling.ts';
 import { costOf, jobOf, leastCost } from '../../support/scheduling-what-if.ts';
 
@@ -28,6 +28,8 @@ const anyLender = fc
       { minLength: 12, maxLength: 12 },
     ),
     guarantees: fc.record({ o: anyLarge, 'o/a': anyLarge, 'o/b': anySmall, p: anySmall, q: anySmall }),
+    /** What is guaranteed beside devices, of one device fewer. */
+    beside: fc.constantFrom(undefined, 'milliCpu' as const, 'milliCreditsPerHour' as const),
     quota: fc.constantFrom(undefined, undefined, 3000),
     minRunMs: fc.constantFrom(0, 30_000),
     preemption: fc.boolean(),
@@ -39,7 +41,7 @@ const anyLender = fc
       firm: fc.boolean(),
     }),
   })
-  .map(({ nodes, jobs, guarantees, quota, minRunMs, preemption, claimant }): Snapshot => {
+  .map(({ nodes, jobs, guarantees, beside, quota, minRunMs, preemption, claimant }): Snapshot => {
     const free = nodes.flatMap((count, n) => Array.from({ length: count }, (_, device) => ({ node: `n${n}`, device })));
     const running = jobs.flatMap(({ queue, priority, kind, firm, age }, j) => {
       const first = free.shift();
@@ -75,8 +77,9 @@ const anyLender = fc
       presets: [1, 2, 3].flatMap((count) =>
         [true, false].map((preemptible) => ({
           name: `${preemptible ? 'spot' : 'firm'}-${count}`,
-          milliCpu: 0,
+          milliCpu: 1000 * count,
           memoryMiB: 0,
+          milliCreditsPerHour: 1000 * count,
           preemptible,
           gpu: { kind: 'whole' as const, count },
         })),
@@ -84,11 +87,12 @@ const anyLender = fc
       scopes: ['o', 'o/a', 'o/b', 'o/b/u', 'o/b/v', 'p', 'p/c', 'q'].map((name) => {
         const above = name.slice(0, Math.max(0, name.lastIndexOf('/')));
         const part = guarantees[name as keyof typeof guarantees];
+        const more = beside === undefined ? {} : { [beside]: 1000 * ((part ?? 1) - 1) };
         return {
           name,
           kind: (['organization', 'project', 'user'] as const)[name.split('/').length - 1] ?? 'user',
           ...(above === '' ? {} : { parent: above }),
-          ...(part === undefined ? {} : { guarantee: { milliGpu: 1000 * part } }),
+          ...(part === undefined ? {} : { guarantee: { milliGpu: 1000 * part, ...more } }),
           ...(name === 'o' && quota !== undefined ? { quota: { milliGpu: quota } } : {}),
         };
       }),
@@ -105,6 +109,9 @@ const anyLender = fc
     });
   });
 
+const isStarted = (decisions: readonly Decision[]): boolean =>
+  decisions.some((each) => each.kind === 'start' && each.job === 'claimant');
+
 test('what was lent comes back from those whose loss brute force finds the cheapest, wherever a guarantee allows it', () => {
   fc.assert(
     fc.property(anyLender, (given) => {
@@ -114,11 +121,37 @@ test('what was lent comes back from those whose loss brute force finds the cheap
         each.kind === 'preempt' && each.for === 'claimant' ? [jobOf(given, each.job)] : [],
       );
       const least = leastCost(given, claimant);
-      expect(decisions.some((each) => each.kind === 'start' && each.job === 'claimant')).toBe(least !== undefined);
+      expect(isStarted(decisions)).toBe(least !== undefined);
       if (least !== undefined) {
         expect(victims.reduce((sum, each) => sum + costOf(given, each), 0)).toBeCloseTo(least, 6);
       }
     }),
     { numRuns: Number(process.env.DELOS_TEST_RUNS ?? 600) },
   );
+});
+
+test('what a minimum run time keeps comes back at the instant at which it ends', () => {
+  let late = 0;
+  fc.assert(
+    fc.property(anyLender, (lender) => {
+      const given: Snapshot = { ...lender, policy: { ...lender.policy, minRunMs: 60_000 } };
+      const scheduler = new Scheduler(given);
+      let cycle = scheduler.cycle(given.now);
+      // Others are left as they are: nobody else waits.
+      while (!isStarted(cycle.decisions)) {
+        expect(cycle.decisions).toEqual([]);
+        const then: Snapshot = { ...given, now: cycle.next ?? given.now + 60_000 };
+        const before: Snapshot = { ...then, now: then.now - 1 };
+        expect(leastCost(before, jobOf(given, 'claimant'))).toBeUndefined();
+        if (cycle.next === undefined) {
+          expect(leastCost(then, jobOf(given, 'claimant'))).toBeUndefined();
+          return;
+        }
+        late += 1;
+        cycle = scheduler.cycle(cycle.next);
+      }
+    }),
+    { numRuns: Number(process.env.DELOS_TEST_RUNS ?? 300) },
+  );
+  expect(late).toBeGreaterThan(20);
 });

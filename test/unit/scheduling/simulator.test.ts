@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { expect, test } from 'vitest';
+import { describe, expect, test } from 'vitest';
+import { parse } from 'yaml';
 import {
   comparison,
   htmlReport,
@@ -53,6 +54,23 @@ test('waiting time, slowdown, utilization and makespan are what they are by hand
   expect(metrics.jain).toBeUndefined();
 });
 
+test('slices of a device count as parts of it in what is in use', () => {
+  const nodes = [
+    { name: 'whole', pool: 'p', milliCpu: 0, memoryMiB: 0, gpu: { model: 'A100', count: 1, memoryMiB: 1 } },
+    { name: 'sliced', pool: 'p', milliCpu: 0, memoryMiB: 0, slices: { 'nvidia.com/mig-1g.10gb': 7 } },
+  ];
+  const gpu = { kind: 'slice' as const, profile: 'nvidia.com/mig-1g.10gb', count: 7 };
+  const { metrics } = simulate(
+    workload.parse({
+      ...small,
+      nodes,
+      presets: [{ name: 'core', milliCpu: 0, memoryMiB: 0, gpu }],
+      jobs: [job('1', 0, 1000)],
+    }),
+  );
+  expect(metrics.utilization.gpu).toBeCloseTo(0.5);
+});
+
 test("Jain's index is 1 for equal shares and tells unequal ones", () => {
   const both = ['a', 'b'].flatMap((queue) =>
     Array.from({ length: 10 }, (_, n) => job(`${queue}${n}`, 0, 1000, { queue })),
@@ -87,6 +105,14 @@ test('jobs of a lost node wait again and go on when it is back', () => {
   expect(simulate(workload.parse(given)).jobs[0]).toMatchObject({ startedAt: 6000, endedAt: 16_000, preemptions: 1 });
 });
 
+test('of an array so many jobs run at once, in streams as well', () => {
+  const array = { name: 'sweep', maxRunning: 1 };
+  const arrive = { queue: 'a', groups: [{ preset: 'core' }], runMs: 1000, array };
+  const together = { jobs: [job('1', 0, 1000, { array })], streams: [{ ...arrive, name: 's', everyMs: 0, count: 2 }] };
+  const { jobs } = simulate(workload.parse({ ...small, ...together }));
+  expect(jobs.map(({ startedAt }) => startedAt)).toEqual([0, 1000, 2000]);
+});
+
 test('the same seed gives the same simulation, another one another', () => {
   const streams = [
     { name: 's', queue: 'a', groups: [{ preset: 'core' }], everyMs: { mean: 900 }, runMs: { mean: 1500 }, count: 200 },
@@ -110,6 +136,8 @@ test('a log in Standard Workload Format becomes a machine, its users and its job
   );
   if ('message' in log) throw new Error(log.message);
   expect(log.skipped).toBe(1);
+  // What was asked for, or what it took where it was let go on for longer.
+  expect(log.workload.jobs?.map(({ lifeSpanMs }) => lifeSpanMs)).toEqual([200_000, 50_000]);
   const { jobs } = simulate(workload.parse(log.workload));
   expect(jobs.map(({ id, queue, startedAt, endedAt }) => [id, queue, startedAt, endedAt])).toEqual([
     ['1', 'log/group-3/user-7', 0, 100_000],
@@ -177,7 +205,46 @@ test('the report is one page that loads nothing and compares what it was given',
   expect(comparison(results).head).toEqual(['', 'one <b>']);
 });
 
-test('the workloads of the guide differ in what the guide says', () => {
-  for (const name of ['ten-more-nodes.yaml', 'weight-2.yaml', 'guarantee.yaml'])
-    expect(guide(name)).toContain('base: two-teams.yaml');
+describe('the guide', () => {
+  const files = ['two-teams.yaml', 'ten-more-nodes.yaml', 'weight-2.yaml', 'guarantee.yaml'];
+  const raw = (name: string): WorkloadInput & { readonly base?: string } => parse(guide(name));
+  const results = files.map((name) => {
+    const { base, ...over } = raw(name);
+    return simulate(workload.parse(base === undefined ? over : overlay(raw(base), over)));
+  });
+
+  test('shows what the command prints', () => {
+    const text = guide('../scheduling.md').replaceAll(/ +/g, ' ');
+    const { head, rows } = comparison(results);
+    for (const cells of [head, ...rows]) expect(text).toContain(`| ${cells.join(' | ').trim()} |`);
+  });
+
+  test.each(['in-use', 'shares'])('has the picture %s of the report of the first', (name) => {
+    const picture = guide(`../../pictures/scheduling-${name}.svg`).trim();
+    expect(htmlReport(results.slice(0, 1))).toContain(picture);
+    // Taken out of the page it is a picture by itself, with its legend.
+    expect(picture).toMatch(/^<svg xmlns="http:\/\/www.w3.org\/2000\/svg" .*<style>.*<\/svg>$/s);
+    expect([...picture.matchAll(/<path [^>]*stroke="(#\w+)"/g)].map(([, colour]) => colour)).toEqual(
+      [...picture.matchAll(/<rect [^>]*fill="(#\w+)"/g)].map(([, colour]) => colour),
+    );
+  });
+
+  test('says what the figures say', () => {
+    const waits = (queue: string): readonly number[] =>
+      results.map(({ metrics }) => metrics.byQueue.find((each) => each.queue === queue)?.waitMs.mean ?? Number.NaN);
+    const trainings = results.map(({ jobs }) => {
+      const own = jobs.filter(({ id }) => id.startsWith('training-'));
+      return (
+        own.reduce((sum, { startedAt = Number.NaN, submittedAt }) => sum + startedAt - submittedAt, 0) / own.length
+      );
+    });
+    // As it is, with more nodes, with another weight.
+    const [a, b] = [waits('a'), waits('b')];
+    expect([a[1], b[1]]).toEqual([0, 0]);
+    expect(a[0]).toBeLessThan(b[0] ?? 0);
+    expect(b[2]).toBeLessThan(a[2] ?? 0);
+    expect(trainings[3]).toBeLessThan((trainings[0] ?? 0) / 2);
+    const restarts = results.map(({ metrics }) => metrics.preemptions);
+    expect(restarts[3]).toBeGreaterThan(restarts[0] ?? 0);
+  });
 });

@@ -27,7 +27,7 @@ export interface QuotaContext {
 }
 
 /**
- * The first rule, from the queue up, that forbids a job of these amounts; undefined where none does.
+ * The first rule, from the queue up, that forbids a job of these amounts; undefined where none does. `idle`: though nothing ran.
  *
  * Hierarchical quotas with lending follow Kueue's cohorts (nominal quota = guarantee, borrowing limit = limit); that
  * non-preemptible jobs stay within guarantees is KAI-Scheduler's rule, without which what is lent could not be had back.
@@ -37,6 +37,7 @@ export function tryQuotaBlock(
   amounts: Float64Array,
   preemptible: boolean,
   context: QuotaContext,
+  idle = false,
 ): QuotaBlock | undefined {
   if (!context.quotas) return undefined;
   for (let scope: ScopeState | undefined = queue; scope !== undefined; scope = scope.parent) {
@@ -44,17 +45,18 @@ export function tryQuotaBlock(
       const needed = at(amounts, d);
       if (needed === 0) continue;
       const used = at(scope.used, d);
-      if (used + needed > at(scope.quota, d)) return block(scope, 'quota', d, used, at(scope.quota, d), needed);
-      if (used + needed > at(scope.limit, d)) return block(scope, 'limit', d, used, at(scope.limit, d), needed);
+      const then = (idle ? 0 : used) + needed;
+      if (then > at(scope.quota, d)) return block(scope, 'quota', d, used, at(scope.quota, d), needed);
+      if (then > at(scope.limit, d)) return block(scope, 'limit', d, used, at(scope.limit, d), needed);
       if (preemptible || !context.lending) continue;
       const guarantee = guaranteeOf(scope, d);
       if (guarantee !== undefined) {
         const firm = at(scope.firm, d);
-        if (firm + needed > guarantee) return block(scope, 'guarantee', d, firm, guarantee, needed);
+        if ((idle ? 0 : firm) + needed > guarantee) return block(scope, 'guarantee', d, firm, guarantee, needed);
         continue;
       }
       const rest = remainder(scope, d, context);
-      if (rest !== undefined && rest.firm + needed > rest.left) {
+      if (rest !== undefined && (idle ? 0 : rest.firm) + needed > rest.left) {
         return block(scope, 'remainder', d, rest.firm, Math.max(0, rest.left), needed);
       }
     }
