@@ -98,21 +98,40 @@ const preset = z.strictObject({
     .describe('Pod Security level of its jobs; privileged also needs the project’s right'),
 });
 
-const quota = z.strictObject({
-  runningJobs: z.number().int().nonnegative().optional().describe('Jobs that run at once; left out: no limit'),
-  cpu: z.number().nonnegative().optional().describe('Cores at once'),
-  memory: bytes.optional().describe('Memory at once'),
-  gpu: z.number().int().nonnegative().optional().describe('GPUs at once, of any make'),
-});
+const amounts = (leftOut: string) =>
+  z.strictObject({
+    runningJobs: z.number().int().nonnegative().optional().describe(`Jobs that run at once; left out: ${leftOut}`),
+    cpu: z.number().nonnegative().optional().describe('Cores at once'),
+    memory: bytes.optional().describe('Memory at once'),
+    gpu: z.number().int().nonnegative().optional().describe('GPUs at once, of any make'),
+  });
+const quota = amounts('no limit');
+
+/** How an organization, a project or a user in it stands beside others of its level. */
+const share = {
+  weight: z
+    .number()
+    .positive()
+    .default(1)
+    .describe('Its part of what there is to share: with 2 it gets twice as much as one with 1'),
+  guarantee: amounts('nothing is guaranteed')
+    .prefault({})
+    .describe(
+      'What it gets back at once from preemptible jobs of others when it asks for it; what it leaves idle is lent. Where anything is guaranteed, jobs that are not preemptible run within guarantees and what these leave',
+    ),
+  limit: quota.prefault({}).describe('The most that its jobs may hold with what it was lent'),
+};
 
 const member = z.strictObject({
   user: z.string().describe('Name of the admin or of one of `users`'),
   role: z.enum(['admin', 'manager', 'writer', 'reader']).default('writer').describe('A reader only looks'),
+  ...share,
 });
 
 const project = z.strictObject({
   name: dnsLabel.describe('Project name'),
   quota: quota.prefault({}).describe('What its jobs may take together'),
+  ...share,
   privileged: z.boolean().default(false).describe('Its jobs may be privileged: root on the node, in effect'),
   members: z.array(member).default([]).describe('Who may work in it, beside the admin'),
 });
@@ -120,6 +139,7 @@ const project = z.strictObject({
 const organization = z.strictObject({
   name: dnsLabel.describe('Organization name'),
   quota: quota.prefault({}).describe('What all its projects’ jobs may take together'),
+  ...share,
   projects: z
     .array(project)
     .min(1)
@@ -231,3 +251,11 @@ export type PlatformConfig = z.infer<typeof configShape>;
 export type Preset = PlatformConfig['presets'][number];
 export type NodePool = PlatformConfig['nodePools'][number];
 export type Quota = z.infer<typeof quota>;
+export type Member = z.infer<typeof member>;
+export type Share = Pick<Member, keyof typeof share>;
+
+/** Of all that is said of an organization, a project or a member, how it stands beside others. */
+export const shareOf = ({ weight, guarantee, limit }: Share): Share => ({ weight, guarantee, limit });
+
+/** That of whoever nothing is said of. */
+export const PLAIN_SHARE: Share = { weight: 1, guarantee: {}, limit: {} };

@@ -20,7 +20,7 @@ import { until } from '../support/until.ts';
 const MAIN = fileURLToPath(new URL('../../runtime/src/main.ts', import.meta.url));
 const CORES = 4;
 const SEATS = 2;
-const config = (changes: { readonly seats?: number } = {}) =>
+const config = (changes: { readonly seats?: number; readonly weight?: number } = {}) =>
   platformConfig.parse({
     users: [{ name: 'alice' }, { name: 'bob' }],
     presets: [
@@ -31,7 +31,7 @@ const config = (changes: { readonly seats?: number } = {}) =>
       {
         name: 'acme',
         projects: [
-          { name: 'one', members: [{ user: 'alice' }, { user: 'bob' }] },
+          { name: 'one', weight: changes.weight ?? 1, members: [{ user: 'alice' }, { user: 'bob' }] },
           { name: 'two', members: [{ user: 'alice' }, { user: 'bob' }] },
           { name: 'seats', quota: { runningJobs: changes.seats ?? SEATS }, members: [{ user: 'alice' }] },
         ],
@@ -196,6 +196,25 @@ describe('the scheduler over its database', () => {
     const [one, two] = active(await rows());
     for (const row of [one, two]) await succeed(row?.id ?? '');
     await reaches('three run, the last among them', (all) => active(all).length === 3);
+  });
+
+  test('a weight that is changed while it runs decides who gets what is freed', async () => {
+    await addNode();
+    for (let i = 0; i < 8; i += 1) await run('one');
+    for (let i = 0; i < 8; i += 1) await run('two', {}, 'bob');
+    unobserve = observeAll(database);
+    startScheduler();
+    const all = await reaches(
+      'they share alike',
+      (seen) => active(seen, 'one').length === 2 && active(seen).length === CORES,
+    );
+    await database.tx((tx) => applyConfig(tx, config({ weight: 3 }), 'default'));
+    await reaches(
+      'all run',
+      (seen) => active(seen).length === CORES && active(seen).every(({ phase }) => phase === 'running'),
+    );
+    for (const { id } of active(all)) await succeed(id);
+    await reaches('three to one', (seen) => active(seen, 'one').length === 3 && active(seen, 'two').length === 1);
   });
 
   test('jobs on a node that is away count against quotas until they are seen to end', async () => {

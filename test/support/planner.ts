@@ -1,4 +1,4 @@
-import type { NodeReport, Quota } from '@delos/core';
+import { type NodeReport, PLAIN_SHARE, type Quota, type Share } from '@delos/core';
 import type { ActivePlace, Facts, PlannedJob } from '../../runtime/src/scheduler/planned.ts';
 
 export const GIB = 2 ** 30;
@@ -27,13 +27,27 @@ export const node = (name: string, facts: Partial<NodeReport> = {}): NodeReport 
   ...facts,
 });
 
-/** A catalogue of one preset, `any`, and projects acme/one and acme/two. */
-export function facts(quotas: Readonly<Record<string, Quota>> = {}, presets: Facts['presets'] = []): Facts {
+/** Projects acme/one and acme/two and their users, with what is said of each by name: `acme/one`, `acme/one/alice`. */
+export function facts(
+  quotas: Readonly<Record<string, Quota>> = {},
+  presets: Facts['presets'] = [],
+  shares: Readonly<Record<string, Partial<Share>>> = {},
+): Facts {
   const quota = (name: string): Quota => quotas[name] ?? {};
+  const share = (name: string): Share => ({ ...PLAIN_SHARE, ...shares[name] });
   return {
     presets,
-    organizations: [{ name: 'acme', quota: quota('acme') }],
-    projects: ['one', 'two'].map((name) => ({ org: 'acme', name, quota: quota(`acme/${name}`) })),
+    organizations: [{ name: 'acme', quota: quota('acme'), share: share('acme') }],
+    projects: ['one', 'two'].map((name) => ({
+      org: 'acme',
+      name,
+      quota: quota(`acme/${name}`),
+      share: share(`acme/${name}`),
+    })),
+    members: Object.keys(shares).flatMap((name) => {
+      const [org = '', project = '', user] = name.split('/');
+      return user === undefined ? [] : [{ org, project, user, share: share(name) }];
+    }),
   };
 }
 

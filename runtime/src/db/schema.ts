@@ -1,4 +1,4 @@
-import type { JobPodSpec, NodePool, NodeReport, Preset, Quota } from '@delos/core';
+import type { JobPodSpec, NodePool, NodeReport, Preset, Quota, Share } from '@delos/core';
 import type { ColumnType, Generated, Kysely, Selectable, Transaction } from 'kysely';
 
 /*
@@ -15,10 +15,12 @@ export type ProjectRole = 'admin' | 'manager' | 'writer' | 'reader';
 
 /** jsonb: an array must be written as text, or pg takes it for a PostgreSQL array. */
 type Json<T> = ColumnType<T, string, string>;
+type JsonDefaulted<T> = ColumnType<T, string | undefined, string>;
 
 interface OrganizationTable {
   readonly name: string;
   readonly quota: Json<Quota>;
+  readonly share: JsonDefaulted<Share>;
   readonly retired: Generated<boolean>;
   readonly position: Generated<number>;
 }
@@ -27,6 +29,7 @@ interface ProjectTable {
   readonly org: string;
   readonly name: string;
   readonly quota: Json<Quota>;
+  readonly share: JsonDefaulted<Share>;
   readonly privileged: Generated<boolean>;
   readonly namespace: string;
   readonly retired: Generated<boolean>;
@@ -38,6 +41,7 @@ interface MemberTable {
   readonly project: string;
   readonly user_name: string;
   readonly role: ProjectRole;
+  readonly share: JsonDefaulted<Share>;
 }
 
 interface ClusterTable {

@@ -1,4 +1,4 @@
-import type { JobPodSpec, NodeReport, Quota } from '@delos/core';
+import type { JobPodSpec, NodeReport, Quota, Share } from '@delos/core';
 
 /** A job as the scheduler sees it, all of it from its row. */
 export interface PlannedJob {
@@ -37,6 +37,19 @@ export interface Facts {
     readonly resources: JobPodSpec['resources'];
     readonly pools: readonly string[];
   }[];
-  readonly organizations: readonly { readonly name: string; readonly quota: Quota }[];
-  readonly projects: readonly { readonly org: string; readonly name: string; readonly quota: Quota }[];
+  readonly organizations: readonly ScopeFacts[];
+  readonly projects: readonly (ScopeFacts & { readonly org: string })[];
+  /** Those of whom more is said than that they are there. */
+  readonly members: readonly {
+    readonly org: string;
+    readonly project: string;
+    readonly user: string;
+    readonly share: Share;
+  }[];
+}
+
+export interface ScopeFacts {
+  readonly name: string;
+  readonly quota: Quota;
+  readonly share: Share;
 }

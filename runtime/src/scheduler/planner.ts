@@ -1,5 +1,6 @@
+import { PLAIN_SHARE } from '@delos/core';
 import { addPreset, type Job, policy, relocate, roomFor, Scheduler, type Scope } from '../scheduling/index.ts';
-import type { Facts, PlannedJob, ReportedNode } from './planned.ts';
+import type { Facts, PlannedJob, ReportedNode, ScopeFacts } from './planned.ts';
 import { byId, newPodOn, PlannerNodes, podOn } from './planner-nodes.ts';
 import { amountsOfQuota, type CatalogueEntry, countedResources, presetOf, priorityOf } from './translate.ts';
 
@@ -22,6 +23,9 @@ const POLICY = policy.parse({
 
 /** Presets that no job uses any more and that are kept, each with its order of nodes; beyond them a planner is worn. */
 const SPARE_PRESETS = 256;
+
+/** Of whom the configuration says nothing. */
+const PLAIN: Pick<ScopeFacts, 'quota' | 'share'> = { quota: {}, share: PLAIN_SHARE };
 
 /** What to do now, and when to ask again though nothing happens. */
 export interface Plan {
@@ -75,8 +79,12 @@ export class Planner {
         presetOf({ preset: name, ...rest }, this.#catalogue, this.#counted),
       ),
       scopes: [
-        ...facts.organizations.map(({ name, quota }) => scopeOf(name, undefined, 'organization', quota)),
-        ...facts.projects.map(({ org, name, quota }) => scopeOf(`${org}/${name}`, org, 'project', quota)),
+        ...facts.organizations.map((org) => scopeOf(org.name, undefined, 'organization', org)),
+        ...facts.projects.map((project) => scopeOf(`${project.org}/${project.name}`, project.org, 'project', project)),
+        // Whoever is guaranteed something has it kept before the first job comes.
+        ...facts.members.map(({ org, project, user, share }) =>
+          scopeOf(`${org}/${project}/${user}`, `${org}/${project}`, 'user', { quota: {}, share }),
+        ),
       ],
       volumes: [],
       jobs: [],
@@ -224,9 +232,9 @@ export class Planner {
     const { scopes } = this.core.state;
     const queue = `${org}/${project}/${owner}`;
     if (scopes.has(queue)) return queue;
-    if (!scopes.has(org)) this.core.addScope(scopeOf(org, undefined, 'organization', {}), at);
-    if (!scopes.has(`${org}/${project}`)) this.core.addScope(scopeOf(`${org}/${project}`, org, 'project', {}), at);
-    this.core.addScope(scopeOf(queue, `${org}/${project}`, 'user', {}), at);
+    if (!scopes.has(org)) this.core.addScope(scopeOf(org, undefined, 'organization', PLAIN), at);
+    if (!scopes.has(`${org}/${project}`)) this.core.addScope(scopeOf(`${org}/${project}`, org, 'project', PLAIN), at);
+    this.core.addScope(scopeOf(queue, `${org}/${project}`, 'user', PLAIN), at);
     return queue;
   }
 
@@ -240,9 +248,17 @@ function scopeOf(
   name: string,
   parent: string | undefined,
   kind: Scope['kind'],
-  quota: Facts['projects'][number]['quota'],
+  { quota, share }: Pick<ScopeFacts, 'quota' | 'share'>,
 ): Scope {
-  return { name, parent, kind, weight: 1, quota: amountsOfQuota(quota), guarantee: {}, limit: {} };
+  return {
+    name,
+    parent,
+    kind,
+    weight: share.weight,
+    quota: amountsOfQuota(quota),
+    guarantee: amountsOfQuota(share.guarantee),
+    limit: amountsOfQuota(share.limit),
+  };
 }
 
 function keyOf({ org, project, owner, preset, resources, pools, priority, lifeSpanMinutes }: PlannedJob): string {

@@ -1,4 +1,5 @@
-import type { JobPodSpec } from '@delos/core';
+import { isDeepStrictEqual } from 'node:util';
+import { type JobPodSpec, PLAIN_SHARE } from '@delos/core';
 import { sql } from 'kysely';
 import { ACTIVE_PHASES } from '../db/job-machine.ts';
 import type { Db, JobRow } from '../db/schema.ts';
@@ -78,12 +79,23 @@ export async function loadNodes(db: Db, cluster: string): Promise<readonly Repor
 
 /** Configuration, each list in one order whatever the database's. */
 export async function loadFacts(db: Db, cluster: string): Promise<Facts> {
-  const organizations = await db.selectFrom('organizations').select(['name', 'quota']).orderBy('name').execute();
+  const organizations = await db
+    .selectFrom('organizations')
+    .select(['name', 'quota', 'share'])
+    .orderBy('name')
+    .execute();
   const projects = await db
     .selectFrom('projects')
-    .select(['org', 'name', 'quota'])
+    .select(['org', 'name', 'quota', 'share'])
     .orderBy('org')
     .orderBy('name')
+    .execute();
+  const members = await db
+    .selectFrom('members')
+    .select(['org', 'project', 'user_name as user', 'share'])
+    .orderBy('org')
+    .orderBy('project')
+    .orderBy('user_name')
     .execute();
   const own = await db.selectFrom('clusters').select('presets').where('name', '=', cluster).executeTakeFirst();
   const presets = (own?.presets ?? []).map((preset) => ({
@@ -91,7 +103,12 @@ export async function loadFacts(db: Db, cluster: string): Promise<Facts> {
     resources: { cpu: preset.cpu, memory: preset.memory, extended: extendedResources(preset), shm: true },
     pools: preset.pools,
   }));
-  return { presets, organizations, projects };
+  return {
+    presets,
+    organizations,
+    projects,
+    members: members.filter(({ share }) => !isDeepStrictEqual(share, PLAIN_SHARE)),
+  };
 }
 
 /** When the cluster's agent last spoke. */
