@@ -129,7 +129,7 @@ const reaches = (what: string, is: (all: readonly JobRow[]) => boolean): Promise
   });
 
 const succeed = (id: string): Promise<unknown> =>
-  database.tx((tx) => recordObservation(tx, observation(id, { phase: 'succeeded', exitCode: 0 })));
+  database.tx((tx) => recordObservation(tx, observation(id, { podUid: '', phase: 'succeeded', exitCode: 0 })));
 
 const active = (all: readonly JobRow[], project?: string): readonly JobRow[] =>
   all.filter(

@@ -83,6 +83,7 @@ export async function createJob(tx: Tx, request: JobRequest, context: CreateCont
       reason: 'Creating',
       status_description: 'waits for the scheduler',
       pools: [...preset.pools],
+      preemptible: preset.preemptible,
       credits_per_hour: preset.creditsPerHour,
       schedule_timeout: meta.schedule_timeout ?? null,
       max_run_time_minutes: minutes === 0 ? null : minutes,
@@ -132,7 +133,7 @@ async function presetFor(tx: Tx, request: JobRequest, cluster: string): Promise<
   const name = request.meta.preset_name;
   const found =
     name === null || name === undefined
-      ? presets.find((preset) => offers(preset, request))
+      ? coveringPreset(presets, request)
       : presets.find((preset) => preset.name === name);
   if (found !== undefined) return found;
   const names = presets.map((preset) => preset.name).join(', ');
@@ -141,6 +142,13 @@ async function presetFor(tx: Tx, request: JobRequest, cluster: string): Promise<
     name ? `no preset is called ${JSON.stringify(name)}; there are: ${names}` : `no preset offers that much: ${names}`,
     { where: { field: 'preset_name' }, hint: 'choose one with --preset NAME; apolo config show lists what each has' },
   );
+}
+
+/** Whoever does not ask to give way to others gets a preset that does not, where there is one. */
+function coveringPreset(presets: readonly Preset[], request: JobRequest): Preset | undefined {
+  const covering = presets.filter((preset) => offers(preset, request));
+  const yields = request.meta.scheduler_enabled === true;
+  return covering.find(({ preemptible }) => preemptible === yields) ?? covering[0];
 }
 
 /** Explicit resources are granted only within a preset: the catalogue is what the administrator offers. */

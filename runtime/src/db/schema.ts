@@ -80,6 +80,12 @@ interface JobTable {
   readonly status_description: string | null;
   readonly exit_code: number | null;
   readonly restarts: Generated<number>;
+  readonly preemptible: Generated<boolean>;
+  /** The Pod's number: a job that gave way has another one later. */
+  readonly run: Generated<number>;
+  readonly first_attempt: Generated<number>;
+  readonly past_pods: Generated<string[]>;
+  readonly ran_seconds: Generated<number>;
   readonly pool: string | null;
   /** Where admission expected it to run; `node` is where it does. */
   readonly planned_node: string | null;
@@ -94,6 +100,7 @@ interface JobTable {
   readonly max_run_time_minutes: number | null;
   readonly created_at: Generated<Date>;
   readonly phase_at: Generated<Date>;
+  readonly first_started_at: Date | null;
   readonly admitted_at: Date | null;
   readonly started_at: Date | null;
   readonly finished_at: Date | null;
@@ -115,6 +122,8 @@ interface LogStreamTable {
   readonly job: string;
   readonly attempt: number;
   readonly pod_uid: string;
+  /** The attempt's number among those of its Pod. */
+  readonly pod_attempt: number;
   readonly length: Generated<number>;
   readonly cursor: string | null;
   readonly complete: Generated<boolean>;

@@ -23,6 +23,8 @@ const COLUMNS = [
   'created_at',
   'admitted_at',
   'started_at',
+  'first_started_at',
+  'ran_seconds',
   'phase_at',
   'schedule_timeout',
   'max_run_time_minutes',
