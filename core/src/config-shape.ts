@@ -92,7 +92,12 @@ const preset = z.strictObject({
     .default('0')
     .describe('Price, a decimal number in quotes'),
   pools: z.array(dnsLabel).default([]).describe('Node pools that may hold it; empty: any'),
-  preemptible: z.boolean().default(false).describe('Its jobs run on preemptible nodes'),
+  preemptible: z
+    .boolean()
+    .default(false)
+    .describe(
+      'Its jobs may be told to give way to others of higher priority in their project, and to projects that want back what they are guaranteed: they are suspended, and run again from their beginning. In return they may use what others are guaranteed and leave idle',
+    ),
   security: securityProfile
     .default('baseline')
     .describe('Pod Security level of its jobs; privileged also needs the project’s right'),
@@ -235,6 +240,17 @@ export const configShape = z.strictObject({
     .min(1)
     .default([organization.parse({ name: 'default', projects: [{ name: 'default' }] })])
     .describe('Who shares the platform'),
+  scheduling: z
+    .strictObject({
+      minRunSeconds: z
+        .number()
+        .int()
+        .nonnegative()
+        .default(0)
+        .describe('So long after its start no job is told to give way, in seconds'),
+    })
+    .prefault({})
+    .describe('How jobs are scheduled'),
   services: z
     .strictObject({
       controlApi: service.describe('Control API'),
@@ -250,6 +266,7 @@ export const configShape = z.strictObject({
 export type PlatformConfig = z.infer<typeof configShape>;
 export type Preset = PlatformConfig['presets'][number];
 export type NodePool = PlatformConfig['nodePools'][number];
+export type Scheduling = PlatformConfig['scheduling'];
 export type Quota = z.infer<typeof quota>;
 export type Member = z.infer<typeof member>;
 export type Share = Pick<Member, keyof typeof share>;

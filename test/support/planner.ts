@@ -30,13 +30,14 @@ export const node = (name: string, facts: Partial<NodeReport> = {}): NodeReport 
 /** Projects acme/one and acme/two and their users, with what is said of each by name: `acme/one`, `acme/one/alice`. */
 export function facts(
   quotas: Readonly<Record<string, Quota>> = {},
-  presets: Facts['presets'] = [],
+  presets: readonly (Omit<Facts['presets'][number], 'preemptible'> & { readonly preemptible?: boolean })[] = [],
   shares: Readonly<Record<string, Partial<Share>>> = {},
 ): Facts {
   const quota = (name: string): Quota => quotas[name] ?? {};
   const share = (name: string): Share => ({ ...PLAIN_SHARE, ...shares[name] });
   return {
-    presets,
+    minRunSeconds: 0,
+    presets: presets.map((preset) => ({ preemptible: false, ...preset })),
     organizations: [{ name: 'acme', quota: quota('acme'), share: share('acme') }],
     projects: ['one', 'two'].map((name) => ({
       org: 'acme',
@@ -71,6 +72,8 @@ export function job({ cpu = 1, gib = 1, gpu = 0, age = 0, ...rest }: JobFacts = 
     resources: needs(cpu, gib * GIB, gpu === 0 ? {} : { [NVIDIA]: gpu }),
     pools: [],
     priority: 0,
+    preemptible: false,
+    run: 0,
     createdAt: later(-age),
     lifeSpanMinutes: null,
     ...rest,
@@ -79,5 +82,5 @@ export function job({ cpu = 1, gib = 1, gpu = 0, age = 0, ...rest }: JobFacts = 
 }
 
 export function running(of: PlannedJob, on: string | null, place: Partial<ActivePlace> = {}): PlannedJob {
-  return { ...of, active: { pool: 'default', node: on, planned: null, since: NOW, ...place } };
+  return { ...of, active: { pool: 'default', node: on, planned: null, since: NOW, leaving: false, ...place } };
 }

@@ -58,11 +58,17 @@ export async function applyConfig(tx: Tx, config: PlatformConfig, cluster: strin
   await retireVanished(tx, config);
   await tx
     .insertInto('clusters')
-    .values({ name: cluster, pools: JSON.stringify(config.nodePools), presets: JSON.stringify(config.presets) })
+    .values({
+      name: cluster,
+      pools: JSON.stringify(config.nodePools),
+      presets: JSON.stringify(config.presets),
+      scheduling: JSON.stringify(config.scheduling),
+    })
     .onConflict((on) =>
       on.column('name').doUpdateSet({
         pools: (row) => row.ref('excluded.pools'),
         presets: (row) => row.ref('excluded.presets'),
+        scheduling: (row) => row.ref('excluded.scheduling'),
       }),
     )
     .execute();

@@ -1,4 +1,4 @@
-import type { JobPodSpec, NodePool, NodeReport, Preset, Quota, Share } from '@delos/core';
+import type { JobPodSpec, NodePool, NodeReport, Preset, Quota, Scheduling, Share } from '@delos/core';
 import type { ColumnType, Generated, Kysely, Selectable, Transaction } from 'kysely';
 
 /*
@@ -48,6 +48,7 @@ interface ClusterTable {
   readonly name: string;
   readonly pools: Json<readonly NodePool[]>;
   readonly presets: Json<readonly Preset[]>;
+  readonly scheduling: JsonDefaulted<Scheduling>;
   readonly last_seen_at: Date | null;
 }
 

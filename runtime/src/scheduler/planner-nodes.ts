@@ -60,6 +60,16 @@ export class PlannerNodes {
     return spec?.ready === true && !spec.cordoned;
   }
 
+  /** Whether more is on a node than it has. */
+  isOverfull(name: string): boolean {
+    const { nodes, onNode } = this.#core.state;
+    const number = nodes.numberOf(name);
+    if (number === undefined) return true;
+    const least = Math.min(nodes.milliCpu[number] ?? 0, nodes.memoryMiB[number] ?? 0, nodes.pods[number] ?? 0);
+    const counted = [...this.#counted].map((profile) => nodes.freeSlices(profile, number));
+    return Math.min(least, ...counted) < 0 || [...(onNode.get(number) ?? [])].some(lacksDevices);
+  }
+
   /** Makes sure that a job can be put on a node. */
   ensure(name: string, pool: string, at: number): void {
     if (this.#core.state.nodes.numberOf(name) !== undefined) return;

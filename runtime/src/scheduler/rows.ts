@@ -16,6 +16,8 @@ const COLUMNS = [
   'reason',
   'status_description',
   'priority',
+  'preemptible',
+  'run',
   'pool',
   'pools',
   'node',
@@ -58,10 +60,18 @@ export function plannedJob(row: ScheduledRow): PlannedJob | undefined {
     resources: row.resources,
     pools: row.pools,
     priority: row.priority,
+    preemptible: row.preemptible,
+    run: row.run,
     createdAt: row.created_at,
-    lifeSpanMinutes: row.max_run_time_minutes,
+    lifeSpanMinutes: row.max_run_time_minutes === null ? null : row.max_run_time_minutes - row.ran_seconds / 60,
     active: isActive
-      ? { pool, node, planned: row.planned_node, since: row.started_at ?? row.admitted_at ?? row.created_at }
+      ? {
+          pool,
+          node,
+          planned: row.planned_node,
+          since: row.started_at ?? row.admitted_at ?? row.created_at,
+          leaving: row.phase === 'stopping',
+        }
       : undefined,
   };
 }
@@ -99,13 +109,19 @@ export async function loadFacts(db: Db, cluster: string): Promise<Facts> {
     .orderBy('project')
     .orderBy('user_name')
     .execute();
-  const own = await db.selectFrom('clusters').select('presets').where('name', '=', cluster).executeTakeFirst();
+  const own = await db
+    .selectFrom('clusters')
+    .select(['presets', 'scheduling'])
+    .where('name', '=', cluster)
+    .executeTakeFirst();
   const presets = (own?.presets ?? []).map((preset) => ({
     name: preset.name,
     resources: { cpu: preset.cpu, memory: preset.memory, extended: extendedResources(preset), shm: true },
     pools: preset.pools,
+    preemptible: preset.preemptible,
   }));
   return {
+    minRunSeconds: own?.scheduling.minRunSeconds ?? 0,
     presets,
     organizations,
     projects,
