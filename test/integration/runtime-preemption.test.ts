@@ -254,6 +254,7 @@ describe('kill -9', () => {
       await sleep(300 + random() * 1_500);
       claims.push(await world.run('two'));
       claims.push(await world.run('one', { preset_name: 'spot', priority: 'high' }));
+      if (kill === 0) await world.reaches('one gives way', (all) => all.some(({ status }) => status === 'suspended'));
       await sleep(random() * 300);
       await crash();
     }

@@ -42,5 +42,15 @@ export function observeAll(database: Database): () => void {
       if (phase === 'archived') await podRemoved(tx, id, { run, podUid: '' });
     });
   };
-  return database.notifications.onJobChanged((change) => void seen(change).catch(() => undefined));
+  const all = async (): Promise<void> => {
+    for (const row of await database.db.selectFrom('jobs').select(['id', 'phase']).execute()) await seen(row);
+  };
+  const { notifications } = database;
+  const unsubscribe = [
+    notifications.onJobChanged((change) => void seen(change).catch(() => undefined)),
+    notifications.onRenewed(() => void all().catch(() => undefined)),
+  ];
+  return () => {
+    for (const off of unsubscribe) off();
+  };
 }
