@@ -7,7 +7,7 @@ import {
   roomFor,
   type Scheduler,
 } from '../scheduling/index.ts';
-import type { ReportedNode } from './planned.ts';
+import type { PlannedJob, ReportedNode } from './planned.ts';
 import { nodeOf } from './translate.ts';
 
 type RunningJob = Scheduler['state']['running'] extends Map<number, infer Running> ? Running : never;
@@ -153,6 +153,11 @@ export function newPodOn(core: Scheduler, node: string, devices: number): PodPla
 
 export function byId(a: { readonly id: string }, b: { readonly id: string }): number {
   return a.id < b.id ? -1 : 1;
+}
+
+/** Bound jobs, then those that are placed in what is left, then the queue. */
+export function stageOf({ active }: PlannedJob): number {
+  return active === undefined ? 2 : active.node === null ? 1 : 0;
 }
 
 /** More devices were asked for there than the node has (left). */

@@ -1,7 +1,7 @@
 import { addPreset, type Decision, type Job, policy, relocate, roomFor, Scheduler } from '../scheduling/index.ts';
 import { Leavers } from './leavers.ts';
 import type { Admission, Facts, Plan, PlannedJob, Preemption, ReportedNode } from './planned.ts';
-import { byId, newPodOn, PlannerNodes, podOn } from './planner-nodes.ts';
+import { byId, newPodOn, PlannerNodes, podOn, stageOf } from './planner-nodes.ts';
 import { queueOf, scopeOf, scopesOf } from './planner-scopes.ts';
 import { type CatalogueEntry, countedResources, presetOf, priorityOf } from './translate.ts';
 
@@ -295,9 +295,4 @@ function isWhere({ active }: PlannedJob, place: Known['place']): boolean {
 function keyOf(job: PlannedJob): string {
   const { org, project, owner, preset, resources, pools, priority, preemptible, run, lifeSpanMinutes } = job;
   return JSON.stringify([org, project, owner, preset, resources, pools, priority, preemptible, run, lifeSpanMinutes]);
-}
-
-/** Bound jobs, then those that are placed in what is left, then the queue. */
-function stageOf({ active }: PlannedJob): number {
-  return active === undefined ? 2 : active.node === null ? 1 : 0;
 }
