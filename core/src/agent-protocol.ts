@@ -6,12 +6,13 @@ import { jobId, jobPodSpec } from './job.ts';
  *
  * Terminology. The *agent* (one a cluster) makes and watches Pods. A *collector* (one a node) reads container logs
  * from the node's disk. *Desired* is what the API wants of one job; *observation* is what the agent saw of its Pod.
- * Both carry the job's *revision* (grows with each change of desire), so that an old message never undoes a newer one.
+ * A desire carries the job's *revision* (grows with each change), so that an old message never undoes a newer one. A job has
+ * one Pod after another where it gives way to others: each is a *run*, and what is told of a run says of which.
  *
  * Life of a job as the agent sees it:
  *   run     the Pod shall exist (created once: a Pod of that name that exists is the same run)
  *   stop    the container shall end, the Pod stay, so that its log can still be read (activeDeadlineSeconds)
- *   remove  the end is recorded and the log archived: the Pod may go
+ *   remove  the end is recorded and the log archived: the Pod may go, and then the next run may come
  * Every message may be lost with its connection and is then derived again from state: on connect the API sends all
  * desires (`sync`), the agent all observations. An observation counts only once acknowledged.
  *
@@ -46,7 +47,9 @@ export const desiredJob = z.object({
   action: z.enum(['run', 'stop', 'remove']),
   /** Seconds between SIGTERM and SIGKILL at a stop. */
   graceSeconds: z.number().int().nonnegative().default(15),
-  /** The Pod that was seen: when it is gone it is observed as `absent`, never made again. Null: none was seen. */
+  /** Number of the run, from 0. */
+  run: z.number().int().nonnegative().default(0),
+  /** The run's Pod that was seen: when it is gone it is observed as `absent`, never made again. Null: none was seen. */
   podUid: z.string().nullable().default(null),
   spec: jobPodSpec,
 });
@@ -56,6 +59,7 @@ export const podObservation = z.object({
   jobId,
   /** Empty where there is no Pod and none had been seen. */
   podUid: z.string(),
+  run: z.number().int().nonnegative().default(0),
   /** `absent`: no such Pod though one had been seen, or none at a `stop`. */
   phase: z.enum(['pending', 'running', 'succeeded', 'failed', 'absent']),
   /** One of core's REASONS where one fits. */
@@ -64,11 +68,13 @@ export const podObservation = z.object({
   description: z.string().nullable(),
   nodeName: z.string().nullable(),
   podIp: z.string().nullable(),
-  /** Container restarts so far; equals the current attempt. */
+  /** Container restarts so far, of this Pod; equals the current attempt. */
   restarts: z.number().int().nonnegative(),
   startedAt: z.iso.datetime({ offset: true }).nullable(),
   finishedAt: z.iso.datetime({ offset: true }).nullable(),
   exitCode: z.number().int().nullable(),
+  /** It has ended, and not because it was asked to. */
+  ofItself: z.boolean().default(false),
   /** An image answered by a stand-in, and by what. */
   standIn: z.string().nullable().default(null),
 });
@@ -146,7 +152,7 @@ export const fromAgent = z.discriminatedUnion('type', [
   z.object({ type: z.literal('hello'), version: z.string(), nonce: z.string() }),
   z.object({ type: z.literal('nodes'), nodes: z.array(nodeReport) }),
   z.object({ type: z.literal('observation'), seq: z.number().int(), observation: podObservation }),
-  z.object({ type: z.literal('removed'), jobId, podUid: z.string() }),
+  z.object({ type: z.literal('removed'), jobId, podUid: z.string(), run: z.number().int().nonnegative().default(0) }),
 ]);
 export type FromAgent = z.infer<typeof fromAgent>;
 

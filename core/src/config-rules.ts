@@ -1,4 +1,5 @@
 import type { PlatformConfig } from './config-shape.ts';
+import { shareFaults } from './config-shares.ts';
 import { nearest } from './nearest.ts';
 
 /** A fault that no single field shows. */
@@ -9,7 +10,7 @@ export interface RuleFault {
 
 /** What must hold between fields: names are unique, what is named is there, what is asked for can be had. */
 export function checkConfig(config: PlatformConfig): readonly RuleFault[] {
-  return [...uniqueNames(config), ...references(config), ...capacity(config), ...ports(config)];
+  return [...uniqueNames(config), ...references(config), ...capacity(config), ...shareFaults(config), ...ports(config)];
 }
 
 function uniqueNames(config: PlatformConfig): readonly RuleFault[] {

@@ -92,27 +92,51 @@ const preset = z.strictObject({
     .default('0')
     .describe('Price, a decimal number in quotes'),
   pools: z.array(dnsLabel).default([]).describe('Node pools that may hold it; empty: any'),
-  preemptible: z.boolean().default(false).describe('Its jobs run on preemptible nodes'),
+  preemptible: z
+    .boolean()
+    .default(false)
+    .describe(
+      'Its jobs may be told to give way to others of higher priority in their project, and to projects that want back what they are guaranteed: they are suspended, and run again from their beginning. In return they may use what others are guaranteed and leave idle',
+    ),
   security: securityProfile
     .default('baseline')
     .describe('Pod Security level of its jobs; privileged also needs the project’s right'),
 });
 
-const quota = z.strictObject({
-  runningJobs: z.number().int().nonnegative().optional().describe('Jobs that run at once; left out: no limit'),
-  cpu: z.number().nonnegative().optional().describe('Cores at once'),
-  memory: bytes.optional().describe('Memory at once'),
-  gpu: z.number().int().nonnegative().optional().describe('GPUs at once, of any make'),
-});
+const amounts = (leftOut: string) =>
+  z.strictObject({
+    runningJobs: z.number().int().nonnegative().optional().describe(`Jobs that run at once; left out: ${leftOut}`),
+    cpu: z.number().nonnegative().optional().describe('Cores at once'),
+    memory: bytes.optional().describe('Memory at once'),
+    gpu: z.number().int().nonnegative().optional().describe('GPUs at once, of any make'),
+  });
+const quota = amounts('no limit');
+
+/** How an organization, a project or a user in it stands beside others of its level. */
+const share = {
+  weight: z
+    .number()
+    .positive()
+    .default(1)
+    .describe('Its part of what there is to share: with 2 it gets twice as much as one with 1'),
+  guarantee: amounts('nothing is guaranteed')
+    .prefault({})
+    .describe(
+      'What it gets back at once from preemptible jobs of others when it asks for it; what it leaves idle is lent. Where anything is guaranteed, jobs that are not preemptible run within guarantees and what these leave',
+    ),
+  limit: quota.prefault({}).describe('The most that its jobs may hold with what it was lent'),
+};
 
 const member = z.strictObject({
   user: z.string().describe('Name of the admin or of one of `users`'),
   role: z.enum(['admin', 'manager', 'writer', 'reader']).default('writer').describe('A reader only looks'),
+  ...share,
 });
 
 const project = z.strictObject({
   name: dnsLabel.describe('Project name'),
   quota: quota.prefault({}).describe('What its jobs may take together'),
+  ...share,
   privileged: z.boolean().default(false).describe('Its jobs may be privileged: root on the node, in effect'),
   members: z.array(member).default([]).describe('Who may work in it, beside the admin'),
 });
@@ -120,6 +144,7 @@ const project = z.strictObject({
 const organization = z.strictObject({
   name: dnsLabel.describe('Organization name'),
   quota: quota.prefault({}).describe('What all its projects’ jobs may take together'),
+  ...share,
   projects: z
     .array(project)
     .min(1)
@@ -215,6 +240,17 @@ export const configShape = z.strictObject({
     .min(1)
     .default([organization.parse({ name: 'default', projects: [{ name: 'default' }] })])
     .describe('Who shares the platform'),
+  scheduling: z
+    .strictObject({
+      minRunSeconds: z
+        .number()
+        .int()
+        .nonnegative()
+        .default(0)
+        .describe('So long after its start no job is told to give way, in seconds'),
+    })
+    .prefault({})
+    .describe('How jobs are scheduled'),
   services: z
     .strictObject({
       controlApi: service.describe('Control API'),
@@ -230,4 +266,13 @@ export const configShape = z.strictObject({
 export type PlatformConfig = z.infer<typeof configShape>;
 export type Preset = PlatformConfig['presets'][number];
 export type NodePool = PlatformConfig['nodePools'][number];
+export type Scheduling = PlatformConfig['scheduling'];
 export type Quota = z.infer<typeof quota>;
+export type Member = z.infer<typeof member>;
+export type Share = Pick<Member, keyof typeof share>;
+
+/** Of all that is said of an organization, a project or a member, how it stands beside others. */
+export const shareOf = ({ weight, guarantee, limit }: Share): Share => ({ weight, guarantee, limit });
+
+/** That of whoever nothing is said of. */
+export const PLAIN_SHARE: Share = { weight: 1, guarantee: {}, limit: {} };

@@ -30,6 +30,7 @@ export const REASONS = [
   'LifeSpanEnded',
   'ScheduleTimeout',
   'Killed',
+  'Preempted',
   'NodeLost',
   'Evicted',
   'CannotStart',

@@ -1,26 +1,22 @@
-import { type ChildProcess, spawn } from 'node:child_process';
 import { readFile } from 'node:fs/promises';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { fileURLToPath } from 'node:url';
 import { type NodeReport, platformConfig } from '@delos/core';
 import { sql } from 'kysely';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { applyConfig } from '../../runtime/src/db/apply-config.ts';
 import { recordObservation } from '../../runtime/src/db/jobs-state.ts';
-import { NODES_CHANGED } from '../../runtime/src/db/notifications.ts';
 import type { JobRow } from '../../runtime/src/db/schema.ts';
-import { startControlApi, startIssuer, type TestApi, type TestIssuer } from '../support/control-api.ts';
+import { startIssuer, type TestIssuer } from '../support/control-api.ts';
 import { observation, observeAll } from '../support/observer.ts';
 import { startPostgres, type TestPostgres } from '../support/postgres.ts';
 import { runSeed, seeded } from '../support/random.ts';
-import { until } from '../support/until.ts';
+import { type SchedulerWorld, schedulerWorld } from '../support/scheduler-world.ts';
 
 /* The scheduler as a process of its own over a real PostgreSQL; what stands in for the agent is in the test. */
 
-const MAIN = fileURLToPath(new URL('../../runtime/src/main.ts', import.meta.url));
 const CORES = 4;
 const SEATS = 2;
-const config = (changes: { readonly seats?: number } = {}) =>
+const config = (changes: { readonly seats?: number; readonly weight?: number } = {}) =>
   platformConfig.parse({
     users: [{ name: 'alice' }, { name: 'bob' }],
     presets: [
@@ -31,7 +27,7 @@ const config = (changes: { readonly seats?: number } = {}) =>
       {
         name: 'acme',
         projects: [
-          { name: 'one', members: [{ user: 'alice' }, { user: 'bob' }] },
+          { name: 'one', weight: changes.weight ?? 1, members: [{ user: 'alice' }, { user: 'bob' }] },
           { name: 'two', members: [{ user: 'alice' }, { user: 'bob' }] },
           { name: 'seats', quota: { runningJobs: changes.seats ?? SEATS }, members: [{ user: 'alice' }] },
         ],
@@ -41,9 +37,8 @@ const config = (changes: { readonly seats?: number } = {}) =>
 
 let postgres: TestPostgres;
 let issuer: TestIssuer;
-let database: Awaited<ReturnType<TestPostgres['connect']>>;
-let api: TestApi;
-let child: ChildProcess | undefined;
+let database: SchedulerWorld['database'];
+let world: SchedulerWorld;
 let unobserve: (() => void) | undefined;
 
 beforeAll(async () => {
@@ -55,81 +50,31 @@ afterAll(async () => {
   await postgres?.stop();
 });
 beforeEach(async () => {
-  database = await postgres.connect();
-  await database.notifications.start();
-  api = await startControlApi(database, issuer, config());
+  world = await schedulerWorld(postgres, issuer, config());
+  ({ database } = world);
 });
 afterEach(async () => {
   unobserve?.();
   unobserve = undefined;
-  await killScheduler();
-  await api.stop();
-  await database.close();
+  await world.stop();
 });
-
-function startScheduler(): void {
-  child = spawn(process.execPath, [MAIN, 'scheduler'], {
-    env: {
-      PATH: process.env.PATH ?? '',
-      ...postgres.env(database.name),
-      DELOS_LISTEN_HOST: '127.0.0.1',
-      DELOS_INTERNAL_PORT: '0',
-      DELOS_LOG_LEVEL: 'warn',
-    },
-    stdio: ['ignore', 'ignore', 'inherit'],
-  });
-}
-
-async function killScheduler(): Promise<void> {
-  const ending = child;
-  child = undefined;
-  if (ending === undefined || ending.exitCode !== null || ending.signalCode !== null) return;
-  const ended = new Promise((resolve) => ending.once('exit', resolve));
-  ending.kill('SIGKILL');
-  await ended;
-}
 
 /** The most memory that the process has needed, in MiB. */
 async function peakMiB(): Promise<number> {
-  const status = await readFile(`/proc/${child?.pid}/status`, 'utf8');
+  const status = await readFile(`/proc/${world.pid()}/status`, 'utf8');
   return Number(/VmHWM:\s+(\d+) kB/.exec(status)?.[1]) / 1024;
 }
 
-async function addNode(facts: Partial<NodeReport> = {}): Promise<void> {
-  const plain = { name: 'node-1', pool: 'default', ready: true, schedulable: true, cpu: CORES, memory: 2 ** 33 };
-  const report = { ...plain, extended: {}, pods: 100, ...facts };
-  await database.db
-    .insertInto('nodes')
-    .values({ cluster: 'default', name: report.name, report: JSON.stringify(report), reported_at: new Date() })
-    .onConflict((on) => on.columns(['cluster', 'name']).doUpdateSet({ report: (row) => row.ref('excluded.report') }))
-    .execute();
-  await database.db.updateTable('clusters').set({ last_seen_at: new Date() }).execute();
-  await sql`select pg_notify(${NODES_CHANGED}, 'default')`.execute(database.db);
-}
-
-async function run(project: string, facts: Readonly<Record<string, unknown>> = {}, user = 'alice'): Promise<string> {
-  const { json } = await api.request(user, 'POST', '/jobs?from_preset', {
-    preset_name: 'core',
-    org_name: 'acme',
-    project_name: project,
-    image: 'ubuntu',
-    wait_for_jobs_quota: true,
-    ...facts,
-  });
-  return json.id;
-}
-
-const rows = (): Promise<JobRow[]> => database.db.selectFrom('jobs').selectAll().orderBy('id').execute();
-
-const reaches = (what: string, is: (all: readonly JobRow[]) => boolean): Promise<readonly JobRow[]> =>
-  until(what, 60, async (last) => {
-    const all = await rows();
-    last(all.map(({ id, project, phase, reason, status_description: text }) => ({ id, project, phase, reason, text })));
-    return is(all) ? all : undefined;
-  });
+const startScheduler = (): void => world.start();
+const killScheduler = (): Promise<void> => world.kill();
+const addNode = (facts: Partial<NodeReport> = {}): Promise<void> => world.addNode({ cpu: CORES, ...facts });
+const run = (project: string, facts?: Readonly<Record<string, unknown>>, user?: string): Promise<string> =>
+  world.run(project, facts, user);
+const rows = (): Promise<readonly JobRow[]> => world.rows();
+const reaches: SchedulerWorld['reaches'] = (what, is) => world.reaches(what, is);
 
 const succeed = (id: string): Promise<unknown> =>
-  database.tx((tx) => recordObservation(tx, observation(id, { phase: 'succeeded', exitCode: 0 })));
+  database.tx((tx) => recordObservation(tx, observation(id, { podUid: '', phase: 'succeeded', exitCode: 0 })));
 
 const active = (all: readonly JobRow[], project?: string): readonly JobRow[] =>
   all.filter(
@@ -196,6 +141,25 @@ describe('the scheduler over its database', () => {
     const [one, two] = active(await rows());
     for (const row of [one, two]) await succeed(row?.id ?? '');
     await reaches('three run, the last among them', (all) => active(all).length === 3);
+  });
+
+  test('a weight that is changed while it runs decides who gets what is freed', async () => {
+    await addNode();
+    for (let i = 0; i < 8; i += 1) await run('one');
+    for (let i = 0; i < 8; i += 1) await run('two', {}, 'bob');
+    unobserve = observeAll(database);
+    startScheduler();
+    const all = await reaches(
+      'they share alike',
+      (seen) => active(seen, 'one').length === 2 && active(seen).length === CORES,
+    );
+    await database.tx((tx) => applyConfig(tx, config({ weight: 3 }), 'default'));
+    await reaches(
+      'all run',
+      (seen) => active(seen).length === CORES && active(seen).every(({ phase }) => phase === 'running'),
+    );
+    for (const { id } of active(all)) await succeed(id);
+    await reaches('three to one', (seen) => active(seen, 'one').length === 3 && active(seen, 'two').length === 1);
   });
 
   test('jobs on a node that is away count against quotas until they are seen to end', async () => {

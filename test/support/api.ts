@@ -16,6 +16,9 @@ export const jobDocument = z.looseObject({
     exit_code: z.number().nullish(),
     restarts: z.number().nullish(),
   }),
+  statuses: z
+    .array(z.looseObject({ status: z.string(), reason: z.string().nullish(), description: z.string().nullish() }))
+    .default([]),
 });
 export type JobDocument = z.infer<typeof jobDocument>;
 

@@ -17,6 +17,8 @@ export function observation(jobId: string, seen: Partial<PodObservation>): PodOb
     startedAt: null,
     finishedAt: null,
     exitCode: null,
+    run: 0,
+    ofItself: false,
     standIn: null,
     ...seen,
   };
@@ -29,12 +31,26 @@ export function observation(jobId: string, seen: Partial<PodObservation>): PodOb
 export function observeAll(database: Database): () => void {
   const seen = async ({ id, phase }: Pick<JobRow, 'id' | 'phase'>): Promise<void> => {
     await database.tx(async (tx) => {
+      const row = await tx.selectFrom('jobs').select('run').where('id', '=', id).executeTakeFirst();
+      const run = row?.run ?? 0;
+      const ours = { run, podUid: `uid-${id}-${run}` };
       const now = new Date().toISOString();
-      if (phase === 'admitted') await recordObservation(tx, observation(id, { startedAt: now }));
-      if (phase === 'stopping') await recordObservation(tx, observation(id, { phase: 'failed', exitCode: 143 }));
+      if (phase === 'admitted') await recordObservation(tx, observation(id, { ...ours, startedAt: now }));
+      if (phase === 'stopping')
+        await recordObservation(tx, observation(id, { ...ours, phase: 'failed', exitCode: 143 }));
       if (phase === 'ended') await sealLogs(tx, id, true);
-      if (phase === 'archived') await podRemoved(tx, id, '');
+      if (phase === 'archived') await podRemoved(tx, id, { run, podUid: '' });
     });
   };
-  return database.notifications.onJobChanged((change) => void seen(change).catch(() => undefined));
+  const all = async (): Promise<void> => {
+    for (const row of await database.db.selectFrom('jobs').select(['id', 'phase']).execute()) await seen(row);
+  };
+  const { notifications } = database;
+  const unsubscribe = [
+    notifications.onJobChanged((change) => void seen(change).catch(() => undefined)),
+    notifications.onRenewed(() => void all().catch(() => undefined)),
+  ];
+  return () => {
+    for (const off of unsubscribe) off();
+  };
 }

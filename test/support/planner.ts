@@ -1,4 +1,4 @@
-import type { NodeReport, Quota } from '@delos/core';
+import { type NodeReport, PLAIN_SHARE, type Quota, type Share } from '@delos/core';
 import type { ActivePlace, Facts, PlannedJob } from '../../runtime/src/scheduler/planned.ts';
 
 export const GIB = 2 ** 30;
@@ -27,13 +27,28 @@ export const node = (name: string, facts: Partial<NodeReport> = {}): NodeReport 
   ...facts,
 });
 
-/** A catalogue of one preset, `any`, and projects acme/one and acme/two. */
-export function facts(quotas: Readonly<Record<string, Quota>> = {}, presets: Facts['presets'] = []): Facts {
+/** Projects acme/one and acme/two and their users, with what is said of each by name: `acme/one`, `acme/one/alice`. */
+export function facts(
+  quotas: Readonly<Record<string, Quota>> = {},
+  presets: readonly (Omit<Facts['presets'][number], 'preemptible'> & { readonly preemptible?: boolean })[] = [],
+  shares: Readonly<Record<string, Partial<Share>>> = {},
+): Facts {
   const quota = (name: string): Quota => quotas[name] ?? {};
+  const share = (name: string): Share => ({ ...PLAIN_SHARE, ...shares[name] });
   return {
-    presets,
-    organizations: [{ name: 'acme', quota: quota('acme') }],
-    projects: ['one', 'two'].map((name) => ({ org: 'acme', name, quota: quota(`acme/${name}`) })),
+    minRunSeconds: 0,
+    presets: presets.map((preset) => ({ preemptible: false, ...preset })),
+    organizations: [{ name: 'acme', quota: quota('acme'), share: share('acme') }],
+    projects: ['one', 'two'].map((name) => ({
+      org: 'acme',
+      name,
+      quota: quota(`acme/${name}`),
+      share: share(`acme/${name}`),
+    })),
+    members: Object.keys(shares).flatMap((name) => {
+      const [org = '', project = '', user] = name.split('/');
+      return user === undefined ? [] : [{ org, project, user, share: share(name) }];
+    }),
   };
 }
 
@@ -57,6 +72,8 @@ export function job({ cpu = 1, gib = 1, gpu = 0, age = 0, ...rest }: JobFacts = 
     resources: needs(cpu, gib * GIB, gpu === 0 ? {} : { [NVIDIA]: gpu }),
     pools: [],
     priority: 0,
+    preemptible: false,
+    run: 0,
     createdAt: later(-age),
     lifeSpanMinutes: null,
     ...rest,
@@ -65,5 +82,5 @@ export function job({ cpu = 1, gib = 1, gpu = 0, age = 0, ...rest }: JobFacts = 
 }
 
 export function running(of: PlannedJob, on: string | null, place: Partial<ActivePlace> = {}): PlannedJob {
-  return { ...of, active: { pool: 'default', node: on, planned: null, since: NOW, ...place } };
+  return { ...of, active: { pool: 'default', node: on, planned: null, since: NOW, leaving: false, ...place } };
 }

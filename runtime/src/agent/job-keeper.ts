@@ -1,9 +1,10 @@
 import type { DesiredJob, FromAgent, PodObservation } from '@delos/core';
 import type { Logger } from 'pino';
 import { isPullReason } from './image-pull.ts';
+import { type Entry, isEnd, newEntry, nothing, seenUid } from './job-entry.ts';
 import { CONTAINER } from './labels.ts';
 import type { Namespaces } from './namespaces.ts';
-import { hasEnded, observePod } from './observe.ts';
+import { hasEnded, observePod, runOf } from './observe.ts';
 import { PodActions, type PodActionsProps } from './pod-actions.ts';
 import { explainRefusal } from './pod-refusal.ts';
 import type { Pod } from './pod-shape.ts';
@@ -12,7 +13,8 @@ import type { Pod } from './pod-shape.ts';
  * Makes true what is desired of each job, and tells what it sees.
  *
  * A Pod is made at most once: its name is the job's id, so a second making is refused by the API server; and a Pod that
- * was seen once, by this process or (DesiredJob.podUid) by one before, is never made again, only told as absent.
+ * was seen once, by this process or (DesiredJob.podUid) by one before, is never made again in the same run, only told as
+ * absent. A Pod of an earlier run is deleted before that of a later one is made.
  * Nothing is made while the control plane is not connected: what was desired may be old.
  */
 
@@ -25,21 +27,6 @@ export interface JobKeeperProps extends PodActionsProps {
   readonly lastEvent: (podUid: string) => { readonly reason: string; readonly message: string } | undefined;
   /** Manifest digest of an image that stands in for another → what it really is. */
   readonly standIns: ReadonlyMap<string, string>;
-}
-
-interface Entry {
-  readonly jobId: string;
-  desired: DesiredJob | undefined;
-  pod: Pod | undefined;
-  /** Uid of the Pod that was seen, for as long as the job is desired. */
-  seenUid: string | undefined;
-  told: { readonly seq: number; readonly text: string; readonly observation: PodObservation } | undefined;
-  acked: boolean;
-  working: boolean;
-  again: boolean;
-  failures: number;
-  retry: NodeJS.Timeout | undefined;
-  pullFailingSince: number | undefined;
 }
 
 /** A Pod that nothing is known of may be one whose desire is on its way. */
@@ -108,7 +95,8 @@ export class JobKeeper {
   podChanged(pod: Pod, gone: boolean): void {
     const entry = this.#entry(pod.metadata.name);
     if (entry.pod !== undefined && entry.pod.metadata.uid !== pod.metadata.uid && gone) return;
-    entry.seenUid ??= pod.metadata.uid;
+    const run = runOf(pod);
+    if (entry.seen === undefined || entry.seen.run < run) entry.seen = { uid: pod.metadata.uid, run };
     entry.pod = gone ? undefined : pod;
     if (gone && entry.desired !== undefined && hasEnded(pod)) this.#observe(entry, pod);
     if (gone && entry.desired === undefined) this.#entries.delete(entry.jobId);
@@ -135,19 +123,7 @@ export class JobKeeper {
   #entry(jobId: string): Entry {
     const known = this.#entries.get(jobId);
     if (known !== undefined) return known;
-    const entry: Entry = {
-      jobId,
-      desired: undefined,
-      pod: undefined,
-      seenUid: undefined,
-      told: undefined,
-      acked: false,
-      working: false,
-      again: false,
-      failures: 0,
-      retry: undefined,
-      pullFailingSince: undefined,
-    };
+    const entry = newEntry(jobId);
     this.#entries.set(jobId, entry);
     return entry;
   }
@@ -192,7 +168,7 @@ export class JobKeeper {
       const refusal = desired?.action === 'run' && entry.pod === undefined ? explainRefusal(error) : undefined;
       if (refusal?.final === true) {
         this.#tell(entry, {
-          ...nothing(entry.jobId),
+          ...nothing(entry),
           phase: 'failed',
           reason: refusal.reason,
           description: refusal.description,
@@ -205,7 +181,7 @@ export class JobKeeper {
         'will try again',
       );
       if (entry.failures >= 3 && refusal !== undefined) {
-        this.#tell(entry, { ...nothing(entry.jobId), reason: refusal.reason, description: refusal.description });
+        this.#tell(entry, { ...nothing(entry), reason: refusal.reason, description: refusal.description });
       }
       clearTimeout(entry.retry);
       entry.retry = setTimeout(() => this.#wake(entry), RETRY_MS[Math.min(entry.failures, RETRY_MS.length) - 1]);
@@ -216,6 +192,10 @@ export class JobKeeper {
   async #act(entry: Entry): Promise<void> {
     const { desired, pod } = entry;
     if (desired === undefined) return this.#orphan(entry);
+    if (pod !== undefined && runOf(pod) !== desired.run) {
+      // Of a later run: what is desired is old, and news on its way.
+      return runOf(pod) < desired.run ? this.#pods.delete(pod) : undefined;
+    }
     switch (desired.action) {
       case 'run':
         if (pod === undefined) return this.#make(entry, desired);
@@ -225,7 +205,8 @@ export class JobKeeper {
         return this.#pods.stop(pod);
       case 'remove':
         if (pod === undefined) {
-          this.#props.send({ type: 'removed', jobId: entry.jobId, podUid: desired.podUid ?? entry.seenUid ?? '' });
+          const podUid = desired.podUid ?? seenUid(entry) ?? '';
+          this.#props.send({ type: 'removed', jobId: entry.jobId, podUid, run: desired.run });
           return;
         }
         return this.#pods.delete(pod);
@@ -233,7 +214,7 @@ export class JobKeeper {
   }
 
   async #make(entry: Entry, desired: DesiredJob): Promise<void> {
-    if (desired.podUid !== null || entry.seenUid !== undefined) return this.#absent(entry, desired);
+    if (desired.podUid !== null || seenUid(entry) !== undefined) return this.#absent(entry, desired);
     if (!this.#props.connected()) return;
     await this.#props.namespaces.ensure(desired.spec);
     // Time has passed: it may have been stopped, or the connection lost, meanwhile.
@@ -247,11 +228,12 @@ export class JobKeeper {
   /** There was one and it is no more, which the API server itself must say. */
   async #absent(entry: Entry, desired: DesiredJob): Promise<void> {
     if (await this.#pods.isThere(desired)) return;
-    const uid = desired.podUid ?? entry.seenUid ?? '';
+    const uid = desired.podUid ?? seenUid(entry) ?? '';
+    const last = entry.told?.observation;
     // Its end was seen in its last moment: that tells more.
-    if (entry.told !== undefined && entry.told.observation.podUid === uid && isEnd(entry.told.observation)) return;
+    if (last !== undefined && last.run === desired.run && last.podUid === uid && isEnd(last)) return;
     this.#tell(entry, {
-      ...nothing(entry.jobId),
+      ...nothing(entry),
       podUid: uid,
       phase: 'absent',
       reason: 'NodeLost',
@@ -268,6 +250,7 @@ export class JobKeeper {
   }
 
   #observe(entry: Entry, pod: Pod): void {
+    if (runOf(pod) !== entry.desired?.run) return;
     const status = pod.status.containerStatuses.find(({ name }) => name === CONTAINER);
     const pulling = isPullReason(status?.state.waiting?.reason ?? '');
     entry.pullFailingSince = pulling ? (entry.pullFailingSince ?? Date.now()) : undefined;
@@ -291,26 +274,4 @@ export class JobKeeper {
   #tellAgain({ told }: Entry): void {
     if (told !== undefined) this.#props.send({ type: 'observation', seq: told.seq, observation: told.observation });
   }
-}
-
-function isEnd(observation: PodObservation): boolean {
-  return observation.phase === 'succeeded' || observation.phase === 'failed';
-}
-
-/** What is told of a job that has no Pod. */
-function nothing(id: string): PodObservation {
-  return {
-    jobId: id,
-    podUid: '',
-    phase: 'pending',
-    reason: null,
-    description: null,
-    nodeName: null,
-    podIp: null,
-    restarts: 0,
-    startedAt: null,
-    finishedAt: null,
-    exitCode: null,
-    standIn: null,
-  };
 }

@@ -4,6 +4,8 @@
 
 /** On a job's Pod: the job's id, which is also the Pod's name. */
 export const JOB_LABEL = 'delos.dev/job';
+/** On a job's Pod: which of the job's runs it is, from 0. */
+export const RUN_LABEL = 'delos.dev/run';
 /** On a job's Pod: the cluster whose agent made it. */
 export const CLUSTER_LABEL = 'delos.dev/cluster';
 export const PRESET_LABEL = 'delos.dev/preset';

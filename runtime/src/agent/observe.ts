@@ -1,6 +1,6 @@
 import type { PodObservation, Reason } from '@delos/core';
 import { explainPull, isPullReason } from './image-pull.ts';
-import { CONTAINER } from './labels.ts';
+import { CONTAINER, RUN_LABEL } from './labels.ts';
 import type { ContainerStatus, Pod } from './pod-shape.ts';
 
 /** What the agent knows beside the Pod itself. */
@@ -39,12 +39,14 @@ export function observePod(pod: Pod, context: ObserveContext): PodObservation {
   return {
     jobId: pod.metadata.name,
     podUid: pod.metadata.uid,
+    run: runOf(pod),
     nodeName: pod.spec.nodeName ?? null,
     podIp: pod.status.podIP ?? null,
     restarts: status?.restartCount ?? 0,
     startedAt: status?.state.running?.startedAt ?? times?.startedAt ?? null,
     finishedAt: null,
     exitCode: null,
+    ofItself: endedOfItself(pod),
     standIn: standInOf(status, context.standIns),
     ...told,
   };
@@ -54,6 +56,19 @@ export function observePod(pod: Pod, context: ObserveContext): PodObservation {
 function standInOf(status: ContainerStatus | undefined, standIns: ReadonlyMap<string, string>): string | null {
   const digest = /sha256:[0-9a-f]{64}$/.exec(status?.imageID ?? '')?.[0];
   return digest === undefined ? null : (standIns.get(digest) ?? null);
+}
+
+/** The run of its job that a Pod is. */
+export function runOf(pod: Pod): number {
+  return Number(pod.metadata.labels[RUN_LABEL] ?? 0);
+}
+
+/** Whether it ended without being asked to; where that cannot be told, not. */
+function endedOfItself(pod: Pod): boolean {
+  if (!hasEnded(pod) || pod.metadata.deletionTimestamp !== undefined || pod.status.reason !== '') return false;
+  // A deadline that came too late: the kubelet would have said that it was exceeded.
+  const final = pod.status.phase === 'Succeeded' || pod.status.phase === 'Failed';
+  return final || pod.spec.activeDeadlineSeconds === undefined;
 }
 
 /** True once the container has ended for good, or never will start: its log grows no more. */

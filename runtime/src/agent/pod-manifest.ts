@@ -7,6 +7,7 @@ import {
   OWNER_ANNOTATION,
   POOL_LABEL,
   PRESET_LABEL,
+  RUN_LABEL,
 } from './labels.ts';
 
 const RESTART = { never: 'Never', 'on-failure': 'OnFailure', always: 'Always' } as const;
@@ -34,6 +35,7 @@ export function podManifest(
       labels: {
         ...MANAGED_BY,
         [JOB_LABEL]: jobId,
+        [RUN_LABEL]: String(job.run),
         [CLUSTER_LABEL]: cluster,
         [ORG_LABEL]: spec.org,
         [PROJECT_LABEL]: spec.project,

@@ -25,7 +25,9 @@ export function capacityRoute(app: FastifyInstance, deps: ApiDeps): void {
         loadNodes(db, cluster),
         loadActive(db, cluster),
       ]);
-      const planner = new Planner(facts, reports, active, new Date());
+      // Whoever leaves is still there.
+      const there = active.map((job) => ({ ...job, active: job.active && { ...job.active, leaving: false } }));
+      const planner = new Planner(facts, reports, there, new Date());
       return Object.fromEntries(facts.presets.map(({ name }) => [name, planner.roomFor(name)]));
     },
   );

@@ -124,7 +124,7 @@ export function presetJson(preset: Preset, pools: readonly NodePool[]): Record<s
     cpu: preset.cpu,
     memory: preset.memory,
     ...devices(preset),
-    scheduler_enabled: false,
+    scheduler_enabled: preset.preemptible,
     preemptible_node: preset.preemptible,
     resource_pool_names: preset.pools,
     available_resource_pool_names: names,

@@ -1,10 +1,11 @@
 import { randomUUID } from 'node:crypto';
-import { DelosError, type JobPodSpec, type Preset, type Quota } from '@delos/core';
+import { DelosError, type JobPodSpec, type Preset } from '@delos/core';
 import { sql } from 'kysely';
 import { notifyJobChanged, recordTransition } from '../db/jobs-state.ts';
 import type { JobRow, ProjectRow, Tx } from '../db/schema.ts';
 import { extendedResources, GPU_FIELDS, GPU_RESOURCES, GPU_WIRE } from '../preset-resources.ts';
 import type { Caller } from './deps.ts';
+import { checkQuotas, type JobProject } from './job-quotas.ts';
 import type { JobRequest } from './job-request.ts';
 import { splitWords } from './shlex.ts';
 
@@ -82,6 +83,7 @@ export async function createJob(tx: Tx, request: JobRequest, context: CreateCont
       reason: 'Creating',
       status_description: 'waits for the scheduler',
       pools: [...preset.pools],
+      preemptible: preset.preemptible,
       credits_per_hour: preset.creditsPerHour,
       schedule_timeout: meta.schedule_timeout ?? null,
       max_run_time_minutes: minutes === 0 ? null : minutes,
@@ -131,7 +133,7 @@ async function presetFor(tx: Tx, request: JobRequest, cluster: string): Promise<
   const name = request.meta.preset_name;
   const found =
     name === null || name === undefined
-      ? presets.find((preset) => offers(preset, request))
+      ? coveringPreset(presets, request)
       : presets.find((preset) => preset.name === name);
   if (found !== undefined) return found;
   const names = presets.map((preset) => preset.name).join(', ');
@@ -140,6 +142,13 @@ async function presetFor(tx: Tx, request: JobRequest, cluster: string): Promise<
     name ? `no preset is called ${JSON.stringify(name)}; there are: ${names}` : `no preset offers that much: ${names}`,
     { where: { field: 'preset_name' }, hint: 'choose one with --preset NAME; apolo config show lists what each has' },
   );
+}
+
+/** Whoever does not ask to give way to others gets a preset that does not, where there is one. */
+function coveringPreset(presets: readonly Preset[], request: JobRequest): Preset | undefined {
+  const covering = presets.filter((preset) => offers(preset, request));
+  const yields = request.meta.scheduler_enabled === true;
+  return covering.find(({ preemptible }) => preemptible === yields) ?? covering[0];
 }
 
 /** Explicit resources are granted only within a preset: the catalogue is what the administrator offers. */
@@ -171,13 +180,13 @@ function resourcesOf(
   };
 }
 
-async function projectFor(tx: Tx, request: JobRequest, caller: Caller): Promise<ProjectRow & { org_quota: Quota }> {
+async function projectFor(tx: Tx, request: JobRequest, caller: Caller): Promise<JobProject> {
   const { org_name: org, project_name: name } = request.meta;
   const rows = await tx
     .selectFrom('projects')
     .innerJoin('organizations', 'organizations.name', 'projects.org')
     .selectAll('projects')
-    .select('organizations.quota as org_quota')
+    .select(['organizations.quota as org_quota', 'organizations.share as org_share'])
     .where('projects.retired', '=', false)
     .$if(typeof org === 'string', (query) => query.where('projects.org', '=', org ?? ''))
     .$if(typeof name === 'string', (query) => query.where('projects.name', '=', name ?? ''))
@@ -214,58 +223,6 @@ function securityOf(request: JobRequest, preset: Preset, project: ProjectRow): J
     });
   }
   return wanted;
-}
-
-/**
- * What can never run is refused at once; so is a job beyond the number of running jobs, unless it is told to wait for
- * its seat. Otherwise it waits in the queue. The scheduler alone enforces quotas: this is a courtesy, and may be late.
- */
-async function checkQuotas(
-  tx: Tx,
-  request: JobRequest,
-  project: ProjectRow & { readonly org_quota: Quota },
-  needs: { readonly cpu: number; readonly memory: number; readonly extended: Readonly<Record<string, number>> },
-): Promise<void> {
-  const gpus = Object.values(needs.extended).reduce((sum, devices) => sum + devices, 0);
-  const scopes = [
-    { who: `project ${project.org}/${project.name}`, quota: project.quota, project: project.name },
-    { who: `organization ${project.org}`, quota: project.org_quota, project: undefined },
-  ];
-  for (const { who, quota, project: name } of scopes) {
-    const never =
-      quota.runningJobs === 0
-        ? '0 running jobs'
-        : quota.cpu !== undefined && needs.cpu > quota.cpu
-          ? `${quota.cpu} cores, and this job needs ${needs.cpu}`
-          : quota.memory !== undefined && needs.memory > quota.memory
-            ? `${gib(quota.memory)} of memory, and this job needs ${gib(needs.memory)}`
-            : quota.gpu !== undefined && gpus > quota.gpu
-              ? `${quota.gpu} GPUs, and this job needs ${gpus}`
-              : undefined;
-    if (never !== undefined) {
-      throw new DelosError('ERR_QUOTA_EXCEEDED', `the quota of ${who} is ${never}: it would never run`, {
-        hint: 'choose a smaller preset, or ask the administrator to raise the quota',
-      });
-    }
-    if (quota.runningJobs === undefined || request.meta.wait_for_jobs_quota === true) continue;
-    const { rows } = await sql<{ live: number }>`select count(*)::int as live from jobs
-      where org = ${project.org} and (${name ?? null}::text is null or project = ${name ?? null})
-      and status in ('pending', 'suspended', 'running')`.execute(tx);
-    const live = rows[0]?.live ?? 0;
-    if (live >= quota.runningJobs) {
-      throw new DelosError(
-        'ERR_QUOTA_EXCEEDED',
-        `the quota of ${who} is ${quota.runningJobs} jobs, and ${live} are there`,
-        {
-          hint: 'wait for one to end, kill one, or run with --wait-for-seat',
-        },
-      );
-    }
-  }
-}
-
-function gib(bytes: number): string {
-  return `${(bytes / 2 ** 30).toFixed(1)} GiB`;
 }
 
 /** The container as it is shown again: what the client sent, nothing that is null. */

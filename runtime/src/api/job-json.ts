@@ -31,8 +31,8 @@ export function jobJson(row: JobRow, transitions: readonly TransitionRow[]): Rec
       exit_code: transition.exit_code,
     })),
     container: { ...request, env: request.env ?? {}, volumes: [], resources: resources(row) },
-    scheduler_enabled: false,
-    preemptible_node: false,
+    scheduler_enabled: row.preemptible,
+    preemptible_node: row.preemptible,
     pass_config: false,
     privileged: row.spec.security === 'privileged',
     restart_policy: row.spec.restartPolicy,
@@ -60,7 +60,8 @@ function descriptionOf(row: JobRow): string | null {
 
 function history(row: JobRow, seconds: number): Record<string, unknown> {
   // The client asserts a start time of all that ended, even of what was killed before it ran.
-  const started = row.started_at ?? (FINISHED.has(row.status) ? row.finished_at : null);
+  const finished = FINISHED.has(row.status) ? row.finished_at : null;
+  const started = row.first_started_at ?? finished;
   return {
     status: row.status,
     reason: row.reason,
@@ -68,16 +69,17 @@ function history(row: JobRow, seconds: number): Record<string, unknown> {
     restarts: row.restarts,
     created_at: row.created_at.toISOString(),
     ...optional('started_at', started?.toISOString()),
-    ...optional('finished_at', row.finished_at?.toISOString()),
+    ...optional('finished_at', finished?.toISOString()),
     run_time_seconds: seconds,
     exit_code: row.exit_code,
   };
 }
 
+/** Of all runs: a job that gave way to others does not pay for its waiting. */
 function runTimeSeconds(row: JobRow): number {
-  if (row.started_at === null) return 0;
+  if (row.started_at === null) return row.ran_seconds;
   const end = row.finished_at ?? new Date();
-  return Math.max(0, (end.getTime() - row.started_at.getTime()) / 1000);
+  return row.ran_seconds + Math.max(0, (end.getTime() - row.started_at.getTime()) / 1000);
 }
 
 function resources(row: JobRow): Record<string, unknown> {

@@ -1,20 +1,32 @@
-import { type PlatformConfig, projectNamespace } from '@delos/core';
+import { PLAIN_SHARE, type PlatformConfig, projectNamespace, shareOf } from '@delos/core';
 import { sql } from 'kysely';
 import { CONFIG_CHANGED } from './notifications.ts';
 import type { Tx } from './schema.ts';
 
 /**
  * Makes organizations, projects, members and the cluster what the configuration says. What vanished from it goes where
- * nothing refers to it; where jobs do, it is retired: it takes no new jobs, and its jobs keep their history.
+ * nothing refers to it; where jobs do, it is retired: it takes no new jobs, is guaranteed nothing, and its jobs keep
+ * their history.
  */
 export async function applyConfig(tx: Tx, config: PlatformConfig, cluster: string): Promise<void> {
   await sql`select pg_advisory_xact_lock(hashtext('delos apply config'))`.execute(tx);
   for (const [position, org] of config.organizations.entries()) {
     await tx
       .insertInto('organizations')
-      .values({ name: org.name, quota: JSON.stringify(org.quota), retired: false, position })
+      .values({
+        name: org.name,
+        quota: JSON.stringify(org.quota),
+        share: JSON.stringify(shareOf(org)),
+        retired: false,
+        position,
+      })
       .onConflict((on) =>
-        on.column('name').doUpdateSet({ quota: (row) => row.ref('excluded.quota'), retired: false, position }),
+        on.column('name').doUpdateSet({
+          quota: (row) => row.ref('excluded.quota'),
+          share: (row) => row.ref('excluded.share'),
+          retired: false,
+          position,
+        }),
       )
       .execute();
     for (const [place, project] of org.projects.entries()) {
@@ -24,6 +36,7 @@ export async function applyConfig(tx: Tx, config: PlatformConfig, cluster: strin
           org: org.name,
           name: project.name,
           quota: JSON.stringify(project.quota),
+          share: JSON.stringify(shareOf(project)),
           privileged: project.privileged,
           namespace: projectNamespace(org.name, project.name),
           retired: false,
@@ -32,6 +45,7 @@ export async function applyConfig(tx: Tx, config: PlatformConfig, cluster: strin
         .onConflict((on) =>
           on.columns(['org', 'name']).doUpdateSet({
             quota: (row) => row.ref('excluded.quota'),
+            share: (row) => row.ref('excluded.share'),
             privileged: (row) => row.ref('excluded.privileged'),
             retired: false,
             position: place,
@@ -44,11 +58,17 @@ export async function applyConfig(tx: Tx, config: PlatformConfig, cluster: strin
   await retireVanished(tx, config);
   await tx
     .insertInto('clusters')
-    .values({ name: cluster, pools: JSON.stringify(config.nodePools), presets: JSON.stringify(config.presets) })
+    .values({
+      name: cluster,
+      pools: JSON.stringify(config.nodePools),
+      presets: JSON.stringify(config.presets),
+      scheduling: JSON.stringify(config.scheduling),
+    })
     .onConflict((on) =>
       on.column('name').doUpdateSet({
         pools: (row) => row.ref('excluded.pools'),
         presets: (row) => row.ref('excluded.presets'),
+        scheduling: (row) => row.ref('excluded.scheduling'),
       }),
     )
     .execute();
@@ -58,9 +78,16 @@ export async function applyConfig(tx: Tx, config: PlatformConfig, cluster: strin
 async function replaceMembers(tx: Tx, config: PlatformConfig): Promise<void> {
   const members = config.organizations.flatMap((org) =>
     org.projects.flatMap((project) => {
-      const roles = new Map(project.members.map((member) => [member.user, member.role]));
-      roles.set(config.admin.user, 'admin');
-      return [...roles].map(([user_name, role]) => ({ org: org.name, project: project.name, user_name, role }));
+      const members = new Map(project.members.map((member) => [member.user, member]));
+      const admin = config.admin.user;
+      members.set(admin, { ...PLAIN_SHARE, ...members.get(admin), user: admin, role: 'admin' });
+      return [...members.values()].map((member) => ({
+        org: org.name,
+        project: project.name,
+        user_name: member.user,
+        role: member.role,
+        share: JSON.stringify(shareOf(member)),
+      }));
     }),
   );
   await tx.deleteFrom('members').execute();
@@ -70,10 +97,13 @@ async function replaceMembers(tx: Tx, config: PlatformConfig): Promise<void> {
 async function retireVanished(tx: Tx, config: PlatformConfig): Promise<void> {
   const kept = config.organizations.flatMap((org) => org.projects.map((project) => `${org.name}/${project.name}`));
   const orgs = config.organizations.map((org) => org.name);
-  await sql`update projects set retired = true where org || '/' || name <> all (${kept}::text[])`.execute(tx);
+  const plain = JSON.stringify(PLAIN_SHARE);
+  await sql`update projects set retired = true, share = ${plain}::jsonb
+    where org || '/' || name <> all (${kept}::text[])`.execute(tx);
   await sql`delete from projects p where retired
     and not exists (select from jobs j where j.org = p.org and j.project = p.name)`.execute(tx);
-  await sql`update organizations set retired = true where name <> all (${orgs}::text[])`.execute(tx);
+  await sql`update organizations set retired = true, share = ${plain}::jsonb
+    where name <> all (${orgs}::text[])`.execute(tx);
   await sql`delete from organizations o where retired
     and not exists (select from projects p where p.org = o.name)`.execute(tx);
 }

@@ -18,6 +18,7 @@ export function desiredOf(row: JobRow): DesiredJob | undefined {
     revision: row.revision,
     action,
     graceSeconds: 15,
+    run: row.run,
     podUid: row.pod_uid,
     spec: { ...row.spec, pool: row.pool, node: row.planned_node },
   };

@@ -1,19 +1,23 @@
-import type { JobStatus, PodObservation } from '@delos/core';
+import { type JobStatus, type PodObservation, TERMINAL } from '@delos/core';
 import type { JobPhase } from './schema.ts';
 
 /*
  * The life of a job, as a function from state and event to state. Rows and notifications are jobs-state.ts's matter.
  *
  *   queued ──admit──▶ admitted ──observed running──▶ running ──observed end──▶ ended ──seal──▶ archived ──removed──▶ gone
- *     │                  │  └──observed end──────────────────────────────────▶  ▲
- *     │stop              └──stop──▶ stopping ◀──stop── running                  │
- *     ▼                                └──observed end or absent────────────────┘
- *    gone
+ *     │ ▲                │  └──observed end──────────────────────────────────▶  ▲                  │
+ *     │ │                └──stop, preempt──▶ stopping ◀──stop, preempt── running│                  │ given way
+ *     │ │                                        └──observed end or absent──────┘                  │
+ *     │ └──────────────────────────────────────────────────────────────────────────────────────────┘
+ *     └──stop──▶ gone
  *
  * - `stop` (kill, life-span, timeouts) decides how the job ends and says so at once; what the container does while it
  *   winds down changes no more than its exit code.
+ * - `preempt` makes a job give way: it leaves as one that is stopped does, with a status that is no end, and is queued
+ *   again once its Pod is gone. One run (a Pod) after the other: what is heard of an earlier run is old news. One that
+ *   ended by itself before it was asked to has ended; one that is stopped on its way does not come back.
  * - An end is written once: whatever is observed of an ended job is old news.
- * - A job never goes back: a Pod seen `pending` after it ran is late, a Pod of another uid is not this job's.
+ * - A run never goes back: a Pod seen `pending` after it ran is late, a Pod of another uid is not this job's.
  * - Where no container was ever bound to a node there is no log to wait for: the end is archived at once.
  */
 
@@ -23,7 +27,17 @@ export interface JobState {
   readonly reason: string | null;
   readonly description: string | null;
   readonly exitCode: number | null;
+  /** Containers started before the last, over all runs: the number of the last one's log. */
   readonly restarts: number;
+  readonly preemptible: boolean;
+  /** Number of the run (of the next, in the queue), from 0. */
+  readonly run: number;
+  /** Number of this run's first attempt. */
+  readonly firstAttempt: number;
+  /** Of earlier runs. */
+  readonly pastPods: readonly string[];
+  /** What earlier runs lasted, together. */
+  readonly ranSeconds: number;
   readonly pool: string | null;
   readonly plannedNode: string | null;
   readonly podUid: string | null;
@@ -32,6 +46,8 @@ export interface JobState {
   readonly standIn: string | null;
   readonly logsComplete: boolean;
   readonly createdAt: Date;
+  readonly firstStartedAt: Date | null;
+  /** These are the run's. */
   readonly admittedAt: Date | null;
   readonly startedAt: Date | null;
   readonly finishedAt: Date | null;
@@ -46,11 +62,18 @@ export type JobEvent =
       readonly reason: string;
       readonly description: string;
     }
+  /** `run`: the one that is meant; a later one is left alone. */
+  | { readonly type: 'preempt'; readonly run: number; readonly description: string }
   | { readonly type: 'seal'; readonly complete: boolean }
-  | { readonly type: 'removed'; readonly podUid: string };
+  | { readonly type: 'removed'; readonly run: number; readonly podUid: string };
 
 /** Phases in which a job holds resources of a node, or is about to. */
 export const ACTIVE_PHASES: readonly JobPhase[] = ['admitted', 'running', 'stopping'];
+
+/** Whether a job gives way: it is on its way out, and will be queued again. */
+export function isGivingWay({ phase, status }: Pick<JobState, 'phase' | 'status'>): boolean {
+  return (phase === 'stopping' || phase === 'ended' || phase === 'archived') && !TERMINAL.has(status);
+}
 
 /** @returns the state after the event, or undefined where it changes nothing (late, repeated or not this job's). */
 export function nextState(state: JobState, event: JobEvent, now: Date): JobState | undefined {
@@ -69,30 +92,80 @@ export function nextState(state: JobState, event: JobEvent, now: Date): JobState
       };
     case 'stop':
       return stop(state, event, now);
+    case 'preempt':
+      return preempt(state, event, now);
     case 'observe':
       return observe(state, event.observation, now);
     case 'seal':
-      return state.phase === 'ended' ? { ...state, phase: 'archived', logsComplete: event.complete } : undefined;
+      if (state.phase !== 'ended') return undefined;
+      return { ...state, phase: 'archived', logsComplete: allComplete(state, event.complete) };
     case 'removed':
-      if (state.phase !== 'archived' || !isOurs(state, event.podUid)) return undefined;
-      return { ...state, phase: 'gone' };
+      if (state.phase !== 'archived' || !isOurs(state, event)) return undefined;
+      return isGivingWay(state) ? queuedAgain(state) : { ...state, phase: 'gone' };
   }
 }
 
 function stop(state: JobState, event: JobEvent & { type: 'stop' }, now: Date): JobState | undefined {
   const { status, reason, description } = event;
   const ended = { status, reason, description, finishedAt: now };
-  if (state.phase === 'queued') return { ...state, ...ended, phase: 'gone', logsComplete: true };
+  if (state.phase === 'queued') return { ...state, ...ended, phase: 'gone', logsComplete: allComplete(state, true) };
   if (state.phase === 'admitted' || state.phase === 'running') return { ...state, ...ended, phase: 'stopping' };
-  return undefined;
+  if (!isGivingWay(state)) return undefined;
+  // It has run until it was told to give way, and not while it left.
+  return { ...state, ...ended, ranSeconds: ranUntilNow(state), startedAt: state.startedAt === null ? null : now };
 }
 
-function isOurs(state: JobState, podUid: string): boolean {
-  return podUid === '' || state.podUid === null || state.podUid === podUid;
+function preempt(state: JobState, event: JobEvent & { type: 'preempt' }, now: Date): JobState | undefined {
+  if (!state.preemptible || state.run !== event.run) return undefined;
+  if (state.phase !== 'admitted' && state.phase !== 'running') return undefined;
+  const { description } = event;
+  return { ...state, phase: 'stopping', status: waiting(state), reason: 'Preempted', description, finishedAt: now };
+}
+
+/** The next run, of which there is nothing yet. */
+function queuedAgain(state: JobState): JobState {
+  return {
+    ...state,
+    phase: 'queued',
+    status: waiting(state),
+    exitCode: null,
+    run: state.run + 1,
+    firstAttempt: state.node === null ? state.firstAttempt : state.restarts + 1,
+    pastPods: state.podUid === null ? state.pastPods : [...state.pastPods, state.podUid],
+    ranSeconds: ranUntilNow(state),
+    pool: null,
+    plannedNode: null,
+    podUid: null,
+    podIp: null,
+    node: null,
+    admittedAt: null,
+    startedAt: null,
+    finishedAt: null,
+  };
+}
+
+/** The status of a job that waits, or is about to again. */
+function waiting({ firstStartedAt }: JobState): JobStatus {
+  return firstStartedAt === null ? 'pending' : 'suspended';
+}
+
+/** What all runs lasted, the present one being over. */
+function ranUntilNow({ ranSeconds, startedAt, finishedAt }: JobState): number {
+  if (startedAt === null || finishedAt === null) return ranSeconds;
+  return ranSeconds + Math.max(0, (finishedAt.getTime() - startedAt.getTime()) / 1000);
+}
+
+/** Whether no log byte is missing, of earlier runs either. */
+function allComplete({ run, logsComplete }: JobState, complete: boolean): boolean {
+  return complete && (run === 0 || logsComplete);
+}
+
+function isOurs(state: JobState, { run, podUid }: Pick<PodObservation, 'run' | 'podUid'>): boolean {
+  return run === state.run && (podUid === '' || state.podUid === null || state.podUid === podUid);
 }
 
 function observe(state: JobState, seen: PodObservation, now: Date): JobState | undefined {
-  if (!isOurs(state, seen.podUid)) return undefined;
+  if (!isOurs(state, seen)) return undefined;
   const known = { ...state, ...factsOf(state, seen, state.finishedAt ?? now) };
   switch (state.phase) {
     case 'queued':
@@ -105,6 +178,7 @@ function observe(state: JobState, seen: PodObservation, now: Date): JobState | u
       return observeWanted(state, known, seen, now);
     case 'stopping':
       if (seen.phase === 'pending' || seen.phase === 'running') return changed(state, known);
+      if (isGivingWay(state)) return seen.ofItself ? observeWanted(state, known, seen, now) : end(known);
       return end({ ...known, exitCode: seen.exitCode ?? state.exitCode });
   }
 }
@@ -122,7 +196,7 @@ function observeWanted(state: JobState, known: JobState, seen: PodObservation, n
         reason: seen.reason,
         description: seen.description,
         exitCode: seen.exitCode ?? state.exitCode,
-        startedAt: known.startedAt ?? now,
+        ...startOf(known, known.startedAt ?? now),
       });
     case 'absent':
       // None was ever seen: the agent has not made it yet.
@@ -144,7 +218,7 @@ function observeWanted(state: JobState, known: JobState, seen: PodObservation, n
         reason: failed ? (seen.reason ?? 'Error') : null,
         description: seen.description,
         exitCode: seen.exitCode ?? (failed ? null : 0),
-        startedAt: known.startedAt ?? (seen.exitCode === null ? null : finishedAt),
+        ...startOf(known, known.startedAt ?? (seen.exitCode === null ? null : finishedAt)),
         finishedAt,
       });
     }
@@ -153,14 +227,24 @@ function observeWanted(state: JobState, known: JobState, seen: PodObservation, n
 
 /** What an observation tells whatever its phase. */
 function factsOf(state: JobState, seen: PodObservation, latest: Date): Partial<JobState> {
+  const node = seen.nodeName ?? state.node;
+  const started = seen.startedAt === null ? null : clamp(new Date(seen.startedAt), state, latest);
   return {
     podUid: state.podUid ?? (seen.podUid === '' ? null : seen.podUid),
     podIp: seen.podIp ?? state.podIp,
-    node: seen.nodeName ?? state.node,
+    node,
     standIn: seen.standIn ?? state.standIn,
-    restarts: Math.max(state.restarts, seen.restarts),
-    startedAt: state.startedAt ?? (seen.startedAt === null ? null : clamp(new Date(seen.startedAt), state, latest)),
+    // A later run counts from its container on: who was attached to the one before waits for that.
+    restarts:
+      seen.phase === 'pending' || node === null
+        ? state.restarts
+        : Math.max(state.restarts, state.firstAttempt + seen.restarts),
+    ...startOf(state, state.startedAt ?? started),
   };
+}
+
+function startOf({ firstStartedAt }: JobState, startedAt: Date | null): Pick<JobState, 'startedAt' | 'firstStartedAt'> {
+  return { startedAt, firstStartedAt: firstStartedAt ?? startedAt };
 }
 
 /** Kubernetes tells whole seconds of the node's clock: keeps admitted ≤ started ≤ finished ≤ now. */
@@ -170,7 +254,8 @@ function clamp(at: Date, state: JobState, latest: Date): Date {
 }
 
 function end(state: JobState): JobState {
-  return state.node === null ? { ...state, phase: 'archived', logsComplete: true } : { ...state, phase: 'ended' };
+  if (state.node !== null) return { ...state, phase: 'ended' };
+  return { ...state, phase: 'archived', logsComplete: allComplete(state, true) };
 }
 
 function changed(before: JobState, after: JobState): JobState | undefined {

@@ -24,6 +24,10 @@ export async function applyEvent(tx: Tx, id: string, event: JobEvent): Promise<J
       status_description: after.description,
       exit_code: after.exitCode,
       restarts: after.restarts,
+      run: after.run,
+      first_attempt: after.firstAttempt,
+      past_pods: [...after.pastPods],
+      ran_seconds: after.ranSeconds,
       pool: after.pool,
       planned_node: after.plannedNode,
       pod_uid: after.podUid,
@@ -31,6 +35,7 @@ export async function applyEvent(tx: Tx, id: string, event: JobEvent): Promise<J
       node: after.node,
       stand_in: after.standIn,
       logs_complete: after.logsComplete,
+      first_started_at: after.firstStartedAt,
       admitted_at: after.admittedAt,
       started_at: after.startedAt,
       finished_at: after.finishedAt,
@@ -73,9 +78,22 @@ export async function sealLogs(tx: Tx, id: string, complete: boolean): Promise<J
   return applyEvent(tx, id, { type: 'seal', complete });
 }
 
-/** The agent has removed the Pod, or found none, after a `remove`. */
-export async function podRemoved(tx: Tx, id: string, podUid: string): Promise<JobRow | undefined> {
-  return applyEvent(tx, id, { type: 'removed', podUid });
+/** The agent has removed a run's Pod, or found none, after a `remove`: the job is gone, or queued again. */
+export async function podRemoved(
+  tx: Tx,
+  id: string,
+  pod: { readonly run: number; readonly podUid: string },
+): Promise<JobRow | undefined> {
+  return applyEvent(tx, id, { type: 'removed', ...pod });
+}
+
+/** A run gives way to another job: its container is ended, its Pod removed, then it waits for its next run. */
+export async function preemptJob(
+  tx: Tx,
+  id: string,
+  of: { readonly run: number; readonly description: string },
+): Promise<JobRow | undefined> {
+  return applyEvent(tx, id, { type: 'preempt', ...of });
 }
 
 /** Ends a job: at once where it is queued, else by way of its container. An ended job is left as it is. */
@@ -96,7 +114,7 @@ export async function extendLifeSpan(tx: Tx, id: string, minutes: number): Promi
     .updateTable('jobs')
     .set((eb) => ({ max_run_time_minutes: eb('max_run_time_minutes', '+', minutes) }))
     .where('id', '=', id)
-    .where('phase', 'in', ['queued', 'admitted', 'running'])
+    .where('status', 'in', ['pending', 'suspended', 'running'])
     .returning(['id', 'phase', 'cluster'])
     .executeTakeFirst();
   if (row !== undefined) await notifyJobChanged(tx, row);
@@ -140,6 +158,11 @@ function stateOf(row: JobRow): JobState {
     description: row.status_description,
     exitCode: row.exit_code,
     restarts: row.restarts,
+    preemptible: row.preemptible,
+    run: row.run,
+    firstAttempt: row.first_attempt,
+    pastPods: row.past_pods,
+    ranSeconds: row.ran_seconds,
     pool: row.pool,
     plannedNode: row.planned_node,
     podUid: row.pod_uid,
@@ -148,6 +171,7 @@ function stateOf(row: JobRow): JobState {
     standIn: row.stand_in,
     logsComplete: row.logs_complete,
     createdAt: row.created_at,
+    firstStartedAt: row.first_started_at,
     admittedAt: row.admitted_at,
     startedAt: row.started_at,
     finishedAt: row.finished_at,

@@ -47,8 +47,11 @@ export class Notifications {
     if (!this.#channels.has(channel)) {
       this.#channels.add(channel);
       const client = this.#client;
-      // One after the other: a connection answers one query at a time.
-      this.#listening = this.#listening.then(() => client?.query(listenTo(channel))).catch(() => undefined);
+      // One after the other: a connection answers one query at a time. What came before it listened is unknown.
+      this.#listening = this.#listening
+        .then(() => client?.query(listenTo(channel)))
+        .then((answer) => answer && this.#events.emit(' renewed'))
+        .catch(() => undefined);
     }
     this.#events.on(channel, handler);
     return () => this.#events.off(channel, handler);
@@ -61,7 +64,7 @@ export class Notifications {
     });
   }
 
-  /** Called after each (re)connection: what was notified meanwhile is unknown. */
+  /** Called after each (re)connection, and when a channel begins to be heard: what was notified before is unknown. */
   onRenewed(handler: () => void): () => void {
     this.#events.on(' renewed', handler);
     return () => this.#events.off(' renewed', handler);

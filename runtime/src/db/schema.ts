@@ -1,4 +1,4 @@
-import type { JobPodSpec, NodePool, NodeReport, Preset, Quota } from '@delos/core';
+import type { JobPodSpec, NodePool, NodeReport, Preset, Quota, Scheduling, Share } from '@delos/core';
 import type { ColumnType, Generated, Kysely, Selectable, Transaction } from 'kysely';
 
 /*
@@ -15,10 +15,12 @@ export type ProjectRole = 'admin' | 'manager' | 'writer' | 'reader';
 
 /** jsonb: an array must be written as text, or pg takes it for a PostgreSQL array. */
 type Json<T> = ColumnType<T, string, string>;
+type JsonDefaulted<T> = ColumnType<T, string | undefined, string>;
 
 interface OrganizationTable {
   readonly name: string;
   readonly quota: Json<Quota>;
+  readonly share: JsonDefaulted<Share>;
   readonly retired: Generated<boolean>;
   readonly position: Generated<number>;
 }
@@ -27,6 +29,7 @@ interface ProjectTable {
   readonly org: string;
   readonly name: string;
   readonly quota: Json<Quota>;
+  readonly share: JsonDefaulted<Share>;
   readonly privileged: Generated<boolean>;
   readonly namespace: string;
   readonly retired: Generated<boolean>;
@@ -38,12 +41,14 @@ interface MemberTable {
   readonly project: string;
   readonly user_name: string;
   readonly role: ProjectRole;
+  readonly share: JsonDefaulted<Share>;
 }
 
 interface ClusterTable {
   readonly name: string;
   readonly pools: Json<readonly NodePool[]>;
   readonly presets: Json<readonly Preset[]>;
+  readonly scheduling: JsonDefaulted<Scheduling>;
   readonly last_seen_at: Date | null;
 }
 
@@ -76,6 +81,12 @@ interface JobTable {
   readonly status_description: string | null;
   readonly exit_code: number | null;
   readonly restarts: Generated<number>;
+  readonly preemptible: Generated<boolean>;
+  /** The Pod's number: a job that gave way has another one later. */
+  readonly run: Generated<number>;
+  readonly first_attempt: Generated<number>;
+  readonly past_pods: Generated<string[]>;
+  readonly ran_seconds: Generated<number>;
   readonly pool: string | null;
   /** Where admission expected it to run; `node` is where it does. */
   readonly planned_node: string | null;
@@ -90,6 +101,7 @@ interface JobTable {
   readonly max_run_time_minutes: number | null;
   readonly created_at: Generated<Date>;
   readonly phase_at: Generated<Date>;
+  readonly first_started_at: Date | null;
   readonly admitted_at: Date | null;
   readonly started_at: Date | null;
   readonly finished_at: Date | null;
@@ -111,6 +123,8 @@ interface LogStreamTable {
   readonly job: string;
   readonly attempt: number;
   readonly pod_uid: string;
+  /** The attempt's number among those of its Pod. */
+  readonly pod_attempt: number;
   readonly length: Generated<number>;
   readonly cursor: string | null;
   readonly complete: Generated<boolean>;

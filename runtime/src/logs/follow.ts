@@ -1,5 +1,6 @@
 import { promisify } from 'node:util';
 import { gunzip } from 'node:zlib';
+import { type JobStatus, TERMINAL } from '@delos/core';
 import { sql } from 'kysely';
 import type { Db, JobPhase } from '../db/schema.ts';
 import { offsetSince, readChunks } from './archive.ts';
@@ -83,14 +84,21 @@ interface LogState {
 }
 
 async function stateOf(db: Db, jobId: string, attempt: number): Promise<LogState> {
-  const { rows } = await sql<{ phase: JobPhase; final: boolean | null; last: number | null }>`
-    select phase,
+  const { rows } = await sql<{
+    phase: JobPhase;
+    status: JobStatus;
+    past: boolean;
+    final: boolean | null;
+    last: number | null;
+  }>`
+    select phase, status, ${attempt} < first_attempt as past,
       (select final from log_streams where job = ${jobId} and attempt = ${attempt}) as final,
       (select max(attempt) from log_streams where job = ${jobId}) as last
     from jobs where id = ${jobId}`.execute(db);
   const row = rows[0];
-  const over = row === undefined || row.phase === 'archived' || row.phase === 'gone';
-  return { over, final: row?.final ?? false, last: row?.last ?? 0 };
+  // One that gives way to others has its log sealed as well, and runs again.
+  const over = row === undefined || ((row.phase === 'archived' || row.phase === 'gone') && TERMINAL.has(row.status));
+  return { over, final: row?.past === true || row?.final === true, last: row?.last ?? 0 };
 }
 
 /** Puts the separator where replay ends, before the first live bytes. */

@@ -6,7 +6,10 @@ export interface Clocked {
   readonly reason: string | null;
   readonly created_at: Date;
   readonly admitted_at: Date | null;
+  /** Of the present run; that of the first one; and what earlier runs lasted. */
   readonly started_at: Date | null;
+  readonly first_started_at: Date | null;
+  readonly ran_seconds: number;
   readonly phase_at: Date;
   readonly schedule_timeout: number | null;
   readonly max_run_time_minutes: number | null;
@@ -29,7 +32,8 @@ export const SEAL_LIMIT_SECONDS = 600;
 /** What is to be done about a job because time has passed; undefined where nothing is. */
 export function due(job: Clocked, now: Date): Due | undefined {
   const pending = job.phase === 'queued' || job.phase === 'admitted';
-  if (pending && job.schedule_timeout !== null && seconds(job.created_at, now) >= job.schedule_timeout) {
+  const unstarted = pending && job.first_started_at === null;
+  if (unstarted && job.schedule_timeout !== null && seconds(job.created_at, now) >= job.schedule_timeout) {
     return {
       type: 'stop',
       status: 'failed',
@@ -50,7 +54,8 @@ export function due(job: Clocked, now: Date): Due | undefined {
     };
   }
   const minutes = job.max_run_time_minutes;
-  if (job.phase === 'running' && minutes !== null && seconds(job.started_at, now) >= minutes * 60) {
+  const ran = job.ran_seconds + (job.phase === 'running' ? seconds(job.started_at, now) : 0);
+  if ((pending || job.phase === 'running') && minutes !== null && ran >= minutes * 60) {
     return {
       type: 'stop',
       status: 'cancelled',

@@ -25,6 +25,11 @@ export const schedulerService: Service = {
     const leads = new Gauge({ name: 'delos_scheduler_leads', help: '1 while this one decides', registers });
     const queued = new Gauge({ name: 'delos_scheduler_queued_jobs', help: 'Jobs that wait for admission', registers });
     const admitted = new Counter({ name: 'delos_scheduler_admitted_total', help: 'Jobs admitted', registers });
+    const preempted = new Counter({
+      name: 'delos_scheduler_preempted_total',
+      help: 'Jobs that were told to give way',
+      registers,
+    });
     const seconds = new Histogram({
       name: 'delos_scheduler_round_seconds',
       help: 'Duration of one round, writes included',
@@ -51,6 +56,7 @@ export const schedulerService: Service = {
           round: (round) => {
             queued.set(round.queued);
             admitted.inc(round.admitted);
+            preempted.inc(round.preempted);
             seconds.observe(round.seconds);
           },
         });

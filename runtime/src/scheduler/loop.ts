@@ -1,8 +1,8 @@
 import type { Logger } from 'pino';
 import type { Database } from '../db/database.ts';
-import { applyEvent, recordWaiting, sealLogs, stopJob } from '../db/jobs-state.ts';
+import { applyEvent, preemptJob, recordWaiting, sealLogs, stopJob } from '../db/jobs-state.ts';
 import { CONFIG_CHANGED, NODES_CHANGED } from '../db/notifications.ts';
-import type { Db } from '../db/schema.ts';
+import type { Db, Tx } from '../db/schema.ts';
 import { type Snapshot, snapshotOf } from '../scheduling/index.ts';
 import { due } from './clock.ts';
 import { JobMirror } from './mirror.ts';
@@ -20,7 +20,7 @@ const SWEEP_MS = 15_000;
 const REASONS_MS = 5_000;
 /** Reasons are worked out for so long at a time; arrivals and ends do not wait for all of them. */
 const REASONS_SLICE_MS = 200;
-const ADMIT_BATCH = 50;
+const WRITE_BATCH = 50;
 const WAITING_BATCH = 1_000;
 const AGENT_SILENT_MS = 60_000;
 
@@ -30,9 +30,16 @@ export interface LeaderView {
 }
 
 export interface LoopObserver {
-  /** `queued`: jobs that wait after it. */
   readonly leads: (view: LeaderView) => void;
-  readonly round: (round: { readonly seconds: number; readonly queued: number; readonly admitted: number }) => void;
+  /** `queued`: jobs that wait after it. */
+  readonly round: (round: Round) => void;
+}
+
+interface Round {
+  readonly seconds: number;
+  readonly queued: number;
+  readonly admitted: number;
+  readonly preempted: number;
 }
 
 /** Decides while it leads: rounds on notifications, clocks each second, a sweep now and then. */
@@ -183,24 +190,36 @@ class Loop implements LeaderView {
   async #round(planner: Planner): Promise<void> {
     const start = performance.now();
     this.#changed = false;
-    const { admissions, next } = planner.decide(new Date());
+    const { preemptions, admissions, next } = planner.decide(new Date());
     this.#next = next;
-    for (let index = 0; index < admissions.length; index += ADMIT_BATCH) {
-      const batch = admissions.slice(index, index + ADMIT_BATCH);
+    await this.#write(preemptions, async (tx, { id, run, description }) => {
+      this.#log.info({ job: id, run, reason: description }, 'has to give way');
+      await preemptJob(tx, id, { run, description });
+    });
+    await this.#write(admissions, async (tx, { id, pool, node }) => {
+      const description = `admitted to pool ${pool}, waits for its Pod`;
+      await applyEvent(tx, id, { type: 'admit', pool, node, description });
+    });
+    const told = await this.#tellReasons(planner);
+    const seconds = (performance.now() - start) / 1000;
+    const queued = planner.queued;
+    this.#observer.round({ seconds, queued, admitted: admissions.length, preempted: preemptions.length });
+    this.#log.debug({ queued, admitted: admissions.length, told, seconds }, 'round');
+  }
+
+  /** What was decided of each job, a batch in one transaction. */
+  async #write<D extends { readonly id: string }>(
+    decisions: readonly D[],
+    write: (tx: Tx, decision: D) => Promise<void>,
+  ): Promise<void> {
+    for (let index = 0; index < decisions.length; index += WRITE_BATCH) {
+      const batch = decisions.slice(index, index + WRITE_BATCH);
       await this.#writer.transaction().execute(async (tx) => {
-        for (const { id, pool, node } of batch) {
-          const description = `admitted to pool ${pool}, waits for its Pod`;
-          await applyEvent(tx, id, { type: 'admit', pool, node, description });
-        }
+        for (const decision of batch) await write(tx, decision);
       });
       // Read again, and told to the core: where a job was killed meanwhile, its room is free.
       for (const { id } of batch) this.dirty.add(id);
     }
-    const told = await this.#tellReasons(planner);
-    const seconds = (performance.now() - start) / 1000;
-    const queued = planner.queued;
-    this.#observer.round({ seconds, queued, admitted: admissions.length });
-    this.#log.debug({ queued, admitted: admissions.length, told, seconds }, 'round');
   }
 
   /** @returns how many jobs were told something new */

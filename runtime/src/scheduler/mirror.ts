@@ -87,6 +87,8 @@ function mirrored(row: ScheduledRow): MirroredJob {
     created_at: row.created_at,
     admitted_at: row.admitted_at,
     started_at: row.started_at,
+    first_started_at: row.first_started_at,
+    ran_seconds: row.ran_seconds,
     phase_at: row.phase_at,
     schedule_timeout: row.schedule_timeout,
     max_run_time_minutes: row.max_run_time_minutes,

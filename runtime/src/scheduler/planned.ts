@@ -1,4 +1,4 @@
-import type { JobPodSpec, NodeReport, Quota } from '@delos/core';
+import type { JobPodSpec, NodeReport, Quota, Share } from '@delos/core';
 
 /** A job as the scheduler sees it, all of it from its row. */
 export interface PlannedJob {
@@ -12,7 +12,12 @@ export interface PlannedJob {
   readonly pools: readonly string[];
   /** -1, 0, 1. */
   readonly priority: number;
+  /** It may be told to give way to others. */
+  readonly preemptible: boolean;
+  /** Number of its run, from 0; of the next while it waits. */
+  readonly run: number;
   readonly createdAt: Date;
+  /** What is left of it, earlier runs being counted. */
   readonly lifeSpanMinutes: number | null;
   /** Set once it was admitted and while its container has not ended. */
   readonly active: ActivePlace | undefined;
@@ -26,17 +31,58 @@ export interface ActivePlace {
   readonly planned: string | null;
   /** Of its container, or its admission as long as that has not started. */
   readonly since: Date;
+  /** It was told to end, or to give way. */
+  readonly leaving: boolean;
 }
 
 export type ReportedNode = NodeReport;
 
 /** What the administrator has configured. */
 export interface Facts {
+  /** So long after its start nobody tells a job to give way. */
+  readonly minRunSeconds: number;
   readonly presets: readonly {
     readonly name: string;
     readonly resources: JobPodSpec['resources'];
     readonly pools: readonly string[];
+    readonly preemptible: boolean;
   }[];
-  readonly organizations: readonly { readonly name: string; readonly quota: Quota }[];
-  readonly projects: readonly { readonly org: string; readonly name: string; readonly quota: Quota }[];
+  readonly organizations: readonly ScopeFacts[];
+  readonly projects: readonly (ScopeFacts & { readonly org: string })[];
+  /** Those of whom more is said than that they are there. */
+  readonly members: readonly {
+    readonly org: string;
+    readonly project: string;
+    readonly user: string;
+    readonly share: Share;
+  }[];
+}
+
+export interface ScopeFacts {
+  readonly name: string;
+  readonly quota: Quota;
+  readonly share: Share;
+}
+
+/** What to do now, and when to ask again though nothing happens. */
+export interface Plan {
+  /** Who is to give way. Whoever takes their places is admitted once they have gone. */
+  readonly preemptions: readonly Preemption[];
+  readonly admissions: readonly Admission[];
+  /** Milliseconds since 1970; Infinity: there is no need. */
+  readonly next: number;
+}
+
+export interface Preemption {
+  readonly id: string;
+  readonly run: number;
+  /** For whom, and by which rule. */
+  readonly description: string;
+}
+
+export interface Admission {
+  readonly id: string;
+  readonly pool: string;
+  /** Where it is expected to run; Kubernetes is asked to prefer that, and may choose another node of the pool. */
+  readonly node: string;
 }

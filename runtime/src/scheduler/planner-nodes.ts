@@ -7,7 +7,7 @@ import {
   roomFor,
   type Scheduler,
 } from '../scheduling/index.ts';
-import type { ReportedNode } from './planned.ts';
+import type { PlannedJob, ReportedNode } from './planned.ts';
 import { nodeOf } from './translate.ts';
 
 type RunningJob = Scheduler['state']['running'] extends Map<number, infer Running> ? Running : never;
@@ -58,6 +58,16 @@ export class PlannerNodes {
   takesPods(name: string): boolean {
     const spec = this.#specOf(name);
     return spec?.ready === true && !spec.cordoned;
+  }
+
+  /** Whether more is on a node than it has. */
+  isOverfull(name: string): boolean {
+    const { nodes, onNode } = this.#core.state;
+    const number = nodes.numberOf(name);
+    if (number === undefined) return true;
+    const least = Math.min(nodes.milliCpu[number] ?? 0, nodes.memoryMiB[number] ?? 0, nodes.pods[number] ?? 0);
+    const counted = [...this.#counted].map((profile) => nodes.freeSlices(profile, number));
+    return Math.min(least, ...counted) < 0 || [...(onNode.get(number) ?? [])].some(lacksDevices);
   }
 
   /** Makes sure that a job can be put on a node. */
@@ -143,6 +153,11 @@ export function newPodOn(core: Scheduler, node: string, devices: number): PodPla
 
 export function byId(a: { readonly id: string }, b: { readonly id: string }): number {
   return a.id < b.id ? -1 : 1;
+}
+
+/** Bound jobs, then those that are placed in what is left, then the queue. */
+export function stageOf({ active }: PlannedJob): number {
+  return active === undefined ? 2 : active.node === null ? 1 : 0;
 }
 
 /** More devices were asked for there than the node has (left). */

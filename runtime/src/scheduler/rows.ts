@@ -1,4 +1,5 @@
-import type { JobPodSpec } from '@delos/core';
+import { isDeepStrictEqual } from 'node:util';
+import { type JobPodSpec, PLAIN_SHARE } from '@delos/core';
 import { sql } from 'kysely';
 import { ACTIVE_PHASES } from '../db/job-machine.ts';
 import type { Db, JobRow } from '../db/schema.ts';
@@ -15,6 +16,8 @@ const COLUMNS = [
   'reason',
   'status_description',
   'priority',
+  'preemptible',
+  'run',
   'pool',
   'pools',
   'node',
@@ -22,6 +25,8 @@ const COLUMNS = [
   'created_at',
   'admitted_at',
   'started_at',
+  'first_started_at',
+  'ran_seconds',
   'phase_at',
   'schedule_timeout',
   'max_run_time_minutes',
@@ -55,10 +60,18 @@ export function plannedJob(row: ScheduledRow): PlannedJob | undefined {
     resources: row.resources,
     pools: row.pools,
     priority: row.priority,
+    preemptible: row.preemptible,
+    run: row.run,
     createdAt: row.created_at,
-    lifeSpanMinutes: row.max_run_time_minutes,
+    lifeSpanMinutes: row.max_run_time_minutes === null ? null : row.max_run_time_minutes - row.ran_seconds / 60,
     active: isActive
-      ? { pool, node, planned: row.planned_node, since: row.started_at ?? row.admitted_at ?? row.created_at }
+      ? {
+          pool,
+          node,
+          planned: row.planned_node,
+          since: row.started_at ?? row.admitted_at ?? row.created_at,
+          leaving: row.phase === 'stopping',
+        }
       : undefined,
   };
 }
@@ -78,20 +91,42 @@ export async function loadNodes(db: Db, cluster: string): Promise<readonly Repor
 
 /** Configuration, each list in one order whatever the database's. */
 export async function loadFacts(db: Db, cluster: string): Promise<Facts> {
-  const organizations = await db.selectFrom('organizations').select(['name', 'quota']).orderBy('name').execute();
+  const organizations = await db
+    .selectFrom('organizations')
+    .select(['name', 'quota', 'share'])
+    .orderBy('name')
+    .execute();
   const projects = await db
     .selectFrom('projects')
-    .select(['org', 'name', 'quota'])
+    .select(['org', 'name', 'quota', 'share'])
     .orderBy('org')
     .orderBy('name')
     .execute();
-  const own = await db.selectFrom('clusters').select('presets').where('name', '=', cluster).executeTakeFirst();
+  const members = await db
+    .selectFrom('members')
+    .select(['org', 'project', 'user_name as user', 'share'])
+    .orderBy('org')
+    .orderBy('project')
+    .orderBy('user_name')
+    .execute();
+  const own = await db
+    .selectFrom('clusters')
+    .select(['presets', 'scheduling'])
+    .where('name', '=', cluster)
+    .executeTakeFirst();
   const presets = (own?.presets ?? []).map((preset) => ({
     name: preset.name,
     resources: { cpu: preset.cpu, memory: preset.memory, extended: extendedResources(preset), shm: true },
     pools: preset.pools,
+    preemptible: preset.preemptible,
   }));
-  return { presets, organizations, projects };
+  return {
+    minRunSeconds: own?.scheduling.minRunSeconds ?? 0,
+    presets,
+    organizations,
+    projects,
+    members: members.filter(({ share }) => !isDeepStrictEqual(share, PLAIN_SHARE)),
+  };
 }
 
 /** When the cluster's agent last spoke. */

@@ -18,6 +18,7 @@ export interface CatalogueEntry {
   readonly name: string;
   readonly resources: JobPodSpec['resources'];
   readonly pools: readonly string[];
+  readonly preemptible: boolean;
 }
 
 /**
@@ -65,7 +66,7 @@ export function nodeOf(report: ReportedNode, pool: string, counted: ReadonlySet<
  * administrator changes the catalogue. What is in the catalogue has its name.
  */
 export function presetOf(
-  { preset, resources, pools }: Pick<PlannedJob, 'preset' | 'resources' | 'pools'>,
+  { preset, resources, pools, preemptible }: Pick<PlannedJob, 'preset' | 'resources' | 'pools' | 'preemptible'>,
   catalogue: ReadonlyMap<string, CatalogueEntry>,
   counted: ReadonlySet<string>,
 ): Preset {
@@ -73,11 +74,12 @@ export function presetOf(
   const same =
     listed !== undefined &&
     sameNeeds(listed.resources, resources) &&
+    listed.preemptible === preemptible &&
     JSON.stringify(listed.pools) === JSON.stringify(pools);
   // Of one vendor: the configuration refuses presets that ask for more, and jobs ask for no more than a preset has.
   const [device] = Object.entries(resources.extended);
   return {
-    name: same ? preset : described(preset, resources, pools),
+    name: same ? preset : described(preset, resources, pools, preemptible),
     milliCpu: Math.ceil(resources.cpu * 1000 - 1e-6),
     memoryMiB: resources.memory / MIB,
     ephemeralMiB: 0,
@@ -91,8 +93,7 @@ export function presetOf(
     // As the agent writes them into the Pod.
     tolerations: Object.keys(resources.extended),
     pools: [...pools],
-    // See PREEMPTION.
-    preemptible: false,
+    preemptible,
     milliCreditsPerHour: 0,
   };
 }
@@ -120,12 +121,14 @@ function described(
   preset: string,
   { cpu, memory, extended }: JobPodSpec['resources'],
   pools: readonly string[],
+  preemptible: boolean,
 ): string {
   const devices = Object.entries(extended);
   const has = [
     `${cpu} ${cpu === 1 ? 'core' : 'cores'}`,
     `${memory / MIB} MiB`,
     ...devices.map(([resource, count]) => `${count} ${resource}`),
+    ...(preemptible ? ['preemptible'] : []),
   ];
   const where = pools.length === 0 ? '' : ` in ${pools.join(' or ')}`;
   return `${preset} (${has.join(', ')}${where})`;

@@ -1,6 +1,6 @@
 import { Explainer } from '../scheduling/index.ts';
 import type { Planner } from './planner.ts';
-import { waitingText } from './words.ts';
+import { keptText, waitingText } from './words.ts';
 
 export interface Waiting {
   readonly id: string;
@@ -27,8 +27,14 @@ export function explainWaiting(
   enough: () => boolean = () => false,
 ): Explained {
   const { state } = planner.core;
+  const waiting: Waiting[] = [];
   const asked = new Map<ReturnType<typeof state.jobs.classOf>, string[]>();
   for (const id of ids) {
+    const kept = planner.keptFor(id);
+    if (kept !== undefined) {
+      waiting.push({ id, reason: 'NoCapacity', description: keptText(kept) });
+      continue;
+    }
     const slot = state.jobs.slotOf(id);
     if (slot === undefined || state.running.has(slot)) continue;
     const of = state.jobs.classOf(slot);
@@ -37,7 +43,6 @@ export function explainWaiting(
     else same.push(id);
   }
   const explainer = new Explainer(state);
-  const waiting: Waiting[] = [];
   const left: string[] = [];
   let ended = false;
   for (const [{ pending }, same] of asked) {

@@ -10,6 +10,12 @@ export function waitingText(reason: Reason, offered: (preset: string) => boolean
   return sentences([blockText(reason), silence === '' ? outlookText(reason, offered) : silence]);
 }
 
+/** Where a place is kept for a job until others have left it. */
+export function keptText({ node, leavers }: { readonly node: string; readonly leavers: number }): string {
+  const who = leavers === 1 ? '1 job that leaves has' : `${leavers} jobs that leave have`;
+  return `Node ${node} has room for it as soon as ${who} gone.`;
+}
+
 function blockText({ quota, nodes, together }: Reason): string {
   if (quota !== undefined) {
     const { kind, scope, rule, dimension, used, cap } = quota;

@@ -17,6 +17,8 @@ interface Given {
   readonly imageID?: string;
   readonly conditions?: readonly Readonly<Record<string, unknown>>[];
   readonly deletionTimestamp?: string;
+  readonly deadline?: number;
+  readonly labels?: Readonly<Record<string, string>>;
 }
 
 function podOf(given: Given): Pod {
@@ -25,11 +27,13 @@ function podOf(given: Given): Pod {
       name: JOB,
       namespace: 'p',
       uid: 'u',
+      labels: given.labels ?? {},
       ...(given.deletionTimestamp === undefined ? {} : { deletionTimestamp: given.deletionTimestamp }),
     },
     spec: {
       ...(given.node === null ? {} : { nodeName: given.node ?? 'node-1' }),
       restartPolicy: given.restartPolicy ?? 'Never',
+      ...(given.deadline === undefined ? {} : { activeDeadlineSeconds: given.deadline }),
       containers: [{ name: 'main', image: 'nope:1' }],
     },
     status: {
@@ -202,6 +206,40 @@ describe('a Pod is told as', () => {
     expect(hasEnded(podOf({ phase: 'Running', restartPolicy: 'OnFailure', state: ended(0) }))).toBe(true);
     expect(hasEnded(podOf({ phase: 'Failed' }))).toBe(true);
   });
+});
+
+describe('an end is its own', () => {
+  test.each<[string, Given, boolean]>([
+    ['when nobody had asked for it', { phase: 'Failed', state: ended(1) }, true],
+    ['also when the kubelet has told of the container alone', { phase: 'Running', state: ended(0) }, true],
+    ['not while it runs', { phase: 'Running', state: { running: {} } }, false],
+    [
+      'not by the deadline that ends it',
+      { phase: 'Failed', reason: 'DeadlineExceeded', deadline: 1, state: ended(143) },
+      false,
+    ],
+    [
+      'not where only its container is told of after that was set',
+      { phase: 'Running', deadline: 1, state: ended(0) },
+      false,
+    ],
+    ['when it was over before the deadline was seen', { phase: 'Succeeded', deadline: 1, state: ended(0) }, true],
+    [
+      'not when its Pod is deleted',
+      { phase: 'Succeeded', deletionTimestamp: '2026-01-01T00:09:50Z', state: ended(0) },
+      false,
+    ],
+    ['not when its node puts it out', { phase: 'Failed', reason: 'Evicted' }, false],
+  ])('%s', (_, given, ofItself) => {
+    expect(observePod(podOf(given), calm).ofItself).toBe(ofItself);
+  });
+});
+
+test.each([
+  ['is written on it', { 'delos.dev/run': '3' }, 3],
+  ['of a Pod that an older agent made is the first', {}, 0],
+])('the run that a Pod is %s', (_, labels, run) => {
+  expect(observePod(podOf({ phase: 'Running', labels }), calm).run).toBe(run);
 });
 
 describe('what a job runs on', () => {

@@ -1,61 +1,19 @@
-import type { PodObservation } from '@delos/core';
-import fc from 'fast-check';
 import { expect, test } from 'vitest';
-import { type JobEvent, type JobState, nextState } from '../../../runtime/src/db/job-machine.ts';
-import type { JobPhase } from '../../../runtime/src/db/schema.ts';
-import { observation } from '../../support/observer.ts';
-
-const T0 = new Date('2026-01-01T00:00:00Z');
-const T1 = new Date('2026-01-01T00:01:00Z');
-const PHASES: readonly JobPhase[] = ['queued', 'admitted', 'running', 'stopping', 'ended', 'archived', 'gone'];
-
-const QUEUED: JobState = {
-  phase: 'queued',
-  status: 'pending',
-  reason: 'Creating',
-  description: null,
-  exitCode: null,
-  restarts: 0,
-  pool: null,
-  plannedNode: null,
-  podUid: null,
-  podIp: null,
-  node: null,
-  standIn: null,
-  logsComplete: false,
-  createdAt: T0,
-  admittedAt: null,
-  startedAt: null,
-  finishedAt: null,
-};
-const ADMITTED: JobState = { ...QUEUED, phase: 'admitted', pool: 'default', admittedAt: T0, reason: 'Scheduling' };
-const BOUND: JobState = { ...ADMITTED, podUid: 'uid-1', node: 'node-1' };
-const RUNNING: JobState = { ...BOUND, phase: 'running', status: 'running', reason: null, startedAt: T0 };
-const STOPPING: JobState = {
-  ...RUNNING,
-  phase: 'stopping',
-  status: 'cancelled',
-  reason: 'Killed',
-  description: 'killed by alice',
-  finishedAt: T0,
-};
-const ENDED: JobState = { ...STOPPING, phase: 'ended', exitCode: 143 };
-const ARCHIVED: JobState = { ...ENDED, phase: 'archived', logsComplete: true };
-const GONE: JobState = { ...ARCHIVED, phase: 'gone' };
-
-const seen = (facts: Partial<PodObservation>): JobEvent => ({
-  type: 'observe',
-  observation: observation('job-1', { podUid: 'uid-1', ...facts }),
-});
-const KILL: JobEvent = { type: 'stop', status: 'cancelled', reason: 'Killed', description: 'killed by alice' };
-
-interface Row {
-  readonly rule: string;
-  readonly from: JobState;
-  readonly event: JobEvent;
-  /** What is different afterwards; undefined: nothing happens. */
-  readonly to: Partial<JobState> | undefined;
-}
+import { nextState } from '../../../runtime/src/db/job-machine.ts';
+import {
+  ADMITTED,
+  ARCHIVED,
+  BOUND,
+  ENDED,
+  KILL,
+  QUEUED,
+  type Row,
+  RUNNING,
+  STOPPING,
+  seen,
+  T0,
+  T1,
+} from '../../support/job-states.ts';
 
 const TABLE: readonly Row[] = [
   {
@@ -138,13 +96,13 @@ const TABLE: readonly Row[] = [
     rule: 'a running Pod makes a running job',
     from: BOUND,
     event: seen({ phase: 'running', startedAt: T1.toISOString() }),
-    to: { phase: 'running', status: 'running', reason: null, startedAt: T1 },
+    to: { phase: 'running', status: 'running', reason: null, startedAt: T1, firstStartedAt: T1 },
   },
   {
     rule: 'a start before the admission (whole seconds of another clock) is moved to it',
     from: BOUND,
     event: seen({ phase: 'running', startedAt: '2025-12-31T23:59:59Z' }),
-    to: { phase: 'running', status: 'running', reason: null, startedAt: T0 },
+    to: { phase: 'running', status: 'running', reason: null, startedAt: T0, firstStartedAt: T0 },
   },
   {
     rule: 'between restarts a job is still running',
@@ -162,7 +120,15 @@ const TABLE: readonly Row[] = [
     rule: 'an exit code that was never seen running counts as a run',
     from: BOUND,
     event: seen({ phase: 'failed', exitCode: 7, startedAt: null }),
-    to: { phase: 'ended', status: 'failed', reason: 'Error', exitCode: 7, startedAt: T1, finishedAt: T1 },
+    to: {
+      phase: 'ended',
+      status: 'failed',
+      reason: 'Error',
+      exitCode: 7,
+      startedAt: T1,
+      firstStartedAt: T1,
+      finishedAt: T1,
+    },
   },
   {
     rule: 'out of memory is said so',
@@ -242,74 +208,23 @@ const TABLE: readonly Row[] = [
   {
     rule: 'a removed Pod is the last of a job',
     from: ARCHIVED,
-    event: { type: 'removed', podUid: 'uid-1' },
+    event: { type: 'removed', run: 0, podUid: 'uid-1' },
     to: { phase: 'gone' },
   },
   {
     rule: 'the removal of another Pod is none of ours',
     from: ARCHIVED,
-    event: { type: 'removed', podUid: 'uid-2' },
+    event: { type: 'removed', run: 0, podUid: 'uid-2' },
     to: undefined,
   },
   {
     rule: 'a removal before the archive changes nothing',
     from: ENDED,
-    event: { type: 'removed', podUid: '' },
+    event: { type: 'removed', run: 0, podUid: '' },
     to: undefined,
   },
 ];
 
 test.each(TABLE)('$rule', ({ from, event, to }) => {
   expect(nextState(from, event, T1)).toEqual(to === undefined ? undefined : { ...from, ...to });
-});
-
-const anyEvent: fc.Arbitrary<JobEvent> = fc.oneof(
-  fc.constant<JobEvent>({ type: 'admit', pool: 'default', node: 'n', description: 'd' }),
-  fc.constant(KILL),
-  fc.boolean().map((complete): JobEvent => ({ type: 'seal', complete })),
-  fc.constantFrom('', 'uid-1', 'uid-2').map((podUid): JobEvent => ({ type: 'removed', podUid })),
-  fc
-    .record({
-      phase: fc.constantFrom('pending', 'running', 'succeeded', 'failed', 'absent'),
-      podUid: fc.constantFrom('', 'uid-1', 'uid-2'),
-      nodeName: fc.constantFrom(null, 'node-1'),
-      restarts: fc.nat(3),
-      exitCode: fc.constantFrom(null, 0, 1),
-      startedAt: fc.constantFrom(null, '2025-01-01T00:00:00Z', '2027-01-01T00:00:00Z'),
-      finishedAt: fc.constantFrom(null, '2025-01-01T00:00:00Z', '2027-01-01T00:00:00Z'),
-    })
-    .map(seen),
-);
-
-test('whatever comes in whatever order: phases only go forward, an end is final, times are in order', () => {
-  fc.assert(
-    fc.property(fc.array(anyEvent, { maxLength: 30 }), (events) => {
-      let state = QUEUED;
-      for (const event of events) {
-        const next = nextState(state, event, T1);
-        if (next === undefined) continue;
-        expect(PHASES.indexOf(next.phase)).toBeGreaterThanOrEqual(PHASES.indexOf(state.phase));
-        if (state.finishedAt !== null) {
-          expect([next.status, next.reason, next.finishedAt]).toEqual([state.status, state.reason, state.finishedAt]);
-        }
-        expect(next.restarts).toBeGreaterThanOrEqual(state.restarts);
-        const times = [next.createdAt, next.admittedAt, next.startedAt, next.finishedAt].flatMap((at) => at ?? []);
-        expect(times.map(Number)).toEqual(times.map(Number).toSorted((a, b) => a - b));
-        const terminal = ['succeeded', 'failed', 'cancelled'].includes(next.status);
-        expect(terminal).toBe(next.finishedAt !== null);
-        expect(terminal).toBe(['stopping', 'ended', 'archived', 'gone'].includes(next.phase));
-        // An event that was applied is applied once.
-        if (event.type !== 'observe') expect(nextState(next, event, T1)).toBeUndefined();
-        state = next;
-      }
-    }),
-  );
-});
-
-test('a job that is gone stays as it is', () => {
-  fc.assert(
-    fc.property(anyEvent, (event) => {
-      expect(nextState(GONE, event, T1)).toBeUndefined();
-    }),
-  );
 });

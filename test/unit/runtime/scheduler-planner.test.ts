@@ -149,6 +149,23 @@ test('two projects get the same, however early one of them was; so do two users 
   expect([flood, bobs].map((jobs) => jobs.filter(({ id }) => byUser.has(id)).length)).toEqual([2, 2]);
 });
 
+test('projects and users get by their weight, and no more than their limit', () => {
+  const of = (project: string, owner: string): readonly PlannedJob[] =>
+    Array.from({ length: 8 }, () => job({ project, owner }));
+  const jobs = [of('one', 'alice'), of('one', 'bob'), of('two', 'alice'), of('two', 'bob')];
+  const counts = (shares: Parameters<typeof facts>[2]): readonly number[] => {
+    const nodes = [node('a', { cpu: 8 })];
+    const all = new Set(admitted(planner({ facts: facts({}, [], shares), nodes, jobs: jobs.flat() })));
+    return jobs.map((some) => some.filter(({ id }) => all.has(id)).length);
+  };
+  expect(counts({})).toEqual([2, 2, 2, 2]);
+  expect(counts({ 'acme/one': { weight: 3 } })).toEqual([3, 3, 1, 1]);
+  expect(counts({ 'acme/one/alice': { weight: 3 } })).toEqual([3, 1, 2, 2]);
+  expect(counts({ 'acme/one': { limit: { cpu: 2 } } })).toEqual([1, 1, 3, 3]);
+  expect(counts({ 'acme/two/bob': { limit: { runningJobs: 0 } } })).toEqual([2, 2, 4, 0]);
+  expect(counts({ acme: { limit: { cpu: 4 } } })).toEqual([1, 1, 1, 1]);
+});
+
 test('a job without GPUs leaves the node that has them free', () => {
   const nodes = [node('a', { extended: { [NVIDIA]: 8 }, cpu: 2 }), node('b')];
   const one = job();

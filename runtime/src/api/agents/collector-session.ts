@@ -40,15 +40,16 @@ export class CollectorSession {
     try {
       const rows = await this.#database.db
         .selectFrom('jobs')
-        .select(['id', 'pod_uid', 'restarts'])
+        .select(['id', 'pod_uid', 'restarts', 'first_attempt'])
         .where('phase', '=', 'ended')
         .where('cluster', '=', this.#cluster)
         .where('node', '=', this.#node)
         .$if(jobId !== undefined, (query) => query.where('id', '=', jobId ?? ''))
         .execute();
       for (const row of rows) {
-        if (row.pod_uid !== null)
-          this.#send({ type: 'seal', jobId: row.id, podUid: row.pod_uid, attempts: row.restarts });
+        if (row.pod_uid === null) continue;
+        const attempts = Math.max(0, row.restarts - row.first_attempt);
+        this.#send({ type: 'seal', jobId: row.id, podUid: row.pod_uid, attempts });
       }
     } catch (error) {
       this.#log.warn({ error, node: this.#node }, 'logs to be sealed could not be read');

@@ -1,6 +1,6 @@
 import { promisify } from 'node:util';
 import { gunzip } from 'node:zlib';
-import { AGENT_PREFIX, DelosError, jobId } from '@delos/core';
+import { AGENT_PREFIX, DelosError, jobId, logPosition } from '@delos/core';
 import type { FastifyInstance } from 'fastify';
 import { Counter } from 'prom-client';
 import { z } from 'zod';
@@ -36,7 +36,7 @@ export function ingestRoutes(app: FastifyInstance, deps: ApiDeps, hub: AgentHub)
     const { job } = parse(params, request.params);
     const position = await logPositionOf(deps.database.db, { jobId: job, podUid: pod, attempt });
     if (position === undefined) throw unknownLog(job);
-    return reply.send(position);
+    return reply.send(logPosition.parse(position));
   });
 
   app.post(url, { bodyLimit: MAX_BYTES }, async (request, reply) => {
@@ -52,17 +52,17 @@ export function ingestRoutes(app: FastifyInstance, deps: ApiDeps, hub: AgentHub)
       outcome = await appendLog(deps.database, key, { offset, length: bytes.length, gzip, cursor });
       if (outcome?.accepted === true) {
         received.inc(bytes.length);
-        hub.tails.publish(job, { attempt, start: offset, bytes });
+        hub.tails.publish(job, { attempt: outcome.attempt, start: offset, bytes });
       }
     } else outcome = await finishOrAsk();
     if (gzip.length > 0 && final && outcome?.accepted === true) outcome = await finishOrAsk();
     if (outcome === undefined) throw unknownLog(job);
-    return reply.code(outcome.accepted ? 200 : 409).send(outcome.position);
+    return reply.code(outcome.accepted ? 200 : 409).send(logPosition.parse(outcome.position));
 
     async function finishOrAsk(): Promise<AppendOutcome> {
       if (final) return finishLog(deps.database, key, { offset: end, complete });
       const position = await logPositionOf(deps.database.db, key);
-      return position === undefined ? undefined : { accepted: true, position };
+      return position === undefined ? undefined : { accepted: true, position, attempt: position.attempt };
     }
   });
 }

@@ -30,7 +30,8 @@ export class AgentSession {
     this.#unsubscribe = [
       database.notifications.onJobChanged((change) => {
         if (change.cluster !== cluster || change.phase === 'queued') return;
-        void this.#tellDesire(change.id);
+        // In order: what was read first must not be told last.
+        this.#inOrder(change.id, () => this.#tellDesire(change.id));
       }),
       database.notifications.onRenewed(() => this.sync()),
     ];
@@ -102,8 +103,8 @@ export class AgentSession {
 
   async #record(message: FromAgent & { type: 'observation' | 'removed' }): Promise<void> {
     if (message.type === 'removed') {
-      await this.#database.tx((tx) => podRemoved(tx, message.jobId, message.podUid));
-      // Not gone yet: it is not archived, and what is desired then tells the agent what to do.
+      await this.#database.tx((tx) => podRemoved(tx, message.jobId, message));
+      // Not gone yet: it is not archived, or there is to be another run; what is desired then tells the agent what to do.
       await this.#tellDesire(message.jobId);
       return;
     }

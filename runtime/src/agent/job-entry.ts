@@ -1,0 +1,63 @@
+import type { DesiredJob, PodObservation } from '@delos/core';
+import type { Pod } from './pod-shape.ts';
+
+/** What is known of one job. */
+export interface Entry {
+  readonly jobId: string;
+  desired: DesiredJob | undefined;
+  pod: Pod | undefined;
+  /** The Pod that was seen last, for as long as the job is desired. */
+  seen: { readonly uid: string; readonly run: number } | undefined;
+  told: { readonly seq: number; readonly text: string; readonly observation: PodObservation } | undefined;
+  acked: boolean;
+  working: boolean;
+  again: boolean;
+  failures: number;
+  retry: NodeJS.Timeout | undefined;
+  pullFailingSince: number | undefined;
+}
+
+export function newEntry(jobId: string): Entry {
+  return {
+    jobId,
+    desired: undefined,
+    pod: undefined,
+    seen: undefined,
+    told: undefined,
+    acked: false,
+    working: false,
+    again: false,
+    failures: 0,
+    retry: undefined,
+    pullFailingSince: undefined,
+  };
+}
+
+export function isEnd(observation: PodObservation): boolean {
+  return observation.phase === 'succeeded' || observation.phase === 'failed';
+}
+
+/** The uid of the Pod that was seen in the run that is desired. */
+export function seenUid({ seen, desired }: Entry): string | undefined {
+  return seen?.run === desired?.run ? seen?.uid : undefined;
+}
+
+/** What is told of a job that has no Pod. */
+export function nothing({ jobId, desired }: Entry): PodObservation {
+  return {
+    jobId,
+    podUid: '',
+    run: desired?.run ?? 0,
+    phase: 'pending',
+    reason: null,
+    description: null,
+    nodeName: null,
+    podIp: null,
+    restarts: 0,
+    startedAt: null,
+    finishedAt: null,
+    exitCode: null,
+    ofItself: false,
+    standIn: null,
+  };
+}
