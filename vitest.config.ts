@@ -15,6 +15,8 @@ const suite = (name: string, options: { readonly parallel: boolean; readonly min
     name,
     include: [`test/${name}/**/*.test.ts`],
     setupFiles: ['./test/support/property-seed.ts'],
+    // A CommonJS package's default is what Node makes of it, as where the code runs.
+    deps: { interopDefault: false },
     fileParallelism: options.parallel,
     testTimeout: options.minutes * 60_000,
     hookTimeout: options.minutes * 60_000,

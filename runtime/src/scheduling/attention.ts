@@ -1,11 +1,12 @@
 import type { JobClass, ScopeState, Stake } from './entities.ts';
 import { isWithinGuarantee } from './policies/lending.ts';
 import { Sleepers } from './sleepers.ts';
+import type { WaitingOrder } from './waiting-order.ts';
 
 /** Which classes are to be looked at in this cycle, and what the others wait for. */
 export class Attention {
   readonly awake = new Set<JobClass>();
-  readonly sleepers = new Sleepers();
+  readonly sleepers: Sleepers;
   /** Shapes for which there may be room: all that are alike in waiting for it are to be looked at. */
   readonly #open = new Set<string>();
   /** Scopes whose use has changed, so that who lies within their guarantee is to be seen anew. */
@@ -17,8 +18,9 @@ export class Attention {
   readonly #onWake: (of: JobClass) => void;
 
   /** `onWake` is told of every class that is woken. */
-  constructor(onWake: (of: JobClass) => void) {
+  constructor(onWake: (of: JobClass) => void, order?: WaitingOrder) {
     this.#onWake = onWake;
+    this.sleepers = new Sleepers(order);
   }
 
   /** With `node`, it is for what has changed there that it may move others aside where it could not before. */

@@ -53,17 +53,10 @@ export function tryConsolidate(state: SchedulerState, timers: Timers): Consolida
 }
 
 function oldestForRoom(state: SchedulerState): readonly JobClass[] {
-  const isBefore = (a: JobClass, b: JobClass): boolean =>
-    a.rank > b.rank || (a.rank === b.rank && state.jobs.before(a.pending.peek() ?? 0, b.pending.peek() ?? 0));
   const first: JobClass[] = [];
-  for (const of of state.attention.sleepers.all) {
-    if (of.pending.size === 0) continue;
-    const last = first.at(-1);
-    if (first.length === CONSOLIDATED && last !== undefined && isBefore(last, of)) continue;
-    if (blockOf(state, of, of.least) !== undefined) continue;
-    const place = first.findIndex((each) => isBefore(of, each));
-    first.splice(place < 0 ? first.length : place, 0, of);
-    if (first.length > CONSOLIDATED) first.pop();
+  for (const of of state.order?.forRoom() ?? []) {
+    if (blockOf(state, of, of.least) === undefined) first.push(of);
+    if (first.length === CONSOLIDATED) break;
   }
   return first;
 }

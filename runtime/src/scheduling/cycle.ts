@@ -31,12 +31,13 @@ export function runCycle(state: SchedulerState, timers: Timers, before: readonly
       }
     } while (rearrange(state, timers, decisions));
     // A reservation that is given up opens its nodes to others at once.
-    reserve(state, timers);
-    if (!state.attention.busy) reserveQuotas(state, timers);
+    reserve(state);
+    if (!state.attention.busy) reserveQuotas(state);
     if (!state.attention.busy) growElastic(state, timers, decisions);
   } while (state.attention.busy);
   const guards = state.attention.sleepers.contend ? state.guards.next : undefined;
-  return { now: state.now, decisions, touched: state.touches.report(), next: timers.next(guards) };
+  const ripening = state.policy.reserveAfterMs === undefined ? undefined : state.order?.ripening.next;
+  return { now: state.now, decisions, touched: state.touches.report(), next: timers.next(guards, ripening) };
 }
 
 function nextClass(state: SchedulerState, order: OrderPolicy): JobClass | undefined {

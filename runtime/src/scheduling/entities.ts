@@ -78,6 +78,8 @@ export interface ScopeState {
   /** NaN-free: Infinity where nothing is guaranteed in a dimension. */
   readonly guarantee: Float64Array;
   readonly hasGuarantee: boolean;
+  /** Whether it has a quota or a limit for anything. */
+  readonly capped: boolean;
   /** Steps from the top, which is 0. */
   readonly depth: number;
   /** From itself up to the top, and of those the ones that guarantee something. */

@@ -10,6 +10,7 @@ export function holdQuota(state: World, scope: ScopeState, hold: QuotaHold | und
     return;
   }
   state.quotaHolds.delete(scope);
+  state.order?.changed.add(scope);
   state.attention.wakeAll(state.attention.sleepers.onScope(scope));
 }
 

@@ -128,7 +128,7 @@ export class Scheduler {
     for (const name of this.#timers.drains.take(now).toSorted()) this.#drain(name);
     for (const name of this.#timers.bookings.take(now).toSorted()) this.#bookingTurns(name);
     if (this.#timers.windows.take(now).length > 0) this.state.attention.wakeAll(this.state.attention.sleepers.all);
-    this.#timers.reservations.take(now);
+    this.state.order?.ripen(now);
     this.#timers.movable.take(now);
     for (const of of this.#timers.takeWakes(now)) this.state.attention.wake(of);
     this.state.unguard();

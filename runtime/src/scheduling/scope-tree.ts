@@ -31,13 +31,16 @@ export function scopeTree(specs: readonly Scope[]): Scopes {
 
 export function scopeState(spec: Scope, parent: ScopeState | undefined): ScopeState {
   const guarantee = vectorOf(spec.guarantee, NONE);
+  const quota = vectorOf(spec.quota, NONE);
+  const limit = vectorOf(spec.limit, NONE);
   const hasGuarantee = guarantee.some((amount) => amount !== NONE);
   const state: Omit<ScopeState, 'project' | 'path' | 'guaranteed'> = {
     spec,
     parent,
     children: [],
-    quota: vectorOf(spec.quota, NONE),
-    limit: vectorOf(spec.limit, NONE),
+    quota,
+    limit,
+    capped: [...quota, ...limit].some((amount) => amount !== NONE),
     guarantee,
     hasGuarantee,
     depth: parent === undefined ? 0 : parent.depth + 1,

@@ -1,5 +1,6 @@
 import type { JobClass, ScopeState } from './entities.ts';
 import { Stakes } from './stakes.ts';
+import type { WaitingOrder } from './waiting-order.ts';
 
 const NOBODY: ReadonlySet<JobClass> = new Set();
 
@@ -29,6 +30,7 @@ export interface Alike {
  */
 export class Sleepers {
   readonly all = new Set<JobClass>();
+  readonly #order: WaitingOrder | undefined;
   readonly stakes = new Stakes();
   /** Those whose jobs may have priority over others, by project. */
   readonly #byProject = new Map<ScopeState, Set<JobClass>>();
@@ -37,8 +39,14 @@ export class Sleepers {
   /** Those kept in the tree. */
   readonly #alike = new Map<string, Alike>();
 
+  /** `order`: who is next for a reservation, where there are any. */
+  constructor(order?: WaitingOrder) {
+    this.#order = order;
+  }
+
   add(of: JobClass, on: ScopeState | 'room' | 'array' | 'everyone'): void {
     this.all.add(of);
+    this.#order?.add(of, on);
     this.stakes.add(of);
     if (of.rank > 0) put(this.#byProject, of.queue.project, of);
     if (on !== 'room') put(this.#byScope, on === 'array' ? of.queue : on, of);
@@ -51,6 +59,7 @@ export class Sleepers {
 
   remove(of: JobClass): void {
     if (!this.all.delete(of)) return;
+    this.#order?.remove(of);
     this.stakes.remove(of);
     if (of.rank > 0) drop(this.#byProject, of.queue.project, of);
     const on = of.asleepOn;
@@ -61,6 +70,13 @@ export class Sleepers {
         for (const { shape } of of.groups) this.#gangs.get(shape.key)?.classes.delete(of);
       if (of.alike !== undefined) this.#dropAlike(of, of.alike);
     }
+  }
+
+  /** A class that may sleep has another oldest job. */
+  headChanged(of: JobClass): void {
+    if (this.#order === undefined || !this.all.has(of)) return;
+    this.#order.remove(of);
+    this.#order.add(of, of.asleepOn);
   }
 
   onScope(scope: ScopeState | 'everyone'): ReadonlySet<JobClass> {

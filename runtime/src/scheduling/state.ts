@@ -22,6 +22,7 @@ import { charge } from './scope-tree.ts';
 import { ShapeIndex } from './shape-index.ts';
 import { shapeKey, shapeOf } from './shapes.ts';
 import { Touches } from './touches.ts';
+import { WaitingOrder } from './waiting-order.ts';
 import { wakeAfter, wakeForRoom, wakeOnNodes } from './wakes.ts';
 import type { Booked, Held, QuotaHold, World } from './world.ts';
 
@@ -58,7 +59,9 @@ export class SchedulerState implements World {
   readonly onNode = new Map<number, Set<RunningJob>>();
   readonly arrays = new Map<string, number>();
   readonly indices = new Map<string, ShapeIndex>();
-  readonly attention = new Attention((of) => this.touchHead(of));
+  /** Who is next for a reservation or a consolidation; undefined where the policy has neither. */
+  readonly order: WaitingOrder | undefined;
+  readonly attention: Attention;
   readonly touches = new Touches(this.nodes);
   /** Nodes that not every job may use: reserved, or with a drain to come. */
   readonly closed = new Set<number>();
@@ -70,6 +73,10 @@ export class SchedulerState implements World {
 
   constructor(policy: Policy) {
     this.policy = policy;
+    const { reserveAfterMs, consolidation } = policy;
+    if (reserveAfterMs !== undefined || consolidation !== undefined)
+      this.order = new WaitingOrder(this.jobs, reserveAfterMs ?? Infinity);
+    this.attention = new Attention((of) => this.touchHead(of), this.order);
   }
 
   /** The placement policy, at work on the presets that there are when it is first asked. */
@@ -168,6 +175,7 @@ export class SchedulerState implements World {
     const of = this.jobs.classOf(slot);
     const oldest = of.pending.peek();
     of.pending.push(slot);
+    if (oldest !== undefined && of.pending.peek() === slot) this.attention.sleepers.headChanged(of);
     // A class that sleeps is asked again only for a new head: what stops one of its jobs stops all.
     if (oldest === undefined) this.attention.wake(of);
   }
@@ -181,8 +189,12 @@ export class SchedulerState implements World {
   /** Removes a waiting job. */
   dequeue(slot: number): void {
     const of = this.jobs.classOf(slot);
+    const head = of.pending.peek() === slot;
     of.pending.remove(slot);
-    if (of.pending.size > 0) return;
+    if (of.pending.size > 0) {
+      if (head) this.attention.sleepers.headChanged(of);
+      return;
+    }
     this.attention.sleep(of, undefined);
     // What was kept for it is not kept for nobody.
     if (this.held?.of === of) hold(this, undefined);
@@ -194,6 +206,7 @@ export class SchedulerState implements World {
   dequeueHead(of: JobClass, slot: number): void {
     of.pending.remove(slot);
     if (of.pending.size === 0) this.attention.sleep(of, undefined);
+    else this.attention.sleepers.headChanged(of);
   }
 
   start(slot: number, of: JobClass, sizes: readonly number[], pods: readonly Pod[]): RunningJob {
@@ -307,6 +320,7 @@ export class SchedulerState implements World {
     charge(job.of.queue, job.amounts, job.of, sign);
     if (sign > 0) this.loans.started(job);
     else this.loans.ended(job);
+    this.order?.used(job.of.queue);
     for (const stake of this.attention.usedOtherwise(job.of.queue)) wakeEntitled(this, stake);
     this.milliGpu += sign * at(job.amounts, 3);
     const array = job.of.template.array?.name;

@@ -9,7 +9,6 @@ export class Timers {
   readonly drains = new Agenda<string>();
   /** Instants at which all that waits for an energy window looks again. */
   readonly windows = new Agenda<null>();
-  readonly reservations = new Agenda<null>();
   /** Begins and ends of reservations by name. */
   readonly bookings = new Agenda<string>();
   /** Instants at which running jobs may be moved or grow that could not before. */
@@ -28,19 +27,11 @@ export class Timers {
     return due;
   }
 
-  /** The next instant at which something is due; `guards` are those of running jobs, where somebody waits for them. */
-  next(guards?: number): number | undefined {
-    const agendas = [
-      this.#wakes,
-      this.timeouts,
-      this.drains,
-      this.windows,
-      this.reservations,
-      this.bookings,
-      this.movable,
-    ];
+  /** The next instant at which something is due, here or among those that others keep. */
+  next(...others: readonly (number | undefined)[]): number | undefined {
+    const agendas = [this.#wakes, this.timeouts, this.drains, this.windows, this.bookings, this.movable];
     const all = agendas.map(({ next }) => next);
-    const least = Math.min(guards ?? Infinity, ...all.map((at) => at ?? Infinity));
+    const least = Math.min(...[...others, ...all].map((at) => at ?? Infinity));
     return least === Infinity ? undefined : least;
   }
 }

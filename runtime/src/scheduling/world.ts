@@ -6,6 +6,7 @@ import type { NodeTable } from './node-table.ts';
 import type { Loans } from './policies/lending.ts';
 import type { RunningJob } from './running-job.ts';
 import type { ShapeIndex } from './shape-index.ts';
+import type { WaitingOrder } from './waiting-order.ts';
 
 /** Nodes kept for the oldest job of a class. */
 export interface Held {
@@ -46,6 +47,7 @@ export interface World {
   readonly onNode: ReadonlyMap<number, ReadonlySet<RunningJob>>;
   readonly indices: ReadonlyMap<string, ShapeIndex>;
   readonly attention: Attention;
+  readonly order: WaitingOrder | undefined;
   readonly closed: ReadonlySet<number>;
   held: Held | undefined;
   readonly quotaHolds: Map<ScopeState, QuotaHold>;
