@@ -6,8 +6,8 @@ import type { GangRequest, Pod } from './policies/gang-request.ts';
 import { type QuotaBlock, tryQuotaBlock } from './policies/quota.ts';
 import { at } from './quantities.ts';
 import { keptFrom } from './quota-hold.ts';
+import { haveRoom, shrunk } from './sizes.ts';
 import type { SchedulerState } from './state.ts';
-import type { World } from './world.ts';
 
 /** What stops a job before room is asked for. */
 export type Block =
@@ -54,11 +54,6 @@ export function placeJob(state: SchedulerState, of: JobClass, sizes: readonly nu
     return node < 0 ? undefined : [{ group: 0, node, gpus: state.nodes.take(node, group.shape) }];
   }
   return haveRoom(state, of, sizes) ? placeGang(gangRequest(state, of, sizes)) : undefined;
-}
-
-/** Whether each group by itself has room for so many replicas, nodes included that the job may not use. */
-export function haveRoom(state: World, of: JobClass, sizes: readonly number[]): boolean {
-  return of.groups.every(({ shape }, g) => (state.indices.get(shape.key)?.replicas(state.now) ?? 0) >= (sizes[g] ?? 0));
 }
 
 /** Where replicas of a class may go now. */
@@ -126,20 +121,6 @@ export function admit(state: SchedulerState, of: JobClass): Admission {
     return true;
   });
   return found ?? { block: { kind: 'room' } };
-}
-
-/** Sizes with so many replicas fewer, taken from the last elastic group first. */
-export function shrunk(of: JobClass, less: number): readonly number[] {
-  const sizes = of.groups.map(({ count }) => count);
-  let left = less;
-  for (let g = of.groups.length - 1; g >= 0 && left > 0; g -= 1) {
-    const group = of.groups[g];
-    if (group === undefined) continue;
-    const taken = Math.min(left, group.count - group.min);
-    sizes[g] = group.count - taken;
-    left -= taken;
-  }
-  return sizes;
 }
 
 /** The least number in [from, to] for which a monotone test holds; it must hold for `to`. */

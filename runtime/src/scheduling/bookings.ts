@@ -25,10 +25,9 @@ export function unbook(state: World, name: string): boolean {
 function reclose(state: World, names: readonly string[]): void {
   const nodes = names.flatMap((name) => state.nodes.numberOf(name) ?? []);
   for (const node of nodes) {
-    state.nodes.touched.add(node);
     state.reclose(node);
+    state.nodes.reconsider(node);
   }
-  for (const index of state.indices.values()) index.invalidate();
   for (const node of nodes) wakeForRoom(state, node);
 }
 

@@ -1,4 +1,4 @@
-import { blockOf, placeJob, shrunk } from './admission.ts';
+import { blockOf, placeJob } from './admission.ts';
 import { mayUseClosed } from './closed.ts';
 import type { JobClass } from './entities.ts';
 import { earliestStart } from './forecast.ts';
@@ -17,6 +17,7 @@ import { cheapestSubset } from './policies/preemption.ts';
 import { at } from './quantities.ts';
 import type { RunningJob } from './running-job.ts';
 import { wholeDevices } from './shapes.ts';
+import { shrunk } from './sizes.ts';
 import type { SchedulerState } from './state.ts';
 import type { Timers } from './timers.ts';
 import { moveForTrial } from './trial.ts';

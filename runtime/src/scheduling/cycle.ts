@@ -11,6 +11,7 @@ import type { Victim } from './policies/preemption.ts';
 import { isAdmitted, tryPreempt } from './preempt.ts';
 import { holdQuota } from './quota-hold.ts';
 import { grow, growLater, shrink, tryShrink } from './resize.ts';
+import { mayPreempt } from './rights.ts';
 import type { RunningJob } from './running-job.ts';
 import type { SchedulerState } from './state.ts';
 import type { Timers } from './timers.ts';
@@ -93,7 +94,7 @@ function look(state: SchedulerState, timers: Timers, of: JobClass, decisions: De
   }
   let { block } = answer;
   of.lacking = Infinity;
-  if (state.mayPreempt(of)) {
+  if (mayPreempt(state, of)) {
     const preemption = tryPreempt(state, of, block);
     if ('victims' in preemption) {
       const id = state.jobs.ids[slot] as string;
@@ -109,12 +110,12 @@ function look(state: SchedulerState, timers: Timers, of: JobClass, decisions: De
     block = preemption.block;
   }
   // What sleeps beside it could not use a node that is closed to others before, and still cannot.
-  if (answer.block.kind === 'room' && of.alike !== undefined) state.attention.close(of.alike);
+  if (block.kind === 'room' && of.alike !== undefined) state.attention.close(of.alike);
   state.attention.sleep(of, sleepOn(block));
   if (answer.block.kind !== 'room' || state.closed.size > 0) return;
   // Where no node has room for one replica, nobody else who asks for the same has any: not even their turn is awaited.
   for (const other of state.attention.alike(of)) {
-    if (state.mayPreempt(other)) continue;
+    if (mayPreempt(state, other)) continue;
     state.touchHead(other);
     state.attention.sleep(other, 'room');
   }

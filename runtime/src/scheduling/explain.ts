@@ -1,4 +1,4 @@
-import { type Block, blockOf, gangRequest, placeJob, shrunk } from './admission.ts';
+import { type Block, blockOf, gangRequest, placeJob } from './admission.ts';
 import { bookingAgainst, mayUseClosed } from './closed.ts';
 import type { GroupNeed, JobClass } from './entities.ts';
 import { Expectations, expectedText } from './expected.ts';
@@ -18,6 +18,7 @@ import {
 } from './reason.ts';
 import { remediesFor } from './remedies.ts';
 import { type Unsuitable, unsuitable } from './shapes.ts';
+import { shrunk } from './sizes.ts';
 import type { SchedulerState } from './state.ts';
 
 type ClassReason = Omit<Reason, 'job' | 'ahead'>;

@@ -1,8 +1,9 @@
-import { blockOf, placeJob, shrunk } from './admission.ts';
+import { blockOf, placeJob } from './admission.ts';
 import type { JobClass } from './entities.ts';
 import { amountsOf } from './job-class.ts';
 import { giveBack } from './policies/gang.ts';
 import { endOf, type RunningJob } from './running-job.ts';
+import { shrunk } from './sizes.ts';
 import type { SchedulerState } from './state.ts';
 import { moveForTrial } from './trial.ts';
 

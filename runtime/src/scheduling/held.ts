@@ -6,8 +6,10 @@ import type { Held, World } from './world.ts';
 export function hold(state: World, held: Held | undefined): void {
   const before = state.held;
   state.held = held;
-  for (const node of [...(before?.nodes ?? []), ...(held?.nodes ?? [])]) state.reclose(node);
-  for (const index of state.indices.values()) index.invalidate();
+  for (const node of new Set([...(before?.nodes ?? []), ...(held?.nodes ?? [])])) {
+    state.reclose(node);
+    state.nodes.reconsider(node);
+  }
   if (before === undefined) return;
   for (const node of before.nodes) wakeForRoom(state, node);
 }

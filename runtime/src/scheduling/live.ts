@@ -1,4 +1,5 @@
 import type { JobClass } from './entities.ts';
+import { guard } from './guards.ts';
 import type { Job, Pool, Preset } from './model.ts';
 import type { Pod } from './policies/gang-request.ts';
 import type { Scheduler } from './scheduler.ts';
@@ -51,7 +52,7 @@ export function relocate({ state }: Scheduler, id: string, running: NonNullable<
   state.loans.ended(job);
   Object.assign(job, { startedAt: running.startedAt, pods });
   state.loans.started(job);
-  state.guard(job);
+  guard(state, job);
   for (const { node } of pods) {
     const there = state.onNode.get(node) ?? new Set();
     state.onNode.set(node, there.add(job));

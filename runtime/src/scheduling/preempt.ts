@@ -1,4 +1,4 @@
-import { type Admission, type Block, blockOf, placeJob, shrunk } from './admission.ts';
+import { type Admission, type Block, blockOf, placeJob } from './admission.ts';
 import type { JobClass } from './entities.ts';
 import { giveBack } from './policies/gang.ts';
 import type { Pod } from './policies/gang-request.ts';
@@ -6,6 +6,7 @@ import { cheapestFirst, cheapestSubset, type Victim, victimsFor } from './polici
 import { cheapestNode } from './preempt-node.ts';
 import { rightsOf } from './rights.ts';
 import type { RunningJob } from './running-job.ts';
+import { shrunk } from './sizes.ts';
 import type { SchedulerState } from './state.ts';
 import { moveForTrial } from './trial.ts';
 

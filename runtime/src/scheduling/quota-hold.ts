@@ -2,6 +2,7 @@ import type { JobClass, ScopeState } from './entities.ts';
 import type { Reservation } from './model.ts';
 import type { QuotaBlock } from './policies/quota.ts';
 import { at, DIMENSIONS } from './quantities.ts';
+import { isEntitled } from './rights.ts';
 import type { QuotaHold, World } from './world.ts';
 
 export function holdQuota(state: World, scope: ScopeState, hold: QuotaHold | undefined): void {
@@ -24,7 +25,7 @@ export function keptFrom(state: World, of: JobClass, amounts: Float64Array): Quo
     const hold = state.quotaHolds.get(scope);
     if (hold === undefined || hold.of === of || of.rank > hold.of.rank) continue;
     const d = scarceFor(scope, hold.of);
-    if (d === undefined || at(amounts, d) === 0 || state.isEntitled(of)) continue;
+    if (d === undefined || at(amounts, d) === 0 || isEntitled(of)) continue;
     const lifeSpan = of.template.lifeSpanMs;
     const endsBefore = lifeSpan !== undefined && hold.due !== undefined && state.now + lifeSpan <= hold.due;
     if (state.policy.backfill && endsBefore) continue;

@@ -1,4 +1,4 @@
-import { blockOf, placeJob, shrunk } from './admission.ts';
+import { blockOf, placeJob } from './admission.ts';
 import { mayUseClosed } from './closed.ts';
 import type { Resize } from './decision.ts';
 import type { JobClass } from './entities.ts';
@@ -10,6 +10,7 @@ import type { Pod } from './policies/gang-request.ts';
 import { addTo } from './quantities.ts';
 import type { RunningJob } from './running-job.ts';
 import { charge } from './scope-tree.ts';
+import { shrunk } from './sizes.ts';
 import type { SchedulerState } from './state.ts';
 import type { Timers } from './timers.ts';
 

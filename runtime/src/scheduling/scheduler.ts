@@ -1,6 +1,7 @@
 import { book, clearBooked, unbook } from './bookings.ts';
 import { drain, runCycle } from './cycle.ts';
 import type { Cycle, Decision } from './decision.ts';
+import { unguard } from './guards.ts';
 import { hold } from './held.ts';
 import { templateOf } from './job-class.ts';
 import type { Booking, Job, Node, PodPlacement, Scope, Snapshot } from './model.ts';
@@ -131,7 +132,7 @@ export class Scheduler {
     this.state.order?.ripen(now);
     this.#timers.movable.take(now);
     for (const of of this.#timers.takeWakes(now)) this.state.attention.wake(of);
-    this.state.unguard();
+    unguard(this.state);
     const cycle = runCycle(this.state, this.#timers, this.#pending);
     this.#pending.length = 0;
     return cycle;

@@ -1,24 +1,23 @@
 import { Agenda } from './agenda.ts';
 import { Attention } from './attention.ts';
+import { book } from './book.ts';
 import { isBooked } from './closed.ts';
-import { wakeAgainst, wakeEntitled } from './contenders.ts';
 import { describeClass } from './describe.ts';
 import type { JobClass, JobTemplate, ScopeState } from './entities.ts';
+import { guard } from './guards.ts';
 import { hold } from './held.ts';
-import { amountsOf, classKey, isElastic } from './job-class.ts';
+import { amountsOf, classKey } from './job-class.ts';
 import { JobTable } from './job-table.ts';
 import type { DeviceClass, Node, Policy, Pool, Preset, Volume } from './model.ts';
 import { capacityOf, NodeTable } from './node-table.ts';
 import { recordUse, type ShareContext } from './policies/fairness.ts';
 import type { Pod } from './policies/gang-request.ts';
-import { isWithinGuarantee, Loans } from './policies/lending.ts';
+import { Loans } from './policies/lending.ts';
 import { type PlacementPolicy, placementFor, tryPlacement } from './policies/placement.ts';
-import { protectedUntil } from './policies/preemption.ts';
 import type { QuotaContext } from './policies/quota.ts';
-import { addTo, at } from './quantities.ts';
+import { addTo } from './quantities.ts';
 import { holdQuota } from './quota-hold.ts';
 import type { RunningJob } from './running-job.ts';
-import { charge } from './scope-tree.ts';
 import { ShapeIndex } from './shape-index.ts';
 import { shapeKey, shapeOf } from './shapes.ts';
 import { Touches } from './touches.ts';
@@ -75,7 +74,7 @@ export class SchedulerState implements World {
     this.policy = policy;
     const { reserveAfterMs, consolidation } = policy;
     if (reserveAfterMs !== undefined || consolidation !== undefined)
-      this.order = new WaitingOrder(this.jobs, reserveAfterMs ?? Infinity);
+      this.order = new WaitingOrder(this.jobs, reserveAfterMs ?? Infinity, () => this.now);
     this.attention = new Attention((of) => this.touchHead(of), this.order);
   }
 
@@ -96,13 +95,13 @@ export class SchedulerState implements World {
   }
 
   get shares(): ShareContext {
-    const { historyHalfLifeMs, historyWeight } = this.policy;
-    return { now: this.now, capacity: this.capacity, halfLifeMs: historyHalfLifeMs, historyWeight };
+    const { now, capacity, policy } = this;
+    return { now, capacity, halfLifeMs: policy.historyHalfLifeMs, historyWeight: policy.historyWeight };
   }
 
   get quotas(): QuotaContext {
-    const { quotas, reclaim } = this.policy;
-    return { capacity: this.capacity, roots: this.roots, quotas, lending: reclaim && this.hasGuarantees };
+    const { capacity, roots, hasGuarantees, policy } = this;
+    return { capacity, roots, quotas: policy.quotas, lending: policy.reclaim && hasGuarantees };
   }
 
   addScope(scope: ScopeState): void {
@@ -238,8 +237,8 @@ export class SchedulerState implements World {
     };
     of.running += 1;
     this.running.set(slot, job);
-    this.#book(job, 1);
-    this.guard(job);
+    book(this, job, 1);
+    guard(this, job);
     return job;
   }
 
@@ -253,7 +252,7 @@ export class SchedulerState implements World {
     job.of.running -= 1;
     this.#release(job, job.pods);
     recordUse(job.of.queue, this.shares);
-    this.#book(job, -1);
+    book(this, job, -1);
     if (again) {
       this.suspended.add(job.slot);
       this.enqueue(job.slot);
@@ -268,7 +267,7 @@ export class SchedulerState implements World {
     this.#release(job, job.pods);
     recordUse(job.of.queue, this.shares);
     this.running.delete(job.slot);
-    this.#book(job, -1);
+    book(this, job, -1);
     job.of.running -= 1;
     const moved = this.restore(job.slot, job.of, job.sizes, pods, this.now);
     wakeOnNodes(this, job.pods);
@@ -280,7 +279,7 @@ export class SchedulerState implements World {
     this.touches.job(job.id);
     this.#release(job, removed);
     recordUse(job.of.queue, this.shares);
-    this.#book(job, -1);
+    book(this, job, -1);
     job.of.running -= 1;
     const gone = new Set(removed);
     const pods = [...job.pods.filter((pod) => !gone.has(pod)), ...added];
@@ -291,68 +290,10 @@ export class SchedulerState implements World {
     return resized;
   }
 
-  /** Wakes those who may move a job aside once nothing protects it any more, now or when that is so. */
-  guard(job: RunningJob): void {
-    if (!job.of.preemptible) return;
-    const until = protectedUntil(job, this.policy.minRunMs);
-    if (until > this.now) this.guards.add(until, job);
-    else wakeAgainst(this, [job]);
-  }
-
-  /** Does so for all for whom it is so by now. */
-  unguard(): void {
-    const over = this.guards.take(this.now).filter((job) => this.running.get(job.slot) === job);
-    for (const job of over) if (protectedUntil(job, this.policy.minRunMs) > this.now) this.guard(job);
-    wakeAgainst(
-      this,
-      over.filter((job) => protectedUntil(job, this.policy.minRunMs) <= this.now),
-    );
-  }
-
   #release(job: RunningJob, pods: readonly Pod[]): void {
     for (const { group, node, gpus } of pods) {
       this.nodes.release(node, (job.of.groups[group] as JobClass['groups'][number]).shape, gpus);
     }
-  }
-
-  /** Charges a job whose places are taken, or takes the charge back. */
-  #book(job: RunningJob, sign: 1 | -1): void {
-    charge(job.of.queue, job.amounts, job.of, sign);
-    if (sign > 0) this.loans.started(job);
-    else this.loans.ended(job);
-    this.order?.used(job.of.queue);
-    for (const stake of this.attention.usedOtherwise(job.of.queue)) wakeEntitled(this, stake);
-    this.milliGpu += sign * at(job.amounts, 3);
-    const array = job.of.template.array?.name;
-    if (array !== undefined) this.arrays.set(array, (this.arrays.get(array) ?? 0) + sign);
-    if (job.of.preemptible) {
-      if (sign > 0) this.preemptible.add(job);
-      else this.preemptible.delete(job);
-    }
-    if (this.policy.resizing === true && isElastic(job.of)) {
-      if (sign > 0) this.elastic.add(job);
-      else this.elastic.delete(job);
-    }
-    for (const { node } of job.pods) {
-      const there = this.onNode.get(node) ?? new Set();
-      if (sign > 0) there.add(job);
-      else there.delete(job);
-      this.onNode.set(node, there);
-    }
-  }
-
-  mayPreempt(of: JobClass): boolean {
-    if (this.preemptible.size === 0) return false;
-    if (this.policy.preemption) {
-      for (let rank = 0; rank < of.rank; rank += 1)
-        if ((of.queue.project.preemptible[rank as 0 | 1] ?? 0) > 0) return true;
-    }
-    return this.policy.reclaim && this.isEntitled(of);
-  }
-
-  /** Whether the smallest size of a class's jobs lies within its guarantee. */
-  isEntitled(of: JobClass): boolean {
-    return of.judge !== undefined && isWithinGuarantee(of.judge, of.least);
   }
 
   #drop(of: JobClass): void {

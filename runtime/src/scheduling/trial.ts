@@ -1,13 +1,13 @@
 import type { NodeTable } from './node-table.ts';
 import type { RunningJob } from './running-job.ts';
 import { charge } from './scope-tree.ts';
-import type { SchedulerState } from './state.ts';
+import type { World } from './world.ts';
 
 /**
  * Takes a running job away for a question (-1), or puts it back (1): its places and what it is charged, but nobody is woken
  * and no past use is recorded. Whoever asks leaves all as it was.
  */
-export function moveForTrial(state: SchedulerState, job: RunningJob, sign: 1 | -1): void {
+export function moveForTrial(state: World, job: RunningJob, sign: 1 | -1): void {
   for (const { group, node, gpus } of job.pods) {
     const shape = job.of.groups[group]?.shape;
     if (shape === undefined) continue;

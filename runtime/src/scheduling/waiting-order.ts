@@ -25,6 +25,7 @@ interface Capped {
 export class WaitingOrder {
   readonly #jobs: JobTable;
   readonly #afterMs: number;
+  readonly #now: () => number;
   readonly #room: Ranked;
   readonly #capped = new Map<ScopeState, Capped>();
   /** The job by which a class is entered: its oldest at that time. */
@@ -35,7 +36,8 @@ export class WaitingOrder {
   /** Instants at which the oldest job of a class has waited for `afterMs`. */
   readonly ripening = new Agenda<JobClass>();
 
-  constructor(jobs: JobTable, afterMs: number) {
+  constructor(jobs: JobTable, afterMs: number, now: () => number) {
+    this.#now = now;
     this.#jobs = jobs;
     this.#afterMs = afterMs;
     this.#room = this.#ranked();
@@ -47,7 +49,7 @@ export class WaitingOrder {
     if (head === undefined) return;
     this.#heads.set(of, head);
     const ripensAt = this.#jobs.submittedAt(head) + this.#afterMs;
-    if (this.#ripensAt.get(of) !== ripensAt) {
+    if (ripensAt > this.#now() && this.#ripensAt.get(of) !== ripensAt) {
       this.#ripensAt.set(of, ripensAt);
       this.ripening.add(ripensAt, of);
     }

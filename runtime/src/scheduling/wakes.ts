@@ -1,8 +1,9 @@
-import { haveRoom, shrunk } from './admission.ts';
 import { wakeContendersOn } from './contenders.ts';
 import type { ScopeState } from './entities.ts';
 import type { Pod } from './policies/gang-request.ts';
+import { mayPreempt } from './rights.ts';
 import type { RunningJob } from './running-job.ts';
+import { haveRoom, shrunk } from './sizes.ts';
 import type { Gangs } from './sleepers.ts';
 import type { World } from './world.ts';
 
@@ -58,7 +59,7 @@ function wakeGangs(state: World, node: number, shape: string, gangs: Gangs): voi
   for (const of of [...gangs.classes]) {
     const due = of.dueAt <= gangs.freed;
     const room = of.alike === undefined && haveRoom(state, of, shrunk(of, Infinity));
-    if (room || (due && state.mayPreempt(of))) {
+    if (room || (due && mayPreempt(state, of))) {
       state.attention.wake(of);
       continue;
     }

@@ -1,3 +1,4 @@
+import type { Agenda } from './agenda.ts';
 import type { Attention } from './attention.ts';
 import type { JobClass, ScopeState } from './entities.ts';
 import type { JobTable } from './job-table.ts';
@@ -40,11 +41,18 @@ export interface World {
   readonly scopes: ReadonlyMap<string, ScopeState>;
   readonly bookings: Map<string, Booked>;
   readonly jobs: JobTable;
+  readonly running: ReadonlyMap<number, RunningJob>;
   /** Running jobs that can be preempted. */
-  readonly preemptible: ReadonlySet<RunningJob>;
+  readonly preemptible: Set<RunningJob>;
   /** Running jobs whose size may change. */
-  readonly elastic: ReadonlySet<RunningJob>;
-  readonly onNode: ReadonlyMap<number, ReadonlySet<RunningJob>>;
+  readonly elastic: Set<RunningJob>;
+  readonly onNode: Map<number, Set<RunningJob>>;
+  /** How many jobs of an array run. */
+  readonly arrays: Map<string, number>;
+  /** Milli-GPU of all running jobs. */
+  milliGpu: number;
+  /** Instants at which the minimum run times of running jobs end. */
+  readonly guards: Agenda<RunningJob>;
   readonly indices: ReadonlyMap<string, ShapeIndex>;
   readonly attention: Attention;
   readonly order: WaitingOrder | undefined;
@@ -60,7 +68,4 @@ export interface World {
   reclose(node: number): void;
   /** Takes a running job off its nodes; with `again` it waits anew. */
   stop(job: RunningJob, again: boolean): void;
-  mayPreempt(of: JobClass): boolean;
-  /** Whether the smallest size of a class's jobs lies within its guarantee. */
-  isEntitled(of: JobClass): boolean;
 }

@@ -271,6 +271,7 @@ test('nothing would be decided between a cycle and what it calls next', () => {
     fc.property(anyHistory, fc.double({ min: 0, max: 1, noNaN: true, maxExcluded: true }), (history, part) => {
       play(history, (_before, _decided, scheduler, next) => {
         const after = snapshotOf(scheduler);
+        expect(next ?? Infinity).toBeGreaterThan(after.now);
         const last = Math.min(next ?? Infinity, after.now + 60) - 1;
         const now = Math.floor(after.now + part * Math.max(0, last - after.now));
         const early = new Scheduler({ ...after, now });
