@@ -1,16 +1,10 @@
 import type { Job, PodPlacement, Snapshot } from '../scheduling/index.ts';
 import { capacityOf, quotaMilliGpu } from '../scheduling/index.ts';
 import type { JobOutcome } from './job-outcome.ts';
+import { type Summary, summary } from './summary.ts';
 
 /** Run times below this count as this in slowdowns, so that a job of a second does not weigh a thousandfold. */
 const SLOWDOWN_BOUND_MS = 10_000;
-
-export interface Summary {
-  readonly mean: number;
-  readonly p50: number;
-  readonly p95: number;
-  readonly max: number;
-}
 
 export interface Point {
   readonly at: number;
@@ -265,16 +259,4 @@ function waitOf({ submittedAt, startedAt }: JobOutcome): number {
 function slowdownOf({ submittedAt, startedAt, endedAt }: JobOutcome): number {
   const run = (endedAt ?? 0) - (startedAt ?? 0);
   return Math.max(1, ((endedAt ?? submittedAt) - submittedAt) / Math.max(run, SLOWDOWN_BOUND_MS));
-}
-
-function summary(values: readonly number[]): Summary {
-  if (values.length === 0) return { mean: 0, p50: 0, p95: 0, max: 0 };
-  const order = values.toSorted((a, b) => a - b);
-  const at = (part: number): number => order[Math.min(order.length - 1, Math.floor(part * order.length))] ?? 0;
-  return {
-    mean: values.reduce((sum, value) => sum + value, 0) / values.length,
-    p50: at(0.5),
-    p95: at(0.95),
-    max: at(1),
-  };
 }
