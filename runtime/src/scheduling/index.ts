@@ -16,5 +16,6 @@ export * from './reason.ts';
 export * from './scheduler.ts';
 export { milliOn, quotaMilliGpu, type Shape } from './shapes.ts';
 export * from './snapshot.ts';
+export type { SnapshotFault } from './snapshot-fault.ts';
 export * from './snapshot-faults.ts';
 export type { Touched } from './touches.ts';
