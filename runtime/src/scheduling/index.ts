@@ -1,5 +1,6 @@
 export * from './decision.ts';
 export * from './explain.ts';
+export { isKeptFor } from './held.ts';
 export * from './live.ts';
 export * from './model.ts';
 export { capacityOf, type NodeTable } from './node-table.ts';
