@@ -130,7 +130,7 @@ const ratio = median(pairs.map((pair) => pair.bare / pair.ours));
 report(
   {
     name: 'flow',
-    ratio,
+    ratio: Math.round(ratio * 100) / 100,
     ours,
     bare,
     parseMegabytesPerSecond: text.length / 1e6 / parse,

@@ -110,7 +110,7 @@ export function program(root: string, options: { readonly completion?: boolean }
     .option('--no-bound', 'leave out the bound that no policy can pass')
     .option(
       '--workload <file...>',
-      'queues over time, as YAML, or a log in Standard Workload Format (.swf); several are compared',
+      'queues over time, as YAML, or a log in Standard Workload Format (.swf, .swf.gz); several are compared',
     )
     .option('--html <file>', 'write the figures of --workload as one page with charts')
     .option('--snapshot <file>', 'decide once on a state of the scheduler, and say why what waits waits')

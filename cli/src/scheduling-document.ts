@@ -8,12 +8,13 @@ export async function readText(file: string): Promise<string> {
   try {
     return await readFile(file, 'utf8');
   } catch (cause) {
-    throw new DelosError('ERR_CONFIG_NOT_FOUND', 'the file cannot be read', {
-      where: { file },
-      hint: 'check its name and that you may read it',
-      cause,
-    });
+    throw unreadable(file, cause);
   }
+}
+
+export function unreadable(file: string, cause: unknown): DelosError {
+  const hint = 'check its name and that you may read it';
+  return new DelosError('ERR_CONFIG_NOT_FOUND', 'the file cannot be read', { where: { file }, hint, cause });
 }
 
 /** Where a value of a document stands. */

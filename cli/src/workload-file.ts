@@ -1,6 +1,7 @@
 import { basename, dirname, join, resolve } from 'node:path';
 import { DelosError, parseYaml, type YamlDocument } from '@delos/core';
-import { overlay, parseSwf, type Workload, workload, workloadFaults } from '@delos/runtime/simulator';
+import { overlay, type SwfFault, SwfReader, type Workload, workload, workloadFaults } from '@delos/runtime/simulator';
+import { eachLine } from './lines.ts';
 import { checked, type Places, readDocument, readText } from './scheduling-document.ts';
 
 /** A workload and what of its file is left out, if anything is. */
@@ -9,10 +10,10 @@ export interface WorkloadFile {
   readonly note: string | undefined;
 }
 
-/** A workload, one laid over others, or a log. @throws DelosError with file, line and field */
+/** A workload, one laid over others, or a log, compressed or not. @throws DelosError with file, line and field */
 export async function readWorkload(file: string): Promise<WorkloadFile> {
+  if (file.endsWith('.swf') || file.endsWith('.swf.gz')) return readLog(file);
   const source = { file, text: await readText(file) };
-  if (file.endsWith('.swf')) return readLog(source);
   if (file.endsWith('.json')) return { given: readDocument(workload, source, workloadFaults), note: undefined };
   const layers = await readLayers(file, []);
   if (layers.length === 1) return { given: readDocument(workload, source, workloadFaults), note: undefined };
@@ -20,17 +21,23 @@ export async function readWorkload(file: string): Promise<WorkloadFile> {
   return { given: checked(workload, data, placesIn(layers, data), workloadFaults), note: undefined };
 }
 
-function readLog({ file, text }: { readonly file: string; readonly text: string }): WorkloadFile {
-  const log = parseSwf(text, basename(file));
-  if ('message' in log) {
-    const { line, field, message, hint } = log;
-    throw new DelosError('ERR_CONFIG_VALUE', message, { where: { file, line, field }, hint });
-  }
+async function readLog(file: string): Promise<WorkloadFile> {
+  const reader = new SwfReader();
+  await eachLine(file, (line) => {
+    const fault = reader.read(line);
+    if (fault !== undefined) throw asError(file, fault);
+  });
+  const log = reader.end(basename(file));
+  if ('message' in log) throw asError(file, log);
   const left = log.skipped === 1 ? '1 job is left out' : `${log.skipped} jobs are left out`;
   return {
     given: workload.parse(log.workload),
     note: log.skipped === 0 ? undefined : `${file}: ${left}, which never ran or ask for more than the machine has`,
   };
+}
+
+function asError(file: string, { line, field, message, hint }: SwfFault): DelosError {
+  return new DelosError('ERR_CONFIG_VALUE', message, { where: { file, line, field }, hint });
 }
 
 /** A document and those that it lies upon, the topmost first. `above` are the files that led here. */

@@ -204,6 +204,7 @@ test('the leader shows its state as a snapshot that decides as it does', async (
     .poll(async () => (await Promise.all(ids.map(row))).map(({ reason }) => reason).sort(), { timeout: 30_000 })
     .toEqual([...Array.from({ length: 2 }, () => 'NoCapacity'), ...Array.from({ length: 10 }, () => 'Scheduling')]);
   const shown = snapshot.parse(await (await fetch(`${internalUrl}/snapshot`)).json());
+  expect(shown.observed).toBe(true);
   expect(snapshotFaults(shown)).toEqual([]);
   expect(shown.jobs.filter(({ running }) => running === undefined)).toHaveLength(2);
   expect(decide(shown).decisions).toEqual([]);

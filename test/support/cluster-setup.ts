@@ -1,11 +1,7 @@
-import { randomUUID } from 'node:crypto';
 import { usedCluster } from './cluster-used.ts';
 import { delos } from './instance.ts';
 
-/** Names the test run: what another run beside it has up is none of its business. */
-export function setup(): void {
-  process.env.DELOS_TEST_RUN ??= randomUUID();
-}
+export { nameRun as setup } from './test-run.ts';
 
 /** The cluster that the integration tests share goes with the run, if any of them asked for it. */
 export async function teardown(): Promise<void> {

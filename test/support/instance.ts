@@ -4,6 +4,7 @@ import { z } from 'zod';
 import { type ApoloClient, apoloClient } from '../../bench/src/peers/apolo.ts';
 import { type CommandOptions, type CommandResult, execute, expectOk } from '../../bench/src/peers/command.ts';
 import { tryReadJson, writeJson } from './json-file.ts';
+import { runName } from './test-run.ts';
 
 /** The instance of the tests: never a person's own, and never two test runs' at once (the command's lock sees to it). */
 export const TEST_INSTANCE = process.env.DELOS_TEST_INSTANCE ?? 'delos-test';
@@ -83,7 +84,7 @@ export async function isPlatformOf(run: string): Promise<boolean> {
 }
 
 async function bringUp(): Promise<TestPlatform> {
-  const run = process.env.DELOS_TEST_RUN ?? `pid-${process.pid}`;
+  const run = runName();
   const known = await tryReadMarker();
   if (known?.run === run) return describePlatform(known.up);
   // For work on a single test: keep what is up.

@@ -3,7 +3,7 @@ import type { Database } from '../db/database.ts';
 import { applyEvent, preemptJob, recordWaiting, sealLogs, stopJob } from '../db/jobs-state.ts';
 import { CONFIG_CHANGED, NODES_CHANGED } from '../db/notifications.ts';
 import type { Db, Tx } from '../db/schema.ts';
-import { type Snapshot, snapshotOf } from '../scheduling/index.ts';
+import { observedSnapshot, type Snapshot } from '../scheduling/index.ts';
 import { due } from './clock.ts';
 import { JobMirror } from './mirror.ts';
 import type { PlannedJob } from './planned.ts';
@@ -124,7 +124,7 @@ class Loop implements LeaderView {
   }
 
   snapshot(): Snapshot | undefined {
-    return this.#planner === undefined ? undefined : snapshotOf(this.#planner.core);
+    return this.#planner === undefined ? undefined : observedSnapshot(this.#planner.core);
   }
 
   async turn(): Promise<void> {

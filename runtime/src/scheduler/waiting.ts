@@ -1,4 +1,4 @@
-import { Explainer } from '../scheduling/index.ts';
+import { Explainer, isKeptFor } from '../scheduling/index.ts';
 import type { Planner } from './planner.ts';
 import { keptText, waitingText } from './words.ts';
 
@@ -16,7 +16,8 @@ export interface Explained {
 
 /**
  * Why jobs wait, for the state after a cycle, those first that are asked about first. Jobs that ask for the same in the same
- * queue have one reason, computed once. Who does not wait is passed over.
+ * queue have one reason, computed once; the oldest of them one of its own where something is kept for it. Who does not wait is
+ * passed over.
  * @param silence what is to be said of a cluster that is not heard of; empty: nothing
  * @param enough asked after each reason: true ends the work
  */
@@ -45,17 +46,29 @@ export function explainWaiting(
   const explainer = new Explainer(state);
   const left: string[] = [];
   let ended = false;
-  for (const [{ pending }, same] of asked) {
+  const tell = (ids: readonly string[], like: string | undefined): void => {
+    const reason = like === undefined ? undefined : explainer.explain(like);
+    if (reason === undefined) return;
+    const description = waitingText(reason, (preset) => planner.offers(preset), silence);
+    for (const id of ids) waiting.push({ id, reason: reason.code, description });
+    ended = enough();
+  };
+  for (const [of, same] of asked) {
     if (ended) {
       left.push(...same);
       continue;
     }
-    const head = pending.peek();
-    const reason = head === undefined ? undefined : explainer.explain(state.jobs.ids[head] ?? '');
-    if (reason === undefined) continue;
-    const description = waitingText(reason, (preset) => planner.offers(preset), silence);
-    for (const id of same) waiting.push({ id, reason: reason.code, description });
-    ended = enough();
+    const oldest = state.jobs.ids[of.pending.peek() ?? -1];
+    if (!isKeptFor(state, of)) tell(same, oldest);
+    else {
+      const others = same.filter((id) => id !== oldest);
+      if (others.length < same.length)
+        tell(
+          same.filter((id) => id === oldest),
+          oldest,
+        );
+      tell(others, others[0]);
+    }
   }
   return { waiting, left };
 }

@@ -2,6 +2,7 @@ import { type Block, blockOf, gangRequest, placeJob } from './admission.ts';
 import { bookingAgainst, mayUseClosed } from './closed.ts';
 import type { GroupNeed, JobClass } from './entities.ts';
 import { Expectations, expectedText } from './expected.ts';
+import { isKeptFor } from './held.ts';
 import { amountsOf } from './job-class.ts';
 import { NodeTable } from './node-table.ts';
 import { giveBack, placeGang } from './policies/gang.ts';
@@ -30,6 +31,8 @@ type ClassReason = Omit<Reason, 'job' | 'ahead'>;
 export class Explainer {
   readonly #state: SchedulerState;
   readonly #classes = new Map<JobClass, ClassReason>();
+  /** Of the oldest of those classes for which something is kept: others of them have no part in it. */
+  readonly #holders = new Map<JobClass, ClassReason>();
   readonly #expectations: Expectations;
   #empty: NodeTable | undefined;
 
@@ -44,12 +47,15 @@ export class Explainer {
     const slot = state.jobs.slotOf(id);
     if (slot === undefined || state.running.has(slot)) return undefined;
     const of = state.jobs.classOf(slot);
-    let reason = this.#classes.get(of);
+    const first = of.pending.peek() === slot;
+    const holds = first && isKeptFor(state, of);
+    const known = holds ? this.#holders : this.#classes;
+    let reason = known.get(of);
     if (reason === undefined) {
-      reason = this.#reasonOf(of);
-      this.#classes.set(of, reason);
+      reason = this.#reasonOf(of, holds);
+      known.set(of, reason);
     }
-    return { job: id, ahead: of.pending.peek() === slot ? 0 : this.#ahead(of, slot), ...reason };
+    return { job: id, ahead: first ? 0 : this.#ahead(of, slot), ...reason };
   }
 
   #ahead(of: JobClass, slot: number): number {
@@ -58,7 +64,7 @@ export class Explainer {
     return ahead;
   }
 
-  #reasonOf(of: JobClass): ClassReason {
+  #reasonOf(of: JobClass, holds: boolean): ClassReason {
     const state = this.#state;
     const least = leastSizes(of);
     const amounts = amountsOf(of.groups, least);
@@ -74,7 +80,7 @@ export class Explainer {
     const array = arrayReasonOf(of, block);
     const tooMuch = beyond !== undefined;
     const tooLarge = !room && !this.#fitsEmpty(of, least);
-    const remedies = block?.kind === 'array' ? [] : remediesFor(state, of);
+    const remedies = block?.kind === 'array' ? [] : remediesFor(state, of, holds);
     const expected =
       tooMuch || tooLarge ? { at: undefined, basis: 'never, as things are' } : this.#expectations.of(of, block, room);
     const parts = [

@@ -1,3 +1,4 @@
+import type { JobClass } from './entities.ts';
 import type { Reservation } from './model.ts';
 import { wakeForRoom } from './wakes.ts';
 import type { Held, World } from './world.ts';
@@ -12,6 +13,11 @@ export function hold(state: World, held: Held | undefined): void {
   }
   if (before === undefined) return;
   for (const node of before.nodes) wakeForRoom(state, node);
+}
+
+/** Whether nodes or some quota are kept for the oldest job of a class. */
+export function isKeptFor({ held, quotaHolds }: World, of: JobClass): boolean {
+  return held?.of === of || [...quotaHolds.values()].some((hold) => hold.of === of);
 }
 
 export function reservationsOf(state: World): readonly Reservation[] {

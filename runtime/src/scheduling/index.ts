@@ -1,5 +1,6 @@
 export * from './decision.ts';
 export * from './explain.ts';
+export { isKeptFor } from './held.ts';
 export * from './live.ts';
 export * from './model.ts';
 export { capacityOf, type NodeTable } from './node-table.ts';
@@ -16,5 +17,6 @@ export * from './reason.ts';
 export * from './scheduler.ts';
 export { milliOn, quotaMilliGpu, type Shape } from './shapes.ts';
 export * from './snapshot.ts';
+export type { SnapshotFault } from './snapshot-fault.ts';
 export * from './snapshot-faults.ts';
 export type { Touched } from './touches.ts';

@@ -1,14 +1,20 @@
 import type { JobClass } from './entities.ts';
 import { guard } from './guards.ts';
-import type { Job, Pool, Preset } from './model.ts';
+import type { Job, Pool, Preset, Snapshot } from './model.ts';
 import type { Pod } from './policies/gang-request.ts';
 import type { Scheduler } from './scheduler.ts';
+import { snapshotOf } from './snapshot.ts';
 import { wakeForRoom } from './wakes.ts';
 
 /*
  * What a service needs beside events that follows a real cluster: there, somebody else carries decisions out, and what it
  * did is seen later.
  */
+
+/** The whole state as `snapshotOf` tells it, marked as seen: what overfills a node there is no mistake. */
+export function observedSnapshot(scheduler: Scheduler): Snapshot {
+  return { ...snapshotOf(scheduler), observed: true };
+}
 
 /** A pool is new, or another than it was; its nodes are as they were until they are put again. */
 export function putPool({ state }: Scheduler, pool: Pool): void {

@@ -199,6 +199,11 @@ export const snapshot = z.strictObject({
   reservations: z.array(reservation).default([]),
   bookings: z.array(booking).optional(),
   deviceClasses: z.array(deviceClass).optional(),
+  /**
+   * Seen of a real cluster, where a node may have become smaller than what runs on it, and clocks differ. Left out: that is a
+   * mistake.
+   */
+  observed: z.boolean().optional(),
 });
 export type Snapshot = z.infer<typeof snapshot>;
 export type SnapshotInput = z.input<typeof snapshot>;

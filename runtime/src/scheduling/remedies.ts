@@ -9,9 +9,13 @@ import type { SchedulerState } from './state.ts';
 /** Of each kind so many are named. */
 const MOST = 3;
 
-/** Changes by which a job of the class would be admitted at once, each tried on the state as it is. */
-export function remediesFor(state: SchedulerState, of: JobClass): readonly Remedy[] {
-  const works = (change: Partial<JobTemplate>): boolean => wouldStart(state, { ...of.template, ...change });
+/**
+ * Changes by which a job of the class would be admitted at once, each tried on the state as it is. What is kept for the job stays
+ * its own as it changes: `holds` says that it is for the oldest of the class that is asked.
+ */
+export function remediesFor(state: SchedulerState, of: JobClass, holds: boolean): readonly Remedy[] {
+  const works = (change: Partial<JobTemplate>): boolean =>
+    wouldStart(state, { ...of.template, ...change }, holds ? of : undefined);
   return [
     ...smallerGang(of, works),
     ...otherPools(state, of, works),
@@ -20,13 +24,30 @@ export function remediesFor(state: SchedulerState, of: JobClass): readonly Remed
   ];
 }
 
-/** Whether a job like this would be admitted now, nobody moved aside. Leaves all as it was. */
-export function wouldStart(state: SchedulerState, template: JobTemplate): boolean {
+/**
+ * Whether a job like this would be admitted now, nobody moved aside; in the place of a holder with what is kept for that. Leaves
+ * all as it was.
+ */
+function wouldStart(state: SchedulerState, template: JobTemplate, holder: JobClass | undefined): boolean {
   const of = describeClass(state, template, '');
-  const answer = admit(state, of);
+  const answer = holder === undefined ? admit(state, of) : handedOver(state, holder, of, () => admit(state, of));
   if (!isAdmitted(answer)) return false;
   giveBack(state.nodes, of.groups, answer.pods);
   return true;
+}
+
+/** Answers a question about the state in which one class has what is kept for another. */
+function handedOver<T>(state: SchedulerState, from: JobClass, to: JobClass, ask: () => T): T {
+  const { held } = state;
+  const holds = [...state.quotaHolds].filter(([, hold]) => hold.of === from);
+  if (held?.of === from) state.held = { ...held, of: to };
+  for (const [scope, hold] of holds) state.quotaHolds.set(scope, { ...hold, of: to });
+  try {
+    return ask();
+  } finally {
+    state.held = held;
+    for (const [scope, hold] of holds) state.quotaHolds.set(scope, hold);
+  }
 }
 
 type Works = (change: Partial<JobTemplate>) => boolean;

@@ -1,46 +1,13 @@
-import type { Job, Node, Preset, Snapshot } from './model.ts';
+import type { Job, Preset, Scope, Snapshot } from './model.ts';
 import { placementNames } from './policies/placement.ts';
+import { DIMENSIONS } from './quantities.ts';
+import { runningFaults } from './running-faults.ts';
+import { type Known, knownIn, later, type Path, reference, type SnapshotFault, twice } from './snapshot-fault.ts';
 
-/** One thing that contradicts another; `path` leads to it in the document. */
-export interface SnapshotFault {
-  readonly path: readonly (string | number)[];
-  readonly message: string;
-  readonly hint: string;
-}
-
-/** What references lead to, by name, and the scopes below each scope: looked up, so that a million jobs are judged in one pass. */
-interface Known {
-  readonly pools: ReadonlyMap<string, unknown>;
-  readonly nodes: ReadonlyMap<string, Node>;
-  readonly presets: ReadonlyMap<string, unknown>;
-  readonly scopes: ReadonlyMap<string, unknown>;
-  readonly volumes: ReadonlyMap<string, unknown>;
-  readonly classes: ReadonlyMap<string, unknown>;
-  readonly below: ReadonlyMap<string, readonly string[]>;
-}
-
-function knownIn({ pools, nodes, presets, scopes, volumes, deviceClasses = [] }: Snapshot): Known {
-  const byName = <T extends { readonly name: string }>(things: readonly T[]): ReadonlyMap<string, T> =>
-    new Map(things.map((each) => [each.name, each]));
-  const below = new Map<string, string[]>();
-  for (const { name, parent } of scopes) {
-    if (parent === undefined) continue;
-    const names = below.get(parent);
-    if (names === undefined) below.set(parent, [name]);
-    else names.push(name);
-  }
-  return {
-    pools: byName(pools),
-    nodes: byName(nodes),
-    presets: byName(presets),
-    scopes: byName(scopes),
-    volumes: byName(volumes),
-    classes: byName(deviceClasses),
-    below,
-  };
-}
-
-/** Everything that a schema cannot see: names given twice, references to nothing, a tree that is none. */
+/**
+ * Everything that a schema cannot see: names given twice, references to nothing, a tree that is none, running jobs where they
+ * cannot be.
+ */
 export function snapshotFaults(snapshot: Snapshot): readonly SnapshotFault[] {
   const { pools, nodes, presets, scopes, volumes, jobs, policy, bookings = [], deviceClasses = [] } = snapshot;
   const known = knownIn(snapshot);
@@ -111,38 +78,10 @@ export function snapshotFaults(snapshot: Snapshot): readonly SnapshotFault[] {
     ...bookings.flatMap(({ scope }, b) => reference(['bookings', b, 'scope'], 'scope', scope, known.scopes)),
     ...presets.flatMap((preset, p) => claimFaults(known, preset, ['presets', p, 'gpu'])),
     ...jobs.flatMap((job, j) => jobFaults(known, job, j)),
+    ...runningFaults(snapshot, known),
+    ...scopes.flatMap((scope, s) => historyFaults(scope, snapshot.now, ['scopes', s])),
+    ...reservationFaults(snapshot, known),
   ];
-}
-
-function twice(list: string, kind: string, names: readonly string[], field: string): readonly SnapshotFault[] {
-  const first = new Map<string, number>();
-  return names.flatMap((name, index) => {
-    const before = first.get(name);
-    if (before === undefined) {
-      first.set(name, index);
-      return [];
-    }
-    return [
-      {
-        path: [list, index, field],
-        message: `two ${kind}s are called ${name}`,
-        hint: `the other is ${list}[${before}]; give each a ${field} of its own`,
-      },
-    ];
-  });
-}
-
-function reference(
-  path: readonly (string | number)[],
-  kind: string,
-  name: string,
-  known: ReadonlyMap<string, unknown>,
-): readonly SnapshotFault[] {
-  if (known.has(name)) return [];
-  const some = [...known.keys()].slice(0, 8);
-  const hint =
-    some.length === 0 ? `no ${kind} is defined` : `there are: ${some.join(', ')}${known.size > 8 ? ', …' : ''}`;
-  return [{ path, message: `there is no ${kind} ${name}`, hint }];
 }
 
 function treeFaults({ scopes }: Snapshot): readonly SnapshotFault[] {
@@ -166,7 +105,7 @@ function treeFaults({ scopes }: Snapshot): readonly SnapshotFault[] {
   });
 }
 
-function claimFaults(known: Known, { gpu }: Preset, path: readonly (string | number)[]): readonly SnapshotFault[] {
+function claimFaults(known: Known, { gpu }: Preset, path: Path): readonly SnapshotFault[] {
   if (gpu?.kind !== 'claim') return [];
   const names = new Map(gpu.requests.map((request) => [request.name, request]));
   return [
@@ -196,25 +135,28 @@ function jobFaults(known: Known, job: Job, j: number): readonly SnapshotFault[] 
       hint: `one of: ${below.slice(0, 8).join(', ')}`,
     });
   }
-  for (const [p, pod] of (job.running?.pods ?? []).entries()) {
-    const path = ['jobs', j, 'running', 'pods', p];
-    const node = known.nodes.get(pod.node);
-    if (node === undefined) faults.push(...reference([...path, 'node'], 'node', pod.node, known.nodes));
-    if (job.groups[pod.group] === undefined) {
-      faults.push({
-        path: [...path, 'group'],
-        message: `job ${job.id} has no group ${pod.group}`,
-        hint: 'groups are counted from 0',
-      });
-    }
-    for (const gpu of pod.gpus) {
-      if (node === undefined || gpu < (node.gpu?.count ?? 0)) continue;
-      faults.push({
-        path: [...path, 'gpus'],
-        message: `node ${pod.node} has no device ${gpu}`,
-        hint: 'devices are counted from 0',
-      });
-    }
-  }
   return faults;
+}
+
+function historyFaults({ history, historyAt = 0 }: Scope, now: number, path: Path): readonly SnapshotFault[] {
+  const faults: SnapshotFault[] = [];
+  if (history !== undefined && history.length !== DIMENSIONS.length) {
+    faults.push({
+      path: [...path, 'history'],
+      message: `expected ${DIMENSIONS.length} amounts, found ${history.length}`,
+      hint: `in this order: ${DIMENSIONS.join(', ')}`,
+    });
+  }
+  if (historyAt > now) faults.push(later([...path, 'historyAt'], historyAt, now));
+  return faults;
+}
+
+function reservationFaults({ reservations, jobs }: Snapshot, known: Known): readonly SnapshotFault[] {
+  if (reservations.length === 0) return [];
+  const byId = new Map(jobs.map((job) => [job.id, job]));
+  return reservations.flatMap(({ job, nodes, scope }, r) => [
+    ...reference(['reservations', r, 'job'], 'job', job, byId),
+    ...nodes.flatMap((node, n) => reference(['reservations', r, 'nodes', n], 'node', node, known.nodes)),
+    ...(scope === undefined ? [] : reference(['reservations', r, 'scope'], 'scope', scope, known.scopes)),
+  ]);
 }

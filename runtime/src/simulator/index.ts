@@ -4,6 +4,7 @@ export * from './job-outcome.ts';
 export * from './metrics.ts';
 export { comparison, htmlReport } from './report.ts';
 export * from './simulate.ts';
+export { type Summary, summary } from './summary.ts';
 export * from './swf.ts';
 export * from './workload.ts';
 export * from './workload-faults.ts';

@@ -1,16 +1,10 @@
 import type { Job, PodPlacement, Snapshot } from '../scheduling/index.ts';
-import { capacityOf, quotaMilliGpu } from '../scheduling/index.ts';
+import { addTo, at, capacityOf, DIMENSIONS, quotaMilliGpu, SHARED_DIMENSIONS, vectorOf } from '../scheduling/index.ts';
 import type { JobOutcome } from './job-outcome.ts';
+import { type Summary, summary } from './summary.ts';
 
 /** Run times below this count as this in slowdowns, so that a job of a second does not weigh a thousandfold. */
 const SLOWDOWN_BOUND_MS = 10_000;
-
-export interface Summary {
-  readonly mean: number;
-  readonly p50: number;
-  readonly p95: number;
-  readonly max: number;
-}
 
 export interface Point {
   readonly at: number;
@@ -33,8 +27,8 @@ export interface Metrics {
   /** Part of what nodes had that was in use until the last end, 0–1; undefined where nodes had none. */
   readonly utilization: { readonly cpu: number | undefined; readonly gpu: number | undefined };
   /**
-   * Jain's index of fairness over organizations, 1/n–1: of the dominant resource that each held, over its weight, while
-   * anything waited. Jain, Chiu, Hawe, DEC-TR-301, 1984. Undefined where fewer than two had jobs then.
+   * Jain's index of fairness over organizations, 1/n–1: of the dominant resource (of CPU, memory and GPU, as the scheduler
+   * counts shares) that each held, over its weight, while anything waited. Jain, Chiu, Hawe, DEC-TR-301, 1984. Undefined where fewer than two had jobs then.
    */
   readonly jain: number | undefined;
   readonly byQueue: readonly QueueMetrics[];
@@ -55,19 +49,25 @@ export interface QueueMetrics {
   readonly preemptions: number;
 }
 
-interface Use {
-  readonly cpu: number;
-  readonly gpu: number;
+/** Of an organization: what its jobs hold, in the order of DIMENSIONS, and its share summed over the time in which anything waited. */
+interface Held {
+  readonly use: Float64Array;
+  service: number;
 }
+
+const none = (): Float64Array => vectorOf({}, 0);
+const CPU = DIMENSIONS.indexOf('milliCpu');
+const GPU = DIMENSIONS.indexOf('milliGpu');
 
 /** Integrates what is in use as time passes. */
 export class Recorder {
   readonly #topOf = new Map<string, string>();
   readonly #weights = new Map<string, number>();
-  readonly #presets: ReadonlyMap<string, Use>;
-  readonly #capacity: Use;
-  readonly #held = new Map<string, Use & { readonly top: string }>();
-  readonly #byTop = new Map<string, { cpu: number; gpu: number; service: number }>();
+  /** What one replica holds. */
+  readonly #presets: ReadonlyMap<string, Float64Array>;
+  readonly #capacity = none();
+  readonly #byJob = new Map<string, Float64Array>();
+  readonly #byTop = new Map<string, Held>();
   readonly #contended = new Set<string>();
   readonly #series = {
     gpu: [] as Point[],
@@ -75,8 +75,9 @@ export class Recorder {
     waiting: [] as Point[],
     shares: new Map<string, Point[]>(),
   };
-  #use = { cpu: 0, gpu: 0 };
-  #total = { cpu: 0, gpu: 0 };
+  readonly #use = none();
+  /** Of `#use` over time. */
+  readonly #total = none();
   #waiting = 0;
   readonly #waitingByTop = new Map<string, number>();
   #now = 0;
@@ -92,26 +93,29 @@ export class Recorder {
       this.#weights.set(top.name, top.weight);
     }
     this.#presets = new Map(
-      world.presets.map(({ name, milliCpu, gpu }) => [name, { cpu: milliCpu, gpu: quotaMilliGpu(gpu) }]),
+      world.presets.map(({ name, milliCpu, memoryMiB, gpu }) => [
+        name,
+        vectorOf({ milliCpu, memoryMiB, milliGpu: quotaMilliGpu(gpu) }, 0),
+      ]),
     );
     // Slices are parts of devices, here as in quotas.
-    const all = world.nodes.map((node) => capacityOf({ ...node, ready: true }));
-    this.#capacity = {
-      cpu: all.reduce((sum, [, milliCpu = 0]) => sum + milliCpu, 0),
-      gpu: all.reduce((sum, [, , , milliGpu = 0]) => sum + milliGpu, 0),
-    };
+    for (const node of world.nodes) addTo(this.#capacity, capacityOf({ ...node, ready: true }), 1);
   }
 
   /** To be called before anything happens at an instant. */
   advance(now: number): void {
     const time = now - this.#now;
     if (time > 0) {
-      this.#total.cpu += this.#use.cpu * time;
-      this.#total.gpu += this.#use.gpu * time;
+      addTo(
+        this.#total,
+        this.#use.map((amount) => amount * time),
+        1,
+      );
       if (this.#waiting > 0) {
         for (const [top, held] of this.#byTop) {
-          if (held.cpu > 0 || held.gpu > 0 || (this.#waitingByTop.get(top) ?? 0) > 0) this.#contended.add(top);
-          held.service += this.#dominant(held) * time;
+          const share = this.#dominant(held.use);
+          if (share > 0 || (this.#waitingByTop.get(top) ?? 0) > 0) this.#contended.add(top);
+          held.service += share * time;
         }
       }
       this.#sample();
@@ -126,36 +130,35 @@ export class Recorder {
   }
 
   started(job: Job, pods: readonly PodPlacement[], _now: number): void {
-    const top = this.#topOf.get(job.queue) ?? job.queue;
-    const { cpu, gpu } = this.#useOf(job, pods);
-    this.#held.set(job.id, { cpu, gpu, top });
-    this.#add(top, cpu, gpu);
+    const use = this.#useOf(job, pods);
+    this.#byJob.set(job.id, use);
+    this.#add(job, use, 1);
     this.#wait(job, -1);
   }
 
   resized(job: Job, added: readonly PodPlacement[], removed: readonly PodPlacement[]): void {
-    const held = this.#held.get(job.id);
-    if (held === undefined) return;
-    const [more, less] = [this.#useOf(job, added), this.#useOf(job, removed)];
-    const [cpu, gpu] = [more.cpu - less.cpu, more.gpu - less.gpu];
-    this.#held.set(job.id, { cpu: held.cpu + cpu, gpu: held.gpu + gpu, top: held.top });
-    this.#add(held.top, cpu, gpu);
+    const use = this.#byJob.get(job.id);
+    if (use === undefined) return;
+    for (const [pods, sign] of [[added, 1] as const, [removed, -1] as const]) {
+      const change = this.#useOf(job, pods);
+      addTo(use, change, sign);
+      this.#add(job, change, sign);
+    }
   }
 
-  #useOf(job: Job, pods: readonly PodPlacement[]): Use {
-    let [cpu, gpu] = [0, 0];
+  #useOf(job: Job, pods: readonly PodPlacement[]): Float64Array {
+    const use = none();
     for (const { group } of pods) {
-      const preset = this.#presets.get(job.groups[group]?.preset ?? '');
-      cpu += preset?.cpu ?? 0;
-      gpu += preset?.gpu ?? 0;
+      const replica = this.#presets.get(job.groups[group]?.preset ?? '');
+      if (replica !== undefined) addTo(use, replica, 1);
     }
-    return { cpu, gpu };
+    return use;
   }
 
   stopped(job: Job, now: number, again: boolean): void {
-    const held = this.#held.get(job.id);
-    if (held !== undefined) this.#add(held.top, -held.cpu, -held.gpu);
-    this.#held.delete(job.id);
+    const use = this.#byJob.get(job.id);
+    if (use !== undefined) this.#add(job, use, -1);
+    this.#byJob.delete(job.id);
     if (again) this.#wait(job, 1);
     else this.#lastEnd = now;
   }
@@ -168,8 +171,10 @@ export class Recorder {
     this.#sample();
     const ended = jobs.filter(({ how }) => how === 'ended');
     const span = Math.max(1, this.#lastEnd);
-    const part = (total: number, capacity: number): number | undefined =>
-      capacity === 0 ? undefined : Math.min(1, total / (capacity * span));
+    const utilization = (d: number): number | undefined => {
+      const capacity = at(this.#capacity, d);
+      return capacity === 0 ? undefined : Math.min(1, at(this.#total, d) / (capacity * span));
+    };
     const queues = Map.groupBy(jobs, ({ queue }) => queue);
     return {
       jobs: jobs.length,
@@ -180,10 +185,7 @@ export class Recorder {
       makespanMs: Math.max(0, this.#lastEnd - (this.#firstArrival ?? 0)),
       waitMs: summary(ended.map(waitOf)),
       boundedSlowdown: summary(ended.map(slowdownOf)),
-      utilization: {
-        cpu: part(this.#total.cpu, this.#capacity.cpu),
-        gpu: part(this.#total.gpu, this.#capacity.gpu),
-      },
+      utilization: { cpu: utilization(CPU), gpu: utilization(GPU) },
       jain: this.#jain(),
       byQueue: [...queues.keys()].sort().map((queue) => {
         const own = queues.get(queue) ?? [];
@@ -214,24 +216,26 @@ export class Recorder {
     return each.reduce((sum, x) => sum + x, 0) ** 2 / (each.length * squares);
   }
 
-  #dominant({ cpu, gpu }: Use): number {
-    const part = (use: number, capacity: number): number => (capacity === 0 ? 0 : use / capacity);
-    return Math.max(part(cpu, this.#capacity.cpu), part(gpu, this.#capacity.gpu));
+  /** Of what nodes have, the part that is held; of nothing, none. */
+  #part(use: Float64Array, d: number): number {
+    const capacity = at(this.#capacity, d);
+    return capacity === 0 ? 0 : at(use, d) / capacity;
   }
 
-  #scope(queue: string): { cpu: number; gpu: number; service: number } {
+  #dominant(use: Float64Array): number {
+    return Math.max(...SHARED_DIMENSIONS.map((d) => this.#part(use, d)));
+  }
+
+  #scope(queue: string): Held {
     const top = this.#topOf.get(queue) ?? queue;
-    const held = this.#byTop.get(top) ?? { cpu: 0, gpu: 0, service: 0 };
+    const held = this.#byTop.get(top) ?? { use: none(), service: 0 };
     this.#byTop.set(top, held);
     return held;
   }
 
-  #add(top: string, cpu: number, gpu: number): void {
-    const held = this.#scope(top);
-    held.cpu += cpu;
-    held.gpu += gpu;
-    this.#use.cpu += cpu;
-    this.#use.gpu += gpu;
+  #add({ queue }: Job, use: Float64Array, sign: 1 | -1): void {
+    addTo(this.#scope(queue).use, use, sign);
+    addTo(this.#use, use, sign);
   }
 
   #wait(job: Job, sign: 1 | -1): void {
@@ -241,14 +245,13 @@ export class Recorder {
   }
 
   #sample(): void {
-    const part = (use: number, capacity: number): number => (capacity === 0 ? 0 : use / capacity);
-    push(this.#series.gpu, this.#now, part(this.#use.gpu, this.#capacity.gpu));
-    push(this.#series.cpu, this.#now, part(this.#use.cpu, this.#capacity.cpu));
+    push(this.#series.gpu, this.#now, this.#part(this.#use, GPU));
+    push(this.#series.cpu, this.#now, this.#part(this.#use, CPU));
     push(this.#series.waiting, this.#now, this.#waiting);
     for (const [top, held] of this.#byTop) {
       const points = this.#series.shares.get(top) ?? [];
       this.#series.shares.set(top, points);
-      push(points, this.#now, this.#dominant(held));
+      push(points, this.#now, this.#dominant(held.use));
     }
   }
 }
@@ -265,16 +268,4 @@ function waitOf({ submittedAt, startedAt }: JobOutcome): number {
 function slowdownOf({ submittedAt, startedAt, endedAt }: JobOutcome): number {
   const run = (endedAt ?? 0) - (startedAt ?? 0);
   return Math.max(1, ((endedAt ?? submittedAt) - submittedAt) / Math.max(run, SLOWDOWN_BOUND_MS));
-}
-
-function summary(values: readonly number[]): Summary {
-  if (values.length === 0) return { mean: 0, p50: 0, p95: 0, max: 0 };
-  const order = values.toSorted((a, b) => a - b);
-  const at = (part: number): number => order[Math.min(order.length - 1, Math.floor(part * order.length))] ?? 0;
-  return {
-    mean: values.reduce((sum, value) => sum + value, 0) / values.length,
-    p50: at(0.5),
-    p95: at(0.95),
-    max: at(1),
-  };
 }

@@ -46,22 +46,38 @@ const PARTS: ReadonlySet<number> = new Set([2, 3, 4]);
 
 /**
  * A log as a workload: processors are cores, a job that asks for more than a node has is a gang of whole nodes, groups are
- * projects and users their users. The machine is as the header says (MaxNodes, MaxProcs).
+ * projects and users their users. The machine is as the header says (MaxNodes, MaxProcs). Which job went before another, and
+ * the think time between them, are left out.
  */
 export function parseSwf(text: string, title: string): SwfLog | SwfFault {
-  const header = new Map<string, string>();
-  const rows: { readonly line: number; readonly values: readonly number[] }[] = [];
-  const seen = new Map<number, number>();
-  for (const [index, raw] of text.split('\n').entries()) {
-    const line = index + 1;
+  const log = new SwfReader();
+  for (const line of text.split('\n')) {
+    const fault = log.read(line);
+    if (fault !== undefined) return fault;
+  }
+  return log.end(title);
+}
+
+/** The same of a log that comes line by line, so that nobody must hold all of its text. */
+export class SwfReader {
+  readonly #header = new Map<string, string>();
+  readonly #rows: (readonly number[])[] = [];
+  readonly #seen = new Map<number, number>();
+  #line = 0;
+
+  /** The next line; what it does not keep to, if anything. */
+  read(raw: string): SwfFault | undefined {
+    this.#line += 1;
     const content = raw.trim();
-    if (content === '') continue;
-    if (content.startsWith(';')) {
-      const pair = /^;\s*([A-Za-z]+):\s*(.*)$/.exec(content);
-      if (pair?.[1] !== undefined) header.set(pair[1], pair[2] ?? '');
-      continue;
-    }
-    const cells = content.split(/\s+/);
+    if (content === '') return undefined;
+    if (!content.startsWith(';')) return this.#job(content.split(/\s+/));
+    const pair = /^;\s*([A-Za-z]+):\s*(.*)$/.exec(content);
+    if (pair?.[1] !== undefined) this.#header.set(pair[1], pair[2] ?? '');
+    return undefined;
+  }
+
+  #job(cells: readonly string[]): SwfFault | undefined {
+    const line = this.#line;
     if (cells.length !== FIELDS.length) {
       const field = FIELDS[Math.min(cells.length, FIELDS.length - 1)] ?? '';
       const hint = 'each job is one line of 18 numbers, -1 where something is not known';
@@ -75,25 +91,28 @@ export function parseSwf(text: string, title: string): SwfLog | SwfFault {
       return { line, field: FIELDS[bad] ?? '', message: `${JSON.stringify(cells[bad])} is not accepted`, hint };
     }
     const [number = 0] = values;
-    const before = seen.get(number);
+    const before = this.#seen.get(number);
     if (before !== undefined) {
-      if (PARTS.has(values[10] ?? -1)) continue;
+      if (PARTS.has(values[10] ?? -1)) return undefined;
       const hint = 'give each job a number of its own; further lines of one job have status 2, 3 or 4';
       return { line, field: FIELDS[0], message: `job ${number} is there already, in line ${before}`, hint };
     }
-    seen.set(number, line);
-    rows.push({ line, values });
+    this.#seen.set(number, line);
+    this.#rows.push(values);
+    return undefined;
   }
-  const procs = Number.parseInt(header.get('MaxProcs') ?? header.get('MaxNodes') ?? '', 10);
-  const nodes = Number.parseInt(header.get('MaxNodes') ?? '1', 10);
-  if (!(procs >= 1) || !(nodes >= 1)) {
-    const hint = 'add header lines such as `; MaxNodes: 128` and `; MaxProcs: 1024`';
-    return { line: 1, field: 'MaxProcs', message: 'the header does not say how large the machine was', hint };
+
+  /** All lines are read. */
+  end(title: string): SwfLog | SwfFault {
+    const header = this.#header;
+    const procs = Number.parseInt(header.get('MaxProcs') ?? header.get('MaxNodes') ?? '', 10);
+    const nodes = Number.parseInt(header.get('MaxNodes') ?? '1', 10);
+    if (!(procs >= 1) || !(nodes >= 1)) {
+      const hint = 'add header lines such as `; MaxNodes: 128` and `; MaxProcs: 1024`';
+      return { line: 1, field: 'MaxProcs', message: 'the header does not say how large the machine was', hint };
+    }
+    return workloadOf(this.#rows, { title, nodes, perNode: Math.max(1, Math.floor(procs / nodes)) });
   }
-  return workloadOf(
-    rows.map(({ values }) => values),
-    { title, nodes, perNode: Math.max(1, Math.floor(procs / nodes)) },
-  );
 }
 
 function workloadOf(

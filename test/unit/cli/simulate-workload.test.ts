@@ -1,6 +1,7 @@
 import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { gzipSync } from 'node:zlib';
 import { type ErrorCode, isDelosError } from '@delos/core';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { run, type SimulateOptions } from '../../../cli/src/commands/simulate.ts';
@@ -34,7 +35,10 @@ beforeAll(async () => {
 afterAll(() => rm(folder, { recursive: true, force: true }));
 
 /** Runs the command on files of a folder; options name them without it. */
-async function simulate(files: Readonly<Record<string, string>>, options: Partial<SimulateOptions>): Promise<void> {
+async function simulate(
+  files: Readonly<Record<string, string | Buffer>>,
+  options: Partial<SimulateOptions>,
+): Promise<void> {
   for (const [name, text] of Object.entries(files)) await writeFile(join(folder, name), text);
   const at = (name: string | undefined): string | undefined => (name === undefined ? undefined : join(folder, name));
   const { workload, snapshot, html, ...rest } = options;
@@ -81,9 +85,34 @@ test('the report is written where it was asked for', async () => {
   expect(await readFile(join(folder, 'report.html'), 'utf8')).toContain('<h2>log.swf</h2>');
 });
 
+/** So many jobs that arrive a second after one another, each a second on the whole machine. */
+const longLog = (jobs: number): string =>
+  LOG.split('\n').slice(0, 2).join('\n') +
+  Array.from({ length: jobs }, (_, n) => `\n${n + 1} ${n} -1 1 8 -1 -1 8 1 -1 1 7 3 -1 1 1 -1 -1`).join('');
+
+test.each([
+  { what: 'in several pieces', packed: gzipSync(longLog(5000)) },
+  {
+    what: 'of several archives',
+    packed: Buffer.concat(
+      longLog(5000)
+        .split(/(?<=;.*\n)/)
+        .map((part) => gzipSync(part)),
+    ),
+  },
+])('a compressed log $what is read as one that is not', async ({ packed }) => {
+  await simulate({ 'log.swf': longLog(5000) }, { workload: ['log.swf'] });
+  const plain = printed;
+  await simulate({ 'log.swf.gz': packed }, { workload: ['log.swf.gz'] });
+  expect(printed).toMatchObject({ workloads: [{ jobs: 5000, makespanMs: 5_000_000 }] });
+  expect(JSON.parse(JSON.stringify(printed).replace('log.swf.gz', 'log.swf'))).toEqual(
+    JSON.parse(JSON.stringify(plain)),
+  );
+});
+
 interface Case {
   readonly what: string;
-  readonly files: Readonly<Record<string, string>>;
+  readonly files: Readonly<Record<string, string | Buffer>>;
   readonly options: Partial<SimulateOptions>;
   readonly code: ErrorCode;
   readonly where?: { readonly file: string; readonly line?: number; readonly field?: string };
@@ -181,6 +210,38 @@ const cases: readonly Case[] = [
     code: 'ERR_CONFIG_VALUE',
     where: { file: 'log.swf', line: 4, field: 'job number' },
     words: /job 1 is there already, in line 3/,
+  },
+  {
+    what: 'a fault in a compressed log',
+    files: { 'log.swf.gz': gzipSync(`${LOG}${LOG.split('\n')[2]}\n`) },
+    options: { workload: ['log.swf.gz'] },
+    code: 'ERR_CONFIG_VALUE',
+    where: { file: 'log.swf.gz', line: 4, field: 'job number' },
+    words: /job 1 is there already, in line 3/,
+  },
+  {
+    what: 'an archive that is cut off',
+    files: { 'log.swf.gz': gzipSync(LOG).subarray(0, 40) },
+    options: { workload: ['log.swf.gz'] },
+    code: 'ERR_CONFIG_SYNTAX',
+    where: { file: 'log.swf.gz' },
+    words: /the archive is broken: unexpected end of file/,
+  },
+  {
+    what: 'an archive that is none',
+    files: { 'log.swf.gz': LOG },
+    options: { workload: ['log.swf.gz'] },
+    code: 'ERR_CONFIG_SYNTAX',
+    where: { file: 'log.swf.gz' },
+    words: /the archive is broken: incorrect header check/,
+  },
+  {
+    what: 'a log that is not there',
+    files: {},
+    options: { workload: ['nowhere.swf.gz'] },
+    code: 'ERR_CONFIG_NOT_FOUND',
+    where: { file: 'nowhere.swf.gz' },
+    words: /cannot be read/,
   },
   {
     what: 'a report that cannot be written',

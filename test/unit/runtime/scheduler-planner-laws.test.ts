@@ -4,6 +4,7 @@ import { expect, test } from 'vitest';
 import type { Facts, PlannedJob } from '../../../runtime/src/scheduler/planned.ts';
 import { Planner } from '../../../runtime/src/scheduler/planner.ts';
 import { explainWaiting } from '../../../runtime/src/scheduler/waiting.ts';
+import { observedSnapshot, snapshot, snapshotFaults } from '../../../runtime/src/scheduling/index.ts';
 import { facts, GIB, job, later, NOW, NVIDIA, node, running } from '../../support/planner.ts';
 import { runSeed } from '../../support/random.ts';
 
@@ -144,7 +145,8 @@ const anyStep = fc.oneof(
  * Rows are the truth: a scheduler that was killed makes its planner of them. Jobs are young, so that nobody has nodes kept,
  * and each runs where it was expected to: what a planner remembers beside rows is then nothing.
  */
-test('a planner made of the rows decides as the one that has followed every change', () => {
+test('a planner made of the rows decides as the one that has followed every change, and shows what can be read', () => {
+  let overfull = 0;
   fc.assert(
     fc.property(anyFacts, anyReports, fc.array(anyStep, { maxLength: 25 }), (config, first, steps) => {
       let reports = first;
@@ -180,10 +182,15 @@ test('a planner made of the rows decides as the one that has followed every chan
           rows.set(id, row);
           planner.setJob(id, row, now);
         }
+        const { observed, ...shown } = snapshot.parse(JSON.parse(JSON.stringify(observedSnapshot(planner.core))));
+        expect(snapshotFaults({ ...shown, observed })).toEqual([]);
+        if (snapshotFaults(shown).length > 0) overfull += 1;
       }
     }),
     SEED,
   );
+  // A node became smaller than what runs there, which without that mark would be a mistake.
+  expect(overfull).toBeGreaterThan(0);
 });
 
 test('capacity is the number of jobs that one round would admit', () => {

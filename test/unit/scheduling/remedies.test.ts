@@ -1,7 +1,16 @@
 import { expect, test } from 'vitest';
-import { type Job, type Reason, type Remedy, Scheduler, type Snapshot } from '../../../runtime/src/scheduling/index.ts';
+import {
+  Explainer,
+  type Job,
+  type Reason,
+  type Remedy,
+  Scheduler,
+  type Snapshot,
+  snapshotOf,
+} from '../../../runtime/src/scheduling/index.ts';
 import { everyReason, REASON_RUNS } from '../../support/every-reason.ts';
-import { anyHistory } from '../../support/random-history.ts';
+import { anyHistory, reshaped } from '../../support/random-history.ts';
+import { decided } from '../../support/scheduling.ts';
 import { ancestors, couldStart, isAlike, leastOf } from '../../support/scheduling-checker.ts';
 
 function applied(job: Job, remedy: Remedy): Job {
@@ -26,30 +35,47 @@ function changed(world: Snapshot, job: Job): Snapshot {
   return { ...world, jobs: world.jobs.map((each) => (each.id === job.id ? job : each)) };
 }
 
-test('each change that a reason names admits the job, and the largest smaller gang is named', () => {
-  everyReason((world, job, reason) => {
-    for (const remedy of reason.remedies) {
-      const other = applied(job, remedy);
-      expect(couldStart(changed(world, other), other), JSON.stringify(remedy)).toBe(true);
-      const { decisions } = new Scheduler(changed(world, other)).cycle(world.now);
-      expect(decisions.some(({ kind, job: id }) => kind === 'start' && id === job.id)).toBe(true);
-      if (remedy.change !== 'count' || remedy.count + 1 >= (leastOf(job)[remedy.group] ?? 0)) continue;
-      const larger = applied(job, { ...remedy, count: remedy.count + 1 });
-      expect(couldStart(changed(world, larger), larger)).toBe(false);
-    }
-  });
-});
+/** Gangs, for which much is kept while they wait. */
+const keeping = reshaped(({ within: _, ...job }) => ({
+  ...job,
+  pools: [],
+  volumes: [],
+  groups: job.groups.slice(0, 1).map(({ preset }) => ({
+    preset: preset.startsWith('gpu') ? 'gpu' : 'cpu',
+    count: 2 + (job.submittedAt % 2),
+  })),
+})).map(({ world, steps }) => ({ world: { ...world, policy: { ...world.policy, reserveAfterMs: 1 } }, steps }));
+
+test.each([
+  { world: 'as it comes', histories: anyHistory },
+  { world: 'in which much is kept', histories: keeping },
+])(
+  'each change that a reason names admits the job, and the largest smaller gang is named: a world $world',
+  ({ histories }) => {
+    everyReason((world, job, reason) => {
+      for (const remedy of reason.remedies) {
+        const other = applied(job, remedy);
+        expect(couldStart(changed(world, other), other), JSON.stringify(remedy)).toBe(true);
+        const { decisions } = new Scheduler(changed(world, other)).cycle(world.now);
+        expect(decisions.some(({ kind, job: id }) => kind === 'start' && id === job.id)).toBe(true);
+        if (remedy.change !== 'count' || remedy.count + 1 >= (leastOf(job)[remedy.group] ?? 0)) continue;
+        const larger = applied(job, { ...remedy, count: remedy.count + 1 });
+        expect(couldStart(changed(world, larger), larger)).toBe(false);
+      }
+    }, histories);
+  },
+);
 
 /** Of each kind so many changes are named. */
 const MOST = 3;
 
 test('every change that would admit the job is named, up to three of a kind', () => {
   const named = { preset: 0, pools: 0, queue: 0, count: 0 };
+  let ofHolders = 0;
   const judge = (world: Snapshot, job: Job, { remedies, array }: Reason): void => {
     if (array !== undefined) return;
-    // What is kept for a job is not given up in the trial of its changes: it is told fewer of them.
-    if (world.reservations.some(({ job: holder }) => holder === job.id)) return;
     for (const { change } of remedies) named[change] += 1;
+    if (world.reservations.some(({ job: holder }) => holder === job.id)) ofHolders += remedies.length;
     const admits = (remedy: Remedy): boolean => {
       const other = applied(job, remedy);
       // What is kept for a job is not for one that would then ask for the same: it goes after that.
@@ -69,6 +95,9 @@ test('every change that would admit the job is named, up to three of a kind', ()
   };
   everyReason(judge, anyHistory, { numRuns: 4 * REASON_RUNS.numRuns });
   expect(Math.min(...Object.values(named))).toBeGreaterThan(0);
+  // Jobs that have something kept can be helped.
+  everyReason(judge, keeping, { numRuns: 4 * REASON_RUNS.numRuns });
+  expect(ofHolders).toBeGreaterThan(0);
 });
 
 /** Presets that serve the same purpose. */
@@ -97,3 +126,41 @@ function queuesFor(world: Snapshot, job: Job): readonly Remedy[] {
     .filter(({ name, kind }) => kind !== 'user' || name.split('/').at(-1) === job.queue.split('/').at(-1))
     .map(({ name }): Remedy => ({ change: 'queue', queue: name }));
 }
+
+test.each([
+  { kept: 'nodes', nodes: ['n'], quota: {} },
+  { kept: 'quota', nodes: [], scope: 'q', quota: { milliGpu: 2000 } },
+])(
+  'who has $kept kept is told the change that would do with that, and nobody else is',
+  ({ kept: _, quota, ...kept }) => {
+    const big = { queue: 'q', submittedAt: 0, groups: [{ preset: 'two' }] };
+    const { scheduler } = decided({
+      now: 100,
+      policy: { reserveAfterMs: 10 },
+      pools: [{ name: 'p' }],
+      nodes: [{ name: 'n', pool: 'p', milliCpu: 0, memoryMiB: 0, gpu: { model: 'A', count: 2, memoryMiB: 1 } }],
+      presets: [
+        { name: 'one', milliCpu: 0, memoryMiB: 0, gpu: { kind: 'whole', count: 1 } },
+        { name: 'two', milliCpu: 0, memoryMiB: 0, gpu: { kind: 'whole', count: 2 } },
+      ],
+      scopes: [{ name: 'q', quota }],
+      jobs: [
+        {
+          id: 'runs',
+          queue: 'q',
+          submittedAt: 0,
+          groups: [{ preset: 'one' }],
+          running: { startedAt: 0, pods: [{ group: 0, node: 'n', gpus: [0] }] },
+        },
+        { id: 'first', ...big },
+        { id: 'second', ...big, submittedAt: 1 },
+      ],
+      reservations: [{ job: 'first', ...kept }],
+    });
+    const explainer = new Explainer(scheduler.state);
+    const told = ['first', 'second', 'first'].map((id) => explainer.explain(id)?.remedies);
+    const change = [{ change: 'preset', preset: 'one' }];
+    expect(told).toEqual([change, [], change]);
+    expect(snapshotOf(scheduler).reservations).toMatchObject([{ job: 'first', ...kept }]);
+  },
+);

@@ -86,6 +86,34 @@ test("Jain's index is 1 for equal shares and tells unequal ones", () => {
   );
 });
 
+test.each([
+  // (0.6 + 0.3)² / (2 · (0.6² + 0.3²)), and over the weights both have 0.3.
+  { weight: 1, jain: 0.9 },
+  { weight: 2, jain: 1 },
+])('shares count memory where it is the dominant resource, over the weight ($weight)', ({ weight, jain }) => {
+  const { metrics } = simulate(
+    workload.parse({
+      pools: [{ name: 'p' }],
+      nodes: [{ name: 'n', pool: 'p', milliCpu: 10_000, memoryMiB: 10_240 }],
+      presets: [
+        { name: 'memory', milliCpu: 1000, memoryMiB: 6144 },
+        { name: 'cores', milliCpu: 3000, memoryMiB: 1024 },
+        { name: 'all', milliCpu: 1000, memoryMiB: 10_240 },
+      ],
+      scopes: [{ name: 'a', weight }, { name: 'b' }],
+      jobs: [
+        job('1', 0, 1000, { groups: [{ preset: 'memory' }] }),
+        job('2', 0, 1000, { groups: [{ preset: 'cores' }], queue: 'b' }),
+        // Waits for as long as both run.
+        job('3', 0, 1000, { groups: [{ preset: 'all' }], queue: 'b' }),
+      ],
+    }),
+  );
+  expect(metrics.series.shares.a?.[0]).toEqual({ at: 0, value: 0.6 });
+  expect(metrics.series.shares.b?.[0]).toEqual({ at: 0, value: 0.3 });
+  expect(metrics.jain).toBeCloseTo(jain, 12);
+});
+
 test('a preempted job starts again from the beginning', () => {
   const { jobs, metrics } = simulate(
     workload.parse({
