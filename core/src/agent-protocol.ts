@@ -14,7 +14,8 @@ import { jobId, jobPodSpec } from './job.ts';
  *   stop    the container shall end, the Pod stay, so that its log can still be read (activeDeadlineSeconds)
  *   remove  the end is recorded and the log archived: the Pod may go, and then the next run may come
  * Every message may be lost with its connection and is then derived again from state: on connect the API sends all
- * desires (`sync`), the agent all observations. An observation counts only once acknowledged.
+ * desires (`sync`), the agent all observations. An observation counts only once acknowledged. Desires are told in the order
+ * in which they were read: a `sync` is newer than all that was told before it, and what it leaves out is forgotten.
  *
  * Transport: WebSocket, one JSON text message each, `Authorization: Bearer <agent token>`.
  *   GET  /internal/agent/v1/connect?cluster=NAME            agent
