@@ -76,6 +76,8 @@ export const podObservation = z.object({
   exitCode: z.number().int().nullable(),
   /** It has ended, and not because it was asked to. */
   ofItself: z.boolean().default(false),
+  /** It has ended for its node's sake (a drain, a shutdown, a loss), and for nothing that it did. */
+  putOut: z.boolean().default(false),
   /** An image answered by a stand-in, and by what. */
   standIn: z.string().nullable().default(null),
 });
