@@ -14,7 +14,8 @@ import { jobId, jobPodSpec } from './job.ts';
  *   stop    the container shall end, the Pod stay, so that its log can still be read (activeDeadlineSeconds)
  *   remove  the end is recorded and the log archived: the Pod may go, and then the next run may come
  * Every message may be lost with its connection and is then derived again from state: on connect the API sends all
- * desires (`sync`), the agent all observations. An observation counts only once acknowledged.
+ * desires (`sync`), the agent all observations. An observation counts only once acknowledged. Desires are told in the order
+ * in which they were read: a `sync` is newer than all that was told before it, and what it leaves out is forgotten.
  *
  * Transport: WebSocket, one JSON text message each, `Authorization: Bearer <agent token>`.
  *   GET  /internal/agent/v1/connect?cluster=NAME            agent
@@ -75,6 +76,8 @@ export const podObservation = z.object({
   exitCode: z.number().int().nullable(),
   /** It has ended, and not because it was asked to. */
   ofItself: z.boolean().default(false),
+  /** It has ended for its node's sake (a drain, a shutdown, a loss), and for nothing that it did. */
+  putOut: z.boolean().default(false),
   /** An image answered by a stand-in, and by what. */
   standIn: z.string().nullable().default(null),
 });

@@ -5,7 +5,7 @@ import { startPostgres, type TestPostgres } from '../support/postgres.ts';
 import { type RuntimeStack, SERVICES, startRuntime } from '../support/runtime-stack.ts';
 import { until } from '../support/until.ts';
 
-/* A job that gives way, on a real kubelet, while whoever has a part in it is killed. */
+/* A job that gives way, on a real kubelet, while whoever has a part in it is killed; and one whose node is drained. */
 
 const CLUSTER = 'runs-test';
 const config = platformConfig.parse({
@@ -77,5 +77,38 @@ describe('on a real kubelet', () => {
     const ended = await row(id);
     expect(ended).toMatchObject({ run: 1, restarts: 1, logs_complete: true, exit_code: 0 });
     expect(ended.past_pods).not.toContain(ended.pod_uid);
+  });
+
+  /** What `kubectl drain` asks for each Pod of a node. */
+  const evict = async (id: string): Promise<void> => {
+    const { namespace } = (await row(id)).spec;
+    const eviction = { apiVersion: 'policy/v1', kind: 'Eviction', metadata: { name: id, namespace } };
+    const path = `/api/v1/namespaces/${namespace}/pods/${id}/eviction`;
+    await cluster.kubectl(['create', '--raw', path, '-f', '-'], JSON.stringify(eviction));
+  };
+  // An end without an error, when it is told to: it has not done its work.
+  const command = `sh -c 'trap "echo told; exit 0" TERM; echo begins; sleep 8 & wait; echo done'`;
+  const image = 'ghcr.io/neuro-inc/base';
+
+  test.each([
+    ['its preset gives way', { preset_name: 'spot' }],
+    ['its user wants it started again', { preset_name: 'gpu', restart_policy: 'on-failure' }],
+  ])('a job whose node is drained runs again where %s', async (_why, facts) => {
+    const id = await stack.run({ image, command, ...facts });
+    await stack.reaches(id, 'running');
+    await evict(id);
+    const away = await stack.reaches(id, 'suspended');
+    expect(away.history).toMatchObject({ reason: 'Evicted', description: 'its node node-1 is being drained' });
+    await stack.reaches(id, 'succeeded');
+    expect(await row(id)).toMatchObject({ run: 1, restarts: 1, exit_code: 0 });
+    expect((await stack.log(id)).toString()).toMatch(/begins\ndone\n$/);
+  });
+
+  test('else it has failed, and says why', async () => {
+    const id = await stack.run({ image, command, preset_name: 'gpu' });
+    await stack.reaches(id, 'running');
+    await evict(id);
+    const { history } = await stack.reaches(id, 'failed');
+    expect(history).toMatchObject({ reason: 'Evicted', description: 'its node node-1 is being drained', exit_code: 0 });
   });
 });

@@ -17,6 +17,7 @@ export const QUEUED: JobState = {
   exitCode: null,
   restarts: 0,
   preemptible: true,
+  comesBack: false,
   run: 0,
   firstAttempt: 0,
   pastPods: [],

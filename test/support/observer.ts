@@ -19,6 +19,7 @@ export function observation(jobId: string, seen: Partial<PodObservation>): PodOb
     exitCode: null,
     run: 0,
     ofItself: false,
+    putOut: false,
     standIn: null,
     ...seen,
   };

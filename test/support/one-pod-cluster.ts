@@ -74,7 +74,8 @@ export class OnePodCluster {
     for (const [path, pod] of this.#pods) {
       const state = pod.status.containerStatuses[0]?.state;
       const leaves = pod.metadata.deletionTimestamp !== undefined;
-      if (leaves) this.#remove(path);
+      if (leaves && state?.running !== undefined && isPutOut(pod)) this.#show(path, pod, 'Failed', '', ENDED);
+      else if (leaves) this.#remove(path);
       else if (pod.spec.nodeName === undefined) this.#put(path, { ...pod, spec: { ...pod.spec, nodeName: 'node-1' } });
       else if (state === undefined)
         this.#show(path, pod, 'Running', '', { running: { startedAt: new Date().toISOString() } });
@@ -85,6 +86,22 @@ export class OnePodCluster {
         this.finished = true;
         this.#show(path, pod, 'Succeeded', '', ENDED);
       }
+    }
+  }
+
+  /** The Eviction API, as `kubectl drain` calls it: the Pod shall go, and says why. */
+  evict(): void {
+    for (const [path, pod] of this.#pods) {
+      if (pod.metadata.deletionTimestamp !== undefined) continue;
+      const now = new Date().toISOString();
+      const why = {
+        type: 'DisruptionTarget',
+        status: 'True',
+        reason: 'EvictionByEvictionAPI',
+        lastTransitionTime: now,
+      };
+      const metadata = { ...pod.metadata, deletionTimestamp: now };
+      this.#put(path, { ...pod, metadata, status: { ...pod.status, conditions: [why] } });
     }
   }
 
@@ -141,6 +158,8 @@ export class OnePodCluster {
     }
   }
 }
+
+const isPutOut = (pod: Pod): boolean => pod.status.conditions.some(({ type }) => type === 'DisruptionTarget');
 
 const ENDED = { terminated: { exitCode: 0 } };
 

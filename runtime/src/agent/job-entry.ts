@@ -58,6 +58,7 @@ export function nothing({ jobId, desired }: Entry): PodObservation {
     finishedAt: null,
     exitCode: null,
     ofItself: false,
+    putOut: false,
     standIn: null,
   };
 }

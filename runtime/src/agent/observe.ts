@@ -1,6 +1,7 @@
 import type { PodObservation, Reason } from '@delos/core';
 import { explainPull, isPullReason } from './image-pull.ts';
 import { CONTAINER, RUN_LABEL } from './labels.ts';
+import { whyPutOut } from './pod-put-out.ts';
 import type { ContainerStatus, Pod } from './pod-shape.ts';
 
 /** What the agent knows beside the Pod itself. */
@@ -47,6 +48,7 @@ export function observePod(pod: Pod, context: ObserveContext): PodObservation {
     finishedAt: null,
     exitCode: null,
     ofItself: endedOfItself(pod),
+    putOut: told.phase === 'failed' && whyPutOut(pod, status) !== undefined,
     standIn: standInOf(status, context.standIns),
     ...told,
   };
@@ -78,6 +80,8 @@ export function hasEnded(pod: Pod): boolean {
   // The kubelet tells of the container first and of the Pod a second later.
   const code = state?.terminated?.exitCode;
   if (code === undefined) return false;
+  // One that is to be deleted is not started again.
+  if (pod.metadata.deletionTimestamp !== undefined) return true;
   return pod.spec.restartPolicy === 'Never' || (pod.spec.restartPolicy === 'OnFailure' && code === 0);
 }
 
@@ -146,6 +150,8 @@ function tellEnd(pod: Pod, status: ContainerStatus | undefined): Told {
     startedAt: ended?.startedAt ?? null,
     finishedAt: ended?.finishedAt ?? null,
   };
+  const putOut = whyPutOut(pod, status);
+  if (putOut !== undefined) return { phase: 'failed', reason: 'Evicted', description: putOut, ...times };
   const succeeded = pod.status.phase === 'Succeeded' || (pod.status.phase !== 'Failed' && ended?.exitCode === 0);
   if (succeeded) return { phase: 'succeeded', reason: null, description: null, ...times };
   const failed = (reason: Reason, description: string): Told => ({ phase: 'failed', reason, description, ...times });

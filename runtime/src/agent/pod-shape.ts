@@ -10,7 +10,9 @@ const metadata = z.object({
   uid: z.string(),
   resourceVersion: z.string().default(''),
   creationTimestamp: z.string().optional(),
+  /** When the Pod shall be gone, and how long before that it was told. */
   deletionTimestamp: z.string().optional(),
+  deletionGracePeriodSeconds: z.number().optional(),
   labels: z.record(z.string(), z.string()).default({}),
 });
 
@@ -59,6 +61,7 @@ export const podShape = z.object({
             status: z.string(),
             reason: z.string().default(''),
             message: z.string().default(''),
+            lastTransitionTime: z.string().nullish(),
           }),
         )
         .default([]),

@@ -36,7 +36,8 @@ export async function listDesired(db: Db | Tx, cluster: string): Promise<readonl
   return rows.flatMap((row) => desiredOf(row) ?? []);
 }
 
-export async function findDesired(db: Db | Tx, id: string): Promise<DesiredJob | undefined> {
-  const row = await db.selectFrom('jobs').selectAll().where('id', '=', id).executeTakeFirst();
-  return row === undefined ? undefined : desiredOf(row);
+/** What is desired of these jobs; those of which nothing is are left out. */
+export async function findDesired(db: Db | Tx, ids: readonly string[]): Promise<readonly DesiredJob[]> {
+  const rows = await db.selectFrom('jobs').selectAll().where('id', 'in', ids).execute();
+  return rows.flatMap((row) => desiredOf(row) ?? []);
 }

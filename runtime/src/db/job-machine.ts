@@ -16,6 +16,8 @@ import type { JobPhase } from './schema.ts';
  * - `preempt` makes a job give way: it leaves as one that is stopped does, with a status that is no end, and is queued
  *   again once its Pod is gone. One run (a Pod) after the other: what is heard of an earlier run is old news. One that
  *   ended by itself before it was asked to has ended; one that is stopped on its way does not come back.
+ * - A run that is put out by its node, or lost with it, is an end, unless the job comes back: then it leaves as one that
+ *   gives way does, without being asked.
  * - An end is written once: whatever is observed of an ended job is old news.
  * - A run never goes back: a Pod seen `pending` after it ran is late, a Pod of another uid is not this job's.
  * - Where no container was ever bound to a node there is no log to wait for: the end is archived at once.
@@ -30,6 +32,8 @@ export interface JobState {
   /** Containers started before the last, over all runs: the number of the last one's log. */
   readonly restarts: number;
   readonly preemptible: boolean;
+  /** Whether another run follows one that was put out by its node or lost with it. */
+  readonly comesBack: boolean;
   /** Number of the run (of the next, in the queue), from 0. */
   readonly run: number;
   /** Number of this run's first attempt. */
@@ -145,7 +149,7 @@ function queuedAgain(state: JobState): JobState {
 }
 
 /** The status of a job that waits, or is about to again. */
-function waiting({ firstStartedAt }: JobState): JobStatus {
+function waiting({ firstStartedAt }: Pick<JobState, 'firstStartedAt'>): JobStatus {
   return firstStartedAt === null ? 'pending' : 'suspended';
 }
 
@@ -203,22 +207,24 @@ function observeWanted(state: JobState, known: JobState, seen: PodObservation, n
       if (state.podUid === null) return undefined;
       return end({
         ...known,
-        status: 'failed',
+        status: state.comesBack ? waiting(known) : 'failed',
         reason: seen.reason ?? 'NodeLost',
         description: seen.description ?? 'its Pod is gone: it was deleted from outside, or its node was lost',
-        finishedAt: seen.finishedAt === null ? now : clamp(new Date(seen.finishedAt), state, now),
+        finishedAt: seen.finishedAt === null ? now : clamp(new Date(seen.finishedAt), known, now),
       });
     case 'succeeded':
     case 'failed': {
       const finishedAt = seen.finishedAt === null ? now : clamp(new Date(seen.finishedAt), known, now);
       const failed = seen.phase === 'failed';
+      const started = startOf(known, known.startedAt ?? (seen.exitCode === null ? null : finishedAt));
+      const back = failed && seen.putOut && state.comesBack;
       return end({
         ...known,
-        status: seen.phase,
+        ...started,
+        status: back ? waiting(started) : seen.phase,
         reason: failed ? (seen.reason ?? 'Error') : null,
         description: seen.description,
-        exitCode: seen.exitCode ?? (failed ? null : 0),
-        ...startOf(known, known.startedAt ?? (seen.exitCode === null ? null : finishedAt)),
+        exitCode: back ? state.exitCode : (seen.exitCode ?? (failed ? null : 0)),
         finishedAt,
       });
     }

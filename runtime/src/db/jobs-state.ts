@@ -159,6 +159,7 @@ function stateOf(row: JobRow): JobState {
     exitCode: row.exit_code,
     restarts: row.restarts,
     preemptible: row.preemptible,
+    comesBack: row.preemptible || row.spec.restartPolicy !== 'never',
     run: row.run,
     firstAttempt: row.first_attempt,
     pastPods: row.past_pods,

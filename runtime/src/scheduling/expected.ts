@@ -32,14 +32,15 @@ export class Expectations {
   #whenRoom(of: JobClass): Expected {
     const { within, lifeSpanMs, queue } = of.template;
     // Who may use nodes that are kept depends on the queue and the life-span as well.
-    const closed = this.#state.closed.size > 0 ? [queue, lifeSpanMs ?? 0] : [];
+    const { closed: shut, held } = this.#state;
+    const closed = shut.size > 0 ? [queue, lifeSpanMs ?? 0, held?.of === of] : [];
     const key = JSON.stringify([of.groups.map(({ shape, min }) => [shape.key, min]), within ?? '', ...closed]);
     const known = this.#rooms.get(key);
     if (known !== undefined) return known;
     const start = earliestStart(this.#state, of, { quotas: false, room: true });
     const found: Expected =
       start === undefined || !this.#isOpenThen(of, start)
-        ? this.#afterBookings(of)
+        ? (this.#afterKept(of) ?? this.#afterBookings(of))
         : start.at === undefined
           ? { at: undefined, basis: mustEnd(start.after, '') }
           : {
@@ -59,6 +60,18 @@ export class Expectations {
     const open = nodes.every((node) => !state.closed.has(node) || mayUseClosed(state, node, of));
     state.now = now;
     return open;
+  }
+
+  /** Where only what is kept for another job stands in the way: that one goes first, and then nobody knows. */
+  #afterKept(of: JobClass): Expected | undefined {
+    const state = this.#state;
+    const { held } = state;
+    if (held === undefined || held.of === of) return undefined;
+    state.held = undefined;
+    const start = earliestStart(state, of, { quotas: false, room: true });
+    const open = start !== undefined && this.#isOpenThen(of, start);
+    state.held = held;
+    return open ? { at: undefined, basis: 'what has room is kept for a job that has waited longer' } : undefined;
   }
 
   /** When it has room once no nodes are reserved any more. */

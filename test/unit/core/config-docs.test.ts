@@ -1,4 +1,6 @@
-import { configJsonSchema, configReference } from '@delos/core';
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { configJsonSchema, configReference, parseConfig } from '@delos/core';
 import { expect, test } from 'vitest';
 
 // `vitest run --project unit test/unit/core/config-docs.test.ts -u` writes them anew.
@@ -7,7 +9,8 @@ const guides = '../../../docs/guides';
 const HEAD = `# delos.yaml
 
 Every key may be left out. \`delos init\` writes a file with all of them and what they mean; \`delos preflight --config FILE\`
-checks one without touching anything. Memory and disk are Kubernetes quantities: \`512Mi\`, \`2G\`, or bytes.
+checks one without touching anything. Memory and disk are Kubernetes quantities: \`512Mi\`, \`2G\`, or bytes. How guarantees,
+limits, weights and preemptible presets go together: [Sharing a platform between teams](sharing.md).
 
 Editors that know YAML schemas complete and check it by the line
 \`# yaml-language-server: $schema=docs/guides/delos.schema.json\` on top.
@@ -24,4 +27,18 @@ test('the JSON Schema for editors is the schema', async () => {
   await expect(`${JSON.stringify(configJsonSchema(), undefined, 2)}\n`).toMatchFileSnapshot(
     `${guides}/delos.schema.json`,
   );
+});
+
+test('the example of the guide to sharing is the file that it names, and can be used', () => {
+  const read = (name: string): string => readFileSync(join(import.meta.dirname, guides, name), 'utf8');
+  const file = read('scheduling/two-projects.yaml');
+  expect(parseConfig(file, 'two-projects.yaml').organizations[0]?.projects).toMatchObject([
+    { name: 'research', guarantee: { gpu: 1 } },
+    { name: 'teaching', limit: { gpu: 2 } },
+  ]);
+  const shown = file
+    .split('\n')
+    .filter((line) => line !== '' && !line.startsWith('#'))
+    .map((line) => `    ${line}\n`);
+  expect(read('sharing.md')).toContain(shown.join(''));
 });

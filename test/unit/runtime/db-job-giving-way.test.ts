@@ -18,6 +18,9 @@ import {
 
 const T2 = new Date('2026-01-01T00:02:00Z');
 
+const PUT_OUT = { reason: 'Evicted', description: 'its node is being drained', putOut: true } as const;
+const DRAINED = { ...RUNNING, preemptible: false, comesBack: true };
+
 /** Ways of a job that gives way; events come at T2. */
 const GIVING_WAY: readonly Row[] = [
   {
@@ -33,6 +36,55 @@ const GIVING_WAY: readonly Row[] = [
     to: { phase: 'stopping', status: 'pending', reason: 'Preempted', description: 'for job-2', finishedAt: T2 },
   },
   { rule: 'who cannot be preempted is not', from: { ...RUNNING, preemptible: false }, event: PREEMPT, to: undefined },
+  {
+    rule: 'put out by its node, a job that comes back leaves as one that gives way',
+    from: DRAINED,
+    event: seen({ phase: 'failed', exitCode: 143, ...PUT_OUT }),
+    to: {
+      phase: 'ended',
+      status: 'suspended',
+      reason: 'Evicted',
+      description: 'its node is being drained',
+      finishedAt: T2,
+    },
+  },
+  {
+    rule: 'put out before its container was seen to run, too',
+    from: { ...BOUND, comesBack: true },
+    event: seen({ phase: 'failed', ...PUT_OUT }),
+    to: {
+      phase: 'ended',
+      status: 'pending',
+      reason: 'Evicted',
+      description: 'its node is being drained',
+      finishedAt: T2,
+    },
+  },
+  {
+    rule: 'lost with its node, too',
+    from: DRAINED,
+    event: seen({ phase: 'absent', reason: 'NodeLost', description: 'gone' }),
+    to: { phase: 'ended', status: 'suspended', reason: 'NodeLost', description: 'gone', finishedAt: T2 },
+  },
+  {
+    rule: 'one that does not come back has failed',
+    from: { ...DRAINED, comesBack: false },
+    event: seen({ phase: 'failed', exitCode: 143, ...PUT_OUT }),
+    to: {
+      phase: 'ended',
+      status: 'failed',
+      reason: 'Evicted',
+      description: 'its node is being drained',
+      exitCode: 143,
+      finishedAt: T2,
+    },
+  },
+  {
+    rule: 'a failure of its own is an end, though it comes back from others',
+    from: DRAINED,
+    event: seen({ phase: 'failed', exitCode: 1, reason: 'Error', ofItself: true }),
+    to: { phase: 'ended', status: 'failed', reason: 'Error', exitCode: 1, finishedAt: T2 },
+  },
   { rule: 'another run is not meant', from: RUNNING, event: { ...PREEMPT, run: 1 }, to: undefined },
   { rule: 'who waits has nothing to give', from: QUEUED, event: PREEMPT, to: undefined },
   { rule: 'a killed job does not give way', from: STOPPING, event: PREEMPT, to: undefined },

@@ -27,6 +27,7 @@ const anyEvent: fc.Arbitrary<(state: JobState) => JobEvent> = fc
             restarts: fc.nat(3),
             exitCode: fc.constantFrom(null, 0, 1),
             ofItself: fc.constantFrom(false, false, false, true),
+            putOut: fc.constantFrom(false, false, true),
             startedAt: fc.constantFrom(null, '2025-01-01T00:00:00Z', '2027-01-01T00:00:00Z'),
             finishedAt: fc.constantFrom(null, '2025-01-01T00:00:00Z', '2027-01-01T00:00:00Z'),
           })
@@ -56,8 +57,8 @@ const OUT: readonly JobPhase[] = ['stopping', 'ended', 'archived', 'gone'];
 test('whatever comes in whatever order: a run only goes forward, one follows the other, an end is final, times are in order', () => {
   let reruns = 0;
   fc.assert(
-    fc.property(fc.array(anyEvent, LONG), (events) => {
-      let state = QUEUED;
+    fc.property(fc.array(anyEvent, LONG), fc.boolean(), (events, comesBack) => {
+      let state: JobState = { ...QUEUED, comesBack };
       for (const [index, made] of events.entries()) {
         const event = made(state);
         const now = new Date(T0.getTime() + index * 1000);
@@ -93,10 +94,11 @@ test('whatever comes in whatever order: a run only goes forward, one follows the
   expect(reruns).toBeGreaterThan(20);
 });
 
-test('who gives way comes back or ends, wherever it was when all that remains is told', () => {
+test('who gives way or is put out comes back or ends, wherever it was when all that remains is told', () => {
   fc.assert(
-    fc.property(fc.array(anyEvent, LONG), (events) => {
-      const state = events.reduce((before, made) => nextState(before, made(before), T1) ?? before, QUEUED);
+    fc.property(fc.array(anyEvent, LONG), fc.boolean(), (events, comesBack) => {
+      const first: JobState = { ...QUEUED, comesBack };
+      const state = events.reduce((before, made) => nextState(before, made(before), T1) ?? before, first);
       if (!OUT.includes(state.phase) || state.phase === 'gone') return;
       const { run } = state;
       const rest: readonly JobEvent[] = [

@@ -1,10 +1,11 @@
-import { type DesiredJob, type FromAgent, fromAgent, type NodeReport, type ToAgent } from '@delos/core';
+import { type FromAgent, fromAgent, type NodeReport, type ToAgent } from '@delos/core';
 import type { Logger } from 'pino';
 import WebSocket from 'ws';
 import type { Database } from '../../db/database.ts';
 import { findDesired, listDesired } from '../../db/desired.ts';
 import { podRemoved, recordObservation } from '../../db/jobs-state.ts';
 import { bufferOf } from '../../relay.ts';
+import { Desires } from './desires.ts';
 import { recordNodes } from './nodes.ts';
 
 /** One connected agent: told what is desired when it connects and whenever that changes; heard, and acknowledged. */
@@ -17,23 +18,27 @@ export class AgentSession {
   /** Observations of one job are recorded in their order. */
   readonly #queues = new Map<string, Promise<void>>();
   readonly #unsubscribe: readonly (() => void)[];
+  readonly #desires: Desires;
   #nodes = '';
-  #syncing = false;
-  #syncAgain = false;
 
   constructor(socket: WebSocket, cluster: string, database: Database, log: Logger) {
     this.#socket = socket;
     this.cluster = cluster;
     this.#database = database;
     this.#log = log;
+    this.#desires = new Desires({
+      list: () => listDesired(database.db, cluster),
+      find: (ids) => findDesired(database.db, ids),
+      send: (message) => this.send(message),
+      log: log.child({ cluster }),
+    });
     socket.on('message', (data) => this.#hear(bufferOf(data).toString('utf8')));
     this.#unsubscribe = [
       database.notifications.onJobChanged((change) => {
-        if (change.cluster !== cluster || change.phase === 'queued') return;
-        // In order: what was read first must not be told last.
-        this.#inOrder(change.id, () => this.#tellDesire(change.id));
+        if (change.cluster === cluster && change.phase !== 'queued') this.#desires.tell(change.id);
       }),
       database.notifications.onRenewed(() => this.sync()),
+      () => this.#desires.end(),
     ];
     socket.once('close', () => {
       for (const end of this.#unsubscribe) end();
@@ -54,28 +59,7 @@ export class AgentSession {
 
   /** Tells all that is desired. */
   sync(): void {
-    if (this.#syncing) {
-      this.#syncAgain = true;
-      return;
-    }
-    this.#syncing = true;
-    this.#syncAgain = false;
-    listDesired(this.#database.db, this.cluster)
-      .then((jobs: readonly DesiredJob[]) => this.send({ type: 'sync', jobs: [...jobs] }))
-      .catch((error: unknown) => this.#fail(error, 'desires could not be read'))
-      .finally(() => {
-        this.#syncing = false;
-        if (this.#syncAgain) this.sync();
-      });
-  }
-
-  async #tellDesire(jobId: string): Promise<void> {
-    try {
-      const job = await findDesired(this.#database.db, jobId);
-      this.send(job === undefined ? { type: 'forget', jobId } : { type: 'job', job });
-    } catch (error) {
-      this.#fail(error, 'a desire could not be read');
-    }
+    this.#desires.tellAll();
   }
 
   #hear(text: string): void {
@@ -105,7 +89,7 @@ export class AgentSession {
     if (message.type === 'removed') {
       await this.#database.tx((tx) => podRemoved(tx, message.jobId, message));
       // Not gone yet: it is not archived, or there is to be another run; what is desired then tells the agent what to do.
-      await this.#tellDesire(message.jobId);
+      this.#desires.tell(message.jobId);
       return;
     }
     const { observation, seq } = message;

@@ -1,0 +1,44 @@
+import type { ContainerStatus, Pod } from './pod-shape.ts';
+
+/**
+ * Reasons of the condition DisruptionTarget that have nothing to do with what the Pod did; the kubelet's own
+ * (TerminationByKubelet) may: it has used up its node's disk, perhaps.
+ * https://kubernetes.io/docs/concepts/workloads/pods/disruptions/#pod-disruption-conditions
+ */
+const WORDS: Readonly<Record<string, string>> = {
+  EvictionByEvictionAPI: 'is being drained',
+  DeletionByTaintManager: 'was closed to it by a taint, or does not answer any more',
+  DeletionByPodGC: 'is gone',
+  PreemptionByScheduler: 'was needed for a Pod of the cluster that goes before jobs',
+};
+/** The kubelet's, where the machine is shut down in good order. */
+const SHUT_DOWN: ReadonlySet<string> = new Set(['Terminated', 'NodeShutdown']);
+
+/**
+ * Why a Pod was ended for its node's sake, or deleted by others; undefined where it was not, or had ended by itself
+ * before. What it made of being told to go (an end without an error, for instance) does not matter.
+ */
+export function whyPutOut(pod: Pod, status: ContainerStatus | undefined): string | undefined {
+  const found = askedToGo(pod);
+  const finishedAt = Date.parse(status?.state.terminated?.finishedAt ?? '');
+  // Kubernetes tells whole seconds; within one, who came first cannot be told.
+  return found === undefined || finishedAt < found.at ? undefined : found.why;
+}
+
+/** @returns with `at` in milliseconds since 1970; NaN where it is not told */
+function askedToGo(pod: Pod): { readonly why: string; readonly at: number } | undefined {
+  const node = `its node${pod.spec.nodeName === undefined ? '' : ` ${pod.spec.nodeName}`}`;
+  const target = pod.status.conditions.find(({ type, status }) => type === 'DisruptionTarget' && status === 'True');
+  const at = Date.parse(target?.lastTransitionTime ?? '');
+  if (SHUT_DOWN.has(pod.status.reason)) return { why: `${node} was shut down`, at };
+  if (target !== undefined) {
+    const words = WORDS[target.reason];
+    return words === undefined ? undefined : { why: `${node} ${words}`, at };
+  }
+  const { deletionTimestamp, deletionGracePeriodSeconds = 0 } = pod.metadata;
+  if (deletionTimestamp === undefined) return undefined;
+  return {
+    why: 'its Pod was deleted from outside',
+    at: Date.parse(deletionTimestamp) - deletionGracePeriodSeconds * 1000,
+  };
+}
