@@ -1,4 +1,4 @@
-import type { RuleFault } from './config-rules.ts';
+import type { RuleFault } from './rule-fault.ts';
 import { type PlatformConfig, type Quota, quantityOf, type Share } from './config-shape.ts';
 
 type Dimension = keyof Quota;

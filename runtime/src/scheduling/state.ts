@@ -149,12 +149,8 @@ export class SchedulerState implements World {
     const key = shapeKey(preset.name, pools, zone);
     let index = this.indices.get(key);
     if (index === undefined) {
-      index = new ShapeIndex(
-        shapeOf(preset, pools, zone, this.deviceClasses),
-        this.nodes,
-        () => this.placement,
-        this.closed,
-      );
+      const shape = shapeOf(preset, pools, zone, this.deviceClasses);
+      index = new ShapeIndex(shape, this.nodes, () => this.placement, this.closed);
       this.indices.set(key, index);
     }
     return index;
