@@ -1,7 +1,7 @@
 import type { PlatformConfig } from './config-shape.ts';
 import { shareFaults } from './config-shares.ts';
-import type { RuleFault } from './rule-fault.ts';
 import { nearest } from './nearest.ts';
+import type { RuleFault } from './rule-fault.ts';
 
 /** What must hold between fields: names are unique, what is named is there, what is asked for can be had. */
 export function checkConfig(config: PlatformConfig): readonly RuleFault[] {

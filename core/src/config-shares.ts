@@ -1,5 +1,5 @@
-import type { RuleFault } from './rule-fault.ts';
 import { type PlatformConfig, type Quota, quantityOf, type Share } from './config-shape.ts';
+import type { RuleFault } from './rule-fault.ts';
 
 type Dimension = keyof Quota;
 const DIMENSIONS = ['runningJobs', 'cpu', 'memory', 'gpu'] as const satisfies readonly Dimension[];
