@@ -30,6 +30,7 @@ export class WaitingOrder {
   readonly #capped = new Map<ScopeState, Capped>();
   /** The job by which a class is entered: its oldest at that time. */
   readonly #heads = new Map<JobClass, number>();
+  /** When a class is next taken from `ripening`. */
   readonly #ripensAt = new Map<JobClass, number>();
   /** Scopes for which who is stopped by their quota may have changed. */
   readonly changed = new Set<ScopeState>();
@@ -49,7 +50,7 @@ export class WaitingOrder {
     if (head === undefined) return;
     this.#heads.set(of, head);
     const ripensAt = this.#jobs.submittedAt(head) + this.#afterMs;
-    if (ripensAt > this.#now() && this.#ripensAt.get(of) !== ripensAt) {
+    if (ripensAt > this.#now() && ripensAt < Infinity && this.#ripensAt.get(of) !== ripensAt) {
       this.#ripensAt.set(of, ripensAt);
       this.ripening.add(ripensAt, of);
     }
@@ -84,7 +85,10 @@ export class WaitingOrder {
 
   /** Takes in whose oldest job has waited long enough by now. */
   ripen(now: number): void {
-    for (const of of this.ripening.take(now)) if (this.#heads.has(of)) this.used(of.queue);
+    for (const of of this.ripening.take(now)) {
+      if ((this.#ripensAt.get(of) ?? Infinity) <= now) this.#ripensAt.delete(of);
+      if (this.#heads.has(of)) this.used(of.queue);
+    }
   }
 
   /** Those that wait for room. */
