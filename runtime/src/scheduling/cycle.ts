@@ -5,7 +5,7 @@ import type { Cycle, Decision, Preempt, Start } from './decision.ts';
 import type { JobClass } from './entities.ts';
 import { hold } from './held.ts';
 import { reserve, reserveQuotas } from './policies/backfill.ts';
-import type { Pod } from './policies/gang-request.ts';
+import { inOrder, type Pod } from './policies/gang-request.ts';
 import { type Candidates, dominantShareOrder, type OrderPolicy, submissionOrder } from './policies/order.ts';
 import type { Victim } from './policies/preemption.ts';
 import { isAdmitted, tryPreempt } from './preempt.ts';
@@ -201,12 +201,11 @@ function startOf(
   pods: readonly Pod[],
   because: Start['because'],
 ): Start {
-  const places = pods
-    .map(({ group, node, gpus }) => ({ group, node: state.nodes.name(node), gpus: [...gpus] }))
-    .sort(
-      (a, b) =>
-        a.group - b.group || (a.node === b.node ? (a.gpus[0] ?? 0) - (b.gpus[0] ?? 0) : a.node < b.node ? -1 : 1),
-    );
+  const places = inOrder(pods, state.nodes).map(({ group, node, gpus }) => ({
+    group,
+    node: state.nodes.name(node),
+    gpus: [...gpus],
+  }));
   return { kind: 'start', job, queue: of.queue.spec.name, pods: places, because };
 }
 

@@ -26,7 +26,20 @@ export class Expectations {
     ];
     const unknown = waits.find((each) => each.at === undefined);
     if (unknown !== undefined) return unknown;
-    return waits.sort((a, b) => (b.at ?? 0) - (a.at ?? 0))[0] ?? { at: this.#state.now, basis: 'at the next cycle' };
+    const last = waits.sort((a, b) => (b.at ?? 0) - (a.at ?? 0))[0];
+    if (last?.at === undefined) return { at: this.#state.now, basis: 'at the next cycle' };
+    return this.#hasRoomAt(of, last.at) ? last : (this.#afterKept(of) ?? this.#afterBookings(of));
+  }
+
+  /** Whether what has room when its quotas allow it is open to it then: by that time a reservation or a drain may be nearer. */
+  #hasRoomAt(of: JobClass, instant: number): boolean {
+    const state = this.#state;
+    if (state.closed.size === 0 || instant <= state.now) return true;
+    const { now } = state;
+    state.now = instant;
+    const start = earliestStart(state, of, { quotas: false, room: true });
+    state.now = now;
+    return start !== undefined && (start.after === 0 || (start.at ?? Infinity) <= instant);
   }
 
   #whenRoom(of: JobClass): Expected {

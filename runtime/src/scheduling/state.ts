@@ -11,7 +11,7 @@ import { JobTable } from './job-table.ts';
 import type { DeviceClass, Node, Policy, Pool, Preset, Volume } from './model.ts';
 import { capacityOf, NodeTable } from './node-table.ts';
 import { recordUse, type ShareContext } from './policies/fairness.ts';
-import type { Pod } from './policies/gang-request.ts';
+import { inOrder, type Pod } from './policies/gang-request.ts';
 import { Loans } from './policies/lending.ts';
 import { type PlacementPolicy, placementFor, tryPlacement } from './policies/placement.ts';
 import type { QuotaContext } from './policies/quota.ts';
@@ -229,7 +229,7 @@ export class SchedulerState implements World {
       of,
       sizes,
       amounts: amountsOf(of.groups, sizes),
-      pods,
+      pods: inOrder(pods, this.nodes),
     };
     of.running += 1;
     this.running.set(slot, job);

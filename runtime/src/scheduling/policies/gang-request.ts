@@ -10,6 +10,14 @@ export interface Pod {
   readonly gpus: readonly number[];
 }
 
+/** By group, node and device: which replica is the last must not depend on the order in which they were given. */
+export function inOrder(pods: readonly Pod[], nodes: NodeTable): readonly Pod[] {
+  if (pods.length < 2) return pods;
+  const byDevice = (a: Pod, b: Pod): number => (a.gpus[0] ?? 0) - (b.gpus[0] ?? 0);
+  const byNode = (a: Pod, b: Pod): number => (a.node === b.node ? 0 : nodes.name(a.node) < nodes.name(b.node) ? -1 : 1);
+  return pods.toSorted((a, b) => a.group - b.group || byNode(a, b) || byDevice(a, b));
+}
+
 export interface GangRequest {
   readonly nodes: NodeTable;
   readonly placement: PlacementPolicy;
