@@ -1,4 +1,4 @@
-import { mayUseClosed } from './closed.ts';
+import { goesBefore, mayUseClosed } from './closed.ts';
 import type { JobClass } from './entities.ts';
 import { amountsOf } from './job-class.ts';
 import { giveBack, placeGang } from './policies/gang.ts';
@@ -78,7 +78,7 @@ function nodeFor(state: SchedulerState, of: JobClass): number {
   const index = shape === undefined ? undefined : state.indices.get(shape.key);
   if (shape === undefined || index === undefined) return -1;
   const open = index.best(state.now);
-  // Who may use a node that is closed to others does: it keeps the open ones free.
+  // Who may use a node that is closed to others does: it keeps the open ones free. What is kept for who goes after it is the last resort.
   let best = -1;
   let bestScore = Infinity;
   for (const node of state.closed) {
@@ -90,7 +90,10 @@ function nodeFor(state: SchedulerState, of: JobClass): number {
     }
   }
   if (best < 0) return open;
-  return open < 0 || state.held?.of !== of ? best : open;
+  const { held } = state;
+  const prefersOpen =
+    held !== undefined && (held.of === of || (held.nodes.has(best) && goesBefore(state, of, held.of)));
+  return open < 0 || !prefersOpen ? best : open;
 }
 
 /**

@@ -14,7 +14,14 @@ export function mayUseClosed(state: World, node: number, of: JobClass): boolean 
   if (drainAt !== undefined && !endsBy(drainAt)) return false;
   if (bookingAgainst(state, node, of) !== undefined) return false;
   if (state.held === undefined || !state.held.nodes.has(node) || state.held.of === of) return true;
+  if (goesBefore(state, of, state.held.of)) return true;
   return state.policy.backfill && endsBy(state.held.due);
+}
+
+/** What is guaranteed is had at once: nothing is kept from it for who waits for what others lend. */
+export function goesBefore(state: World, of: JobClass, held: JobClass): boolean {
+  if (!state.policy.reclaim) return false;
+  return of.stakes[0]?.within === true && held.stakes[0]?.within !== true;
 }
 
 /** Whether some reservation keeps a node from anybody, now or later. */
