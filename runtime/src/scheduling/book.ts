@@ -3,6 +3,7 @@ import { isElastic } from './job-class.ts';
 import { at } from './quantities.ts';
 import type { RunningJob } from './running-job.ts';
 import { charge } from './scope-tree.ts';
+import { wakeForRoom } from './wakes.ts';
 import type { World } from './world.ts';
 
 /** Charges a job whose places are taken, or takes the charge back: all that is known of who runs what follows it. */
@@ -11,7 +12,14 @@ export function book(state: World, job: RunningJob, sign: 1 | -1): void {
   if (sign > 0) state.loans.started(job);
   else state.loans.ended(job);
   state.order?.used(job.of.queue);
-  for (const stake of state.attention.usedOtherwise(job.of.queue)) wakeEntitled(state, stake);
+  const { held } = state;
+  const heldWithin = held?.of.stakes[0]?.within;
+  const gained = state.attention.usedOtherwise(job.of.queue);
+  for (const stake of gained) wakeEntitled(state, stake);
+  // What is kept is not kept from those who lie within their guarantee, unless for one who does so too.
+  if (held !== undefined && (gained.length > 0 || held.of.stakes[0]?.within !== heldWithin)) {
+    for (const node of held.nodes) wakeForRoom(state, node);
+  }
   state.milliGpu += sign * at(job.amounts, 3);
   const array = job.of.template.array?.name;
   if (array !== undefined) state.arrays.set(array, (state.arrays.get(array) ?? 0) + sign);

@@ -1,4 +1,5 @@
 import { admit, type Block } from './admission.ts';
+import { goesBefore } from './closed.ts';
 import { tryConsolidate } from './consolidate.ts';
 import { wakeAgainst } from './contenders.ts';
 import type { Cycle, Decision, Preempt, Start } from './decision.ts';
@@ -74,8 +75,7 @@ function look(state: SchedulerState, timers: Timers, of: JobClass, decisions: De
   state.touchHead(of);
   const answer = admit(state, of);
   if (isAdmitted(answer)) {
-    const closed = answer.pods.some(({ node }) => state.held?.nodes.has(node) === true) && state.held?.of !== of;
-    begin(state, of, slot, answer, closed ? 'backfill' : 'fits', decisions);
+    begin(state, of, slot, answer, isBackfill(state, of, answer.pods) ? 'backfill' : 'fits', decisions);
     return;
   }
   if (state.elastic.size > 0 && (answer.block.kind === 'room' || answer.block.kind === 'quota')) {
@@ -119,6 +119,13 @@ function look(state: SchedulerState, timers: Timers, of: JobClass, decisions: De
     state.touchHead(other);
     state.attention.sleep(other, 'room');
   }
+}
+
+/** Whether places lie on nodes that are kept for another, who goes before it. */
+function isBackfill(state: SchedulerState, of: JobClass, pods: readonly Pod[]): boolean {
+  const { held } = state;
+  if (held === undefined || held.of === of || goesBefore(state, of, held.of)) return false;
+  return pods.some(({ node }) => held.nodes.has(node));
 }
 
 function sleepOn(block: Block): JobClass['asleepOn'] {
