@@ -17,7 +17,7 @@ import { cheapestSubset } from './policies/preemption.ts';
 import { at } from './quantities.ts';
 import type { RunningJob } from './running-job.ts';
 import { wholeDevices } from './shapes.ts';
-import { shrunk } from './sizes.ts';
+import { smallest } from './sizes.ts';
 import type { SchedulerState } from './state.ts';
 import type { Timers } from './timers.ts';
 import { moveForTrial } from './trial.ts';
@@ -71,10 +71,7 @@ class Rearrangement {
   constructor(state: SchedulerState, of: JobClass) {
     this.#state = state;
     this.#of = of;
-    this.#sizes = shrunk(
-      of,
-      of.groups.reduce((sum, { count, min }) => sum + count - min, 0),
-    );
+    this.#sizes = smallest(of);
   }
 
   tryFind({ ready }: MovableJobs, horizonMs: number): Consolidation | undefined {

@@ -1,9 +1,8 @@
 import { blockOf, placeJob } from './admission.ts';
 import type { JobClass } from './entities.ts';
-import { amountsOf } from './job-class.ts';
 import { giveBack } from './policies/gang.ts';
 import { endOf, type RunningJob } from './running-job.ts';
-import { shrunk } from './sizes.ts';
+import { smallest } from './sizes.ts';
 import type { SchedulerState } from './state.ts';
 import { moveForTrial } from './trial.ts';
 
@@ -25,9 +24,8 @@ export function earliestStart(
   of: JobClass,
   options: { readonly quotas: boolean; readonly room: boolean; readonly among?: (job: RunningJob) => boolean },
 ): EarliestStart | undefined {
-  const spare = of.groups.reduce((sum, { count, min }) => sum + count - min, 0);
-  const sizes = shrunk(of, spare);
-  const amounts = amountsOf(of.groups, sizes);
+  const sizes = smallest(of);
+  const amounts = of.least;
   const among = options.among ?? (() => true);
   const order = [...state.running.values()]
     .filter(among)

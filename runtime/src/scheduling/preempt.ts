@@ -6,7 +6,7 @@ import { cheapestFirst, cheapestSubset, type Victim, victimsFor } from './polici
 import { cheapestNode } from './preempt-node.ts';
 import { rightsOf } from './rights.ts';
 import type { RunningJob } from './running-job.ts';
-import { shrunk } from './sizes.ts';
+import { smallest } from './sizes.ts';
 import type { SchedulerState } from './state.ts';
 import { moveForTrial } from './trial.ts';
 
@@ -24,8 +24,7 @@ export type PreemptionAnswer =
 
 /** Looks for the cheapest jobs to move aside so that the head of a class, which `block` stops, can start at its smallest size. */
 export function tryPreempt(state: SchedulerState, of: JobClass, block: Block): PreemptionAnswer {
-  const spare = of.groups.reduce((sum, { count, min }) => sum + count - min, 0);
-  const sizes = shrunk(of, spare);
+  const sizes = smallest(of);
   const search = new Search(state, of, sizes);
   if (of.groups.length === 1 && sizes[0] === 1 && block.kind === 'room') {
     const victims = cheapestNode(state, of);

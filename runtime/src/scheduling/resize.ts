@@ -2,7 +2,6 @@ import { blockOf, placeJob } from './admission.ts';
 import { mayUseClosed } from './closed.ts';
 import type { Resize } from './decision.ts';
 import type { JobClass } from './entities.ts';
-import { amountsOf } from './job-class.ts';
 import type { PodPlacement } from './model.ts';
 import { mayTake, replicaAmounts, type Spare, sparesFor } from './policies/elastic.ts';
 import { giveBack } from './policies/gang.ts';
@@ -10,7 +9,7 @@ import type { Pod } from './policies/gang-request.ts';
 import { addTo } from './quantities.ts';
 import type { RunningJob } from './running-job.ts';
 import { charge } from './scope-tree.ts';
-import { shrunk } from './sizes.ts';
+import { smallest } from './sizes.ts';
 import type { SchedulerState } from './state.ts';
 import type { Timers } from './timers.ts';
 
@@ -24,11 +23,8 @@ export interface Shrinkage {
 /** Looks for replicas above the minimum of running gangs without which the head of a class can start at its smallest size. */
 export function tryShrink(state: SchedulerState, of: JobClass): Shrinkage | { readonly retryAt: number | undefined } {
   if (state.elastic.size === 0) return { retryAt: undefined };
-  const sizes = shrunk(
-    of,
-    of.groups.reduce((sum, { count, min }) => sum + count - min, 0),
-  );
-  const amounts = amountsOf(of.groups, sizes);
+  const sizes = smallest(of);
+  const amounts = of.least;
   const lifted: Spare[] = [];
   const lift = (spare: Spare): boolean => {
     if (!mayTake(spare, of.queue)) return false;

@@ -66,7 +66,7 @@ export class ShapeIndex {
     }
   }
 
-  /** Forgets what was derived: nodes were closed or opened, or time has passed a drain. */
+  /** Forgets what was derived: scores are others than they were. */
   invalidate(): void {
     this.#seen = -1;
   }

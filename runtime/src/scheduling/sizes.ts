@@ -17,6 +17,11 @@ export function shrunk(of: JobClass, less: number): readonly number[] {
   return sizes;
 }
 
+/** The smallest size that will do; it is charged `least`. */
+export function smallest(of: JobClass): readonly number[] {
+  return of.groups.map(({ min }) => min);
+}
+
 /** Whether each group by itself has room for so many replicas, nodes included that the job may not use. */
 export function haveRoom(state: World, of: JobClass, sizes: readonly number[]): boolean {
   return of.groups.every(({ shape }, g) => (state.indices.get(shape.key)?.replicas(state.now) ?? 0) >= (sizes[g] ?? 0));

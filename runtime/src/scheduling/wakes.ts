@@ -3,7 +3,7 @@ import type { ScopeState } from './entities.ts';
 import type { Pod } from './policies/gang-request.ts';
 import { mayPreempt } from './rights.ts';
 import type { RunningJob } from './running-job.ts';
-import { haveRoom, shrunk } from './sizes.ts';
+import { haveRoom, smallest } from './sizes.ts';
 import type { Gangs } from './sleepers.ts';
 import type { World } from './world.ts';
 
@@ -58,7 +58,7 @@ function wakeGangs(state: World, node: number, shape: string, gangs: Gangs): voi
   gangs.need = Infinity;
   for (const of of [...gangs.classes]) {
     const due = of.dueAt <= gangs.freed;
-    const room = of.alike === undefined && haveRoom(state, of, shrunk(of, Infinity));
+    const room = of.alike === undefined && haveRoom(state, of, smallest(of));
     if (room || (due && mayPreempt(state, of))) {
       state.attention.wake(of);
       continue;
