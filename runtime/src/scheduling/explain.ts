@@ -19,7 +19,7 @@ import {
 } from './reason.ts';
 import { remediesFor } from './remedies.ts';
 import { type Unsuitable, unsuitable } from './shapes.ts';
-import { shrunk } from './sizes.ts';
+import { smallest } from './sizes.ts';
 import type { SchedulerState } from './state.ts';
 
 type ClassReason = Omit<Reason, 'job' | 'ahead'>;
@@ -66,7 +66,7 @@ export class Explainer {
 
   #reasonOf(of: JobClass, holds: boolean): ClassReason {
     const state = this.#state;
-    const least = leastSizes(of);
+    const least = smallest(of);
     const amounts = amountsOf(of.groups, least);
     // What no number of ends helps is told before what will be free some time.
     const beyond = tryQuotaBlock(of.queue, amounts, of.preemptible, state.quotas, true);
@@ -198,13 +198,6 @@ export class Explainer {
     if (pods !== undefined) giveBack(empty, of.groups, pods);
     return pods !== undefined || !proven;
   }
-}
-
-function leastSizes(of: JobClass): readonly number[] {
-  return shrunk(
-    of,
-    of.groups.reduce((sum, { count, min }) => sum + count - min, 0),
-  );
 }
 
 function levelOf(of: JobClass): number {
