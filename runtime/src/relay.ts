@@ -1,4 +1,5 @@
 import WebSocket, { type RawData } from 'ws';
+import { guard } from './edge/guard.ts';
 
 /** Unsent bytes at which the sender's other end is held. */
 const HIGH_BYTES = 1024 * 1024;
@@ -14,14 +15,22 @@ export function forwardFrames(
   map: (frame: Buffer) => Buffer | undefined = (frame) => frame,
   binary = true,
 ): void {
-  from.on('message', (data) => {
+  const forward = (data: RawData): void => {
     const frame = map(bufferOf(data));
     if (frame === undefined || to.readyState !== WebSocket.OPEN) return;
     to.send(frame, { binary }, () => {
       if (from.isPaused && to.bufferedAmount < LOW_BYTES) from.resume();
     });
     if (to.bufferedAmount > HIGH_BYTES) from.pause();
-  });
+  };
+  // A frame that cannot be passed on ends its own stream, and nothing else.
+  from.on(
+    'message',
+    guard(forward, () => {
+      endSocket(from, 1011, 'a frame could not be passed on');
+      endSocket(to, 1011, 'a frame could not be passed on');
+    }),
+  );
 }
 
 /** Ends both when either ends, and starts what was held until both were there. */

@@ -2,6 +2,8 @@ import { isDelosError } from '@delos/core';
 import Fastify, { type FastifyBaseLogger, type FastifyInstance, LogController } from 'fastify';
 import { pino } from 'pino';
 import { collectDefaultMetrics, Registry } from 'prom-client';
+import { installLastResort } from './edge/last-resort.ts';
+import { FASTIFY_LIMITS, limitServer } from './edge/server-limits.ts';
 import type { Environment, RunningService, Service } from './service.ts';
 
 const STOP_MS = 10_000;
@@ -30,8 +32,10 @@ export async function startService(service: Service, options: RunOptions): Promi
   const internal: FastifyInstance = Fastify({
     loggerInstance: log as FastifyBaseLogger,
     forceCloseConnections: true,
+    ...FASTIFY_LIMITS,
     logController: new LogController({ disableRequestLogging: true }),
   });
+  limitServer(internal.server);
   let running: RunningService | undefined;
 
   internal.get('/health/live', () => ({ status: 'live' }));
@@ -77,6 +81,7 @@ export async function runService(service: Service, env: Environment): Promise<ne
         signalled.resolve(name);
       });
     }
+    installLastResort(log, () => process.exit(1));
     const runner = await startService(service, { env });
     const why = await Promise.race([signalled.promise, runner.running.done ?? new Promise<void>(() => undefined)]);
     log.info({ why: why ?? 'done' }, 'service ends');

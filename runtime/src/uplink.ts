@@ -1,6 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Logger } from 'pino';
-import WebSocket from 'ws';
+import WebSocket, { type RawData } from 'ws';
+import { every, guard } from './edge/guard.ts';
 import { bufferOf } from './relay.ts';
 
 /*
@@ -68,40 +69,41 @@ export class Uplink {
     });
     let opened = false;
     let heard = Date.now();
-    const watch = setInterval(() => {
+    const endWatch = every(PING_MS, log, 'watching the control plane', () => {
       if (Date.now() - heard > SILENCE_MS) {
         this.#problem = `the control plane said nothing for ${SILENCE_MS / 1000} s`;
         socket.terminate();
       } else if (opened) socket.ping();
-    }, PING_MS);
+    });
     const end = (): void => socket.terminate();
     signal.addEventListener('abort', end, { once: true });
     return new Promise((resolve) => {
-      socket.on('open', () => {
+      const open = (): void => {
         opened = true;
         heard = Date.now();
         this.#socket = socket;
         log.info({ url }, 'connected to the control plane');
         onOpen();
-      });
+      };
+      const failed = (error: unknown): void => {
+        log.error({ error }, 'a message of the control plane is not understood');
+        socket.terminate();
+      };
+      socket.on('open', guard(open, failed));
       socket.on('pong', () => {
         heard = Date.now();
       });
-      socket.on('message', (data) => {
+      const hear = (data: RawData): void => {
         heard = Date.now();
-        try {
-          onMessage(bufferOf(data).toString('utf8'));
-        } catch (error) {
-          log.error({ error }, 'a message of the control plane is not understood');
-          socket.terminate();
-        }
-      });
+        onMessage(bufferOf(data).toString('utf8'));
+      };
+      socket.on('message', guard(hear, failed));
       socket.on('error', (error) => {
         this.#problem = `${url}: ${error.message}`;
         log.warn({ url, reason: error.message }, 'no connection to the control plane');
       });
       socket.once('close', (code) => {
-        clearInterval(watch);
+        endWatch();
         signal.removeEventListener('abort', end);
         if (opened) this.#problem = `the control plane ended the connection (${code})`;
         if (this.#socket === socket) this.#socket = undefined;

@@ -6,6 +6,7 @@ import { Registry } from 'prom-client';
 import { authenticator } from '../../runtime/src/api/auth.ts';
 import type { ApiDeps } from '../../runtime/src/api/deps.ts';
 import { jobAccess } from '../../runtime/src/api/job-access.ts';
+import { MOST, RequestBudget } from '../../runtime/src/api/request-budget.ts';
 import { publicApp } from '../../runtime/src/api/server.ts';
 import { applyConfig } from '../../runtime/src/db/apply-config.ts';
 import type { Database } from '../../runtime/src/db/database.ts';
@@ -93,6 +94,7 @@ export async function startControlApi(
   const deps: ApiDeps = {
     settings,
     database,
+    budget: new RequestBudget(MOST),
     log: quiet,
     metrics: new Registry(),
     signal: new AbortController().signal,

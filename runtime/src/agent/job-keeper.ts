@@ -1,5 +1,6 @@
 import type { DesiredJob, FromAgent, PodObservation } from '@delos/core';
 import type { Logger } from 'pino';
+import { detach, guard } from '../edge/guard.ts';
 import { isPullReason } from './image-pull.ts';
 import { type Entry, isEnd, newEntry, nothing, seenUid } from './job-entry.ts';
 import { CONTAINER } from './labels.ts';
@@ -146,15 +147,20 @@ export class JobKeeper {
       const entry = this.#waiting.shift();
       if (entry === undefined) return;
       this.#working += 1;
-      void this.#work(entry).finally(() => {
-        this.#working -= 1;
-        entry.working = false;
-        if (entry.again) {
-          entry.again = false;
-          this.#wake(entry);
-        }
-        this.#next();
-      });
+      detach(this.#props.log, 'working on a job', () => this.#work(entry).finally(() => this.#worked(entry)));
+    }
+  }
+
+  #worked(entry: Entry): void {
+    this.#working -= 1;
+    entry.working = false;
+    try {
+      if (entry.again) {
+        entry.again = false;
+        this.#wake(entry);
+      }
+    } finally {
+      this.#next();
     }
   }
 
@@ -184,7 +190,11 @@ export class JobKeeper {
         this.#tell(entry, { ...nothing(entry), reason: refusal.reason, description: refusal.description });
       }
       clearTimeout(entry.retry);
-      entry.retry = setTimeout(() => this.#wake(entry), RETRY_MS[Math.min(entry.failures, RETRY_MS.length) - 1]);
+      const again = guard(
+        () => this.#wake(entry),
+        (cause) => this.#props.log.error({ error: cause, jobId: entry.jobId }, 'a job could not be looked at'),
+      );
+      entry.retry = setTimeout(again, RETRY_MS[Math.min(entry.failures, RETRY_MS.length) - 1]);
       entry.retry.unref();
     }
   }

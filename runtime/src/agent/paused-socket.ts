@@ -17,6 +17,8 @@ export function openPaused(
     socket.once('open', () => {
       socket.pause();
       socket.removeAllListeners('error');
+      // Whoever takes it may be a while: an error until then must not be one that nobody listens to.
+      socket.on('error', () => socket.terminate());
       resolve(socket);
     });
     socket.on('error', reject);

@@ -1,6 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Logger } from 'pino';
 import { z } from 'zod';
+import { guard } from '../edge/guard.ts';
 import { isKubeError, type KubeClient, type Query } from './kube-client.ts';
 
 /** What is kept of an object must name it. */
@@ -146,13 +147,22 @@ export class Reflector<T extends Kept> {
   #set(item: T): void {
     this.#items.set(keyOf(item), item);
     this.#heard.set(keyOf(item), ++this.#clock);
-    this.#props.onChange(item, false);
+    this.#changed(item, false);
   }
 
   #remove(key: string, item: T): void {
     this.#items.delete(key);
     this.#heard.delete(key);
-    this.#props.onChange(item, true);
+    this.#changed(item, true);
+  }
+
+  /** One object that cannot be taken must not keep all others from being heard. */
+  #changed(item: T, gone: boolean): void {
+    const { onChange, log, path } = this.#props;
+    guard(onChange, (error) => log.error({ error, path, object: keyOf(item) }, 'a change could not be taken'))(
+      item,
+      gone,
+    );
   }
 }
 

@@ -2,6 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { AGENT_PREFIX, type FromAgent, type NodeReport, toAgent } from '@delos/core';
 import { Gauge } from 'prom-client';
 import { z } from 'zod';
+import { detach, every, guard } from '../edge/guard.ts';
 import type { RunningService, Service, ServiceContext } from '../service.ts';
 import { readEnv } from '../service-env.ts';
 import { Uplink } from '../uplink.ts';
@@ -100,7 +101,12 @@ async function start(context: ServiceContext): Promise<RunningService> {
     },
     log,
   });
-  const report = debounce(() => sendNodes());
+  const report = debounce(
+    guard(
+      () => sendNodes(),
+      (error) => log.error({ error }, 'reporting nodes failed'),
+    ),
+  );
   const nodes: Reflector<Node> = new Reflector({
     client,
     path: '/api/v1/nodes',
@@ -155,9 +161,11 @@ async function start(context: ServiceContext): Promise<RunningService> {
           keeper.ack(message.jobId, message.seq);
           break;
         case 'stream':
-          void openStream(
-            { client, apiUrl, token: config.DELOS_AGENT_TOKEN, podOf: (id) => keeper.podOf(id), log },
-            message.stream,
+          detach(log, 'opening a stream', () =>
+            openStream(
+              { client, apiUrl, token: config.DELOS_AGENT_TOKEN, podOf: (id) => keeper.podOf(id), log },
+              message.stream,
+            ),
           );
           break;
       }
@@ -177,11 +185,14 @@ async function start(context: ServiceContext): Promise<RunningService> {
     keeper.sweep();
     projectEvents.retire(new Set([...pods.items.values()].map(({ metadata }) => metadata.namespace ?? '')));
   };
-  const timers = [setInterval(() => sendNodes(), REPORT_MS), setInterval(sweep, SWEEP_MS)];
+  const endTimers = [
+    every(REPORT_MS, log, 'reporting nodes', sendNodes),
+    every(SWEEP_MS, log, 'looking after jobs', sweep),
+  ];
   return {
     unready: async () => uplink.problem ?? [pods, nodes, others].map(({ problem }) => problem).find(Boolean),
     stop: async () => {
-      for (const timer of timers) clearInterval(timer);
+      for (const end of endTimers) end();
       stop.abort();
       client.close();
       await Promise.all([...running, projectEvents.close()]);

@@ -2,6 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { AGENT_PREFIX, type StreamRefused, type StreamRequest } from '@delos/core';
 import type { Logger } from 'pino';
 import WebSocket from 'ws';
+import { detach } from '../edge/guard.ts';
 import { endSocket, forwardFrames, joinSockets } from '../relay.ts';
 import { type KubeClient, KubeError, type Query } from './kube-client.ts';
 import { CONTAINER } from './labels.ts';
@@ -91,15 +92,16 @@ function joinChannels(
     endSocket(back);
     endSocket(kube);
   };
+  const settle = (exitCode: number | undefined): void => detach(props.log, 'ending a stream', () => finish(exitCode));
   forwardFrames(kube, back, (frame) => {
     const { output, end } = fromKube(frame);
     if (output !== undefined) return output;
     if (end === undefined || ended) return undefined;
     ended = true;
-    if (request.kind === 'attach') void finish(end.message === undefined ? undefined : end.exitCode);
+    if (request.kind === 'attach') settle(end.message === undefined ? undefined : end.exitCode);
     else {
       if (end.message !== undefined) back.send(stderrFrame(`${end.message}\r\n`));
-      void finish(end.exitCode);
+      settle(end.exitCode);
     }
     return undefined;
   });
@@ -109,7 +111,7 @@ function joinChannels(
     if (ended) return;
     ended = true;
     // An attach that just breaks off: with its container, or because the way to it broke.
-    if (request.kind === 'attach') void finish(undefined);
+    if (request.kind === 'attach') settle(undefined);
     else endSocket(back, 1011, 'the connection to the container was lost');
   });
   back.on('error', () => back.terminate());

@@ -3,6 +3,7 @@ import type { Logger } from 'pino';
 import type { Registry } from 'prom-client';
 import type { Database } from '../db/database.ts';
 import type { JobRow, ProjectRole } from '../db/schema.ts';
+import type { RequestBudget } from './request-budget.ts';
 
 /** Who asks: the token's identity and what the platform lets it do. */
 export interface Caller {
@@ -25,6 +26,8 @@ export interface ApiSettings {
 export interface ApiDeps {
   readonly settings: ApiSettings;
   readonly database: Database;
+  /** What requests may hold of the memory at once. */
+  readonly budget: RequestBudget;
   readonly log: Logger;
   readonly metrics: Registry;
   /** Aborted when the service ends. */

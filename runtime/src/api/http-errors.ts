@@ -11,6 +11,7 @@ const STATUS: Readonly<Partial<Record<ErrorCode, number>>> = {
   ERR_CONFLICT: 409,
   ERR_NOT_IMPLEMENTED: 501,
   ERR_TIMEOUT: 503,
+  ERR_BUSY: 503,
 };
 
 export interface HttpError {

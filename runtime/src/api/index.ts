@@ -7,6 +7,7 @@ import { agentRoutes } from './agents/index.ts';
 import { authenticator } from './auth.ts';
 import type { ApiDeps } from './deps.ts';
 import { jobAccess } from './job-access.ts';
+import { MOST, RequestBudget } from './request-budget.ts';
 import { publicApp } from './server.ts';
 import { streamRoutes } from './streams/index.ts';
 
@@ -34,6 +35,7 @@ export const apiService: Service = {
     const deps: ApiDeps = {
       settings: { cluster: env.DELOS_CLUSTER, publicUrl: env.DELOS_PUBLIC_URL, agentToken: env.DELOS_AGENT_TOKEN },
       database,
+      budget: new RequestBudget(MOST),
       log,
       metrics,
       signal,

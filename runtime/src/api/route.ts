@@ -1,6 +1,8 @@
 import { DelosError } from '@delos/core';
 import type { FastifyInstance, FastifyReply, FastifyRequest, HTTPMethods } from 'fastify';
 import { z } from 'zod';
+import { checkedQuery, checkTexts } from '../edge/text.ts';
+import { callerOf } from './admit-requests.ts';
 import type { ApiDeps, Caller } from './deps.ts';
 
 type Shape = z.ZodType | undefined;
@@ -49,9 +51,14 @@ export function route<P extends Shape = undefined, Q extends Shape = undefined, 
         '4xx': ERROR_SCHEMA,
       },
     },
+    // Before the body: nothing is read of whoever has no token.
+    onRequest: async (request) => {
+      await callerOf(deps, request);
+    },
     handler: async (request, reply) => {
-      const caller = await deps.authenticate(request.headers.authorization);
-      for (const given of [request.params, request.query, request.body]) refuseNul(given, '');
+      const caller = await callerOf(deps, request);
+      checkedQuery(searchOf(request.url));
+      for (const given of [request.params, request.query, request.body]) checkTexts(given);
       return handler({
         params: parse<P>(spec.params, request.params),
         query: parse<Q>(spec.query, request.query),
@@ -74,18 +81,9 @@ function parse<S extends Shape>(schema: S | undefined, value: unknown): Parsed<S
   throw new DelosError('ERR_REQUEST', issue?.message ?? 'not accepted', field === '' ? {} : { where: { field } });
 }
 
-/** PostgreSQL holds no NUL in a text, and no name or command of ours has one. */
-function refuseNul(value: unknown, field: string, depth = 0): void {
-  if (typeof value === 'string') {
-    if (!value.includes('\0')) return;
-    throw new DelosError('ERR_REQUEST', 'must not hold a NUL character', field === '' ? {} : { where: { field } });
-  }
-  if (typeof value !== 'object' || value === null) return;
-  if (depth > 32) throw new DelosError('ERR_REQUEST', 'nested too deeply', { where: { field: field.slice(0, 100) } });
-  for (const [key, item] of Object.entries(value)) {
-    refuseNul(key, field, depth + 1);
-    refuseNul(item, field === '' ? key : `${field}.${key}`, depth + 1);
-  }
+function searchOf(url: string): string {
+  const start = url.indexOf('?');
+  return start === -1 ? '' : url.slice(start);
 }
 
 /** Query lists are repeated keys; one is a string. */

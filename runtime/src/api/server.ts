@@ -1,9 +1,12 @@
 import { MAX_BODY_BYTES } from '@delos/core';
 import swagger from '@fastify/swagger';
-import Fastify, { type FastifyBaseLogger, type FastifyInstance, LogController } from 'fastify';
+import Fastify, { type FastifyBaseLogger, type FastifyInstance, type FastifyReply, LogController } from 'fastify';
 import { Histogram } from 'prom-client';
+import { FASTIFY_LIMITS, limitServer } from '../edge/server-limits.ts';
+import { decodedBody } from '../edge/text.ts';
 import { absentServices } from './absent-services.ts';
 import { adminRoutes } from './admin-routes.ts';
+import { admitRequests } from './admit-requests.ts';
 import { capacityRoute } from './capacity.ts';
 import { configRoutes, type OidcSettings } from './config-routes.ts';
 import type { ApiDeps } from './deps.ts';
@@ -25,8 +28,16 @@ export async function publicApp(deps: ApiDeps, options: PublicOptions): Promise<
     trustProxy: true,
     bodyLimit: MAX_BODY_BYTES,
     forceCloseConnections: true,
+    ...FASTIFY_LIMITS,
+    // A path that is not percent-encoded UTF-8 is refused before it has a route.
+    frameworkErrors: (error, request, reply) => {
+      const answer = httpError(error);
+      if (answer.internal) request.log.error({ error }, 'request failed');
+      void (reply as FastifyReply).code(answer.status).send(answer.body);
+    },
     routerOptions: { ignoreTrailingSlash: true },
   });
+  limitServer(app.server);
   // Requests are checked by zod in `route`; the schemas here only describe them.
   app.setValidatorCompiler(() => () => true);
   app.setSerializerCompiler(() => (data) => JSON.stringify(data));
@@ -34,15 +45,22 @@ export async function publicApp(deps: ApiDeps, options: PublicOptions): Promise<
   // A DELETE or PUT without a body that names JSON all the same is no error.
   const parse = app.getDefaultJsonParser('error', 'error');
   app.removeContentTypeParser('application/json');
-  app.addContentTypeParser('application/json', { parseAs: 'string' }, (request, body, done) => {
-    if (body === '') done(null, undefined);
-    else void parse(request, body.toString(), done);
+  app.addContentTypeParser('application/json', { parseAs: 'buffer' }, (request, body, done) => {
+    if (body.length === 0) return done(null, undefined);
+    let text: string;
+    try {
+      text = decodedBody(Buffer.from(body));
+    } catch (error) {
+      return done(error instanceof Error ? error : new Error(String(error)), undefined);
+    }
+    void parse(request, text, done);
   });
   app.addContentTypeParser('*', (_request, payload, done) => {
     payload.resume();
     payload.on('end', () => done(null, undefined));
   });
   measure(app, deps);
+  admitRequests(app, deps);
   app.setErrorHandler((error, request, reply) => {
     const answer = httpError(error);
     if (answer.internal) request.log.error({ error, url: request.url }, 'request failed');

@@ -140,6 +140,8 @@ export class AttemptReader {
       const input = createReadStream(file.path);
       const stream = createGunzip({ chunkSize: 512 * 1024 });
       input.on('error', (error) => stream.destroy(error));
+      // Whoever reads next is told; until then nobody listens.
+      stream.on('error', () => undefined);
       input.pipe(stream);
       const unpacked = stream[Symbol.asyncIterator]() as AsyncIterator<Buffer>;
       this.#source = { ...base, handle: undefined, unpacked, stream, inode: 0, offset: 0 };

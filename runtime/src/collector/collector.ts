@@ -1,6 +1,7 @@
 import { type FSWatcher, watch } from 'node:fs';
 import { join } from 'node:path';
 import type { Logger } from 'pino';
+import { detach, every, guard } from '../edge/guard.ts';
 import { Gate } from './gate.ts';
 import { JobLog } from './job-log.ts';
 import { isFolder, tryPodFolder, tryReaddir } from './log-files.ts';
@@ -36,7 +37,7 @@ export class Collector {
   readonly #gate = new Gate(CARRIED_AT_ONCE);
   readonly #followed = new Map<string, Followed>();
   #rootWatcher: FSWatcher | undefined;
-  #timer: NodeJS.Timeout | undefined;
+  #endSweeps: (() => void) | undefined;
   #problem: string | undefined;
 
   constructor(props: CollectorProps) {
@@ -53,11 +54,11 @@ export class Collector {
 
   async start(): Promise<void> {
     await this.#sweep();
-    this.#timer = setInterval(() => void this.#sweep(), SWEEP_MS);
+    this.#endSweeps = every(SWEEP_MS, this.#props.log, 'looking for logs', () => this.#sweep());
   }
 
   async close(): Promise<void> {
-    clearInterval(this.#timer);
+    this.#endSweeps?.();
     this.#rootWatcher?.close();
     await Promise.all(
       [...this.#followed.values()].map(async ({ jobLog, watcher }) => {
@@ -74,7 +75,8 @@ export class Collector {
       known[1].jobLog.seal(attempts);
       return;
     }
-    void this.#findFolder(jobId, podUid).then((name) => {
+    detach(this.#props.log, 'sealing a log', async () => {
+      const name = await this.#findFolder(jobId, podUid);
       this.#follow(name ?? `gone_${jobId}_${podUid}`)?.jobLog.seal(attempts);
     });
   }
@@ -114,8 +116,12 @@ export class Collector {
     const jobLog = new JobLog({ pod, path, uploader, gate: this.#gate, log });
     const followed: Followed = { jobLog, path, watcher: undefined, watched: '', goneAt: undefined };
     this.#followed.set(name, followed);
-    void this.#look(followed);
+    this.#lookSoon(followed);
     return followed;
+  }
+
+  #lookSoon(followed: Followed): void {
+    detach(this.#props.log, 'looking at a log', () => this.#look(followed));
   }
 
   /** Watches the innermost folder that is there, then looks at what may have been written before. */
@@ -125,7 +131,7 @@ export class Collector {
     if (followed.watched !== target && !jobLog.done) {
       followed.watcher?.close();
       followed.watcher = this.#tryWatch(target, () => {
-        if (followed.watched === path) void this.#look(followed);
+        if (followed.watched === path) this.#lookSoon(followed);
         else jobLog.wake();
       });
       followed.watched = followed.watcher === undefined ? '' : target;
@@ -144,7 +150,12 @@ export class Collector {
 
   #tryWatch(folder: string, onEvent: (name: string | null) => void): FSWatcher | undefined {
     try {
-      const watcher = watch(folder, { persistent: false }, (_type, name) => onEvent(name));
+      const { log } = this.#props;
+      const tell = guard(
+        (_type: string, name: string | null) => onEvent(name),
+        (error) => log.error({ error, folder }, 'a change of a folder could not be taken'),
+      );
+      const watcher = watch(folder, { persistent: false }, tell);
       // Also when the folder is deleted; the sweep finds what is there then.
       watcher.on('error', () => {
         watcher.close();

@@ -2,6 +2,7 @@ import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { LogPosition } from '@delos/core';
 import type { Logger } from 'pino';
+import { detach } from '../edge/guard.ts';
 import { AttemptReader } from './attempt-reader.ts';
 import type { Gate } from './gate.ts';
 import { isFolder, lastAttempt, type PodFolder } from './log-files.ts';
@@ -76,7 +77,7 @@ export class JobLog {
     this.#woken = true;
     if (this.#running || this.#closed) return;
     this.#running = true;
-    void this.#run();
+    detach(this.#props.log, 'carrying a log', () => this.#run());
   }
 
   async close(): Promise<void> {

@@ -3,6 +3,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import pg from 'pg';
 import type { Logger } from 'pino';
 import { z } from 'zod';
+import { guard } from '../edge/guard.ts';
 
 /** A job changed its state; payload {@link JobChanged}. */
 export const JOB_CHANGED = 'job_changed';
@@ -42,7 +43,7 @@ export class Notifications {
     this.#log = log;
   }
 
-  /** @returns a function that ends the subscription. Handlers must not throw. */
+  /** A handler that throws is logged; the others are called all the same. @returns a function that ends the subscription */
   on(channel: string, handler: (payload: string) => void): () => void {
     if (!this.#channels.has(channel)) {
       this.#channels.add(channel);
@@ -50,11 +51,10 @@ export class Notifications {
       // One after the other: a connection answers one query at a time. What came before it listened is unknown.
       this.#listening = this.#listening
         .then(() => client?.query(listenTo(channel)))
-        .then((answer) => answer && this.#events.emit(' renewed'))
+        .then((answer) => answer && this.#events.emit(' renewed', ''))
         .catch(() => undefined);
     }
-    this.#events.on(channel, handler);
-    return () => this.#events.off(channel, handler);
+    return this.#subscribe(channel, handler);
   }
 
   onJobChanged(handler: (change: JobChanged) => void): () => void {
@@ -66,8 +66,13 @@ export class Notifications {
 
   /** Called after each (re)connection, and when a channel begins to be heard: what was notified before is unknown. */
   onRenewed(handler: () => void): () => void {
-    this.#events.on(' renewed', handler);
-    return () => this.#events.off(' renewed', handler);
+    return this.#subscribe(' renewed', handler);
+  }
+
+  #subscribe(event: string, handler: (payload: string) => void): () => void {
+    const guarded = guard(handler, (error) => this.#log.error({ error, event }, 'a notification could not be taken'));
+    this.#events.on(event, guarded);
+    return () => this.#events.off(event, guarded);
   }
 
   get connected(): boolean {
@@ -122,7 +127,7 @@ export class Notifications {
     for (const channel of this.#channels) await client.query(listenTo(channel));
     this.#client = client;
     if (this.#closed) await client.end();
-    else this.#events.emit(' renewed');
+    else this.#events.emit(' renewed', '');
     return { ended };
   }
 }

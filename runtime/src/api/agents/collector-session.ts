@@ -2,6 +2,7 @@ import type { ToCollector } from '@delos/core';
 import type { Logger } from 'pino';
 import WebSocket from 'ws';
 import type { Database } from '../../db/database.ts';
+import { every } from '../../edge/guard.ts';
 
 /** Told again where nothing came of it: the collector, or its answer, may have been lost. */
 const REPEAT_MS = 5_000;
@@ -20,7 +21,7 @@ export class CollectorSession {
     this.#node = node;
     this.#database = database;
     this.#log = log;
-    const timer = setInterval(() => void this.#tell(), REPEAT_MS);
+    const endRepeat = every(REPEAT_MS, log, 'telling a collector', () => this.#tell());
     const { notifications } = database;
     const unsubscribe = [
       notifications.onJobChanged((change) => {
@@ -29,7 +30,7 @@ export class CollectorSession {
       notifications.onRenewed(() => void this.#tell()),
     ];
     socket.once('close', () => {
-      clearInterval(timer);
+      endRepeat();
       for (const end of unsubscribe) end();
     });
     log.info({ cluster, node }, 'collector connected');

@@ -1,13 +1,13 @@
 import { createHash, timingSafeEqual } from 'node:crypto';
-import type { IncomingMessage } from 'node:http';
-import type { Duplex } from 'node:stream';
 import { AGENT_PREFIX, DelosError, streamRefused } from '@delos/core';
 import type { FastifyInstance } from 'fastify';
-import { type WebSocket, WebSocketServer } from 'ws';
+import type { WebSocket } from 'ws';
+import { every } from '../../edge/guard.ts';
+import { checkedQuery } from '../../edge/text.ts';
 import { LogTails } from '../../logs/tails.ts';
 import type { ApiDeps } from '../deps.ts';
-import { refuseUpgrade } from '../handshake.ts';
 import { httpError } from '../http-errors.ts';
+import { notServed, takeUpgrades } from '../upgrades.ts';
 import { CollectorSession } from './collector-session.ts';
 import { AgentHub } from './hub.ts';
 import { ingestRoutes } from './ingest.ts';
@@ -16,6 +16,8 @@ import { AgentSession } from './session.ts';
 /** A connection that says nothing for this long is dead; agents and collectors ping more often. */
 const SILENCE_MS = 35_000;
 const MAX_MESSAGE_BYTES = 64 * 2 ** 20;
+/** Agents, collectors and streams into containers at once. */
+const MOST_SOCKETS = 900;
 /** Everything is told again this often: a notification may be lost. */
 const SYNC_MS = 60_000;
 
@@ -28,7 +30,6 @@ export interface AgentsPart {
 export async function agentRoutes(app: FastifyInstance, deps: ApiDeps): Promise<AgentsPart> {
   const tails = new LogTails(deps.database.notifications);
   const hub = new AgentHub(tails);
-  const sockets = new WebSocketServer({ noServer: true, perMessageDeflate: false, maxPayload: MAX_MESSAGE_BYTES });
   const authorized = tokenCheck(deps.settings.agentToken);
 
   await app.register(async (scope) => {
@@ -52,23 +53,22 @@ export async function agentRoutes(app: FastifyInstance, deps: ApiDeps): Promise<
     });
   });
 
-  const onUpgrade = (request: IncomingMessage, socket: Duplex, head: Buffer): void => {
-    const url = new URL(request.url ?? '/', 'http://internal');
-    if (!url.pathname.startsWith(`${AGENT_PREFIX}/`)) return;
-    socket.on('error', () => socket.destroy());
-    try {
+  const upgrades = takeUpgrades(app.server, {
+    log: deps.log,
+    maxMessageBytes: MAX_MESSAGE_BYTES,
+    most: MOST_SOCKETS,
+    prepare: (request, url) => {
+      if (!url.pathname.startsWith(`${AGENT_PREFIX}/`)) throw notServed(url.pathname);
       if (!authorized(request.headers.authorization)) throw unauthenticated();
-      const accept = acceptorOf(url);
-      sockets.handleUpgrade(request, socket, head, accept);
-    } catch (error) {
-      refuseUpgrade(socket, httpError(error));
-    }
-  };
+      return { accept: acceptorOf(url) };
+    },
+  });
 
   function acceptorOf(url: URL): (socket: WebSocket) => void {
     const [part, id] = url.pathname.slice(AGENT_PREFIX.length + 1).split('/');
-    const cluster = url.searchParams.get('cluster') ?? '';
-    const node = url.searchParams.get('node') ?? '';
+    const query = checkedQuery(url.search);
+    const cluster = query.get('cluster') ?? '';
+    const node = query.get('node') ?? '';
     if (part === 'connect' && cluster !== '') {
       return (socket) => {
         watchSilence(socket);
@@ -89,19 +89,17 @@ export async function agentRoutes(app: FastifyInstance, deps: ApiDeps): Promise<
         hub.deliver(id, socket);
       };
     }
-    throw new DelosError('ERR_NOT_FOUND', `no such endpoint: ${url.pathname}`);
+    throw notServed(url.pathname);
   }
 
-  app.server.on('upgrade', onUpgrade);
-  const timer = setInterval(() => {
+  const endSync = every(SYNC_MS, deps.log, 'telling agents everything again', () => {
     for (const session of hub.sessions) session.sync();
-  }, SYNC_MS);
+  });
   return {
     hub,
     close: async () => {
-      clearInterval(timer);
-      app.server.off('upgrade', onUpgrade);
-      for (const socket of sockets.clients) socket.terminate();
+      endSync();
+      upgrades.close();
       tails.close();
     },
   };

@@ -1,9 +1,10 @@
 import { type FromAgent, fromAgent, type NodeReport, type ToAgent } from '@delos/core';
 import type { Logger } from 'pino';
-import WebSocket from 'ws';
+import WebSocket, { type RawData } from 'ws';
 import type { Database } from '../../db/database.ts';
 import { findDesired, listDesired } from '../../db/desired.ts';
 import { podRemoved, recordObservation } from '../../db/jobs-state.ts';
+import { guard } from '../../edge/guard.ts';
 import { bufferOf } from '../../relay.ts';
 import { Desires } from './desires.ts';
 import { recordNodes } from './nodes.ts';
@@ -32,7 +33,14 @@ export class AgentSession {
       send: (message) => this.send(message),
       log: log.child({ cluster }),
     });
-    socket.on('message', (data) => this.#hear(bufferOf(data).toString('utf8')));
+    const hear = (data: RawData): void => this.#hear(bufferOf(data).toString('utf8'));
+    socket.on(
+      'message',
+      guard(hear, (error) => {
+        log.error({ error, cluster }, 'a message of the agent could not be taken');
+        socket.close(1011, 'message not taken');
+      }),
+    );
     this.#unsubscribe = [
       database.notifications.onJobChanged((change) => {
         if (change.cluster === cluster && change.phase !== 'queued') this.#desires.tell(change.id);

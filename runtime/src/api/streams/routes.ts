@@ -1,28 +1,23 @@
-import type { IncomingMessage } from 'node:http';
-import type { Duplex } from 'node:stream';
 import { DelosError, type StreamRequest } from '@delos/core';
 import type { FastifyInstance } from 'fastify';
-import WebSocket, { WebSocketServer } from 'ws';
+import type WebSocket from 'ws';
 import type { JobRow } from '../../db/schema.ts';
+import { checkedQuery, decodedPath } from '../../edge/text.ts';
 import { forwardFrames, joinSockets } from '../../relay.ts';
 import type { AgentHub } from '../agents/hub.ts';
-import type { ApiDeps } from '../deps.ts';
-import { refuseUpgrade } from '../handshake.ts';
-import { httpError } from '../http-errors.ts';
+import type { ApiDeps, Caller } from '../deps.ts';
 import { splitWords } from '../shlex.ts';
-import { keepAlive } from './client-socket.ts';
+import { notServed, type Prepared, takeUpgrades } from '../upgrades.ts';
 import { readLogQuery, streamLog } from './log-stream.ts';
 
 const PATH = /^\/api\/v1\/jobs\/([^/]+)\/(log_ws|attach|exec|port_forward|top)(?:\/([^/]+))?\/?$/;
 /** What the client asks for with attach, in a raw header. */
 const PROTOCOL = 'v2.channels.neu.ro';
-const MAX_MESSAGE_BYTES = 8 * 2 ** 20;
-
-interface Prepared {
-  readonly accept: (socket: WebSocket) => void;
-  /** The client left while its request was prepared. */
-  readonly abandon: () => void;
-}
+/** Of a client's frame. The official client sends what its stream reader holds: less than 400 KiB. */
+const MAX_MESSAGE_BYTES = 2 ** 20;
+/** Streams at once, in all and of one user. The connections that are left serve requests. */
+const MOST_STREAMS = 600;
+const MOST_STREAMS_OF_USER = 100;
 
 /**
  * The monitoring service's WebSockets on the public listener. An error is always the handshake's: what is upgraded
@@ -33,52 +28,68 @@ export async function streamRoutes(
   deps: ApiDeps,
   hub: AgentHub,
 ): Promise<{ readonly close: () => Promise<void> }> {
-  const sockets = new WebSocketServer({
-    noServer: true,
-    perMessageDeflate: false,
-    maxPayload: MAX_MESSAGE_BYTES,
+  const streamsOf = new Map<string, number>();
+  const upgrades = takeUpgrades(app.server, {
+    log: deps.log,
+    maxMessageBytes: MAX_MESSAGE_BYTES,
+    most: MOST_STREAMS,
     handleProtocols: (offered) => (offered.has(PROTOCOL) ? PROTOCOL : false),
+    prepare: async (request, url) => {
+      const match = PATH.exec(url.pathname);
+      if (match === null) throw notServed(url.pathname);
+      const [, id = '', kind = '', extra] = match;
+      const query = checkedQuery(url.search);
+      const caller = await deps.authenticate(request.headers.authorization);
+      const release = take(caller);
+      try {
+        const { accept, abandon } = await prepare(caller, decodedPath(id, 'id'), kind, extra, query);
+        return {
+          accept: (socket) => {
+            socket.once('close', release);
+            accept(socket);
+          },
+          abandon: () => {
+            release();
+            abandon?.();
+          },
+        };
+      } catch (error) {
+        release();
+        throw error;
+      }
+    },
   });
-  const onUpgrade = (request: IncomingMessage, socket: Duplex, head: Buffer): void => {
-    const url = new URL(request.url ?? '/', 'http://api');
-    const match = PATH.exec(url.pathname);
-    if (match === null) return;
-    socket.on('error', () => socket.destroy());
-    keepAlive(socket);
-    const [, id = '', kind = '', extra] = match;
-    prepare(request, decodeURIComponent(id), kind, extra, url.searchParams).then(
-      ({ accept, abandon }) => {
-        let accepted = false;
-        sockets.handleUpgrade(request, socket, head, (client) => {
-          accepted = true;
-          accept(client);
-        });
-        if (!accepted) abandon();
-      },
-      (error: unknown) => {
-        const answer = httpError(error);
-        if (answer.internal) deps.log.error({ error, kind }, 'WebSocket handshake failed');
-        refuseUpgrade(socket, answer);
-      },
-    );
-  };
+
+  /** Counts one more stream of a user. @returns a function that takes it back */
+  function take({ user }: Caller): () => void {
+    const count = streamsOf.get(user) ?? 0;
+    if (count >= MOST_STREAMS_OF_USER) {
+      throw new DelosError('ERR_BUSY', `${user} has ${count} streams open, the most at once`, {
+        hint: 'close those that nobody reads, and try again',
+      });
+    }
+    streamsOf.set(user, count + 1);
+    return () => {
+      const left = (streamsOf.get(user) ?? 1) - 1;
+      if (left === 0) streamsOf.delete(user);
+      else streamsOf.set(user, left);
+    };
+  }
 
   /** Everything that can be refused is done before the upgrade. */
   async function prepare(
-    request: IncomingMessage,
+    caller: Caller,
     id: string,
     kind: string,
     extra: string | undefined,
     search: URLSearchParams,
   ): Promise<Prepared> {
-    const caller = await deps.authenticate(request.headers.authorization);
     const job = await deps.jobFor(caller, id, kind === 'log_ws' || kind === 'top' ? 'read' : 'write');
     if (kind === 'log_ws') {
       const options = readLogQuery(search);
       const source = { db: deps.database.db, tails: hub.tails };
       return {
         accept: (socket) => void streamLog(socket, source, job.id, options, deps.log),
-        abandon: () => undefined,
       };
     }
     const upstream = await open(job, streamOf(job, kind, extra, search));
@@ -103,14 +114,7 @@ export async function streamRoutes(
     return hub.openStream(job.cluster, request);
   }
 
-  app.server.on('upgrade', onUpgrade);
-  return {
-    close: async () => {
-      app.server.off('upgrade', onUpgrade);
-      for (const socket of sockets.clients) socket.close(1001, 'the control API restarts');
-      for (const socket of sockets.clients) if (socket.readyState !== WebSocket.CLOSED) socket.terminate();
-    },
-  };
+  return { close: async () => upgrades.close() };
 }
 
 /** @throws DelosError ERR_REQUEST */

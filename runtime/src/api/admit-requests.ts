@@ -1,0 +1,61 @@
+import { DelosError, MAX_BODY_BYTES } from '@delos/core';
+import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
+import type { ApiDeps, Caller } from './deps.ts';
+
+/** After the answer, the rest of a body that nobody reads has this long to arrive. */
+const LINGER_MS = 5_000;
+
+const callers = new WeakMap<FastifyRequest, Promise<Caller>>();
+
+/** Who makes this request. The token is checked once. @throws DelosError ERR_UNAUTHENTICATED */
+export function callerOf(deps: Pick<ApiDeps, 'authenticate'>, request: FastifyRequest): Promise<Caller> {
+  const known = callers.get(request);
+  if (known !== undefined) return known;
+  const caller = deps.authenticate(request.headers.authorization);
+  callers.set(request, caller);
+  return caller;
+}
+
+/**
+ * Bounds what requests may hold of the service's memory. It runs before the body of a request is read:
+ * a body is read only of a caller with a valid token, whatever the path, and within the caller's and everybody's budget.
+ */
+export function admitRequests(app: FastifyInstance, deps: Pick<ApiDeps, 'authenticate' | 'budget'>): void {
+  app.addHook('onRequest', async (request, reply) => {
+    const body = bodyBytes(request);
+    if (body === 0) return;
+    // One that is too large is refused by its announced length, unread.
+    if (body > MAX_BODY_BYTES) return;
+    reserve(deps, await callerOf(deps, request), reply, body);
+  });
+  app.addHook('onResponse', async (request) => {
+    const { raw } = request;
+    if (raw.complete) return;
+    const timer = setTimeout(() => {
+      if (!raw.complete) raw.socket.destroy();
+    }, LINGER_MS);
+    timer.unref();
+    raw.once('close', () => clearTimeout(timer));
+  });
+}
+
+/** Takes bytes of the caller's budget until the answer is sent or the client is gone. @throws DelosError ERR_BUSY */
+export function reserve(deps: Pick<ApiDeps, 'budget'>, { user }: Caller, reply: FastifyReply, bytes: number): void {
+  const release = deps.budget.take(user, bytes);
+  if (release === undefined) throw busy(reply, user);
+  reply.raw.once('close', release);
+}
+
+/** The length that a request announces of its body; the most that is taken where it announces none. */
+function bodyBytes({ headers }: FastifyRequest): number {
+  if (headers['transfer-encoding'] !== undefined) return MAX_BODY_BYTES;
+  const length = Number(headers['content-length'] ?? 0);
+  return Number.isFinite(length) ? length : MAX_BODY_BYTES;
+}
+
+function busy(reply: FastifyReply, user: string): DelosError {
+  void reply.header('retry-after', '1');
+  return new DelosError('ERR_BUSY', `${user}, or all users together, have too many large requests under way`, {
+    hint: 'try again in a moment',
+  });
+}
