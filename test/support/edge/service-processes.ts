@@ -1,0 +1,135 @@
+import { type ChildProcess, spawn } from 'node:child_process';
+import { createWriteStream } from 'node:fs';
+import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { freePort } from '@delos/cluster';
+import type { PlatformConfig } from '@delos/core';
+import { applyConfig } from '../../../runtime/src/db/apply-config.ts';
+import type { Database } from '../../../runtime/src/db/database.ts';
+import { startIssuer, TEST_CONFIG } from '../control-api.ts';
+import { startPostgres } from '../postgres.ts';
+import { until } from '../until.ts';
+
+/*
+ * The runtime's services as processes, over a real PostgreSQL and without a cluster: the agent finds no Kubernetes API
+ * and keeps trying, which is enough to attack its listener.
+ */
+
+export const SERVICES = ['api', 'scheduler', 'agent', 'collector'] as const;
+export type ServiceName = (typeof SERVICES)[number];
+
+export interface ServiceProcesses {
+  /** Port of the control API's public listener. */
+  readonly publicPort: number;
+  /** Port of each service's internal listener. */
+  readonly internal: Readonly<Record<ServiceName, number>>;
+  readonly agentToken: string;
+  readonly database: Database;
+  readonly token: (user: string) => Promise<string>;
+  /** How a service ended; undefined while it runs. */
+  readonly ended: (service: ServiceName) => string | undefined;
+  /** Resident bytes. */
+  readonly memory: (service: ServiceName) => Promise<number>;
+  /** What it wrote to its log. */
+  readonly log: (service: ServiceName) => Promise<string>;
+  readonly stop: () => Promise<void>;
+}
+
+const MAIN = fileURLToPath(new URL('../../../runtime/src/main.ts', import.meta.url));
+const TOKEN = 'test-agent-token-0123456789';
+/** As the platform runs them (constructs/src/control-plane.ts). */
+const NODE_OPTIONS = '--max-old-space-size=160 --max-semi-space-size=4';
+
+export async function startServices(
+  services: readonly ServiceName[],
+  config: PlatformConfig = TEST_CONFIG,
+): Promise<ServiceProcesses> {
+  const folder = await mkdtemp(join(tmpdir(), 'delos-edge-'));
+  const postgres = await startPostgres();
+  const database = await postgres.connect();
+  const issuer = await startIssuer();
+  await database.tx((tx) => applyConfig(tx, config, 'default'));
+  await writeFile(join(folder, 'platform.json'), JSON.stringify(config));
+  await writeFile(join(folder, 'kubeconfig'), KUBECONFIG);
+  await mkdir(join(folder, 'pods'));
+  const publicPort = await freePort();
+  const ports = await Promise.all(SERVICES.map(async (name) => [name, await freePort()] as const));
+  const internal = Object.fromEntries(ports) as Record<ServiceName, number>;
+  const env = {
+    PATH: process.env.PATH ?? '',
+    ...postgres.env(database.name),
+    NODE_OPTIONS,
+    DELOS_CONFIG: join(folder, 'platform.json'),
+    DELOS_AGENT_TOKEN: TOKEN,
+    DELOS_PUBLIC_URL: `http://127.0.0.1:${publicPort}`,
+    DELOS_PUBLIC_PORT: String(publicPort),
+    DELOS_OIDC_ISSUER: issuer.issuer,
+    DELOS_OIDC_JWKS_URL: issuer.jwksUrl,
+    DELOS_API_URL: `http://127.0.0.1:${internal.api}`,
+    DELOS_CLUSTER: 'default',
+    DELOS_LISTEN_HOST: '127.0.0.1',
+    DELOS_KUBECONFIG: join(folder, 'kubeconfig'),
+    DELOS_POD_LOGS: join(folder, 'pods'),
+    DELOS_NODE: 'node-1',
+  };
+  const children = new Map<ServiceName, ChildProcess>();
+  for (const service of services) {
+    const child = spawn(process.execPath, [MAIN, service], {
+      env: { ...env, DELOS_INTERNAL_PORT: String(internal[service]) },
+      stdio: ['ignore', 'pipe', 'pipe'],
+    });
+    const log = createWriteStream(join(folder, `${service}.log`), { flags: 'a' });
+    child.stdout?.pipe(log, { end: false });
+    child.stderr?.pipe(log, { end: false });
+    children.set(service, child);
+  }
+  const log: ServiceProcesses['log'] = (service) => readFile(join(folder, `${service}.log`), 'utf8');
+  const ended: ServiceProcesses['ended'] = (service) => {
+    const child = children.get(service);
+    if (child === undefined) return 'not started';
+    return child.exitCode === null ? (child.signalCode ?? undefined) : `exit code ${child.exitCode}`;
+  };
+  for (const service of services) {
+    await until(`${service} answers`, 60, async () => {
+      if (ended(service) !== undefined) throw new Error(`${service}: ${ended(service)}\n${await log(service)}`);
+      const answer = await fetch(`http://127.0.0.1:${internal[service]}/health/live`).catch(() => undefined);
+      return answer?.ok === true ? true : undefined;
+    });
+  }
+  return {
+    publicPort,
+    internal,
+    agentToken: TOKEN,
+    database,
+    token: (user) => issuer.token(user),
+    ended,
+    memory: async (service) => {
+      const status = await readFile(`/proc/${children.get(service)?.pid}/status`, 'utf8');
+      return Number(/^VmRSS:\s+(\d+) kB$/m.exec(status)?.[1]) * 1024;
+    },
+    log,
+    stop: async () => {
+      for (const child of children.values()) {
+        if (child.exitCode !== null || child.signalCode !== null) continue;
+        const gone = new Promise((resolve) => child.once('exit', resolve));
+        child.kill('SIGKILL');
+        await gone;
+      }
+      await database.close();
+      await issuer.stop();
+      await postgres.stop();
+      await rm(folder, { recursive: true, force: true });
+    },
+  };
+}
+
+/** Of an API server that is not there. */
+const KUBECONFIG = `apiVersion: v1
+kind: Config
+current-context: none
+contexts: [{name: none, context: {cluster: none, user: none}}]
+clusters: [{name: none, cluster: {server: 'http://127.0.0.1:9'}}]
+users: [{name: none, user: {}}]
+`;
