@@ -14,8 +14,8 @@ import { jobId, jobPodSpec } from './job.ts';
  *   stop    the container shall end, the Pod stay, so that its log can still be read (activeDeadlineSeconds)
  *   remove  the end is recorded and the log archived: the Pod may go, and then the next run may come
  * Every message may be lost with its connection and is then derived again from state: on connect the API sends all
- * desires (`sync`), the agent all observations. An observation counts only once acknowledged. Desires are told in the order
- * in which they were read: a `sync` is newer than all that was told before it, and what it leaves out is forgotten.
+ * desires, one `job` each, and then a `sync` that names them; the agent sends all observations. An observation counts only
+ * once acknowledged. Desires are told in the order in which they were read. The agent forgets what a `sync` does not name.
  *
  * Transport: WebSocket, one JSON text message each, `Authorization: Bearer <agent token>`.
  *   GET  /internal/agent/v1/connect?cluster=NAME            agent
@@ -142,7 +142,8 @@ export const streamRefused = z.object({
 export type StreamRefused = z.infer<typeof streamRefused>;
 
 export const toAgent = z.discriminatedUnion('type', [
-  z.object({ type: z.literal('sync'), jobs: z.array(desiredJob) }),
+  /** Every job of which something is desired. Each was told before, by a `job` on this connection. */
+  z.object({ type: z.literal('sync'), jobIds: z.array(jobId) }),
   z.object({ type: z.literal('job'), job: desiredJob }),
   /** Nothing is wanted of it any more. */
   z.object({ type: z.literal('forget'), jobId }),

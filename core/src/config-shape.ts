@@ -251,6 +251,23 @@ export const configShape = z.strictObject({
     })
     .prefault({})
     .describe('How jobs are scheduled'),
+  jobs: z
+    .strictObject({
+      queuedPerUser: z
+        .number()
+        .int()
+        .positive()
+        .default(1_000)
+        .describe('Most jobs of one user that may wait at once, in all projects together. More are refused'),
+      queuedPerProject: z
+        .number()
+        .int()
+        .positive()
+        .default(5_000)
+        .describe('Most jobs of one project that may wait at once. More are refused'),
+    })
+    .prefault({})
+    .describe('Bounds on jobs'),
   services: z
     .strictObject({
       controlApi: service.describe('Control API'),

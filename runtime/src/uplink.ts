@@ -23,7 +23,8 @@ export interface UplinkProps {
 const RETRY_MS = [100, 250, 500, 1_000, 2_000];
 const PING_MS = 10_000;
 const SILENCE_MS = 25_000;
-const MAX_MESSAGE_BYTES = 256 * 2 ** 20;
+/** The longest message names every job of a cluster. */
+const MAX_MESSAGE_BYTES = 64 * 2 ** 20;
 
 export class Uplink {
   readonly #props: UplinkProps;

@@ -91,8 +91,8 @@ function believed(): ReadonlyMap<string, DesiredJob['action']> {
   const jobs = new Map<string, DesiredJob['action']>();
   for (const message of told) {
     if (message.type === 'sync') {
-      jobs.clear();
-      for (const { jobId, action } of message.jobs) jobs.set(jobId, action);
+      const named = new Set(message.jobIds);
+      for (const id of jobs.keys()) if (!named.has(id)) jobs.delete(id);
     }
     if (message.type === 'job') jobs.set(message.job.jobId, message.job.action);
     if (message.type === 'forget') jobs.delete(message.jobId);

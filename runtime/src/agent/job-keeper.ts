@@ -57,14 +57,13 @@ export class JobKeeper {
     for (const entry of this.#entries.values()) this.#wake(entry);
   }
 
-  /** All that is desired, after a (re)connection. */
-  sync(jobs: readonly DesiredJob[]): void {
-    const listed = new Set(jobs.map(({ jobId }) => jobId));
+  /** All jobs of which something is desired, after each was told: the others are forgotten. */
+  sync(jobIds: readonly string[]): void {
+    const listed = new Set(jobIds);
     for (const entry of this.#entries.values()) if (!listed.has(entry.jobId)) this.forget(entry.jobId);
     this.#desiresKnown = true;
-    for (const job of jobs) {
-      const entry = this.#entry(job.jobId);
-      entry.desired = job;
+    for (const jobId of jobIds) {
+      const entry = this.#entry(jobId);
       // Told anew: the control plane may have lost what it had not acknowledged.
       entry.acked = false;
       if (entry.told !== undefined) this.#tellAgain(entry);

@@ -149,7 +149,7 @@ async function start(context: ServiceContext): Promise<RunningService> {
       const message = toAgent.parse(JSON.parse(text));
       switch (message.type) {
         case 'sync':
-          keeper.sync(message.jobs);
+          keeper.sync(message.jobIds);
           break;
         case 'job':
           keeper.desire(message.job);

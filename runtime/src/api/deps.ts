@@ -3,6 +3,7 @@ import type { Logger } from 'pino';
 import type { Registry } from 'prom-client';
 import type { Database } from '../db/database.ts';
 import type { JobRow, ProjectRole } from '../db/schema.ts';
+import type { QueueLimits } from './job-queue-limits.ts';
 import type { RequestBudget } from './request-budget.ts';
 
 /** Who asks: the token's identity and what the platform lets it do. */
@@ -18,6 +19,8 @@ export interface ApiSettings {
   readonly cluster: string;
   /** Without a trailing slash. */
   readonly publicUrl: string;
+  /** Most jobs that may wait. */
+  readonly queue: QueueLimits;
   /** Shared secret of agents and collectors. */
   readonly agentToken: string;
 }

@@ -33,7 +33,12 @@ export const apiService: Service = {
     const database = await connectDatabase({ ...databaseSettings(env), connections: 20 }, log);
     await database.notifications.start();
     const deps: ApiDeps = {
-      settings: { cluster: env.DELOS_CLUSTER, publicUrl: env.DELOS_PUBLIC_URL, agentToken: env.DELOS_AGENT_TOKEN },
+      settings: {
+        cluster: env.DELOS_CLUSTER,
+        publicUrl: env.DELOS_PUBLIC_URL,
+        agentToken: env.DELOS_AGENT_TOKEN,
+        queue: config.jobs,
+      },
       database,
       budget: new RequestBudget(MOST),
       log,

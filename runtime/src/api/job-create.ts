@@ -5,6 +5,7 @@ import { notifyJobChanged, recordTransition } from '../db/jobs-state.ts';
 import type { JobRow, ProjectRow, Tx } from '../db/schema.ts';
 import { extendedResources, GPU_FIELDS, GPU_RESOURCES, GPU_WIRE } from '../preset-resources.ts';
 import type { Caller } from './deps.ts';
+import { checkQueue, type QueueLimits } from './job-queue-limits.ts';
 import { checkQuotas, type JobProject } from './job-quotas.ts';
 import type { JobRequest } from './job-request.ts';
 import { splitWords } from './shlex.ts';
@@ -20,6 +21,7 @@ const NOT_YET = {
 export interface CreateContext {
   readonly cluster: string;
   readonly caller: Caller;
+  readonly queue: QueueLimits;
   readonly idempotencyKey?: string | undefined;
 }
 
@@ -40,6 +42,8 @@ export async function createJob(tx: Tx, request: JobRequest, context: CreateCont
   const project = await projectFor(tx, request, context.caller);
   const resources = resourcesOf(request, preset);
   await checkQuotas(tx, request, project, resources);
+  const { cluster, caller } = context;
+  await checkQueue(tx, context.queue, { cluster, user: caller.user, org: project.org, project: project.name });
   const id = `job-${randomUUID()}`;
   const { meta, container } = request;
   const priority = meta.priority ?? 'normal';

@@ -1,11 +1,12 @@
-import type { JobRow, TransitionRow } from '../db/schema.ts';
+import type { TransitionRow } from '../db/schema.ts';
 import { GPU_FIELDS, GPU_RESOURCES, GPU_WIRE } from '../preset-resources.ts';
+import type { ShownJob } from './job-list.ts';
 
 const PRIORITY_NAMES: Readonly<Record<number, string>> = { [-1]: 'low', 0: 'normal', 1: 'high' };
 const FINISHED: ReadonlySet<string> = new Set(['succeeded', 'failed', 'cancelled']);
 
 /** A job as the official client reads it. Where null would break the client, the key is left out. */
-export function jobJson(row: JobRow, transitions: readonly TransitionRow[]): Record<string, unknown> {
+export function jobJson(row: ShownJob, transitions: readonly TransitionRow[]): Record<string, unknown> {
   const seconds = runTimeSeconds(row);
   const perHour = Number(row.credits_per_hour);
   const request = row.request;
@@ -52,13 +53,13 @@ function optional(key: string, value: unknown): Record<string, unknown> {
 }
 
 /** Who runs on a stand-in is told so wherever the job is shown. The client takes what is in square brackets for markup. */
-function descriptionOf(row: JobRow): string | null {
+function descriptionOf(row: ShownJob): string | null {
   if (row.stand_in === null) return row.description;
   const note = `image ${row.spec.image} answered by a stand-in: ${row.stand_in}`;
   return row.description === null ? note : `${row.description} (${note})`;
 }
 
-function history(row: JobRow, seconds: number): Record<string, unknown> {
+function history(row: ShownJob, seconds: number): Record<string, unknown> {
   // The client asserts a start time of all that ended, even of what was killed before it ran.
   const finished = FINISHED.has(row.status) ? row.finished_at : null;
   const started = row.first_started_at ?? finished;
@@ -76,13 +77,13 @@ function history(row: JobRow, seconds: number): Record<string, unknown> {
 }
 
 /** Of all runs: a job that gave way to others does not pay for its waiting. */
-function runTimeSeconds(row: JobRow): number {
+function runTimeSeconds(row: ShownJob): number {
   if (row.started_at === null) return row.ran_seconds;
   const end = row.finished_at ?? new Date();
   return row.ran_seconds + Math.max(0, (end.getTime() - row.started_at.getTime()) / 1000);
 }
 
-function resources(row: JobRow): Record<string, unknown> {
+function resources(row: ShownJob): Record<string, unknown> {
   const { cpu, memory, extended, shm } = row.spec.resources;
   const devices = GPU_FIELDS.flatMap((field) => {
     const count = extended[GPU_RESOURCES[field]];

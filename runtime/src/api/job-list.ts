@@ -1,6 +1,7 @@
 import { type Expression, type SelectQueryBuilder, type SqlBool, sql } from 'kysely';
 import { z } from 'zod';
 import type { Db, JobRow, Schema, TransitionRow } from '../db/schema.ts';
+import { nextLimit, type Sized, withinBytes } from '../db/within-bytes.ts';
 import type { Caller } from './deps.ts';
 import { flag, repeated } from './route.ts';
 
@@ -27,37 +28,94 @@ export const jobListQuery = z.object({
 });
 export type JobListQuery = z.infer<typeof jobListQuery>;
 
-const BATCH = 200;
+/** Bytes of the texts of one read: what listing takes in memory, whatever the rows hold. */
+const PAGE_BYTES = 256 * 1024;
+/** Of a job's history: its beginning, and so many of the newest entries, of so many characters. */
+const TRANSITIONS = 50;
+const TRANSITION_TEXT = 1_000;
+
+const COLUMNS = [
+  'id',
+  'cluster',
+  'org',
+  'project',
+  'owner',
+  'name',
+  'preset',
+  'request',
+  'description',
+  'tags',
+  'priority',
+  'phase',
+  'status',
+  'reason',
+  'status_description',
+  'exit_code',
+  'restarts',
+  'preemptible',
+  'ran_seconds',
+  'stand_in',
+  'credits_per_hour',
+  'schedule_timeout',
+  'max_run_time_minutes',
+  'created_at',
+  'first_started_at',
+  'started_at',
+  'finished_at',
+] as const;
+
+/** What of a job is shown. Of the specification, which repeats what the request holds, only a part. */
+export type ShownJob = Pick<JobRow, (typeof COLUMNS)[number]> & {
+  readonly spec: Pick<JobRow['spec'], 'namespace' | 'image' | 'security' | 'restartPolicy' | 'resources'>;
+};
 
 export interface ListedJob {
-  readonly row: JobRow;
+  readonly row: ShownJob;
   readonly transitions: readonly TransitionRow[];
 }
 
-/** Jobs that the caller may see, batch by batch: memory does not grow with their number. */
+/** Jobs that the caller may see, page by page: memory grows neither with their number nor with what they hold. */
 export async function* listJobs(db: Db, caller: Caller, query: JobListQuery): AsyncGenerator<readonly ListedJob[]> {
   // Nothing is dropped and no log is removed in this release.
   if (query.being_dropped === true || query.logs_removed === true) return;
   const direction = query.reverse === true ? 'desc' : 'asc';
+  const way = sql.raw(direction);
   let left = query.limit ?? Number.POSITIVE_INFINITY;
+  let most = nextLimit();
   for (let last: string | undefined; left > 0; ) {
-    let select = visible(filtered(db.selectFrom('jobs').selectAll(), query), caller);
+    let select = visible(filtered(shown(db), query), caller);
     if (last !== undefined) {
       // By the row itself: a Date has milliseconds, the column microseconds.
       const after = sql<SqlBool>`(created_at, id) ${sql.raw(direction === 'asc' ? '>' : '<')}
         (select created_at, id from jobs where id = ${last})`;
       select = select.where(after);
     }
-    const size = Math.min(BATCH, left);
-    const rows = await select.orderBy('created_at', direction).orderBy('id', direction).limit(size).execute();
+    const limit = Math.min(most, left);
+    const ordered = select.orderBy('created_at', direction).orderBy('id', direction).limit(limit);
+    const order = sql`created_at ${way}, id ${way}`;
+    const { rows, more } = await withinBytes<ShownJob>(db, ordered, { order, limit, budget: PAGE_BYTES });
     if (rows.length > 0) yield await withTransitions(db, rows);
-    if (rows.length < size) return;
-    left -= rows.length;
     last = rows.at(-1)?.id;
+    if (!more || last === undefined) return;
+    left -= rows.length;
+    most = nextLimit({ limit, rows: rows.length });
   }
 }
 
-type JobQuery = SelectQueryBuilder<Schema, 'jobs', JobRow>;
+const REPEATED = ['env', 'command', 'entrypoint'];
+
+function shown(db: Db): JobQuery {
+  return db
+    .selectFrom('jobs')
+    .select(COLUMNS)
+    .select(sql<ShownJob['spec']>`spec - ${REPEATED}::text[]`.as('spec'))
+    .select(
+      sql<number>`pg_column_size(request #> '{}') + coalesce(octet_length(description), 0)
+        + coalesce(octet_length(status_description), 0) + octet_length(array_to_string(tags, ''))`.as('size'),
+    );
+}
+
+type JobQuery = SelectQueryBuilder<Schema, 'jobs', Sized<ShownJob>>;
 
 function filtered(select: JobQuery, query: JobListQuery): JobQuery {
   let result = select;
@@ -85,15 +143,14 @@ function visible(select: JobQuery, caller: Caller): JobQuery {
   );
 }
 
-export async function withTransitions(db: Db, rows: readonly JobRow[]): Promise<readonly ListedJob[]> {
+export async function withTransitions(db: Db, rows: readonly ShownJob[]): Promise<readonly ListedJob[]> {
   const ids = rows.map((row) => row.id);
-  const all = await db
-    .selectFrom('job_transitions')
-    .selectAll()
-    .where('job', 'in', ids)
-    .orderBy('job')
-    .orderBy('seq')
-    .execute();
+  const { rows: all } = await sql<TransitionRow>`
+    select job, seq, status, reason, left(description, ${TRANSITION_TEXT}) as description, exit_code, at from (
+      select *, row_number() over (partition by job order by seq desc) as age
+      from job_transitions where job = any (${ids}::text[])
+    ) as numbered
+    where age <= ${TRANSITIONS} or seq = 1 order by job, seq`.execute(db);
   const byJob = Map.groupBy(all, (transition) => transition.job);
   return rows.map((row) => ({ row, transitions: byJob.get(row.id) ?? [] }));
 }

@@ -1,5 +1,6 @@
-import { DelosError } from '@delos/core';
+import { DelosError, MAX_ARGUMENT_BYTES } from '@delos/core';
 import { z } from 'zod';
+import { checkJobTexts } from './job-text-limits.ts';
 
 /*
  * What the client sends to make a job. Two forms: flat with a preset (`POST /jobs?from_preset`), where the container's
@@ -18,9 +19,12 @@ const JOB_NAME = /^[a-z](?:-?[a-z0-9])*$/;
 const PASSED_CONFIG = ['APOLO_PASSED_CONFIG', 'NEURO_PASSED_CONFIG'];
 
 const text = (limit: number) => z.string().max(limit);
+const argument = z
+  .string()
+  .refine((given) => Buffer.byteLength(given) <= MAX_ARGUMENT_BYTES, `must be at most ${MAX_ARGUMENT_BYTES} bytes`);
 
 const env = z
-  .record(z.string().regex(ENV_NAME, 'names of variables are letters, digits and . _ -, no digit first'), text(131_000))
+  .record(z.string().regex(ENV_NAME, 'names of variables are letters, digits and . _ -, no digit first'), argument)
   .refine((given) => PASSED_CONFIG.every((name) => !(name in given)), `must not set ${PASSED_CONFIG.join(' or ')}`);
 
 const image = z
@@ -54,8 +58,8 @@ const unsupported = z.union([z.array(z.unknown()), z.record(z.string(), z.unknow
 
 const container = z.object({
   image,
-  entrypoint: text(131_000).nullish(),
-  command: text(131_000).nullish(),
+  entrypoint: argument.nullish(),
+  command: argument.nullish(),
   working_dir: z.string().max(4096).regex(/^\//, 'expected an absolute path').nullish(),
   http: z
     .object({
@@ -125,9 +129,11 @@ export function parseJobRequest(body: unknown, fromPreset: boolean): JobRequest 
   const flat = fromPreset || !(typeof body === 'object' && body !== null && 'container' in body);
   if (flat) {
     const request = parse(presetJobRequest, body);
+    checkJobTexts(request, request, '');
     return { meta: request, container: request, resources: request.resources ?? {} };
   }
   const request = parse(containerJobRequest, body);
+  checkJobTexts(request, request.container, 'container.');
   return { meta: request, container: request.container, resources: request.container.resources };
 }
 

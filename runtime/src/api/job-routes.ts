@@ -1,20 +1,22 @@
-import { once } from 'node:events';
 import { DelosError } from '@delos/core';
-import type { FastifyInstance, FastifyReply } from 'fastify';
+import type { FastifyInstance } from 'fastify';
 import { z } from 'zod';
 import { extendLifeSpan, stopJob } from '../db/jobs-state.ts';
-import type { Db, JobRow } from '../db/schema.ts';
-import type { ApiDeps, Caller } from './deps.ts';
-import { httpError } from './http-errors.ts';
+import type { JobRow } from '../db/schema.ts';
+import { reserve } from './admit-requests.ts';
+import type { ApiDeps } from './deps.ts';
 import { createJob } from './job-create.ts';
 import { jobJson } from './job-json.ts';
 import { jobListQuery, listJobs, withTransitions } from './job-list.ts';
 import { containerJobRequest, parseJobRequest, presetJobRequest } from './job-request.ts';
+import { sendJobs } from './job-stream.ts';
 import { route } from './route.ts';
 
 const params = z.object({ id: z.string().min(1).max(128) });
 const job = z.looseObject({ id: z.string(), status: z.string() });
 const TAG = 'jobs';
+/** What a list takes in memory while it is sent. */
+const LIST_BYTES = 2 ** 19;
 
 /** Jobs: make, list, look, end, extend. Registered under /api/v1. */
 export function jobRoutes(app: FastifyInstance, deps: ApiDeps): void {
@@ -38,11 +40,11 @@ export function jobRoutes(app: FastifyInstance, deps: ApiDeps): void {
     },
     async ({ query, request, caller, reply }) => {
       const parsed = parseJobRequest(request.body, query.from_preset !== undefined);
-      const key = request.headers['idempotency-key'];
       const context = {
         cluster: settings.cluster,
         caller,
-        idempotencyKey: typeof key === 'string' && key !== '' ? key.slice(0, 200) : undefined,
+        idempotencyKey: idempotencyKey(request.headers['idempotency-key']),
+        queue: settings.queue,
       };
       const row = await database.tx((tx) => createJob(tx, parsed, context));
       deps.log.info({ job: row.id, user: caller.user, preset: row.preset }, 'job made');
@@ -62,14 +64,9 @@ export function jobRoutes(app: FastifyInstance, deps: ApiDeps): void {
       response: z.object({ jobs: z.array(job) }),
     },
     async ({ query, caller, request, reply }) => {
-      if ((request.headers.accept ?? '').includes('application/x-ndjson')) {
-        return streamJobs(database.db, caller, query, reply);
-      }
-      const jobs: unknown[] = [];
-      for await (const batch of listJobs(database.db, caller, query)) {
-        jobs.push(...batch.map(({ row, transitions }) => jobJson(row, transitions)));
-      }
-      return { jobs };
+      reserve(deps, caller, reply, LIST_BYTES);
+      const form = (request.headers.accept ?? '').includes('application/x-ndjson') ? 'lines' : 'document';
+      return sendJobs(listJobs(database.db, caller, query), form, reply);
     },
   );
 
@@ -120,26 +117,18 @@ export function jobRoutes(app: FastifyInstance, deps: ApiDeps): void {
   );
 }
 
-async function streamJobs(
-  db: Db,
-  caller: Caller,
-  query: z.infer<typeof jobListQuery>,
-  reply: FastifyReply,
-): Promise<FastifyReply> {
-  reply.hijack();
-  const { raw } = reply;
-  raw.writeHead(200, { 'content-type': 'application/x-ndjson' });
-  // Once the status is sent, an error can be told in the stream alone.
-  try {
-    for await (const batch of listJobs(db, caller, query)) {
-      const lines = batch.map(({ row, transitions }) => `${JSON.stringify(jobJson(row, transitions))}\n`);
-      if (!raw.write(lines.join(''))) await Promise.race([once(raw, 'drain'), once(raw, 'close')]);
-      if (raw.destroyed) return reply;
-    }
-  } catch (error) {
-    reply.log.error({ error }, 'listing jobs failed');
-    raw.write(`${JSON.stringify({ error: httpError(error).body.error })}\n`);
-  }
-  raw.end();
-  return reply;
+const LONGEST_KEY = 200;
+
+/**
+ * What makes two requests one. A part of a longer key would make one of two that differ.
+ * @throws DelosError ERR_REQUEST
+ */
+function idempotencyKey(header: string | readonly string[] | undefined): string | undefined {
+  const key = [header ?? ''].flat().join(', ');
+  if (key === '') return undefined;
+  if (key.length <= LONGEST_KEY && /^[\x20-\x7e]+$/.test(key)) return key;
+  throw new DelosError('ERR_REQUEST', `expected at most ${LONGEST_KEY} printable ASCII characters`, {
+    where: { field: 'Idempotency-Key' },
+    hint: 'a UUID is enough',
+  });
 }

@@ -155,7 +155,8 @@ class World {
     this.#untold = 0;
     this.#toApi = [];
     const job = this.#desired();
-    this.#keeper?.sync(job === undefined ? [] : [job]);
+    if (job !== undefined) this.#keeper?.desire(job);
+    this.#keeper?.sync(job === undefined ? [] : [job.jobId]);
   }
 
   #restart(): void {

@@ -35,7 +35,7 @@ class World {
   readonly desires = new Desires({
     list: () => this.#read([...this.store.values()]),
     find: (ids) => this.#read(ids.flatMap((id) => this.store.get(id) ?? [])),
-    send: (message) => this.#hear(message),
+    send: async (message) => this.#hear(message),
     log: quiet,
   });
   readonly #reads: { readonly answer: () => void; readonly fail: () => void }[] = [];
@@ -79,17 +79,18 @@ class World {
   }
 
   /** What is seen is what was there when the read began. */
-  #read(jobs: readonly DesiredJob[]): Promise<readonly DesiredJob[]> {
-    const { promise, resolve, reject } = Promise.withResolvers<readonly DesiredJob[]>();
-    this.#reads.push({ answer: () => resolve(jobs), fail: () => reject(new Error('connection lost')) });
-    return promise;
+  async *#read(jobs: readonly DesiredJob[]): AsyncGenerator<readonly DesiredJob[]> {
+    const { promise, resolve, reject } = Promise.withResolvers<void>();
+    this.#reads.push({ answer: () => resolve(), fail: () => reject(new Error('connection lost')) });
+    await promise;
+    for (const job of jobs) yield [job];
   }
 
   #hear(message: ToAgent): void {
     this.told.push(message);
     if (message.type === 'sync') {
-      this.agent.clear();
-      for (const job of message.jobs) this.agent.set(job.jobId, job);
+      const named = new Set<string>(message.jobIds);
+      for (const id of this.agent.keys()) if (!named.has(id)) this.agent.delete(id);
     }
     if (message.type === 'job') this.agent.set(message.job.jobId, message.job);
     if (message.type === 'forget') this.agent.delete(message.jobId);

@@ -2,11 +2,12 @@ import type { DesiredJob, ToAgent } from '@delos/core';
 import type { Logger } from 'pino';
 
 export interface DesiresProps {
-  /** All that is desired. */
-  readonly list: () => Promise<readonly DesiredJob[]>;
-  /** What is desired of these jobs; those of which nothing is are left out. */
-  readonly find: (ids: readonly string[]) => Promise<readonly DesiredJob[]>;
-  readonly send: (message: ToAgent) => void;
+  /** All that is desired, page by page. */
+  readonly list: () => AsyncIterable<readonly DesiredJob[]>;
+  /** What is desired of these jobs, page by page; those of which nothing is are left out. */
+  readonly find: (ids: readonly string[]) => AsyncIterable<readonly DesiredJob[]>;
+  /** Settles when the message is on its way: the next one is read then, so that a slow agent costs no memory. */
+  readonly send: (message: ToAgent) => Promise<void>;
   readonly log: Logger;
 }
 
@@ -16,7 +17,8 @@ const RETRY_MS = 1_000;
 
 /**
  * Tells an agent what is desired. One read at a time, told before the next begins: what was read first is never told
- * last, whether it was all jobs or one. What changes during a read is read together after it.
+ * last, whether it was all jobs or one. What changes during a read is read together after it. Of all jobs only one page
+ * is in memory at a time.
  */
 export class Desires {
   readonly #props: DesiresProps;
@@ -30,7 +32,7 @@ export class Desires {
     this.#props = props;
   }
 
-  /** All is to be told: of what is not in that list the agent forgets everything. */
+  /** All is to be told: the agent forgets what is not among it. */
   tellAll(): void {
     this.#all = true;
     void this.#read();
@@ -70,16 +72,28 @@ export class Desires {
   }
 
   async #sync(): Promise<void> {
-    const jobs = await this.#props.list();
-    this.#props.send({ type: 'sync', jobs: [...jobs] });
+    const jobIds = await this.#sendEach(this.#props.list());
+    if (!this.#ended) await this.#props.send({ type: 'sync', jobIds });
   }
 
   async #tellOf(ids: readonly string[]): Promise<void> {
-    const found = new Map((await this.#props.find(ids)).map((job) => [job.jobId, job]));
+    const found = new Set(await this.#sendEach(this.#props.find(ids)));
     for (const jobId of ids) {
-      const job = found.get(jobId);
-      this.#props.send(job === undefined ? { type: 'forget', jobId } : { type: 'job', job });
+      if (!found.has(jobId) && !this.#ended) await this.#props.send({ type: 'forget', jobId });
     }
+  }
+
+  /** @returns whom something was told of */
+  async #sendEach(pages: AsyncIterable<readonly DesiredJob[]>): Promise<string[]> {
+    const told: string[] = [];
+    for await (const jobs of pages) {
+      for (const job of jobs) {
+        if (this.#ended) return told;
+        await this.#props.send({ type: 'job', job });
+        told.push(job.jobId);
+      }
+    }
+    return told;
   }
 
   #pause(): void {

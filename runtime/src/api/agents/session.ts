@@ -30,7 +30,7 @@ export class AgentSession {
     this.#desires = new Desires({
       list: () => listDesired(database.db, cluster),
       find: (ids) => findDesired(database.db, ids),
-      send: (message) => this.send(message),
+      send: (message) => this.#deliver(message),
       log: log.child({ cluster }),
     });
     const hear = (data: RawData): void => this.#hear(bufferOf(data).toString('utf8'));
@@ -58,7 +58,16 @@ export class AgentSession {
   }
 
   send(message: ToAgent): void {
-    if (this.open) this.#socket.send(JSON.stringify(message));
+    void this.#deliver(message);
+  }
+
+  /** Settles when the operating system has taken the message, or the connection is gone. */
+  #deliver(message: ToAgent): Promise<void> {
+    if (!this.open) return Promise.resolve();
+    const text = JSON.stringify(message);
+    return new Promise((resolve) => {
+      this.#socket.send(text, () => resolve());
+    });
   }
 
   end(code: number, reason: string): void {
