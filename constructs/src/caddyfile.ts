@@ -8,6 +8,24 @@ export interface CaddyfileProps {
   readonly domain: string;
 }
 
+/**
+ * Limits of the gateway. The services behind it have their own (runtime/src/edge/server-limits.ts), some shorter.
+ */
+export const GATEWAY_LIMITS = {
+  /** From the connection, or from the answer before, to the end of a request's headers. */
+  header: '10s',
+  /**
+   * From the beginning of a request to the end of its body. Caddy ends a longer answer as well, WebSockets excepted: the
+   * services answer within this time.
+   */
+  request: '2m',
+  /** Of a connection between two requests. */
+  idle: '1m',
+  headerBytes: 16_384,
+  /** Requests and streams under way at one service. More wait, and are answered 503 after 15 s. */
+  underWay: 900,
+} as const;
+
 /** The one origin: what is routed is listed, all else is not found. `/internal`, metrics and health are not in the list. */
 export function caddyfile(props: CaddyfileProps): string {
   const http = {
@@ -25,9 +43,11 @@ export function caddyfile(props: CaddyfileProps): string {
 	metrics
 	servers {
 		protocols h1 h2
+		max_header_size ${GATEWAY_LIMITS.headerBytes}
 		timeouts {
-			read_header 30s
-			idle 10m
+			read_header ${GATEWAY_LIMITS.header}
+			read_body ${GATEWAY_LIMITS.request}
+			idle ${GATEWAY_LIMITS.idle}
 		}
 	}
 }
@@ -40,6 +60,7 @@ export function caddyfile(props: CaddyfileProps): string {
 	header_up X-Request-Id {http.request.uuid}
 	header_down X-Request-Id {http.request.uuid}
 	stream_close_delay 5m
+	unhealthy_request_count ${GATEWAY_LIMITS.underWay}
 	transport http {
 		dial_timeout 5s
 		keepalive 60s

@@ -1,16 +1,12 @@
-import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
-import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { createServer, type IncomingMessage, type Server } from 'node:http';
 import { Agent, request as tlsRequest } from 'node:https';
 import { connect } from 'node:net';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { freePort, resolveTool } from '@delos/cluster';
-import { BODY_TOO_LARGE, MAX_BODY_BYTES, silent } from '@delos/core';
+import { freePort } from '@delos/cluster';
+import { BODY_TOO_LARGE, MAX_BODY_BYTES } from '@delos/core';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { WebSocket, WebSocketServer } from 'ws';
-import { caddyfile, landingPage } from '../../constructs/src/caddyfile.ts';
+import { startGateway, type TestGateway } from '../support/edge/gateway.ts';
 
 /*
  * The gateway's own Caddyfile, run by the real Caddy on loopback. Only addresses are replaced: two servers of the test
@@ -23,11 +19,10 @@ interface Backend {
   readonly server: Server;
 }
 
-let folder: string;
-let caddy: ChildProcess;
+let gateway: TestGateway;
 let api: Backend;
 let identity: Backend;
-let ports: { readonly http: number; readonly https: number; readonly internal: number };
+let ports: TestGateway['ports'];
 
 async function backend(name: string, port: number): Promise<Backend> {
   const seen: IncomingMessage[] = [];
@@ -58,50 +53,18 @@ async function backend(name: string, port: number): Promise<Backend> {
 }
 
 beforeAll(async () => {
-  const { path } = await resolveTool('caddy', silent);
-  folder = await mkdtemp(join(tmpdir(), 'delos-gateway-'));
-  ports = { http: await freePort(), https: await freePort(), internal: await freePort() };
   api = await backend('api', await freePort());
   identity = await backend('identity', await freePort());
-  execFileSync(
-    'openssl',
-    [
-      ...['req', '-x509', '-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:P-256', '-nodes', '-subj', '/CN=test'],
-      ...['-addext', 'subjectAltName=DNS:localhost,IP:127.0.0.1'],
-      ...['-keyout', join(folder, 'tls.key'), '-out', join(folder, 'tls.crt')],
-    ],
-    { stdio: 'ignore' },
-  );
-  await writeFile(join(folder, 'index.html'), landingPage('http://127.0.0.1:8080'));
-  const text = caddyfile({ http: 'serve', domain: 'localhost' })
-    .replaceAll('control-api.delos.svc.cluster.local:8080', `127.0.0.1:${api.port}`)
-    .replaceAll('keycloak.delos.svc.cluster.local:8080', `127.0.0.1:${identity.port}`)
-    .replaceAll('http://:8080', `http://:${ports.http}`)
-    .replaceAll('https://:8443', `https://:${ports.https}`)
-    .replaceAll('http://:8081', `http://:${ports.internal}`)
-    .replaceAll('/etc/caddy-tls/', `${folder}/`)
-    .replaceAll('/etc/caddy', folder)
-    .replace('auto_https off', 'auto_https off\n\tdefault_bind 127.0.0.1');
-  await writeFile(join(folder, 'Caddyfile'), text);
-  caddy = spawn(path, ['run', '--config', join(folder, 'Caddyfile'), '--adapter', 'caddyfile'], {
-    stdio: 'ignore',
-    env: { ...process.env, XDG_DATA_HOME: folder, XDG_CONFIG_HOME: folder },
-  });
-  for (let tries = 0; tries < 120; tries++) {
-    const answer = await fetch(`http://127.0.0.1:${ports.internal}/health/ready`).catch(() => undefined);
-    if (answer?.ok === true) return;
-    await sleep(500);
-  }
-  throw new Error('Caddy did not start');
+  gateway = await startGateway({ api: api.port, identity: identity.port });
+  ({ ports } = gateway);
 });
 
 afterAll(async () => {
-  caddy?.kill('SIGKILL');
+  await gateway?.stop();
   for (const part of [api, identity]) {
     part?.server.closeAllConnections();
     part?.server.close();
   }
-  if (folder !== undefined) await rm(folder, { recursive: true, force: true });
 });
 
 /** A request whose path is sent as it is written: clients tidy it up otherwise. */

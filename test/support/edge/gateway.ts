@@ -1,0 +1,71 @@
+import { execFileSync, spawn } from 'node:child_process';
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { freePort, resolveTool } from '@delos/cluster';
+import { silent } from '@delos/core';
+import { caddyfile, landingPage } from '../../../constructs/src/caddyfile.ts';
+import { until } from '../until.ts';
+
+/* The gateway's own Caddyfile, run by the real Caddy on loopback. Addresses are replaced, and what a test says. */
+
+export interface TestGateway {
+  readonly ports: { readonly http: number; readonly https: number; readonly internal: number };
+  readonly stop: () => Promise<void>;
+}
+
+/**
+ * @param backends ports that stand where the control API and Keycloak are
+ * @param changes parts of the Caddyfile → what takes their place, so that a test need not wait for long limits
+ */
+export async function startGateway(
+  backends: { readonly api: number; readonly identity: number },
+  changes: Readonly<Record<string, string>> = {},
+): Promise<TestGateway> {
+  const { path } = await resolveTool('caddy', silent);
+  const folder = await mkdtemp(join(tmpdir(), 'delos-gateway-'));
+  const ports = { http: await freePort(), https: await freePort(), internal: await freePort() };
+  execFileSync(
+    'openssl',
+    [
+      ...['req', '-x509', '-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:P-256', '-nodes', '-subj', '/CN=test'],
+      ...['-addext', 'subjectAltName=DNS:localhost,IP:127.0.0.1'],
+      ...['-keyout', join(folder, 'tls.key'), '-out', join(folder, 'tls.crt')],
+    ],
+    { stdio: 'ignore' },
+  );
+  await writeFile(join(folder, 'index.html'), landingPage('http://127.0.0.1:8080'));
+  let text = caddyfile({ http: 'serve', domain: 'localhost' });
+  const all = {
+    'control-api.delos.svc.cluster.local:8080': `127.0.0.1:${backends.api}`,
+    'keycloak.delos.svc.cluster.local:8080': `127.0.0.1:${backends.identity}`,
+    'http://:8080': `http://:${ports.http}`,
+    'https://:8443': `https://:${ports.https}`,
+    'http://:8081': `http://:${ports.internal}`,
+    '/etc/caddy-tls/': `${folder}/`,
+    '/etc/caddy': folder,
+    'auto_https off': 'auto_https off\n\tdefault_bind 127.0.0.1',
+    ...changes,
+  };
+  for (const [part, instead] of Object.entries(all)) {
+    if (!text.includes(part)) throw new Error(`the Caddyfile has no ${JSON.stringify(part)}`);
+    text = text.replaceAll(part, instead);
+  }
+  await writeFile(join(folder, 'Caddyfile'), text);
+  const caddy = spawn(path, ['run', '--config', join(folder, 'Caddyfile'), '--adapter', 'caddyfile'], {
+    stdio: 'ignore',
+    env: { ...process.env, XDG_DATA_HOME: folder, XDG_CONFIG_HOME: folder },
+  });
+  await until('Caddy answers', 60, async () => {
+    if (caddy.exitCode !== null) throw new Error(`Caddy ended with ${caddy.exitCode}`);
+    const answer = await fetch(`http://127.0.0.1:${ports.internal}/health/ready`).catch(() => undefined);
+    return answer?.ok === true ? true : undefined;
+  });
+  return {
+    ports,
+    stop: async () => {
+      caddy.kill('SIGKILL');
+      await rm(folder, { recursive: true, force: true });
+    },
+  };
+}
