@@ -9,6 +9,7 @@ import { connectDatabase, type Database } from '../../runtime/src/db/database.ts
 import type { JobEvent } from '../../runtime/src/db/job-machine.ts';
 import { applyEvent } from '../../runtime/src/db/jobs-state.ts';
 import { startControlApi, startIssuer, type TestApi, type TestIssuer } from '../support/control-api.ts';
+import { observation } from '../support/observer.ts';
 import { quiet, startPostgres, type TestPostgres } from '../support/postgres.ts';
 import { until } from '../support/until.ts';
 
@@ -147,3 +148,15 @@ test.each([
     expect(believed().get(id)).toBe(action);
   },
 );
+
+test('last words of a container that PostgreSQL cannot hold are stored without what it refuses', async () => {
+  const id = await queued();
+  await happens(id, ADMIT);
+  const seen = observation(id, { phase: 'failed', description: 'a\0b\ud800', startedAt: null, exitCode: 1 });
+  agent.send(JSON.stringify({ type: 'observation', seq: 7, observation: seen }));
+  await until('it is acknowledged', 20, () =>
+    told.some((message) => message.type === 'ack' && message.jobId === id && message.seq === 7) ? true : undefined,
+  );
+  const row = await database.db.selectFrom('jobs').selectAll().where('id', '=', id).executeTakeFirstOrThrow();
+  expect([row.status, row.status_description]).toEqual(['failed', 'a\ufffdb\ufffd']);
+});

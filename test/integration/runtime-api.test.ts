@@ -526,6 +526,11 @@ test('the OpenAPI document describes every job route by the schemas that validat
   expect(names).toEqual(expect.arrayContaining(['status', 'owner', 'since', 'project_name', 'reverse']));
 });
 
+test('a headless login whose query gives a key twice is shown the first one', async () => {
+  const page = await fetch(`${api.url}/api/v1/headless?code=one&code=two`);
+  expect([page.status, await page.text()]).toEqual([200, expect.stringContaining('>one<')]);
+});
+
 test('the page of a headless login shows the code and runs nothing', async () => {
   const response = await fetch(`${api.url}/api/v1/headless?code=${encodeURIComponent('<script>"x"')}`);
   const html = await response.text();

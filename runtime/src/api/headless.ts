@@ -1,11 +1,9 @@
 import type { FastifyInstance } from 'fastify';
 import { z } from 'zod';
 
-const query = z.object({
-  code: z.string().optional(),
-  error: z.string().optional(),
-  error_description: z.string().optional(),
-});
+/** A key that is given twice counts once. */
+const text = z.preprocess((value) => [value].flat()[0], z.string().optional());
+const query = z.object({ code: text, error: text, error_description: text });
 
 /** Where `apolo config login-headless` sends the browser: a page that shows the code to paste. */
 export function headlessRoute(app: FastifyInstance): void {

@@ -15,6 +15,11 @@ export function textFault(text: string): string | undefined {
   return undefined;
 }
 
+/** The text with U+FFFD for all that PostgreSQL would refuse. For what nobody can be asked to send again. */
+export function cleanText(text: string): string {
+  return text.replaceAll(NUL, '\ufffd').toWellFormed();
+}
+
 /**
  * Checks every text in a JSON value, keys as well.
  * @throws DelosError ERR_REQUEST naming the first field that is wrong

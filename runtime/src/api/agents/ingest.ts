@@ -4,6 +4,7 @@ import { AGENT_PREFIX, DelosError, jobId, logPosition } from '@delos/core';
 import type { FastifyInstance } from 'fastify';
 import { Counter } from 'prom-client';
 import { z } from 'zod';
+import { checkTexts } from '../../edge/text.ts';
 import { type AppendOutcome, appendLog, finishLog, logPositionOf } from '../../logs/archive.ts';
 import type { ApiDeps } from '../deps.ts';
 import type { AgentHub } from './hub.ts';
@@ -80,6 +81,7 @@ function unknownLog(job: string): DelosError {
 }
 
 function parse<T extends z.ZodType>(shape: T, value: unknown): z.infer<T> {
+  checkTexts(value);
   const parsed = shape.safeParse(value);
   if (parsed.success) return parsed.data;
   const issue = parsed.error.issues[0];

@@ -5,6 +5,7 @@ import type { Database } from '../../db/database.ts';
 import { findDesired, listDesired } from '../../db/desired.ts';
 import { podRemoved, recordObservation } from '../../db/jobs-state.ts';
 import { guard } from '../../edge/guard.ts';
+import { cleanText } from '../../edge/text.ts';
 import { bufferOf } from '../../relay.ts';
 import { Desires } from './desires.ts';
 import { recordNodes } from './nodes.ts';
@@ -141,7 +142,8 @@ function jobOf(message: FromAgent & { type: 'observation' | 'removed' }): string
 
 function tryJson(text: string): unknown {
   try {
-    return JSON.parse(text);
+    // A container writes parts of it (its last words): an observation that cannot be stored would come again for ever.
+    return JSON.parse(text, (_key, value: unknown) => (typeof value === 'string' ? cleanText(value) : value));
   } catch {
     return undefined;
   }
