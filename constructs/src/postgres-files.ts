@@ -99,6 +99,8 @@ const TAKE_OVER = `take_over() {
     sync
   fi
   rm -rf "$PGDATA.former" "$PGDATA.own"
+  # The kubelet may have opened it to the volume's group, with which PostgreSQL does not start.
+  if [ -d "$PGDATA" ]; then chmod go= "$PGDATA"; fi
 }`;
 
 const RECONCILE = `passwords=\${PASSWORDS:-/run/passwords}
