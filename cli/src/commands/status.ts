@@ -8,7 +8,7 @@ import { type PlatformPart, platformParts } from '../parts.ts';
 import { recordedConfig } from '../settings.ts';
 import { tryReadState } from '../state-file.ts';
 import { table } from '../table.ts';
-import { type PlatformRecord, platformRecord } from '../up-record.ts';
+import { type PlatformRecord, platformRecord, platformUrls } from '../up-record.ts';
 import { type PlatformUser, platformUsers } from '../users.ts';
 
 /** What runs, where, and who may log in. Says so as well when nothing does: asking is no error. */
@@ -18,6 +18,7 @@ export async function run(context: CommandContext, options: { readonly showPassw
   const cluster = await engine.status();
   const holder = await tryHolder(context.paths);
   const record = await tryReadState(join(context.paths.state, 'platform.json'), platformRecord);
+  const urls = record === undefined ? undefined : platformUrls(config, record);
   const kube = cluster === undefined ? undefined : await kubeOf(context, await engine.handle());
   const parts = kube === undefined ? [] : await platformParts(kube);
   const users = parts.length === 0 ? [] : await platformUsers(config, options.showPasswords ? kube : undefined);
@@ -30,7 +31,7 @@ export async function run(context: CommandContext, options: { readonly showPassw
     up: healthy,
     heldBy: holder ?? null,
     cluster: cluster ?? null,
-    platform: { parts, apiUrl: record?.apiUrl ?? null, url: record?.url ?? null, adminUser: config.admin.user },
+    platform: { parts, apiUrl: urls?.apiUrl ?? null, url: urls?.url ?? null, adminUser: config.admin.user },
     standIns: record?.standIns ?? [],
     users,
     state: context.paths.state,

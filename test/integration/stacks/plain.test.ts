@@ -34,9 +34,11 @@ beforeAll(async () => {
     configFile,
     context: {
       images: Object.fromEntries(CATALOGUE.map(({ name }) => [name, `registry.example/${name}:1`])),
-      publicUrl: 'http://127.0.0.1:8080',
       apiServer: { addresses: ['10.201.0.2'], port: 6443 },
-      exposure: { kind: 'node-port', http: 30080, https: 30443 },
+      entrance: {
+        ...{ kind: 'node-port', http: 30080, https: 30443 },
+        hostPorts: { httpPort: 8080, httpsPort: 8443 },
+      },
     },
     handle: { kubeconfig: plane.kubeconfig, context: plane.context },
     pulumi: await resolveTool('pulumi', silent),
