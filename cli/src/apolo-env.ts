@@ -3,9 +3,10 @@ import { join } from 'node:path';
 import { isDelosError, type PlatformConfig } from '@delos/core';
 import { z } from 'zod';
 import type { CommandContext } from './context.ts';
+import { platformUrls } from './platform-urls.ts';
 import { tryReadState, writeState } from './state-file.ts';
 import { issue } from './tokens.ts';
-import { platformRecord, platformUrls } from './up-record.ts';
+import { platformRecord } from './up-record.ts';
 
 const HOUR = 3600;
 const TTL = 12 * HOUR;

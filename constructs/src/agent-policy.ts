@@ -154,15 +154,15 @@ function validations(user: string): readonly Validation[] {
     },
     {
       expression: `!variables.changes || (${same('variables.meta', 'variables.metaBefore', CHANGED)})`,
-      message: 'the agent changes of metadata the labels alone',
+      message: 'the agent changes only the labels of an object’s metadata',
     },
     {
       expression: `!variables.changes || (${same('object', 'oldObject', ['metadata', 'spec'])})`,
-      message: 'the agent changes metadata and specification, nothing else of an object',
+      message: 'the agent changes only metadata and specification of an object',
     },
     {
       expression: `!(variables.changes && variables.isPod) || (${same('object.spec', 'oldObject.spec', ['activeDeadlineSeconds'])})`,
-      message: 'the agent changes of a Pod its deadline alone',
+      message: 'the agent changes only the deadline of a Pod',
     },
     {
       expression:

@@ -107,7 +107,7 @@ const RECONCILE = `passwords=\${PASSWORDS:-/run/passwords}
 # The password of a database's owner, as it stands between quotes in SQL.
 password() {
   file=$passwords/$1/password
-  if [ ! -s "$file" ] || [ "$(wc -l <"$file")" -gt 1 ]; then
+  if [ "$(grep -c '' "$file")" != 1 ] || ! grep -q . "$file"; then
     echo "$file holds no password of one line: put one into the Secret postgres-$1, and restart this Pod" >&2
     return 1
   fi

@@ -199,10 +199,13 @@ describe('the databases', () => {
     expect(await readdir(volume)).toEqual(['pgdata']);
   });
 
-  test.each(['', 'two\nlines\n'])('a password file with %j stops the start, and its Secret is named', async (text) => {
-    await passwords({ admin: 'a', delos: text });
-    await expect(prepare(['delos'])).rejects.toThrow('put one into the Secret postgres-delos');
-  });
+  test.each(['', '\n', 'two\nlines'])(
+    'a password file with %j stops the start, and its Secret is named',
+    async (text) => {
+      await passwords({ admin: 'a', delos: text });
+      await expect(prepare(['delos'])).rejects.toThrow('put one into the Secret postgres-delos');
+    },
+  );
 
   test.each(['admin', 'postgres', 'Delos', 'a;drop', '-a', 'a-', '1a', ''])('none can be named %j', (name) => {
     expect(() => prepareScript(['delos', name])).toThrow(`no database can be named ${JSON.stringify(name)}`);

@@ -5,10 +5,11 @@ import { engineOf } from '../engine.ts';
 import { kubeOf } from '../kube.ts';
 import { type LockHolder, tryHolder } from '../lock.ts';
 import { type PlatformPart, platformParts } from '../parts.ts';
+import { platformUrls, tryDeployedUrls } from '../platform-urls.ts';
 import { recordedConfig } from '../settings.ts';
 import { tryReadState } from '../state-file.ts';
 import { table } from '../table.ts';
-import { type PlatformRecord, platformRecord, platformUrls } from '../up-record.ts';
+import { type PlatformRecord, platformRecord } from '../up-record.ts';
 import { type PlatformUser, platformUsers } from '../users.ts';
 
 /** What runs, where, and who may log in. Says so as well when nothing does: asking is no error. */
@@ -18,9 +19,11 @@ export async function run(context: CommandContext, options: { readonly showPassw
   const cluster = await engine.status();
   const holder = await tryHolder(context.paths);
   const record = await tryReadState(join(context.paths.state, 'platform.json'), platformRecord);
-  const urls = record === undefined ? undefined : platformUrls(config, record);
   const kube = cluster === undefined ? undefined : await kubeOf(context, await engine.handle());
   const parts = kube === undefined ? [] : await platformParts(kube);
+  // What runs may have been deployed by plain Pulumi, after a change of delos.yaml that no `up` has seen.
+  const deployed = kube === undefined ? undefined : await tryDeployedUrls(kube);
+  const urls = deployed ?? (record === undefined ? undefined : platformUrls(config, record));
   const users = parts.length === 0 ? [] : await platformUsers(config, options.showPasswords ? kube : undefined);
   const healthy =
     parts.length > 0 &&

@@ -11,10 +11,11 @@ import { kubeOf } from '../kube.ts';
 import { lockInstance } from '../lock.ts';
 import { Phases } from '../phases.ts';
 import { planPlatform } from '../platform.ts';
+import { platformUrls } from '../platform-urls.ts';
 import { checkMachine } from '../preflight.ts';
 import { readSettings, recordSettings } from '../settings.ts';
 import { writeState } from '../state-file.ts';
-import { type PlatformRecord, platformUrls } from '../up-record.ts';
+import type { PlatformRecord } from '../up-record.ts';
 import { upText } from '../up-text.ts';
 
 /** From whatever is there to a platform that has run a job. Repeats nothing that is done. */
