@@ -34,7 +34,7 @@ test('the configuration holds both secrets, and its user alone reads it', () => 
   expect(statSync(conf).mode & 0o777).toBe(0o600);
 });
 
-test.each(['', 'a b', 'a\\b', '${env.HOME}', '#a', '!a', 'two\nlines', 'é', '"a"'])(
+test.each(['', 'a b', 'a\\b', '$' + '{env.HOME}', '#a', '!a', 'two\nlines', 'é', '"a"'])(
   '%j is no secret that it takes',
   (value) => {
     expect(() => configured(value, 'client')).toThrow('database/password is empty or holds a character');
