@@ -22,8 +22,8 @@ export async function apoloVariables(
 ): Promise<Readonly<Record<string, string>>> {
   const { state } = context.paths;
   const record = await tryReadState(join(state, 'platform.json'), platformRecord);
-  if (record === undefined) return {};
-  const { apiUrl } = platformUrls(config, record);
+  if (record?.entrance === undefined) return {};
+  const { apiUrl } = platformUrls(config, record.entrance);
   const folder = join(state, 'apolo');
   const file = join(state, 'apolo-token.json');
   let kept = await tryReadState(file, keptToken);

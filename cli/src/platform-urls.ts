@@ -1,8 +1,7 @@
-import { PLATFORM_NAMESPACE, wayIn } from '@delos/constructs';
+import { type Entrance, PLATFORM_NAMESPACE, wayIn } from '@delos/constructs';
 import type { PlatformConfig } from '@delos/core';
 import { z } from 'zod';
 import type { Kube } from './kube.ts';
-import type { PlatformRecord } from './up-record.ts';
 
 export interface PlatformUrls {
   /** Where people point their browsers. */
@@ -14,9 +13,8 @@ export interface PlatformUrls {
 const ofUrl = (url: string): PlatformUrls => ({ url, apiUrl: `${url}/api/v1` });
 
 /** Where the platform is reached, by the configuration that it is deployed with. */
-export function platformUrls(config: PlatformConfig, { entrance }: Pick<PlatformRecord, 'entrance'>): PlatformUrls {
-  return ofUrl(wayIn(config, entrance).publicUrl);
-}
+export const platformUrls = (config: PlatformConfig, entrance: Entrance): PlatformUrls =>
+  ofUrl(wayIn(config, entrance).publicUrl);
 
 const deployments = z.object({
   items: z.array(

@@ -4,7 +4,8 @@ import { z } from 'zod';
 
 /** What `up` leaves for `status` and the commands after it, in `platform.json`. No secret. */
 export const platformRecord = z.object({
-  entrance: entranceSchema,
+  /** Left out by earlier releases. */
+  entrance: entranceSchema.optional(),
   images: z.record(z.string(), z.string()),
   standIns: z.array(standIn),
 });

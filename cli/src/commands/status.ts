@@ -23,7 +23,7 @@ export async function run(context: CommandContext, options: { readonly showPassw
   const parts = kube === undefined ? [] : await platformParts(kube);
   // What runs may have been deployed by plain Pulumi, after a change of delos.yaml that no `up` has seen.
   const deployed = kube === undefined ? undefined : await tryDeployedUrls(kube);
-  const urls = deployed ?? (record === undefined ? undefined : platformUrls(config, record));
+  const urls = deployed ?? (record?.entrance === undefined ? undefined : platformUrls(config, record.entrance));
   const users = parts.length === 0 ? [] : await platformUsers(config, options.showPasswords ? kube : undefined);
   const healthy =
     parts.length > 0 &&

@@ -52,7 +52,7 @@ export async function run(
       standIns: [...images.standIns],
     };
     await writeState(join(paths.state, 'platform.json'), record);
-    const { apiUrl } = platformUrls(config, record);
+    const { apiUrl } = platformUrls(config, plan.open.entrance);
     const job = await phases.run('first job', async () => {
       if (plan.open.forward !== undefined) {
         const { path } = await resolveTool('kube', progress);

@@ -121,6 +121,20 @@ test('what delos deployed, plain pulumi previews, changes, refreshes and destroy
   await succeed(['refresh', '--yes', '--skip-preview']);
   expect((await previewed()).changeSummary).toEqual({ same: objects });
 
+  // Another domain changes every place that names it: `delos up` with the same file finds nothing left to do.
+  await writeFile(input.configFile ?? '', 'domain: ai.example.com\n');
+  await succeed(['up', '--yes', '--skip-preview']);
+  const changed = { ...input, config: await loadConfig(input.configFile ?? '') };
+  expect((await deployPlatform(changed)).changes).toEqual({
+    same: objects,
+    create: 0,
+    update: 0,
+    delete: 0,
+    replace: 0,
+  });
+  const api = { apiVersion: 'apps/v1', kind: 'Deployment', name: 'control-api', namespace: 'delos' };
+  expect(JSON.stringify(await plane.client.tryGet(api))).toContain('https://ai.example.com:8443');
+
   // An object made by hand comes under the stack's care by import.
   const theirs = { apiVersion: 'v1', kind: 'ConfigMap', metadata: { name: 'theirs' }, data: { k: 'v' } };
   await plane.client.request('POST', '/api/v1/namespaces/delos/configmaps', { body: theirs });
