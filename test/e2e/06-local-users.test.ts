@@ -29,7 +29,9 @@ async function runningParts(): Promise<readonly Part[]> {
   for (const namespace of NAMESPACES) {
     const { items } = podList.parse(JSON.parse(await kubectl(['get', 'pods', '-n', namespace, '-o', 'json'])));
     for (const { metadata } of items) {
-      const label = LABELS.find((key) => metadata.labels[key] !== undefined) ?? '';
+      const label = LABELS.find((key) => metadata.labels[key] !== undefined);
+      // A helper that makes a volume: it is there for a moment, and has no secret.
+      if (label === undefined) continue;
       const value = metadata.labels[label] ?? '';
       const name = value === 'kube-dns' ? 'coredns' : value;
       if (found.some((part) => part.name === name)) continue;
