@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { isDelosError, type PlatformConfig } from '@delos/core';
 import { z } from 'zod';
 import type { CommandContext } from './context.ts';
+import { platformUrls } from './platform-urls.ts';
 import { tryReadState, writeState } from './state-file.ts';
 import { issue } from './tokens.ts';
 import { platformRecord } from './up-record.ts';
@@ -21,15 +22,16 @@ export async function apoloVariables(
 ): Promise<Readonly<Record<string, string>>> {
   const { state } = context.paths;
   const record = await tryReadState(join(state, 'platform.json'), platformRecord);
-  if (record === undefined) return {};
+  if (record?.entrance === undefined) return {};
+  const { apiUrl } = platformUrls(config, record.entrance);
   const folder = join(state, 'apolo');
   const file = join(state, 'apolo-token.json');
   let kept = await tryReadState(file, keptToken);
   const left = kept === undefined ? 0 : Date.parse(kept.expiresAt) - Date.now();
-  if (kept === undefined || kept.apiUrl !== record.apiUrl || left < HOUR * 1000) {
+  if (kept === undefined || kept.apiUrl !== apiUrl || left < HOUR * 1000) {
     try {
       const { token, expiresAt } = await issue(context, { user: config.admin.user, ttlSeconds: TTL });
-      kept = { token, expiresAt, apiUrl: record.apiUrl };
+      kept = { token, expiresAt, apiUrl };
     } catch (error) {
       if (!isDelosError(error)) throw error;
       context.progress.warn(`apolo is left out: ${error.message}`);
@@ -43,7 +45,7 @@ export async function apoloVariables(
   const passed = {
     token: kept.token,
     cluster: config.cluster.name,
-    url: record.apiUrl,
+    url: apiUrl,
     org_name: organization?.name,
     project_name: organization?.projects[0]?.name,
   };

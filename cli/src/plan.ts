@@ -1,35 +1,20 @@
 import type { ClusterHandle, ForwardedService } from '@delos/cluster';
-import {
-  isLoopback,
-  PLATFORM_NAMESPACE,
-  PORTS,
-  plainHttp,
-  publicUrlOf,
-  type SynthesisContext,
-} from '@delos/constructs';
+import { type Entrance, isLoopback, PLATFORM_NAMESPACE, PORTS, plainHttp } from '@delos/constructs';
 import { DelosError, type PlatformConfig } from '@delos/core';
 
 /** Node ports that the gateway's Service answers on, where the nodes are on this machine. */
 const NODE_PORTS = { http: 30080, https: 30443 };
 
-export interface Entrance {
-  /** Where users reach the platform, no trailing slash. */
-  readonly publicUrl: string;
-  readonly exposure: SynthesisContext['exposure'];
-  /** For exposure `cluster-ip`: what has to lead to the gateway once it is there. */
+export interface OpenEntrance {
+  readonly entrance: Entrance;
+  /** Where no way leads to the gateway by itself: what has to, once it is there. */
   readonly forward: ForwardedService | undefined;
 }
 
-/** Settles how the gateway is reached and by which URL. @throws DelosError ERR_PORT_TAKEN */
-export async function openEntrance(config: PlatformConfig, handle: ClusterHandle): Promise<Entrance> {
+/** Settles which ports lead to the gateway. @throws DelosError ERR_PORT_TAKEN */
+export async function openEntrance(config: PlatformConfig, handle: ClusterHandle): Promise<OpenEntrance> {
   const existing = handle.kind === 'existing';
-  if (existing && !isLoopback(config.domain)) {
-    return {
-      publicUrl: publicUrlOf(config, config.gateway),
-      exposure: { kind: 'load-balancer' },
-      forward: undefined,
-    };
-  }
+  if (existing && !isLoopback(config.domain)) return { entrance: { kind: 'service' }, forward: undefined };
   const { httpPort, httpsPort } = config.gateway;
   const ports = await handle.exposeLoopback([
     { host: httpPort, node: NODE_PORTS.http },
@@ -42,9 +27,9 @@ export async function openEntrance(config: PlatformConfig, handle: ClusterHandle
   };
   const [http, https] = [hostPort(NODE_PORTS.http), hostPort(NODE_PORTS.https)];
   const plain = plainHttp(config) === 'none' ? [] : [{ host: http, service: PORTS.http }];
+  const hostPorts = { httpPort: http, httpsPort: https };
   return {
-    publicUrl: publicUrlOf(config, { httpPort: http, httpsPort: https }),
-    exposure: existing ? { kind: 'cluster-ip' } : { kind: 'node-port', ...NODE_PORTS },
+    entrance: existing ? { kind: 'service', hostPorts } : { kind: 'node-port', ...NODE_PORTS, hostPorts },
     forward: existing
       ? { namespace: PLATFORM_NAMESPACE, name: 'gateway', ports: [...plain, { host: https, service: PORTS.https }] }
       : undefined,

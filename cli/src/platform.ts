@@ -2,14 +2,12 @@ import type { ClusterHandle } from '@delos/cluster';
 import type { PlatformInput } from '@delos/stacks';
 import type { CommandContext } from './context.ts';
 import type { PlatformImages } from './images.ts';
-import { type Entrance, openEntrance } from './plan.ts';
+import { type OpenEntrance, openEntrance } from './plan.ts';
 import type { Settings } from './settings.ts';
 
 export interface PlatformPlan {
   readonly input: PlatformInput;
-  readonly publicUrl: string;
-  readonly apiUrl: string;
-  readonly entrance: Entrance;
+  readonly open: OpenEntrance;
 }
 
 /** All that the stack needs, from a cluster that is up and images that are there. */
@@ -20,16 +18,15 @@ export async function planPlatform(
   { images, standIns }: PlatformImages,
 ): Promise<PlatformPlan> {
   const { resolveTool } = await import('@delos/cluster');
-  const entrance = await openEntrance(settings.config, handle);
-  const { publicUrl, exposure } = entrance;
+  const open = await openEntrance(settings.config, handle);
+  const { apiServer } = handle;
+  const userNamespaces = handle.lacksUserNamespaces.length === 0;
   return {
-    publicUrl,
-    apiUrl: `${publicUrl}/api/v1`,
-    entrance,
+    open,
     input: {
       config: settings.config,
       ...(settings.file === undefined ? {} : { configFile: settings.file }),
-      context: { images, standIns, publicUrl, apiServer: handle.apiServer, exposure },
+      context: { images, standIns, apiServer, userNamespaces, entrance: open.entrance },
       handle,
       pulumi: await resolveTool('pulumi', context.progress),
       paths: context.paths,

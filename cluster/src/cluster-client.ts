@@ -4,6 +4,7 @@ import { DelosError } from '@delos/core';
 import type { KubeConfig } from '@kubernetes/client-node';
 import { z } from 'zod';
 import type { ClusterStatus } from './engine.ts';
+import type { NodeFacts } from './user-namespaces.ts';
 
 const LIMIT = 5000;
 
@@ -23,7 +24,20 @@ const slices = list(
 const nodes = list(
   z.object({
     metadata: z.object({ name: z.string(), labels: z.record(z.string(), z.string()).default({}) }),
-    status: z.object({ conditions: z.array(z.object({ type: z.string(), status: z.string() })).default([]) }),
+    status: z.object({
+      conditions: z.array(z.object({ type: z.string(), status: z.string() })).default([]),
+      nodeInfo: z
+        .object({ kubeletVersion: z.string(), kernelVersion: z.string(), containerRuntimeVersion: z.string() })
+        .default({ kubeletVersion: '', kernelVersion: '', containerRuntimeVersion: '' }),
+      runtimeHandlers: z
+        .array(
+          z.object({
+            name: z.string().default(''),
+            features: z.object({ userNamespaces: z.boolean().default(false) }).nullish(),
+          }),
+        )
+        .nullish(),
+    }),
   }),
 );
 
@@ -35,6 +49,8 @@ export interface ClusterReader {
   /** What is behind the `kubernetes` Service. */
   apiServer(): Promise<{ readonly addresses: readonly string[]; readonly port: number }>;
   nodes(): Promise<ClusterStatus['nodes']>;
+  /** What every node says of its kubelet and container runtime. */
+  nodeFacts(): Promise<readonly NodeFacts[]>;
 }
 
 /** @throws from each call DelosError ERR_CLUSTER_UNREACHABLE, with what to do */
@@ -94,6 +110,19 @@ export function readCluster(kubeConfig: KubeConfig, server: string): ClusterRead
         name: metadata.name,
         ready: status.conditions.some((each) => each.type === 'Ready' && each.status === 'True'),
         pool: metadata.labels['delos.dev/pool'],
+      }));
+    },
+    async nodeFacts() {
+      const { items } = nodes.parse(await get('/api/v1/nodes'));
+      return items.map(({ metadata, status }) => ({
+        name: metadata.name,
+        kubelet: status.nodeInfo.kubeletVersion,
+        kernel: status.nodeInfo.kernelVersion,
+        runtime: status.nodeInfo.containerRuntimeVersion,
+        // The handler without a name is the one that Pods get who ask for none.
+        userNamespaces: (status.runtimeHandlers ?? []).some(
+          ({ name, features }) => name === '' && features?.userNamespaces === true,
+        ),
       }));
     },
   };

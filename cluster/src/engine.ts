@@ -36,6 +36,8 @@ export interface ClusterHandle {
   /** Addresses and port of the API server as Pods reach it behind the `kubernetes` Service. */
   readonly apiServer: { readonly addresses: readonly string[]; readonly port: number };
   readonly storageClass: string | undefined;
+  /** What keeps Pods from user namespaces of their own (`hostUsers: false`), in words; empty where nothing does. */
+  readonly lacksUserNamespaces: readonly string[];
   /** How images get to the nodes. `mirror`: an OCI registry store that the nodes' containerd asks for every name. */
   readonly images:
     | {

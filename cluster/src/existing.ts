@@ -5,6 +5,7 @@ import { writeIfChanged } from './embedded/files.ts';
 import type { ClusterEngine, ClusterHandle, EngineOptions } from './engine.ts';
 import { chooseCluster, renderChosen } from './existing-kubeconfig.ts';
 import { endForward, settlePorts } from './forward.ts';
+import { lacksUserNamespaces } from './user-namespaces.ts';
 
 /** A cluster that somebody else runs. It is only looked at: `up` checks, `down` leaves it as it is. */
 export function existingEngine(config: PlatformConfig, options: EngineOptions): ClusterEngine {
@@ -24,6 +25,7 @@ export function existingEngine(config: PlatformConfig, options: EngineOptions): 
       server: chosen.server,
       apiServer: await reader.apiServer(),
       storageClass: config.cluster.storageClass ?? (await reader.tryDefaultStorageClass()),
+      lacksUserNamespaces: lacksUserNamespaces(await reader.version(), await reader.nodeFacts()),
       images: registry === undefined ? { kind: 'upstream' } : { kind: 'registry', registry },
       // Its nodes are elsewhere, so that these ports are only taken here: `keepForward` has them lead to a Service.
       exposeLoopback: (ports) => settlePorts(options.paths, ports),

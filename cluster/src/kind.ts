@@ -8,6 +8,7 @@ import { tryCommand } from './embedded/process.ts';
 import type { ClusterEngine, ClusterHandle, EngineOptions } from './engine.ts';
 import { type KindPort, renderKindConfig } from './kind-config.ts';
 import { canBind, freePort, tryHolderOf } from './loopback-port.ts';
+import { lacksUserNamespaces } from './user-namespaces.ts';
 
 /** Node ports that the gateway has, and that kind maps when it makes the cluster: later is too late. */
 const GATEWAY = { http: 30080, https: 30443 } as const;
@@ -78,6 +79,7 @@ export function kindEngine(config: PlatformConfig, options: EngineOptions): Clus
       server,
       apiServer: await reader.apiServer(),
       storageClass: config.cluster.storageClass ?? (await reader.tryDefaultStorageClass()),
+      lacksUserNamespaces: lacksUserNamespaces(await reader.version(), await reader.nodeFacts()),
       images: {
         kind: 'load',
         load: async (archive) => {

@@ -66,6 +66,20 @@ export class AgentPolicy extends Construct {
 const text = (value: string): string => JSON.stringify(value);
 const list = (values: readonly string[]): string => JSON.stringify(values);
 
+/** Metadata that an object of the agent's has when it is made. The API server fills in some of it. */
+const CREATED = ['name', 'namespace', 'labels', 'uid', 'creationTimestamp', 'generation', 'managedFields'];
+/** Metadata that differs after a change of the agent's. Labels have rules of their own; the API server keeps the rest. */
+const CHANGED = ['labels', 'generation', 'managedFields', 'resourceVersion'];
+
+/** An expression that is true where two maps differ in these keys at most. */
+function same(made: string, before: string, keys: readonly string[]): string {
+  const free = list(keys);
+  return [
+    `${made}.all(key, key in ${free} || key in ${before} && ${made}[key] == ${before}[key])`,
+    `${before}.all(key, key in ${free} || key in ${made})`,
+  ].join(' && ');
+}
+
 /** In the order in which they build on each other. */
 function variables(props: AgentPolicyProps): Readonly<Record<string, string>> {
   const fixed = { ...MANAGED_BY };
@@ -87,6 +101,9 @@ function variables(props: AgentPolicyProps): Readonly<Record<string, string>> {
     whole: '"job-" + variables.org + "-" + variables.project',
     named: `variables.wellFormed && variables.whole.startsWith(variables.readable) && (variables.readable == variables.whole || size(variables.whole) > ${READABLE_LENGTH})`,
     isProject: 'variables.managed && variables.org != "" && variables.project != "" && variables.named',
+    // Both empty where the request brings no object: a deletion, a stream.
+    meta: 'object != null && has(object.metadata) ? dyn(object.metadata) : dyn({})',
+    metaBefore: 'oldObject != null && has(oldObject.metadata) ? dyn(oldObject.metadata) : dyn({})',
     made: 'variables.isNamespace && object != null && has(object.metadata.labels) ? object.metadata.labels : {}',
     before:
       'variables.isNamespace && oldObject != null && has(oldObject.metadata.labels) ? oldObject.metadata.labels : {}',
@@ -102,6 +119,9 @@ function variables(props: AgentPolicyProps): Readonly<Record<string, string>> {
       'request.resource.group == "rbac.authorization.k8s.io" && request.resource.resource == "rolebindings" && object != null',
     isPod:
       'request.resource.group == "" && request.resource.resource == "pods" && !variables.isSubresource && object != null',
+    isPolicy:
+      'request.resource.group == "networking.k8s.io" && request.resource.resource == "networkpolicies" && object != null',
+    changes: 'request.operation == "UPDATE" && object != null && oldObject != null',
   };
 }
 
@@ -128,9 +148,35 @@ function validations(user: string): readonly Validation[] {
       message: 'the agent sets the labels of a project once; later it changes the level of Pod Security alone',
     },
     {
+      // No owner, no finalizer, no time of deletion: each of these deletes an object, or keeps one from being deleted.
+      expression: `variables.changes || variables.meta.all(key, key in ${list(CREATED)} || variables.isPod && key == "annotations")`,
+      message: 'the agent makes objects with a name and labels, Pods with annotations too, and with no other metadata',
+    },
+    {
+      expression: `!variables.changes || (${same('variables.meta', 'variables.metaBefore', CHANGED)})`,
+      message: 'the agent changes only the labels of an object’s metadata',
+    },
+    {
+      expression: `!variables.changes || (${same('object', 'oldObject', ['metadata', 'spec'])})`,
+      message: 'the agent changes only metadata and specification of an object',
+    },
+    {
+      expression: `!(variables.changes && variables.isPod) || (${same('object.spec', 'oldObject.spec', ['activeDeadlineSeconds'])})`,
+      message: 'the agent changes only the deadline of a Pod',
+    },
+    {
       expression:
-        '!variables.isNamespace || (has(object.metadata.annotations) ? object.metadata.annotations : {}) == (oldObject != null && has(oldObject.metadata.annotations) ? oldObject.metadata.annotations : {})',
-      message: 'the agent annotates no namespace',
+        '!(variables.changes && variables.isPod) || (has(object.metadata.labels) ? object.metadata.labels : {}) == (has(oldObject.metadata.labels) ? oldObject.metadata.labels : {})',
+      message: 'the agent changes no label of a Pod',
+    },
+    {
+      expression: `!(variables.isBinding || variables.isPolicy) || has(object.metadata.labels) && object.metadata.labels == ${JSON.stringify(MANAGED_BY)}`,
+      message: 'the agent labels its bindings and network policies as managed by Delos, and in no other way',
+    },
+    {
+      expression:
+        '!(variables.isNamespace && object != null) || !has(object.spec) || object.spec.all(key, key == "finalizers" && object.spec.finalizers == ["kubernetes"])',
+      message: 'the agent gives a namespace no finalizer',
     },
     {
       expression:

@@ -1,4 +1,5 @@
 export * from './catalogue.ts';
+export * from './entrance.ts';
 export * from './names.ts';
 export * from './profiles.ts';
 export * from './public-url.ts';

@@ -2,6 +2,7 @@ import type { PlatformConfig } from '@delos/core';
 import { Chart } from 'cdk8s';
 import type { Construct } from 'constructs';
 import { ControlPlane } from './control-plane.ts';
+import { wayIn } from './entrance.ts';
 import { Gateway } from './gateway.ts';
 import { identityOf } from './identity.ts';
 import { Keycloak } from './keycloak.ts';
@@ -24,7 +25,7 @@ export class Platform extends Chart {
   constructor(scope: Construct, id: string, props: PlatformProps) {
     super(scope, id);
     const { config, context, image } = props;
-    const { publicUrl } = context;
+    const { publicUrl, exposure } = wayIn(config, context.entrance);
     const spaces = namespaces(this);
     // Closed before the first Pod: what is open is said part by part.
     const denials = [PLATFORM_NAMESPACE, NODE_NAMESPACE].map((name) => denyAll(this, `default-deny-${name}`, name));
@@ -37,7 +38,8 @@ export class Platform extends Chart {
       clients: ['control-api', 'scheduler', 'keycloak'],
       storageClass: config.cluster.storageClass,
     });
-    const keycloak = new Keycloak(this, 'keycloak', { image: image('keycloak'), publicUrl });
+    const userNamespaces = config.cluster.userNamespaces && (context.userNamespaces ?? false);
+    const keycloak = new Keycloak(this, 'keycloak', { image: image('keycloak'), publicUrl, userNamespaces });
     const controlPlane = new ControlPlane(this, 'control-plane', {
       config,
       identity: identityOf(config, publicUrl),
@@ -45,6 +47,7 @@ export class Platform extends Chart {
       publicUrl,
       apiServer: context.apiServer,
       standIns: context.standIns ?? [],
+      userNamespaces,
       database: postgres,
     });
     const gateway = new Gateway(this, 'gateway', {
@@ -53,7 +56,8 @@ export class Platform extends Chart {
       publicUrl,
       domain: config.domain,
       http: plainHttp(config),
-      exposure: context.exposure,
+      exposure,
+      userNamespaces,
       httpPort: config.gateway.httpPort || 80,
       httpsPort: config.gateway.httpsPort || 443,
     });

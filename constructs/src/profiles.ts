@@ -1,6 +1,5 @@
 import { DelosError, nearest, type PlatformConfig } from '@delos/core';
 import { CATALOGUE, MIRROR_HOST } from './catalogue.ts';
-import { isLoopback, publicUrlOf } from './public-url.ts';
 import type { SynthesisContext } from './synthesis.ts';
 
 /*
@@ -10,22 +9,20 @@ import type { SynthesisContext } from './synthesis.ts';
 const PROFILES = {
   embedded: {
     apiServer: { addresses: ['10.201.0.2'], port: 6443 },
-    exposure: { kind: 'node-port', http: 30080, https: 30443 },
+    entrance: { kind: 'node-port', http: 30080, https: 30443 },
     local: true,
   },
   kind: {
     apiServer: { addresses: ['172.18.0.2'], port: 6443 },
-    exposure: { kind: 'node-port', http: 30080, https: 30443 },
+    entrance: { kind: 'node-port', http: 30080, https: 30443 },
     local: false,
   },
   existing: {
     apiServer: { addresses: ['192.0.2.1'], port: 6443 },
-    exposure: { kind: 'load-balancer' },
+    entrance: { kind: 'service' },
     local: false,
   },
-} as const satisfies Readonly<
-  Record<string, Omit<SynthesisContext, 'images' | 'publicUrl'> & { readonly local: boolean }>
->;
+} as const;
 
 /** What `delos synth` synthesizes against. @throws DelosError ERR_USAGE for a name that is no profile */
 export function profileContext(config: PlatformConfig, name: string | undefined): SynthesisContext {
@@ -38,14 +35,12 @@ export function profileContext(config: PlatformConfig, name: string | undefined)
       hint: near === undefined ? `profiles: ${names.join(', ')}` : `did you mean ${near}?`,
     });
   }
-  const { local, ...rest } = profile;
-  const exposure =
-    rest.exposure.kind === 'load-balancer' && isLoopback(config.domain)
-      ? ({ kind: 'cluster-ip' } as const)
-      : rest.exposure;
-  const context = { ...rest, exposure };
+  const { local, apiServer } = profile;
+  // As if each port that the configuration names were free.
+  const { httpPort, httpsPort } = config.gateway;
+  const entrance = { ...profile.entrance, hostPorts: { httpPort, httpsPort } };
   const prefersLocal = config.images.source === 'local' || (config.images.source === 'auto' && local);
-  return { ...context, publicUrl: publicUrlOf(config, config.gateway), images: references(config, prefersLocal) };
+  return { apiServer, entrance, images: references(config, prefersLocal) };
 }
 
 function references(config: PlatformConfig, local: boolean): Readonly<Record<string, string>> {

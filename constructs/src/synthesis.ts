@@ -1,4 +1,5 @@
 import type { PlatformConfig, StandIn } from '@delos/core';
+import type { Entrance } from './entrance.ts';
 
 /** A Kubernetes object as it goes to the API server. */
 export interface Manifest {
@@ -27,8 +28,8 @@ export type SecretSource =
       readonly dnsNames: readonly string[];
       readonly ipAddresses: readonly string[];
     }
-  /** The same value as another Secret's key, written `SECRET/KEY`. */
-  | { readonly kind: 'same-as'; readonly ref: string };
+  /** The same value as another Secret's key, written `SECRET/KEY`, in that namespace or else in whichever has it. */
+  | { readonly kind: 'same-as'; readonly ref: string; readonly namespace?: string };
 
 /** One object, its place in the construct tree and what it waits for. */
 export interface SynthesizedObject {
@@ -45,24 +46,21 @@ export interface Synthesis {
   readonly objects: readonly SynthesizedObject[];
 }
 
-/** What the platform's manifests depend on beside the configuration; all of it known before anything is deployed. */
+/**
+ * What the platform's manifests depend on beside the configuration; all of it known before anything is deployed. It is
+ * kept between runs while the configuration is read anew, so nothing that follows from the configuration is in it.
+ */
 export interface SynthesisContext {
   /** Catalogue name → the reference that the nodes pull. */
   readonly images: Readonly<Record<string, string>>;
-  /** Where users reach the platform, no trailing slash, e.g. `http://127.0.0.1:8080`. */
-  readonly publicUrl: string;
   /** Addresses and port where Pods reach the Kubernetes API server, behind its Service. */
   readonly apiServer: { readonly addresses: readonly string[]; readonly port: number };
   /** Stand-ins that answer on this cluster: jobs that run on one say so. @default none */
   readonly standIns?: readonly StandIn[] | undefined;
-  /**
-   * How the gateway is reached from outside: node ports (embedded, kind), a LoadBalancer, or no way of its own: then the
-   * operator's command forwards a port of the operator's machine to it.
-   */
-  readonly exposure:
-    | { readonly kind: 'cluster-ip' }
-    | { readonly kind: 'node-port'; readonly http: number; readonly https: number }
-    | { readonly kind: 'load-balancer' };
+  /** Whether every node runs Pods in user namespaces of their own (`hostUsers: false`). @default false */
+  readonly userNamespaces?: boolean | undefined;
+  /** Where the nodes are, and which ports lead to the gateway. */
+  readonly entrance: Entrance;
 }
 
 export type Synthesize = (config: PlatformConfig, context: SynthesisContext) => Synthesis;

@@ -172,6 +172,10 @@ export const configShape = z.strictObject({
         .describe('How the cluster comes to be. auto: the one that KUBECONFIG names, else embedded on this machine'),
       name: dnsLabel.default('default').describe('Its name in the platform'),
       context: z.string().optional().describe('Kubeconfig context of an existing cluster'),
+      userNamespaces: z
+        .boolean()
+        .default(true)
+        .describe('The platform’s Pods run in user namespaces of their own, where every node can do that'),
       storageClass: z.string().optional().describe('StorageClass of the platform’s volumes; left out: the default'),
     })
     .prefault({})

@@ -14,6 +14,7 @@ export * from './nearest.ts';
 export * from './progress.ts';
 export * from './project-namespace.ts';
 export * from './request-body.ts';
+export * from './service-users.ts';
 export * from './stand-in.ts';
 export * from './token-request.ts';
 export * from './yaml-document.ts';

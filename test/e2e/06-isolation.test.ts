@@ -79,7 +79,7 @@ describe('the control plane and Kubernetes', () => {
     // The same way of looking does find the agent's.
     expect(await hasToken(await processOf('agent'))).toBe(true);
     const environment = (await execute(['cat', `/proc/${pid}/environ`])).stdout;
-    expect(environment).toContain('PGHOST');
+    expect(environment).toContain('PGPASSWORD_FILE');
     expect(environment.toLowerCase()).not.toContain('kubeconfig');
   });
 

@@ -35,9 +35,8 @@ function specOf(yaml: string): IdentitySpec {
   const images = { postgres: 'p:1', keycloak: 'k:1', runtime: 'r:1', caddy: 'c:1' };
   const { objects } = synthesize(parseConfig(yaml, 'delos.yaml'), {
     images,
-    publicUrl: PUBLIC_URL,
     apiServer: { addresses: ['192.0.2.1'], port: 6443 },
-    exposure: { kind: 'load-balancer' },
+    entrance: { kind: 'service', hostPorts: { httpPort: 8080, httpsPort: 8443 } },
   });
   const map = objects.find(({ manifest }) => manifest.kind === 'ConfigMap' && manifest.metadata.name === 'platform');
   const { data } = z.object({ data: z.object({ 'identity.json': z.string() }) }).parse(map?.manifest);

@@ -95,6 +95,7 @@ export async function startControlApi(
     publicUrl: 'http://127.0.0.1:1',
     agentToken: 'test-agent-token-0123456789',
     queue: config.jobs,
+    collectorToken: 'test-collector-token-0123456789',
   };
   const deps: ApiDeps = {
     settings,

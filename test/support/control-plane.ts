@@ -14,12 +14,28 @@ export interface ControlPlane {
   readonly context: string;
   readonly server: string;
   readonly client: KubeClient;
+  /** PEM by which the server is known. */
+  ca(): Promise<string>;
   stop(): Promise<void>;
+}
+
+/** Somebody whom the API server knows by a token. */
+export interface KnownUser {
+  readonly token: string;
+  readonly user: string;
+  readonly groups: readonly string[];
 }
 
 const START_LIMIT_MS = 60_000;
 
-export async function startControlPlane(kube: string): Promise<ControlPlane> {
+export interface ControlPlaneOptions {
+  /** Beside the one whose credentials the kubeconfig has. @default nobody */
+  readonly users?: readonly KnownUser[];
+  /** Pods get a service account, which must be there. @default false */
+  readonly serviceAccounts?: boolean;
+}
+
+export async function startControlPlane(kube: string, options: ControlPlaneOptions = {}): Promise<ControlPlane> {
   const folder = await mkdtemp(join(tmpdir(), 'delos-control-plane-'));
   const [etcdPort, peerPort, apiPort] = [await freePort(), await freePort(), await freePort()];
   const running: ChildProcess[] = [];
@@ -37,7 +53,9 @@ export async function startControlPlane(kube: string): Promise<ControlPlane> {
   };
   try {
     const token = randomBytes(16).toString('hex');
-    await writeFile(join(folder, 'tokens.csv'), `${token},test,test,system:masters\n`, { mode: 0o600 });
+    const known = [{ token, user: 'test', groups: ['system:masters'] }, ...(options.users ?? [])];
+    const lines = known.map((each) => `${each.token},${each.user},${each.user},"${each.groups.join(',')}"\n`);
+    await writeFile(join(folder, 'tokens.csv'), lines.join(''), { mode: 0o600 });
     const keys = generateKeyPairSync('rsa', { modulusLength: 2048 });
     const keyFile = join(folder, 'accounts.key');
     await writeFile(keyFile, keys.privateKey.export({ type: 'pkcs8', format: 'pem' }), { mode: 0o600 });
@@ -56,7 +74,8 @@ export async function startControlPlane(kube: string): Promise<ControlPlane> {
       ...['--token-auth-file', join(folder, 'tokens.csv'), '--authorization-mode', 'RBAC'],
       ...['--service-account-issuer', 'https://kubernetes.default.svc', '--service-account-key-file', keyFile],
       ...['--service-account-signing-key-file', keyFile, '--service-cluster-ip-range', '10.255.0.0/24'],
-      ...['--disable-admission-plugins', 'ServiceAccount', '--endpoint-reconciler-type', 'none'],
+      ...(options.serviceAccounts === true ? [] : ['--disable-admission-plugins', 'ServiceAccount']),
+      ...['--allow-privileged=true', '--endpoint-reconciler-type', 'none'],
     ]);
     const kubeconfig = join(folder, 'kubeconfig');
     const server = `https://127.0.0.1:${apiPort}`;
@@ -68,7 +87,8 @@ export async function startControlPlane(kube: string): Promise<ControlPlane> {
       ...['--bind-address', '127.0.0.1', '--secure-port', '0', '--controllers', '*'],
       ...['--use-service-account-credentials=false', '--cert-dir', join(folder, 'certs')],
     ]);
-    return { kubeconfig, context: 'test', server, client, stop };
+    const ca = (): Promise<string> => readFile(join(folder, 'certs/apiserver.crt'), 'utf8');
+    return { kubeconfig, context: 'test', server, client, ca, stop };
   } catch (error) {
     await stop();
     throw error;

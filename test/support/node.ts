@@ -22,8 +22,12 @@ const podList = z.object({
 });
 
 /** The processes of a service's containers now; empty while it starts again. */
-export async function serviceProcesses(part: string, namespace = 'delos'): Promise<readonly ContainerProcess[]> {
-  const text = await kubectl(['get', 'pods', '-n', namespace, '-l', `app.kubernetes.io/name=${part}`, '-o', 'json']);
+export async function serviceProcesses(
+  part: string,
+  namespace = 'delos',
+  label = 'app.kubernetes.io/name',
+): Promise<readonly ContainerProcess[]> {
+  const text = await kubectl(['get', 'pods', '-n', namespace, '-l', `${label}=${part}`, '-o', 'json']);
   const ids = podList
     .parse(JSON.parse(text))
     .items.flatMap(({ status }) => status.containerStatuses)

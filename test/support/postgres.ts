@@ -105,7 +105,7 @@ async function connectAdmin(host: string, child: ChildProcess): Promise<pg.Clien
 }
 
 /** Debian keeps the server out of PATH. */
-function postgresFolder(): string {
+export function postgresFolder(): string {
   const debian = '/usr/lib/postgresql';
   const versions = tryReaddir(debian).sort((a, b) => Number(b) - Number(a));
   const folders = [

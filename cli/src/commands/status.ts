@@ -5,6 +5,7 @@ import { engineOf } from '../engine.ts';
 import { kubeOf } from '../kube.ts';
 import { type LockHolder, tryHolder } from '../lock.ts';
 import { type PlatformPart, platformParts } from '../parts.ts';
+import { platformUrls, tryDeployedUrls } from '../platform-urls.ts';
 import { recordedConfig } from '../settings.ts';
 import { tryReadState } from '../state-file.ts';
 import { table } from '../table.ts';
@@ -20,6 +21,9 @@ export async function run(context: CommandContext, options: { readonly showPassw
   const record = await tryReadState(join(context.paths.state, 'platform.json'), platformRecord);
   const kube = cluster === undefined ? undefined : await kubeOf(context, await engine.handle());
   const parts = kube === undefined ? [] : await platformParts(kube);
+  // What runs may have been deployed by plain Pulumi, after a change of delos.yaml that no `up` has seen.
+  const deployed = kube === undefined ? undefined : await tryDeployedUrls(kube);
+  const urls = deployed ?? (record?.entrance === undefined ? undefined : platformUrls(config, record.entrance));
   const users = parts.length === 0 ? [] : await platformUsers(config, options.showPasswords ? kube : undefined);
   const healthy =
     parts.length > 0 &&
@@ -30,7 +34,7 @@ export async function run(context: CommandContext, options: { readonly showPassw
     up: healthy,
     heldBy: holder ?? null,
     cluster: cluster ?? null,
-    platform: { parts, apiUrl: record?.apiUrl ?? null, url: record?.url ?? null, adminUser: config.admin.user },
+    platform: { parts, apiUrl: urls?.apiUrl ?? null, url: urls?.url ?? null, adminUser: config.admin.user },
     standIns: record?.standIns ?? [],
     users,
     state: context.paths.state,

@@ -11,6 +11,7 @@ import { kubeOf } from '../kube.ts';
 import { lockInstance } from '../lock.ts';
 import { Phases } from '../phases.ts';
 import { planPlatform } from '../platform.ts';
+import { platformUrls } from '../platform-urls.ts';
 import { checkMachine } from '../preflight.ts';
 import { readSettings, recordSettings } from '../settings.ts';
 import { writeState } from '../state-file.ts';
@@ -34,6 +35,7 @@ export async function run(
 
     const { keepForward, resolveTool } = await import('@delos/cluster');
     const { deployPlatform } = await import('@delos/stacks');
+    const { wayIn } = await import('@delos/constructs');
     const { issueToken } = await import('../tokens.ts');
 
     await phases.run('toolchain', async () => {
@@ -45,25 +47,25 @@ export async function run(
     const plan = await planPlatform(context, settings, handle, images);
     const { changes } = await phases.run('platform', () => deployPlatform(plan.input));
     const record: PlatformRecord = {
-      url: plan.publicUrl,
-      apiUrl: plan.apiUrl,
+      entrance: plan.open.entrance,
       images: { ...images.images },
       standIns: [...images.standIns],
     };
     await writeState(join(paths.state, 'platform.json'), record);
+    const { apiUrl } = platformUrls(config, plan.open.entrance);
     const job = await phases.run('first job', async () => {
-      if (plan.entrance.forward !== undefined) {
+      if (plan.open.forward !== undefined) {
         const { path } = await resolveTool('kube', progress);
-        await interruptible(signal, keepForward(paths, path, handle, plan.entrance.forward));
+        await interruptible(signal, keepForward(paths, path, handle, plan.open.forward));
       }
       const token = await issueToken(context, { user: config.admin.user, ttlSeconds: 3600 });
       const send = (transport?: Transport) =>
-        firstJob(new ApiClient(plan.apiUrl, token, signal, transport), paths, config, progress, signal);
-      if (plan.entrance.exposure.kind !== 'load-balancer') return await send();
+        firstJob(new ApiClient(apiUrl, token, signal, transport), paths, config, progress, signal);
+      if (wayIn(config, plan.open.entrance).exposure.kind !== 'load-balancer') return await send();
       return await throughCluster(await kubeOf(context, handle), config.gateway.httpsPort, signal, send);
     });
     const document = {
-      apiUrl: plan.apiUrl,
+      apiUrl,
       adminUser: config.admin.user,
       kubeconfig: handle.kubeconfig,
       phases: phases.done,

@@ -50,6 +50,7 @@ export function embeddedEngine(paths: InstancePaths, parts: EmbeddedParts): Clus
       server: `https://${nodeIp}:${API_PORT}`,
       apiServer: { addresses: [nodeIp], port: API_PORT },
       storageClass: STORAGE_CLASS,
+      lacksUserNamespaces: ['the embedded node runs Debian’s containerd, which has none before 2.0'],
       images: { kind: 'mirror', endpoint: `http://127.0.0.1:${MIRROR_PORT}`, standIns: spec.standIns },
       exposeLoopback: (ports) => exposeLoopback(layout, ports),
     };

@@ -11,12 +11,13 @@ export async function clusterChecks(config: PlatformConfig, options: EngineOptio
   const engine = existingEngine(config, options);
   const needed = 'an API server that answers';
   try {
-    const [status, { storageClass }] = [await engine.status(), await engine.handle()];
+    const [status, { storageClass, lacksUserNamespaces }] = [await engine.status(), await engine.handle()];
     const measured = `${status?.server ?? ''}, Kubernetes ${status?.version ?? ''}`;
     return [
       check('cluster.reachable', true, { measured, needed, fix: '' }),
       versionCheck(status?.version ?? ''),
       storageCheck(storageClass),
+      ...(config.cluster.userNamespaces ? [usersCheck(lacksUserNamespaces)] : []),
       ...poolChecks(config, status?.nodes ?? []),
     ];
   } catch (error) {
@@ -42,6 +43,18 @@ function storageCheck(storageClass: string | undefined): Check {
     measured: storageClass === undefined ? 'no StorageClass is marked as default' : `StorageClass ${storageClass}`,
     needed: 'a StorageClass for the platform’s volumes',
     fix: 'set cluster.storageClass in delos.yaml to one of: kubectl get storageclass',
+  });
+}
+
+/** Without them the platform's Pods run as high users of the node itself, which is weaker, and works. */
+function usersCheck(lacks: readonly string[]): Check {
+  const [first = '', ...more] = lacks;
+  return check('cluster.users', lacks.length === 0, {
+    fatal: false,
+    measured:
+      lacks.length === 0 ? 'user namespaces' : `${first}${more.length === 0 ? '' : ` (and ${more.length} more)`}`,
+    needed: 'user namespaces on every node, so that no user of a node is a user of the platform’s Pods',
+    fix: 'run Kubernetes 1.33 or later, containerd 2.0 or later (or CRI-O) and Linux 6.3 or later on all nodes; or set cluster.userNamespaces: false in delos.yaml to do without',
   });
 }
 

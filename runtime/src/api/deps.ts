@@ -21,8 +21,10 @@ export interface ApiSettings {
   readonly publicUrl: string;
   /** Most jobs that may wait. */
   readonly queue: QueueLimits;
-  /** Shared secret of agents and collectors. */
+  /** The secret that agents show. */
   readonly agentToken: string;
+  /** The secret that collectors show: it opens nothing of the agents', nor theirs anything of these. */
+  readonly collectorToken: string;
 }
 
 /** What the parts of the control API share. */

@@ -16,6 +16,7 @@ const apiEnv = databaseEnv.extend({
   DELOS_CLUSTER: z.string().default('default'),
   DELOS_PUBLIC_URL: z.url().transform((url) => url.replace(/\/+$/, '')),
   DELOS_AGENT_TOKEN: z.string().min(16, 'expected at least 16 characters'),
+  DELOS_COLLECTOR_TOKEN: z.string().min(16, 'expected at least 16 characters'),
   DELOS_OIDC_ISSUER: z.url(),
   DELOS_OIDC_JWKS_URL: z.url(),
   /** The realm's client that tokens are for. */
@@ -38,6 +39,7 @@ export const apiService: Service = {
         publicUrl: env.DELOS_PUBLIC_URL,
         agentToken: env.DELOS_AGENT_TOKEN,
         queue: config.jobs,
+        collectorToken: env.DELOS_COLLECTOR_TOKEN,
       },
       database,
       budget: new RequestBudget(MOST),

@@ -1,5 +1,5 @@
 import { createReadStream } from 'node:fs';
-import { type FileHandle, open, stat } from 'node:fs/promises';
+import { access, constants, type FileHandle, open, stat } from 'node:fs/promises';
 import { createGunzip, type Gunzip } from 'node:zlib';
 import { type Head, type LogFile, logFiles, readHead, tryReadHead } from './log-files.ts';
 
@@ -132,11 +132,12 @@ export class AttemptReader {
     await this.close();
     const base = { file, head: undefined, supersededAt: undefined };
     if (!file.compressed) {
-      const handle = await open(file.path, 'r').catch(() => undefined);
+      const handle = await open(file.path, 'r').catch(unlessForbidden);
       if (handle === undefined) return undefined;
       const { ino } = await handle.stat();
       this.#source = { ...base, handle, unpacked: undefined, stream: undefined, inode: ino, offset };
     } else {
+      await access(file.path, constants.R_OK).catch(unlessForbidden);
       const input = createReadStream(file.path);
       const stream = createGunzip({ chunkSize: 512 * 1024 });
       input.on('error', (error) => stream.destroy(error));
@@ -232,6 +233,15 @@ export class AttemptReader {
     return this.#firstSince(files, this.#lastTime);
   }
 }
+
+/** A file that is gone is passed over. One that may not be read is an error: its log must not be taken for empty. */
+function unlessForbidden(error: unknown): undefined {
+  if (isForbidden(error)) throw error;
+}
+
+/** The file is there, and this process's user may not read it. */
+export const isForbidden = (error: unknown): error is NodeJS.ErrnoException =>
+  error instanceof Error && 'code' in error && (error.code === 'EACCES' || error.code === 'EPERM');
 
 /** Time of the last line. */
 function lastTimeIn(bytes: Buffer): string | undefined {

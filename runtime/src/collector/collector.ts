@@ -48,8 +48,11 @@ export class Collector {
     return this.#followed.size;
   }
 
+  /** What keeps it from its work, in words; undefined where nothing does. */
   get problem(): string | undefined {
-    return this.#problem;
+    if (this.#problem !== undefined) return this.#problem;
+    for (const { jobLog } of this.#followed.values()) if (jobLog.problem !== undefined) return jobLog.problem;
+    return undefined;
   }
 
   async start(): Promise<void> {

@@ -3,7 +3,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import type { LogPosition } from '@delos/core';
 import type { Logger } from 'pino';
 import { detach } from '../edge/guard.ts';
-import { AttemptReader } from './attempt-reader.ts';
+import { AttemptReader, isForbidden } from './attempt-reader.ts';
 import type { Gate } from './gate.ts';
 import { isFolder, lastAttempt, type PodFolder } from './log-files.ts';
 import { type Packed, packBytes, type Uploader } from './uploader.ts';
@@ -45,6 +45,7 @@ export class JobLog {
   #woken = false;
   #closed = false;
   #unknownUntil = 0;
+  #problem: string | undefined;
   #timer: NodeJS.Timeout | undefined;
 
   constructor(props: JobLogProps) {
@@ -54,6 +55,11 @@ export class JobLog {
   /** Everything is archived and sealed. */
   get done(): boolean {
     return this.#closed;
+  }
+
+  /** A file that may not be read, in words; undefined where there is none. */
+  get problem(): string | undefined {
+    return this.#problem;
   }
 
   get folder(): string {
@@ -95,11 +101,16 @@ export class JobLog {
           step = await this.#step();
           if (step === 'done') await this.close();
           failures = 0;
+          this.#problem = undefined;
         }
       } catch (error) {
         const { log, pod } = this.#props;
         const wait = RETRY_MS[Math.min(failures, RETRY_MS.length - 1)] ?? 5_000;
         failures += 1;
+        if (isForbidden(error)) {
+          const user = `user ${process.getuid?.()} with groups ${process.getgroups?.().join(', ')}`;
+          this.#problem = `${error.path ?? this.folder} may not be read by ${user}`;
+        }
         log.warn({ error, jobId: pod.jobId, failures }, 'log could not be carried on; trying again');
         // Where the archive stands now is asked again: an answer may have been lost.
         this.#position = undefined;

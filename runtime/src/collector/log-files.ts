@@ -87,7 +87,11 @@ export async function tryReadHead(file: LogFile): Promise<Head | undefined> {
         await handle.close();
       }
     }
-    const stream = createReadStream(file.path, { highWaterMark: 64 * 1024 }).pipe(createGunzip());
+    const input = createReadStream(file.path, { highWaterMark: 64 * 1024 });
+    const stream = createGunzip();
+    // A file that cannot be opened would else end the process.
+    input.on('error', (error) => stream.destroy(error));
+    input.pipe(stream);
     const parts: Buffer[] = [];
     let length = 0;
     for await (const part of stream) {

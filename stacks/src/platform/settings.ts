@@ -1,4 +1,4 @@
-import type { SynthesisContext } from '@delos/constructs';
+import { entranceSchema, type SynthesisContext } from '@delos/constructs';
 import { DelosError, loadConfig, type PlatformConfig, platformConfig, standIn } from '@delos/core';
 import { z } from 'zod';
 
@@ -6,9 +6,9 @@ import { z } from 'zod';
  * What the platform's program reads from the stack's configuration, where `delos up` has put it, so that a plain
  * `pulumi up` deploys the same. Keys:
  *   delos:cluster     kubeconfig and context
- *   delos:context     what the manifests depend on beside delos.yaml
+ *   delos:context     what the manifests depend on beside delos.yaml, and nothing that follows from that
  *   delos:configFile  path of the delos.yaml; read anew at every run
- *   delos:config      what was read from it last: stands where there is no file
+ *   delos:config      where there is no file: the configuration itself
  *   delos:secrets     secret; made by the program
  */
 export interface PlatformSettings {
@@ -21,14 +21,10 @@ const cluster = z.object({ kubeconfig: z.string(), context: z.string() });
 
 const context: z.ZodType<SynthesisContext> = z.object({
   images: z.record(z.string(), z.string()),
-  publicUrl: z.string(),
   apiServer: z.object({ addresses: z.array(z.string()), port: z.number().int() }),
   standIns: z.array(standIn).optional(),
-  exposure: z.discriminatedUnion('kind', [
-    z.object({ kind: z.literal('node-port'), http: z.number().int(), https: z.number().int() }),
-    z.object({ kind: z.literal('load-balancer') }),
-    z.object({ kind: z.literal('cluster-ip') }),
-  ]),
+  userNamespaces: z.boolean().optional(),
+  entrance: entranceSchema,
 });
 
 /** The settings as values of the stack's configuration. No secret is among them. */
@@ -39,7 +35,8 @@ export function settingsToConfig(
   return {
     cluster: JSON.stringify(settings.cluster),
     context: JSON.stringify(settings.context),
-    config: JSON.stringify(settings.config),
+    // One of both: a copy beside its file would be another truth.
+    config: configFile === undefined ? JSON.stringify(settings.config) : undefined,
     configFile,
   };
 }
@@ -58,6 +55,7 @@ export async function settingsFromConfig(get: (key: string) => string | undefine
       throw new DelosError(
         'ERR_CONFIG_VALUE',
         `delos:${key} is not what delos writes: ${z.prettifyError(parsed.error)}`,
+        { hint: 'run `./delos up` once, which writes it anew' },
       );
     return parsed.data;
   };

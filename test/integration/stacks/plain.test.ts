@@ -34,9 +34,11 @@ beforeAll(async () => {
     configFile,
     context: {
       images: Object.fromEntries(CATALOGUE.map(({ name }) => [name, `registry.example/${name}:1`])),
-      publicUrl: 'http://127.0.0.1:8080',
       apiServer: { addresses: ['10.201.0.2'], port: 6443 },
-      exposure: { kind: 'node-port', http: 30080, https: 30443 },
+      entrance: {
+        ...{ kind: 'node-port', http: 30080, https: 30443 },
+        hostPorts: { httpPort: 8080, httpsPort: 8443 },
+      },
     },
     handle: { kubeconfig: plane.kubeconfig, context: plane.context },
     pulumi: await resolveTool('pulumi', silent),
@@ -118,6 +120,20 @@ test('what delos deployed, plain pulumi previews, changes, refreshes and destroy
 
   await succeed(['refresh', '--yes', '--skip-preview']);
   expect((await previewed()).changeSummary).toEqual({ same: objects });
+
+  // Another domain changes every place that names it: `delos up` with the same file finds nothing left to do.
+  await writeFile(input.configFile ?? '', 'domain: ai.example.com\n');
+  await succeed(['up', '--yes', '--skip-preview']);
+  const changed = { ...input, config: await loadConfig(input.configFile ?? '') };
+  expect((await deployPlatform(changed)).changes).toEqual({
+    same: objects,
+    create: 0,
+    update: 0,
+    delete: 0,
+    replace: 0,
+  });
+  const api = { apiVersion: 'apps/v1', kind: 'Deployment', name: 'control-api', namespace: 'delos' };
+  expect(JSON.stringify(await plane.client.tryGet(api))).toContain('https://ai.example.com:8443');
 
   // An object made by hand comes under the stack's care by import.
   const theirs = { apiVersion: 'v1', kind: 'ConfigMap', metadata: { name: 'theirs' }, data: { k: 'v' } };

@@ -9,6 +9,7 @@ import { instancePaths, platformConfig, silent } from '@delos/core';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { stringify } from 'yaml';
 import { versionCheck } from '../../../cluster/src/preflight/cluster.ts';
+import { lacksUserNamespaces, type NodeFacts } from '../../../cluster/src/user-namespaces.ts';
 
 const home = mkdtempSync(join(tmpdir(), 'delos-existing-'));
 const paths = instancePaths('mine', { HOME: home });
@@ -17,8 +18,8 @@ let api: Server;
 let server: string;
 
 /** What these reads of an API server answer; no cluster is behind it. */
-const ANSWERS: Readonly<Record<string, unknown>> = {
-  '/version': { gitVersion: 'v1.33.1' },
+const ANSWERS: Record<string, unknown> = {
+  '/version': { gitVersion: 'v1.34.1' },
   '/api/v1/nodes': {
     items: [
       {
@@ -116,7 +117,7 @@ describe('a cluster that somebody else runs', () => {
     expect(statSync(handle.kubeconfig).mode & 0o777).toBe(0o600);
     expect(readFileSync(handle.kubeconfig, 'utf8')).toContain(server);
     expect(await used.status()).toMatchObject({
-      version: 'v1.33.1',
+      version: 'v1.34.1',
       nodes: [
         { name: 'a', ready: true, pool: 'default' },
         { name: 'b', ready: false },
@@ -206,6 +207,7 @@ describe('what an existing cluster must bring', () => {
       ['cluster.reachable', true, true],
       ['cluster.version', true, true],
       ['cluster.storage', true, true],
+      ['cluster.users', false, false],
       ['pool.default', true, false],
       ['pool.gpu', false, false],
     ]);
@@ -220,6 +222,56 @@ describe('what an existing cluster must bring', () => {
     const gateway = { httpPort: Number(new URL(server).port), httpsPort: 0 };
     const [port] = (await checksOf({ domain: 'localhost', gateway })).filter(({ id }) => id === 'port.http');
     expect(port).toMatchObject({ ok: false, code: 'ERR_PORT_TAKEN' });
+  });
+
+  const able: NodeFacts = {
+    name: 'a',
+    kubelet: 'v1.34.1',
+    kernel: '6.8.0',
+    runtime: 'containerd://2.1.4',
+    userNamespaces: true,
+  };
+  test.each([
+    ['v1.34.1', [able, { ...able, name: 'b' }], []],
+    ['v1.33.0+k3s1', [{ ...able, kubelet: 'v1.33.0+k3s1' }], []],
+    ['v1.32.9', [able], ['the API server is Kubernetes v1.32.9']],
+    ['v1.34.1', [], ['there is no node']],
+    [
+      'v1.34.1',
+      [able, { ...able, name: 'old', kubelet: 'v1.31.2' }, { ...able, name: 'c6', userNamespaces: false }],
+      [
+        'the kubelet of node old is Kubernetes v1.31.2',
+        'the runtime of node c6 offers none (containerd://2.1.4, Linux 6.8.0)',
+      ],
+    ],
+  ])('Kubernetes %s has user namespaces where its server and each node have (%#)', (version, nodes, lacks) => {
+    expect(lacksUserNamespaces(version, nodes)).toEqual(lacks);
+  });
+
+  test('a node offers user namespaces by the runtime handler that has no name', async () => {
+    const node = (handlers: unknown) => ({
+      metadata: { name: 'a' },
+      status: {
+        nodeInfo: { kubeletVersion: 'v1.34.1', kernelVersion: '6.8', containerRuntimeVersion: 'containerd://2.1.4' },
+        runtimeHandlers: handlers,
+      },
+    });
+    const userNamespaces = { features: { userNamespaces: true } };
+    for (const [handlers, expected] of [
+      [[{ name: '', ...userNamespaces }], true],
+      [[userNamespaces], true],
+      [[{ name: 'gvisor', ...userNamespaces }, { name: '' }], false],
+      [[{ name: '', features: { userNamespaces: false } }], false],
+      [null, false],
+      [undefined, false],
+    ] as const) {
+      ANSWERS['/api/v1/nodes'] = { items: [node(handlers)] };
+      const users = (await checksOf({})).find(({ id }) => id === 'cluster.users');
+      expect(users, JSON.stringify(handlers)).toMatchObject({ ok: expected, fatal: false });
+    }
+    expect(await checksOf({ cluster: { engine: 'existing', userNamespaces: false } })).not.toContainEqual(
+      expect.objectContaining({ id: 'cluster.users' }),
+    );
   });
 
   test.each([

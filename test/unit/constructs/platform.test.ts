@@ -1,15 +1,18 @@
 import { type Manifest, profileContext, type SynthesisContext, synthesize } from '@delos/constructs';
-import { DelosError, parseConfig, projectNamespace, yamlText } from '@delos/core';
+import { DelosError, FORMER_POSTGRES_USER, parseConfig, projectNamespace, SERVICE_USERS, yamlText } from '@delos/core';
 import { describe, expect, test } from 'vitest';
 import { parse } from 'yaml';
 import { z } from 'zod';
 import { egressOf, isDns, policiesFor, policiesOf, workloadsOfPeer } from './network-peers.ts';
 import { restrictedFaults } from './pod-security.ts';
-import { kindOf, platformOf, selects, workloadsOf } from './synthesized.ts';
+import { kindOf, platformOf, selects, type Workload, workloadsOf } from './synthesized.ts';
 
 const platform = platformOf();
 const workloads = workloadsOf(platform);
 const names = workloads.map(({ name }) => name).sort();
+
+const securityOf = (pod: Workload['pod']): Readonly<Record<string, unknown>> =>
+  z.looseObject({}).parse(pod.securityContext);
 
 const rulesSchema = z.array(
   z.object({
@@ -47,14 +50,10 @@ describe('Pod Security', () => {
     expect(restrictedFaults(pod)).toEqual([]);
   });
 
-  test('the collector alone is not: it reads the node’s disk as root, without capabilities, read-only', () => {
+  test('the collector alone is not: it reads logs from the node’s disk, read-only', () => {
     const other = workloads.filter(({ namespace }) => namespace !== 'delos');
     expect(other.map(({ name }) => name)).toEqual(['collector']);
-    expect(restrictedFaults(other[0]?.pod)).toEqual([
-      'volume var-log-pods: hostPath',
-      'collector: runAsNonRoot',
-      'collector: runAsUser 0',
-    ]);
+    expect(restrictedFaults(other[0]?.pod)).toEqual(['volume var-log-pods: hostPath']);
   });
 
   test('the rules themselves find what upstream’s table forbids', () => {
@@ -89,6 +88,54 @@ describe('Pod Security', () => {
         expect(container.securityContext.readOnlyRootFilesystem).toBe(true);
       }
     }
+  });
+});
+
+describe('users', () => {
+  const usersOf = (pod: Workload['pod']): readonly number[] => {
+    const { runAsUser } = securityOf(pod);
+    return [...pod.initContainers, ...pod.containers].map(({ securityContext }) =>
+      Number(securityContext.runAsUser ?? runAsUser),
+    );
+  };
+
+  test('no two parts share one, and no person, dynamic user or user namespace has it', () => {
+    const users = Object.values(SERVICE_USERS);
+    expect(new Set(users).size).toBe(users.length);
+    for (const user of users) {
+      expect(user).toBeGreaterThanOrEqual(60578);
+      expect(user).toBeLessThanOrEqual(61183);
+    }
+  });
+
+  test.each(workloads)('$name runs as its own, and its volumes are of its own group', ({ name, pod }) => {
+    const user = Object.entries(SERVICE_USERS).find(([part]) => part === name)?.[1];
+    expect(securityOf(pod)).toMatchObject({ runAsUser: user, runAsGroup: user, fsGroup: user });
+    const handedOver = name === 'postgres' ? [FORMER_POSTGRES_USER] : [];
+    expect([...new Set(usersOf(pod))]).toEqual([...handedOver, user]);
+  });
+
+  test('the step that runs as PostgreSQL’s former user sees no password', () => {
+    const postgres = workloads.find(({ name }) => name === 'postgres')?.pod;
+    const step = postgres?.initContainers.find(({ securityContext }) => securityContext.runAsUser !== undefined);
+    expect(step?.name).toBe('hand-over');
+    const secrets = (postgres?.volumes ?? []).filter(({ secret }) => secret !== undefined).map(({ name }) => name);
+    expect(secrets.length).toBeGreaterThan(0);
+    for (const { name } of step?.volumeMounts ?? []) expect(secrets).not.toContain(name);
+  });
+
+  test('where nodes have user namespaces, all have one but what reads the node’s disk or lies on a volume', () => {
+    const inOwn = (userNamespaces: boolean | undefined): readonly string[] => {
+      const config = parseConfig('', 'delos.yaml');
+      const synthesis = synthesize(config, { ...profileContext(config, 'existing'), userNamespaces });
+      return workloadsOf(synthesis)
+        .filter(({ pod }) => pod.hostUsers === false)
+        .map(({ name }) => name)
+        .sort();
+    };
+    expect(inOwn(true)).toEqual(['agent', 'control-api', 'gateway', 'keycloak', 'scheduler']);
+    expect(inOwn(false)).toEqual([]);
+    expect(inOwn(undefined)).toEqual([]);
   });
 });
 
@@ -245,16 +292,27 @@ describe('Secrets', () => {
     }
   });
 
-  test('no password, token or secret is a plain environment variable', () => {
+  test('no environment variable holds a password, a token or a secret', () => {
     for (const { pod } of workloads) {
-      for (const { env } of [...pod.initContainers, ...pod.containers]) {
-        const plain = env.filter(({ valueFrom }) => valueFrom === undefined);
-        for (const { name, value } of plain) {
-          // A path to where one is mounted says nothing.
-          if (/PASSWORD|TOKEN|SECRET/.test(name)) expect(value).toMatch(/^\//);
+      expect(JSON.stringify(pod)).not.toMatch(/secretKeyRef|secretRef/);
+      for (const { env, volumeMounts } of [...pod.initContainers, ...pod.containers]) {
+        const paths = env.filter(({ name }) => /PASSWORD|TOKEN|SECRET/.test(name));
+        for (const { name, value = '' } of paths) {
+          expect(value, name).toMatch(/^\//);
+          expect(volumeMounts.some(({ mountPath }) => value === mountPath || value.startsWith(`${mountPath}/`))).toBe(
+            true,
+          );
         }
       }
     }
+  });
+
+  test('the files of a Secret are its user’s and its group’s to read alone', () => {
+    const modes = workloads.flatMap(({ pod }) =>
+      pod.volumes.flatMap(({ secret }) => (secret === undefined ? [] : [secret.defaultMode])),
+    );
+    expect(modes.length).toBeGreaterThan(8);
+    expect(new Set(modes)).toEqual(new Set([0o400]));
   });
 
   test('every reference to a Secret, ConfigMap or another Secret’s key leads somewhere', () => {
@@ -280,8 +338,9 @@ describe('Secrets', () => {
         if (source.kind !== 'same-as') continue;
         const [name, key] = source.ref.split('/');
         const holders = [...secrets].filter(([id]) => id.endsWith(`/${name}`));
-        expect(holders).toHaveLength(1);
-        expect(holders[0]?.[1]).toContain(key);
+        const meant = holders.filter(([id]) => source.namespace === undefined || id === `${source.namespace}/${name}`);
+        expect(meant).toHaveLength(1);
+        expect(meant[0]?.[1]).toContain(key);
       }
     }
   });

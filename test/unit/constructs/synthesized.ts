@@ -15,7 +15,9 @@ const containerSchema = z.looseObject({
   env: z.array(envVar).default([]),
   ports: z.array(z.object({ name: z.string(), containerPort: z.number() })).default([]),
   volumeMounts: z.array(z.looseObject({ name: z.string(), mountPath: z.string() })).default([]),
-  securityContext: z.looseObject({ readOnlyRootFilesystem: z.boolean().optional() }).default({}),
+  securityContext: z
+    .looseObject({ readOnlyRootFilesystem: z.boolean().optional(), runAsUser: z.number().optional() })
+    .default({}),
   resources: z.object({
     requests: z.record(z.string(), z.string()),
     limits: z.record(z.string(), z.string()),
@@ -31,7 +33,7 @@ const podSchema = z.looseObject({
       z.looseObject({
         name: z.string(),
         configMap: z.object({ name: z.string() }).optional(),
-        secret: z.looseObject({ secretName: z.string() }).optional(),
+        secret: z.looseObject({ secretName: z.string(), defaultMode: z.number().optional() }).optional(),
       }),
     )
     .default([]),

@@ -54,6 +54,15 @@ describe('passwords', () => {
     expect(values.get('delos-node/copy')?.token).toBe(values.get('delos/original')?.token);
   });
 
+  test('that repeat a key of the same name are the key’s value in the namespace that is named', async () => {
+    const { values } = await complete([
+      secret('shared', { token: { kind: 'same-as', namespace: 'delos', ref: 'shared/token' } }, 'delos-node'),
+      secret('shared', { token: { kind: 'password' } }),
+    ]);
+    expect(values.get('delos-node/shared')?.token).toMatch(/^.{32}$/);
+    expect(values.get('delos-node/shared')?.token).toBe(values.get('delos/shared')?.token);
+  });
+
   test.each([
     ['nothing', [secret('copy', { k: { kind: 'same-as', ref: 'gone/k' } })], 'found 0 of that name'],
     ['each other', [secret('a', { k: { kind: 'same-as', ref: 'a/k' } })], 'secrets refer to each other'],

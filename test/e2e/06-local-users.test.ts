@@ -1,0 +1,128 @@
+import { readdir, readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { instancePaths, SERVICE_USERS } from '@delos/core';
+import { beforeAll, describe, expect, test } from 'vitest';
+import { z } from 'zod';
+import { kubectl, TEST_INSTANCE, testPlatform } from '../support/instance.ts';
+import { asUser, lookAs } from '../support/local-user.ts';
+import { serviceProcesses } from '../support/node.ts';
+import { until } from '../support/until.ts';
+
+/* What other users of the machine find out about the platform that runs on it. */
+
+const { state } = instancePaths(TEST_INSTANCE, process.env);
+const NAMESPACES = ['delos', 'delos-node', 'kube-system'];
+const LABELS = ['app.kubernetes.io/name', 'k8s-app', 'app'];
+
+const podList = z.object({
+  items: z.array(z.object({ metadata: z.object({ labels: z.record(z.string(), z.string()).default({}) }) })),
+});
+
+interface Part {
+  readonly name: string;
+  readonly pids: readonly number[];
+}
+
+/** Every part with a Pod in a namespace of the platform or of the node's add-ons, and its processes. */
+async function runningParts(): Promise<readonly Part[]> {
+  const found: Part[] = [];
+  for (const namespace of NAMESPACES) {
+    const { items } = podList.parse(JSON.parse(await kubectl(['get', 'pods', '-n', namespace, '-o', 'json'])));
+    for (const { metadata } of items) {
+      const label = LABELS.find((key) => metadata.labels[key] !== undefined);
+      // A helper that makes a volume: it is there for a moment, and has no secret.
+      if (label === undefined) continue;
+      const value = metadata.labels[label] ?? '';
+      const name = value === 'kube-dns' ? 'coredns' : value;
+      if (found.some((part) => part.name === name)) continue;
+      const processes = await serviceProcesses(value, namespace, label);
+      found.push({ name, pids: processes.map(({ pid }) => pid) });
+    }
+  }
+  return found;
+}
+
+/** Values that nobody else may see: of all Secrets, and of the instance's own files. */
+async function secretValues(): Promise<readonly string[]> {
+  const secrets = z
+    .object({ items: z.array(z.object({ data: z.record(z.string(), z.string()).default({}) })) })
+    .parse(JSON.parse(await kubectl(['get', 'secrets', '-A', '-o', 'json'])));
+  const values = secrets.items
+    .flatMap(({ data }) => Object.values(data))
+    .map((value) => Buffer.from(value, 'base64').toString('latin1').trim());
+  const pki = join(state, 'cluster/pki');
+  const keys = (await readdir(pki)).filter((name) => name.endsWith('.key')).map((name) => join(pki, name));
+  const files = await Promise.all([join(state, 'pulumi/passphrase'), ...keys].map((file) => readFile(file, 'utf8')));
+  return [...values, ...files.map((file) => file.trim())].filter(
+    (value) => value.length >= 12 && !value.includes('BEGIN CERTIFICATE'),
+  );
+}
+
+describe('on the machine', () => {
+  let parts: readonly Part[];
+  let pids: readonly number[];
+  let secrets: readonly string[];
+
+  beforeAll(async () => {
+    await testPlatform();
+    parts = await until('every part has a process', 120, async () => {
+      const all = await runningParts();
+      return all.every((part) => part.pids.length > 0) ? all : undefined;
+    });
+    pids = parts.flatMap((part) => part.pids);
+    secrets = await secretValues();
+    expect(secrets.length).toBeGreaterThan(10);
+  });
+
+  test('every part that runs is known by name', () => {
+    expect(parts.map(({ name }) => name).toSorted()).toEqual(Object.keys(SERVICE_USERS).toSorted());
+  });
+
+  test('each part’s processes run as the part’s own user and group', async () => {
+    for (const { name, pids: own } of parts) {
+      const user = Object.entries(SERVICE_USERS).find(([part]) => part === name)?.[1];
+      for (const pid of own) {
+        const status = await readFile(`/proc/${pid}/status`, 'utf8');
+        const ids = [...status.matchAll(/^[UG]id:\t(.*)$/gm)].flatMap(([, line = '']) => line.split('\t'));
+        expect([...new Set(ids)], `${name}, process ${pid}`).toEqual([String(user)]);
+      }
+    }
+  });
+
+  test('no process has a secret in its environment or its arguments, even for root to see', async () => {
+    for (const pid of pids) {
+      for (const file of ['environ', 'cmdline']) {
+        const content = await readFile(`/proc/${pid}/${file}`, 'latin1');
+        expect(secrets.filter((secret) => content.includes(secret))).toHaveLength(0);
+      }
+    }
+  });
+
+  test.each([1000, 65534, 65532, 999])(
+    'user %i opens no process and no folder of it, and finds no secret',
+    async (uid) => {
+      const folders = [state, join(state, 'cluster/kubelet'), join(state, 'cluster/volumes'), '/var/lib/kubelet'];
+      const { opened, content } = await lookAs(uid, pids, folders);
+      expect(opened).toEqual([]);
+      // Arguments are everyone's to read: that something was looked at shows here.
+      expect(content).toContain('delos-runtime.mjs');
+      expect(secrets.filter((secret) => content.includes(secret))).toHaveLength(0);
+    },
+  );
+
+  test('the same look finds the secret of a process of the same user', async () => {
+    const secret = 'a-secret-that-is-easily-found';
+    const child = asUser(1000, ['sleep', '300'], { SECRET: secret });
+    const pid = child.pid ?? 0;
+    try {
+      await until('it runs', 10, async () =>
+        (await readFile(`/proc/${pid}/cmdline`, 'utf8')).startsWith('sleep') ? true : undefined,
+      );
+      const { opened, content } = await lookAs(1000, [pid], []);
+      expect(opened).toContain(`/proc/${pid}/environ`);
+      expect(content).toContain(secret);
+    } finally {
+      child.kill('SIGKILL');
+    }
+  });
+});
