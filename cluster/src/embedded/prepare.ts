@@ -1,5 +1,7 @@
 import { accessSync, constants, existsSync, readFileSync } from 'node:fs';
+import { isIP } from 'node:net';
 import { delimiter, join } from 'node:path';
+import { hostOf, isLoopback } from '@delos/constructs';
 import { DelosError, type InstancePaths, type PlatformConfig, type Progress } from '@delos/core';
 import { standInsAnswer } from '../images/index.ts';
 import { NETPOL_AGENT } from '../netpol/index.ts';
@@ -72,6 +74,7 @@ export async function prepareSpec(
       metricsServer: images['metrics-server'],
     },
     standIns: await standInsAnswer(config.images.standIns),
+    publicName: publicNameOf(config.domain),
     resolvers: [...findResolvers(addresses.hostIp).node],
     mtu: Math.min(await outsideMtu(), 9000),
     proxy: proxyOf(process.env),
@@ -79,6 +82,11 @@ export async function prepareSpec(
     cgroupVersion: cgroupVersion(),
     restrictOomScore: !hasCapability(CAP_SYS_RESOURCE),
   });
+}
+
+/** A name that cluster DNS can answer: `localhost` means each Pod itself, and an address is not asked for. */
+export function publicNameOf(domain: string): NodeSpec['publicName'] {
+  return isLoopback(domain) || isIP(domain) !== 0 ? null : { name: domain.toLowerCase(), service: hostOf('gateway') };
 }
 
 /** The node belongs to the first pool; its fake devices are the node's extended resources. */

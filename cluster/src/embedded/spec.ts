@@ -31,6 +31,8 @@ export const nodeSpec = z.object({
   }),
   /** Names whose upstream cannot be reached are answered by stand-ins. containerd reads this at each pull. */
   standIns: z.boolean().default(false),
+  /** The platform's public DNS name, which cluster DNS answers with this Service's address; null where it has none. */
+  publicName: z.object({ name: z.string(), service: z.string() }).nullable().default(null),
   /** Resolvers that the node can reach; empty: the machine has none. */
   resolvers: z.array(z.string()),
   /** Bytes of a packet on the way to the outside. */
@@ -48,7 +50,7 @@ export type NodeSpec = z.infer<typeof nodeSpec>;
 
 /** What is a restart of the node, as against what the running one takes over by itself. */
 export function specHash(spec: NodeSpec): string {
-  const { labels: _labels, fakeResources: _fake, standIns: _standIns, ...rest } = spec;
+  const { labels: _labels, fakeResources: _fake, standIns: _standIns, publicName: _publicName, ...rest } = spec;
   return createHash('sha256').update(JSON.stringify(rest)).digest('hex').slice(0, 16);
 }
 

@@ -116,13 +116,34 @@ describe('a project’s namespace', () => {
     });
   });
 
-  test('is closed, but for DNS and the world outside', () => {
-    const [deny, open] = networkPolicies('job-a', { platformNamespace: 'delos', deniedCidrs: PRIVATE_CIDRS });
+  test('is closed, but for DNS, the gateway and the world outside', () => {
+    const [deny, open] = networkPolicies('job-a', {
+      platformNamespace: 'delos',
+      deniedCidrs: PRIVATE_CIDRS,
+      dnsAddresses: ['169.254.20.10'],
+    });
     expect(deny).toMatchObject({ spec: { podSelector: {}, policyTypes: ['Ingress', 'Egress'] } });
     expect(deny).not.toHaveProperty('spec.egress');
     expect(open).toMatchObject({
-      spec: { egress: [{ ports: [{ port: 53 }, { port: 53 }] }, { to: [{ ipBlock: { except: PRIVATE_CIDRS } }] }] },
+      spec: {
+        egress: [
+          {
+            to: [
+              { podSelector: { matchLabels: { 'k8s-app': 'kube-dns' } } },
+              { ipBlock: { cidr: '169.254.20.10/32' } },
+            ],
+            ports: [
+              { protocol: 'UDP', port: 53 },
+              { protocol: 'TCP', port: 53 },
+            ],
+          },
+          { to: [{ podSelector: { matchLabels: { 'app.kubernetes.io/name': 'gateway' } } }] },
+          { to: [{ ipBlock: { cidr: '0.0.0.0/0', except: PRIVATE_CIDRS } }] },
+        ],
+      },
     });
+    // A block of IPv6 would open the IPv6 addresses of nodes.
+    expect(JSON.stringify(open)).not.toMatch(/"cidr":"[^"]*:/);
     expect(open).not.toHaveProperty('spec.ingress');
   });
 });
