@@ -29,7 +29,14 @@ export async function planPlatform(
     input: {
       config: settings.config,
       ...(settings.file === undefined ? {} : { configFile: settings.file }),
-      context: { images, standIns, publicUrl, apiServer: handle.apiServer, exposure },
+      context: {
+        images,
+        standIns,
+        publicUrl,
+        apiServer: handle.apiServer,
+        dnsAddresses: handle.dnsAddresses,
+        exposure,
+      },
       handle,
       pulumi: await resolveTool('pulumi', context.progress),
       paths: context.paths,

@@ -35,6 +35,8 @@ export interface ClusterHandle {
   readonly server: string;
   /** Addresses and port of the API server as Pods reach it behind the `kubernetes` Service. */
   readonly apiServer: { readonly addresses: readonly string[]; readonly port: number };
+  /** Addresses at which Pods ask for names, beside the Pods of cluster DNS. */
+  readonly dnsAddresses: readonly string[];
   readonly storageClass: string | undefined;
   /** How images get to the nodes. `mirror`: an OCI registry store that the nodes' containerd asks for every name. */
   readonly images:

@@ -77,6 +77,7 @@ export function kindEngine(config: PlatformConfig, options: EngineOptions): Clus
       context: `kind-${name}`,
       server,
       apiServer: await reader.apiServer(),
+      dnsAddresses: [],
       storageClass: config.cluster.storageClass ?? (await reader.tryDefaultStorageClass()),
       images: {
         kind: 'load',

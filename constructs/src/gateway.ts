@@ -15,7 +15,7 @@ export interface GatewayProps {
   readonly domain: string;
   readonly http: CaddyfileProps['http'];
   readonly exposure: SynthesisContext['exposure'];
-  /** Ports of the public URL; 0: one that was found free. */
+  /** Ports that answer outside. */
   readonly httpPort: number;
   readonly httpsPort: number;
 }
@@ -102,10 +102,9 @@ function entrancePorts(props: GatewayProps): k8s.ServicePort[] {
 function servicePorts(props: GatewayProps): { readonly http: number; readonly https: number } {
   if (isLoopback(props.domain)) return { http: PORTS.http, https: PORTS.https };
   const url = new URL(props.publicUrl);
-  const wanted = { http: props.httpPort || PORTS.http, https: props.httpsPort || PORTS.https };
-  // 0 in the configuration is a port that was found free, which only the URL tells.
-  if (url.protocol === 'http:') return { ...wanted, http: Number(url.port || 80) };
-  return { ...wanted, https: Number(url.port || 443) };
+  const { httpPort: http, httpsPort: https } = props;
+  // Where the configuration leaves the port to the machine, only the URL tells which one was found free.
+  return url.protocol === 'http:' ? { http: Number(url.port || 80), https } : { http, https: Number(url.port || 443) };
 }
 
 const ADDRESS = /^(\d+\.){3}\d+$|:/;

@@ -53,6 +53,11 @@ export interface SynthesisContext {
   readonly publicUrl: string;
   /** Addresses and port where Pods reach the Kubernetes API server, behind its Service. */
   readonly apiServer: { readonly addresses: readonly string[]; readonly port: number };
+  /**
+   * Addresses at which Pods ask for names beside the Pods of cluster DNS: with a DNS cache on each node, a query never
+   * reaches one of those. @default none
+   */
+  readonly dnsAddresses?: readonly string[] | undefined;
   /** Stand-ins that answer on this cluster: jobs that run on one say so. @default none */
   readonly standIns?: readonly StandIn[] | undefined;
   /**

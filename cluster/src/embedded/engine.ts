@@ -49,6 +49,7 @@ export function embeddedEngine(paths: InstancePaths, parts: EmbeddedParts): Clus
       context: `delos-${spec.instance}`,
       server: `https://${nodeIp}:${API_PORT}`,
       apiServer: { addresses: [nodeIp], port: API_PORT },
+      dnsAddresses: [],
       storageClass: STORAGE_CLASS,
       images: { kind: 'mirror', endpoint: `http://127.0.0.1:${MIRROR_PORT}`, standIns: spec.standIns },
       exposeLoopback: (ports) => exposeLoopback(layout, ports),

@@ -136,6 +136,14 @@ async function openForwards(): Promise<void> {
   publish();
 }
 
+const relays = new Map<number, Server>();
+/** Proxies on the machine's loopback, for the node. */
+async function openRelays(): Promise<void> {
+  for (const target of spec.relays) {
+    if (!relays.has(target.port)) relays.set(target.port, await listen(target.port, target, addresses.hostIp));
+  }
+}
+
 watchFile(layout.forwards, { interval: 100 }, () => void reconcileForwards());
 const resolver = findResolvers(addresses.hostIp).relayTo;
 let relaying = false;
@@ -154,6 +162,7 @@ for (let round = 0; ; round++) {
       relaying = true;
       relayDns(addresses.hostIp, resolver, warn);
     }
+    await openRelays();
     await reconcileForwards();
   } catch (error) {
     message = error instanceof Error ? error.message : String(error);

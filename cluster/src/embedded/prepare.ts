@@ -11,6 +11,7 @@ import type { ResolveTool } from '../toolchain/index.ts';
 import { addressesOf } from './addresses.ts';
 import { cgroupVersion } from './cgroups.ts';
 import { outsideMtu } from './host-network.ts';
+import { proxyOf } from './proxy.ts';
 import { findResolvers } from './resolvers.ts';
 import { type NodeSpec, nodeSpec } from './spec.ts';
 
@@ -29,7 +30,6 @@ export interface EmbeddedParts {
 }
 
 const CAP_SYS_RESOURCE = 24n;
-const PROXY = ['HTTP_PROXY', 'HTTPS_PROXY', 'NO_PROXY'] as const;
 
 /** Installs packages of the operating system; what only they can try of the kernel is then tried. */
 export async function prepareMachine(parts: EmbeddedParts, progress: Progress): Promise<void> {
@@ -53,6 +53,7 @@ export async function prepareSpec(
     parts.ensureImages(['pause', 'coredns', 'local-path-provisioner', 'metrics-server'], progress),
   ]);
   const addresses = addressesOf(number);
+  const { proxy, relays } = proxyOf(process.env, addresses.hostIp);
   return nodeSpec.parse({
     instance: paths.instance,
     state: paths.state,
@@ -77,7 +78,8 @@ export async function prepareSpec(
     publicName: publicNameOf(config.domain),
     resolvers: [...findResolvers(addresses.hostIp).node],
     mtu: Math.min(await outsideMtu(), 9000),
-    proxy: proxyOf(process.env),
+    proxy,
+    relays,
     ...poolOf(config),
     cgroupVersion: cgroupVersion(),
     restrictOomScore: !hasCapability(CAP_SYS_RESOURCE),
@@ -128,14 +130,4 @@ function findCniPlugins(): string {
 function hasCapability(bit: bigint): boolean {
   const mask = /^CapEff:\s*([0-9a-f]+)$/m.exec(readFileSync('/proc/self/status', 'utf8'))?.[1] ?? '0';
   return ((BigInt(`0x${mask}`) >> bit) & 1n) === 1n;
-}
-
-/** Upper-case names alone: the lower-case forms say the same. */
-function proxyOf(env: NodeJS.ProcessEnv): Record<string, string> {
-  const result: Record<string, string> = {};
-  for (const name of PROXY) {
-    const value = env[name] ?? env[name.toLowerCase()];
-    if (value !== undefined && value !== '') result[name] = value;
-  }
-  return result;
 }

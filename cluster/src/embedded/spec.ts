@@ -37,8 +37,10 @@ export const nodeSpec = z.object({
   resolvers: z.array(z.string()),
   /** Bytes of a packet on the way to the outside. */
   mtu: z.number().int(),
-  /** Proxy settings of the machine, for image pulls. */
+  /** Proxy settings for image pulls, as they are true in the node's own network. */
   proxy: z.record(z.string(), z.string()),
+  /** Loopback addresses of the machine that the machine's end of the link answers for, at the same port. */
+  relays: z.array(z.object({ port: z.number().int(), host: z.string() })).default([]),
   labels: z.record(z.string(), z.string()),
   /** Extended resources that have no device behind them. */
   fakeResources: z.record(z.string(), z.number().int()),

@@ -1,4 +1,5 @@
 import { isDelosError, type PlatformConfig } from '@delos/core';
+import type { KubeletConfig } from '../cluster-client.ts';
 import type { EngineOptions } from '../engine.ts';
 import { existingEngine } from '../existing.ts';
 import { type Check, check } from './check.ts';
@@ -18,6 +19,7 @@ export async function clusterChecks(config: PlatformConfig, options: EngineOptio
       versionCheck(status?.version ?? ''),
       storageCheck(storageClass),
       ...poolChecks(config, status?.nodes ?? []),
+      pidsCheck(await engine.kubeletConfigs(ASKED_NODES)),
     ];
   } catch (error) {
     if (!isDelosError(error)) throw error;
@@ -42,6 +44,34 @@ function storageCheck(storageClass: string | undefined): Check {
     measured: storageClass === undefined ? 'no StorageClass is marked as default' : `StorageClass ${storageClass}`,
     needed: 'a StorageClass for the platform’s volumes',
     fix: 'set cluster.storageClass in delos.yaml to one of: kubectl get storageclass',
+  });
+}
+
+/** Nodes that are asked: in a large cluster the first ones tell. */
+export const ASKED_NODES = 20;
+
+/**
+ * Whether a job's processes are bounded: a node's setting, which no Pod can make for itself.
+ * @param kubelets by node; undefined where the node could not be asked
+ */
+export function pidsCheck(kubelets: ReadonlyMap<string, KubeletConfig | undefined>): Check {
+  const names = (wanted: (found: KubeletConfig | undefined) => boolean): readonly string[] =>
+    [...kubelets].filter(([, found]) => wanted(found)).map(([name]) => name);
+  const list = (found: readonly string[]): string =>
+    `${found.slice(0, 3).join(', ')}${found.length > 3 ? ` and ${found.length - 3} more` : ''}`;
+  const open = names((found) => found !== undefined && found.podPidsLimit <= 0);
+  const silent = names((found) => found === undefined);
+  const measured =
+    open.length > 0
+      ? `no limit on ${list(open)}`
+      : silent.length > 0
+        ? `could not be asked of ${list(silent)}`
+        : 'each node has a limit';
+  return check('nodes.pids', open.length + silent.length === 0, {
+    fatal: false,
+    measured,
+    needed: 'a limit to the processes of a Pod on each node, or one job can use up a node’s',
+    fix: 'set podPidsLimit: 4096 in the kubelet’s configuration of each node (kubelet --config FILE), and restart the kubelet',
   });
 }
 

@@ -23,6 +23,7 @@ const context: z.ZodType<SynthesisContext> = z.object({
   images: z.record(z.string(), z.string()),
   publicUrl: z.string(),
   apiServer: z.object({ addresses: z.array(z.string()), port: z.number().int() }),
+  dnsAddresses: z.array(z.string()).optional(),
   standIns: z.array(standIn).optional(),
   exposure: z.discriminatedUnion('kind', [
     z.object({ kind: z.literal('node-port'), http: z.number().int(), https: z.number().int() }),

@@ -41,6 +41,7 @@ beforeEach(() => {
     resolvers: ['192.0.2.53'],
     mtu: 1400,
     proxy: {},
+    relays: [],
     labels: {},
     fakeResources: {},
     cgroupVersion: 1,
