@@ -4,8 +4,6 @@ import { z } from 'zod';
 import type { Addresses } from './addresses.ts';
 import { command, tryCommand } from './process.ts';
 
-const FORWARD = '/proc/sys/net/ipv4/ip_forward';
-
 const routes = z.array(z.object({ dst: z.string(), dev: z.string().optional(), type: z.string().optional() }));
 const links = z.array(
   z.object({
@@ -162,12 +160,4 @@ export async function hasTable(name: string): Promise<boolean> {
 
 export async function removeTable(name: string): Promise<void> {
   await tryCommand('nft', ['delete', 'table', 'ip', name]);
-}
-
-export function forwarding(): string {
-  return readFileSync(FORWARD, 'utf8').trim();
-}
-
-export function setForwarding(value: string): void {
-  if (forwarding() !== value) writeFileSync(FORWARD, value);
 }

@@ -8,15 +8,8 @@ import { ensureCgroup, removeCgroup } from './cgroups.ts';
 import { relayDns } from './dns-relay.ts';
 import { tryReadJson, writeAtomic } from './files.ts';
 import { forwards, listen } from './forward.ts';
-import {
-  ensureLink,
-  ensureNodeEnd,
-  ensureRoute,
-  ensureTable,
-  hasLink,
-  hasTable,
-  setForwarding,
-} from './host-network.ts';
+import { setForwarding } from './forwarding.ts';
+import { ensureLink, ensureNodeEnd, ensureRoute, ensureTable, hasLink, hasTable } from './host-network.ts';
 import { cgroupOf, nodeMarker, tryFindInit } from './marks.ts';
 import { findByArgument, isAlive, type ProcessIdentity, self } from './process.ts';
 import { findResolvers } from './resolvers.ts';
