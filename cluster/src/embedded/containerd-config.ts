@@ -38,6 +38,7 @@ disabled_plugins = [
 
       [plugins."io.containerd.grpc.v1.cri".containerd.runtimes.runc.options]
         SystemdCgroup = false
+        BinaryName = ${text(spec.tools.runcGuard)}
 
   [plugins."io.containerd.grpc.v1.cri".cni]
     bin_dir = "/run/delos/cni"

@@ -46,10 +46,11 @@ export async function prepareSpec(
   progress: Progress,
 ): Promise<NodeSpec> {
   await prepareMachine(parts, progress);
-  const [kube, registry, gate, images] = await Promise.all([
+  const [kube, registry, gate, guard, images] = await Promise.all([
     parts.resolveTool('kube', progress),
     parts.resolveTool('registry', progress),
     parts.resolveTool('cni-gate', progress),
+    parts.resolveTool('runc-guard', progress),
     parts.ensureImages(['pause', 'coredns', 'local-path-provisioner', 'metrics-server'], progress),
   ]);
   const addresses = addressesOf(number);
@@ -65,6 +66,7 @@ export async function prepareSpec(
       containerd: which('containerd'),
       cniPlugins: findCniPlugins(),
       cniGate: gate.path,
+      runcGuard: guard.path,
       policyAgent: NETPOL_AGENT,
     },
     store: join(paths.cache, 'images', 'store'),

@@ -18,6 +18,7 @@ export const nodeSpec = z.object({
     containerd: z.string(),
     cniPlugins: z.string(),
     cniGate: z.string().nullable(),
+    runcGuard: z.string(),
     policyAgent: z.string().nullable(),
   }),
   /** Store that the mirror registry serves. */

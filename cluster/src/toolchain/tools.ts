@@ -227,4 +227,13 @@ export const TOOLS: Readonly<Record<ToolName, ToolSpec>> = {
       cold: { seconds: 30, diskBytes: 200 * MIB, memoryBytes: 400 * MIB },
     },
   },
+  'runc-guard': {
+    name: 'runc-guard',
+    version: '0.1.0',
+    build: {
+      module: 'runc',
+      package: './cmd/runc-guard',
+      cold: { seconds: 15, diskBytes: 100 * MIB, memoryBytes: 300 * MIB },
+    },
+  },
 };

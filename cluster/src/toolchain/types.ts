@@ -16,7 +16,8 @@ export type ToolName =
   | 'local-path-provisioner'
   | 'caddy'
   | 'pause'
-  | 'cni-gate';
+  | 'cni-gate'
+  | 'runc-guard';
 
 export interface ResolvedTool {
   readonly name: ToolName;

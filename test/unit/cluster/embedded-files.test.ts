@@ -33,6 +33,7 @@ beforeEach(() => {
       containerd: '/c',
       cniPlugins: '/p',
       cniGate: '/g',
+      runcGuard: '/rg',
       policyAgent: '/a.ts',
     },
     store: '/store',
