@@ -24,7 +24,10 @@ const slices = list(
 const nodes = list(
   z.object({
     metadata: z.object({ name: z.string(), labels: z.record(z.string(), z.string()).default({}) }),
-    status: z.object({ conditions: z.array(z.object({ type: z.string(), status: z.string() })).default([]) }),
+    status: z.object({
+      conditions: z.array(z.object({ type: z.string(), status: z.string() })).default([]),
+      nodeInfo: z.object({ containerRuntimeVersion: z.string().optional() }).default({}),
+    }),
   }),
 );
 
@@ -118,6 +121,9 @@ export function readCluster(kubeConfig: KubeConfig, server: string): ClusterRead
         name: metadata.name,
         ready: status.conditions.some((each) => each.type === 'Ready' && each.status === 'True'),
         pool: metadata.labels['delos.dev/pool'],
+        ...(status.nodeInfo.containerRuntimeVersion === undefined
+          ? {}
+          : { runtime: status.nodeInfo.containerRuntimeVersion }),
       }));
     },
   };

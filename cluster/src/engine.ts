@@ -59,7 +59,13 @@ export interface ClusterStatus {
   readonly kind: ClusterEngine['kind'];
   readonly server: string;
   readonly version: string;
-  readonly nodes: readonly { readonly name: string; readonly ready: boolean; readonly pool: string | undefined }[];
+  readonly nodes: readonly {
+    readonly name: string;
+    readonly ready: boolean;
+    readonly pool: string | undefined;
+    /** Container runtime and its version, e.g. `containerd://1.7.27`, where the engine asks for it. */
+    readonly runtime?: string;
+  }[];
   /** Processes or add-ons of the engine, with what is wrong where something is. */
   readonly parts: readonly { readonly name: string; readonly healthy: boolean; readonly message: string }[];
 }

@@ -20,6 +20,7 @@ export async function clusterChecks(config: PlatformConfig, options: EngineOptio
       storageCheck(storageClass),
       ...poolChecks(config, status?.nodes ?? []),
       pidsCheck(await engine.kubeletConfigs(ASKED_NODES)),
+      socketsCheck((status?.nodes ?? []).map(({ name, runtime }) => ({ name, runtime: runtime ?? '' }))),
     ];
   } catch (error) {
     if (!isDelosError(error)) throw error;
@@ -72,6 +73,29 @@ export function pidsCheck(kubelets: ReadonlyMap<string, KubeletConfig | undefine
     measured,
     needed: 'a limit to the processes of a Pod on each node, or one job can use up a node’s',
     fix: 'set podPidsLimit: 4096 in the kubelet’s configuration of each node (kubelet --config FILE), and restart the kubelet',
+  });
+}
+
+/**
+ * Whether the runtime's default seccomp profile keeps AF_VSOCK from jobs. containerd's does from 1.7 on.
+ * @see https://github.com/containerd/containerd/pull/7510
+ * @param nodes with their runtime as the Node object tells it, e.g. `containerd://1.7.27`
+ */
+export function socketsCheck(nodes: readonly { readonly name: string; readonly runtime: string }[]): Check {
+  const open = nodes.filter(({ runtime }) => {
+    const [, major = '', minor = ''] = /^containerd:\/\/v?(\d+)\.(\d+)/.exec(runtime) ?? [];
+    return major === '1' && Number(minor) < 7;
+  });
+  const first = open[0];
+  return check('nodes.sockets', first === undefined, {
+    fatal: false,
+    measured:
+      first === undefined
+        ? 'no runtime is known to let jobs open AF_VSOCK sockets'
+        : `${first.runtime} on ${first.name}${open.length > 1 ? ` and ${open.length - 1} more` : ''}`,
+    needed:
+      'containerd 1.7 or later: the default seccomp profile of earlier ones lets a job reach the hypervisor by AF_VSOCK',
+    fix: 'upgrade containerd on these nodes',
   });
 }
 

@@ -216,6 +216,7 @@ describe('what an existing cluster must bring', () => {
       ['pool.default', true, false],
       ['pool.gpu', false, false],
       ['nodes.pids', false, false],
+      ['nodes.sockets', true, false],
     ]);
   });
 

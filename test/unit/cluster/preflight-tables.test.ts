@@ -2,7 +2,7 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { proxyOf } from '../../../cluster/src/embedded/proxy.ts';
-import { pidsCheck } from '../../../cluster/src/preflight/cluster.ts';
+import { pidsCheck, socketsCheck } from '../../../cluster/src/preflight/cluster.ts';
 import { fileSystemCheck } from '../../../cluster/src/preflight/filesystem.ts';
 import { type BaseChain, forwardCheck, relayCheck, rulesOf } from '../../../cluster/src/preflight/firewall.ts';
 import { inotifyChecks } from '../../../cluster/src/preflight/inotify.ts';
@@ -186,6 +186,22 @@ describe('proxy settings', () => {
 });
 
 describe('nodes of an existing cluster', () => {
+  test.each([
+    ['containerd://1.6.20', false],
+    ['containerd://1.5.9-k3s1', false],
+    ['containerd://1.7.0', true],
+    ['containerd://v2.1.4', true],
+    ['cri-o://1.34.0', true],
+    ['', true],
+  ])('keep AF_VSOCK from jobs, run by %j: %s', (runtime, ok) => {
+    const nodes = [
+      { name: 'a', runtime: 'containerd://2.0.0' },
+      { name: 'b', runtime },
+    ];
+    expect(socketsCheck(nodes)).toMatchObject({ id: 'nodes.sockets', ok, fatal: false });
+    if (!ok) expect(socketsCheck(nodes).measured).toBe(`${runtime} on b`);
+  });
+
   const LIMITED = { podPidsLimit: 4096, evictionHard: {} };
   const OPEN = { podPidsLimit: -1, evictionHard: {} };
   test.each([
