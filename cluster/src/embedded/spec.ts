@@ -18,7 +18,8 @@ export const nodeSpec = z.object({
     containerd: z.string(),
     cniPlugins: z.string(),
     cniGate: z.string().nullable(),
-    runcGuard: z.string(),
+    /** Null: of a node that was started before there was one. */
+    runcGuard: z.string().nullable().default(null),
     policyAgent: z.string().nullable(),
   }),
   /** Store that the mirror registry serves. */

@@ -8,14 +8,15 @@ import { corefile } from '../../../cluster/src/embedded/addons/coredns.ts';
 import { addonsOf } from '../../../cluster/src/embedded/addons/index.ts';
 import { addressesOf } from '../../../cluster/src/embedded/addresses.ts';
 import { certificatesOf } from '../../../cluster/src/embedded/certificates.ts';
-import { renderHosts, writeEtc } from '../../../cluster/src/embedded/etc.ts';
+import { renderContainerd } from '../../../cluster/src/embedded/containerd-config.ts';
+import { renderHosts, renderKubelet, writeEtc } from '../../../cluster/src/embedded/etc.ts';
 import { renderTable } from '../../../cluster/src/embedded/host-network.ts';
 import { type InventoryItem, readInventory, record, strike } from '../../../cluster/src/embedded/inventory.ts';
 import { tryHolder, withLock, withMutex } from '../../../cluster/src/embedded/lock.ts';
 import { partsOf } from '../../../cluster/src/embedded/parts.ts';
 import { ensurePki } from '../../../cluster/src/embedded/pki.ts';
 import { poolOf, publicNameOf } from '../../../cluster/src/embedded/prepare.ts';
-import { layoutOf, type NodeSpec, specHash } from '../../../cluster/src/embedded/spec.ts';
+import { layoutOf, type NodeSpec, nodeSpec, specHash } from '../../../cluster/src/embedded/spec.ts';
 
 let state: string;
 let spec: NodeSpec;
@@ -140,6 +141,27 @@ describe('the files and command lines of a node', () => {
     const written = corefile({ forward: true, publicName: publicNameOf(domain) });
     if (expected === null) expect(written).not.toContain('rewrite');
     else expect(written).toContain(`rewrite stop name exact ${expected.name} ${expected.service}\n`);
+  });
+
+  test('containers are made through the guard; a node that was started before there was one is still understood', () => {
+    expect(renderContainerd(spec)).toContain('        SystemdCgroup = false\n        BinaryName = "/rg"\n\n');
+    const { publicName: _, relays: __, ...old } = spec;
+    const { runcGuard: ___, ...tools } = old.tools;
+    const understood = nodeSpec.parse({ ...old, tools });
+    expect(renderContainerd(understood)).toContain('        SystemdCgroup = false\n\n');
+  });
+
+  test('the kubelet bounds processes, and ends Pods before the node is out of disk, inodes or process ids', () => {
+    const kubelet = parse(renderKubelet(spec, addressesOf(3)));
+    expect(kubelet).toMatchObject({
+      podPidsLimit: 4096,
+      evictionHard: {
+        'nodefs.available': '1Gi',
+        'nodefs.inodesFree': '3%',
+        'imagefs.inodesFree': '3%',
+        'pid.available': '10%',
+      },
+    });
   });
 
   test('another public name does not restart the node', () => {
