@@ -163,7 +163,7 @@ describe('the machine under the node', () => {
     const address = server.address();
     port = typeof address === 'object' && address !== null ? address.port : 0;
     // As an address that comes while the node runs.
-    execFileSync('ip', ['address', 'add', `${LATER}/32`, 'dev', 'lo']);
+    execFileSync('ip', ['address', 'replace', `${LATER}/32`, 'dev', 'lo']);
   });
   afterAll(() => {
     server.close();
@@ -228,7 +228,7 @@ test('the platform’s public name is its gateway’s Service within the cluster
 
 describe('a Pod that takes what it can get', () => {
   test('of processes gets 4096, and the platform can still start some', async () => {
-    await start(pod(JOBS, 'bomb', 'while :; do sleep 600 & done'));
+    await start(pod(JOBS, 'bomb', '(while :; do sleep 600 & done); exec sleep 3600'));
     const uid = await uidOf(JOBS, 'bomb');
     const pids = (file: string): string => readFileSync(join(podCgroup(uid), file), 'utf8');
     await until('Pod bomb: its cgroup is full', 180, async () =>
