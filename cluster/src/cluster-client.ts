@@ -1,5 +1,6 @@
 import { request as plainRequest } from 'node:http';
 import { type RequestOptions, request } from 'node:https';
+import { isIP } from 'node:net';
 import { DelosError } from '@delos/core';
 import type { KubeConfig } from '@kubernetes/client-node';
 import { z } from 'zod';
@@ -41,6 +42,15 @@ const nodes = list(
   }),
 );
 
+const services = list(z.object({ spec: z.object({ clusterIPs: z.array(z.string()).default([]) }) }));
+const kubeletConfig = z.object({
+  kubeletconfig: z.object({
+    podPidsLimit: z.number().default(-1),
+    evictionHard: z.record(z.string(), z.string()).default({}),
+  }),
+});
+export type KubeletConfig = z.infer<typeof kubeletConfig>['kubeletconfig'];
+
 /** A few reads of any cluster, with the credentials of a kubeconfig (exec plugins included) and a limit of 5 s each. */
 export interface ClusterReader {
   version(): Promise<string>;
@@ -48,9 +58,13 @@ export interface ClusterReader {
   tryDefaultStorageClass(): Promise<string | undefined>;
   /** What is behind the `kubernetes` Service. */
   apiServer(): Promise<{ readonly addresses: readonly string[]; readonly port: number }>;
+  /** Addresses of the Services of cluster DNS, where a DNS cache on each node may answer in their place. */
+  dnsServices(): Promise<readonly string[]>;
   nodes(): Promise<ClusterStatus['nodes']>;
   /** What every node says of its kubelet and container runtime. */
   nodeFacts(): Promise<readonly NodeFacts[]>;
+  /** What a node's kubelet runs with; undefined where the caller may not ask or the node does not answer. */
+  tryKubeletConfig(node: string): Promise<KubeletConfig | undefined>;
 }
 
 /** @throws from each call DelosError ERR_CLUSTER_UNREACHABLE, with what to do */
@@ -104,12 +118,25 @@ export function readCluster(kubeConfig: KubeConfig, server: string): ClusterRead
         port: items[0]?.ports?.[0]?.port ?? 443,
       };
     },
+    async dnsServices() {
+      const { items } = services.parse(
+        await get('/api/v1/namespaces/kube-system/services?labelSelector=k8s-app%3Dkube-dns'),
+      );
+      return [...new Set(items.flatMap(({ spec }) => spec.clusterIPs))].filter((address) => isIP(address) !== 0);
+    },
+    async tryKubeletConfig(node) {
+      const path = `/api/v1/nodes/${encodeURIComponent(node)}/proxy/configz`;
+      return kubeletConfig.safeParse(await get(path).catch(() => undefined)).data?.kubeletconfig;
+    },
     async nodes() {
       const { items } = nodes.parse(await get('/api/v1/nodes'));
       return items.map(({ metadata, status }) => ({
         name: metadata.name,
         ready: status.conditions.some((each) => each.type === 'Ready' && each.status === 'True'),
         pool: metadata.labels['delos.dev/pool'],
+        ...(status.nodeInfo.containerRuntimeVersion === undefined
+          ? {}
+          : { runtime: status.nodeInfo.containerRuntimeVersion }),
       }));
     },
     async nodeFacts() {

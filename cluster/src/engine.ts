@@ -35,6 +35,8 @@ export interface ClusterHandle {
   readonly server: string;
   /** Addresses and port of the API server as Pods reach it behind the `kubernetes` Service. */
   readonly apiServer: { readonly addresses: readonly string[]; readonly port: number };
+  /** Addresses at which Pods ask for names, beside the Pods of cluster DNS. */
+  readonly dnsAddresses: readonly string[];
   readonly storageClass: string | undefined;
   /** What keeps Pods from user namespaces of their own (`hostUsers: false`), in words; empty where nothing does. */
   readonly lacksUserNamespaces: readonly string[];
@@ -59,7 +61,13 @@ export interface ClusterStatus {
   readonly kind: ClusterEngine['kind'];
   readonly server: string;
   readonly version: string;
-  readonly nodes: readonly { readonly name: string; readonly ready: boolean; readonly pool: string | undefined }[];
+  readonly nodes: readonly {
+    readonly name: string;
+    readonly ready: boolean;
+    readonly pool: string | undefined;
+    /** Container runtime and its version, e.g. `containerd://1.7.27`, where the engine asks for it. */
+    readonly runtime?: string;
+  }[];
   /** Processes or add-ons of the engine, with what is wrong where something is. */
   readonly parts: readonly { readonly name: string; readonly healthy: boolean; readonly message: string }[];
 }

@@ -1,14 +1,25 @@
 import { join } from 'node:path';
 import type { PlatformConfig, Progress } from '@delos/core';
-import { readCluster } from './cluster-client.ts';
+import { type KubeletConfig, readCluster } from './cluster-client.ts';
 import { writeIfChanged } from './embedded/files.ts';
 import type { ClusterEngine, ClusterHandle, EngineOptions } from './engine.ts';
 import { chooseCluster, renderChosen } from './existing-kubeconfig.ts';
 import { endForward, settlePorts } from './forward.ts';
 import { lacksUserNamespaces } from './user-namespaces.ts';
 
+/**
+ * The address at which NodeLocal DNSCache answers by default. Where there is none, nothing has it: it is link-local.
+ * @see https://kubernetes.io/docs/tasks/administer-cluster/nodelocaldns/
+ */
+const NODE_LOCAL_DNS = '169.254.20.10';
+
+export interface ExistingEngine extends ClusterEngine {
+  /** What the kubelets of the first nodes run with; undefined for one that could not be asked. */
+  kubeletConfigs(limit: number): Promise<ReadonlyMap<string, KubeletConfig | undefined>>;
+}
+
 /** A cluster that somebody else runs. It is only looked at: `up` checks, `down` leaves it as it is. */
-export function existingEngine(config: PlatformConfig, options: EngineOptions): ClusterEngine {
+export function existingEngine(config: PlatformConfig, options: EngineOptions): ExistingEngine {
   const kubeconfig = join(options.paths.state, 'cluster', 'kubeconfig');
   const choose = () => chooseCluster(options.context ?? config.cluster.context, options);
 
@@ -24,6 +35,7 @@ export function existingEngine(config: PlatformConfig, options: EngineOptions): 
       context: chosen.context,
       server: chosen.server,
       apiServer: await reader.apiServer(),
+      dnsAddresses: [NODE_LOCAL_DNS, ...(await reader.dnsServices())],
       storageClass: config.cluster.storageClass ?? (await reader.tryDefaultStorageClass()),
       lacksUserNamespaces: lacksUserNamespaces(await reader.version(), await reader.nodeFacts()),
       images: registry === undefined ? { kind: 'upstream' } : { kind: 'registry', registry },
@@ -49,5 +61,13 @@ export function existingEngine(config: PlatformConfig, options: EngineOptions): 
       return { kind: 'existing', server: chosen.server, version, nodes, parts: [] };
     },
     handle,
+    async kubeletConfigs(limit) {
+      const chosen = choose();
+      const reader = readCluster(chosen.kubeConfig, chosen.server);
+      const names = (await reader.nodes()).slice(0, limit).map(({ name }) => name);
+      return new Map(
+        await Promise.all(names.map(async (name) => [name, await reader.tryKubeletConfig(name)] as const)),
+      );
+    },
   };
 }

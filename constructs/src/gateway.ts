@@ -1,10 +1,12 @@
 import { SERVICE_USERS } from '@delos/core';
+import { isIPv4 } from 'node:net';
 import { k8s } from 'cdk8s-plus-28';
 import { Construct } from 'constructs';
 import { type CaddyfileProps, caddyfile, landingPage } from './caddyfile.ts';
 import type { Exposure } from './entrance.ts';
 import { ManagedSecret } from './managed-secret.ts';
 import { labelsOf, PLATFORM_NAMESPACE, PORTS } from './names.ts';
+import { isLoopback } from './public-url.ts';
 import { RuntimeService } from './runtime-service.ts';
 
 export interface GatewayProps {
@@ -16,7 +18,7 @@ export interface GatewayProps {
   readonly exposure: Exposure;
   /** Whether the nodes have user namespaces for Pods. */
   readonly userNamespaces: boolean;
-  /** Ports of a LoadBalancer. */
+  /** Ports that answer outside. */
   readonly httpPort: number;
   readonly httpsPort: number;
 }
@@ -76,6 +78,10 @@ export class Gateway extends Construct {
       service: {
         ...SERVICE_TYPE[props.exposure.kind],
         ports: entrancePorts(props),
+        // Not a name that DNS could answer: within the cluster the address itself leads to the gateway.
+        ...(props.exposure.kind === 'node-port' && isIPv4(props.domain) && !isLoopback(props.domain)
+          ? { externalIPs: [props.domain] }
+          : {}),
       },
     });
     service.workload.addDependency(config, tls);
@@ -86,11 +92,24 @@ function entrancePorts(props: GatewayProps): k8s.ServicePort[] {
   const { exposure } = props;
   const port = (name: 'http' | 'https', outside: number): k8s.ServicePort => ({
     name,
-    port: exposure.kind === 'load-balancer' ? outside : PORTS[name],
+    port: outside,
     targetPort: k8s.IntOrString.fromString(name),
     ...(exposure.kind === 'node-port' ? { nodePort: exposure[name] } : {}),
   });
-  return [...(props.http === 'none' ? [] : [port('http', props.httpPort)]), port('https', props.httpsPort)];
+  const { http, https } = servicePorts(props);
+  return [...(props.http === 'none' ? [] : [port('http', http)]), port('https', https)];
+}
+
+/**
+ * Ports of the Service. Cluster DNS answers a public name with the Service, so that they are those of the public URL.
+ * A platform on loopback has no such name, and its Service keeps the usual ports.
+ */
+function servicePorts(props: GatewayProps): { readonly http: number; readonly https: number } {
+  if (isLoopback(props.domain)) return { http: PORTS.http, https: PORTS.https };
+  const url = new URL(props.publicUrl);
+  const { httpPort: http, httpsPort: https } = props;
+  // Where the configuration leaves the port to the machine, only the URL tells which one was found free.
+  return url.protocol === 'http:' ? { http: Number(url.port || 80), https } : { http, https: Number(url.port || 443) };
 }
 
 const ADDRESS = /^(\d+\.){3}\d+$|:/;

@@ -25,11 +25,19 @@ export function denyAll(scope: Construct, id: string, namespace: string): k8s.Ku
   });
 }
 
+const DNS_ADDRESSES = 'delos.dev/dns-addresses';
+
+/** Where Pods of this tree ask for names, beside the Pods of cluster DNS. Call it before anything is put into the tree. */
+export function setDnsAddresses(tree: Construct, addresses: readonly string[]): void {
+  tree.node.setContext(DNS_ADDRESSES, addresses);
+}
+
 /** Exactly these connections for the Pods of one part. */
 export function partPolicy(scope: Construct, id: string, props: PartPolicyProps): k8s.KubeNetworkPolicy {
   const namespace = props.namespace ?? PLATFORM_NAMESPACE;
+  const dns: readonly string[] = scope.node.tryGetContext(DNS_ADDRESSES) ?? [];
   const ingress = (props.ingress ?? []).map((peer) => ({ ...from(peer, namespace), ports: portsOf(peer) }));
-  const egress = (props.egress ?? []).map((peer) => ({ ...to(peer, namespace), ports: portsOf(peer) }));
+  const egress = (props.egress ?? []).map((peer) => ({ ...to(peer, namespace, dns), ports: portsOf(peer) }));
   return new k8s.KubeNetworkPolicy(scope, id, {
     metadata: { name: props.name, namespace, labels: { ...labelsOf(props.name) } },
     spec: {
@@ -42,27 +50,30 @@ export function partPolicy(scope: Construct, id: string, props: PartPolicyProps)
 }
 
 const from = (peer: Peer, own: string): k8s.NetworkPolicyIngressRule => {
-  const peers = peersOf(peer, own);
+  const peers = peersOf(peer, own, []);
   return peers === undefined ? {} : { from: peers };
 };
-const to = (peer: Peer, own: string): k8s.NetworkPolicyEgressRule => {
-  const peers = peersOf(peer, own);
+const to = (peer: Peer, own: string, dns: readonly string[]): k8s.NetworkPolicyEgressRule => {
+  const peers = peersOf(peer, own, dns);
   return peers === undefined ? {} : { to: peers };
 };
 
 const inNamespace = (name: string): k8s.LabelSelector => ({ matchLabels: { 'kubernetes.io/metadata.name': name } });
 
-function peersOf(peer: Peer, own: string): k8s.NetworkPolicyPeer[] | undefined {
+const block = (address: string): k8s.NetworkPolicyPeer => ({
+  ipBlock: { cidr: `${address}/${address.includes(':') ? '128' : '32'}` },
+});
+
+function peersOf(peer: Peer, own: string, dns: readonly string[]): k8s.NetworkPolicyPeer[] | undefined {
   switch (peer.kind) {
     case 'anyone':
       return undefined;
     case 'addresses':
-      return peer.addresses.map((address) => ({
-        ipBlock: { cidr: `${address}/${address.includes(':') ? '128' : '32'}` },
-      }));
+      return peer.addresses.map(block);
     case 'dns':
       return [
         { namespaceSelector: inNamespace('kube-system'), podSelector: { matchLabels: { 'k8s-app': 'kube-dns' } } },
+        ...dns.map(block),
       ];
     case 'part': {
       const podSelector = { matchLabels: { ...selectorOf(peer.name) } };

@@ -7,7 +7,7 @@ import { Gateway } from './gateway.ts';
 import { identityOf } from './identity.ts';
 import { Keycloak } from './keycloak.ts';
 import { NODE_NAMESPACE, PLATFORM_NAMESPACE } from './names.ts';
-import { denyAll, namespaces } from './network.ts';
+import { denyAll, namespaces, setDnsAddresses } from './network.ts';
 import { Postgres } from './postgres.ts';
 import { priorityClasses } from './priority.ts';
 import { plainHttp } from './public-url.ts';
@@ -26,6 +26,7 @@ export class Platform extends Chart {
     super(scope, id);
     const { config, context, image } = props;
     const { publicUrl, exposure } = wayIn(config, context.entrance);
+    setDnsAddresses(this, context.dnsAddresses ?? []);
     const spaces = namespaces(this);
     // Closed before the first Pod: what is open is said part by part.
     const denials = [PLATFORM_NAMESPACE, NODE_NAMESPACE].map((name) => denyAll(this, `default-deny-${name}`, name));

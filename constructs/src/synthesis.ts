@@ -55,6 +55,11 @@ export interface SynthesisContext {
   readonly images: Readonly<Record<string, string>>;
   /** Addresses and port where Pods reach the Kubernetes API server, behind its Service. */
   readonly apiServer: { readonly addresses: readonly string[]; readonly port: number };
+  /**
+   * Addresses at which Pods ask for names beside the Pods of cluster DNS: with a DNS cache on each node, a query never
+   * reaches one of those. @default none
+   */
+  readonly dnsAddresses?: readonly string[] | undefined;
   /** Stand-ins that answer on this cluster: jobs that run on one say so. @default none */
   readonly standIns?: readonly StandIn[] | undefined;
   /** Whether every node runs Pods in user namespaces of their own (`hostUsers: false`). @default false */

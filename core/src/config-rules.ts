@@ -1,4 +1,4 @@
-import type { PlatformConfig } from './config-shape.ts';
+import { LEAST_JOB_DISK, type PlatformConfig, quantityOf } from './config-shape.ts';
 import { shareFaults } from './config-shares.ts';
 import { nearest } from './nearest.ts';
 import type { RuleFault } from './rule-fault.ts';
@@ -102,6 +102,16 @@ function capacity(config: PlatformConfig): readonly RuleFault[] {
       return [{ path: ['presets', index, field], message }];
     });
   });
+  const disks = config.presets.flatMap(({ name, disk }, index) =>
+    disk >= LEAST_JOB_DISK
+      ? []
+      : [
+          {
+            path: ['presets', index, 'disk'],
+            message: `preset \`${name}\`: expected at least ${quantityOf(LEAST_JOB_DISK)}, since a job’s log lies there too`,
+          },
+        ],
+  );
   const vendors = config.presets.flatMap((preset, index) => {
     const asked = (['nvidiaGpu', 'amdGpu', 'intelGpu'] as const).filter((field) => preset[field] !== undefined);
     return asked.slice(1).map((field) => ({
@@ -109,7 +119,7 @@ function capacity(config: PlatformConfig): readonly RuleFault[] {
       message: `preset \`${preset.name}\` asks for ${asked[0]} as well: a job has devices of one vendor`,
     }));
   });
-  return [...sizes, ...presets, ...vendors];
+  return [...sizes, ...presets, ...disks, ...vendors];
 }
 
 function ports({ gateway }: PlatformConfig): readonly RuleFault[] {

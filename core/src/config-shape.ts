@@ -79,10 +79,20 @@ const nodePool = z.strictObject({
   preemptible: z.boolean().default(false).describe('Its nodes may be taken away at any time'),
 });
 
+/** Local disk of a job that says nothing else: room for a few packages and a checkpoint. */
+export const JOB_DISK = 10 * 2 ** 30;
+/** Least local disk of a job. Its log lies there too, of which the node keeps up to 50 MiB. */
+export const LEAST_JOB_DISK = 64 * 2 ** 20;
+
 const preset = z.strictObject({
   name: dnsLabel.describe('What users name: apolo run --preset NAME'),
   cpu: z.number().positive().describe('Cores'),
-  memory: bytes.describe('Memory; the job is ended when it takes more'),
+  memory: bytes.describe('Memory; the job is ended when it takes more. What it writes to /dev/shm is part of it'),
+  disk: bytes
+    .default(JOB_DISK)
+    .describe(
+      'Local disk: the job is ended when its files outside of volumes, and its log, take more. At least 64Mi; the node must have it free when it is used, not before',
+    ),
   nvidiaGpu: gpu.optional().describe('NVIDIA GPUs'),
   amdGpu: gpu.optional().describe('AMD GPUs'),
   intelGpu: gpu.optional().describe('Intel GPUs'),

@@ -42,6 +42,8 @@ export const jobResources = z.object({
   cpu: z.number().positive(),
   /** Bytes. */
   memory: z.number().int().positive(),
+  /** Bytes of local disk: files outside of volumes, and the log. @default JOB_DISK, also of jobs that were there before it was */
+  disk: z.number().int().positive().optional(),
   /** Extended resource name → whole devices, e.g. `nvidia.com/gpu`. */
   extended: z.record(z.string(), z.number().int().positive()).default({}),
   /** A real /dev/shm as large as the job's memory, not the runtime's 64 MiB. */

@@ -1,3 +1,6 @@
+import { once } from 'node:events';
+import { type AddressInfo, createServer } from 'node:net';
+import { networkInterfaces } from 'node:os';
 import { projectNamespace } from '@delos/core';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { z } from 'zod';
@@ -128,6 +131,52 @@ describe('the control plane and Kubernetes', () => {
       seen.push((await delosJson(z.looseObject({ text: z.string() }), ['logs', part])).text);
     }
     for (const value of values) for (const text of seen) expect(text.includes(value)).toBe(false);
+  });
+});
+
+describe('a job', () => {
+  let platform: Api;
+  beforeAll(async () => {
+    await testPlatform();
+    platform = await api('ann');
+  });
+  /** The last line that a Python program prints as a job. */
+  async function said(program: string): Promise<string> {
+    const { id } = await platform.create({ command: `python3 -c "${program}"` });
+    await platform.ended(id);
+    return (await platform.log(id)).toString().trim().split('\n').at(-1) ?? '';
+  }
+
+  test('gets no socket that leads past its network namespace', async () => {
+    // AF_INET, AF_UNIX; AF_VSOCK, AF_ALG, AF_TIPC.
+    const program = `import socket
+def kind(f):
+    try:
+        socket.socket(f, 1).close(); return 'yes'
+    except OSError as e: return str(e.errno)
+print([kind(f) for f in (2, 1, 40, 38, 30)])`;
+    expect(await said(program)).toBe("['yes', 'yes', '1', '1', '1']");
+  });
+
+  test('reaches the gateway, and the machine at none of its addresses', async () => {
+    const gateway = await kubectl(['get', 'service', 'gateway', '-n', 'delos', '-o', 'jsonpath={.spec.clusterIP}']);
+    const server = createServer((socket) => socket.end()).listen(0, '0.0.0.0');
+    await once(server, 'listening');
+    const { port } = server.address() as AddressInfo;
+    const own = Object.values(networkInterfaces()).flatMap((all) => all ?? []);
+    const targets = [
+      [gateway, 8080],
+      ...own.filter(({ family, internal }) => family === 'IPv4' && !internal).map(({ address }) => [address, port]),
+    ];
+    const program = `import socket
+def reach(t):
+    try:
+        socket.create_connection(tuple(t), 4).close(); return 'yes'
+    except OSError: return 'no'
+print(' '.join(reach(t) for t in ${JSON.stringify(targets).replaceAll('"', "'")}))`;
+    expect(targets.length).toBeGreaterThan(1);
+    expect(await said(program)).toBe(['yes', ...targets.slice(1).map(() => 'no')].join(' '));
+    server.close();
   });
 });
 

@@ -69,7 +69,7 @@ beforeAll(async () => {
   const spec = { namespace: PROJECT, org: 'default', project: 'default' };
   await create('/api/v1/namespaces', namespaceManifest(spec, 'baseline'));
   await create(`/apis/rbac.authorization.k8s.io/v1/namespaces/${PROJECT}/rolebindings`, agentBinding(PROJECT, 'delos'));
-  for (const policy of networkPolicies(PROJECT, { platformNamespace: 'delos', deniedCidrs: [] })) {
+  for (const policy of networkPolicies(PROJECT, { platformNamespace: 'delos', deniedCidrs: [], dnsAddresses: [] })) {
     await create(`/apis/networking.k8s.io/v1/namespaces/${PROJECT}/networkpolicies`, policy);
   }
   await create('/api/v1/nodes', { metadata: { name: TARGETS.node } });

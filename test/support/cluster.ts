@@ -39,9 +39,13 @@ export function testCluster(): Promise<TestCluster> {
 }
 
 /** Brings up, or repairs, the embedded cluster of any instance. Who makes one of its own takes it down. */
-export async function clusterOf(instance: string, settings: PlatformConfig = testConfig()): Promise<TestCluster> {
-  const paths = instancePaths(instance, process.env);
-  const engine = await embeddedEngineOf(instance);
+export async function clusterOf(
+  instance: string,
+  settings: PlatformConfig = testConfig(),
+  env: NodeJS.ProcessEnv = process.env,
+): Promise<TestCluster> {
+  const paths = instancePaths(instance, env);
+  const engine = await embeddedEngineOf(instance, env);
   const handle = await engine.up(settings, silent);
   const spec = tryReadSpec(paths);
   if (spec === undefined) throw new Error(`no spec in ${paths.state}`);
@@ -57,9 +61,9 @@ export async function clusterOf(instance: string, settings: PlatformConfig = tes
   };
 }
 
-export function embeddedEngineOf(instance: string): Promise<ClusterEngine> {
+export function embeddedEngineOf(instance: string, env: NodeJS.ProcessEnv = process.env): Promise<ClusterEngine> {
   const settings = platformConfig.parse({ cluster: { engine: 'embedded' } });
-  return engineFor(settings, { paths: instancePaths(instance, process.env), env: process.env });
+  return engineFor(settings, { paths: instancePaths(instance, env), env });
 }
 
 function processesOf(init: number | undefined): ReadonlyMap<number, number> {

@@ -16,7 +16,7 @@ export interface Addresses {
   readonly nodeIp: string;
   readonly linkCidr: string;
   readonly podCidr: string;
-  /** What every Pod has as its default route; it sits on each Pod's veth. */
+  /** What every Pod has as its default route; it sits on each Pod's veth. Outside the node, it is the address of all Pods. */
   readonly podGateway: string;
   readonly serviceCidr: string;
   /** The `kubernetes` Service. */

@@ -5,6 +5,7 @@ const text = JSON.stringify;
 /** containerd's configuration, version 2: understood by 1.6 (Debian 12), 1.7 and, migrated by itself, 2.x. */
 export function renderContainerd(spec: NodeSpec): string {
   const layout = layoutOf(spec.state);
+  const guard = spec.tools.runcGuard;
   return `version = 2
 root = "/var/lib/containerd"
 state = "/run/containerd"
@@ -38,7 +39,7 @@ disabled_plugins = [
 
       [plugins."io.containerd.grpc.v1.cri".containerd.runtimes.runc.options]
         SystemdCgroup = false
-
+${guard === null ? '' : `        BinaryName = ${text(guard)}\n`}
   [plugins."io.containerd.grpc.v1.cri".cni]
     bin_dir = "/run/delos/cni"
     conf_dir = ${text(layout.cniConf)}

@@ -1,8 +1,10 @@
 import { existsSync, readdirSync, rmdirSync, rmSync } from 'node:fs';
 import { DelosError, type InstancePaths, type Progress } from '@delos/core';
 import { listCgroup, removeCgroup } from './cgroups.ts';
-import { hasTable, listLinks, listRoutes, removeLink, removeTable, setForwarding } from './host-network.ts';
+import { forwardingToRestore, setForwarding } from './forwarding.ts';
+import { aliasOf, hasTable, listLinks, listRoutes, removeLink, removeTable } from './host-network.ts';
 import { type InventoryItem, readInventory, strike } from './inventory.ts';
+import { withMutex } from './lock.ts';
 import { findByArgument, kill, processesIn, tryPidNamespace, waitUntil } from './process.ts';
 import { layoutOf } from './spec.ts';
 
@@ -96,13 +98,15 @@ async function removeOnce(item: Exclude<InventoryItem, { kind: 'sysctl' }>): Pro
   }
 }
 
-/** A machine setting goes back only when no other instance lives on it. */
-async function restore(item: Extract<InventoryItem, { kind: 'sysctl' }>, state: string): Promise<void> {
-  if (item.before === '1') return;
-  const others = (await listLinks()).some(
-    (link) => link.alias?.startsWith('delos ') && link.alias !== `delos ${state}`,
-  );
-  if (!others) setForwarding(item.before);
+/** The machine's setting goes back with the last instance that lives on it, whichever that is. */
+function restore(item: Extract<InventoryItem, { kind: 'sysctl' }>, state: string): Promise<void> {
+  return withMutex('ip-forward', async () => {
+    const others = (await listLinks()).some(
+      (link) => link.alias?.startsWith('delos ') && link.alias !== aliasOf(state),
+    );
+    const before = forwardingToRestore(item.before, others);
+    if (before !== undefined) setForwarding(before);
+  });
 }
 
 function describe(item: InventoryItem): string {

@@ -12,9 +12,9 @@ import { takeDown } from './down.ts';
 import { writeEtc } from './etc.ts';
 import { exposeLoopback } from './expose.ts';
 import { writeIfChanged } from './files.ts';
-import { forwarding } from './host-network.ts';
+import { noteForwarding, readForwarding } from './forwarding.ts';
 import { record } from './inventory.ts';
-import { withLock } from './lock.ts';
+import { withLock, withMutex } from './lock.ts';
 import { cgroupOf, hostMarker, nodeMarker } from './marks.ts';
 import { allocateNumber } from './number.ts';
 import { ensurePki } from './pki.ts';
@@ -49,6 +49,7 @@ export function embeddedEngine(paths: InstancePaths, parts: EmbeddedParts): Clus
       context: `delos-${spec.instance}`,
       server: `https://${nodeIp}:${API_PORT}`,
       apiServer: { addresses: [nodeIp], port: API_PORT },
+      dnsAddresses: [],
       storageClass: STORAGE_CLASS,
       lacksUserNamespaces: ['the embedded node runs Debian’s containerd, which has none before 2.0'],
       images: { kind: 'mirror', endpoint: `http://127.0.0.1:${MIRROR_PORT}`, standIns: spec.standIns },
@@ -102,8 +103,9 @@ async function startNode(spec: NodeSpec, layout: ReturnType<typeof layoutOf>, pr
   const renewed = await ensurePki(layout.pki, certificatesOf(addresses));
   writeEtc(spec);
   writeIfChanged(layout.spec, JSON.stringify(spec, null, 1));
+  const before = await withMutex('ip-forward', async () => noteForwarding(readForwarding()));
   record(layout.inventory, [
-    { kind: 'sysctl', name: 'net.ipv4.ip_forward', before: forwarding() },
+    { kind: 'sysctl', name: 'net.ipv4.ip_forward', before },
     { kind: 'cgroup', path: cgroupOf(spec.instance) },
     { kind: 'table', family: 'ip', name: addresses.table },
     { kind: 'link', name: addresses.link },

@@ -57,6 +57,9 @@ export function renderCni(spec: NodeSpec): string {
   );
 }
 
+/** Most processes and threads of a Pod. Frameworks with a pool of threads for each core stay far below it. */
+const POD_PIDS = 4096;
+
 export function renderKubelet(spec: NodeSpec, addresses: Addresses): string {
   const layout = layoutOf(spec.state);
   const pki = (file: string) => join(layout.pki, file);
@@ -95,16 +98,23 @@ export function renderKubelet(spec: NodeSpec, addresses: Addresses): string {
       'nodefs.available': '1Gi',
       'imagefs.available': '1Gi',
       'nodefs.inodesFree': '3%',
+      'imagefs.inodesFree': '3%',
+      // Above what is kept from all Pods together, so that the culprit goes before another Pod cannot start a process.
+      'pid.available': '10%',
     },
+    // Processes and threads of one Pod; and what of the machine's is left to the node itself.
+    podPidsLimit: POD_PIDS,
     // Services are crash-only: one that was killed a few times in a row shall not wait minutes for its next start.
     featureGates: { KubeletCrashLoopBackOffMax: true },
     crashLoopBackOff: { maxContainerRestartPeriod: '5s' },
     serializeImagePulls: false,
     maxParallelImagePulls: 4,
     protectKernelDefaults: false,
+    // A node that was short of something takes Pods again soon: it may be the only one.
+    evictionPressureTransitionPeriod: '30s',
     makeIPTablesUtilChains: false,
     enforceNodeAllocatable: ['pods'],
-    systemReserved: { memory: '512Mi' },
+    systemReserved: { memory: '512Mi', pid: '1000' },
     nodeStatusReportFrequency: '1m',
     nodeStatusUpdateFrequency: '10s',
     rotateCertificates: false,

@@ -10,15 +10,22 @@ export type Forwards = z.infer<typeof forwards>;
 const DIAL_LIMIT = 10_000;
 
 /**
- * Answers on 127.0.0.1:`port` with the node's port. Bytes go from socket to socket with back-pressure; an end of one
+ * Answers on `address`, loopback where none is given, with what `target` says. Bytes go from socket to socket with back-pressure; an end of one
  * direction is passed on and leaves the other open; a broken end breaks the other.
  * @throws NodeJS.ErrnoException such as EADDRINUSE
  */
-export function listen(port: number, target: { readonly host: string; readonly port: number }): Promise<Server> {
+export function listen(
+  port: number,
+  target: { readonly host: string; readonly port: number },
+  address = '127.0.0.1',
+): Promise<Server> {
   const server = createServer({ allowHalfOpen: true, noDelay: true }, (client) => {
     const upstream = new Socket({ allowHalfOpen: true });
     upstream.setNoDelay(true);
-    const dialing = setTimeout(() => upstream.destroy(new Error('the node does not answer')), DIAL_LIMIT);
+    const dialing = setTimeout(
+      () => upstream.destroy(new Error(`${target.host}:${target.port} does not answer`)),
+      DIAL_LIMIT,
+    );
     upstream.once('connect', () => clearTimeout(dialing));
     join(client, upstream);
     upstream.once('close', () => clearTimeout(dialing));
@@ -27,7 +34,7 @@ export function listen(port: number, target: { readonly host: string; readonly p
   server.on('error', () => undefined);
   return new Promise((resolve, reject) => {
     server.once('error', reject);
-    server.listen({ port, host: '127.0.0.1', backlog: 1024 }, () => resolve(server));
+    server.listen({ port, host: address, backlog: 1024 }, () => resolve(server));
   });
 }
 

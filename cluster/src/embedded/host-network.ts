@@ -1,9 +1,8 @@
 import { existsSync, readFileSync, writeFileSync } from 'node:fs';
+import { isIPv4 } from 'node:net';
 import { z } from 'zod';
 import type { Addresses } from './addresses.ts';
 import { command, tryCommand } from './process.ts';
-
-const FORWARD = '/proc/sys/net/ipv4/ip_forward';
 
 const routes = z.array(z.object({ dst: z.string(), dev: z.string().optional(), type: z.string().optional() }));
 const links = z.array(
@@ -87,7 +86,16 @@ export async function ensureLink(addresses: Addresses, pid: number, mtu: number,
     ]);
   }
   await command('ip', ['link', 'set', addresses.link, 'alias', aliasOf(state), 'up']);
+  // The node has IPv4 alone. Without this, both ends would make themselves link-local IPv6 addresses, past the table.
+  const ipv6 = `/proc/sys/net/ipv6/conf/${addresses.link}/disable_ipv6`;
+  if (existsSync(ipv6)) writeFileSync(ipv6, '1');
   await command('ip', ['address', 'replace', `${addresses.hostIp}/30`, 'dev', addresses.link]);
+  await ensureRoute(addresses);
+}
+
+/** The way back to Pods, which leave the node under this address (see renderTable). */
+export async function ensureRoute({ podGateway, nodeIp, link }: Addresses): Promise<void> {
+  await command('ip', ['route', 'replace', `${podGateway}/32`, 'via', nodeIp, 'dev', link]);
 }
 
 /** Gives the node its address; the pair may have been made again under a node that runs. */
@@ -102,29 +110,48 @@ export async function removeLink(name: string): Promise<void> {
   await tryCommand('ip', ['link', 'delete', name]);
 }
 
-/** The instance's one table: the node goes out under the machine's address, nothing comes in by itself. */
-export function renderTable(addresses: Addresses): string {
-  const { table, link, linkCidr, podCidr, serviceCidr } = addresses;
+/**
+ * The instance's one table. The node and its Pods go out under the machine's address, and nothing comes in by itself.
+ *
+ * Pods do not reach the machine itself, whatever addresses it has and gets: the kernel is asked at each connection which
+ * addresses are its own. That is before any translation of addresses, so that a port which Docker publishes on the machine
+ * is closed as well. The node (`nodeIp`) does reach the machine, since a proxy for image pulls may run there. The two
+ * can be told apart because the node gives its Pods' packets the address `podGateway` (node-init.sh).
+ *
+ * @param resolvers what cluster DNS forwards to: the machine may be one of them
+ */
+export function renderTable(addresses: Addresses, resolvers: readonly string[]): string {
+  const { table, link, linkCidr, nodeIp, podGateway, podCidr, serviceCidr } = addresses;
+  const dns = resolvers.filter((address) => isIPv4(address));
   return `table ip ${table}
 delete table ip ${table}
 table ip ${table} {
+  chain prerouting {
+    type filter hook prerouting priority -150; policy accept;
+    iifname != "${link}" accept
+    ct direction reply accept
+    ip saddr ${nodeIp} accept
+    fib daddr type != { local, broadcast, multicast, anycast } accept
+${dns.map((address) => `    ip daddr ${address} meta l4proto { tcp, udp } th dport 53 accept\n`).join('')}\
+    counter reject with icmp admin-prohibited
+  }
   chain postrouting {
     type nat hook postrouting priority 101; policy accept;
-    ip saddr ${linkCidr} oifname != "${link}" masquerade
+    ip saddr { ${linkCidr}, ${podGateway} } oifname != "${link}" masquerade
   }
   chain forward {
     type filter hook forward priority 0; policy accept;
     oifname "${link}" ct state established,related accept
     oifname "${link}" drop
-    iifname "${link}" ip saddr != ${linkCidr} drop
+    iifname "${link}" ip saddr != { ${linkCidr}, ${podGateway} } drop
     iifname "${link}" ip daddr { ${podCidr}, ${serviceCidr} } reject
   }
 }
 `;
 }
 
-export async function ensureTable(addresses: Addresses): Promise<void> {
-  await command('nft', ['-f', '-'], { input: renderTable(addresses) });
+export async function ensureTable(addresses: Addresses, resolvers: readonly string[]): Promise<void> {
+  await command('nft', ['-f', '-'], { input: renderTable(addresses, resolvers) });
 }
 
 export async function hasTable(name: string): Promise<boolean> {
@@ -133,12 +160,4 @@ export async function hasTable(name: string): Promise<boolean> {
 
 export async function removeTable(name: string): Promise<void> {
   await tryCommand('nft', ['delete', 'table', 'ip', name]);
-}
-
-export function forwarding(): string {
-  return readFileSync(FORWARD, 'utf8').trim();
-}
-
-export function setForwarding(value: string): void {
-  if (forwarding() !== value) writeFileSync(FORWARD, value);
 }

@@ -8,7 +8,8 @@ import { ensureCgroup, removeCgroup } from './cgroups.ts';
 import { relayDns } from './dns-relay.ts';
 import { tryReadJson, writeAtomic } from './files.ts';
 import { forwards, listen } from './forward.ts';
-import { ensureLink, ensureNodeEnd, ensureTable, hasLink, hasTable, setForwarding } from './host-network.ts';
+import { setForwarding } from './forwarding.ts';
+import { ensureLink, ensureNodeEnd, ensureRoute, ensureTable, hasLink, hasTable } from './host-network.ts';
 import { cgroupOf, nodeMarker, tryFindInit } from './marks.ts';
 import { findByArgument, isAlive, type ProcessIdentity, self } from './process.ts';
 import { findResolvers } from './resolvers.ts';
@@ -128,20 +129,33 @@ async function openForwards(): Promise<void> {
   publish();
 }
 
+const relays = new Map<number, Server>();
+/** Proxies on the machine's loopback, for the node. */
+async function openRelays(): Promise<void> {
+  for (const target of spec.relays) {
+    if (!relays.has(target.port)) relays.set(target.port, await listen(target.port, target, addresses.hostIp));
+  }
+}
+
 watchFile(layout.forwards, { interval: 100 }, () => void reconcileForwards());
 const resolver = findResolvers(addresses.hostIp).relayTo;
 let relaying = false;
 for (let round = 0; ; round++) {
   try {
-    if (round % 10 === 0 && !(await hasTable(addresses.table))) await ensureTable(addresses);
+    // The first round replaces what an earlier release or another resolver has left.
+    if (round === 0 || (round % 10 === 0 && !(await hasTable(addresses.table)))) {
+      await ensureTable(addresses, spec.resolvers);
+    }
     if (round % 10 === 0) for (const log of ['host.log', 'node.log']) rotate(join(layout.logs, log));
     setForwarding('1');
     if (!isAlive(init) || !hasLink(addresses)) await ensureNode();
+    else if (round % 10 === 0) await ensureRoute(addresses);
     message = '';
     if (resolver !== undefined && !relaying) {
       relaying = true;
       relayDns(addresses.hostIp, resolver, warn);
     }
+    await openRelays();
     await reconcileForwards();
   } catch (error) {
     message = error instanceof Error ? error.message : String(error);

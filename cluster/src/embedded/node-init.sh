@@ -61,7 +61,8 @@ delete table ip delos_node
 table ip delos_node {
   chain postrouting {
     type nat hook postrouting priority 101; policy accept;
-    ip saddr $pods oifname "eth0" masquerade
+    # The machine tells Pods from the node itself by this address, see renderTable.
+    ip saddr $pods oifname "eth0" snat to $gateway
   }
 }
 NFT

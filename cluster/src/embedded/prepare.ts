@@ -1,5 +1,7 @@
 import { accessSync, constants, existsSync, readFileSync } from 'node:fs';
+import { isIP } from 'node:net';
 import { delimiter, join } from 'node:path';
+import { hostOf, isLoopback } from '@delos/constructs';
 import { DelosError, type InstancePaths, type PlatformConfig, type Progress } from '@delos/core';
 import { standInsAnswer } from '../images/index.ts';
 import { NETPOL_AGENT } from '../netpol/index.ts';
@@ -9,6 +11,7 @@ import type { ResolveTool } from '../toolchain/index.ts';
 import { addressesOf } from './addresses.ts';
 import { cgroupVersion } from './cgroups.ts';
 import { outsideMtu } from './host-network.ts';
+import { proxyOf } from './proxy.ts';
 import { findResolvers } from './resolvers.ts';
 import { type NodeSpec, nodeSpec } from './spec.ts';
 
@@ -27,7 +30,6 @@ export interface EmbeddedParts {
 }
 
 const CAP_SYS_RESOURCE = 24n;
-const PROXY = ['HTTP_PROXY', 'HTTPS_PROXY', 'NO_PROXY'] as const;
 
 /** Installs packages of the operating system; what only they can try of the kernel is then tried. */
 export async function prepareMachine(parts: EmbeddedParts, progress: Progress): Promise<void> {
@@ -44,13 +46,15 @@ export async function prepareSpec(
   progress: Progress,
 ): Promise<NodeSpec> {
   await prepareMachine(parts, progress);
-  const [kube, registry, gate, images] = await Promise.all([
+  const [kube, registry, gate, guard, images] = await Promise.all([
     parts.resolveTool('kube', progress),
     parts.resolveTool('registry', progress),
     parts.resolveTool('cni-gate', progress),
+    parts.resolveTool('runc-guard', progress),
     parts.ensureImages(['pause', 'coredns', 'local-path-provisioner', 'metrics-server'], progress),
   ]);
   const addresses = addressesOf(number);
+  const { proxy, relays } = proxyOf(process.env, addresses.hostIp);
   return nodeSpec.parse({
     instance: paths.instance,
     state: paths.state,
@@ -62,6 +66,7 @@ export async function prepareSpec(
       containerd: which('containerd'),
       cniPlugins: findCniPlugins(),
       cniGate: gate.path,
+      runcGuard: guard.path,
       policyAgent: NETPOL_AGENT,
     },
     store: join(paths.cache, 'images', 'store'),
@@ -72,13 +77,20 @@ export async function prepareSpec(
       metricsServer: images['metrics-server'],
     },
     standIns: await standInsAnswer(config.images.standIns),
+    publicName: publicNameOf(config.domain),
     resolvers: [...findResolvers(addresses.hostIp).node],
     mtu: Math.min(await outsideMtu(), 9000),
-    proxy: proxyOf(process.env),
+    proxy,
+    relays,
     ...poolOf(config),
     cgroupVersion: cgroupVersion(),
     restrictOomScore: !hasCapability(CAP_SYS_RESOURCE),
   });
+}
+
+/** A name that cluster DNS can answer: `localhost` means each Pod itself, and an address is not asked for. */
+export function publicNameOf(domain: string): NodeSpec['publicName'] {
+  return isLoopback(domain) || isIP(domain) !== 0 ? null : { name: domain.toLowerCase(), service: hostOf('gateway') };
 }
 
 /** The node belongs to the first pool; its fake devices are the node's extended resources. */
@@ -120,14 +132,4 @@ function findCniPlugins(): string {
 function hasCapability(bit: bigint): boolean {
   const mask = /^CapEff:\s*([0-9a-f]+)$/m.exec(readFileSync('/proc/self/status', 'utf8'))?.[1] ?? '0';
   return ((BigInt(`0x${mask}`) >> bit) & 1n) === 1n;
-}
-
-/** Upper-case names alone: the lower-case forms say the same. */
-function proxyOf(env: NodeJS.ProcessEnv): Record<string, string> {
-  const result: Record<string, string> = {};
-  for (const name of PROXY) {
-    const value = env[name] ?? env[name.toLowerCase()];
-    if (value !== undefined && value !== '') result[name] = value;
-  }
-  return result;
 }

@@ -18,6 +18,8 @@ export const nodeSpec = z.object({
     containerd: z.string(),
     cniPlugins: z.string(),
     cniGate: z.string().nullable(),
+    /** Null: of a node that was started before there was one. */
+    runcGuard: z.string().nullable().default(null),
     policyAgent: z.string().nullable(),
   }),
   /** Store that the mirror registry serves. */
@@ -31,12 +33,16 @@ export const nodeSpec = z.object({
   }),
   /** Names whose upstream cannot be reached are answered by stand-ins. containerd reads this at each pull. */
   standIns: z.boolean().default(false),
+  /** The platform's public DNS name, which cluster DNS answers with this Service's address; null where it has none. */
+  publicName: z.object({ name: z.string(), service: z.string() }).nullable().default(null),
   /** Resolvers that the node can reach; empty: the machine has none. */
   resolvers: z.array(z.string()),
   /** Bytes of a packet on the way to the outside. */
   mtu: z.number().int(),
-  /** Proxy settings of the machine, for image pulls. */
+  /** Proxy settings for image pulls, as they are true in the node's own network. */
   proxy: z.record(z.string(), z.string()),
+  /** Loopback addresses of the machine that the machine's end of the link answers for, at the same port. */
+  relays: z.array(z.object({ port: z.number().int(), host: z.string() })).default([]),
   labels: z.record(z.string(), z.string()),
   /** Extended resources that have no device behind them. */
   fakeResources: z.record(z.string(), z.number().int()),
@@ -48,7 +54,7 @@ export type NodeSpec = z.infer<typeof nodeSpec>;
 
 /** What is a restart of the node, as against what the running one takes over by itself. */
 export function specHash(spec: NodeSpec): string {
-  const { labels: _labels, fakeResources: _fake, standIns: _standIns, ...rest } = spec;
+  const { labels: _labels, fakeResources: _fake, standIns: _standIns, publicName: _publicName, ...rest } = spec;
   return createHash('sha256').update(JSON.stringify(rest)).digest('hex').slice(0, 16);
 }
 

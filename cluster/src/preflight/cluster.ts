@@ -1,4 +1,5 @@
 import { isDelosError, type PlatformConfig } from '@delos/core';
+import type { KubeletConfig } from '../cluster-client.ts';
 import type { EngineOptions } from '../engine.ts';
 import { existingEngine } from '../existing.ts';
 import { type Check, check } from './check.ts';
@@ -19,6 +20,8 @@ export async function clusterChecks(config: PlatformConfig, options: EngineOptio
       storageCheck(storageClass),
       ...(config.cluster.userNamespaces ? [usersCheck(lacksUserNamespaces)] : []),
       ...poolChecks(config, status?.nodes ?? []),
+      pidsCheck(await engine.kubeletConfigs(ASKED_NODES)),
+      socketsCheck((status?.nodes ?? []).map(({ name, runtime }) => ({ name, runtime: runtime ?? '' }))),
     ];
   } catch (error) {
     if (!isDelosError(error)) throw error;
@@ -55,6 +58,57 @@ function usersCheck(lacks: readonly string[]): Check {
       lacks.length === 0 ? 'user namespaces' : `${first}${more.length === 0 ? '' : ` (and ${more.length} more)`}`,
     needed: 'user namespaces on every node, so that no user of a node is a user of the platform’s Pods',
     fix: 'run Kubernetes 1.33 or later, containerd 2.0 or later (or CRI-O) and Linux 6.3 or later on all nodes; or set cluster.userNamespaces: false in delos.yaml to do without',
+  });
+}
+
+/** Nodes that are asked: in a large cluster the first ones tell. */
+export const ASKED_NODES = 20;
+
+/**
+ * Whether a job's processes are bounded: a node's setting, which no Pod can make for itself.
+ * @param kubelets by node; undefined where the node could not be asked
+ */
+export function pidsCheck(kubelets: ReadonlyMap<string, KubeletConfig | undefined>): Check {
+  const names = (wanted: (found: KubeletConfig | undefined) => boolean): readonly string[] =>
+    [...kubelets].filter(([, found]) => wanted(found)).map(([name]) => name);
+  const list = (found: readonly string[]): string =>
+    `${found.slice(0, 3).join(', ')}${found.length > 3 ? ` and ${found.length - 3} more` : ''}`;
+  const open = names((found) => found !== undefined && found.podPidsLimit <= 0);
+  const silent = names((found) => found === undefined);
+  const measured =
+    open.length > 0
+      ? `no limit on ${list(open)}`
+      : silent.length > 0
+        ? `could not be asked of ${list(silent)}`
+        : 'each node has a limit';
+  return check('nodes.pids', open.length + silent.length === 0, {
+    fatal: false,
+    measured,
+    needed: 'a limit to the processes of a Pod on each node, or one job can use up a node’s',
+    fix: 'set podPidsLimit: 4096 in the kubelet’s configuration of each node (kubelet --config FILE), and restart the kubelet',
+  });
+}
+
+/**
+ * Whether the runtime's default seccomp profile keeps AF_VSOCK from jobs. containerd's does from 1.7 on.
+ * @see https://github.com/containerd/containerd/pull/7510
+ * @param nodes with their runtime as the Node object tells it, e.g. `containerd://1.7.27`
+ */
+export function socketsCheck(nodes: readonly { readonly name: string; readonly runtime: string }[]): Check {
+  const open = nodes.filter(({ runtime }) => {
+    const [, major = '', minor = ''] = /^containerd:\/\/v?(\d+)\.(\d+)/.exec(runtime) ?? [];
+    return major === '1' && Number(minor) < 7;
+  });
+  const first = open[0];
+  return check('nodes.sockets', first === undefined, {
+    fatal: false,
+    measured:
+      first === undefined
+        ? 'no runtime is known to let jobs open AF_VSOCK sockets'
+        : `${first.runtime} on ${first.name}${open.length > 1 ? ` and ${open.length - 1} more` : ''}`,
+    needed:
+      'containerd 1.7 or later: the default seccomp profile of earlier ones lets a job reach the hypervisor by AF_VSOCK',
+    fix: 'upgrade containerd on these nodes',
   });
 }
 

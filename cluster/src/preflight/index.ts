@@ -1,14 +1,21 @@
 import { isLoopback } from '@delos/constructs';
 import type { PlatformConfig } from '@delos/core';
-import { tryCommand } from '../embedded/process.ts';
+import { addressesOf } from '../embedded/addresses.ts';
+import { nodeMarker } from '../embedded/marks.ts';
+import { findByArgument, tryCommand } from '../embedded/process.ts';
+import { proxyOf } from '../embedded/proxy.ts';
+import { findResolvers } from '../embedded/resolvers.ts';
 import type { EngineOptions } from '../engine.ts';
 import { engineKindOf } from '../engine-for.ts';
 import { forwardedPorts } from '../forward.ts';
 import { type Check, check } from './check.ts';
 import { clusterChecks } from './cluster.ts';
-import { firewallCheck } from './firewall.ts';
+import { stateFileSystemCheck } from './filesystem.ts';
+import { forwardCheck, readChains, relayCheck } from './firewall.ts';
+import { inotifyChecks, readInotify } from './inotify.ts';
 import { kernelChecks } from './kernel.ts';
 import {
+  availableMemory,
   commandCheck,
   diskCheck,
   installsPackages,
@@ -17,12 +24,12 @@ import {
   ownPorts,
   platformCheck,
   portChecks,
+  proxyCheck,
   rootCheck,
 } from './machine.ts';
+import { NEEDS } from './needs.ts';
 
 export { type Check, requireChecks } from './check.ts';
-
-const GIB = 2 ** 30;
 
 /**
  * Looks at all that `up` will need, and changes nothing. All checks are made, so that a person sees everything at once.
@@ -36,11 +43,15 @@ export async function preflight(config: PlatformConfig, options: EngineOptions):
       return [
         platformCheck(),
         root,
-        ...(root.ok ? [...(await kernelChecks(installsPackages() ? missing : [])), await firewallCheck()] : []),
+        ...(root.ok
+          ? [...(await kernelChecks(installsPackages() ? missing : [])), ...(await networkChecks(options))]
+          : []),
         commandCheck(missing),
-        ...memoryCheck(),
-        diskCheck('disk.cache', options.paths.cache, 6 * GIB),
-        diskCheck('disk.state', options.paths.state, 4 * GIB),
+        memoryCheck(availableMemory(), findByArgument(nodeMarker(options.paths.state)).length > 0),
+        diskCheck('disk.cache', options.paths.cache, NEEDS.cacheBytes),
+        diskCheck('disk.state', options.paths.state, NEEDS.stateBytes),
+        stateFileSystemCheck(options.paths.state),
+        ...inotifyChecks(readInotify()),
         ...(await portChecks(config, ownPorts(options.paths))),
       ];
     }
@@ -52,6 +63,21 @@ export async function preflight(config: PlatformConfig, options: EngineOptions):
         ...(isLoopback(config.domain) ? await portChecks(config, forwardedPorts(options.paths)) : []),
       ];
   }
+}
+
+async function networkChecks({ env }: EngineOptions): Promise<readonly Check[]> {
+  // Which address the machine's end will have does not matter here.
+  const { hostIp } = addressesOf(0);
+  const { relays, unreadable } = proxyOf(env, hostIp);
+  const relayed = [
+    ...(findResolvers(hostIp).relayTo === undefined ? [] : ['DNS']),
+    ...(relays.length === 0 ? [] : ['the proxy']),
+  ];
+  return [
+    forwardCheck(await readChains('forward')),
+    relayCheck(await readChains('input'), relayed),
+    proxyCheck(unreadable),
+  ];
 }
 
 async function commandAnswers(command: string, args: readonly string[]): Promise<Check> {

@@ -7,6 +7,7 @@ import { tryReadHostStatus } from '../embedded/status.ts';
 import { canBind, tryHolderOf } from '../loopback-port.ts';
 import { missingOsPackages } from '../toolchain/index.ts';
 import { type Check, check } from './check.ts';
+import { NEEDS } from './needs.ts';
 
 const GIB = 2 ** 30;
 const size = (bytes: number) => `${(bytes / GIB).toFixed(1)} GiB`;
@@ -21,17 +22,17 @@ export function rootCheck(): Check {
   });
 }
 
-export function platformCheck(): Check {
-  const here = `${platform()}/${arch()}`;
-  return check('machine.platform', platform() === 'linux' && ['x64', 'arm64'].includes(arch()), {
-    measured: here,
-    needed: 'linux/x64 or linux/arm64',
+/** Tools and images are fetched and built for x86-64 alone. */
+export function platformCheck(here = { platform: platform(), arch: arch() }): Check {
+  return check('machine.platform', here.platform === 'linux' && here.arch === 'x64', {
+    measured: `${here.platform}/${here.arch}`,
+    needed: 'linux/x64',
     fix: 'run Delos on such a machine, or on a cluster that is there: cluster.engine: existing',
   });
 }
 
 /** The nearest folder that is there: what is below it will be on the same file system. */
-function nearest(path: string): string {
+export function nearest(path: string): string {
   return existsSync(path) || dirname(path) === path ? path : nearest(dirname(path));
 }
 
@@ -46,14 +47,28 @@ export function diskCheck(id: string, path: string, needed: number): Check {
   });
 }
 
-export function memoryCheck(): readonly Check[] {
+/** @param running whether this instance's node runs: what it holds is not available, and stops no further `up` */
+export function memoryCheck(available: number, running: boolean): Check {
+  return check('memory.least', running || available >= NEEDS.memoryBytes, {
+    measured: `${size(available)} available${running ? ', beside what this instance holds' : ''}`,
+    needed: size(NEEDS.memoryBytes),
+    fix: 'end other programs, or take a larger machine',
+  });
+}
+
+export function availableMemory(): number {
   const text = readFileSync('/proc/meminfo', 'utf8');
-  const available = Number(/^MemAvailable:\s+(\d+) kB/m.exec(text)?.[1] ?? 0) * 1024;
-  const rest = { measured: `${size(available)} available`, fix: 'end other programs, or take a larger machine' };
-  return [
-    check('memory.least', available >= 2 * GIB, { ...rest, needed: size(2 * GIB) }),
-    check('memory.comfort', available >= 4 * GIB, { ...rest, needed: size(4 * GIB), fatal: false }),
-  ];
+  return Number(/^MemAvailable:\s+(\d+) kB/m.exec(text)?.[1] ?? 0) * 1024;
+}
+
+/** @param unreadable names of proxy settings that are no URL */
+export function proxyCheck(unreadable: readonly string[]): Check {
+  return check('network.proxy', unreadable.length === 0, {
+    fatal: false,
+    measured: unreadable.length === 0 ? 'proxy settings can be read' : `${unreadable.join(', ')} cannot be read`,
+    needed: 'a URL such as http://proxy.example.com:3128 (one on loopback is relayed), or none',
+    fix: 'set it right, or unset it: images would be pulled without a proxy',
+  });
 }
 
 /** Ports of loopback that the embedded node's `host` process holds. */

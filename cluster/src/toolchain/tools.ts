@@ -26,8 +26,8 @@ const github = (repository: string, tag: string, file: string): string =>
   `https://github.com/${repository}/releases/download/${tag}/${file}`;
 
 /**
- * Every tool with its pins. What is built is pinned by go.sum; what is released, by the checksum that its publisher
- * keeps beside it. Versions are those whose Go modules the public module proxy serves.
+ * Every tool with its pins. What is built is pinned by go.sum; what is released, by its digest. Where no digest is known
+ * from elsewhere than the release's own host, the tool is built. Versions are those whose Go modules the public module proxy serves.
  */
 export const TOOLS: Readonly<Record<ToolName, ToolSpec>> = {
   go: {
@@ -39,6 +39,7 @@ export const TOOLS: Readonly<Record<ToolName, ToolSpec>> = {
         {
           url: 'https://dl.google.com/go/go1.26.6.linux-amd64.tar.gz',
           checksums: 'https://dl.google.com/go/go1.26.6.linux-amd64.tar.gz.sha256',
+          sha256: '708effb774be8237570d0add163225abbdfaf4fca28b2611df167beba4feef89',
           tree: 'go',
           member: 'go/bin/go',
         },
@@ -135,6 +136,7 @@ export const TOOLS: Readonly<Record<ToolName, ToolSpec>> = {
         {
           url: github('distribution/distribution', 'v3.1.2', 'registry_3.1.2_linux_amd64.tar.gz'),
           checksums: github('distribution/distribution', 'v3.1.2', 'registry_3.1.2_linux_amd64.tar.gz.sha256'),
+          sha256: '40df2224d410f72ae425c3371873b078bbdbda3b8b612be9571f0e6751f3acc8',
           member: 'registry',
         },
       ],
@@ -155,6 +157,7 @@ export const TOOLS: Readonly<Record<ToolName, ToolSpec>> = {
         {
           url: github('google/go-containerregistry', 'v0.22.1', 'go-containerregistry_Linux_x86_64.tar.gz'),
           checksums: github('google/go-containerregistry', 'v0.22.1', 'checksums.txt'),
+          sha256: '0ab7a1d6932a213aed964ce97666c3077fe691c8606413674a8b3e0b9ec4cda0',
           member: 'crane',
         },
       ],
@@ -225,6 +228,15 @@ export const TOOLS: Readonly<Record<ToolName, ToolSpec>> = {
       module: 'node',
       package: './cmd/cni-gate',
       cold: { seconds: 30, diskBytes: 200 * MIB, memoryBytes: 400 * MIB },
+    },
+  },
+  'runc-guard': {
+    name: 'runc-guard',
+    version: '0.1.0',
+    build: {
+      module: 'runc',
+      package: './cmd/runc-guard',
+      cold: { seconds: 15, diskBytes: 100 * MIB, memoryBytes: 300 * MIB },
     },
   },
 };

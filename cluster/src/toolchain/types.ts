@@ -16,7 +16,8 @@ export type ToolName =
   | 'local-path-provisioner'
   | 'caddy'
   | 'pause'
-  | 'cni-gate';
+  | 'cni-gate'
+  | 'runc-guard';
 
 export interface ResolvedTool {
   readonly name: ToolName;
@@ -66,9 +67,9 @@ export interface Release {
 
 export interface ReleaseFile {
   readonly url: string;
-  /** Where the publisher keeps the checksum: a bare digest, or lines of digest and file name (sha256 or sha512). */
+  /** Where the publisher keeps the checksum, for whoever pins the next version. Nothing reads it: whoever could change the file could change this. */
   readonly checksums: string;
-  /** Pinned digest (sha256, hex); without one the publisher's file decides. */
+  /** Pinned digest, hex. A release with a file that has none is not fetched: the tool is built, from sources that go.sum pins. */
   readonly sha256?: string;
   /** Path inside a .tar.gz; undefined: the file is the executable. */
   readonly member?: string;

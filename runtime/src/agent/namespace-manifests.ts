@@ -27,8 +27,13 @@ export const PRIVATE_CIDRS: readonly string[] = [
 export interface NetworkSettings {
   /** Namespace of the gateway, and of the agent itself. */
   readonly platformNamespace: string;
-  /** Addresses closed to jobs. */
+  /** Networks closed to jobs. */
   readonly deniedCidrs: readonly string[];
+  /**
+   * Addresses at which Pods ask for names, where that may be no Pod's: a DNS cache on each node answers at an address of
+   * the node, or at that of the DNS Service.
+   */
+  readonly dnsAddresses: readonly string[];
 }
 
 /** A project's namespace. Pod Security is by namespace: `privileged` only once a job that may be so is to run there. */
@@ -68,7 +73,10 @@ export function levelFor(security: SecurityProfile): 'baseline' | 'privileged' {
   return security === 'privileged' ? 'privileged' : 'baseline';
 }
 
-/** Nothing in or out; then DNS and the world outside. */
+/**
+ * Nothing in or out; then DNS, the platform's own entrance, and the world outside. IPv6 stays closed: no rule names a block of
+ * it, so that no address of a node needs to be excepted there.
+ */
 export function networkPolicies(namespace: string, settings: NetworkSettings): readonly Manifest[] {
   return [
     policy(namespace, 'default-deny', { podSelector: {}, policyTypes: ['Ingress', 'Egress'] }),
@@ -82,9 +90,12 @@ export function networkPolicies(namespace: string, settings: NetworkSettings): r
               namespaceSelector: { matchLabels: { 'kubernetes.io/metadata.name': 'kube-system' } },
               podSelector: { matchLabels: { 'k8s-app': 'kube-dns' } },
             },
+            ...settings.dnsAddresses.map((address) => ({ ipBlock: { cidr: `${address}/32` } })),
           ],
           ports: ['UDP', 'TCP'].map((protocol) => ({ protocol, port: 53 })),
         },
+        // Its own policy says which ports it opens.
+        { to: [gatewayPods(settings)] },
         { to: [{ ipBlock: { cidr: '0.0.0.0/0', except: settings.deniedCidrs } }] },
       ],
     }),
@@ -92,22 +103,28 @@ export function networkPolicies(namespace: string, settings: NetworkSettings): r
 }
 
 /** Lets the gateway reach the http port of the jobs that have this one. */
-export function httpPolicy(namespace: string, port: number, settings: NetworkSettings): Manifest {
+export function httpPolicy(
+  namespace: string,
+  port: number,
+  settings: Pick<NetworkSettings, 'platformNamespace'>,
+): Manifest {
   return policy(namespace, `http-${port}`, {
     podSelector: { matchLabels: { [HTTP_PORT_LABEL]: String(port) } },
     policyTypes: ['Ingress'],
     ingress: [
       {
-        from: [
-          {
-            namespaceSelector: { matchLabels: { 'kubernetes.io/metadata.name': settings.platformNamespace } },
-            podSelector: { matchLabels: { 'app.kubernetes.io/name': 'gateway' } },
-          },
-        ],
+        from: [gatewayPods(settings)],
         ports: [{ protocol: 'TCP', port }],
       },
     ],
   });
+}
+
+function gatewayPods({ platformNamespace }: Pick<NetworkSettings, 'platformNamespace'>): Manifest {
+  return {
+    namespaceSelector: { matchLabels: { 'kubernetes.io/metadata.name': platformNamespace } },
+    podSelector: { matchLabels: { 'app.kubernetes.io/name': 'gateway' } },
+  };
 }
 
 function policy(namespace: string, name: string, spec: Manifest): Manifest {

@@ -10,21 +10,67 @@ import {
   networkPolicies,
 } from './namespace-manifests.ts';
 
+type NamespaceSettings = Omit<NetworkSettings, 'deniedCidrs'>;
+
 /** The API server's authorizer learns of a new RoleBinding a moment after it was made. */
 const GRANT_MS = [10, 20, 50, 100, 200, 500];
 
 /**
- * Project namespaces, made before a project's first Pod and looked after once in the life of the agent: afterwards a
- * job costs no further call.
+ * Project namespaces. One is made before a project's first Pod and looked after once in the life of the agent:
+ * afterwards a job costs no further call. Its policies are written again whenever other networks are to be closed.
  */
 export class Namespaces {
   readonly #client: KubeClient;
-  readonly #settings: NetworkSettings;
+  readonly #settings: NamespaceSettings;
   readonly #ready = new Map<string, Promise<void>>();
+  /** Namespace → the closed networks that its policies were last written with; undefined: not by this agent. */
+  readonly #written = new Map<string, readonly string[] | undefined>();
+  readonly #firstNetworks = Promise.withResolvers<void>();
+  #closed: readonly string[] | undefined;
+  #refreshing = false;
 
-  constructor(client: KubeClient, settings: NetworkSettings) {
+  constructor(client: KubeClient, settings: NamespaceSettings) {
     this.#client = client;
     this.#settings = settings;
+  }
+
+  /**
+   * Says which networks are closed to jobs from now on. No namespace is opened before this is known.
+   * @see refresh
+   */
+  close(networks: readonly string[]): void {
+    if (this.#closed?.join() === networks.join()) return;
+    this.#closed = networks;
+    this.#firstNetworks.resolve();
+  }
+
+  /** Tells of a namespace that has jobs: its policies may be of an earlier agent. */
+  found(namespace: string): void {
+    if (!this.#written.has(namespace)) this.#written.set(namespace, undefined);
+  }
+
+  /**
+   * Writes the policies of those namespaces that close other networks than they should. Whatever fails is due again at
+   * the next call.
+   * @returns why one could not be written
+   */
+  async refresh(): Promise<readonly { readonly namespace: string; readonly error: unknown }[]> {
+    const failures: { namespace: string; error: unknown }[] = [];
+    const closed = this.#closed;
+    if (closed === undefined || this.#refreshing) return failures;
+    this.#refreshing = true;
+    for (const [namespace, written] of [...this.#written]) {
+      if (written === closed) continue;
+      try {
+        await this.#applyPolicies(namespace);
+      } catch (error) {
+        // Deleted meanwhile, with all that was in it.
+        if (isKubeError(error, 404)) this.#written.delete(namespace);
+        else failures.push({ namespace, error });
+      }
+    }
+    this.#refreshing = false;
+    return failures;
   }
 
   /** Returns when namespace and policies stand that this job needs. */
@@ -35,9 +81,8 @@ export class Namespaces {
     await this.#once(`${spec.namespace} ${raised ? 'privileged' : level}`, () => this.#make(spec, level));
     const port = spec.httpPort;
     if (port !== null) {
-      await this.#once(`${spec.namespace} http ${port}`, () =>
-        this.#apply(spec.namespace, httpPolicy(spec.namespace, port, this.#settings)),
-      );
+      const policy = httpPolicy(spec.namespace, port, this.#settings);
+      await this.#once(`${spec.namespace} http ${port}`, () => this.#apply(spec.namespace, policy));
     }
   }
 
@@ -47,10 +92,18 @@ export class Namespaces {
   }
 
   async #make(spec: JobPodSpec, level: 'baseline' | 'privileged'): Promise<void> {
+    await this.#firstNetworks.promise;
     await this.#client.apply(`/api/v1/namespaces/${spec.namespace}`, namespaceManifest(spec, level));
     await this.#bind(spec.namespace);
+    await this.#applyPolicies(spec.namespace);
+  }
+
+  async #applyPolicies(namespace: string): Promise<void> {
+    const closed = this.#closed ?? [];
+    const settings = { ...this.#settings, deniedCidrs: closed };
     // One after the other: default-deny stands before anything is opened.
-    for (const policy of networkPolicies(spec.namespace, this.#settings)) await this.#apply(spec.namespace, policy);
+    for (const policy of networkPolicies(namespace, settings)) await this.#apply(namespace, policy);
+    this.#written.set(namespace, closed);
   }
 
   async #bind(namespace: string): Promise<void> {

@@ -1,4 +1,5 @@
 import type { PodObservation, Reason } from '@delos/core';
+import { explainEviction } from './eviction.ts';
 import { explainPull, isPullReason } from './image-pull.ts';
 import { CONTAINER, RUN_LABEL } from './labels.ts';
 import { whyPutOut } from './pod-put-out.ts';
@@ -159,6 +160,7 @@ function tellEnd(pod: Pod, status: ContainerStatus | undefined): Told {
     case 'DeadlineExceeded':
       return failed('LifeSpanEnded', 'its life-span is over');
     case 'Evicted':
+      return failed('Evicted', explainEviction(pod.status.message));
     case 'Preempting':
     case 'Terminated':
     case 'NodeShutdown':

@@ -1,4 +1,4 @@
-import { type DesiredJob, type JobPodSpec, MANAGED_BY, ORG_LABEL, PROJECT_LABEL } from '@delos/core';
+import { type DesiredJob, JOB_DISK, type JobPodSpec, MANAGED_BY, ORG_LABEL, PROJECT_LABEL } from '@delos/core';
 import {
   CLUSTER_LABEL,
   CONTAINER,
@@ -23,6 +23,7 @@ export function podManifest(
 ): Readonly<Record<string, unknown>> {
   const { jobId, spec } = job;
   const memory = String(spec.resources.memory);
+  const { disk = JOB_DISK } = spec.resources;
   const devices = Object.fromEntries(
     Object.entries(spec.resources.extended).map(([name, count]) => [name, String(count)]),
   );
@@ -67,8 +68,14 @@ export function podManifest(
           ...(spec.httpPort === null ? {} : { ports: [{ name: 'http', containerPort: spec.httpPort }] }),
           resources: {
             // Memory is what it gets and no more; cores are shares of the node, so that idle ones are not wasted.
-            requests: { cpu: cores(spec.resources.cpu), memory, ...devices },
-            limits: { memory, ...devices },
+            // Disk is asked for in small: a kubelet short of it ends first whoever has taken more than was asked for.
+            requests: {
+              cpu: cores(spec.resources.cpu),
+              memory,
+              'ephemeral-storage': String(Math.min(disk, ASKED_DISK)),
+              ...devices,
+            },
+            limits: { memory, 'ephemeral-storage': String(disk), ...devices },
           },
           securityContext: containerSecurity(spec),
           terminationMessagePolicy: 'File',
@@ -79,6 +86,9 @@ export function podManifest(
     },
   };
 }
+
+/** Bytes of local disk that a job asks for, whatever it may use. */
+const ASKED_DISK = 64 * 2 ** 20;
 
 /** The most that a preference can weigh: kube-scheduler spreads Pods otherwise, over nodes that are kept for large jobs. */
 const PLANNED_NODE_WEIGHT = 100;

@@ -1,4 +1,5 @@
 import { randomUUID } from 'node:crypto';
+import { readFile } from 'node:fs/promises';
 import { AGENT_PREFIX, type FromAgent, type NodeReport, toAgent } from '@delos/core';
 import { Gauge } from 'prom-client';
 import { z } from 'zod';
@@ -12,6 +13,7 @@ import { KubeClient } from './kube-client.ts';
 import { CLUSTER_LABEL, JOB_LABEL } from './labels.ts';
 import { PRIVATE_CIDRS } from './namespace-manifests.ts';
 import { Namespaces } from './namespaces.ts';
+import { closedNetworks, dnsServers } from './node-addresses.ts';
 import { nodeReports } from './node-reports.ts';
 import { PodEvents } from './pod-events.ts';
 import { eventShape, type Node, nodeShape, type Pod, type PodUsage, podShape, podUsageShape } from './pod-shape.ts';
@@ -55,8 +57,16 @@ async function start(context: ServiceContext): Promise<RunningService> {
   const client = new KubeClient(await kubeAccess(env));
   const namespaces = new Namespaces(client, {
     platformNamespace: config.POD_NAMESPACE,
-    deniedCidrs: config.DELOS_DENIED_CIDRS,
+    // The agent asks where every Pod does.
+    dnsAddresses: dnsServers(await readFile('/etc/resolv.conf', 'utf8').catch(() => '')),
   });
+  const refreshPolicies = async (): Promise<void> => {
+    // Before all nodes are known, some of their addresses would be open.
+    if (nodes.synced) namespaces.close(closedNetworks(config.DELOS_DENIED_CIDRS, nodes.items.values()));
+    for (const { namespace, error } of await namespaces.refresh()) {
+      log.warn({ error, namespace }, 'network policies are not up to date, will try again');
+    }
+  };
   const events = new PodEvents();
   const stop = new AbortController();
   const read =
@@ -86,7 +96,9 @@ async function start(context: ServiceContext): Promise<RunningService> {
     read: read(podShape),
     onChange: (pod, gone) => {
       keeper.podChanged(pod, gone);
-      if (!gone) projectEvents.follow(pod.metadata.namespace ?? '');
+      if (gone) return;
+      namespaces.found(pod.metadata.namespace ?? '');
+      projectEvents.follow(pod.metadata.namespace ?? '');
     },
     onListed: () => keeper.podsListed(),
     log,
@@ -103,7 +115,10 @@ async function start(context: ServiceContext): Promise<RunningService> {
   });
   const report = debounce(
     guard(
-      () => sendNodes(),
+      () => {
+        sendNodes();
+        void refreshPolicies();
+      },
       (error) => log.error({ error }, 'reporting nodes failed'),
     ),
   );
@@ -183,6 +198,7 @@ async function start(context: ServiceContext): Promise<RunningService> {
   const running = [uplink, nodes, others, pods].map((part) => part.run(stop.signal));
   const sweep = (): void => {
     keeper.sweep();
+    void refreshPolicies();
     projectEvents.retire(new Set([...pods.items.values()].map(({ metadata }) => metadata.namespace ?? '')));
   };
   const endTimers = [

@@ -166,20 +166,17 @@ function memoryOf(resources: JobRequest['resources']): number | undefined {
   return resources.memory ?? (resources.memory_mb === undefined ? undefined : resources.memory_mb * 2 ** 20);
 }
 
-function resourcesOf(
-  request: JobRequest,
-  preset: Preset,
-): { cpu: number; memory: number; extended: Record<string, number> } {
-  if (request.meta.preset_name) {
-    return { cpu: preset.cpu, memory: preset.memory, extended: extendedResources(preset) };
-  }
+function resourcesOf(request: JobRequest, preset: Preset): Omit<JobPodSpec['resources'], 'shm'> {
+  const { cpu, memory, disk } = preset;
+  if (request.meta.preset_name) return { cpu, memory, disk, extended: extendedResources(preset) };
   const extended = GPU_FIELDS.flatMap((field) => {
     const devices = request.resources[GPU_WIRE[field]] ?? 0;
     return devices === 0 ? [] : [[GPU_RESOURCES[field], devices] as const];
   });
   return {
-    cpu: request.resources.cpu ?? preset.cpu,
-    memory: memoryOf(request.resources) ?? preset.memory,
+    cpu: request.resources.cpu ?? cpu,
+    memory: memoryOf(request.resources) ?? memory,
+    disk,
     extended: Object.fromEntries(extended),
   };
 }

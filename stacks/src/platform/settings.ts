@@ -22,6 +22,7 @@ const cluster = z.object({ kubeconfig: z.string(), context: z.string() });
 const context: z.ZodType<SynthesisContext> = z.object({
   images: z.record(z.string(), z.string()),
   apiServer: z.object({ addresses: z.array(z.string()), port: z.number().int() }),
+  dnsAddresses: z.array(z.string()).optional(),
   standIns: z.array(standIn).optional(),
   userNamespaces: z.boolean().optional(),
   entrance: entranceSchema,

@@ -4,17 +4,19 @@ import { join } from 'node:path';
 import { platformConfig } from '@delos/core';
 import { beforeEach, describe, expect, test } from 'vitest';
 import { parse } from 'yaml';
+import { corefile } from '../../../cluster/src/embedded/addons/coredns.ts';
 import { addonsOf } from '../../../cluster/src/embedded/addons/index.ts';
 import { addressesOf } from '../../../cluster/src/embedded/addresses.ts';
 import { certificatesOf } from '../../../cluster/src/embedded/certificates.ts';
-import { renderHosts, writeEtc } from '../../../cluster/src/embedded/etc.ts';
+import { renderContainerd } from '../../../cluster/src/embedded/containerd-config.ts';
+import { renderHosts, renderKubelet, writeEtc } from '../../../cluster/src/embedded/etc.ts';
 import { renderTable } from '../../../cluster/src/embedded/host-network.ts';
 import { type InventoryItem, readInventory, record, strike } from '../../../cluster/src/embedded/inventory.ts';
 import { tryHolder, withLock, withMutex } from '../../../cluster/src/embedded/lock.ts';
 import { partsOf } from '../../../cluster/src/embedded/parts.ts';
 import { ensurePki } from '../../../cluster/src/embedded/pki.ts';
-import { poolOf } from '../../../cluster/src/embedded/prepare.ts';
-import { layoutOf, type NodeSpec, specHash } from '../../../cluster/src/embedded/spec.ts';
+import { poolOf, publicNameOf } from '../../../cluster/src/embedded/prepare.ts';
+import { layoutOf, type NodeSpec, nodeSpec, specHash } from '../../../cluster/src/embedded/spec.ts';
 
 let state: string;
 let spec: NodeSpec;
@@ -32,13 +34,16 @@ beforeEach(() => {
       containerd: '/c',
       cniPlugins: '/p',
       cniGate: '/g',
+      runcGuard: '/rg',
       policyAgent: '/a.ts',
     },
     store: '/store',
     images: { pause: 'p:1', coredns: 'c:1', localPathProvisioner: 'l:1', metricsServer: 'm:1' },
+    publicName: null,
     resolvers: ['192.0.2.53'],
     mtu: 1400,
     proxy: {},
+    relays: [],
     labels: {},
     fakeResources: {},
     cgroupVersion: 1,
@@ -124,8 +129,56 @@ describe('the files and command lines of a node', () => {
     expect(poolOf(config(false)).fakeResources).toEqual({});
   });
 
+  test.each([
+    ['ai.example.com', { name: 'ai.example.com', service: 'gateway.delos.svc.cluster.local' }],
+    ['AI.Example.com', { name: 'ai.example.com', service: 'gateway.delos.svc.cluster.local' }],
+    ['localhost', null],
+    ['a.localhost', null],
+    ['127.0.0.1', null],
+    ['198.51.100.7', null],
+  ])('of the domain %s, cluster DNS answers %j', (domain, expected) => {
+    expect(publicNameOf(domain)).toEqual(expected);
+    const written = corefile({ forward: true, publicName: publicNameOf(domain) });
+    if (expected === null) expect(written).not.toContain('rewrite');
+    else expect(written).toContain(`rewrite stop name exact ${expected.name} ${expected.service}\n`);
+  });
+
+  test('containers are made through the guard; a node that was started before there was one is still understood', () => {
+    expect(renderContainerd(spec)).toContain('        SystemdCgroup = false\n        BinaryName = "/rg"\n\n');
+    const { publicName: _, relays: __, ...old } = spec;
+    const { runcGuard: ___, ...tools } = old.tools;
+    const understood = nodeSpec.parse({ ...old, tools });
+    expect(renderContainerd(understood)).toContain('        SystemdCgroup = false\n\n');
+  });
+
+  test('the kubelet bounds processes, and ends Pods before the node is out of disk, inodes or process ids', () => {
+    const kubelet = parse(renderKubelet(spec, addressesOf(3)));
+    expect(kubelet).toMatchObject({
+      podPidsLimit: 4096,
+      evictionHard: {
+        'nodefs.available': '1Gi',
+        'nodefs.inodesFree': '3%',
+        'imagefs.inodesFree': '3%',
+        'pid.available': '10%',
+      },
+    });
+  });
+
+  test('another public name does not restart the node', () => {
+    expect(specHash({ ...spec, publicName: publicNameOf('ai.example.com') })).toBe(specHash(spec));
+  });
+
+  test('Pods reach the machine at none of its addresses, but for the resolvers that cluster DNS asks', () => {
+    const table = renderTable(addressesOf(3), ['10.201.3.1', '2001:db8::53']);
+    expect(table).toContain(`    ip saddr 10.201.3.2 accept
+    fib daddr type != { local, broadcast, multicast, anycast } accept
+    ip daddr 10.201.3.1 meta l4proto { tcp, udp } th dport 53 accept
+    counter reject with icmp admin-prohibited
+`);
+  });
+
   test('nothing from outside reaches the node by itself', () => {
-    const table = renderTable(addressesOf(3));
+    const table = renderTable(addressesOf(3), []);
     expect(table).toContain('oifname "delos-3" ct state established,related accept\n    oifname "delos-3" drop');
   });
 });

@@ -29,6 +29,11 @@ const ANSWERS: Record<string, unknown> = {
       { metadata: { name: 'b' }, status: { conditions: [{ type: 'Ready', status: 'Unknown' }] } },
     ],
   },
+  '/api/v1/namespaces/kube-system/services': {
+    items: [{ spec: { clusterIPs: ['10.96.0.10', 'fd00:96::a'] } }, { spec: { clusterIPs: ['None'] } }, { spec: {} }],
+  },
+  // Node b does not answer.
+  '/api/v1/nodes/a/proxy/configz': { kubeletconfig: { podPidsLimit: 4096, seccompDefault: true } },
   '/apis/storage.k8s.io/v1/storageclasses': {
     items: [
       { metadata: { name: 'slow' } },
@@ -112,6 +117,8 @@ describe('a cluster that somebody else runs', () => {
       server,
       storageClass: 'fast',
       apiServer: { addresses: ['192.0.2.10'], port: 6443 },
+      // Where a DNS cache on each node answers in place of cluster DNS.
+      dnsAddresses: ['169.254.20.10', '10.96.0.10', 'fd00:96::a'],
       images: { kind: 'upstream' },
     });
     expect(statSync(handle.kubeconfig).mode & 0o777).toBe(0o600);
@@ -210,12 +217,19 @@ describe('what an existing cluster must bring', () => {
       ['cluster.users', false, false],
       ['pool.default', true, false],
       ['pool.gpu', false, false],
+      ['nodes.pids', false, false],
+      ['nodes.sockets', true, false],
     ]);
   });
 
   test('of the only pool an unlabelled node is a node too, if it is ready', async () => {
     const pool = (await checksOf({ nodePools: [{ name: 'other' }] })).find(({ id }) => id === 'pool.other');
     expect(pool).toMatchObject({ ok: false, fix: 'kubectl label node NODE delos.dev/pool=other' });
+  });
+
+  test('a limit to the processes of a Pod on each node; one that could not be asked is named', async () => {
+    const pids = (await checksOf({})).find(({ id }) => id === 'nodes.pids');
+    expect(pids).toMatchObject({ ok: false, measured: 'could not be asked of b' });
   });
 
   test('where the platform is reached by loopback, its ports must be free', async () => {

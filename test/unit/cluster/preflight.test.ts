@@ -7,7 +7,6 @@ import { join } from 'node:path';
 import { ensureOsPackages, preflight, requireChecks } from '@delos/cluster';
 import { instancePaths, platformConfig, silent } from '@delos/core';
 import { beforeAll, expect, test } from 'vitest';
-import { dropsByDefault } from '../../../cluster/src/preflight/firewall.ts';
 import { kernelChecks } from '../../../cluster/src/preflight/kernel.ts';
 import { diskCheck } from '../../../cluster/src/preflight/machine.ts';
 
@@ -70,14 +69,6 @@ test('a taken port is fatal and names its holder; a free one is taken automatica
     code: 'ERR_PORT_TAKEN',
     measured: expect.stringContaining(`127.0.0.1:${port} is taken by process ${process.pid}`),
   });
-});
-
-test.each([
-  ['type filter hook forward priority filter; policy drop;', true],
-  ['type filter hook forward priority filter; policy accept;', false],
-  ['counter packets 0 bytes 0 jump DOCKER-USER', false],
-])('a forward chain with `%s` drops by default: %s', (line, expected) => {
-  expect(dropsByDefault(`table ip filter {\n\tchain FORWARD {\n\t\t${line}\n\t}\n}`)).toBe(expected);
 });
 
 test('a disk without enough space is fatal, measured where the folder will be', () => {

@@ -45,6 +45,18 @@ test('these parts run', () => {
   expect(names).toEqual(['agent', 'collector', 'control-api', 'gateway', 'keycloak', 'postgres', 'scheduler']);
 });
 
+test('every part that asks for names may ask where a DNS cache on its node answers', () => {
+  const config = parseConfig('', 'delos.yaml');
+  const context = { ...profileContext(config, 'existing'), dnsAddresses: ['169.254.20.10', '10.96.0.10'] };
+  const policies = policiesOf(synthesize(config, context));
+  const asking = policies.flatMap(({ spec }) => spec.egress).filter(({ to }) => to?.some(isDns));
+  expect(asking.length).toBeGreaterThan(3);
+  for (const { to, ports } of asking) {
+    expect(to?.map(({ ipBlock }) => ipBlock?.cidr)).toEqual([undefined, '169.254.20.10/32', '10.96.0.10/32']);
+    expect(ports.map(({ port }) => port)).toEqual([53, 53]);
+  }
+});
+
 describe('Pod Security', () => {
   test.each(workloads.filter(({ namespace }) => namespace === 'delos'))('$name is `restricted`', ({ pod }) => {
     expect(restrictedFaults(pod)).toEqual([]);

@@ -107,6 +107,13 @@ const CASES: readonly Case[] = [
     hint: /`embedded`/,
   },
   {
+    name: 'a preset whose disk does not hold its job’s log',
+    text: 'presets: [{name: a, cpu: 1, memory: 1Gi, disk: 10Mi}]\n',
+    code: 'ERR_CONFIG_VALUE',
+    at: [1, 48, 'presets[0].disk'],
+    says: /at least 64Mi/,
+  },
+  {
     name: 'a size that is no quantity',
     text: 'presets: [{name: a, cpu: 1, memory: 5Q}]\n',
     code: 'ERR_CONFIG_VALUE',

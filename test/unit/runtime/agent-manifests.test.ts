@@ -59,8 +59,18 @@ describe('a job’s Pod', () => {
   test('has its memory as /dev/shm and as its limit', () => {
     const { spec } = podOf();
     expect(spec.volumes).toEqual([{ name: 'shm', emptyDir: { medium: 'Memory', sizeLimit: '1024' } }]);
-    expect(spec.containers[0].resources.limits).toEqual({ memory: '1024' });
+    expect(spec.containers[0].resources.limits).toMatchObject({ memory: '1024' });
     expect(podOf({ resources: { cpu: 1, memory: 1, shm: false } }).spec.volumes).toBeUndefined();
+  });
+
+  test.each([
+    ['of its preset', { disk: 2 ** 30 }, { requests: `${2 ** 26}`, limits: `${2 ** 30}` }],
+    ['no larger than its limit', { disk: 2 ** 26 - 1 }, { requests: `${2 ** 26 - 1}`, limits: `${2 ** 26 - 1}` }],
+    ['of 10 GiB, submitted before presets had any', {}, { requests: `${2 ** 26}`, limits: `${10 * 2 ** 30}` }],
+  ])('has a limit to its local disk: %s', (_name, disk, expected) => {
+    const { requests, limits } = podOf({ resources: { cpu: 1, memory: 1, ...disk } }).spec.containers[0].resources;
+    expect(requests['ephemeral-storage']).toBe(expected.requests);
+    expect(limits['ephemeral-storage']).toBe(expected.limits);
   });
 
   test('asks for its devices, and is let onto nodes kept for them', () => {
@@ -116,13 +126,34 @@ describe('a project’s namespace', () => {
     });
   });
 
-  test('is closed, but for DNS and the world outside', () => {
-    const [deny, open] = networkPolicies('job-a', { platformNamespace: 'delos', deniedCidrs: PRIVATE_CIDRS });
+  test('is closed, but for DNS, the gateway and the world outside', () => {
+    const [deny, open] = networkPolicies('job-a', {
+      platformNamespace: 'delos',
+      deniedCidrs: PRIVATE_CIDRS,
+      dnsAddresses: ['169.254.20.10'],
+    });
     expect(deny).toMatchObject({ spec: { podSelector: {}, policyTypes: ['Ingress', 'Egress'] } });
     expect(deny).not.toHaveProperty('spec.egress');
     expect(open).toMatchObject({
-      spec: { egress: [{ ports: [{ port: 53 }, { port: 53 }] }, { to: [{ ipBlock: { except: PRIVATE_CIDRS } }] }] },
+      spec: {
+        egress: [
+          {
+            to: [
+              { podSelector: { matchLabels: { 'k8s-app': 'kube-dns' } } },
+              { ipBlock: { cidr: '169.254.20.10/32' } },
+            ],
+            ports: [
+              { protocol: 'UDP', port: 53 },
+              { protocol: 'TCP', port: 53 },
+            ],
+          },
+          { to: [{ podSelector: { matchLabels: { 'app.kubernetes.io/name': 'gateway' } } }] },
+          { to: [{ ipBlock: { cidr: '0.0.0.0/0', except: PRIVATE_CIDRS } }] },
+        ],
+      },
     });
+    // A block of IPv6 would open the IPv6 addresses of nodes.
+    expect(JSON.stringify(open)).not.toMatch(/"cidr":"[^"]*:/);
     expect(open).not.toHaveProperty('spec.ingress');
   });
 });

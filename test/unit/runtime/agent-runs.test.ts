@@ -160,11 +160,13 @@ class World {
   }
 
   #restart(): void {
+    const namespaces = new Namespaces(cluster.client, { platformNamespace: 'delos', dnsAddresses: [] });
+    namespaces.close([]);
     const keeper: JobKeeper = new JobKeeper({
       client: cluster.client,
       cluster: 'default',
       onlyPool: undefined,
-      namespaces: new Namespaces(cluster.client, { platformNamespace: 'delos', deniedCidrs: [] }),
+      namespaces,
       log: quiet,
       // One that was killed says nothing any more.
       send: (message) => this.#keeper === keeper && this.#toApi.push(message),

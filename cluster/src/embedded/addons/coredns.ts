@@ -1,4 +1,5 @@
 import { CLUSTER_DOMAIN } from '../addresses.ts';
+import type { NodeSpec } from '../spec.ts';
 import {
   type Addon,
   addon,
@@ -15,13 +16,20 @@ export interface CoreDnsOptions {
   readonly clusterIp: string;
   /** False where the machine itself has no resolver: names outside the cluster are then refused at once. */
   readonly forward: boolean;
+  /** The platform's public name and the DNS name of the Service that is the answer; null: it has no name. */
+  readonly publicName: NodeSpec['publicName'];
 }
 
 const LABELS = { 'k8s-app': 'kube-dns' };
 
-function corefile(forward: boolean): string {
+/**
+ * The public name is answered with the gateway's Service, so that a job reaches the platform by the name that its users
+ * know without leaving the cluster. `rewrite` puts the name that was asked for back into the answer.
+ */
+export function corefile({ forward, publicName }: Pick<CoreDnsOptions, 'forward' | 'publicName'>): string {
+  const rewrite = publicName === null ? '' : `    rewrite stop name exact ${publicName.name} ${publicName.service}\n`;
   return `.:53 {
-    errors
+${rewrite}    errors
     health {
         lameduck 2s
     }
@@ -49,7 +57,7 @@ export function coredns(options: CoreDnsOptions): readonly Addon[] {
       { groups: ['discovery.k8s.io'], resources: ['endpointslices'], verbs: ['list', 'watch'] },
     ]),
     binding('system:coredns', 'system:coredns', { serviceAccount: 'coredns' }),
-    addon('v1', 'ConfigMap', { name: 'coredns', namespace: SYSTEM }, { data: { Corefile: corefile(options.forward) } }),
+    addon('v1', 'ConfigMap', { name: 'coredns', namespace: SYSTEM }, { data: { Corefile: corefile(options) } }),
     addon(
       'v1',
       'Service',

@@ -24,6 +24,7 @@ export function addonsOf(spec: NodeSpec): readonly Addon[] {
       image: spec.images.coredns,
       clusterIp: addressesOf(spec.number).dnsIp,
       forward: spec.resolvers.length > 0,
+      publicName: spec.publicName,
     }),
     ...localPath(spec.images.localPathProvisioner),
     ...metricsServer({

@@ -4,7 +4,6 @@ import { join } from 'node:path';
 import fc from 'fast-check';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { estimate, moduleHash } from '../../../../cluster/src/toolchain/build.ts';
-import { tryFindDigest } from '../../../../cluster/src/toolchain/release.ts';
 import { TOOLS } from '../../../../cluster/src/toolchain/tools.ts';
 
 const MODULES = join(import.meta.dirname, '../../../../cluster/go');
@@ -62,23 +61,5 @@ describe('what decides a build', () => {
       if (build.package.startsWith('./') || !/^require/m.test(module)) continue;
       expect(await readFile(join(MODULES, build.module, 'go.sum'), 'utf8'), name).toMatch(/h1:/);
     }
-  });
-});
-
-describe('a published checksum', () => {
-  const digest = 'a'.repeat(64);
-  const long = 'B'.repeat(128);
-  test.each([
-    [`${digest}\n`, 'kubelet', digest, 'alone'],
-    [`${digest}  kubelet\n${'c'.repeat(64)}  kubectl\n`, 'kubelet', digest, 'a line of sha256sum'],
-    [`${digest} *kubelet`, 'kubelet', digest, 'binary mode'],
-    [`${digest}  ./dist/kubelet`, 'kubelet', digest, 'with a folder'],
-    [`${long}  kubelet`, 'kubelet', long.toLowerCase(), 'sha512'],
-    [`${digest}  kubectl`, 'kubelet', undefined, 'of another file only'],
-    [`${digest.slice(1)}  kubelet`, 'kubelet', undefined, 'one digit short'],
-    ['<html>not found</html>', 'kubelet', undefined, 'an error page'],
-    ['', 'kubelet', undefined, 'nothing'],
-  ])('%# %s', (text, file, expected, _what) => {
-    expect(tryFindDigest(text, file)).toBe(expected);
   });
 });

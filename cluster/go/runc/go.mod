@@ -1,0 +1,3 @@
+module delos.dev/runc
+
+go 1.26.0

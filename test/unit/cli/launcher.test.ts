@@ -1,0 +1,53 @@
+import { execFile } from 'node:child_process';
+import { copyFileSync, existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { expect, test } from 'vitest';
+
+const LAUNCHER = join(import.meta.dirname, '../../../delos');
+
+/** A checkout with the launcher alone, and commands that stand before the machine's own on PATH. */
+function checkout(commands: Readonly<Record<string, string>>) {
+  const root = mkdtempSync(join(tmpdir(), 'delos-launcher-'));
+  const bin = join(root, 'bin');
+  for (const folder of [bin, join(root, 'cli/src'), join(root, 'home'), join(root, 'node_modules')]) {
+    mkdirSync(folder, { recursive: true });
+  }
+  copyFileSync(LAUNCHER, join(root, 'delos'));
+  writeFileSync(join(root, 'package-lock.json'), '{}');
+  for (const [name, script] of Object.entries(commands)) {
+    writeFileSync(join(bin, name), `#!/bin/sh\n${script}\n`, { mode: 0o755 });
+  }
+  const run = (): Promise<{ readonly code: number; readonly stderr: string }> =>
+    new Promise((resolve) => {
+      const env = { PATH: `${bin}:/usr/bin:/bin`, HOME: join(root, 'home') };
+      execFile('sh', [join(root, 'delos')], { env, timeout: 60_000 }, (error, _stdout, stderr) =>
+        resolve({ code: typeof error?.code === 'number' ? error.code : 0, stderr }),
+      );
+    });
+  return { root, run };
+}
+
+test('every program on Node, npm among them, keeps its compiled code in the user’s own cache', async () => {
+  const note = (name: string) => `printf %s "$NODE_COMPILE_CACHE" > "$HOME/${name}"`;
+  const { root, run } = checkout({ node: note('node'), npm: note('npm') });
+  expect(await run()).toMatchObject({ code: 0 });
+  const own = join(root, 'home/.cache/delos/node/compile-cache');
+  expect(readFileSync(join(root, 'home/npm'), 'utf8')).toBe(own);
+  expect(readFileSync(join(root, 'home/node'), 'utf8')).toBe(own);
+});
+
+test('a release of Node that is not the pinned one is not used, whatever its own host says of it', async () => {
+  // The host answers with a checksum file that fits what it sends.
+  const curl = `while [ "$1" != -o ]; do shift; done
+case $2 in
+  *SHASUMS256.txt) printf 'evil' | sha256sum | sed "s/-$/node-v24.21.0-linux-x64.tar.gz/" > "$2" ;;
+  *) printf evil > "$2" ;;
+esac`;
+  const { root, run } = checkout({ node: 'exit 1', curl, npm: 'echo "npm ran" >&2; exit 1' });
+  const { code, stderr } = await run();
+  expect(code).toBe(4);
+  expect(stderr).toContain('the Node that came is not the pinned one');
+  const cache = join(root, 'home/.cache/delos/node');
+  expect(existsSync(cache) ? readdirSync(cache) : []).toEqual([]);
+});
