@@ -8,6 +8,11 @@ export interface CaddyfileProps {
   readonly domain: string;
 }
 
+const REALM = '/auth/realms/delos';
+const LOGIN_PATH = `${REALM}/login-actions/authenticate`;
+/** Of the realm: login, tokens, keys. Account console, client registration and brokering are not part of it. */
+const REALM_PATHS = ['protocol/openid-connect', 'login-actions', '.well-known'].map((path) => `${REALM}/${path}/*`);
+
 /** The one origin: what is routed is listed, all else is not found. `/internal`, metrics and health are not in the list. */
 export function caddyfile(props: CaddyfileProps): string {
   const http = {
@@ -23,6 +28,17 @@ export function caddyfile(props: CaddyfileProps): string {
 	fallback_sni ${props.domain}
 	grace_period 10s
 	metrics
+	# Queries and headers carry codes, tokens and cookies: no log has them, be it of access or of errors.
+	log default {
+		format filter {
+			wrap json
+			fields {
+				request>uri regexp [?].* ?-
+				request>headers delete
+				resp_headers delete
+			}
+		}
+	}
 	servers {
 		protocols h1 h2
 		timeouts {
@@ -59,14 +75,36 @@ export function caddyfile(props: CaddyfileProps): string {
 (site) {
 	log
 	@api path /api/v1/* /apis/*
-	@identity path /auth/realms/delos/* /auth/resources/*
+	# Passwords go through the control API, which counts them by source. A path of other characters could mean one thing
+	# here and another to Keycloak.
+	@login {
+		method POST
+		path ${LOGIN_PATH} ${LOGIN_PATH}/*
+	}
+	@identity {
+		path ${REALM_PATHS.join(' ')}
+		path_regexp ^/auth/[A-Za-z0-9/._~-]+$
+	}
+	@resources path /auth/resources/*
 	handle @api {
 		import limited
 		reverse_proxy ${hostOf('control-api')}:${PORTS.http} {
 			import upstream
 		}
 	}
+	handle @login {
+		import limited
+		reverse_proxy ${hostOf('control-api')}:${PORTS.http} {
+			import upstream
+		}
+	}
 	handle @identity {
+		import limited
+		reverse_proxy ${hostOf('keycloak')}:${PORTS.http} {
+			import upstream
+		}
+	}
+	handle @resources {
 		import limited
 		reverse_proxy ${hostOf('keycloak')}:${PORTS.http} {
 			import upstream

@@ -33,7 +33,15 @@ export async function startIssuer(): Promise<TestIssuer> {
     jwksUrl: `${issuer}/certs`,
     token: (user, claims = {}) => {
       const now = Math.floor(Date.now() / 1000);
-      return new SignJWT({ identity: user, azp: 'apolo', iss: issuer, iat: now, exp: now + 3600, ...claims })
+      const usual = {
+        sub: `subject-of-${user}`,
+        identity: user,
+        typ: 'Bearer',
+        azp: 'apolo',
+        aud: 'apolo',
+        iss: issuer,
+      };
+      return new SignJWT({ ...usual, iat: now, exp: now + 3600, ...claims })
         .setProtectedHeader({ alg: 'RS256', kid: 'test' })
         .sign(privateKey);
     },
@@ -100,7 +108,10 @@ export async function startControlApi(
       issuer: issuer.issuer,
       jwksUrl: issuer.jwksUrl,
       audience: 'apolo',
+      clients: ['apolo'],
       admin: config.admin.user,
+      // This issuer is nobody's Keycloak.
+      bindFirstAccount: true,
     }),
     jobFor: jobAccess(database.db, cluster),
   };

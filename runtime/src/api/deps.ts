@@ -6,6 +6,8 @@ import type { JobRow, ProjectRole } from '../db/schema.ts';
 
 /** Who asks: the token's identity and what the platform lets it do. */
 export interface Caller {
+  /** Of the person, for good; a name may be another person's later. */
+  readonly id: number;
   readonly user: string;
   /** The platform's administrator: everything everywhere. */
   readonly admin: boolean;
