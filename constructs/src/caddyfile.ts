@@ -74,7 +74,7 @@ export function caddyfile(props: CaddyfileProps): string {
 
 (site) {
 	log
-	@api path /api/v1/* /apis/*
+	@api path /api/v1/* /apis/* /v2 /v2/*
 	# Passwords go through the control API, which counts them by source. A path of other characters could mean one thing
 	# here and another to Keycloak.
 	@login {

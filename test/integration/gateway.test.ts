@@ -131,6 +131,7 @@ describe('one origin', () => {
   test.each([
     ['/api/v1/config', '200', 'api'],
     ['/apis/admin/v1/clusters', '200', 'api'],
+    ['/v2/_catalog?n=30', '200', 'api'],
     ['/auth/realms/delos/protocol/openid-connect/auth?x=1', '200', 'identity'],
     ['/auth/resources/x.css', '200', 'identity'],
     ['/', '200', '<!doctype html>'],

@@ -66,7 +66,7 @@ export interface Answer {
 }
 
 export const TEST_CONFIG: PlatformConfig = platformConfig.parse({
-  users: [{ name: 'alice' }, { name: 'bob' }, { name: 'rita' }],
+  users: [{ name: 'alice' }, { name: 'bob' }, { name: 'rita' }, { name: 'noel' }],
   presets: [
     { name: 'cpu-small', cpu: 0.1, memory: '128Mi', creditsPerHour: '3.6' },
     { name: 'cpu-large', cpu: 2, memory: '4Gi' },

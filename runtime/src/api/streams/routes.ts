@@ -5,6 +5,7 @@ import type { FastifyInstance } from 'fastify';
 import WebSocket, { WebSocketServer } from 'ws';
 import type { JobRow } from '../../db/schema.ts';
 import { forwardFrames, joinSockets } from '../../relay.ts';
+import { absentAt } from '../absent-services.ts';
 import type { AgentHub } from '../agents/hub.ts';
 import type { ApiDeps } from '../deps.ts';
 import { refuseUpgrade } from '../handshake.ts';
@@ -42,8 +43,12 @@ export async function streamRoutes(
   const onUpgrade = (request: IncomingMessage, socket: Duplex, head: Buffer): void => {
     const url = new URL(request.url ?? '/', 'http://api');
     const match = PATH.exec(url.pathname);
-    if (match === null) return;
     socket.on('error', () => socket.destroy());
+    if (match === null) {
+      const absent = absentAt(url.pathname);
+      if (absent !== undefined) refuseUpgrade(socket, httpError(absent));
+      return;
+    }
     keepAlive(socket);
     const [, id = '', kind = '', extra] = match;
     prepare(request, decodeURIComponent(id), kind, extra, url.searchParams).then(
