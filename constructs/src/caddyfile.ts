@@ -142,6 +142,23 @@ http://:${PORTS.internal} {
 `;
 }
 
+/**
+ * Keycloak's form for a new password, after a login; it ends at the API's page for logins without a browser. The
+ * challenge is nobody's: the code that comes along is of no use.
+ */
+export function passwordUrl(publicUrl: string): string {
+  const query = new URLSearchParams({
+    client_id: 'apolo',
+    response_type: 'code',
+    scope: 'openid',
+    redirect_uri: `${publicUrl}/api/v1/headless`,
+    code_challenge: 'a-challenge-that-nobody-has-the-verifier-of',
+    code_challenge_method: 'S256',
+    kc_action: 'UPDATE_PASSWORD',
+  });
+  return `${publicUrl}${REALM}/protocol/openid-connect/auth?${query}`;
+}
+
 /** What a person sees who opens the public URL. */
 export function landingPage(publicUrl: string): string {
   return `<!doctype html>
@@ -155,6 +172,7 @@ export function landingPage(publicUrl: string): string {
 <pre><code>pip install apolo-cli
 apolo config login ${publicUrl}/api/v1
 apolo run ubuntu -- echo hello</code></pre>
+<p><a href="${passwordUrl(publicUrl).replaceAll('&', '&amp;')}">Change your password</a></p>
 </html>
 `;
 }

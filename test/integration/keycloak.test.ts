@@ -7,6 +7,7 @@ import Fastify, { type FastifyInstance } from 'fastify';
 import { createRemoteJWKSet, decodeJwt, jwtVerify } from 'jose';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { z } from 'zod';
+import { passwordUrl } from '../../constructs/src/caddyfile.ts';
 import { authenticator } from '../../runtime/src/api/auth.ts';
 import { LIMITS } from '../../runtime/src/api/login/limits.ts';
 import { loginRoute } from '../../runtime/src/api/login/route.ts';
@@ -441,6 +442,20 @@ describe('a person logs in', () => {
     expect((await exchange(answer)).status).toBe(400);
     const direct = { grant_type: 'password', username: 'ann', password: PASSWORDS.ann };
     expect((await exchange(direct)).status).toBe(400);
+  });
+
+  test('a new password is set by its owner, by the link of the landing page', async () => {
+    const browser = new Browser();
+    const end = `${PUBLIC_URL}/api/v1/headless`;
+    const url = passwordUrl(PUBLIC_URL).replace(`${PUBLIC_URL}/auth`, keycloak.url);
+    const form = await browser.submit(await browser.open(url), { username: 'ann', password: PASSWORDS.ann }, end);
+    const chosen = { 'password-new': 'one-of-her-own-choice', 'password-confirm': 'one-of-her-own-choice' };
+    const after = await browser.submit(form, chosen, end);
+    expect(new URL(after.url).searchParams.get('kc_action_status')).toBe('success');
+    expect((await login('ann', PASSWORDS.ann)).code).toBe('');
+    expect((await login('ann', 'one-of-her-own-choice')).code).not.toBe('');
+    await converge(spec, secrets);
+    expect((await login('ann', 'one-of-her-own-choice')).code).not.toBe('');
   });
 
   test('a wrong password stays at the form', async () => {

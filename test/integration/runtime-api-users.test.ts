@@ -1,10 +1,15 @@
+import type { AddressInfo } from 'node:net';
 import { type PlatformConfig, platformConfig } from '@delos/core';
 import { sql } from 'kysely';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { WebSocket, WebSocketServer } from 'ws';
 import { MOST_ROWS, prune } from '../../runtime/src/api/login/limits.ts';
 import { sourceOf } from '../../runtime/src/api/login/source.ts';
+import { OpenStreams } from '../../runtime/src/api/streams/open-streams.ts';
 import { applyConfig } from '../../runtime/src/db/apply-config.ts';
 import { type Answer, type ApiOnPostgres, startApiOnPostgres, TEST_CONFIG } from '../support/control-api.ts';
+import { quiet } from '../support/postgres.ts';
+import { until } from '../support/until.ts';
 
 /** Without a user, as `delos.yaml` would be. */
 function without(user: string): PlatformConfig {
@@ -25,6 +30,7 @@ function without(user: string): PlatformConfig {
 let served: ApiOnPostgres & { readonly stop: () => Promise<void> };
 beforeAll(async () => {
   served = await startApiOnPostgres();
+  await served.database.notifications.start();
 });
 afterAll(() => served?.stop());
 
@@ -99,6 +105,48 @@ describe('a person is an account, and not a name', () => {
       .executeTakeFirst();
     expect(row?.revoked_at).not.toBeNull();
     await apply(TEST_CONFIG);
+  });
+});
+
+describe('a stream that is open', () => {
+  test.each([
+    ['of a removed user is closed', 'alice', 'acme', 'one', without('alice'), 1008],
+    ['in a project that was lost is closed', 'alice', 'other', 'hidden', TEST_CONFIG, 1008],
+    ['that only a writer may have is closed to a reader', 'rita', 'acme', 'one', TEST_CONFIG, 1008],
+    ['of somebody else stays open', 'alice', 'acme', 'one', without('bob'), undefined],
+    ['of the administrator stays open anywhere', 'admin', 'other', 'hidden', without('alice'), undefined],
+  ])('%s when the configuration changes', async (_name, user, org, project, config, code) => {
+    const { database } = served;
+    await apply(TEST_CONFIG);
+    const row = await database.db
+      .selectFrom('users')
+      .select('id')
+      .where('name', '=', user)
+      .where('removed_at', 'is', null)
+      .executeTakeFirstOrThrow();
+    const server = new WebSocketServer({ host: '127.0.0.1', port: 0 });
+    await new Promise((resolve) => server.once('listening', resolve));
+    const accepted = new Promise<WebSocket>((resolve) => server.once('connection', resolve));
+    const client = new WebSocket(`ws://127.0.0.1:${(server.address() as AddressInfo).port}`);
+    let closed: number | undefined;
+    client.once('close', (number) => {
+      closed = number;
+    });
+    const open = new OpenStreams(database, quiet);
+    const caller = { id: row.id, user, admin: user === 'admin', roles: new Map() };
+    open.add(await accepted, caller, { org, project }, 'write');
+    // Closed in every case by the same change: when it is gone, the others have been looked at too.
+    const gone = new WebSocket(`ws://127.0.0.1:${(server.address() as AddressInfo).port}`);
+    const end = new Promise((resolve) => gone.once('close', resolve));
+    const second = await new Promise<WebSocket>((resolve) => server.once('connection', resolve));
+    open.add(second, { ...caller, id: -1, admin: false }, { org, project }, 'write');
+    await apply(config);
+    await end;
+    if (code !== undefined) await until('the stream is closed', 10, async () => closed);
+    expect(closed).toBe(code);
+    open.close();
+    client.terminate();
+    server.close();
   });
 });
 

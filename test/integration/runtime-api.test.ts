@@ -569,4 +569,6 @@ test('the page of a headless login shows the code and runs nothing', async () =>
   const html = await response.text();
   expect(html).toContain('&#60;script&#62;&#34;x&#34;');
   expect(response.headers.get('content-security-policy')).toBe("default-src 'none'");
+  const changed = await (await fetch(`${api.url}/api/v1/headless?code=x&kc_action_status=success`)).text();
+  expect(changed).toContain('<h1>Your password is changed</h1>');
 });

@@ -13,6 +13,7 @@ import { httpError } from '../http-errors.ts';
 import { splitWords } from '../shlex.ts';
 import { keepAlive } from './client-socket.ts';
 import { readLogQuery, streamLog } from './log-stream.ts';
+import { OpenStreams } from './open-streams.ts';
 
 const PATH = /^\/api\/v1\/jobs\/([^/]+)\/(log_ws|attach|exec|port_forward|top)(?:\/([^/]+))?\/?$/;
 /** What the client asks for with attach, in a raw header. */
@@ -40,6 +41,7 @@ export async function streamRoutes(
     maxPayload: MAX_MESSAGE_BYTES,
     handleProtocols: (offered) => (offered.has(PROTOCOL) ? PROTOCOL : false),
   });
+  const open = new OpenStreams(deps.database, deps.log);
   const onUpgrade = (request: IncomingMessage, socket: Duplex, head: Buffer): void => {
     const url = new URL(request.url ?? '/', 'http://api');
     const match = PATH.exec(url.pathname);
@@ -77,18 +79,23 @@ export async function streamRoutes(
     search: URLSearchParams,
   ): Promise<Prepared> {
     const caller = await deps.authenticate(request.headers.authorization);
-    const job = await deps.jobFor(caller, id, kind === 'log_ws' || kind === 'top' ? 'read' : 'write');
+    const right = kind === 'log_ws' || kind === 'top' ? 'read' : 'write';
+    const job = await deps.jobFor(caller, id, right);
     if (kind === 'log_ws') {
       const options = readLogQuery(search);
       const source = { db: deps.database.db, tails: hub.tails };
       return {
-        accept: (socket) => void streamLog(socket, source, job.id, options, deps.log),
+        accept: (socket) => {
+          open.add(socket, caller, job, right);
+          void streamLog(socket, source, job.id, options, deps.log);
+        },
         abandon: () => undefined,
       };
     }
-    const upstream = await open(job, streamOf(job, kind, extra, search));
+    const upstream = await upstreamOf(job, streamOf(job, kind, extra, search));
     return {
       accept: (socket) => {
+        open.add(socket, caller, job, right);
         forwardFrames(socket, upstream);
         // What the client reads of `top` is text.
         forwardFrames(upstream, socket, undefined, kind !== 'top');
@@ -98,7 +105,7 @@ export async function streamRoutes(
     };
   }
 
-  async function open(job: JobRow, request: Omit<StreamRequest, 'id'>): Promise<WebSocket> {
+  async function upstreamOf(job: JobRow, request: Omit<StreamRequest, 'id'>): Promise<WebSocket> {
     if (job.phase !== 'running' && job.phase !== 'stopping') {
       const waits = job.phase === 'queued' || job.phase === 'admitted';
       throw new DelosError('ERR_NOT_FOUND', `the container of ${job.id} ${waits ? 'does not run yet' : 'has ended'}`, {
@@ -112,6 +119,7 @@ export async function streamRoutes(
   return {
     close: async () => {
       app.server.off('upgrade', onUpgrade);
+      open.close();
       for (const socket of sockets.clients) socket.close(1001, 'the control API restarts');
       for (const socket of sockets.clients) if (socket.readyState !== WebSocket.CLOSED) socket.terminate();
     },
