@@ -99,7 +99,8 @@ function forgetDroppedKeys(store: SecretStore, objects: readonly SynthesizedObje
     if (Object.keys(object.secrets).length === 0) continue;
     const prefix = addressOf(object, '');
     for (const address of Object.keys(store.passwords)) {
-      if (address.startsWith(prefix) && !(address.slice(prefix.length) in object.secrets)) delete store.passwords[address];
+      if (address.startsWith(prefix) && !(address.slice(prefix.length) in object.secrets))
+        delete store.passwords[address];
     }
   }
 }
