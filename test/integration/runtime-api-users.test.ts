@@ -7,8 +7,9 @@ import { MOST_ROWS, prune } from '../../runtime/src/api/login/limits.ts';
 import { sourceOf } from '../../runtime/src/api/login/source.ts';
 import { OpenStreams } from '../../runtime/src/api/streams/open-streams.ts';
 import { applyConfig } from '../../runtime/src/db/apply-config.ts';
+import { migrate } from '../../runtime/src/db/migrate.ts';
 import { type Answer, type ApiOnPostgres, startApiOnPostgres, TEST_CONFIG } from '../support/control-api.ts';
-import { quiet } from '../support/postgres.ts';
+import { quiet, startPostgres } from '../support/postgres.ts';
 import { until } from '../support/until.ts';
 
 /** Without a user, as `delos.yaml` would be. */
@@ -106,6 +107,36 @@ describe('a person is an account, and not a name', () => {
     expect(row?.revoked_at).not.toBeNull();
     await apply(TEST_CONFIG);
   });
+});
+
+test('an installation of before: members become users, jobs of others are nobody’s', async () => {
+  const postgres = await startPostgres();
+  const database = await postgres.connect();
+  try {
+    await sql`drop table users`.execute(database.db);
+    await sql`alter table jobs drop column made_by_trace`.execute(database.db);
+    await sql`delete from schema_migrations where name = '0006_users.sql'`.execute(database.db);
+    await sql`insert into organizations (name) values ('acme')`.execute(database.db);
+    await sql`insert into projects (org, name, namespace) values ('acme', 'one', 'n')`.execute(database.db);
+    await sql`insert into members (org, project, user_name, role) values ('acme', 'one', 'alice', 'writer')`.execute(
+      database.db,
+    );
+    await sql`insert into clusters (name, pools, presets) values ('default', '[]', '[]')`.execute(database.db);
+    await sql`insert into jobs (id, cluster, org, project, owner, preset, request, spec)
+      select 'job-' || owner, 'default', 'acme', 'one', owner, 'p', '{}', '{}'
+      from unnest(array['alice', 'zoe']) owner`.execute(database.db);
+    expect(await migrate(database.db)).toEqual(['0006_users.sql']);
+    const owners = await database.db.selectFrom('jobs').select('owner').orderBy('id').execute();
+    expect(owners.map(({ owner }) => owner)).toEqual(['alice', expect.stringMatching(/^zoe~\d+$/)]);
+    const users = await database.db.selectFrom('users').select(['name', 'removed_at']).orderBy('name').execute();
+    expect(users.map(({ name, removed_at }) => [name, removed_at === null])).toEqual([
+      ['alice', true],
+      ['zoe', false],
+    ]);
+  } finally {
+    await database.close();
+    await postgres.stop();
+  }
 });
 
 describe('a stream that is open', () => {
