@@ -211,7 +211,7 @@ test('no log holds a query or a header, of what went well and of what failed', a
   expect((await ask('POST', '/api/v1/hang-up')).status).toBe(502);
   for (let tries = 0; tries < 100 && !/hang-up/.test(logged); tries++) await sleep(50);
   expect(logged).toContain('/api/v1/headless?-');
-  expect(logged).toMatch(/"logger":"http\.log\.error[^\n]*hang-up/);
+  expect(logged).toMatch(/"level":"error"[^\n]*hang-up\?-/);
   expect(logged).not.toContain(secret);
 });
 
