@@ -66,7 +66,7 @@ export class ApiClient {
     try {
       return await this.job(id);
     } catch (error) {
-      if (error instanceof DelosError && error.code === 'ERR_NOT_FOUND') return undefined;
+      if (error instanceof DelosError && error.code === 'ERR_UNKNOWN_JOB') return undefined;
       throw error;
     }
   }
@@ -130,7 +130,9 @@ export class ApiClient {
     }
     if (response.ok) return response;
     const text = await response.text();
-    const message = `${method} ${path}: ${response.status} ${tryErrorText(text) ?? text.slice(0, 200)}`;
+    const told = tryError(text);
+    const message = `${method} ${path}: ${response.status} ${told?.error ?? text.slice(0, 200)}`;
+    if (told?.code === 'ERR_UNKNOWN_JOB') throw new DelosError('ERR_UNKNOWN_JOB', message);
     if (response.status === 404) throw new DelosError('ERR_NOT_FOUND', message);
     if (response.status === 401) throw new DelosError('ERR_UNAUTHENTICATED', message);
     if (response.status === 403) throw new DelosError('ERR_FORBIDDEN', message);
@@ -138,9 +140,9 @@ export class ApiClient {
   }
 }
 
-function tryErrorText(body: string): string | undefined {
+function tryError(body: string): { readonly error: string; readonly code?: string | undefined } | undefined {
   try {
-    return z.object({ error: z.string() }).parse(JSON.parse(body)).error;
+    return z.object({ error: z.string(), code: z.string().optional() }).parse(JSON.parse(body));
   } catch {
     return undefined;
   }

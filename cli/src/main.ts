@@ -2,6 +2,7 @@ import { dirname, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { DelosError, isDelosError } from '@delos/core';
 import { CommanderError } from 'commander';
+import { z } from 'zod';
 import { stopping } from './context.ts';
 import { interrupted } from './interrupt.ts';
 import { program } from './program.ts';
@@ -14,7 +15,7 @@ function report(error: unknown): number {
     ? error
     : error instanceof Error && error.name === 'AbortError' && stopping()
       ? interrupted()
-      : new DelosError('ERR_INTERNAL', error instanceof Error ? error.message : String(error), {
+      : new DelosError('ERR_INTERNAL', wordsOf(error), {
           hint: 'this is a defect: please report it with the output of the same command under DELOS_DEBUG=1',
           cause: error,
         });
@@ -22,6 +23,14 @@ function report(error: unknown): number {
   process.stderr.write(`${known.render()}\n`);
   if (process.env.DELOS_DEBUG !== undefined) console.error(error);
   return known.exitCode;
+}
+
+/** One line. What was not as a schema expects is told by its first fault, not by all of the schema's own document. */
+function wordsOf(error: unknown): string {
+  if (!(error instanceof z.ZodError)) return error instanceof Error ? error.message : String(error);
+  const [issue] = error.issues;
+  const place = issue?.path.join('.') ?? '';
+  return `an answer is not as expected${place === '' ? '' : `, at ${place}`}: ${issue?.message ?? 'not accepted'}`;
 }
 
 /** Commander has printed its own usage errors on stderr, and help and version on stdout. */

@@ -26,7 +26,14 @@ export async function planPlatform(
     input: {
       config: settings.config,
       ...(settings.file === undefined ? {} : { configFile: settings.file }),
-      context: { images, standIns, apiServer, userNamespaces, dnsAddresses: handle.dnsAddresses, entrance: open.entrance },
+      context: {
+        images,
+        standIns,
+        apiServer,
+        userNamespaces,
+        dnsAddresses: handle.dnsAddresses,
+        entrance: open.entrance,
+      },
       handle,
       pulumi: await resolveTool('pulumi', context.progress),
       paths: context.paths,

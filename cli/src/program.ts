@@ -1,3 +1,4 @@
+import { DelosError } from '@delos/core';
 import { Command, InvalidArgumentError, Option } from 'commander';
 import { completionVerbs } from './completion.ts';
 import { type CommandContext, commandContext, type GlobalOptions } from './context.ts';
@@ -25,6 +26,7 @@ export function program(root: string, options: { readonly completion?: boolean }
     <Args extends unknown[]>(load: () => Promise<{ run: Run<Args> }>) =>
     async (...args: unknown[]): Promise<void> => {
       const command = args.pop() as Command;
+      refuseEmpty(command);
       const { run } = await load();
       await run(commandContext(globalOptions(command), root), ...(args as Args));
     };
@@ -125,7 +127,7 @@ export function program(root: string, options: { readonly completion?: boolean }
     .action(action(() => import('./commands/test.ts')));
   verb(cli, 'bench', 'measure: flow, job-latency, packing, scheduler, up')
     .argument('<name>', 'which measurement')
-    .option('--samples <number>', 'how many pairs', wholeNumber)
+    .option('--samples <number>', 'how many pairs', positiveNumber)
     .option('--plot <file>', 'writes a picture, where the benchmark has one (scheduler)')
     .action(action(() => import('./commands/bench.ts')));
 
@@ -168,6 +170,24 @@ function flowVerbs(flow: Command, verb: Verb, action: Action): void {
     .action(action(() => import('./commands/flow-format.ts')));
 }
 
+/** An empty value names nothing: mostly a shell's variable that was not set. @throws DelosError ERR_USAGE */
+function refuseEmpty(command: Command): void {
+  // What comes after `kubectl` is kubectl's.
+  if (command.name() === 'kubectl') return;
+  const isEmpty = (value: unknown): boolean => [value].flat().includes('');
+  for (let at: Command | null = command; at !== null; at = at.parent) {
+    const option = at.options.find((one) => isEmpty(at?.getOptionValue(one.attributeName())));
+    if (option !== undefined) throw emptyValue(option.flags);
+  }
+  const argument = command.registeredArguments.find((_, index) => isEmpty(command.processedArgs[index]));
+  if (argument !== undefined) throw emptyValue(`<${argument.name()}>`);
+}
+
+const emptyValue = (what: string): DelosError =>
+  new DelosError('ERR_USAGE', `${what}: the value is empty`, {
+    hint: 'give a value, or leave it out; a shell variable may not be set',
+  });
+
 const collected = (value: string, before: readonly string[] = []): readonly string[] => [...before, value];
 
 /** Global options as they were given, before or after the verb; the nearest to the verb wins, a default never does. */
@@ -185,6 +205,11 @@ function globalOptions(command: Command): GlobalOptions {
     yes: given('yes') === true,
     ...(typeof instance === 'string' ? { instance } : {}),
   };
+}
+
+function positiveNumber(text: string): number {
+  if (!/^[1-9]\d{0,8}$/.test(text)) throw new InvalidArgumentError('expected a whole number from 1');
+  return Number(text);
 }
 
 function wholeNumber(text: string): number {

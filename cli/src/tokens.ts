@@ -9,6 +9,7 @@ import {
   type TokenRecord,
   type TokenRequest,
   tokenRecord,
+  tokenRequest,
 } from '@delos/core';
 import { z } from 'zod';
 import type { CommandContext } from './context.ts';
@@ -43,10 +44,24 @@ export async function list(context: CommandContext): Promise<readonly TokenRecor
   return z.array(tokenRecord).parse(await ask(context, { action: 'list' }));
 }
 
-const operator = (): string => `operator ${userInfo().username}`;
+const operator = (): string => `operator ${userInfo().username}`.slice(0, 200);
+
+const OPTIONS: Readonly<Record<string, string>> = { user: '--user', ttlSeconds: '--ttl', id: '--revoke' };
+
+/** What the other side would refuse is refused here, by the option's name. @throws DelosError ERR_USAGE */
+function checked(request: TokenRequest): TokenRequest {
+  const parsed = tokenRequest.safeParse(request);
+  if (parsed.success) return parsed.data;
+  const [issue] = parsed.error.issues;
+  const option = OPTIONS[String(issue?.path[0])] ?? '';
+  throw new DelosError('ERR_USAGE', `${option}: ${issue?.message ?? 'not accepted'}`, {
+    hint: 'for example: delos token --user admin --ttl 12h',
+  });
+}
 
 /** Asks inside the control API's Pod: the cluster's own access rules decide who may. */
-async function ask(context: CommandContext, request: TokenRequest): Promise<unknown> {
+async function ask(context: CommandContext, wanted: TokenRequest): Promise<unknown> {
+  const request = checked(wanted);
   const kube = await kubeOf(context, await (await engineOf(context)).handle());
   const [command, ...before] = kube.argv;
   const args = [

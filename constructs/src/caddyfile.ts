@@ -25,6 +25,10 @@ export const GATEWAY_LIMITS = {
   /** Requests and streams under way at one service. More wait, and are answered 503 after 15 s. */
   underWay: 900,
 } as const;
+const REALM = '/auth/realms/delos';
+const LOGIN_PATH = `${REALM}/login-actions/authenticate`;
+/** Of the realm: login, tokens, keys. Account console, client registration and brokering are not part of it. */
+const REALM_PATHS = ['protocol/openid-connect', 'login-actions', '.well-known'].map((path) => `${REALM}/${path}/*`);
 
 /** The one origin: what is routed is listed, all else is not found. `/internal`, metrics and health are not in the list. */
 export function caddyfile(props: CaddyfileProps): string {
@@ -41,6 +45,17 @@ export function caddyfile(props: CaddyfileProps): string {
 	fallback_sni ${props.domain}
 	grace_period 10s
 	metrics
+	# Queries and headers carry codes, tokens and cookies: no log has them, be it of access or of errors.
+	log default {
+		format filter {
+			wrap json
+			fields {
+				request>uri regexp [?].* ?-
+				request>headers delete
+				resp_headers delete
+			}
+		}
+	}
 	servers {
 		protocols h1 h2
 		max_header_size ${GATEWAY_LIMITS.headerBytes}
@@ -79,15 +94,37 @@ export function caddyfile(props: CaddyfileProps): string {
 
 (site) {
 	log
-	@api path /api/v1/* /apis/*
-	@identity path /auth/realms/delos/* /auth/resources/*
+	@api path /api/v1/* /apis/* /v2 /v2/*
+	# Passwords go through the control API, which counts them by source. A path of other characters could mean one thing
+	# here and another to Keycloak.
+	@login {
+		method POST
+		path ${LOGIN_PATH} ${LOGIN_PATH}/*
+	}
+	@identity {
+		path ${REALM_PATHS.join(' ')}
+		path_regexp ^/auth/[A-Za-z0-9/._~-]+$
+	}
+	@resources path /auth/resources/*
 	handle @api {
 		import limited
 		reverse_proxy ${hostOf('control-api')}:${PORTS.http} {
 			import upstream
 		}
 	}
+	handle @login {
+		import limited
+		reverse_proxy ${hostOf('control-api')}:${PORTS.http} {
+			import upstream
+		}
+	}
 	handle @identity {
+		import limited
+		reverse_proxy ${hostOf('keycloak')}:${PORTS.http} {
+			import upstream
+		}
+	}
+	handle @resources {
 		import limited
 		reverse_proxy ${hostOf('keycloak')}:${PORTS.http} {
 			import upstream
@@ -125,6 +162,23 @@ http://:${PORTS.internal} {
 `;
 }
 
+/**
+ * Keycloak's form for a new password, after a login; it ends at the API's page for logins without a browser. The
+ * challenge is nobody's: the code that comes along is of no use.
+ */
+export function passwordUrl(publicUrl: string): string {
+  const query = new URLSearchParams({
+    client_id: 'apolo',
+    response_type: 'code',
+    scope: 'openid',
+    redirect_uri: `${publicUrl}/api/v1/headless`,
+    code_challenge: 'a-challenge-that-nobody-has-the-verifier-of',
+    code_challenge_method: 'S256',
+    kc_action: 'UPDATE_PASSWORD',
+  });
+  return `${publicUrl}${REALM}/protocol/openid-connect/auth?${query}`;
+}
+
 /** What a person sees who opens the public URL. */
 export function landingPage(publicUrl: string): string {
   return `<!doctype html>
@@ -138,6 +192,7 @@ export function landingPage(publicUrl: string): string {
 <pre><code>pip install apolo-cli
 apolo config login ${publicUrl}/api/v1
 apolo run ubuntu -- echo hello</code></pre>
+<p><a href="${passwordUrl(publicUrl).replaceAll('&', '&amp;')}">Change your password</a></p>
 </html>
 `;
 }

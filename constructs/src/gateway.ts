@@ -1,5 +1,5 @@
-import { SERVICE_USERS } from '@delos/core';
 import { isIPv4 } from 'node:net';
+import { SERVICE_USERS } from '@delos/core';
 import { k8s } from 'cdk8s-plus-28';
 import { Construct } from 'constructs';
 import { type CaddyfileProps, caddyfile, landingPage } from './caddyfile.ts';

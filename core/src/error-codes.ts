@@ -39,6 +39,7 @@ export const ERROR_CODES = {
   ERR_UNAUTHENTICATED: { title: 'The token is missing, expired or not valid', exitCode: 8 },
   ERR_FORBIDDEN: { title: 'Not permitted', exitCode: 8 },
   ERR_REQUEST: { title: 'The request is not valid', exitCode: 3 },
+  ERR_UNKNOWN_JOB: { title: 'No such job', exitCode: 7 },
   ERR_UNKNOWN_PRESET: { title: 'No such preset', exitCode: 3 },
   ERR_QUOTA_EXCEEDED: { title: 'The quota does not allow it', exitCode: 8 },
   ERR_BUSY: { title: 'Too much at once', exitCode: 8 },

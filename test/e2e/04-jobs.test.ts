@@ -63,7 +63,7 @@ describe('apolo job', () => {
     const headers = { authorization: `Bearer ${await token('bob')}` };
     for (const method of ['GET', 'DELETE']) {
       const { status } = await fetch(`${apiUrl}/jobs/${early}`, { method, headers });
-      expect([403, 404]).toContain(status);
+      expect([400, 403]).toContain(status);
     }
     expect((await platform.job(early)).status).toBe('running');
   });
@@ -125,11 +125,11 @@ describe('apolo job', () => {
       const killed = await ann.run(['kill', job]);
       expect([killed.code, killed.stdout]).toEqual([1, '']);
       expect(killed.stderr.trim()).toBe(
-        `Cannot kill job ${job}: ${absent}\napolo ps --all lists the jobs of your project`,
+        `Cannot kill job ${job}: ${absent}; apolo ps --all lists the jobs of your project`,
       );
       for (const args of [['status'], ['logs'], ['exec', '-T']]) {
         const { code, stderr } = await ann.run([...args, job, ...(args[0] === 'exec' ? ['--', 'true'] : [])]);
-        expect(code, `${args[0]}: ${stderr}`).toBe(72);
+        expect(code, `${args[0]}: ${stderr}`).toBe(65);
         expect(stderr).toContain(absent);
       }
     },

@@ -150,13 +150,15 @@ describe('a job that cannot be what was asked for says why, in words', () => {
     const { standIns } = await delosJson(z.looseObject({ standIns: z.array(standIn) }), ['status']);
     const answering = standIns.find(({ answers }) => answers.includes('docker.io/library/ubuntu:24.04'));
     const job = await platform.create({ image: 'ubuntu:24.04', description: 'mine', command: 'sleep 600' });
-    const { namespace, description } = await platform.running(job.id);
+    const { namespace, description, history } = await platform.running(job.id);
     const what = answering?.standIn ?? '';
+    expect(description).toBe('mine');
     // Where Docker Hub can be reached it is an Ubuntu, of which there is nothing to say.
-    const note = answering === undefined ? '' : ` (image ubuntu:24.04 answered by a stand-in: ${what})`;
-    expect(description).toBe(`mine${note}`);
+    expect(history.reason ?? '').toBe(answering === undefined ? '' : `stand-in image: ${what}`);
     const ann = await loggedIn('ann');
-    expect(await ann.ok(['status', job.id])).toContain(`mine${note}`);
+    expect(await ann.ok(['status', job.id])).toContain(
+      answering === undefined ? 'running' : `(stand-in image: ${what})`,
+    );
     await ann.close();
     const path = 'jsonpath={.status.containerStatuses[0].imageID}';
     const imageId = await kubectl(['get', 'pod', '-n', namespace ?? '', job.id, '-o', path]);

@@ -35,6 +35,10 @@ async function backend(name: string, port: number): Promise<Backend> {
       answer.write('first\n');
       return;
     }
+    if (incoming.url?.includes('/hang-up') === true) {
+      incoming.socket.destroy();
+      return;
+    }
     if (incoming.url?.endsWith('/go-on') === true) goOn();
     if (incoming.url?.endsWith('/size') === true) {
       let size = 0;
@@ -68,10 +72,10 @@ afterAll(async () => {
 });
 
 /** A request whose path is sent as it is written: clients tidy it up otherwise. */
-function raw(path: string): Promise<string> {
+function raw(path: string, method = 'GET'): Promise<string> {
   return new Promise((resolve, reject) => {
     const socket = connect(ports.http, '127.0.0.1', () =>
-      socket.write(`GET ${path} HTTP/1.1\r\nHost: 127.0.0.1\r\nConnection: close\r\n\r\n`),
+      socket.write(`${method} ${path} HTTP/1.1\r\nHost: 127.0.0.1\r\nConnection: close\r\nContent-Length: 0\r\n\r\n`),
     );
     let text = '';
     socket.on('data', (data) => {
@@ -86,6 +90,7 @@ describe('one origin', () => {
   test.each([
     ['/api/v1/config', '200', 'api'],
     ['/apis/admin/v1/clusters', '200', 'api'],
+    ['/v2/_catalog?n=30', '200', 'api'],
     ['/auth/realms/delos/protocol/openid-connect/auth?x=1', '200', 'identity'],
     ['/auth/resources/x.css', '200', 'identity'],
     ['/', '200', '<!doctype html>'],
@@ -99,10 +104,24 @@ describe('one origin', () => {
     ['/api/v1/%2e%2e/%2e%2e/internal/x', '404', 'not found'],
     ['//internal/x', '404', 'not found'],
     ['/auth/realms/delos/../master/x', '404', 'not found'],
+    ['/auth/realms/delos/account/', '404', 'not found'],
+    ['/auth/realms/delos/clients-registrations/openid-connect', '404', 'not found'],
+    ['/auth/realms/delos/protocol/openid-connect/..;/..;/login-actions/authenticate', '404', 'not found'],
+    ['/auth/realms/delos/protocol/openid-connect/..%3b/x', '404', 'not found'],
   ])('%s is answered %s', async (path, status, body) => {
     const answer = await raw(path);
     expect(answer).toMatch(new RegExp(`^HTTP/1\\.1 ${status} `));
     expect(answer).toContain(body);
+  });
+
+  test.each([
+    ['GET', '', 'identity'],
+    ['POST', '', 'api'],
+    ['POST', '/', 'api'],
+    ['POST', ';x=1', 'HTTP/1.1 404'],
+    ['POST', '%3bx=1', 'HTTP/1.1 404'],
+  ])('a password is sent through the control API alone: %s …/authenticate%s', async (method, rest, body) => {
+    expect(await raw(`/auth/realms/delos/login-actions/authenticate${rest}`, method)).toContain(body);
   });
 
   test('TLS too, by address and without a name in the hello', async () => {
@@ -131,9 +150,28 @@ test('each request has an id of the gateway’s, the same for service and client
 
 test('where a request came from is the gateway’s word, not the client’s', async () => {
   const forged = { 'x-forwarded-for': '8.8.8.8', 'x-forwarded-proto': 'https' };
-  await fetch(`http://127.0.0.1:${ports.http}/auth/realms/delos/x`, { headers: forged });
+  await fetch(`http://127.0.0.1:${ports.http}/auth/realms/delos/.well-known/x`, { headers: forged });
   const { headers } = identity.seen.at(-1) as IncomingMessage;
   expect([headers['x-forwarded-for'], headers['x-forwarded-proto']]).toEqual(['127.0.0.1', 'http']);
+});
+
+test('no log holds a query or a header, of what went well and of what failed', async () => {
+  const secret = 'do-not-write-this-down';
+  const headers = {
+    authorization: `Bearer ${secret}`,
+    referer: `http://127.0.0.1/headless?code=${secret}`,
+    'x-api-key': secret,
+    'sec-websocket-protocol': secret,
+  };
+  const ask = (method: string, path: string): Promise<Response> =>
+    fetch(`http://127.0.0.1:${ports.http}${path}?code=${secret}&x=%3f${secret}`, { method, headers });
+  expect((await ask('GET', '/api/v1/headless')).status).toBe(200);
+  expect((await ask('GET', '/nowhere')).status).toBe(404);
+  expect((await ask('POST', '/api/v1/hang-up')).status).toBe(502);
+  for (let tries = 0; tries < 100 && !/hang-up/.test(gateway.logged()); tries++) await sleep(50);
+  expect(gateway.logged()).toContain('/api/v1/headless?-');
+  expect(gateway.logged()).toMatch(/"level":"error"[^\n]*hang-up\?-/);
+  expect(gateway.logged()).not.toContain(secret);
 });
 
 describe('a request of', () => {

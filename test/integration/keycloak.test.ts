@@ -1,12 +1,18 @@
 import { createHash, randomBytes } from 'node:crypto';
+import type { AddressInfo } from 'node:net';
 import { freePort } from '@delos/cluster';
 import { synthesize } from '@delos/constructs';
 import { type IdentitySpec, identitySpec, parseConfig } from '@delos/core';
+import Fastify, { type FastifyInstance } from 'fastify';
 import { createRemoteJWKSet, decodeJwt, jwtVerify } from 'jose';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { z } from 'zod';
+import { passwordUrl } from '../../constructs/src/caddyfile.ts';
 import { authenticator } from '../../runtime/src/api/auth.ts';
+import { LIMITS } from '../../runtime/src/api/login/limits.ts';
+import { loginRoute } from '../../runtime/src/api/login/route.ts';
 import type { Database } from '../../runtime/src/db/database.ts';
+import { accountsOf, applyUsers } from '../../runtime/src/db/users.ts';
 import {
   convergeIdentity,
   handleToken,
@@ -15,7 +21,7 @@ import {
   issueToken,
   KeycloakAdmin,
 } from '../../runtime/src/identity/index.ts';
-import { Browser } from '../support/browser.ts';
+import { Browser, type Via } from '../support/browser.ts';
 import { startKeycloak, type TestKeycloak } from '../support/keycloak.ts';
 import { startPostgres, type TestPostgres } from '../support/postgres.ts';
 
@@ -50,8 +56,22 @@ const authenticate = (token: string) =>
     issuer: realmUrl(),
     jwksUrl: `${realmUrl()}/protocol/openid-connect/certs`,
     audience: 'apolo',
+    clients: ['apolo', 'delos-issuer'],
     admin: 'admin',
+    bindFirstAccount: false,
   })(`Bearer ${token}`);
+/** What `migrate` does: the database first, which refuses whoever was removed, then Keycloak. */
+const forget = (wanted: IdentitySpec): Promise<void> =>
+  database.tx((tx) =>
+    applyUsers(
+      tx,
+      wanted.users.map(({ username }) => username),
+    ),
+  );
+const converge = async (wanted: IdentitySpec, given: IdentitySecrets): Promise<readonly string[]> => {
+  await forget(wanted);
+  return convergeIdentity(keycloak.admin, wanted, given, accountsOf(database));
+};
 
 beforeAll(async () => {
   [keycloak, postgres] = await Promise.all([startKeycloak(), startPostgres()]);
@@ -65,9 +85,9 @@ afterAll(async () => {
 
 describe('the realm converges', () => {
   test('made at the first time, unchanged at the second', async () => {
-    const first = await convergeIdentity(keycloak.admin, spec, secrets);
+    const first = await converge(spec, secrets);
     expect(first).toEqual(expect.arrayContaining(['realm delos made', 'client apolo made', 'user admin made']));
-    expect(await convergeIdentity(keycloak.admin, spec, secrets)).toEqual([]);
+    expect(await converge(spec, secrets)).toEqual([]);
   });
 
   test('what somebody changed by hand is set right, and no more', async () => {
@@ -79,34 +99,77 @@ describe('the realm converges', () => {
       directAccessGrantsEnabled: true,
     });
     await keycloak.admin.put('/realms/delos', { revokeRefreshToken: true, accessTokenLifespan: 5 });
-    expect(await convergeIdentity(keycloak.admin, spec, secrets)).toEqual([
-      'realm delos changed',
-      'client apolo changed',
-    ]);
-    expect(await convergeIdentity(keycloak.admin, spec, secrets)).toEqual([]);
+    expect(await converge(spec, secrets)).toEqual(['realm delos changed', 'client apolo changed']);
+    expect(await converge(spec, secrets)).toEqual([]);
   });
 
   test('two at once do not disturb each other', async () => {
     const other = { ...spec, users: [...spec.users, { username: 'zoe', email: 'zoe@example.com' }] };
     const all = { ...secrets, passwords: { ...PASSWORDS, zoe: 'first-password-of-zoe' } };
-    await Promise.all([1, 2, 3].map(() => convergeIdentity(keycloak.admin, other, all)));
-    expect(await convergeIdentity(keycloak.admin, other, all)).toEqual([]);
+    await Promise.all([1, 2, 3].map(() => converge(other, all)));
+    expect(await converge(other, all)).toEqual([]);
   });
 
-  test('a user who left the configuration can no longer log in, and can again when named again', async () => {
-    const refused = `user zoe locked out: no longer in the configuration`;
-    expect(await convergeIdentity(keycloak.admin, spec, secrets)).toEqual([refused]);
+  const withZoe = (): IdentitySpec => ({
+    ...spec,
+    users: [...spec.users, { username: 'zoe', email: 'zoe@example.com' }],
+  });
+  const withPassword = (zoe: string): IdentitySecrets => ({ ...secrets, passwords: { ...PASSWORDS, zoe } });
+
+  test('a removed user’s tokens are refused at once, those of `delos token` included', async () => {
+    await converge(withZoe(), withPassword('first-password-of-zoe'));
+    const { token } = await issueToken(issuer(), 'zoe', 600);
+    const { access_token: own = '' } = await personal('zoe', 'first-password-of-zoe');
+    expect([(await authenticate(token)).user, (await authenticate(own)).user]).toEqual(['zoe', 'zoe']);
+    // Keycloak is not even asked yet.
+    await forget(spec);
+    for (const bearer of [token, own]) {
+      await expect(authenticate(bearer)).rejects.toMatchObject({
+        code: 'ERR_UNAUTHENTICATED',
+        message: 'the account of "zoe" was removed from this platform',
+      });
+    }
+    expect(await converge(spec, secrets)).toEqual(['account of the former user zoe deleted']);
     await expect(issueToken(issuer(), 'zoe', 600)).rejects.toMatchObject({ code: 'ERR_NOT_FOUND' });
-    const again = { ...spec, users: [...spec.users, { username: 'zoe', email: 'zoe@example.com' }] };
-    expect(await convergeIdentity(keycloak.admin, again, secrets)).toEqual(['user zoe changed']);
-    expect((await issueToken(issuer(), 'zoe', 600)).user).toBe('zoe');
+  });
+
+  test.each([true, false])(
+    'a name that is given again is another person’s (former account deleted in between: %s)',
+    async (between) => {
+      await converge(withZoe(), withPassword('password-of-the-one'));
+      const { token } = await issueToken(issuer(), 'zoe', 600);
+      const { refresh_token: refresh = '' } = await personal('zoe', 'password-of-the-one');
+      const former = await authenticate(token);
+      await (between ? converge(spec, secrets) : forget(spec));
+      await converge(withZoe(), withPassword('password-of-the-other'));
+      const other = await authenticate((await issueToken(issuer(), 'zoe', 600)).token);
+      expect(other).toMatchObject({ user: 'zoe' });
+      expect(other.id).not.toBe(former.id);
+      await expect(authenticate(token)).rejects.toMatchObject({ code: 'ERR_UNAUTHENTICATED' });
+      expect((await exchange({ grant_type: 'refresh_token', refresh_token: refresh })).status).toBe(400);
+      expect((await login('zoe', 'password-of-the-one')).code).toBe('');
+      await converge(spec, secrets);
+    },
+  );
+
+  test('an account that somebody made by hand is no user', async () => {
+    await keycloak.admin.create('/realms/delos/users', {
+      username: 'stranger',
+      enabled: true,
+      email: 'stranger@example.com',
+      credentials: [{ type: 'password', value: 'password-of-a-stranger', temporary: false }],
+    });
+    const { access_token: token = '' } = await personal('stranger', 'password-of-a-stranger');
+    await expect(authenticate(token)).rejects.toMatchObject({
+      message: 'the account of "stranger" is not one of this platform',
+    });
   });
 
   test('another secret of the issuer is taken over', async () => {
     const other = { ...secrets, issuer: 'another-secret' };
-    expect(await convergeIdentity(keycloak.admin, spec, other)).toContain('issuer of tokens changed');
+    expect(await converge(spec, other)).toContain('issuer of tokens changed');
     await expect(issueToken(issuer(), 'ann', 600)).rejects.toMatchObject({ code: 'ERR_REQUEST' });
-    await convergeIdentity(keycloak.admin, spec, secrets);
+    await converge(spec, secrets);
     expect((await issueToken(issuer(), 'ann', 600)).user).toBe('ann');
   });
 
@@ -126,19 +189,26 @@ describe('the realm converges', () => {
 });
 
 /** The client's login, by HTTP: a browser, then the code exchange. */
-async function login(user: string, password: string, redirect = CALLBACK) {
+async function login(
+  user: string,
+  password: string,
+  redirect = CALLBACK,
+  scope = 'offline_access',
+  client = 'apolo',
+  via: Via = {},
+) {
   const verifier = randomBytes(32).toString('base64url');
   const challenge = createHash('sha256').update(verifier).digest('base64url');
   const query = new URLSearchParams({
     response_type: 'code',
     code_challenge: challenge,
     code_challenge_method: 'S256',
-    client_id: 'apolo',
+    client_id: client,
     redirect_uri: redirect,
-    scope: 'offline_access',
+    scope,
     audience: 'apolo',
   });
-  const browser = new Browser();
+  const browser = new Browser(via);
   const page = await browser.open(`${realmUrl()}/protocol/openid-connect/auth?${query}`, redirect);
   const after = await browser.submit(page, { username: user, password }, redirect);
   const code = after.status === 0 ? (new URL(after.url).searchParams.get('code') ?? '') : '';
@@ -153,12 +223,163 @@ async function exchange(form: Readonly<Record<string, string>>) {
   const body = z
     .looseObject({
       access_token: z.string().optional(),
+      id_token: z.string().optional(),
       refresh_token: z.string().optional(),
       expires_in: z.number().optional(),
     })
     .parse(await response.json());
   return { status: response.status, ...body };
 }
+
+/** A person's own tokens, after a login by browser. */
+async function personal(user: string, password: string, scope = 'offline_access') {
+  const { code, verifier } = await login(user, password, CALLBACK, scope);
+  return exchange({ grant_type: 'authorization_code', code, code_verifier: verifier, redirect_uri: CALLBACK });
+}
+
+describe('no other kind of token is an access token', () => {
+  test.each([
+    ['id_token', /the token is of type "ID", and not an access token/],
+    ['refresh_token', /not one that this platform issued/],
+  ] as const)('%s', async (kind, message) => {
+    const answer = await personal('ann', PASSWORDS.ann, 'openid offline_access');
+    expect(answer.status).toBe(200);
+    await expect(authenticate(String(answer[kind]))).rejects.toMatchObject({
+      code: 'ERR_UNAUTHENTICATED',
+      message: expect.stringMatching(message) as string,
+    });
+    expect(await authenticate(answer.access_token ?? '')).toMatchObject({ user: 'ann' });
+  });
+
+  test('an access token that another client of the realm was given', async () => {
+    const other = { clientId: 'other', publicClient: true, redirectUris: [CALLBACK], standardFlowEnabled: true };
+    await keycloak.admin.create('/realms/delos/clients', { ...other, defaultClientScopes: ['basic', 'delos'] });
+    const { code, verifier } = await login('ann', PASSWORDS.ann, CALLBACK, 'openid', 'other');
+    const form = { grant_type: 'authorization_code', code, code_verifier: verifier, redirect_uri: CALLBACK };
+    const { access_token: token = '' } = await exchange({ ...form, client_id: 'other' });
+    expect(decodeJwt(token)).toMatchObject({ identity: 'ann', aud: 'apolo', typ: 'Bearer', azp: 'other' });
+    await expect(authenticate(token)).rejects.toMatchObject({
+      message: expect.stringMatching(/made for "other"/) as string,
+    });
+  });
+});
+
+describe('what Keycloak brings along', () => {
+  const clients = z.array(
+    z.looseObject({
+      clientId: z.string(),
+      enabled: z.boolean(),
+      bearerOnly: z.boolean(),
+      standardFlowEnabled: z.boolean(),
+      implicitFlowEnabled: z.boolean(),
+      directAccessGrantsEnabled: z.boolean(),
+      serviceAccountsEnabled: z.boolean(),
+    }),
+  );
+
+  test.each([
+    ['delos', ['apolo', 'delos-issuer', 'other']],
+    ['master', ['delos-operator']],
+  ])('of the realm %s only the clients %j are open', async (realm, open) => {
+    const all = await keycloak.admin.get(clients, `/realms/${realm}/clients`);
+    expect(
+      all
+        .filter(({ enabled, bearerOnly }) => enabled && !bearerOnly)
+        .map(({ clientId }) => clientId)
+        .sort(),
+    ).toEqual(open);
+    expect(all.filter((one) => one.implicitFlowEnabled || one.directAccessGrantsEnabled)).toEqual([]);
+    const accounts = all.filter(({ serviceAccountsEnabled }) => serviceAccountsEnabled);
+    expect(accounts.map(({ clientId }) => clientId)).toEqual(realm === 'master' ? ['delos-operator'] : []);
+  });
+
+  test.each(['delos', 'master'])('in the realm %s no client trades a password for a token', async (realm) => {
+    const all = await keycloak.admin.get(clients, `/realms/${realm}/clients`);
+    for (const { clientId } of all) {
+      const answer = await fetch(`${keycloak.url}/realms/${realm}/protocol/openid-connect/token`, {
+        method: 'POST',
+        body: new URLSearchParams({
+          grant_type: 'password',
+          client_id: clientId,
+          client_secret: keycloak.clientSecret,
+          username: 'ann',
+          password: PASSWORDS.ann,
+        }),
+      });
+      expect([400, 401], clientId).toContain(answer.status);
+      expect(await answer.json()).toMatchObject({
+        error: expect.stringMatching(/^(unauthorized_client|invalid_client)$/) as string,
+      });
+    }
+  });
+});
+
+describe('wrong passwords lock out where they come from, and nobody else', () => {
+  let app: FastifyInstance;
+  beforeAll(async () => {
+    app = Fastify({ trustProxy: true });
+    loginRoute(app, { database }, realmUrl());
+    await app.listen({ host: '127.0.0.1', port: 0 });
+  });
+  afterAll(() => app?.close());
+
+  const address = (): string => `http://127.0.0.1:${(app.server.address() as AddressInfo).port}`;
+  const from = (source: string) => ({ through: address(), headers: { 'x-forwarded-for': source } });
+  const tries = async (user: string, password: string, source: string) =>
+    (await login(user, password, CALLBACK, 'offline_access', 'apolo', from(source))).after;
+  const fails = async (user: string, source: string, times: number): Promise<readonly number[]> => {
+    const statuses: number[] = [];
+    for (let time = 0; time < times; time++) statuses.push((await tries(user, 'not-the-password', source)).status);
+    return statuses;
+  };
+
+  test('who may log in passes as if Keycloak had been asked directly, after mistakes too', async () => {
+    expect(await fails('admin', '192.0.2.1', 3)).toEqual([200, 200, 200]);
+    const { after, code } = await login(
+      'admin',
+      PASSWORDS.admin,
+      CALLBACK,
+      'offline_access',
+      'apolo',
+      from('192.0.2.1'),
+    );
+    expect(after.status).toBe(0);
+    expect(code).not.toBe('');
+  });
+
+  test('after ten failures a source waits for this user, by whatever case of the name; other sources and users do not', async () => {
+    expect(await fails('admin', '192.0.2.66', LIMITS.user)).toEqual(Array.from({ length: LIMITS.user }, () => 200));
+    const refused = await tries('ADMIN', PASSWORDS.admin, '192.0.2.66');
+    expect(refused.status).toBe(429);
+    expect(refused.body).toMatch(/Too many wrong passwords.*try again in \d+ seconds/s);
+    expect((await tries('ann', PASSWORDS.ann, '192.0.2.66')).status).toBe(0);
+    expect((await tries('admin', PASSWORDS.admin, '192.0.2.2')).status).toBe(0);
+    expect((await tries('admin', PASSWORDS.admin, '2001:db8:1::1')).status).toBe(0);
+  });
+
+  test('attempts at once are counted before they are made', async () => {
+    const all = await Promise.all(Array.from({ length: LIMITS.user + 6 }, () => tries('ann', 'wrong', '192.0.2.77')));
+    expect(all.filter(({ status }) => status === 200)).toHaveLength(LIMITS.user);
+    expect(all.filter(({ status }) => status === 429)).toHaveLength(6);
+  });
+
+  test('a Keycloak that is not there costs nobody an attempt', async () => {
+    const lonely = Fastify({ trustProxy: true });
+    const port = await freePort();
+    loginRoute(lonely, { database }, `http://127.0.0.1:${port}/auth/realms/delos`);
+    for (let time = 0; time <= LIMITS.user; time++) {
+      const answer = await lonely.inject({
+        method: 'POST',
+        url: '/auth/realms/delos/login-actions/authenticate?x=1',
+        headers: { 'content-type': 'application/x-www-form-urlencoded' },
+        payload: 'username=ann&password=x',
+        remoteAddress: '192.0.2.88',
+      });
+      expect(answer.statusCode).toBeGreaterThanOrEqual(500);
+    }
+    await lonely.close();
+  });
+});
 
 describe('a person logs in', () => {
   test('authorization code with PKCE; the token is what the control API takes, short and ASCII', async () => {
@@ -220,6 +441,20 @@ describe('a person logs in', () => {
     expect((await exchange(answer)).status).toBe(400);
     const direct = { grant_type: 'password', username: 'ann', password: PASSWORDS.ann };
     expect((await exchange(direct)).status).toBe(400);
+  });
+
+  test('a new password is set by its owner, by the link of the landing page', async () => {
+    const browser = new Browser();
+    const end = `${PUBLIC_URL}/api/v1/headless`;
+    const url = passwordUrl(PUBLIC_URL).replace(`${PUBLIC_URL}/auth`, keycloak.url);
+    const form = await browser.submit(await browser.open(url), { username: 'ann', password: PASSWORDS.ann }, end);
+    const chosen = { 'password-new': 'one-of-her-own-choice', 'password-confirm': 'one-of-her-own-choice' };
+    const after = await browser.submit(form, chosen, end);
+    expect(new URL(after.url).searchParams.get('kc_action_status')).toBe('success');
+    expect((await login('ann', PASSWORDS.ann)).code).toBe('');
+    expect((await login('ann', 'one-of-her-own-choice')).code).not.toBe('');
+    await converge(spec, secrets);
+    expect((await login('ann', 'one-of-her-own-choice')).code).not.toBe('');
   });
 
   test('a wrong password stays at the form', async () => {

@@ -3,7 +3,12 @@
  * types a name and a password.
  */
 export class Browser {
+  readonly #via: Via;
   readonly #cookies = new Map<string, Map<string, string>>();
+
+  constructor(via: Via = {}) {
+    this.#via = via;
+  }
 
   /**
    * Opens a page and follows redirects until one leads to `stopAt` or a page comes.
@@ -39,10 +44,14 @@ export class Browser {
       const { host } = new URL(next);
       const jar = this.#cookies.get(host) ?? new Map<string, string>();
       this.#cookies.set(host, jar);
-      const response = await fetch(next, {
+      const { through, headers } = this.#via;
+      const posted =
+        through === undefined || request.method === 'GET' ? next : next.replace(new URL(next).origin, through);
+      const response = await fetch(posted, {
         ...request,
         redirect: 'manual',
         headers: {
+          ...headers,
           ...Object.fromEntries(new Headers(request.headers)),
           cookie: [...jar].map(([name, value]) => `${name}=${value}`).join('; '),
         },
@@ -63,6 +72,13 @@ export class Browser {
     }
     throw new Error(`more than 20 redirects from ${url}`);
   }
+}
+
+export interface Via {
+  /** Origin that forms are sent to instead of their own. */
+  readonly through?: string;
+  /** Of every request. */
+  readonly headers?: Readonly<Record<string, string>>;
 }
 
 export interface Page {

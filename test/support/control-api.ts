@@ -34,7 +34,15 @@ export async function startIssuer(): Promise<TestIssuer> {
     jwksUrl: `${issuer}/certs`,
     token: (user, claims = {}) => {
       const now = Math.floor(Date.now() / 1000);
-      return new SignJWT({ identity: user, azp: 'apolo', iss: issuer, iat: now, exp: now + 3600, ...claims })
+      const usual = {
+        sub: `subject-of-${user}`,
+        identity: user,
+        typ: 'Bearer',
+        azp: 'apolo',
+        aud: 'apolo',
+        iss: issuer,
+      };
+      return new SignJWT({ ...usual, iat: now, exp: now + 3600, ...claims })
         .setProtectedHeader({ alg: 'RS256', kid: 'test' })
         .sign(privateKey);
     },
@@ -59,7 +67,7 @@ export interface Answer {
 }
 
 export const TEST_CONFIG: PlatformConfig = platformConfig.parse({
-  users: [{ name: 'alice' }, { name: 'bob' }, { name: 'rita' }],
+  users: [{ name: 'alice' }, { name: 'bob' }, { name: 'rita' }, { name: 'noel' }],
   presets: [
     { name: 'cpu-small', cpu: 0.1, memory: '128Mi', creditsPerHour: '3.6' },
     { name: 'cpu-large', cpu: 2, memory: '4Gi' },
@@ -108,7 +116,10 @@ export async function startControlApi(
       issuer: issuer.issuer,
       jwksUrl: issuer.jwksUrl,
       audience: 'apolo',
+      clients: ['apolo'],
       admin: config.admin.user,
+      // This issuer is nobody's Keycloak.
+      bindFirstAccount: true,
     }),
     jobFor: jobAccess(database.db, cluster),
   };

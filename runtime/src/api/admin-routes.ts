@@ -35,6 +35,13 @@ export function adminRoutes(app: FastifyInstance, deps: ApiDeps): void {
 
   get('/clusters', 'Clusters', async () => [clusterJson]);
   get('/orgs', 'Organizations of the caller', async (caller) => (await orgs(db, caller)).map(({ name }) => ({ name })));
+  get('/orgs/:org/users', 'Users of an organization', async (caller, { org = '' }) =>
+    [...new Set((await members(db, caller, org)).map((member) => member.user_name))].map(orgUserJson),
+  );
+  get('/orgs/:org/users/:user', 'One user of an organization', async (caller, { org = '', user = '' }) => {
+    if (!(await members(db, caller, org)).some((member) => member.user_name === user)) throw notFound(`user ${user}`);
+    return orgUserJson(user);
+  });
   get('/clusters/:cluster/orgs', 'Organizations on a cluster', async (caller) => (await orgs(db, caller)).map(orgJson));
   get('/clusters/:cluster/orgs/:org', 'One organization on a cluster', async (_caller, { org = '' }) =>
     orgJson(await organization(db, org)),
@@ -157,6 +164,13 @@ function userJson(user: string, org: string | undefined, quota: Quota | undefine
     user_info: { email: '' },
   };
 }
+
+const orgUserJson = (user: string): Record<string, unknown> => ({
+  user_name: user,
+  role: 'user',
+  balance: { spent_credits: '0' },
+  user_info: { email: '' },
+});
 
 function projectJson(cluster: string, project: { readonly org: string; readonly name: string }, index: number) {
   return {

@@ -1,21 +1,32 @@
 import { DelosError } from '@delos/core';
 import { createRemoteJWKSet, errors, type JWTPayload, type JWTVerifyGetKey, jwtVerify } from 'jose';
 import { z } from 'zod';
-import type { Db, ProjectRole } from '../db/schema.ts';
+import type { Db } from '../db/schema.ts';
+import { bindFirstAccount } from '../db/users.ts';
 import type { Caller } from './deps.ts';
 
 export interface TokenSettings {
   readonly issuer: string;
   /** Where the issuer's public keys are. */
   readonly jwksUrl: string;
-  /** Client that tokens are for: `azp` or one of `aud`. */
+  /** Client that tokens are for: one of `aud`. */
   readonly audience: string;
+  /** Clients that tokens are made by: `azp`. */
+  readonly clients: readonly string[];
   /** User name of the platform's administrator. */
   readonly admin: string;
+  /**
+   * True where the identity provider is not the platform's own: the first account that comes with a user's name is
+   * that user for good. Otherwise accounts are known beforehand, and no other is taken.
+   */
+  readonly bindFirstAccount: boolean;
 }
 
 const claims = z.object({
+  sub: z.string().min(1).max(255),
   identity: z.string().regex(/^[\x21-\x7e]+$/),
+  /** Keycloak signs access, ID and logout tokens with one key, for the same client; this tells them apart. */
+  typ: z.string().optional(),
   azp: z.string().optional(),
   aud: z.union([z.string(), z.array(z.string())]).optional(),
   jti: z.string().optional(),
@@ -29,7 +40,7 @@ const KEYS_UNREADABLE: ReadonlySet<string> = new Set(['ERR_JWKS_TIMEOUT', 'ERR_J
 
 const LOG_IN = 'log in again: apolo login, or apolo config login-with-token TOKEN URL';
 
-/** Checks bearer tokens: signature, issuer, audience, expiry, revocation; then reads what the user may do. */
+/** Checks bearer tokens: signature, issuer, kind, audience, expiry, revocation; then finds the user by subject. */
 export function authenticator(db: Db, settings: TokenSettings): (header: string | undefined) => Promise<Caller> {
   const keys = createRemoteJWKSet(new URL(settings.jwksUrl), { timeoutDuration: 5_000, cooldownDuration: 10_000 });
   return async (header) => {
@@ -37,16 +48,21 @@ export function authenticator(db: Db, settings: TokenSettings): (header: string 
     if (token === undefined) throw unauthenticated('the request carries no bearer token');
     const payload = await verified(token, keys, settings.issuer);
     const parsed = claims.safeParse(payload);
-    if (!parsed.success) throw unauthenticated('the token has no claim "identity" that names a user');
-    const { identity, azp, aud, jti } = parsed.data;
-    if (azp !== settings.audience && ![aud].flat().includes(settings.audience)) {
-      throw unauthenticated(
-        `the token was made for ${JSON.stringify(azp ?? aud ?? 'nobody')}, not for ${settings.audience}`,
-      );
+    if (!parsed.success) {
+      const claim = String(parsed.error.issues[0]?.path[0] ?? 'sub');
+      throw unauthenticated(`the token has no valid claim "${claim}", which says whose it is`);
     }
-    const [revoked, roles] = await Promise.all([isRevoked(db, jti), rolesOf(db, identity)]);
+    const { typ, azp, aud, jti } = parsed.data;
+    if (typ !== 'Bearer') {
+      throw unauthenticated(`the token is of type ${JSON.stringify(typ ?? 'none')}, and not an access token`);
+    }
+    if (![aud].flat().includes(settings.audience) || azp === undefined || !settings.clients.includes(azp)) {
+      const made = azp !== undefined && !settings.clients.includes(azp) ? azp : aud;
+      throw unauthenticated(`the token was made for ${JSON.stringify(made ?? 'nobody')}, not for ${settings.audience}`);
+    }
+    const [revoked, caller] = await Promise.all([isRevoked(db, jti), callerOf(db, settings, parsed.data)]);
     if (revoked) throw unauthenticated('the token was revoked');
-    return { user: identity, admin: identity === settings.admin, roles };
+    return caller;
   };
 }
 
@@ -92,11 +108,29 @@ async function isRevoked(db: Db, jti: string | undefined): Promise<boolean> {
   return row !== undefined;
 }
 
-async function rolesOf(db: Db, user: string): Promise<ReadonlyMap<string, ProjectRole>> {
-  const rows = await db
-    .selectFrom('members')
-    .select(['org', 'project', 'role'])
-    .where('user_name', '=', user)
+/** @throws DelosError ERR_UNAUTHENTICATED for an account that is no user's, or no longer */
+async function callerOf(db: Db, settings: TokenSettings, { sub, identity }: z.infer<typeof claims>): Promise<Caller> {
+  let rows = await rightsOf(db, sub);
+  if (rows.length === 0 && settings.bindFirstAccount && (await bindFirstAccount(db, identity, sub))) {
+    rows = await rightsOf(db, sub);
+  }
+  const [user] = rows;
+  if (user === undefined || user.removed_at !== null) {
+    const why = user === undefined ? 'is not one of this platform' : 'was removed from this platform';
+    throw new DelosError('ERR_UNAUTHENTICATED', `the account of ${JSON.stringify(identity)} ${why}`, {
+      hint: 'the administrator adds users in delos.yaml',
+    });
+  }
+  const roles = rows.flatMap(({ org, project, role }) => (role === null ? [] : [[`${org}/${project}`, role] as const]));
+  return { id: user.id, user: user.name, admin: user.name === settings.admin, roles: new Map(roles) };
+}
+
+/** One row a membership; at least one for whoever is known. */
+async function rightsOf(db: Db, subject: string) {
+  return db
+    .selectFrom('users')
+    .leftJoin('members', 'members.user_name', 'users.name')
+    .select(['users.id', 'users.name', 'users.removed_at', 'members.org', 'members.project', 'members.role'])
+    .where('users.subject', '=', subject)
     .execute();
-  return new Map(rows.map((row) => [`${row.org}/${row.project}`, row.role]));
 }

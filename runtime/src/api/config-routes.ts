@@ -31,6 +31,8 @@ export function configRoutes(app: FastifyInstance, deps: ApiDeps, oidc: OidcSett
       ...auth,
       authorized: true,
       admin_url: `${settings.publicUrl}/apis/admin/v1`,
+      // Absent, as are the services below: the client says so only of what it has an address of.
+      vcluster_url: `${settings.publicUrl}/apis/vcluster`,
       ...(await platform(database.db, caller, deps)),
     };
   });

@@ -8,6 +8,8 @@ import type { RequestBudget } from './request-budget.ts';
 
 /** Who asks: the token's identity and what the platform lets it do. */
 export interface Caller {
+  /** Of the person, for good; a name may be another person's later. */
+  readonly id: number;
   readonly user: string;
   /** The platform's administrator: everything everywhere. */
   readonly admin: boolean;
@@ -41,7 +43,7 @@ export interface ApiDeps {
   readonly authenticate: (authorization: string | undefined) => Promise<Caller>;
   /**
    * A job by id, or by name within the caller's projects (the newest of that name).
-   * @throws DelosError ERR_NOT_FOUND where there is none that the caller may read, ERR_FORBIDDEN where it may only read.
+   * @throws DelosError ERR_UNKNOWN_JOB where there is none that the caller may read, ERR_FORBIDDEN where it may only read.
    */
   readonly jobFor: (caller: Caller, idOrName: string, right: 'read' | 'write') => Promise<JobRow>;
 }

@@ -5,6 +5,8 @@ const STATUS: Readonly<Partial<Record<ErrorCode, number>>> = {
   ERR_FORBIDDEN: 403,
   ERR_NOT_FOUND: 404,
   ERR_REQUEST: 400,
+  // Not 404: the client takes that for "its container has ended".
+  ERR_UNKNOWN_JOB: 400,
   ERR_UNKNOWN_PRESET: 400,
   // Not 403: the client would call it missing permissions.
   ERR_QUOTA_EXCEEDED: 400,
@@ -41,13 +43,14 @@ export function httpError(error: unknown): HttpError {
   };
 }
 
-/** Message and what to do, at most five lines. */
+/** Message and what to do, in one line: the client puts it into a sentence of its own, and a header holds no more. */
 function messageOf(error: DelosError): string {
   const place = error.where?.field === undefined ? '' : `${error.where.field}: `;
   return [`${place}${error.message}`, ...(error.hint === undefined ? [] : [error.hint])]
-    .flatMap((line) => line.split('\n'))
-    .slice(0, 5)
-    .join('\n');
+    .flatMap((text) => text.split('\n'))
+    .map((text) => text.trim())
+    .filter((text) => text !== '')
+    .join('; ');
 }
 
 /** Errors of the HTTP framework itself (body too large, broken JSON …) carry a 4xx status. */

@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { connectDatabase } from '../db/database.ts';
+import { ISSUER_CLIENT, realmUrlOf } from '../identity/realm.ts';
 import { readPlatformConfig } from '../platform-config.ts';
 import type { Service } from '../service.ts';
 import { databaseEnv, databaseSettings, readEnv } from '../service-env.ts';
@@ -21,6 +22,8 @@ const apiEnv = databaseEnv.extend({
   DELOS_OIDC_JWKS_URL: z.url(),
   /** The realm's client that tokens are for. */
   DELOS_OIDC_AUDIENCE: z.string().default('apolo'),
+  /** Our own Keycloak; left out where the realm is somebody else's. */
+  DELOS_KEYCLOAK_URL: z.url().optional(),
   DELOS_PUBLIC_PORT: z.coerce.number().int().default(8080),
   DELOS_LISTEN_HOST: z.string().default('::'),
 });
@@ -50,12 +53,17 @@ export const apiService: Service = {
         issuer: env.DELOS_OIDC_ISSUER,
         jwksUrl: env.DELOS_OIDC_JWKS_URL,
         audience: env.DELOS_OIDC_AUDIENCE,
+        clients: [env.DELOS_OIDC_AUDIENCE, ISSUER_CLIENT],
         admin: config.admin.user,
+        bindFirstAccount: env.DELOS_KEYCLOAK_URL === undefined,
       }),
       jobFor: jobAccess(database.db, env.DELOS_CLUSTER),
     };
     const app = await publicApp(deps, {
       oidc: { issuer: env.DELOS_OIDC_ISSUER, clientId: env.DELOS_OIDC_AUDIENCE },
+      ...(env.DELOS_KEYCLOAK_URL === undefined
+        ? {}
+        : { realmUrl: realmUrlOf(env.DELOS_KEYCLOAK_URL, env.DELOS_OIDC_ISSUER) }),
     });
     const agents = await agentRoutes(internal, deps);
     const streams = await streamRoutes(app, deps, agents.hub);

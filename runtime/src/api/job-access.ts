@@ -9,7 +9,7 @@ export function jobAccess(db: Db, cluster: string): ApiDeps['jobFor'] {
     const row = (await byId(db, idOrName)) ?? (await byName(db, cluster, caller, idOrName));
     const role = row === undefined ? undefined : caller.roles.get(`${row.org}/${row.project}`);
     if (row === undefined || (role === undefined && !caller.admin)) {
-      throw new DelosError('ERR_NOT_FOUND', `there is no job ${JSON.stringify(idOrName)}`, {
+      throw new DelosError('ERR_UNKNOWN_JOB', `there is no job ${JSON.stringify(idOrName)}`, {
         hint: 'apolo ps --all lists the jobs of your project',
       });
     }

@@ -23,6 +23,8 @@ export interface CreateContext {
   readonly caller: Caller;
   readonly queue: QueueLimits;
   readonly idempotencyKey?: string | undefined;
+  /** The client's trace, which all requests of one call of the client have. */
+  readonly trace?: string | undefined;
 }
 
 /**
@@ -31,13 +33,14 @@ export interface CreateContext {
  */
 export async function createJob(tx: Tx, request: JobRequest, context: CreateContext): Promise<JobRow> {
   refuseWhatIsNotThere(request);
-  const key = context.idempotencyKey === undefined ? null : `${context.caller.user}:${context.idempotencyKey}`;
+  const key = context.idempotencyKey === undefined ? null : `#${context.caller.id}:${context.idempotencyKey}`;
   if (key !== null) {
     // Two requests of one key at once: the second waits here and finds the first one's job.
     await sql`select pg_advisory_xact_lock(hashtextextended(${key}, 0))`.execute(tx);
     const same = await tx.selectFrom('jobs').selectAll().where('idempotency_key', '=', key).executeTakeFirst();
     if (same !== undefined) return same;
   }
+  await stillUser(tx, context.caller);
   const preset = await presetFor(tx, request, context.cluster);
   const project = await projectFor(tx, request, context.caller);
   const resources = resourcesOf(request, preset);
@@ -92,6 +95,7 @@ export async function createJob(tx: Tx, request: JobRequest, context: CreateCont
       schedule_timeout: meta.schedule_timeout ?? null,
       max_run_time_minutes: minutes === 0 ? null : minutes,
       idempotency_key: key,
+      made_by_trace: context.trace ?? null,
     })
     .returningAll()
     .executeTakeFirstOrThrow()
@@ -101,6 +105,19 @@ export async function createJob(tx: Tx, request: JobRequest, context: CreateCont
   await recordTransition(tx, row);
   await notifyJobChanged(tx, row);
   return row;
+}
+
+/** Holds off the caller's removal until the job is written: it passes all of a user's jobs on. */
+async function stillUser(tx: Tx, caller: Caller): Promise<void> {
+  const row = await tx
+    .selectFrom('users')
+    .select('id')
+    .where('id', '=', caller.id)
+    .where('removed_at', 'is', null)
+    .forShare()
+    .executeTakeFirst();
+  if (row !== undefined) return;
+  throw new DelosError('ERR_UNAUTHENTICATED', `the account of ${JSON.stringify(caller.user)} was removed`);
 }
 
 function refuseWhatIsNotThere(request: JobRequest): void {

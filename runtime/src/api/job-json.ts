@@ -1,3 +1,4 @@
+import { z } from 'zod';
 import type { TransitionRow } from '../db/schema.ts';
 import { GPU_FIELDS, GPU_RESOURCES, GPU_WIRE } from '../preset-resources.ts';
 import type { ShownJob } from './job-list.ts';
@@ -18,7 +19,7 @@ export function jobJson(row: ShownJob, transitions: readonly TransitionRow[]): R
     project_name: row.project,
     namespace: row.spec.namespace,
     ...optional('name', row.name),
-    ...optional('description', descriptionOf(row)),
+    ...optional('description', row.description),
     tags: row.tags,
     ...optional('preset_name', row.preset === '' ? null : row.preset),
     uri: `job://${row.cluster}/${row.org}/${row.project}/${row.id}`,
@@ -27,7 +28,7 @@ export function jobJson(row: ShownJob, transitions: readonly TransitionRow[]): R
     statuses: transitions.map((transition) => ({
       status: transition.status,
       transition_time: transition.at.toISOString(),
-      reason: transition.reason,
+      reason: transition.reason ?? (transition.status === 'running' ? standInReason(row) : null),
       description: transition.description,
       exit_code: transition.exit_code,
     })),
@@ -52,12 +53,32 @@ function optional(key: string, value: unknown): Record<string, unknown> {
   return value === null || value === undefined ? {} : { [key]: value };
 }
 
-/** Who runs on a stand-in is told so wherever the job is shown. The client takes what is in square brackets for markup. */
-function descriptionOf(row: ShownJob): string | null {
-  if (row.stand_in === null) return row.description;
-  const note = `image ${row.spec.image} answered by a stand-in: ${row.stand_in}`;
-  return row.description === null ? note : `${row.description} (${note})`;
+/*
+ * What a user should know of a job beside its state is told with the state, and never in `description`: that is the
+ * user's own text, by which jobs are found and run again. The client shows reasons in `status`, and reasons with
+ * descriptions in `run`.
+ */
+
+function standInReason(row: ShownJob): string | null {
+  return row.stand_in === null ? null : `stand-in image: ${row.stand_in}`;
 }
+
+function notesOf(row: ShownJob): readonly string[] {
+  const standIn = row.stand_in === null ? [] : [`image ${row.spec.image} is answered by a stand-in: ${row.stand_in}`];
+  const http = httpAskedFor(row);
+  if (http === undefined || FINISHED.has(row.status)) return standIn;
+  return [...standIn, `port ${http} gets no URL, which is not part of this release: apolo port-forward reaches it`];
+}
+
+/** The port, where the user has asked for it: the client asks for port 80 with login in every job. */
+function httpAskedFor(row: ShownJob): number | undefined {
+  const parsed = httpSchema.safeParse(row.request.http);
+  if (!parsed.success) return undefined;
+  const { port, requires_auth: login } = parsed.data;
+  return port === 80 && login ? undefined : port;
+}
+
+const httpSchema = z.object({ port: z.number(), requires_auth: z.boolean().default(false) });
 
 function history(row: ShownJob, seconds: number): Record<string, unknown> {
   // The client asserts a start time of all that ended, even of what was killed before it ran.
@@ -65,8 +86,8 @@ function history(row: ShownJob, seconds: number): Record<string, unknown> {
   const started = row.first_started_at ?? finished;
   return {
     status: row.status,
-    reason: row.reason,
-    description: row.status_description,
+    reason: row.reason ?? (row.status === 'running' ? standInReason(row) : null),
+    description: [row.status_description ?? [], notesOf(row)].flat(2).join('; ') || null,
     restarts: row.restarts,
     created_at: row.created_at.toISOString(),
     ...optional('started_at', started?.toISOString()),

@@ -11,6 +11,7 @@ import { jobListQuery, listJobs, withTransitions } from './job-list.ts';
 import { containerJobRequest, parseJobRequest, presetJobRequest } from './job-request.ts';
 import { sendJobs } from './job-stream.ts';
 import { route } from './route.ts';
+import { traceOf } from './trace.ts';
 
 const params = z.object({ id: z.string().min(1).max(128) });
 const job = z.looseObject({ id: z.string(), status: z.string() });
@@ -45,6 +46,7 @@ export function jobRoutes(app: FastifyInstance, deps: ApiDeps): void {
         caller,
         idempotencyKey: idempotencyKey(request.headers['idempotency-key']),
         queue: settings.queue,
+        trace: traceOf(request),
       };
       const row = await database.tx((tx) => createJob(tx, parsed, context));
       deps.log.info({ job: row.id, user: caller.user, preset: row.preset }, 'job made');

@@ -13,10 +13,13 @@ import type { ApiDeps } from './deps.ts';
 import { headlessRoute } from './headless.ts';
 import { httpError } from './http-errors.ts';
 import { jobRoutes } from './job-routes.ts';
+import { loginRoute } from './login/route.ts';
 import { userRoutes } from './user-routes.ts';
 
 export interface PublicOptions {
   readonly oidc: OidcSettings;
+  /** Our own realm at Keycloak, as it is reached from here: passwords then pass through us, and are counted. */
+  readonly realmUrl?: string;
 }
 
 /** The public listener (port 8080), all routes but the WebSockets'. */
@@ -63,7 +66,7 @@ export async function publicApp(deps: ApiDeps, options: PublicOptions): Promise<
   admitRequests(app, deps);
   app.setErrorHandler((error, request, reply) => {
     const answer = httpError(error);
-    if (answer.internal) request.log.error({ error, url: request.url }, 'request failed');
+    if (answer.internal) request.log.error({ error, url: pathOf(request.url) }, 'request failed');
     return reply.code(answer.status).send(answer.body);
   });
   app.setNotFoundHandler((request, reply) =>
@@ -96,6 +99,8 @@ export async function publicApp(deps: ApiDeps, options: PublicOptions): Promise<
     { prefix: '/api/v1' },
   );
   await app.register(async (scope) => adminRoutes(scope, deps), { prefix: '/apis/admin/v1' });
+  const { realmUrl } = options;
+  if (realmUrl !== undefined) await app.register(async (scope) => loginRoute(scope, deps, realmUrl));
   absentServices(app);
   return app;
 }

@@ -1,16 +1,11 @@
 import { DelosError } from '@delos/core';
 import type { FastifyInstance } from 'fastify';
 import { z } from 'zod';
-import type { ProjectRole } from '../db/schema.ts';
 import type { ApiDeps, Caller } from './deps.ts';
 import { route } from './route.ts';
+import { ACTION, notShared, permissions, shareJob } from './sharing.ts';
+import { traceOf } from './trace.ts';
 
-const ACTION: Readonly<Record<ProjectRole, 'read' | 'write' | 'manage'>> = {
-  reader: 'read',
-  writer: 'write',
-  manager: 'manage',
-  admin: 'manage',
-};
 const TAG = 'users';
 const user = z.object({ user: z.string() });
 
@@ -56,16 +51,31 @@ export function userRoutes(app: FastifyInstance, deps: ApiDeps): void {
       return answer;
     });
   }
+  route(
+    app,
+    deps,
+    {
+      method: 'POST',
+      url: '/users/:user/permissions',
+      tag: TAG,
+      summary: 'Share a job with a member of its project; all else is refused',
+      params: user,
+      body: permissions,
+    },
+    async ({ caller, params, body, request, reply }) => {
+      const [permission] = body;
+      if (permission === undefined) throw notShared();
+      const shared = await shareJob(deps, caller, { user: params.user, permission, trace: traceOf(request) });
+      return reply.code(201).send(shared);
+    },
+  );
   for (const [method, url] of [
-    ['POST', '/users/:user/permissions'],
     ['DELETE', '/users/:user/permissions'],
     ['POST', '/users'],
     ['DELETE', '/users/:user'],
   ] as const) {
     route(app, deps, { method, url, tag: TAG, summary: 'Refused: project membership gives rights' }, async () => {
-      throw new DelosError('ERR_NOT_IMPLEMENTED', 'sharing single things and roles is not part of this release', {
-        hint: 'make the user a member of the project in delos.yaml and run: delos up',
-      });
+      throw notShared();
     });
   }
 }

@@ -2,9 +2,10 @@ import { PLAIN_SHARE, type PlatformConfig, projectNamespace, shareOf } from '@de
 import { sql } from 'kysely';
 import { CONFIG_CHANGED } from './notifications.ts';
 import type { Tx } from './schema.ts';
+import { applyUsers } from './users.ts';
 
 /**
- * Makes organizations, projects, members and the cluster what the configuration says. What vanished from it goes where
+ * Makes users, organizations, projects, members and the cluster what the configuration says. What vanished from it goes where
  * nothing refers to it; where jobs do, it is retired: it takes no new jobs, is guaranteed nothing, and its jobs keep
  * their history.
  */
@@ -54,6 +55,7 @@ export async function applyConfig(tx: Tx, config: PlatformConfig, cluster: strin
         .execute();
     }
   }
+  await applyUsers(tx, [config.admin.user, ...config.users.map(({ name }) => name)]);
   await replaceMembers(tx, config);
   await retireVanished(tx, config);
   await tx

@@ -7,6 +7,7 @@ import { databaseEnv, databaseSettings, readEnv } from '../service-env.ts';
 import { applyConfig } from './apply-config.ts';
 import { connectDatabase } from './database.ts';
 import { migrate } from './migrate.ts';
+import { accountsOf } from './users.ts';
 
 const settings = databaseEnv.extend({ DELOS_CONFIG: z.string(), DELOS_CLUSTER: z.string().default('default') });
 
@@ -21,13 +22,13 @@ export async function migrateCommand(environment: Environment): Promise<number> 
       const applied = await migrate(database.db);
       await database.tx((tx) => applyConfig(tx, config, env.DELOS_CLUSTER));
       log.info({ applied, cluster: env.DELOS_CLUSTER }, 'database is up to date');
+      // Where Keycloak is not part of the deployment, its realm is somebody else's.
+      if (environment.DELOS_KEYCLOAK_URL) {
+        const { reconcileIdentity } = await import('../identity/index.ts');
+        await reconcileIdentity(environment, accountsOf(database), log);
+      }
     } finally {
       await database.close();
-    }
-    // Where Keycloak is not part of the deployment, its realm is somebody else's.
-    if (environment.DELOS_KEYCLOAK_URL) {
-      const { reconcileIdentity } = await import('../identity/index.ts');
-      await reconcileIdentity(environment, log);
     }
     return 0;
   } catch (error) {

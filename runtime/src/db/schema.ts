@@ -44,6 +44,15 @@ interface MemberTable {
   readonly share: JsonDefaulted<Share>;
 }
 
+interface UserTable {
+  readonly id: Generated<number>;
+  readonly name: string;
+  /** Claim `sub` of this person's tokens; null while it is not known. */
+  readonly subject: string | null;
+  readonly made_at: Generated<Date>;
+  readonly removed_at: Date | null;
+}
+
 interface ClusterTable {
   readonly name: string;
   readonly pools: Json<readonly NodePool[]>;
@@ -107,6 +116,8 @@ interface JobTable {
   readonly finished_at: Date | null;
   readonly logs_complete: Generated<boolean>;
   readonly idempotency_key: string | null;
+  /** The client's trace of the request that made it. */
+  readonly made_by_trace: string | null;
 }
 
 interface JobTransitionTable {
@@ -149,6 +160,14 @@ interface IssuedTokenTable {
   readonly revoked_at: Date | null;
 }
 
+interface LoginFailureTable {
+  readonly source: string;
+  readonly account: string;
+  readonly failures: number;
+  readonly last_at: Date;
+  readonly blocked_until: Date | null;
+}
+
 interface AuditTable {
   readonly id: Generated<number>;
   readonly at: Generated<Date>;
@@ -163,6 +182,7 @@ export interface Schema {
   readonly organizations: OrganizationTable;
   readonly projects: ProjectTable;
   readonly members: MemberTable;
+  readonly users: UserTable;
   readonly clusters: ClusterTable;
   readonly nodes: NodeTable;
   readonly jobs: JobTable;
@@ -170,6 +190,7 @@ export interface Schema {
   readonly log_streams: LogStreamTable;
   readonly log_chunks: LogChunkTable;
   readonly issued_tokens: IssuedTokenTable;
+  readonly login_failures: LoginFailureTable;
   readonly audit: AuditTable;
 }
 

@@ -17,10 +17,14 @@ export const OPERATOR_KEY_ID = 'operator';
 export const ISSUER_CLIENT = 'delos-issuer';
 /** Client scope with the claims that the platform reads. */
 export const CLAIMS_SCOPE = 'delos';
-/** Group of the users that the configuration names; one who leaves it is locked out. */
+/** Group of the users that the configuration names; the account of one that it no longer names is deleted. */
 export const CONFIGURED_GROUP = 'configured';
 /** Longest token that is issued. */
 export const MAX_TOKEN_SECONDS = 10 * 365 * DAY;
+
+/** The realm that an issuer's URL names, at a Keycloak that is reached by another URL from here. */
+export const realmUrlOf = (keycloak: string, issuer: string): string =>
+  `${keycloak}/realms/${issuer.split('/').at(-1) ?? ''}`;
 
 export function realmRepresentation(spec: IdentitySpec): Representation {
   return {
@@ -34,9 +38,16 @@ export function realmRepresentation(spec: IdentitySpec): Representation {
     loginWithEmailAllowed: true,
     duplicateEmailsAllowed: false,
     rememberMe: true,
+    // Locks an account for everybody, so it is the last line: no single source can fail that often, since the
+    // control API stops it at 10. It is for guesses from many sources at once.
     bruteForceProtected: true,
     permanentLockout: false,
-    maxFailureWaitSeconds: 300,
+    failureFactor: 300,
+    maxDeltaTimeSeconds: 3600,
+    waitIncrementSeconds: 60,
+    maxFailureWaitSeconds: 60,
+    quickLoginCheckMilliSeconds: 0,
+    minimumQuickLoginWaitSeconds: 0,
     passwordPolicy: 'length(12) and notUsername(undefined)',
     defaultSignatureAlgorithm: 'RS256',
     accessTokenLifespan: spec.accessTokenLifespan,

@@ -3,12 +3,12 @@ import { join } from 'node:path';
 import { DelosError, identitySpec } from '@delos/core';
 import type { Logger } from 'pino';
 import { z } from 'zod';
+import type { Accounts } from '../db/users.ts';
 import type { Environment } from '../service.ts';
 import { readEnv } from '../service-env.ts';
+import { OPERATOR_CLIENT } from './built-in-clients.ts';
 import { KeycloakAdmin } from './keycloak-admin.ts';
 import { convergeIdentity } from './reconcile.ts';
-
-const OPERATOR_CLIENT = 'delos-operator';
 
 const settings = z.object({
   DELOS_KEYCLOAK_URL: z.url(),
@@ -25,7 +25,12 @@ const settings = z.object({
  * Makes the realm what the deployment says: part of `migrate`. Waits for Keycloak, at most ten minutes.
  * @throws DelosError ERR_TIMEOUT, ERR_UNAUTHENTICATED, ERR_REQUEST
  */
-export async function reconcileIdentity(environment: Environment, log: Logger, signal?: AbortSignal): Promise<void> {
+export async function reconcileIdentity(
+  environment: Environment,
+  accounts: Accounts,
+  log: Logger,
+  signal?: AbortSignal,
+): Promise<void> {
   const env = readEnv(settings, environment);
   const spec = identitySpec.parse(JSON.parse(await readFile(env.DELOS_IDENTITY, 'utf8')));
   const admin = new KeycloakAdmin({
@@ -37,10 +42,11 @@ export async function reconcileIdentity(environment: Environment, log: Logger, s
     onWait: (text) => log.info(text),
     ...(signal === undefined ? {} : { signal }),
   });
-  const changes = await convergeIdentity(admin, spec, {
+  const secrets = {
     issuer: await secretFrom(env.DELOS_IDENTITY_ISSUER),
     passwords: await passwordsFrom(env.DELOS_IDENTITY_PASSWORDS),
-  });
+  };
+  const changes = await convergeIdentity(admin, spec, secrets, accounts);
   log.info({ changes }, changes.length === 0 ? 'identity is as it shall be' : 'identity was brought up to date');
 }
 

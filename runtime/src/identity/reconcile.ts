@@ -1,5 +1,7 @@
 import type { IdentitySpec } from '@delos/core';
 import { z } from 'zod';
+import type { Accounts } from '../db/users.ts';
+import { closeBuiltInClients, MASTER_REALM } from './built-in-clients.ts';
 import { holds, type Json, merged } from './converge.ts';
 import { issuerClientSecret, issuerKey } from './issuer-key.ts';
 import type { KeycloakAdmin } from './keycloak-admin.ts';
@@ -29,6 +31,7 @@ const client = z.looseObject({ id: z.string(), clientId: z.string() });
 /**
  * Makes the realm what the specification says, whatever it is now; a second run changes nothing. Killed at any point,
  * the next run completes it. Passwords are set when a user is made and never after: they are the user's own from then.
+ * Each user's account is told to `accounts`, by which their tokens are known.
  *
  * @returns what was changed, in words; empty where all was so already
  */
@@ -36,6 +39,7 @@ export async function convergeIdentity(
   admin: KeycloakAdmin,
   spec: IdentitySpec,
   secrets: IdentitySecrets,
+  accounts: Accounts,
 ): Promise<readonly string[]> {
   const changes: string[] = [];
   const realm = `/realms/${spec.realm}`;
@@ -51,8 +55,9 @@ export async function convergeIdentity(
   changes.push(...(await convergeProvider(admin, realm, issuerKey(secrets.issuer).publicKey)));
   changes.push(...(await convergeClient(admin, realm, cliClient(spec))));
   changes.push(...(await convergeClient(admin, realm, issuerClient(issuerClientSecret(secrets.issuer)))));
+  for (const each of [realm, MASTER_REALM]) changes.push(...(await closeBuiltInClients(admin, each)));
   changes.push(...(await convergeUserProfile(admin, realm)));
-  changes.push(...(await convergeUsers(admin, realm, spec, secrets.passwords)));
+  changes.push(...(await convergeUsers(admin, realm, spec, secrets.passwords, accounts)));
   return changes;
 }
 

@@ -5,6 +5,7 @@ import { connectDatabase, type Database } from '../db/database.ts';
 import type { Environment } from '../service.ts';
 import { databaseEnv, databaseSettings, readEnv } from '../service-env.ts';
 import { type IssuerSettings, issueToken } from './issue.ts';
+import { realmUrlOf } from './realm.ts';
 import { secretFrom } from './reconcile-command.ts';
 import { listTokens, recordIssue, revokeToken } from './token-records.ts';
 
@@ -22,13 +23,13 @@ const settings = databaseEnv.extend({
 export async function tokenCommand(environment: Environment, input: AsyncIterable<Buffer | string>): Promise<number> {
   try {
     const env = readEnv(settings, environment);
-    const request = tokenRequest.parse(JSON.parse(await textOf(input)));
+    const request = requestOf(await textOf(input));
     const log = pino({ level: 'error' }, pino.destination(2));
     const database = await connectDatabase({ ...databaseSettings(env), connections: 1 }, log);
     try {
       const issuer = {
         issuer: env.DELOS_OIDC_ISSUER,
-        realmUrl: `${env.DELOS_KEYCLOAK_URL}/realms/${env.DELOS_OIDC_ISSUER.split('/').at(-1) ?? ''}`,
+        realmUrl: realmUrlOf(env.DELOS_KEYCLOAK_URL, env.DELOS_OIDC_ISSUER),
         secret: await secretFrom(env.DELOS_IDENTITY_ISSUER),
       };
       write({ result: await handleToken(database, issuer, request) });
@@ -63,6 +64,21 @@ export async function handleToken(
       return { token: token.token, id: token.id, user: token.user, expiresAt: token.expiresAt.toISOString() };
     }
   }
+}
+
+/** @throws DelosError ERR_REQUEST naming the first field that is wrong */
+function requestOf(text: string): TokenRequest {
+  let json: unknown;
+  try {
+    json = JSON.parse(text);
+  } catch {
+    throw new DelosError('ERR_REQUEST', 'the request for a token is not JSON');
+  }
+  const parsed = tokenRequest.safeParse(json);
+  if (parsed.success) return parsed.data;
+  const [issue] = parsed.error.issues;
+  const field = issue?.path.join('.') ?? '';
+  throw new DelosError('ERR_REQUEST', issue?.message ?? 'not accepted', field === '' ? {} : { where: { field } });
 }
 
 async function textOf(input: AsyncIterable<Buffer | string>): Promise<string> {

@@ -1,5 +1,6 @@
 import { DelosError, type IdentitySpec } from '@delos/core';
 import { z } from 'zod';
+import type { Accounts } from '../db/users.ts';
 import { holds } from './converge.ts';
 import type { KeycloakAdmin } from './keycloak-admin.ts';
 import { CONFIGURED_GROUP, OPERATOR_ALIAS } from './realm.ts';
@@ -30,16 +31,28 @@ export async function convergeUserProfile(admin: KeycloakAdmin, realm: string): 
   return ['first and last name made optional'];
 }
 
-/** Users that the configuration names are there and may log in; those that it no longer names may not. */
+/**
+ * Users that the configuration names are there and may log in. An account that it no longer names is deleted, with its
+ * sessions and offline tokens: who is given the name later gets another account.
+ */
 export async function convergeUsers(
   admin: KeycloakAdmin,
   realm: string,
   spec: IdentitySpec,
   passwords: Readonly<Record<string, string>>,
+  accounts: Accounts,
 ): Promise<readonly string[]> {
   const groupId = await groupOf(admin, realm);
+  const known = await accounts.known();
+  const names = new Set(spec.users.map(({ username }) => username));
   const members = await membersOf(admin, realm, groupId);
+  const former = members.filter((member) => !names.has(member.username) || isFormer(member, known));
   const changes: string[] = [];
+  // First, since a new user may have the e-mail address of a former one.
+  for (const { id, username } of former) {
+    await admin.delete(`${realm}/users/${id}`);
+    changes.push(`account of the former user ${username} deleted`);
+  }
   for (const { username, email } of spec.users) {
     const found = await findUser(admin, realm, username);
     if (found === undefined) {
@@ -65,15 +78,17 @@ export async function convergeUsers(
     const { id } = found ?? (await requireUser(admin, realm, username));
     if (!members.some((member) => member.id === id)) await admin.put(`${realm}/users/${id}/groups/${groupId}`);
     await linkOperator(admin, realm, id, username);
-  }
-  const names = new Set(spec.users.map(({ username }) => username));
-  for (const member of members) {
-    if (names.has(member.username) || !member.enabled) continue;
-    await admin.put(`${realm}/users/${member.id}`, { ...member, enabled: false });
-    await admin.post(`${realm}/users/${member.id}/logout`);
-    changes.push(`user ${member.username} locked out: no longer in the configuration`);
+    await accounts.bind(username, id);
   }
   return changes;
+}
+
+/**
+ * The name is in the configuration, and yet the account is a former user's: it was removed and the name given again
+ * before the account was deleted. Earlier releases disabled such accounts and wrote nothing down.
+ */
+function isFormer({ id, enabled }: z.infer<typeof user>, known: Awaited<ReturnType<Accounts['known']>>): boolean {
+  return known.get(id) === 'removed' || (!enabled && !known.has(id));
 }
 
 /** Lets the operator's assertions speak for this user. */

@@ -30,7 +30,8 @@ export interface Completed {
 const DEFAULT_LENGTH = 32;
 
 /**
- * Values for every key that the objects ask for. What the store has is kept; what it lacks is made; a certificate near
+ * Values for every key that the objects ask for. What the store has is kept; what it lacks is made; a key that a Secret
+ * has lost is forgotten; a certificate near
  * its end, or for other names than are wanted now, is made anew.
  */
 export async function completeSecrets(
@@ -46,6 +47,7 @@ export async function completeSecrets(
   if (wanted.some(({ source }) => source.kind !== 'password' && source.kind !== 'same-as')) {
     await renewCa(store, authority, now);
   }
+  forgetDroppedKeys(store, objects);
   for (const { source, address } of wanted) {
     if (source.kind === 'password') store.passwords[address] ??= password(source.length ?? DEFAULT_LENGTH);
     if (source.kind === 'certificate' || source.kind === 'certificate-key')
@@ -84,6 +86,21 @@ export async function completeSecrets(
         const target = referred(wanted, source, object);
         return resolve(target.source, target.object, target.key, [...trail, address]);
       }
+    }
+  }
+}
+
+/**
+ * A key that its Secret no longer has is forgotten: a user's name that is given again gets another password. A Secret
+ * that is not there at all keeps its values, since it may come back to data that was made with them.
+ */
+function forgetDroppedKeys(store: SecretStore, objects: readonly SynthesizedObject[]): void {
+  for (const object of objects) {
+    if (Object.keys(object.secrets).length === 0) continue;
+    const prefix = addressOf(object, '');
+    for (const address of Object.keys(store.passwords)) {
+      if (address.startsWith(prefix) && !(address.slice(prefix.length) in object.secrets))
+        delete store.passwords[address];
     }
   }
 }

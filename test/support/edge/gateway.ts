@@ -11,6 +11,8 @@ import { until } from '../until.ts';
 
 export interface TestGateway {
   readonly ports: { readonly http: number; readonly https: number; readonly internal: number };
+  /** All that Caddy has logged. */
+  readonly logged: () => string;
   readonly stop: () => Promise<void>;
 }
 
@@ -53,8 +55,12 @@ export async function startGateway(
   }
   await writeFile(join(folder, 'Caddyfile'), text);
   const caddy = spawn(path, ['run', '--config', join(folder, 'Caddyfile'), '--adapter', 'caddyfile'], {
-    stdio: 'ignore',
+    stdio: ['ignore', 'ignore', 'pipe'],
     env: { ...process.env, XDG_DATA_HOME: folder, XDG_CONFIG_HOME: folder },
+  });
+  let logged = '';
+  caddy.stderr.on('data', (data: Buffer) => {
+    logged += data.toString();
   });
   await until('Caddy answers', 60, async () => {
     if (caddy.exitCode !== null) throw new Error(`Caddy ended with ${caddy.exitCode}`);
@@ -63,6 +69,7 @@ export async function startGateway(
   });
   return {
     ports,
+    logged: () => logged,
     stop: async () => {
       caddy.kill('SIGKILL');
       await rm(folder, { recursive: true, force: true });

@@ -43,12 +43,36 @@ describe('the command line', () => {
     [['simulate'], 2, /--nodes/],
     [['--instance', 'No Name', 'status'], 2, /instance name/],
     [['completion', 'tcsh'], 2, /bash/],
+    [['token', '--user', 'x', '--ttl', '0s'], 2, /--ttl: /],
+    [['token', '--user', 'x'.repeat(201)], 2, /--user: /],
+    [['bench', 'scheduler', '--samples', '0'], 2, /whole number from 1/],
   ])('%j is refused with exit code %i', async (args, exit, words) => {
     const { code, stdout, stderr } = await delos(...args);
     expect(code, stderr).toBe(exit);
     expect(stdout).toBe('');
     expect(stderr).toMatch(words);
     expect(stderr.trim().split('\n').length).toBeLessThanOrEqual(5);
+  });
+
+  test.each([
+    [['token', '--user', ''], '--user <name>'],
+    [['token', '--revoke', ''], '--revoke <id>'],
+    [['token', '--user', 'x', '--ttl', ''], '--ttl <duration>'],
+    [['--instance', '', 'status'], '--instance <name>'],
+    [['status', '--instance', ''], '--instance <name>'],
+    [['up', '--config', ''], '--config <file>'],
+    [['down', '--context', ''], '--context <name>'],
+    [['synth', '--out', ''], '--out <folder>'],
+    [['simulate', '--workload', ''], '--workload <file...>'],
+    [['flow', 'validate', 'x.yml', '--param', ''], '--param <name=value>'],
+    [['test', '--only', ''], '--only <suite>'],
+    [['logs', ''], '<part>'],
+    [['init', ''], '<file>'],
+    [['flow', 'validate', ''], '<files>'],
+  ])('an empty value is refused by its name: %j', async (args, name) => {
+    const { code, stdout, stderr } = await delos(...args);
+    expect([code, stdout]).toEqual([2, '']);
+    expect(stderr.split('\n')[0]).toBe(`error: ${name}: the value is empty`);
   });
 
   test('an error is one JSON document with --json, wherever the option stands', async () => {

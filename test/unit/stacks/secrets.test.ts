@@ -40,6 +40,20 @@ describe('passwords', () => {
     expect(second.values).toEqual(first.values);
   });
 
+  test('of a key that its Secret lost are forgotten; those of a Secret that is gone are kept', async () => {
+    const users = (...names: readonly string[]) =>
+      secret('users', Object.fromEntries(names.map((name) => [name, { kind: 'password' } as const])));
+    const db = secret('db', { password: { kind: 'password' } });
+    const first = await complete([users('ann', 'zoe'), db]);
+    const without = await complete([users('ann')], first.store);
+    expect(without.changed).toBe(true);
+    const again = await complete([users('ann', 'zoe'), db], without.store);
+    const of = ({ values }: typeof first, id: string, key: string) => values.get(id)?.[key];
+    expect(of(again, 'delos/users', 'ann')).toBe(of(first, 'delos/users', 'ann'));
+    expect(of(again, 'delos/db', 'password')).toBe(of(first, 'delos/db', 'password'));
+    expect(of(again, 'delos/users', 'zoe')).not.toBe(of(first, 'delos/users', 'zoe'));
+  });
+
   test('of other namespaces or names are others', async () => {
     const of = (name: string, namespace: string) => secret(name, { key: { kind: 'password' } }, namespace);
     const { values } = await complete([of('a', 'x'), of('a', 'y'), of('b', 'x')]);

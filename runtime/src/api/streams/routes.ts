@@ -4,11 +4,13 @@ import type WebSocket from 'ws';
 import type { JobRow } from '../../db/schema.ts';
 import { checkedQuery, decodedPath } from '../../edge/text.ts';
 import { forwardFrames, joinSockets } from '../../relay.ts';
+import { absentAt } from '../absent-services.ts';
 import type { AgentHub } from '../agents/hub.ts';
 import type { ApiDeps, Caller } from '../deps.ts';
 import { splitWords } from '../shlex.ts';
 import { notServed, type Prepared, takeUpgrades } from '../upgrades.ts';
 import { readLogQuery, streamLog } from './log-stream.ts';
+import { OpenStreams } from './open-streams.ts';
 
 const PATH = /^\/api\/v1\/jobs\/([^/]+)\/(log_ws|attach|exec|port_forward|top)(?:\/([^/]+))?\/?$/;
 /** What the client asks for with attach, in a raw header. */
@@ -36,7 +38,7 @@ export async function streamRoutes(
     handleProtocols: (offered) => (offered.has(PROTOCOL) ? PROTOCOL : false),
     prepare: async (request, url) => {
       const match = PATH.exec(url.pathname);
-      if (match === null) throw notServed(url.pathname);
+      if (match === null) throw absentAt(url.pathname) ?? notServed(url.pathname);
       const [, id = '', kind = '', extra] = match;
       const query = checkedQuery(url.search);
       const caller = await deps.authenticate(request.headers.authorization);
@@ -75,6 +77,7 @@ export async function streamRoutes(
       else streamsOf.set(user, left);
     };
   }
+  const open = new OpenStreams(deps.database, deps.log);
 
   /** Everything that can be refused is done before the upgrade. */
   async function prepare(
@@ -84,17 +87,22 @@ export async function streamRoutes(
     extra: string | undefined,
     search: URLSearchParams,
   ): Promise<Prepared> {
-    const job = await deps.jobFor(caller, id, kind === 'log_ws' || kind === 'top' ? 'read' : 'write');
+    const right = kind === 'log_ws' || kind === 'top' ? 'read' : 'write';
+    const job = await deps.jobFor(caller, id, right);
     if (kind === 'log_ws') {
       const options = readLogQuery(search);
       const source = { db: deps.database.db, tails: hub.tails };
       return {
-        accept: (socket) => void streamLog(socket, source, job.id, options, deps.log),
+        accept: (socket) => {
+          open.add(socket, caller, job, right);
+          void streamLog(socket, source, job.id, options, deps.log);
+        },
       };
     }
-    const upstream = await open(job, streamOf(job, kind, extra, search));
+    const upstream = await upstreamOf(job, streamOf(job, kind, extra, search));
     return {
       accept: (socket) => {
+        open.add(socket, caller, job, right);
         forwardFrames(socket, upstream);
         // What the client reads of `top` is text.
         forwardFrames(upstream, socket, undefined, kind !== 'top');
@@ -104,7 +112,7 @@ export async function streamRoutes(
     };
   }
 
-  async function open(job: JobRow, request: Omit<StreamRequest, 'id'>): Promise<WebSocket> {
+  async function upstreamOf(job: JobRow, request: Omit<StreamRequest, 'id'>): Promise<WebSocket> {
     if (job.phase !== 'running' && job.phase !== 'stopping') {
       const waits = job.phase === 'queued' || job.phase === 'admitted';
       throw new DelosError('ERR_NOT_FOUND', `the container of ${job.id} ${waits ? 'does not run yet' : 'has ended'}`, {
@@ -114,7 +122,12 @@ export async function streamRoutes(
     return hub.openStream(job.cluster, request);
   }
 
-  return { close: async () => upgrades.close() };
+  return {
+    close: async () => {
+      open.close();
+      upgrades.close();
+    },
+  };
 }
 
 /** @throws DelosError ERR_REQUEST */

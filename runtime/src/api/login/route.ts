@@ -1,0 +1,86 @@
+import { DelosError } from '@delos/core';
+import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
+import type { ApiDeps } from '../deps.ts';
+import { LoginLimits } from './limits.ts';
+
+/*
+ * Keycloak locks an account for everybody after wrong passwords, and knows no limit by source. So the gateway sends
+ * each password through here: it is counted, passed on to Keycloak as it came, and forgotten.
+ */
+
+/** A user name and a password are far smaller. */
+const BODY_BYTES = 16 * 1024;
+const TIMEOUT_MS = 30_000;
+const PASSED_ON =
+  /^(accept|accept-language|cookie|content-type|origin|referer|user-agent|x-forwarded-.*|x-request-id)$/;
+const KEPT_BACK = /^(connection|content-encoding|content-length|keep-alive|set-cookie|transfer-encoding)$/;
+
+/** @param realmUrl the realm at Keycloak, as it is reached from here */
+export function loginRoute(app: FastifyInstance, deps: Pick<ApiDeps, 'database'>, realmUrl: string): void {
+  const limits = new LoginLimits(deps.database);
+  const { pathname } = new URL(`${realmUrl}/login-actions/authenticate`);
+  app.addContentTypeParser('application/x-www-form-urlencoded', { parseAs: 'string' }, (_request, body, done) =>
+    done(null, body),
+  );
+  app.post(pathname, { bodyLimit: BODY_BYTES, schema: { hide: true } }, async (request, reply) => {
+    const body = typeof request.body === 'string' ? request.body : '';
+    const attempt = await limits.attempt(request.ip, new URLSearchParams(body).get('username') ?? '');
+    if (attempt.wait > 0) return refuse(reply, attempt.wait);
+    const answer = await ask(`${realmUrl}/login-actions/authenticate${queryOf(request.url)}`, request, body);
+    if (answer === undefined || answer.status >= 500 || isLogin(answer)) await attempt.takeBack();
+    if (answer === undefined) {
+      throw new DelosError('ERR_TIMEOUT', 'the identity service does not answer, so nobody can log in', {
+        hint: 'try again in a moment; if it stays: delos logs keycloak',
+      });
+    }
+    return passBack(reply, answer);
+  });
+}
+
+const queryOf = (url: string): string => (url.includes('?') ? url.slice(url.indexOf('?')) : '');
+
+async function ask(url: string, request: FastifyRequest, body: string): Promise<Response | undefined> {
+  const headers = Object.entries(request.headers).flatMap(([name, value]) =>
+    PASSED_ON.test(name) && value !== undefined ? [[name, [value].flat().join(', ')] as [string, string]] : [],
+  );
+  try {
+    return await fetch(url, {
+      method: 'POST',
+      headers,
+      body,
+      redirect: 'manual',
+      signal: AbortSignal.timeout(TIMEOUT_MS),
+    });
+  } catch {
+    return undefined;
+  }
+}
+
+/** A wrong password is answered by the form again. Who is let in is sent on: with a code, or to what they must do first. */
+function isLogin({ status, headers }: Response): boolean {
+  const target = URL.parse(headers.get('location') ?? '');
+  if (status < 300 || status >= 400 || target === null) return false;
+  return target.searchParams.has('code') || target.pathname.endsWith('/login-actions/required-action');
+}
+
+async function passBack(reply: FastifyReply, answer: Response): Promise<FastifyReply> {
+  for (const [name, value] of answer.headers) if (!KEPT_BACK.test(name)) void reply.header(name, value);
+  for (const cookie of answer.headers.getSetCookie()) void reply.header('set-cookie', cookie);
+  return reply.code(answer.status).send(Buffer.from(await answer.arrayBuffer()));
+}
+
+function refuse(reply: FastifyReply, seconds: number): FastifyReply {
+  return reply
+    .code(429)
+    .type('text/html; charset=utf-8')
+    .headers({
+      'retry-after': String(seconds),
+      'cache-control': 'no-store',
+      'content-security-policy': "default-src 'none'",
+    })
+    .send(
+      '<!doctype html><html lang="en"><meta charset="utf-8"><title>Too many wrong passwords</title><body>' +
+        '<h1>Too many wrong passwords</h1>' +
+        `<p>They came from your address. Go back and try again in ${seconds} seconds.</p></body></html>\n`,
+    );
+}

@@ -1,0 +1,64 @@
+import type { Logger } from 'pino';
+import type WebSocket from 'ws';
+import type { Database } from '../../db/database.ts';
+import { CONFIG_CHANGED } from '../../db/notifications.ts';
+import type { JobRow } from '../../db/schema.ts';
+import type { Caller } from '../deps.ts';
+
+interface Stream {
+  readonly caller: Caller;
+  readonly project: string;
+  readonly right: 'read' | 'write';
+}
+
+/** WebSocket: the peer broke a rule. No normal close, which would mean that the job's output has ended. */
+const POLICY_VIOLATION = 1008;
+
+/**
+ * Streams that are open. Rights are checked at the handshake; when the configuration changes they are checked again, and
+ * the streams of whoever was removed, or has lost the project, are closed.
+ */
+export class OpenStreams {
+  readonly #open = new Map<WebSocket, Stream>();
+  readonly #database: Pick<Database, 'db'>;
+  readonly #log: Logger;
+  readonly #unsubscribe: readonly (() => void)[];
+
+  constructor({ db, notifications }: Pick<Database, 'db' | 'notifications'>, log: Logger) {
+    this.#database = { db };
+    this.#log = log;
+    const look = (): void => {
+      this.#look().catch((error: unknown) => this.#log.error({ error }, 'rights of open streams could not be read'));
+    };
+    this.#unsubscribe = [notifications.on(CONFIG_CHANGED, look), notifications.onRenewed(look)];
+  }
+
+  add(socket: WebSocket, caller: Caller, job: Pick<JobRow, 'org' | 'project'>, right: 'read' | 'write'): void {
+    this.#open.set(socket, { caller, project: `${job.org}/${job.project}`, right });
+    socket.once('close', () => this.#open.delete(socket));
+  }
+
+  close(): void {
+    for (const end of this.#unsubscribe) end();
+  }
+
+  async #look(): Promise<void> {
+    const ids = [...new Set([...this.#open.values()].map(({ caller }) => caller.id))];
+    if (ids.length === 0) return;
+    const rows = await this.#database.db
+      .selectFrom('users')
+      .leftJoin('members', 'members.user_name', 'users.name')
+      .select(['users.id', 'members.org', 'members.project', 'members.role'])
+      .where('users.id', 'in', ids)
+      .where('users.removed_at', 'is', null)
+      .execute();
+    const live = new Set(rows.map(({ id }) => id));
+    const roles = new Map(rows.map(({ id, org, project, role }) => [`${id} ${org}/${project}`, role]));
+    for (const [socket, { caller, project, right }] of this.#open) {
+      const role = roles.get(`${caller.id} ${project}`) ?? undefined;
+      const allowed = caller.admin || (role !== undefined && (right === 'read' || role !== 'reader'));
+      if (live.has(caller.id) && allowed) continue;
+      socket.close(POLICY_VIOLATION, 'the right to this job was taken away');
+    }
+  }
+}

@@ -1,0 +1,97 @@
+import { sql } from 'kysely';
+import type { Database } from './database.ts';
+import type { Db, Tx } from './schema.ts';
+
+/*
+ * People are known by their account's subject, not by their name. A removed user keeps a row, so that old tokens are
+ * refused; whoever gets the same name later is a new row, and owns nothing of the former one.
+ */
+
+/** What the platform knows of the identity provider's accounts. */
+export interface Accounts {
+  /** Subject → whether that account may still be used. */
+  readonly known: () => Promise<ReadonlyMap<string, 'live' | 'removed'>>;
+  /** From now on this account is the user of that name. */
+  readonly bind: (name: string, subject: string) => Promise<void>;
+}
+
+export function accountsOf(database: Pick<Database, 'db' | 'tx'>): Accounts {
+  return {
+    known: async () => {
+      const rows = await database.db
+        .selectFrom('users')
+        .select(['subject', 'removed_at'])
+        .where('subject', 'is not', null)
+        .execute();
+      return new Map(rows.map((row) => [row.subject ?? '', row.removed_at === null ? 'live' : 'removed']));
+    },
+    bind: (name, subject) => database.tx((tx) => bindAccount(tx, name, subject)),
+  };
+}
+
+/** Makes exactly these names live users. Repeating it changes nothing. */
+export async function applyUsers(tx: Tx, names: readonly string[]): Promise<void> {
+  const gone = await tx
+    .updateTable('users')
+    .set({ removed_at: new Date() })
+    .where('removed_at', 'is', null)
+    .where(sql<boolean>`name <> all (${names}::text[])`)
+    .returning(['id', 'name'])
+    .execute();
+  for (const user of gone) await leave(tx, user);
+  await sql`insert into users (name) select unnest(${names}::text[])
+    on conflict (name) where removed_at is null do nothing`.execute(tx);
+}
+
+/** An account that replaces another of the same name is another person. */
+async function bindAccount(tx: Tx, name: string, subject: string): Promise<void> {
+  const live = await tx
+    .selectFrom('users')
+    .select(['id', 'name', 'subject'])
+    .where('name', '=', name)
+    .where('removed_at', 'is', null)
+    .forUpdate()
+    .executeTakeFirst();
+  if (live === undefined || live.subject === subject) return;
+  if (live.subject === null) {
+    await tx.updateTable('users').set({ subject }).where('id', '=', live.id).execute();
+    return;
+  }
+  await tx.updateTable('users').set({ removed_at: new Date() }).where('id', '=', live.id).execute();
+  await leave(tx, live);
+  await tx.insertInto('users').values({ name, subject }).execute();
+}
+
+/**
+ * For an identity provider that is not ours: the first account that comes with a user's name is that user.
+ * @returns false where the name has an account already, or is no user's
+ */
+export async function bindFirstAccount(db: Db, name: string, subject: string): Promise<boolean> {
+  const bound = await db
+    .updateTable('users')
+    .set({ subject })
+    .where('name', '=', name)
+    .where('subject', 'is', null)
+    .where('removed_at', 'is', null)
+    .executeTakeFirst();
+  return bound.numUpdatedRows > 0n;
+}
+
+/** Jobs stay with the project, under a name that nobody else can have; tokens that were issued end. */
+async function leave(tx: Tx, user: { readonly id: number; readonly name: string }): Promise<void> {
+  await tx
+    .updateTable('jobs')
+    .set({ owner: `${user.name}~${user.id}` })
+    .where('owner', '=', user.name)
+    .execute();
+  await tx
+    .updateTable('issued_tokens')
+    .set({ revoked_at: new Date() })
+    .where('user_name', '=', user.name)
+    .where('revoked_at', 'is', null)
+    .execute();
+  await tx
+    .insertInto('audit')
+    .values({ actor: 'configuration', action: 'user.remove', target: user.name, outcome: 'done', details: '{}' })
+    .execute();
+}
