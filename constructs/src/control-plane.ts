@@ -18,6 +18,8 @@ export interface ControlPlaneProps {
   readonly publicUrl: string;
   readonly apiServer: SynthesisContext['apiServer'];
   readonly standIns: readonly StandIn[];
+  /** `HOST[:PORT]` of registries that jobs may use wherever they are. */
+  readonly registries: readonly string[];
   /** What must be there before the control API: the database. Keycloak is waited for by its `migrate` step. */
   readonly database: Construct;
 }
@@ -79,7 +81,7 @@ export class ControlPlane extends Construct {
           secrets: [{ name: PASSWORDS_SECRET, mountPath: PASSWORDS_DIR }],
         },
       ],
-      env: [...shared.common, ...shared.database, ...shared.api, ...shared.agent(AGENT_SECRET)],
+      env: [...shared.common, ...shared.database, ...shared.api, ...shared.agent(AGENT_SECRET), ...shared.registries],
       replicas: services.controlApi.replicas,
       ports: { http: PORTS.http },
       config: [{ name: 'platform', mountPath: CONFIG_DIR, data }],
@@ -118,6 +120,7 @@ export class ControlPlane extends Construct {
       env: [
         ...shared.common,
         ...shared.agent(AGENT_SECRET),
+        ...shared.registries,
         { name: 'POD_NAMESPACE', value: PLATFORM_NAMESPACE },
         ...onlyPool(props.config),
         ...(props.standIns.length === 0 ? [] : [{ name: 'DELOS_STAND_INS', value: byDigest(props.standIns) }]),
@@ -205,6 +208,7 @@ export class ControlPlane extends Construct {
         env('DELOS_IDENTITY', `${CONFIG_DIR}/identity.json`),
         env('DELOS_IDENTITY_ISSUER', `${ISSUER_DIR}/secret`),
       ],
+      registries: [env('DELOS_ALLOWED_REGISTRIES', props.registries.join(','))],
       agent: (secret: string) => [
         env('DELOS_API_URL', `http://${hostOf('control-api')}:${PORTS.internal}`),
         envFromSecret('DELOS_AGENT_TOKEN', secret, 'token'),

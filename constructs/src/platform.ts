@@ -1,6 +1,7 @@
 import type { PlatformConfig } from '@delos/core';
 import { Chart } from 'cdk8s';
 import type { Construct } from 'constructs';
+import { allowedRegistries } from './allowed-registries.ts';
 import { ControlPlane } from './control-plane.ts';
 import { Gateway } from './gateway.ts';
 import { identityOf } from './identity.ts';
@@ -45,6 +46,7 @@ export class Platform extends Chart {
       publicUrl,
       apiServer: context.apiServer,
       standIns: context.standIns ?? [],
+      registries: allowedRegistries(config, context.images),
       database: postgres,
     });
     const gateway = new Gateway(this, 'gateway', {

@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { parseRegistry } from './image-registry.ts';
 
 /*
  * delos.yaml. Terminology: an *organization* has *projects*, a project has members and a quota. A *node pool* is a set
@@ -207,6 +208,20 @@ export const configShape = z.strictObject({
         .boolean()
         .default(true)
         .describe('Answer a few well-known image names by an honest stand-in where the upstream cannot be reached'),
+      allowedRegistries: z
+        .array(
+          z
+            .string()
+            .refine(
+              (name) => parseRegistry(name) !== undefined,
+              'expected HOST[:PORT] of a registry, without https://',
+            ),
+        )
+        .max(100)
+        .default([])
+        .describe(
+          'Registries, host[:port], that jobs may use though they are in the local network or in the cluster. Public ones need no entry. No other port of a host is allowed with it',
+        ),
     })
     .prefault({})
     .describe('Where container images come from'),

@@ -9,6 +9,7 @@ import { jobAccess } from '../../runtime/src/api/job-access.ts';
 import { publicApp } from '../../runtime/src/api/server.ts';
 import { applyConfig } from '../../runtime/src/db/apply-config.ts';
 import type { Database } from '../../runtime/src/db/database.ts';
+import { imageSource } from '../../runtime/src/image-source.ts';
 import { quiet, startPostgres } from './postgres.ts';
 
 /** An issuer of tokens: a key pair, and a listener that publishes its public half. */
@@ -102,6 +103,7 @@ export async function startControlApi(
       audience: 'apolo',
       admin: config.admin.user,
     }),
+    imageSource: imageSource({ allowed: ['registry.delos.internal'], resolve: async () => [] }),
     jobFor: jobAccess(database.db, cluster),
   };
   const app = await publicApp(deps, { oidc: { issuer: issuer.issuer, clientId: 'apolo' } });

@@ -80,6 +80,7 @@ export const nodeShape = z.object({
   status: z
     .object({
       allocatable: z.record(z.string(), z.string()).default({}),
+      addresses: z.array(z.object({ address: z.string() })).default([]),
       conditions: z.array(z.object({ type: z.string(), status: z.string() })).default([]),
     })
     .prefault({}),

@@ -2,6 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { AGENT_PREFIX, type FromAgent, type NodeReport, toAgent } from '@delos/core';
 import { Gauge } from 'prom-client';
 import { z } from 'zod';
+import { imageSource, registryList } from '../image-source.ts';
 import type { RunningService, Service, ServiceContext } from '../service.ts';
 import { readEnv } from '../service-env.ts';
 import { Uplink } from '../uplink.ts';
@@ -36,6 +37,8 @@ const settings = z.object({
     .string()
     .transform((text) => text.split(',').map((item) => item.trim()))
     .default([...PRIVATE_CIDRS]),
+  /** `HOST[:PORT]`, separated by commas: registries that jobs may use wherever they are. */
+  DELOS_ALLOWED_REGISTRIES: z.string().default('').transform(registryList),
   DELOS_VERSION: z.string().default('0.1.0'),
 });
 
@@ -77,6 +80,10 @@ async function start(context: ServiceContext): Promise<RunningService> {
     keepPod: (object) => pods.put(object),
     lastEvent: (uid) => events.lastOf(uid),
     standIns: new Map(Object.entries(config.DELOS_STAND_INS)),
+    imageSource: imageSource({
+      allowed: config.DELOS_ALLOWED_REGISTRIES,
+      denied: () => [...config.DELOS_DENIED_CIDRS, ...[...nodes.items.values()].flatMap(addressesOf)],
+    }),
   });
   const pods: Reflector<Pod> = new Reflector({
     client,
@@ -187,6 +194,11 @@ async function start(context: ServiceContext): Promise<RunningService> {
       await Promise.all([...running, projectEvents.close()]);
     },
   };
+}
+
+/** A node's own addresses, public ones among them. */
+function addressesOf({ status }: Node): readonly string[] {
+  return status.addresses.map(({ address }) => address);
 }
 
 /** Many changes in one moment are one report. */

@@ -3,6 +3,7 @@ import type { Logger } from 'pino';
 import type { Registry } from 'prom-client';
 import type { Database } from '../db/database.ts';
 import type { JobRow, ProjectRole } from '../db/schema.ts';
+import type { ImageSource } from '../image-source.ts';
 
 /** Who asks: the token's identity and what the platform lets it do. */
 export interface Caller {
@@ -27,6 +28,8 @@ export interface ApiDeps {
   readonly database: Database;
   readonly log: Logger;
   readonly metrics: Registry;
+  /** Why an image must not be pulled, judged by its registry. */
+  readonly imageSource: ImageSource;
   /** Aborted when the service ends. */
   readonly signal: AbortSignal;
   /** @throws DelosError ERR_UNAUTHENTICATED; `authorization` is the header's value. */

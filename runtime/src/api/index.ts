@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { connectDatabase } from '../db/database.ts';
+import { imageSource, registryList } from '../image-source.ts';
 import { readPlatformConfig } from '../platform-config.ts';
 import type { Service } from '../service.ts';
 import { databaseEnv, databaseSettings, readEnv } from '../service-env.ts';
@@ -19,6 +20,8 @@ const apiEnv = databaseEnv.extend({
   DELOS_OIDC_JWKS_URL: z.url(),
   /** The realm's client that tokens are for. */
   DELOS_OIDC_AUDIENCE: z.string().default('apolo'),
+  /** `HOST[:PORT]`, separated by commas: registries that jobs may use wherever they are. */
+  DELOS_ALLOWED_REGISTRIES: z.string().default('').transform(registryList),
   DELOS_PUBLIC_PORT: z.coerce.number().int().default(8080),
   DELOS_LISTEN_HOST: z.string().default('::'),
 });
@@ -43,6 +46,7 @@ export const apiService: Service = {
         audience: env.DELOS_OIDC_AUDIENCE,
         admin: config.admin.user,
       }),
+      imageSource: imageSource({ allowed: env.DELOS_ALLOWED_REGISTRIES }),
       jobFor: jobAccess(database.db, env.DELOS_CLUSTER),
     };
     const app = await publicApp(deps, {

@@ -7,6 +7,7 @@ import type { Db, JobRow } from '../db/schema.ts';
 import type { ApiDeps, Caller } from './deps.ts';
 import { httpError } from './http-errors.ts';
 import { createJob } from './job-create.ts';
+import { checkImageSource } from './job-image.ts';
 import { jobJson } from './job-json.ts';
 import { jobListQuery, listJobs, withTransitions } from './job-list.ts';
 import { containerJobRequest, parseJobRequest, presetJobRequest } from './job-request.ts';
@@ -38,6 +39,7 @@ export function jobRoutes(app: FastifyInstance, deps: ApiDeps): void {
     },
     async ({ query, request, caller, reply }) => {
       const parsed = parseJobRequest(request.body, query.from_preset !== undefined);
+      await checkImageSource(parsed, deps.imageSource);
       const key = request.headers['idempotency-key'];
       const context = {
         cluster: settings.cluster,

@@ -175,6 +175,7 @@ class World {
       },
       lastEvent: () => undefined,
       standIns: new Map(),
+      imageSource: async () => undefined,
     });
     this.#keeper = keeper;
     cluster.events = [];
