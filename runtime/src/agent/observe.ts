@@ -15,8 +15,8 @@ export interface ObserveContext {
   readonly now: Date;
 }
 
-/** A registry that cannot be reached is given this long: a shorter trouble passes unseen. */
-const UNREACHABLE_MS = 30_000;
+/** A registry that DNS does not know is given this long. Other passing trouble has the scheduler's patience. */
+const UNKNOWN_HOST_MS = 30_000;
 /** After a deletion's own grace period: the node does not answer any more. */
 const LOST_MS = 60_000;
 const CREATE_FAILURES: ReadonlySet<string> = new Set([
@@ -124,8 +124,7 @@ function tellPending(pod: Pod, status: ContainerStatus | undefined, context: Obs
   const image = pod.spec.containers.find(({ name }) => name === CONTAINER)?.image ?? '';
   if (waiting !== undefined && isPullReason(waiting.reason)) {
     const failure = explainPull(image, waiting.reason, waiting.message);
-    const given =
-      failure.final || (context.pullFailingMs >= UNREACHABLE_MS && failure.description.includes('cannot be reached'));
+    const given = failure.final || (context.pullFailingMs >= UNKNOWN_HOST_MS && failure.unknownHost);
     return { phase: given ? 'failed' : 'pending', reason: 'ErrImagePull', description: failure.description };
   }
   if (waiting !== undefined && CREATE_FAILURES.has(waiting.reason)) {
@@ -138,6 +137,9 @@ function tellPending(pod: Pod, status: ContainerStatus | undefined, context: Obs
   }
   const event = context.lastEvent;
   if (event?.reason === 'Pulling') return pending('Pulling', `pulling image ${JSON.stringify(image)}`);
+  // In the kubelet's own words, which are not for users.
+  if (event !== undefined && /^Failed to pull image /.test(event.message))
+    return pending('ErrImagePull', explainPull(image, 'ErrImagePull', event.message).description);
   if (event !== undefined && /^Failed/.test(event.reason))
     return pending('ContainerCreating', event.message.slice(0, 300));
   return pending('ContainerCreating', null);
