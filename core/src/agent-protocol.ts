@@ -78,6 +78,8 @@ export const podObservation = z.object({
   ofItself: z.boolean().default(false),
   /** It has ended for its node's sake (a drain, a shutdown, a loss), and for nothing that it did. */
   putOut: z.boolean().default(false),
+  /** Its node refused it, or put it out for the node's own sake, before a container had started: it never ran. */
+  refused: z.boolean().default(false),
   /** An image answered by a stand-in, and by what. */
   standIn: z.string().nullable().default(null),
 });

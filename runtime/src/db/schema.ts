@@ -94,6 +94,9 @@ interface JobTable {
   readonly pod_ip: string | null;
   readonly node: string | null;
   readonly stand_in: string | null;
+  readonly pull_failing_since: Date | null;
+  readonly refusals: Generated<number>;
+  readonly retry_at: Date | null;
   readonly revision: Generated<number>;
   readonly pools: Generated<string[]>;
   readonly credits_per_hour: Generated<string>;
