@@ -144,6 +144,7 @@ export class ControlPlane extends Construct {
       env: [
         ...shared.common,
         ...shared.agent(COLLECTOR_SECRET),
+        { name: 'DELOS_LOG_MIN_FREE', value: String(props.config.logs.minFreeDisk) },
         { name: 'DELOS_NODE', valueFrom: { fieldRef: { fieldPath: 'spec.nodeName' } } },
       ],
       replicas: 'every-node',

@@ -10,6 +10,7 @@ import { publicApp } from '../../runtime/src/api/server.ts';
 import { applyConfig } from '../../runtime/src/db/apply-config.ts';
 import type { Database } from '../../runtime/src/db/database.ts';
 import { imageSource } from '../../runtime/src/image-source.ts';
+import { PostgresLogStore } from '../../runtime/src/logs/archive.ts';
 import { quiet, startPostgres } from './postgres.ts';
 
 /** An issuer of tokens: a key pair, and a listener that publishes its public half. */
@@ -90,7 +91,12 @@ export async function startControlApi(
   cluster = 'default',
 ): Promise<TestApi> {
   await database.tx((tx) => applyConfig(tx, config, cluster));
-  const settings = { cluster, publicUrl: 'http://127.0.0.1:1', agentToken: 'test-agent-token-0123456789' };
+  const settings = {
+    cluster,
+    publicUrl: 'http://127.0.0.1:1',
+    agentToken: 'test-agent-token-0123456789',
+    logs: config.logs,
+  };
   const deps: ApiDeps = {
     settings,
     database,
@@ -103,6 +109,7 @@ export async function startControlApi(
       audience: 'apolo',
       admin: config.admin.user,
     }),
+    logs: new PostgresLogStore(database, config.logs),
     imageSource: imageSource({ allowed: ['registry.delos.internal'], resolve: async () => [] }),
     jobFor: jobAccess(database.db, cluster),
   };

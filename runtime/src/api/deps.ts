@@ -1,9 +1,11 @@
+import type { LogSettings } from '@delos/core';
 import type { FastifyInstance } from 'fastify';
 import type { Logger } from 'pino';
 import type { Registry } from 'prom-client';
 import type { Database } from '../db/database.ts';
 import type { JobRow, ProjectRole } from '../db/schema.ts';
 import type { ImageSource } from '../image-source.ts';
+import type { LogStore } from '../logs/log-store.ts';
 
 /** Who asks: the token's identity and what the platform lets it do. */
 export interface Caller {
@@ -20,6 +22,8 @@ export interface ApiSettings {
   readonly publicUrl: string;
   /** Shared secret of agents and collectors. */
   readonly agentToken: string;
+  /** delos.yaml's. */
+  readonly logs: LogSettings;
 }
 
 /** What the parts of the control API share. */
@@ -30,6 +34,8 @@ export interface ApiDeps {
   readonly metrics: Registry;
   /** Why an image must not be pulled, judged by its registry. */
   readonly imageSource: ImageSource;
+  /** Where the logs of jobs are kept. */
+  readonly logs: LogStore;
   /** Aborted when the service ends. */
   readonly signal: AbortSignal;
   /** @throws DelosError ERR_UNAUTHENTICATED; `authorization` is the header's value. */

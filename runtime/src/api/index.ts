@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { connectDatabase } from '../db/database.ts';
 import { imageSource, registryList } from '../image-source.ts';
+import { PostgresLogStore } from '../logs/archive.ts';
 import { readPlatformConfig } from '../platform-config.ts';
 import type { Service } from '../service.ts';
 import { databaseEnv, databaseSettings, readEnv } from '../service-env.ts';
@@ -26,6 +27,9 @@ const apiEnv = databaseEnv.extend({
   DELOS_LISTEN_HOST: z.string().default('::'),
 });
 
+/** Old logs are looked for this often. */
+const HOUSE_MS = 60_000;
+
 /** The control API: the client's endpoints on the public listener, the agents' on the internal one. */
 export const apiService: Service = {
   name: 'api',
@@ -34,8 +38,14 @@ export const apiService: Service = {
     const config = await readPlatformConfig(env.DELOS_CONFIG);
     const database = await connectDatabase({ ...databaseSettings(env), connections: 20 }, log);
     await database.notifications.start();
+    const logs = new PostgresLogStore(database, config.logs);
     const deps: ApiDeps = {
-      settings: { cluster: env.DELOS_CLUSTER, publicUrl: env.DELOS_PUBLIC_URL, agentToken: env.DELOS_AGENT_TOKEN },
+      settings: {
+        cluster: env.DELOS_CLUSTER,
+        publicUrl: env.DELOS_PUBLIC_URL,
+        agentToken: env.DELOS_AGENT_TOKEN,
+        logs: config.logs,
+      },
       database,
       log,
       metrics,
@@ -46,6 +56,7 @@ export const apiService: Service = {
         audience: env.DELOS_OIDC_AUDIENCE,
         admin: config.admin.user,
       }),
+      logs,
       imageSource: imageSource({ allowed: env.DELOS_ALLOWED_REGISTRIES }),
       jobFor: jobAccess(database.db, env.DELOS_CLUSTER),
     };
@@ -55,11 +66,17 @@ export const apiService: Service = {
     const agents = await agentRoutes(internal, deps);
     const streams = await streamRoutes(app, deps, agents.hub);
     const publicUrl = await app.listen({ host: env.DELOS_LISTEN_HOST, port: env.DELOS_PUBLIC_PORT });
+    const house = setInterval(() => {
+      logs
+        .keepHouse()
+        .catch((error: unknown) => log.warn({ error }, 'old logs could not be removed; again in a minute'));
+    }, HOUSE_MS);
     log.info({ publicUrl }, 'public listener');
     return {
       unready: async () =>
         database.notifications.connected ? database.unhealthy() : 'the connection that listens to PostgreSQL is down',
       stop: async () => {
+        clearInterval(house);
         await streams.close();
         await agents.close();
         await app.close();

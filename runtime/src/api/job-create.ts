@@ -1,10 +1,11 @@
 import { randomUUID } from 'node:crypto';
-import { DelosError, type JobPodSpec, type Preset } from '@delos/core';
+import { DelosError, type JobPodSpec, type LogSettings, type Preset } from '@delos/core';
 import { sql } from 'kysely';
 import { notifyJobChanged, recordTransition } from '../db/jobs-state.ts';
 import type { JobRow, ProjectRow, Tx } from '../db/schema.ts';
 import { extendedResources, GPU_FIELDS, GPU_RESOURCES, GPU_WIRE } from '../preset-resources.ts';
 import type { Caller } from './deps.ts';
+import { logLimitOf } from './job-log-limit.ts';
 import { checkQuotas, type JobProject } from './job-quotas.ts';
 import type { JobRequest } from './job-request.ts';
 import { splitWords } from './shlex.ts';
@@ -20,6 +21,7 @@ const NOT_YET = {
 export interface CreateContext {
   readonly cluster: string;
   readonly caller: Caller;
+  readonly logs: LogSettings;
   readonly idempotencyKey?: string | undefined;
 }
 
@@ -87,6 +89,7 @@ export async function createJob(tx: Tx, request: JobRequest, context: CreateCont
       credits_per_hour: preset.creditsPerHour,
       schedule_timeout: meta.schedule_timeout ?? null,
       max_run_time_minutes: minutes === 0 ? null : minutes,
+      log_limit: logLimitOf(request, context.logs),
       idempotency_key: key,
     })
     .returningAll()

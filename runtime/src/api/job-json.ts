@@ -43,7 +43,7 @@ export function jobJson(row: JobRow, transitions: readonly TransitionRow[]): Rec
     total_price_credits: ((perHour * seconds) / 3600).toFixed(4),
     materialized: row.phase !== 'queued' && row.phase !== 'gone',
     being_dropped: false,
-    logs_removed: false,
+    logs_removed: row.logs_removed,
   };
 }
 

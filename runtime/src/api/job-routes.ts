@@ -44,6 +44,7 @@ export function jobRoutes(app: FastifyInstance, deps: ApiDeps): void {
       const context = {
         cluster: settings.cluster,
         caller,
+        logs: settings.logs,
         idempotencyKey: typeof key === 'string' && key !== '' ? key.slice(0, 200) : undefined,
       };
       const row = await database.tx((tx) => createJob(tx, parsed, context));

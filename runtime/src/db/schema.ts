@@ -109,6 +109,9 @@ interface JobTable {
   readonly started_at: Date | null;
   readonly finished_at: Date | null;
   readonly logs_complete: Generated<boolean>;
+  readonly logs_removed: Generated<boolean>;
+  /** Bytes; null: the configuration's default. */
+  readonly log_limit: number | null;
   readonly idempotency_key: string | null;
 }
 
@@ -141,6 +144,17 @@ interface LogChunkTable {
   readonly length: number;
   readonly data: Buffer;
   readonly at: Generated<Date>;
+  readonly tail: Generated<boolean>;
+  readonly lost: Generated<boolean>;
+}
+
+interface LogUsageTable {
+  readonly job: string;
+  readonly head: Generated<number>;
+  readonly tail: Generated<number>;
+  readonly head_full: Generated<boolean>;
+  readonly cut: Generated<boolean>;
+  readonly cap: number | null;
 }
 
 interface IssuedTokenTable {
@@ -172,6 +186,7 @@ export interface Schema {
   readonly job_transitions: JobTransitionTable;
   readonly log_streams: LogStreamTable;
   readonly log_chunks: LogChunkTable;
+  readonly log_usage: LogUsageTable;
   readonly issued_tokens: IssuedTokenTable;
   readonly audit: AuditTable;
 }

@@ -75,7 +75,7 @@ export async function streamRoutes(
     const job = await deps.jobFor(caller, id, kind === 'log_ws' || kind === 'top' ? 'read' : 'write');
     if (kind === 'log_ws') {
       const options = readLogQuery(search);
-      const source = { db: deps.database.db, tails: hub.tails };
+      const source = { logs: deps.logs, tails: hub.tails };
       return {
         accept: (socket) => void streamLog(socket, source, job.id, options, deps.log),
         abandon: () => undefined,
