@@ -203,14 +203,14 @@ export class PostgresLogStore implements LogStore {
           head = u.head + case when ${full} then 0 else ${cost}::bigint end,
           tail = u.tail + case when ${full} then ${cost}::bigint else 0 end,
           head_full = ${full}
-        returning u.head_full, u.tail, u.cut
+        returning u.head_full, u.head, u.tail, u.cut
       ), kept as (
         insert into log_chunks (job, attempt, start, length, data, tail, lost)
         select ${key.jobId}, grown.attempt, ${bytes.offset}::bigint + ${skipped}::bigint, ${bytes.length}::int,
           ${bytes.gzip}::bytea, used.head_full, ${bytes.lost ?? false}::boolean
         from grown, used
       )
-      select grown.attempt, used.tail > limits.cap / 2 as over, used.cut, limits.cap,
+      select grown.attempt, used.head + used.tail > limits.cap as over, used.cut, limits.cap,
         pg_notify(${LOG_APPENDED}, ${payload})
       from grown, used, limits`.execute(this.#database.db);
     return result.rows[0];

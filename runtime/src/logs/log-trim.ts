@@ -2,7 +2,7 @@ import { sql } from 'kysely';
 import type { Tx } from '../db/schema.ts';
 import { CHUNK_COST } from './log-store.ts';
 
-/** So much of its half is left of the end: not each append shall have to look for what is to go. */
+/** So much of what the beginning leaves is left of the end: not each append shall have to look for what is to go. */
 const TAIL_LEFT = 0.75;
 
 /**
@@ -15,7 +15,8 @@ export async function trimLog(tx: Tx, jobId: string, cap: number): Promise<numbe
   const usage = await tx.selectFrom('log_usage').selectAll().where('job', '=', jobId).forUpdate().executeTakeFirst();
   if (usage === undefined) return 0;
   const head = usage.head > half ? await drop(tx, jobId, false, half) : 0;
-  const tail = usage.tail > half ? await drop(tx, jobId, true, Math.floor(half * TAIL_LEFT)) : 0;
+  const room = cap - (usage.head - head);
+  const tail = usage.tail > room ? await drop(tx, jobId, true, Math.floor(room * TAIL_LEFT)) : 0;
   if (head + tail === 0) return 0;
   await tx
     .updateTable('log_usage')
