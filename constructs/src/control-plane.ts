@@ -27,6 +27,8 @@ export interface ControlPlaneProps {
   readonly standIns: readonly StandIn[];
   /** Whether the nodes have user namespaces for Pods. */
   readonly userNamespaces: boolean;
+  /** `HOST[:PORT]` of registries that jobs may use wherever they are. */
+  readonly registries: readonly string[];
   /** What must be there before the control API: the database. Keycloak is waited for by its `migrate` step. */
   readonly database: Construct;
 }
@@ -95,7 +97,7 @@ export class ControlPlane extends Construct {
       ],
       user: SERVICE_USERS['control-api'],
       userNamespace: props.userNamespaces,
-      env: [...shared.common, ...shared.database, ...shared.api],
+      env: [...shared.common, ...shared.database, ...shared.api, ...shared.registries],
       replicas: services.controlApi.replicas,
       ports: { http: PORTS.http },
       config: [{ name: 'platform', mountPath: CONFIG_DIR, data }],
@@ -141,6 +143,7 @@ export class ControlPlane extends Construct {
         ...shared.common,
         shared.apiUrl,
         { name: 'DELOS_AGENT_TOKEN_FILE', value: fileOf(AGENT_SECRET, 'token') },
+        ...shared.registries,
         { name: 'POD_NAMESPACE', value: PLATFORM_NAMESPACE },
         ...onlyPool(props.config),
         ...(props.standIns.length === 0 ? [] : [{ name: 'DELOS_STAND_INS', value: byDigest(props.standIns) }]),
@@ -165,6 +168,7 @@ export class ControlPlane extends Construct {
         ...shared.common,
         shared.apiUrl,
         { name: 'DELOS_COLLECTOR_TOKEN_FILE', value: fileOf(COLLECTOR_SECRET, 'token') },
+        { name: 'DELOS_LOG_MIN_FREE', value: String(props.config.logs.minFreeDisk) },
         { name: 'DELOS_NODE', valueFrom: { fieldRef: { fieldPath: 'spec.nodeName' } } },
       ],
       replicas: 'every-node',
@@ -240,6 +244,7 @@ export class ControlPlane extends Construct {
         env('DELOS_AGENT_TOKEN_FILE', fileOf(AGENT_SECRET, 'token')),
         env('DELOS_COLLECTOR_TOKEN_FILE', fileOf(COLLECTOR_SECRET, 'token')),
       ],
+      registries: [env('DELOS_ALLOWED_REGISTRIES', props.registries.join(','))],
       apiUrl: env('DELOS_API_URL', `http://${hostOf('control-api')}:${PORTS.internal}`),
     };
   }

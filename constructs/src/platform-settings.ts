@@ -5,7 +5,7 @@ import type { PlatformConfig } from '@delos/core';
  * come from and how the gateway is reached are left out, so that a changed replica count touches one object.
  */
 export function platformSettings(config: PlatformConfig): string {
-  const { domain, cluster, admin, users, nodePools, presets, organizations, jobs } = config;
+  const { domain, cluster, admin, users, nodePools, presets, organizations, jobs, logs } = config;
   return canonicalJson({
     domain,
     cluster: { name: cluster.name },
@@ -15,6 +15,7 @@ export function platformSettings(config: PlatformConfig): string {
     presets,
     organizations,
     jobs,
+    logs,
   });
 }
 

@@ -1,6 +1,7 @@
 import type { PlatformConfig } from '@delos/core';
 import { Chart } from 'cdk8s';
 import type { Construct } from 'constructs';
+import { allowedRegistries } from './allowed-registries.ts';
 import { ControlPlane } from './control-plane.ts';
 import { wayIn } from './entrance.ts';
 import { Gateway } from './gateway.ts';
@@ -49,6 +50,7 @@ export class Platform extends Chart {
       apiServer: context.apiServer,
       standIns: context.standIns ?? [],
       userNamespaces,
+      registries: allowedRegistries(config, context.images),
       database: postgres,
     });
     const gateway = new Gateway(this, 'gateway', {

@@ -23,8 +23,8 @@ import { jobId, jobPodSpec } from './job.ts';
  *   GET  /internal/agent/v1/streams/ID                      agent, one for each StreamRequest, once the Pod has answered
  *   POST /internal/agent/v1/streams/ID                      agent, StreamRefused: the Pod did not answer
  *   GET  /internal/agent/v1/logs/JOB?pod=UID&attempt=N      → LogPosition
- *   POST /internal/agent/v1/logs/JOB?pod=UID&attempt=N&offset=BYTES&cursor=TEXT&final=BOOL&complete=BOOL → LogPosition
- *        (409: too). The body is one gzip member of what follows `offset`, empty where there is nothing but `final`.
+ *   POST /internal/agent/v1/logs/JOB?pod=UID&attempt=N&offset=BYTES&skipped=BYTES&lost=BOOL&cursor=TEXT&final=BOOL&complete=BOOL
+ *        → LogPosition (409: too). `skipped` bytes after `offset` are left out; `lost`: further ones, nobody knows how many. The body is one gzip member of what follows `offset`, empty where there is nothing but `final`.
  *
  * Stream frames are binary and the client's own: attach and exec carry a channel in byte 0 (STREAM_CHANNEL), a port
  * forward raw bytes. `top` alone is text: a JobUsage each. A normal end of the WebSocket is the end of the stream.
@@ -39,6 +39,11 @@ export const logPosition = z.object({
   final: z.boolean(),
   /** What the collector said with the last bytes: where in which file they ended. Nobody else reads it. */
   cursor: z.string().nullable().default(null),
+  /**
+   * The job's log is over its limit: so many bytes a second are taken from now on. What is more is left out, the oldest
+   * first, and the next append says how much that was (`skipped`). Null: no limit yet.
+   */
+  rate: z.number().int().positive().nullable().default(null),
 });
 export type LogPosition = z.infer<typeof logPosition>;
 
@@ -78,6 +83,8 @@ export const podObservation = z.object({
   ofItself: z.boolean().default(false),
   /** It has ended for its node's sake (a drain, a shutdown, a loss), and for nothing that it did. */
   putOut: z.boolean().default(false),
+  /** Its node refused it, or put it out for the node's own sake, before a container had started: it never ran. */
+  refused: z.boolean().default(false),
   /** An image answered by a stand-in, and by what. */
   standIn: z.string().nullable().default(null),
 });

@@ -5,7 +5,14 @@ import type { RuleFault } from './rule-fault.ts';
 
 /** What must hold between fields: names are unique, what is named is there, what is asked for can be had. */
 export function checkConfig(config: PlatformConfig): readonly RuleFault[] {
-  return [...uniqueNames(config), ...references(config), ...capacity(config), ...shareFaults(config), ...ports(config)];
+  return [
+    ...uniqueNames(config),
+    ...references(config),
+    ...capacity(config),
+    ...shareFaults(config),
+    ...ports(config),
+    ...logs(config),
+  ];
 }
 
 function uniqueNames(config: PlatformConfig): readonly RuleFault[] {
@@ -127,4 +134,12 @@ function ports({ gateway }: PlatformConfig): readonly RuleFault[] {
   return [
     { path: ['gateway', 'httpsPort'], message: `${gateway.httpsPort} is the port of plain http already (httpPort)` },
   ];
+}
+
+function logs({ logs: { jobLimit, maxJobLimit, projectLimit } }: PlatformConfig): readonly RuleFault[] {
+  if (jobLimit > maxJobLimit) {
+    return [{ path: ['logs', 'jobLimit'], message: 'it is above maxJobLimit, the most that a job may ask for' }];
+  }
+  if (maxJobLimit <= projectLimit) return [];
+  return [{ path: ['logs', 'maxJobLimit'], message: 'it is above projectLimit, which all logs of a project share' }];
 }

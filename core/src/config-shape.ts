@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { parseRegistry } from './image-registry.ts';
 
 /*
  * delos.yaml. Terminology: an *organization* has *projects*, a project has members and a quota. A *node pool* is a set
@@ -163,6 +164,10 @@ const organization = z.strictObject({
     ),
 });
 
+/** A chunk of a log can be 4 MiB, and half of the limit is for the log's end. */
+export const SMALLEST_LOG_LIMIT = 8 * 2 ** 20;
+const logLimit = bytes.refine((size) => size >= SMALLEST_LOG_LIMIT, 'expected 8Mi or more');
+
 const replicas = z.number().int().nonnegative().default(1).describe('How many run');
 const service = z.strictObject({ replicas }).prefault({});
 
@@ -221,6 +226,20 @@ export const configShape = z.strictObject({
         .boolean()
         .default(true)
         .describe('Answer a few well-known image names by an honest stand-in where the upstream cannot be reached'),
+      allowedRegistries: z
+        .array(
+          z
+            .string()
+            .refine(
+              (name) => parseRegistry(name) !== undefined,
+              'expected HOST[:PORT] of a registry, without https://',
+            ),
+        )
+        .max(100)
+        .default([])
+        .describe(
+          'Registries, host[:port], that jobs may use though they are in the local network or in the cluster. Public ones need no entry. No other port of a host is allowed with it',
+        ),
     })
     .prefault({})
     .describe('Where container images come from'),
@@ -282,6 +301,32 @@ export const configShape = z.strictObject({
     })
     .prefault({})
     .describe('Bounds on jobs'),
+  logs: z
+    .strictObject({
+      jobLimit: logLimit
+        .prefault('256Mi')
+        .describe(
+          'Log of one job. What is over it is taken out of the middle, and the log says so. A job asks for another limit by the variable DELOS_LOG_LIMIT',
+        ),
+      maxJobLimit: logLimit.prefault('1Gi').describe('The most that a job may ask for'),
+      projectLimit: logLimit
+        .prefault('2Gi')
+        .describe('All logs of a project. Those of jobs that ended long ago are removed first'),
+      keepDays: z
+        .number()
+        .int()
+        .nonnegative()
+        .max(36_500)
+        .default(30)
+        .describe('Days for which a log is kept after its job has ended. 0: as long as its project has room'),
+      minFreeDisk: bytes
+        .prefault('2Gi')
+        .describe(
+          'A node with less free disk than this brings no more logs: they wait on the node, as long as it keeps them',
+        ),
+    })
+    .prefault({})
+    .describe('What is kept of the logs of jobs'),
   services: z
     .strictObject({
       controlApi: service.describe('Control API'),
@@ -298,6 +343,7 @@ export type PlatformConfig = z.infer<typeof configShape>;
 export type Preset = PlatformConfig['presets'][number];
 export type NodePool = PlatformConfig['nodePools'][number];
 export type Scheduling = PlatformConfig['scheduling'];
+export type LogSettings = PlatformConfig['logs'];
 export type Quota = z.infer<typeof quota>;
 export type Member = z.infer<typeof member>;
 export type Share = Pick<Member, keyof typeof share>;

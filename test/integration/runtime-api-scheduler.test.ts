@@ -1,13 +1,14 @@
 import type { NodeReport } from '@delos/core';
 import { sql } from 'kysely';
 import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from 'vitest';
+import { podRemoved, recordObservation } from '../../runtime/src/db/jobs-state.ts';
 import { NODES_CHANGED } from '../../runtime/src/db/notifications.ts';
 import type { JobRow } from '../../runtime/src/db/schema.ts';
 import { schedulerService } from '../../runtime/src/scheduler/index.ts';
 import { decide, snapshot, snapshotFaults } from '../../runtime/src/scheduling/index.ts';
 import { type Runner, startService } from '../../runtime/src/service-run.ts';
 import { startControlApi, startIssuer, type TestApi, type TestIssuer } from '../support/control-api.ts';
-import { observeAll } from '../support/observer.ts';
+import { observation, observeAll } from '../support/observer.ts';
 import { startPostgres, type TestPostgres } from '../support/postgres.ts';
 
 let postgres: TestPostgres;
@@ -222,4 +223,26 @@ test('metrics tell of rounds', async () => {
   const text = await (await fetch(`${internalUrl}/metrics`)).text();
   expect(text).toMatch(/delos_scheduler_admitted_total\{.*\} 1/);
   expect((await fetch(`${internalUrl}/health/ready`)).status).toBe(200);
+});
+
+test('a job whose Pod its node refuses waits for a while and is admitted again, with the true reason in its history', async () => {
+  await addNode();
+  await startScheduler();
+  const id = await run();
+  await until(id, ({ phase }) => phase === 'admitted');
+  const description = 'node node-1 refused it: it has not as much nvidia.com/gpu free as was counted on';
+  const refused = { phase: 'failed', reason: 'NoCapacity', description, refused: true, podUid: 'uid-0' } as const;
+  await database.tx((tx) => recordObservation(tx, observation(id, refused)));
+  expect(await row(id)).toMatchObject({ phase: 'archived', status: 'pending', logs_complete: true });
+  await database.tx((tx) => podRemoved(tx, id, { run: 0, podUid: 'uid-0' }));
+  const { retry_at: retryAt, phase } = await row(id);
+  expect([phase, retryAt]).toEqual(['queued', expect.any(Date)]);
+  await until(id, (job) => job.phase === 'admitted');
+  const again = await row(id);
+  expect(again).toMatchObject({ run: 1, refusals: 1, retry_at: null });
+  expect(again.admitted_at?.getTime()).toBeGreaterThanOrEqual(retryAt?.getTime() ?? Infinity);
+  const { json } = await api.request('alice', 'GET', `/jobs/${id}`);
+  expect(json.statuses).toContainEqual(
+    expect.objectContaining({ reason: 'NoCapacity', description: `${description}; it is tried again in 5 s` }),
+  );
 });

@@ -1,5 +1,5 @@
 import { once } from 'node:events';
-import { AGENT_PREFIX } from '@delos/core';
+import { AGENT_PREFIX, parseConfig } from '@delos/core';
 import Fastify, { type FastifyInstance } from 'fastify';
 import { Registry } from 'prom-client';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
@@ -7,6 +7,8 @@ import { WebSocket } from 'ws';
 import { type AgentsPart, agentRoutes } from '../../runtime/src/api/agents/index.ts';
 import { MOST, RequestBudget } from '../../runtime/src/api/request-budget.ts';
 import type { Database } from '../../runtime/src/db/database.ts';
+import { imageSource } from '../../runtime/src/image-source.ts';
+import { PostgresLogStore } from '../../runtime/src/logs/archive.ts';
 import { quiet, startPostgres, type TestPostgres } from '../support/postgres.ts';
 
 /* Which token opens which endpoint of the internal listener. */
@@ -24,6 +26,8 @@ let app: FastifyInstance;
 let agents: AgentsPart;
 let address: string;
 
+const LOGS = parseConfig('', 'delos.yaml').logs;
+
 beforeAll(async () => {
   postgres = await startPostgres();
   database = await postgres.connect();
@@ -38,11 +42,14 @@ beforeAll(async () => {
       agentToken: TOKENS.agent,
       collectorToken: TOKENS.collector,
       queue: { queuedPerUser: 10, queuedPerProject: 10 },
+      logs: LOGS,
     },
     database,
     budget: new RequestBudget(MOST),
     log: quiet,
     metrics: new Registry(),
+    logs: new PostgresLogStore(database, LOGS),
+    imageSource: imageSource({ allowed: [] }),
     signal: new AbortController().signal,
     authenticate: unused,
     jobFor: unused,

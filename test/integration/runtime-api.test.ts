@@ -221,6 +221,13 @@ describe('a new job', () => {
     await kill(json.id);
   });
 
+  test('with explicit resources is refused for a registry on the node, and its field is named', async () => {
+    const container = { image: 'localhost:10248/x', resources: { cpu: 0.1, memory: 64 * 2 ** 20 } };
+    const { status, json } = await api.request('alice', 'POST', '/jobs', { container });
+    expect(status).toBe(400);
+    expect(json.error).toMatch(/^container\.image: images of registry localhost:10248 cannot be used here/);
+  });
+
   test.each<[string, Record<string, unknown>, number, RegExp]>([
     [
       'an unknown preset',
@@ -235,6 +242,14 @@ describe('a new job', () => {
       /image: "Ubuntu" is not an image name: repository names are lower-case/,
     ],
     ['no image', { image: undefined }, 400, /^image: /],
+    [
+      'a registry on the node',
+      { image: '127.0.0.1:10248/x' },
+      400,
+      /^image: images of registry 127\.0\.0\.1:10248 cannot be used here: its address is not public\nuse a public registry/,
+    ],
+    ['a registry in the cluster', { image: 'postgres.delos.svc:5432/x' }, 400, /^image: images of registry postgres/],
+    ['another port of the platform’s registry', { image: 'registry.delos.internal:10250/x' }, 400, /^image: images of/],
     ['a job name', { name: 'Bad_Name' }, 400, /^name: expected 3–40 lower-case/],
     ['a job name like an id', { name: 'job-00000000-a' }, 400, /^name: must not look like a job id/],
     ['a variable name', { env: { '1A': 'x' } }, 400, /^env/],

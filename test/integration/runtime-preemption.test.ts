@@ -4,7 +4,7 @@ import { type PodObservation, platformConfig } from '@delos/core';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { podRemoved, recordObservation } from '../../runtime/src/db/jobs-state.ts';
 import type { JobRow } from '../../runtime/src/db/schema.ts';
-import { appendLog, finishLog, logPositionOf } from '../../runtime/src/logs/archive.ts';
+import { PostgresLogStore } from '../../runtime/src/logs/archive.ts';
 import { followLog } from '../../runtime/src/logs/follow.ts';
 import { LogTails } from '../../runtime/src/logs/tails.ts';
 import { startIssuer, type TestIssuer } from '../support/control-api.ts';
@@ -71,24 +71,26 @@ const observe = (of: Pick<JobRow, 'id' | 'run'>, seen: Partial<PodObservation>):
 const remove = (of: Pick<JobRow, 'id' | 'run'>): Promise<unknown> =>
   world.database.tx((tx) => podRemoved(tx, of.id, { run: of.run, podUid: podOf(of) }));
 
+const logs = (): PostgresLogStore => new PostgresLogStore(world.database, platformConfig.parse({}).logs);
+
 async function write(of: Pick<JobRow, 'id' | 'run'>, text: string): Promise<void> {
   const key = { jobId: of.id, podUid: podOf(of), attempt: 0 };
   const bytes = Buffer.from(`2026-01-01T00:00:0${of.run}.000000000Z stdout F ${text}\n`);
-  const offset = (await logPositionOf(world.database.db, key))?.length ?? -1;
+  const offset = (await logs().position(key))?.length ?? -1;
   const given = { offset, length: bytes.length, gzip: gzipSync(bytes), cursor: null };
-  expect(await appendLog(world.database, key, given)).toMatchObject({ accepted: true, attempt: of.run });
+  expect(await logs().append(key, given)).toMatchObject({ accepted: true, attempt: of.run });
 }
 
 async function seal(of: Pick<JobRow, 'id' | 'run'>): Promise<void> {
   const key = { jobId: of.id, podUid: podOf(of), attempt: 0 };
-  const offset = (await logPositionOf(world.database.db, key))?.length ?? -1;
-  expect(await finishLog(world.database, key, { offset, complete: true })).toMatchObject({ accepted: true });
+  const offset = (await logs().position(key))?.length ?? -1;
+  expect(await logs().finish(key, { offset, complete: true })).toMatchObject({ accepted: true });
 }
 
 async function readLog(id: string): Promise<string> {
   const tails = new LogTails(world.database.notifications);
   const parts: Buffer[] = [];
-  const source = { db: world.database.db, tails };
+  const source = { logs: logs(), tails };
   for await (const part of followLog(source, id, { signal: AbortSignal.timeout(30_000) })) parts.push(part);
   tails.close();
   return Buffer.concat(parts).toString();
@@ -150,9 +152,7 @@ test('a job gives way, and runs again to its end: its scheduler is killed after 
   await crash();
   // Late news of its first Pod, and of its log, are none of the second's.
   await observe({ id, run: 0 }, { phase: 'failed', exitCode: 143 });
-  expect(await logPositionOf(world.database.db, { jobId: id, podUid: podOf({ id, run: 0 }), attempt: 1 })).toBe(
-    undefined,
-  );
+  expect(await logs().position({ jobId: id, podUid: podOf({ id, run: 0 }), attempt: 1 })).toBe(undefined);
   await observe(victim, { startedAt: new Date().toISOString() });
   victim = await becomes(id, { phase: 'running', restarts: 1 });
   await write(victim, 'second run');

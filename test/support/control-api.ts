@@ -10,6 +10,8 @@ import { MOST, RequestBudget } from '../../runtime/src/api/request-budget.ts';
 import { publicApp } from '../../runtime/src/api/server.ts';
 import { applyConfig } from '../../runtime/src/db/apply-config.ts';
 import type { Database } from '../../runtime/src/db/database.ts';
+import { imageSource } from '../../runtime/src/image-source.ts';
+import { PostgresLogStore } from '../../runtime/src/logs/archive.ts';
 import { quiet, startPostgres } from './postgres.ts';
 
 /** An issuer of tokens: a key pair, and a listener that publishes its public half. */
@@ -104,6 +106,7 @@ export async function startControlApi(
     agentToken: 'test-agent-token-0123456789',
     queue: config.jobs,
     collectorToken: 'test-collector-token-0123456789',
+    logs: config.logs,
   };
   const deps: ApiDeps = {
     settings,
@@ -121,6 +124,8 @@ export async function startControlApi(
       // This issuer is nobody's Keycloak.
       bindFirstAccount: true,
     }),
+    logs: new PostgresLogStore(database, config.logs),
+    imageSource: imageSource({ allowed: ['registry.delos.internal'], resolve: async () => [] }),
     jobFor: jobAccess(database.db, cluster),
   };
   const app = await publicApp(deps, { oidc: { issuer: issuer.issuer, clientId: 'apolo' } });

@@ -20,6 +20,7 @@ export function observation(jobId: string, seen: Partial<PodObservation>): PodOb
     run: 0,
     ofItself: false,
     putOut: false,
+    refused: false,
     standIn: null,
     ...seen,
   };

@@ -2,6 +2,7 @@ import { randomBytes } from 'node:crypto';
 import { existsSync, mkdirSync, readdirSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { MIRROR_HOST } from '@delos/constructs';
+import { WELL_KNOWN_REGISTRIES } from '@delos/core';
 import { stringify } from 'yaml';
 import { type Addresses, API_PORT, addressesOf, CLUSTER_DOMAIN, MIRROR_PORT, NODE_NAME } from './addresses.ts';
 import { renderContainerd } from './containerd-config.ts';
@@ -9,8 +10,6 @@ import { writeIfChanged } from './files.ts';
 import { renderKubeconfig } from './kubeconfig.ts';
 import { layoutOf, type NodeSpec } from './spec.ts';
 
-/** Registries whose names are asked for at the mirror first, then at themselves. Others are asked for upstream. */
-export const MIRRORED = ['docker.io', 'ghcr.io', 'quay.io', 'registry.k8s.io', 'gcr.io', 'nvcr.io'] as const;
 const MIRROR = `http://127.0.0.1:${MIRROR_PORT}`;
 
 /**
@@ -208,7 +207,8 @@ export function writeEtc(spec: NodeSpec): void {
   writeIfChanged(at('resolv.conf'), spec.resolvers.map((address) => `nameserver ${address}\n`).join(''), 0o644);
   writeIfChanged(join(layout.cniConf, '10-delos.conflist'), renderCni(spec));
   mkdirSync(layout.certsD, { recursive: true });
-  const hosts = [MIRROR_HOST, ...MIRRORED];
+  // Their names are asked for at the mirror first, then at themselves. Others are asked for upstream.
+  const hosts: readonly string[] = [MIRROR_HOST, ...WELL_KNOWN_REGISTRIES];
   for (const old of readdirSync(layout.certsD)) {
     if (!hosts.includes(old)) rmSync(join(layout.certsD, old), { recursive: true });
   }

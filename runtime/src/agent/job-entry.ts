@@ -59,6 +59,7 @@ export function nothing({ jobId, desired }: Entry): PodObservation {
     exitCode: null,
     ofItself: false,
     putOut: false,
+    refused: false,
     standIn: null,
   };
 }

@@ -1,6 +1,7 @@
 import type { DesiredJob, FromAgent, PodObservation } from '@delos/core';
 import type { Logger } from 'pino';
 import { detach, guard } from '../edge/guard.ts';
+import type { ImageSource } from '../image-source.ts';
 import { isPullReason } from './image-pull.ts';
 import { type Entry, isEnd, newEntry, nothing, seenUid } from './job-entry.ts';
 import { CONTAINER } from './labels.ts';
@@ -28,6 +29,8 @@ export interface JobKeeperProps extends PodActionsProps {
   readonly lastEvent: (podUid: string) => { readonly reason: string; readonly message: string } | undefined;
   /** Manifest digest of an image that stands in for another → what it really is. */
   readonly standIns: ReadonlyMap<string, string>;
+  /** Why an image must not be pulled, judged by its registry. */
+  readonly imageSource: ImageSource;
 }
 
 /** A Pod that nothing is known of may be one whose desire is on its way. */
@@ -225,6 +228,12 @@ export class JobKeeper {
   async #make(entry: Entry, desired: DesiredJob): Promise<void> {
     if (desired.podUid !== null || seenUid(entry) !== undefined) return this.#absent(entry, desired);
     if (!this.#props.connected()) return;
+    // Judged again: the control API may see other addresses, or saw them before they changed.
+    const refused = await this.#props.imageSource(desired.spec.image);
+    if (refused !== undefined && entry.desired === desired) {
+      this.#tell(entry, { ...nothing(entry), phase: 'failed', reason: 'ErrImagePull', description: refused });
+      return;
+    }
     await this.#props.namespaces.ensure(desired.spec);
     // Time has passed: it may have been stopped, or the connection lost, meanwhile.
     if (entry.desired !== desired || !this.#props.connected()) {

@@ -2,6 +2,7 @@ import type { PodObservation, Reason } from '@delos/core';
 import { explainEviction } from './eviction.ts';
 import { explainPull, isPullReason } from './image-pull.ts';
 import { CONTAINER, RUN_LABEL } from './labels.ts';
+import { neverStarted, whyRefused } from './pod-admission.ts';
 import { whyPutOut } from './pod-put-out.ts';
 import type { ContainerStatus, Pod } from './pod-shape.ts';
 
@@ -16,8 +17,8 @@ export interface ObserveContext {
   readonly now: Date;
 }
 
-/** A registry that cannot be reached is given this long: a shorter trouble passes unseen. */
-const UNREACHABLE_MS = 30_000;
+/** A registry that DNS does not know is given this long. Other passing trouble has the scheduler's patience. */
+const UNKNOWN_HOST_MS = 30_000;
 /** After a deletion's own grace period: the node does not answer any more. */
 const LOST_MS = 60_000;
 const CREATE_FAILURES: ReadonlySet<string> = new Set([
@@ -50,9 +51,16 @@ export function observePod(pod: Pod, context: ObserveContext): PodObservation {
     exitCode: null,
     ofItself: endedOfItself(pod),
     putOut: told.phase === 'failed' && whyPutOut(pod, status) !== undefined,
+    refused: told.phase === 'failed' && hasEnded(pod) && neverRan(pod, status),
     standIn: standInOf(status, context.standIns),
     ...told,
   };
+}
+
+/** Whether it ended for its node's sake before a container had started. */
+function neverRan(pod: Pod, status: ContainerStatus | undefined): boolean {
+  if (whyRefused(pod, status) !== undefined) return true;
+  return neverStarted(status) && whyPutOut(pod, status) !== undefined;
 }
 
 /** What the container's image really is. The kubelet names it by its manifest: `docker.io/library/x@sha256:…`. */
@@ -125,8 +133,9 @@ function tellPending(pod: Pod, status: ContainerStatus | undefined, context: Obs
   const image = pod.spec.containers.find(({ name }) => name === CONTAINER)?.image ?? '';
   if (waiting !== undefined && isPullReason(waiting.reason)) {
     const failure = explainPull(image, waiting.reason, waiting.message);
-    const given =
-      failure.final || (context.pullFailingMs >= UNREACHABLE_MS && failure.description.includes('cannot be reached'));
+    // Tried again just now: what its status says is of the time before.
+    if (!failure.final && context.lastEvent?.reason === 'Pulling') return pendingPull(image);
+    const given = failure.final || (context.pullFailingMs >= UNKNOWN_HOST_MS && failure.unknownHost);
     return { phase: given ? 'failed' : 'pending', reason: 'ErrImagePull', description: failure.description };
   }
   if (waiting !== undefined && CREATE_FAILURES.has(waiting.reason)) {
@@ -138,10 +147,17 @@ function tellPending(pod: Pod, status: ContainerStatus | undefined, context: Obs
     return pending('Scheduling', 'a node is being chosen');
   }
   const event = context.lastEvent;
-  if (event?.reason === 'Pulling') return pending('Pulling', `pulling image ${JSON.stringify(image)}`);
+  if (event?.reason === 'Pulling') return pendingPull(image);
+  // In the kubelet's own words, which are not for users.
+  if (event !== undefined && /^Failed to pull image /.test(event.message))
+    return pending('ErrImagePull', explainPull(image, 'ErrImagePull', event.message).description);
   if (event !== undefined && /^Failed/.test(event.reason))
     return pending('ContainerCreating', event.message.slice(0, 300));
   return pending('ContainerCreating', null);
+}
+
+function pendingPull(image: string): Told {
+  return { phase: 'pending', reason: 'Pulling', description: `pulling image ${JSON.stringify(image)}` };
 }
 
 function tellEnd(pod: Pod, status: ContainerStatus | undefined): Told {
@@ -151,6 +167,8 @@ function tellEnd(pod: Pod, status: ContainerStatus | undefined): Told {
     startedAt: ended?.startedAt ?? null,
     finishedAt: ended?.finishedAt ?? null,
   };
+  const refused = whyRefused(pod, status);
+  if (refused !== undefined) return { phase: 'failed', reason: 'NoCapacity', description: refused, ...times };
   const putOut = whyPutOut(pod, status);
   if (putOut !== undefined) return { phase: 'failed', reason: 'Evicted', description: putOut, ...times };
   const succeeded = pod.status.phase === 'Succeeded' || (pod.status.phase !== 'Failed' && ended?.exitCode === 0);
@@ -167,12 +185,6 @@ function tellEnd(pod: Pod, status: ContainerStatus | undefined): Told {
       return failed('Evicted', `its node put it out: ${pod.status.message || pod.status.reason}`);
     case 'NodeLost':
       return failed('NodeLost', `node ${pod.spec.nodeName ?? 'unknown'} does not answer any more`);
-    case 'NodeAffinity':
-    case 'UnexpectedAdmissionError':
-    case 'OutOfcpu':
-    case 'OutOfmemory':
-    case 'OutOfpods':
-      return failed('NoCapacity', `its node refused it: ${pod.status.message || pod.status.reason}`);
   }
   if (ended === undefined) return failed('Error', pod.status.message || 'its container never started');
   switch (ended.reason) {

@@ -4,6 +4,7 @@ import { AGENT_PREFIX, type FromAgent, type NodeReport, toAgent } from '@delos/c
 import { Gauge } from 'prom-client';
 import { z } from 'zod';
 import { detach, every, guard } from '../edge/guard.ts';
+import { imageSource, registryList } from '../image-source.ts';
 import type { RunningService, Service, ServiceContext } from '../service.ts';
 import { readEnv } from '../service-env.ts';
 import { Uplink } from '../uplink.ts';
@@ -39,6 +40,8 @@ const settings = z.object({
     .string()
     .transform((text) => text.split(',').map((item) => item.trim()))
     .default([...PRIVATE_CIDRS]),
+  /** `HOST[:PORT]`, separated by commas: registries that jobs may use wherever they are. */
+  DELOS_ALLOWED_REGISTRIES: z.string().default('').transform(registryList),
   DELOS_VERSION: z.string().default('0.1.0'),
 });
 
@@ -88,6 +91,10 @@ async function start(context: ServiceContext): Promise<RunningService> {
     keepPod: (object) => pods.put(object),
     lastEvent: (uid) => events.lastOf(uid),
     standIns: new Map(Object.entries(config.DELOS_STAND_INS)),
+    imageSource: imageSource({
+      allowed: config.DELOS_ALLOWED_REGISTRIES,
+      denied: () => [...config.DELOS_DENIED_CIDRS, ...[...nodes.items.values()].flatMap(addressesOf)],
+    }),
   });
   const pods: Reflector<Pod> = new Reflector({
     client,
@@ -214,6 +221,11 @@ async function start(context: ServiceContext): Promise<RunningService> {
       await Promise.all([...running, projectEvents.close()]);
     },
   };
+}
+
+/** A node's own addresses, public ones among them. */
+function addressesOf({ status }: Node): readonly string[] {
+  return status.addresses.map(({ address }) => address);
 }
 
 /** Many changes in one moment are one report. */

@@ -1,8 +1,11 @@
+import type { LogSettings } from '@delos/core';
 import type { FastifyInstance } from 'fastify';
 import type { Logger } from 'pino';
 import type { Registry } from 'prom-client';
 import type { Database } from '../db/database.ts';
 import type { JobRow, ProjectRole } from '../db/schema.ts';
+import type { ImageSource } from '../image-source.ts';
+import type { LogStore } from '../logs/log-store.ts';
 import type { QueueLimits } from './job-queue-limits.ts';
 import type { RequestBudget } from './request-budget.ts';
 
@@ -27,6 +30,8 @@ export interface ApiSettings {
   readonly agentToken: string;
   /** The secret that collectors show: it opens nothing of the agents', nor theirs anything of these. */
   readonly collectorToken: string;
+  /** delos.yaml's. */
+  readonly logs: LogSettings;
 }
 
 /** What the parts of the control API share. */
@@ -37,6 +42,10 @@ export interface ApiDeps {
   readonly budget: RequestBudget;
   readonly log: Logger;
   readonly metrics: Registry;
+  /** Why an image must not be pulled, judged by its registry. */
+  readonly imageSource: ImageSource;
+  /** Where the logs of jobs are kept. */
+  readonly logs: LogStore;
   /** Aborted when the service ends. */
   readonly signal: AbortSignal;
   /** @throws DelosError ERR_UNAUTHENTICATED; `authorization` is the header's value. */

@@ -1,10 +1,11 @@
 import { randomUUID } from 'node:crypto';
-import { DelosError, type JobPodSpec, type Preset } from '@delos/core';
+import { DelosError, type JobPodSpec, type LogSettings, type Preset } from '@delos/core';
 import { sql } from 'kysely';
 import { notifyJobChanged, recordTransition } from '../db/jobs-state.ts';
 import type { JobRow, ProjectRow, Tx } from '../db/schema.ts';
 import { extendedResources, GPU_FIELDS, GPU_RESOURCES, GPU_WIRE } from '../preset-resources.ts';
 import type { Caller } from './deps.ts';
+import { logLimitOf } from './job-log-limit.ts';
 import { checkQueue, type QueueLimits } from './job-queue-limits.ts';
 import { checkQuotas, type JobProject } from './job-quotas.ts';
 import type { JobRequest } from './job-request.ts';
@@ -22,6 +23,7 @@ export interface CreateContext {
   readonly cluster: string;
   readonly caller: Caller;
   readonly queue: QueueLimits;
+  readonly logs: LogSettings;
   readonly idempotencyKey?: string | undefined;
   /** The client's trace, which all requests of one call of the client have. */
   readonly trace?: string | undefined;
@@ -94,6 +96,7 @@ export async function createJob(tx: Tx, request: JobRequest, context: CreateCont
       credits_per_hour: preset.creditsPerHour,
       schedule_timeout: meta.schedule_timeout ?? null,
       max_run_time_minutes: minutes === 0 ? null : minutes,
+      log_limit: logLimitOf(request, context.logs),
       idempotency_key: key,
       made_by_trace: context.trace ?? null,
     })

@@ -45,7 +45,7 @@ export function jobJson(row: ShownJob, transitions: readonly TransitionRow[]): R
     total_price_credits: ((perHour * seconds) / 3600).toFixed(4),
     materialized: row.phase !== 'queued' && row.phase !== 'gone',
     being_dropped: false,
-    logs_removed: false,
+    logs_removed: row.logs_removed,
   };
 }
 

@@ -62,6 +62,7 @@ const COLUMNS = [
   'first_started_at',
   'started_at',
   'finished_at',
+  'logs_removed',
 ] as const;
 
 /** What of a job is shown. Of the specification, which repeats what the request holds, only a part. */
@@ -76,8 +77,8 @@ export interface ListedJob {
 
 /** Jobs that the caller may see, page by page: memory grows neither with their number nor with what they hold. */
 export async function* listJobs(db: Db, caller: Caller, query: JobListQuery): AsyncGenerator<readonly ListedJob[]> {
-  // Nothing is dropped and no log is removed in this release.
-  if (query.being_dropped === true || query.logs_removed === true) return;
+  // Nothing is dropped in this release.
+  if (query.being_dropped === true) return;
   const direction = query.reverse === true ? 'desc' : 'asc';
   const way = sql.raw(direction);
   let left = query.limit ?? Number.POSITIVE_INFINITY;
@@ -128,6 +129,7 @@ function filtered(select: JobQuery, query: JobListQuery): JobQuery {
   if (query.cluster_name !== undefined) result = result.where('cluster', '=', query.cluster_name);
   if (query.org_name.length > 0) result = result.where('org', 'in', [...query.org_name]);
   if (query.project_name.length > 0) result = result.where('project', 'in', [...query.project_name]);
+  if (query.logs_removed !== undefined) result = result.where('logs_removed', '=', query.logs_removed);
   if (query.materialized !== undefined) {
     result = result.where('phase', query.materialized ? 'not in' : 'in', ['queued', 'gone']);
   }

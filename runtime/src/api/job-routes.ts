@@ -6,6 +6,7 @@ import type { JobRow } from '../db/schema.ts';
 import { reserve } from './admit-requests.ts';
 import type { ApiDeps } from './deps.ts';
 import { createJob } from './job-create.ts';
+import { checkImageSource } from './job-image.ts';
 import { jobJson } from './job-json.ts';
 import { jobListQuery, listJobs, withTransitions } from './job-list.ts';
 import { containerJobRequest, parseJobRequest, presetJobRequest } from './job-request.ts';
@@ -41,11 +42,13 @@ export function jobRoutes(app: FastifyInstance, deps: ApiDeps): void {
     },
     async ({ query, request, caller, reply }) => {
       const parsed = parseJobRequest(request.body, query.from_preset !== undefined);
+      await checkImageSource(parsed, deps.imageSource);
       const context = {
         cluster: settings.cluster,
         caller,
         idempotencyKey: idempotencyKey(request.headers['idempotency-key']),
         queue: settings.queue,
+        logs: settings.logs,
         trace: traceOf(request),
       };
       const row = await database.tx((tx) => createJob(tx, parsed, context));

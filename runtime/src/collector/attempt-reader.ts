@@ -7,11 +7,15 @@ import { type Head, type LogFile, logFiles, readHead, tryReadHead } from './log-
 export interface Piece {
   readonly bytes: Buffer;
   readonly cursor: string;
+  /** Bytes before these may be missing: the node deleted them before they were read. */
+  readonly lost: boolean;
 }
 
 /** After a file was succeeded by a new one the runtime may still finish lines in it. */
 const SETTLE_MS = 200;
 const NEWLINE = 0x0a;
+/** With as many rotated files as a kubelet keeps (containerLogMaxFiles less one) older ones may have been deleted. */
+const KEPT_FILES = 4;
 
 interface Source {
   readonly file: LogFile;
@@ -25,6 +29,8 @@ interface Source {
   head: Head | undefined;
   /** Since when a newer file is there and nothing more came. */
   supersededAt: number | undefined;
+  /** Digest of the file that followed it when that was first seen. */
+  follower: string | undefined;
 }
 
 /**
@@ -38,8 +44,10 @@ export class AttemptReader {
   /** Read, and not yet a whole line. */
   #rest: Buffer = Buffer.alloc(0);
   #lastTime = '';
-  /** False once bytes are known to be missing. */
+  /** False once bytes may be missing. */
   complete = true;
+  /** They are missing before what is read next. */
+  #lost = false;
   /** When bytes were last found. */
   grewAt = Date.now();
 
@@ -63,7 +71,7 @@ export class AttemptReader {
       return;
     }
     // It was deleted before it was read to its end, or just at its end: what follows is the next best.
-    this.complete = false;
+    this.#lose();
     const next = await this.#firstSince(files, time);
     if (next !== undefined) await this.#open(next, 0);
   }
@@ -93,7 +101,7 @@ export class AttemptReader {
       if (!rest || this.#rest.length === 0) return undefined;
       const bytes = this.#rest;
       this.#rest = Buffer.alloc(0);
-      return { bytes, cursor: this.#cursor(source) };
+      return this.#piece(bytes, source);
     }
   }
 
@@ -116,8 +124,11 @@ export class AttemptReader {
   }
 
   async #first(): Promise<Source | undefined> {
-    const file = (await logFiles(this.#folder, this.#attempt))[0];
-    return file === undefined ? undefined : this.#open(file, 0);
+    const files = await logFiles(this.#folder, this.#attempt);
+    const [file] = files;
+    if (file === undefined) return undefined;
+    if (files.length > KEPT_FILES) this.#lose();
+    return this.#open(file, 0);
   }
 
   async #firstSince(files: readonly LogFile[], time: string): Promise<LogFile | undefined> {
@@ -130,7 +141,7 @@ export class AttemptReader {
 
   async #open(file: LogFile, offset: number): Promise<Source | undefined> {
     await this.close();
-    const base = { file, head: undefined, supersededAt: undefined };
+    const base = { file, head: undefined, supersededAt: undefined, follower: undefined };
     if (!file.compressed) {
       const handle = await open(file.path, 'r').catch(unlessForbidden);
       if (handle === undefined) return undefined;
@@ -173,7 +184,7 @@ export class AttemptReader {
     }
     const next = await source.unpacked?.next().catch(() => {
       // Deleted or broken while it was read.
-      this.complete = false;
+      this.#lose();
       return undefined;
     });
     if (next === undefined || next.done === true) return Buffer.alloc(0);
@@ -191,7 +202,18 @@ export class AttemptReader {
     const bytes = all.subarray(0, whole);
     source.head ??= await this.#headOf(source);
     this.#lastTime = lastTimeIn(bytes) ?? this.#lastTime;
-    return { bytes, cursor: this.#cursor(source) };
+    return this.#piece(bytes, source);
+  }
+
+  #lose(): void {
+    this.complete = false;
+    this.#lost = true;
+  }
+
+  #piece(bytes: Buffer, source: Source): Piece {
+    const lost = this.#lost;
+    this.#lost = false;
+    return { bytes, cursor: this.#cursor(source), lost };
   }
 
   /** By the open file where there is one: its name may be another's by now. */
@@ -209,7 +231,10 @@ export class AttemptReader {
       const current = await stat(`${this.#folder}/${this.#attempt}.log`).catch(() => undefined);
       // Without a current file the runtime still writes to this one, by its new name; or it is all over.
       if (current === undefined || current.ino === source.inode) return false;
-      source.supersededAt ??= Date.now();
+      if (source.supersededAt === undefined) {
+        source.supersededAt = Date.now();
+        source.follower = await this.#followerOf(source);
+      }
       if (Date.now() - source.supersededAt < SETTLE_MS) return false;
     }
     const next = await this.#successor(source);
@@ -221,16 +246,34 @@ export class AttemptReader {
     return opened !== undefined;
   }
 
+  /** The file that follows; without the one that was read, the oldest that is left, which may be a later one. */
   async #successor(source: Source): Promise<LogFile | undefined> {
     const files = await logFiles(this.#folder, this.#attempt);
+    const place = await this.#placeIn(files, source);
+    if (place >= 0) return files[place + 1];
+    const next = await this.#firstSince(files, this.#lastTime);
+    // The kubelet deletes the oldest: where rotated ones are left, others may have gone with the one that was read.
+    if (next?.rotated !== undefined && source.follower !== (await tryReadHead(next))?.digest) this.#lose();
+    return next;
+  }
+
+  async #followerOf(source: Source): Promise<string | undefined> {
+    const files = await logFiles(this.#folder, this.#attempt);
+    const place = await this.#placeIn(files, source);
+    const next = place < 0 ? undefined : files[place + 1];
+    return next === undefined ? undefined : (await tryReadHead(next))?.digest;
+  }
+
+  /** -1 where it is not there any more. */
+  async #placeIn(files: readonly LogFile[], source: Source): Promise<number> {
     for (const [index, file] of files.entries()) {
       const same =
         source.handle === undefined || source.head !== undefined
           ? (await tryReadHead(file))?.digest === source.head?.digest
           : (await stat(file.path).catch(() => undefined))?.ino === source.inode;
-      if (same) return files[index + 1];
+      if (same) return index;
     }
-    return this.#firstSince(files, this.#lastTime);
+    return -1;
   }
 }
 

@@ -2,6 +2,7 @@ import { type FSWatcher, watch } from 'node:fs';
 import { join } from 'node:path';
 import type { Logger } from 'pino';
 import { detach, every, guard } from '../edge/guard.ts';
+import type { DiskWatch } from './disk-watch.ts';
 import { Gate } from './gate.ts';
 import { JobLog } from './job-log.ts';
 import { isFolder, tryPodFolder, tryReaddir } from './log-files.ts';
@@ -12,6 +13,8 @@ export interface CollectorProps {
   readonly root: string;
   readonly uploader: Uploader;
   readonly log: Logger;
+  /** @default the disk is never short */
+  readonly disk?: DiskWatch;
 }
 
 /** The kernel's events may be lost (a full queue, a folder that was there before it was watched). */
@@ -95,6 +98,7 @@ export class Collector {
       return;
     }
     this.#problem = undefined;
+    await this.#lookAtDisk();
     this.#watchRoot();
     const names = new Set(await tryReaddir(root));
     for (const name of names) this.#follow(name);
@@ -109,14 +113,30 @@ export class Collector {
     }
   }
 
+  async #lookAtDisk(): Promise<void> {
+    const { disk, log } = this.#props;
+    if (await disk?.look()) {
+      if (disk?.isShort === true) log.error('this node has hardly any disk left: logs are held back');
+      else log.info('this node has disk again: logs are carried on');
+    }
+    if (disk?.isShort === true) this.#problem = 'the node has hardly any disk left: logs are held back';
+  }
+
   #follow(name: string): Followed | undefined {
     const known = this.#followed.get(name);
     if (known !== undefined) return known;
     const pod = tryPodFolder(name);
     if (pod === undefined) return undefined;
-    const { root, uploader, log } = this.#props;
+    const { root, uploader, log, disk } = this.#props;
     const path = join(root, name);
-    const jobLog = new JobLog({ pod, path, uploader, gate: this.#gate, log });
+    const jobLog = new JobLog({
+      pod,
+      path,
+      uploader,
+      gate: this.#gate,
+      log,
+      isHeld: () => disk?.isShort === true,
+    });
     const followed: Followed = { jobLog, path, watcher: undefined, watched: '', goneAt: undefined };
     this.#followed.set(name, followed);
     this.#lookSoon(followed);

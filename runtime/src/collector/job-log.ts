@@ -3,9 +3,11 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import type { LogPosition } from '@delos/core';
 import type { Logger } from 'pino';
 import { detach } from '../edge/guard.ts';
+import { Allowance } from './allowance.ts';
 import { AttemptReader, isForbidden } from './attempt-reader.ts';
 import type { Gate } from './gate.ts';
 import { isFolder, lastAttempt, type PodFolder } from './log-files.ts';
+import { readNewest } from './newest.ts';
 import { type Packed, packBytes, type Uploader } from './uploader.ts';
 
 export interface JobLogProps {
@@ -15,6 +17,8 @@ export interface JobLogProps {
   readonly uploader: Uploader;
   /** Bounds what all logs of the node hold in memory. */
   readonly gate: Gate;
+  /** Whether nothing is to be carried now: the disk is short. @default never */
+  readonly isHeld?: () => boolean;
   readonly log: Logger;
 }
 
@@ -25,6 +29,12 @@ const QUIET_MS = 300;
 const RETRY_MS = [100, 250, 500, 1_000, 2_000, 5_000];
 /** A Pod that the control plane does not know may be asked about again. */
 const UNKNOWN_MS = 30_000;
+
+/** How often it is looked whether logs are still held. */
+const HELD_MS = 2_000;
+/** A log over its limit is carried on when so much may be sent. */
+const WORTH_BYTES = 16 * 1024;
+const SAVING_MS = 1_000;
 
 type Step = 'again' | 'idle' | 'done';
 
@@ -47,6 +57,7 @@ export class JobLog {
   #unknownUntil = 0;
   #problem: string | undefined;
   #timer: NodeJS.Timeout | undefined;
+  readonly #allowance = new Allowance();
 
   constructor(props: JobLogProps) {
     this.#props = props;
@@ -123,6 +134,10 @@ export class JobLog {
 
   async #step(): Promise<Step> {
     if (Date.now() < this.#unknownUntil) return 'idle';
+    if (this.#props.isHeld?.() === true) {
+      this.#later(HELD_MS);
+      return 'idle';
+    }
     // An attempt that has not begun is not asked about: asking opens its archive.
     const wanted = this.#attempt === 0 || (this.#seal ?? 0) >= this.#attempt;
     if (!wanted && (await lastAttempt(this.folder)) < this.#attempt) return 'idle';
@@ -161,6 +176,8 @@ export class JobLog {
    */
   async #carry(reader: AttemptReader): Promise<boolean> {
     return this.#props.gate.pass(async () => {
+      const rate = this.#position?.rate ?? null;
+      if (rate !== null) return this.#carryNewest(reader, rate);
       let next = await this.#take(reader);
       if (next === undefined) return false;
       for (let turn = 1; next !== undefined && !this.#closed; turn += 1) {
@@ -178,9 +195,35 @@ export class JobLog {
     });
   }
 
+  /** Of a log over its limit the newest alone, and no more than is allowed. */
+  async #carryNewest(reader: AttemptReader, rate: number): Promise<boolean> {
+    this.#allowance.setRate(rate);
+    const last = await this.#hasEnded();
+    const keep = this.#allowance.available(last);
+    if (!last && keep < WORTH_BYTES) {
+      this.#later(SAVING_MS);
+      return false;
+    }
+    const newest = await readNewest(reader, keep, this.#flush);
+    for (const [index, { bytes, cursor, lost }] of newest?.pieces.entries() ?? []) {
+      const packed = await packBytes(bytes, cursor);
+      const missing = index === 0 ? { skipped: newest?.skipped ?? 0, lost: newest?.lost ?? false } : { lost };
+      this.#allowance.take(bytes.length);
+      if (!(await this.#append({ ...packed, ...missing }))) return true;
+    }
+    return newest !== undefined;
+  }
+
+  async #hasEnded(): Promise<boolean> {
+    return (
+      (await lastAttempt(this.folder)) > this.#attempt || (this.#seal !== undefined && this.#seal >= this.#attempt)
+    );
+  }
+
   async #take(reader: AttemptReader): Promise<Packed | undefined> {
     const piece = await reader.read(PIECE_BYTES, this.#flush);
-    return piece === undefined ? undefined : packBytes(piece.bytes, piece.cursor);
+    if (piece === undefined) return undefined;
+    return { ...(await packBytes(piece.bytes, piece.cursor)), lost: piece.lost };
   }
 
   async #append(packed: Packed): Promise<boolean> {
@@ -196,16 +239,15 @@ export class JobLog {
     // An append whose answer was lost shows as done.
     const done =
       answer.accepted ||
-      (answer.position.length === offset + packed.length && answer.position.cursor === packed.cursor);
+      (answer.position.length === offset + (packed.skipped ?? 0) + packed.length &&
+        answer.position.cursor === packed.cursor);
     this.#position = done ? answer.position : undefined;
     return done;
   }
 
   /** Nothing more to read now. */
   async #atEnd(reader: AttemptReader): Promise<Step> {
-    const last = await lastAttempt(this.folder);
-    const ended = last > this.#attempt || (this.#seal !== undefined && this.#seal >= this.#attempt);
-    if (!ended) {
+    if (!(await this.#hasEnded())) {
       if (reader.settlesIn !== undefined) this.#later(reader.settlesIn);
       return 'idle';
     }

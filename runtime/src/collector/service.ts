@@ -5,6 +5,7 @@ import type { RunningService, Service, ServiceContext } from '../service.ts';
 import { readEnv } from '../service-env.ts';
 import { Uplink } from '../uplink.ts';
 import { Collector } from './collector.ts';
+import { DiskWatch } from './disk-watch.ts';
 import { Uploader } from './uploader.ts';
 
 const settings = z.object({
@@ -14,6 +15,8 @@ const settings = z.object({
   DELOS_NODE: z.string(),
   /** Where the kubelet keeps container logs. */
   DELOS_POD_LOGS: z.string().default('/var/log/pods'),
+  /** Bytes that must be free on the node's disk for logs to be carried. */
+  DELOS_LOG_MIN_FREE: z.coerce.number().int().nonnegative().default(0),
 });
 
 /** The log collector of one node. It reads files, and speaks to the control plane alone. */
@@ -23,7 +26,8 @@ async function start(context: ServiceContext): Promise<RunningService> {
   const { log } = context;
   const config = readEnv(settings, context.env);
   const uploader = new Uploader(config.DELOS_API_URL, config.DELOS_COLLECTOR_TOKEN);
-  const collector = new Collector({ root: config.DELOS_POD_LOGS, uploader, log });
+  const disk = new DiskWatch({ folder: config.DELOS_POD_LOGS, minFree: config.DELOS_LOG_MIN_FREE });
+  const collector = new Collector({ root: config.DELOS_POD_LOGS, uploader, log, disk });
   const query = new URLSearchParams({ cluster: config.DELOS_CLUSTER, node: config.DELOS_NODE });
   const uplink = new Uplink({
     url: `${config.DELOS_API_URL.replace(/\/+$/, '')}${AGENT_PREFIX}/collect?${query}`,

@@ -14,6 +14,10 @@ export interface Packed {
   readonly length: number;
   readonly gzip: Buffer;
   readonly cursor: string;
+  /** Bytes before these that were passed over, the log being over its limit. @default 0 */
+  readonly skipped?: number;
+  /** Further bytes before these were lost on the node. @default false */
+  readonly lost?: boolean;
 }
 
 /** `unknown`: the control plane has no such job or Pod. */
@@ -45,8 +49,9 @@ export class Uploader {
     return this.#request('GET', key, {});
   }
 
-  append(key: UploadKey, offset: number, { gzip: body, cursor }: Packed): Promise<Answer> {
-    return this.#request('POST', key, { offset: String(offset), cursor }, body);
+  append(key: UploadKey, offset: number, { gzip: body, cursor, skipped = 0, lost = false }: Packed): Promise<Answer> {
+    const missing = { ...(skipped > 0 ? { skipped: String(skipped) } : {}), ...(lost ? { lost: 'true' } : {}) };
+    return this.#request('POST', key, { offset: String(offset), cursor, ...missing }, body);
   }
 
   finish(key: UploadKey, offset: number, complete: boolean): Promise<Answer> {

@@ -20,6 +20,8 @@ import type { JobPhase } from './schema.ts';
  *   gives way does, without being asked.
  * - An end is written once: whatever is observed of an ended job is old news.
  * - A run never goes back: a Pod seen `pending` after it ran is late, a Pod of another uid is not this job's.
+ * - A run that its node refuses before a container has started never was one: the job is queued again, each time after a
+ *   longer pause, and fails when that has happened too often in a row.
  * - Where no container was ever bound to a node there is no log to wait for: the end is archived at once.
  */
 
@@ -48,6 +50,12 @@ export interface JobState {
   readonly podIp: string | null;
   readonly node: string | null;
   readonly standIn: string | null;
+  /** Since when this run's image cannot be pulled. */
+  readonly pullFailingSince: Date | null;
+  /** Runs in a row that their node refused before a container had started. */
+  readonly refusals: number;
+  /** In the queue: it is not admitted before. */
+  readonly retryAt: Date | null;
   readonly logsComplete: boolean;
   readonly createdAt: Date;
   readonly firstStartedAt: Date | null;
@@ -74,6 +82,11 @@ export type JobEvent =
 /** Phases in which a job holds resources of a node, or is about to. */
 export const ACTIVE_PHASES: readonly JobPhase[] = ['admitted', 'running', 'stopping'];
 
+/** So many runs in a row may be refused by their nodes; the pauses between them add up to 25 minutes. */
+export const MAX_REFUSALS = 10;
+const FIRST_PAUSE_MS = 5_000;
+const LONGEST_PAUSE_MS = 300_000;
+
 /** Whether a job gives way: it is on its way out, and will be queued again. */
 export function isGivingWay({ phase, status }: Pick<JobState, 'phase' | 'status'>): boolean {
   return (phase === 'stopping' || phase === 'ended' || phase === 'archived') && !TERMINAL.has(status);
@@ -92,6 +105,8 @@ export function nextState(state: JobState, event: JobEvent, now: Date): JobState
         description: event.description,
         pool: event.pool,
         plannedNode: event.node,
+        pullFailingSince: null,
+        retryAt: null,
         admittedAt: now,
       };
     case 'stop':
@@ -142,6 +157,7 @@ function queuedAgain(state: JobState): JobState {
     podUid: null,
     podIp: null,
     node: null,
+    pullFailingSince: null,
     admittedAt: null,
     startedAt: null,
     finishedAt: null,
@@ -191,7 +207,12 @@ function observeWanted(state: JobState, known: JobState, seen: PodObservation, n
   switch (seen.phase) {
     case 'pending':
       if (state.phase === 'running') return undefined;
-      return changed(state, { ...known, reason: seen.reason ?? state.reason, description: seen.description });
+      return changed(state, {
+        ...known,
+        reason: seen.reason ?? state.reason,
+        description: seen.description,
+        pullFailingSince: failingSince(state, seen.reason ?? state.reason, now),
+      });
     case 'running':
       return changed(state, {
         ...known,
@@ -200,6 +221,8 @@ function observeWanted(state: JobState, known: JobState, seen: PodObservation, n
         reason: seen.reason,
         description: seen.description,
         exitCode: seen.exitCode ?? state.exitCode,
+        pullFailingSince: null,
+        refusals: 0,
         ...startOf(known, known.startedAt ?? now),
       });
     case 'absent':
@@ -214,6 +237,8 @@ function observeWanted(state: JobState, known: JobState, seen: PodObservation, n
       });
     case 'succeeded':
     case 'failed': {
+      if (seen.refused && state.phase === 'admitted' && known.startedAt === null)
+        return refused({ ...known, restarts: state.restarts }, seen, now);
       const finishedAt = seen.finishedAt === null ? now : clamp(new Date(seen.finishedAt), known, now);
       const failed = seen.phase === 'failed';
       const started = startOf(known, known.startedAt ?? (seen.exitCode === null ? null : finishedAt));
@@ -229,6 +254,32 @@ function observeWanted(state: JobState, known: JobState, seen: PodObservation, n
       });
     }
   }
+}
+
+/** A pull that is tried again has not succeeded yet. */
+function failingSince({ pullFailingSince }: JobState, reason: string | null, now: Date): Date | null {
+  if (reason === 'ErrImagePull') return pullFailingSince ?? now;
+  return reason === 'Pulling' ? pullFailingSince : null;
+}
+
+/** It was on no node: there is no log to wait for, and its attempts are counted as before. */
+function refused(state: JobState, seen: PodObservation, now: Date): JobState {
+  const refusals = state.refusals + 1;
+  const back = refusals < MAX_REFUSALS;
+  const pause = Math.min(FIRST_PAUSE_MS * 2 ** (refusals - 1), LONGEST_PAUSE_MS);
+  const why = seen.description ?? 'its node refused it';
+  return end({
+    ...state,
+    status: back ? waiting(state) : 'failed',
+    reason: seen.reason ?? 'NoCapacity',
+    description: back
+      ? `${why}; it is tried again in ${pause / 1000} s`
+      : `${why}; that was the ${refusals}th time in a row, and it is not tried again`,
+    node: null,
+    refusals,
+    retryAt: back ? new Date(now.getTime() + pause) : null,
+    finishedAt: now,
+  });
 }
 
 /** What an observation tells whatever its phase. */

@@ -103,6 +103,9 @@ interface JobTable {
   readonly pod_ip: string | null;
   readonly node: string | null;
   readonly stand_in: string | null;
+  readonly pull_failing_since: Date | null;
+  readonly refusals: Generated<number>;
+  readonly retry_at: Date | null;
   readonly revision: Generated<number>;
   readonly pools: Generated<string[]>;
   readonly credits_per_hour: Generated<string>;
@@ -115,6 +118,9 @@ interface JobTable {
   readonly started_at: Date | null;
   readonly finished_at: Date | null;
   readonly logs_complete: Generated<boolean>;
+  readonly logs_removed: Generated<boolean>;
+  /** Bytes; null: the configuration's default. */
+  readonly log_limit: number | null;
   readonly idempotency_key: string | null;
   /** The client's trace of the request that made it. */
   readonly made_by_trace: string | null;
@@ -149,6 +155,17 @@ interface LogChunkTable {
   readonly length: number;
   readonly data: Buffer;
   readonly at: Generated<Date>;
+  readonly tail: Generated<boolean>;
+  readonly lost: Generated<boolean>;
+}
+
+interface LogUsageTable {
+  readonly job: string;
+  readonly head: Generated<number>;
+  readonly tail: Generated<number>;
+  readonly head_full: Generated<boolean>;
+  readonly cut: Generated<boolean>;
+  readonly cap: number | null;
 }
 
 interface IssuedTokenTable {
@@ -189,6 +206,7 @@ export interface Schema {
   readonly job_transitions: JobTransitionTable;
   readonly log_streams: LogStreamTable;
   readonly log_chunks: LogChunkTable;
+  readonly log_usage: LogUsageTable;
   readonly issued_tokens: IssuedTokenTable;
   readonly login_failures: LoginFailureTable;
   readonly audit: AuditTable;

@@ -1,123 +1,220 @@
-import type { LogPosition } from '@delos/core';
+import { type JobStatus, TERMINAL } from '@delos/core';
 import { sql } from 'kysely';
 import type { Database } from '../db/database.ts';
 import { sealLogs } from '../db/jobs-state.ts';
 import { LOG_APPENDED } from '../db/notifications.ts';
-import type { Db, Tx } from '../db/schema.ts';
+import type { Db, JobPhase, Tx } from '../db/schema.ts';
+import { LogHousekeeper } from './housekeeper.ts';
+import {
+  type AppendedBytes,
+  type AppendOutcome,
+  type ArchivedChunk,
+  type Attempt,
+  CHUNK_COST,
+  type LogKey,
+  type LogPolicy,
+  type LogProgress,
+  type LogStore,
+  type Place,
+  rateOf,
+} from './log-store.ts';
+import { trimLog } from './log-trim.ts';
 
-/** The log of one container attempt of a job's Pod. */
-export interface LogKey {
-  readonly jobId: string;
-  readonly podUid: string;
-  /** Among those of its Pod; the archive numbers them over all Pods of a job. */
+/** Clocks of node and database may differ by this. */
+const SLACK_MS = 60_000;
+
+interface Appended {
   readonly attempt: number;
+  readonly over: boolean;
+  readonly cut: boolean;
+  readonly cap: number;
 }
 
-export interface AppendedBytes {
-  /** Where the bytes begin within the attempt. */
-  readonly offset: number;
-  /** Uncompressed bytes. */
-  readonly length: number;
-  /** One gzip member. */
-  readonly gzip: Buffer;
-  readonly cursor: string | null;
-}
+/** Logs in PostgreSQL: chunks are rows. */
+export class PostgresLogStore implements LogStore {
+  readonly #database: Database;
+  readonly #policy: LogPolicy;
+  readonly #housekeeper: LogHousekeeper;
 
-/** Undefined: no such job, or its Pod is another one. */
-export type AppendOutcome =
-  | { readonly accepted: boolean; readonly position: LogPosition; readonly attempt: number }
-  | undefined;
+  constructor(database: Database, policy: LogPolicy) {
+    this.#database = database;
+    this.#policy = policy;
+    this.#housekeeper = new LogHousekeeper(database, policy);
+  }
 
-/** `attempt`: the archive's number. */
-type Place = LogPosition & { readonly attempt: number };
+  position(key: LogKey): Promise<Place | undefined> {
+    return this.#positionIn(this.#database.db, key);
+  }
 
-/** Where the archive of an attempt stands; begins it where there is none. */
-export async function logPositionOf(db: Db | Tx, key: LogKey): Promise<Place | undefined> {
-  return (await findPosition(db, key)) ?? ((await beginStream(db, key)) ? await findPosition(db, key) : undefined);
-}
+  async append(key: LogKey, bytes: AppendedBytes): Promise<AppendOutcome> {
+    const { db } = this.#database;
+    let appended = await this.#tryAppend(key, bytes);
+    let place = appended === undefined ? await this.#findPosition(db, key) : undefined;
+    if (appended === undefined && place === undefined && (await this.#begin(db, key))) {
+      appended = await this.#tryAppend(key, bytes);
+      place = appended === undefined ? await this.#findPosition(db, key) : undefined;
+    }
+    if (appended === undefined) {
+      return place === undefined ? undefined : { accepted: false, position: place, attempt: place.attempt };
+    }
+    const { attempt, over, cut, cap } = appended;
+    if (over) await this.#housekeeper.trimmed(await this.#database.tx((tx) => trimLog(tx, key.jobId, cap)));
+    const length = bytes.offset + (bytes.skipped ?? 0) + bytes.length;
+    const rate = cut || over ? rateOf(cap) : null;
+    return { accepted: true, position: { length, final: false, cursor: bytes.cursor, rate }, attempt };
+  }
 
-async function findPosition(db: Db | Tx, key: LogKey): Promise<Place | undefined> {
-  return db
-    .selectFrom('log_streams')
-    .select(['length', 'final', 'cursor', 'attempt'])
-    .where('job', '=', key.jobId)
-    .where('pod_uid', '=', key.podUid)
-    .where('pod_attempt', '=', key.attempt)
-    .executeTakeFirst();
-}
+  async finish(key: LogKey, end: { readonly offset: number; readonly complete: boolean }): Promise<AppendOutcome> {
+    return this.#database.tx(async (tx) => {
+      const position = await this.#positionIn(tx, key);
+      if (position === undefined) return undefined;
+      const { attempt } = position;
+      if (!position.final && position.length !== end.offset) return { accepted: false, position, attempt };
+      if (!position.final) {
+        await tx
+          .updateTable('log_streams')
+          .set({ final: true, complete: sql<boolean>`complete and ${end.complete}::boolean` })
+          .where('job', '=', key.jobId)
+          .where('attempt', '=', attempt)
+          .execute();
+      }
+      await sealWhenFinal(tx, key.jobId);
+      return { accepted: true, position: { ...position, final: true }, attempt };
+    });
+  }
 
-/** A run whose Pod has not been reported yet takes the collector's word for its uid, but for that of an earlier run. */
-async function beginStream(db: Db | Tx, key: LogKey): Promise<boolean> {
-  const result = await sql`
-    insert into log_streams (job, attempt, pod_uid, pod_attempt)
-    select id, first_attempt + ${key.attempt}::int, ${key.podUid}, ${key.attempt}::int from jobs
-    where id = ${key.jobId} and phase not in ('queued', 'gone') and coalesce(pod_uid, ${key.podUid}) = ${key.podUid}
-      and ${key.podUid} <> all (past_pods)
-    on conflict (job, attempt) do nothing`.execute(db);
-  return (result.numAffectedRows ?? 0n) > 0n || (await findPosition(db, key)) !== undefined;
-}
+  async chunks(of: Attempt & { readonly offset: number }, limit: number): Promise<readonly ArchivedChunk[]> {
+    return this.#database.db
+      .selectFrom('log_chunks')
+      .select(['start', 'length', 'data', 'lost'])
+      .where('job', '=', of.jobId)
+      .where('attempt', '=', of.attempt)
+      .where('start', '>=', of.offset)
+      .orderBy('start')
+      .limit(limit)
+      .execute();
+  }
 
-/**
- * Appends bytes at their offset. Bytes that are there already, or that would leave a gap, are refused with the
- * position to go on from: the same append may come twice and from two senders.
- */
-export async function appendLog(database: Database, key: LogKey, bytes: AppendedBytes): Promise<AppendOutcome> {
-  /** @returns the archive's number of the attempt, where the bytes were taken */
-  const append = async (): Promise<number | undefined> => {
+  async offsetSince(of: Attempt & { readonly since: Date }): Promise<number> {
+    const row = await this.#database.db
+      .selectFrom('log_chunks')
+      .select((eb) => eb.fn.max(eb('start', '+', eb.ref('length'))).as('end'))
+      .where('job', '=', of.jobId)
+      .where('attempt', '=', of.attempt)
+      .where('at', '<', new Date(of.since.getTime() - SLACK_MS))
+      .executeTakeFirst();
+    return Number(row?.end ?? 0);
+  }
+
+  async progress({ jobId, attempt }: Attempt): Promise<LogProgress> {
+    const { rows } = await sql<{
+      phase: JobPhase;
+      status: JobStatus;
+      past: boolean;
+      removed: boolean;
+      final: boolean | null;
+      complete: boolean | null;
+      length: number | null;
+      last: number | null;
+    }>`
+      select phase, status, ${attempt} < first_attempt as past, logs_removed as removed, s.final, s.complete, s.length,
+        (select max(attempt) from log_streams where job = ${jobId}) as last
+      from jobs left join log_streams s on s.job = jobs.id and s.attempt = ${attempt}
+      where id = ${jobId}`.execute(this.#database.db);
+    const row = rows[0];
+    // One that gives way to others has its log sealed as well, and runs again.
+    const over = row === undefined || ((row.phase === 'archived' || row.phase === 'gone') && TERMINAL.has(row.status));
+    return {
+      over,
+      final: row?.past === true || row?.final === true,
+      length: row?.length ?? 0,
+      complete: row?.complete ?? true,
+      last: row?.last ?? 0,
+      removed: row?.removed ?? false,
+    };
+  }
+
+  keepHouse(): Promise<void> {
+    return this.#housekeeper.keep();
+  }
+
+  async #positionIn(db: Db | Tx, key: LogKey): Promise<Place | undefined> {
+    return (
+      (await this.#findPosition(db, key)) ??
+      ((await this.#begin(db, key)) ? await this.#findPosition(db, key) : undefined)
+    );
+  }
+
+  async #findPosition(db: Db | Tx, key: LogKey): Promise<Place | undefined> {
+    const row = await db
+      .selectFrom('log_streams')
+      .innerJoin('jobs', 'jobs.id', 'log_streams.job')
+      .leftJoin('log_usage', 'log_usage.job', 'log_streams.job')
+      .select(['length', 'final', 'cursor', 'attempt', 'log_limit', 'cap', 'cut'])
+      .where('log_streams.job', '=', key.jobId)
+      .where('log_streams.pod_uid', '=', key.podUid)
+      .where('pod_attempt', '=', key.attempt)
+      .executeTakeFirst();
+    if (row === undefined) return undefined;
+    const { length, final, cursor, attempt } = row;
+    const limit = row.cap ?? row.log_limit ?? this.#policy.jobLimit;
+    return { length, final, cursor, attempt, rate: row.cut === true ? rateOf(limit) : null };
+  }
+
+  /** A run whose Pod has not been reported yet takes the collector's word for its uid, but for that of an earlier run. */
+  async #begin(db: Db | Tx, key: LogKey): Promise<boolean> {
+    const result = await sql`
+      with begun as (
+        insert into log_streams (job, attempt, pod_uid, pod_attempt)
+        select id, first_attempt + ${key.attempt}::int, ${key.podUid}, ${key.attempt}::int from jobs
+        where id = ${key.jobId} and phase not in ('queued', 'gone') and coalesce(pod_uid, ${key.podUid}) = ${key.podUid}
+          and ${key.podUid} <> all (past_pods)
+        on conflict (job, attempt) do nothing
+        returning job
+      ), used as (insert into log_usage (job) select job from begun on conflict do nothing)
+      select job from begun`.execute(db);
+    return result.rows.length > 0 || (await this.#findPosition(db, key)) !== undefined;
+  }
+
+  /** @returns undefined where the bytes were not taken */
+  async #tryAppend(key: LogKey, bytes: AppendedBytes): Promise<Appended | undefined> {
     // One statement, one round trip: this is on the path from a container's write to its reader.
     const payload = JSON.stringify({ job: key.jobId });
-    const result = await sql<{ attempt: number }>`
+    const cost = bytes.length + CHUNK_COST;
+    const skipped = bytes.skipped ?? 0;
+    const full = sql`(u.head_full or u.head + ${cost}::bigint > (select cap from limits) / 2)`;
+    const result = await sql<Appended>`
       with grown as (
-        update log_streams set length = length + ${bytes.length}::int, cursor = ${bytes.cursor}
+        update log_streams
+        set length = length + ${skipped}::bigint + ${bytes.length}::int, cursor = ${bytes.cursor},
+          complete = complete and not ${bytes.lost ?? false}::boolean
         where job = ${key.jobId} and pod_uid = ${key.podUid} and pod_attempt = ${key.attempt}
           and length = ${bytes.offset} and not final
         returning attempt
+      ), limits as (
+        select coalesce(u.cap, j.log_limit, ${this.#policy.jobLimit}::bigint) as cap
+        from jobs j left join log_usage u on u.job = j.id where j.id = ${key.jobId}
+      ), used as (
+        insert into log_usage as u (job, head, tail, head_full)
+        select ${key.jobId}, case when ${cost}::bigint > cap / 2 then 0 else ${cost}::bigint end,
+          case when ${cost}::bigint > cap / 2 then ${cost}::bigint else 0 end, ${cost}::bigint > cap / 2
+        from grown, limits
+        on conflict (job) do update set
+          head = u.head + case when ${full} then 0 else ${cost}::bigint end,
+          tail = u.tail + case when ${full} then ${cost}::bigint else 0 end,
+          head_full = ${full}
+        returning u.head_full, u.head, u.tail, u.cut
       ), kept as (
-        insert into log_chunks (job, attempt, start, length, data)
-        select ${key.jobId}, grown.attempt, ${bytes.offset}::bigint, ${bytes.length}::int, ${bytes.gzip}::bytea
-        from grown
+        insert into log_chunks (job, attempt, start, length, data, tail, lost)
+        select ${key.jobId}, grown.attempt, ${bytes.offset}::bigint + ${skipped}::bigint, ${bytes.length}::int,
+          ${bytes.gzip}::bytea, used.head_full, ${bytes.lost ?? false}::boolean
+        from grown, used
       )
-      select grown.attempt, pg_notify(${LOG_APPENDED}, ${payload}) from grown`.execute(database.db);
-    return result.rows[0]?.attempt;
-  };
-  let attempt = await append();
-  let position = attempt === undefined ? await findPosition(database.db, key) : undefined;
-  if (attempt === undefined && position === undefined && (await beginStream(database.db, key))) {
-    attempt = await append();
-    position = attempt === undefined ? await findPosition(database.db, key) : undefined;
+      select grown.attempt, used.head + used.tail > limits.cap as over, used.cut, limits.cap,
+        pg_notify(${LOG_APPENDED}, ${payload})
+      from grown, used, limits`.execute(this.#database.db);
+    return result.rows[0];
   }
-  if (attempt !== undefined) {
-    const end = { length: bytes.offset + bytes.length, final: false, cursor: bytes.cursor };
-    return { accepted: true, position: end, attempt };
-  }
-  return position === undefined ? undefined : { accepted: false, position, attempt: position.attempt };
-}
-
-/**
- * Ends an attempt's log at `offset`. With the last one of a run that has ended, the job's log is sealed.
- * `complete` is false where bytes are known to be missing.
- */
-export async function finishLog(
-  database: Database,
-  key: LogKey,
-  end: { readonly offset: number; readonly complete: boolean },
-): Promise<AppendOutcome> {
-  return database.tx(async (tx) => {
-    const position = await logPositionOf(tx, key);
-    if (position === undefined) return undefined;
-    const { attempt } = position;
-    if (!position.final && position.length !== end.offset) return { accepted: false, position, attempt };
-    if (!position.final) {
-      await tx
-        .updateTable('log_streams')
-        .set({ final: true, complete: sql<boolean>`complete and ${end.complete}::boolean` })
-        .where('job', '=', key.jobId)
-        .where('attempt', '=', attempt)
-        .execute();
-    }
-    await sealWhenFinal(tx, key.jobId);
-    return { accepted: true, position: { ...position, final: true }, attempt };
-  });
 }
 
 async function sealWhenFinal(tx: Tx, jobId: string): Promise<void> {
@@ -144,43 +241,4 @@ async function sealWhenFinal(tx: Tx, jobId: string): Promise<void> {
       streams.every(({ complete }) => complete),
     );
   }
-}
-
-export interface ArchivedChunk {
-  readonly start: number;
-  readonly length: number;
-  readonly data: Buffer;
-}
-
-/** The next chunks of an attempt from `offset` (a chunk's start) on, at most `limit`. */
-export async function readChunks(
-  db: Db,
-  of: { readonly jobId: string; readonly attempt: number; readonly offset: number },
-  limit: number,
-): Promise<readonly ArchivedChunk[]> {
-  return db
-    .selectFrom('log_chunks')
-    .select(['start', 'length', 'data'])
-    .where('job', '=', of.jobId)
-    .where('attempt', '=', of.attempt)
-    .where('start', '>=', of.offset)
-    .orderBy('start')
-    .limit(limit)
-    .execute();
-}
-
-/** Start of the first chunk that may hold lines written since; clocks of node and database may differ by `slackMs`. */
-export async function offsetSince(
-  db: Db,
-  of: { readonly jobId: string; readonly attempt: number; readonly since: Date },
-  slackMs = 60_000,
-): Promise<number> {
-  const row = await db
-    .selectFrom('log_chunks')
-    .select((eb) => eb.fn.max(eb('start', '+', eb.ref('length'))).as('end'))
-    .where('job', '=', of.jobId)
-    .where('attempt', '=', of.attempt)
-    .where('at', '<', new Date(of.since.getTime() - slackMs))
-    .executeTakeFirst();
-  return Number(row?.end ?? 0);
 }

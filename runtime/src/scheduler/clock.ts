@@ -4,6 +4,7 @@ import type { JobPhase } from '../db/schema.ts';
 export interface Clocked {
   readonly phase: JobPhase;
   readonly reason: string | null;
+  readonly status_description: string | null;
   readonly created_at: Date;
   readonly admitted_at: Date | null;
   /** Of the present run; that of the first one; and what earlier runs lasted. */
@@ -13,6 +14,7 @@ export interface Clocked {
   readonly phase_at: Date;
   readonly schedule_timeout: number | null;
   readonly max_run_time_minutes: number | null;
+  readonly pull_failing_since: Date | null;
 }
 
 export type Due =
@@ -24,8 +26,10 @@ export type Due =
     }
   | { readonly type: 'seal' };
 
-/** A pull is retried by the kubelet for so long, then it is taken for what it is. */
+/** A pull is retried by the kubelet for so long after it first failed, then it is taken for what it is. */
 export const PULL_LIMIT_SECONDS = 300;
+/** One that is under way again is not broken off, unless that lasts longer than any pull. */
+export const RETRIED_PULL_LIMIT_SECONDS = 3_600;
 /** The log of an ended job that nobody seals: its node is lost. */
 export const SEAL_LIMIT_SECONDS = 600;
 
@@ -41,16 +45,15 @@ export function due(job: Clocked, now: Date): Due | undefined {
       description: `it did not start within its schedule timeout of ${job.schedule_timeout} s`,
     };
   }
-  if (
-    job.phase === 'admitted' &&
-    job.reason === 'ErrImagePull' &&
-    seconds(job.admitted_at, now) >= PULL_LIMIT_SECONDS
-  ) {
+  const failing = seconds(job.pull_failing_since, now);
+  const limit = job.reason === 'ErrImagePull' ? PULL_LIMIT_SECONDS : RETRIED_PULL_LIMIT_SECONDS;
+  if (job.phase === 'admitted' && failing >= limit) {
+    const why = job.reason === 'ErrImagePull' ? job.status_description : null;
     return {
       type: 'stop',
       status: 'failed',
       reason: 'ErrImagePull',
-      description: `the image could not be pulled for ${PULL_LIMIT_SECONDS} s: check its name, and that the registry can be reached`,
+      description: `${why ?? 'its image could not be pulled'} (tried for ${limit} s)`,
     };
   }
   const minutes = job.max_run_time_minutes;

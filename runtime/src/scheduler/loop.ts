@@ -173,6 +173,8 @@ class Loop implements LeaderView {
   async #runClocks(): Promise<void> {
     const now = new Date();
     for (const [id, job] of this.#mirror.jobs) {
+      // Held back until now: read again, it is one that waits.
+      if (job.planned === undefined && job.retryAt !== null && job.retryAt <= now) this.dirty.add(id);
       if (due(job, now) === undefined) continue;
       await this.#writer.transaction().execute(async (tx) => {
         // The row may have changed since: its life-span may have been extended.
@@ -248,7 +250,7 @@ class Loop implements LeaderView {
 
   #isNews(job: Waiting): boolean {
     const known = this.#mirror.jobs.get(job.id);
-    return known === undefined || known.reason !== job.reason || known.description !== job.description;
+    return known === undefined || known.reason !== job.reason || known.status_description !== job.description;
   }
 }
 

@@ -9,7 +9,8 @@ const PAGE = 500;
 
 export interface MirroredJob extends Clocked {
   readonly planned: PlannedJob | undefined;
-  readonly description: string | null;
+  /** In the queue, but held back until then. */
+  readonly retryAt: Date | null;
 }
 
 /**
@@ -60,7 +61,7 @@ export class JobMirror {
   /** What was written to a job's row just now, which nobody is notified of. */
   told(id: string, reason: string, description: string): void {
     const job = this.jobs.get(id);
-    if (job !== undefined) this.jobs.set(id, { ...job, reason, description });
+    if (job !== undefined) this.jobs.set(id, { ...job, reason, status_description: description });
   }
 
   #put(row: ScheduledRow): void {
@@ -83,7 +84,7 @@ function mirrored(row: ScheduledRow): MirroredJob {
   return {
     phase: row.phase,
     reason: row.reason,
-    description: row.status_description,
+    status_description: row.status_description,
     created_at: row.created_at,
     admitted_at: row.admitted_at,
     started_at: row.started_at,
@@ -92,6 +93,8 @@ function mirrored(row: ScheduledRow): MirroredJob {
     phase_at: row.phase_at,
     schedule_timeout: row.schedule_timeout,
     max_run_time_minutes: row.max_run_time_minutes,
+    pull_failing_since: row.pull_failing_since,
+    retryAt: row.phase === 'queued' ? row.retry_at : null,
     planned: plannedJob(row),
   };
 }

@@ -30,6 +30,8 @@ const COLUMNS = [
   'phase_at',
   'schedule_timeout',
   'max_run_time_minutes',
+  'pull_failing_since',
+  'retry_at',
 ] as const;
 
 export type ScheduledRow = Pick<JobRow, (typeof COLUMNS)[number]> & { readonly resources: JobPodSpec['resources'] };
@@ -46,11 +48,12 @@ export function selectJobs(db: Db, cluster: string) {
   );
 }
 
-/** Undefined for a job that is neither in the queue nor on a node. */
-export function plannedJob(row: ScheduledRow): PlannedJob | undefined {
+/** Undefined for a job that is neither in the queue nor on a node, and for one that is held back in the queue. */
+export function plannedJob(row: ScheduledRow, now = new Date()): PlannedJob | undefined {
   const { pool, node } = row;
   const isActive = ACTIVE_PHASES.includes(row.phase) && pool !== null;
   if (row.phase !== 'queued' && !isActive) return undefined;
+  if (row.phase === 'queued' && row.retry_at !== null && row.retry_at > now) return undefined;
   return {
     id: row.id,
     org: row.org,

@@ -117,16 +117,32 @@ describe('a Pod is told as', () => {
       { phase: 'failed', reason: 'ErrImagePull' },
     ],
     [
-      'a registry out of reach, at first',
+      'a registry that DNS does not know, at first',
       { phase: 'Pending', state: pulling(unreachable) },
       {},
       { phase: 'pending', reason: 'ErrImagePull' },
     ],
     [
-      'a registry out of reach, for long',
+      'a registry that DNS does not know, for long',
       { phase: 'Pending', state: pulling(unreachable, 'ImagePullBackOff') },
       { pullFailingMs: 40_000 },
       { phase: 'failed', reason: 'ErrImagePull' },
+    ],
+    [
+      'a registry that does not answer, for long: the scheduler has the patience',
+      { phase: 'Pending', state: pulling('dial tcp 93.184.215.14:443: connect: connection refused') },
+      { pullFailingMs: 40_000 },
+      { phase: 'pending', reason: 'ErrImagePull' },
+    ],
+    [
+      'a pull that failed a moment ago, in other words than the kubelet’s',
+      { phase: 'Pending', state: { waiting: { reason: 'ContainerCreating' } } },
+      { lastEvent: { reason: 'Failed', message: 'Failed to pull image "nope:1": dial tcp 10.0.0.1:1: refused' } },
+      {
+        phase: 'pending',
+        reason: 'ErrImagePull',
+        description: expect.not.stringContaining('10.0.0.1'),
+      },
     ],
     [
       'a container that cannot be made',
@@ -256,10 +272,11 @@ describe('what a job runs on', () => {
   });
 });
 
-test('a registry out of reach is named with what failed', () => {
+test('a registry that DNS does not know is named, and that it is not known', () => {
   expect(explainPull('nope:1', 'ErrImagePull', unreachable)).toMatchObject({
     final: false,
-    description: expect.stringMatching(/docker\.io cannot be reached \(lookup registry-1\.docker\.io: no such host\)/),
+    unknownHost: true,
+    description: expect.stringMatching(/docker\.io cannot be reached \(DNS does not know its name\)/),
   });
 });
 

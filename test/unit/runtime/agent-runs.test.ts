@@ -178,6 +178,7 @@ class World {
       },
       lastEvent: () => undefined,
       standIns: new Map(),
+      imageSource: async () => undefined,
     });
     this.#keeper = keeper;
     cluster.events = [];

@@ -55,6 +55,15 @@ async function drain(reader: AttemptReader, max = 1 << 20): Promise<{ text: stri
   }
 }
 
+/** The next piece, also of a file that follows; undefined at the end. */
+async function nextOf(reader: AttemptReader): ReturnType<AttemptReader['read']> {
+  for (;;) {
+    const piece = await reader.read(1 << 20);
+    if (piece !== undefined || reader.settlesIn === undefined) return piece;
+    await sleep(reader.settlesIn);
+  }
+}
+
 describe('an attempt’s log is read whole and once', () => {
   test('over a rotation', async () => {
     const reader = new AttemptReader(folder, 0);
@@ -116,6 +125,56 @@ describe('an attempt’s log is read whole and once', () => {
     expect((await drain(after)).text).toBe(second);
     expect(after.complete).toBe(false);
     await after.close();
+  });
+
+  test('and it is told before which bytes others may be missing, where several files went unread', async () => {
+    const reader = new AttemptReader(folder, 0);
+    const first = write(1);
+    expect((await drain(reader)).text).toBe(first);
+    const gone = [rotate()];
+    write(3);
+    gone.push(rotate());
+    const second = write(2);
+    rotate();
+    const third = write(1);
+    for (const name of gone) unlinkSync(path(name));
+    const pieces = [];
+    for (let read = await nextOf(reader); read !== undefined; read = await nextOf(reader)) pieces.push(read);
+    expect(pieces.map(({ bytes }) => bytes.toString()).join('')).toBe(second + third);
+    expect(pieces.map(({ lost }) => lost)).toEqual([true, ...pieces.slice(1).map(() => false)]);
+    expect(reader.complete).toBe(false);
+    await reader.close();
+  });
+
+  test('nothing is missing where the oldest file alone was deleted, read to its end, and the next one is known', async () => {
+    const reader = new AttemptReader(folder, 0);
+    const first = write(1);
+    expect((await drain(reader)).text).toBe(first);
+    const name = rotate();
+    const second = write(2);
+    // It is seen that there is another, and waited for what the runtime may still write to this one.
+    expect(await reader.read(1 << 20)).toBeUndefined();
+    unlinkSync(path(name));
+    rotate();
+    const third = write(1);
+    expect((await drain(reader)).text).toBe(second + third);
+    expect(reader.complete).toBe(true);
+    await reader.close();
+  });
+
+  test.each([
+    [3, true],
+    [4, false],
+  ])('whether the beginning of a log is there is not sure with %i rotated files', async (rotated, complete) => {
+    for (let each = 0; each < rotated; each += 1) {
+      write(1);
+      rotate();
+    }
+    write(1);
+    const reader = new AttemptReader(folder, 0);
+    expect((await reader.read(1 << 20))?.lost).toBe(!complete);
+    expect(reader.complete).toBe(complete);
+    await reader.close();
   });
 
   test('in whole lines; a line that is being written waits', async () => {

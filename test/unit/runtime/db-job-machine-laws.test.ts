@@ -1,7 +1,13 @@
 import { TERMINAL } from '@delos/core';
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
-import { isGivingWay, type JobEvent, type JobState, nextState } from '../../../runtime/src/db/job-machine.ts';
+import {
+  isGivingWay,
+  type JobEvent,
+  type JobState,
+  MAX_REFUSALS,
+  nextState,
+} from '../../../runtime/src/db/job-machine.ts';
 import type { JobPhase } from '../../../runtime/src/db/schema.ts';
 import { GONE, KILL, PHASES, PREEMPT, QUEUED, seen, T0, T1 } from '../../support/job-states.ts';
 
@@ -28,6 +34,7 @@ const anyEvent: fc.Arbitrary<(state: JobState) => JobEvent> = fc
             exitCode: fc.constantFrom(null, 0, 1),
             ofItself: fc.constantFrom(false, false, false, true),
             putOut: fc.constantFrom(false, false, true),
+            refused: fc.constantFrom(false, false, true),
             startedAt: fc.constantFrom(null, '2025-01-01T00:00:00Z', '2027-01-01T00:00:00Z'),
             finishedAt: fc.constantFrom(null, '2025-01-01T00:00:00Z', '2027-01-01T00:00:00Z'),
           })
@@ -77,6 +84,9 @@ test('whatever comes in whatever order: a run only goes forward, one follows the
         }
         expect(next.restarts).toBeGreaterThanOrEqual(state.restarts);
         expect(next.firstAttempt).toBeLessThanOrEqual(next.restarts + 1);
+        expect(next.refusals).toBeLessThanOrEqual(MAX_REFUSALS);
+        if (next.phase === 'running') expect(next.refusals).toBe(0);
+        if (next.refusals > state.refusals) expect(TERMINAL.has(next.status)).toBe(next.refusals === MAX_REFUSALS);
         expect(next.ranSeconds).toBeGreaterThanOrEqual(state.ranSeconds);
         expect(next.ranSeconds).toBeLessThanOrEqual(index);
         const times = [next.createdAt, next.admittedAt, next.startedAt, next.finishedAt].flatMap((at) => at ?? []);

@@ -5,7 +5,7 @@ import type { FastifyInstance } from 'fastify';
 import { Counter } from 'prom-client';
 import { z } from 'zod';
 import { checkTexts } from '../../edge/text.ts';
-import { type AppendOutcome, appendLog, finishLog, logPositionOf } from '../../logs/archive.ts';
+import type { AppendOutcome } from '../../logs/log-store.ts';
 import type { ApiDeps } from '../deps.ts';
 import type { AgentHub } from './hub.ts';
 
@@ -18,6 +18,8 @@ const params = z.object({ job: jobId });
 const where = z.object({ pod: z.string().min(1).max(64), attempt: z.coerce.number().int().nonnegative() });
 const append = where.extend({
   offset: z.coerce.number().int().nonnegative(),
+  skipped: z.coerce.number().int().nonnegative().max(Number.MAX_SAFE_INTEGER).default(0),
+  lost: flag.default(false),
   cursor: z.string().max(512).nullable().default(null),
   final: flag.default(false),
   complete: flag.default(true),
@@ -35,25 +37,26 @@ export function ingestRoutes(app: FastifyInstance, deps: ApiDeps, hub: AgentHub)
   app.get(url, async (request, reply) => {
     const { pod, attempt } = parse(where, request.query);
     const { job } = parse(params, request.params);
-    const position = await logPositionOf(deps.database.db, { jobId: job, podUid: pod, attempt });
+    const position = await deps.logs.position({ jobId: job, podUid: pod, attempt });
     if (position === undefined) throw unknownLog(job);
     return reply.send(logPosition.parse(position));
   });
 
   app.post(url, { bodyLimit: MAX_BYTES }, async (request, reply) => {
     const { job } = parse(params, request.params);
-    const { pod, attempt, offset, cursor, final, complete } = parse(append, request.query);
+    const { pod, attempt, offset, skipped, lost, cursor, final, complete } = parse(append, request.query);
     const key = { jobId: job, podUid: pod, attempt };
     const gzip = Buffer.isBuffer(request.body) ? request.body : Buffer.alloc(0);
     let outcome: AppendOutcome;
     let end = offset;
     if (gzip.length > 0) {
       const bytes = await unpack(gzip);
-      end += bytes.length;
-      outcome = await appendLog(deps.database, key, { offset, length: bytes.length, gzip, cursor });
+      end += skipped + bytes.length;
+      outcome = await deps.logs.append(key, { offset, skipped, lost, length: bytes.length, gzip, cursor });
       if (outcome?.accepted === true) {
         received.inc(bytes.length);
-        hub.tails.publish(job, { attempt: outcome.attempt, start: offset, bytes });
+        // What was lost before it is told by whoever reads it from the store.
+        if (!lost) hub.tails.publish(job, { attempt: outcome.attempt, start: offset + skipped, bytes });
       }
     } else outcome = await finishOrAsk();
     if (gzip.length > 0 && final && outcome?.accepted === true) outcome = await finishOrAsk();
@@ -61,8 +64,8 @@ export function ingestRoutes(app: FastifyInstance, deps: ApiDeps, hub: AgentHub)
     return reply.code(outcome.accepted ? 200 : 409).send(logPosition.parse(outcome.position));
 
     async function finishOrAsk(): Promise<AppendOutcome> {
-      if (final) return finishLog(deps.database, key, { offset: end, complete });
-      const position = await logPositionOf(deps.database.db, key);
+      if (final) return deps.logs.finish(key, { offset: end, complete });
+      const position = await deps.logs.position(key);
       return position === undefined ? undefined : { accepted: true, position, attempt: position.attempt };
     }
   });

@@ -2,8 +2,8 @@ import { DelosError } from '@delos/core';
 import type { Logger } from 'pino';
 import type WebSocket from 'ws';
 import { z } from 'zod';
-import type { Db } from '../../db/schema.ts';
 import { followLog } from '../../logs/follow.ts';
+import type { LogStore } from '../../logs/log-store.ts';
 import type { LogTails } from '../../logs/tails.ts';
 import { sendAll } from './client-socket.ts';
 
@@ -30,7 +30,7 @@ export function readLogQuery(search: URLSearchParams): LogQuery {
 /** A job's log from its beginning to its end, then a normal close: clients wait for it. */
 export async function streamLog(
   socket: WebSocket,
-  source: { readonly db: Db; readonly tails: LogTails },
+  source: { readonly logs: LogStore; readonly tails: LogTails },
   jobId: string,
   options: LogQuery,
   log: Logger,

@@ -91,7 +91,7 @@ export async function streamRoutes(
     const job = await deps.jobFor(caller, id, right);
     if (kind === 'log_ws') {
       const options = readLogQuery(search);
-      const source = { db: deps.database.db, tails: hub.tails };
+      const source = { logs: deps.logs, tails: hub.tails };
       return {
         accept: (socket) => {
           open.add(socket, caller, job, right);
