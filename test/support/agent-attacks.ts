@@ -1,173 +1,29 @@
 import { projectNamespace } from '@delos/core';
-import type { KubeRequest } from './agent-token.ts';
-
-/** What an attack aims at, and where the agent is at home. */
-export interface Targets {
-  /** A project's namespace, and a job's Pod there. */
-  readonly project: { readonly namespace: string; readonly pod: string };
-  /** Names of Pods by part, in namespace `delos`. */
-  readonly parts: { readonly postgres: string; readonly gateway: string };
-  /** A Pod of kube-system. */
-  readonly dns: string;
-  readonly node: string;
-}
-
-type Attempt = readonly [name: string, request: KubeRequest];
-
-const CORE = '/api/v1';
-const RBAC = '/apis/rbac.authorization.k8s.io/v1';
-const ADMISSION = '/apis/admissionregistration.k8s.io/v1';
-const MANAGED = { 'app.kubernetes.io/managed-by': 'delos', 'app.kubernetes.io/part-of': 'delos' };
-const ENFORCE = 'pod-security.kubernetes.io/enforce';
-const WEBSOCKET = {
-  connection: 'Upgrade',
-  upgrade: 'websocket',
-  'sec-websocket-version': '13',
-  'sec-websocket-key': 'ZGVsb3MgaXMgbm90IGhlcmU=',
-  'sec-websocket-protocol': 'v4.channel.k8s.io',
-};
-
-const get = (path: string): KubeRequest => ({ method: 'GET', path });
-const post = (path: string, body: unknown): KubeRequest => ({ method: 'POST', path, body });
-const patch = (path: string, body: unknown): KubeRequest => ({ method: 'PATCH', path, body });
-const remove = (path: string): KubeRequest => ({ method: 'DELETE', path });
-const socket = (path: string): KubeRequest => ({ ...get(path), headers: WEBSOCKET });
-const spaced = (namespace: string): string => `${CORE}/namespaces/${namespace}`;
-
-/** A Pod as the agent makes them, and what an attacker would add. */
-function pod(spec: object = {}, container: object = {}): object {
-  return {
-    ...{ apiVersion: 'v1', kind: 'Pod' },
-    metadata: { name: 'attack' },
-    spec: {
-      priorityClassName: 'delos-job-normal',
-      automountServiceAccountToken: false,
-      containers: [{ name: 'main', image: 'ghcr.io/neuro-inc/base', ...container }],
-      ...spec,
-    },
-  };
-}
-
-function namespace(name: string, org: string, project: string, labels: object = {}, annotations: object = {}): object {
-  return {
-    ...{ apiVersion: 'v1', kind: 'Namespace' },
-    metadata: {
-      name,
-      labels: { ...MANAGED, 'delos.dev/org': org, 'delos.dev/project': project, [ENFORCE]: 'baseline', ...labels },
-      annotations,
-    },
-  };
-}
-
-function binding(
-  role: string,
-  options: { name?: string; account?: string; kind?: string; metadata?: object } = {},
-): object {
-  return {
-    apiVersion: 'rbac.authorization.k8s.io/v1',
-    kind: options.kind ?? 'RoleBinding',
-    metadata: { name: options.name ?? 'delos-agent', labels: MANAGED, ...options.metadata },
-    roleRef: { apiGroup: 'rbac.authorization.k8s.io', kind: 'ClusterRole', name: role },
-    subjects: [{ kind: 'ServiceAccount', name: options.account ?? 'agent', namespace: 'delos' }],
-  };
-}
-
-/** An owner that never was: whatever it owns is collected as garbage. */
-const GONE = { apiVersion: 'v1', kind: 'ConfigMap', name: 'gone', uid: '00000000-0000-4000-8000-000000000000' };
-
-/** Metadata by which an object is deleted, kept from being deleted, or read otherwise by controllers. */
-const METADATA: readonly (readonly [name: string, metadata: object])[] = [
-  ['an owner that is gone', { ownerReferences: [GONE] }],
-  ['an owner that holds it', { ownerReferences: [{ ...GONE, controller: true, blockOwnerDeletion: true }] }],
-  ['a finalizer', { finalizers: ['attack.example/hold'] }],
-];
-const ANNOTATED: readonly (readonly [name: string, metadata: object])[] = [
-  ...METADATA,
-  ['an annotation', { annotations: { 'attack.example/note': 'x' } }],
-];
-
-function policy(name: string, metadata: object = {}): object {
-  return {
-    ...{ apiVersion: 'networking.k8s.io/v1', kind: 'NetworkPolicy' },
-    metadata: { name, labels: MANAGED, ...metadata },
-    spec: { podSelector: {}, policyTypes: ['Ingress'] },
-  };
-}
-
-/** Attempts that carry a part of an object's metadata, on everything that the agent makes or changes. */
-function metadataAttacks({ project }: Targets): readonly Attempt[] {
-  const home = spaced(project.namespace);
-  const policies = `/apis/networking.k8s.io/v1/namespaces/${project.namespace}/networkpolicies`;
-  const bindings = `${RBAC}/namespaces/${project.namespace}/rolebindings`;
-  const namespaced = (metadata: object): object => {
-    const made = namespace(NEW, 'attack', 'one') as { readonly metadata: object };
-    return { ...made, metadata: { ...made.metadata, ...metadata } };
-  };
-  return [
-    ...ANNOTATED.flatMap(([name, metadata]): readonly Attempt[] => [
-      [`make a namespace with ${name}`, post(`${CORE}/namespaces`, namespaced(metadata))],
-      [`give a project’s namespace ${name}`, patch(home, { metadata })],
-      [`give a project’s namespace ${name} by apply`, applied(home, namespaceAs(project.namespace, metadata))],
-      [`make a network policy with ${name}`, applied(`${policies}/http-1`, policy('http-1', metadata))],
-      [`give a project’s default deny ${name}`, patch(`${policies}/default-deny`, { metadata })],
-      [`bind itself with ${name}`, post(bindings, binding(OWN_ROLE, { metadata }))],
-      [`give a job’s Pod ${name}`, patch(`${home}/pods/${project.pod}`, { metadata })],
-    ]),
-    ...METADATA.map(
-      ([name, metadata]): Attempt => [
-        `make a Pod with ${name}`,
-        post(`${home}/pods`, { ...pod(), metadata: { name: 'attack', ...metadata } }),
-      ],
-    ),
-    ['make a namespace that cannot end', post(`${CORE}/namespaces`, { ...namespaced({}), ...HELD })],
-    ['make a project’s namespace one that cannot end', { ...put(`${home}/finalize`, { ...namespaced({}), ...HELD }) }],
-    ['make a Pod of a name that the API server chooses', post(`${home}/pods`, chosen(pod()))],
-    ['make a network policy of a name that the API server chooses', post(policies, chosen(policy('x')))],
-    ['name a job’s Pod as another job', patch(`${home}/pods/${project.pod}`, labelled({ 'delos.dev/job': 'other' }))],
-    ['take a job’s Pod its labels', patch(`${home}/pods/${project.pod}`, { metadata: { labels: null } })],
-    ['label a project’s default deny', patch(`${policies}/default-deny`, labelled({ other: 'x' }))],
-    ['take a project’s default deny its labels', patch(`${policies}/default-deny`, { metadata: { labels: null } })],
-    [
-      'change the image of a job',
-      {
-        ...patch(`${home}/pods/${project.pod}`, { spec: { containers: [{ name: 'main', image: 'other:1' }] } }),
-        type: 'application/strategic-merge-patch+json',
-      },
-    ],
-    [
-      'let a job’s Pod stay on a node that is closed',
-      {
-        ...patch(`${home}/pods/${project.pod}`, [
-          { op: 'add', path: '/spec/tolerations/-', value: { operator: 'Exists' } },
-        ]),
-        type: 'application/json-patch+json',
-      },
-    ],
-    ['say that a project’s namespace ends', patch(`${home}/status`, { status: { phase: 'Terminating' } })],
-    ['say that a job has ended', patch(`${home}/pods/${project.pod}/status`, { status: { phase: 'Failed' } })],
-  ];
-}
-
-const HELD = { spec: { finalizers: ['kubernetes', 'attack.example/hold'] } };
-const labelled = (labels: object): object => ({ metadata: { labels } });
-const chosen = (object: object): object => ({ ...object, metadata: { generateName: 'attack-', labels: MANAGED } });
-const put = (path: string, body: unknown): KubeRequest => ({ method: 'PUT', path, body });
-const applied = (path: string, body: unknown): KubeRequest => ({
-  method: 'PATCH',
-  path: `${path}?fieldManager=delos-agent&force=true`,
-  type: 'application/apply-patch+yaml',
-  body,
-});
-
-/** A project's namespace as the agent applies it, with more metadata. */
-function namespaceAs(name: string, metadata: object): object {
-  const made = namespace(name, 'default', 'default') as { readonly metadata: object };
-  return { ...made, metadata: { ...made.metadata, ...metadata } };
-}
-
-const OWN_ROLE = 'delos-agent-project';
-const NEW = projectNamespace('attack', 'one');
-const TRUSTED = projectNamespace('default', 'unused');
+import { metadataAttacks } from './agent-metadata-attacks.ts';
+import {
+  ADMISSION,
+  type Attempt,
+  applied,
+  binding,
+  CORE,
+  ENFORCE,
+  get,
+  MANAGED,
+  NEW,
+  namespace,
+  namespaceAs,
+  OWN_ROLE,
+  patch,
+  pod,
+  policy,
+  post,
+  RBAC,
+  remove,
+  socket,
+  spaced,
+  type Targets,
+  TRUSTED,
+} from './agent-requests.ts';
 
 /** What whoever has the agent's token may try. Each must be refused. */
 export function attacks({ project, parts, dns, node }: Targets): readonly Attempt[] {

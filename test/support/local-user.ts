@@ -25,7 +25,7 @@ for pid in $PIDS; do
   for folder in root cwd fd; do
     if ls "/proc/$pid/$folder/" >/dev/null 2>&1; then
       echo "/proc/$pid/$folder" >&2
-      timeout 20 find "/proc/$pid/$folder/" -xdev -type f -readable -size -64k -exec cat {} + 2>/dev/null | head -c 1000000
+      timeout 5 find "/proc/$pid/$folder/" -xdev -type f -readable -size -64k -exec cat {} + 2>/dev/null | head -c 1000000
     fi
   done
   cat "/proc/$pid/cmdline" 2>/dev/null
