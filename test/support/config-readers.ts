@@ -1,6 +1,7 @@
 import { globSync } from 'node:fs';
 import { join } from 'node:path';
 import ts from 'typescript';
+import { compilerOptions, REPOSITORY } from './compiler.ts';
 
 /*
  * Who reads which key of delos.yaml, told by the type checker. A key is the line of core/src/config-shape.ts that declares
@@ -8,7 +9,6 @@ import ts from 'typescript';
  * been through the database meanwhile: its type is still made from the schema's.
  */
 
-const REPOSITORY = join(import.meta.dirname, '../..');
 const SHAPE = join(REPOSITORY, 'core/src/config-shape.ts');
 /** Rooms that may read the configuration. `core` itself declares, checks and prints all keys: it is no reader. */
 const ROOMS = ['constructs', 'runtime', 'cluster', 'stacks', 'airgap', 'cli'] as const;
@@ -43,12 +43,6 @@ export function configReaders(): ReadonlyMap<string, ReadonlySet<string>> {
   return new Map(
     [...keys].map(([path, nodes]) => [path, new Set(nodes.flatMap((node) => [...(readers.get(node) ?? [])]))]),
   );
-}
-
-function compilerOptions(): ts.CompilerOptions {
-  const { config } = ts.readConfigFile(join(REPOSITORY, 'tsconfig.base.json'), (path) => ts.sys.readFile(path));
-  const { options } = ts.parseJsonConfigFileContent(config, ts.sys, REPOSITORY);
-  return { ...options, noEmit: true, composite: false, incremental: false, types: ['node'] };
 }
 
 /** Every key of the parsed configuration, with the lines that declare it. */

@@ -4,10 +4,12 @@ import { z } from 'zod';
 /** Graphviz, from its WebAssembly build: the same source gives the same bytes on every machine. */
 const viz = await instance();
 
-/** The picture of a graph as SVG, without the name of the program's release. */
-export function svgOf(dot: string): string {
+/** The picture of a graph as SVG with a title for who cannot see it, without the name of the program's release. */
+export function svgOf(dot: string, title: string): string {
   return viz
     .renderString(dot, { format: 'svg' })
+    .replace(/^[\s\S]*?(?=<svg )/, '')
+    .replace(/<svg [^>]*>/, (svg) => `${svg}\n<title>${title}</title>`)
     .replaceAll(/<!--[\s\S]*?-->\n?/g, '')
     .replaceAll(/font-family="Helvetica[^"]*"/g, 'font-family="Helvetica, Arial, sans-serif"');
 }

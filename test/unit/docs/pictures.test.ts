@@ -8,7 +8,9 @@ const source = readFileSync(join(import.meta.dirname, pictures, 'architecture.do
 
 describe('the picture of the architecture', () => {
   test('is drawn from its source (-u draws it anew)', async () => {
-    await expect(svgOf(source)).toMatchFileSnapshot(`${pictures}/architecture.svg`);
+    await expect(svgOf(source, 'Delos: the command, the platform, a job')).toMatchFileSnapshot(
+      `${pictures}/architecture.svg`,
+    );
   });
 
   const { nodes, labels, ends } = layoutOf(source);
