@@ -181,7 +181,8 @@ function coresOf(least: number, most: number) {
         context.addIssue({ code: 'custom', message: `expected ${expected}, found ${shown(value)}` });
         return z.NEVER;
       };
-      const amount = parseQuantity(value);
+      // A program's 0.1 + 0.2 is 0.3 cores: twelve digits are more than there are thousandths.
+      const amount = parseQuantity(typeof value === 'number' ? Number(value.toPrecision(12)) : value);
       if (amount === undefined) return refuse('cores such as 2, 0.5 or 500m');
       const milli = wholeMilli(amount);
       if (amount > 0n && milli * (NANO_PER_UNIT / 1000n) !== amount) return refuse('whole thousandths of a core');

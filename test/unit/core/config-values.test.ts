@@ -1,4 +1,4 @@
-import { DelosError, type PlatformConfig, parseConfig, projectNamespace } from '@delos/core';
+import { DelosError, type PlatformConfig, parseConfig, platformConfig, projectNamespace } from '@delos/core';
 import { describe, expect, test } from 'vitest';
 
 interface Problem {
@@ -125,6 +125,11 @@ describe('quantities that make no sense are refused in the file', () => {
   ])('%s', (_, text, field, says) => {
     expectRefused(text, field, says);
   });
+});
+
+test('cores that a program has added up are the sum that it meant', () => {
+  const [preset] = platformConfig.parse({ presets: [{ name: 'a', cpu: 0.1 + 0.2, memory: '1Gi' }] }).presets;
+  expect(preset?.cpu).toBe(0.3);
 });
 
 test('quantities are read as Kubernetes reads them', () => {
