@@ -10,8 +10,9 @@ import { compilerOptions, REPOSITORY } from './compiler.ts';
  */
 
 const SHAPE = join(REPOSITORY, 'core/src/config-shape.ts');
-/** Rooms that may read the configuration. `core` itself declares, checks and prints all keys: it is no reader. */
-const ROOMS = ['constructs', 'runtime', 'cluster', 'stacks', 'airgap', 'cli'] as const;
+const ROOMS = ['core', 'constructs', 'runtime', 'cluster', 'stacks', 'airgap', 'cli'] as const;
+/** These files declare, check and print every key: they are no readers. */
+const NO_READERS = join(REPOSITORY, 'core/src/config');
 
 /** Dotted path of a key (`presets[].cpu`) to the rooms that read it. */
 export function configReaders(): ReadonlyMap<string, ReadonlySet<string>> {
@@ -34,7 +35,7 @@ export function configReaders(): ReadonlyMap<string, ReadonlySet<string>> {
   for (const room of ROOMS) {
     const within = join(REPOSITORY, room, 'src/');
     for (const file of program.getSourceFiles()) {
-      if (!file.fileName.startsWith(within)) continue;
+      if (!file.fileName.startsWith(within) || file.fileName.startsWith(NO_READERS)) continue;
       for (const symbol of readsIn(file, checker, names)) {
         for (const declaration of symbol.declarations ?? []) readers.get(declaration)?.add(room);
       }

@@ -24,6 +24,7 @@ describe('each key of delos.yaml has a reader', () => {
     expect(readBy('nodePools[].labels')).toEqual(['cluster']);
     expect(readBy('cluster.context')).toEqual(['cli', 'cluster']);
     expect(readBy('services.agent.replicas')).toEqual(['constructs']);
+    expect(readBy('users[].email')).toEqual(['core']);
   });
 
   test('a key that the services read is not left out of their file', () => {
