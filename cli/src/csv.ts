@@ -9,12 +9,22 @@ export interface CsvRecord {
   readonly fields: Readonly<Record<string, string>>;
 }
 
+/** Columns of a table. */
+export interface CsvColumns {
+  readonly required: readonly string[];
+  /** Columns that have a default: the table may lack them. */
+  readonly optional: readonly string[];
+}
+
 /**
  * Reads a CSV file (RFC 4180) whose first line names its columns. Columns beyond those asked for are left alone.
  *
- * @throws ERR_NOT_FOUND where there is no such file; ERR_CSV where it is no CSV, lacks a column or a field, or is empty.
+ * @throws ERR_NOT_FOUND where there is no such file; ERR_CSV where it is no CSV, lacks a required column or a field, or is empty.
  */
-export async function readCsv(file: string, columns: readonly string[]): Promise<readonly CsvRecord[]> {
+export async function readCsv(
+  file: string,
+  { required: columns, optional }: CsvColumns,
+): Promise<readonly CsvRecord[]> {
   const [header, ...records] = parseCsv(file, await readText(file));
   if (header === undefined) {
     throw new DelosError('ERR_CSV', `the file is empty; expected the columns ${columns.join(', ')}`, {
@@ -26,7 +36,7 @@ export async function readCsv(file: string, columns: readonly string[]): Promise
   if (missing.length > 0) {
     throw new DelosError('ERR_CSV', `the column ${missing.join(', ')} is missing`, {
       where: { file, line: header.line },
-      hint: `expected are ${columns.join(', ')}, in any order; found: ${header.record.join(', ')}`,
+      hint: `needed are ${columns.join(', ')}, in any order; ${optional.join(', ')} may be left out. Found: ${header.record.join(', ')}`,
     });
   }
   if (records.length === 0) {
@@ -66,6 +76,22 @@ export function wholeField(least: number, most: number): z.ZodType<number> {
     .regex(/^\d{1,10}$/, expected)
     .transform(Number)
     .refine((value) => value >= least && value <= most, expected);
+}
+
+/** The field of an optional column: it counts as `otherwise` where it is empty or the table lacks the column. */
+export function fieldOr<T>(otherwise: string, schema: z.ZodType<T>): z.ZodType<T> {
+  return z
+    .string()
+    .default('')
+    .transform((text) => (text === '' ? otherwise : text))
+    .pipe(schema as z.ZodType<T, string>);
+}
+
+/** Which columns a schema of rows needs, and which it has a default for. */
+export function columnsOf(row: z.ZodObject): CsvColumns {
+  const names = Object.keys(row.shape);
+  const optional = names.filter((name) => row.shape[name]?.safeParse(undefined).success === true);
+  return { required: names.filter((name) => !optional.includes(name)), optional };
 }
 
 async function readText(file: string): Promise<string> {

@@ -1,12 +1,9 @@
-import type { IdentitySpec, PlatformConfig } from '@delos/core';
+import { emailOf, type IdentitySpec, type PlatformConfig } from '@delos/core';
 
 /** The realm as code: who may log in, by which client, to which addresses a code may be sent. */
 export function identityOf(config: PlatformConfig, publicUrl: string): IdentitySpec {
   const admin = { username: config.admin.user, email: config.admin.email };
-  const users = config.users.map(({ name, email }) => ({
-    username: name,
-    email: email ?? `${name}@${mailDomain(config)}`,
-  }));
+  const users = config.users.map((user) => ({ username: user.name, email: emailOf(user, config) }));
   return {
     realm: 'delos',
     displayName: 'Delos',
@@ -24,5 +21,3 @@ export function identityOf(config: PlatformConfig, publicUrl: string): IdentityS
     users: [admin, ...users.filter(({ username }) => username !== admin.username)],
   };
 }
-
-const mailDomain = (config: PlatformConfig): string => (config.domain.includes('.') ? config.domain : 'example.com');

@@ -1,22 +1,37 @@
 import type { PlatformConfig } from '@delos/core';
 
 /**
- * The part of the configuration that services read; a change of it rolls them. How often they run, where their images
- * come from and how the gateway is reached are left out, so that a changed replica count touches one object.
+ * Keys of the configuration that no service reads: how many replicas there are, where images come from, how the cluster and
+ * the gateway are reached. The services' file leaves them out, so that a changed replica count touches one object.
+ */
+export const NOT_FOR_SERVICES: readonly string[] = [
+  'cluster.engine',
+  'cluster.context',
+  'cluster.storageClass',
+  'cluster.userNamespaces',
+  'images',
+  'gateway',
+  'services',
+];
+
+/**
+ * The configuration as services read it: all of it but `NOT_FOR_SERVICES`. A change of it rolls them. A new key of the
+ * schema reaches the services without a further line here.
  */
 export function platformSettings(config: PlatformConfig): string {
-  const { domain, cluster, admin, users, nodePools, presets, organizations, jobs, logs } = config;
-  return canonicalJson({
-    domain,
-    cluster: { name: cluster.name },
-    admin,
-    users,
-    nodePools,
-    presets,
-    organizations,
-    jobs,
-    logs,
-  });
+  return canonicalJson(without(config, NOT_FOR_SERVICES));
+}
+
+/** The object without what lies at these dotted paths. */
+function without(object: object, paths: readonly string[]): object {
+  return Object.fromEntries(
+    Object.entries(object).flatMap(([key, value]: [string, unknown]) => {
+      if (paths.includes(key)) return [];
+      const below = paths.filter((path) => path.startsWith(`${key}.`)).map((path) => path.slice(key.length + 1));
+      const inner = below.length > 0 && typeof value === 'object' && value !== null ? without(value, below) : value;
+      return [[key, inner]];
+    }),
+  );
 }
 
 /** JSON with sorted keys: the same content is the same text, whatever order a file had. */

@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import { platformConfig } from './config.ts';
-import { quantityOf } from './config-shape.ts';
-import { descriptionOf, isQuantity, shapeOf } from './config-template.ts';
+import { descriptionOf, formatOf, isQuantity, shapeOf } from './config-template.ts';
+import { quantityOf } from './quantity.ts';
 import { plainSchemas } from './yaml-schema.ts';
 
 /** JSON Schema (draft 2020-12) of delos.yaml, for editors. */
@@ -47,6 +47,7 @@ function defaultOf(schema: z.core.$ZodType): string {
 
 function kindOf(schema: z.core.$ZodType): string {
   if (isQuantity(schema)) return 'quantity';
+  if (formatOf(schema) === 'cores') return 'cores';
   const [plain] = plainSchemas(schema);
   if (plain instanceof z.ZodEnum) return plain.options.map((option) => `\`${option}\``).join(', ');
   if (plain instanceof z.ZodArray) return 'list';

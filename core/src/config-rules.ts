@@ -1,17 +1,23 @@
-import { LEAST_JOB_DISK, type PlatformConfig, quantityOf } from './config-shape.ts';
+import { LEAST_JOB_DISK, type PlatformConfig } from './config-shape.ts';
 import { shareFaults } from './config-shares.ts';
 import { nearest } from './nearest.ts';
+import { projectNamespace } from './project-namespace.ts';
+import { quantityOf } from './quantity.ts';
 import type { RuleFault } from './rule-fault.ts';
+import { emailOf } from './user-email.ts';
 
 /** What must hold between fields: names are unique, what is named is there, what is asked for can be had. */
 export function checkConfig(config: PlatformConfig): readonly RuleFault[] {
   return [
     ...uniqueNames(config),
+    ...uniqueEmails(config),
+    ...uniqueNamespaces(config),
     ...references(config),
     ...capacity(config),
     ...shareFaults(config),
     ...ports(config),
     ...logs(config),
+    ...wholeSize(config),
   ];
 }
 
@@ -40,10 +46,64 @@ function uniqueNames(config: PlatformConfig): readonly RuleFault[] {
   ];
 }
 
+/**
+ * Keycloak refuses a second user with the same address (409), whatever its case, also where the address is a default. It
+ * is told at each of these users, since nobody but the writer knows whose address it is.
+ */
+function uniqueEmails(config: PlatformConfig): readonly RuleFault[] {
+  const { admin, users } = config;
+  const people = [
+    { who: `${admin.user} (admin.email)`, address: admin.email },
+    ...users.map((user) => ({ who: user.name, address: emailOf(user, config) })),
+  ];
+  const byAddress = Map.groupBy(people, ({ address }) => address);
+  return users.flatMap((user, index) => {
+    const address = emailOf(user, config);
+    const others = (byAddress.get(address) ?? []).filter((person) => person !== people[index + 1]);
+    const [other, ...more] = others;
+    if (other === undefined) return [];
+    const given = user.email !== undefined;
+    const path = ['users', index, given ? 'email' : 'name'];
+    const what = given ? `\`${address}\`` : `\`${address}\`, which ${user.name} has since no other is given,`;
+    const whose = more.length === 0 ? other.who : `${other.who} and ${more.length} more`;
+    return [{ path, message: `${what} is also the address of ${whose}: each user needs one of their own` }];
+  });
+}
+
+/** A namespace's name ends in a short digest, which two projects with long names alike may share. */
+function uniqueNamespaces({ organizations }: PlatformConfig): readonly RuleFault[] {
+  const owners = new Map<string, string>();
+  return organizations.flatMap((org, o) =>
+    org.projects.flatMap((project, p) => {
+      const namespace = projectNamespace(org.name, project.name);
+      const own = `${org.name}/${project.name}`;
+      const owner = owners.get(namespace);
+      owners.set(namespace, owner ?? own);
+      if (owner === undefined || owner === own) return [];
+      const message = `project ${own} would have the namespace of project ${owner}, \`${namespace}\`: rename one of them`;
+      return [{ path: ['organizations', o, 'projects', p, 'name'], message }];
+    }),
+  );
+}
+
+/** Kubernetes keeps at most 1 MiB in a ConfigMap, and the services' file is in one. */
+const MOST_CHARACTERS = 900_000;
+
+function wholeSize(config: PlatformConfig): readonly RuleFault[] {
+  const length = Buffer.byteLength(JSON.stringify(config, undefined, 2));
+  if (length <= MOST_CHARACTERS) return [];
+  const message = `the configuration has ${length} bytes with all defaults, and a ConfigMap holds ${MOST_CHARACTERS} of it: name fewer users, projects or members`;
+  return [{ path: [], message }];
+}
+
 function repeated(names: readonly string[], path: RuleFault['path'], key: string): readonly RuleFault[] {
+  const firsts = new Map<string, number>();
   return names.flatMap((name, index) => {
-    const first = names.indexOf(name);
-    if (first === index) return [];
+    const first = firsts.get(name);
+    if (first === undefined) {
+      firsts.set(name, index);
+      return [];
+    }
     return [
       { path: [...path, index, key], message: `\`${name}\` is there already, as entry ${first + 1}: names are unique` },
     ];
@@ -105,7 +165,7 @@ function capacity(config: PlatformConfig): readonly RuleFault[] {
       // A pool that does not say what its nodes have may have enough.
       const largest = Math.max(...pools.map((pool) => pool[field] ?? Number.POSITIVE_INFINITY));
       if (pools.length === 0 || preset[field] <= largest) return [];
-      const message = `no node that preset \`${preset.name}\` may run on has that much: at most ${largest}`;
+      const message = `no node that preset \`${preset.name}\` may run on has that much: at most ${field === 'memory' ? quantityOf(largest) : largest}`;
       return [{ path: ['presets', index, field], message }];
     });
   });

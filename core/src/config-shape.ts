@@ -1,62 +1,36 @@
 import { z } from 'zod';
+import {
+  bytes,
+  cores,
+  coresTogether,
+  count,
+  dnsLabel,
+  dnsSubdomain,
+  domain,
+  email,
+  plainText,
+  port,
+  registry,
+  size,
+  userName,
+} from './config-fields.ts';
+import { nodeLabels } from './config-labels.ts';
 import { parseRegistry } from './image-registry.ts';
 
 /*
  * delos.yaml. Terminology: an *organization* has *projects*, a project has members and a quota. A *node pool* is a set
  * of like nodes, told apart by the label `delos.dev/pool`. A *preset* names the resources one job gets and the pools it
- * may run on. Memory and storage are Kubernetes quantities in the file (`512Mi`, `2G`), bytes after parsing.
+ * may run on. Memory and storage are Kubernetes quantities in the file (`512Mi`, `2G`), bytes after parsing; cores are
+ * numbers or quantities (`500m`), numbers after parsing.
  *
  * What `describe` says is what people read: the file that `delos init` writes, docs/guides/configuration.md and the
  * JSON Schema for editors are made from it.
  */
 
-const DNS_LABEL = /^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$/;
-const HOST = /^([a-zA-Z0-9]([a-zA-Z0-9-]{0,61}[a-zA-Z0-9])?)(\.[a-zA-Z0-9]([a-zA-Z0-9-]{0,61}[a-zA-Z0-9])?)*$/;
-const REGISTRY = /^[a-zA-Z0-9.-]+(:\d{1,5})?(\/[a-z0-9._-]+)*$/;
-const SUFFIX: Readonly<Record<string, number>> = {
-  '': 1,
-  k: 1e3,
-  M: 1e6,
-  G: 1e9,
-  T: 1e12,
-  Ki: 2 ** 10,
-  Mi: 2 ** 20,
-  Gi: 2 ** 30,
-  Ti: 2 ** 40,
-};
-
-export const dnsLabel = z.string().regex(DNS_LABEL, 'expected lower-case letters, digits and hyphens (RFC 1123 label)');
-const userName = z
-  .string()
-  .regex(/^[a-z][a-z0-9-]*$/, 'expected lower-case letters, digits and hyphens, a letter first');
-
-/** A Kubernetes quantity of bytes; a number is bytes. */
-export const bytes = z
-  .union([z.number().int().nonnegative(), z.string()])
-  .transform((value, context) => {
-    if (typeof value === 'number') return value;
-    const match = /^(\d+(?:\.\d+)?)(Ki|Mi|Gi|Ti|k|M|G|T)?$/.exec(value);
-    if (match === null) {
-      context.addIssue({ code: 'custom', message: `expected a quantity such as 512Mi or 2G, found "${value}"` });
-      return z.NEVER;
-    }
-    return Math.round(Number(match[1]) * (SUFFIX[match[2] ?? ''] ?? 1));
-  })
-  // Kept through `describe`; how a value is written is read from it.
-  .meta({ format: 'quantity' });
-
-/** Bytes as a person writes them: the largest binary suffix that divides them. */
-export function quantityOf(size: number): string | number {
-  const suffix = ['Ti', 'Gi', 'Mi', 'Ki'].find(
-    (name) => size >= (SUFFIX[name] ?? 1) && size % (SUFFIX[name] ?? 1) === 0,
-  );
-  return suffix === undefined ? size : `${size / (SUFFIX[suffix] ?? 1)}${suffix}`;
-}
-
 const gpu = z.strictObject({
-  count: z.number().int().positive().describe('Whole devices'),
-  model: z.string().optional().describe('Model, as users see it'),
-  memory: bytes.optional().describe('Memory of one device'),
+  count: count.min(1).describe('Whole devices'),
+  model: plainText.optional().describe('Model, as users see it'),
+  memory: size.optional().describe('Memory of one device'),
 });
 
 export const securityProfile = z.enum(['baseline', 'restricted', 'privileged']);
@@ -64,11 +38,11 @@ export type SecurityProfile = z.infer<typeof securityProfile>;
 
 const nodePool = z.strictObject({
   name: dnsLabel.describe('Value of the nodes’ label delos.dev/pool'),
-  minSize: z.number().int().nonnegative().default(1).describe('Fewest nodes'),
-  maxSize: z.number().int().positive().default(1).describe('Most nodes'),
-  cpu: z.number().positive().optional().describe('Cores of one node; left out: what the node reports'),
-  memory: bytes.optional().describe('Memory of one node; left out: what the node reports'),
-  disk: bytes.optional().describe('Disk of one node'),
+  minSize: count.default(1).describe('Fewest nodes'),
+  maxSize: count.min(1).default(1).describe('Most nodes'),
+  cpu: cores.optional().describe('Cores of one node; left out: what the node reports'),
+  memory: size.optional().describe('Memory of one node; left out: what the node reports'),
+  disk: size.optional().describe('Disk of one node'),
   nvidiaGpu: gpu.optional().describe('NVIDIA GPUs of one node (nvidia.com/gpu)'),
   amdGpu: gpu.optional().describe('AMD GPUs of one node (amd.com/gpu)'),
   intelGpu: gpu.optional().describe('Intel GPUs of one node (gpu.intel.com/i915)'),
@@ -76,7 +50,7 @@ const nodePool = z.strictObject({
     .boolean()
     .default(false)
     .describe('For development: the GPUs above are announced on the embedded node though no device is behind them'),
-  labels: z.record(z.string(), z.string()).default({}).describe('Further labels of its nodes'),
+  labels: nodeLabels.default({}).describe('Further labels of its nodes'),
   preemptible: z.boolean().default(false).describe('Its nodes may be taken away at any time'),
 });
 
@@ -87,9 +61,9 @@ export const LEAST_JOB_DISK = 64 * 2 ** 20;
 
 const preset = z.strictObject({
   name: dnsLabel.describe('What users name: apolo run --preset NAME'),
-  cpu: z.number().positive().describe('Cores'),
-  memory: bytes.describe('Memory; the job is ended when it takes more. What it writes to /dev/shm is part of it'),
-  disk: bytes
+  cpu: cores.describe('Cores'),
+  memory: size.describe('Memory; the job is ended when it takes more. What it writes to /dev/shm is part of it'),
+  disk: size
     .default(JOB_DISK)
     .describe(
       'Local disk: the job is ended when its files outside of volumes, and its log, take more. At least 64Mi; the node must have it free when it is used, not before',
@@ -99,7 +73,7 @@ const preset = z.strictObject({
   intelGpu: gpu.optional().describe('Intel GPUs'),
   creditsPerHour: z
     .string()
-    .regex(/^\d+(\.\d+)?$/, 'expected a decimal number in quotes')
+    .regex(/^\d{1,12}(\.\d{1,9})?$/, 'expected a decimal number in quotes, at most 12 digits and 9 after the point')
     .default('0')
     .describe('Price, a decimal number in quotes'),
   pools: z.array(dnsLabel).default([]).describe('Node pools that may hold it; empty: any'),
@@ -116,10 +90,10 @@ const preset = z.strictObject({
 
 const amounts = (leftOut: string) =>
   z.strictObject({
-    runningJobs: z.number().int().nonnegative().optional().describe(`Jobs that run at once; left out: ${leftOut}`),
-    cpu: z.number().nonnegative().optional().describe('Cores at once'),
+    runningJobs: count.optional().describe(`Jobs that run at once; left out: ${leftOut}`),
+    cpu: coresTogether.optional().describe('Cores at once'),
     memory: bytes.optional().describe('Memory at once'),
-    gpu: z.number().int().nonnegative().optional().describe('GPUs at once, of any make'),
+    gpu: count.optional().describe('GPUs at once, of any make'),
   });
 const quota = amounts('no limit');
 
@@ -127,7 +101,8 @@ const quota = amounts('no limit');
 const share = {
   weight: z
     .number()
-    .positive()
+    .min(0.000_001)
+    .max(1_000_000)
     .default(1)
     .describe('Its part of what there is to share: with 2 it gets twice as much as one with 1'),
   guarantee: amounts('nothing is guaranteed')
@@ -168,15 +143,11 @@ const organization = z.strictObject({
 export const SMALLEST_LOG_LIMIT = 8 * 2 ** 20;
 const logLimit = bytes.refine((size) => size >= SMALLEST_LOG_LIMIT, 'expected 8Mi or more');
 
-const replicas = z.number().int().nonnegative().default(1).describe('How many run');
+const replicas = count.default(1).describe('How many run');
 const service = z.strictObject({ replicas }).prefault({});
 
-const port = (fallback: number) => z.number().int().min(0).max(65535).default(fallback);
-
 export const configShape = z.strictObject({
-  domain: z
-    .string()
-    .regex(HOST, 'expected a host name such as ai.example.com, without https:// and port')
+  domain: domain
     .default('localhost')
     .describe('Public DNS name of the platform. localhost: reached from this machine alone'),
   cluster: z
@@ -186,19 +157,19 @@ export const configShape = z.strictObject({
         .default('auto')
         .describe('How the cluster comes to be. auto: the one that KUBECONFIG names, else embedded on this machine'),
       name: dnsLabel.default('default').describe('Its name in the platform'),
-      context: z.string().optional().describe('Kubeconfig context of an existing cluster'),
+      context: plainText.optional().describe('Kubeconfig context of an existing cluster'),
       userNamespaces: z
         .boolean()
         .default(true)
         .describe('The platform’s Pods run in user namespaces of their own, where every node can do that'),
-      storageClass: z.string().optional().describe('StorageClass of the platform’s volumes; left out: the default'),
+      storageClass: dnsSubdomain.optional().describe('StorageClass of the platform’s volumes; left out: the default'),
     })
     .prefault({})
     .describe('The Kubernetes cluster underneath'),
   admin: z
     .strictObject({
       user: userName.default('admin').describe('Login name'),
-      email: z.email().default('admin@example.com').describe('E-mail address'),
+      email: email.default('admin@example.com').describe('E-mail address'),
     })
     .prefault({})
     .describe('The first administrator. The password is made, and shown by `delos status --show-passwords`'),
@@ -206,7 +177,7 @@ export const configShape = z.strictObject({
     .array(
       z.strictObject({
         name: userName.describe('Login name'),
-        email: z.email().optional().describe('E-mail address'),
+        email: email.optional().describe('E-mail address; left out: the name at the platform’s domain'),
       }),
     )
     .default([])
@@ -217,9 +188,7 @@ export const configShape = z.strictObject({
         .enum(['auto', 'upstream', 'local'])
         .default('auto')
         .describe('upstream: pull the published images; local: use those built here; auto: local where the engine can'),
-      registry: z
-        .string()
-        .regex(REGISTRY, 'expected host[:port][/path] of a registry, without https://')
+      registry: registry
         .optional()
         .describe('Registry, host[:port][/path], that an existing cluster pulls the images from'),
       standIns: z
@@ -245,8 +214,10 @@ export const configShape = z.strictObject({
     .describe('Where container images come from'),
   gateway: z
     .strictObject({
-      httpPort: port(8080).describe('Port of plain http, on this machine or the load balancer. 0: a free one, kept'),
-      httpsPort: port(8443).describe('Port of TLS. 0: a free one, kept'),
+      httpPort: port
+        .default(8080)
+        .describe('Port of plain http, on this machine or the load balancer. 0: a free one, kept'),
+      httpsPort: port.default(8443).describe('Port of TLS. 0: a free one, kept'),
       http: z
         .enum(['auto', 'on', 'off'])
         .default('auto')
@@ -275,12 +246,7 @@ export const configShape = z.strictObject({
     .describe('Who shares the platform'),
   scheduling: z
     .strictObject({
-      minRunSeconds: z
-        .number()
-        .int()
-        .nonnegative()
-        .default(0)
-        .describe('So long after its start no job is told to give way, in seconds'),
+      minRunSeconds: count.default(0).describe('So long after its start no job is told to give way, in seconds'),
     })
     .prefault({})
     .describe('How jobs are scheduled'),

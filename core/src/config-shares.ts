@@ -1,4 +1,5 @@
-import { type PlatformConfig, type Quota, quantityOf, type Share } from './config-shape.ts';
+import type { PlatformConfig, Quota, Share } from './config-shape.ts';
+import { quantityOf } from './quantity.ts';
 import type { RuleFault } from './rule-fault.ts';
 
 type Dimension = keyof Quota;

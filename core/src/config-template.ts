@@ -1,7 +1,7 @@
 import { Document, type Pair, Scalar, YAMLMap, YAMLSeq } from 'yaml';
 import { z } from 'zod';
 import { platformConfig } from './config.ts';
-import { quantityOf } from './config-shape.ts';
+import { quantityOf } from './quantity.ts';
 import { plainSchemas } from './yaml-schema.ts';
 
 /** A description may sit on any wrapper. */
@@ -14,9 +14,15 @@ export function descriptionOf(schema: z.core.$ZodType): string | undefined {
 
 /** True where the file has a quantity (`512Mi`) and the parsed configuration bytes. */
 export function isQuantity(schema: z.core.$ZodType): boolean {
-  if (z.globalRegistry.get(schema)?.format === 'quantity') return true;
+  return formatOf(schema) === 'quantity';
+}
+
+/** How a value is written, where the schema says so; it may sit on any wrapper. */
+export function formatOf(schema: z.core.$ZodType): string | undefined {
+  const own = z.globalRegistry.get(schema)?.format;
+  if (typeof own === 'string') return own;
   const inner = (schema as { readonly def?: { readonly innerType?: unknown } }).def?.innerType;
-  return inner instanceof z.core.$ZodType && isQuantity(inner);
+  return inner instanceof z.core.$ZodType ? formatOf(inner) : undefined;
 }
 
 /** The schema of a mapping's keys, where it is one. */

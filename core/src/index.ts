@@ -1,9 +1,9 @@
 export * from './agent-protocol.ts';
 export * from './config.ts';
+export { bytes } from './config-fields.ts';
 export * from './config-load.ts';
 export * from './config-reference.ts';
 export * from './config-shape.ts';
-
 export * from './config-template.ts';
 export * from './error-codes.ts';
 export * from './errors.ts';
@@ -15,10 +15,12 @@ export * from './nearest.ts';
 export * from './progress.ts';
 export * from './project-namespace.ts';
 export * from './public-address.ts';
+export * from './quantity.ts';
 export * from './request-body.ts';
 export * from './service-users.ts';
 export * from './stand-in.ts';
 export * from './token-request.ts';
+export * from './user-email.ts';
 export * from './yaml-document.ts';
 export { faultsOf } from './yaml-faults.ts';
 export * from './yaml-read.ts';

@@ -44,8 +44,9 @@ function faultOf(schema: z.ZodType, issue: Issue, data: unknown): readonly Fault
     ];
   }
   const hint = hintOf(issue, found);
+  const at = issue.code === 'custom' && issue.params?.at === 'key' ? 'key' : 'value';
   const message = issue.code === 'custom' ? issue.message : `expected ${expectedOf(issue)}, found ${show(found)}`;
-  return [{ kind: 'value', path: issue.path, at: 'value', message, ...(hint === undefined ? {} : { hint }) }];
+  return [{ kind: 'value', path: issue.path, at, message, ...(hint === undefined ? {} : { hint }) }];
 }
 
 function unknownKey(schema: z.ZodType, path: Path, key: string, there: readonly string[]): Fault {
@@ -119,7 +120,8 @@ function hintOf(issue: Issue, found: unknown): string | undefined {
     const near = nearest(found, issue.values.map(String));
     return near === undefined ? undefined : `did you mean \`${near}\`?`;
   }
-  if (issue.code === 'invalid_type' && issue.expected === 'string' && typeof found === 'number') {
+  const isPlain = typeof found === 'number' || typeof found === 'boolean';
+  if (issue.code === 'invalid_type' && issue.expected === 'string' && isPlain) {
     return `put it in quotes: "${found}"`;
   }
   return undefined;

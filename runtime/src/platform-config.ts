@@ -11,7 +11,7 @@ export async function readPlatformConfig(file: string): Promise<PlatformConfig> 
     text = await readFile(file, 'utf8');
   } catch (cause) {
     throw new DelosError('ERR_CONFIG_NOT_FOUND', `${file} cannot be read`, {
-      hint: 'DELOS_CONFIG names the file; the ConfigMap delos-config is mounted there',
+      hint: 'DELOS_CONFIG names the file; the ConfigMap `platform` is mounted there',
       cause,
     });
   }

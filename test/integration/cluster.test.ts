@@ -197,6 +197,27 @@ function readEtcd({ spec, processes }: TestCluster, key: string): Buffer {
   return Buffer.from(kvs[0]?.value ?? '', 'base64');
 }
 
+describe('a label that the API server refuses', () => {
+  test('ends `up` at once and is shown by status, while the pool keeps its label; the next `up` goes on', async () => {
+    const good = testConfig();
+    const [pool, ...others] = good.nodePools;
+    if (pool === undefined) throw new Error('the tests have no node pool');
+    // The parser would refuse it: this is what came past it.
+    const bad = { ...good, nodePools: [{ ...pool, labels: { 'gpu-type': 'A100 80GB' } }, ...others] };
+    await expect(cluster.engine.up(bad, silent)).rejects.toMatchObject({
+      code: 'ERR_CLUSTER_START',
+      message: expect.stringMatching(/labels of the Node.*422.*A100 80GB/) as string,
+    });
+    const status = await cluster.engine.status();
+    expect(status?.parts.filter(({ healthy }) => !healthy)).toMatchObject([
+      { name: 'node', message: expect.stringMatching(/422.*A100 80GB/) as string },
+    ]);
+    expect(status?.nodes[0]?.pool).toBe(pool.name);
+    await cluster.engine.up(good, silent);
+    expect((await cluster.engine.status())?.parts.filter(({ healthy }) => !healthy)).toEqual([]);
+  });
+});
+
 describe('loopback ports', () => {
   test('a node port answers on the loopback port that it keeps; a port of somebody else is refused by name', async () => {
     const [first] = await cluster.handle.exposeLoopback([{ host: 0, node: 30999 }]);

@@ -522,3 +522,37 @@ describe('the operator issues a token', () => {
     await expect(issueToken(forged, 'admin', HOUR)).rejects.toMatchObject({ code: 'ERR_REQUEST' });
   });
 });
+
+describe('Keycloak refuses users that delos.yaml refuses', () => {
+  const made = (username: string, email: string): Promise<boolean> =>
+    keycloak.admin.create('/realms/delos/users', { username, email, enabled: true });
+
+  test.each([
+    ['a name of two letters', 'al', 'al@example.com', /400/],
+    ['a mail box of 65 characters', 'carl', `${'a'.repeat(65)}@example.com`, /400/],
+    ['a host of the address that is none', 'carl', `a@${'b'.repeat(64)}.com`, /400/],
+  ])('%s', async (_, username, email, says) => {
+    await expect(made(username, email)).rejects.toThrow(says);
+    expect(() => parseConfig(`users: [{name: ${username}, email: "${email}"}]`, 'delos.yaml')).toThrow();
+  });
+
+  test('an address that another user has, in other letters', async () => {
+    // The answer is 409, which `create` takes for "is there already".
+    expect(await made('carl', 'ANN@example.com')).toBe(false);
+    expect(() => parseConfig('users: [{name: ann, email: a@b.org}, {name: carl, email: A@B.org}]', 'f')).toThrow();
+  });
+
+  test('and takes those that delos.yaml takes', async () => {
+    const longest = 'n'.repeat(63);
+    const { users } = parseConfig(`users: [{name: bob}, {name: ${longest}, email: ${longest}@Example.com}]`, 'f');
+    expect(users).toHaveLength(2);
+    expect(await made('bob', 'bob@example.com')).toBe(true);
+    expect(await made(longest, `${longest}@example.com`)).toBe(true);
+  });
+
+  test('an address in capitals is found unchanged at the second time', async () => {
+    const capitals = specOf('users: [{name: ann, email: Ann@Example.com}]');
+    await converge(capitals, secrets);
+    expect(await converge(capitals, secrets)).toEqual([]);
+  });
+});

@@ -8,6 +8,7 @@ import {
   type Snapshot,
   snapshotOf,
 } from '../../runtime/src/scheduling/index.ts';
+import { PLACEMENTS } from '../../runtime/src/simulator/placements.ts';
 import { anyJob, anyNode, anyWorld } from './random-world.ts';
 import { lines } from './scheduling.ts';
 
@@ -142,7 +143,7 @@ export function play(
   ) => void,
   judgeEvent?: (before: Snapshot, scheduler: Scheduler) => void,
 ): void {
-  const scheduler = new Scheduler(world);
+  const scheduler = new Scheduler(world, PLACEMENTS);
   let now = world.now;
   let due: number | undefined;
   const cycle = (): void => {

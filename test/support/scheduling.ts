@@ -1,16 +1,13 @@
-import { expectedLossPlacement } from '../../runtime/src/packing/index.ts';
 import {
   type Cycle,
   type Decision,
   Explainer,
-  registerPlacement,
   Scheduler,
   type Snapshot,
   type SnapshotInput,
   snapshot,
 } from '../../runtime/src/scheduling/index.ts';
-
-registerPlacement(expectedLossPlacement);
+import { PLACEMENTS } from '../../runtime/src/simulator/placements.ts';
 
 /** A world from what of it matters; the rest is as the schema says. */
 export function world(input: SnapshotInput): Snapshot {
@@ -58,7 +55,7 @@ export function decided(input: SnapshotInput): {
   readonly lines: readonly string[];
 } {
   const given = world(input);
-  const scheduler = new Scheduler(given);
+  const scheduler = new Scheduler(given, PLACEMENTS);
   const cycle = scheduler.cycle(given.now);
   return { scheduler, cycle, lines: lines(cycle.decisions) };
 }

@@ -1,18 +1,8 @@
-import { expectedLossPlacement } from '@delos/runtime/packing';
-import {
-  type Decision,
-  Explainer,
-  type Reason,
-  registerPlacement,
-  Scheduler,
-  snapshot,
-  snapshotFaults,
-} from '@delos/runtime/scheduling';
+import { type Decision, Explainer, type Reason, Scheduler, snapshot, snapshotFaults } from '@delos/runtime/scheduling';
+import { PLACEMENTS } from '@delos/runtime/simulator';
 import type { CommandContext } from '../context.ts';
 import { readDocument, readText } from '../scheduling-document.ts';
 import { table } from '../table.ts';
-
-registerPlacement(expectedLossPlacement);
 
 export interface SnapshotOptions {
   readonly snapshot?: string;
@@ -20,8 +10,10 @@ export interface SnapshotOptions {
 
 /** Decides once on a snapshot: what starts, who gives way, and why the rest waits. */
 export async function simulateSnapshot(context: CommandContext, file: string): Promise<void> {
-  const given = readDocument(snapshot, { file, text: await readText(file) }, snapshotFaults);
-  const scheduler = new Scheduler(given);
+  const given = readDocument(snapshot, { file, text: await readText(file) }, (data) =>
+    snapshotFaults(data, PLACEMENTS),
+  );
+  const scheduler = new Scheduler(given, PLACEMENTS);
   const cycle = scheduler.cycle(given.now);
   const explainer = new Explainer(scheduler.state);
   const waiting: readonly Reason[] = given.jobs.flatMap(({ id }) => explainer.explain(id) ?? []);

@@ -60,7 +60,7 @@ export function openApi(spec: Pick<NodeSpec, 'state' | 'number'>, certificate: s
 
   const json: Api['json'] = async (method, path, body, contentType) => {
     const response = await send(method, path, body, contentType);
-    if (response.status >= 300) throw new Error(`${method} ${path}: ${response.status} ${describe(response.body)}`);
+    if (response.status >= 300) throw new Error(`${method} ${path}: ${response.status} ${messageOf(response.body)}`);
     return JSON.parse(response.body);
   };
 
@@ -75,7 +75,7 @@ export function openApi(spec: Pick<NodeSpec, 'state' | 'number'>, certificate: s
 }
 
 /** The message of a Status object, or the start of whatever it is. */
-function describe(body: string): string {
+export function messageOf(body: string): string {
   try {
     const parsed: unknown = JSON.parse(body);
     if (typeof parsed === 'object' && parsed !== null && 'message' in parsed) return String(parsed.message);

@@ -22,7 +22,7 @@ import { type EmbeddedParts, prepareMachine, prepareSpec } from './prepare.ts';
 import { findByArgument, kill, waitUntil } from './process.ts';
 import { layoutOf, type NodeSpec, specHash, tryReadSpec } from './spec.ts';
 import { tryReadHostStatus, tryReadNodeStatus } from './status.ts';
-import { firstMissing, waitForCluster } from './wait.ts';
+import { firstMissing, nodeUnkept, waitForCluster } from './wait.ts';
 
 const nodeList = z.object({
   items: z.array(
@@ -155,7 +155,8 @@ async function endProcesses(markers: readonly string[]): Promise<void> {
 
 async function readStatus(spec: NodeSpec): Promise<ClusterStatus> {
   const layout = layoutOf(spec.state);
-  const parts = (tryReadNodeStatus(layout)?.parts ?? []).map((part) => ({
+  const supervisor = tryReadNodeStatus(layout);
+  const parts = (supervisor?.parts ?? []).map((part) => ({
     name: part.name,
     healthy: part.state === 'ready',
     message: part.message,
@@ -171,7 +172,10 @@ async function readStatus(spec: NodeSpec): Promise<ClusterStatus> {
   const api = openApi(spec, 'admin');
   try {
     const missing = await firstMissing(spec, () => api);
-    const addons = { name: 'add-ons', healthy: missing === undefined, message: missing ?? '' };
+    const unkept = supervisor === undefined ? undefined : nodeUnkept(spec, supervisor);
+    const node = { name: 'node', healthy: unkept === undefined, message: unkept ?? '' };
+    const late = missing === unkept ? undefined : missing;
+    const addons = { name: 'add-ons', healthy: late === undefined, message: late ?? '' };
     const nodes = nodeList.safeParse(await api.json('GET', '/api/v1/nodes').catch(() => undefined)).data?.items ?? [];
     return {
       kind: 'embedded',
@@ -182,7 +186,7 @@ async function readStatus(spec: NodeSpec): Promise<ClusterStatus> {
         ready: status.conditions.some((each) => each.type === 'Ready' && each.status === 'True'),
         pool: metadata.labels['delos.dev/pool'],
       })),
-      parts: [host, ...parts, addons],
+      parts: [host, ...parts, node, addons],
     };
   } finally {
     api.close();

@@ -5,6 +5,7 @@ import { tryRead, writeAtomic } from './files.ts';
 import { addAddons, keepNode, watchDns } from './keep.ts';
 import { partsOf } from './parts.ts';
 import { layoutOf, type NodeSpec, nodeSpec, specHash } from './spec.ts';
+import type { NodeState } from './status.ts';
 import { supervise } from './supervisor.ts';
 
 /*
@@ -21,11 +22,12 @@ const hash = specHash(spec);
 const began = new Date().toISOString();
 let addons = 'waiting';
 let dns = 'waiting';
+let node: NodeState | undefined;
 let written = '';
 const supervisor = supervise(partsOf(spec), layout.logs, readFileSync(join(layout.pki, 'ca.crt')), publish);
 
 function publish(): void {
-  const status = { pid: process.pid, specHash: hash, began, addons, dns, parts: supervisor.status() };
+  const status = { pid: process.pid, specHash: hash, began, addons, dns, node, parts: supervisor.status() };
   const text = JSON.stringify(status, null, 1);
   if (text === written) return;
   try {
@@ -62,4 +64,8 @@ void keepNode(
   () => spec,
   api,
   () => supervisor.isReady('kube-apiserver'),
+  (state) => {
+    node = state;
+    publish();
+  },
 );

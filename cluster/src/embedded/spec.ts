@@ -58,6 +58,14 @@ export function specHash(spec: NodeSpec): string {
   return createHash('sha256').update(JSON.stringify(rest)).digest('hex').slice(0, 16);
 }
 
+/** What is asked of the Node object: its labels and fake devices, which a running node takes over by itself. */
+export function askedHash({ labels, fakeResources }: Pick<NodeSpec, 'labels' | 'fakeResources'>): string {
+  return createHash('sha256')
+    .update(JSON.stringify([labels, fakeResources]))
+    .digest('hex')
+    .slice(0, 16);
+}
+
 /** Where things lie in an instance's state. */
 export function layoutOf(state: string) {
   const cluster = join(state, 'cluster');

@@ -14,6 +14,17 @@ const hostStatus = z.object({
 });
 export type HostStatus = z.infer<typeof hostStatus>;
 
+/** How the labels and fake devices of the Node object stand to those that are asked for. */
+const nodeState = z.object({
+  /** `refused`: the API server does not take them, and to try again is of no use. */
+  kind: z.enum(['ready', 'waiting', 'refused']),
+  /** What is amiss. */
+  text: z.string(),
+  /** Which labels and devices these were: `askedHash` of them. */
+  asked: z.string(),
+});
+export type NodeState = z.infer<typeof nodeState>;
+
 const nodeStatus = z.object({
   /** Within the node's own PID namespace. */
   pid: z.number(),
@@ -21,6 +32,8 @@ const nodeStatus = z.object({
   began: z.string(),
   addons: z.string(),
   dns: z.string(),
+  /** A supervisor of an earlier release does not tell. */
+  node: nodeState.optional(),
   parts: z.array(
     z.object({
       name: z.string(),

@@ -3,8 +3,8 @@ import { DelosError, type Progress } from '@delos/core';
 import { z } from 'zod';
 import { NODE_NAME } from './addresses.ts';
 import { type Api, openApi } from './api.ts';
-import { layoutOf, type NodeSpec, specHash } from './spec.ts';
-import { tryReadHostStatus, tryReadNodeStatus } from './status.ts';
+import { askedHash, layoutOf, type NodeSpec, specHash } from './spec.ts';
+import { type NodeStatus, tryReadHostStatus, tryReadNodeStatus } from './status.ts';
 
 const node = z.object({
   status: z.object({
@@ -53,7 +53,8 @@ const LIMIT = 180_000;
 
 /**
  * Waits until the cluster serves: all parts ready, add-ons applied, Node ready, cluster DNS answering.
- * @throws DelosError ERR_CLUSTER_START at the limit, with what was waited for last and where its log is
+ * @throws DelosError ERR_CLUSTER_START at the limit, with what was waited for last and where its log is; at once, where the
+ * API server refuses the labels or devices of the Node
  */
 export async function waitForCluster(spec: NodeSpec, progress: Progress): Promise<void> {
   const began = performance.now();
@@ -66,6 +67,12 @@ export async function waitForCluster(spec: NodeSpec, progress: Progress): Promis
         return api;
       });
       if (missing === undefined) return;
+      const refused = refusalOf(spec, tryReadNodeStatus(layoutOf(spec.state)));
+      if (refused !== undefined) {
+        throw new DelosError('ERR_CLUSTER_START', refused, {
+          hint: 'correct the labels and GPUs of the first entry of nodePools, and run the same command again',
+        });
+      }
       const seconds = Math.round((performance.now() - began) / 1000);
       if (missing !== said) progress.step(missing);
       said = missing;
@@ -95,11 +102,25 @@ export async function firstMissing(spec: NodeSpec, api: () => Api): Promise<stri
   try {
     return (
       (await nodeMissing(api(), status.began)) ??
+      nodeUnkept(spec, status) ??
       (status.dns === 'ready' ? undefined : await dnsMissing(api(), status.dns))
     );
   } catch (error) {
     return `kube-apiserver: ${error instanceof Error ? error.message : String(error)}`;
   }
+}
+
+/** What of the Node's labels and fake devices is not as the spec asks, if anything. */
+export function nodeUnkept(spec: NodeSpec, { node: state }: Pick<NodeStatus, 'node'>): string | undefined {
+  if (state === undefined) return undefined;
+  if (state.asked !== askedHash(spec)) return `Node ${NODE_NAME}: its labels are not looked at yet`;
+  return state.kind === 'ready' ? undefined : `Node ${NODE_NAME}: ${state.text}`;
+}
+
+/** What the API server has said for good about the labels and fake devices that the spec asks for. */
+export function refusalOf(spec: NodeSpec, status: Pick<NodeStatus, 'node'> | undefined): string | undefined {
+  if (status?.node?.kind !== 'refused' || status.node.asked !== askedHash(spec)) return undefined;
+  return `Node ${NODE_NAME}: ${status.node.text}`;
 }
 
 async function nodeMissing(api: Api, began: string): Promise<string | undefined> {

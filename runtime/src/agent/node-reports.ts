@@ -1,7 +1,6 @@
-import type { NodeReport } from '@delos/core';
+import { type NodeReport, quantityOr0 } from '@delos/core';
 import { JOB_LABEL, POOL_LABEL } from './labels.ts';
 import type { Node, PodUsage, Taint } from './pod-shape.ts';
-import { quantity } from './quantity.ts';
 
 /** Resources that are no devices. */
 const PLAIN = new Set(['cpu', 'memory', 'pods', 'ephemeral-storage']);
@@ -32,7 +31,7 @@ export function nodeReports(
     .map((node) => {
       const taken = used.get(node.metadata.name);
       const { allocatable } = node.status;
-      const left = (name: string, less: number): number => Math.max(0, quantity(allocatable[name]) - less);
+      const left = (name: string, less: number): number => Math.max(0, quantityOr0(allocatable[name]) - less);
       return {
         name: node.metadata.name,
         pool: node.metadata.labels[POOL_LABEL] ?? onlyPool ?? null,
@@ -79,7 +78,7 @@ function resourceNames(pod: PodUsage): ReadonlySet<string> {
 /** As kube-scheduler counts: containers and sidecars together, or the largest init container, and the overhead. */
 function requestOf(pod: PodUsage, name: string): number {
   const of = (container: { readonly resources: { readonly requests: Readonly<Record<string, string>> } }): number =>
-    quantity(container.resources.requests[name]);
+    quantityOr0(container.resources.requests[name]);
   let sidecars = 0;
   let largest = 0;
   for (const container of pod.spec.initContainers) {
@@ -87,5 +86,5 @@ function requestOf(pod: PodUsage, name: string): number {
     else largest = Math.max(largest, sidecars + of(container));
   }
   const together = pod.spec.containers.reduce((sum, container) => sum + of(container), sidecars);
-  return Math.max(together, largest) + quantity(pod.spec.overhead[name]);
+  return Math.max(together, largest) + quantityOr0(pod.spec.overhead[name]);
 }

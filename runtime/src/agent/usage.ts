@@ -1,12 +1,11 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import type { JobUsage } from '@delos/core';
+import { type JobUsage, quantityOr0 } from '@delos/core';
 import WebSocket from 'ws';
 import { z } from 'zod';
 import { endSocket } from '../relay.ts';
 import { isKubeError, type KubeClient, KubeError } from './kube-client.ts';
 import { CONTAINER } from './labels.ts';
 import type { Pod } from './pod-shape.ts';
-import { quantity } from './quantity.ts';
 
 /** PodMetrics of metrics.k8s.io/v1beta1. */
 const podMetrics = z.object({
@@ -43,8 +42,8 @@ export function readUsage(object: unknown): JobUsage | undefined {
   const usage = containers.find(({ name }) => name === CONTAINER)?.usage;
   if (usage === undefined) return undefined;
   return {
-    cpu: quantity(usage.cpu),
-    memory_bytes: Math.round(quantity(usage.memory)),
+    cpu: quantityOr0(usage.cpu),
+    memory_bytes: Math.round(quantityOr0(usage.memory)),
     timestamp: Date.parse(timestamp) / 1000,
   };
 }

@@ -1,4 +1,4 @@
-import type { LogPosition } from '@delos/core';
+import type { LogPosition, LogSettings } from '@delos/core';
 
 /*
  * Where the logs of jobs are kept. Terminology: an *attempt* is one start of a job's container; its bytes are counted
@@ -85,15 +85,11 @@ export interface Attempt {
   readonly attempt: number;
 }
 
-/** delos.yaml's `logs`. */
-export interface LogPolicy {
-  /** Bytes of one job's log, where it has no limit of its own. */
-  readonly jobLimit: number;
-  /** Bytes of all logs of a project. */
-  readonly projectLimit: number;
-  /** Days after a job's end; 0: as long as there is room. */
-  readonly keepDays: number;
-}
+/**
+ * Of delos.yaml's `logs`: bytes of one job's log where it has no limit of its own, bytes of all logs of a project, and days
+ * that a log is kept after its job's end (0: as long as there is room).
+ */
+export type LogPolicy = Pick<LogSettings, 'jobLimit' | 'projectLimit' | 'keepDays'>;
 
 /** What a chunk is charged beyond its bytes: a row, its index entry and gzip's frame. */
 export const CHUNK_COST = 256;

@@ -6,10 +6,11 @@ export * from './model.ts';
 export { capacityOf, type NodeTable } from './node-table.ts';
 export {
   bestFit,
+  CORE_PLACEMENTS,
   type PlacementPolicy,
+  type Placements,
   type PlacementWorld,
-  placementNames,
-  registerPlacement,
+  placementsOf,
   worstFit,
 } from './policies/placement.ts';
 export * from './quantities.ts';

@@ -6,6 +6,7 @@ import { hold } from './held.ts';
 import { templateOf } from './job-class.ts';
 import type { Booking, Job, Node, PodPlacement, Scope, Snapshot } from './model.ts';
 import type { Pod } from './policies/gang-request.ts';
+import { CORE_PLACEMENTS, type Placements } from './policies/placement.ts';
 import { holdQuota } from './quota-hold.ts';
 import { scopeState, scopeTree } from './scope-tree.ts';
 import { SchedulerState } from './state.ts';
@@ -25,9 +26,13 @@ export class Scheduler {
   readonly #timers = new Timers();
   readonly #pending: Decision[] = [];
 
-  /** @throws RangeError where the snapshot contradicts itself; `snapshotFaults` tells all of it with places */
-  constructor(snapshot: Snapshot) {
-    const state = new SchedulerState(snapshot.policy);
+  /**
+   * @param placements the placement policies that the snapshot may name
+   * @throws RangeError where the snapshot contradicts itself, or names a policy that the table lacks; `snapshotFaults`
+   * tells all of it with places
+   */
+  constructor(snapshot: Snapshot, placements: Placements = CORE_PLACEMENTS) {
+    const state = new SchedulerState(snapshot.policy, placements);
     this.state = state;
     state.now = snapshot.now;
     for (const pool of snapshot.pools) state.pools.set(pool.name, pool);

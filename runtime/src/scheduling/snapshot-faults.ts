@@ -1,5 +1,5 @@
 import type { Job, Preset, Scope, Snapshot } from './model.ts';
-import { placementNames } from './policies/placement.ts';
+import { CORE_PLACEMENTS, type Placements } from './policies/placement.ts';
 import { DIMENSIONS } from './quantities.ts';
 import { runningFaults } from './running-faults.ts';
 import { type Known, knownIn, later, type Path, reference, type SnapshotFault, twice } from './snapshot-fault.ts';
@@ -7,8 +7,10 @@ import { type Known, knownIn, later, type Path, reference, type SnapshotFault, t
 /**
  * Everything that a schema cannot see: names given twice, references to nothing, a tree that is none, running jobs where they
  * cannot be.
+ *
+ * @param placements the placement policies of the scheduler that the snapshot is for
  */
-export function snapshotFaults(snapshot: Snapshot): readonly SnapshotFault[] {
+export function snapshotFaults(snapshot: Snapshot, placements: Placements = CORE_PLACEMENTS): readonly SnapshotFault[] {
   const { pools, nodes, presets, scopes, volumes, jobs, policy, bookings = [], deviceClasses = [] } = snapshot;
   const known = knownIn(snapshot);
   return [
@@ -60,13 +62,13 @@ export function snapshotFaults(snapshot: Snapshot): readonly SnapshotFault[] {
       jobs.map(({ id }) => id),
       'id',
     ),
-    ...(placementNames().includes(policy.placement)
+    ...(placements.has(policy.placement)
       ? []
       : [
           {
             path: ['policy', 'placement'],
             message: `there is no placement policy ${policy.placement}`,
-            hint: `there are: ${placementNames().join(', ')}`,
+            hint: `there are: ${[...placements.keys()].join(', ')}`,
           },
         ]),
     ...(policy.demand ?? []).flatMap(({ preset }, d) =>

@@ -1,6 +1,7 @@
 import type { Cycle } from './decision.ts';
 import { reservationsOf } from './held.ts';
 import type { Job, Snapshot } from './model.ts';
+import type { Placements } from './policies/placement.ts';
 import { quotaReservations } from './quota-hold.ts';
 import { Scheduler } from './scheduler.ts';
 
@@ -49,8 +50,8 @@ export function snapshotOf(scheduler: Scheduler): Snapshot {
 }
 
 /** Decides on a snapshot from scratch. */
-export function decide(snapshot: Snapshot): Cycle {
-  return new Scheduler(snapshot).cycle(snapshot.now);
+export function decide(snapshot: Snapshot, placements?: Placements): Cycle {
+  return new Scheduler(snapshot, placements).cycle(snapshot.now);
 }
 
 function named<T extends { readonly name: string }>(things: Iterable<T>): T[] {

@@ -13,7 +13,7 @@ import { capacityOf, NodeTable } from './node-table.ts';
 import { recordUse, type ShareContext } from './policies/fairness.ts';
 import { inOrder, type Pod } from './policies/gang-request.ts';
 import { Loans } from './policies/lending.ts';
-import { type PlacementPolicy, placementFor, tryPlacement } from './policies/placement.ts';
+import { type PlacementPolicy, type Placements, placementFor, placementNamed } from './policies/placement.ts';
 import type { QuotaContext } from './policies/quota.ts';
 import { addTo } from './quantities.ts';
 import { holdQuota } from './quota-hold.ts';
@@ -32,6 +32,8 @@ import type { Booked, Held, QuotaHold, World } from './world.ts';
 export class SchedulerState implements World {
   now = 0;
   readonly policy: Policy;
+  /** The placement policy as the table has it, before it is put to work on the presets. */
+  readonly #named: PlacementPolicy;
   readonly nodes = new NodeTable();
   #placement: PlacementPolicy | undefined;
   readonly pools = new Map<string, Pool>();
@@ -70,8 +72,10 @@ export class SchedulerState implements World {
   /** Milli-GPU of all running jobs. */
   milliGpu = 0;
 
-  constructor(policy: Policy) {
+  /** @throws RangeError where the table has no placement policy of the name that the policy gives */
+  constructor(policy: Policy, placements: Placements) {
     this.policy = policy;
+    this.#named = placementNamed(policy.placement, placements);
     const { reserveAfterMs, consolidation } = policy;
     if (reserveAfterMs !== undefined || consolidation !== undefined)
       this.order = new WaitingOrder(this.jobs, reserveAfterMs ?? Infinity, () => this.now);
@@ -81,7 +85,7 @@ export class SchedulerState implements World {
   /** The placement policy, at work on the presets that there are when it is first asked. */
   get placement(): PlacementPolicy {
     if (this.#placement !== undefined) return this.#placement;
-    const chosen = placementFor(this.policy, this.presets);
+    const chosen = placementFor(this.#named, this.policy, this.presets);
     this.#placement = chosen;
     if (chosen.device !== undefined) this.nodes.preferDevice = chosen.device.bind(chosen);
     return chosen;
@@ -89,7 +93,7 @@ export class SchedulerState implements World {
 
   /** Presets are others than they were, which the placement policy may go by. */
   forgetPlacement(): void {
-    if (this.#placement === undefined || tryPlacement(this.policy.placement)?.inWorld === undefined) return;
+    if (this.#placement === undefined || this.#named.inWorld === undefined) return;
     this.#placement = undefined;
     for (const index of this.indices.values()) index.invalidate();
   }

@@ -1,7 +1,6 @@
-import './placements.ts';
-
 export * from './job-outcome.ts';
 export * from './metrics.ts';
+export { PLACEMENTS } from './placements.ts';
 export { comparison, htmlReport } from './report.ts';
 export * from './simulate.ts';
 export { type Summary, summary } from './summary.ts';

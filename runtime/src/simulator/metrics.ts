@@ -24,7 +24,7 @@ export interface Metrics {
   readonly waitMs: Summary;
   /** (wait + run) / max(run, 10 s), at least 1. Feitelson and Rudolph, "Metrics and Benchmarking", JSSPP 1998. */
   readonly boundedSlowdown: Summary;
-  /** Part of what nodes had that was in use until the last end, 0–1; undefined where nodes had none. */
+  /** Part of what nodes had that was in use from the first arrival to the last end, 0–1; undefined where nodes had none. */
   readonly utilization: { readonly cpu: number | undefined; readonly gpu: number | undefined };
   /**
    * Jain's index of fairness over organizations, 1/n–1: of the dominant resource (of CPU, memory and GPU, as the scheduler
@@ -170,7 +170,8 @@ export class Recorder {
   metrics(jobs: readonly JobOutcome[]): Metrics {
     this.#sample();
     const ended = jobs.filter(({ how }) => how === 'ended');
-    const span = Math.max(1, this.#lastEnd);
+    const makespanMs = Math.max(0, this.#lastEnd - (this.#firstArrival ?? 0));
+    const span = Math.max(1, makespanMs);
     const utilization = (d: number): number | undefined => {
       const capacity = at(this.#capacity, d);
       return capacity === 0 ? undefined : Math.min(1, at(this.#total, d) / (capacity * span));
@@ -182,7 +183,7 @@ export class Recorder {
       expired: jobs.filter(({ how }) => how === 'expired').length,
       unfinished: jobs.filter(({ how }) => how === 'running' || how === 'waiting').length,
       preemptions: jobs.reduce((sum, { preemptions }) => sum + preemptions, 0),
-      makespanMs: Math.max(0, this.#lastEnd - (this.#firstArrival ?? 0)),
+      makespanMs,
       waitMs: summary(ended.map(waitOf)),
       boundedSlowdown: summary(ended.map(slowdownOf)),
       utilization: { cpu: utilization(CPU), gpu: utilization(GPU) },

@@ -1,5 +1,5 @@
 import { expectedLossPlacement } from '../packing/index.ts';
-import { registerPlacement } from '../scheduling/index.ts';
+import { CORE_PLACEMENTS, type Placements, placementsOf } from '../scheduling/index.ts';
 
-// Workloads may name every placement that there is.
-registerPlacement(expectedLossPlacement);
+/** The placement policies that workloads and snapshots may name in a simulation: the core's own and that of the packing room. */
+export const PLACEMENTS: Placements = placementsOf([...CORE_PLACEMENTS.values(), expectedLossPlacement]);

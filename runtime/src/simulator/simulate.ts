@@ -1,6 +1,7 @@
 import { type Decision, Scheduler } from '../scheduling/index.ts';
 import type { JobOutcome } from './job-outcome.ts';
 import { type Metrics, Recorder } from './metrics.ts';
+import { PLACEMENTS } from './placements.ts';
 import { seeded } from './random.ts';
 import { expand, type SimulatedJob, type Workload } from './workload.ts';
 
@@ -39,7 +40,7 @@ type Happening =
  */
 export function simulate(given: Workload, options: SimulationOptions = {}): SimulationResult {
   const { world, jobs } = expand(given, seeded(given.seed));
-  const scheduler = new Scheduler(world);
+  const scheduler = new Scheduler(world, PLACEMENTS);
   const recorder = new Recorder(world);
   const agenda = new Agenda();
   const tracks = new Map<string, Track>();

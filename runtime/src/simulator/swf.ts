@@ -46,7 +46,8 @@ const PARTS: ReadonlySet<number> = new Set([2, 3, 4]);
 
 /**
  * A log as a workload: processors are cores, a job that asks for more than a node has is a gang of whole nodes, groups are
- * projects and users their users. The machine is as the header says (MaxNodes, MaxProcs). Which job went before another, and
+ * projects and users their users. The machine is as the header says (MaxNodes, MaxProcs). Times count from the first submission:
+ * logs count them from their own start, from 1970, or from any other instant. Which job went before another, and
  * the think time between them, are left out.
  */
 export function parseSwf(text: string, title: string): SwfLog | SwfFault {
@@ -86,8 +87,7 @@ export class SwfReader {
     const values = cells.map(Number);
     const bad = values.findIndex((value, column) => !Number.isFinite(value) || value < (column === 1 ? 0 : -1));
     if (bad >= 0) {
-      const hint =
-        bad === 1 ? 'seconds from the start of the log, 0 or more' : 'a number, 0 or more, or -1 for not known';
+      const hint = bad === 1 ? 'seconds from any fixed instant, 0 or more' : 'a number, 0 or more, or -1 for not known';
       return { line, field: FIELDS[bad] ?? '', message: `${JSON.stringify(cells[bad])} is not accepted`, hint };
     }
     const [number = 0] = values;
@@ -115,6 +115,18 @@ export class SwfReader {
   }
 }
 
+const RUN_TIME = FIELDS.indexOf('run time');
+const ALLOCATED = FIELDS.indexOf('allocated processors');
+const REQUESTED = FIELDS.indexOf('requested processors');
+
+/** The processors that a job got, or those that it asked for where the log does not say what it got. */
+function processorsOf(row: readonly number[]): number {
+  const allocated = row[ALLOCATED] ?? -1;
+  return allocated > 0 ? allocated : (row[REQUESTED] ?? -1);
+}
+
+const inRange = (value: number, least: number, most: number): boolean => value >= least && value <= most;
+
 function workloadOf(
   rows: readonly (readonly number[])[],
   machine: { readonly title: string; readonly nodes: number; readonly perNode: number },
@@ -123,14 +135,11 @@ function workloadOf(
   const sizes = new Set<number>();
   const queues = new Map<string, string>();
   const jobs: NonNullable<WorkloadInput['jobs']> = [];
-  let skipped = 0;
-  for (const row of rows) {
-    const [number = 0, submit = 0, , run = -1, allocated = -1, , , requested = -1, time = -1] = row;
-    const processors = allocated > 0 ? allocated : requested;
-    if (run < 0 || processors < 1 || processors > nodes * perNode) {
-      skipped += 1;
-      continue;
-    }
+  const kept = rows.filter((row) => (row[RUN_TIME] ?? -1) >= 0 && inRange(processorsOf(row), 1, nodes * perNode));
+  const start = kept.reduce((first, [, submit = 0]) => Math.min(first, submit), Infinity);
+  for (const row of kept) {
+    const [number = 0, submit = 0, , run = 0, , , , , time = -1] = row;
+    const processors = processorsOf(row);
     const size = Math.min(processors, perNode);
     sizes.add(size);
     const project = `log/group-${Math.max(0, row[12] ?? 0)}`;
@@ -139,7 +148,7 @@ function workloadOf(
     const runMs = Math.max(1, Math.round(run * 1000));
     jobs.push({
       id: String(number),
-      at: Math.round(submit * 1000),
+      at: Math.round((submit - start) * 1000),
       queue,
       groups: [{ preset: `cores-${size}`, count: Math.ceil(processors / perNode) }],
       runMs,
@@ -149,7 +158,7 @@ function workloadOf(
   }
   const projects = [...new Set(queues.values())];
   return {
-    skipped,
+    skipped: rows.length - kept.length,
     workload: {
       title,
       pools: [{ name: 'machine' }],

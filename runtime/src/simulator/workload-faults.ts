@@ -1,4 +1,5 @@
 import { type Job, type SnapshotFault, snapshotFaults } from '../scheduling/index.ts';
+import { PLACEMENTS } from './placements.ts';
 import { type Workload, worldOf } from './workload.ts';
 
 /** Everything in a workload that contradicts something else in it, each with its place in the document. */
@@ -18,7 +19,7 @@ export function workloadFaults(given: Workload): readonly SnapshotFault[] {
       volumes: mounted,
     }: Workload['jobs'][number] | Workload['streams'][number],
   ): Job => ({ id, queue, groups, priority, submittedAt: 0, pools: allowed, volumes: mounted, suspended: false });
-  const ofStreams = snapshotFaults({ ...world, jobs: given.streams.map((each) => asJob(each.name, each)) })
+  const ofStreams = snapshotFaults({ ...world, jobs: given.streams.map((each) => asJob(each.name, each)) }, PLACEMENTS)
     .filter(({ path }) => path[0] === 'jobs')
     .map((fault) => ({
       ...fault,
@@ -50,7 +51,7 @@ export function workloadFaults(given: Workload): readonly SnapshotFault[] {
     ...booked.flatMap((node, n) => (names.has(node) ? [] : [noNode(['bookings', b, 'nodes', n], node)])),
   ]);
   return [
-    ...snapshotFaults({ ...world, jobs: given.jobs.map((each) => asJob(each.id, each)) }),
+    ...snapshotFaults({ ...world, jobs: given.jobs.map((each) => asJob(each.id, each)) }, PLACEMENTS),
     ...ofStreams,
     ...ofNames,
     ...ofFailures,

@@ -1,6 +1,6 @@
+import { parseQuantity } from '@delos/core';
 import { equal, isObject, type Json, type JsonObject, type Path } from '../kube/json.ts';
 import { withoutMark } from './mark.ts';
-import { parseQuantity } from './quantity.ts';
 
 export interface Change {
   readonly path: Path;
@@ -77,9 +77,12 @@ function sameScalar(input: Json, live: Json): boolean {
   if (equal(input, live)) return true;
   if (isObject(live) || Array.isArray(live)) return false;
   if (String(input) === String(live)) return true;
-  const wanted = parseQuantity(input);
-  return wanted !== undefined && wanted === parseQuantity(live);
+  const wanted = quantityIn(input);
+  return wanted !== undefined && wanted === quantityIn(live);
 }
+
+const quantityIn = (value: Json): bigint | undefined =>
+  typeof value === 'string' || typeof value === 'number' ? parseQuantity(value) : undefined;
 
 /** A path as the engine shows it: `spec.containers[0].image`, `metadata.labels["app.kubernetes.io/name"]`. */
 export function renderPath(path: Path): string {

@@ -80,6 +80,46 @@ test('lines that tell the parts of one run are no jobs of their own', async () =
   expect(printed).toMatchObject({ workloads: [{ jobs: 1, makespanMs: 100_000 }] });
 });
 
+/** Eight jobs of a core each, a second apart, on a machine of four: the log's clock shows `start` at the first of them. */
+const clocked = (start: number): string =>
+  [
+    '; MaxNodes: 2',
+    '; MaxProcs: 4',
+    ...Array.from({ length: 8 }, (_, n) => `${n + 1} ${start + n} -1 30 1 -1 -1 1 60 -1 1 1 1 -1 1 1 -1 -1`),
+    '',
+  ].join('\n');
+
+test.each([
+  { what: 'from 1970', start: 1_356_996_157 },
+  { what: 'from an hour before the first job', start: 3600 },
+])(
+  'the figures of a log whose times count $what are those of one that counts from its first job',
+  async ({ start }) => {
+    await simulate({ 'log.swf': clocked(0) }, { workload: ['log.swf'] });
+    const fromZero = printed;
+    // 8 × 30 core seconds; the last two start with the first end of the second row: 4 cores from 0 to 63 s.
+    expect(fromZero).toMatchObject({
+      workloads: [{ ended: 8, makespanMs: 63_000, utilization: { cpu: expect.closeTo(240 / (4 * 63), 6) } }],
+    });
+    await simulate({ 'log.swf': clocked(start) }, { workload: ['log.swf'] });
+    expect(printed).toEqual(fromZero);
+  },
+);
+
+test('a job that is left out does not set the instant from which a log counts', async () => {
+  const cancelled = '99 5 -1 -1 1 -1 -1 1 60 -1 5 1 1 -1 1 1 -1 -1\n';
+  await simulate({ 'log.swf': clocked(1000) + cancelled }, { workload: ['log.swf'] });
+  expect(printed).toMatchObject({
+    workloads: [{ makespanMs: 63_000, utilization: { cpu: expect.closeTo(240 / 252, 6) } }],
+  });
+});
+
+test('the use of a workload counts from its first arrival, whenever that is', async () => {
+  const late = JOB.replace('at: 0', 'at: 1000000');
+  await simulate({ 'late.yaml': `${WORLD}jobs: [{ id: x, ${late} }]\n` }, { workload: ['late.yaml'] });
+  expect(printed).toMatchObject({ workloads: [{ makespanMs: 5, utilization: { cpu: 0.5 } }] });
+});
+
 test('the report is written where it was asked for', async () => {
   await simulate({ 'log.swf': LOG }, { workload: ['log.swf'], html: 'report.html' });
   expect(await readFile(join(folder, 'report.html'), 'utf8')).toContain('<h2>log.swf</h2>');

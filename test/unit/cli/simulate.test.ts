@@ -73,6 +73,41 @@ test('a byte order mark, quotes, blank lines and further columns are read', asyn
   });
 });
 
+/** A table without one of its columns. */
+const without = (table: string, column: string): string => {
+  const rows = table
+    .trimEnd()
+    .split('\n')
+    .map((row) => row.split(','));
+  const at = rows[0]?.indexOf(column) ?? -1;
+  expect(at, `the table has ${column}`).toBeGreaterThanOrEqual(0);
+  return `${rows.map((row) => row.toSpliced(at, 1).join(',')).join('\n')}\n`;
+};
+
+const WHOLE_PODS = PODS.replace('1,500,', '1,1000,').replace('T4|A10', '');
+const ANONYMOUS_NODES = NODES.replaceAll(/,(T4|A10)$/gm, ',');
+test.each([
+  ['nodes', 'sn', NODES, WHOLE_PODS],
+  ['nodes', 'model', ANONYMOUS_NODES, WHOLE_PODS],
+  ['pods', 'name', NODES, PODS],
+  ['pods', 'gpu_milli', NODES, WHOLE_PODS],
+  ['pods', 'gpu_spec', NODES, WHOLE_PODS],
+])(
+  'a table of %s without the column %s is read as one that has its default in every row',
+  async (which, column, nodes, pods) => {
+    const options = { policy: 'bestfit,fgd,default', bound: true };
+    const figures = () => {
+      const { bound, policies } = reportSchema.parse(printed?.document);
+      return { bound, policies: policies.map(({ policy, perSeed }) => ({ policy, perSeed })) };
+    };
+    await simulate(nodes, pods, options);
+    const full = figures();
+    const [fewer, others] = which === 'nodes' ? [without(nodes, column), pods] : [nodes, without(pods, column)];
+    await simulate(fewer, others, options);
+    expect(figures()).toEqual(full);
+  },
+);
+
 describe('bad input is one error that names file, line and column', () => {
   const line = (text: string, old: string | RegExp, fresh: string): string => text.replace(old, fresh);
   const cases: readonly (readonly [string, string, string, { file: string; line?: number; field?: string }, RegExp])[] =

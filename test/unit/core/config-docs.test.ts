@@ -9,8 +9,9 @@ const guides = '../../../docs/guides';
 const HEAD = `# delos.yaml
 
 Every key may be left out. \`delos init\` writes a file with all of them and what they mean; \`delos preflight --config FILE\`
-checks one without touching anything. Memory and disk are Kubernetes quantities: \`512Mi\`, \`2G\`, or bytes. How guarantees,
-limits, weights and preemptible presets go together: [Sharing a platform between teams](sharing.md).
+checks one without touching anything. Memory and disk are Kubernetes quantities: \`512Mi\`, \`2G\`, \`1e9\`, or bytes; cores
+are \`2\`, \`0.5\` or \`500m\`. A value that Kubernetes or Keycloak would refuse later is refused when the file is read, with its
+line and column. How guarantees, limits, weights and preemptible presets go together: [Sharing a platform between teams](sharing.md).
 
 Editors that know YAML schemas complete and check it by the line
 \`# yaml-language-server: $schema=docs/guides/delos.schema.json\` on top.

@@ -16,7 +16,7 @@ const CASES: readonly Case[] = [
     text: 'organizations: [{name: o, weight: 0, projects: [{name: p}]}]\n',
     code: 'ERR_CONFIG_VALUE',
     at: [1, 35, 'organizations[0].weight'],
-    says: /expected more than 0, found 0/,
+    says: /expected at least 0\.000001, found 0/,
   },
   {
     name: 'a guarantee above its own quota',

@@ -93,9 +93,9 @@ const CASES: readonly Case[] = [
   },
   {
     name: 'a value of another kind',
-    text: 'presets:\n  - name: a\n    cpu: "2"\n    memory: 1Gi\n',
+    text: 'nodePools:\n  - name: a\n    minSize: "2"\n    maxSize: 2\n',
     code: 'ERR_CONFIG_VALUE',
-    at: [3, 10, 'presets[0].cpu'],
+    at: [3, 14, 'nodePools[0].minSize'],
     says: /expected a number, found "2"/,
   },
   {
@@ -219,7 +219,7 @@ describe('a file that is wrong is refused at its place, with what was expected',
 });
 
 test('all that is wrong is found at once: the first in full, the others counted and located, in five lines', () => {
-  const error = refusal('domian: x\npresets:\n  - {nam: a, cpu: "1", memory: 1Gi}\ngateway: {http: maybe}\n');
+  const error = refusal('domian: x\npresets:\n  - {nam: a, cpu: one, memory: 1Gi}\ngateway: {http: maybe}\n');
   expect(error.where).toMatchObject({ line: 1, column: 1 });
   expect(error.hint).toMatch(/^did you mean `domain`\?\n {2}4 more: 3:5 presets\[0\]\.name, 3:6 presets\[0\]\.nam,/);
   expect(error.render().split('\n').length).toBeLessThanOrEqual(5);

@@ -2,7 +2,6 @@ import { describe, expect, test } from 'vitest';
 import { explainPull } from '../../../runtime/src/agent/image-pull.ts';
 import { hasEnded, type ObserveContext, observePod } from '../../../runtime/src/agent/observe.ts';
 import { type Pod, podShape } from '../../../runtime/src/agent/pod-shape.ts';
-import { quantity } from '../../../runtime/src/agent/quantity.ts';
 
 const JOB = 'job-00000000-0000-4000-8000-000000000001';
 
@@ -278,16 +277,4 @@ test('a registry that DNS does not know is named, and that it is not known', () 
     unknownHost: true,
     description: expect.stringMatching(/docker\.io cannot be reached \(DNS does not know its name\)/),
   });
-});
-
-test.each([
-  ['1', 1],
-  ['100m', 0.1],
-  ['16384Ki', 16 * 2 ** 20],
-  ['2Gi', 2 * 2 ** 30],
-  ['1k', 1000],
-  ['1e3', 1000],
-  ['junk', 0],
-])('the quantity %s', (text, value) => {
-  expect(quantity(text)).toBe(value);
 });

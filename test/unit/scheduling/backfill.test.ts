@@ -1,6 +1,7 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { Explainer, Scheduler, snapshotOf } from '../../../runtime/src/scheduling/index.ts';
+import { PLACEMENTS } from '../../../runtime/src/simulator/placements.ts';
 import { play, reshaped } from '../../support/random-history.ts';
 import { QUEUES } from '../../support/random-world.ts';
 import { world } from '../../support/scheduling.ts';
@@ -68,7 +69,7 @@ test('backfill never delays the reserved start of a job, be it nodes or a quota 
           groups: [{ preset: `g${gpus}`, count: replicas }],
         })),
       });
-      const scheduler = new Scheduler({ ...given, jobs: [] });
+      const scheduler = new Scheduler({ ...given, jobs: [] }, PLACEMENTS);
       const ends = new Map<string, number>();
       const promised = new Map<string, number>();
       for (let now = 0; now < 700; now += 1) {

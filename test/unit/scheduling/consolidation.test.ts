@@ -8,6 +8,7 @@ import {
   type SnapshotInput,
   snapshotOf,
 } from '../../../runtime/src/scheduling/index.ts';
+import { PLACEMENTS } from '../../../runtime/src/simulator/placements.ts';
 import { anyHistory, play } from '../../support/random-history.ts';
 import { gpuNodes, world } from '../../support/scheduling.ts';
 import {
@@ -168,7 +169,7 @@ test('consolidation moves only preemptible jobs past their minimum run time, who
   );
   fc.assert(
     fc.property(anyScattered, (given) => {
-      const scheduler = new Scheduler(given);
+      const scheduler = new Scheduler(given, PLACEMENTS);
       judge(given, scheduler.cycle(given.now).decisions, snapshotOf(scheduler));
     }),
     { numRuns: 300 },
@@ -180,7 +181,7 @@ test('nobody is moved without whom there would be room as well', () => {
   let several = 0;
   fc.assert(
     fc.property(anyScattered, (given) => {
-      const made = inTurn(given, new Scheduler(given).cycle(given.now).decisions);
+      const made = inTurn(given, new Scheduler(given, PLACEMENTS).cycle(given.now).decisions);
       for (const { world: then, decision } of made) {
         if (decision.kind !== 'start' || decision.because !== 'consolidates') continue;
         const moves = made.flatMap((each) =>
@@ -209,7 +210,7 @@ test('nobody is moved without whom there would be room as well', () => {
 test('one replica that moving others could make room for has room made', () => {
   fc.assert(
     fc.property(anyScattered, (given) => {
-      const scheduler = new Scheduler(given);
+      const scheduler = new Scheduler(given, PLACEMENTS);
       scheduler.cycle(given.now);
       const last = snapshotOf(scheduler);
       const single = last.jobs.filter(({ running, groups }) => running === undefined && groups[0]?.count === 1);
@@ -222,7 +223,7 @@ test('one replica that moving others could make room for has room made', () => {
 test('jobs are not moved to and fro: nothing is moved again unless one more can start', () => {
   fc.assert(
     fc.property(anyScattered, (given) => {
-      const scheduler = new Scheduler(given);
+      const scheduler = new Scheduler(given, PLACEMENTS);
       let waiting = given.jobs.filter(({ running }) => running === undefined).length + 1;
       for (let now = given.now; now < given.now + 200; now += 20) {
         const { decisions } = scheduler.cycle(now);

@@ -7,6 +7,7 @@ import {
   type SnapshotInput,
   snapshotOf,
 } from '../../../runtime/src/scheduling/index.ts';
+import { PLACEMENTS } from '../../../runtime/src/simulator/placements.ts';
 import { lines, world } from '../../support/scheduling.ts';
 
 /*
@@ -153,7 +154,7 @@ function play(
   { crowd, steps }: { readonly crowd: Snapshot; readonly steps: readonly (readonly [Step, boolean])[] },
   judge: (before: Snapshot, decided: readonly string[], scheduler: Scheduler, next: number | undefined) => void,
 ): void {
-  const scheduler = new Scheduler(crowd);
+  const scheduler = new Scheduler(crowd, PLACEMENTS);
   let now = crowd.now;
   let next: number | undefined;
   const cycle = (): void => {
@@ -199,7 +200,7 @@ test('in a crowd, a scheduler that has seen every event decides as one made from
   fc.assert(
     fc.property(anyHistory, (history) => {
       play(history, (before, decided, scheduler) => {
-        const fresh = new Scheduler(before);
+        const fresh = new Scheduler(before, PLACEMENTS);
         expect(decided).toEqual(lines(fresh.cycle(before.now).decisions));
         expect(snapshotOf(scheduler)).toEqual(snapshotOf(fresh));
       });
@@ -236,6 +237,7 @@ test('a job that a guarantee ceases to cover, since one that goes before it has 
         { id: 'claimant', queue: 'a', submittedAt: 1, groups: [{ preset: 'gpu-4' }] },
       ],
     }),
+    PLACEMENTS,
   );
   expect(lines(scheduler.cycle(100).decisions)).toEqual([]);
   scheduler.submit(jobOn('b', 'gpu-1', 'firm'), 101);
@@ -255,6 +257,7 @@ test('when the minimum run time of a job ends that holds the quota of its projec
       nodes: [{ ...NODE, name: 'n', gpu: gpus(8) }],
       scopes: [{ name: 'a', kind: 'organization', quota: { milliGpu: 4000 } }],
     }),
+    PLACEMENTS,
   );
   scheduler.submit(jobOn('a', 'gpu-4-spot', 'first'), 0);
   scheduler.cycle(0);
@@ -274,7 +277,7 @@ test('nothing would be decided between a cycle and what it calls next', () => {
         expect(next ?? Infinity).toBeGreaterThan(after.now);
         const last = Math.min(next ?? Infinity, after.now + 60) - 1;
         const now = Math.floor(after.now + part * Math.max(0, last - after.now));
-        const early = new Scheduler({ ...after, now });
+        const early = new Scheduler({ ...after, now }, PLACEMENTS);
         expect(lines(early.cycle(now).decisions)).toEqual([]);
       });
     }),

@@ -1,6 +1,7 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { type Job, Scheduler, snapshotOf } from '../../../runtime/src/scheduling/index.ts';
+import { PLACEMENTS } from '../../../runtime/src/simulator/placements.ts';
 import { anyHistory, play, reshaped } from '../../support/random-history.ts';
 import { decided, gpuNodes, lines, world } from '../../support/scheduling.ts';
 import { amounts, couldStart, forbidden, hasRoom, sizesOf, violations } from '../../support/scheduling-checker.ts';
@@ -71,7 +72,7 @@ test('elastic gangs give what is above their minimum before anybody is preempted
   fc.assert(
     fc.property(anyFullOfGangs, (given) => {
       const wants = jobOf(given, 'wants');
-      const scheduler = new Scheduler(given);
+      const scheduler = new Scheduler(given, PLACEMENTS);
       const { decisions } = scheduler.cycle(given.now);
       const could = couldStart(given, wants) || couldStartShrunk(given, wants);
       const how = decisions.flatMap((each) => (each.kind === 'start' && each.job === 'wants' ? [each.because] : []))[0];
@@ -155,6 +156,7 @@ test('who sleeps is asked again when what was freed is enough only with what a g
         { id: 'waits', queue: 'o', submittedAt: 5, groups: [{ preset: 'three' }] },
       ],
     }),
+    PLACEMENTS,
   );
   expect(lines(scheduler.cycle(10).decisions)).toEqual([]);
   scheduler.finish('x', 20);

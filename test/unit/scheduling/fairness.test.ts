@@ -2,6 +2,7 @@ import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { Scheduler, type Snapshot, type SnapshotInput, snapshotOf } from '../../../runtime/src/scheduling/index.ts';
 import { simulate, workload } from '../../../runtime/src/simulator/index.ts';
+import { PLACEMENTS } from '../../../runtime/src/simulator/placements.ts';
 import { world } from '../../support/scheduling.ts';
 import { isPreemptible } from '../../support/scheduling-checker.ts';
 
@@ -96,7 +97,7 @@ const running = (snapshot: Snapshot, queue: string): number =>
 test('a guarantee is restored in one cycle, or when the minimum run time of whom it takes is over', () => {
   fc.assert(
     fc.property(anyLoan, ({ input, guarantees, demand, late, minRunMs }) => {
-      const scheduler = new Scheduler(world(input));
+      const scheduler = new Scheduler(world(input), PLACEMENTS);
       const submit = (wants: readonly number[], wave: string, now: number): void => {
         guarantees.forEach((_, n) => {
           for (let j = 0; j < (wants[n] ?? 0); j += 1) {

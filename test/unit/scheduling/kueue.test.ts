@@ -1,6 +1,7 @@
 import { expect, test } from 'vitest';
 import { Explainer, Scheduler, type SnapshotInput } from '../../../runtime/src/scheduling/index.ts';
 import { simulate, workload } from '../../../runtime/src/simulator/index.ts';
+import { PLACEMENTS } from '../../../runtime/src/simulator/placements.ts';
 import { baseline, quotaBoundMs } from '../../support/kueue-workload.ts';
 import { world } from '../../support/scheduling.ts';
 
@@ -59,7 +60,7 @@ test('4,000 jobs that 500 full nodes cannot hold have their reasons in a second'
       })),
     ],
   };
-  const scheduler = new Scheduler(world(full));
+  const scheduler = new Scheduler(world(full), PLACEMENTS);
   const seconds = cpuSeconds(() => {
     expect(scheduler.cycle(0).decisions).toEqual([]);
     const explainer = new Explainer(scheduler.state);

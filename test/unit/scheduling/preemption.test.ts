@@ -1,6 +1,7 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { Scheduler } from '../../../runtime/src/scheduling/index.ts';
+import { PLACEMENTS } from '../../../runtime/src/simulator/placements.ts';
 import { gpuNodes, world } from '../../support/scheduling.ts';
 import { costOf, jobOf, leastCost } from '../../support/scheduling-what-if.ts';
 
@@ -75,7 +76,7 @@ test('those who give way cost the least that brute force finds, and somebody doe
   fc.assert(
     fc.property(anyUrgent, (given) => {
       const urgent = jobOf(given, 'urgent');
-      const { decisions } = new Scheduler(given).cycle(given.now);
+      const { decisions } = new Scheduler(given, PLACEMENTS).cycle(given.now);
       const victims = decisions.flatMap((each) =>
         each.kind === 'preempt' && each.for === 'urgent' ? [jobOf(given, each.job)] : [],
       );

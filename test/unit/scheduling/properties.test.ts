@@ -7,6 +7,7 @@ import {
   snapshotFaults,
   snapshotOf,
 } from '../../../runtime/src/scheduling/index.ts';
+import { PLACEMENTS } from '../../../runtime/src/simulator/placements.ts';
 import { anyHistory, play } from '../../support/random-history.ts';
 import { lines } from '../../support/scheduling.ts';
 import {
@@ -28,8 +29,8 @@ test('a scheduler that has seen every event decides as one made from the documen
     fc.property(anyHistory, (history) => {
       play(history, (before, decided, scheduler) => {
         const written = snapshot.parse(JSON.parse(JSON.stringify(before)));
-        expect(snapshotFaults(written)).toEqual([]);
-        const fresh = new Scheduler(written);
+        expect(snapshotFaults(written, PLACEMENTS)).toEqual([]);
+        const fresh = new Scheduler(written, PLACEMENTS);
         expect(decided).toEqual(lines(fresh.cycle(before.now).decisions));
         expect(snapshotOf(scheduler)).toEqual(snapshotOf(fresh));
       });
@@ -68,7 +69,8 @@ test('nothing is to be decided before the instant for which a cycle asks for the
         const world = snapshotOf(scheduler);
         if (next !== undefined) named += 1;
         const now = Math.min(before.now + later, (next ?? Infinity) - 1);
-        if (now > before.now) expect(lines(new Scheduler({ ...world, now }).cycle(now).decisions)).toEqual([]);
+        if (now > before.now)
+          expect(lines(new Scheduler({ ...world, now }, PLACEMENTS).cycle(now).decisions)).toEqual([]);
       });
     }),
     { numRuns: 3 * RUNS.numRuns },
@@ -102,7 +104,7 @@ test('a decision does not depend on the order of any list, whatever runs', () =>
   fc.assert(
     fc.property(anyHistory, (history) => {
       play(history, (before) => {
-        const [one, other] = [new Scheduler(before), new Scheduler(turned(before))];
+        const [one, other] = [new Scheduler(before, PLACEMENTS), new Scheduler(turned(before), PLACEMENTS)];
         expect(lines(other.cycle(before.now).decisions)).toEqual(lines(one.cycle(before.now).decisions));
       });
     }),

@@ -1,6 +1,7 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { type Job, type Reason, Scheduler, type Snapshot } from '../../../runtime/src/scheduling/index.ts';
+import { PLACEMENTS } from '../../../runtime/src/simulator/placements.ts';
 import { everyReason, REASON_RUNS, waiting } from '../../support/every-reason.ts';
 import { anyHistory, reshaped } from '../../support/random-history.ts';
 import { QUEUES } from '../../support/random-world.ts';
@@ -197,7 +198,7 @@ test('a reason says never where the job could not start even though nothing ran,
 
 test('nothing changed, nothing starts', () => {
   everyReason((world) => {
-    const { decisions } = new Scheduler(world).cycle(world.now);
+    const { decisions } = new Scheduler(world, PLACEMENTS).cycle(world.now);
     expect(decisions).toEqual([]);
   });
 });

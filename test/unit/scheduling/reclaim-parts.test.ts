@@ -1,6 +1,7 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { Scheduler, type SnapshotInput } from '../../../runtime/src/scheduling/index.ts';
+import { PLACEMENTS } from '../../../runtime/src/simulator/placements.ts';
 import { world } from '../../support/scheduling.ts';
 import { costOf, jobOf, leastCost } from '../../support/scheduling-what-if.ts';
 
@@ -81,7 +82,7 @@ test.each(['parts', 'slices'] as const)('what was lent in %s of devices comes ba
           },
         ],
       });
-      const { decisions } = new Scheduler(given).cycle(given.now);
+      const { decisions } = new Scheduler(given, PLACEMENTS).cycle(given.now);
       const victims = decisions.flatMap((each) =>
         each.kind === 'preempt' && each.for === 'claimant' ? [jobOf(given, each.job)] : [],
       );

@@ -1,6 +1,7 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { type Decision, Scheduler, type Snapshot } from '../../../runtime/src/scheduling/index.ts';
+import { PLACEMENTS } from '../../../runtime/src/simulator/placements.ts';
 import { gpuNodes, world } from '../../support/scheduling.ts';
 import { costOf, jobOf, leastCost } from '../../support/scheduling-what-if.ts';
 
@@ -116,7 +117,7 @@ test('what was lent comes back from those whose loss brute force finds the cheap
   fc.assert(
     fc.property(anyLender, (given) => {
       const claimant = jobOf(given, 'claimant');
-      const { decisions } = new Scheduler(given).cycle(given.now);
+      const { decisions } = new Scheduler(given, PLACEMENTS).cycle(given.now);
       const victims = decisions.flatMap((each) =>
         each.kind === 'preempt' && each.for === 'claimant' ? [jobOf(given, each.job)] : [],
       );
@@ -135,7 +136,7 @@ test('what a minimum run time keeps comes back at the instant at which it ends',
   fc.assert(
     fc.property(anyLender, (lender) => {
       const given: Snapshot = { ...lender, policy: { ...lender.policy, minRunMs: 60_000 } };
-      const scheduler = new Scheduler(given);
+      const scheduler = new Scheduler(given, PLACEMENTS);
       let cycle = scheduler.cycle(given.now);
       // Others are left as they are: nobody else waits.
       while (!isStarted(cycle.decisions)) {

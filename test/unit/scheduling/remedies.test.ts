@@ -8,6 +8,7 @@ import {
   type Snapshot,
   snapshotOf,
 } from '../../../runtime/src/scheduling/index.ts';
+import { PLACEMENTS } from '../../../runtime/src/simulator/placements.ts';
 import { everyReason, REASON_RUNS } from '../../support/every-reason.ts';
 import { anyHistory, reshaped } from '../../support/random-history.ts';
 import { decided } from '../../support/scheduling.ts';
@@ -56,7 +57,7 @@ test.each([
       for (const remedy of reason.remedies) {
         const other = applied(job, remedy);
         expect(couldStart(changed(world, other), other), JSON.stringify(remedy)).toBe(true);
-        const { decisions } = new Scheduler(changed(world, other)).cycle(world.now);
+        const { decisions } = new Scheduler(changed(world, other), PLACEMENTS).cycle(world.now);
         expect(decisions.some(({ kind, job: id }) => kind === 'start' && id === job.id)).toBe(true);
         if (remedy.change !== 'count' || remedy.count + 1 >= (leastOf(job)[remedy.group] ?? 0)) continue;
         const larger = applied(job, { ...remedy, count: remedy.count + 1 });

@@ -4,6 +4,7 @@ import { expect, test } from 'vitest';
 import { parse } from 'yaml';
 import { z } from 'zod';
 import { Explainer, type SnapshotInput, snapshotFaults } from '../../../runtime/src/scheduling/index.ts';
+import { PLACEMENTS } from '../../../runtime/src/simulator/placements.ts';
 import { decided, world } from '../../support/scheduling.ts';
 
 const scenario = z.strictObject({
@@ -28,7 +29,7 @@ const scenarios = readdirSync(folder)
   .map((file) => ({ file, ...scenario.parse(parse(readFileSync(join(folder, file), 'utf8'))) }));
 
 test.each(scenarios)('$title ($file)', (given) => {
-  expect(snapshotFaults(world(given.world))).toEqual([]);
+  expect(snapshotFaults(world(given.world), PLACEMENTS)).toEqual([]);
   const { lines, cycle, scheduler } = decided(given.world);
   expect(lines).toEqual(given.expect);
   if (given.next !== undefined) expect(cycle.next).toBe(given.next);
@@ -38,7 +39,7 @@ test.each(scenarios)('$title ($file)', (given) => {
 
 test.each(scenarios)('$piece off: the decision is another ($file)', (given) => {
   const off: SnapshotInput = { ...given.world, ...given.without };
-  expect(snapshotFaults(world(off))).toEqual([]);
+  expect(snapshotFaults(world(off), PLACEMENTS)).toEqual([]);
   expect(decided(off).lines).toEqual(given.expectWithout);
   expect(given.expectWithout).not.toEqual(given.expect);
 });

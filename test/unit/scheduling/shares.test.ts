@@ -2,6 +2,7 @@ import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { type Job, Scheduler, type Scope, type Snapshot } from '../../../runtime/src/scheduling/index.ts';
 import { simulate, workload } from '../../../runtime/src/simulator/index.ts';
+import { PLACEMENTS } from '../../../runtime/src/simulator/placements.ts';
 import { world } from '../../support/scheduling.ts';
 
 /** Two organizations, the first with two projects, one of these with two users. */
@@ -115,7 +116,7 @@ test('who used the least of late, by the definition of decay and level by level,
   fc.assert(
     fc.property(anyPast, (past) => {
       const { given, ran } = past;
-      const scheduler = new Scheduler(given);
+      const scheduler = new Scheduler(given, PLACEMENTS);
       const instants = new Set(ran.flatMap(({ from, lasts }) => [from, from + lasts]).filter((at) => at <= NOW));
       for (const now of [...instants].sort((a, b) => a - b)) {
         ran.forEach(({ from, lasts }, n) => {

@@ -8,6 +8,7 @@ import {
   snapshotOf,
   type Touched,
 } from '../../../runtime/src/scheduling/index.ts';
+import { PLACEMENTS } from '../../../runtime/src/simulator/placements.ts';
 import { anyHistory, play } from '../../support/random-history.ts';
 import { world } from '../../support/scheduling.ts';
 
@@ -116,7 +117,7 @@ test('what an arrival, an end or a change of a node touches does not grow with t
     fc.property(fc.array(anyWaiting, { minLength: 1, maxLength: 6 }), anyWaiting, event, (kinds, arriving, what) => {
       const touchedAt = (each: number): readonly (readonly [number, number])[] => {
         const given = full(kinds, each);
-        const scheduler = new Scheduler(given);
+        const scheduler = new Scheduler(given, PLACEMENTS);
         scheduler.cycle(100);
         const seen: Touched[] = [];
         const [node] = given.nodes;

@@ -2,7 +2,6 @@ import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import type { Json, JsonObject, Path } from '../../../stacks/src/kube/json.ts';
 import { changes, inputsFromLive, renderPath } from '../../../stacks/src/provider/compare.ts';
-import { parseQuantity } from '../../../stacks/src/provider/quantity.ts';
 import { mustReplace } from '../../../stacks/src/provider/replace-rules.ts';
 import { decode, encode, hasUnknown, UNKNOWN } from '../../../stacks/src/provider/wire.ts';
 
@@ -116,32 +115,6 @@ describe('inputs read back from the cluster', () => {
     ['a false that became true takes the live value', { spec: { paused: false } }, { spec: { paused: true } }],
   ] as const)('%s', (_, inputs, expected) => {
     expect(inputsFromLive(inputs as unknown as JsonObject, live)).toEqual(expected);
-  });
-});
-
-describe('quantities', () => {
-  test.each([
-    ['2048Mi', '2Gi'],
-    ['1000m', '1'],
-    ['1000m', 1],
-    ['0.5', '500m'],
-    ['1e3', '1k'],
-    ['1.5Gi', '1536Mi'],
-    ['100M', '100000k'],
-  ])('%s is %s', (a, b) => {
-    expect(parseQuantity(a)).toBe(parseQuantity(b));
-    expect(parseQuantity(a)).not.toBeUndefined();
-  });
-
-  test.each([
-    ['1Gi', '1G'],
-    ['1', '1m'],
-  ])('%s is not %s', (a, b) => {
-    expect(parseQuantity(a)).not.toBe(parseQuantity(b));
-  });
-
-  test.each(['', 'abc', '1Xi', '1.2.3', '--1'])('%j is none', (value) => {
-    expect(parseQuantity(value)).toBeUndefined();
   });
 });
 

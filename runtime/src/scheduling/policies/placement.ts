@@ -49,27 +49,32 @@ export const worstFit: PlacementPolicy = {
   score: (nodes, node, shape) => -bestFit.score(nodes, node, shape),
 };
 
-const known = new Map([bestFit, worstFit].map((each) => [each.name, each]));
+/**
+ * The placement policies that a snapshot may name. Whoever makes a scheduler hands the table in: a decision then depends
+ * on nothing but the snapshot and the table, and not on which modules were imported before.
+ */
+export type Placements = ReadonlyMap<string, PlacementPolicy>;
 
-/** Makes a policy known by its name. */
-export function registerPlacement(placement: PlacementPolicy): void {
-  known.set(placement.name, placement);
+export function placementsOf(policies: readonly PlacementPolicy[]): Placements {
+  return new Map(policies.map((each) => [each.name, each]));
 }
 
-export function placementNames(): readonly string[] {
-  return [...known.keys()];
+/** The placement policies of the core itself. */
+export const CORE_PLACEMENTS: Placements = placementsOf([bestFit, worstFit]);
+
+/** @throws RangeError where the table has no policy of that name */
+export function placementNamed(name: string, placements: Placements): PlacementPolicy {
+  const found = placements.get(name);
+  if (found !== undefined) return found;
+  throw new RangeError(`there is no placement policy ${name}; there are: ${[...placements.keys()].join(', ')}`);
 }
 
-export function tryPlacement(name: string): PlacementPolicy | undefined {
-  return known.get(name);
-}
-
-/** The placement that a policy names (best fit, where none has that name), at work on the presets that there are. */
+/** A placement policy, at work on the presets that there are. */
 export function placementFor(
-  { placement, demand: common }: Policy,
+  named: PlacementPolicy,
+  { demand: common }: Policy,
   presets: ReadonlyMap<string, Preset>,
 ): PlacementPolicy {
-  const named = tryPlacement(placement) ?? bestFit;
   const all = [...presets.values()].map(({ name }) => ({ preset: name, weight: 1 }));
   // In the order of their names: sums must not depend on that of a list.
   const order = (common ?? all).toSorted((a, b) => (a.preset < b.preset ? -1 : 1));
