@@ -1,7 +1,9 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import type { Json, JsonObject, Path } from '../../../stacks/src/kube/json.ts';
-import { changes, inputsFromLive, renderPath } from '../../../stacks/src/provider/compare.ts';
+import { FieldType } from '../../../stacks/src/kube/schema.ts';
+import { changes, renderPath } from '../../../stacks/src/provider/compare.ts';
+import { inputsFromLive } from '../../../stacks/src/provider/drift.ts';
 import { parseQuantity } from '../../../stacks/src/provider/quantity.ts';
 import { mustReplace } from '../../../stacks/src/provider/replace-rules.ts';
 import { decode, encode, hasUnknown, UNKNOWN } from '../../../stacks/src/provider/wire.ts';
