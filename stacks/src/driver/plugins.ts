@@ -28,6 +28,7 @@ export async function preparePlugins(home: PulumiHome): Promise<void> {
     await mkdir(target, { recursive: true });
     const script = [
       '#!/bin/sh',
+      'export DELOS_PLUGIN_PATH="$0"',
       `export NODE_COMPILE_CACHE=${shellWord(join(home.root, 'compile-cache'))}`,
       `exec ${shellWord(process.execPath)} --disable-warning=ExperimentalWarning ${shellWord(join(sources, entry))} "$@"`,
       '',

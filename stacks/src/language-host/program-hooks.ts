@@ -17,7 +17,8 @@ registerHooks({
     try {
       return next(specifier, context);
     } catch (error) {
-      if (!/^\.{1,2}(\/|$)/.test(specifier) || context.parentURL?.includes('/node_modules/') === true) throw error;
+      if (!/^(\.{0,2}\/|\.{1,2}$)/.test(specifier) || context.parentURL?.includes('/node_modules/') === true)
+        throw error;
       for (const candidate of candidates(specifier)) {
         try {
           return next(candidate, context);

@@ -1,15 +1,14 @@
 import { ApiError } from '../kube/api-error.ts';
-import { type JsonObject, objectAt, without } from '../kube/json.ts';
+import { at, isObject, type Json, type JsonObject, type Path, text, withAt } from '../kube/json.ts';
 import { comparable } from './compare.ts';
 import { fieldManagerFor, refOf, toState } from './layout.ts';
 import { absentWhenUnserved, apply, type Work } from './operations.ts';
-import { hasUnknown } from './wire.ts';
+import { hasUnknown, UNKNOWN } from './wire.ts';
 
-/** Fields that are made up anew at each creation: the dry run's are not those of the real object. */
-const MADE_UP: readonly (readonly string[])[] = [
-  ['spec', 'clusterIP'],
-  ['spec', 'clusterIPs'],
-  ['spec', 'healthCheckNodePort'],
+/** Fields that only the creation gives: a dry run makes up others. A program sees them as not known yet. */
+const MADE_AT_CREATION: readonly Path[] = [
+  ...['uid', 'resourceVersion', 'creationTimestamp', 'generation', 'managedFields'].map((key) => ['metadata', key]),
+  ...['clusterIP', 'clusterIPs', 'healthCheckNodePort'].map((key) => ['spec', key]),
 ];
 
 /**
@@ -19,14 +18,20 @@ const MADE_UP: readonly (readonly string[])[] = [
  * @throws ApiError for an object of Kubernetes' own that the server refuses
  */
 export async function previewOfCreation(inputs: JsonObject, work: Work): Promise<JsonObject> {
-  if (hasUnknown(inputs)) return inputs;
-  const ref = refOf(inputs);
-  const existing = await work.client.tryGet(ref, work.signal).catch(absentWhenUnserved);
+  const shown = hasUnknown(inputs) ? inputs : await dryRun(inputs, work);
+  const isService = text(inputs, 'kind') === 'Service' && text(inputs, 'apiVersion') === 'v1';
+  const later = MADE_AT_CREATION.filter(([part]) => part === 'metadata' || isService).filter(
+    (path) => at(inputs, ...path) === undefined,
+  );
+  const result = later.reduce<Json>((object, path) => withAt(object, path, UNKNOWN), shown);
+  return isObject(result) ? result : shown;
+}
+
+async function dryRun(inputs: JsonObject, work: Work): Promise<JsonObject> {
+  const existing = await work.client.tryGet(refOf(inputs), work.signal).catch(absentWhenUnserved);
   if (existing !== undefined) return inputs;
   try {
-    const result = comparable(toState(await apply(inputs, fieldManagerFor(work.urn), work, true)));
-    const shown = MADE_UP.reduce<JsonObject>((object, path) => without(object, ...path), result);
-    return { ...shown, metadata: { ...objectAt(shown, 'metadata') } };
+    return comparable(toState(await apply(inputs, fieldManagerFor(work.urn), work, true)));
   } catch (error) {
     work.signal.throwIfAborted();
     if (error instanceof ApiError && (await isWrong(error, inputs, work))) throw error;

@@ -21,8 +21,16 @@ import { isOtherCluster, type ProviderSettings, providerSettings } from './setti
 import { refusedFunction, refusedOptions } from './unsupported.ts';
 import { decode, encode } from './wire.ts';
 
-/** Reported to the engine; below any version of the official provider, which is therefore preferred where both are. */
-export const PROVIDER_VERSION = '0.1.0';
+/** Below any version of the official provider, which is therefore preferred where both are. */
+const OWN_VERSION = '0.1.0';
+
+/**
+ * The version that the engine looked for: it compares it with what the plugin says. The start script tells its own
+ * path, whose folder is named after it.
+ */
+function version(): string {
+  return /\/resource-kubernetes-v(\d+\.\d+\.\d+)\//.exec(process.env.DELOS_PLUGIN_PATH ?? '')?.[1] ?? OWN_VERSION;
+}
 
 /** The Kubernetes resource provider, one instance a process, as the engine calls it. */
 export function providerService(engine: string | undefined): PluginService {
@@ -65,7 +73,7 @@ export function providerService(engine: string | undefined): PluginService {
 
     getPluginInfo: unary(() => {
       const response = new pluginPb.PluginInfo();
-      response.setVersion(PROVIDER_VERSION);
+      response.setVersion(version());
       return response;
     }),
 
