@@ -1,4 +1,4 @@
-import { parseAllDocuments } from 'yaml';
+import { parseAllDocuments, type Tags } from 'yaml';
 import { isObject, type Json, type JsonObject, objectAt, text } from '../kube/json.ts';
 
 /**
@@ -7,7 +7,11 @@ import { isObject, type Json, type JsonObject, objectAt, text } from '../kube/js
  */
 export function decodeYaml(args: JsonObject): JsonObject {
   const namespace = text(args, 'defaultNamespace');
-  const documents = parseAllDocuments(text(args, 'text'), { version: '1.1', schema: 'yaml-1.1', logLevel: 'error' });
+  const documents = parseAllDocuments(text(args, 'text'), {
+    version: '1.1',
+    logLevel: 'error',
+    customTags: asKubernetes,
+  });
   const objects = ('empty' in documents ? [] : documents).flatMap((document) => {
     const [error] = document.errors;
     if (error !== undefined) throw new Error(`not YAML: ${error.message}`);
@@ -19,6 +23,13 @@ export function decodeYaml(args: JsonObject): JsonObject {
   });
   return { result: objects.map((object) => inNamespace(object, namespace)) };
 }
+
+/** Kubernetes reads YAML 1.1, in which `yes` is true, but knows neither dates nor numbers to the base of sixty. */
+function asKubernetes(tags: Tags): Tags {
+  return tags.filter((tag) => typeof tag === 'string' || !(tag.tag.endsWith(':timestamp') || isTime(tag)));
+}
+
+const isTime = (tag: object): boolean => 'format' in tag && tag.format === 'TIME';
 
 function inNamespace(object: JsonObject, namespace: string): JsonObject {
   if (namespace === '' || text(object, 'metadata', 'namespace') !== '') return object;

@@ -281,6 +281,14 @@ describe('a field that another manager has set since', () => {
   });
 });
 
+test('an object is waited for as its annotation says', async () => {
+  const wait = { 'pulumi.com/waitFor': 'jsonpath={.data.state}=done', 'pulumi.com/timeoutSeconds': '2' };
+  const inputs = configMap({ state: 'begun' }, { annotations: wait });
+  expect((await create(inputs, workOn(inputs))).problem).toContain('data.state is not done yet, but begun');
+  const done = configMap({ state: 'done' }, { annotations: wait });
+  expect((await update(done, {}, workOn(inputs))).problem).toBeUndefined();
+});
+
 describe('the preview of a creation', () => {
   test('shows what the server fills in, and makes nothing', async () => {
     const inputs = plain({

@@ -145,6 +145,13 @@ describe('a text of YAML documents', () => {
     });
   });
 
+  test('is read as Kubernetes reads it', () => {
+    const text = 'kind: A\ndata: {a: yes, b: 12:30, c: 2026-01-01, d: 0644, e: "1.10", f: 1e3}';
+    expect(decodeYaml({ text })).toEqual({
+      result: [{ kind: 'A', data: { a: true, b: '12:30', c: '2026-01-01', d: 0o644, e: '1.10', f: 1000 } }],
+    });
+  });
+
   test.each([
     ['{', 'not YAML'],
     ['a: 1', 'has no kind'],
