@@ -3,6 +3,7 @@ import { mkdir, readdir, readlink, realpath, symlink, unlink } from 'node:fs/pro
 import { basename, dirname, join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import type { InstancePaths } from '@delos/core';
+import { answerForSdkVersion } from '../language-host/provider-version.ts';
 import { replaceFile, shellWord } from './files.ts';
 import { MISLEADING, prepareHome, pulumiEnvironment, pulumiHome } from './home.ts';
 import { preparePlugins } from './plugins.ts';
@@ -28,6 +29,8 @@ export async function envLines(input: EnvironmentInput): Promise<EnvironmentLine
   const pulumi = await realCommand(folder, input.pulumi.path);
   await prepareHome(home, { path: pulumi });
   await preparePlugins(home);
+  // Our language host does this for each program; an official one does not.
+  await answerForSdkVersion(join(REPOSITORY, 'stacks'), home.home);
   await mkdir(folder, { recursive: true });
   const links = await Promise.all(
     Object.entries(input.commands ?? {}).map(async ([name, path]) => [name, await realCommand(folder, path)] as const),

@@ -7,10 +7,10 @@ import { readFileSync } from 'node:fs';
 import { createRequire, registerHooks } from 'node:module';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import type ts from 'typescript';
 
 const EXTENSIONS = ['.ts', '.js', '.mts', '.cts', '.mjs', '.cjs', '.json'] as const;
-const compiler = loadCompiler();
+/** Loaded with the first file of TypeScript: a program of JavaScript needs none. */
+let compiler: Compiler | 'none' | undefined;
 
 registerHooks({
   resolve(specifier, context, next) {
@@ -51,9 +51,37 @@ function candidates(specifier: string): readonly string[] {
   ];
 }
 
+type CompilerOptions = Readonly<Record<string, unknown>>;
+
+interface Diagnostic {
+  readonly category: number;
+  readonly messageText: unknown;
+  readonly start?: number;
+  readonly file?: {
+    getLineAndCharacterOfPosition(position: number): { readonly line: number; readonly character: number };
+  };
+}
+
+/** What is used of the package `typescript`, of whatever version the program has. */
+interface CompilerApi {
+  readonly ModuleKind: { readonly CommonJS: number; readonly ESNext: number };
+  readonly ScriptTarget: { readonly ES2020: number };
+  readonly DiagnosticCategory: { readonly Error: number };
+  transpileModule(
+    source: string,
+    options: { readonly fileName: string; readonly compilerOptions: CompilerOptions; readonly reportDiagnostics: true },
+  ): { readonly outputText: string; readonly diagnostics?: readonly Diagnostic[] };
+  parseConfigFileTextToJson(
+    fileName: string,
+    text: string,
+  ): { readonly config?: { readonly compilerOptions?: unknown } };
+  convertCompilerOptionsFromJson(options: unknown, folder: string): { readonly options: CompilerOptions };
+  flattenDiagnosticMessageText(text: unknown, newLine: string): string;
+}
+
 interface Compiler {
-  readonly api: typeof ts;
-  readonly options: ts.CompilerOptions;
+  readonly api: CompilerApi;
+  readonly options: CompilerOptions;
 }
 
 /** The program's compiler, else the old one that the SDK brings. Undefined where it has no API: then Node does it. */
@@ -61,7 +89,7 @@ function loadCompiler(): Compiler | undefined {
   const require = createRequire(join(process.cwd(), 'package.json'));
   for (const name of ['typescript', '@pulumi/pulumi/vendor/typescript@3.8.3/typescript.js']) {
     try {
-      const api = require(name) as typeof ts;
+      const api = require(name) as CompilerApi;
       if (typeof api.transpileModule === 'function') return { api, options: projectOptions(api) };
     } catch {
       // Not installed.
@@ -70,18 +98,17 @@ function loadCompiler(): Compiler | undefined {
   return undefined;
 }
 
-function projectOptions(api: typeof ts): ts.CompilerOptions {
+function projectOptions(api: CompilerApi): CompilerOptions {
   try {
     const { config } = api.parseConfigFileTextToJson('tsconfig.json', readFileSync('tsconfig.json', 'utf8'));
-    const given = (config as { compilerOptions?: unknown } | undefined)?.compilerOptions ?? {};
-    return api.convertCompilerOptionsFromJson(given, process.cwd()).options;
+    return api.convertCompilerOptionsFromJson(config?.compilerOptions ?? {}, process.cwd()).options;
   } catch {
     return {};
   }
 }
 
 function compiled({ api, options }: Compiler, file: string, isModule: boolean): string {
-  const own: ts.CompilerOptions = {
+  const own: CompilerOptions = {
     esModuleInterop: true,
     ...options,
     module: isModule ? api.ModuleKind.ESNext : api.ModuleKind.CommonJS,

@@ -1,7 +1,7 @@
 import { limitSeconds, type Outcome, problemNow, skipsAwait, untilGone, untilReady } from '../await/wait.ts';
 import { ApiError, isImmutable, isNotFound, withoutValues } from '../kube/api-error.ts';
 import type { KubeClient, ObjectRef } from '../kube/client.ts';
-import { type JsonObject, text } from '../kube/json.ts';
+import { equal, type JsonObject, text } from '../kube/json.ts';
 import { inputsFromLive } from './drift.ts';
 import { withLiveValues } from './ignore-changes.ts';
 import {
@@ -192,8 +192,8 @@ async function driftedInputs(
   work: Work,
 ): Promise<JsonObject> {
   const { apiVersion, kind } = refOf(live);
-  const plain = inputsFromLive(old.inputs, live);
-  if (plain.inputs === old.inputs) return old.inputs;
+  const exact = inputsFromLive(old.inputs, live);
+  if (exact.doubts.length === 0 && equal(exact.inputs, old.inputs)) return old.inputs;
   const type = await work.client.schemas.of(apiVersion, kind);
   const first = inputsFromLive(old.inputs, live, type);
   if (first.doubts.length === 0) return first.inputs;

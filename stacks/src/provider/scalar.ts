@@ -12,7 +12,7 @@ export function sameScalar(a: Json, b: Json, kind: ValueKind): boolean {
 }
 
 const normalForm: Partial<Readonly<Record<ValueKind, (value: Json) => bigint | number | string | undefined>>> = {
-  quantity: parseQuantity,
+  quantity: (value) => (typeof value === 'string' || typeof value === 'number' ? parseQuantity(value) : undefined),
   time: (value) => {
     const instant = Date.parse(String(value));
     return Number.isNaN(instant) ? undefined : instant;
