@@ -9,6 +9,8 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
 const EXTENSIONS = ['.ts', '.js', '.mts', '.cts', '.mjs', '.cjs', '.json'] as const;
+/** By a path, not by a package's name. */
+const RELATIVE = /^(\.{0,2}\/|\.{1,2}$)/;
 /** Loaded with the first file of TypeScript: a program of JavaScript needs none. */
 let compiler: Compiler | 'none' | undefined;
 
@@ -17,8 +19,7 @@ registerHooks({
     try {
       return next(specifier, context);
     } catch (error) {
-      if (!/^(\.{0,2}\/|\.{1,2}$)/.test(specifier) || context.parentURL?.includes('/node_modules/') === true)
-        throw error;
+      if (!RELATIVE.test(specifier) || context.parentURL?.includes('/node_modules/') === true) throw error;
       for (const candidate of candidates(specifier)) {
         try {
           return next(candidate, context);
@@ -31,8 +32,9 @@ registerHooks({
   },
   load(url, context, next) {
     const path = url.split('?')[0] ?? url;
-    if (compiler === undefined || !/\.[cm]?ts$/.test(path) || path.includes('/node_modules/'))
-      return next(url, context);
+    if (!/\.[cm]?ts$/.test(path) || path.includes('/node_modules/')) return next(url, context);
+    compiler ??= loadCompiler() ?? 'none';
+    if (compiler === 'none') return next(url, context);
     const file = fileURLToPath(path);
     const isModule = file.endsWith('.mts') || (context.format === 'module-typescript' && !file.endsWith('.cts'));
     const source = compiled(compiler, file, isModule);
