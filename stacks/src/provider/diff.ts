@@ -13,10 +13,12 @@ import { hasUnknown } from './wire.ts';
 export interface Difference {
   readonly changes: readonly Change[];
   readonly replaces: readonly Change[];
+  /**
+   * Whether a replacement has to delete first. Said also where nothing here asks for one: the option `replaceOnChanges`
+   * may, or a replacement that was cut short after its first half.
+   */
   readonly deleteBeforeReplace: boolean;
 }
-
-const NONE: Difference = { changes: [], replaces: [], deleteBeforeReplace: false };
 
 /**
  * What an update would really change. Inputs that are the same need no question to the cluster (drift is what refresh
@@ -32,14 +34,12 @@ export async function diff(
   mutability: Mutability,
   work: Work,
 ): Promise<Difference> {
-  if (changes(old.inputs, news).length === 0) return NONE;
+  const deleteBeforeReplace = keepsFixedName(old.inputs, news);
+  if (changes(old.inputs, news).length === 0) return { changes: [], replaces: [], deleteBeforeReplace };
   const { apiVersion, kind } = refOf(news);
   const type = (await work.client.schemas.of(apiVersion, kind)) ?? ANY;
   const asked = changes(old.inputs, news, type);
-  const replacing = (replaces: readonly Change[]): Difference =>
-    replaces.length === 0
-      ? { ...NONE, changes: asked }
-      : { changes: asked, replaces, deleteBeforeReplace: keepsFixedName(old.inputs, news) };
+  const replacing = (replaces: readonly Change[]): Difference => ({ changes: asked, replaces, deleteBeforeReplace });
 
   const chosen = asked.filter((change) => replacesByChoice(apiVersion, kind, change.path, mutability));
   if (chosen.length > 0) return replacing(chosen);
@@ -47,7 +47,9 @@ export async function diff(
     replacing(asked.filter(({ path }) => mustReplace(apiVersion, kind, path, mutability) || type.immutableAt(path)));
   if (hasUnknown(news)) return byTable();
   try {
-    return await askServer(old.outputs, news, asked, type, work);
+    const found = await askServer(old.outputs, news, type, work);
+    if (found === 'another object') return byTable();
+    return { changes: found ?? asked, replaces: [], deleteBeforeReplace };
   } catch (error) {
     work.signal.throwIfAborted();
     if (isImmutable(error) && error instanceof ApiError) return replacing(refused(asked, error));
@@ -57,21 +59,24 @@ export async function diff(
   }
 }
 
+/** What a dry run would change; undefined where it cannot tell, since the object is not there or not ours yet. */
 async function askServer(
   oldOutputs: JsonObject,
   news: JsonObject,
-  asked: readonly Change[],
   type: FieldType,
   work: Work,
-): Promise<Difference> {
+): Promise<readonly Change[] | 'another object' | undefined> {
   const live = await work.client.tryGet(refOf(news), work.signal);
-  if (live === undefined) return { ...NONE, changes: asked };
+  if (live === undefined) return undefined;
+  // A run that was killed in the middle of a replacement has made the new object, and the state knows the old one.
+  const known = text(oldOutputs, 'metadata', 'uid');
+  if (known !== '' && known !== text(live, 'metadata', 'uid')) return 'another object';
   const fieldManager = managerOf(oldOutputs, work);
   const sent = withLiveValues(news, toState(live), work.ignoreChanges ?? []);
   const result = await apply(sent, fieldManager, work, true);
   // A dry run cannot take ownership over first, and without that it keeps the fields that were left out.
-  if (takenOver(live, fieldManager) !== undefined) return { ...NONE, changes: asked };
-  return { ...NONE, changes: changes(comparable(toState(live)), comparable(toState(result)), type) };
+  if (takenOver(live, fieldManager) !== undefined) return undefined;
+  return changes(comparable(toState(live)), comparable(toState(result)), type);
 }
 
 /** The changes that the server's refusal names; all of them where it names none. */

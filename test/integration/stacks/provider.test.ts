@@ -124,6 +124,24 @@ describe('a difference is what the server would change', () => {
     expect(found).toMatchObject({ replaced: ['spec.containers[1]'], deleteBeforeReplace: false });
   });
 
+  test('an object that took the place of the one in the state is not asked: what the program changed stands', async () => {
+    const before = plain(pod([container('a')]));
+    const after = plain(pod([container('b')]));
+    const work = workOn(before);
+    const { object, fieldManager } = await create(before, work);
+    await plane.client.delete({ apiVersion: 'v1', kind: 'Pod', name: 'p', namespace: ns }, 'Background');
+    await create(after, work);
+    const outputs = { ...object, [FIELD_MANAGER]: fieldManager };
+    const found = await diff({ inputs: before, outputs }, after, mutable, work);
+    expect(found.replaces.map(({ path }) => renderPath(path))).toContain('spec.containers[0].name');
+    expect(found.deleteBeforeReplace).toBe(true);
+  });
+
+  test('a replacement that something else asks for deletes first where the name is fixed', async () => {
+    const object = configMap({ v: '1' });
+    expect(await differenceOf(object, object)).toEqual({ changed: [], replaced: [], deleteBeforeReplace: true });
+  });
+
   test('where the server cannot be reached, the inputs are compared, and a table says what cannot change', async () => {
     const kubeconfig = JSON.stringify(
       {
