@@ -38,16 +38,26 @@ function changesOfLists(
 ): readonly Change[] {
   const pairs = type.listType === 'map' ? pairsByKey(before, after, type) : undefined;
   if (pairs !== undefined) {
-    return pairs.flatMap(([was, is]) => {
-      const index = is ?? was ?? 0;
-      return changes(item(before, was), item(after, is), type.item, [...path, index]);
-    });
+    const found = pairs.flatMap(([was, is]) =>
+      changes(item(before, was), item(after, is), type.item, [...path, is ?? was ?? 0]),
+    );
+    return oneAPlace(found);
   }
   if (type.listType === 'set' && sameMembers(before, after)) return [];
   const length = Math.max(before.length, after.length);
   return Array.from({ length }, (_, index) =>
     changes(item(before, index), item(after, index), type.item, [...path, index]),
   ).flat();
+}
+
+/** An item that came where another went is a changed one. */
+function oneAPlace(found: readonly Change[]): readonly Change[] {
+  const byPlace = new Map<string, Change>();
+  for (const change of found) {
+    const place = JSON.stringify(change.path);
+    byPlace.set(place, byPlace.has(place) ? { path: change.path, kind: 'update' } : change);
+  }
+  return [...byPlace.values()];
 }
 
 const item = (list: readonly Json[], index: number | undefined): Json | undefined =>

@@ -133,7 +133,7 @@ describe('a difference is what the server would change', () => {
     await create(after, work);
     const outputs = { ...object, [FIELD_MANAGER]: fieldManager };
     const found = await diff({ inputs: before, outputs }, after, mutable, work);
-    expect(found.replaces.map(({ path }) => renderPath(path))).toContain('spec.containers[0].name');
+    expect(found.replaces).toEqual([{ path: ['spec', 'containers', 0], kind: 'update' }]);
     expect(found.deleteBeforeReplace).toBe(true);
   });
 
