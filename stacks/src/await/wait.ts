@@ -3,6 +3,8 @@ import type { KubeClient, ObjectRef } from '../kube/client.ts';
 import { isObject, type JsonObject, listAt, text } from '../kube/json.ts';
 import { hasReadiness, judge } from './judge.ts';
 import { explain, lookAround } from './look.ts';
+import type { Verdict } from './verdict.ts';
+import { judgeWaitFor, WAIT_FOR } from './wait-for.ts';
 
 export interface WaitOptions {
   readonly client: KubeClient;
@@ -37,9 +39,19 @@ export function limitSeconds(object: JsonObject, custom: number): number {
   return annotated > 0 ? annotated : DEFAULT_LIMIT_SECONDS;
 }
 
+const waitsFor = (object: JsonObject): string => text(object, 'metadata', 'annotations', WAIT_FOR);
+
+/** Whether an object becomes ready some time after it exists: its kind does, or the program says so. */
+const isAwaited = (object: JsonObject): boolean => hasReadiness(object) || waitsFor(object) !== '';
+
+async function verdictOn(client: KubeClient, object: JsonObject, signal: AbortSignal): Promise<Verdict> {
+  const asked = waitsFor(object);
+  return asked === '' ? judge(object, await lookAround(client, object, signal)) : judgeWaitFor(object, asked);
+}
+
 /** Waits until the object is ready. A wait that ends otherwise is an outcome with its problem, not an error. */
 export async function untilReady(ref: ObjectRef, created: JsonObject, options: WaitOptions): Promise<Outcome> {
-  if (skipsAwait(created) || !hasReadiness(created)) return { object: created, problem: undefined };
+  if (skipsAwait(created) || !isAwaited(created)) return { object: created, problem: undefined };
   const pace = pacer(options.limitSeconds);
   const signal = bounded(options);
   let live: JsonObject | undefined = created;
@@ -50,7 +62,7 @@ export async function untilReady(ref: ObjectRef, created: JsonObject, options: W
       // Every question after the first is asked anew; the answer to the creation serves the first.
       if (pace.turns > 0) live = await options.client.tryGet(ref, signal);
       if (live === undefined) return { object: undefined, problem: 'it was deleted while it was waited for' };
-      const verdict = judge(live, await lookAround(options.client, live, signal));
+      const verdict = await verdictOn(options.client, live, signal);
       if (verdict.state === 'ready') return { object: live, problem: undefined };
       message = verdict.message;
       if (verdict.state === 'failed' || pace.over || pace.turns % 4 === 2) {
@@ -78,8 +90,8 @@ export async function problemNow(
   live: JsonObject,
   signal: AbortSignal,
 ): Promise<string | undefined> {
-  if (skipsAwait(live) || !hasReadiness(live)) return undefined;
-  const verdict = judge(live, await lookAround(client, live, signal));
+  if (skipsAwait(live) || !isAwaited(live)) return undefined;
+  const verdict = await verdictOn(client, live, signal);
   if (verdict.state === 'ready') return undefined;
   return join(verdict.message, await explain(client, live, signal));
 }

@@ -7,8 +7,14 @@ import { ordered, servicesBeforeTheirBackends } from './order.ts';
 export class ClusterProvider extends pulumi.ProviderResource {
   constructor(name: string, connection: { readonly kubeconfig: string; readonly context: string }) {
     // The official provider's inputs; flags are strings there. Data of ConfigMaps and Secrets changes in place, so
-    // that nothing that reads them is without them in between.
-    super('kubernetes', name, { ...connection, enableConfigMapMutable: 'true', enableSecretMutable: 'true' });
+    // that nothing that reads them is without them in between. What somebody changed in the cluster is set right again:
+    // without force the official provider would stop at a conflict with them.
+    super('kubernetes', name, {
+      ...connection,
+      enableConfigMapMutable: 'true',
+      enableSecretMutable: 'true',
+      enablePatchForce: 'true',
+    });
   }
 }
 

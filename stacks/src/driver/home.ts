@@ -21,6 +21,9 @@ export interface PulumiHome {
 }
 
 export const PROJECT = 'delos';
+/** File in an instance's Pulumi folder: how fetching the official provider went, or that it did. */
+export const DOWNLOAD_OUTCOME = 'provider-download';
+export const DOWNLOADED = 'downloaded';
 
 export function pulumiHome(paths: InstancePaths): PulumiHome {
   const root = join(paths.state, 'pulumi');

@@ -1,10 +1,10 @@
-import { access, constants, mkdir, readdir, readFile, symlink } from 'node:fs/promises';
+import { access, constants, mkdir, readdir, readFile, readlink, rm, symlink, unlink } from 'node:fs/promises';
 import { delimiter, dirname, join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import type { Progress } from '@delos/core';
 import { runPulumi } from './command.ts';
 import { ignoreExisting, replaceFile, shellWord } from './files.ts';
-import { type PulumiHome, pulumiEnvironment } from './home.ts';
+import { DOWNLOAD_OUTCOME, DOWNLOADED, type PulumiHome, pulumiEnvironment } from './home.ts';
 
 /*
  * Which plugins an instance uses. The engine looks on PATH, beside the pulumi command, then takes the highest version in
@@ -28,6 +28,7 @@ export async function preparePlugins(home: PulumiHome): Promise<void> {
     await mkdir(target, { recursive: true });
     const script = [
       '#!/bin/sh',
+      'export DELOS_PLUGIN_PATH="$0"',
       `export NODE_COMPILE_CACHE=${shellWord(join(home.root, 'compile-cache'))}`,
       `exec ${shellWord(process.execPath)} --disable-warning=ExperimentalWarning ${shellWord(join(sources, entry))} "$@"`,
       '',
@@ -43,9 +44,33 @@ async function linkUserPlugins(home: PulumiHome): Promise<void> {
   const user = own !== undefined && own !== home.home ? own : join(process.env.HOME ?? '/root', '.pulumi');
   const names = await readdir(join(user, 'plugins')).catch(() => []);
   for (const name of names.filter((entry) => isOfficial(entry))) {
-    await symlink(join(user, 'plugins', name), join(home.home, 'plugins', name)).catch(ignoreExisting);
+    const official = join(user, 'plugins', name, PROVIDER);
+    if (await isExecutable(official)) await linkPlugin(join(home.home, 'plugins', name), official);
   }
 }
+
+/** A folder with a link in it: the engine passes over links to folders. An official plugin takes our stand-in's place. */
+async function linkPlugin(folder: string, executable: string): Promise<void> {
+  const link = join(folder, PROVIDER);
+  // An earlier version linked the folder itself.
+  if (await isLink(folder)) await unlink(folder);
+  await mkdir(folder, { recursive: true });
+  if ((await readlink(link).catch(() => undefined)) === executable) return;
+  if (await isLink(link)) await unlink(link);
+  await symlink(executable, link).catch(ignoreExisting);
+}
+
+const isLink = (path: string): Promise<boolean> =>
+  readlink(path).then(
+    () => true,
+    () => false,
+  );
+
+const isExecutable = (path: string): Promise<boolean> =>
+  access(path, constants.X_OK).then(
+    () => true,
+    () => false,
+  );
 
 const isOfficial = (entry: string): boolean => /^resource-kubernetes-v[1-9]\d*\.\d+\.\d+$/.test(entry);
 
@@ -54,10 +79,11 @@ const isOfficial = (entry: string): boolean => /^resource-kubernetes-v[1-9]\d*\.
  * wait at every run. Never fails: ours is there.
  */
 export async function tryDownloadProvider(home: PulumiHome, progress: Progress): Promise<void> {
-  const marker = join(home.root, 'provider-download');
+  const marker = join(home.root, DOWNLOAD_OUTCOME);
   if (process.env.PULUMI_DISABLE_AUTOMATIC_PLUGIN_ACQUISITION !== undefined) return;
-  if ((await isOnPath()) || (await readdir(join(home.home, 'plugins'))).some((entry) => isOfficial(entry))) return;
+  if ((await isOnPath()) || (await hasOfficial(home))) return;
   if ((await readFile(marker, 'utf8').catch(() => '')) !== '') return;
+  await removeStandIn(home);
   progress.step(`looking for the official Kubernetes provider ${OFFICIAL_VERSION}`);
   const outcome = await runPulumi(['plugin', 'install', 'resource', 'kubernetes', OFFICIAL_VERSION], {
     command: join(home.binFolder, 'pulumi'),
@@ -67,21 +93,34 @@ export async function tryDownloadProvider(home: PulumiHome, progress: Progress):
     // The command would go on trying for long where there is no way out.
     giveUpOn: /Error downloading plugin/,
   }).then(
-    () => 'downloaded',
+    () => DOWNLOADED,
     (error: unknown) => (error instanceof Error ? error.message : String(error)),
   );
   await replaceFile(marker, `${outcome}\n`);
 }
 
+/** The command takes a folder of that version for the plugin itself, and would fetch nothing. */
+async function removeStandIn(home: PulumiHome): Promise<void> {
+  const folder = join(home.home, 'plugins', `resource-kubernetes-v${OFFICIAL_VERSION}`);
+  if (await isStandIn(folder)) await rm(folder, { recursive: true });
+}
+
+async function hasOfficial(home: PulumiHome): Promise<boolean> {
+  const plugins = join(home.home, 'plugins');
+  for (const entry of (await readdir(plugins)).filter(isOfficial)) {
+    if (!(await isStandIn(join(plugins, entry)))) return true;
+  }
+  return false;
+}
+
+/** Where our plugin answers for a version of the SDK (language-host/provider-version.ts). */
+async function isStandIn(folder: string): Promise<boolean> {
+  const target = await readlink(join(folder, PROVIDER)).catch(() => '');
+  return target.startsWith('../');
+}
+
 async function isOnPath(): Promise<boolean> {
   const folders = (process.env.PATH ?? '').split(delimiter).filter((folder) => folder !== '');
-  const found = await Promise.all(
-    folders.map((folder) =>
-      access(join(folder, PROVIDER), constants.X_OK).then(
-        () => true,
-        () => false,
-      ),
-    ),
-  );
+  const found = await Promise.all(folders.map((folder) => isExecutable(join(folder, PROVIDER))));
   return found.includes(true);
 }

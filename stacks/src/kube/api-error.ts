@@ -30,10 +30,18 @@ export function isNotFound(error: unknown): boolean {
 export function isImmutable(error: unknown): boolean {
   if (!(error instanceof ApiError) || error.status !== 422) return false;
   const texts = [error.message, ...error.fields.map((field) => field.message)].join('\n');
-  return /field is immutable|may not be changed|updates to [a-z]+ spec for fields other than|cannot change roleRef/i.test(
-    texts,
-  );
+  return IMMUTABLE.some((words) => words.test(texts));
 }
+
+/** How the API server's kinds say it: there is no reason or code of its own for it. */
+const IMMUTABLE = [
+  /\b(is|are) immutable\b/i,
+  /may not (be changed|change)\b/i,
+  /cannot (be changed|change roleRef)\b/i,
+  /updates to [a-z]+ spec for fields other than/i,
+  /updates to [a-z]+ are forbidden/i,
+  /pod updates may not/i,
+];
 
 /** For messages about objects whose values must not be shown. */
 export function withoutValues(error: ApiError): string {

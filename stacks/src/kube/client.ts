@@ -3,6 +3,7 @@ import https from 'node:https';
 import type { KubeConfig } from '@kubernetes/client-node';
 import { ApiError, isNotFound } from './api-error.ts';
 import { isObject, type Json, type JsonObject, listAt, text } from './json.ts';
+import { Schemas } from './schema.ts';
 
 /** Which object: its kind, name and, where the kind has one, namespace. */
 export interface ObjectRef {
@@ -44,6 +45,8 @@ export class KubeClient {
   readonly #config: KubeConfig;
   readonly #types = new Map<string, Promise<ReadonlyMap<string, ResourceType>>>();
   readonly #agent: https.Agent | http.Agent;
+  /** What the server says of the types of fields. */
+  readonly schemas = new Schemas((path) => this.request('GET', path));
 
   constructor(config: KubeConfig) {
     this.#config = config;
@@ -176,6 +179,24 @@ export class KubeClient {
       signal,
     });
     return expectObject(answer);
+  }
+
+  /** Replaces an object's managed fields. @throws ApiError 409 where the object has changed since it was read. */
+  async setManagedFields(
+    ref: ObjectRef,
+    fields: readonly JsonObject[],
+    options: { readonly resourceVersion: string; readonly fieldManager: string },
+    signal?: AbortSignal,
+  ): Promise<void> {
+    await this.request('PATCH', await this.#path(ref, signal), {
+      body: [
+        { op: 'replace', path: '/metadata/managedFields', value: fields },
+        { op: 'replace', path: '/metadata/resourceVersion', value: options.resourceVersion },
+      ],
+      contentType: 'application/json-patch+json',
+      query: { fieldManager: options.fieldManager },
+      signal,
+    });
   }
 
   /** Answers false where nothing was there. */

@@ -1,11 +1,11 @@
 import { type ChildProcess, spawn } from 'node:child_process';
-import { createRequire } from 'node:module';
-import { join } from 'node:path';
 import languageGrpc from '@pulumi/pulumi/proto/language_grpc_pb.js';
 import languagePb from '@pulumi/pulumi/proto/language_pb.js';
 import pluginPb from '@pulumi/pulumi/proto/plugin_pb.js';
 import emptyPb from 'google-protobuf/google/protobuf/empty_pb.js';
 import { type PluginService, unary } from '../plugin/serve.ts';
+import { launchOf, runnerFor, runtimeOptions } from './launch.ts';
+import { answerForSdkVersion } from './provider-version.ts';
 
 const VERSION = '0.1.0';
 /** The SDK's runner ends with this code when it has told the engine the error itself. */
@@ -36,7 +36,12 @@ export function languageService(engine: string | undefined): PluginService {
 
     // Nothing to fetch: plugins are those that are installed.
     getRequiredPlugins: unary(() => new languagePb.GetRequiredPluginsResponse()),
-    getRequiredPackages: unary(() => new languagePb.GetRequiredPackagesResponse()),
+    getRequiredPackages: unary(async (request: languagePb.GetRequiredPackagesRequest) => {
+      const home = process.env.PULUMI_HOME;
+      const directory = request.getInfo()?.getProgramDirectory();
+      if (home !== undefined && directory !== undefined && directory !== '') await answerForSdkVersion(directory, home);
+      return new languagePb.GetRequiredPackagesResponse();
+    }),
     getProgramDependencies: unary(() => new languagePb.GetProgramDependenciesResponse()),
 
     run: unary(async (request: languagePb.RunRequest) => {
@@ -63,7 +68,8 @@ function startProgram(request: languagePb.RunRequest, engine: string): ChildProc
   const info = request.getInfo();
   const directory = info?.getProgramDirectory() || request.getPwd();
   const entry = info?.getEntryPoint() || request.getProgram() || '.';
-  const runner = createRequire(join(directory, 'package.json')).resolve('@pulumi/pulumi/cmd/run');
+  const runner = runnerFor(directory);
+  const launch = launchOf(runtimeOptions(info));
   const config = Object.fromEntries(request.getConfigMap().toArray());
   const parallel = request.getParallel();
   const args = [
@@ -75,7 +81,7 @@ function startProgram(request: languagePb.RunRequest, engine: string): ChildProc
     entry,
     ...request.getArgsList(),
   ];
-  return spawn(process.execPath, ['--disable-warning=ExperimentalWarning', runner, ...args], {
+  return spawn(process.execPath, [...launch.args, runner, ...args], {
     cwd: directory,
     stdio: ['ignore', 'inherit', 'inherit'],
     // Values of secrets go by the environment, which only this user can read, never by arguments.
@@ -83,7 +89,7 @@ function startProgram(request: languagePb.RunRequest, engine: string): ChildProc
       ...process.env,
       PULUMI_CONFIG: JSON.stringify(config),
       PULUMI_CONFIG_SECRET_KEYS: JSON.stringify(request.getConfigsecretkeysList()),
-      PULUMI_NODEJS_TYPESCRIPT: 'false',
+      ...launch.env,
     },
   });
 }

@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto';
 import { isObject, type JsonObject, objectAt, text } from '../kube/json.ts';
 import { parseType } from './layout.ts';
+import { refusedAnnotations, refusedType } from './unsupported.ts';
 import { hasUnknown } from './wire.ts';
 
 export const AUTONAMED = 'pulumi.com/autonamed';
@@ -32,6 +33,12 @@ export function check(input: CheckInput): { readonly inputs: JsonObject; readonl
     failures.push({ property: '', reason: `${input.type} is not kubernetes:<group/version>:<Kind>` });
     return { inputs: input.news, failures };
   }
+  const refused = refusedType(input.type, input.news);
+  if (refused !== undefined) {
+    failures.push({ property: '', reason: refused });
+    return { inputs: input.news, failures };
+  }
+  failures.push(...refusedAnnotations(input.news));
   for (const property of ['apiVersion', 'kind'] as const) {
     const given = input.news[property];
     if (given !== undefined && given !== expected[property]) {

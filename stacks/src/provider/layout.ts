@@ -78,8 +78,7 @@ export function outputsOf(
   initialApiVersion: string,
 ): JsonObject {
   return {
-    // Who owns which field is the server's business: of no use in the state, and long.
-    ...renamed(without(live, 'metadata', 'managedFields'), TO_STATE),
+    ...renamed(live, TO_STATE),
     [INPUTS]: inputs,
     [INITIAL_API_VERSION]: initialApiVersion,
     [FIELD_MANAGER]: fieldManager,

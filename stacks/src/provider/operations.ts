@@ -1,8 +1,9 @@
 import { limitSeconds, type Outcome, problemNow, skipsAwait, untilGone, untilReady } from '../await/wait.ts';
 import { ApiError, isImmutable, isNotFound, withoutValues } from '../kube/api-error.ts';
 import type { KubeClient, ObjectRef } from '../kube/client.ts';
-import { type JsonObject, text } from '../kube/json.ts';
-import { type Change, changes, comparable, inputsFromLive } from './compare.ts';
+import { equal, type JsonObject, text } from '../kube/json.ts';
+import { inputsFromLive } from './drift.ts';
+import { withLiveValues } from './ignore-changes.ts';
 import {
   FIELD_MANAGER,
   fieldManagerFor,
@@ -16,14 +17,15 @@ import {
   toState,
 } from './layout.ts';
 import { marked, markOf } from './mark.ts';
-import { type Mutability, mustReplace } from './replace-rules.ts';
-import { hasUnknown } from './wire.ts';
+import { takenOver } from './ownership.ts';
 
 const FORCE = 'pulumi.com/patchForce';
 const MANAGER = 'pulumi.com/patchFieldManager';
 const PROPAGATION = 'pulumi.com/deletionPropagationPolicy';
 /** A namespace may be a moment older than the API server's right to make things in it. */
 const SETTLE_LIMIT_MS = 10_000;
+/** A controller may write the object's status between our look and our change. */
+const TAKE_OVER_ATTEMPTS = 8;
 
 export interface Work {
   readonly client: KubeClient;
@@ -32,6 +34,10 @@ export interface Work {
   /** The engine's custom timeout in seconds; 0: none. */
   readonly timeout: number;
   readonly report: (message: string) => void;
+  /** Fields that another manager has set are taken from it; an object's own annotation decides first. @default false */
+  readonly force?: boolean;
+  /** Property paths at which the cluster's values stay. */
+  readonly ignoreChanges?: readonly string[];
 }
 
 export interface Kept extends Outcome {
@@ -71,9 +77,34 @@ async function gone(former: JsonObject, inputs: JsonObject, work: Work): Promise
 }
 
 export async function update(inputs: JsonObject, oldOutputs: JsonObject, work: Work): Promise<Kept> {
-  const fieldManager = text(oldOutputs, FIELD_MANAGER) || fieldManagerFor(work.urn);
-  const live = await apply(inputs, fieldManager, work);
-  return { fieldManager, ...(await ready(live, work)) };
+  const fieldManager = managerOf(oldOutputs, work);
+  const ignored = work.ignoreChanges ?? [];
+  const live = await takeOver(refOf(inputs), fieldManager, work);
+  const sent = live === undefined ? inputs : withLiveValues(inputs, toState(live), ignored);
+  const applied = await apply(sent, fieldManager, work);
+  return { fieldManager, ...(await ready(applied, work)) };
+}
+
+/** The field manager that a resource has had since its creation. */
+export function managerOf(outputs: JsonObject, work: Work): string {
+  return text(outputs, FIELD_MANAGER) || fieldManagerFor(work.urn);
+}
+
+/** Makes the fields of the object's former managers ours. @returns the object as it was; undefined when it is not there */
+async function takeOver(ref: ObjectRef, fieldManager: string, work: Work): Promise<JsonObject | undefined> {
+  for (let attempt = 1; ; attempt++) {
+    const live = await work.client.tryGet(ref, work.signal).catch(absentWhenUnserved);
+    const fields = live === undefined ? undefined : takenOver(live, fieldManager);
+    if (live === undefined || fields === undefined) return live;
+    try {
+      const options = { resourceVersion: text(live, 'metadata', 'resourceVersion'), fieldManager };
+      await work.client.setManagedFields(ref, fields, options, work.signal);
+      return live;
+    } catch (error) {
+      const changed = error instanceof ApiError && error.status === 409;
+      if (!changed || attempt === TAKE_OVER_ATTEMPTS) throw error;
+    }
+  }
 }
 
 async function ready(live: JsonObject, work: Work): Promise<Outcome & { readonly object: JsonObject }> {
@@ -81,9 +112,11 @@ async function ready(live: JsonObject, work: Work): Promise<Outcome & { readonly
   return { object: outcome.object ?? live, problem: outcome.problem };
 }
 
-async function apply(inputs: JsonObject, fieldManager: string, work: Work, dryRun = false): Promise<JsonObject> {
+/** Server-side apply. A dry run takes every field: it is asked what the object would be, not whether it may. */
+export async function apply(inputs: JsonObject, fieldManager: string, work: Work, dryRun = false): Promise<JsonObject> {
   const ref = refOf(inputs);
-  const force = text(inputs, 'metadata', 'annotations', FORCE) !== 'false';
+  const asked = text(inputs, 'metadata', 'annotations', FORCE);
+  const force = dryRun || (asked === '' ? work.force === true : asked === 'true');
   try {
     return await work.client.apply(
       ref,
@@ -116,7 +149,7 @@ async function settle<T>(run: () => Promise<T>, signal: AbortSignal): Promise<T>
   }
 }
 
-function absentWhenUnserved(error: unknown): undefined {
+export function absentWhenUnserved(error: unknown): undefined {
   if (isNotFound(error)) return undefined;
   throw error;
 }
@@ -145,11 +178,30 @@ export async function read(
   const object = toState(live);
   return {
     object: live,
-    inputs: imported ? importedInputs(object) : inputsFromLive(old.inputs, object),
-    fieldManager: text(old.outputs, FIELD_MANAGER) || fieldManagerFor(work.urn),
+    inputs: imported ? importedInputs(object) : await driftedInputs(old, object, work),
+    fieldManager: managerOf(old.outputs, work),
     initialApiVersion: text(old.outputs, INITIAL_API_VERSION) || parsed.apiVersion,
     problem: imported ? undefined : await problemNow(work.client, live, work.signal),
   };
+}
+
+/** The old inputs with what has changed in the cluster. */
+async function driftedInputs(
+  old: { readonly inputs: JsonObject; readonly outputs: JsonObject },
+  live: JsonObject,
+  work: Work,
+): Promise<JsonObject> {
+  const { apiVersion, kind } = refOf(live);
+  const exact = inputsFromLive(old.inputs, live);
+  if (exact.doubts.length === 0 && equal(exact.inputs, old.inputs)) return old.inputs;
+  const type = await work.client.schemas.of(apiVersion, kind);
+  const first = inputsFromLive(old.inputs, live, type);
+  if (first.doubts.length === 0) return first.inputs;
+  // Where the dry run is refused, the values in doubt are taken to be such that the server does not store.
+  const result = await apply(old.inputs, managerOf(old.outputs, work), work, true).catch(() => undefined);
+  if (result === undefined) return first.inputs;
+  const dropped = new Set(inputsFromLive(old.inputs, toState(result), type).doubts.map((path) => JSON.stringify(path)));
+  return inputsFromLive(old.inputs, live, type, (path) => dropped.has(JSON.stringify(path))).inputs;
 }
 
 /** Deletes the object and waits until it is gone. @throws Error naming what holds it at the limit. */
@@ -181,44 +233,3 @@ const waitOf = (object: JsonObject, work: Work) => ({
   signal: work.signal,
   report: work.report,
 });
-
-export interface Difference {
-  readonly changes: readonly Change[];
-  readonly replaces: readonly Change[];
-  readonly deleteBeforeReplace: boolean;
-}
-
-const NONE: Difference = { changes: [], replaces: [], deleteBeforeReplace: false };
-
-/**
- * What an update would really change. Inputs that are the same need no question to the cluster (drift is what refresh
- * finds, and it shows in the old inputs). Otherwise the server is asked by a dry run, which knows its own defaults and
- * normal forms; where it cannot be asked, the difference of the inputs stands.
- */
-export async function diff(
-  old: { readonly inputs: JsonObject; readonly outputs: JsonObject },
-  news: JsonObject,
-  mutability: Mutability,
-  work: Work,
-): Promise<Difference> {
-  const asked = changes(old.inputs, news);
-  if (asked.length === 0) return NONE;
-  const { apiVersion, kind } = refOf(news);
-  const sameName = !['name', 'namespace'].some((key) =>
-    asked.some(({ path }) => path[0] === 'metadata' && path[1] === key),
-  );
-  const replaces = asked.filter((change) => mustReplace(apiVersion, kind, change.path, mutability));
-  if (replaces.length > 0) return { changes: asked, replaces, deleteBeforeReplace: sameName };
-  if (hasUnknown(news)) return { ...NONE, changes: asked };
-  try {
-    const live = await work.client.tryGet(refOf(news), work.signal);
-    if (live === undefined) return { ...NONE, changes: asked };
-    const fieldManager = text(old.outputs, FIELD_MANAGER) || fieldManagerFor(work.urn);
-    const result = await apply(news, fieldManager, work, true);
-    return { ...NONE, changes: changes(comparable(toState(live)), comparable(toState(result))) };
-  } catch (error) {
-    if (isImmutable(error)) return { changes: asked, replaces: asked, deleteBeforeReplace: true };
-    if (error instanceof ApiError) return { ...NONE, changes: asked };
-    throw error;
-  }
-}

@@ -1,8 +1,9 @@
 import type { Path } from '../kube/json.ts';
 
 /*
- * Fields that cannot change on a live object, by group and kind, as the official provider has them
- * (pulumi-kubernetes, provider/pkg/provider/diff). `*` is any list index.
+ * Fields that cannot change on a live object, by group and kind. The API server knows them, and says so to a dry run.
+ * These rules stand where it cannot be asked: for inputs that are not known yet, and for a server out of reach.
+ * `*` is any list index.
  */
 const ALWAYS = ['metadata.name', 'metadata.namespace'] as const;
 
@@ -10,14 +11,8 @@ const RULES: Readonly<Record<string, readonly string[]>> = {
   'apps/DaemonSet': ['spec.selector'],
   'apps/Deployment': ['spec.selector'],
   'apps/ReplicaSet': ['spec.selector'],
-  'apps/StatefulSet': [
-    'spec.podManagementPolicy',
-    'spec.revisionHistoryLimit',
-    'spec.selector',
-    'spec.serviceName',
-    'spec.volumeClaimTemplates',
-  ],
-  'batch/Job': ['spec.completions', 'spec.parallelism', 'spec.selector', 'spec.template'],
+  'apps/StatefulSet': ['spec.podManagementPolicy', 'spec.selector', 'spec.serviceName', 'spec.volumeClaimTemplates'],
+  'batch/Job': ['spec.completions', 'spec.selector', 'spec.template'],
   '/PersistentVolumeClaim': ['spec.accessModes', 'spec.selector', 'spec.storageClassName', 'spec.volumeName'],
   '/PersistentVolume': [
     'spec.awsElasticBlockStore',
@@ -32,7 +27,6 @@ const RULES: Readonly<Record<string, readonly string[]>> = {
   '/Secret': ['type'],
   '/Service': ['spec.clusterIP'],
   '/Pod': ['spec'],
-  'policy/PodDisruptionBudget': ['spec'],
   'rbac.authorization.k8s.io/ClusterRoleBinding': ['roleRef'],
   'rbac.authorization.k8s.io/RoleBinding': ['roleRef'],
   'scheduling.k8s.io/PriorityClass': ['value', 'preemptionPolicy'],
@@ -54,19 +48,30 @@ export interface Mutability {
   readonly secrets: boolean;
 }
 
+/** True when a change at `path` makes a new object although the server would take it: a new name, and chosen so. */
+export function replacesByChoice(apiVersion: string, kind: string, path: Path, mutability: Mutability): boolean {
+  const rules: string[] = [...ALWAYS];
+  if (apiVersion === 'v1' && kind === 'ConfigMap' && !mutability.configMaps) rules.push('data', 'binaryData');
+  if (apiVersion === 'v1' && kind === 'Secret' && !mutability.secrets) rules.push('data', 'stringData');
+  return rules.some((rule) => meets(path, rule));
+}
+
 /** True when a change at `path` needs a new object. */
 export function mustReplace(apiVersion: string, kind: string, path: Path, mutability: Mutability): boolean {
   const group = apiVersion.includes('/') ? apiVersion.slice(0, apiVersion.indexOf('/')) : '';
   const key = `${group}/${kind}`;
-  if (key === '/Pod' && POD_MUTABLE.some((rule) => within(path, rule))) return false;
-  const rules = [...ALWAYS, ...(RULES[key] ?? [])];
-  if (key === '/ConfigMap' && !mutability.configMaps) rules.push('data', 'binaryData');
-  if (key === '/Secret' && !mutability.secrets) rules.push('data', 'stringData');
-  return rules.some((rule) => within(path, rule));
+  if (key === '/Pod' && POD_MUTABLE.some((rule) => isWithin(path, rule))) return false;
+  if (replacesByChoice(apiVersion, kind, path, mutability)) return true;
+  return (RULES[key] ?? []).some((rule) => meets(path, rule));
+}
+
+/** True when `path` is the rule's field, or lies in it. */
+function isWithin(path: Path, rule: string): boolean {
+  return path.length >= rule.split('.').length && meets(path, rule);
 }
 
 /** True when `path` is the rule's field, lies in it, or holds it. */
-function within(path: Path, rule: string): boolean {
+function meets(path: Path, rule: string): boolean {
   const parts = rule.split('.');
   return path.slice(0, parts.length).every((key, index) => parts[index] === '*' || parts[index] === String(key));
 }

@@ -1,3 +1,4 @@
+import grpc from '@grpc/grpc-js';
 import pluginPb from '@pulumi/pulumi/proto/plugin_pb.js';
 import providerGrpc from '@pulumi/pulumi/proto/provider_grpc_pb.js';
 import providerPb from '@pulumi/pulumi/proto/provider_pb.js';
@@ -7,17 +8,29 @@ import type { KubeClient } from '../kube/client.ts';
 import { connect } from '../kube/connect.ts';
 import type { JsonObject, Path } from '../kube/json.ts';
 import { type EngineLog, engineLog } from '../plugin/engine-log.ts';
-import { type PluginService, unary } from '../plugin/serve.ts';
-import { check } from './check.ts';
+import { type PluginService, StatusError, unary } from '../plugin/serve.ts';
+import { check, type Failure } from './check.ts';
 import { type Change, changes, renderPath } from './compare.ts';
+import { diff } from './diff.ts';
+import { decodeYaml } from './functions.ts';
 import { initFailure } from './init-failure.ts';
 import { idOf, outputsOf, parseType, refOf, sayRef, secretPaths, toState, typeOfUrn } from './layout.ts';
-import { create, diff, read, remove, update, type Work } from './operations.ts';
+import { create, read, remove, update, type Work } from './operations.ts';
+import { previewOfCreation } from './preview.ts';
 import { isOtherCluster, type ProviderSettings, providerSettings } from './settings.ts';
+import { refusedFunction, refusedOptions } from './unsupported.ts';
 import { decode, encode } from './wire.ts';
 
-/** Reported to the engine; below any version of the official provider, which is therefore preferred where both are. */
-export const PROVIDER_VERSION = '0.1.0';
+/** Below any version of the official provider, which is therefore preferred where both are. */
+const OWN_VERSION = '0.1.0';
+
+/**
+ * The version that the engine looked for: it compares it with what the plugin says. The start script tells its own
+ * path, whose folder is named after it.
+ */
+function version(): string {
+  return /\/resource-kubernetes-v(\d+\.\d+\.\d+)\//.exec(process.env.DELOS_PLUGIN_PATH ?? '')?.[1] ?? OWN_VERSION;
+}
 
 /** The Kubernetes resource provider, one instance a process, as the engine calls it. */
 export function providerService(engine: string | undefined): PluginService {
@@ -30,10 +43,12 @@ export function providerService(engine: string | undefined): PluginService {
     return client;
   };
 
-  const work = async (urn: string, timeout = 0): Promise<Work> => ({
+  const work = async (urn: string, timeout = 0, ignoreChanges: readonly string[] = []): Promise<Work> => ({
     client: await cluster(),
     urn,
     timeout,
+    ignoreChanges,
+    force: settings.force,
     signal: stopped.signal,
     report: (message) => log.status(urn, message),
   });
@@ -58,13 +73,14 @@ export function providerService(engine: string | undefined): PluginService {
 
     getPluginInfo: unary(() => {
       const response = new pluginPb.PluginInfo();
-      response.setVersion(PROVIDER_VERSION);
+      response.setVersion(version());
       return response;
     }),
 
     checkConfig: unary((request: providerPb.CheckRequest) => {
       const response = new providerPb.CheckResponse();
       response.setInputs(request.getNews());
+      response.setFailuresList(checkFailures(refusedOptions(decode(request.getNews()).value)));
       return response;
     }),
 
@@ -119,21 +135,15 @@ export function providerService(engine: string | undefined): PluginService {
       });
       const response = new providerPb.CheckResponse();
       response.setInputs(encodedInputs(inputs, type, news.secrets));
-      response.setFailuresList(
-        failures.map(({ property, reason }) => {
-          const failure = new providerPb.CheckFailure();
-          failure.setProperty(property);
-          failure.setReason(reason);
-          return failure;
-        }),
-      );
+      response.setFailuresList(checkFailures(failures));
       return response;
     }),
 
     diff: unary(async (request: providerPb.DiffRequest) => {
       const news = decode(request.getNews());
       const olds = { inputs: decode(request.getOldInputs()).value, outputs: decode(request.getOlds()).value };
-      const found = await diff(olds, news.value, settings.mutability, await work(request.getUrn()));
+      const doing = await work(request.getUrn(), 0, request.getIgnorechangesList());
+      const found = await diff(olds, news.value, settings.mutability, doing);
       const response = new providerPb.DiffResponse();
       const kinds = providerPb.DiffResponse.DiffChanges;
       response.setChanges(found.changes.length === 0 ? kinds.DIFF_NONE : kinds.DIFF_SOME);
@@ -152,7 +162,8 @@ export function providerService(engine: string | undefined): PluginService {
       const inputs = decode(request.getProperties());
       const response = new providerPb.CreateResponse();
       if (request.getPreview()) {
-        response.setProperties(encodedInputs(inputs.value, type, inputs.secrets));
+        const shown = await previewOfCreation(inputs.value, await work(request.getUrn()));
+        response.setProperties(encodedInputs(shown, type, inputs.secrets));
         return response;
       }
       const made = await create(inputs.value, await work(request.getUrn(), request.getTimeout()));
@@ -181,7 +192,8 @@ export function providerService(engine: string | undefined): PluginService {
         return response;
       }
       const olds = decode(request.getOlds()).value;
-      const made = await update(inputs.value, olds, await work(request.getUrn(), request.getTimeout()));
+      const doing = await work(request.getUrn(), request.getTimeout(), request.getIgnorechangesList());
+      const made = await update(inputs.value, olds, doing);
       const initial = String(olds.__initialApiVersion ?? refOf(inputs.value).apiVersion);
       const outputs = encoded(outputsOf(made.object, inputs.value, made.fieldManager, initial), type, inputs.secrets);
       if (made.problem !== undefined) {
@@ -219,6 +231,17 @@ export function providerService(engine: string | undefined): PluginService {
       return new emptyPb.Empty();
     }),
 
+    invoke: unary((request: providerPb.InvokeRequest) => {
+      if (request.getTok() !== 'kubernetes:yaml:decode') throw unsupported(request.getTok());
+      const response = new providerPb.InvokeResponse();
+      response.setReturn(encode(decodeYaml(decode(request.getArgs()).value)));
+      return response;
+    }),
+
+    construct: unary((request: providerPb.ConstructRequest): providerPb.ConstructResponse => {
+      throw unsupported(request.getType());
+    }),
+
     // One engine may end a run and start another with the same process (PULUMI_DEBUG_PROVIDERS): only waits are ended.
     cancel: unary(() => {
       stopped.abort();
@@ -228,6 +251,19 @@ export function providerService(engine: string | undefined): PluginService {
     attach: unary(() => new emptyPb.Empty()),
   };
   return { definition: providerGrpc.ResourceProviderService, implementation, stop: () => stopped.abort() };
+}
+
+function unsupported(token: string): StatusError {
+  return new StatusError(grpc.status.UNIMPLEMENTED, refusedFunction(token));
+}
+
+function checkFailures(failures: readonly Failure[]): providerPb.CheckFailure[] {
+  return failures.map(({ property, reason }) => {
+    const failure = new providerPb.CheckFailure();
+    failure.setProperty(property);
+    failure.setReason(reason);
+    return failure;
+  });
 }
 
 function autonaming(

@@ -8,6 +8,8 @@ export interface ProviderSettings {
   readonly mutability: Mutability;
   /** Namespace of objects that name none; undefined: the context's. */
   readonly namespace: string | undefined;
+  /** Fields that another manager has set are taken from it. */
+  readonly force: boolean;
 }
 
 export function providerSettings(inputs: JsonObject): ProviderSettings {
@@ -22,6 +24,7 @@ export function providerSettings(inputs: JsonObject): ProviderSettings {
     },
     mutability: { configMaps: flag('enableConfigMapMutable'), secrets: flag('enableSecretMutable') },
     namespace: given('namespace'),
+    force: flag('enablePatchForce'),
   };
 }
 
@@ -34,6 +37,8 @@ export async function isOtherCluster(
   after: JsonObject,
   serverOf: (of: Connection) => Promise<string>,
 ): Promise<boolean> {
+  const [was, is] = [text(before, 'clusterIdentifier'), text(after, 'clusterIdentifier')];
+  if (was !== '' && is !== '') return was !== is;
   try {
     return (
       (await serverOf(providerSettings(before).connection)) !== (await serverOf(providerSettings(after).connection))

@@ -5,6 +5,7 @@ import { resolveTool } from '@delos/cluster';
 import { instancePaths, isDelosError, silent } from '@delos/core';
 import { destroy, preview, pulumiHome, refresh, up } from '@delos/stacks';
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
+import { tryReadCheckpoint } from '../../../stacks/src/driver/state-file.ts';
 import { create } from '../../../stacks/src/provider/operations.ts';
 import { type ControlPlane, startControlPlane } from '../../support/control-plane.ts';
 import { type PuppetNode, startPuppetNode } from '../../support/puppet-node.ts';
@@ -136,7 +137,7 @@ describe('an update', () => {
     expect((await preview(stackOf(stack, [widget, definition, namespace(ns)]))).changeSummary).toEqual({ same: 5 });
   });
 
-  test('repairs what others changed or deleted on the cluster', async () => {
+  test('repairs what others changed or deleted on the cluster; the official provider is told to by enablePatchForce, and cannot be had here', async () => {
     const objects = [namespace(ns), configMap(ns, 'a', { k: 'v' }), configMap(ns, 'b', { k: 'v' })];
     await up(stackOf(stack, objects));
     await patch(`/api/v1/namespaces/${ns}/configmaps/a`, { data: { k: 'drifted' } });
@@ -145,6 +146,22 @@ describe('an update', () => {
     expect(changes).toMatchObject({ update: 1, create: 1 });
     expect(await get('v1', 'ConfigMap', 'a')).toMatchObject({ data: { k: 'v' } });
     expect(await get('v1', 'ConfigMap', 'b')).toMatchObject({ data: { k: 'v' } });
+    const checkpoint = await tryReadCheckpoint(pulumiHome(stack.paths));
+    const provider = checkpoint?.resources.find(({ type }) => type === 'pulumi:providers:kubernetes');
+    expect(provider).toMatchObject({ inputs: { enablePatchForce: 'true' } });
+  });
+
+  test('takes a field that the program leaves out away from an object that the official provider made by POST', async () => {
+    await up(stackOf(stack, [namespace(ns), configMap(ns, 'a', { keep: '1', gone: '1' })]));
+    // The official provider cannot be had here: the object is put in the state that it leaves one in.
+    await plane.client.delete({ apiVersion: 'v1', kind: 'ConfigMap', name: 'a', namespace: ns }, 'Background');
+    const { manifest } = configMap(ns, 'a', { keep: '1', gone: '1' });
+    const body = JSON.parse(JSON.stringify(manifest));
+    const query = { fieldManager: 'pulumi-kubernetes' };
+    await plane.client.request('POST', `/api/v1/namespaces/${ns}/configmaps`, { body, query });
+    const { changes } = await up(stackOf(stack, [namespace(ns), configMap(ns, 'a', { keep: '1' })]));
+    expect(changes).toMatchObject({ update: 1, create: 0, replace: 0 });
+    expect(await get('v1', 'ConfigMap', 'a')).toHaveProperty('data', { keep: '1' });
   });
 
   test('releases a lock that was left, be it whole or cut off at its writing', async () => {

@@ -67,6 +67,20 @@ describe('inputs', () => {
     ],
     ['no name where names are not made', {}, { autonaming: { mode: 'disabled', name: '' } }, 'metadata.name'],
     ['a type that is no Kubernetes type', {}, { type: 'aws:s3:Bucket' }, ''],
+    ['a release of Helm', {}, { type: 'kubernetes:helm.sh/v3:Release' }, ''],
+    ['a patch of another’s object', { kind: 'Namespace' }, { type: 'kubernetes:core/v1:NamespacePatch' }, ''],
+    [
+      'an annotation that is not supported',
+      { metadata: { name: 'a', annotations: { 'pulumi.com/replaceUnready': 'true' } } },
+      {},
+      'metadata.annotations["pulumi.com/replaceUnready"]',
+    ],
+    [
+      'an expectation that is not understood',
+      { metadata: { name: 'a', annotations: { 'pulumi.com/waitFor': 'jsonpath={.items[*]}' } } },
+      {},
+      'metadata.annotations["pulumi.com/waitFor"]',
+    ],
   ] as const)('with %s are refused', (_, news, more, property) => {
     expect(checked(news, more).failures.map((failure) => failure.property)).toEqual([property]);
   });
@@ -92,7 +106,6 @@ describe('the state’s layout', () => {
   test('is the official provider’s', () => {
     expect(outputsOf(live, { data: { k: 'v' } }, 'pulumi-kubernetes-12345678', 'v1')).toEqual({
       ...live,
-      metadata: { name: 'a', namespace: 'n', uid: 'u', resourceVersion: '7', labels: { x: 'y' } },
       __inputs: { data: { k: 'v' } },
       __initialApiVersion: 'v1',
       __fieldManager: 'pulumi-kubernetes-12345678',

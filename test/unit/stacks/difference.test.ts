@@ -1,7 +1,9 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import type { Json, JsonObject, Path } from '../../../stacks/src/kube/json.ts';
-import { changes, inputsFromLive, renderPath } from '../../../stacks/src/provider/compare.ts';
+import { FieldType } from '../../../stacks/src/kube/schema.ts';
+import { changes, renderPath } from '../../../stacks/src/provider/compare.ts';
+import { inputsFromLive } from '../../../stacks/src/provider/drift.ts';
 import { mustReplace } from '../../../stacks/src/provider/replace-rules.ts';
 import { decode, encode, hasUnknown, UNKNOWN } from '../../../stacks/src/provider/wire.ts';
 
@@ -21,6 +23,12 @@ describe('a change replaces the object', () => {
     ['v1', 'PersistentVolumeClaim', ['spec', 'resources', 'requests', 'storage'], false],
     ['v1', 'Pod', ['spec', 'containers', 0, 'image'], false],
     ['v1', 'Pod', ['spec', 'containers', 0, 'command'], true],
+    // A whole container more or less is no change of its image.
+    ['v1', 'Pod', ['spec', 'containers', 1], true],
+    ['v1', 'Pod', ['spec', 'containers'], true],
+    ['v1', 'Pod', ['spec', 'tolerations', 0], false],
+    ['policy/v1', 'PodDisruptionBudget', ['spec', 'minAvailable'], false],
+    ['batch/v1', 'Job', ['spec', 'parallelism'], false],
     ['v1', 'ConfigMap', ['metadata', 'name'], true],
     ['v1', 'ConfigMap', ['metadata', 'labels', 'a'], false],
     ['v1', 'Secret', ['type'], true],
@@ -82,39 +90,152 @@ describe('differences', () => {
     ]);
   });
 
+  test('without a type every difference counts', () => {
+    for (const [before, after] of [
+      [{ a: {} }, {}],
+      [{ a: [{}] }, { a: [] }],
+      [{ a: '1.10' }, { a: '1.1' }],
+      [{ a: '2048Mi' }, { a: '2Gi' }],
+      [{ a: 1 }, { a: '1' }],
+    ] as const) {
+      expect(changes(before, after), JSON.stringify([before, after])).toHaveLength(1);
+    }
+  });
+
   test.each([
-    ['an empty object against none', { a: {} }, {}],
-    ['an empty list against none', {}, { a: [] }],
-    ['an empty object against one of empty ones', { a: {} }, { a: {} }],
-  ] as const)('there is none between %s', (_, before, after) => {
-    expect(changes(before, after)).toEqual([]);
+    ['a rule that allows all is not no rule', { rules: [{}] }, { rules: [] }, ['rules[0]']],
+    ['an empty list is none', { rules: [] }, {}, []],
+    ['an empty map is none', {}, { labels: {} }, []],
+    ['an empty struct that may be missing is not none', { selector: {} }, {}, ['selector']],
+    ['an empty struct that is always there is none', { resources: {} }, {}, []],
+    ['a text that looks like a number is a text', { labels: { v: '1.10' } }, { labels: { v: '1.1' } }, ['labels.v']],
+    ['a text that looks like a quantity is a text', { labels: { v: '1000m' } }, { labels: { v: '1' } }, ['labels.v']],
+    ['a quantity is an amount', { memory: '2048Mi' }, { memory: '2Gi' }, []],
+    ['another amount is a change', { memory: '2G' }, { memory: '2Gi' }, ['memory']],
+    ['a number of a port is not its name', { port: 80 }, { port: '80' }, ['port']],
+    ['a time is an instant', { since: '2026-01-01T01:00:00+01:00' }, { since: '2026-01-01T00:00:00Z' }, []],
+    ['a set has no order', { finalizers: ['a', 'b'] }, { finalizers: ['b', 'a'] }, []],
+    ['a list of its own kind has an order', { args: ['a', 'b'] }, { args: ['b', 'a'] }, ['args[0]', 'args[1]']],
+    [
+      'items are told apart by their keys',
+      { ports: [{ port: 1 }, { port: 2 }] },
+      { ports: [{ port: 2, protocol: 'TCP', name: 'x' }] },
+      ['ports[0]', 'ports[0].name', 'ports[0].protocol'],
+    ],
+  ] as const)('by type: %s', (_, before, after, expected) => {
+    const found = changes(before as unknown as JsonObject, after as unknown as JsonObject, TYPE);
+    expect(found.map(({ path }) => renderPath(path)).sort()).toEqual(expected);
+  });
+
+  test('a custom resource is kept as it was sent', () => {
+    const custom = new FieldType(DOCUMENT, DOCUMENT.components.schemas['com.example.v1.Widget'], false);
+    expect(changes({ list: [] }, {}, custom)).toHaveLength(1);
+    expect(changes({ memory: '2048Mi' }, { memory: '2Gi' }, custom)).toHaveLength(1);
+    expect(custom.immutableAt(['fixed', 'inner'])).toBe(true);
+    expect(custom.immutableAt(['memory'])).toBe(false);
   });
 });
 
+/** As the API server publishes its own types. */
+const DOCUMENT = {
+  components: {
+    schemas: {
+      'io.k8s.api.example.v1.Thing': {
+        type: 'object',
+        properties: {
+          rules: { type: 'array', items: { allOf: [{ $ref: '#/components/schemas/io.k8s.api.example.v1.Rule' }] } },
+          labels: { type: 'object', additionalProperties: { type: 'string', default: '' } },
+          selector: { $ref: '#/components/schemas/io.k8s.api.example.v1.Rule' },
+          resources: { allOf: [{ $ref: '#/components/schemas/io.k8s.api.example.v1.Rule' }], default: {} },
+          memory: { $ref: '#/components/schemas/io.k8s.apimachinery.pkg.api.resource.Quantity' },
+          cpu: { $ref: '#/components/schemas/io.k8s.apimachinery.pkg.api.resource.Quantity' },
+          port: { oneOf: [{ type: 'integer' }, { type: 'string' }], format: 'int-or-string' },
+          since: { type: 'string', format: 'date-time' },
+          finalizers: { type: 'array', items: { type: 'string' }, 'x-kubernetes-list-type': 'set' },
+          args: { type: 'array', items: { type: 'string' }, 'x-kubernetes-list-type': 'atomic' },
+          replicas: { type: 'integer' },
+          paused: { type: 'boolean' },
+          ports: {
+            type: 'array',
+            'x-kubernetes-list-type': 'map',
+            'x-kubernetes-list-map-keys': ['port', 'protocol'],
+            items: { allOf: [{ $ref: '#/components/schemas/io.k8s.api.example.v1.Port' }], default: {} },
+          },
+        },
+      },
+      'io.k8s.api.example.v1.Rule': { type: 'object', properties: { from: { type: 'array', items: {} } } },
+      'io.k8s.api.example.v1.Port': {
+        type: 'object',
+        properties: {
+          name: { type: 'string' },
+          port: { type: 'integer', default: 0 },
+          protocol: { type: 'string', default: 'TCP' },
+        },
+      },
+      'io.k8s.apimachinery.pkg.api.resource.Quantity': { oneOf: [{ type: 'string' }, { type: 'number' }] },
+      'com.example.v1.Widget': {
+        type: 'object',
+        properties: {
+          list: { type: 'array', items: { type: 'string' } },
+          memory: { 'x-kubernetes-int-or-string': true },
+          fixed: {
+            type: 'object',
+            properties: { inner: { type: 'string' } },
+            'x-kubernetes-validations': [{ rule: 'self == oldSelf' }],
+          },
+        },
+      },
+    },
+  },
+};
+const TYPE = new FieldType(DOCUMENT, { $ref: '#/components/schemas/io.k8s.api.example.v1.Thing' }, false);
+
 describe('inputs read back from the cluster', () => {
   const live = {
-    metadata: { name: 'x', uid: 'u', labels: { a: '1', injected: '2' } },
-    spec: { replicas: 3, memory: '2Gi', cpu: 1, list: [{ name: 'p', protocol: 'TCP' }], paused: true },
+    labels: { a: '1.1', injected: '2' },
+    replicas: 3,
+    memory: '2Gi',
+    cpu: 1,
+    rules: [{}],
+    finalizers: ['theirs', 'ours'],
+    ports: [
+      { name: 'injected', port: 9, protocol: 'TCP' },
+      { name: 'p', port: 1, protocol: 'TCP' },
+    ],
+    paused: true,
   };
   test.each([
-    ['a field of equal value stays', { spec: { replicas: 3 } }, { spec: { replicas: 3 } }],
-    ['a field that drifted takes the live value', { spec: { replicas: 1 } }, { spec: { replicas: 3 } }],
+    ['a field of equal value stays', { replicas: 3 }, { replicas: 3 }],
+    ['a field that drifted takes the live value', { replicas: 1 }, { replicas: 3 }],
     [
       'a quantity written otherwise stays as written',
-      { spec: { memory: '2048Mi', cpu: '1000m' } },
-      { spec: { memory: '2048Mi', cpu: '1000m' } },
+      { memory: '2048Mi', cpu: '1000m' },
+      { memory: '2048Mi', cpu: '1000m' },
     ],
+    ['a text that drifted to one that looks the same is seen', { labels: { a: '1.10' } }, { labels: { a: '1.1' } }],
+    ['an empty list that the server dropped stays', { args: [] }, { args: [] }],
+    ['a list that was emptied or filled is seen', { rules: [] }, { rules: [{}] }],
+    ['a field that was removed goes', { gone: 'v' }, {}],
+    ['what others added to a map stays out', { labels: { a: '1.1' } }, { labels: { a: '1.1' } }],
+    ['what others added to a set stays out', { finalizers: ['ours'] }, { finalizers: ['ours'] }],
     [
-      'a zero that the server dropped stays',
-      { spec: { hostNetwork: false, min: 0, volumes: [], sc: {} } },
-      { spec: { hostNetwork: false, min: 0, volumes: [], sc: {} } },
+      'what others added to a list of keys stays out, as do defaults',
+      { ports: [{ port: 1 }] },
+      { ports: [{ port: 1 }] },
     ],
-    ['a field that was removed goes', { spec: { gone: 'v' } }, { spec: {} }],
-    ['what others added stays out', { metadata: { labels: { a: '1' } } }, { metadata: { labels: { a: '1' } } }],
-    ['defaults inside list items stay out', { spec: { list: [{ name: 'p' }] } }, { spec: { list: [{ name: 'p' }] } }],
-    ['a false that became true takes the live value', { spec: { paused: false } }, { spec: { paused: true } }],
+    ['an item that is gone goes', { ports: [{ port: 1 }, { port: 2 }] }, { ports: [{ port: 1 }] }],
+    ['a false that became true takes the live value', { paused: false }, { paused: true }],
   ] as const)('%s', (_, inputs, expected) => {
-    expect(inputsFromLive(inputs as unknown as JsonObject, live)).toEqual(expected);
+    expect(inputsFromLive(inputs as unknown as JsonObject, live, TYPE).inputs).toEqual(expected);
+  });
+
+  test('a zero that is not there is in doubt: it stays where the server drops it, and goes where it was taken away', () => {
+    const inputs = { labels: { a: '1.1' }, hostNetwork: false, automount: false };
+    const { inputs: same, doubts } = inputsFromLive(inputs, live, TYPE);
+    expect(same).toEqual(inputs);
+    expect(doubts).toEqual([['hostNetwork'], ['automount']]);
+    const judged = inputsFromLive(inputs, live, TYPE, ([field]) => field === 'hostNetwork');
+    expect(judged.inputs).toEqual({ labels: { a: '1.1' }, hostNetwork: false });
   });
 });
 
