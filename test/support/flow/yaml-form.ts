@@ -1,4 +1,4 @@
-import { composeSlowly, tryQuick, type YamlNode } from '@delos/runtime';
+import { readFully, tryQuick, type YamlNode } from '@delos/runtime';
 
 /** What a node holds and where it stands. Where a block ends is left out: the library counts line ends in, or not. */
 function form(node: YamlNode, text: string): unknown {
@@ -14,7 +14,7 @@ function form(node: YamlNode, text: string): unknown {
 export function bothForms(text: string): { readonly quick: unknown; readonly slow: unknown } | undefined {
   const quick = tryQuick(text);
   if (quick === undefined) return undefined;
-  const { root, faults, duplicates } = composeSlowly(text);
+  const { root, faults, duplicates } = readFully(text);
   const slow = root === undefined || faults.length + duplicates.length > 0 ? { faults, duplicates } : form(root, text);
   return { quick: form(quick, text), slow };
 }
