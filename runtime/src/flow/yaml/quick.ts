@@ -1,17 +1,18 @@
 import type { YamlMapping, YamlNode, YamlScalar, YamlSequence } from './node.ts';
 import { resolvePlain, ScalarFault } from './resolve.ts';
+import { LONGEST_KEY } from './scanner.ts';
 
 /*
  * Most files use little of YAML: nested mappings and lists, values of one line, collections in brackets of one line,
- * literal texts. These are read here, ten times as fast as by the library. Whatever is not plainly one of these
- * (anchors, tags, texts of several lines, empty values, tabs, mistakes) is not read at all, and left to the library.
+ * literal texts. These are read here, some times as fast as by the full reader. Whatever is not plainly one of these
+ * (anchors, tags, texts of several lines, empty values, tabs, mistakes) is not read at all, and left to that one.
  */
 
-/** Thrown where the text is left to the library. */
+/** Thrown where the text is left to the full reader. */
 class GiveUp extends Error {}
 const GIVE_UP = new GiveUp();
 
-/** Levels beyond which a text is left to the library, which says that it is too deep. */
+/** Levels beyond which a text is left to the full reader, which says that it is too deep. */
 const MAX_DEPTH = 50;
 
 const KEY = /[A-Za-z_][A-Za-z0-9_.-]*(?=:(?: |\n))/y;
@@ -27,10 +28,10 @@ const ESCAPES: Readonly<Record<string, string>> = { n: '\n', t: '\t', '"': '"', 
 const REST = / *(?: #[^\n]*)?\n/y;
 const BLANKS = /(?: *(?:#[^\n]*)?\n)*/y;
 const LITERAL = /([|>])(-?)\n/y;
-/** Breaks and blanks of other alphabets, which YAML 1.1 counts among the line ends, and what the library trims. */
+/** Tabs, and line ends of other systems and alphabets. */
 const UNUSUAL = /[\t\r\x85\xa0\u2028\u2029\ufeff]/;
 
-/** The document's mapping, or undefined where the library is to read it. The end of a block is that of its last line. */
+/** The document's mapping, or undefined where the full reader is to read it. */
 export function tryQuick(text: string): YamlMapping | undefined {
   if (!text.endsWith('\n') || UNUSUAL.test(text)) return undefined;
   try {
@@ -81,7 +82,7 @@ class Quick {
       found = this.#nextLine();
     }
     this.#leave(found, indent);
-    return { kind: 'mapping', entries, start, end: this.#at };
+    return { kind: 'mapping', entries, start, end: entries.at(-1)?.[1].end ?? start };
   }
 
   /** Back to the start of a line that belongs further out. */
@@ -99,6 +100,7 @@ class Quick {
   #key(pattern: RegExp, seen: Set<string>): YamlScalar {
     const start = this.#at;
     const text = this.#take(pattern)[0];
+    if (text.length > LONGEST_KEY) throw GIVE_UP;
     const key = plain(text, start);
     const name = `${typeof key.value}:${String(key.value)}`;
     // A second one is a fault to be told.
@@ -128,7 +130,7 @@ class Quick {
       this.#depth -= 1;
       this.#at -= found;
     } else this.#leave(found, indent);
-    return { kind: 'sequence', items, start, end: this.#at };
+    return { kind: 'sequence', items, start, end: items.at(-1)?.end ?? start };
   }
 
   #isDash(): boolean {

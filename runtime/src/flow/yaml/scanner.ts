@@ -19,8 +19,8 @@ interface PossibleKey {
 
 type Mark = Pick<Token, 'start' | 'line' | 'column'>;
 
-/** A key is on one line, and no longer. */
-const LONGEST_KEY = 1024;
+/** A key is on one line, and has no more characters. */
+export const LONGEST_KEY = 1024;
 
 /**
  * Cuts a text into tokens as PyYAML's scanner does, with which apolo-flow reads its files: it takes some texts that the

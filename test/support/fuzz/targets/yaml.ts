@@ -16,7 +16,7 @@ export const target: Target = {
   run: (input) => {
     const text = decoder.decode(input);
     const { quick, slow } = bothForms(text) ?? {};
-    if (!isDeepStrictEqual(quick, slow)) throw new Error('the quick reader and the library differ');
+    if (!isDeepStrictEqual(quick, slow)) throw new Error('the quick reader and the full one differ');
     const file = parseFlowFile('flow.yml', text);
     if (file.kind !== undefined && isFlow(file.kind)) expandFlow(file, 'flow', worldOf(others));
     const lines = text.split('\n').length;
