@@ -166,6 +166,8 @@ export function scanBlockText(cursor: Cursor, indent: number): BlockText {
   const digit = /[0-9]/.exec(header)?.[0];
   if (digit === '0') throw syntaxFault(words.blockIndent, { start, end: cursor.at });
   endOfHeader(cursor, header);
+  let end = cursor.at;
+  let endLine = cursor.line;
   const least = Math.max(1, indent + 1);
   let own = digit === undefined ? least : least + Number(digit) - 1;
   let blank = digit === undefined ? '' : blankLines(cursor, own);
@@ -176,8 +178,6 @@ export function scanBlockText(cursor: Cursor, indent: number): BlockText {
   }
   let text = '';
   let lineBreak = '';
-  let end = cursor.at;
-  let endLine = cursor.line;
   while (cursor.column === own && cursor.peek() !== END) {
     text += blank;
     const indented = cursor.isOneOf(' \t');
