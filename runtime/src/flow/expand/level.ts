@@ -19,7 +19,7 @@ import { actionFlow, gitContext } from './flow-contexts.ts';
 import { buildGraph } from './graph.ts';
 import { type EarlyImage, earlyImages, imagesContext } from './images.ts';
 import { cacheOf, type Defaults, NO_DEFAULTS, strategyContext } from './inherited.ts';
-import { checkInputs, inputsContext, knownInputs } from './inputs.ts';
+import { checkInputs, evaluateArgs, inputsContext, knownInputs } from './inputs.ts';
 import { type Layered, NO_MIXINS } from './merge.ts';
 import { attempt, evaluateExpr, type FieldScope, type Known, type Memo, Refused } from './outcome.ts';
 import { groundScope, type Overlay, over } from './scopes.ts';
@@ -100,6 +100,10 @@ export class LevelExpansion {
       });
     };
     switch (node.kind) {
+      case 'unresolved':
+        evaluateArgs(node.call, at);
+        add('action', {});
+        return;
       case 'batch':
       case 'module':
         add(node.kind === 'module' ? 'module' : 'action', {}, inputsOf(node, at, args));
@@ -186,12 +190,13 @@ export class LevelExpansion {
   /** Names in the arguments of a call; true where there is nothing to say. */
   #checkArgs(node: TaskNode, known: KnownNames): boolean {
     const { call, action } = node;
-    if (call === undefined || action === undefined) return true;
+    if (call === undefined || (action === undefined && node.kind !== 'unresolved')) return true;
     const { args } = call.fields;
     // The authority looks here at the inputs of the called action, once it is one with fields of its own.
     const inputs = node.kind === 'stateful' ? new Set(entriesOf(action, 'inputs').keys()) : known.inputs;
     const exprs: readonly Expr[] = args?.kind === 'map' ? args.entries.map(([, expr]) => expr) : [];
     const good = exprs.map((expr) => checkExpr(expr, this.#level.shape, { ...known, inputs })).every(Boolean);
+    if (action === undefined) return good;
     return attempt(() => checkInputs(call, entriesOf(action, 'inputs'))) !== undefined && good;
   }
 
@@ -275,7 +280,11 @@ function ownContexts(node: TaskNode): Overlay {
 /** A unit without the fields that the check refuses: what it said already is not evaluated again. */
 function checked(unit: Layered, shape: PlaceShape, known: KnownNames): Layered {
   const fields = Object.entries(unit.fields).filter(
-    ([name, field]) => field.kind !== 'expr' || name === 'enable' || name === 'id' || checkExpr(field, shape, known),
+    ([name, field]) =>
+      (field.kind !== 'expr' && field.kind !== 'whole') ||
+      name === 'enable' ||
+      name === 'id' ||
+      checkExpr(field, shape, known),
   );
   return fields.length === Object.keys(unit.fields).length ? unit : { ...unit, fields: Object.fromEntries(fields) };
 }

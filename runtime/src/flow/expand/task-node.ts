@@ -8,8 +8,8 @@ import type { Files, World } from './world.ts';
 
 /** One node of a flow's or an action's graph. */
 export interface TaskNode {
-  /** `batch` and `module` open a graph of their own. */
-  readonly kind: 'task' | 'stateful' | 'post' | 'local' | 'batch' | 'module';
+  /** `batch` and `module` open a graph of their own; the file of an `unresolved` call is not at hand. */
+  readonly kind: 'task' | 'stateful' | 'post' | 'local' | 'batch' | 'module' | 'unresolved';
   /** As the file gives it; null where it is made up. */
   readonly id: string | null;
   readonly realId: string;

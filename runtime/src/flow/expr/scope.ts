@@ -1,10 +1,11 @@
 import type { Value } from '../python/value.ts';
+import type { LaterShape } from './later-shape.ts';
 
 /** A root name of an expression at its place: its value, later (`waits`), or nothing of the name. */
 export type Looked =
   | { readonly value: Value }
-  /** `keys`: all that it will have. */
-  | { readonly waits: string; readonly keys?: ReadonlySet<string> }
+  /** `shape`: what is known of it. */
+  | { readonly waits: string; readonly shape?: LaterShape }
   | undefined;
 
 /** What an expression may use where it stands. */

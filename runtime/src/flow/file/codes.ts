@@ -169,8 +169,8 @@ export const FLOW_CODES = {
   },
   FLOW_ACTION_UNRESOLVED: {
     title: 'An action of a repository is not at hand',
-    severity: 'error',
-    text: '`gh:OWNER/REPO@TAG` lies in a repository, and checking has no network. Give a folder with its files by `--actions`.',
+    severity: 'warning',
+    text: '`gh:OWNER/REPO@TAG` lies in a repository, and checking has no network: the call is checked without its action. Give a folder with its files by `--actions`. With `--strict`, and where the tasks themselves are asked for, this ends the command.',
     example: batch('  - id: a\n    action: gh:owner/repo@v1\n'),
   },
   FLOW_INPUT: {
@@ -197,6 +197,12 @@ export const FLOW_CODES = {
     severity: 'error',
     text: 'Local actions run before everything else. Write `needs: []` where only the order in the file makes it follow a task.',
     example: '',
+  },
+  FLOW_DUPLICATE_ID: {
+    title: 'Two tasks have one id',
+    severity: 'warning',
+    text: 'The later task replaces the earlier one, which never runs. Give one of them another id; rows of a matrix get ids of their own by `${{ matrix.NAME }}` in the id.',
+    example: batch('  - {id: a, image: i, needs: []}\n  - {id: a, image: j, needs: []}\n'),
   },
   FLOW_DUPLICATE_KEY: {
     title: 'A key stands twice',

@@ -1,3 +1,4 @@
+import type { LaterShape } from '../expr/later-shape.ts';
 /*
  * The values that expressions of Apolo Flow are made of. The language means what Python 3.11 means, so each kind here
  * is one of Python's:
@@ -56,8 +57,10 @@ export class Moment {
 /** Stands for a value that is not known yet: an entry of a context that comes later. */
 export class Later {
   readonly waits: string;
-  constructor(waits: string) {
+  readonly shape: LaterShape | undefined;
+  constructor(waits: string, shape?: LaterShape) {
     this.waits = waits;
+    this.shape = shape;
   }
 }
 
