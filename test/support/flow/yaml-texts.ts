@@ -1,93 +1,7 @@
 import { FlowMaker } from './flows.ts';
+import { twisted } from './yaml-twists.ts';
 
 type Random = () => number;
-
-/** Pieces that the readers of YAML differ on, or that end, open and join things. */
-const PIECES = [
-  '\t',
-  '\t# list',
-  ' \t',
-  '\n\t',
-  '\r',
-  '\r\n',
-  '\x85',
-  '\u2028',
-  '\u2029',
-  '\ufeff',
-  '\xa0',
-  '😀',
-  '# comment',
-  ' # comment',
-  '#x',
-  '"',
-  "'",
-  "''",
-  '\\',
-  '\\n',
-  '\\\n',
-  '\\ ',
-  '\\x41',
-  '\\q',
-  ': ',
-  ':',
-  ' :',
-  ':\n',
-  '- ',
-  '-',
-  ' - ',
-  '? ',
-  '?',
-  ', ',
-  ',',
-  '[',
-  ']',
-  '{',
-  '}',
-  '[]',
-  '{}',
-  '&a ',
-  '*a',
-  '*a ',
-  '&b\n',
-  '! ',
-  '!!str ',
-  '!!int ',
-  '!<tag:yaml.org,2002:str> ',
-  '|',
-  '|-\n',
-  '|+\n',
-  '|2\n',
-  '>-\n',
-  '>\n',
-  '|\n\n',
-  '%',
-  '%YAML 1.1\n---\n',
-  '%TAG !e! tag:yaml.org,2002:\n---\n',
-  '@',
-  '`',
-  '---\n',
-  '--- ',
-  '...\n',
-  '\n---\n',
-  '\n',
-  '\n\n',
-  '\n  ',
-  '\n    ',
-  '\n      ',
-  ' ',
-  '  ',
-  '    ',
-  '<<: *a',
-  '=',
-  '~',
-  'null',
-  '0x',
-  '1:30',
-  '2020-02-30',
-  'a: b',
-  'kind: live',
-  'x'.repeat(1030),
-];
 
 /** Texts of YAML, right and wrong: all that flows use of it and much that they do not. */
 export class YamlMaker {
@@ -101,7 +15,7 @@ export class YamlMaker {
   /** Changed in some places or none. */
   text(): string {
     let text = this.whole();
-    for (let left = Math.max(0, this.#below(5) - 2); left > 0; left--) text = this.changed(text);
+    for (let left = Math.max(0, this.#below(5) - 2); left > 0; left--) text = twisted(text, this.#random);
     return text;
   }
 
@@ -113,31 +27,6 @@ export class YamlMaker {
     }
     const text = this.#mapping(0, 3);
     return this.#random() < 0.3 ? text.replace(/\n+$/, '') : text;
-  }
-
-  changed(text: string): string {
-    const at = this.#below(text.length + 1);
-    switch (this.#below(6)) {
-      case 0:
-        return text.slice(0, at) + text.slice(at + 1 + this.#below(4));
-      case 1:
-        return text.replace(/\n$/, '');
-      case 2: {
-        // A line indented otherwise.
-        const lines = text.split('\n');
-        const line = this.#below(lines.length);
-        lines[line] = ' '.repeat(this.#below(7)) + (lines[line] ?? '').trimStart();
-        return lines.join('\n');
-      }
-      case 3: {
-        // Behind a line.
-        const ends = [...text.matchAll(/\n/g)].map(({ index }) => index);
-        const end = ends[this.#below(ends.length)] ?? text.length;
-        return text.slice(0, end) + this.#one(PIECES) + text.slice(end);
-      }
-      default:
-        return text.slice(0, at) + this.#one(PIECES) + text.slice(at);
-    }
   }
 
   #mapping(indent: number, depth: number): string {
