@@ -61,7 +61,9 @@ export function buildGraph(tasks: Tasks | undefined, place: GraphPlace): Graph {
     if (torn) nodes.set(id, { ...node, needs: { ...node.needs, torso: true } });
   }
   for (const node of nodes.values()) if (node.unit !== undefined) checkImage(node, node.unit);
-  const alone = checkCycle(nodes, new Set(twice.keys()));
+  // Rows of one matrix that have one id are one task in a circle.
+  const others = [...twice].flatMap(([id, { first, second }]) => (first === second ? [] : [id]));
+  const alone = checkCycle(nodes, new Set(others));
   for (const [id, tasks] of twice) reportTwice(id, tasks, id === alone);
   return { nodes, torso };
 }

@@ -119,8 +119,7 @@ function relative(block: Block, context: Value, dockerfile: Value): Value {
 export function imagesContext({ images, refused }: EarlyImages, at: FieldScope): Dict {
   const later = laterEntry('images');
   const result = new Dict([...refused].map((id) => [id, later]));
-  for (const [id, image] of images)
-    result.set(id, attempt(() => imageContext(id, image, at))?.value ?? later);
+  for (const [id, image] of images) result.set(id, attempt(() => imageContext(id, image, at))?.value ?? later);
   return result;
 }
 

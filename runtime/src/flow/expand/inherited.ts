@@ -1,8 +1,8 @@
 import { type Block, fieldOf } from '../file/block.ts';
 import { str } from '../python/text.ts';
 import { Dict, PySet, Struct, truthy } from '../python/value.ts';
-import { laterEntry } from './flow-contexts.ts';
 import { evaluateMerged, evaluateMergedList, evaluateOne } from './collections.ts';
+import { laterEntry } from './flow-contexts.ts';
 import { type Layered, layered, type MergedField } from './merge.ts';
 import { asContext, each, evaluateExpr, type FieldScope, isKnown, type Known } from './outcome.ts';
 import { Residual } from './residual.ts';

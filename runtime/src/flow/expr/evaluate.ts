@@ -158,21 +158,21 @@ function checkLater(shape: LaterShape | undefined, name: string, trailer: readon
   }
 }
 
-function stepLater(
-  shape: LaterShape,
-  getter: Getter,
-  key: string | undefined,
-  path: string,
-): LaterShape | undefined {
+function stepLater(shape: LaterShape, getter: Getter, key: string | undefined, path: string): LaterShape | undefined {
   const lacks = (names: readonly string[], name: string): EvalFault =>
     missing(new Dict(names.map((known) => [known, null])), getter, path, name);
   switch (shape.is) {
     case 'one':
       if (getter.kind === 'item') return undefined;
-      throw new EvalFault(`\`${path}\` is one value, which has no \`.${getter.name}\``, getter, { reason: 'attribute' });
+      throw new EvalFault(`\`${path}\` is one value, which has no \`.${getter.name}\``, getter, {
+        reason: 'attribute',
+      });
     case 'object':
       if (getter.kind === 'item')
-        throw new EvalFault(`\`${path}\` takes no \`[ ]\``, getter, { reason: 'attribute', hint: 'write a point and a name' });
+        throw new EvalFault(`\`${path}\` takes no \`[ ]\``, getter, {
+          reason: 'attribute',
+          hint: 'write a point and a name',
+        });
       if (Object.hasOwn(shape.fields, getter.name)) return shape.fields[getter.name];
       throw lacks(Object.keys(shape.fields), getter.name);
     case 'mapping':

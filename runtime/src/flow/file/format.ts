@@ -82,6 +82,7 @@ function meaning(root: YamlNode): string {
 
 function form(node: YamlNode): string {
   if (node.kind === 'sequence') return `[${node.items.map(form).join(',')}]`;
-  if (node.kind === 'mapping') return `{${node.entries.map(([key, value]) => `${form(key)}:${form(value)}`).join(',')}}`;
+  if (node.kind === 'mapping')
+    return `{${node.entries.map(([key, value]) => `${form(key)}:${form(value)}`).join(',')}}`;
   return `${typeof node.value}${node.typed}${JSON.stringify(node.text)}`;
 }

@@ -47,7 +47,10 @@ export function gapOf(source: string, from: number, to: number): Gap {
   const trailing = !whole && first.trim() !== '' ? first.trim() : undefined;
   const last = lines.at(-1)?.trim() ?? '';
   // A file may end with a comment and no line end.
-  const tail = last.startsWith('#') && (whole || lines.length > 1) ? [{ comment: last, column: (lines.at(-1) as string).indexOf('#') }] : [];
+  const tail =
+    last.startsWith('#') && (whole || lines.length > 1)
+      ? [{ comment: last, column: (lines.at(-1) as string).indexOf('#') }]
+      : [];
   return { trailing, lines: [...own, ...tail], broken: lines.length > 1 || whole || trailing !== undefined };
 }
 
@@ -61,7 +64,12 @@ export function laidOutGap({ trailing, lines }: Gap, place: GapPlace): string {
   const own = kept ? moved.splice(0, comments === -1 ? moved.length : comments) : [];
   const rest = separated(squeezed(moved, place), place);
   const end = `${trailing === undefined ? '' : ` ${trailing}`}${open ? '\n' : ''}`;
-  return end + [...own, ...rest].map(({ comment, column }) => (comment === '' ? '\n' : `${' '.repeat(column)}${comment}\n`)).join('');
+  return (
+    end +
+    [...own, ...rest]
+      .map(({ comment, column }) => (comment === '' ? '\n' : `${' '.repeat(column)}${comment}\n`))
+      .join('')
+  );
 }
 
 /** Of several blank lines one stays, and none at the ends of the file. */

@@ -29,6 +29,8 @@ export function laidOutBlockText(source: string, text: string, from: number, to:
   const column = to + (digit > 0 ? digit : step);
   const cut = text !== '' && !text.endsWith('\n') && !sign.includes('-');
   const header = `${cut ? `${sign.replace('+', '')}-` : sign}${comment === '' ? '' : ` ${comment.trimEnd()}`}`;
-  const moved = lines.map((line) => (line.length <= own && line.trim() === '' ? '' : ' '.repeat(column) + line.slice(own)));
+  const moved = lines.map((line) =>
+    line.length <= own && line.trim() === '' ? '' : ' '.repeat(column) + line.slice(own),
+  );
   return [header, ...moved].map((line) => `${line}\n`).join('');
 }

@@ -112,7 +112,9 @@ class Layout {
 
   #isApart({ type, start }: Token, index: number): boolean {
     if (type !== '-') return this.#apart.keys.has(start);
-    const held = this.#tokens.slice(index + 1, index + 4).find((token) => token.type !== 'anchor' && token.type !== 'tag');
+    const held = this.#tokens
+      .slice(index + 1, index + 4)
+      .find((token) => token.type !== 'anchor' && token.type !== 'tag');
     return held !== undefined && this.#apart.items.has(held.start);
   }
 

@@ -1,4 +1,6 @@
+import { Anchors } from './anchors.ts';
 import { type Composed, MAX_LEVELS, type YamlFault } from './composed.ts';
+import { Entries, endOf } from './entries.ts';
 import type { Span, YamlNode, YamlScalar } from './node.ts';
 import { Scanner } from './scanner.ts';
 import { brokenBlock, brokenBrackets, described } from './suspect.ts';
@@ -6,9 +8,6 @@ import { FaultError, syntaxFault } from './syntax-fault.ts';
 import * as words from './syntax-words.ts';
 import { scalarNode } from './tagged.ts';
 import type { Token, TokenType } from './token.ts';
-
-/** Nodes that aliases stand for: a few lines of them can stand for billions. */
-const MAX_NODES = 20_000;
 
 /** Reads a document, whatever of YAML it uses, as apolo-flow does. */
 export function readFully(text: string): Composed {
@@ -23,13 +22,6 @@ export function readFully(text: string): Composed {
 }
 
 const STANDARD = 'tag:yaml.org,2002:';
-interface Anchored {
-  /** Undefined while it is read. */
-  node: YamlNode | undefined;
-  /** Nodes in it, and levels. */
-  size: number;
-  depth: number;
-}
 
 /** The grammar of tokens, as PyYAML's parser has it, and the nodes that they make. */
 class Reader {
@@ -37,13 +29,10 @@ class Reader {
   readonly duplicates: YamlScalar[] = [];
   readonly #text: string;
   readonly #scanner: Scanner;
-  readonly #anchors = new Map<string, Anchored>();
+  readonly #anchors = new Anchors();
   #handles: Record<string, string> = {};
   #before: Token | undefined;
   #level = 0;
-  #size = 0;
-  #depth = 0;
-  #aliased = 0;
 
   constructor(text: string) {
     this.#text = text;
@@ -100,7 +89,7 @@ class Reader {
 
   /** A value. `block`: blocks may begin here; `listBelow`: so may a list that is indented no more than its key. */
   #node(block: boolean, listBelow = false): YamlNode {
-    if (this.#is('alias')) return this.#alias(this.#take());
+    if (this.#is('alias')) return this.#anchors.follow(this.#take(), this.#level);
     let anchor: Token | undefined;
     let tag: Token | undefined;
     if (this.#is('anchor')) {
@@ -114,20 +103,11 @@ class Reader {
     this.#level += 1;
     if (this.#level > MAX_LEVELS + 1)
       throw syntaxFault({ message: `nested more than ${MAX_LEVELS} levels deep` }, token);
-    const outer = { size: this.#size, depth: this.#depth };
-    this.#size = 1;
-    this.#depth = 1;
-    const held = anchor === undefined ? undefined : this.#hold(anchor);
+    const outer = this.#anchors.begin(anchor);
     const name = tag === undefined ? undefined : this.#tagName(tag);
     const node = this.#content(token, block, listBelow, name, tag ?? anchor);
-    if (held !== undefined) {
-      held.node = node;
-      held.size = this.#size;
-      held.depth = this.#depth;
-    }
+    this.#anchors.end(outer, node);
     this.#level -= 1;
-    this.#size += outer.size;
-    this.#depth = Math.max(outer.depth, this.#depth + 1);
     return node;
   }
 
@@ -161,31 +141,11 @@ class Reader {
 
   #noContent(token: Token): FaultError {
     const span = { start: token.start, end: Math.max(token.end, token.start + 1) };
-    if (token.type === 'block end' || token.type === 'end') return syntaxFault(words.emptyContent(described(token)), span);
+    if (token.type === 'block end' || token.type === 'end')
+      return syntaxFault(words.emptyContent(described(token)), span);
     if (token.type === 'mapping' || token.type === 'sequence' || token.type === 'key')
       return brokenBlock(this.#text, 'mapping', token, this.#before, this.#scanner.levels);
     return syntaxFault(words.wrongStart(token.type), span);
-  }
-
-  #hold(anchor: Token): Anchored {
-    if (this.#anchors.has(anchor.text)) throw syntaxFault(words.duplicateAnchor(anchor.text), anchor);
-    const held = { node: undefined, size: 0, depth: 0 };
-    this.#anchors.set(anchor.text, held);
-    return held;
-  }
-
-  #alias(token: Token): YamlNode {
-    const held = this.#anchors.get(token.text);
-    if (held === undefined) throw syntaxFault(words.unknownAlias(token.text), token);
-    if (held.node === undefined) throw syntaxFault(words.aliasWithin(token.text), token);
-    this.#aliased += held.size;
-    if (this.#aliased > MAX_NODES)
-      throw syntaxFault({ message: `aliases stand for more than ${MAX_NODES} values` }, token);
-    if (this.#level + held.depth > MAX_LEVELS + 1)
-      throw syntaxFault({ message: `nested more than ${MAX_LEVELS} levels deep` }, token);
-    this.#size += held.size;
-    this.#depth = Math.max(this.#depth, held.depth + 1);
-    return held.node;
   }
 
   #tagName({ handle, text, start, end }: Token): string {
@@ -247,8 +207,7 @@ class Reader {
 
   #blockEnd(kind: 'mapping' | 'sequence'): void {
     const token = this.#scanner.peek();
-    if (token.type !== 'block end')
-      throw brokenBlock(this.#text, kind, token, this.#before, this.#scanner.levels);
+    if (token.type !== 'block end') throw brokenBlock(this.#text, kind, token, this.#before, this.#scanner.levels);
     this.#take();
   }
 
@@ -297,31 +256,11 @@ class Reader {
 
   #comma(open: Token): void {
     if (this.#is(',')) this.#take();
-    else throw brokenBrackets(this.#text, open, this.#scanner.peek(), this.#before);
+    else throw brokenBrackets(open, this.#scanner.peek(), this.#before);
   }
 
   #empty(at: number): YamlScalar {
-    this.#size += 1;
+    this.#anchors.count();
     return { kind: 'scalar', value: null, text: '', typed: true, start: at, end: at };
   }
 }
-
-/** The entries of a mapping; a key that is there already is noted. */
-class Entries {
-  readonly list: (readonly [YamlNode, YamlNode])[] = [];
-  readonly #seen = new Set<string>();
-  readonly #duplicates: YamlScalar[];
-  constructor(duplicates: YamlScalar[]) {
-    this.#duplicates = duplicates;
-  }
-  put(key: YamlNode, value: YamlNode): void {
-    this.list.push([key, value]);
-    if (key.kind !== 'scalar') return;
-    const name = `${typeof key.value}:${String(key.value)}`;
-    if (this.#seen.has(name)) this.#duplicates.push(key);
-    this.#seen.add(name);
-  }
-}
-
-/** A block ends with the last of its values. */
-const endOf = (nodes: readonly YamlNode[], start: number): number => nodes.at(-1)?.end ?? start;

@@ -1,6 +1,6 @@
 import type { YamlMapping, YamlNode, YamlScalar, YamlSequence } from './node.ts';
+import { LONGEST_KEY } from './possible-keys.ts';
 import { resolvePlain, ScalarFault } from './resolve.ts';
-import { LONGEST_KEY } from './scanner.ts';
 
 /*
  * Most files use little of YAML: nested mappings and lists, values of one line, collections in brackets of one line,

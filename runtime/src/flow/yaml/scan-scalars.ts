@@ -100,7 +100,7 @@ export function scanQuoted(cursor: Cursor): string {
       cursor.at += 1;
     } else if (sign === '\\' && quote === '"') {
       cursor.at += 1;
-      text += escape(cursor, start);
+      text += escaped(cursor, start);
     } else if (sign === END) throw syntaxFault(words.unclosedQuote, { start, end: start + 1 });
     else if (` \t${BREAK}`.includes(sign)) {
       const white = cursor.take(WHITE);
@@ -124,7 +124,7 @@ function quotedBreaks(cursor: Cursor, start: number): string {
   }
 }
 
-function escape(cursor: Cursor, quote: number): string {
+function escaped(cursor: Cursor, quote: number): string {
   const sign = cursor.peek();
   const start = cursor.at - 1;
   if (BREAK.includes(sign)) {

@@ -1,26 +1,13 @@
 import { BLANK_OR_END, Cursor, END } from './cursor.ts';
+import { PossibleKeys } from './possible-keys.ts';
 import { scanDirective, scanName, scanTag } from './scan-names.ts';
 import { scanBlockText, scanPlain, scanQuoted } from './scan-scalars.ts';
-import { missingColon, strayColon } from './suspect.ts';
+import { strayColon } from './suspect.ts';
 import { syntaxFault } from './syntax-fault.ts';
 import * as words from './syntax-words.ts';
 import type { Style, Token, TokenType } from './token.ts';
 
-/** A place where a key may begin: whether it is one, a colon tells later. */
-interface PossibleKey {
-  /** The number of its first token. */
-  readonly token: number;
-  /** It stands where only a key can. */
-  readonly required: boolean;
-  readonly at: number;
-  readonly line: number;
-  readonly column: number;
-}
-
 type Mark = Pick<Token, 'start' | 'line' | 'column'>;
-
-/** A key is on one line, and has no more characters. */
-export const LONGEST_KEY = 1024;
 
 /**
  * Cuts a text into tokens as PyYAML's scanner does, with which apolo-flow reads its files: it takes some texts that the
@@ -36,11 +23,12 @@ export class Scanner {
   #indent = -1;
   #indents: number[] = [];
   #mayBeKey = true;
-  readonly #keys = new Map<number, PossibleKey>();
+  readonly #keys: PossibleKeys;
   #last: Token | undefined;
 
   constructor(text: string) {
     this.cursor = new Cursor(text);
+    this.#keys = new PossibleKeys(this.cursor);
     if (this.cursor.peek() === '\ufeff') this.cursor.at += 1;
   }
 
@@ -65,56 +53,39 @@ export class Scanner {
   #needsMore(): boolean {
     if (this.#done) return false;
     if (this.#queue.length === 0) return true;
-    this.#dropStale();
-    for (const key of this.#keys.values()) if (key.token === this.#taken) return true;
-    return false;
+    this.#keys.dropStale();
+    return this.#keys.hasToken(this.#taken);
   }
 
   #fetch(): void {
     const { cursor } = this;
     this.#toNextToken();
-    this.#dropStale();
+    this.#keys.dropStale();
     const { column } = cursor;
     this.#unwind(column);
     const sign = cursor.peek();
-    if (sign === END) return this.#end();
-    if (column === 0 && this.#documentSign(sign)) return undefined;
-    switch (sign) {
-      case '[':
-      case '{':
-        return this.#open(sign);
-      case ']':
-      case '}':
-        return this.#close(sign);
-      case ',':
-        this.#mayBeKey = true;
-        this.#forgetKey();
-        return this.#sign(',');
-      case '-':
-        if (cursor.isOneOf(BLANK_OR_END, 1)) return this.#item();
-        break;
-      case '?':
-        if (this.#inside !== 0 || cursor.isOneOf(BLANK_OR_END, 1)) return this.#explicitKey();
-        break;
-      case ':':
-        if (this.#inside !== 0 || cursor.isOneOf(BLANK_OR_END, 1)) return this.#value();
-        break;
-      case '*':
-      case '&':
-        return this.#name(sign);
-      case '!':
-        return this.#tag();
-      case '|':
-      case '>':
-        if (this.#inside === 0) return this.#blockText(sign);
-        break;
-      case "'":
-      case '"':
-        return this.#quoted(sign);
-      default:
-    }
-    if (this.#startsPlain(sign)) return this.#plain();
-    throw this.#cannotStart(sign);
+    if (sign === END) this.#end();
+    else if ((column === 0 && this.#documentSign(sign)) || this.#indicator(sign)) return;
+    else if (this.#startsPlain(sign)) this.#plain();
+    else throw this.#cannotStart(sign);
+  }
+
+  /** Whether the sign here is one of YAML, which is then read. */
+  #indicator(sign: string): boolean {
+    const apart = this.cursor.isOneOf(BLANK_OR_END, 1);
+    const inside = this.#inside !== 0;
+    if (sign === '[' || sign === '{') this.#open(sign);
+    else if (sign === ']' || sign === '}') this.#close(sign);
+    else if (sign === ',') this.#comma();
+    else if (sign === '-' && apart) this.#item();
+    else if (sign === '?' && (inside || apart)) this.#explicitKey();
+    else if (sign === ':' && (inside || apart)) this.#value();
+    else if (sign === '*' || sign === '&') this.#name(sign);
+    else if (sign === '!') this.#tag();
+    else if ((sign === '|' || sign === '>') && !inside) this.#blockText(sign);
+    else if (sign === "'" || sign === '"') this.#quoted(sign);
+    else return false;
+    return true;
   }
 
   /** Past blanks, comments and line ends. */
@@ -167,6 +138,12 @@ export class Scanner {
     this.#sign(sign);
   }
 
+  #comma(): void {
+    this.#mayBeKey = true;
+    this.#forgetKey();
+    this.#sign(',');
+  }
+
   #item(): void {
     if (this.#inside === 0) {
       if (!this.#mayBeKey) throw syntaxFault(words.itemOnKeyLine, this.#here());
@@ -190,9 +167,8 @@ export class Scanner {
   }
 
   #value(): void {
-    const key = this.#keys.get(this.#inside);
+    const key = this.#keys.take(this.#inside);
     if (key !== undefined) {
-      this.#keys.delete(this.#inside);
       const place = key.token - this.#taken;
       const mark = { type: 'key' as const, start: key.at, end: key.at, line: key.line, endLine: key.line, ...NO_TEXT };
       const begin = { ...mark, column: key.column };
@@ -261,29 +237,12 @@ export class Scanner {
   }
 
   #rememberKey(): void {
-    if (!this.#mayBeKey) return;
-    const { cursor } = this;
-    this.#forgetKey();
-    const { column, at, line } = cursor;
-    const required = this.#inside === 0 && this.#indent === column;
-    this.#keys.set(this.#inside, { token: this.#taken + this.#queue.length, required, at, line, column });
+    const required = this.#inside === 0 && this.#indent === this.cursor.column;
+    if (this.#mayBeKey) this.#keys.remember(this.#inside, this.#taken + this.#queue.length, required);
   }
 
   #forgetKey(): void {
-    const key = this.#keys.get(this.#inside);
-    if (key?.required === true) throw missingColon(this.cursor.text, key.at);
-    this.#keys.delete(this.#inside);
-  }
-
-  /** Keys that no colon can make one any more: they are too long, or on an earlier line. */
-  #dropStale(): void {
-    const { cursor } = this;
-    for (const [level, key] of this.#keys) {
-      const near = key.line === cursor.line && (cursor.at - key.at <= LONGEST_KEY || cursor.since(key.at) <= LONGEST_KEY);
-      if (near) continue;
-      if (key.required) throw missingColon(cursor.text, key.at);
-      this.#keys.delete(level);
-    }
+    this.#keys.forget(this.#inside);
   }
 
   #unwind(column: number): void {
@@ -316,13 +275,7 @@ export class Scanner {
     this.#add(type, start);
   }
 
-  #add(
-    type: TokenType,
-    start: Mark,
-    text = '',
-    style: Style = '',
-    handle?: string,
-  ): void {
+  #add(type: TokenType, start: Mark, text = '', style: Style = '', handle?: string): void {
     this.#push({ type, ...start, end: this.cursor.at, endLine: this.cursor.line, text, style, handle });
   }
 

@@ -68,9 +68,10 @@ export function brokenBlock(
 }
 
 /** Brackets hold what cannot stand there, or are not closed. */
-export function brokenBrackets(text: string, open: Token, found: Token, before: Token | undefined): FaultError {
+export function brokenBrackets(open: Token, found: Token, before: Token | undefined): FaultError {
   if (before !== undefined && isQuoted(before) && before.endLine > before.line) return lateQuote(before);
-  const unclosed = found.type === 'end' || (found.line > open.line && [':', '-', 'key', '---', '...'].includes(found.type));
+  const unclosed =
+    found.type === 'end' || (found.line > open.line && [':', '-', 'key', '---', '...'].includes(found.type));
   if (unclosed) return syntaxFault(words.unclosedBracket(open.type), open);
   const span = { start: found.start, end: Math.max(found.end, found.start + 1) };
   return syntaxFault(words.inBrackets(open.type, described(found)), span);
