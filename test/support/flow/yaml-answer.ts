@@ -40,7 +40,7 @@ function typeOf(value: unknown): string {
 }
 
 /** Nodes without their places: those of nodes with an anchor or a tag begin there, and empty ones where another begins. */
-function withoutMarks(form: unknown): unknown {
+export function withoutMarks(form: unknown): unknown {
   if (!Array.isArray(form)) return form;
   if (typeof form[0] === 'string' && form.length === 3) return form.slice(0, 2);
   return form.map(withoutMarks);

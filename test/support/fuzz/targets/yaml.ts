@@ -22,6 +22,8 @@ export const target: Target = {
     const lines = text.split('\n').length;
     for (const { line, column, code } of file.report.diagnostics())
       if (line < 1 || line > lines || column < 1) throw new Error(`${code} lies at ${line}:${column}`);
-    if (!file.report.failed) formatFlow(text, file.kind);
+    const formatted = formatFlow(text, file.kind);
+    if (formatted !== undefined && formatFlow(formatted, file.kind) !== formatted)
+      throw new Error('formatting a second time changes something');
   },
 };
