@@ -1,6 +1,6 @@
 import { composeYaml, Moment, type YamlNode } from '@delos/runtime';
 
-/** What the authority says of a text: `root` is its nodes. */
+/** The authority's answer for a text: `root` is its nodes. */
 export interface TheirYaml {
   readonly root?: unknown;
   readonly refused?: string;

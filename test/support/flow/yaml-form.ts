@@ -1,6 +1,6 @@
 import { readFully, tryQuick, type YamlNode } from '@delos/runtime';
 
-/** What a node holds and where it stands. */
+/** The content and the place of a node. */
 function form(node: YamlNode): unknown {
   const { kind, start, end } = node;
   if (kind === 'scalar') return [kind, start, end, node.text, node.value, node.typed];
@@ -8,7 +8,7 @@ function form(node: YamlNode): unknown {
   return [kind, start, end, parts.map(form)];
 }
 
-/** What the quick reader and the full one make of a text; undefined where the quick one leaves it to the other. */
+/** A text as both readers read it; undefined where the quick reader leaves it to the full one. */
 export function bothForms(text: string): { readonly quick: unknown; readonly slow: unknown } | undefined {
   const quick = tryQuick(text);
   if (quick === undefined) return undefined;

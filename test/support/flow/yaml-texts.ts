@@ -46,7 +46,7 @@ export class YamlMaker {
     return this.#one(['\n', `${pad}# note\n`, '# note\n', `${pad}  # deeper\n`, `\n${pad}# a\n\n${pad}# b\n`, '   \n']);
   }
 
-  /** What follows `key:` or `-`, to the end of its last line. */
+  /** The value after `key:` or `-`, to the end of its last line. */
   #value(indent: number, depth: number): string {
     const inner = indent + 1 + this.#below(4);
     const tail = this.#random() < 0.1 ? this.#one(['  # end', ' #', '\t', '  ']) : '';

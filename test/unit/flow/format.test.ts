@@ -15,7 +15,7 @@ function valuesOf(text: string): unknown {
         ? { entries: node.entries.map((pair) => pair.map(plain)) }
         : [typeof node.value, node.typed, node.text];
   if (root.kind !== 'mapping') return plain(root);
-  // Of a key that is there twice the later counts, so that their order counts too.
+  // Of two equal keys the later counts, so that their order counts too.
   const entries = root.entries.map((pair) => pair.map((part) => JSON.stringify(plain(part))) as [string, string]);
   return entries.toSorted(([a], [b]) => (a === b ? 0 : a < b ? -1 : 1));
 }

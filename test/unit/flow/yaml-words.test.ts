@@ -38,7 +38,7 @@ describe('a text that is no YAML is told in one error, at its cause', () => {
       /^4:12 the quote that opens here is closed on line 5/,
     ],
     ['a single quote that is not closed', task("    cmd: 'it\n"), /^4:10 the quote/],
-    ['text behind quotes', task('    cmd: "a" b\n'), /^4:14 something follows a value/],
+    ['text behind quotes', task('    cmd: "a" b\n'), /^4:14 more text follows a complete value/],
     ['a tab behind a value', task('    cmd: ls\t# list\n'), /^4:12 a tab stands here/],
     ['a tab behind a colon', task('    cmd:\tls\n'), /^4:9 a tab stands here/],
     ['a tab that indents', task('\t  cmd: ls\n'), /^4:1 a tab indents this line/],
@@ -77,7 +77,7 @@ describe('a text that is no YAML is told in one error, at its cause', () => {
     for (let made = 0; made < 1500; made += 1) {
       const text = maker.text();
       const syntax = composeYaml(text).faults.filter(
-        ({ kind, message }) => kind === 'syntax' && !/taken|digits|calendar|time of/.test(message),
+        ({ kind, message }) => kind === 'syntax' && !/accepted|digits|calendar|time of/.test(message),
       );
       expect(syntax.length, JSON.stringify(text)).toBeLessThanOrEqual(1);
       for (const { start, message } of syntax) {

@@ -17,7 +17,7 @@ export interface StrategyConf {
   readonly failFast: boolean;
   readonly maxParallel: bigint;
 }
-/** What tasks take where they have nothing of their own. */
+/** The values that tasks take where they have none of their own. */
 export interface Defaults {
   readonly volumes: readonly Known[];
   readonly workdir: Known;

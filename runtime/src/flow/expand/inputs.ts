@@ -91,7 +91,7 @@ function checkType(call: Block, name: string, type: string, expr: Expr, value: K
     found = typeName(value);
   } else {
     const { gives } = value;
-    // What is none of the types becomes text on its way.
+    // A value of no such type becomes text.
     const certain = gives === 'other' ? 'str' : gives;
     if (certain === undefined || certain === type || (certain === 'bool' && type === 'int')) return;
     found = certain;

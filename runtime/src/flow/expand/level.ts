@@ -25,7 +25,7 @@ import { attempt, evaluateExpr, type FieldScope, type Known, type Memo, Refused 
 import { groundScope, type Overlay, over } from './scopes.ts';
 import type { Graph, GraphPlace, NodeNeeds, TaskNode } from './task-node.ts';
 
-/** What the expansion of a batch flow has come to so far. */
+/** The results of a batch flow's expansion so far. */
 export interface Found {
   readonly tasks: ExpandedTask[];
   readonly images: EarlyImage[];
@@ -34,7 +34,7 @@ export interface Found {
 
 /** Where the tasks of one list stand while they are expanded. */
 export interface Level {
-  /** Of the whole flow: its context, the scope that its matrices are made in, and its tags. */
+  /** These belong to the whole flow: its context, the scope that its matrices are made in, and its tags. */
   readonly flow: Struct;
   readonly top: FieldScope;
   readonly tags: readonly string[];
@@ -49,7 +49,7 @@ export interface Level {
   readonly callers: readonly Block[];
 }
 
-/** What rows of one task share. */
+/** The parts that the rows of one task share. */
 interface Shared {
   readonly at: FieldScope;
   readonly memo: Memo;
@@ -124,7 +124,7 @@ export class LevelExpansion {
     }
   }
 
-  /** What is the same for the node as for the row before it. */
+  /** The parts that a node shares with the row before it. */
   #sharedOf(node: TaskNode): Shared {
     const before = this.#shared.get(node.source);
     if (before?.needs === node.needs && before.unit === node.unit) return before;

@@ -9,7 +9,7 @@ import type { World } from './world.ts';
 /** Contexts by their names. */
 export type Contexts = Readonly<Record<string, Value>>;
 
-/** What is laid over a scope: values, names to wait for, and of these, all keys that they will have. */
+/** Contexts to lay over a scope: values, names to wait for, and the keys that those will have. */
 export interface Overlay {
   readonly values: Contexts;
   readonly later?: readonly string[];

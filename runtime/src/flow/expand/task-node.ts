@@ -29,7 +29,7 @@ export interface TaskNode {
   readonly source: Block;
 }
 
-/** What a node needs; rows whose needs are the same share one. */
+/** The needs of a node. Rows with the same needs share one object. */
 export interface NodeNeeds {
   readonly levels: ReadonlyMap<string, NeedsLevel>;
   /** Ids that the `needs` context will have. */

@@ -146,7 +146,7 @@ function root(node: Node & { readonly kind: 'lookup' }, scope: Scope): Value {
   return looked.value;
 }
 
-/** What a value will not have need not be waited for. */
+/** Reports a part that a later value will not have, so that nobody waits for it. */
 function checkLater(shape: LaterShape | undefined, name: string, trailer: readonly Getter[], scope: Scope): void {
   let here = shape;
   let path = name;

@@ -22,7 +22,7 @@ import type { Scope } from './scope.ts';
 
 type Call = (args: readonly Value[], scope: Scope) => Value;
 
-/** What each function does with arguments whose number is right already. @throws PythonError, Waiting */
+/** The functions. The number of arguments is checked before. @throws PythonError, Waiting */
 export const FUNCTIONS: Readonly<Record<string, Call>> = {
   nothing: () => null,
   len: ([value = null]) => {

@@ -1,6 +1,6 @@
 /**
- * What is known of a value before it is there: one value without parts, an object with fields, or a mapping, of which
- * the keys may be known too. Undefined where nothing is known.
+ * The shape of a value that comes later: one value without parts, an object with fields, or a mapping. The keys of a
+ * mapping may be known too. Undefined where nothing is known.
  */
 export type LaterShape =
   | { readonly is: 'one' }

@@ -1,4 +1,4 @@
-/** What stands between two tokens: blanks, comments, line ends. */
+/** The text between two tokens: blanks, comments and line ends. */
 export interface Gap {
   /** A comment on the line of the token before. */
   readonly trailing: string | undefined;
@@ -72,7 +72,7 @@ export function laidOutGap({ trailing, lines }: Gap, place: GapPlace): string {
   );
 }
 
-/** Of several blank lines one stays, and none at the ends of the file. */
+/** One of several blank lines stays. At the ends of the file none stays. */
 function squeezed(lines: readonly GapLine[], { isFirst, isLast }: GapPlace): GapLine[] {
   return lines.filter(({ comment }, index) => {
     if (comment !== '') return true;

@@ -18,7 +18,7 @@ export class Status {
   }
 }
 
-/** What `always()` gives: a task with it survives the cancelling of its bake. */
+/** The value of `always()`: a task with it survives when its bake is cancelled. */
 export class Always {
   readonly text = 'always()';
 }
@@ -167,7 +167,7 @@ export type Value =
   | Later
   | Always;
 
-/** What the language refuses when it evaluates; `kind` is Python's class of the error. */
+/** An error of evaluation. `kind` is Python's class of the error. */
 export class PythonError extends Error {
   readonly kind: 'TypeError' | 'ValueError' | 'KeyError' | 'ZeroDivisionError' | 'OverflowError' | 'MemoryError';
   constructor(kind: PythonError['kind'], message: string) {
@@ -236,7 +236,7 @@ export function truthy(value: Value): boolean {
   return !Array.isArray(value) || value.length > 0;
 }
 
-/** What a `for` goes over. @throws PythonError for what is no collection */
+/** The items that a `for` goes over. @throws PythonError where the value is not a collection */
 export function iterate(value: Value): Iterable<Value> {
   if (isList(value)) return value;
   const text = tryText(value);

@@ -25,7 +25,7 @@ interface Outer extends Measure {
 /** Anchors, and what their aliases stand for, within bounds. Nodes are measured while they are read. */
 export class Anchors {
   readonly #held = new Map<string, Anchored>();
-  /** Of the node that is read now. */
+  /** Size and depth of the node that is read now. */
   #size = 0;
   #depth = 0;
   #aliased = 0;

@@ -2,7 +2,7 @@
 export const BREAK = '\n\r\x85\u2028\u2029';
 /** Stands for the end of the text; a text never holds it. */
 export const END = '\0';
-/** What may stand behind a sign such as `-` or `:` for it to count as one. */
+/** A sign such as `-` or `:` counts only where one of these stands behind it. */
 export const BLANK_OR_END = ` \t${BREAK}${END}`;
 
 /** A place in a text that moves forward, and its line and column. */
@@ -47,7 +47,7 @@ export class Cursor {
     return this.isOneOf(BREAK);
   }
 
-  /** What matches a sticky pattern here; goes past it. The pattern matches no line end. */
+  /** Goes past the text that a sticky pattern matches here, and gives it. The pattern must match no line end. */
   take(pattern: RegExp): string {
     pattern.lastIndex = this.at;
     const found = pattern.exec(this.text)?.[0] ?? '';

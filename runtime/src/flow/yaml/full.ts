@@ -159,7 +159,7 @@ class Reader {
     if (tag === undefined || tag === '!' || tag === STANDARD + kind) return;
     this.faults.push({
       kind: 'tag',
-      message: `the tag \`${tag.replace(STANDARD, '!!')}\` is not taken`,
+      message: `the tag \`${tag.replace(STANDARD, '!!')}\` is not accepted`,
       hint: 'remove it',
       start: span.start,
       end: Math.max(span.end, span.start + 1),

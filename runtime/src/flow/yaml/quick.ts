@@ -24,7 +24,7 @@ const FLOW_KEY = /[A-Za-z_][A-Za-z0-9_]*(?=: )/y;
 const SINGLE = /'((?:[^'\n]|'')*)'/y;
 const DOUBLE = /"((?:[^"\\\n]|\\["\\nt])*)"/y;
 const ESCAPES: Readonly<Record<string, string>> = { n: '\n', t: '\t', '"': '"', '\\': '\\' };
-/** What may follow a value on its line. */
+/** The rest of a line after a value: blanks and a comment. */
 const REST = / *(?: #[^\n]*)?\n/y;
 const BLANKS = /(?: *(?:#[^\n]*)?\n)*/y;
 const LITERAL = /([|>])(-?)\n/y;
@@ -137,14 +137,14 @@ class Quick {
     return this.#text.charCodeAt(this.#at) === 0x2d && this.#text.charCodeAt(this.#at + 1) === 0x20;
   }
 
-  /** What follows `key:` or `- ` in a block of an indentation, to the end of its last line. */
+  /** The value after `key:` or `- ` in a block of an indentation, to the end of its last line. */
   #value(indent: number, afterKey: boolean): YamlNode {
     if (afterKey && this.#matches(REST)) return this.#below(indent);
     while (this.#text.charCodeAt(this.#at) === 0x20) this.#at += 1;
     if (this.#matches(LITERAL)) return this.#literal(indent);
     const value = this.#inline(PLAIN);
     this.#take(REST);
-    // Of a text of several lines this would be the first.
+    // A line that is indented more would make this a text of several lines.
     const back = this.#at;
     if (value.kind === 'scalar' && this.#nextLine() > indent) throw GIVE_UP;
     this.#at = back;

@@ -77,7 +77,7 @@ export function brokenBrackets(open: Token, found: Token, before: Token | undefi
   return syntaxFault(words.inBrackets(open.type, described(found)), span);
 }
 
-/** What a token is, in a person's words. */
+/** A token in a person's words. */
 export function described({ type, text }: Token): string {
   switch (type) {
     case 'end':

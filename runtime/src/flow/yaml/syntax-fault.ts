@@ -1,7 +1,7 @@
 import type { YamlFault } from './composed.ts';
 import type { Span } from './node.ts';
 
-/** What is wrong, and what to do about it. */
+/** A mistake, and what to do about it. */
 export interface Words {
   readonly message: string;
   readonly hint?: string;

@@ -1,7 +1,7 @@
 import type { Words } from './syntax-fault.ts';
 
 /*
- * What is said of a text that is no YAML. Each message names the cause, not the place where reading stopped.
+ * The messages for texts that are not YAML. Each names the cause, not the place where reading stopped.
  */
 
 const QUOTE_IT = 'put the whole value in quotes';
@@ -125,7 +125,7 @@ export const keyAmongItems: Words = {
 };
 
 export const afterValue: Words = {
-  message: 'something follows a value that is complete',
+  message: 'more text follows a complete value',
   hint: `write one value a line: ${QUOTE_IT}`,
 };
 

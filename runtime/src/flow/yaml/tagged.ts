@@ -35,6 +35,6 @@ function taggedScalar(tag: string, text: string): YamlScalar['value'] {
     (name === 'int' && typeof value === 'bigint') ||
     (name === 'bool' && typeof value === 'boolean') ||
     (name === 'float' && (typeof value === 'number' || typeof value === 'bigint'));
-  if (!fits) throw new ScalarFault(`the tag \`${tag.replace('tag:yaml.org,2002:', '!!')}\` is not taken here`);
+  if (!fits) throw new ScalarFault(`the tag \`${tag.replace('tag:yaml.org,2002:', '!!')}\` is not accepted here`);
   return name === 'float' ? Number(value) : (value as YamlScalar['value']);
 }

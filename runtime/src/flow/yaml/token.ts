@@ -34,6 +34,6 @@ export interface Token extends Span {
   /** The text of a scalar, the name of an anchor, the suffix of a tag, a directive's words. */
   readonly text: string;
   readonly style: Style;
-  /** Of a tag: `!`, `!!` or `!name!`; undefined where the tag is written in full. */
+  /** The handle of a tag: `!`, `!!` or `!name!`. Undefined where the tag is written in full. */
   readonly handle?: string | undefined;
 }
