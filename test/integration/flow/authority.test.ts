@@ -35,7 +35,7 @@ afterAll(async () => {
 const EXPRESSIONS = 20_000;
 const FILES = 2000;
 const LOGS = 2000;
-const TEXTS = 4000;
+const TEXTS = 2000;
 
 describe('against apolo-flow itself', () => {
   test(`${EXPRESSIONS} generated expressions have its verdict and its value`, async () => {
