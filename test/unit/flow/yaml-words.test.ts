@@ -64,6 +64,7 @@ describe('a text that is no YAML is told in one error, at its cause', () => {
     ['an item among keys', 'kind: batch\n- a\n', /^2:1 an item of a list stands among keys/],
     ['a key among items', 'a:\n  - b\n  c: d\n', /^3:3 a key stands among the items/],
     ['text on the line of `|`', task('    bash: | echo\n'), /^4:13 only a comment may follow `\|`/],
+    ['line ends of other systems', 'kind: batch\rtasks:\r\n  - id: a\r    cmd: ls\t\r', /^4:12 a tab stands here/],
     ['a second document', 'a: 1\n---\nb: 2\n', /^2:1 a second document/],
     ['a directive', '%FOO\na: 1\n', /^2:1 a directive/],
   ])('%s', (_name, text, words) => {

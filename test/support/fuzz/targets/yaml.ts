@@ -19,7 +19,7 @@ export const target: Target = {
     if (!isDeepStrictEqual(quick, slow)) throw new Error('the quick reader and the full one differ');
     const file = parseFlowFile('flow.yml', text);
     if (file.kind !== undefined && isFlow(file.kind)) expandFlow(file, 'flow', worldOf(others));
-    const lines = text.split('\n').length;
+    const lines = text.split(/\r\n?|\n/).length;
     for (const { line, column, code } of file.report.diagnostics())
       if (line < 1 || line > lines || column < 1) throw new Error(`${code} lies at ${line}:${column}`);
     const formatted = formatFlow(text, file.kind);
