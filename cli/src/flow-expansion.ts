@@ -14,7 +14,9 @@ export function tryExpand(context: CommandContext, file: string, options: FlowOp
     parsed.block === undefined
       ? { tasks: [], ...verdict([parsed]) }
       : expandFlow(parsed, flowName(file), worldOf(file, options));
-  if (expansion.ok) return expansion;
+  // Without the file of an action, its tasks are not known.
+  const whole = expansion.diagnostics.every(({ code }) => code !== 'FLOW_ACTION_UNRESOLVED');
+  if (expansion.ok && whole) return expansion;
   context.result({ ok: false, diagnostics: expansion.diagnostics.map(shown) }, '');
   if (!context.json) process.stderr.write(`${renderAll(expansion.diagnostics)}\n`);
   process.exitCode = 1;

@@ -117,8 +117,9 @@ function roleOf(file: string): Role | undefined {
   const name = basename(file).replace(/\.ya?ml$/, '');
   const configured = CONFIG_FOLDERS.includes(basename(dirname(resolve(file))));
   if (name === 'project') return 'project';
-  if (/^action$/.test(name)) return 'action';
-  return configured ? 'flow' : undefined;
+  if (name === 'action') return 'action';
+  // Actions may lie beside the flows: of all but the one live flow, the keys tell.
+  return configured && name === 'live' ? 'flow' : undefined;
 }
 
 /** Name of a flow where the file gives no id. */

@@ -153,9 +153,9 @@ function flowVerbs(flow: Command, verb: Verb, action: Action): void {
       .option('--org <name>', 'organisation, if any')
       .option('--project <name>', 'project on the platform', 'default')
       .option('--user <name>', 'user name', 'user');
-  placed(verb(flow, 'validate <files...>', 'say all that is wrong with files, or with those of folders')).action(
-    action(() => import('./commands/flow-validate.ts')),
-  );
+  placed(verb(flow, 'validate <files...>', 'say all that is wrong with files, or with those of folders'))
+    .option('--strict', 'exit code 1 where there is a warning, too', false)
+    .action(action(() => import('./commands/flow-validate.ts')));
   placed(verb(flow, 'expand <file>', 'the concrete tasks of a flow')).action(
     action(() => import('./commands/flow-expand.ts')),
   );

@@ -191,8 +191,10 @@ def main():
     os.dup2(2, 1)
     try:
         import authority_flow
+        import authority_yaml
 
         OPS.update(authority_flow.OPS)
+        OPS.update(authority_yaml.OPS)
     except ModuleNotFoundError:
         pass
     for line in sys.stdin:

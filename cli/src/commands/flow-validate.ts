@@ -5,8 +5,12 @@ import { type Diagnostic, expandFlow, type FlowFile, isFlow, verdict } from '@de
 import type { CommandContext } from '../context.ts';
 import { type FlowOptions, flowName, readFlow, renderAll, worldOf } from '../flow-world.ts';
 
-/** Checks files, and says all that is wrong with them at once. Exit code 1 where there is an error. */
-export async function run(context: CommandContext, paths: readonly string[], options: FlowOptions): Promise<void> {
+/** Checks files, and says all that is wrong with them at once. Exit code 1 where there is an error; strict: or a warning. */
+export async function run(
+  context: CommandContext,
+  paths: readonly string[],
+  options: FlowOptions & { readonly strict?: boolean },
+): Promise<void> {
   const given = paths.flatMap((path) => filesOf(path).map((file) => ({ file, named: file === path })));
   const all: Diagnostic[] = [];
   let checked = 0;
@@ -27,11 +31,12 @@ export async function run(context: CommandContext, paths: readonly string[], opt
   ];
   const errors = diagnostics.filter(({ severity }) => severity === 'error').length;
   const summary = `${checked} ${checked === 1 ? 'file' : 'files'}: ${errors} ${errors === 1 ? 'error' : 'errors'}, ${diagnostics.length - errors} warnings`;
+  const ok = errors === 0 && (options.strict !== true || diagnostics.length === 0);
   context.result(
-    { ok: errors === 0, diagnostics: diagnostics.map(shown) },
+    { ok, diagnostics: diagnostics.map(shown) },
     [renderAll(diagnostics), summary].filter((text) => text !== '').join('\n\n'),
   );
-  process.exitCode = errors === 0 ? 0 : 1;
+  process.exitCode = ok ? 0 : 1;
 }
 
 function check(parsed: FlowFile, file: string, options: FlowOptions): readonly Diagnostic[] {

@@ -33,6 +33,6 @@ export * from './python/text.ts';
 export * from './python/value.ts';
 export * from './yaml/compose.ts';
 export * from './yaml/composed.ts';
-export * from './yaml/library.ts';
+export * from './yaml/full.ts';
 export * from './yaml/node.ts';
 export * from './yaml/quick.ts';

@@ -27,7 +27,7 @@ export class LogCommands {
   readonly states = new Map<string, string>();
   /** Lines that began with `::` and were no command. */
   unknown = 0;
-  /** What the current line is: not known yet, text that passes as it comes, or a command that is gathered. */
+  /** The kind of the current line: not known yet, text that passes as it comes, or a command that is gathered. */
   #line: 'open' | 'text' | 'command' = 'open';
   /** The current line so far, unless it is text. */
   readonly #held = new Bytes();
@@ -78,7 +78,7 @@ export class LogCommands {
     return at;
   }
 
-  /** What follows up to the line's end, or the chunk's. */
+  /** The text up to the line's end, or the chunk's. */
   #rest(chunk: Uint8Array, start: number, out: Bytes): number {
     let end = start;
     while (end < chunk.length && chunk[end] !== LF && chunk[end] !== CR) end += 1;

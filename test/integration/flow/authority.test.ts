@@ -2,7 +2,7 @@ import { mkdir, mkdtemp, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { basename, join } from 'node:path';
 import { isDeepStrictEqual } from 'node:util';
-import { FLOW_CODES, type FlowCode } from '@delos/runtime';
+import { FLOW_CODES, type FlowCode, formatFlow } from '@delos/runtime';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { execute, expectOk } from '../../../bench/src/peers/command.ts';
 import { type Authority, authorityPython, startAuthority } from '../../../bench/src/peers/flow-authority.ts';
@@ -15,6 +15,8 @@ import { CONTEXT } from '../../support/flow/expression-words.ts';
 import { ExpressionMaker } from '../../support/flow/expressions.ts';
 import { FlowMaker } from '../../support/flow/flows.ts';
 import { madeLog, type ReadLog, readLog } from '../../support/flow/logs.ts';
+import { type TheirYaml, withoutMarks, yamlDiffers } from '../../support/flow/yaml-answer.ts';
+import { YamlMaker } from '../../support/flow/yaml-texts.ts';
 import { runSeed, seeded } from '../../support/random.ts';
 
 let authority: Authority;
@@ -33,6 +35,7 @@ afterAll(async () => {
 const EXPRESSIONS = 20_000;
 const FILES = 2000;
 const LOGS = 2000;
+const TEXTS = 2000;
 
 describe('against apolo-flow itself', () => {
   test(`${EXPRESSIONS} generated expressions have its verdict and its value`, async () => {
@@ -90,6 +93,32 @@ describe('against apolo-flow itself', () => {
     }
     expect(found.slice(0, 5), `seed ${seed}: ${found.length} differ`).toEqual([]);
     expect(tasks).toBeGreaterThan(FILES / 10);
+  });
+
+  test(`${TEXTS} generated texts of YAML have its verdict and its values, before and after they are laid out`, async () => {
+    const seed = runSeed();
+    const maker = new YamlMaker(seeded(seed));
+    const found: { readonly text: string; readonly differs: string }[] = [];
+    const seen = { read: 0, refused: 0, laidOut: 0 };
+    for (let made = 0; made < TEXTS; made += 500) {
+      const texts = Array.from({ length: 500 }, () => maker.text());
+      const theirs = await authority.ask<TheirYaml[]>('yaml', { texts });
+      const layouts = texts.map((text) => formatFlow(text, undefined) ?? '');
+      const after = await authority.ask<TheirYaml[]>('yaml', { texts: layouts });
+      texts.forEach((text, index) => {
+        const their = theirs[index] as TheirYaml;
+        seen[their.refused === undefined ? 'read' : 'refused'] += 1;
+        const differs = yamlDiffers(text, their);
+        if (differs !== undefined) found.push({ text, differs });
+        const layout = layouts[index] as string;
+        if (layout === '' || layout === text) return;
+        seen.laidOut += 1;
+        if (!isDeepStrictEqual(withoutMarks(after[index]?.root), withoutMarks(their.root)))
+          found.push({ text, differs: `laid out: ${layout}` });
+      });
+    }
+    expect(found.slice(0, 5), `seed ${seed}: ${found.length} differ`).toEqual([]);
+    for (const count of Object.values(seen)) expect(count).toBeGreaterThan(TEXTS / 5);
   });
 
   test(`${LOGS} generated logs, cut anywhere, have its outputs, its states and what it shows`, async () => {

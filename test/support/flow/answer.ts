@@ -13,7 +13,7 @@ import {
   volumeOfReference,
 } from '@delos/runtime';
 
-/** What the authority and Delos say of a template, in the same words. */
+/** The answer for a template, of the authority or of Delos, in the same words. */
 export interface Answer {
   readonly load?: string;
   readonly eval?: string;

@@ -27,7 +27,7 @@ export interface Case {
   readonly values?: boolean;
 }
 
-/** What the authority says of a case; `stage` is where it refuses. */
+/** The authority's answer for a case; `stage` is where it refuses. */
 export interface TheirAnswer {
   readonly stage: 'load' | 'setup' | 'check' | null;
   readonly error?: string;

@@ -1,5 +1,6 @@
 import { type BlockName, keysOfBlock, type Shape } from '@delos/runtime';
 import type { Case } from './cases.ts';
+import { twisted } from './yaml-twists.ts';
 
 type Random = () => number;
 
@@ -18,9 +19,12 @@ export class FlowMaker {
   /** How often something is wrong. */
   readonly #wrong: number;
   #kind: Case['kind'] = 'batch';
-  constructor(random: Random, wrong = 0.005) {
+  /** How often a file is changed at one place, whatever comes of it. */
+  readonly #twists: number;
+  constructor(random: Random, { wrong = 0.005, twists = 0.2 } = {}) {
     this.#random = random;
     this.#wrong = wrong;
+    this.#twists = twists;
   }
 
   case(): Case {
@@ -35,7 +39,10 @@ export class FlowMaker {
         action: ['liveAction', 'batchAction', 'statefulAction', 'localAction'],
       }[this.#kind],
     ) as BlockName;
-    return { kind: this.#kind, path, files: { ...ACTIONS, [path]: this.#file(table) }, values: true };
+    const made = this.#file(table);
+    // Some are written as no editor would write them: what YAML makes of that is part of the language.
+    const file = this.#random() < this.#twists ? twisted(made, this.#random) : made;
+    return { kind: this.#kind, path, files: { ...ACTIONS, [path]: file }, values: true };
   }
 
   #file(table: BlockName): string {

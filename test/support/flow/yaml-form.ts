@@ -1,20 +1,18 @@
-import { composeSlowly, tryQuick, type YamlNode } from '@delos/runtime';
+import { readFully, tryQuick, type YamlNode } from '@delos/runtime';
 
-/** What a node holds and where it stands. Where a block ends is left out: the library counts line ends in, or not. */
-function form(node: YamlNode, text: string): unknown {
-  const { kind, start } = node;
-  const end = '|>'.includes(text[start] ?? ' ') ? undefined : node.end;
+/** The content and the place of a node. */
+function form(node: YamlNode): unknown {
+  const { kind, start, end } = node;
   if (kind === 'scalar') return [kind, start, end, node.text, node.value, node.typed];
-  const closed = '[{'.includes(text[start] ?? ' ') ? end : undefined;
   const parts = kind === 'sequence' ? node.items : node.entries.flat();
-  return [kind, start, closed, parts.map((part) => form(part, text))];
+  return [kind, start, end, parts.map(form)];
 }
 
-/** What the quick reader and the library make of a text; undefined where the quick one leaves it to the library. */
+/** A text as both readers read it; undefined where the quick reader leaves it to the full one. */
 export function bothForms(text: string): { readonly quick: unknown; readonly slow: unknown } | undefined {
   const quick = tryQuick(text);
   if (quick === undefined) return undefined;
-  const { root, faults, duplicates } = composeSlowly(text);
-  const slow = root === undefined || faults.length + duplicates.length > 0 ? { faults, duplicates } : form(root, text);
-  return { quick: form(quick, text), slow };
+  const { root, faults, duplicates } = readFully(text);
+  const slow = root === undefined || faults.length + duplicates.length > 0 ? { faults, duplicates } : form(root);
+  return { quick: form(quick), slow };
 }

@@ -57,6 +57,50 @@ describe('flow commands', { timeout: 300_000 }, () => {
     expect(text.stdout).toMatch(/2 files: \d+ errors?/);
   });
 
+  test('validate: an action beside the flows is known by its keys', async () => {
+    await mkdir(join(home, 'mixed/.apolo'), { recursive: true });
+    await file(
+      'mixed/.apolo/greet.yml',
+      'kind: batch\nname: greet\ninputs: {who: {default: world}}\noutputs: {said: {value: "${{ needs.say.outputs.said }}"}}\ntasks: [{id: say, image: u, cmd: "${{ inputs.who }}"}]\n',
+    );
+    await file('mixed/.apolo/main.yml', 'kind: batch\ntasks: [{id: g, action: "ws:.apolo/greet", args: {who: you}}]\n');
+    const { code, stdout } = await delos('flow', 'validate', 'mixed/.apolo', '--json');
+    expect(JSON.parse(stdout)).toEqual({ ok: true, diagnostics: [] });
+    expect(code).toBe(0);
+    // The live flow has its name, so that a key of an action is a mistake there.
+    await file('mixed/.apolo/live.yml', 'kind: live\nname: x\njobs: {}\n');
+    expect((await delos('flow', 'validate', 'mixed/.apolo')).stdout).toContain('unknown key `name`');
+  });
+
+  test('validate: an action of a repository that is not at hand is a warning; with --strict it is the end', async () => {
+    const name = await file(
+      'repository.yml',
+      'kind: batch\ntasks:\n  - {id: a, image: u}\n  - {id: b, action: "gh:o/r@v1", args: {x: "${{ needs.a.outputs.x }}"}}\n  - {id: c, image: u, cmd: "${{ needs.b.outputs.y }}"}\n',
+    );
+    const { code, stdout } = await delos('flow', 'validate', name, '--json');
+    expect(JSON.parse(stdout)).toMatchObject({
+      ok: true,
+      diagnostics: [
+        {
+          line: 4,
+          severity: 'warning',
+          code: 'FLOW_ACTION_UNRESOLVED',
+          hint: expect.stringContaining('o/r@v1/action.yml'),
+        },
+      ],
+    });
+    expect(code).toBe(0);
+    const strict = await delos('flow', 'validate', name, '--strict', '--json');
+    expect([strict.code, JSON.parse(strict.stdout).ok]).toEqual([1, false]);
+    // Its tasks cannot be given.
+    const expanded = await delos('flow', 'expand', name);
+    expect(expanded.code).toBe(1);
+    expect(expanded.stderr).toContain('FLOW_ACTION_UNRESOLVED');
+    await mkdir(join(home, 'actions/o/r@v1'), { recursive: true });
+    await file('actions/o/r@v1/action.yml', 'kind: batch\ninputs: {x: {}}\noutputs: {y: {value: "1"}}\ntasks: []\n');
+    expect((await delos('flow', 'validate', name, '--strict', '--actions', 'actions')).code).toBe(0);
+  });
+
   test('validate: a file that is not UTF-8 is refused by name', async () => {
     const name = await file('latin.yml', Uint8Array.of(0x6b, 0xe9, 0x0a));
     const { code, stdout } = await delos('flow', 'validate', name, '--json');

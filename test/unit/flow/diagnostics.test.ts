@@ -171,3 +171,69 @@ describe.skipIf(!existsSync(published))(
     });
   },
 );
+
+describe('a name that a context will not have is told before its values are there', () => {
+  const needing = (field: string): string =>
+    `kind: batch\ntasks:\n  - {id: a, image: u}\n  - id: b\n    image: u\n    needs: [a]\n    ${field}\n`;
+  const ofLive = (field: string): string => `kind: live\njobs:\n  j:\n    image: u\n    multi: true\n    ${field}\n`;
+  test.each([
+    ['a mapping that is one template', needing('env: ${{ needs.a.output }}'), 'output'],
+    ['a list that is one template', needing('volumes: ${{ needs.a.output }}'), 'output'],
+    ['an entry of a mapping', needing('env: {A: "${{ needs.a.output }}"}'), 'output'],
+    ['an item of a list', needing('tags: ["${{ needs.a.output }}"]'), 'output'],
+    ['a needed task by its key', needing('cmd: ${{ needs["a"].output }}'), 'output'],
+    ['a key of a needed task', needing('tags: ["${{ needs.a[\'result\'] }}"]'), "['result']"],
+    ['a part of an output', needing('cmd: ${{ needs.a.outputs.x.y }}'), 'y'],
+    ['a task that is not needed', needing('env: {A: "${{ needs.c.result }}"}'), 'c'],
+    ['git', needing('env: {A: "${{ git.shaa }}"}'), 'shaa'],
+    ['a branch of git', needing('cmd: ${{ git.branch.name }}'), 'name'],
+    ['several instances', ofLive('cmd: ${{ multi.arguments }}'), 'arguments'],
+    ['a branch that may not be taken', needing('cmd: ${{ 1 if needs.a.result == "x" else needs.a.outp }}'), 'outp'],
+    [
+      'an open parameter',
+      'kind: batch\nparams: {p: ~}\ntasks:\n  - {id: a, image: u, cmd: "${{ params.p.q }}"}\n',
+      'q',
+    ],
+    [
+      'a volume whose address waits',
+      'kind: batch\nparams: {p: ~}\nvolumes: {v: {remote: "storage:${{ params.p }}", mount: /v}}\ntasks:\n  - {id: a, image: u, tags: ["${{ volumes.v.reff }}"]}\n',
+      'reff',
+    ],
+  ])('%s', (_name, text, word) => {
+    const errors = check(text).diagnostics.filter(({ severity }) => severity === 'error');
+    expect(errors.map(({ code }) => code)).toEqual(['FLOW_NAME']);
+    const [{ line, column } = { line: 0, column: 0 }] = errors;
+    expect(
+      text
+        .split('\n')
+        [line - 1]?.slice(column - 1)
+        .startsWith(word),
+    ).toBe(true);
+  });
+});
+
+describe('an id that two tasks have is named', () => {
+  const codes = (text: string): readonly string[] =>
+    check(text).diagnostics.map(({ line, code, severity }) => `${line} ${severity} ${code}`);
+  test('at the second task, as the one mistake, where it would need itself', () => {
+    expect(codes('kind: batch\ntasks:\n  - {id: a, image: u}\n  - {id: a, image: v}\n')).toEqual([
+      '4 error FLOW_CYCLE',
+    ]);
+    expect(
+      check('kind: batch\ntasks:\n  - {id: a, image: u}\n  - {id: a, image: v}\n').diagnostics[0]?.message,
+    ).toMatch(/the id `a` is given twice, first on line 3/);
+  });
+  test('as a warning where the later one silently replaces the earlier', () => {
+    expect(codes('kind: batch\ntasks:\n  - {id: a, image: u, needs: []}\n  - {id: a, image: v, needs: []}\n')).toEqual([
+      '4 warning FLOW_DUPLICATE_ID',
+    ]);
+    expect(codes('kind: batch\ntasks:\n  - {id: a, image: u, needs: [], strategy: {matrix: {x: [1, 2]}}}\n')).toEqual([
+      '3 warning FLOW_DUPLICATE_ID',
+    ]);
+  });
+  test('a task that needs itself is still a circle where rows share the id', () => {
+    expect(
+      codes('kind: batch\ntasks:\n  - {id: a, image: u, needs: [a], strategy: {matrix: {x: [1, 2]}}}\n'),
+    ).toContain('3 error FLOW_CYCLE');
+  });
+});

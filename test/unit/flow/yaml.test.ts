@@ -4,7 +4,7 @@ import { FlowMaker } from '../../support/flow/flows.ts';
 import { bothForms } from '../../support/flow/yaml-form.ts';
 import { runSeed, seeded } from '../../support/random.ts';
 
-describe('what the quick reader takes, it reads as the library does', () => {
+describe('what the quick reader takes, it reads as the full reader does', () => {
   const maker = new FlowMaker(seeded(runSeed()));
   const corpus = Object.values(CORPUS).flatMap(({ files }) => Object.values(files));
   const made = Array.from({ length: 500 }, () => maker.case()).flatMap(({ files }) => Object.values(files));
@@ -35,7 +35,7 @@ describe('what the quick reader takes, it reads as the library does', () => {
     'a: |2\n   b\n',
     'a: >\n  b\n\n  c\n',
     '---\na: b\n',
-  ])('%j is left to the library', (text) => {
+  ])('%j is left to the full reader', (text) => {
     expect(bothForms(text)).toBeUndefined();
   });
 });

@@ -4,12 +4,12 @@ import { evaluateAlone } from './flow-contexts.ts';
 import { Refused } from './outcome.ts';
 import type { GraphPlace } from './task-node.ts';
 
-/** The block of the file that a call names. @throws Refused */
+/** The block of the file that a call names; undefined, with a warning, where it is not at hand. @throws Refused */
 export function actionOf(
   call: Block,
   key: 'action' | 'module',
   { world, files }: Pick<GraphPlace, 'world' | 'files'>,
-): Block {
+): Block | undefined {
   const expr = fieldOf(call, key, 'expr');
   if (expr === undefined) throw new Refused();
   const reference = tryText(evaluateAlone(world, expr) as Value) ?? '';
@@ -19,12 +19,13 @@ export function actionOf(
   }
   const found = files.action(reference);
   if ('problem' in found) {
-    call.report.add(
-      found.unresolved ? 'FLOW_ACTION_UNRESOLVED' : 'FLOW_ACTION',
-      expr,
-      found.problem,
-      found.unresolved ? 'give a folder with its files by --actions' : undefined,
-    );
+    if (found.unresolved) {
+      const folder = reference.replace(/^[^:]*:/, '');
+      const hint = `give a folder by --actions that has ${folder}/action.yml`;
+      call.report.add('FLOW_ACTION_UNRESOLVED', expr, found.problem, hint);
+      return undefined;
+    }
+    call.report.add('FLOW_ACTION', expr, found.problem);
     throw new Refused();
   }
   if (found.block === undefined || found.report.failed) {

@@ -3,7 +3,9 @@ import { longer } from '../expr/evaluate.ts';
 import { childrenOf } from '../expr/reads.ts';
 import type { Getter, Node } from '../expr/syntax.ts';
 import type { FlowCode } from '../file/codes.ts';
-import { type Expr, spanWithin } from '../file/expr.ts';
+import { type Expr, spanWithin, type WholeExpr } from '../file/expr.ts';
+import { GIT_FIELDS, IMAGE_FIELDS, STRATEGY_FIELDS, VOLUME_FIELDS } from './later-shapes.ts';
+import { writtenText } from './outcome.ts';
 
 /*
  * The check before a bake: which contexts and which of their fields an expression names, in dead branches too. What
@@ -24,30 +26,18 @@ const object = (name: string, fields: readonly string[], more: Readonly<Record<s
 const TEXTS: Shape = { is: 'mapping', of: undefined };
 const PROJECT = object('project', ['id', 'project_name', 'owner']);
 const ACTION_FLOW = object('flow', ['flow_id', 'project_id', 'workspace', 'title', 'username', 'action_path']);
-const GIT = object('git', ['sha', 'branch', 'tags']);
+const GIT = object('git', GIT_FIELDS);
 const VOLUMES: Shape = {
   is: 'mapping',
-  of: object('a volume', ['id', 'remote', 'mount', 'read_only', 'local', 'full_local_path', 'ref', 'ref_ro', 'ref_rw']),
+  of: object('a volume', VOLUME_FIELDS),
 };
 const IMAGES: Shape = {
   is: 'mapping',
-  of: object('an image', [
-    'id',
-    'ref',
-    'context',
-    'dockerfile',
-    'dockerfile_rel',
-    'build_args',
-    'env',
-    'volumes',
-    'build_preset',
-    'force_rebuild',
-    'extra_kaniko_args',
-  ]),
+  of: object('an image', IMAGE_FIELDS),
 };
 const NEEDS: Shape = { is: 'mapping', keys: 'needs', of: object('a needed task', ['result', 'outputs']) };
 const INPUTS: Shape = { is: 'mapping', keys: 'inputs', of: undefined };
-const STRATEGY = object('strategy', ['fail_fast', 'max_parallel']);
+const STRATEGY = object('strategy', STRATEGY_FIELDS);
 
 /** Contexts of a place; an absent one is not available there. */
 export type PlaceShape = Readonly<Record<string, Shape | undefined>>;
@@ -81,8 +71,9 @@ export interface KnownNames {
 }
 
 /** Reports every name of an expression that its place does not have; true where there is none. */
-export function checkExpr(expr: Expr | undefined, place: PlaceShape, known: KnownNames): boolean {
-  if (expr?.parts === undefined) return true;
+export function checkExpr(expr: Expr | WholeExpr | undefined, place: PlaceShape, known: KnownNames): boolean {
+  const parts = expr?.parts;
+  if (expr === undefined || parts === undefined) return true;
   let good = true;
   const say = (
     code: FlowCode,
@@ -95,14 +86,14 @@ export function checkExpr(expr: Expr | undefined, place: PlaceShape, known: Know
     const near = nearest(word, candidates) ?? longer(word, candidates);
     const hint =
       near === undefined ? `there are: ${[...candidates].sort().join(', ') || 'none'}` : `did you mean \`${near}\`?`;
-    expr.report.add(code, spanWithin(String(expr.given), expr, expr.report, node), message, hint);
+    expr.report.add(code, spanWithin(writtenText(expr, parts), expr, expr.report, node), message, hint);
   };
   const visit = (node: Node, local: ReadonlySet<string>): void => {
     if (node.kind === 'lookup' && !local.has(node.root)) checkLookup(node, place, known, say);
     for (const child of lookedAt(node))
       visit(child, node.kind === 'comprehension' ? new Set([...local, node.variable]) : local);
   };
-  for (const part of expr.parts) if (part.kind === 'expression') visit(part.node, new Set());
+  for (const part of parts) if (part.kind === 'expression') visit(part.node, new Set());
   return good;
 }
 

@@ -39,7 +39,7 @@ export function evaluateMap(map: ExprMap, at: FieldScope): Known<ReadonlyMap<str
     return new Map(
       [...value.entries()].map(([key, item]) => {
         const name = tryText(key);
-        if (name === undefined) throw new PythonError('TypeError', `the key ${str(key)} is no text`);
+        if (name === undefined) throw new PythonError('TypeError', `the key ${str(key)} is not text`);
         return [name, itemOf(map.item, item)] as const;
       }),
     );

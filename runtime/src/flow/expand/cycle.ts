@@ -1,8 +1,11 @@
 import { fieldOf } from '../file/block.ts';
 import type { TaskNode } from './task-node.ts';
 
-/** Reports a circle of needs. */
-export function checkCycle(nodes: ReadonlyMap<string, TaskNode>): void {
+/**
+ * Reports a circle of needs. `twice`: ids that two tasks have. A task that needs itself because of that is not
+ * reported: its id is given, for the id is what is wrong.
+ */
+export function checkCycle(nodes: ReadonlyMap<string, TaskNode>, twice: ReadonlySet<string>): string | undefined {
   const done = new Set<string>();
   for (const start of nodes.keys()) {
     // The way from the start to where the walk stands, in order.
@@ -21,11 +24,13 @@ export function checkCycle(nodes: ReadonlyMap<string, TaskNode>): void {
         path.delete(top.id);
         done.add(top.id);
       } else if (path.has(id)) {
+        if (id === top.id && twice.has(id)) return id;
         report(nodes.get(id) as TaskNode, id, [...path]);
-        return;
+        return undefined;
       } else if (!done.has(id)) enter(id);
     }
   }
+  return undefined;
 }
 
 function report({ source }: TaskNode, id: string, path: readonly string[]): void {

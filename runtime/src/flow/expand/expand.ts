@@ -8,7 +8,7 @@ import { Files, type World } from './world.ts';
 
 export interface Expansion {
   readonly tasks: readonly ExpandedTask[];
-  /** Of the file and of those that it uses, by file and position. */
+  /** Diagnostics of the file and of the files that it uses, by file and position. */
   readonly diagnostics: readonly Diagnostic[];
   readonly ok: boolean;
 }
@@ -32,7 +32,7 @@ export function expandFlow(file: FlowFile, name: string, world: World): Expansio
   return { tasks, ...verdict([file, ...files.all()]) };
 }
 
-/** What all reports say together. */
+/** The diagnostics of all reports. */
 export function verdict(files: readonly FlowFile[]): {
   readonly diagnostics: readonly Diagnostic[];
   readonly ok: boolean;

@@ -10,7 +10,7 @@ export interface ExpandedTask {
   readonly kind: 'task' | 'stateful' | 'post' | 'local' | 'action' | 'module' | 'job';
   readonly needs: Readonly<Record<string, 'completed' | 'running'>>;
   readonly enable: Known;
-  /** Of a call: values of the action's inputs. */
+  /** Values of the action's inputs, where this is a call. */
   readonly inputs?: ReadonlyMap<string, Known>;
   /** Values of the row of the matrix. */
   readonly matrix: Dict;
@@ -20,7 +20,7 @@ export interface ExpandedTask {
   readonly source: Block;
 }
 
-/** What only jobs of live flows have. */
+/** Fields that only jobs of live flows have. */
 export interface LiveFields {
   readonly detach: Known;
   readonly browse: Known;

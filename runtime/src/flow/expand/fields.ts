@@ -7,7 +7,7 @@ import { each, evaluateExpr, type FieldScope, isKnown, type Known } from './outc
 import { Residual } from './residual.ts';
 import type { TaskNode } from './task-node.ts';
 
-/** What a task runs, as far as it is known. Times are in seconds. */
+/** The fields of a task, as far as they are known. Times are in seconds. */
 export interface UnitFields {
   readonly title: Known;
   readonly name: Known;

@@ -2,6 +2,7 @@ import { type Block, entriesOf, fieldOf, refusedIn } from '../file/block.ts';
 import type { Expr } from '../file/expr.ts';
 import { Dict, Later, Path, Struct, truthy, Url, type Value } from '../python/value.ts';
 import { git } from './contexts.ts';
+import { LATER_SHAPES } from './later-shapes.ts';
 import { asContext, attempt, each, evaluateExpr, type FieldScope, isKnown, Refused } from './outcome.ts';
 import { volume } from './place.ts';
 import { groundScope } from './scopes.ts';
@@ -80,8 +81,8 @@ export function paramsContext(world: World, block: Block, at: FieldScope, strict
     if (own !== undefined) return own;
     const value = fieldOf(param, 'default', 'expr');
     const result = value === undefined ? null : evaluateExpr(value, at);
-    if (result !== null) return asContext(result);
-    if (world.openParams === true || param.refused.has('default')) return new Later('params');
+    if (result !== null) return isKnown(result) ? result : laterEntry('params', result.waits[0]);
+    if (world.openParams === true || param.refused.has('default')) return laterEntry('params');
     param.report.add(
       'FLOW_PARAM',
       param.key ?? param,
@@ -93,14 +94,21 @@ export function paramsContext(world: World, block: Block, at: FieldScope, strict
   return section('params', [[declared, refused]], of);
 }
 
+/** An entry of a context that comes later: what it waits for, where that is not the context itself. */
+export function laterEntry(context: string, waits = context): Later {
+  const shape = LATER_SHAPES[context];
+  return new Later(waits, shape?.is === 'mapping' ? shape.of : undefined);
+}
+
 type Entries = readonly [entries: ReadonlyMap<string, Block>, refused: ReadonlySet<string>];
 
 /** A context with an entry for each block; those that were refused are waited for, so that they hide no other fault. */
 export function section(context: string, parts: readonly Entries[], of: (id: string, block: Block) => Value): Dict {
   const result = new Dict();
   for (const [entries, refused] of parts) {
-    for (const id of refused) result.set(id, new Later(context));
-    for (const [id, block] of entries) result.set(id, attempt(() => of(id, block))?.value ?? new Later(context));
+    const later = laterEntry(context);
+    for (const id of refused) result.set(id, later);
+    for (const [id, block] of entries) result.set(id, attempt(() => of(id, block))?.value ?? later);
   }
   return result;
 }
@@ -123,7 +131,7 @@ export function volumesContext(blocks: readonly (Block | undefined)[], at: Field
     const values = each(['local', 'remote', 'mount', 'read_only'], one);
     const [local = null, remote = null, mount = null, readOnly = null] = values;
     const unknown = values.find((value) => value instanceof Later);
-    if (unknown !== undefined) return unknown;
+    if (unknown instanceof Later) return laterEntry('volumes', unknown.waits);
     const localPath = local instanceof Path ? local : null;
     return volume({
       id,

@@ -1,6 +1,6 @@
 import { nearest } from '@delos/core';
 import { longer } from '../expr/evaluate.ts';
-import { fieldOf, type NeedsLevel, type Tasks } from '../file/block.ts';
+import { type Block, fieldOf, type NeedsLevel, type Tasks } from '../file/block.ts';
 import { checkCycle } from './cycle.ts';
 import type { Layered } from './merge.ts';
 import { attempt } from './outcome.ts';
@@ -13,6 +13,7 @@ export function buildGraph(tasks: Tasks | undefined, place: GraphPlace): Graph {
   const posts: TaskNode[][] = [];
   const wanted: Wanted[] = [];
   const missing = new Set<string>();
+  const twice = new Map<string, Twice>();
   let torso = tasks === undefined || tasks.torso;
   let last: Before = { ids: [], torso };
   for (const [index, task] of (tasks?.items ?? []).entries()) {
@@ -26,7 +27,11 @@ export function buildGraph(tasks: Tasks | undefined, place: GraphPlace): Graph {
       continue;
     }
     const { value } = made;
-    for (const node of value.nodes) nodes.set(node.realId, node);
+    for (const node of value.nodes) {
+      const first = nodes.get(node.realId);
+      if (first !== undefined) twice.set(node.realId, { first: first.source, second: node.source });
+      nodes.set(node.realId, node);
+    }
     for (const want of value.wanted) wanted.push(want);
     if (value.posts.length > 0) posts.push([...value.posts]);
     torso ||= value.idsOpen;
@@ -56,8 +61,31 @@ export function buildGraph(tasks: Tasks | undefined, place: GraphPlace): Graph {
     if (torn) nodes.set(id, { ...node, needs: { ...node.needs, torso: true } });
   }
   for (const node of nodes.values()) if (node.unit !== undefined) checkImage(node, node.unit);
-  checkCycle(nodes);
+  // Rows of one matrix that have one id are one task in a circle.
+  const others = [...twice].flatMap(([id, { first, second }]) => (first === second ? [] : [id]));
+  const alone = checkCycle(nodes, new Set(others));
+  for (const [id, tasks] of twice) reportTwice(id, tasks, id === alone);
   return { nodes, torso };
+}
+
+interface Twice {
+  readonly first: Block;
+  readonly second: Block;
+}
+
+/** `circle`: that the second task needs the first is said already, as a circle of the one id that both have. */
+function reportTwice(id: string, { first, second }: Twice, circle: boolean): void {
+  const { report } = second;
+  const span = fieldOf(second, 'id', 'expr') ?? { start: second.start, end: second.start + 1 };
+  if (first === second) {
+    const message = `several rows of the matrix have the id \`${id}\`: only the last of them runs`;
+    report.add('FLOW_DUPLICATE_ID', span, message, 'write a value of the row into it, such as ${{ matrix.NAME }}');
+    return;
+  }
+  const line = report.position(fieldOf(first, 'id', 'expr')?.start ?? first.start).line;
+  const code = circle ? 'FLOW_CYCLE' : 'FLOW_DUPLICATE_ID';
+  const message = `the id \`${id}\` is given twice, first on line ${line}: this task replaces that one, which never runs`;
+  report.add(code, span, message, 'give one of them another id');
 }
 
 function reportNeed({ id, span, of }: Wanted, nodes: Graph['nodes']): void {

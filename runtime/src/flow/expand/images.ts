@@ -2,7 +2,7 @@ import { namesRead } from '../expr/reads.ts';
 import { type Block, fieldOf, listOf, mapOf } from '../file/block.ts';
 import { Dict, Later, Path, PythonError, Struct, truthy, tryText, Url, type Value } from '../python/value.ts';
 import { evaluateList, evaluateMap } from './collections.ts';
-import { fullPath, sectionsOf } from './flow-contexts.ts';
+import { fullPath, laterEntry, sectionsOf } from './flow-contexts.ts';
 import { asContext, attempt, each, evaluateExpr, type FieldScope, isKnown, Refused } from './outcome.ts';
 import { platformUri } from './place.ts';
 import type { World } from './world.ts';
@@ -117,9 +117,9 @@ function relative(block: Block, context: Value, dockerfile: Value): Value {
 
 /** The `images` context. */
 export function imagesContext({ images, refused }: EarlyImages, at: FieldScope): Dict {
-  const result = new Dict([...refused].map((id) => [id, new Later('images')]));
-  for (const [id, image] of images)
-    result.set(id, attempt(() => imageContext(id, image, at))?.value ?? new Later('images'));
+  const later = laterEntry('images');
+  const result = new Dict([...refused].map((id) => [id, later]));
+  for (const [id, image] of images) result.set(id, attempt(() => imageContext(id, image, at))?.value ?? later);
   return result;
 }
 

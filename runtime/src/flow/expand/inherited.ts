@@ -1,7 +1,8 @@
 import { type Block, fieldOf } from '../file/block.ts';
 import { str } from '../python/text.ts';
-import { Dict, Later, PySet, Struct, truthy } from '../python/value.ts';
+import { Dict, PySet, Struct, truthy } from '../python/value.ts';
 import { evaluateMerged, evaluateMergedList, evaluateOne } from './collections.ts';
+import { laterEntry } from './flow-contexts.ts';
 import { type Layered, layered, type MergedField } from './merge.ts';
 import { asContext, each, evaluateExpr, type FieldScope, isKnown, type Known } from './outcome.ts';
 import { Residual } from './residual.ts';
@@ -16,7 +17,7 @@ export interface StrategyConf {
   readonly failFast: boolean;
   readonly maxParallel: bigint;
 }
-/** What tasks take where they have nothing of their own. */
+/** The values that tasks take where they have none of their own. */
 export interface Defaults {
   readonly volumes: readonly Known[];
   readonly workdir: Known;
@@ -85,7 +86,7 @@ export function evaluateDefaults(block: Layered | undefined, at: FieldScope, flo
   );
   const of = (name: string): Known => parts[name] ?? null;
   const context = new Dict([...env].map(([name, value]) => [name, asContext(value)]));
-  for (const name of refusedKeys(block.fields.env)) context.set(name, new Later('env'));
+  for (const name of refusedKeys(block.fields.env)) context.set(name, laterEntry('env'));
   return {
     defaults: {
       volumes,

@@ -3,8 +3,9 @@ import { type Block, fieldOf, mapOf } from '../file/block.ts';
 import type { Expr } from '../file/expr.ts';
 import { hasType } from '../file/words.ts';
 import { str } from '../python/text.ts';
-import { Dict, Later, typeName } from '../python/value.ts';
-import { each, evaluateExpr, type FieldScope, isKnown, type Known, Refused } from './outcome.ts';
+import { Dict, typeName } from '../python/value.ts';
+import { laterEntry } from './flow-contexts.ts';
+import { attempt, each, evaluateExpr, type FieldScope, isKnown, type Known, Refused } from './outcome.ts';
 
 type Inputs = ReadonlyMap<string, Block>;
 
@@ -38,14 +39,20 @@ export function checkInputs(call: Block, inputs: Inputs): void {
   if (missing.size > 0 || extra.length > 0) throw new Refused();
 }
 
+/** Says what is wrong with arguments alone, where the inputs that they are for are not known. */
+export function evaluateArgs(call: Block | undefined, at: FieldScope): void {
+  const args = mapOf(call, 'args');
+  for (const [, expr] of args?.kind === 'map' ? args.entries : []) attempt(() => evaluateExpr(expr, at));
+}
+
 /** The `inputs` context; what an argument waits for, its input waits for. @throws Refused */
 export function inputsContext(call: Block, inputs: Inputs, at: FieldScope): Dict {
   const result = new Dict();
   for (const [name, value] of knownInputs(call, inputs, at)) {
-    result.set(name, isKnown(value) ? value : new Later('inputs'));
+    result.set(name, isKnown(value) ? value : laterEntry('inputs'));
   }
   const args = mapOf(call, 'args');
-  for (const name of args?.kind === 'map' ? args.refused : []) result.set(name, new Later('inputs'));
+  for (const name of args?.kind === 'map' ? args.refused : []) result.set(name, laterEntry('inputs'));
   return result;
 }
 
@@ -84,7 +91,7 @@ function checkType(call: Block, name: string, type: string, expr: Expr, value: K
     found = typeName(value);
   } else {
     const { gives } = value;
-    // What is none of the types becomes text on its way.
+    // A value of no such type becomes text.
     const certain = gives === 'other' ? 'str' : gives;
     if (certain === undefined || certain === type || (certain === 'bool' && type === 'int')) return;
     found = certain;

@@ -19,13 +19,13 @@ import { actionFlow, gitContext } from './flow-contexts.ts';
 import { buildGraph } from './graph.ts';
 import { type EarlyImage, earlyImages, imagesContext } from './images.ts';
 import { cacheOf, type Defaults, NO_DEFAULTS, strategyContext } from './inherited.ts';
-import { checkInputs, inputsContext, knownInputs } from './inputs.ts';
+import { checkInputs, evaluateArgs, inputsContext, knownInputs } from './inputs.ts';
 import { type Layered, NO_MIXINS } from './merge.ts';
 import { attempt, evaluateExpr, type FieldScope, type Known, type Memo, Refused } from './outcome.ts';
 import { groundScope, type Overlay, over } from './scopes.ts';
 import type { Graph, GraphPlace, NodeNeeds, TaskNode } from './task-node.ts';
 
-/** What the expansion of a batch flow has come to so far. */
+/** The results of a batch flow's expansion so far. */
 export interface Found {
   readonly tasks: ExpandedTask[];
   readonly images: EarlyImage[];
@@ -34,7 +34,7 @@ export interface Found {
 
 /** Where the tasks of one list stand while they are expanded. */
 export interface Level {
-  /** Of the whole flow: its context, the scope that its matrices are made in, and its tags. */
+  /** These belong to the whole flow: its context, the scope that its matrices are made in, and its tags. */
   readonly flow: Struct;
   readonly top: FieldScope;
   readonly tags: readonly string[];
@@ -49,7 +49,7 @@ export interface Level {
   readonly callers: readonly Block[];
 }
 
-/** What rows of one task share. */
+/** The parts that the rows of one task share. */
 interface Shared {
   readonly at: FieldScope;
   readonly memo: Memo;
@@ -100,6 +100,10 @@ export class LevelExpansion {
       });
     };
     switch (node.kind) {
+      case 'unresolved':
+        evaluateArgs(node.call, at);
+        add('action', {});
+        return;
       case 'batch':
       case 'module':
         add(node.kind === 'module' ? 'module' : 'action', {}, inputsOf(node, at, args));
@@ -120,7 +124,7 @@ export class LevelExpansion {
     }
   }
 
-  /** What is the same for the node as for the row before it. */
+  /** The parts that a node shares with the row before it. */
   #sharedOf(node: TaskNode): Shared {
     const before = this.#shared.get(node.source);
     if (before?.needs === node.needs && before.unit === node.unit) return before;
@@ -186,12 +190,13 @@ export class LevelExpansion {
   /** Names in the arguments of a call; true where there is nothing to say. */
   #checkArgs(node: TaskNode, known: KnownNames): boolean {
     const { call, action } = node;
-    if (call === undefined || action === undefined) return true;
+    if (call === undefined || (action === undefined && node.kind !== 'unresolved')) return true;
     const { args } = call.fields;
     // The authority looks here at the inputs of the called action, once it is one with fields of its own.
     const inputs = node.kind === 'stateful' ? new Set(entriesOf(action, 'inputs').keys()) : known.inputs;
     const exprs: readonly Expr[] = args?.kind === 'map' ? args.entries.map(([, expr]) => expr) : [];
     const good = exprs.map((expr) => checkExpr(expr, this.#level.shape, { ...known, inputs })).every(Boolean);
+    if (action === undefined) return good;
     return attempt(() => checkInputs(call, entriesOf(action, 'inputs'))) !== undefined && good;
   }
 
@@ -275,7 +280,11 @@ function ownContexts(node: TaskNode): Overlay {
 /** A unit without the fields that the check refuses: what it said already is not evaluated again. */
 function checked(unit: Layered, shape: PlaceShape, known: KnownNames): Layered {
   const fields = Object.entries(unit.fields).filter(
-    ([name, field]) => field.kind !== 'expr' || name === 'enable' || name === 'id' || checkExpr(field, shape, known),
+    ([name, field]) =>
+      (field.kind !== 'expr' && field.kind !== 'whole') ||
+      name === 'enable' ||
+      name === 'id' ||
+      checkExpr(field, shape, known),
   );
   return fields.length === Object.keys(unit.fields).length ? unit : { ...unit, fields: Object.fromEntries(fields) };
 }

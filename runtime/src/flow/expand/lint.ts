@@ -12,7 +12,7 @@ export function lint(file: FlowFile, others: readonly FlowFile[], tasks: readonl
   const { block } = file;
   if (block === undefined) return;
   for (const task of tasks) doubleMounts(task);
-  // What was refused may have been the use.
+  // A refused part may have been the use.
   if ([file, ...others].some(({ report }) => report.failed)) return;
   const used = new Set<string>();
   for (const { block: root } of [file, ...others]) if (root !== undefined) collectBlock(root, used);

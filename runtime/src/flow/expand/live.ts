@@ -8,7 +8,7 @@ import { unitFields } from './fields.ts';
 import { actionFlow, flowContext, gitContext, paramsContext, projectContext, volumesContext } from './flow-contexts.ts';
 import { earlyImages, imagesContext } from './images.ts';
 import { type Defaults, defaultsBlock, evaluateDefaults, id2tag, NO_DEFAULTS } from './inherited.ts';
-import { inputsContext } from './inputs.ts';
+import { evaluateArgs, inputsContext } from './inputs.ts';
 import { type Layered, type Mixins, resolveMixins, withMixins } from './merge.ts';
 import { attempt, each, type FieldScope, type Known, Refused } from './outcome.ts';
 import { groundScope, named, over } from './scopes.ts';
@@ -56,7 +56,8 @@ interface JobPlace {
 }
 
 function expandJob(id: string, job: Block, place: JobPlace): ExpandedTask {
-  const action = calledAction(job, place);
+  const called = calledAction(job, place);
+  const action = called === 'unresolved' ? undefined : called;
   const body: Layered =
     action === undefined ? withMixins(job, place.mixins) : (fieldOf(action, 'job', 'block') as Block);
   // Only one job runs at a time: parameters of the others stay open.
@@ -64,6 +65,10 @@ function expandJob(id: string, job: Block, place: JobPlace): ExpandedTask {
   const multi = body.fields.multi;
   const several = body.refused.has('multi') || (multi?.kind === 'expr' && truthy(multi.constant));
   const at = over(place.at, named({ params, ...(several ? { multi: undefined } : {}) }));
+  if (called === 'unresolved') {
+    evaluateArgs(job, at);
+    throw new Refused();
+  }
   const { scope, defaults } = jobScope(job, action, place, at);
   const [fields, live] = each(
     [
@@ -91,10 +96,11 @@ function expandJob(id: string, job: Block, place: JobPlace): ExpandedTask {
   };
 }
 
-/** The live action or module that a job calls; undefined where it is none. @throws Refused */
-function calledAction(job: Block, place: JobPlace): Block | undefined {
+/** The live action or module that a job calls; undefined where it calls none. @throws Refused */
+function calledAction(job: Block, place: JobPlace): Block | 'unresolved' | undefined {
   if (job.name === 'job') return undefined;
   const action = actionOf(job, job.name === 'jobModuleCall' ? 'module' : 'action', place);
+  if (action === undefined) return 'unresolved';
   if (action.name === 'liveAction') return action;
   const span = fieldOf(job, 'action', 'expr') ?? fieldOf(job, 'module', 'expr') ?? job;
   const kind = action.name.replace('Action', '');

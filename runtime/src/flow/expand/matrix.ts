@@ -75,7 +75,7 @@ function checkKeys(matrix: Matrix, row: Row, index: number): void {
   const additional = [...row.keys()].filter((name) => !matrix.products.has(name));
   if (missing.length === 0 && additional.length === 0) return;
   const parts = [
-    ...(additional.length > 0 ? [`has ${additional.join(', ')} beyond the matrix`] : []),
+    ...(additional.length > 0 ? [`has ${additional.join(', ')} that the matrix does not have`] : []),
     ...(missing.length > 0 ? [`lacks ${missing.join(', ')}`] : []),
   ];
   refuse(

@@ -64,7 +64,7 @@ export function refused(error: unknown, expr: Expr | WholeExpr, parts: readonly 
   if (error instanceof EvalFault) {
     expr.report.add(
       codeOf(error),
-      spanWithin(textOf(expr, parts), expr, expr.report, error),
+      spanWithin(writtenText(expr, parts), expr, expr.report, error),
       error.message,
       error.hint,
     );
@@ -79,7 +79,7 @@ export function refused(error: unknown, expr: Expr | WholeExpr, parts: readonly 
 }
 
 /** The template's text, by which offsets of its parts are found again in the file. */
-function textOf(expr: Expr | WholeExpr, parts: readonly Part[]): string {
+export function writtenText(expr: Expr | WholeExpr, parts: readonly Part[]): string {
   if (expr.kind === 'expr' && typeof expr.given === 'string') return expr.given;
   const source = expr.report.text.slice(expr.start, expr.end);
   return parts.length === 1 ? source.replace(/^['"]|['"]$/g, '') : source;

@@ -124,7 +124,7 @@ function split(given: string): Parts {
   const bare = authority.slice(authority.lastIndexOf('@') + 1);
   const [host = '', port] = bare.startsWith('[') ? [bare] : cut(bare, ':');
   if (port !== undefined && port !== '' && !/^[0-9]+$/.test(port))
-    throw valueError(`the port of \`${given}\` is no number`);
+    throw valueError(`the port of \`${given}\` is not a number`);
   return {
     scheme,
     host: host.toLowerCase(),
@@ -175,7 +175,7 @@ export function volumeOfReference(text: string, place: Place): Value {
     if (mode !== 'ro' && mode !== 'rw') throw valueError(`\`${text}\` ends in \`${mode}\`: expected ro or rw`);
     readOnly = mode === 'ro';
   } else if (parts.length !== 3) {
-    throw new PythonError('ValueError', `\`${text}\` is no volume: expected storage:path:/mount[:ro|rw]`);
+    throw new PythonError('ValueError', `\`${text}\` is not a volume: expected storage:path:/mount[:ro|rw]`);
   }
   const mount = parts.pop() ?? '';
   const remote = new Url(textOf(wholeUri(parts.join(':'), place, place.project, ['storage'])));

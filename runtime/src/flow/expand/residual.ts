@@ -4,11 +4,11 @@ import type { Node, Part } from '../expr/syntax.ts';
 import type { ExprType } from '../file/convert.ts';
 import { type CertainType, certainType } from './certain-type.ts';
 
-/** What a value waits for: `$expr` is a template that gives it once the contexts `waits` are there. */
+/** A value that is not known yet. `$expr` is a template that gives it once the contexts in `waits` are there. */
 export class Residual {
   readonly $expr: string;
   readonly waits: readonly string[];
-  /** What the field still does to the value, where the expression cannot: `time`, `bash`. */
+  /** A conversion that the field does after the expression, because the expression cannot: `time`, `bash`. */
   readonly as: ExprType | undefined;
   /** The type of what the template gives, where its form alone tells. */
   readonly gives: CertainType | undefined;

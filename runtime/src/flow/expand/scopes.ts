@@ -1,5 +1,7 @@
+import type { LaterShape } from '../expr/later-shape.ts';
 import { Layer, type Looked } from '../expr/scope.ts';
 import type { Value } from '../python/value.ts';
+import { LATER_SHAPES } from './later-shapes.ts';
 import type { FieldScope } from './outcome.ts';
 import { volumeOfReference } from './place.ts';
 import type { World } from './world.ts';
@@ -7,7 +9,7 @@ import type { World } from './world.ts';
 /** Contexts by their names. */
 export type Contexts = Readonly<Record<string, Value>>;
 
-/** What is laid over a scope: values, names to wait for, and of these, all keys that they will have. */
+/** Contexts to lay over a scope: values, names to wait for, and the keys that those will have. */
 export interface Overlay {
   readonly values: Contexts;
   readonly later?: readonly string[];
@@ -30,10 +32,15 @@ export function over(at: FieldScope, { values, later = [], keys = {} }: Overlay)
   const names = new Map<string, NonNullable<Looked>>();
   for (const name in values) names.set(name, { value: values[name] as Value });
   for (const name of later) {
-    const known = keys[name];
-    names.set(name, known === undefined ? { waits: name } : { waits: name, keys: known });
+    const shape = shapeOf(name, keys[name]);
+    names.set(name, shape === undefined ? { waits: name } : { waits: name, shape });
   }
   return { place: at.place, scope: new Layer(names, at.scope) };
+}
+
+function shapeOf(name: string, keys: ReadonlySet<string> | undefined): LaterShape | undefined {
+  const shape = Object.hasOwn(LATER_SHAPES, name) ? LATER_SHAPES[name] : undefined;
+  return keys === undefined || shape?.is !== 'mapping' ? shape : { ...shape, keys };
 }
 
 /** Contexts; those that are not there are waited for. */

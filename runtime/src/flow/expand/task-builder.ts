@@ -158,6 +158,10 @@ export class TaskBuilder {
     const call = this.#task;
     const isModule = call.name === 'taskModuleCall';
     const action = actionOf(call, isModule ? 'module' : 'action', this.#place);
+    if (action === undefined) {
+      nodes.push({ ...base, kind: 'unresolved', unit: undefined, call, action });
+      return;
+    }
     const batch = action.name === 'batchAction';
     const refuse = (message: string, hint?: string): never => {
       call.report.add('FLOW_ACTION', this.#at(isModule ? 'module' : 'action'), message, hint);

@@ -8,8 +8,8 @@ import type { Files, World } from './world.ts';
 
 /** One node of a flow's or an action's graph. */
 export interface TaskNode {
-  /** `batch` and `module` open a graph of their own. */
-  readonly kind: 'task' | 'stateful' | 'post' | 'local' | 'batch' | 'module';
+  /** `batch` and `module` open a graph of their own; the file of an `unresolved` call is not at hand. */
+  readonly kind: 'task' | 'stateful' | 'post' | 'local' | 'batch' | 'module' | 'unresolved';
   /** As the file gives it; null where it is made up. */
   readonly id: string | null;
   readonly realId: string;
@@ -29,7 +29,7 @@ export interface TaskNode {
   readonly source: Block;
 }
 
-/** What a node needs; rows whose needs are the same share one. */
+/** The needs of a node. Rows with the same needs share one object. */
 export interface NodeNeeds {
   readonly levels: ReadonlyMap<string, NeedsLevel>;
   /** Ids that the `needs` context will have. */

@@ -76,7 +76,10 @@ export class Files {
     if (known !== undefined) return known;
     const resolved = this.#world.resolveAction?.(spec);
     if (resolved === undefined)
-      return { problem: `\`${reference}\` lies in a repository and is not at hand`, unresolved: true };
+      return {
+        problem: `\`${reference}\` lies in a repository and is not at hand: its inputs and tasks are not checked`,
+        unresolved: true,
+      };
     const file = parseFlowFile(resolved.file, resolved.text, 'action');
     this.#parsed.set(reference, file);
     return file;

@@ -17,6 +17,7 @@ import {
   Waiting,
 } from '../python/value.ts';
 import { FUNCTIONS } from './functions.ts';
+import type { LaterShape } from './later-shape.ts';
 import { EvalFault, type Scope, withVariable } from './scope.ts';
 import type { Getter, Node } from './syntax.ts';
 
@@ -139,24 +140,51 @@ function root(node: Node & { readonly kind: 'lookup' }, scope: Scope): Value {
     });
   }
   if ('waits' in looked) {
-    const [first] = node.trailer;
-    if (first !== undefined && looked.keys !== undefined) checkKey(node.root, first, looked.keys, scope);
+    checkLater(looked.shape, node.root, node.trailer, scope);
     throw new Waiting(looked.waits);
   }
   return looked.value;
 }
 
-/** What a context will not have need not be waited for. */
-function checkKey(name: string, getter: Getter, keys: ReadonlySet<string>, scope: Scope): void {
-  const key = getter.kind === 'attribute' ? getter.name : tryText(value(getter.key, scope));
-  if (key === undefined || keys.has(key)) return;
-  throw missing(new Dict([...keys].map((known) => [known, null])), getter, name, key);
+/** Reports a part that a later value will not have, so that nobody waits for it. */
+function checkLater(shape: LaterShape | undefined, name: string, trailer: readonly Getter[], scope: Scope): void {
+  let here = shape;
+  let path = name;
+  for (const getter of trailer) {
+    if (here === undefined) return;
+    const key = getter.kind === 'attribute' ? getter.name : tryText(value(getter.key, scope));
+    here = stepLater(here, getter, key, path);
+    path += getter.kind === 'attribute' ? `.${getter.name}` : `[${key ?? '…'}]`;
+  }
+}
+
+function stepLater(shape: LaterShape, getter: Getter, key: string | undefined, path: string): LaterShape | undefined {
+  const lacks = (names: readonly string[], name: string): EvalFault =>
+    missing(new Dict(names.map((known) => [known, null])), getter, path, name);
+  switch (shape.is) {
+    case 'one':
+      if (getter.kind === 'item') return undefined;
+      throw new EvalFault(`\`${path}\` is one value, which has no \`.${getter.name}\``, getter, {
+        reason: 'attribute',
+      });
+    case 'object':
+      if (getter.kind === 'item')
+        throw new EvalFault(`\`${path}\` takes no \`[ ]\``, getter, {
+          reason: 'attribute',
+          hint: 'write a point and a name',
+        });
+      if (Object.hasOwn(shape.fields, getter.name)) return shape.fields[getter.name];
+      throw lacks(Object.keys(shape.fields), getter.name);
+    case 'mapping':
+      if (key === undefined || shape.keys?.has(key) !== false) return shape.of;
+      throw lacks([...shape.keys], key);
+  }
 }
 
 function walk(start: Value, name: string, trailer: readonly Getter[], scope: Scope): Value {
   let here = start;
   let path = name;
-  for (const getter of trailer) {
+  for (const [index, getter] of trailer.entries()) {
     if (getter.kind === 'attribute') {
       here = attribute(here, getter, path);
       path += `.${getter.name}`;
@@ -165,7 +193,10 @@ function walk(start: Value, name: string, trailer: readonly Getter[], scope: Sco
       here = item(here, key, getter, path);
       path += `[${tryText(key) ?? '…'}]`;
     }
-    if (here instanceof Later) throw new Waiting(here.waits);
+    if (here instanceof Later) {
+      checkLater(here.shape, path, trailer.slice(index + 1), scope);
+      throw new Waiting(here.waits);
+    }
   }
   return here;
 }

@@ -22,7 +22,7 @@ import type { Scope } from './scope.ts';
 
 type Call = (args: readonly Value[], scope: Scope) => Value;
 
-/** What each function does with arguments whose number is right already. @throws PythonError, Waiting */
+/** The functions. The number of arguments is checked before. @throws PythonError, Waiting */
 export const FUNCTIONS: Readonly<Record<string, Call>> = {
   nothing: () => null,
   len: ([value = null]) => {
@@ -172,7 +172,8 @@ function needs(scope: Scope, name: string, args: readonly Value[]): Value {
   if (looked === undefined) throw valueError(`${name}() can only be used in a task`);
   if ('waits' in looked) {
     if (name === 'always') return null;
-    if (looked.keys !== undefined) named(name, args, new Dict([...looked.keys].map((id) => [id, dependency])));
+    const keys = looked.shape?.is === 'mapping' ? looked.shape.keys : undefined;
+    if (keys !== undefined) named(name, args, new Dict([...keys].map((id) => [id, dependency])));
     throw new Waiting(looked.waits);
   }
   return looked.value;

@@ -104,7 +104,7 @@ function choice(node: Node & { readonly kind: 'choice' }, scope: Scope): Node {
   };
 }
 
-/** What may never be evaluated may not fail either. */
+/** A branch that may never be evaluated must not fail. */
 function lenient(node: Node, scope: Scope): Node {
   try {
     return reduce(node, scope);

@@ -1,13 +1,14 @@
 import type { Value } from '../python/value.ts';
+import type { LaterShape } from './later-shape.ts';
 
 /** A root name of an expression at its place: its value, later (`waits`), or nothing of the name. */
 export type Looked =
   | { readonly value: Value }
-  /** `keys`: all that it will have. */
-  | { readonly waits: string; readonly keys?: ReadonlySet<string> }
+  /** `shape`: what is known of it. */
+  | { readonly waits: string; readonly shape?: LaterShape }
   | undefined;
 
-/** What an expression may use where it stands. */
+/** The names that an expression may use at its place. */
 export interface Scope {
   /** Root names: contexts and the variables of comprehensions. */
   lookup(name: string): Looked;
@@ -32,7 +33,7 @@ export class EvalFault extends Error {
   readonly end: number;
   readonly reason: 'context' | 'attribute' | 'value';
   readonly hint: string | undefined;
-  /** Of an unknown attribute: dotted name of what it was looked up on, and the attribute. */
+  /** For an unknown attribute: the dotted name that it was looked up on, and the attribute. */
   readonly missing: { readonly of: string; readonly name: string } | undefined;
   constructor(
     message: string,

@@ -3,7 +3,7 @@ import type { Block } from './block.ts';
 import type { Report } from './report.ts';
 import { hasType } from './words.ts';
 
-/** What is refused, or warned of, beyond the tables of keys. */
+/** Checks that the tables of keys cannot express. */
 export function checkBeyond(block: Block, node: YamlMapping, report: Report, isAction: boolean): void {
   const at = (name: string): YamlNode =>
     node.entries.findLast(([key]) => key.kind === 'scalar' && key.value === name)?.[0] ?? node;

@@ -1,12 +1,12 @@
-/** What is known of a diagnostic's code. `errors` change the verdict; `warning`s never do. */
+/** The facts of a diagnostic's code. An error changes the verdict; a warning never does. */
 interface CodeInfo {
   readonly title: string;
   readonly severity: 'error' | 'warning';
-  /** What it means and what to do, one sentence or two. */
+  /** Its meaning and what to do, in one sentence or two. */
   readonly text: string;
   /** A file of which this is said, and the place of it, `line:column`. */
   readonly example: string;
-  /** The authority passes this when it checks, and fails when the flow runs. */
+  /** apolo-flow accepts this when it checks the flow, and fails when the flow runs. */
   readonly late?: true;
 }
 
@@ -16,7 +16,7 @@ const task = (body: string): string => batch(`  - id: train\n    image: ubuntu\n
 /** Every code of the flow language. Each has a page docs/flow-errors/CODE.md; codes are never renamed or reused. */
 export const FLOW_CODES = {
   FLOW_TEXT: {
-    title: 'The file is no text that YAML allows',
+    title: 'The file has characters that YAML does not allow, or is too large',
     severity: 'error',
     text: 'Flows are UTF-8 without control characters, at most 1 MiB. Save the file as UTF-8 and remove the character that is named.',
     example: 'kind: batch\ntitle: "\u0000"\ntasks: []\n',
@@ -24,11 +24,11 @@ export const FLOW_CODES = {
   FLOW_YAML: {
     title: 'The file is not valid YAML',
     severity: 'error',
-    text: 'Most often an indentation, a missing blank after a colon, or a value that begins with a sign of YAML and wants quotes.',
+    text: 'The message names the cause and its place. Frequent causes: a wrong indentation, no blank after a colon, a quote that is not closed, a tab, or a value that needs quotes. Only the first such mistake of a file is told.',
     example: 'kind: batch\ntasks: [\n',
   },
   FLOW_TAG: {
-    title: 'A YAML tag is not taken',
+    title: 'A YAML tag is not accepted',
     severity: 'error',
     text: 'Flows know the plain types of YAML 1.1. Remove the tag.',
     example: 'kind: batch\ntitle: !secret x\ntasks: []\n',
@@ -54,20 +54,20 @@ export const FLOW_CODES = {
   FLOW_KEY_CONFLICT: {
     title: 'Keys exclude each other',
     severity: 'error',
-    text: 'Of `cmd`, `bash` and `python` one may be there, and a call of an action or module takes no keys of a task.',
+    text: 'A task has one of `cmd`, `bash` and `python`. A call of an action or module takes no keys that belong to a task.',
     example: task('    cmd: ls\n    bash: ls\n'),
   },
   FLOW_TYPE: {
     title: 'Another shape is expected here',
     severity: 'error',
-    text: 'A list, keys and values, or one value: the message says which.',
+    text: 'The message says which is expected: a list, keys and values, or one value.',
     example: task('    env: [A, B]\n'),
     late: true,
   },
   FLOW_SCALAR: {
     title: 'One value is expected here',
     severity: 'error',
-    text: 'A list or mapping stands where one value is read. The authority silently takes the text `[]` or `{}` for it.',
+    text: 'A list or mapping stands where one value belongs. apolo-flow silently uses the text `[]` or `{}` instead.',
     example: task('    title: [a, b]\n'),
   },
   FLOW_VALUE: {
@@ -84,9 +84,9 @@ export const FLOW_CODES = {
     example: batch('  - id: train-it\n    image: ubuntu\n'),
   },
   FLOW_TEMPLATE: {
-    title: 'A template cannot stand here',
+    title: 'A template is not allowed here',
     severity: 'error',
-    text: 'Either no template is taken here at all, or it must be the whole value, without other text around it.',
+    text: 'Some fields take no template at all. Others take one only as the whole value, without text around it.',
     example: task('    http_port: 80${{ 8 }}\n'),
   },
   FLOW_SYNTAX: {
@@ -104,26 +104,26 @@ export const FLOW_CODES = {
   FLOW_CONTEXT: {
     title: 'A context is not available at this place',
     severity: 'error',
-    text: 'Which contexts there are depends on the place: `matrix` in tasks with a matrix, `inputs` in actions, and so on. The message lists them.',
+    text: 'Each place has contexts of its own: `matrix` in tasks with a matrix, `inputs` in actions, and so on. The message lists them.',
     example: task('    cmd: ${{ param.lr }}\n'),
     late: true,
   },
   FLOW_NAME: {
-    title: 'An expression names what is not defined',
+    title: 'An expression uses a name that is not defined',
     severity: 'error',
-    text: 'A volume, image, parameter or other entry of a context is not there. The authority notices this only when the task is about to start, which ends the whole bake.',
+    text: 'A volume, an image, a parameter or a field of a context does not exist. apolo-flow notices this only when the task is about to start, which ends the whole bake.',
     example: task('    volumes: ["${{ volumes.data.ref }}"]\n'),
     late: true,
   },
   FLOW_EXPRESSION: {
     title: 'An expression cannot be evaluated',
     severity: 'error',
-    text: 'Its operands are known, and the operation is not defined for them. In a field that is first evaluated at run, the authority notices it only then.',
+    text: 'Its operands are known, and the operation is not defined for them. apolo-flow evaluates some fields only when the flow runs, and notices it then.',
     example: 'kind: batch\ndefaults:\n  preset: ${{ 1 + "a" }}\ntasks: []\n',
     late: true,
   },
   FLOW_NEEDS: {
-    title: 'A task needs what is not there',
+    title: 'A task needs another task that does not exist',
     severity: 'error',
     text: '`needs` lists ids of tasks of the same file. Tasks without an `id` cannot be named.',
     example: task('    needs: [prepare]\n'),
@@ -137,7 +137,7 @@ export const FLOW_CODES = {
   FLOW_IMAGE: {
     title: 'A task has no image',
     severity: 'error',
-    text: 'Each task and job runs in an image: write `image:`, or take it from a mixin.',
+    text: 'Each task and each job runs in an image. Write `image:`, or name a mixin that has one.',
     example: batch('  - id: train\n    cmd: ls\n'),
     late: true,
   },
@@ -169,8 +169,8 @@ export const FLOW_CODES = {
   },
   FLOW_ACTION_UNRESOLVED: {
     title: 'An action of a repository is not at hand',
-    severity: 'error',
-    text: '`gh:OWNER/REPO@TAG` lies in a repository, and checking has no network. Give a folder with its files by `--actions`.',
+    severity: 'warning',
+    text: '`gh:OWNER/REPO@TAG` lies in a repository, and checking has no network: the call is checked without its action. Give a folder with its files by `--actions`. With `--strict`, and where the tasks themselves are asked for, this ends the command.',
     example: batch('  - id: a\n    action: gh:owner/repo@v1\n'),
   },
   FLOW_INPUT: {
@@ -198,10 +198,16 @@ export const FLOW_CODES = {
     text: 'Local actions run before everything else. Write `needs: []` where only the order in the file makes it follow a task.',
     example: '',
   },
-  FLOW_DUPLICATE_KEY: {
-    title: 'A key stands twice',
+  FLOW_DUPLICATE_ID: {
+    title: 'Two tasks have one id',
     severity: 'warning',
-    text: 'The later one counts, silently.',
+    text: 'The later task replaces the earlier one, which never runs. Give one of them another id; rows of a matrix get ids of their own by `${{ matrix.NAME }}` in the id.',
+    example: batch('  - {id: a, image: i, needs: []}\n  - {id: a, image: j, needs: []}\n'),
+  },
+  FLOW_DUPLICATE_KEY: {
+    title: 'A key is given twice',
+    severity: 'warning',
+    text: 'apolo-flow uses the later one and says nothing. Remove one of them.',
     example: 'kind: batch\ntitle: a\ntitle: b\ntasks: []\n',
   },
   FLOW_UNUSED_VOLUME: {

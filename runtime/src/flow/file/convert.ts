@@ -14,7 +14,7 @@ import {
   valueError,
 } from '../python/value.ts';
 
-/** What a field turns its value into. */
+/** The type that a field converts its value to. */
 export type ExprType =
   | 'str'
   | 'id'
@@ -52,7 +52,7 @@ const IN_WORDS: Readonly<Record<ExprType, string>> = {
   portPair: 'LOCAL:REMOTE in quotes, such as "8080:80"',
   restart: 'never, on-failure or always',
 };
-/** What a field of a type expects, in a person's words. */
+/** The values that a field of a type takes, in a person's words. */
 export const expected = (type: ExprType): string => IN_WORDS[type];
 
 /** A value as the field has it. @throws PythonError */
@@ -88,12 +88,12 @@ export function convert(type: ExprType, value: Value): Value {
       return `python3 -uc ${shellQuoted(str(value))}`;
     case 'portPair': {
       const text = str(value);
-      if (!/^\p{Nd}+:\p{Nd}+\n?$/u.test(text)) throw valueError(`${repr(value)} is no pair of ports`);
+      if (!/^\p{Nd}+:\p{Nd}+\n?$/u.test(text)) throw valueError(`${repr(value)} is not a pair of ports`);
       return text;
     }
     case 'restart': {
       const text = str(value);
-      if (!['never', 'on-failure', 'always'].includes(text)) throw valueError(`${repr(value)} is no way to restart`);
+      if (!['never', 'on-failure', 'always'].includes(text)) throw valueError(`${repr(value)} is not a way to restart`);
       return text;
     }
   }
@@ -105,7 +105,7 @@ export function idFault(text: string): string | undefined {
   if (!/^[\p{XID_Start}_][\p{XID_Continue}]*$/u.test(text.normalize('NFKC'))) {
     const near = first.replace(/[^\p{XID_Continue}]+/gu, '_');
     const hint = near === '' || near === near.toUpperCase() ? '' : `: write \`${near}\``;
-    return `\`${text}\` is no name: letters, digits and underscores, a letter first${hint}`;
+    return `\`${text}\` is not a name: use letters, digits and underscores, and begin with a letter${hint}`;
   }
   if (text === text.toUpperCase()) return `\`${text}\` has no small letter: names in capitals are reserved`;
   return undefined;
@@ -123,7 +123,7 @@ function int(value: Value): bigint {
   if (typeof value === 'boolean') return value ? 1n : 0n;
   if (typeof value === 'number') return intOfFloat(value);
   const text = tryText(value);
-  if (text === undefined) throw typeError(`${typeName(value)} is no whole number`);
+  if (text === undefined) throw typeError(`${typeName(value)} is not a whole number`);
   return intOfText(text);
 }
 
@@ -135,12 +135,12 @@ function time(value: Value): number {
   if (typeof value === 'bigint') return floatOfInt(value);
   if (typeof value === 'boolean') return value ? 1 : 0;
   const text = tryText(value);
-  if (text === undefined) throw typeError(`${typeName(value)} is no time`);
+  if (text === undefined) throw typeError(`${typeName(value)} is not a time`);
   const units = TIME.exec(text);
   try {
     return floatOfText(text);
   } catch (error) {
-    if (units === null) throw valueError(`${repr(text)} is no time`);
+    if (units === null) throw valueError(`${repr(text)} is not a time`);
     const [days = 0, hours = 0, minutes = 0, seconds = 0] = units
       .slice(1)
       .map((digits) => Number(intOfText(digits ?? '0')));
@@ -152,7 +152,7 @@ function time(value: Value): number {
 function path(value: Value, local: boolean): Path {
   if (value instanceof Path) return new Path(value.text, local);
   const text = tryText(value);
-  if (text === undefined) throw typeError(`${isList(value) ? 'a list' : typeName(value)} is no path`);
+  if (text === undefined) throw typeError(`${isList(value) ? 'a list' : typeName(value)} is not a path`);
   return new Path(text, local);
 }
 

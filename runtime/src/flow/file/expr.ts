@@ -13,9 +13,9 @@ export interface Expr extends Span {
   readonly report: Report;
   /** As written; null where nothing stands. */
   readonly given: ScalarValue;
-  /** Of a template; undefined for a constant. */
+  /** The parts of a template; undefined for a constant. */
   readonly parts: readonly Part[] | undefined;
-  /** Of a constant, as its field has it; null where nothing stands. */
+  /** The value of a constant, converted for its field; null where the field is empty. */
   readonly constant: Value;
   readonly depends: Depends;
 }
@@ -30,7 +30,7 @@ function dependsOn(parts: readonly Part[]): Depends {
   return names.has('strategy') ? 'task' : 'place';
 }
 
-/** What a list or mapping may be given by: one template that is the whole value. */
+/** One template that gives a whole list or mapping. */
 export interface WholeExpr extends Span {
   readonly kind: 'whole';
   readonly of: 'list' | 'map';
@@ -81,7 +81,7 @@ export function exprOf(given: ScalarValue, span: Span, report: Report, options: 
     }
     if (parts.some((part) => part.kind === 'expression')) {
       if (template) return { ...base, parts, constant: null, depends: dependsOn(parts) };
-      report.add('FLOW_TEMPLATE', span, 'templates are not taken here', 'write the value itself');
+      report.add('FLOW_TEMPLATE', span, 'a template is not allowed here', 'write the value itself');
       return undefined;
     }
   }

@@ -1,64 +1,88 @@
-import { isMap, isPair, isScalar, isSeq, type Pair, parseDocument, visit } from 'yaml';
 import { composeYaml } from '../yaml/compose.ts';
+import type { YamlMapping, YamlNode } from '../yaml/node.ts';
 import type { FileKind } from './kind.ts';
+import { type Apart, hasAliases, laidOut, NoLayout } from './layout.ts';
 import { type BlockName, keysOfBlock } from './schema.ts';
+import { inOrder } from './sections.ts';
 
 /**
- * A file in the one layout: two blanks of indentation, blank lines between sections and tasks, comments kept, nothing
- * folded. Texts stay in the style they have, so that no value changes its type. Undefined where the file is not YAML.
+ * A file in the one layout: two blanks of indentation, sections in order, blank lines between sections and tasks,
+ * comments kept, nothing folded. Texts stay in the style they have. A file that no layout is known for, such as one with
+ * `? ` before a key, stays as it is. Undefined where the file is not YAML.
  */
 export function formatFlow(text: string, kind: FileKind | undefined): string | undefined {
-  const { root: readable, faults } = composeYaml(text);
-  if (readable === undefined || faults.length > 0) return undefined;
-  const document = parseDocument(text, {
-    version: '1.1',
-    schema: 'failsafe',
-    merge: false,
-    resolveKnownTags: false,
-    uniqueKeys: false,
-    logLevel: 'silent',
-  });
-  const root: unknown = document.contents;
-  // An alias follows its anchor: where there are some, sections stay where they are.
-  let aliased = false;
-  visit(document, {
-    Alias: () => {
-      aliased = true;
-    },
-  });
-  if (isMap(root) && kind !== undefined) {
-    if (!aliased) root.items = sorted(root.items as Pairs, kind);
-    for (const [index, pair] of (root.items as Pairs).entries()) if (index > 0) spaced(pair);
-    visit(document, {
-      Pair: (_, pair) => {
-        const isTasks = isScalar(pair.key) && pair.key.value === 'tasks';
-        if (isTasks && isSeq(pair.value)) {
-          for (const [index, item] of pair.value.items.entries()) if (index > 0 && isMap(item)) item.spaceBefore = true;
-        }
-      },
-    });
-  }
-  return document.toString({
-    lineWidth: 0,
-    indent: 2,
-    indentSeq: true,
-    flowCollectionPadding: false,
-    directives: null,
-  });
+  const { root, faults } = composeYaml(text);
+  if (root === undefined || faults.length > 0) return undefined;
+  const layout = layoutOf(text, kind);
+  if (layout === undefined) return text;
+  // Two laws hold for every file: its values stay, and a second time nothing changes.
+  const again = composeYaml(layout);
+  const same = again.faults.length === 0 && again.root !== undefined && meaning(again.root) === meaning(root);
+  return same && layoutOf(layout, kind) === layout ? layout : text;
 }
 
-type Pairs = Pair[];
+/** The layout alone, without a look at what became of the values; undefined where there is none. */
+export function layoutOf(given: string, kind: FileKind | undefined): string | undefined {
+  const text = given.replace(/\r\n?/g, '\n');
+  try {
+    const once = arranged(text, kind);
+    const root = composeYaml(once).root;
+    const isSorted = root?.kind === 'mapping' && kind !== undefined && !hasAliases(once);
+    return isSorted ? arranged(inOrder(once, root, rankOf(kind)), kind) : once;
+  } catch (error) {
+    if (error instanceof NoLayout) return undefined;
+    throw error;
+  }
+}
+
+function arranged(text: string, kind: FileKind | undefined): string {
+  const { root } = composeYaml(text);
+  if (root?.kind !== 'mapping' || text[root.start] === '{') throw new NoLayout();
+  return laidOut(text, kind === undefined ? { keys: new Set(), items: new Set() } : apartIn(root));
+}
+
+/** Where sections with an inner part begin, and tasks, but for the first of each. */
+function apartIn(root: YamlMapping): Apart {
+  const keys = new Set<number>();
+  const items = new Set<number>();
+  root.entries.forEach(([key, value], index) => {
+    if (index > 0 && value.kind !== 'scalar') keys.add(key.start);
+  });
+  const visit = (node: YamlNode): void => {
+    if (node.kind === 'sequence') for (const item of node.items) visit(item);
+    if (node.kind !== 'mapping') return;
+    for (const [key, value] of node.entries) {
+      const isTasks = key.kind === 'scalar' && key.text === 'tasks' && value.kind === 'sequence';
+      if (isTasks) for (const item of value.items.slice(1)) if (item.kind === 'mapping') items.add(item.start);
+      visit(value);
+    }
+  };
+  visit(root);
+  return { keys, items };
+}
 
 /** Keys of the top level in the order of the reference; unknown ones last. */
-function sorted(pairs: Pairs, kind: FileKind): Pairs {
+function rankOf(kind: FileKind): (key: string) => number {
   const order = ['kind', ...Object.keys(keysOfBlock(kind as BlockName))];
-  const rank = (pair: Pairs[number]): number => {
-    const at = isScalar(pair.key) ? order.indexOf(String(pair.key.value)) : -1;
+  return (key) => {
+    const at = order.indexOf(key);
     return at === -1 ? order.length : at;
   };
-  return pairs.toSorted((a, b) => rank(a) - rank(b));
 }
 
-function spaced(pair: Pairs[number]): void {
-  if (isPair(pair) && isScalar(pair.key) && (isMap(pair.value) || isSeq(pair.value))) pair.key.spaceBefore = true;
+/** All values of a file, whatever order its sections have. */
+function meaning(root: YamlNode): string {
+  if (root.kind !== 'mapping') return form(root);
+  const entries = root.entries.map(([key, value], index) => ({ key: form(key), index, pair: form(key) + form(value) }));
+  return entries
+    .sort((a, b) => (a.key === b.key ? a.index - b.index : a.key < b.key ? -1 : 1))
+    .map(({ pair }) => pair)
+    .join('\n');
+}
+
+function form(node: YamlNode): string {
+  if (node.kind === 'sequence') return `[${node.items.map(form).join(',')}]`;
+  if (node.kind === 'mapping')
+    return `{${node.entries.map(([key, value]) => `${form(key)}:${form(value)}`).join(',')}}`;
+  return `${typeof node.value}${node.typed}${JSON.stringify(node.text)}`;
 }

@@ -20,7 +20,7 @@ export function readTableKey(table: BlockName, node: YamlNode, parent: YamlMappi
   if (Object.hasOwn(besides(table), text)) {
     const call = table.endsWith('ModuleCall') ? 'module' : 'action';
     const hint = `a call takes: ${Object.keys(keys).join(', ')}`;
-    report.add('FLOW_KEY_CONFLICT', node, `\`${text}\` is not taken beside \`${call}\``, hint);
+    report.add('FLOW_KEY_CONFLICT', node, `\`${text}\` is not allowed beside \`${call}\``, hint);
     return { meant: undefined };
   }
   const there = new Set(parent.entries.map(([key]) => (key.kind === 'scalar' ? key.text : '')));

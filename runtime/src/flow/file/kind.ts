@@ -13,10 +13,10 @@ export type FileKind =
   | 'localAction';
 export const isFlow = (kind: FileKind): boolean => kind === 'liveFlow' || kind === 'batchFlow';
 
-/** What the place of a file says of its kind, where that is known. */
+/** The kind that a file's place gives it, where the place is known. */
 export type Role = 'flow' | 'action' | 'project';
 
-/** What kind of file this is, by its place and its keys; undefined, with the fault reported, where that is not clear. */
+/** The kind of a file, by its place and its keys. Undefined where it is not clear: the fault is then reported. */
 export function kindOf(root: YamlMapping, report: Report, role: Role | undefined): FileKind | undefined {
   const entry = root.entries.findLast(([key]) => key.kind === 'scalar' && key.value === 'kind');
   const has = (name: string): boolean => root.entries.some(([key]) => key.kind === 'scalar' && key.value === name);
@@ -48,7 +48,7 @@ export function kindOf(root: YamlMapping, report: Report, role: Role | undefined
   return kind;
 }
 
-/** Of a file whose place tells nothing: only actions have these keys, and only flows the others. */
+/** For a file whose place tells nothing. Some keys stand only in actions, and some only in flows. */
 function isActionLike(has: (name: string) => boolean, kind: string): boolean {
   const flow = ['jobs', 'defaults', 'mixins', 'volumes', 'params', 'title', 'id', 'life_span'].some(has);
   if (flow) return false;

@@ -25,7 +25,7 @@ export function parseFlowFile(file: string, text: string, role?: Role): FlowFile
   const codes = { text: 'FLOW_TEXT', syntax: 'FLOW_YAML', tag: 'FLOW_TAG' } as const;
   for (const fault of faults) report.add(codes[fault.kind], fault, fault.message, fault.hint);
   for (const key of duplicates)
-    report.add('FLOW_DUPLICATE_KEY', key, `\`${key.text}\` stands there before: this one counts`);
+    report.add('FLOW_DUPLICATE_KEY', key, `the key \`${key.text}\` is given twice: only this one counts`);
   if (root === undefined) return { report, block: undefined, kind: undefined };
   if (root.kind !== 'mapping') {
     report.add('FLOW_TYPE', root, `expected keys and values, found ${kindInWords(root)}`);
@@ -166,7 +166,7 @@ class FileParser {
     const [, second] = shells;
     if (second === undefined) return;
     const names = shells.map((shell) => `\`${(shell as YamlScalar).text}\``).join(' and ');
-    this.#report.add('FLOW_KEY_CONFLICT', second, `${names} exclude each other`, 'keep one of them');
+    this.#report.add('FLOW_KEY_CONFLICT', second, `${names} cannot stand together`, 'keep one of them');
   }
 }
 

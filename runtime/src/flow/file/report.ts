@@ -30,15 +30,15 @@ export class Report {
     this.file = file;
     this.text = text;
     const lines = [0];
-    for (let at = text.indexOf('\n'); at !== -1; at = text.indexOf('\n', at + 1)) lines.push(at + 1);
+    if (text.includes('\r')) for (const { 0: end, index } of text.matchAll(/\r\n?|\n/g)) lines.push(index + end.length);
+    else for (let at = text.indexOf('\n'); at !== -1; at = text.indexOf('\n', at + 1)) lines.push(at + 1);
     this.#lines = lines;
   }
 
   add(code: FlowCode, span: Span, message: string, hint?: string): void {
     const { line, column } = this.position(span.start);
     const begin = this.#lines[line - 1] ?? 0;
-    const end = this.text.indexOf('\n', begin);
-    const source = this.text.slice(begin, end === -1 ? this.text.length : end).replace(/\r$/, '');
+    const source = this.text.slice(begin, this.#lines[line] ?? this.text.length).replace(/[\r\n]+$/, '');
     const diagnostic: Diagnostic = {
       file: this.file,
       line,

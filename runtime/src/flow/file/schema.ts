@@ -20,7 +20,7 @@ export type Shape =
 export interface Key {
   readonly shape: Shape;
   readonly required: boolean;
-  /** What it means, with unit and default. */
+  /** Its meaning, with unit and default. */
   readonly text: string;
 }
 export type Keys = Readonly<Record<string, Key>>;

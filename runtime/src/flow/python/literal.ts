@@ -1,6 +1,6 @@
-/** What a Python literal cannot be. */
+/** A fault in a Python literal. */
 export class LiteralFault extends Error {
-  /** Of the token, where it goes wrong. */
+  /** The offset in the token where it goes wrong. */
   readonly offset: number;
   constructor(message: string, offset = 0) {
     super(message);
@@ -61,7 +61,7 @@ function escapeAt(token: string, index: number, end: number): { readonly text: s
     }
     return { text: String.fromCodePoint(code), length: 2 + width };
   }
-  if (next === 'N') throw new LiteralFault('\\N{NAME} is not taken; write \\u and the code', index);
+  if (next === 'N') throw new LiteralFault('\\N{NAME} is not accepted; write \\u and the code', index);
   if (next === '\r' || next === '\0') throw new LiteralFault('a control character inside a text', index);
   return { text: `\\${next}`, length: 2 };
 }

@@ -1,3 +1,4 @@
+import type { LaterShape } from '../expr/later-shape.ts';
 /*
  * The values that expressions of Apolo Flow are made of. The language means what Python 3.11 means, so each kind here
  * is one of Python's:
@@ -17,7 +18,7 @@ export class Status {
   }
 }
 
-/** What `always()` gives: a task with it survives the cancelling of its bake. */
+/** The value of `always()`: a task with it survives when its bake is cancelled. */
 export class Always {
   readonly text = 'always()';
 }
@@ -56,8 +57,10 @@ export class Moment {
 /** Stands for a value that is not known yet: an entry of a context that comes later. */
 export class Later {
   readonly waits: string;
-  constructor(waits: string) {
+  readonly shape: LaterShape | undefined;
+  constructor(waits: string, shape?: LaterShape) {
     this.waits = waits;
+    this.shape = shape;
   }
 }
 
@@ -164,7 +167,7 @@ export type Value =
   | Later
   | Always;
 
-/** What the language refuses when it evaluates; `kind` is Python's class of the error. */
+/** An error of evaluation. `kind` is Python's class of the error. */
 export class PythonError extends Error {
   readonly kind: 'TypeError' | 'ValueError' | 'KeyError' | 'ZeroDivisionError' | 'OverflowError' | 'MemoryError';
   constructor(kind: PythonError['kind'], message: string) {
@@ -233,7 +236,7 @@ export function truthy(value: Value): boolean {
   return !Array.isArray(value) || value.length > 0;
 }
 
-/** What a `for` goes over. @throws PythonError for what is no collection */
+/** The items that a `for` goes over. @throws PythonError where the value is not a collection */
 export function iterate(value: Value): Iterable<Value> {
   if (isList(value)) return value;
   const text = tryText(value);

@@ -1,5 +1,5 @@
-import { type Composed, MAX_LEVELS, type YamlFault } from './composed.ts';
-import { composeSlowly } from './library.ts';
+import type { Composed, YamlFault } from './composed.ts';
+import { readFully } from './full.ts';
 import { tryQuick } from './quick.ts';
 
 /** More than any hand writes. */
@@ -33,37 +33,5 @@ export function composeYaml(text: string): Composed {
   }
   const quick = tryQuick(text);
   if (quick !== undefined) return { root: quick, faults: [], duplicates: [] };
-  const deep = tooDeep(text);
-  if (deep !== undefined)
-    return refused({
-      kind: 'syntax',
-      message: `nested more than ${MAX_LEVELS} levels deep`,
-      start: deep,
-      end: deep + 1,
-    });
-  return composeSlowly(text);
-}
-
-/** A bound on nesting that is cheap: brackets, and starts of blocks by their indentation. */
-function tooDeep(text: string): number | undefined {
-  let open = 0;
-  const indents: number[] = [];
-  for (let at = 0; at < text.length; ) {
-    const end = text.indexOf('\n', at);
-    const line = text.slice(at, end === -1 ? text.length : end);
-    const [, blanks = ''] = /^( *)/.exec(line) as RegExpExecArray;
-    if (line.trim() !== '') {
-      while (indents.length > 0 && (indents.at(-1) as number) >= blanks.length) indents.pop();
-      indents.push(blanks.length);
-      const dashes = /^(?: *[-?:](?= ))+/.exec(line)?.[0].replace(/ /g, '').length ?? 0;
-      for (const char of line) {
-        if (char === '[' || char === '{') open += 1;
-        else if ((char === ']' || char === '}') && open > 0) open -= 1;
-        if (open > 8 * MAX_LEVELS) return at;
-      }
-      if (indents.length + dashes > 4 * MAX_LEVELS) return at;
-    }
-    at = end === -1 ? text.length : end + 1;
-  }
-  return undefined;
+  return readFully(text);
 }

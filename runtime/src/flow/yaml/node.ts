@@ -6,7 +6,7 @@ export interface Span {
   readonly end: number;
 }
 
-/** What a scalar means by YAML 1.1 as PyYAML resolves it. */
+/** The meaning of a scalar by YAML 1.1, as PyYAML resolves it. */
 export type ScalarValue = null | boolean | bigint | number | string | Moment;
 
 export interface YamlScalar extends Span {
@@ -33,7 +33,7 @@ export type YamlNode = YamlScalar | YamlSequence | YamlMapping;
 export const isNull = (node: YamlNode): boolean => node.kind === 'scalar' && node.value === null;
 
 const WORDS = { scalar: 'one value', sequence: 'a list', mapping: 'keys and values' } as const;
-/** What a node is, in a person's words. */
+/** A node in a person's words. */
 export function kindInWords(node: YamlNode): string {
   if (node.kind !== 'scalar') return WORDS[node.kind];
   if (node.value === null) return 'nothing';

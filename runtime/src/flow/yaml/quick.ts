@@ -1,17 +1,18 @@
 import type { YamlMapping, YamlNode, YamlScalar, YamlSequence } from './node.ts';
+import { LONGEST_KEY } from './possible-keys.ts';
 import { resolvePlain, ScalarFault } from './resolve.ts';
 
 /*
  * Most files use little of YAML: nested mappings and lists, values of one line, collections in brackets of one line,
- * literal texts. These are read here, ten times as fast as by the library. Whatever is not plainly one of these
- * (anchors, tags, texts of several lines, empty values, tabs, mistakes) is not read at all, and left to the library.
+ * literal texts. These are read here, some times as fast as by the full reader. Whatever is not plainly one of these
+ * (anchors, tags, texts of several lines, empty values, tabs, mistakes) is not read at all, and left to that one.
  */
 
-/** Thrown where the text is left to the library. */
+/** Thrown where the text is left to the full reader. */
 class GiveUp extends Error {}
 const GIVE_UP = new GiveUp();
 
-/** Levels beyond which a text is left to the library, which says that it is too deep. */
+/** Levels beyond which a text is left to the full reader, which says that it is too deep. */
 const MAX_DEPTH = 50;
 
 const KEY = /[A-Za-z_][A-Za-z0-9_.-]*(?=:(?: |\n))/y;
@@ -23,14 +24,14 @@ const FLOW_KEY = /[A-Za-z_][A-Za-z0-9_]*(?=: )/y;
 const SINGLE = /'((?:[^'\n]|'')*)'/y;
 const DOUBLE = /"((?:[^"\\\n]|\\["\\nt])*)"/y;
 const ESCAPES: Readonly<Record<string, string>> = { n: '\n', t: '\t', '"': '"', '\\': '\\' };
-/** What may follow a value on its line. */
+/** The rest of a line after a value: blanks and a comment. */
 const REST = / *(?: #[^\n]*)?\n/y;
 const BLANKS = /(?: *(?:#[^\n]*)?\n)*/y;
 const LITERAL = /([|>])(-?)\n/y;
-/** Breaks and blanks of other alphabets, which YAML 1.1 counts among the line ends, and what the library trims. */
+/** Tabs, and line ends of other systems and alphabets. */
 const UNUSUAL = /[\t\r\x85\xa0\u2028\u2029\ufeff]/;
 
-/** The document's mapping, or undefined where the library is to read it. The end of a block is that of its last line. */
+/** The document's mapping, or undefined where the full reader is to read it. */
 export function tryQuick(text: string): YamlMapping | undefined {
   if (!text.endsWith('\n') || UNUSUAL.test(text)) return undefined;
   try {
@@ -81,7 +82,7 @@ class Quick {
       found = this.#nextLine();
     }
     this.#leave(found, indent);
-    return { kind: 'mapping', entries, start, end: this.#at };
+    return { kind: 'mapping', entries, start, end: entries.at(-1)?.[1].end ?? start };
   }
 
   /** Back to the start of a line that belongs further out. */
@@ -99,6 +100,7 @@ class Quick {
   #key(pattern: RegExp, seen: Set<string>): YamlScalar {
     const start = this.#at;
     const text = this.#take(pattern)[0];
+    if (text.length > LONGEST_KEY) throw GIVE_UP;
     const key = plain(text, start);
     const name = `${typeof key.value}:${String(key.value)}`;
     // A second one is a fault to be told.
@@ -128,21 +130,21 @@ class Quick {
       this.#depth -= 1;
       this.#at -= found;
     } else this.#leave(found, indent);
-    return { kind: 'sequence', items, start, end: this.#at };
+    return { kind: 'sequence', items, start, end: items.at(-1)?.end ?? start };
   }
 
   #isDash(): boolean {
     return this.#text.charCodeAt(this.#at) === 0x2d && this.#text.charCodeAt(this.#at + 1) === 0x20;
   }
 
-  /** What follows `key:` or `- ` in a block of an indentation, to the end of its last line. */
+  /** The value after `key:` or `- ` in a block of an indentation, to the end of its last line. */
   #value(indent: number, afterKey: boolean): YamlNode {
     if (afterKey && this.#matches(REST)) return this.#below(indent);
     while (this.#text.charCodeAt(this.#at) === 0x20) this.#at += 1;
     if (this.#matches(LITERAL)) return this.#literal(indent);
     const value = this.#inline(PLAIN);
     this.#take(REST);
-    // Of a text of several lines this would be the first.
+    // A line that is indented more would make this a text of several lines.
     const back = this.#at;
     if (value.kind === 'scalar' && this.#nextLine() > indent) throw GIVE_UP;
     this.#at = back;

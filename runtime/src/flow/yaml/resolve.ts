@@ -26,8 +26,8 @@ export function resolvePlain(text: string): ScalarValue {
   if (!/^[-+.0-9<=]/.test(text)) return text;
   if (INT.test(text)) return int(text);
   if (FLOAT.test(text)) return float(text);
-  if (text === '<<') throw new ScalarFault('the merge key `<<` is not taken');
-  if (text === '=') throw new ScalarFault('a lone `=` is not taken: put it in quotes');
+  if (text === '<<') throw new ScalarFault('the merge key `<<` is not accepted: write the keys themselves');
+  if (text === '=') throw new ScalarFault('a lone `=` is not accepted: put it in quotes');
   const date = DATE.exec(text);
   if (date !== null && (date[4] !== undefined || /^\d{4}-\d\d-\d\d$/.test(text))) return moment(text, date);
   return text;
@@ -67,10 +67,10 @@ function moment(text: string, match: RegExpExecArray): Moment {
     Number(month) <= 12 &&
     Number(day) >= 1 &&
     Number(day) <= last.getUTCDate();
-  if (!valid) throw new ScalarFault(`\`${text}\` is no day of the calendar: put it in quotes if it is text`);
+  if (!valid) throw new ScalarFault(`\`${text}\` is not a day of the calendar: put it in quotes if it is text`);
   if (hour === undefined) return new Moment(date, 'date');
   if (Number(hour) > 23 || Number(minute) > 59 || Number(second) > 59) {
-    throw new ScalarFault(`\`${text}\` is no time of the day: put it in quotes if it is text`);
+    throw new ScalarFault(`\`${text}\` is not a time of the day: put it in quotes if it is text`);
   }
   const micro = fraction === undefined || /^0*$/.test(fraction) ? '' : `.${fraction.slice(0, 6).padEnd(6, '0')}`;
   return new Moment(`${date} ${two(hour)}:${minute}:${second}${micro}${offset(zone)}`, 'datetime');

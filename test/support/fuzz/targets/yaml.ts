@@ -16,12 +16,14 @@ export const target: Target = {
   run: (input) => {
     const text = decoder.decode(input);
     const { quick, slow } = bothForms(text) ?? {};
-    if (!isDeepStrictEqual(quick, slow)) throw new Error('the quick reader and the library differ');
+    if (!isDeepStrictEqual(quick, slow)) throw new Error('the quick reader and the full one differ');
     const file = parseFlowFile('flow.yml', text);
     if (file.kind !== undefined && isFlow(file.kind)) expandFlow(file, 'flow', worldOf(others));
-    const lines = text.split('\n').length;
+    const lines = text.split(/\r\n?|\n/).length;
     for (const { line, column, code } of file.report.diagnostics())
       if (line < 1 || line > lines || column < 1) throw new Error(`${code} lies at ${line}:${column}`);
-    if (!file.report.failed) formatFlow(text, file.kind);
+    const formatted = formatFlow(text, file.kind);
+    if (formatted !== undefined && formatFlow(formatted, file.kind) !== formatted)
+      throw new Error('formatting a second time changes something');
   },
 };
