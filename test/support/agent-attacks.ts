@@ -1,5 +1,5 @@
 import { projectNamespace } from '@delos/core';
-import type { KubeRequest } from './agent-token.ts';
+import type { KubeRequest } from './service/agent-token.ts';
 
 /** What an attack aims at, and where the agent is at home. */
 export interface Targets {

@@ -1,8 +1,8 @@
 import { existsSync, readdirSync, rmdirSync, rmSync } from 'node:fs';
 import { DelosError, type InstancePaths, type Progress } from '@delos/core';
-import { listCgroup, removeCgroup } from './cgroups.ts';
-import { hasTable, listLinks, listRoutes, removeLink, removeTable, setForwarding } from './host-network.ts';
-import { type InventoryItem, readInventory, strike } from './inventory.ts';
+import { hasTable, listLinks, listRoutes, removeLink, removeTable, setForwarding } from './host/host-network.ts';
+import { type InventoryItem, readInventory, strike } from './host/inventory.ts';
+import { listCgroup, removeCgroup } from './node/cgroups.ts';
 import { findByArgument, kill, processesIn, tryPidNamespace, waitUntil } from './process.ts';
 import { layoutOf } from './spec.ts';
 

@@ -6,8 +6,8 @@ import { instancePaths, isDelosError, silent } from '@delos/core';
 import { destroy, preview, pulumiHome, refresh, up } from '@delos/stacks';
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { create } from '../../../stacks/src/provider/operations.ts';
-import { type ControlPlane, startControlPlane } from '../../support/control-plane.ts';
-import { type PuppetNode, startPuppetNode } from '../../support/puppet-node.ts';
+import { type ControlPlane, startControlPlane } from '../../support/service/control-plane.ts';
+import { type PuppetNode, startPuppetNode } from '../../support/service/puppet-node.ts';
 import { configMap, deployment, namespace, object, stackOf, type TestStack } from '../../support/test-stack.ts';
 
 let plane: ControlPlane;

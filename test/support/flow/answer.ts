@@ -11,7 +11,7 @@ import {
   SyntaxFault,
   scopeOf,
   volumeOfReference,
-} from '@delos/runtime';
+} from '@delos/flow';
 
 /** What the authority and Delos say of a template, in the same words. */
 export interface Answer {

@@ -1,4 +1,4 @@
-import { composeSlowly, tryQuick, type YamlNode } from '@delos/runtime';
+import { composeSlowly, tryQuick, type YamlNode } from '@delos/flow';
 
 /** What a node holds and where it stands. Where a block ends is left out: the library counts line ends in, or not. */
 function form(node: YamlNode, text: string): unknown {

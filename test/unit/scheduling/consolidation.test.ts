@@ -7,9 +7,7 @@ import {
   type Snapshot,
   type SnapshotInput,
   snapshotOf,
-} from '../../../runtime/src/scheduling/index.ts';
-import { anyHistory, play } from '../../support/random-history.ts';
-import { gpuNodes, world } from '../../support/scheduling.ts';
+} from '../../../runtime/scheduling/src/index.ts';
 import {
   amounts,
   couldStart,
@@ -19,8 +17,10 @@ import {
   sizesOf,
   subsets,
   violations,
-} from '../../support/scheduling-checker.ts';
-import { costOf, inTurn, jobOf, without } from '../../support/scheduling-what-if.ts';
+} from '../../support/scheduling/checker.ts';
+import { gpuNodes, world } from '../../support/scheduling/jobs.ts';
+import { anyHistory, play } from '../../support/scheduling/random-history.ts';
+import { costOf, inTurn, jobOf, without } from '../../support/scheduling/what-if.ts';
 
 const RUNS = { numRuns: Number(process.env.DELOS_TEST_RUNS ?? 100) };
 const SINGLE = { kind: 'whole', count: 1 } as const;

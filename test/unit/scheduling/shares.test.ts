@@ -1,8 +1,8 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
-import { type Job, Scheduler, type Scope, type Snapshot } from '../../../runtime/src/scheduling/index.ts';
-import { simulate, workload } from '../../../runtime/src/simulator/index.ts';
-import { world } from '../../support/scheduling.ts';
+import { type Job, Scheduler, type Scope, type Snapshot } from '../../../runtime/scheduling/src/index.ts';
+import { simulate, workload } from '../../../runtime/simulator/src/index.ts';
+import { world } from '../../support/scheduling/jobs.ts';
 
 /** Two organizations, the first with two projects, one of these with two users. */
 const TREE: readonly Pick<Scope, 'name' | 'parent' | 'kind'>[] = [

@@ -7,9 +7,9 @@ import {
   type Snapshot,
   snapshotOf,
   type Touched,
-} from '../../../runtime/src/scheduling/index.ts';
-import { anyHistory, play } from '../../support/random-history.ts';
-import { world } from '../../support/scheduling.ts';
+} from '../../../runtime/scheduling/src/index.ts';
+import { world } from '../../support/scheduling/jobs.ts';
+import { anyHistory, play } from '../../support/scheduling/random-history.ts';
 
 const RUNS = { numRuns: Number(process.env.DELOS_TEST_RUNS ?? 100) };
 
