@@ -9,6 +9,7 @@ export * from './errors/nearest.ts';
 export * from './instance.ts';
 export * from './progress.ts';
 export * from './project-namespace.ts';
+export * from './service-users.ts';
 export * from './wire/agent-protocol.ts';
 export * from './wire/identity.ts';
 export * from './wire/job.ts';
