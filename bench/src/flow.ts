@@ -7,9 +7,9 @@
  *   bare   apolo-flow, text to tasks: load, set up, every field and every key of the cache; its check is left out
  */
 import { join } from 'node:path';
-import { type ExpandedTask, expandFlow, parseFlowFile, taskDocument, type World } from '@delos/runtime';
+import { type ExpandedTask, expandFlow, parseFlowFile, taskDocument, type World } from '@delos/flow';
+import { AUTHORITY_WORKSPACE, type Authority, startAuthority } from '@delos/peers';
 import { median, numberOption, report, say } from './measure.ts';
-import { AUTHORITY_WORKSPACE, type Authority, startAuthority } from './peers/flow-authority.ts';
 
 /** The workspace that the authority is asked in: its folder names the project. */
 const ROOT = AUTHORITY_WORKSPACE;

@@ -183,7 +183,7 @@ for (let pair = 0; pair < samples; pair += 1) {
 }
 
 const clientTimes: number[] = [];
-const { apoloClient } = await import('./peers/apolo.ts');
+const { apoloClient } = await import('@delos/peers');
 const client = await apoloClient();
 try {
   await client.ok(['config', 'login-with-token', token, apiUrl]);

@@ -1,7 +1,7 @@
 import { spawnSync } from 'node:child_process';
 import { writeFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
-import { type Job, type Priority, Scheduler, type Snapshot, snapshot } from '@delos/runtime/scheduling';
+import { type Job, type Priority, Scheduler, type Snapshot, snapshot } from '@delos/scheduling';
 import { z } from 'zod';
 import { costPlot } from './scheduler-plot.ts';
 

@@ -1,7 +1,7 @@
 import { type Entrance, PLATFORM_NAMESPACE, wayIn } from '@delos/constructs';
 import type { PlatformConfig } from '@delos/core';
 import { z } from 'zod';
-import type { Kube } from './kube.ts';
+import type { Kube } from './instance/kube.ts';
 
 export interface PlatformUrls {
   /** Where people point their browsers. */

@@ -44,42 +44,42 @@ export function program(root: string, options: { readonly completion?: boolean }
     command.option('--context <name>', 'kubeconfig context of an existing cluster');
 
   withContext(withConfig(verb(cli, 'up', 'install what is missing, deploy the platform, run a first job'))).action(
-    action(() => import('./commands/up.ts')),
+    action(() => import('./commands/platform/up.ts')),
   );
   withContext(verb(cli, 'down', 'take this instance down; its data stays'))
     .option('--delete-data', 'remove its data as well: databases, volumes, keys', false)
-    .action(action(() => import('./commands/down.ts')));
+    .action(action(() => import('./commands/platform/down.ts')));
   verb(cli, 'status', 'what runs, where, and who may log in')
     .option('--show-passwords', 'show the passwords of the platform’s users', false)
-    .action(action(() => import('./commands/status.ts')));
+    .action(action(() => import('./commands/platform/status.ts')));
   verb(cli, 'logs <part>', 'log of a part: a service of the platform or a process of the embedded cluster')
     .option('-f, --follow', 'go on as the part writes', false)
     .option('--tail <lines>', 'only the last lines', wholeNumber)
-    .action(action(() => import('./commands/logs.ts')));
+    .action(action(() => import('./commands/platform/logs.ts')));
   withContext(withConfig(verb(cli, 'preflight', 'look at machine, cluster and configuration; change nothing'))).action(
-    action(() => import('./commands/preflight.ts')),
+    action(() => import('./commands/platform/preflight.ts')),
   );
   withContext(withConfig(verb(cli, 'preview', 'what `up` would change, object by object'))).action(
-    action(() => import('./commands/preview.ts')),
+    action(() => import('./commands/platform/preview.ts')),
   );
   withConfig(verb(cli, 'synth', 'write the platform’s manifests'))
     .option('--profile <name>', 'fill-in values for a kind of cluster')
     .option('--out <folder>', 'where to write; left out: to stdout')
-    .action(action(() => import('./commands/synth.ts')));
+    .action(action(() => import('./commands/platform/synth.ts')));
 
   const cluster = verb(cli, 'cluster', 'the Kubernetes cluster underneath, by itself');
   withContext(withConfig(verb(cluster, 'up', 'start or repair the cluster'))).action(
-    action(() => import('./commands/cluster-up.ts')),
+    action(() => import('./commands/cluster/up.ts')),
   );
   verb(cluster, 'down', 'take the cluster down; its data stays')
     .option('--delete-data', 'remove its data as well', false)
-    .action(action(() => import('./commands/cluster-down.ts')));
+    .action(action(() => import('./commands/cluster/down.ts')));
   verb(cluster, 'status', 'nodes and parts of the cluster').action(
-    action(() => import('./commands/cluster-status.ts')),
+    action(() => import('./commands/cluster/status.ts')),
   );
   verb(cluster, 'kubeconfig', 'path of the kubeconfig of this instance')
     .option('--raw', 'print the file itself', false)
-    .action(action(() => import('./commands/cluster-kubeconfig.ts')));
+    .action(action(() => import('./commands/cluster/kubeconfig.ts')));
 
   cli
     .command('kubectl')
@@ -88,20 +88,20 @@ export function program(root: string, options: { readonly completion?: boolean }
     .passThroughOptions()
     .allowUnknownOption()
     .helpOption(false)
-    .action(action(() => import('./commands/kubectl.ts')));
+    .action(action(() => import('./commands/cluster/kubectl.ts')));
   verb(cli, 'env', 'shell lines that make plain pulumi, kubectl and apolo find this instance').action(
-    action(() => import('./commands/env.ts')),
+    action(() => import('./commands/platform/env.ts')),
   );
   verb(cli, 'token', 'issue a token for `apolo config login-with-token TOKEN URL`')
     .option('--user <name>', 'whose token')
     .option('--ttl <duration>', 'how long it is good for, e.g. 30m, 12h, 7d', '12h')
     .option('--revoke <id>', 'make an issued token worthless')
     .option('--list', 'list the issued tokens', false)
-    .action(action(() => import('./commands/token.ts')));
+    .action(action(() => import('./commands/platform/token.ts')));
   verb(cli, 'init', 'write a commented delos.yaml')
     .option('--force', 'overwrite one that is there', false)
     .argument('[file]', 'where to write', 'delos.yaml')
-    .action(action(() => import('./commands/init.ts')));
+    .action(action(() => import('./commands/platform/init.ts')));
 
   verb(cli, 'simulate', 'schedule on paper: lists of Pods, queues over time, or one state of the scheduler')
     .option('--nodes <file>', 'nodes as CSV: sn, cpu_milli, memory_mib, gpu, model')
@@ -116,7 +116,7 @@ export function program(root: string, options: { readonly completion?: boolean }
     )
     .option('--html <file>', 'write the figures of --workload as one page with charts')
     .option('--snapshot <file>', 'decide once on a state of the scheduler, and say why what waits waits')
-    .action(action(() => import('./commands/simulate.ts')));
+    .action(action(() => import('./commands/simulate/simulate.ts')));
 
   flowVerbs(verb(cli, 'flow', 'workflows: check, expand, draw and format the files of apolo-flow'), verb, action);
 
@@ -124,12 +124,12 @@ export function program(root: string, options: { readonly completion?: boolean }
     .option('--long', 'run the long ones as well', false)
     .option('--only <suite>', 'unit, integration, e2e or long')
     .argument('[files...]', 'only these test files')
-    .action(action(() => import('./commands/test.ts')));
+    .action(action(() => import('./commands/develop/test.ts')));
   verb(cli, 'bench', 'measure: flow, job-latency, packing, scheduler, up')
     .argument('<name>', 'which measurement')
     .option('--samples <number>', 'how many pairs', positiveNumber)
     .option('--plot <file>', 'writes a picture, where the benchmark has one (scheduler)')
-    .action(action(() => import('./commands/bench.ts')));
+    .action(action(() => import('./commands/develop/bench.ts')));
 
   if (options.completion ?? true) completionVerbs(cli, () => program(root, { completion: false }));
   return cli;
@@ -155,19 +155,19 @@ function flowVerbs(flow: Command, verb: Verb, action: Action): void {
       .option('--user <name>', 'user name', 'user');
   placed(verb(flow, 'validate <files...>', 'say all that is wrong with files, or with those of folders'))
     .option('--strict', 'exit code 1 where there is a warning, too', false)
-    .action(action(() => import('./commands/flow-validate.ts')));
+    .action(action(() => import('./commands/flow/validate.ts')));
   placed(verb(flow, 'expand <file>', 'the concrete tasks of a flow')).action(
-    action(() => import('./commands/flow-expand.ts')),
+    action(() => import('./commands/flow/expand.ts')),
   );
   placed(verb(flow, 'graph <file>', 'draw the tasks of a flow'))
     .addOption(new Option('--format <format>', 'what to draw').choices(['mermaid', 'dot', 'svg']).default('mermaid'))
-    .action(action(() => import('./commands/flow-graph.ts')));
+    .action(action(() => import('./commands/flow/graph.ts')));
   verb(flow, 'eval <expression>', 'value of an expression, bare or as ${{ … }}')
     .option('--context <file>', 'JSON file with the contexts that it may use')
-    .action(action(() => import('./commands/flow-eval.ts')));
+    .action(action(() => import('./commands/flow/eval.ts')));
   verb(flow, 'format <file>', 'write a file in the one layout; comments stay')
     .option('--check', 'only say whether it is', false)
-    .action(action(() => import('./commands/flow-format.ts')));
+    .action(action(() => import('./commands/flow/format.ts')));
 }
 
 /** An empty value names nothing: mostly a shell's variable that was not set. @throws DelosError ERR_USAGE */

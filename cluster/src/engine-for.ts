@@ -19,7 +19,7 @@ export async function engineFor(config: PlatformConfig, options: EngineOptions):
     case 'embedded': {
       const [{ embeddedEngine }, { defaultParts }] = await Promise.all([
         import('./embedded/engine.ts'),
-        import('./embedded/default-parts.ts'),
+        import('./embedded/node/default-parts.ts'),
       ]);
       return embeddedEngine(options.paths, defaultParts(options.paths));
     }

@@ -9,7 +9,7 @@ export interface CaddyfileProps {
 }
 
 /**
- * Limits of the gateway. The services behind it have their own (runtime/src/edge/server-limits.ts), some shorter.
+ * Limits of the gateway. The services behind it have their own (runtime/service/src/edge/server-limits.ts), some shorter.
  */
 export const GATEWAY_LIMITS = {
   /** From the connection, or from the answer before, to the end of a request's headers. */

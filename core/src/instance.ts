@@ -1,5 +1,5 @@
 import { join } from 'node:path';
-import { DelosError } from './errors.ts';
+import { DelosError } from './errors/errors.ts';
 
 /** Folders of one instance, after the XDG base directory specification. Nothing here touches the disk. */
 export interface InstancePaths {

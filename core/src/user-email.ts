@@ -1,5 +1,5 @@
 import { isIPv4 } from 'node:net';
-import type { PlatformConfig } from './config-shape.ts';
+import type { PlatformConfig } from './config/shape.ts';
 
 /** The e-mail address of a user: the one that is given, else the name at the platform's domain. */
 export function emailOf(

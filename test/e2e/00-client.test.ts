@@ -1,7 +1,7 @@
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { type ApoloClient, apoloClient } from '../../bench/src/peers/apolo.ts';
+import { type ApoloClient, apoloClient } from '../../peers/src/apolo.ts';
 
 describe('the client of these tests', () => {
   let client: ApoloClient;

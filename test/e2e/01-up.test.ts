@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { beforeAll, describe, expect, test } from 'vitest';
 import { z } from 'zod';
-import { expectOk } from '../../bench/src/peers/command.ts';
+import { expectOk } from '../../peers/src/command.ts';
 import { delos, delosJson, TEST_CONFIG, type TestPlatform, testPlatform, upDocument } from '../support/instance.ts';
 
 const previewDocument = z.strictObject({

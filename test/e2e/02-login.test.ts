@@ -1,8 +1,8 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { type ApoloClient, apoloClient, tryOpenedUrl } from '../../bench/src/peers/apolo.ts';
-import { api } from '../support/api.ts';
+import { type ApoloClient, apoloClient, tryOpenedUrl } from '../../peers/src/apolo.ts';
 import { Browser } from '../support/browser.ts';
 import { delos, loggedIn, password, type TestPlatform, testPlatform, token } from '../support/instance.ts';
+import { api } from '../support/service/api.ts';
 import { until } from '../support/until.ts';
 
 describe('a user logs in', () => {

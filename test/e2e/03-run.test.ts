@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import type { ApoloClient } from '../../bench/src/peers/apolo.ts';
-import { type Api, api, IMAGE, type JobDocument } from '../support/api.ts';
+import type { ApoloClient } from '../../peers/src/apolo.ts';
 import { kubectl, loggedIn } from '../support/instance.ts';
+import { type Api, api, IMAGE, type JobDocument } from '../support/service/api.ts';
 import { until } from '../support/until.ts';
 
 /** The id in what the client prints. */

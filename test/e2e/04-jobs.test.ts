@@ -1,8 +1,8 @@
 import { freePort } from '@delos/cluster';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import type { ApoloClient } from '../../bench/src/peers/apolo.ts';
-import { type Api, api, IMAGE } from '../support/api.ts';
+import type { ApoloClient } from '../../peers/src/apolo.ts';
 import { kubectl, loggedIn, testPlatform, token } from '../support/instance.ts';
+import { type Api, api, IMAGE } from '../support/service/api.ts';
 import { until } from '../support/until.ts';
 
 describe('apolo job', () => {

@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import type { ApoloClient } from '../../bench/src/peers/apolo.ts';
-import { type Api, api } from '../support/api.ts';
+import type { ApoloClient } from '../../peers/src/apolo.ts';
 import { kubectl, loggedIn } from '../support/instance.ts';
+import { type Api, api } from '../support/service/api.ts';
 import { until } from '../support/until.ts';
 
 /* A project gets its guaranteed GPU back from a job that was lent both of the node's. */

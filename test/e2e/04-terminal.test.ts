@@ -1,8 +1,8 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import type { ApoloClient } from '../../bench/src/peers/apolo.ts';
-import type { RunningCommand } from '../../bench/src/peers/command.ts';
-import { type Api, api, IMAGE } from '../support/api.ts';
+import type { ApoloClient } from '../../peers/src/apolo.ts';
+import type { RunningCommand } from '../../peers/src/command.ts';
 import { loggedIn } from '../support/instance.ts';
+import { type Api, api, IMAGE } from '../support/service/api.ts';
 import { until } from '../support/until.ts';
 
 describe('at a terminal', () => {

@@ -2,9 +2,9 @@ import { mirrorStore, tryStored } from '@delos/cluster';
 import { instancePaths, standIn } from '@delos/core';
 import { beforeAll, describe, expect, test } from 'vitest';
 import { z } from 'zod';
-import { expectOk } from '../../bench/src/peers/command.ts';
-import { type Api, api, IMAGE } from '../support/api.ts';
+import { expectOk } from '../../peers/src/command.ts';
 import { delos, delosJson, kubectl, loggedIn, TEST_INSTANCE } from '../support/instance.ts';
+import { type Api, api, IMAGE } from '../support/service/api.ts';
 import { until } from '../support/until.ts';
 
 const BASE = {

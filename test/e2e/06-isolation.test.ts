@@ -4,13 +4,13 @@ import { networkInterfaces } from 'node:os';
 import { projectNamespace } from '@delos/core';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { z } from 'zod';
-import { execute } from '../../bench/src/peers/command.ts';
+import { execute } from '../../peers/src/command.ts';
 import { attacks, duties } from '../support/agent-attacks.ts';
 import type { Targets } from '../support/agent-requests.ts';
-import { type KubeAnswer, type KubeRequest, withAgentToken } from '../support/agent-token.ts';
-import { type Api, api } from '../support/api.ts';
 import { delos, delosJson, kubectl, testPlatform } from '../support/instance.ts';
 import { serviceProcesses } from '../support/node.ts';
+import { type KubeAnswer, type KubeRequest, withAgentToken } from '../support/service/agent-token.ts';
+import { type Api, api } from '../support/service/api.ts';
 import { until } from '../support/until.ts';
 
 /** Tries TCP from inside a process's network namespace; the program is ours, so the image needs no shell. */

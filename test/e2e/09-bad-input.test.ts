@@ -3,7 +3,7 @@ import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { type CommandResult, execute } from '../../bench/src/peers/command.ts';
+import { type CommandResult, execute } from '../../peers/src/command.ts';
 import { delos, TEST_CONFIG } from '../support/instance.ts';
 
 /** An instance that must never come to be. */

@@ -12,7 +12,7 @@ import { freePort } from '@delos/cluster';
 import { expect, test } from 'vitest';
 import { until } from '../support/until.ts';
 
-const MAIN = fileURLToPath(new URL('../../runtime/src/main.ts', import.meta.url));
+const MAIN = fileURLToPath(new URL('../../runtime/service/src/main.ts', import.meta.url));
 const JOB = 'job-00000000-0000-4000-8000-000000000000';
 const LINE = '2026-01-01T00:00:00.000000000Z stdout F hello\n';
 

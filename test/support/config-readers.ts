@@ -4,12 +4,12 @@ import ts from 'typescript';
 import { compilerOptions, REPOSITORY } from './compiler.ts';
 
 /*
- * Who reads which key of delos.yaml, told by the type checker. A key is the line of core/src/config-shape.ts that declares
+ * Who reads which key of delos.yaml, told by the type checker. A key is the line of core/src/config/shape.ts that declares
  * it. A read is any expression or pattern whose type says that it takes that property, also where the configuration has
  * been through the database meanwhile: its type is still made from the schema's.
  */
 
-const SHAPE = join(REPOSITORY, 'core/src/config-shape.ts');
+const SHAPE = join(REPOSITORY, 'core/src/config/shape.ts');
 const ROOMS = ['core', 'constructs', 'runtime', 'cluster', 'stacks', 'airgap', 'cli'] as const;
 /** These files declare, check and print every key: they are no readers. */
 const NO_READERS = join(REPOSITORY, 'core/src/config');

@@ -2,7 +2,7 @@ import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { instancePaths } from '@delos/core';
 import { z } from 'zod';
-import { type RunningCommand, start } from '../../bench/src/peers/command.ts';
+import { type RunningCommand, start } from '../../peers/src/command.ts';
 import { TEST_INSTANCE } from './instance.ts';
 import { until } from './until.ts';
 

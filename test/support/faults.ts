@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import type { Api, JobDocument } from './api.ts';
 import { type ContainerProcess, serviceProcesses, tryPeakMemory } from './node.ts';
 import { seeded } from './random.ts';
+import type { Api, JobDocument } from './service/api.ts';
 import { until } from './until.ts';
 
 export const KILLED_PARTS = ['control-api', 'scheduler', 'agent'] as const;

@@ -1,8 +1,8 @@
 import { join } from 'node:path';
 import { instancePaths } from '@delos/core';
 import { z } from 'zod';
-import { type ApoloClient, apoloClient } from '../../bench/src/peers/apolo.ts';
-import { type CommandOptions, type CommandResult, execute, expectOk } from '../../bench/src/peers/command.ts';
+import { type ApoloClient, apoloClient } from '../../peers/src/apolo.ts';
+import { type CommandOptions, type CommandResult, execute, expectOk } from '../../peers/src/command.ts';
 import { tryReadJson, writeJson } from './json-file.ts';
 import { runName } from './test-run.ts';
 

@@ -1,5 +1,5 @@
 /** Numbers that a seed determines, so that a failing run can be had again. */
-export { seeded } from '../../runtime/src/simulator/random.ts';
+export { seeded } from '../../runtime/simulator/src/random.ts';
 
 /** Of the default suite, whose runs are all the same: a commit that passes once passes again. */
 const FIXED_SEED = 20_260_726;

@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { Agent, request } from 'node:https';
 import { join } from 'node:path';
-import { API_PORT, addressesOf } from './addresses.ts';
+import { API_PORT, addressesOf } from './host/addresses.ts';
 import { layoutOf, type NodeSpec } from './spec.ts';
 
 /*

@@ -8,11 +8,11 @@ import { NETPOL_AGENT } from '../netpol/index.ts';
 import { requireChecks } from '../preflight/check.ts';
 import { kernelChecks } from '../preflight/kernel.ts';
 import type { ResolveTool } from '../toolchain/index.ts';
-import { addressesOf } from './addresses.ts';
-import { cgroupVersion } from './cgroups.ts';
-import { outsideMtu } from './host-network.ts';
+import { addressesOf } from './host/addresses.ts';
+import { outsideMtu } from './host/host-network.ts';
+import { findResolvers } from './host/resolvers.ts';
+import { cgroupVersion } from './node/cgroups.ts';
 import { proxyOf } from './proxy.ts';
-import { findResolvers } from './resolvers.ts';
 import { type NodeSpec, nodeSpec } from './spec.ts';
 
 export type AddonImage = 'pause' | 'coredns' | 'local-path-provisioner' | 'metrics-server';

@@ -1,8 +1,8 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { DelosError, type Progress } from '@delos/core';
 import { z } from 'zod';
-import { NODE_NAME } from './addresses.ts';
 import { type Api, openApi } from './api.ts';
+import { NODE_NAME } from './host/addresses.ts';
 import { askedHash, layoutOf, type NodeSpec, specHash } from './spec.ts';
 import { type NodeStatus, tryReadHostStatus, tryReadNodeStatus } from './status.ts';
 

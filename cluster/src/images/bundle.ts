@@ -8,7 +8,7 @@ import { DelosError } from '@delos/core';
  * @throws DelosError ERR_IMAGE_BUILD
  */
 export async function bundleRuntime(root: string, app: string): Promise<void> {
-  const entry = join(root, 'runtime/src/main.ts');
+  const entry = join(root, 'runtime/service/src/main.ts');
   const there = await stat(entry).then(
     () => true,
     () => false,
@@ -52,7 +52,7 @@ export async function bundleRuntime(root: string, app: string): Promise<void> {
       cause: error,
     });
   }
-  const migrations = join(root, 'runtime/src/db/migrations');
+  const migrations = join(root, 'runtime/service/src/db/migrations');
   for (const name of (await readdir(migrations)).sort()) {
     if (name.endsWith('.sql')) await copyFile(join(migrations, name), join(app, 'migrations', name));
   }

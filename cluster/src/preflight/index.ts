@@ -1,10 +1,10 @@
 import { isLoopback } from '@delos/constructs';
 import type { PlatformConfig } from '@delos/core';
-import { addressesOf } from '../embedded/addresses.ts';
-import { nodeMarker } from '../embedded/marks.ts';
+import { addressesOf } from '../embedded/host/addresses.ts';
+import { nodeMarker } from '../embedded/host/marks.ts';
+import { findResolvers } from '../embedded/host/resolvers.ts';
 import { findByArgument, tryCommand } from '../embedded/process.ts';
 import { proxyOf } from '../embedded/proxy.ts';
-import { findResolvers } from '../embedded/resolvers.ts';
 import type { EngineOptions } from '../engine.ts';
 import { engineKindOf } from '../engine-for.ts';
 import { forwardedPorts } from '../forward.ts';

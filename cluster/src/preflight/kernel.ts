@@ -1,5 +1,5 @@
 import { existsSync, readFileSync } from 'node:fs';
-import { cgroupVersion } from '../embedded/cgroups.ts';
+import { cgroupVersion } from '../embedded/node/cgroups.ts';
 import { tryCommand } from '../embedded/process.ts';
 import { type Check, check } from './check.ts';
 

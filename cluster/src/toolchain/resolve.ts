@@ -16,7 +16,7 @@ export interface ToolchainOptions {
   readonly cache: string;
   /** @default process.env */
   readonly env?: Readonly<Record<string, string | undefined>>;
-  /** Folder of the Go modules. @default cluster/go of this checkout */
+  /** Folder of the Go modules. @default artifacts/go of this checkout */
   readonly modules?: string;
   /** @default the pinned tools */
   readonly tools?: Readonly<Partial<Record<ToolName, ToolSpec>>>;
@@ -31,7 +31,7 @@ export interface Toolchain {
 /** A toolchain over one cache. A tool that was resolved is remembered for the life of this object. */
 export function createToolchain(options: ToolchainOptions): Toolchain {
   const env = options.env ?? process.env;
-  const modules = options.modules ?? join(import.meta.dirname, '../../go');
+  const modules = options.modules ?? join(import.meta.dirname, '../../../artifacts/go');
   const tools = options.tools ?? TOOLS;
   const resolved = new Map<ToolName, Promise<ResolvedTool>>();
 

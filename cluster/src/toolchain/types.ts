@@ -91,7 +91,7 @@ export interface Wheel {
 }
 
 export interface GoBuild {
-  /** Folder under cluster/go with its go.mod and go.sum. */
+  /** Folder under artifacts/go with its go.mod and go.sum. */
   readonly module: string;
   readonly package: string;
   /** `-X` settings, as `importpath.name=value`. */

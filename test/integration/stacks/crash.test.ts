@@ -8,10 +8,10 @@ import { instancePaths, silent } from '@delos/core';
 import { destroy, preview, up } from '@delos/stacks';
 import fc from 'fast-check';
 import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vitest';
-import { type ControlPlane, startControlPlane } from '../../support/control-plane.ts';
-import { type HoldingProxy, startHoldingProxy } from '../../support/holding-proxy.ts';
-import { type PuppetNode, startPuppetNode } from '../../support/puppet-node.ts';
 import { runSeed } from '../../support/random.ts';
+import { type ControlPlane, startControlPlane } from '../../support/service/control-plane.ts';
+import { type HoldingProxy, startHoldingProxy } from '../../support/service/holding-proxy.ts';
+import { type PuppetNode, startPuppetNode } from '../../support/service/puppet-node.ts';
 import { configMap, deployment, namespace, object, stackOf, type TestStack } from '../../support/test-stack.ts';
 
 let plane: ControlPlane;

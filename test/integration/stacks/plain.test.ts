@@ -8,8 +8,8 @@ import { instancePaths, loadConfig, silent } from '@delos/core';
 import { deployPlatform, envLines, type PlatformInput } from '@delos/stacks';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { z } from 'zod';
-import { type ControlPlane, startControlPlane } from '../../support/control-plane.ts';
-import { type PuppetNode, startPuppetNode } from '../../support/puppet-node.ts';
+import { type ControlPlane, startControlPlane } from '../../support/service/control-plane.ts';
+import { type PuppetNode, startPuppetNode } from '../../support/service/puppet-node.ts';
 
 const ROOT = join(import.meta.dirname, '../../..');
 const digest = z.object({

@@ -9,7 +9,7 @@ import { FIELD_MANAGER } from '../../../stacks/src/provider/layout.ts';
 import { create, read, update, type Work } from '../../../stacks/src/provider/operations.ts';
 import { previewOfCreation } from '../../../stacks/src/provider/preview.ts';
 import { UNKNOWN } from '../../../stacks/src/provider/wire.ts';
-import { type ControlPlane, startControlPlane } from '../../support/control-plane.ts';
+import { type ControlPlane, startControlPlane } from '../../support/service/control-plane.ts';
 import { configMap as configMapObject, deployment } from '../../support/test-stack.ts';
 
 let plane: ControlPlane;

@@ -7,8 +7,8 @@ import { destroy, preview, pulumiHome, refresh, up } from '@delos/stacks';
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { tryReadCheckpoint } from '../../../stacks/src/driver/state-file.ts';
 import { create } from '../../../stacks/src/provider/operations.ts';
-import { type ControlPlane, startControlPlane } from '../../support/control-plane.ts';
-import { type PuppetNode, startPuppetNode } from '../../support/puppet-node.ts';
+import { type ControlPlane, startControlPlane } from '../../support/service/control-plane.ts';
+import { type PuppetNode, startPuppetNode } from '../../support/service/puppet-node.ts';
 import { configMap, deployment, namespace, object, stackOf, type TestStack } from '../../support/test-stack.ts';
 
 let plane: ControlPlane;

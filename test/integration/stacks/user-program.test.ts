@@ -7,8 +7,8 @@ import { instancePaths, silent } from '@delos/core';
 import { envLines } from '@delos/stacks';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { type JsonObject, listAt, objectAt, text } from '../../../stacks/src/kube/json.ts';
-import { type ControlPlane, startControlPlane } from '../../support/control-plane.ts';
-import { type PuppetNode, startPuppetNode } from '../../support/puppet-node.ts';
+import { type ControlPlane, startControlPlane } from '../../support/service/control-plane.ts';
+import { type PuppetNode, startPuppetNode } from '../../support/service/puppet-node.ts';
 
 /*
  * A person's own program, of the SDK's classes and in plain TypeScript, in the shell that `delos env` makes.

@@ -6,10 +6,10 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { freePort } from '@delos/cluster';
 import type { PlatformConfig } from '@delos/core';
-import { applyConfig } from '../../../runtime/src/db/apply-config.ts';
-import type { Database } from '../../../runtime/src/db/database.ts';
-import { startIssuer, TEST_CONFIG } from '../control-api.ts';
-import { startPostgres } from '../postgres.ts';
+import { applyConfig } from '../../../runtime/service/src/db/apply-config.ts';
+import type { Database } from '../../../runtime/service/src/db/database.ts';
+import { startIssuer, TEST_CONFIG } from '../service/control-api.ts';
+import { startPostgres } from '../service/postgres.ts';
 import { until } from '../until.ts';
 
 /*
@@ -37,7 +37,7 @@ export interface ServiceProcesses {
   readonly stop: () => Promise<void>;
 }
 
-const MAIN = fileURLToPath(new URL('../../../runtime/src/main.ts', import.meta.url));
+const MAIN = fileURLToPath(new URL('../../../runtime/service/src/main.ts', import.meta.url));
 const TOKEN = 'test-agent-token-0123456789';
 /** As the platform runs them (constructs/src/control-plane.ts). */
 const NODE_OPTIONS = '--max-old-space-size=160 --max-semi-space-size=4';

@@ -11,7 +11,7 @@ import {
   SyntaxFault,
   scopeOf,
   volumeOfReference,
-} from '@delos/runtime';
+} from '@delos/flow';
 
 /** The answer for a template, of the authority or of Delos, in the same words. */
 export interface Answer {

@@ -13,9 +13,9 @@ import {
   type Scope,
   verdict,
   type World,
-} from '@delos/runtime';
-import { AUTHORITY_WORKSPACE } from '../../../bench/src/peers/flow-authority.ts';
-import { hashFiles } from '../../../cli/src/flow-files.ts';
+} from '@delos/flow';
+import { hashFiles } from '../../../cli/src/commands/flow/files.ts';
+import { AUTHORITY_WORKSPACE } from '../../../peers/src/flow-authority.ts';
 import { PLACE, scopeOfData } from './answer.ts';
 
 /** Files of a workspace, and which of them is asked about. */

@@ -1,4 +1,4 @@
-import type { FlowCode } from '@delos/runtime';
+import type { FlowCode } from '@delos/flow';
 import type { Case } from './cases.ts';
 
 interface Difference {

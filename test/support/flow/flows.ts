@@ -1,4 +1,4 @@
-import { type BlockName, keysOfBlock, type Shape } from '@delos/runtime';
+import { type BlockName, keysOfBlock, type Shape } from '@delos/flow';
 import type { Case } from './cases.ts';
 import { twisted } from './yaml-twists.ts';
 

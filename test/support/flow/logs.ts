@@ -1,4 +1,4 @@
-import { LogCommands } from '@delos/runtime';
+import { LogCommands } from '@delos/flow';
 
 type Random = () => number;
 

@@ -1,4 +1,4 @@
-import { composeYaml, Moment, type YamlNode } from '@delos/runtime';
+import { composeYaml, Moment, type YamlNode } from '@delos/flow';
 
 /** The authority's answer for a text: `root` is its nodes. */
 export interface TheirYaml {

@@ -1,4 +1,4 @@
-import { readFully, tryQuick, type YamlNode } from '@delos/runtime';
+import { readFully, tryQuick, type YamlNode } from '@delos/flow';
 
 /** The content and the place of a node. */
 function form(node: YamlNode): unknown {

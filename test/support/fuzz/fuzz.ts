@@ -49,7 +49,7 @@ async function bundled(target: string, outfile: string): Promise<void> {
     banner: {
       js: `import { createRequire } from 'node:module';\nconst require = createRequire(import.meta.url);\n${BANNER}`,
     },
-    alias: { '@delos/runtime': join(FLOW, 'index.ts') },
+    alias: { '@delos/flow': join(FLOW, 'index.ts') },
     plugins: [instrumented(/runtime\/src\/flow\/.*\.ts$|fuzz\/targets\/.*\.ts$/)],
   });
 }

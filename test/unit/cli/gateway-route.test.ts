@@ -7,8 +7,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { WebSocketServer } from 'ws';
-import { ApiClient } from '../../../cli/src/api-client.ts';
-import { routed } from '../../../cli/src/gateway-route.ts';
+import { ApiClient } from '../../../cli/src/commands/platform/api-client.ts';
+import { routed } from '../../../cli/src/commands/platform/gateway-route.ts';
 
 const HOST = 'ai.example.com';
 const folder = mkdtempSync(join(tmpdir(), 'delos-route-'));

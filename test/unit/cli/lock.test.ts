@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { instancePaths } from '@delos/core';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { lockInstance, tryHolder } from '../../../cli/src/lock.ts';
+import { lockInstance, tryHolder } from '../../../cli/src/instance/lock.ts';
 
 let home: string;
 beforeAll(async () => {
@@ -38,7 +38,7 @@ test('instances do not lock each other, nor do two users’ instances of one nam
 });
 
 test('a killed holder leaves nothing behind that has to be removed', async () => {
-  const lock = join(import.meta.dirname, '../../../cli/src/lock.ts');
+  const lock = join(import.meta.dirname, '../../../cli/src/instance/lock.ts');
   const code = `const { lockInstance } = await import(${JSON.stringify(lock)});
     await lockInstance(JSON.parse(process.argv[1]), 'up');
     console.log('held');

@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { isDelosError } from '@delos/core';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { simulateSnapshot } from '../../../cli/src/commands/simulate-snapshot.ts';
+import { simulateSnapshot } from '../../../cli/src/commands/simulate/snapshot.ts';
 import { type CommandContext, commandContext } from '../../../cli/src/context.ts';
 
 /** Two jobs run, one on each device of a node, and a third has the node kept for it. Each line is one value or thing. */

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { gzipSync } from 'node:zlib';
 import { type ErrorCode, isDelosError } from '@delos/core';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { run, type SimulateOptions } from '../../../cli/src/commands/simulate.ts';
+import { run, type SimulateOptions } from '../../../cli/src/commands/simulate/simulate.ts';
 import { type CommandContext, commandContext } from '../../../cli/src/context.ts';
 
 const WORLD = [

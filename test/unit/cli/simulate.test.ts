@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { isDelosError } from '@delos/core';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { z } from 'zod';
-import { run, type SimulateOptions } from '../../../cli/src/commands/simulate.ts';
+import { run, type SimulateOptions } from '../../../cli/src/commands/simulate/simulate.ts';
 import { type CommandContext, commandContext } from '../../../cli/src/context.ts';
 
 const NODES = 'sn,cpu_milli,memory_mib,gpu,model\nn1,32000,65536,4,T4\nn2,8000,16384,1,A10\n';

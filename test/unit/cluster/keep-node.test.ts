@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import type { Api, ApiResponse } from '../../../cluster/src/embedded/api.ts';
-import { keepNode } from '../../../cluster/src/embedded/keep.ts';
+import { keepNode } from '../../../cluster/src/embedded/node/keep.ts';
 import type { NodeSpec } from '../../../cluster/src/embedded/spec.ts';
 import { askedHash } from '../../../cluster/src/embedded/spec.ts';
 import type { NodeState } from '../../../cluster/src/embedded/status.ts';

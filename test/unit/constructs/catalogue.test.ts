@@ -4,7 +4,7 @@ import { CATALOGUE, splitReference, tryStandInFor } from '@delos/constructs';
 import { describe, expect, test } from 'vitest';
 import { RECIPES } from '../../../cluster/src/images/recipes.ts';
 
-const IMAGES = join(import.meta.dirname, '../../../images');
+const IMAGES = join(import.meta.dirname, '../../../artifacts/images');
 const named = CATALOGUE.map((image) => [image.name, image] as const);
 
 describe('the catalogue', () => {

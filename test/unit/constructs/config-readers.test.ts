@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { type PlatformConfig, parseConfig } from '@delos/core';
 import { beforeAll, describe, expect, test } from 'vitest';
 import { NOT_FOR_SERVICES, platformSettings } from '../../../constructs/src/platform-settings.ts';
-import { readPlatformConfig } from '../../../runtime/src/platform-config.ts';
+import { readPlatformConfig } from '../../../runtime/service/src/platform-config.ts';
 import { configReaders } from '../../support/config-readers.ts';
 
 describe('each key of delos.yaml has a reader', () => {

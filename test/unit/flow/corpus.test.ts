@@ -10,7 +10,7 @@ import {
   type Part,
   parseFlowFile,
   SIGNATURES,
-} from '@delos/runtime';
+} from '@delos/flow';
 import { expect, test } from 'vitest';
 import { CORPUS } from '../../support/flow/corpus.ts';
 

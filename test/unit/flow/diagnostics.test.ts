@@ -10,7 +10,7 @@ import {
   renderDiagnostic,
   verdict,
   type World,
-} from '@delos/runtime';
+} from '@delos/flow';
 import { describe, expect, test } from 'vitest';
 
 const ROOT = '/repo/demo';

@@ -12,7 +12,7 @@ import {
   type Residual,
   taskDocument,
   type World,
-} from '@delos/runtime';
+} from '@delos/flow';
 import { describe, expect, test } from 'vitest';
 import { scopeOfData } from '../../support/flow/answer.ts';
 import { CORPUS } from '../../support/flow/corpus.ts';

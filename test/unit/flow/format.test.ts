@@ -1,4 +1,4 @@
-import { composeYaml, formatFlow, layoutOf, type YamlNode } from '@delos/runtime';
+import { composeYaml, formatFlow, layoutOf, type YamlNode } from '@delos/flow';
 import { describe, expect, test } from 'vitest';
 import { CORPUS } from '../../support/flow/corpus.ts';
 import { YamlMaker } from '../../support/flow/yaml-texts.ts';

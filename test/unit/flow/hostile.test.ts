@@ -1,4 +1,4 @@
-import { EvalFault, evaluate, MAX_BYTES, parseExpression, parseFlowFile, SyntaxFault, scopeOf } from '@delos/runtime';
+import { EvalFault, evaluate, MAX_BYTES, parseExpression, parseFlowFile, SyntaxFault, scopeOf } from '@delos/flow';
 import { describe, expect, test } from 'vitest';
 
 const LAUGHS = [

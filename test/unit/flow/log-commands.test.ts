@@ -1,4 +1,4 @@
-import { LogCommands } from '@delos/runtime';
+import { LogCommands } from '@delos/flow';
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 

@@ -1,4 +1,4 @@
-import { composeYaml, type YamlNode } from '@delos/runtime';
+import { composeYaml, type YamlNode } from '@delos/flow';
 import { describe, expect, test } from 'vitest';
 import { ask, type Case } from '../../support/flow/cases.ts';
 import { CORPUS } from '../../support/flow/corpus.ts';

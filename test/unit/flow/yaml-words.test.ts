@@ -1,4 +1,4 @@
-import { composeYaml, Report } from '@delos/runtime';
+import { composeYaml, Report } from '@delos/flow';
 import { describe, expect, test } from 'vitest';
 import { YamlMaker } from '../../support/flow/yaml-texts.ts';
 import { runSeed, seeded } from '../../support/random.ts';

@@ -1,12 +1,12 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
-import { Explainer, Scheduler, snapshotOf } from '../../../runtime/src/scheduling/index.ts';
-import { PLACEMENTS } from '../../../runtime/src/simulator/placements.ts';
-import { play, reshaped } from '../../support/random-history.ts';
-import { QUEUES } from '../../support/random-world.ts';
-import { world } from '../../support/scheduling.ts';
-import { amounts, forbidden, hasRoom, leastOf, running } from '../../support/scheduling-checker.ts';
-import { jobOf, without } from '../../support/scheduling-what-if.ts';
+import { Explainer, Scheduler, snapshotOf } from '../../../runtime/scheduling/src/index.ts';
+import { PLACEMENTS } from '../../../runtime/simulator/src/placements.ts';
+import { amounts, forbidden, hasRoom, leastOf, running } from '../../support/scheduling/checker.ts';
+import { world } from '../../support/scheduling/jobs.ts';
+import { play, reshaped } from '../../support/scheduling/random-history.ts';
+import { QUEUES } from '../../support/scheduling/random-world.ts';
+import { jobOf, without } from '../../support/scheduling/what-if.ts';
 
 /** Jobs of several sizes that end exactly with their life-span, and either few nodes, or many and a quota. */
 const anyLoad = fc.record({

@@ -1,9 +1,9 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
-import type { Node, Preset, Snapshot, SnapshotInput } from '../../../runtime/src/scheduling/index.ts';
-import { decided, world } from '../../support/scheduling.ts';
-import { hasRoom, satisfies, subsets } from '../../support/scheduling-checker.ts';
-import { jobOf } from '../../support/scheduling-what-if.ts';
+import type { Node, Preset, Snapshot, SnapshotInput } from '../../../runtime/scheduling/src/index.ts';
+import { hasRoom, satisfies, subsets } from '../../support/scheduling/checker.ts';
+import { decided, world } from '../../support/scheduling/jobs.ts';
+import { jobOf } from '../../support/scheduling/what-if.ts';
 
 type Claim = Extract<NonNullable<NonNullable<SnapshotInput['presets']>[number]['gpu']>, { kind: 'claim' }>;
 

@@ -7,10 +7,8 @@ import {
   type Snapshot,
   type SnapshotInput,
   snapshotOf,
-} from '../../../runtime/src/scheduling/index.ts';
-import { PLACEMENTS } from '../../../runtime/src/simulator/placements.ts';
-import { anyHistory, play } from '../../support/random-history.ts';
-import { gpuNodes, world } from '../../support/scheduling.ts';
+} from '../../../runtime/scheduling/src/index.ts';
+import { PLACEMENTS } from '../../../runtime/simulator/src/placements.ts';
 import {
   amounts,
   couldStart,
@@ -20,8 +18,10 @@ import {
   sizesOf,
   subsets,
   violations,
-} from '../../support/scheduling-checker.ts';
-import { costOf, inTurn, jobOf, without } from '../../support/scheduling-what-if.ts';
+} from '../../support/scheduling/checker.ts';
+import { gpuNodes, world } from '../../support/scheduling/jobs.ts';
+import { anyHistory, play } from '../../support/scheduling/random-history.ts';
+import { costOf, inTurn, jobOf, without } from '../../support/scheduling/what-if.ts';
 
 const RUNS = { numRuns: Number(process.env.DELOS_TEST_RUNS ?? 100) };
 const SINGLE = { kind: 'whole', count: 1 } as const;

@@ -6,9 +6,9 @@ import {
   type Snapshot,
   type SnapshotInput,
   snapshotOf,
-} from '../../../runtime/src/scheduling/index.ts';
-import { PLACEMENTS } from '../../../runtime/src/simulator/placements.ts';
-import { lines, world } from '../../support/scheduling.ts';
+} from '../../../runtime/scheduling/src/index.ts';
+import { PLACEMENTS } from '../../../runtime/simulator/src/placements.ts';
+import { lines, world } from '../../support/scheduling/jobs.ts';
 
 /*
  * A crowded cluster in which guarantees, priorities, gangs and minimum run times meet: who may move whom aside changes with

@@ -1,11 +1,11 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
-import { type Job, Scheduler, snapshotOf } from '../../../runtime/src/scheduling/index.ts';
-import { PLACEMENTS } from '../../../runtime/src/simulator/placements.ts';
-import { anyHistory, play, reshaped } from '../../support/random-history.ts';
-import { decided, gpuNodes, lines, world } from '../../support/scheduling.ts';
-import { amounts, couldStart, forbidden, hasRoom, sizesOf, violations } from '../../support/scheduling-checker.ts';
-import { couldStartShrunk, jobOf } from '../../support/scheduling-what-if.ts';
+import { type Job, Scheduler, snapshotOf } from '../../../runtime/scheduling/src/index.ts';
+import { PLACEMENTS } from '../../../runtime/simulator/src/placements.ts';
+import { amounts, couldStart, forbidden, hasRoom, sizesOf, violations } from '../../support/scheduling/checker.ts';
+import { decided, gpuNodes, lines, world } from '../../support/scheduling/jobs.ts';
+import { anyHistory, play, reshaped } from '../../support/scheduling/random-history.ts';
+import { couldStartShrunk, jobOf } from '../../support/scheduling/what-if.ts';
 
 const RUNS = { numRuns: Number(process.env.DELOS_TEST_RUNS ?? 100) };
 const SINGLE = { kind: 'whole', count: 1 } as const;

@@ -1,10 +1,10 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
-import { Scheduler, type Snapshot, type SnapshotInput, snapshotOf } from '../../../runtime/src/scheduling/index.ts';
-import { simulate, workload } from '../../../runtime/src/simulator/index.ts';
-import { PLACEMENTS } from '../../../runtime/src/simulator/placements.ts';
-import { world } from '../../support/scheduling.ts';
-import { isPreemptible } from '../../support/scheduling-checker.ts';
+import { Scheduler, type Snapshot, type SnapshotInput, snapshotOf } from '../../../runtime/scheduling/src/index.ts';
+import { simulate, workload } from '../../../runtime/simulator/src/index.ts';
+import { PLACEMENTS } from '../../../runtime/simulator/src/placements.ts';
+import { isPreemptible } from '../../support/scheduling/checker.ts';
+import { world } from '../../support/scheduling/jobs.ts';
 
 const GPU = { kind: 'whole', count: 1 } as const;
 

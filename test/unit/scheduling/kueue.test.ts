@@ -1,9 +1,9 @@
 import { expect, test } from 'vitest';
-import { Explainer, Scheduler, type SnapshotInput } from '../../../runtime/src/scheduling/index.ts';
-import { simulate, workload } from '../../../runtime/src/simulator/index.ts';
-import { PLACEMENTS } from '../../../runtime/src/simulator/placements.ts';
-import { baseline, quotaBoundMs } from '../../support/kueue-workload.ts';
-import { world } from '../../support/scheduling.ts';
+import { Explainer, Scheduler, type SnapshotInput } from '../../../runtime/scheduling/src/index.ts';
+import { simulate, workload } from '../../../runtime/simulator/src/index.ts';
+import { PLACEMENTS } from '../../../runtime/simulator/src/placements.ts';
+import { world } from '../../support/scheduling/jobs.ts';
+import { baseline, quotaBoundMs } from '../../support/scheduling/kueue-workload.ts';
 
 /** Seconds of processor time, which others on the machine do not lengthen. */
 function cpuSeconds(work: () => void): number {

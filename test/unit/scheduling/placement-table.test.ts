@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest';
-import { CORE_PLACEMENTS, decide, Scheduler, snapshotFaults } from '../../../runtime/src/scheduling/index.ts';
-import { PLACEMENTS } from '../../../runtime/src/simulator/index.ts';
-import { world } from '../../support/scheduling.ts';
+import { CORE_PLACEMENTS, decide, Scheduler, snapshotFaults } from '../../../runtime/scheduling/src/index.ts';
+import { PLACEMENTS } from '../../../runtime/simulator/src/index.ts';
+import { world } from '../../support/scheduling/jobs.ts';
 
 const asking = (placement: string) => world({ policy: { placement } });
 

@@ -6,10 +6,8 @@ import {
   snapshot,
   snapshotFaults,
   snapshotOf,
-} from '../../../runtime/src/scheduling/index.ts';
-import { PLACEMENTS } from '../../../runtime/src/simulator/placements.ts';
-import { anyHistory, play } from '../../support/random-history.ts';
-import { lines } from '../../support/scheduling.ts';
+} from '../../../runtime/scheduling/src/index.ts';
+import { PLACEMENTS } from '../../../runtime/simulator/src/placements.ts';
 import {
   amounts,
   ancestors,
@@ -19,8 +17,10 @@ import {
   sizesOf,
   usage,
   violations,
-} from '../../support/scheduling-checker.ts';
-import { after, jobOf } from '../../support/scheduling-what-if.ts';
+} from '../../support/scheduling/checker.ts';
+import { lines } from '../../support/scheduling/jobs.ts';
+import { anyHistory, play } from '../../support/scheduling/random-history.ts';
+import { after, jobOf } from '../../support/scheduling/what-if.ts';
 
 const RUNS = { numRuns: Number(process.env.DELOS_TEST_RUNS ?? 100) };
 

@@ -1,12 +1,8 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
-import { type Job, type Reason, Scheduler, type Snapshot } from '../../../runtime/src/scheduling/index.ts';
-import { PLACEMENTS } from '../../../runtime/src/simulator/placements.ts';
-import { everyReason, REASON_RUNS, waiting } from '../../support/every-reason.ts';
-import { anyHistory, reshaped } from '../../support/random-history.ts';
-import { QUEUES } from '../../support/random-world.ts';
-import { world as worldOf } from '../../support/scheduling.ts';
-import { causesOf } from '../../support/scheduling-causes.ts';
+import { type Job, type Reason, Scheduler, type Snapshot } from '../../../runtime/scheduling/src/index.ts';
+import { PLACEMENTS } from '../../../runtime/simulator/src/placements.ts';
+import { causesOf } from '../../support/scheduling/causes.ts';
 import {
   amounts,
   couldStart,
@@ -20,8 +16,12 @@ import {
   running,
   sizesOf,
   usage,
-} from '../../support/scheduling-checker.ts';
-import { without } from '../../support/scheduling-what-if.ts';
+} from '../../support/scheduling/checker.ts';
+import { everyReason, REASON_RUNS, waiting } from '../../support/scheduling/every-reason.ts';
+import { world as worldOf } from '../../support/scheduling/jobs.ts';
+import { anyHistory, reshaped } from '../../support/scheduling/random-history.ts';
+import { QUEUES } from '../../support/scheduling/random-world.ts';
+import { without } from '../../support/scheduling/what-if.ts';
 
 /** All ask for parts of devices, some by time slices, some by MPS, and no quota stops them. */
 const anySharing = reshaped(

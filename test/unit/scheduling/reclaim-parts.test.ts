@@ -1,9 +1,9 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
-import { Scheduler, type SnapshotInput } from '../../../runtime/src/scheduling/index.ts';
-import { PLACEMENTS } from '../../../runtime/src/simulator/placements.ts';
-import { world } from '../../support/scheduling.ts';
-import { costOf, jobOf, leastCost } from '../../support/scheduling-what-if.ts';
+import { Scheduler, type SnapshotInput } from '../../../runtime/scheduling/src/index.ts';
+import { PLACEMENTS } from '../../../runtime/simulator/src/placements.ts';
+import { world } from '../../support/scheduling/jobs.ts';
+import { costOf, jobOf, leastCost } from '../../support/scheduling/what-if.ts';
 
 type Preset = NonNullable<SnapshotInput['presets']>[number];
 type Kind = 'parts' | 'slices';

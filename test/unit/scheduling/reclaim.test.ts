@@ -1,9 +1,9 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
-import { type Decision, Scheduler, type Snapshot } from '../../../runtime/src/scheduling/index.ts';
-import { PLACEMENTS } from '../../../runtime/src/simulator/placements.ts';
-import { gpuNodes, world } from '../../support/scheduling.ts';
-import { costOf, jobOf, leastCost } from '../../support/scheduling-what-if.ts';
+import { type Decision, Scheduler, type Snapshot } from '../../../runtime/scheduling/src/index.ts';
+import { PLACEMENTS } from '../../../runtime/simulator/src/placements.ts';
+import { gpuNodes, world } from '../../support/scheduling/jobs.ts';
+import { costOf, jobOf, leastCost } from '../../support/scheduling/what-if.ts';
 
 const NOW = 100_000;
 // Mostly alike, so that the work lost decides.

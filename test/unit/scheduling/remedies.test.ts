@@ -7,12 +7,12 @@ import {
   Scheduler,
   type Snapshot,
   snapshotOf,
-} from '../../../runtime/src/scheduling/index.ts';
-import { PLACEMENTS } from '../../../runtime/src/simulator/placements.ts';
-import { everyReason, REASON_RUNS } from '../../support/every-reason.ts';
-import { anyHistory, reshaped } from '../../support/random-history.ts';
-import { decided } from '../../support/scheduling.ts';
-import { ancestors, couldStart, isAlike, leastOf } from '../../support/scheduling-checker.ts';
+} from '../../../runtime/scheduling/src/index.ts';
+import { PLACEMENTS } from '../../../runtime/simulator/src/placements.ts';
+import { ancestors, couldStart, isAlike, leastOf } from '../../support/scheduling/checker.ts';
+import { everyReason, REASON_RUNS } from '../../support/scheduling/every-reason.ts';
+import { decided } from '../../support/scheduling/jobs.ts';
+import { anyHistory, reshaped } from '../../support/scheduling/random-history.ts';
 
 function applied(job: Job, remedy: Remedy): Job {
   switch (remedy.change) {

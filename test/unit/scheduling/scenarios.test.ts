@@ -3,9 +3,9 @@ import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import { parse } from 'yaml';
 import { z } from 'zod';
-import { Explainer, type SnapshotInput, snapshotFaults } from '../../../runtime/src/scheduling/index.ts';
-import { PLACEMENTS } from '../../../runtime/src/simulator/placements.ts';
-import { decided, world } from '../../support/scheduling.ts';
+import { Explainer, type SnapshotInput, snapshotFaults } from '../../../runtime/scheduling/src/index.ts';
+import { PLACEMENTS } from '../../../runtime/simulator/src/placements.ts';
+import { decided, world } from '../../support/scheduling/jobs.ts';
 
 const scenario = z.strictObject({
   /** The part of the model, or the policy, that it is about. */

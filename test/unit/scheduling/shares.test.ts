@@ -1,9 +1,9 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
-import { type Job, Scheduler, type Scope, type Snapshot } from '../../../runtime/src/scheduling/index.ts';
-import { simulate, workload } from '../../../runtime/src/simulator/index.ts';
-import { PLACEMENTS } from '../../../runtime/src/simulator/placements.ts';
-import { world } from '../../support/scheduling.ts';
+import { type Job, Scheduler, type Scope, type Snapshot } from '../../../runtime/scheduling/src/index.ts';
+import { simulate, workload } from '../../../runtime/simulator/src/index.ts';
+import { PLACEMENTS } from '../../../runtime/simulator/src/placements.ts';
+import { world } from '../../support/scheduling/jobs.ts';
 
 /** Two organizations, the first with two projects, one of these with two users. */
 const TREE: readonly Pick<Scope, 'name' | 'parent' | 'kind'>[] = [

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { decided } from '../../support/scheduling.ts';
+import { decided } from '../../support/scheduling/jobs.ts';
 
 test.each([
   // A device serves 48 clients; each has 21 thousandths of it at least.

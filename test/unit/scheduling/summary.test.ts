@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
-import { summary } from '../../../runtime/src/simulator/index.ts';
+import { summary } from '../../../runtime/simulator/src/index.ts';
 
 const upTo = (n: number): readonly number[] => Array.from({ length: n }, (_, value) => value + 1);
 

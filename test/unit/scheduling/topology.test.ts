@@ -1,8 +1,8 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
-import { LEVELS, type Level, type Snapshot } from '../../../runtime/src/scheduling/index.ts';
-import { decided, gpuNodes, world } from '../../support/scheduling.ts';
-import { domain } from '../../support/scheduling-checker.ts';
+import { LEVELS, type Level, type Snapshot } from '../../../runtime/scheduling/src/index.ts';
+import { domain } from '../../support/scheduling/checker.ts';
+import { decided, gpuNodes, world } from '../../support/scheduling/jobs.ts';
 
 /** Nodes somewhere in two clusters, some of whose places are not known, and a gang. */
 const anyGang = fc

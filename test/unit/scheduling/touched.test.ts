@@ -7,10 +7,10 @@ import {
   type Snapshot,
   snapshotOf,
   type Touched,
-} from '../../../runtime/src/scheduling/index.ts';
-import { PLACEMENTS } from '../../../runtime/src/simulator/placements.ts';
-import { anyHistory, play } from '../../support/random-history.ts';
-import { world } from '../../support/scheduling.ts';
+} from '../../../runtime/scheduling/src/index.ts';
+import { PLACEMENTS } from '../../../runtime/simulator/src/placements.ts';
+import { world } from '../../support/scheduling/jobs.ts';
+import { anyHistory, play } from '../../support/scheduling/random-history.ts';
 
 const RUNS = { numRuns: Number(process.env.DELOS_TEST_RUNS ?? 100) };
 

@@ -1,4 +1,4 @@
-import { CLUSTER_DOMAIN } from '../addresses.ts';
+import { CLUSTER_DOMAIN } from '../host/addresses.ts';
 import type { NodeSpec } from '../spec.ts';
 import {
   type Addon,

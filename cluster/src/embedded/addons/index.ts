@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { addressesOf } from '../addresses.ts';
+import { addressesOf } from '../host/addresses.ts';
 import { layoutOf, type NodeSpec } from '../spec.ts';
 import { coredns } from './coredns.ts';
 import { localPath } from './local-path.ts';

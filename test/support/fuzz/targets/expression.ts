@@ -1,4 +1,4 @@
-import { EvalFault, evaluateTemplate, PythonError, parseTemplate, repr, SyntaxFault, Waiting } from '@delos/runtime';
+import { EvalFault, evaluateTemplate, PythonError, parseTemplate, repr, SyntaxFault, Waiting } from '@delos/flow';
 import { scopeOfData } from '../../flow/answer.ts';
 import { CONTEXT } from '../../flow/expression-words.ts';
 import { ExpressionMaker } from '../../flow/expressions.ts';

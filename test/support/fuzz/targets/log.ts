@@ -1,4 +1,4 @@
-import { LogCommands } from '@delos/runtime';
+import { LogCommands } from '@delos/flow';
 import type { Target } from '../engine.ts';
 
 const encode = (text: string): Uint8Array => new TextEncoder().encode(text);

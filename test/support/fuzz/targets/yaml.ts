@@ -1,5 +1,5 @@
 import { isDeepStrictEqual } from 'node:util';
-import { expandFlow, formatFlow, isFlow, parseFlowFile } from '@delos/runtime';
+import { expandFlow, formatFlow, isFlow, parseFlowFile } from '@delos/flow';
 import { worldOf } from '../../flow/cases.ts';
 import { CORPUS } from '../../flow/corpus.ts';
 import { bothForms } from '../../flow/yaml-form.ts';

@@ -6,7 +6,7 @@ import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { estimate, moduleHash } from '../../../../cluster/src/toolchain/build.ts';
 import { TOOLS } from '../../../../cluster/src/toolchain/tools.ts';
 
-const MODULES = join(import.meta.dirname, '../../../../cluster/go');
+const MODULES = join(import.meta.dirname, '../../../../artifacts/go');
 
 describe('the estimate of a build', () => {
   const build = { module: 'm', package: './p', cold: { seconds: 400, diskBytes: 4e9, memoryBytes: 2e9 } };

@@ -1,0 +1,30 @@
+import type { CommandContext } from '../../context.ts';
+import { engineFrom } from '../../instance/engine.ts';
+import { lockInstance } from '../../instance/lock.ts';
+import { readSettings, recordSettings } from '../../instance/settings.ts';
+import { interruptible } from '../../interrupt.ts';
+
+/** The cluster alone, started or repaired. */
+export async function run(
+  context: CommandContext,
+  options: { readonly config?: string; readonly context?: string },
+): Promise<void> {
+  const settings = await readSettings(context, options.config);
+  const engine = await engineFrom(context, settings.config, options.context);
+  const unlock = await lockInstance(context.paths, 'cluster up');
+  try {
+    await recordSettings(context, settings, options.config, engine.kind);
+    const started = performance.now();
+    const handle = await interruptible(context.signal, engine.up(settings.config, context.progress));
+    const seconds = (performance.now() - started) / 1000;
+    context.result(
+      { kind: handle.kind, server: handle.server, kubeconfig: handle.kubeconfig, context: handle.context, seconds },
+      [
+        `The ${handle.kind} cluster is up at ${handle.server} (${seconds.toFixed(1)} s).`,
+        `  export KUBECONFIG=${handle.kubeconfig}`,
+      ].join('\n'),
+    );
+  } finally {
+    unlock();
+  }
+}

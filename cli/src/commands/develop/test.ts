@@ -1,0 +1,120 @@
+import { spawn } from 'node:child_process';
+import { mkdtemp, readFile, rm } from 'node:fs/promises';
+import { setPriority, tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { z } from 'zod';
+import type { CommandContext } from '../../context.ts';
+import { interrupted } from '../../interrupt.ts';
+
+const counts = z.object({ passed: z.number(), failed: z.number(), skipped: z.number() });
+type Counts = z.infer<typeof counts>;
+
+/** A command and what it came to. */
+interface Outcome {
+  readonly code: number;
+  readonly counts?: Counts | undefined;
+}
+
+/**
+ * Type check, lint and all suites; the last line on stdout is the runner's own count, `N passed, N failed`. Tests of real
+ * parts mostly wait, so three rows of work run at once: the end-to-end tests in front, and beside them the integration
+ * tests, in an instance of their own, and what only computes (checks, unit tests). What runs beside is printed when it has
+ * ended. The integration tests' cluster is brought up before all: where nothing is there yet, what has to be fetched and
+ * built for it takes longer than any test may.
+ */
+export async function run(
+  context: CommandContext,
+  files: readonly string[],
+  options: { readonly long: boolean; readonly only?: string },
+): Promise<void> {
+  const bin = (name: string): string => join(context.root, 'node_modules/.bin', name);
+  const folder = await mkdtemp(join(tmpdir(), 'delos-test-'));
+  const env = options.long ? { DELOS_TEST_LONG: '1' } : {};
+  const vitest = async (suites: readonly string[], way: Way, more: Env = {}): Promise<Outcome> => {
+    const file = join(folder, `${suites.join('-')}.json`);
+    const args = ['run', ...suites.flatMap((suite) => ['--project', suite]), ...files];
+    const code = await child(bin('vitest'), args, context, way, { ...env, ...more, DELOS_TEST_COUNTS: file });
+    return { code, counts: await tryCounts(file) };
+  };
+  const onPlatform = ['e2e', ...(options.long ? ['long'] : [])];
+  const instance = process.env.DELOS_TEST_INSTANCE ?? 'delos-test';
+  const whole = files.length === 0 && options.only === undefined;
+  try {
+    const computing = async (): Promise<readonly Outcome[]> => {
+      const outcomes: Outcome[] = [];
+      for (const [command, ...args] of [
+        ['tsc', '-b'],
+        ['biome', 'check', '--error-on-warnings'],
+        ['oxlint', '--type-aware', '--deny-warnings'],
+      ] as const) {
+        outcomes.push({ code: await child(bin(command), args, context, 'behind') });
+      }
+      return [...outcomes, await vitest(['unit'], 'behind')];
+    };
+    const parts = `${instance}-parts`;
+    const onParts = async (): Promise<readonly Outcome[]> => [
+      await vitest(['integration'], 'beside', { DELOS_TEST_INSTANCE: parts }),
+    ];
+    const inFront = async (): Promise<readonly Outcome[]> => [await vitest(onPlatform, 'in front')];
+    const clusterOfParts = async (): Promise<Outcome> => {
+      const args = ['cluster', 'up', '--config', join(context.root, 'test/support/platform.yaml')];
+      return { code: await child(join(context.root, 'delos'), args, context, 'in front', { DELOS_INSTANCE: parts }) };
+    };
+    const suites = options.only === undefined ? ['unit', 'integration', ...onPlatform] : [options.only];
+    const outcomes = whole
+      ? [await clusterOfParts(), ...(await Promise.all([inFront(), onParts(), computing()])).flat()]
+      : [await vitest(suites, 'in front')];
+    if (context.signal.aborted) throw interrupted();
+    report(context, outcomes);
+    if (outcomes.some(({ code }) => code !== 0)) process.exitCode = 1;
+  } finally {
+    await rm(folder, { recursive: true, force: true });
+  }
+}
+
+function report(context: CommandContext, outcomes: readonly Outcome[]): void {
+  const checksFailed = outcomes.filter((outcome) => !('counts' in outcome) && outcome.code !== 0).length;
+  if (checksFailed > 0) process.stderr.write(`${checksFailed} static checks failed\n`);
+  const sum = (key: keyof Counts): number => outcomes.reduce((total, each) => total + (each.counts?.[key] ?? 0), 0);
+  // A runner that died before it counted has failed once.
+  const died = outcomes.filter((outcome) => 'counts' in outcome && outcome.counts === undefined).length;
+  const total = { passed: sum('passed'), failed: sum('failed') + died, skipped: sum('skipped') };
+  const skipped = total.skipped > 0 ? `, ${total.skipped} skipped` : '';
+  context.result({ checksFailed, ...total }, `\n${total.passed} passed, ${total.failed} failed${skipped}`);
+}
+
+/** What the reporter counted; undefined where the runner did not come so far. */
+async function tryCounts(file: string): Promise<Counts | undefined> {
+  const text = await readFile(file, 'utf8').catch(() => undefined);
+  return text === undefined ? undefined : counts.parse(JSON.parse(text));
+}
+
+/** `beside`: its output is kept and printed whole at its end; `behind`: with less priority, too. */
+type Way = 'in front' | 'beside' | 'behind';
+type Env = Readonly<Record<string, string>>;
+
+function child(
+  command: string,
+  args: readonly string[],
+  context: CommandContext,
+  way: Way,
+  env: Env = {},
+): Promise<number> {
+  return new Promise((resolve, reject) => {
+    const shown = context.json ? process.stderr : process.stdout;
+    const run = spawn(command, args, {
+      cwd: context.root,
+      stdio: way === 'in front' ? ['ignore', context.json ? 2 : 'inherit', 'inherit'] : ['ignore', 'pipe', 'pipe'],
+      env: { ...process.env, ...env },
+    });
+    const kept: Buffer[] = [];
+    for (const stream of [run.stdout, run.stderr]) stream?.on('data', (data: Buffer) => kept.push(data));
+    if (way === 'behind' && run.pid !== undefined) setPriority(run.pid, 5);
+    run.once('error', reject);
+    run.once('close', (code) => {
+      for (const data of kept) shown.write(data);
+      resolve(code ?? 1);
+    });
+    context.signal.addEventListener('abort', () => run.kill('SIGINT'));
+  });
+}

@@ -1,0 +1,65 @@
+import { spawn } from 'node:child_process';
+import { createInterface } from 'node:readline';
+import { PLATFORM_NAMESPACE, PORTS } from '@delos/constructs';
+import { DelosError } from '@delos/core';
+import { z } from 'zod';
+import type { Kube } from '../../instance/kube.ts';
+import { routed, type Transport } from './gateway-route.ts';
+
+const OPEN_LIMIT = 30_000;
+const tlsSecret = z.object({ data: z.object({ 'ca.crt': z.base64() }) });
+
+/** Does `work` with requests that reach the gateway through the Kubernetes API, wherever its public name leads yet. */
+export async function throughCluster<T>(
+  kube: Kube,
+  httpsPort: number,
+  signal: AbortSignal,
+  work: (transport: Transport) => Promise<T>,
+): Promise<T> {
+  const { data } = await kube.json(tlsSecret, ['get', 'secret', 'gateway-tls', '--namespace', PLATFORM_NAMESPACE]);
+  const forward = await openForward(kube, httpsPort, signal);
+  try {
+    const transport = await routed(forward.port, Buffer.from(data['ca.crt'], 'base64').toString());
+    try {
+      return await work(transport);
+    } finally {
+      await transport.close();
+    }
+  } finally {
+    forward.end();
+  }
+}
+
+/** kubectl port-forward to the gateway's TLS port on a free port of loopback. @throws DelosError ERR_CLUSTER_UNREACHABLE */
+function openForward(
+  kube: Kube,
+  httpsPort: number,
+  signal: AbortSignal,
+): Promise<{ readonly port: number; readonly end: () => void }> {
+  const [command, ...before] = kube.argv;
+  const args = ['port-forward', '--namespace', PLATFORM_NAMESPACE, 'service/gateway', `:${httpsPort || PORTS.https}`];
+  const child = spawn(command, [...before, ...args], {
+    env: { ...process.env, ...kube.env },
+    stdio: ['ignore', 'pipe', 'pipe'],
+    signal,
+  });
+  let words = '';
+  child.stderr.on('data', (data: Buffer) => {
+    words = data.toString().trim();
+  });
+  return new Promise((resolve, reject) => {
+    const refuse = (why: string): void => {
+      child.kill();
+      reject(new DelosError('ERR_CLUSTER_UNREACHABLE', `the gateway cannot be reached through the cluster: ${why}`));
+    };
+    const limit = setTimeout(() => refuse(`kubectl port-forward is silent after ${OPEN_LIMIT / 1000} s`), OPEN_LIMIT);
+    child.once('error', (error) => refuse(error.message));
+    child.once('exit', () => refuse(words || 'kubectl port-forward ended'));
+    createInterface(child.stdout).on('line', (line) => {
+      const port = /^Forwarding from 127\.0\.0\.1:(\d+)/.exec(line)?.[1];
+      if (port === undefined) return;
+      clearTimeout(limit);
+      resolve({ port: Number(port), end: () => void child.kill() });
+    });
+  });
+}

@@ -1,0 +1,32 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import { DelosError, MANAGED_BY, PROJECT_LABEL, type Progress } from '@delos/core';
+import type { Kube } from '../../instance/kube.ts';
+
+const GONE_LIMIT = 180_000;
+const JOBS = PROJECT_LABEL;
+const NAMESPACES = [PROJECT_LABEL, ...Object.entries(MANAGED_BY).map(([key, value]) => `${key}=${value}`)].join(',');
+
+/**
+ * Takes away what the agent made on a cluster that stays: jobs' Pods, and with the data the projects' namespaces too.
+ * Done once the agent is gone, which would make them anew.
+ * @throws DelosError ERR_TIMEOUT naming what does not go
+ */
+export async function removeJobs(kube: Kube, deleteData: boolean, progress: Progress): Promise<void> {
+  const what = deleteData ? ['namespaces', '--selector', NAMESPACES] : ['pods', '--all-namespaces', '--selector', JOBS];
+  const left = async () => (await kube.text(['get', ...what, '--output', 'name'])).trim();
+  if ((await left()) === '') return;
+  await kube.text(['delete', ...what, '--wait=false']);
+  const started = performance.now();
+  for (;;) {
+    const names = await left();
+    if (names === '') return;
+    const elapsed = performance.now() - started;
+    if (elapsed > GONE_LIMIT) {
+      throw new DelosError('ERR_TIMEOUT', `not gone after ${GONE_LIMIT / 1000} s: ${names.replaceAll('\n', ', ')}`, {
+        hint: 'look at what holds them: ./delos kubectl describe NAME; the same command goes on',
+      });
+    }
+    progress.step(`waiting for jobs and projects to go: ${names.split('\n').length} left`);
+    await sleep(1000);
+  }
+}

@@ -1,0 +1,64 @@
+import { access } from 'node:fs/promises';
+import { join } from 'node:path';
+import { DelosError } from '@delos/core';
+import type { CommandContext } from '../../context.ts';
+import { engineOf } from '../../instance/engine.ts';
+import { kubeOf } from '../../instance/kube.ts';
+import { capture, passThrough } from '../../process.ts';
+import { platformParts } from './parts.ts';
+
+interface LogOptions {
+  readonly follow: boolean;
+  readonly tail?: number;
+}
+
+/** The log of a process of the embedded node, from its file; else that of a service of the platform. */
+export async function run(context: CommandContext, part: string, options: LogOptions): Promise<void> {
+  const file = join(context.paths.state, 'logs', `${part}.log`);
+  if (/^[a-z0-9-]+$/.test(part) && (await isThere(file))) {
+    const lines = options.tail === undefined ? '+1' : String(options.tail);
+    await show(context, part, ['tail', '-n', lines, ...(options.follow ? ['-F'] : []), file], {});
+    return;
+  }
+  const kube = await kubeOf(context, await (await engineOf(context)).handle());
+  const parts = await platformParts(kube);
+  const found = parts.find(({ name }) => name === part);
+  if (found === undefined) {
+    throw new DelosError('ERR_NOT_FOUND', `there is no part ${JSON.stringify(part)}`, {
+      hint: `services: ${parts.map(({ name }) => name).join(', ')}; \`delos cluster status\` lists the cluster's own parts`,
+    });
+  }
+  const args = [
+    ...kube.argv,
+    ...['logs', '-n', found.namespace, '-l', `app.kubernetes.io/name=${part}`, '--all-containers', '--prefix'],
+    ...['--max-log-requests', '20', '--tail', String(options.tail ?? -1)],
+    ...(options.follow ? ['--follow'] : []),
+  ];
+  await show(context, part, args, kube.env);
+}
+
+async function show(
+  context: CommandContext,
+  part: string,
+  argv: readonly string[],
+  env: Readonly<Record<string, string>>,
+): Promise<void> {
+  const [command = '', ...args] = argv;
+  if (!context.json) {
+    process.exitCode = await passThrough(command, args, env);
+    return;
+  }
+  if (argv.some((word) => word === '-F' || word === '--follow')) {
+    throw new DelosError('ERR_USAGE', '--json prints one document and --follow has no end', {
+      hint: 'leave one of the two out',
+    });
+  }
+  context.result({ part, text: await capture(command, args, env) }, '');
+}
+
+function isThere(path: string): Promise<boolean> {
+  return access(path).then(
+    () => true,
+    () => false,
+  );
+}

@@ -1,0 +1,36 @@
+import { DelosError } from '@delos/core';
+import type { CommandContext } from '../../context.ts';
+import { chooseCluster } from '../../instance/engine.ts';
+import { readSettings } from '../../instance/settings.ts';
+import { table } from '../../table.ts';
+
+/** Lists every check. Changes nothing, not even the instance's own state. */
+export async function run(
+  context: CommandContext,
+  options: { readonly config?: string; readonly context?: string },
+): Promise<void> {
+  const { config, file } = await readSettings(context, options.config);
+  const { preflight } = await import('@delos/cluster');
+  const choice = await chooseCluster(context, config, options.context);
+  const checks = await preflight(choice.config, choice.options);
+  const failed = checks.filter(({ ok, fatal }) => !ok && fatal);
+  const rows = checks.map(({ id, ok, fatal, measured, needed, fix }) => [
+    ok ? 'ok' : fatal ? 'FAILED' : 'warning',
+    id,
+    measured,
+    needed,
+    ok ? '' : fix,
+  ]);
+  context.result(
+    { ok: failed.length === 0, config: file ?? null, checks },
+    table(['', 'CHECK', 'MEASURED', 'NEEDED', 'WHAT TO DO'], rows),
+  );
+  if (failed.length === 0) return;
+  const ids = failed.map(({ id }) => id).join(', ');
+  const error = new DelosError('ERR_PREFLIGHT', `${failed.length} of ${checks.length} checks failed: ${ids}`, {
+    hint: 'the last column says what to do',
+  });
+  // The document is printed: only the words and the exit code are left to say.
+  process.stderr.write(`${error.render()}\n`);
+  process.exitCode = error.exitCode;
+}

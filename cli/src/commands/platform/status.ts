@@ -1,0 +1,95 @@
+import { join } from 'node:path';
+import type { ClusterStatus } from '@delos/cluster';
+import type { CommandContext } from '../../context.ts';
+import { engineOf } from '../../instance/engine.ts';
+import { kubeOf } from '../../instance/kube.ts';
+import { type LockHolder, tryHolder } from '../../instance/lock.ts';
+import { recordedConfig } from '../../instance/settings.ts';
+import { tryReadState } from '../../instance/state-file.ts';
+import { platformUrls, tryDeployedUrls } from '../../platform-urls.ts';
+import { table } from '../../table.ts';
+import { type PlatformPart, platformParts } from './parts.ts';
+import { type PlatformRecord, platformRecord } from './up-record.ts';
+import { type PlatformUser, platformUsers } from './users.ts';
+
+/** What runs, where, and who may log in. Says so as well when nothing does: asking is no error. */
+export async function run(context: CommandContext, options: { readonly showPasswords: boolean }): Promise<void> {
+  const config = await recordedConfig(context);
+  const engine = await engineOf(context);
+  const cluster = await engine.status();
+  const holder = await tryHolder(context.paths);
+  const record = await tryReadState(join(context.paths.state, 'platform.json'), platformRecord);
+  const kube = cluster === undefined ? undefined : await kubeOf(context, await engine.handle());
+  const parts = kube === undefined ? [] : await platformParts(kube);
+  // What runs may have been deployed by plain Pulumi, after a change of delos.yaml that no `up` has seen.
+  const deployed = kube === undefined ? undefined : await tryDeployedUrls(kube);
+  const urls = deployed ?? (record?.entrance === undefined ? undefined : platformUrls(config, record.entrance));
+  const users = parts.length === 0 ? [] : await platformUsers(config, options.showPasswords ? kube : undefined);
+  const healthy =
+    parts.length > 0 &&
+    parts.every(({ ready, wanted }) => ready >= wanted) &&
+    (cluster?.parts.every((part) => part.healthy) ?? false);
+  const document: StatusDocument = {
+    instance: context.paths.instance,
+    up: healthy,
+    heldBy: holder ?? null,
+    cluster: cluster ?? null,
+    platform: { parts, apiUrl: urls?.apiUrl ?? null, url: urls?.url ?? null, adminUser: config.admin.user },
+    standIns: record?.standIns ?? [],
+    users,
+    state: context.paths.state,
+  };
+  context.result(document, text(document, options.showPasswords));
+}
+
+interface StatusDocument {
+  readonly instance: string;
+  readonly up: boolean;
+  readonly heldBy: LockHolder | null;
+  readonly cluster: ClusterStatus | null;
+  readonly platform: {
+    readonly parts: readonly PlatformPart[];
+    readonly apiUrl: string | null;
+    readonly url: string | null;
+    readonly adminUser: string;
+  };
+  readonly standIns: PlatformRecord['standIns'];
+  readonly users: readonly PlatformUser[];
+  /** Folder of this instance's state. */
+  readonly state: string;
+}
+
+function text(document: StatusDocument, passwords: boolean): string {
+  const { cluster, platform, standIns, users } = document;
+  const blocks = [`instance ${document.instance}`];
+  if (document.heldBy !== null)
+    blocks.push(`held by \`delos ${document.heldBy.command}\`, process ${document.heldBy.pid}`);
+  if (cluster === null) return [...blocks, 'The cluster is not up: `delos up` starts it.'].join('\n');
+  const ill = cluster.parts.filter(({ healthy }) => !healthy);
+  blocks.push(
+    `cluster   ${cluster.kind}, Kubernetes ${cluster.version}, ${cluster.server}`,
+    `nodes     ${cluster.nodes.map(({ name, ready, pool }) => `${name} (${ready ? 'ready' : 'not ready'}, pool ${pool ?? 'none'})`).join(', ')}`,
+    ...ill.map(({ name, message }) => `          ${name}: ${message}`),
+  );
+  if (platform.parts.length === 0) return [...blocks, 'The platform is not deployed: `delos up` does it.'].join('\n');
+  blocks.push(
+    `platform  ${platform.url ?? ''}`,
+    `API       ${platform.apiUrl ?? ''}`,
+    '',
+    table(
+      ['PART', 'READY', 'MESSAGE'],
+      platform.parts.map(({ name, ready, wanted, message }) => [name, `${ready}/${wanted}`, message]),
+    ),
+    '',
+    passwords
+      ? table(
+          ['USER', 'PASSWORD'],
+          users.map(({ name, password }) => [name, password ?? '(not made here)']),
+        )
+      : `users     ${users.map(({ name }) => name).join(', ')} (\`delos status --show-passwords\`)`,
+  );
+  for (const { answers, standIn } of standIns) {
+    blocks.push(`stand-in  ${answers.join(', ')}: really ${standIn}`);
+  }
+  return blocks.join('\n');
+}

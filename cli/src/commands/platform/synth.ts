@@ -1,0 +1,51 @@
+import { mkdir, readdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { join, resolve } from 'node:path';
+import type { SynthesizedObject } from '@delos/constructs';
+import { yamlText } from '@delos/core';
+import type { CommandContext } from '../../context.ts';
+import { readSettings } from '../../instance/settings.ts';
+
+interface SynthOptions {
+  readonly config?: string;
+  readonly profile?: string;
+  readonly out?: string;
+}
+
+/** First line of each file that this command writes, and by which it knows what it may remove. */
+const MARK = '# Written by delos synth';
+
+/** The platform's manifests: to stdout as one stream, or a file an object in a folder of their own order. */
+export async function run(context: CommandContext, options: SynthOptions): Promise<void> {
+  const { config } = await readSettings(context, options.config);
+  const { profileContext, synthesize } = await import('@delos/constructs');
+  const { objects } = synthesize(config, profileContext(config, options.profile));
+  if (options.out === undefined) {
+    context.result({ objects: objects.map(({ manifest }) => manifest) }, objects.map(documentOf).join('---\n'));
+    return;
+  }
+  const folder = resolve(options.out);
+  await mkdir(folder, { recursive: true });
+  for (const name of await readdir(folder)) {
+    if (/^\d{3}-.*\.yaml$/.test(name) && (await readFile(join(folder, name), 'utf8')).startsWith(MARK)) {
+      await rm(join(folder, name));
+    }
+  }
+  const files = objects.map((object, index) => ({
+    name: fileName(object, index),
+    text: `${MARK}\n${documentOf(object)}`,
+  }));
+  for (const { name, text } of files) await writeFile(join(folder, name), text);
+  context.result({ folder, files: files.map(({ name }) => name) }, `wrote ${files.length} objects to ${options.out}`);
+}
+
+function fileName({ manifest }: SynthesizedObject, index: number): string {
+  const { namespace, name } = manifest.metadata;
+  const parts = [manifest.kind.toLowerCase(), ...(namespace === undefined ? [] : [namespace]), name];
+  return `${String(index).padStart(3, '0')}-${parts.join('-')}.yaml`;
+}
+
+/** A Secret's values are not known here: what makes each is said in a comment. */
+function documentOf({ manifest, secrets }: SynthesizedObject): string {
+  const keys = Object.entries(secrets).map(([key, source]) => `# ${key}: ${source.kind}, made at deployment\n`);
+  return `${keys.join('')}${yamlText(manifest)}`;
+}

@@ -1,0 +1,44 @@
+import { DEFAULT_INSTANCE } from '@delos/core';
+import type { Changes } from '@delos/stacks';
+import type { Phase } from '../../phases.ts';
+import type { FirstJob } from './first-job.ts';
+
+/** What `up --json` prints. Scripts lean on it. */
+export interface UpDocument {
+  readonly apiUrl: string;
+  readonly adminUser: string;
+  readonly kubeconfig: string;
+  readonly phases: readonly Phase[];
+  readonly changes: Changes;
+  readonly firstJob: FirstJob;
+}
+
+/** The end of `up` for a person: what the job printed, where the platform is, and what to type next. */
+export function upText(document: UpDocument, instance: string): string {
+  const { apiUrl, adminUser, changes, firstJob, phases } = document;
+  const delos = instance === DEFAULT_INSTANCE ? './delos' : `./delos --instance ${instance}`;
+  const changed = (['create', 'update', 'replace', 'delete'] as const)
+    .filter((kind) => changes[kind] > 0)
+    .map((kind) => `${changes[kind]} to ${kind}`);
+  const total = phases.reduce((sum, { seconds }) => sum + seconds, 0);
+  return [
+    `The first job, ${firstJob.id}, printed:`,
+    '',
+    ...firstJob.output
+      .trimEnd()
+      .split('\n')
+      .map((line) => `    ${line}`),
+    '',
+    `Platform  ${apiUrl.replace(/\/api\/v1$/, '/')}`,
+    `API       ${apiUrl}`,
+    `Changes   ${changed.length === 0 ? `none: ${changes.same} objects are as they should be` : changed.join(', ')}`,
+    `Time      ${total.toFixed(1)} s: ${phases.map(({ name, seconds }) => `${name} ${seconds.toFixed(1)}`).join(', ')}`,
+    '',
+    'Go on:',
+    '    pip install apolo-cli',
+    `    apolo config login ${apiUrl}    # as ${adminUser}; the password: ${delos} status --show-passwords`,
+    `    apolo config login-with-token "$(${delos} token --user ${adminUser})" ${apiUrl}    # without a browser`,
+    '    apolo run ghcr.io/neuro-inc/base -- echo Hello',
+    `    ${delos} kubectl get pods -A    # and: ${delos} status, ${delos} logs control-api, ${delos} down`,
+  ].join('\n');
+}

@@ -1,0 +1,79 @@
+import { join } from 'node:path';
+import type { CommandContext } from '../../context.ts';
+import { engineFrom } from '../../instance/engine.ts';
+import { provideImages } from '../../instance/images.ts';
+import { kubeOf } from '../../instance/kube.ts';
+import { lockInstance } from '../../instance/lock.ts';
+import { planPlatform } from '../../instance/platform.ts';
+import { checkMachine } from '../../instance/preflight.ts';
+import { readSettings, recordSettings } from '../../instance/settings.ts';
+import { writeState } from '../../instance/state-file.ts';
+import { interruptible } from '../../interrupt.ts';
+import { Phases } from '../../phases.ts';
+import { platformUrls } from '../../platform-urls.ts';
+import { ApiClient } from './api-client.ts';
+import { firstJob } from './first-job.ts';
+import { throughCluster } from './gateway-forward.ts';
+import type { Transport } from './gateway-route.ts';
+import type { PlatformRecord } from './up-record.ts';
+import { upText } from './up-text.ts';
+
+/** From whatever is there to a platform that has run a job. Repeats nothing that is done. */
+export async function run(
+  context: CommandContext,
+  options: { readonly config?: string; readonly context?: string },
+): Promise<void> {
+  const settings = await readSettings(context, options.config);
+  const unlock = await lockInstance(context.paths, 'up');
+  try {
+    const { config } = settings;
+    const { progress, signal, paths } = context;
+    const phases = new Phases(progress, signal);
+    const engine = await engineFrom(context, config, options.context);
+    await phases.run('preflight', () => checkMachine(context, config, options.context));
+    await recordSettings(context, settings, options.config, engine.kind);
+
+    const { keepForward, resolveTool } = await import('@delos/cluster');
+    const { deployPlatform } = await import('@delos/stacks');
+    const { wayIn } = await import('@delos/constructs');
+    const { issueToken } = await import('./tokens.ts');
+
+    await phases.run('toolchain', async () => {
+      await interruptible(signal, engine.prepare(progress));
+      for (const tool of ['kube', 'pulumi'] as const) await interruptible(signal, resolveTool(tool, progress));
+    });
+    const handle = await phases.run('cluster', () => interruptible(signal, engine.up(config, progress)));
+    const images = await phases.run('images', () => interruptible(signal, provideImages(context, config, handle)));
+    const plan = await planPlatform(context, settings, handle, images);
+    const { changes } = await phases.run('platform', () => deployPlatform(plan.input));
+    const record: PlatformRecord = {
+      entrance: plan.open.entrance,
+      images: { ...images.images },
+      standIns: [...images.standIns],
+    };
+    await writeState(join(paths.state, 'platform.json'), record);
+    const { apiUrl } = platformUrls(config, plan.open.entrance);
+    const job = await phases.run('first job', async () => {
+      if (plan.open.forward !== undefined) {
+        const { path } = await resolveTool('kube', progress);
+        await interruptible(signal, keepForward(paths, path, handle, plan.open.forward));
+      }
+      const token = await issueToken(context, { user: config.admin.user, ttlSeconds: 3600 });
+      const send = (transport?: Transport) =>
+        firstJob(new ApiClient(apiUrl, token, signal, transport), paths, config, progress, signal);
+      if (wayIn(config, plan.open.entrance).exposure.kind !== 'load-balancer') return await send();
+      return await throughCluster(await kubeOf(context, handle), config.gateway.httpsPort, signal, send);
+    });
+    const document = {
+      apiUrl,
+      adminUser: config.admin.user,
+      kubeconfig: handle.kubeconfig,
+      phases: phases.done,
+      changes,
+      firstJob: job,
+    };
+    context.result(document, upText(document, paths.instance));
+  } finally {
+    unlock();
+  }
+}

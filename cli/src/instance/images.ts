@@ -1,0 +1,78 @@
+import type { ClusterHandle } from '@delos/cluster';
+import type { PlatformConfig, StandIn } from '@delos/core';
+import type { CommandContext } from '../context.ts';
+
+export interface PlatformImages {
+  /** Catalogue name → the reference that the nodes pull. */
+  readonly images: Readonly<Record<string, string>>;
+  /** Stand-ins that answer on this cluster. */
+  readonly standIns: readonly StandIn[];
+}
+
+/** Has every image made and brought to where the cluster's nodes look for it. Does nothing twice. */
+export async function provideImages(
+  context: CommandContext,
+  config: PlatformConfig,
+  handle: ClusterHandle,
+): Promise<PlatformImages> {
+  const { ensureImages, loadImages, pushImages } = await import('@delos/cluster');
+  const { paths, progress } = context;
+  const images = await ensureImages(optionsOf(context, config, handle), progress);
+  const { images: way } = handle;
+  const standIns = await standInsOf(context, config, handle);
+  switch (way.kind) {
+    case 'registry':
+      return { images: await pushImages(images, way.registry, { paths }, progress), standIns };
+    case 'load':
+      await loadImages(images, (archive) => way.load(archive), { paths }, progress);
+      return { images, standIns };
+    case 'mirror':
+      return { images, standIns };
+    case 'upstream':
+      progress.warn(
+        'images.registry is not set: the images that are built here reach the nodes only if their containerd asks this mirror',
+      );
+      return { images, standIns };
+  }
+}
+
+/** What `provideImages` would give. Sends nothing to the cluster. */
+export async function expectedImages(
+  context: CommandContext,
+  config: PlatformConfig,
+  handle: ClusterHandle,
+): Promise<PlatformImages> {
+  const { inRegistry, listImages } = await import('@delos/cluster');
+  const listed = await listImages(optionsOf(context, config, handle));
+  const { images: way } = handle;
+  const images = Object.fromEntries(
+    listed.map(({ name, reference }) => [
+      name,
+      way.kind === 'registry' ? inRegistry(reference, way.registry) : reference,
+    ]),
+  );
+  return { images, standIns: await standInsOf(context, config, handle) };
+}
+
+/** Stand-ins answer through the mirror alone: nobody else's registry is told that a Debian is an Ubuntu. */
+async function standInsOf(
+  context: CommandContext,
+  config: PlatformConfig,
+  handle: ClusterHandle,
+): Promise<readonly StandIn[]> {
+  const { listImages } = await import('@delos/cluster');
+  if (handle.images.kind !== 'mirror' || !handle.images.standIns) return [];
+  const listed = await listImages(optionsOf(context, config, handle));
+  return listed.flatMap(({ name, answers, standIn, digest }) =>
+    standIn === null || digest === null ? [] : [{ name, answers: [...answers], standIn, digest }],
+  );
+}
+
+function optionsOf(context: CommandContext, config: PlatformConfig, handle: ClusterHandle) {
+  return {
+    root: context.root,
+    paths: context.paths,
+    source: config.images.source,
+    standIns: config.images.standIns && handle.images.kind === 'mirror',
+  };
+}

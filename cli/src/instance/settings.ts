@@ -1,0 +1,64 @@
+import { access } from 'node:fs/promises';
+import { join, resolve } from 'node:path';
+import { loadConfig, type PlatformConfig, platformConfig } from '@delos/core';
+import { z } from 'zod';
+import type { CommandContext } from '../context.ts';
+import { tryReadState, writeState } from './state-file.ts';
+
+/** A configuration and where it came from. */
+export interface Settings {
+  readonly config: PlatformConfig;
+  /** Absolute path; undefined: the defaults. */
+  readonly file: string | undefined;
+}
+
+const recordSchema = z.object({ file: z.string() });
+const lastSchema = z.object({ config: z.unknown() });
+const recordPath = (context: CommandContext): string => join(context.paths.state, 'config-file.json');
+const lastPath = (context: CommandContext): string => join(context.paths.state, 'config.json');
+
+/**
+ * The configuration that a command means: the file it was given, else the one that this instance was last brought up
+ * with, else `delos.yaml` in the working folder, else the defaults.
+ *
+ * @throws DelosError ERR_CONFIG_NOT_FOUND, ERR_CONFIG_SYNTAX, ERR_CONFIG_KEY, ERR_CONFIG_VALUE
+ */
+export async function readSettings(context: CommandContext, given: string | undefined): Promise<Settings> {
+  const recorded = (await tryReadState(recordPath(context), recordSchema))?.file;
+  const local = resolve('delos.yaml');
+  const file = given ?? recorded ?? ((await isThere(local)) ? local : undefined);
+  if (file === undefined) return { config: platformConfig.parse({}), file: undefined };
+  const path = resolve(file);
+  return { config: await loadConfig(path), file: path };
+}
+
+/**
+ * Remembers what the instance is brought up with: the file for the next `up`, the content for commands that ask, with
+ * the engine that `auto` came to be.
+ */
+export async function recordSettings(
+  context: CommandContext,
+  settings: Settings,
+  given: string | undefined,
+  engine: PlatformConfig['cluster']['engine'],
+): Promise<void> {
+  if (given !== undefined && settings.file !== undefined) {
+    await writeState(recordPath(context), { file: settings.file });
+  }
+  const { config } = settings;
+  await writeState(lastPath(context), { config: { ...config, cluster: { ...config.cluster, engine } } });
+}
+
+/** What this instance was last brought up with; the defaults where it never was. Reads no file of the user's. */
+export async function recordedConfig(context: CommandContext): Promise<PlatformConfig> {
+  const last = await tryReadState(lastPath(context), lastSchema);
+  const parsed = platformConfig.safeParse(last?.config ?? {});
+  return parsed.success ? parsed.data : platformConfig.parse({});
+}
+
+function isThere(path: string): Promise<boolean> {
+  return access(path).then(
+    () => true,
+    () => false,
+  );
+}

@@ -1,0 +1,25 @@
+import { readFileSync } from 'node:fs';
+import { findByArgument, isAlive, type ProcessIdentity } from '../process.ts';
+
+/*
+ * Words among a process' arguments tell whose it is, so that it is found again without any file: a pid file may be lost
+ * or half written, the arguments of a live process cannot.
+ */
+export const hostMarker = (state: string) => `delos-host:${state}`;
+export const nodeMarker = (state: string) => `delos-node:${state}`;
+export const cgroupOf = (instance: string) => `delos-${instance}`;
+
+function isInit(identity: ProcessIdentity): boolean {
+  try {
+    const line = /^NSpid:\s*(.+)$/m.exec(readFileSync(`/proc/${identity.pid}/status`, 'utf8'))?.[1] ?? '';
+    const ids = line.split(/\s+/);
+    return ids.length > 1 && ids.at(-1) === '1';
+  } catch {
+    return false;
+  }
+}
+
+/** First process of the instance's node, by its id in the machine's PID namespace. */
+export function tryFindInit(state: string): ProcessIdentity | undefined {
+  return findByArgument(nodeMarker(state)).find((identity) => isAlive(identity) && isInit(identity));
+}

@@ -1,0 +1,78 @@
+import { type Addresses, CLUSTER_DOMAIN, NODE_NAME } from '../host/addresses.ts';
+import type { LeafRequest } from './pki.ts';
+
+/** Every certificate of an embedded cluster: who it names and what it is good for. */
+export function certificatesOf(addresses: Addresses): readonly LeafRequest[] {
+  const kubernetes = ['kubernetes', 'kubernetes.default', 'kubernetes.default.svc'];
+  return [
+    {
+      name: 'apiserver',
+      authority: 'ca',
+      commonName: 'kube-apiserver',
+      usages: ['server'],
+      dns: [...kubernetes, `kubernetes.default.svc.${CLUSTER_DOMAIN}`, 'localhost'],
+      ips: ['127.0.0.1', addresses.nodeIp, addresses.apiServiceIp],
+    },
+    {
+      name: 'apiserver-kubelet-client',
+      authority: 'ca',
+      commonName: 'kube-apiserver-kubelet-client',
+      organization: 'delos:kubelet-api-admins',
+      usages: ['client'],
+    },
+    { name: 'front-proxy-client', authority: 'front-proxy-ca', commonName: 'front-proxy-client', usages: ['client'] },
+    {
+      name: 'etcd-server',
+      authority: 'etcd-ca',
+      commonName: 'etcd',
+      usages: ['server', 'client'],
+      dns: ['localhost'],
+      ips: ['127.0.0.1'],
+    },
+    { name: 'etcd-client', authority: 'etcd-ca', commonName: 'kube-apiserver', usages: ['client'] },
+    {
+      name: 'kubelet-server',
+      authority: 'ca',
+      commonName: `system:node:${NODE_NAME}`,
+      organization: 'system:nodes',
+      usages: ['server'],
+      dns: [NODE_NAME],
+      ips: [addresses.nodeIp, '127.0.0.1'],
+    },
+    {
+      name: 'kubelet',
+      authority: 'ca',
+      commonName: `system:node:${NODE_NAME}`,
+      organization: 'system:nodes',
+      usages: ['client'],
+    },
+    { name: 'admin', authority: 'ca', commonName: 'delos-admin', organization: 'system:masters', usages: ['client'] },
+    // What the node's supervisor itself may do is all of it: it applies the add-ons and patches node status.
+    {
+      name: 'supervisor',
+      authority: 'ca',
+      commonName: 'delos-supervisor',
+      organization: 'system:masters',
+      usages: ['client'],
+    },
+    { name: 'controller-manager', authority: 'ca', commonName: 'system:kube-controller-manager', usages: ['client'] },
+    {
+      name: 'controller-manager-server',
+      authority: 'ca',
+      commonName: 'kube-controller-manager',
+      usages: ['server'],
+      ips: ['127.0.0.1'],
+    },
+    { name: 'scheduler', authority: 'ca', commonName: 'system:kube-scheduler', usages: ['client'] },
+    { name: 'scheduler-server', authority: 'ca', commonName: 'kube-scheduler', usages: ['server'], ips: ['127.0.0.1'] },
+    { name: 'proxy', authority: 'ca', commonName: 'system:kube-proxy', usages: ['client'] },
+    {
+      name: 'metrics-server',
+      authority: 'ca',
+      commonName: 'metrics-server',
+      usages: ['server'],
+      dns: ['metrics-server.kube-system.svc', `metrics-server.kube-system.svc.${CLUSTER_DOMAIN}`],
+    },
+    { name: 'policy-agent', authority: 'ca', commonName: 'delos:policy-agent', usages: ['client'] },
+  ];
+}

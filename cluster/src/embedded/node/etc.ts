@@ -1,0 +1,218 @@
+import { randomBytes } from 'node:crypto';
+import { existsSync, mkdirSync, readdirSync, rmSync } from 'node:fs';
+import { join } from 'node:path';
+import { MIRROR_HOST } from '@delos/constructs';
+import { WELL_KNOWN_REGISTRIES } from '@delos/core';
+import { stringify } from 'yaml';
+import { writeIfChanged } from '../files.ts';
+import { type Addresses, API_PORT, addressesOf, CLUSTER_DOMAIN, MIRROR_PORT, NODE_NAME } from '../host/addresses.ts';
+import { layoutOf, type NodeSpec } from '../spec.ts';
+import { renderContainerd } from './containerd-config.ts';
+import { renderKubeconfig } from './kubeconfig.ts';
+
+const MIRROR = `http://127.0.0.1:${MIRROR_PORT}`;
+
+/**
+ * containerd's hosts.toml of one registry: the mirror holds its images as repository `<host>/<path>`, and those that
+ * only stand in for a name apart, as `stand-in/<host>/<path>`.
+ */
+export function renderHosts(host: string, standIns: boolean): string {
+  const mirror = `${MIRROR}/v2/${host}`;
+  const access = 'capabilities = ["pull", "resolve"]\noverride_path = true\n';
+  // Ours are nowhere else: a name that is missing is `not found`, not a host that cannot be resolved.
+  const server = host === MIRROR_HOST ? `server = "${mirror}"\n${access}` : `server = "${upstreamOf(host)}"\n`;
+  const standIn = standIns ? `\n[host."${MIRROR}/v2/stand-in/${host}"]\n${access}` : '';
+  return `${server}\n[host."${mirror}"]\n${access}${standIn}`;
+}
+
+function upstreamOf(host: string): string {
+  return host === 'docker.io' ? 'https://registry-1.docker.io' : `https://${host}`;
+}
+
+export function renderCni(spec: NodeSpec): string {
+  const addresses = addressesOf(spec.number);
+  return JSON.stringify(
+    {
+      cniVersion: '1.0.0',
+      name: 'delos',
+      plugins: [
+        {
+          type: 'ptp',
+          mtu: spec.mtu,
+          ipMasq: false,
+          ipam: {
+            type: 'host-local',
+            ranges: [[{ subnet: addresses.podCidr, gateway: addresses.podGateway }]],
+            routes: [{ dst: '0.0.0.0/0' }],
+            dataDir: '/var/lib/cni/networks',
+          },
+        },
+        { type: 'portmap', capabilities: { portMappings: true }, snat: true },
+        ...(spec.tools.cniGate === null ? [] : [{ type: 'delos-cni-gate' }]),
+      ],
+    },
+    null,
+    2,
+  );
+}
+
+/** Most processes and threads of a Pod. Frameworks with a pool of threads for each core stay far below it. */
+const POD_PIDS = 4096;
+
+export function renderKubelet(spec: NodeSpec, addresses: Addresses): string {
+  const layout = layoutOf(spec.state);
+  const pki = (file: string) => join(layout.pki, file);
+  return stringify({
+    apiVersion: 'kubelet.config.k8s.io/v1beta1',
+    kind: 'KubeletConfiguration',
+    address: addresses.nodeIp,
+    port: 10250,
+    readOnlyPort: 0,
+    healthzBindAddress: '127.0.0.1',
+    authentication: {
+      anonymous: { enabled: false },
+      webhook: { enabled: true },
+      x509: { clientCAFile: pki('ca.crt') },
+    },
+    authorization: { mode: 'Webhook' },
+    tlsCertFile: pki('kubelet-server.crt'),
+    tlsPrivateKeyFile: pki('kubelet-server.key'),
+    cgroupDriver: 'cgroupfs',
+    cgroupRoot: `/delos-${spec.instance}`,
+    // Kubernetes 1.34 serves cgroup v1 only when told so; without swap off it would refuse the machine.
+    failCgroupV1: false,
+    failSwapOn: false,
+    clusterDomain: CLUSTER_DOMAIN,
+    clusterDNS: [addresses.dnsIp],
+    resolvConf: join(layout.etc, 'resolv.conf'),
+    containerRuntimeEndpoint: 'unix:///run/containerd/containerd.sock',
+    containerLogMaxSize: '10Mi',
+    containerLogMaxFiles: 5,
+    containerLogMonitorInterval: '5s',
+    imageGCHighThresholdPercent: 85,
+    imageGCLowThresholdPercent: 75,
+    evictionHard: {
+      'memory.available': '100Mi',
+      // Not a share of the disk: it is the machine's, and a large one may be nearly full of other things.
+      'nodefs.available': '1Gi',
+      'imagefs.available': '1Gi',
+      'nodefs.inodesFree': '3%',
+      'imagefs.inodesFree': '3%',
+      // Above what is kept from all Pods together, so that the culprit goes before another Pod cannot start a process.
+      'pid.available': '10%',
+    },
+    // Processes and threads of one Pod; and what of the machine's is left to the node itself.
+    podPidsLimit: POD_PIDS,
+    // Services are crash-only: one that was killed a few times in a row shall not wait minutes for its next start.
+    featureGates: { KubeletCrashLoopBackOffMax: true },
+    crashLoopBackOff: { maxContainerRestartPeriod: '5s' },
+    serializeImagePulls: false,
+    maxParallelImagePulls: 4,
+    protectKernelDefaults: false,
+    // A node that was short of something takes Pods again soon: it may be the only one.
+    evictionPressureTransitionPeriod: '30s',
+    makeIPTablesUtilChains: false,
+    enforceNodeAllocatable: ['pods'],
+    systemReserved: { memory: '512Mi', pid: '1000' },
+    nodeStatusReportFrequency: '1m',
+    nodeStatusUpdateFrequency: '10s',
+    rotateCertificates: false,
+    shutdownGracePeriod: '0s',
+    seccompDefault: true,
+    maxPods: 250,
+    registerWithTaints: [],
+  });
+}
+
+export function renderProxy(addresses: Addresses, kubeconfig: string): string {
+  return stringify({
+    apiVersion: 'kubeproxy.config.k8s.io/v1alpha1',
+    kind: 'KubeProxyConfiguration',
+    mode: 'nftables',
+    clientConnection: { kubeconfig },
+    clusterCIDR: addresses.podCidr,
+    hostnameOverride: NODE_NAME,
+    bindAddress: '0.0.0.0',
+    healthzBindAddress: '127.0.0.1:10256',
+    metricsBindAddress: '127.0.0.1:10249',
+    nodePortAddresses: [`${addresses.nodeIp}/32`],
+    // The table's size belongs to the machine, not to this network namespace.
+    conntrack: { maxPerCore: 0, min: 0, tcpEstablishedTimeout: '0s', tcpCloseWaitTimeout: '0s' },
+  });
+}
+
+/** Anonymous callers see whether the API server is alive, nothing else. */
+function renderAuthentication(): string {
+  return stringify({
+    apiVersion: 'apiserver.config.k8s.io/v1',
+    kind: 'AuthenticationConfiguration',
+    anonymous: { enabled: true, conditions: ['/livez', '/readyz', '/healthz'].map((path) => ({ path })) },
+  });
+}
+
+function renderEncryption(): string {
+  return stringify({
+    apiVersion: 'apiserver.config.k8s.io/v1',
+    kind: 'EncryptionConfiguration',
+    resources: [
+      {
+        resources: ['secrets'],
+        providers: [
+          { secretbox: { keys: [{ name: 'key1', secret: randomBytes(32).toString('base64') }] } },
+          { identity: {} },
+        ],
+      },
+    ],
+  });
+}
+
+function renderRegistry(spec: NodeSpec): string {
+  return stringify({
+    version: 0.1,
+    log: { level: 'warn', accesslog: { disabled: true } },
+    storage: {
+      filesystem: { rootdirectory: spec.store },
+      // Read only: whoever can reach it, it answers with what was built, and nothing else.
+      maintenance: { readonly: { enabled: true }, uploadpurging: { enabled: false } },
+    },
+    http: { addr: `127.0.0.1:${MIRROR_PORT}` },
+  });
+}
+
+/** The client certificates that get a kubeconfig for use inside the node. */
+const CLIENTS = ['kubelet', 'controller-manager', 'scheduler', 'proxy', 'supervisor', 'policy-agent'] as const;
+
+/** Writes every configuration file of the node's parts; what is there and right is not touched. */
+export function writeEtc(spec: NodeSpec): void {
+  const layout = layoutOf(spec.state);
+  const addresses = addressesOf(spec.number);
+  const at = (name: string) => join(layout.etc, name);
+  const server = `https://${addresses.nodeIp}:${API_PORT}`;
+  for (const client of CLIENTS) {
+    const options = { cluster: 'delos', user: client, server, pki: layout.pki, certificate: client };
+    writeIfChanged(at(`${client}.kubeconfig`), renderKubeconfig(options));
+  }
+  const context = `delos-${spec.instance}`;
+  writeIfChanged(
+    layout.adminKubeconfig,
+    renderKubeconfig({ cluster: context, user: `${context}-admin`, server, pki: layout.pki, certificate: 'admin' }),
+  );
+  writeIfChanged(at('authentication.yaml'), renderAuthentication());
+  // Made once: a new key could not read what an old one wrote.
+  if (!existsSync(at('encryption.yaml'))) writeIfChanged(at('encryption.yaml'), renderEncryption());
+  writeIfChanged(at('kubelet.yaml'), renderKubelet(spec, addresses));
+  writeIfChanged(at('proxy.yaml'), renderProxy(addresses, at('proxy.kubeconfig')));
+  writeIfChanged(at('registry.yaml'), renderRegistry(spec));
+  writeIfChanged(at('containerd.toml'), renderContainerd(spec));
+  writeIfChanged(at('resolv.conf'), spec.resolvers.map((address) => `nameserver ${address}\n`).join(''), 0o644);
+  writeIfChanged(join(layout.cniConf, '10-delos.conflist'), renderCni(spec));
+  mkdirSync(layout.certsD, { recursive: true });
+  // Their names are asked for at the mirror first, then at themselves. Others are asked for upstream.
+  const hosts: readonly string[] = [MIRROR_HOST, ...WELL_KNOWN_REGISTRIES];
+  for (const old of readdirSync(layout.certsD)) {
+    if (!hosts.includes(old)) rmSync(join(layout.certsD, old), { recursive: true });
+  }
+  for (const host of hosts) {
+    writeIfChanged(join(layout.certsD, host, 'hosts.toml'), renderHosts(host, spec.standIns));
+  }
+}

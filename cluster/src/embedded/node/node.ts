@@ -1,0 +1,71 @@
+import { readFileSync, watchFile } from 'node:fs';
+import { join } from 'node:path';
+import { openApi } from '../api.ts';
+import { tryRead, writeAtomic } from '../files.ts';
+import { layoutOf, type NodeSpec, nodeSpec, specHash } from '../spec.ts';
+import type { NodeState } from '../status.ts';
+import { addAddons, keepNode, watchDns } from './keep.ts';
+import { partsOf } from './parts.ts';
+import { supervise } from './supervisor.ts';
+
+/*
+ * The node's supervisor: runs the parts, applies the add-ons, keeps the Node's labels and fake resources. It is started
+ * by node-init.sh and started again when it ends; everything it knows is on disk or in the API server.
+ */
+const state = process.argv[2];
+if (state === undefined) throw new Error('usage: node.ts STATE');
+const layout = layoutOf(state);
+const read = (): NodeSpec => nodeSpec.parse(JSON.parse(readFileSync(layout.spec, 'utf8')));
+let spec = read();
+const hash = specHash(spec);
+
+const began = new Date().toISOString();
+let addons = 'waiting';
+let dns = 'waiting';
+let node: NodeState | undefined;
+let written = '';
+const supervisor = supervise(partsOf(spec), layout.logs, readFileSync(join(layout.pki, 'ca.crt')), publish);
+
+function publish(): void {
+  const status = { pid: process.pid, specHash: hash, began, addons, dns, node, parts: supervisor.status() };
+  const text = JSON.stringify(status, null, 1);
+  if (text === written) return;
+  try {
+    writeAtomic(layout.nodeStatus, text);
+    written = text;
+  } catch (error) {
+    // A full disk is no reason to end every part: the next change tries again.
+    console.error(`status not written: ${error instanceof Error ? error.message : String(error)}`);
+  }
+}
+
+watchFile(layout.spec, { interval: 1000, persistent: false }, () => {
+  if (tryRead(layout.spec) !== undefined) spec = read();
+});
+
+const api = openApi(spec, 'supervisor');
+void addAddons(
+  () => spec,
+  api,
+  () => supervisor.isReady('kube-apiserver'),
+  (text) => {
+    addons = text;
+    publish();
+  },
+);
+void watchDns(
+  () => spec,
+  (text) => {
+    dns = text;
+    publish();
+  },
+);
+void keepNode(
+  () => spec,
+  api,
+  () => supervisor.isReady('kube-apiserver'),
+  (state) => {
+    node = state;
+    publish();
+  },
+);

@@ -1,7 +1,0 @@
-import { checkConfig } from './config-rules.ts';
-import { configShape } from './config-shape.ts';
-
-/** delos.yaml: each field by itself, and what must hold between them. */
-export const platformConfig = configShape.superRefine((config, context) => {
-  for (const { path, message } of checkConfig(config)) context.addIssue({ code: 'custom', path: [...path], message });
-});

@@ -1,0 +1,42 @@
+import type { FlowFile } from '../file/parse.ts';
+import type { Diagnostic } from '../file/report.ts';
+import { expandBatch } from './batch.ts';
+import { lint } from './checks/lint.ts';
+import { Files, type World } from './contexts/world.ts';
+import type { ExpandedTask } from './expanded-task.ts';
+import { expandLive } from './live.ts';
+
+export interface Expansion {
+  readonly tasks: readonly ExpandedTask[];
+  /** Diagnostics of the file and of the files that it uses, by file and position. */
+  readonly diagnostics: readonly Diagnostic[];
+  readonly ok: boolean;
+}
+
+/**
+ * A flow as the graph of concrete tasks, and all that is wrong with it: what the authority refuses when it reads the
+ * file, sets the flow up and checks it before a bake, and what would fail later without fail.
+ *
+ * @param name of the flow where the file gives no `id`: that of the file
+ */
+export function expandFlow(file: FlowFile, name: string, world: World): Expansion {
+  const files = new Files(world);
+  const { block } = file;
+  let tasks: readonly ExpandedTask[] = [];
+  if (block !== undefined) {
+    const project = files.project();
+    if (block.name === 'batchFlow') tasks = expandBatch(world, files, block, project?.block, name);
+    else if (block.name === 'liveFlow') tasks = expandLive(world, files, block, project?.block, name);
+    lint(file, files.all(), tasks);
+  }
+  return { tasks, ...verdict([file, ...files.all()]) };
+}
+
+/** The diagnostics of all reports. */
+export function verdict(files: readonly FlowFile[]): {
+  readonly diagnostics: readonly Diagnostic[];
+  readonly ok: boolean;
+} {
+  const diagnostics = [...new Set(files)].flatMap(({ report }) => report.diagnostics());
+  return { diagnostics, ok: !diagnostics.some(({ severity }) => severity === 'error') };
+}

@@ -1,0 +1,68 @@
+import { registryOf } from '@delos/core';
+import { type PullCause, pullCause } from '../pull-cause.ts';
+
+/** Why an image could not be had. */
+export interface PullFailure {
+  /** True where trying again cannot help: the name is wrong, unknown or refused. */
+  readonly final: boolean;
+  /** True where DNS knows no such registry: it is given less time than other passing trouble. */
+  readonly unknownHost: boolean;
+  readonly description: string;
+}
+
+const PULL_REASONS: ReadonlySet<string> = new Set([
+  'ErrImagePull',
+  'ImagePullBackOff',
+  'InvalidImageName',
+  'ErrImageNeverPull',
+  'ImageInspectError',
+  'RegistryUnavailable',
+  'SignatureValidationFailed',
+]);
+const FINAL: ReadonlySet<PullCause> = new Set(['name', 'not-found', 'private', 'platform']);
+
+/** Is this the reason of a container that waits for an image it does not get? */
+export function isPullReason(reason: string): boolean {
+  return PULL_REASONS.has(reason);
+}
+
+/**
+ * Puts the kubelet's and the container runtime's words into a person's. None of theirs are passed on: they would tell a
+ * user which ports of a host that the node reaches are open.
+ */
+export function explainPull(image: string, reason: string, message: string): PullFailure {
+  const cause = pullCause(image, reason, message);
+  return {
+    final: FINAL.has(cause),
+    unknownHost: cause === 'unknown-host',
+    description: describe(cause, JSON.stringify(image), registryOf(image)),
+  };
+}
+
+function describe(cause: PullCause, name: string, host: string): string {
+  const nowhere = `image ${name}: this cluster's registry has none of that name, and ${host} cannot be reached`;
+  switch (cause) {
+    case 'name':
+      return `${name} is not an image name: expected [REGISTRY/]PATH[:TAG], in lower case`;
+    case 'not-found':
+      return `image ${name}: ${host} has no such image or tag. Check the name`;
+    case 'private':
+      return `image ${name}: ${host} does not let it be pulled: no such repository, or it is private. Check the name, or ask its owner for access`;
+    case 'platform':
+      return `image ${name} is not built for this cluster's processors`;
+    case 'disk':
+      return `image ${name}: the node has no disk space left for it`;
+    case 'rate':
+      return `image ${name}: ${host} answers no more for now, since it was asked too often. It is asked again`;
+    case 'server':
+      return `image ${name}: ${host} has trouble of its own. It is asked again`;
+    case 'signature':
+      return `image ${name}: its signature is not accepted by this cluster`;
+    case 'unknown-host':
+      return `${nowhere} (DNS does not know its name). Check the name, or ask the administrator to add the image`;
+    case 'unreachable':
+      return `${nowhere}, or does not answer as a registry does. Check the name, or ask the administrator to add the image`;
+    case 'unknown':
+      return `image ${name} could not be pulled. It is tried again; the Pod's events tell the administrator more`;
+  }
+}

@@ -1,0 +1,295 @@
+import type { DesiredJob, FromAgent, PodObservation } from '@delos/core';
+import type { Logger } from 'pino';
+import { detach, guard } from '../../edge/guard.ts';
+import type { ImageSource } from '../../image-source.ts';
+import { CONTAINER } from '../labels.ts';
+import type { Namespaces } from '../namespaces/namespaces.ts';
+import { type Entry, isEnd, newEntry, nothing, seenUid } from './entry.ts';
+import { isPullReason } from './image-pull.ts';
+import { hasEnded, observePod, runOf } from './observe.ts';
+import { PodActions, type PodActionsProps } from './pod-actions.ts';
+import { explainRefusal } from './pod-refusal.ts';
+import type { Pod } from './pod-shape.ts';
+
+/*
+ * Makes true what is desired of each job, and tells what it sees.
+ *
+ * A Pod is made at most once: its name is the job's id, so a second making is refused by the API server; and a Pod that
+ * was seen once, by this process or (DesiredJob.podUid) by one before, is never made again in the same run, only told as
+ * absent. A Pod of an earlier run is deleted before that of a later one is made.
+ * Nothing is made while the control plane is not connected: what was desired may be old.
+ */
+
+export interface JobKeeperProps extends PodActionsProps {
+  readonly namespaces: Namespaces;
+  readonly log: Logger;
+  /** Sends, or drops where there is no connection: all is told again at the next one. */
+  readonly send: (message: FromAgent) => void;
+  readonly connected: () => boolean;
+  readonly lastEvent: (podUid: string) => { readonly reason: string; readonly message: string } | undefined;
+  /** Manifest digest of an image that stands in for another → what it really is. */
+  readonly standIns: ReadonlyMap<string, string>;
+  /** Why an image must not be pulled, judged by its registry. */
+  readonly imageSource: ImageSource;
+}
+
+/** A Pod that nothing is known of may be one whose desire is on its way. */
+const ORPHAN_MS = 60_000;
+const RETRY_MS = [100, 500, 1_000, 2_000, 5_000, 10_000];
+const MAX_WORKERS = 16;
+
+export class JobKeeper {
+  readonly #props: JobKeeperProps;
+  readonly #pods: PodActions;
+  readonly #entries = new Map<string, Entry>();
+  readonly #waiting: Entry[] = [];
+  #working = 0;
+  #seq = 0;
+  #podsKnown = false;
+  #desiresKnown = false;
+
+  constructor(props: JobKeeperProps) {
+    this.#props = props;
+    this.#pods = new PodActions(props);
+  }
+
+  /** The Pods were listed: from now on a Pod that is not known is not there. */
+  podsListed(): void {
+    if (this.#podsKnown) return;
+    this.#podsKnown = true;
+    for (const entry of this.#entries.values()) this.#wake(entry);
+  }
+
+  /** All jobs of which something is desired, after each was told: the others are forgotten. */
+  sync(jobIds: readonly string[]): void {
+    const listed = new Set(jobIds);
+    for (const entry of this.#entries.values()) if (!listed.has(entry.jobId)) this.forget(entry.jobId);
+    this.#desiresKnown = true;
+    for (const jobId of jobIds) {
+      const entry = this.#entry(jobId);
+      // Told anew: the control plane may have lost what it had not acknowledged.
+      entry.acked = false;
+      if (entry.told !== undefined) this.#tellAgain(entry);
+      this.#wake(entry);
+    }
+  }
+
+  desire(job: DesiredJob): void {
+    const entry = this.#entry(job.jobId);
+    if (entry.desired !== undefined && entry.desired.revision > job.revision) return;
+    entry.desired = job;
+    this.#wake(entry);
+  }
+
+  forget(jobId: string): void {
+    const entry = this.#entries.get(jobId);
+    if (entry === undefined) return;
+    entry.desired = undefined;
+    entry.told = undefined;
+    clearTimeout(entry.retry);
+    if (entry.pod === undefined) this.#entries.delete(jobId);
+  }
+
+  ack(jobId: string, seq: number): void {
+    const entry = this.#entries.get(jobId);
+    if (entry?.told?.seq === seq) entry.acked = true;
+  }
+
+  podChanged(pod: Pod, gone: boolean): void {
+    const entry = this.#entry(pod.metadata.name);
+    if (entry.pod !== undefined && entry.pod.metadata.uid !== pod.metadata.uid && gone) return;
+    const run = runOf(pod);
+    if (entry.seen === undefined || entry.seen.run < run) entry.seen = { uid: pod.metadata.uid, run };
+    entry.pod = gone ? undefined : pod;
+    if (gone && entry.desired !== undefined && hasEnded(pod)) this.#observe(entry, pod);
+    if (gone && entry.desired === undefined) this.#entries.delete(entry.jobId);
+    else this.#wake(entry);
+  }
+
+  /** The Pod of a job, where there is one. */
+  podOf(jobId: string): Pod | undefined {
+    return this.#entries.get(jobId)?.pod;
+  }
+
+  /** At intervals: what depends on time alone, and what was not acknowledged. */
+  sweep(): void {
+    for (const entry of this.#entries.values()) {
+      this.#wake(entry);
+      if (entry.told !== undefined && !entry.acked) this.#tellAgain(entry);
+    }
+  }
+
+  get size(): number {
+    return this.#entries.size;
+  }
+
+  #entry(jobId: string): Entry {
+    const known = this.#entries.get(jobId);
+    if (known !== undefined) return known;
+    const entry = newEntry(jobId);
+    this.#entries.set(jobId, entry);
+    return entry;
+  }
+
+  /** One at a time for each job, a bounded number at once. */
+  #wake(entry: Entry): void {
+    if (!this.#podsKnown) return;
+    if (entry.pod !== undefined && entry.desired !== undefined) this.#observe(entry, entry.pod);
+    if (entry.working) {
+      entry.again = true;
+      return;
+    }
+    entry.working = true;
+    this.#waiting.push(entry);
+    this.#next();
+  }
+
+  #next(): void {
+    while (this.#working < MAX_WORKERS) {
+      const entry = this.#waiting.shift();
+      if (entry === undefined) return;
+      this.#working += 1;
+      detach(this.#props.log, 'working on a job', () => this.#work(entry).finally(() => this.#worked(entry)));
+    }
+  }
+
+  #worked(entry: Entry): void {
+    this.#working -= 1;
+    entry.working = false;
+    try {
+      if (entry.again) {
+        entry.again = false;
+        this.#wake(entry);
+      }
+    } finally {
+      this.#next();
+    }
+  }
+
+  async #work(entry: Entry): Promise<void> {
+    try {
+      await this.#act(entry);
+      entry.failures = 0;
+    } catch (error) {
+      entry.failures += 1;
+      const { desired } = entry;
+      const refusal = desired?.action === 'run' && entry.pod === undefined ? explainRefusal(error) : undefined;
+      if (refusal?.final === true) {
+        this.#tell(entry, {
+          ...nothing(entry),
+          phase: 'failed',
+          reason: refusal.reason,
+          description: refusal.description,
+        });
+        return;
+      }
+      if (refusal?.forgetNamespace === true) this.#props.namespaces.forget(desired?.spec.namespace ?? '');
+      this.#props.log.warn(
+        { error, jobId: entry.jobId, action: desired?.action, failures: entry.failures },
+        'will try again',
+      );
+      if (entry.failures >= 3 && refusal !== undefined) {
+        this.#tell(entry, { ...nothing(entry), reason: refusal.reason, description: refusal.description });
+      }
+      clearTimeout(entry.retry);
+      const again = guard(
+        () => this.#wake(entry),
+        (cause) => this.#props.log.error({ error: cause, jobId: entry.jobId }, 'a job could not be looked at'),
+      );
+      entry.retry = setTimeout(again, RETRY_MS[Math.min(entry.failures, RETRY_MS.length) - 1]);
+      entry.retry.unref();
+    }
+  }
+
+  async #act(entry: Entry): Promise<void> {
+    const { desired, pod } = entry;
+    if (desired === undefined) return this.#orphan(entry);
+    if (pod !== undefined && runOf(pod) !== desired.run) {
+      // Of a later run: what is desired is old, and news on its way.
+      return runOf(pod) < desired.run ? this.#pods.delete(pod) : undefined;
+    }
+    switch (desired.action) {
+      case 'run':
+        if (pod === undefined) return this.#make(entry, desired);
+        return this.#pods.endOvertime(pod, desired);
+      case 'stop':
+        if (pod === undefined) return this.#absent(entry, desired);
+        return this.#pods.stop(pod);
+      case 'remove':
+        if (pod === undefined) {
+          const podUid = desired.podUid ?? seenUid(entry) ?? '';
+          this.#props.send({ type: 'removed', jobId: entry.jobId, podUid, run: desired.run });
+          return;
+        }
+        return this.#pods.delete(pod);
+    }
+  }
+
+  async #make(entry: Entry, desired: DesiredJob): Promise<void> {
+    if (desired.podUid !== null || seenUid(entry) !== undefined) return this.#absent(entry, desired);
+    if (!this.#props.connected()) return;
+    // Judged again: the control API may see other addresses, or saw them before they changed.
+    const refused = await this.#props.imageSource(desired.spec.image);
+    if (refused !== undefined && entry.desired === desired) {
+      this.#tell(entry, { ...nothing(entry), phase: 'failed', reason: 'ErrImagePull', description: refused });
+      return;
+    }
+    await this.#props.namespaces.ensure(desired.spec);
+    // Time has passed: it may have been stopped, or the connection lost, meanwhile.
+    if (entry.desired !== desired || !this.#props.connected()) {
+      entry.again = true;
+      return;
+    }
+    await this.#pods.make(desired);
+  }
+
+  /** There was one and it is no more, which the API server itself must say. */
+  async #absent(entry: Entry, desired: DesiredJob): Promise<void> {
+    if (await this.#pods.isThere(desired)) return;
+    const uid = desired.podUid ?? seenUid(entry) ?? '';
+    const last = entry.told?.observation;
+    // Its end was seen in its last moment: that tells more.
+    if (last !== undefined && last.run === desired.run && last.podUid === uid && isEnd(last)) return;
+    this.#tell(entry, {
+      ...nothing(entry),
+      podUid: uid,
+      phase: 'absent',
+      reason: 'NodeLost',
+      description: 'its Pod is gone: it was deleted from outside, or its node was lost',
+    });
+  }
+
+  async #orphan(entry: Entry): Promise<void> {
+    const { pod } = entry;
+    if (pod === undefined || !this.#desiresKnown || !this.#props.connected()) return;
+    if (Date.now() - Date.parse(pod.metadata.creationTimestamp ?? '') < ORPHAN_MS) return;
+    this.#props.log.warn({ jobId: entry.jobId, podUid: pod.metadata.uid }, 'no job wants this Pod: it is deleted');
+    await this.#pods.delete(pod);
+  }
+
+  #observe(entry: Entry, pod: Pod): void {
+    if (runOf(pod) !== entry.desired?.run) return;
+    const status = pod.status.containerStatuses.find(({ name }) => name === CONTAINER);
+    const pulling = isPullReason(status?.state.waiting?.reason ?? '');
+    entry.pullFailingSince = pulling ? (entry.pullFailingSince ?? Date.now()) : undefined;
+    const observation = observePod(pod, {
+      lastEvent: this.#props.lastEvent(pod.metadata.uid),
+      standIns: this.#props.standIns,
+      pullFailingMs: entry.pullFailingSince === undefined ? 0 : Date.now() - entry.pullFailingSince,
+      now: new Date(),
+    });
+    this.#tell(entry, observation);
+  }
+
+  #tell(entry: Entry, observation: PodObservation): void {
+    const text = JSON.stringify(observation);
+    if (entry.told?.text === text) return;
+    entry.told = { seq: ++this.#seq, text, observation };
+    entry.acked = false;
+    this.#tellAgain(entry);
+  }
+
+  #tellAgain({ told }: Entry): void {
+    if (told !== undefined) this.#props.send({ type: 'observation', seq: told.seq, observation: told.observation });
+  }
+}

@@ -1,0 +1,108 @@
+import type { DesiredJob } from '@delos/core';
+import { isKubeError, type KubeClient } from '../kube-client.ts';
+import { CONTAINER } from '../labels.ts';
+import { hasEnded } from './observe.ts';
+import { podManifest } from './pod-manifest.ts';
+import type { Pod } from './pod-shape.ts';
+
+export interface PodActionsProps {
+  readonly client: KubeClient;
+  readonly cluster: string;
+  /** The pool of nodes without a pool's label, where there is but one. */
+  readonly onlyPool: string | undefined;
+  /** Keeps a Pod that a call of ours returned. */
+  readonly keepPod: (object: unknown) => Pod | undefined;
+}
+
+/** A job whose life-span is over ends by the scheduler's word; this much later without it. */
+const OVERTIME_MS = 60_000;
+const FORCE_MS = 60_000;
+
+/** What is done to the Pod of a job through the API server. Each may be done twice, and stops where the Pod is another. */
+export class PodActions {
+  readonly #props: PodActionsProps;
+
+  constructor(props: PodActionsProps) {
+    this.#props = props;
+  }
+
+  /** Makes the Pod, or takes the one that is there by its name. @throws KubeError */
+  async make(desired: DesiredJob): Promise<void> {
+    const { client, cluster, onlyPool, keepPod } = this.#props;
+    try {
+      const path = `/api/v1/namespaces/${desired.spec.namespace}/pods`;
+      keepPod(await client.create(path, podManifest(desired, cluster, onlyPool)));
+    } catch (error) {
+      if (!isKubeError(error, 409)) throw error;
+      keepPod(await client.get(pathOf(desired)));
+    }
+  }
+
+  /** Whether the API server has the Pod, which is then kept. @throws KubeError */
+  async isThere(desired: DesiredJob): Promise<boolean> {
+    try {
+      this.#props.keepPod(await this.#props.client.get(pathOf(desired)));
+      return true;
+    } catch (error) {
+      if (!isKubeError(error, 404)) throw error;
+      return false;
+    }
+  }
+
+  /** Ends the container and keeps the Pod, whose log is still to be read: a deadline that is over. */
+  async stop(pod: Pod): Promise<void> {
+    if (hasEnded(pod) || pod.metadata.deletionTimestamp !== undefined) return;
+    if (pod.spec.nodeName === undefined) {
+      // No kubelet has it, so nothing would end it; and there is no log. Refused where it was bound meanwhile.
+      const { uid, resourceVersion } = pod.metadata;
+      await this.#deleteIf(pod, { preconditions: { uid, resourceVersion } });
+      return;
+    }
+    if (pod.spec.activeDeadlineSeconds === 1) return;
+    const answer = await this.#unlessGone(() =>
+      this.#props.client.patch(pathOf(pod), {
+        metadata: { uid: pod.metadata.uid },
+        spec: { activeDeadlineSeconds: 1 },
+      }),
+    );
+    if (answer !== undefined) this.#props.keepPod(answer);
+  }
+
+  /** The scheduler ends a job whose life-span is over; well after that, this does. */
+  async endOvertime(pod: Pod, desired: DesiredJob): Promise<void> {
+    const limit = desired.spec.maxRunTimeSeconds;
+    const started = pod.status.containerStatuses.find(({ name }) => name === CONTAINER)?.state.running?.startedAt;
+    if (limit === null || started == null) return;
+    if (Date.now() - Date.parse(started) > limit * 1000 + OVERTIME_MS) await this.stop(pod);
+  }
+
+  /** Deletes the Pod; by force where that has not come to an end for a minute. */
+  async delete(pod: Pod): Promise<void> {
+    const { uid, deletionTimestamp } = pod.metadata;
+    const stuck = deletionTimestamp !== undefined && Date.now() - Date.parse(deletionTimestamp) > FORCE_MS;
+    if (deletionTimestamp !== undefined && !stuck) return;
+    await this.#deleteIf(pod, { preconditions: { uid }, ...(stuck ? { gracePeriodSeconds: 0 } : {}) });
+  }
+
+  async #deleteIf(pod: Pod, options: Readonly<Record<string, unknown>>): Promise<void> {
+    await this.#unlessGone(() =>
+      this.#props.client.delete(pathOf(pod), { apiVersion: 'v1', kind: 'DeleteOptions', ...options }),
+    );
+  }
+
+  /** Undefined where the Pod is no longer there, or another: the watch will tell. */
+  async #unlessGone(call: () => Promise<unknown>): Promise<unknown> {
+    try {
+      return await call();
+    } catch (error) {
+      if (isKubeError(error, 404) || isKubeError(error, 409)) return undefined;
+      throw error;
+    }
+  }
+}
+
+function pathOf(of: Pod | DesiredJob): string {
+  return 'metadata' in of
+    ? `/api/v1/namespaces/${of.metadata.namespace ?? ''}/pods/${of.metadata.name}`
+    : `/api/v1/namespaces/${of.spec.namespace}/pods/${of.jobId}`;
+}

@@ -1,0 +1,155 @@
+import { type DesiredJob, JOB_DISK, type JobPodSpec, MANAGED_BY, ORG_LABEL, PROJECT_LABEL } from '@delos/core';
+import {
+  CLUSTER_LABEL,
+  CONTAINER,
+  HTTP_PORT_LABEL,
+  JOB_LABEL,
+  OWNER_ANNOTATION,
+  POOL_LABEL,
+  PRESET_LABEL,
+  RUN_LABEL,
+} from '../labels.ts';
+
+const RESTART = { never: 'Never', 'on-failure': 'OnFailure', always: 'Always' } as const;
+
+/**
+ * A job as a Pod, on nodes of its pool; of the only pool those without a label are too. No deadline is written here: a life-span may be prolonged, a Pod's deadline only shortened; the
+ * scheduler ends the job in time, and the agent does where the scheduler does not.
+ */
+export function podManifest(
+  job: DesiredJob,
+  cluster: string,
+  onlyPool: string | undefined,
+): Readonly<Record<string, unknown>> {
+  const { jobId, spec } = job;
+  const memory = String(spec.resources.memory);
+  const { disk = JOB_DISK } = spec.resources;
+  const devices = Object.fromEntries(
+    Object.entries(spec.resources.extended).map(([name, count]) => [name, String(count)]),
+  );
+  return {
+    apiVersion: 'v1',
+    kind: 'Pod',
+    metadata: {
+      name: jobId,
+      namespace: spec.namespace,
+      labels: {
+        ...MANAGED_BY,
+        [JOB_LABEL]: jobId,
+        [RUN_LABEL]: String(job.run),
+        [CLUSTER_LABEL]: cluster,
+        [ORG_LABEL]: spec.org,
+        [PROJECT_LABEL]: spec.project,
+        [PRESET_LABEL]: spec.presetName,
+        ...(spec.httpPort === null ? {} : { [HTTP_PORT_LABEL]: String(spec.httpPort) }),
+      },
+      annotations: { [OWNER_ANNOTATION]: spec.owner },
+    },
+    spec: {
+      restartPolicy: RESTART[spec.restartPolicy],
+      terminationGracePeriodSeconds: job.graceSeconds,
+      automountServiceAccountToken: false,
+      enableServiceLinks: false,
+      ...placement(spec, onlyPool),
+      priorityClassName: `delos-job-${spec.priority}`,
+      tolerations: deviceTolerations(spec),
+      securityContext: podSecurity(spec),
+      containers: [
+        {
+          name: CONTAINER,
+          image: spec.image,
+          ...(spec.entrypoint === null ? {} : { command: spec.entrypoint.map(literal) }),
+          ...(spec.command === null ? {} : { args: spec.command.map(literal) }),
+          ...(spec.workingDir === null ? {} : { workingDir: spec.workingDir }),
+          env: environment(job),
+          tty: spec.tty,
+          // Open for the whole run, attached or not: whoever attaches later can still type.
+          stdin: true,
+          ...(spec.httpPort === null ? {} : { ports: [{ name: 'http', containerPort: spec.httpPort }] }),
+          resources: {
+            // Memory is what it gets and no more; cores are shares of the node, so that idle ones are not wasted.
+            // Disk is asked for in small: a kubelet short of it ends first whoever has taken more than was asked for.
+            requests: {
+              cpu: cores(spec.resources.cpu),
+              memory,
+              'ephemeral-storage': String(Math.min(disk, ASKED_DISK)),
+              ...devices,
+            },
+            limits: { memory, 'ephemeral-storage': String(disk), ...devices },
+          },
+          securityContext: containerSecurity(spec),
+          terminationMessagePolicy: 'File',
+          ...(spec.resources.shm ? { volumeMounts: [{ name: 'shm', mountPath: '/dev/shm' }] } : {}),
+        },
+      ],
+      ...(spec.resources.shm ? { volumes: [{ name: 'shm', emptyDir: { medium: 'Memory', sizeLimit: memory } }] } : {}),
+    },
+  };
+}
+
+/** Bytes of local disk that a job asks for, whatever it may use. */
+const ASKED_DISK = 64 * 2 ** 20;
+
+/** The most that a preference can weigh: kube-scheduler spreads Pods otherwise, over nodes that are kept for large jobs. */
+const PLANNED_NODE_WEIGHT = 100;
+
+function placement({ pool, node }: JobPodSpec, onlyPool: string | undefined): Readonly<Record<string, unknown>> {
+  const planned = {
+    weight: PLANNED_NODE_WEIGHT,
+    preference: { matchFields: [{ key: 'metadata.name', operator: 'In', values: [node] }] },
+  };
+  const preferred = node === null ? {} : { preferredDuringSchedulingIgnoredDuringExecution: [planned] };
+  if (pool !== onlyPool) {
+    return {
+      nodeSelector: { [POOL_LABEL]: pool },
+      ...(node === null ? {} : { affinity: { nodeAffinity: preferred } }),
+    };
+  }
+  // Terms are alternatives.
+  const nodeSelectorTerms = [
+    { matchExpressions: [{ key: POOL_LABEL, operator: 'In', values: [pool] }] },
+    { matchExpressions: [{ key: POOL_LABEL, operator: 'DoesNotExist' }] },
+  ];
+  const required = { requiredDuringSchedulingIgnoredDuringExecution: { nodeSelectorTerms } };
+  return { affinity: { nodeAffinity: { ...required, ...preferred } } };
+}
+
+/** Kubernetes expands `$(NAME)` and makes `$$` one `$`; the user's text is meant as it is. */
+function literal(text: string): string {
+  return text.replaceAll('$', () => '$$');
+}
+
+function environment({ jobId, spec }: DesiredJob): readonly { readonly name: string; readonly value: string }[] {
+  return Object.entries({ NEURO_JOB_ID: jobId, ...spec.env }).map(([name, value]) => ({
+    name,
+    value: literal(value),
+  }));
+}
+
+function cores(cpu: number): string {
+  return `${Math.max(1, Math.round(cpu * 1000))}m`;
+}
+
+/** Nodes with devices are commonly tainted by the device's name. */
+function deviceTolerations(spec: JobPodSpec): readonly Readonly<Record<string, string>>[] {
+  return Object.keys(spec.resources.extended).map((key) => ({ key, operator: 'Exists' }));
+}
+
+function podSecurity(spec: JobPodSpec): Readonly<Record<string, unknown>> {
+  if (spec.security === 'privileged') return {};
+  return {
+    seccompProfile: { type: 'RuntimeDefault' },
+    ...(spec.security === 'restricted' ? { runAsNonRoot: true } : {}),
+  };
+}
+
+function containerSecurity(spec: JobPodSpec): Readonly<Record<string, unknown>> {
+  switch (spec.security) {
+    case 'privileged':
+      return { privileged: true };
+    case 'baseline':
+      return { allowPrivilegeEscalation: false };
+    case 'restricted':
+      return { allowPrivilegeEscalation: false, capabilities: { drop: ['ALL'] } };
+  }
+}

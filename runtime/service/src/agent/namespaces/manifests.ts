@@ -1,0 +1,137 @@
+import {
+  AGENT_ACCOUNT,
+  AGENT_BINDING,
+  AGENT_PROJECT_ROLE,
+  AUDIT_LABEL,
+  ENFORCE_LABEL,
+  type JobPodSpec,
+  MANAGED_BY,
+  ORG_LABEL,
+  PROJECT_LABEL,
+  type SecurityProfile,
+} from '@delos/core';
+import { HTTP_PORT_LABEL } from '../labels.ts';
+
+type Manifest = Readonly<Record<string, unknown>>;
+
+/** Where jobs may not go: private and shared addresses (cluster, nodes, the site's own net) and link-local ones (cloud metadata). */
+export const PRIVATE_CIDRS: readonly string[] = [
+  '10.0.0.0/8',
+  '100.64.0.0/10',
+  '127.0.0.0/8',
+  '169.254.0.0/16',
+  '172.16.0.0/12',
+  '192.168.0.0/16',
+];
+
+export interface NetworkSettings {
+  /** Namespace of the gateway, and of the agent itself. */
+  readonly platformNamespace: string;
+  /** Networks closed to jobs. */
+  readonly deniedCidrs: readonly string[];
+  /**
+   * Addresses at which Pods ask for names, where that may be no Pod's: a DNS cache on each node answers at an address of
+   * the node, or at that of the DNS Service.
+   */
+  readonly dnsAddresses: readonly string[];
+}
+
+/** A project's namespace. Pod Security is by namespace: `privileged` only once a job that may be so is to run there. */
+export function namespaceManifest(
+  spec: Pick<JobPodSpec, 'namespace' | 'org' | 'project'>,
+  level: SecurityProfile,
+): Manifest {
+  return {
+    apiVersion: 'v1',
+    kind: 'Namespace',
+    metadata: {
+      name: spec.namespace,
+      labels: {
+        ...MANAGED_BY,
+        [ORG_LABEL]: spec.org,
+        [PROJECT_LABEL]: spec.project,
+        [ENFORCE_LABEL]: level,
+        [AUDIT_LABEL]: 'restricted',
+      },
+    },
+  };
+}
+
+/** Gives the agent its rights in a project's namespace: it has them nowhere else. */
+export function agentBinding(namespace: string, platformNamespace: string): Manifest {
+  return {
+    apiVersion: 'rbac.authorization.k8s.io/v1',
+    kind: 'RoleBinding',
+    metadata: { name: AGENT_BINDING, namespace, labels: { ...MANAGED_BY } },
+    roleRef: { apiGroup: 'rbac.authorization.k8s.io', kind: 'ClusterRole', name: AGENT_PROJECT_ROLE },
+    subjects: [{ kind: 'ServiceAccount', name: AGENT_ACCOUNT, namespace: platformNamespace }],
+  };
+}
+
+/** The level that a namespace needs so that a job of this profile is let in; `restricted` ones are let in by `baseline`. */
+export function levelFor(security: SecurityProfile): 'baseline' | 'privileged' {
+  return security === 'privileged' ? 'privileged' : 'baseline';
+}
+
+/**
+ * Nothing in or out; then DNS, the platform's own entrance, and the world outside. IPv6 stays closed: no rule names a block of
+ * it, so that no address of a node needs to be excepted there.
+ */
+export function networkPolicies(namespace: string, settings: NetworkSettings): readonly Manifest[] {
+  return [
+    policy(namespace, 'default-deny', { podSelector: {}, policyTypes: ['Ingress', 'Egress'] }),
+    policy(namespace, 'egress-outside', {
+      podSelector: {},
+      policyTypes: ['Egress'],
+      egress: [
+        {
+          to: [
+            {
+              namespaceSelector: { matchLabels: { 'kubernetes.io/metadata.name': 'kube-system' } },
+              podSelector: { matchLabels: { 'k8s-app': 'kube-dns' } },
+            },
+            ...settings.dnsAddresses.map((address) => ({ ipBlock: { cidr: `${address}/32` } })),
+          ],
+          ports: ['UDP', 'TCP'].map((protocol) => ({ protocol, port: 53 })),
+        },
+        // Its own policy says which ports it opens.
+        { to: [gatewayPods(settings)] },
+        { to: [{ ipBlock: { cidr: '0.0.0.0/0', except: settings.deniedCidrs } }] },
+      ],
+    }),
+  ];
+}
+
+/** Lets the gateway reach the http port of the jobs that have this one. */
+export function httpPolicy(
+  namespace: string,
+  port: number,
+  settings: Pick<NetworkSettings, 'platformNamespace'>,
+): Manifest {
+  return policy(namespace, `http-${port}`, {
+    podSelector: { matchLabels: { [HTTP_PORT_LABEL]: String(port) } },
+    policyTypes: ['Ingress'],
+    ingress: [
+      {
+        from: [gatewayPods(settings)],
+        ports: [{ protocol: 'TCP', port }],
+      },
+    ],
+  });
+}
+
+function gatewayPods({ platformNamespace }: Pick<NetworkSettings, 'platformNamespace'>): Manifest {
+  return {
+    namespaceSelector: { matchLabels: { 'kubernetes.io/metadata.name': platformNamespace } },
+    podSelector: { matchLabels: { 'app.kubernetes.io/name': 'gateway' } },
+  };
+}
+
+function policy(namespace: string, name: string, spec: Manifest): Manifest {
+  return {
+    apiVersion: 'networking.k8s.io/v1',
+    kind: 'NetworkPolicy',
+    metadata: { name, namespace, labels: { ...MANAGED_BY } },
+    spec,
+  };
+}

@@ -1,0 +1,199 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import { AGENT_PREFIX, type StreamRefused, type StreamRequest } from '@delos/core';
+import type { Logger } from 'pino';
+import WebSocket from 'ws';
+import { detach } from '../../edge/guard.ts';
+import { endSocket, forwardFrames, joinSockets } from '../../relay.ts';
+import type { Pod } from '../jobs/pod-shape.ts';
+import { streamUsage, tryUsage } from '../jobs/usage.ts';
+import { type KubeClient, KubeError, type Query } from '../kube-client.ts';
+import { CONTAINER } from '../labels.ts';
+import { exitFrame, ForwardFrames, fromKube, stderrFrame, toKube } from './frames.ts';
+import { openPaused } from './paused-socket.ts';
+
+export interface StreamsProps {
+  readonly client: KubeClient;
+  readonly apiUrl: string;
+  readonly token: string;
+  readonly podOf: (jobId: string) => Pod | undefined;
+  readonly log: Logger;
+}
+
+/** Not v5: with it the API server accepts before the kubelet was asked, and a container that has ended looks alive. */
+const CHANNELS = ['v4.channel.k8s.io'];
+/** An attach ends with the container; its exit code comes with the Pod's status a moment later. */
+const EXIT_CODE_MS = 5_000;
+const EXIT_CODE_STEP_MS = 25;
+
+/** Answers one request of the control plane: the Pod first, then the call back, so that a refusal is the client's own. */
+export async function openStream(props: StreamsProps, request: StreamRequest): Promise<void> {
+  const pod = props.podOf(request.jobId);
+  try {
+    if (pod === undefined) throw new KubeError(404, 'NotFound', 'its container is not there');
+    if (request.kind === 'top') {
+      if (runningOf(props, request.jobId) === undefined) throw new KubeError(404, 'NotFound', 'not running');
+      const first = await tryUsage(props.client, pod);
+      const back = await dialBack(props, request.id);
+      await streamUsage(back, props.client, () => runningOf(props, request.jobId), first);
+      return;
+    }
+    const { path, query, protocols } = endpointOf(pod, request);
+    const kube = await props.client.socket(path, query, protocols);
+    try {
+      const back = await dialBack(props, request.id);
+      if (request.kind === 'port-forward') joinForward(kube, back);
+      else joinChannels(kube, back, props, request, attemptOf(pod));
+    } catch (error) {
+      kube.terminate();
+      throw error;
+    }
+  } catch (error) {
+    props.log.info({ error, stream: request.id, kind: request.kind, jobId: request.jobId }, 'stream refused');
+    await refuse(props, request, refusalOf(request, error));
+  }
+}
+
+function endpointOf(
+  pod: Pod,
+  request: StreamRequest,
+): { readonly path: string; readonly query: Query; readonly protocols: readonly string[] } {
+  const base = `/api/v1/namespaces/${pod.metadata.namespace ?? ''}/pods/${pod.metadata.name}`;
+  if (request.kind === 'port-forward') {
+    return { path: `${base}/portforward`, query: { ports: String(request.port ?? 0) }, protocols: CHANNELS };
+  }
+  const tty =
+    request.kind === 'exec' ? request.tty : (pod.spec.containers.find(({ name }) => name === CONTAINER)?.tty ?? false);
+  return {
+    path: `${base}/${request.kind}`,
+    query: {
+      container: CONTAINER,
+      stdin: String(request.stdin),
+      stdout: String(request.stdout),
+      // A terminal has one output.
+      stderr: String(request.stderr && !tty),
+      tty: String(tty),
+      ...(request.kind === 'exec' ? { command: request.command } : {}),
+    },
+    protocols: CHANNELS,
+  };
+}
+
+function joinChannels(
+  kube: WebSocket,
+  back: WebSocket,
+  props: StreamsProps,
+  request: StreamRequest,
+  attempt: number,
+): void {
+  let ended = false;
+  const finish = async (exitCode: number | undefined): Promise<void> => {
+    const code = exitCode ?? (await exitCodeOf(props, request.jobId, attempt));
+    if (code !== undefined && back.readyState === WebSocket.OPEN) back.send(exitFrame(code));
+    endSocket(back);
+    endSocket(kube);
+  };
+  const settle = (exitCode: number | undefined): void => detach(props.log, 'ending a stream', () => finish(exitCode));
+  forwardFrames(kube, back, (frame) => {
+    const { output, end } = fromKube(frame);
+    if (output !== undefined) return output;
+    if (end === undefined || ended) return undefined;
+    ended = true;
+    if (request.kind === 'attach') settle(end.message === undefined ? undefined : end.exitCode);
+    else {
+      if (end.message !== undefined) back.send(stderrFrame(`${end.message}\r\n`));
+      settle(end.exitCode);
+    }
+    return undefined;
+  });
+  forwardFrames(back, kube, toKube);
+  kube.on('error', () => kube.terminate());
+  kube.once('close', () => {
+    if (ended) return;
+    ended = true;
+    // An attach that just breaks off: with its container, or because the way to it broke.
+    if (request.kind === 'attach') settle(undefined);
+    else endSocket(back, 1011, 'the connection to the container was lost');
+  });
+  back.on('error', () => back.terminate());
+  back.once('close', () => {
+    ended = true;
+    endSocket(kube);
+  });
+  kube.resume();
+  back.resume();
+}
+
+function joinForward(kube: WebSocket, back: WebSocket): void {
+  const frames = new ForwardFrames();
+  forwardFrames(kube, back, (frame) => {
+    const { data, error } = frames.fromKube(frame);
+    if (error !== undefined) endSocket(back, 1011, error.slice(0, 100));
+    return data;
+  });
+  forwardFrames(back, kube, (frame) => frames.toKube(frame));
+  joinSockets(kube, back);
+}
+
+/** A job's Pod while its container runs. */
+function runningOf(props: StreamsProps, jobId: string): Pod | undefined {
+  const pod = props.podOf(jobId);
+  const main = pod?.status.containerStatuses.find(({ name }) => name === CONTAINER);
+  return main?.state.running === undefined ? undefined : pod;
+}
+
+function attemptOf(pod: Pod | undefined): number {
+  return pod?.status.containerStatuses.find(({ name }) => name === CONTAINER)?.restartCount ?? 0;
+}
+
+/** How the attempt ended that was attached to; undefined where it goes on, or nothing is heard in time. */
+async function exitCodeOf(props: StreamsProps, jobId: string, attempt: number): Promise<number | undefined> {
+  for (const until = Date.now() + EXIT_CODE_MS; Date.now() < until; await sleep(EXIT_CODE_STEP_MS)) {
+    const status = props.podOf(jobId)?.status.containerStatuses.find(({ name }) => name === CONTAINER);
+    if (status === undefined) return undefined;
+    if (status.restartCount > attempt) return status.lastState.terminated?.exitCode;
+    if (status.state.terminated !== undefined) return status.state.terminated.exitCode;
+    if (status.state.waiting !== undefined && status.lastState.terminated !== undefined) {
+      return status.lastState.terminated.exitCode;
+    }
+  }
+  return undefined;
+}
+
+function dialBack(props: StreamsProps, id: string): Promise<WebSocket> {
+  return openPaused(`${props.apiUrl.replace(/^http/, 'ws')}${AGENT_PREFIX}/streams/${id}`, {
+    headers: { authorization: `Bearer ${props.token}` },
+    handshakeTimeout: 5_000,
+  });
+}
+
+function refusalOf(request: StreamRequest, error: unknown): StreamRefused {
+  if (!(error instanceof KubeError)) {
+    return {
+      status: 503,
+      message: `the container cannot be reached now: ${error instanceof Error ? error.message : String(error)}`,
+    };
+  }
+  // The client takes 404 for "the container has ended" and looks at the job.
+  if (
+    request.kind !== 'port-forward' &&
+    (error.status === 404 || /state|not found|not running|completed|terminated/i.test(error.message))
+  ) {
+    return { status: 404, message: `the container of ${request.jobId} is not running` };
+  }
+  if (error.status === 501) return { status: 501, message: error.message };
+  return { status: error.status >= 500 ? 503 : 400, message: error.message.slice(0, 500) };
+}
+
+async function refuse(props: StreamsProps, request: StreamRequest, refusal: StreamRefused): Promise<void> {
+  try {
+    await fetch(`${props.apiUrl}${AGENT_PREFIX}/streams/${request.id}`, {
+      method: 'POST',
+      headers: { authorization: `Bearer ${props.token}`, 'content-type': 'application/json' },
+      body: JSON.stringify(refusal),
+      signal: AbortSignal.timeout(5_000),
+    });
+  } catch (error) {
+    // Whoever waits for it has a limit of its own.
+    props.log.warn({ error, stream: request.id }, 'a refusal could not be told');
+  }
+}

@@ -1,0 +1,97 @@
+import { z } from 'zod';
+import { connectDatabase } from '../db/database.ts';
+import { every } from '../edge/guard.ts';
+import { ISSUER_CLIENT, realmUrlOf } from '../identity/realm.ts';
+import { imageSource, registryList } from '../image-source.ts';
+import { PostgresLogStore } from '../logs/archive.ts';
+import { readPlatformConfig } from '../platform-config.ts';
+import type { Service } from '../service.ts';
+import { databaseEnv, databaseSettings, readEnv } from '../service-env.ts';
+import { agentRoutes } from './agents/index.ts';
+import { authenticator } from './auth.ts';
+import type { ApiDeps } from './deps.ts';
+import { MOST, RequestBudget } from './request-budget.ts';
+import { jobAccess } from './resources/jobs/access.ts';
+import { publicApp } from './server.ts';
+import { streamRoutes } from './streams/index.ts';
+
+const apiEnv = databaseEnv.extend({
+  DELOS_CONFIG: z.string(),
+  DELOS_CLUSTER: z.string().default('default'),
+  DELOS_PUBLIC_URL: z.url().transform((url) => url.replace(/\/+$/, '')),
+  DELOS_AGENT_TOKEN: z.string().min(16, 'expected at least 16 characters'),
+  DELOS_COLLECTOR_TOKEN: z.string().min(16, 'expected at least 16 characters'),
+  DELOS_OIDC_ISSUER: z.url(),
+  DELOS_OIDC_JWKS_URL: z.url(),
+  /** The realm's client that tokens are for. */
+  DELOS_OIDC_AUDIENCE: z.string().default('apolo'),
+  /** Our own Keycloak; left out where the realm is somebody else's. */
+  DELOS_KEYCLOAK_URL: z.url().optional(),
+  /** `HOST[:PORT]`, separated by commas: registries that jobs may use wherever they are. */
+  DELOS_ALLOWED_REGISTRIES: z.string().default('').transform(registryList),
+  DELOS_PUBLIC_PORT: z.coerce.number().int().default(8080),
+  DELOS_LISTEN_HOST: z.string().default('::'),
+});
+
+/** Old logs are looked for this often. */
+const HOUSE_MS = 60_000;
+
+/** The control API: the client's endpoints on the public listener, the agents' on the internal one. */
+export const apiService: Service = {
+  name: 'api',
+  start: async ({ env: environment, log, metrics, internal, signal }) => {
+    const env = readEnv(apiEnv, environment);
+    const config = await readPlatformConfig(env.DELOS_CONFIG);
+    const database = await connectDatabase({ ...databaseSettings(env), connections: 20 }, log);
+    await database.notifications.start();
+    const logs = new PostgresLogStore(database, config.logs);
+    const deps: ApiDeps = {
+      settings: {
+        cluster: env.DELOS_CLUSTER,
+        publicUrl: env.DELOS_PUBLIC_URL,
+        agentToken: env.DELOS_AGENT_TOKEN,
+        queue: config.jobs,
+        collectorToken: env.DELOS_COLLECTOR_TOKEN,
+        logs: config.logs,
+      },
+      database,
+      budget: new RequestBudget(MOST),
+      log,
+      metrics,
+      signal,
+      authenticate: authenticator(database.db, {
+        issuer: env.DELOS_OIDC_ISSUER,
+        jwksUrl: env.DELOS_OIDC_JWKS_URL,
+        audience: env.DELOS_OIDC_AUDIENCE,
+        clients: [env.DELOS_OIDC_AUDIENCE, ISSUER_CLIENT],
+        admin: config.admin.user,
+        bindFirstAccount: env.DELOS_KEYCLOAK_URL === undefined,
+      }),
+      logs,
+      imageSource: imageSource({ allowed: env.DELOS_ALLOWED_REGISTRIES }),
+      jobFor: jobAccess(database.db, env.DELOS_CLUSTER),
+    };
+    const app = await publicApp(deps, {
+      oidc: { issuer: env.DELOS_OIDC_ISSUER, clientId: env.DELOS_OIDC_AUDIENCE },
+      ...(env.DELOS_KEYCLOAK_URL === undefined
+        ? {}
+        : { realmUrl: realmUrlOf(env.DELOS_KEYCLOAK_URL, env.DELOS_OIDC_ISSUER) }),
+    });
+    const agents = await agentRoutes(internal, deps);
+    const streams = await streamRoutes(app, deps, agents.hub);
+    const publicUrl = await app.listen({ host: env.DELOS_LISTEN_HOST, port: env.DELOS_PUBLIC_PORT });
+    const endHouse = every(HOUSE_MS, log, 'removing old logs', () => logs.keepHouse());
+    log.info({ publicUrl }, 'public listener');
+    return {
+      unready: async () =>
+        database.notifications.connected ? database.unhealthy() : 'the connection that listens to PostgreSQL is down',
+      stop: async () => {
+        endHouse();
+        await streams.close();
+        await agents.close();
+        await app.close();
+        await database.close();
+      },
+    };
+  },
+};

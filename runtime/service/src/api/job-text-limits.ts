@@ -1,0 +1,47 @@
+import { DelosError, MAX_ARGUMENT_BYTES, MAX_JOB_TEXT_BYTES } from '@delos/core';
+import type { JobContainer, JobMeta } from './resources/jobs/request.ts';
+
+/**
+ * Bounds the texts of one job together, and each variable of its environment.
+ * @param prefix where the container's fields lie in the request
+ * @throws DelosError ERR_REQUEST naming the field that holds the most
+ */
+export function checkJobTexts(meta: JobMeta, container: JobContainer, prefix: string): void {
+  const env = Object.entries(container.env ?? {});
+  for (const [name, value] of env) {
+    if (bytes(name, '=', value) <= MAX_ARGUMENT_BYTES) continue;
+    throw tooLong(`${prefix}env.${name}`, `a variable with its name is at most ${MAX_ARGUMENT_BYTES} bytes`);
+  }
+  const fields = new Map([
+    [`${prefix}env`, bytes(...env.flat())],
+    [`${prefix}command`, bytes(container.command)],
+    [`${prefix}entrypoint`, bytes(container.entrypoint)],
+    [`${prefix}working_dir`, bytes(container.working_dir)],
+    [`${prefix}image`, bytes(container.image)],
+    ['description', bytes(meta.description)],
+    ['tags', bytes(...(meta.tags ?? []))],
+  ]);
+  const sizes = [...fields].toSorted(([, a], [, b]) => b - a);
+  const total = sizes.reduce((sum, [, size]) => sum + size, 0);
+  if (total <= MAX_JOB_TEXT_BYTES) return;
+  const [field = '', size = 0] = sizes[0] ?? [];
+  throw tooLong(
+    field,
+    `the texts of one job are at most ${kib(MAX_JOB_TEXT_BYTES)} together; these are ${kib(total)}, ${kib(size)} of them here`,
+  );
+}
+
+function tooLong(field: string, message: string): DelosError {
+  return new DelosError('ERR_REQUEST', message, {
+    where: { field },
+    hint: 'nothing was started; put large data into the image, or fetch it from within the job',
+  });
+}
+
+function bytes(...texts: readonly (string | null | undefined)[]): number {
+  return texts.reduce((sum, text) => sum + Buffer.byteLength(text ?? ''), 0);
+}
+
+function kib(size: number): string {
+  return `${Math.ceil(size / 1024)} KiB`;
+}

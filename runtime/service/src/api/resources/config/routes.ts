@@ -1,0 +1,150 @@
+import { isDelosError, type NodePool, type NodeReport, type Preset } from '@delos/core';
+import type { FastifyInstance } from 'fastify';
+import type { Db } from '../../../db/schema.ts';
+import { GPU_FIELDS, GPU_WIRE } from '../../../preset-resources.ts';
+import type { ApiDeps, Caller } from '../../deps.ts';
+import { httpError } from '../../http-errors.ts';
+
+export interface OidcSettings {
+  readonly issuer: string;
+  readonly clientId: string;
+}
+
+/**
+ * GET /config: where everything is. The client compares what it stored with what it gets after an upgrade and makes
+ * people log in again if they differ, so nothing in it may depend on the request's host or on the moment.
+ */
+export function configRoutes(app: FastifyInstance, deps: ApiDeps, oidc: OidcSettings): void {
+  const { database, settings } = deps;
+  app.get('/config', { schema: { summary: "The client's configuration", tags: ['config'] } }, async (request) => {
+    const auth = authBlock(settings.publicUrl, oidc);
+    if (request.headers.authorization === undefined) return auth;
+    let caller: Caller;
+    try {
+      caller = await deps.authenticate(request.headers.authorization);
+    } catch (error) {
+      // Any other status than 200 is a crash to the client; this is a plain refusal.
+      if (isDelosError(error, 'ERR_UNAUTHENTICATED')) return { ...auth, authorized: false, ...httpError(error).body };
+      throw error;
+    }
+    return {
+      ...auth,
+      authorized: true,
+      admin_url: `${settings.publicUrl}/apis/admin/v1`,
+      // Absent, as are the services below: the client says so only of what it has an address of.
+      vcluster_url: `${settings.publicUrl}/apis/vcluster`,
+      ...(await platform(database.db, caller, deps)),
+    };
+  });
+}
+
+function authBlock(publicUrl: string, oidc: OidcSettings): Record<string, unknown> {
+  const protocol = `${oidc.issuer}/protocol/openid-connect`;
+  return {
+    auth_url: `${protocol}/auth`,
+    token_url: `${protocol}/token`,
+    logout_url: `${protocol}/logout`,
+    client_id: oidc.clientId,
+    audience: oidc.clientId,
+    headless_callback_url: `${publicUrl}/api/v1/headless`,
+    callback_urls: ['http://127.0.0.1:54540', 'http://127.0.0.1:54541', 'http://127.0.0.1:54542'],
+    success_redirect_url: '',
+  };
+}
+
+async function platform(db: Db, caller: Caller, { settings }: ApiDeps): Promise<Record<string, unknown>> {
+  const [cluster, nodes, all] = await Promise.all([
+    db.selectFrom('clusters').selectAll().where('name', '=', settings.cluster).executeTakeFirst(),
+    db.selectFrom('nodes').select('report').where('cluster', '=', settings.cluster).orderBy('name').execute(),
+    db
+      .selectFrom('projects')
+      .innerJoin('organizations', 'organizations.name', 'projects.org')
+      .select(['projects.org', 'projects.name'])
+      .where('projects.retired', '=', false)
+      .orderBy('organizations.position')
+      .orderBy('projects.position')
+      .execute(),
+  ]);
+  const projects = all.filter(({ org, name }) => caller.admin || caller.roles.has(`${org}/${name}`));
+  const orgs = [...new Set(projects.map(({ org }) => org))];
+  const base = settings.publicUrl;
+  const pools = cluster?.pools ?? [];
+  return {
+    // Who is in no project has no cluster either: the client would stumble over one without organizations.
+    clusters:
+      cluster === undefined || orgs.length === 0
+        ? []
+        : [
+            {
+              name: cluster.name,
+              orgs,
+              registry_url: base,
+              storage_url: `${base}/api/v1/storage`,
+              users_url: `${base}/api/v1/users`,
+              monitoring_url: `${base}/api/v1/jobs`,
+              secrets_url: `${base}/api/v1/secrets`,
+              disks_url: `${base}/api/v1/disk`,
+              buckets_url: `${base}/api/v1/buckets`,
+              resource_pool_types: pools.map((pool) =>
+                poolJson(
+                  pool,
+                  nodes.map((node) => node.report),
+                ),
+              ),
+              resource_presets: cluster.presets.map((preset) => presetJson(preset, pools)),
+            },
+          ],
+    projects: projects.map(({ org, name }) => ({
+      name,
+      cluster_name: settings.cluster,
+      org_name: org,
+      role: caller.roles.get(`${org}/${name}`) ?? 'admin',
+    })),
+  };
+}
+
+function devices(of: Preset | NodePool): Record<string, unknown> {
+  return Object.fromEntries(
+    GPU_FIELDS.flatMap((field) => {
+      const gpu = of[field];
+      if (gpu === undefined) return [];
+      // The client needs a model of a pool's devices.
+      return [
+        [GPU_WIRE[field], { count: gpu.count, model: gpu.model ?? 'any', ...(gpu.memory && { memory: gpu.memory }) }],
+      ];
+    }),
+  );
+}
+
+export function presetJson(preset: Preset, pools: readonly NodePool[]): Record<string, unknown> {
+  const names = pools
+    .map((pool) => pool.name)
+    .filter((name) => preset.pools.length === 0 || preset.pools.includes(name));
+  return {
+    name: preset.name,
+    credits_per_hour: preset.creditsPerHour,
+    cpu: preset.cpu,
+    memory: preset.memory,
+    ...devices(preset),
+    scheduler_enabled: preset.preemptible,
+    preemptible_node: preset.preemptible,
+    resource_pool_names: preset.pools,
+    available_resource_pool_names: names,
+  };
+}
+
+/** Sizes that the configuration leaves out are the largest node's, rounded up to whole cores and GiB to stay stable. */
+function poolJson(pool: NodePool, nodes: readonly NodeReport[]): Record<string, unknown> {
+  const own = nodes.filter((node) => node.pool === pool.name);
+  const gib = 2 ** 30;
+  return {
+    name: pool.name,
+    min_size: pool.minSize,
+    max_size: pool.maxSize,
+    cpu: pool.cpu ?? Math.ceil(Math.max(0, ...own.map((node) => node.cpu))),
+    memory: pool.memory ?? Math.ceil(Math.max(0, ...own.map((node) => node.memory)) / gib) * gib,
+    disk_size: pool.disk ?? 0,
+    ...devices(pool),
+    is_preemptible: pool.preemptible,
+  };
+}

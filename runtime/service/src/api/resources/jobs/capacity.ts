@@ -1,0 +1,34 @@
+import type { FastifyInstance } from 'fastify';
+import { z } from 'zod';
+import { Planner } from '../../../scheduler/planner.ts';
+import { loadActive, loadFacts, loadNodes } from '../../../scheduler/rows.ts';
+import type { ApiDeps } from '../../deps.ts';
+import { route } from '../../route.ts';
+
+/** GET /jobs/capacity: how many more jobs of each preset would find room now, quotas aside. */
+export function capacityRoute(app: FastifyInstance, deps: ApiDeps): void {
+  const { db } = deps.database;
+  const { cluster } = deps.settings;
+  route(
+    app,
+    deps,
+    {
+      method: 'GET',
+      url: '/jobs/capacity',
+      tag: 'jobs',
+      summary: 'Jobs of each preset that fit now',
+      response: z.record(z.string(), z.number().int()),
+    },
+    async () => {
+      const [facts, reports, active] = await Promise.all([
+        loadFacts(db, cluster),
+        loadNodes(db, cluster),
+        loadActive(db, cluster),
+      ]);
+      // Whoever leaves is still there.
+      const there = active.map((job) => ({ ...job, active: job.active && { ...job.active, leaving: false } }));
+      const planner = new Planner(facts, reports, there, new Date());
+      return Object.fromEntries(facts.presets.map(({ name }) => [name, planner.roomFor(name)]));
+    },
+  );
+}

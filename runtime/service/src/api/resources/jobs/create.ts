@@ -1,0 +1,270 @@
+import { randomUUID } from 'node:crypto';
+import { DelosError, type JobPodSpec, type LogSettings, type Preset } from '@delos/core';
+import { sql } from 'kysely';
+import { notifyJobChanged, recordTransition } from '../../../db/jobs-state.ts';
+import type { JobRow, ProjectRow, Tx } from '../../../db/schema.ts';
+import { extendedResources, GPU_FIELDS, GPU_RESOURCES, GPU_WIRE } from '../../../preset-resources.ts';
+import type { Caller } from '../../deps.ts';
+import { logLimitOf } from '../../job-log-limit.ts';
+import { checkQueue, type QueueLimits } from '../../job-queue-limits.ts';
+import { checkQuotas, type JobProject } from './quotas.ts';
+import type { JobRequest } from './request.ts';
+import { splitWords } from './shlex.ts';
+
+const PRIORITY = { low: -1, normal: 0, high: 1 } as const;
+const NOT_YET = {
+  volumes: 'storage volumes',
+  disk_volumes: 'disks',
+  secret_env: 'secrets',
+  secret_volumes: 'secrets',
+} as const;
+
+export interface CreateContext {
+  readonly cluster: string;
+  readonly caller: Caller;
+  readonly queue: QueueLimits;
+  readonly logs: LogSettings;
+  readonly idempotencyKey?: string | undefined;
+  /** The client's trace, which all requests of one call of the client have. */
+  readonly trace?: string | undefined;
+}
+
+/**
+ * Writes the row of a new job; admission and Pod follow from it.
+ * @throws DelosError with what to do; nothing is written then
+ */
+export async function createJob(tx: Tx, request: JobRequest, context: CreateContext): Promise<JobRow> {
+  refuseWhatIsNotThere(request);
+  const key = context.idempotencyKey === undefined ? null : `#${context.caller.id}:${context.idempotencyKey}`;
+  if (key !== null) {
+    // Two requests of one key at once: the second waits here and finds the first one's job.
+    await sql`select pg_advisory_xact_lock(hashtextextended(${key}, 0))`.execute(tx);
+    const same = await tx.selectFrom('jobs').selectAll().where('idempotency_key', '=', key).executeTakeFirst();
+    if (same !== undefined) return same;
+  }
+  await stillUser(tx, context.caller);
+  const preset = await presetFor(tx, request, context.cluster);
+  const project = await projectFor(tx, request, context.caller);
+  const resources = resourcesOf(request, preset);
+  await checkQuotas(tx, request, project, resources);
+  const { cluster, caller } = context;
+  await checkQueue(tx, context.queue, { cluster, user: caller.user, org: project.org, project: project.name });
+  const id = `job-${randomUUID()}`;
+  const { meta, container } = request;
+  const priority = meta.priority ?? 'normal';
+  const spec: Omit<JobPodSpec, 'pool' | 'node'> = {
+    namespace: project.namespace,
+    org: project.org,
+    project: project.name,
+    owner: context.caller.user,
+    name: meta.name ?? null,
+    presetName: preset.name,
+    image: container.image,
+    entrypoint: wordsOf(container.entrypoint, 'entrypoint'),
+    command: wordsOf(container.command, 'command'),
+    workingDir: container.working_dir ?? null,
+    env: { ...container.env, NEURO_JOB_ID: id, APOLO_JOB_ID: id },
+    tty: container.tty ?? false,
+    resources: { ...resources, shm: request.resources.shm ?? false },
+    httpPort: container.http?.port ?? null,
+    restartPolicy: meta.restart_policy ?? 'never',
+    // The life-span can be extended while the job runs, so the scheduler watches it, not the kubelet.
+    maxRunTimeSeconds: null,
+    priority,
+    security: securityOf(request, preset, project),
+  };
+  const minutes = meta.max_run_time_minutes ?? 0;
+  const row = await tx
+    .insertInto('jobs')
+    .values({
+      id,
+      cluster: context.cluster,
+      org: project.org,
+      project: project.name,
+      owner: context.caller.user,
+      name: meta.name ?? null,
+      preset: preset.name,
+      request: JSON.stringify(shownContainer(request)),
+      spec: JSON.stringify(spec),
+      description: meta.description ?? null,
+      tags: [...new Set(meta.tags ?? [])],
+      priority: PRIORITY[priority],
+      reason: 'Creating',
+      status_description: 'waits for the scheduler',
+      pools: [...preset.pools],
+      preemptible: preset.preemptible,
+      credits_per_hour: preset.creditsPerHour,
+      schedule_timeout: meta.schedule_timeout ?? null,
+      max_run_time_minutes: minutes === 0 ? null : minutes,
+      log_limit: logLimitOf(request, context.logs),
+      idempotency_key: key,
+      made_by_trace: context.trace ?? null,
+    })
+    .returningAll()
+    .executeTakeFirstOrThrow()
+    .catch((error: unknown) => {
+      throw nameTaken(error, meta.name ?? '') ?? error;
+    });
+  await recordTransition(tx, row);
+  await notifyJobChanged(tx, row);
+  return row;
+}
+
+/** Holds off the caller's removal until the job is written: it passes all of a user's jobs on. */
+async function stillUser(tx: Tx, caller: Caller): Promise<void> {
+  const row = await tx
+    .selectFrom('users')
+    .select('id')
+    .where('id', '=', caller.id)
+    .where('removed_at', 'is', null)
+    .forShare()
+    .executeTakeFirst();
+  if (row !== undefined) return;
+  throw new DelosError('ERR_UNAUTHENTICATED', `the account of ${JSON.stringify(caller.user)} was removed`);
+}
+
+function refuseWhatIsNotThere(request: JobRequest): void {
+  for (const [field, what] of Object.entries(NOT_YET)) {
+    const value = request.container[field as keyof typeof NOT_YET];
+    if (value === null || value === undefined || Object.keys(value).length === 0) continue;
+    throw notImplemented(`a job with ${what} (${field}) needs a service that is not part of this release`);
+  }
+  if (request.meta.pass_config === true) throw notImplemented('--pass-config is not part of this release');
+  if (request.meta.energy_schedule_name) throw notImplemented('energy schedules are not part of this release');
+  if (request.resources.tpu) throw notImplemented('TPUs are not part of this release');
+}
+
+function notImplemented(message: string): DelosError {
+  return new DelosError('ERR_NOT_IMPLEMENTED', message, { hint: 'nothing was started; run it without' });
+}
+
+function wordsOf(text: string | null | undefined, field: string): string[] | null {
+  if (text === null || text === undefined) return null;
+  const words = splitWords(text, field);
+  return words.length === 0 ? null : words;
+}
+
+async function presetFor(tx: Tx, request: JobRequest, cluster: string): Promise<Preset> {
+  const wanted = request.meta.cluster_name ?? cluster;
+  if (wanted !== cluster) {
+    throw new DelosError('ERR_REQUEST', `there is no cluster ${JSON.stringify(wanted)}; this one is ${cluster}`, {
+      where: { field: 'cluster_name' },
+      hint: 'apolo config get-clusters lists them; apolo config switch-cluster changes it',
+    });
+  }
+  const row = await tx.selectFrom('clusters').select('presets').where('name', '=', cluster).executeTakeFirst();
+  const presets = row?.presets ?? [];
+  const name = request.meta.preset_name;
+  const found =
+    name === null || name === undefined
+      ? coveringPreset(presets, request)
+      : presets.find((preset) => preset.name === name);
+  if (found !== undefined) return found;
+  const names = presets.map((preset) => preset.name).join(', ');
+  throw new DelosError(
+    'ERR_UNKNOWN_PRESET',
+    name ? `no preset is called ${JSON.stringify(name)}; there are: ${names}` : `no preset offers that much: ${names}`,
+    { where: { field: 'preset_name' }, hint: 'choose one with --preset NAME; apolo config show lists what each has' },
+  );
+}
+
+/** Whoever does not ask to give way to others gets a preset that does not, where there is one. */
+function coveringPreset(presets: readonly Preset[], request: JobRequest): Preset | undefined {
+  const covering = presets.filter((preset) => offers(preset, request));
+  const yields = request.meta.scheduler_enabled === true;
+  return covering.find(({ preemptible }) => preemptible === yields) ?? covering[0];
+}
+
+/** Explicit resources are granted only within a preset: the catalogue is what the administrator offers. */
+function offers(preset: Preset, { resources }: JobRequest): boolean {
+  const memory = memoryOf(resources);
+  const devices = GPU_FIELDS.every((field) => (resources[GPU_WIRE[field]] ?? 0) <= (preset[field]?.count ?? 0));
+  return (resources.cpu ?? 0) <= preset.cpu && (memory ?? 0) <= preset.memory && devices;
+}
+
+function memoryOf(resources: JobRequest['resources']): number | undefined {
+  return resources.memory ?? (resources.memory_mb === undefined ? undefined : resources.memory_mb * 2 ** 20);
+}
+
+function resourcesOf(request: JobRequest, preset: Preset): Omit<JobPodSpec['resources'], 'shm'> {
+  const { cpu, memory, disk } = preset;
+  if (request.meta.preset_name) return { cpu, memory, disk, extended: extendedResources(preset) };
+  const extended = GPU_FIELDS.flatMap((field) => {
+    const devices = request.resources[GPU_WIRE[field]] ?? 0;
+    return devices === 0 ? [] : [[GPU_RESOURCES[field], devices] as const];
+  });
+  return {
+    cpu: request.resources.cpu ?? cpu,
+    memory: memoryOf(request.resources) ?? memory,
+    disk,
+    extended: Object.fromEntries(extended),
+  };
+}
+
+async function projectFor(tx: Tx, request: JobRequest, caller: Caller): Promise<JobProject> {
+  const { org_name: org, project_name: name } = request.meta;
+  const rows = await tx
+    .selectFrom('projects')
+    .innerJoin('organizations', 'organizations.name', 'projects.org')
+    .selectAll('projects')
+    .select(['organizations.quota as org_quota', 'organizations.share as org_share'])
+    .where('projects.retired', '=', false)
+    .$if(typeof org === 'string', (query) => query.where('projects.org', '=', org ?? ''))
+    .$if(typeof name === 'string', (query) => query.where('projects.name', '=', name ?? ''))
+    .orderBy('organizations.position')
+    .orderBy('projects.position')
+    .execute();
+  const project = rows.find((row) => caller.admin || caller.roles.has(`${row.org}/${row.name}`));
+  if (project === undefined) {
+    const wanted = [org, name].filter((part) => typeof part === 'string').join('/') || 'any project';
+    throw new DelosError('ERR_FORBIDDEN', `${caller.user} is no member of project ${wanted}, or there is none`, {
+      hint: 'choose another with apolo config switch-project, or ask the administrator to add you',
+    });
+  }
+  const role = caller.roles.get(`${project.org}/${project.name}`);
+  if (!caller.admin && role === 'reader') {
+    throw new DelosError('ERR_FORBIDDEN', `${caller.user} may only read in project ${project.org}/${project.name}`, {
+      hint: 'ask the administrator for the role writer in this project',
+    });
+  }
+  return project;
+}
+
+function securityOf(request: JobRequest, preset: Preset, project: ProjectRow): JobPodSpec['security'] {
+  const wanted = request.meta.privileged === true ? 'privileged' : preset.security;
+  if (wanted !== 'privileged') return wanted;
+  if (preset.security === 'restricted') {
+    throw new DelosError('ERR_FORBIDDEN', `jobs of preset ${preset.name} cannot be privileged: it is restricted`, {
+      hint: 'run it without --privileged, or with another preset',
+    });
+  }
+  if (!project.privileged) {
+    throw new DelosError('ERR_FORBIDDEN', `project ${project.org}/${project.name} may not run privileged jobs`, {
+      hint: 'run it without --privileged; the administrator grants it by `privileged: true` of the project',
+    });
+  }
+  return wanted;
+}
+
+/** The container as it is shown again: what the client sent, nothing that is null. */
+function shownContainer({ container, meta }: JobRequest): Record<string, unknown> {
+  const shown = {
+    image: container.image,
+    entrypoint: container.entrypoint,
+    command: container.command,
+    working_dir: container.working_dir,
+    http: container.http,
+    env: container.env ?? {},
+    tty: container.tty ?? false,
+    privileged: meta.privileged ?? false,
+  };
+  return Object.fromEntries(Object.entries(shown).filter(([, value]) => value !== null && value !== undefined));
+}
+
+function nameTaken(error: unknown, name: string): DelosError | undefined {
+  const unique = error instanceof Error && 'constraint' in error && error.constraint === 'jobs_live_name';
+  if (!unique) return undefined;
+  return new DelosError('ERR_CONFLICT', `a job named ${JSON.stringify(name)} is live in this project`, {
+    hint: `choose another name, or end it: apolo kill ${name}`,
+  });
+}

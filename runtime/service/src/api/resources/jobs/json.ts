@@ -1,0 +1,114 @@
+import { z } from 'zod';
+import type { TransitionRow } from '../../../db/schema.ts';
+import { GPU_FIELDS, GPU_RESOURCES, GPU_WIRE } from '../../../preset-resources.ts';
+import type { ShownJob } from './list.ts';
+
+const PRIORITY_NAMES: Readonly<Record<number, string>> = { [-1]: 'low', 0: 'normal', 1: 'high' };
+const FINISHED: ReadonlySet<string> = new Set(['succeeded', 'failed', 'cancelled']);
+
+/** A job as the official client reads it. Where null would break the client, the key is left out. */
+export function jobJson(row: ShownJob, transitions: readonly TransitionRow[]): Record<string, unknown> {
+  const seconds = runTimeSeconds(row);
+  const perHour = Number(row.credits_per_hour);
+  const request = row.request;
+  return {
+    id: row.id,
+    owner: row.owner,
+    cluster_name: row.cluster,
+    org_name: row.org,
+    project_name: row.project,
+    namespace: row.spec.namespace,
+    ...optional('name', row.name),
+    ...optional('description', row.description),
+    tags: row.tags,
+    ...optional('preset_name', row.preset === '' ? null : row.preset),
+    uri: `job://${row.cluster}/${row.org}/${row.project}/${row.id}`,
+    status: row.status,
+    history: history(row, seconds),
+    statuses: transitions.map((transition) => ({
+      status: transition.status,
+      transition_time: transition.at.toISOString(),
+      reason: transition.reason ?? (transition.status === 'running' ? standInReason(row) : null),
+      description: transition.description,
+      exit_code: transition.exit_code,
+    })),
+    container: { ...request, env: request.env ?? {}, volumes: [], resources: resources(row) },
+    scheduler_enabled: row.preemptible,
+    preemptible_node: row.preemptible,
+    pass_config: false,
+    privileged: row.spec.security === 'privileged',
+    restart_policy: row.spec.restartPolicy,
+    priority: PRIORITY_NAMES[row.priority] ?? 'normal',
+    ...optional('max_run_time_minutes', row.max_run_time_minutes),
+    ...optional('schedule_timeout', row.schedule_timeout),
+    price_credits_per_hour: perHour.toFixed(4),
+    total_price_credits: ((perHour * seconds) / 3600).toFixed(4),
+    materialized: row.phase !== 'queued' && row.phase !== 'gone',
+    being_dropped: false,
+    logs_removed: row.logs_removed,
+  };
+}
+
+function optional(key: string, value: unknown): Record<string, unknown> {
+  return value === null || value === undefined ? {} : { [key]: value };
+}
+
+/*
+ * What a user should know of a job beside its state is told with the state, and never in `description`: that is the
+ * user's own text, by which jobs are found and run again. The client shows reasons in `status`, and reasons with
+ * descriptions in `run`.
+ */
+
+function standInReason(row: ShownJob): string | null {
+  return row.stand_in === null ? null : `stand-in image: ${row.stand_in}`;
+}
+
+function notesOf(row: ShownJob): readonly string[] {
+  const standIn = row.stand_in === null ? [] : [`image ${row.spec.image} is answered by a stand-in: ${row.stand_in}`];
+  const http = httpAskedFor(row);
+  if (http === undefined || FINISHED.has(row.status)) return standIn;
+  return [...standIn, `port ${http} gets no URL, which is not part of this release: apolo port-forward reaches it`];
+}
+
+/** The port, where the user has asked for it: the client asks for port 80 with login in every job. */
+function httpAskedFor(row: ShownJob): number | undefined {
+  const parsed = httpSchema.safeParse(row.request.http);
+  if (!parsed.success) return undefined;
+  const { port, requires_auth: login } = parsed.data;
+  return port === 80 && login ? undefined : port;
+}
+
+const httpSchema = z.object({ port: z.number(), requires_auth: z.boolean().default(false) });
+
+function history(row: ShownJob, seconds: number): Record<string, unknown> {
+  // The client asserts a start time of all that ended, even of what was killed before it ran.
+  const finished = FINISHED.has(row.status) ? row.finished_at : null;
+  const started = row.first_started_at ?? finished;
+  return {
+    status: row.status,
+    reason: row.reason ?? (row.status === 'running' ? standInReason(row) : null),
+    description: [row.status_description ?? [], notesOf(row)].flat(2).join('; ') || null,
+    restarts: row.restarts,
+    created_at: row.created_at.toISOString(),
+    ...optional('started_at', started?.toISOString()),
+    ...optional('finished_at', finished?.toISOString()),
+    run_time_seconds: seconds,
+    exit_code: row.exit_code,
+  };
+}
+
+/** Of all runs: a job that gave way to others does not pay for its waiting. */
+function runTimeSeconds(row: ShownJob): number {
+  if (row.started_at === null) return row.ran_seconds;
+  const end = row.finished_at ?? new Date();
+  return row.ran_seconds + Math.max(0, (end.getTime() - row.started_at.getTime()) / 1000);
+}
+
+function resources(row: ShownJob): Record<string, unknown> {
+  const { cpu, memory, extended, shm } = row.spec.resources;
+  const devices = GPU_FIELDS.flatMap((field) => {
+    const count = extended[GPU_RESOURCES[field]];
+    return count === undefined ? [] : [[GPU_WIRE[field], count] as const];
+  });
+  return { cpu, memory, shm, ...Object.fromEntries(devices) };
+}

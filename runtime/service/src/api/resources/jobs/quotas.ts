@@ -1,0 +1,73 @@
+import { DelosError, type Quota, type Share } from '@delos/core';
+import { sql } from 'kysely';
+import type { ProjectRow, Tx } from '../../../db/schema.ts';
+import type { JobRequest } from './request.ts';
+
+/** A project with what its organization may have. */
+export type JobProject = ProjectRow & { readonly org_quota: Quota; readonly org_share: Share };
+
+interface Needs {
+  readonly cpu: number;
+  readonly memory: number;
+  readonly extended: Readonly<Record<string, number>>;
+}
+
+/**
+ * What can never run is refused at once; so is a job beyond the number of running jobs, unless it is told to wait for
+ * its seat. Otherwise it waits in the queue. The scheduler alone enforces quotas: this is a courtesy, and may be late.
+ * @throws DelosError ERR_QUOTA_EXCEEDED
+ */
+export async function checkQuotas(tx: Tx, request: JobRequest, project: JobProject, needs: Needs): Promise<void> {
+  const scopes = [
+    {
+      who: `project ${project.org}/${project.name}`,
+      quota: project.quota,
+      limit: project.share.limit,
+      project: project.name,
+    },
+    {
+      who: `organization ${project.org}`,
+      quota: project.org_quota,
+      limit: project.org_share.limit,
+      project: undefined,
+    },
+  ];
+  for (const { who, quota, limit, project: name } of scopes) {
+    for (const [rule, most] of Object.entries({ quota, limit })) {
+      const never = whyNever(most, needs);
+      if (never === undefined) continue;
+      throw new DelosError('ERR_QUOTA_EXCEEDED', `the ${rule} of ${who} is ${never}: it would never run`, {
+        hint: `choose a smaller preset, or ask the administrator to raise the ${rule}`,
+      });
+    }
+    if (quota.runningJobs === undefined || request.meta.wait_for_jobs_quota === true) continue;
+    const { rows } = await sql<{ live: number }>`select count(*)::int as live from jobs
+      where org = ${project.org} and (${name ?? null}::text is null or project = ${name ?? null})
+      and status in ('pending', 'suspended', 'running')`.execute(tx);
+    const live = rows[0]?.live ?? 0;
+    if (live >= quota.runningJobs) {
+      throw new DelosError(
+        'ERR_QUOTA_EXCEEDED',
+        `the quota of ${who} is ${quota.runningJobs} jobs, and ${live} are there`,
+        {
+          hint: 'wait for one to end, kill one, or run with --wait-for-seat',
+        },
+      );
+    }
+  }
+}
+
+/** What a job exceeds though it were alone; undefined where nothing. */
+function whyNever(most: Quota, needs: Needs): string | undefined {
+  const gpus = Object.values(needs.extended).reduce((sum, devices) => sum + devices, 0);
+  if (most.runningJobs === 0) return '0 running jobs';
+  if (most.cpu !== undefined && needs.cpu > most.cpu) return `${most.cpu} cores, and this job needs ${needs.cpu}`;
+  if (most.memory !== undefined && needs.memory > most.memory)
+    return `${gib(most.memory)} of memory, and this job needs ${gib(needs.memory)}`;
+  if (most.gpu !== undefined && gpus > most.gpu) return `${most.gpu} GPUs, and this job needs ${gpus}`;
+  return undefined;
+}
+
+function gib(bytes: number): string {
+  return `${(bytes / 2 ** 30).toFixed(1)} GiB`;
+}

@@ -1,0 +1,139 @@
+import { DelosError } from '@delos/core';
+import type { FastifyInstance } from 'fastify';
+import { z } from 'zod';
+import { extendLifeSpan, stopJob } from '../../../db/jobs-state.ts';
+import type { JobRow } from '../../../db/schema.ts';
+import { reserve } from '../../admit-requests.ts';
+import type { ApiDeps } from '../../deps.ts';
+import { checkImageSource } from '../../job-image.ts';
+import { sendJobs } from '../../job-stream.ts';
+import { route } from '../../route.ts';
+import { traceOf } from '../../trace.ts';
+import { createJob } from './create.ts';
+import { jobJson } from './json.ts';
+import { jobListQuery, listJobs, withTransitions } from './list.ts';
+import { containerJobRequest, parseJobRequest, presetJobRequest } from './request.ts';
+
+const params = z.object({ id: z.string().min(1).max(128) });
+const job = z.looseObject({ id: z.string(), status: z.string() });
+const TAG = 'jobs';
+/** What a list takes in memory while it is sent. */
+const LIST_BYTES = 2 ** 19;
+
+/** Jobs: make, list, look, end, extend. Registered under /api/v1. */
+export function jobRoutes(app: FastifyInstance, deps: ApiDeps): void {
+  const { database, settings } = deps;
+  const show = async (row: JobRow): Promise<unknown> => {
+    const [listed] = await withTransitions(database.db, [row]);
+    return jobJson(row, listed?.transitions ?? []);
+  };
+
+  route(
+    app,
+    deps,
+    {
+      method: 'POST',
+      url: '/jobs',
+      tag: TAG,
+      summary: 'Make a job. With the query key `from_preset` its fields are flat, without it nested in `container`',
+      query: z.object({ from_preset: z.string().optional() }),
+      body: z.union([presetJobRequest, containerJobRequest]).or(z.unknown()),
+      response: job,
+    },
+    async ({ query, request, caller, reply }) => {
+      const parsed = parseJobRequest(request.body, query.from_preset !== undefined);
+      await checkImageSource(parsed, deps.imageSource);
+      const context = {
+        cluster: settings.cluster,
+        caller,
+        idempotencyKey: idempotencyKey(request.headers['idempotency-key']),
+        queue: settings.queue,
+        logs: settings.logs,
+        trace: traceOf(request),
+      };
+      const row = await database.tx((tx) => createJob(tx, parsed, context));
+      deps.log.info({ job: row.id, user: caller.user, preset: row.preset }, 'job made');
+      return reply.code(202).send(await show(row));
+    },
+  );
+
+  route(
+    app,
+    deps,
+    {
+      method: 'GET',
+      url: '/jobs',
+      tag: TAG,
+      summary: 'List jobs, oldest first; as NDJSON where the client accepts it',
+      query: jobListQuery,
+      response: z.object({ jobs: z.array(job) }),
+    },
+    async ({ query, caller, request, reply }) => {
+      reserve(deps, caller, reply, LIST_BYTES);
+      const form = (request.headers.accept ?? '').includes('application/x-ndjson') ? 'lines' : 'document';
+      return sendJobs(listJobs(database.db, caller, query), form, reply);
+    },
+  );
+
+  route(
+    app,
+    deps,
+    { method: 'GET', url: '/jobs/:id', tag: TAG, summary: 'One job, by id or name', params, response: job },
+    async ({ params, caller }) => show(await deps.jobFor(caller, params.id, 'read')),
+  );
+
+  for (const [method, url] of [
+    ['DELETE', '/jobs/:id'],
+    ['POST', '/jobs/:id/kill'],
+  ] as const) {
+    route(
+      app,
+      deps,
+      { method, url, tag: TAG, summary: 'End a job; an ended one is left as it is', params },
+      async (input) => {
+        const found = await deps.jobFor(input.caller, input.params.id, 'write');
+        const end = { status: 'cancelled', reason: 'Killed', description: `killed by ${input.caller.user}` } as const;
+        await database.tx((tx) => stopJob(tx, found.id, end));
+        return input.reply.code(204).send();
+      },
+    );
+  }
+
+  route(
+    app,
+    deps,
+    {
+      method: 'PUT',
+      url: '/jobs/:id/max_run_time_minutes',
+      tag: TAG,
+      summary: "Extend a job's life-span",
+      params,
+      body: z.object({ additional_max_run_time_minutes: z.number().int().positive().max(5_256_000) }),
+    },
+    async ({ params, body, caller, reply }) => {
+      const found = await deps.jobFor(caller, params.id, 'write');
+      if (!(await database.tx((tx) => extendLifeSpan(tx, found.id, body.additional_max_run_time_minutes)))) {
+        throw new DelosError('ERR_CONFLICT', `job ${found.id} has ended: its life-span cannot be extended`, {
+          hint: 'run it again: apolo job generate-run-command prints how',
+        });
+      }
+      return reply.code(204).send();
+    },
+  );
+}
+
+const LONGEST_KEY = 200;
+
+/**
+ * What makes two requests one. A part of a longer key would make one of two that differ.
+ * @throws DelosError ERR_REQUEST
+ */
+function idempotencyKey(header: string | readonly string[] | undefined): string | undefined {
+  const key = [header ?? ''].flat().join(', ');
+  if (key === '') return undefined;
+  if (key.length <= LONGEST_KEY && /^[\x20-\x7e]+$/.test(key)) return key;
+  throw new DelosError('ERR_REQUEST', `expected at most ${LONGEST_KEY} printable ASCII characters`, {
+    where: { field: 'Idempotency-Key' },
+    hint: 'a UUID is enough',
+  });
+}

@@ -1,5 +1,0 @@
-import { expectedLossPlacement } from '../packing/index.ts';
-import { CORE_PLACEMENTS, type Placements, placementsOf } from '../scheduling/index.ts';
-
-/** The placement policies that workloads and snapshots may name in a simulation: the core's own and that of the packing room. */
-export const PLACEMENTS: Placements = placementsOf([...CORE_PLACEMENTS.values(), expectedLossPlacement]);

@@ -1,0 +1,162 @@
+import { once } from 'node:events';
+import { setImmediate } from 'node:timers/promises';
+import { type DesiredJob, type ToAgent, toAgent } from '@delos/core';
+import { type KyselyPlugin, sql } from 'kysely';
+import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from 'vitest';
+import { WebSocket, WebSocketServer } from 'ws';
+import { AgentSession } from '../../../runtime/service/src/api/agents/session.ts';
+import { connectDatabase, type Database } from '../../../runtime/service/src/db/database.ts';
+import type { JobEvent } from '../../../runtime/service/src/db/job-machine.ts';
+import { applyEvent } from '../../../runtime/service/src/db/jobs-state.ts';
+import { startControlApi, startIssuer, type TestApi, type TestIssuer } from '../../support/service/control-api.ts';
+import { observation } from '../../support/service/observer.ts';
+import { quiet, startPostgres, type TestPostgres } from '../../support/service/postgres.ts';
+import { until } from '../../support/until.ts';
+
+/* What the control API tells an agent, over a real database whose answers can be held back. */
+
+let postgres: TestPostgres;
+let issuer: TestIssuer;
+let database: Database;
+let api: TestApi;
+let server: WebSocketServer;
+let agent: WebSocket;
+let session: AgentSession;
+let told: ToAgent[];
+
+/** The answer to the next query is held: it has been read, and nobody has it yet. */
+let hold: { readonly read: () => void; readonly released: Promise<void> } | undefined;
+const holding: KyselyPlugin = {
+  transformQuery: ({ node }) => node,
+  transformResult: async ({ result }) => {
+    const held = hold;
+    hold = undefined;
+    held?.read();
+    await held?.released;
+    return result;
+  },
+};
+
+/** @returns once the next answer is there, and with it what lets it go on */
+async function holdAnswer(ask: () => void): Promise<() => void> {
+  const read = Promise.withResolvers<void>();
+  const released = Promise.withResolvers<void>();
+  hold = { read: read.resolve, released: released.promise };
+  ask();
+  await read.promise;
+  return released.resolve;
+}
+
+beforeAll(async () => {
+  postgres = await startPostgres();
+  issuer = await startIssuer();
+  const at = {
+    host: postgres.host,
+    port: postgres.port,
+    user: postgres.user,
+    database: await postgres.createDatabase(),
+  };
+  // One connection: what was asked before is answered before. It is free again while an answer is held.
+  database = await connectDatabase({ ...at, connections: 1 }, quiet);
+  // Heard before it starts: a channel that is new makes every session look again, which would hide what it missed.
+  database.notifications.onJobChanged(() => undefined);
+  await database.notifications.start();
+  api = await startControlApi(database, issuer);
+  server = new WebSocketServer({ host: '127.0.0.1', port: 0 });
+  await once(server, 'listening');
+});
+afterAll(async () => {
+  server?.close();
+  await api?.stop();
+  await issuer?.stop();
+  await database?.close();
+  await postgres?.stop();
+});
+beforeEach(async () => {
+  told = [];
+  const connected = once(server, 'connection');
+  const address = server.address();
+  if (address === null || typeof address === 'string') throw new Error('the server has no port');
+  agent = new WebSocket(`ws://127.0.0.1:${address.port}`);
+  agent.on('message', (data: Buffer) => told.push(toAgent.parse(JSON.parse(data.toString('utf8')))));
+  const [socket] = await connected;
+  session = new AgentSession(socket, 'default', { ...database, db: database.db.withPlugin(holding) }, quiet);
+});
+afterEach(async () => {
+  agent.terminate();
+  await once(agent, 'close');
+});
+
+/** What the agent believes. */
+function believed(): ReadonlyMap<string, DesiredJob['action']> {
+  const jobs = new Map<string, DesiredJob['action']>();
+  for (const message of told) {
+    if (message.type === 'sync') {
+      const named = new Set(message.jobIds);
+      for (const id of jobs.keys()) if (!named.has(id)) jobs.delete(id);
+    }
+    if (message.type === 'job') jobs.set(message.job.jobId, message.job.action);
+    if (message.type === 'forget') jobs.delete(message.jobId);
+  }
+  return jobs;
+}
+
+async function queued(): Promise<string> {
+  const { json } = await api.request('alice', 'POST', '/jobs?from_preset', {
+    preset_name: 'cpu-small',
+    org_name: 'acme',
+    project_name: 'one',
+    image: 'ubuntu:24.04',
+    pass_config: false,
+  });
+  return json.id;
+}
+
+/** Carries the event out, and lets the session do all that it does about it while nothing else answers. */
+async function happens(id: string, event: JobEvent): Promise<void> {
+  const { promise, resolve } = Promise.withResolvers<void>();
+  const off = database.notifications.onJobChanged((change) => {
+    if (change.id === id) resolve();
+  });
+  await database.tx((tx) => applyEvent(tx, id, event));
+  await promise;
+  off();
+  await setImmediate();
+  await sql`select 1`.execute(database.db);
+}
+
+const ADMIT: JobEvent = { type: 'admit', pool: 'default', node: 'node-1', description: '' };
+const KILL: JobEvent = { type: 'stop', status: 'cancelled', reason: 'Killed', description: 'killed by alice' };
+
+test.each([
+  ['admitted', [], ADMIT, 'run'],
+  ['killed', [ADMIT], KILL, 'stop'],
+] as const)(
+  'a job that is %s while the list of all is on its way is not undone by it',
+  async (_what, before, event, action) => {
+    const id = await queued();
+    for (const each of before) await happens(id, each);
+    const release = await holdAnswer(() => session.sync());
+    await happens(id, event);
+    release();
+    await until('list and job are told', 20, () =>
+      told.some(({ type }) => type === 'sync') &&
+      told.some((message) => message.type === 'job' && message.job.action === action)
+        ? true
+        : undefined,
+    );
+    expect(believed().get(id)).toBe(action);
+  },
+);
+
+test('last words of a container that PostgreSQL cannot hold are stored without what it refuses', async () => {
+  const id = await queued();
+  await happens(id, ADMIT);
+  const seen = observation(id, { phase: 'failed', description: 'a\0b\ud800', startedAt: null, exitCode: 1 });
+  agent.send(JSON.stringify({ type: 'observation', seq: 7, observation: seen }));
+  await until('it is acknowledged', 20, () =>
+    told.some((message) => message.type === 'ack' && message.jobId === id && message.seq === 7) ? true : undefined,
+  );
+  const row = await database.db.selectFrom('jobs').selectAll().where('id', '=', id).executeTakeFirstOrThrow();
+  expect([row.status, row.status_description]).toEqual(['failed', 'a\ufffdb\ufffd']);
+});

@@ -1,0 +1,80 @@
+import { platformConfig, projectNamespace } from '@delos/core';
+import { sql } from 'kysely';
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import { applyConfig } from '../../../runtime/service/src/db/apply-config.ts';
+import type { Database } from '../../../runtime/service/src/db/database.ts';
+import { migrate } from '../../../runtime/service/src/db/migrate.ts';
+import { startPostgres, type TestPostgres } from '../../support/service/postgres.ts';
+import { until } from '../../support/until.ts';
+
+let postgres: TestPostgres;
+let database: Database;
+
+beforeAll(async () => {
+  postgres = await startPostgres();
+  database = await postgres.connect();
+});
+
+afterAll(async () => {
+  await database?.close();
+  await postgres?.stop();
+});
+
+test('a migration is applied once', async () => {
+  expect(await migrate(database.db)).toEqual([]);
+});
+
+test('a connection that was never used is closed too: a command that ends early does not linger', async () => {
+  const { name, close } = await postgres.connect();
+  const connections = async (): Promise<number> => {
+    const { rows } = await sql<{ open: number }>`
+      select count(*)::int as open from pg_stat_activity where datname = ${name}`.execute(database.db);
+    return rows[0]?.open ?? -1;
+  };
+  expect(await connections()).toBe(1);
+  await close();
+  expect(await until('it is gone', 20, async () => ((await connections()) === 0 ? 0 : undefined))).toBe(0);
+});
+
+test('projects of different names never share a namespace', () => {
+  expect(projectNamespace('a-b', 'c')).not.toBe(projectNamespace('a', 'b-c'));
+  expect(projectNamespace('o'.repeat(63), 'p'.repeat(63)).length).toBeLessThanOrEqual(63);
+});
+
+const config = (organizations: unknown) => platformConfig.parse({ users: [{ name: 'alice' }], organizations });
+
+test('what vanishes from the configuration goes, and is retired where jobs refer to it', async () => {
+  const first = config([
+    { name: 'acme', projects: [{ name: 'one', members: [{ user: 'alice' }] }, { name: 'two' }] },
+    { name: 'left', projects: [{ name: 'three' }] },
+  ]);
+  await database.tx((tx) => applyConfig(tx, first, 'default'));
+  await database.db
+    .insertInto('jobs')
+    .values({
+      id: 'job-00000000-0000-4000-8000-000000000001',
+      cluster: 'default',
+      org: 'acme',
+      project: 'two',
+      owner: 'admin',
+      preset: 'cpu-small',
+      request: '{}',
+      spec: '{}',
+    })
+    .execute();
+  await database.tx((tx) => applyConfig(tx, config([{ name: 'acme', projects: [{ name: 'one' }] }]), 'default'));
+
+  const projects = await database.db
+    .selectFrom('projects')
+    .select(['org', 'name', 'retired'])
+    .orderBy('name')
+    .execute();
+  expect(projects).toEqual([
+    { org: 'acme', name: 'one', retired: false },
+    { org: 'acme', name: 'two', retired: true },
+  ]);
+  const orgs = await database.db.selectFrom('organizations').select('name').execute();
+  expect(orgs).toEqual([{ name: 'acme' }]);
+  const members = await database.db.selectFrom('members').select(['project', 'user_name', 'role']).execute();
+  expect(members).toEqual([{ project: 'one', user_name: 'admin', role: 'admin' }]);
+});

@@ -1,0 +1,137 @@
+import fc from 'fast-check';
+import { expect, test } from 'vitest';
+import { addressPods } from '../../../../cluster/src/netpol/addresses.ts';
+import { closedTable, compile } from '../../../../cluster/src/netpol/compile.ts';
+import { parsePod, sealing } from '../../../../cluster/src/netpol/parse.ts';
+import { renderChange, renderTable } from '../../../../cluster/src/netpol/table.ts';
+import { allowed, type Flow, type World } from './judge.ts';
+import { NftSimulator, type Packet } from './simulator.ts';
+import { node, table } from './table.ts';
+import { change, NODE, OUTSIDE, PORTS, world } from './worlds.ts';
+
+function loaded(from: World): NftSimulator {
+  const nft = new NftSimulator();
+  nft.run(renderTable(table(from)));
+  return nft;
+}
+
+function packet({ from, to, protocol, port }: Flow): Packet {
+  return {
+    hook: to === NODE ? 'input' : 'forward',
+    iif: from.startsWith('10.202.') ? 'veth1a2b' : 'eth0',
+    saddr: from,
+    daddr: to,
+    proto: protocol === 'TCP' ? 'tcp' : protocol === 'UDP' ? 'udp' : 'sctp',
+    dport: port,
+    reply: false,
+  };
+}
+
+function flows(of: World): readonly Flow[] {
+  const pods = of.pods.map((pod) => pod.status.podIP);
+  const ends = [...pods.flatMap((from) => [...pods, ...OUTSIDE, NODE].map((to) => ({ from, to })))];
+  const incoming = OUTSIDE.flatMap((from) => pods.map((to) => ({ from, to })));
+  const protocols = ['TCP', 'UDP', 'SCTP'] as const;
+  return [...ends, ...incoming].flatMap((pair) =>
+    protocols.flatMap((protocol) => PORTS.map((port) => ({ ...pair, protocol, port }))),
+  );
+}
+
+test('the rules let pass exactly what the policies allow', () => {
+  fc.assert(
+    fc.property(world, (of) => {
+      const nft = loaded(of);
+      for (const flow of flows(of)) expect([flow, nft.passes(packet(flow))]).toEqual([flow, allowed(of, flow)]);
+    }),
+    { numRuns: 300 },
+  );
+});
+
+test('a change applied to one state gives the very table of the other', () => {
+  fc.assert(
+    fc.property(change, ([from, to]) => {
+      const nft = loaded(from);
+      const script = renderChange(table(from), table(to));
+      if (script === undefined) throw new Error('base chains never change');
+      nft.run(script);
+      expect(nft.dump()).toEqual(loaded(to).dump());
+    }),
+    { numRuns: 300 },
+  );
+});
+
+test('no change is no transaction', () => {
+  fc.assert(fc.property(world, (of) => renderChange(table(of), table(of)) === ''));
+});
+
+test('the order in which the API lists objects does not matter', () => {
+  fc.assert(
+    fc.property(world, (of) => {
+      const turned = {
+        namespaces: of.namespaces.toReversed(),
+        pods: of.pods.toReversed(),
+        policies: of.policies.toReversed(),
+      };
+      expect(renderChange(table(of), table(turned))).toBe('');
+    }),
+  );
+});
+
+test('no rule holds an anonymous set', () => {
+  fc.assert(
+    fc.property(world, (of) =>
+      [...table(of).chains.values()].every(({ rules }) => rules.every((r) => !r.includes('{'))),
+    ),
+  );
+});
+
+test('replies of an established connection always pass', () => {
+  const of: World = {
+    namespaces: [{ metadata: { name: 'red', labels: {} } }],
+    pods: [pod('a', 2), pod('b', 3)],
+    policies: [
+      {
+        metadata: { namespace: 'red', name: 'shut' },
+        spec: { podSelector: {}, policyTypes: ['Ingress', 'Egress'] },
+      },
+    ],
+  };
+  const nft = loaded(of);
+  const flow = packet({ from: '10.202.0.2', to: '10.202.0.3', protocol: 'TCP', port: 80 });
+  expect(nft.passes(flow)).toBe(false);
+  expect(nft.passes({ ...flow, reply: true })).toBe(true);
+});
+
+test('an address of the Pod range that is no known Pod is shut, in both directions and towards the node', () => {
+  const nft = loaded({ namespaces: [], pods: [pod('a', 2)], policies: [] });
+  const probe = (from: string, to: string) => nft.passes(packet({ from, to, protocol: 'TCP', port: 80 }));
+  expect(probe('10.202.0.2', '198.51.100.1')).toBe(true);
+  expect(probe('10.202.0.9', '10.202.0.2')).toBe(false);
+  expect(probe('10.202.0.2', '10.202.0.9')).toBe(false);
+  expect(probe('198.51.100.1', '10.202.0.9')).toBe(false);
+  expect(probe('10.202.0.9', NODE)).toBe(false);
+});
+
+test('the closed table knows nobody', () => {
+  const nft = new NftSimulator();
+  nft.run(renderTable(closedTable(node)));
+  expect(nft.passes(packet({ from: '10.202.0.2', to: '198.51.100.1', protocol: 'TCP', port: 80 }))).toBe(false);
+});
+
+test('a policy that cannot be read seals its namespace', () => {
+  const sealed = compile(
+    { namespaces: [], pods: addressPods([parsePod(pod('a', 2))], [], new Set()), policies: [sealing('red', 'odd')] },
+    node,
+  );
+  const nft = new NftSimulator();
+  nft.run(renderTable(sealed));
+  expect(nft.passes(packet({ from: '198.51.100.1', to: '10.202.0.2', protocol: 'TCP', port: 80 }))).toBe(false);
+});
+
+function pod(name: string, last: number): World['pods'][number] {
+  return {
+    metadata: { namespace: 'red', name, uid: `u-${name}`, labels: {} },
+    spec: { containers: [] },
+    status: { phase: 'Running', podIP: `10.202.0.${last}` },
+  };
+}

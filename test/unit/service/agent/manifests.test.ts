@@ -1,0 +1,159 @@
+import { desiredJob } from '@delos/core';
+import { describe, expect, test } from 'vitest';
+import { podManifest } from '../../../../runtime/service/src/agent/jobs/pod-manifest.ts';
+import {
+  levelFor,
+  namespaceManifest,
+  networkPolicies,
+  PRIVATE_CIDRS,
+} from '../../../../runtime/service/src/agent/namespaces/manifests.ts';
+
+const job = (spec: Readonly<Record<string, unknown>> = {}) =>
+  desiredJob.parse({
+    jobId: 'job-00000000-0000-4000-8000-000000000001',
+    revision: 1,
+    action: 'run',
+    spec: {
+      namespace: 'job-a',
+      org: 'o',
+      project: 'p',
+      owner: 'ann',
+      presetName: 'small',
+      image: 'ubuntu',
+      resources: { cpu: 0.1, memory: 1024 },
+      pool: 'default',
+      ...spec,
+    },
+  });
+// biome-ignore lint/suspicious/noExplicitAny: looks into a manifest
+const podOf = (spec?: Readonly<Record<string, unknown>>, onlyPool?: string): any =>
+  podManifest(job(spec), 'c', onlyPool);
+
+describe('a job’s Pod', () => {
+  test.each([
+    ['baseline', { allowPrivilegeEscalation: false }, { seccompProfile: { type: 'RuntimeDefault' } }],
+    [
+      'restricted',
+      { allowPrivilegeEscalation: false, capabilities: { drop: ['ALL'] } },
+      { seccompProfile: { type: 'RuntimeDefault' }, runAsNonRoot: true },
+    ],
+    ['privileged', { privileged: true }, {}],
+  ])('of the profile %s', (security, container, pod) => {
+    const { spec } = podOf({ security });
+    expect(spec.containers[0].securityContext).toEqual(container);
+    expect(spec.securityContext).toEqual(pod);
+  });
+
+  test.each([
+    ['never', 'Never'],
+    ['on-failure', 'OnFailure'],
+    ['always', 'Always'],
+  ])('restarts %s as Kubernetes says %s', (restartPolicy, kube) => {
+    expect(podOf({ restartPolicy }).spec.restartPolicy).toBe(kube);
+  });
+
+  test('is told no secrets of the cluster', () => {
+    expect(podOf().spec).toMatchObject({ automountServiceAccountToken: false, enableServiceLinks: false });
+  });
+
+  test('has its memory as /dev/shm and as its limit', () => {
+    const { spec } = podOf();
+    expect(spec.volumes).toEqual([{ name: 'shm', emptyDir: { medium: 'Memory', sizeLimit: '1024' } }]);
+    expect(spec.containers[0].resources.limits).toMatchObject({ memory: '1024' });
+    expect(podOf({ resources: { cpu: 1, memory: 1, shm: false } }).spec.volumes).toBeUndefined();
+  });
+
+  test.each([
+    ['of its preset', { disk: 2 ** 30 }, { requests: `${2 ** 26}`, limits: `${2 ** 30}` }],
+    ['no larger than its limit', { disk: 2 ** 26 - 1 }, { requests: `${2 ** 26 - 1}`, limits: `${2 ** 26 - 1}` }],
+    ['of 10 GiB, submitted before presets had any', {}, { requests: `${2 ** 26}`, limits: `${10 * 2 ** 30}` }],
+  ])('has a limit to its local disk: %s', (_name, disk, expected) => {
+    const { requests, limits } = podOf({ resources: { cpu: 1, memory: 1, ...disk } }).spec.containers[0].resources;
+    expect(requests['ephemeral-storage']).toBe(expected.requests);
+    expect(limits['ephemeral-storage']).toBe(expected.limits);
+  });
+
+  test('asks for its devices, and is let onto nodes kept for them', () => {
+    const { spec } = podOf({ resources: { cpu: 1, memory: 1, extended: { 'nvidia.com/gpu': 2 } } });
+    expect(spec.containers[0].resources.limits).toMatchObject({ 'nvidia.com/gpu': '2' });
+    expect(spec.tolerations).toEqual([{ key: 'nvidia.com/gpu', operator: 'Exists' }]);
+  });
+
+  test('goes to nodes of its pool; of the only pool those without a label are nodes too', () => {
+    expect(podOf().spec.nodeSelector).toEqual({ 'delos.dev/pool': 'default' });
+    const { nodeSelector, affinity } = podOf({}, 'default').spec;
+    expect(nodeSelector).toBeUndefined();
+    expect(affinity.nodeAffinity.requiredDuringSchedulingIgnoredDuringExecution.nodeSelectorTerms).toEqual([
+      { matchExpressions: [{ key: 'delos.dev/pool', operator: 'In', values: ['default'] }] },
+      { matchExpressions: [{ key: 'delos.dev/pool', operator: 'DoesNotExist' }] },
+    ]);
+  });
+
+  test.each([undefined, 'default'])(
+    'prefers the node that was planned for it, and any of its pool will do',
+    (onlyPool) => {
+      const { nodeAffinity } = podOf({ node: 'n1' }, onlyPool).spec.affinity;
+      expect(nodeAffinity.preferredDuringSchedulingIgnoredDuringExecution).toEqual([
+        { weight: 100, preference: { matchFields: [{ key: 'metadata.name', operator: 'In', values: ['n1'] }] } },
+      ]);
+      const { preferredDuringSchedulingIgnoredDuringExecution: _, ...rest } = nodeAffinity;
+      expect(rest).toEqual(podOf({}, onlyPool).spec.affinity?.nodeAffinity ?? {});
+      expect(podOf({ node: 'n1' }, onlyPool).spec.nodeSelector).toEqual(podOf({}, onlyPool).spec.nodeSelector);
+    },
+  );
+
+  test('gets the user’s words as they are: Kubernetes would expand $(NAME) and $$', () => {
+    const { spec } = podOf({ command: ['echo', '$(A) $$ $x'], env: { A: '$(B)' } });
+    expect(spec.containers[0].args).toEqual(['echo', '$$(A) $$$$ $$x']);
+    expect(spec.containers[0].env).toContainEqual({ name: 'A', value: '$$(B)' });
+  });
+
+  test('keeps the image’s entrypoint where none is given', () => {
+    expect(podOf().spec.containers[0].command).toBeUndefined();
+    expect(podOf({ entrypoint: ['sh'] }).spec.containers[0].command).toEqual(['sh']);
+  });
+});
+
+describe('a project’s namespace', () => {
+  test.each([
+    ['baseline', 'baseline'],
+    ['restricted', 'baseline'],
+    ['privileged', 'privileged'],
+  ] as const)('lets a job of profile %s in at level %s', (security, level) => {
+    expect(levelFor(security)).toBe(level);
+    expect(namespaceManifest(job().spec, levelFor(security))).toMatchObject({
+      metadata: { labels: { 'pod-security.kubernetes.io/enforce': level } },
+    });
+  });
+
+  test('is closed, but for DNS, the gateway and the world outside', () => {
+    const [deny, open] = networkPolicies('job-a', {
+      platformNamespace: 'delos',
+      deniedCidrs: PRIVATE_CIDRS,
+      dnsAddresses: ['169.254.20.10'],
+    });
+    expect(deny).toMatchObject({ spec: { podSelector: {}, policyTypes: ['Ingress', 'Egress'] } });
+    expect(deny).not.toHaveProperty('spec.egress');
+    expect(open).toMatchObject({
+      spec: {
+        egress: [
+          {
+            to: [
+              { podSelector: { matchLabels: { 'k8s-app': 'kube-dns' } } },
+              { ipBlock: { cidr: '169.254.20.10/32' } },
+            ],
+            ports: [
+              { protocol: 'UDP', port: 53 },
+              { protocol: 'TCP', port: 53 },
+            ],
+          },
+          { to: [{ podSelector: { matchLabels: { 'app.kubernetes.io/name': 'gateway' } } }] },
+          { to: [{ ipBlock: { cidr: '0.0.0.0/0', except: PRIVATE_CIDRS } }] },
+        ],
+      },
+    });
+    // A block of IPv6 would open the IPv6 addresses of nodes.
+    expect(JSON.stringify(open)).not.toMatch(/"cidr":"[^"]*:/);
+    expect(open).not.toHaveProperty('spec.ingress');
+  });
+});
