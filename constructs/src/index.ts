@@ -1,4 +1,3 @@
-export * from './catalogue.ts';
 export * from './names.ts';
 export * from './profiles.ts';
 export * from './public-url.ts';

@@ -1,6 +1,6 @@
-import { DelosError, nearest, type PlatformConfig } from '@delos/core';
-import { CATALOGUE, MIRROR_HOST } from './catalogue.ts';
-import { isLoopback, publicUrlOf } from './public-url.ts';
+import { CATALOGUE, MIRROR_HOST } from '@delos/artifacts';
+import { DelosError, isLoopback, nearest, type PlatformConfig } from '@delos/core';
+import { publicUrlOf } from './public-url.ts';
 import type { SynthesisContext } from './synthesis.ts';
 
 /*

@@ -1,7 +1,7 @@
 import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { MIRROR_HOST } from '@delos/constructs';
+import { MIRROR_HOST } from '@delos/artifacts';
 import { DelosError, type InstancePaths, type Progress } from '@delos/core';
 import { z } from 'zod';
 import { run, type Toolchain, toolchain } from '../toolchain/index.ts';

@@ -1,5 +1,5 @@
-import { isLoopback } from '@delos/constructs';
 import type { PlatformConfig } from '@delos/core';
+import { isLoopback } from '@delos/core';
 import { tryCommand } from '../embedded/process.ts';
 import type { EngineOptions } from '../engine.ts';
 import { engineKindOf } from '../engine-for.ts';

@@ -1,14 +1,15 @@
 import { createHash } from 'node:crypto';
 import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
+import type { ToolName, ToolSpec } from '@delos/artifacts';
+import { TOOLS } from '@delos/artifacts';
 import { DEFAULT_INSTANCE, DelosError, instancePaths, isDelosError, type Progress } from '@delos/core';
 import { buildTool, moduleHash } from './build.ts';
 import { withLock } from './lock.ts';
 import { commandsKey, linkCommands, tryOnPath, writeDispatcher } from './probe.ts';
 import { canFetch, fetchRelease } from './release.ts';
 import { discard, keep, lookUp, type ToolManifest } from './store.ts';
-import { TOOLS } from './tools.ts';
-import type { ResolvedTool, ResolveTool, ToolName, ToolSpec } from './types.ts';
+import type { ResolvedTool, ResolveTool } from './types.ts';
 import { fetchWheel } from './wheel.ts';
 
 export interface ToolchainOptions {

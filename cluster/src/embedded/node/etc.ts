@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import { existsSync, mkdirSync, readdirSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
-import { MIRROR_HOST } from '@delos/constructs';
+import { MIRROR_HOST } from '@delos/artifacts';
 import { stringify } from 'yaml';
 import { writeIfChanged } from '../files.ts';
 import { type Addresses, API_PORT, addressesOf, CLUSTER_DOMAIN, MIRROR_PORT, NODE_NAME } from '../host/addresses.ts';

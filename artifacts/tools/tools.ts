@@ -1,4 +1,4 @@
-import type { ReleaseFile, ToolName, ToolSpec } from './types.ts';
+import type { ReleaseFile, ToolName, ToolSpec } from './tool.ts';
 
 const GIB = 2 ** 30;
 const MIB = 2 ** 20;
