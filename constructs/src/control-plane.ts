@@ -1,9 +1,16 @@
-import { AGENT_ACCOUNT, type IdentitySpec, type PlatformConfig, projectNamespace, type StandIn } from '@delos/core';
+import {
+  AGENT_ACCOUNT,
+  type IdentitySpec,
+  type PlatformConfig,
+  projectNamespace,
+  SERVICE_USERS,
+  type StandIn,
+} from '@delos/core';
 import { k8s } from 'cdk8s-plus-28';
 import { Construct } from 'constructs';
 import { AgentRights } from './agent-rights.ts';
 import { KEYCLOAK_ADMIN, KEYCLOAK_PATH } from './keycloak.ts';
-import { envFromSecret, ManagedSecret } from './managed-secret.ts';
+import { ManagedSecret } from './managed-secret.ts';
 import { hostOf, NODE_NAMESPACE, PART_OF, PLATFORM_NAMESPACE, PORTS } from './names.ts';
 import { canonicalJson, platformSettings } from './platform-settings.ts';
 import { passwordSecretOf } from './postgres.ts';
@@ -18,6 +25,8 @@ export interface ControlPlaneProps {
   readonly publicUrl: string;
   readonly apiServer: SynthesisContext['apiServer'];
   readonly standIns: readonly StandIn[];
+  /** Whether the nodes have user namespaces for Pods. */
+  readonly userNamespaces: boolean;
   /** What must be there before the control API: the database. Keycloak is waited for by its `migrate` step. */
   readonly database: Construct;
 }
@@ -27,8 +36,13 @@ const COLLECTOR_SECRET = 'collector-token';
 const PASSWORDS_SECRET = 'identity-passwords';
 const ISSUER_SECRET = 'token-issuer';
 const CONFIG_DIR = '/etc/delos';
-const PASSWORDS_DIR = '/etc/delos-identity/passwords';
-const ISSUER_DIR = '/etc/delos-identity/issuer';
+const SECRETS_DIR = '/etc/delos-secrets';
+
+/** A Secret as a folder of files, one a key. */
+const mounted = (name: string) => ({ name, mountPath: `${SECRETS_DIR}/${name}` });
+/** The file of a Secret's key, where {@link mounted} puts it. */
+const fileOf = (secret: string, key: string): string => `${SECRETS_DIR}/${secret}/${key}`;
+const DATABASE_SECRET = passwordSecretOf('delos');
 
 const POSTGRES = { kind: 'part', name: 'postgres', ports: [PORTS.postgres] } as const;
 const CONTROL_API = { kind: 'part', name: 'control-api', ports: [PORTS.internal] } as const;
@@ -73,17 +87,19 @@ export class ControlPlane extends Construct {
           name: 'migrate',
           command: run('migrate'),
           env: [
-            envFromSecret('DELOS_KEYCLOAK_CLIENT_SECRET', KEYCLOAK_ADMIN.secret, KEYCLOAK_ADMIN.key),
-            { name: 'DELOS_IDENTITY_PASSWORDS', value: PASSWORDS_DIR },
+            { name: 'DELOS_KEYCLOAK_CLIENT_SECRET_FILE', value: fileOf(KEYCLOAK_ADMIN.secret, KEYCLOAK_ADMIN.key) },
+            { name: 'DELOS_IDENTITY_PASSWORDS', value: mounted(PASSWORDS_SECRET).mountPath },
           ],
-          secrets: [{ name: PASSWORDS_SECRET, mountPath: PASSWORDS_DIR }],
+          secrets: [mounted(KEYCLOAK_ADMIN.secret), mounted(PASSWORDS_SECRET)],
         },
       ],
-      env: [...shared.common, ...shared.database, ...shared.api, ...shared.agent(AGENT_SECRET)],
+      user: SERVICE_USERS['control-api'],
+      userNamespace: props.userNamespaces,
+      env: [...shared.common, ...shared.database, ...shared.api],
       replicas: services.controlApi.replicas,
       ports: { http: PORTS.http },
       config: [{ name: 'platform', mountPath: CONFIG_DIR, data }],
-      secrets: [{ name: ISSUER_SECRET, mountPath: ISSUER_DIR }],
+      secrets: [DATABASE_SECRET, AGENT_SECRET, COLLECTOR_SECRET, ISSUER_SECRET].map(mounted),
       memory: { request: '96Mi', limit: '256Mi' },
       ingress: [
         { kind: 'part', name: 'gateway', ports: [PORTS.http] },
@@ -98,7 +114,10 @@ export class ControlPlane extends Construct {
       name: 'scheduler',
       image: props.image,
       command: run('scheduler'),
+      user: SERVICE_USERS.scheduler,
+      userNamespace: props.userNamespaces,
       env: [...shared.common, ...shared.database],
+      secrets: [mounted(DATABASE_SECRET)],
       replicas: services.scheduler.replicas,
       egress: [POSTGRES, DNS],
     });
@@ -115,9 +134,13 @@ export class ControlPlane extends Construct {
       name: AGENT_ACCOUNT,
       image: props.image,
       command: run('agent'),
+      user: SERVICE_USERS.agent,
+      userNamespace: props.userNamespaces,
+      secrets: [mounted(AGENT_SECRET)],
       env: [
         ...shared.common,
-        ...shared.agent(AGENT_SECRET),
+        shared.apiUrl,
+        { name: 'DELOS_AGENT_TOKEN_FILE', value: fileOf(AGENT_SECRET, 'token') },
         { name: 'POD_NAMESPACE', value: PLATFORM_NAMESPACE },
         ...onlyPool(props.config),
         ...(props.standIns.length === 0 ? [] : [{ name: 'DELOS_STAND_INS', value: byDigest(props.standIns) }]),
@@ -140,12 +163,16 @@ export class ControlPlane extends Construct {
       command: run('collector'),
       env: [
         ...shared.common,
-        ...shared.agent(COLLECTOR_SECRET),
+        shared.apiUrl,
+        { name: 'DELOS_COLLECTOR_TOKEN_FILE', value: fileOf(COLLECTOR_SECRET, 'token') },
         { name: 'DELOS_NODE', valueFrom: { fieldRef: { fieldPath: 'spec.nodeName' } } },
       ],
       replicas: 'every-node',
+      user: SERVICE_USERS.collector,
+      // The group that container runtimes let read a container's log.
+      groups: [0],
       hostPaths: ['/var/log/pods'],
-      uid: 0,
+      secrets: [mounted(COLLECTOR_SECRET)],
       egress: [CONTROL_API, DNS],
     });
     collector.workload.addDependency(...secrets);
@@ -160,10 +187,16 @@ export class ControlPlane extends Construct {
         namespace,
         sources: { token: { kind: 'password', length: 48 } },
       }),
+      // In the namespace of each who needs it: the collectors that send it, and the control API that expects it.
       new ManagedSecret(this, 'collector-secret', {
         name: COLLECTOR_SECRET,
         namespace: NODE_NAMESPACE,
-        sources: { token: { kind: 'same-as', ref: `${AGENT_SECRET}/token` } },
+        sources: { token: { kind: 'same-as', namespace, ref: `${COLLECTOR_SECRET}/token` } },
+      }),
+      new ManagedSecret(this, 'collector-secret-api', {
+        name: COLLECTOR_SECRET,
+        namespace,
+        sources: { token: { kind: 'password', length: 48 } },
       }),
       new ManagedSecret(this, 'passwords', {
         name: PASSWORDS_SECRET,
@@ -195,7 +228,7 @@ export class ControlPlane extends Construct {
         env('PGPORT', String(PORTS.postgres)),
         env('PGUSER', 'delos'),
         env('PGDATABASE', 'delos'),
-        envFromSecret('PGPASSWORD', passwordSecretOf('delos'), 'password'),
+        env('PGPASSWORD_FILE', fileOf(DATABASE_SECRET, 'password')),
       ],
       api: [
         env('DELOS_CONFIG', `${CONFIG_DIR}/platform.json`),
@@ -203,12 +236,11 @@ export class ControlPlane extends Construct {
         env('DELOS_OIDC_JWKS_URL', `${keycloak}${realm}/protocol/openid-connect/certs`),
         env('DELOS_KEYCLOAK_URL', `${keycloak}${KEYCLOAK_PATH}`),
         env('DELOS_IDENTITY', `${CONFIG_DIR}/identity.json`),
-        env('DELOS_IDENTITY_ISSUER', `${ISSUER_DIR}/secret`),
+        env('DELOS_IDENTITY_ISSUER', fileOf(ISSUER_SECRET, 'secret')),
+        env('DELOS_AGENT_TOKEN_FILE', fileOf(AGENT_SECRET, 'token')),
+        env('DELOS_COLLECTOR_TOKEN_FILE', fileOf(COLLECTOR_SECRET, 'token')),
       ],
-      agent: (secret: string) => [
-        env('DELOS_API_URL', `http://${hostOf('control-api')}:${PORTS.internal}`),
-        envFromSecret('DELOS_AGENT_TOKEN', secret, 'token'),
-      ],
+      apiUrl: env('DELOS_API_URL', `http://${hostOf('control-api')}:${PORTS.internal}`),
     };
   }
 }

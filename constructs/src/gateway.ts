@@ -1,3 +1,4 @@
+import { SERVICE_USERS } from '@delos/core';
 import { k8s } from 'cdk8s-plus-28';
 import { Construct } from 'constructs';
 import { type CaddyfileProps, caddyfile, landingPage } from './caddyfile.ts';
@@ -13,6 +14,8 @@ export interface GatewayProps {
   readonly domain: string;
   readonly http: CaddyfileProps['http'];
   readonly exposure: SynthesisContext['exposure'];
+  /** Whether the nodes have user namespaces for Pods. */
+  readonly userNamespaces: boolean;
   /** Ports of a LoadBalancer. */
   readonly httpPort: number;
   readonly httpsPort: number;
@@ -58,6 +61,8 @@ export class Gateway extends Construct {
         { name: 'XDG_CONFIG_HOME', value: '/tmp' },
         { name: 'GOMEMLIMIT', value: '200MiB' },
       ],
+      user: SERVICE_USERS.gateway,
+      userNamespace: props.userNamespaces,
       replicas: props.replicas,
       ports: { ...plain, https: PORTS.https },
       config: [{ name: 'gateway', mountPath: '/etc/caddy', data }],

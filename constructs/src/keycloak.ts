@@ -1,49 +1,25 @@
+import { SERVICE_USERS } from '@delos/core';
 import { k8s } from 'cdk8s-plus-28';
 import { Construct } from 'constructs';
 import { CHECKSUM_ANNOTATION, checksum } from './checksum.ts';
-import { envFromSecret, ManagedSecret } from './managed-secret.ts';
+import { ADMIN_KEY, CONFIGURATION, SECRETS, START } from './keycloak-files.ts';
+import { ManagedSecret } from './managed-secret.ts';
 import { hostOf, labelsOf, PLATFORM_NAMESPACE, PORTS, PRIORITY_CLASSES, selectorOf } from './names.ts';
 import { partPolicy } from './network.ts';
 import { passwordSecretOf } from './postgres.ts';
-import { CONTAINER_SECURITY, podSecurity } from './security.ts';
+import { CONTAINER_SECURITY, podSecurity, SECRET_MODE } from './security.ts';
 
 export interface KeycloakProps {
   readonly image: string;
   /** No trailing slash. */
   readonly publicUrl: string;
+  /** Whether the nodes have user namespaces for Pods. */
+  readonly userNamespaces: boolean;
 }
 
 /** The first administrator of Keycloak itself: a client that the reconciliation of the realm signs in as. */
-export const KEYCLOAK_ADMIN = { clientId: 'delos-operator', secret: 'keycloak-admin', key: 'client-secret' } as const;
+export const KEYCLOAK_ADMIN = { clientId: 'delos-operator', secret: 'keycloak-admin', key: ADMIN_KEY } as const;
 export const KEYCLOAK_PATH = '/auth';
-const KEYCLOAK_UID = 1000;
-const BUILD_OPTIONS =
-  '--db=postgres --health-enabled=true --metrics-enabled=true --http-relative-path=/auth --http-management-relative-path=/';
-
-/**
- * Keycloak's build options are compiled in. Our image has that behind it; the upstream image is built here, in a copy,
- * since its own folder is read-only. The database may come up meanwhile: Keycloak itself would end without it, and be
- * started again ever more slowly.
- */
-const START = `#!/bin/sh
-set -eu
-home=/opt/keycloak
-if [ ! -e $home/delos-optimized ]; then
-  home=/build/keycloak
-  if [ ! -e $home/delos-optimized ]; then
-    rm -rf $home
-    cp -r /opt/keycloak $home
-    $home/bin/kc.sh build ${BUILD_OPTIONS}
-    touch $home/delos-optimized
-  fi
-fi
-trap 'exit 143' TERM
-until bash -c 'exec 3<>"/dev/tcp/$KC_DB_URL_HOST/${PORTS.postgres}"' 2>/dev/null; do
-  sleep 0.5 &
-  wait $!
-done
-exec $home/bin/kc.sh start --optimized
-`;
 
 /** One Keycloak. Its realm is made and kept by the control API's `migrate` step, not imported: an import is done once. */
 export class Keycloak extends Construct {
@@ -52,7 +28,7 @@ export class Keycloak extends Construct {
   constructor(scope: Construct, id: string, props: KeycloakProps) {
     super(scope, id);
     const metadata = { name: 'keycloak', namespace: PLATFORM_NAMESPACE, labels: { ...labelsOf('keycloak') } };
-    const files = { 'start.sh': START };
+    const files = { 'configuration.sh': CONFIGURATION, 'start.sh': START };
     const secret = new ManagedSecret(this, 'admin-secret', {
       name: KEYCLOAK_ADMIN.secret,
       namespace: PLATFORM_NAMESPACE,
@@ -94,6 +70,11 @@ export class Keycloak extends Construct {
   }
 }
 
+const SECRET_VOLUMES = [
+  { name: 'secret-database', folder: 'database', secretName: passwordSecretOf('keycloak') },
+  { name: 'secret-admin', folder: 'admin', secretName: KEYCLOAK_ADMIN.secret },
+] as const;
+
 function podSpec(props: KeycloakProps): k8s.PodSpec {
   const management = (path: string): k8s.HttpGetAction => ({ path, port: k8s.IntOrString.fromString('management') });
   return {
@@ -103,7 +84,8 @@ function podSpec(props: KeycloakProps): k8s.PodSpec {
     priorityClassName: PRIORITY_CLASSES.platform,
     terminationGracePeriodSeconds: 30,
     // Group 0, as the upstream image's files have it.
-    securityContext: podSecurity(KEYCLOAK_UID, 0),
+    securityContext: podSecurity(SERVICE_USERS.keycloak, [0]),
+    ...(props.userNamespaces ? { hostUsers: false } : {}),
     containers: [
       {
         name: 'keycloak',
@@ -144,11 +126,19 @@ function podSpec(props: KeycloakProps): k8s.PodSpec {
           { name: 'data', mountPath: '/opt/keycloak/data' },
           { name: 'build', mountPath: '/build' },
           { name: 'tmp', mountPath: '/tmp' },
+          { name: 'run', mountPath: '/run/keycloak' },
+          ...SECRET_VOLUMES.map(({ name, folder }) => ({
+            name,
+            mountPath: `${SECRETS}/${folder}`,
+            readOnly: true,
+          })),
         ],
       },
     ],
     volumes: [
       { name: 'config', configMap: { name: 'keycloak' } },
+      { name: 'run', emptyDir: { medium: 'Memory', sizeLimit: k8s.Quantity.fromString('1Mi') } },
+      ...SECRET_VOLUMES.map(({ name, secretName }) => ({ name, secret: { secretName, defaultMode: SECRET_MODE } })),
       { name: 'data', emptyDir: { sizeLimit: k8s.Quantity.fromString('256Mi') } },
       { name: 'build', emptyDir: { sizeLimit: k8s.Quantity.fromString('1Gi') } },
       { name: 'tmp', emptyDir: { sizeLimit: k8s.Quantity.fromString('256Mi') } },
@@ -175,13 +165,11 @@ function environment(props: KeycloakProps): k8s.EnvVar[] {
     KC_CACHE: 'local',
     KC_LOG_CONSOLE_OUTPUT: 'json',
     KC_BOOTSTRAP_ADMIN_CLIENT_ID: KEYCLOAK_ADMIN.clientId,
+    // Its user has no entry in the image's /etc/passwd: Java's user.home is this.
+    HOME: '/opt/keycloak/data',
     JAVA_OPTS_KC_HEAP: '-Xms128m -Xmx400m',
     // Measured: a start costs 24 s of one core and 360 MB; with the optimizing compiler and G1, 49 s and 465 MB.
     JAVA_OPTS_APPEND: '-XX:-UseG1GC -XX:+UseSerialGC -XX:TieredStopAtLevel=1',
   };
-  return [
-    ...Object.entries(plain).map(([name, value]) => ({ name, value })),
-    envFromSecret('KC_DB_PASSWORD', passwordSecretOf('keycloak'), 'password'),
-    envFromSecret('KC_BOOTSTRAP_ADMIN_CLIENT_SECRET', KEYCLOAK_ADMIN.secret, KEYCLOAK_ADMIN.key),
-  ];
+  return Object.entries(plain).map(([name, value]) => ({ name, value }));
 }

@@ -29,8 +29,3 @@ export class ManagedSecret extends k8s.KubeSecret {
     SOURCES.set(this, props.sources);
   }
 }
-
-/** An environment variable out of a Secret's key. */
-export function envFromSecret(name: string, secret: string, key: string): k8s.EnvVar {
-  return { name, valueFrom: { secretKeyRef: { name: secret, key } } };
-}

@@ -37,7 +37,8 @@ export class Platform extends Chart {
       clients: ['control-api', 'scheduler', 'keycloak'],
       storageClass: config.cluster.storageClass,
     });
-    const keycloak = new Keycloak(this, 'keycloak', { image: image('keycloak'), publicUrl });
+    const userNamespaces = context.userNamespaces ?? false;
+    const keycloak = new Keycloak(this, 'keycloak', { image: image('keycloak'), publicUrl, userNamespaces });
     const controlPlane = new ControlPlane(this, 'control-plane', {
       config,
       identity: identityOf(config, publicUrl),
@@ -45,6 +46,7 @@ export class Platform extends Chart {
       publicUrl,
       apiServer: context.apiServer,
       standIns: context.standIns ?? [],
+      userNamespaces,
       database: postgres,
     });
     const gateway = new Gateway(this, 'gateway', {
@@ -54,6 +56,7 @@ export class Platform extends Chart {
       domain: config.domain,
       http: plainHttp(config),
       exposure: context.exposure,
+      userNamespaces,
       httpPort: config.gateway.httpPort || 80,
       httpsPort: config.gateway.httpsPort || 443,
     });

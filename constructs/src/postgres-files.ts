@@ -1,3 +1,5 @@
+import { DelosError, FORMER_POSTGRES_USER, SERVICE_USERS } from '@delos/core';
+
 /** TCP by password alone; the socket inside the container for the one user who owns the files. */
 export const HBA = `local all postgres                peer
 host  all postgres   127.0.0.1/32 scram-sha-256
@@ -6,47 +8,142 @@ host  all postgres   all          reject
 host  all all        all          scram-sha-256
 `;
 
+const USER = SERVICE_USERS.postgres;
+
+/** /etc/passwd of the container: PostgreSQL asks for its user's name, and images know another user by it. */
+export const PASSWD = `root:x:0:0:root:/:/usr/sbin/nologin
+postgres:x:${USER}:${USER}:PostgreSQL:/tmp:/usr/sbin/nologin
+`;
+
 /**
- * Makes the data folder and lets roles and passwords be what the Secrets say; runs before each start. The folder gets
- * its name only when it is complete, so a kill at any instant leaves either nothing or a whole database. Works through
- * `postgres --single`, one statement a line: no server listens meanwhile, and no password is in an argument.
+ * Runs as the user that earlier releases ran PostgreSQL as, in today's group: opens a data folder of that user to the
+ * group, which `prepare.sh` then takes over. Nothing else can do that without root. Does nothing where there is no such
+ * folder; may be killed at any instant and run again.
+ */
+export const HAND_OVER = `#!/bin/sh
+set -eu
+for folder in "$PGDATA" "$PGDATA.new"; do
+  if [ -d "$folder" ] && [ "$(stat -c %u "$folder")" = ${FORMER_POSTGRES_USER} ]; then
+    echo "handing $folder over to user ${USER}"
+    chgrp -R "$(id -g)" "$folder"
+    chmod -R g+rwX "$folder"
+  fi
+done
+`;
+
+/** Also the end of a Secret's name, so what both may be; PostgreSQL's own names are not free. */
+const NAME = /^[a-z]([a-z0-9-]{0,40}[a-z0-9])?$/;
+const TAKEN = ['admin', 'postgres', 'template0', 'template1'];
+
+/**
+ * Makes the data folder, the databases and their owners, and lets passwords be what the Secrets say; runs before each
+ * start, so that a database that is added later is made too. A database that is not listed any more is kept. The
+ * folder gets its name only when it is complete, each step looks at what is there, and a statement is done wholly or
+ * not at all: it may be killed at any instant and run again.
+ *
+ * Works through `postgres --single`, one statement a line: no server listens meanwhile, and no password is in an
+ * argument. `PASSWORDS` names another folder of passwords.
+ *
+ * @throws DelosError ERR_INTERNAL for a name that no database can have
  */
 export function prepareScript(databases: readonly string[]): string {
-  const roles = (verb: string): string =>
-    ['admin', ...databases]
-      .map((name) => (name === 'admin' ? `alter role postgres password '$(password admin)';` : role(verb, name)))
-      .join('\n');
-  const create = databases.map(
-    (name) => `create database ${name} owner ${name};\nrevoke all on database ${name} from public;`,
-  );
+  for (const name of databases) {
+    if (NAME.test(name) && !TAKEN.includes(name)) continue;
+    throw new DelosError('ERR_INTERNAL', `no database can be named ${JSON.stringify(name)}`, {
+      hint: `expected small letters, digits and inner hyphens, at most 42, and none of ${TAKEN.join(', ')}`,
+    });
+  }
   return `#!/bin/sh
 set -eu
 umask 077
-password() { sed "s/'/''/g" "/run/passwords/$1/password"; }
-sql() {
-  data=$1 && shift
-  postgres --single -c exit_on_error=on -c log_min_error_statement=panic -c log_checkpoints=off "$@" -D "$data" \\
-    postgres >/dev/null
-}
+${TAKE_OVER}
+${RECONCILE}
+databases="${databases.join(' ')}"
+take_over
 if [ ! -s "$PGDATA/PG_VERSION" ]; then
-  echo "making the database"
+  echo "making the data folder"
   rm -rf "$PGDATA.new"
   # Synced once, at the end.
   initdb --no-sync --pgdata="$PGDATA.new" --username=postgres --encoding=UTF8 --locale=C --auth=scram-sha-256 \\
-    --pwfile=/run/passwords/admin/password >/dev/null
-  sql "$PGDATA.new" -c fsync=off <<EOF
-${roles('create')}
-${create.join('\n')}
-EOF
+    --pwfile="$passwords/admin/password" >/dev/null
+  reconcile "$PGDATA.new" -c fsync=off
   sync
   mv "$PGDATA.new" "$PGDATA"
   exit 0
 fi
-echo "setting the roles' passwords"
-sql "$PGDATA" <<EOF
-${roles('alter')}
-EOF
+reconcile "$PGDATA"
 `;
 }
 
-const role = (verb: string, name: string): string => `${verb} role ${name} login password '$(password ${name})';`;
+/**
+ * PostgreSQL wants to own its data folder. One that its former user handed over is copied, and the copy takes its
+ * place. The former folder has another name from then on, by which a killed run knows that the copy is whole.
+ */
+const TAKE_OVER = `take_over() {
+  if [ -d "$PGDATA.former" ] && [ ! -e "$PGDATA" ]; then mv "$PGDATA.own" "$PGDATA"; fi
+  if [ -d "$PGDATA" ] && [ "$(stat -c %u "$PGDATA")" != "$(id -u)" ]; then
+    rm -rf "$PGDATA.own"
+    needed=$(du -sk "$PGDATA" | cut -f1)
+    free=$(df --output=avail -k "$PGDATA" | tail -n 1)
+    if [ "$free" -le "$needed" ]; then
+      echo "the volume has $free KiB free, and $needed KiB are needed to copy the data folder to its new owner" >&2
+      echo "enlarge the volume of the claim data-postgres-0; the old data is untouched" >&2
+      exit 1
+    fi
+    echo "copying the data folder ($needed KiB) for user $(id -u)"
+    cp -R --preserve=mode,timestamps "$PGDATA" "$PGDATA.own"
+    chmod -R go= "$PGDATA.own"
+    sync
+    mv "$PGDATA" "$PGDATA.former"
+    mv "$PGDATA.own" "$PGDATA"
+    sync
+  fi
+  rm -rf "$PGDATA.former" "$PGDATA.own"
+}`;
+
+const RECONCILE = `passwords=\${PASSWORDS:-/run/passwords}
+# The password of a database's owner, as it stands between quotes in SQL.
+password() {
+  file=$passwords/$1/password
+  if [ ! -s "$file" ] || [ "$(wc -l <"$file")" -gt 1 ]; then
+    echo "$file holds no password of one line: put one into the Secret postgres-$1, and restart this Pod" >&2
+    return 1
+  fi
+  sed "s/'/''/g" "$file"
+}
+# sql FOLDER [OPTION]...: does what stdin says.
+sql() {
+  data=$1 && shift
+  postgres --single -c exit_on_error=on -c log_min_error_statement=panic -c log_checkpoints=off "$@" -D "$data" postgres
+}
+statements() {
+  value=$(password admin)
+  printf '%s\\n' "alter role postgres password '$value';"
+  for name in $databases; do
+    value=$(password "$name")
+    has "role $name" || printf '%s\\n' "create role \\"$name\\";"
+    printf '%s\\n' "alter role \\"$name\\" login password '$value';"
+    if has "database $name"; then
+      printf '%s\\n' "alter database \\"$name\\" owner to \\"$name\\";"
+    else
+      echo "making database $name" >&2
+      printf '%s\\n' "create database \\"$name\\" owner \\"$name\\";"
+    fi
+    printf '%s\\n' "revoke all on database \\"$name\\" from public;"
+  done
+}
+# reconcile FOLDER [OPTION]...
+reconcile() {
+  known=$(mktemp)
+  sql "$@" >"$known" <<'EOF'
+select 'role ' || rolname from pg_roles;
+select 'database ' || datname from pg_database;
+EOF
+  has() { grep -qF "= \\"$1\\"" "$known"; }
+  wanted=$(statements)
+  echo "setting databases, owners and passwords"
+  sql "$@" >/dev/null <<EOF
+$wanted
+EOF
+  rm -f "$known"
+}`;

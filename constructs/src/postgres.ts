@@ -1,11 +1,12 @@
+import { FORMER_POSTGRES_USER, SERVICE_USERS } from '@delos/core';
 import { k8s } from 'cdk8s-plus-28';
 import { Construct } from 'constructs';
 import { CHECKSUM_ANNOTATION, checksum } from './checksum.ts';
 import { ManagedSecret } from './managed-secret.ts';
 import { labelsOf, PLATFORM_NAMESPACE, PORTS, PRIORITY_CLASSES, selectorOf } from './names.ts';
 import { partPolicy } from './network.ts';
-import { HBA, prepareScript } from './postgres-files.ts';
-import { CONTAINER_SECURITY, podSecurity } from './security.ts';
+import { HAND_OVER, HBA, PASSWD, prepareScript } from './postgres-files.ts';
+import { CONTAINER_SECURITY, podSecurity, SECRET_MODE } from './security.ts';
 
 export interface PostgresProps {
   readonly image: string;
@@ -17,8 +18,6 @@ export interface PostgresProps {
   readonly storageClass: string | undefined;
 }
 
-/** The image's user, by the official image's number. */
-const POSTGRES_UID = 999;
 const DATA = '/var/lib/postgresql/data';
 const PGDATA = `${DATA}/pgdata`;
 
@@ -31,7 +30,12 @@ export class Postgres extends Construct {
   constructor(scope: Construct, id: string, props: PostgresProps) {
     super(scope, id);
     const metadata = { name: 'postgres', namespace: PLATFORM_NAMESPACE, labels: { ...labelsOf('postgres') } };
-    const files = { 'prepare.sh': prepareScript(props.databases), 'pg_hba.conf': HBA };
+    const files = {
+      'hand-over.sh': HAND_OVER,
+      'prepare.sh': prepareScript(props.databases),
+      'pg_hba.conf': HBA,
+      passwd: PASSWD,
+    };
     const secrets = ['admin', ...props.databases].map(
       (name) =>
         new ManagedSecret(this, `secret-${name}`, {
@@ -95,6 +99,7 @@ function podSpec(props: PostgresProps): k8s.PodSpec {
     volumeMounts: [
       { name: 'data', mountPath: DATA },
       { name: 'config', mountPath: '/etc/postgres', readOnly: true },
+      { name: 'config', mountPath: '/etc/passwd', subPath: 'passwd', readOnly: true },
       { name: 'run', mountPath: '/var/run/postgresql' },
       { name: 'tmp', mountPath: '/tmp' },
       { name: 'shm', mountPath: '/dev/shm' },
@@ -113,8 +118,14 @@ function podSpec(props: PostgresProps): k8s.PodSpec {
     priorityClassName: PRIORITY_CLASSES.platform,
     // A fast shutdown writes a checkpoint.
     terminationGracePeriodSeconds: 60,
-    securityContext: podSecurity(POSTGRES_UID),
+    securityContext: podSecurity(SERVICE_USERS.postgres),
     initContainers: [
+      {
+        ...container,
+        name: 'hand-over',
+        command: ['/bin/sh', '/etc/postgres/hand-over.sh'],
+        securityContext: { ...CONTAINER_SECURITY, runAsUser: FORMER_POSTGRES_USER },
+      },
       {
         ...container,
         name: 'prepare',
@@ -151,7 +162,7 @@ function podSpec(props: PostgresProps): k8s.PodSpec {
       { name: 'config', configMap: { name: 'postgres' } },
       ...passwords.map((name) => ({
         name: `password-${name}`,
-        secret: { secretName: passwordSecretOf(name), defaultMode: 0o440 },
+        secret: { secretName: passwordSecretOf(name), defaultMode: SECRET_MODE },
       })),
       { name: 'run', emptyDir: { medium: 'Memory', sizeLimit: k8s.Quantity.fromString('1Mi') } },
       { name: 'tmp', emptyDir: { sizeLimit: k8s.Quantity.fromString('256Mi') } },

@@ -3,7 +3,7 @@ import { Construct } from 'constructs';
 import { CHECKSUM_ANNOTATION, checksum } from './checksum.ts';
 import { labelsOf, PLATFORM_NAMESPACE, PORTS, PRIORITY_CLASSES, selectorOf } from './names.ts';
 import { type Peer, partPolicy } from './network.ts';
-import { CONTAINER_SECURITY, podSecurity } from './security.ts';
+import { CONTAINER_SECURITY, podSecurity, SECRET_MODE } from './security.ts';
 
 interface SecretMount {
   readonly name: string;
@@ -45,8 +45,12 @@ export interface RuntimeServiceProps {
   readonly memory?: { readonly request: string; readonly limit: string };
   /** Mounts a Kubernetes token. @default false */
   readonly kubernetesToken?: boolean;
-  /** 0 needs a namespace that permits it. @default 1000 */
-  readonly uid?: number;
+  /** User and group that it runs as, of core's SERVICE_USERS. */
+  readonly user: number;
+  /** Further groups whose files it reads. @default none */
+  readonly groups?: readonly number[];
+  /** Runs in a user namespace of its own. Folders of the node are not mounted into one. @default false */
+  readonly userNamespace?: boolean;
   /** @default false: rolled with no gap. True: the old one ends first, since there may be one alone. */
   readonly recreate?: boolean;
   readonly ingress?: readonly Peer[];
@@ -154,7 +158,8 @@ function podSpec(props: RuntimeServiceProps): k8s.PodSpec {
     enableServiceLinks: false,
     priorityClassName: PRIORITY_CLASSES.platform,
     terminationGracePeriodSeconds: 20,
-    securityContext: props.uid === 0 ? ROOT_POD : podSecurity(props.uid ?? 1000),
+    securityContext: podSecurity(props.user, props.groups),
+    ...(props.userNamespace === true ? { hostUsers: false } : {}),
     ...(props.replicas === 'every-node' ? { tolerations: [{ operator: 'Exists' }] } : {}),
     ...(props.init === undefined
       ? {}
@@ -183,14 +188,11 @@ function podSpec(props: RuntimeServiceProps): k8s.PodSpec {
     volumes: [
       { name: 'tmp', emptyDir: { sizeLimit: k8s.Quantity.fromString('64Mi') } },
       ...(props.config ?? []).map(({ name }) => ({ name, configMap: { name } })),
-      ...secretsOf(props).map((name) => ({ name, secret: { secretName: name, defaultMode: 0o440 } })),
+      ...secretsOf(props).map((name) => ({ name, secret: { secretName: name, defaultMode: SECRET_MODE } })),
       ...(props.hostPaths ?? []).map((path) => ({ name: volumeOf(path), hostPath: { path, type: 'Directory' } })),
     ],
   };
 }
-
-/** Root without any capability: reads what root owns, and may do nothing else. */
-const ROOT_POD: k8s.PodSecurityContext = { runAsUser: 0, runAsGroup: 0, seccompProfile: { type: 'RuntimeDefault' } };
 
 const health = (path: string): k8s.HttpGetAction => ({ path, port: k8s.IntOrString.fromString('internal') });
 const PROBES: Pick<k8s.Container, 'startupProbe' | 'livenessProbe' | 'readinessProbe'> = {

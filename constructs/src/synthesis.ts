@@ -27,8 +27,8 @@ export type SecretSource =
       readonly dnsNames: readonly string[];
       readonly ipAddresses: readonly string[];
     }
-  /** The same value as another Secret's key, written `SECRET/KEY`. */
-  | { readonly kind: 'same-as'; readonly ref: string };
+  /** The same value as another Secret's key, written `SECRET/KEY`, in that namespace or else in whichever has it. */
+  | { readonly kind: 'same-as'; readonly ref: string; readonly namespace?: string };
 
 /** One object, its place in the construct tree and what it waits for. */
 export interface SynthesizedObject {
@@ -55,6 +55,8 @@ export interface SynthesisContext {
   readonly apiServer: { readonly addresses: readonly string[]; readonly port: number };
   /** Stand-ins that answer on this cluster: jobs that run on one say so. @default none */
   readonly standIns?: readonly StandIn[] | undefined;
+  /** Whether every node runs Pods in user namespaces of their own (`hostUsers: false`). @default false */
+  readonly userNamespaces?: boolean | undefined;
   /**
    * How the gateway is reached from outside: node ports (embedded, kind), a LoadBalancer, or no way of its own: then the
    * operator's command forwards a port of the operator's machine to it.

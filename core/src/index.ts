@@ -11,6 +11,7 @@ export * from './instance.ts';
 export * from './loopback.ts';
 export * from './progress.ts';
 export * from './project-namespace.ts';
+export * from './service-users.ts';
 export * from './wire/agent-protocol.ts';
 export * from './wire/identity.ts';
 export * from './wire/job.ts';

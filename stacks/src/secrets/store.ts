@@ -81,7 +81,7 @@ export async function completeSecrets(
       case 'certificate-key':
         return store.leaves[source.leaf]?.key ?? '';
       case 'same-as': {
-        const target = referred(wanted, source.ref, object);
+        const target = referred(wanted, source, object);
         return resolve(target.source, target.object, target.key, [...trail, address]);
       }
     }
@@ -94,9 +94,20 @@ interface Wanted {
   readonly source: SecretSource;
 }
 
-/** `SECRET/KEY`: in the referring object's own namespace if it is there, else the only one of that name. */
-function referred(wanted: readonly Wanted[], ref: string, from: SynthesizedObject): Wanted {
-  const matches = wanted.filter(({ object, key }) => `${object.manifest.metadata.name}/${key}` === ref);
+/**
+ * `SECRET/KEY`: in the namespace that is named. Where none is, in the referring object's own if it is there, else the only
+ * one of that name.
+ */
+function referred(
+  wanted: readonly Wanted[],
+  { ref, namespace }: Extract<SecretSource, { kind: 'same-as' }>,
+  from: SynthesizedObject,
+): Wanted {
+  const matches = wanted.filter(
+    ({ object, key }) =>
+      `${object.manifest.metadata.name}/${key}` === ref &&
+      (namespace === undefined || object.manifest.metadata.namespace === namespace),
+  );
   const near = matches.find(({ object }) => object.manifest.metadata.namespace === from.manifest.metadata.namespace);
   const found = near ?? (matches.length === 1 ? matches[0] : undefined);
   if (found === undefined) {

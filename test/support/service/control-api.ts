@@ -89,7 +89,12 @@ export async function startControlApi(
   cluster = 'default',
 ): Promise<TestApi> {
   await database.tx((tx) => applyConfig(tx, config, cluster));
-  const settings = { cluster, publicUrl: 'http://127.0.0.1:1', agentToken: 'test-agent-token-0123456789' };
+  const settings = {
+    cluster,
+    publicUrl: 'http://127.0.0.1:1',
+    agentToken: 'test-agent-token-0123456789',
+    collectorToken: 'test-collector-token-0123456789',
+  };
   const deps: ApiDeps = {
     settings,
     database,

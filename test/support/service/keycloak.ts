@@ -1,5 +1,5 @@
 import { type ChildProcess, execFile, spawn } from 'node:child_process';
-import { access, mkdir, open, readFile, rename, rm } from 'node:fs/promises';
+import { access, mkdir, open, readFile, rename, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { promisify } from 'node:util';
@@ -7,6 +7,7 @@ import { CATALOGUE } from '@delos/artifacts';
 import { freePort } from '@delos/cluster';
 import { DEFAULT_INSTANCE, instancePaths, silent } from '@delos/core';
 import { fetchArtifact } from '../../../cluster/src/images/maven.ts';
+import { CONFIGURATION } from '../../../constructs/src/keycloak-files.ts';
 import { KeycloakAdmin } from '../../../runtime/service/src/identity/index.ts';
 
 const KEYCLOAK = CATALOGUE.map(({ build }) =>
@@ -42,7 +43,17 @@ export async function startKeycloak(): Promise<TestKeycloak> {
   const [port, management] = [await freePort(), await freePort()];
   const url = `http://127.0.0.1:${port}/auth`;
   const log = await open(join(home, 'test.log'), 'w');
-  const child = spawn(join(home, 'bin/kc.sh'), ['start', '--optimized'], {
+  const secrets = join(home, 'secrets');
+  for (const [file, value] of [
+    ['database/password', 'a-password'],
+    ['admin/client-secret', CLIENT_SECRET],
+  ] as const) {
+    await mkdir(join(secrets, file, '..'), { recursive: true });
+    await writeFile(join(secrets, file), value, { mode: 0o400 });
+  }
+  // As in the platform: secrets come by files, through the configuration that is written from them.
+  const start = `set -eu\n${CONFIGURATION}exec ${home}/bin/kc.sh --config-file="$conf" start --optimized`;
+  const child = spawn('sh', ['-c', start], {
     detached: true,
     stdio: ['ignore', log.fd, log.fd],
     env: {
@@ -55,7 +66,8 @@ export async function startKeycloak(): Promise<TestKeycloak> {
       KC_HOSTNAME: url,
       KC_CACHE: 'local',
       KC_BOOTSTRAP_ADMIN_CLIENT_ID: 'delos-operator',
-      KC_BOOTSTRAP_ADMIN_CLIENT_SECRET: CLIENT_SECRET,
+      KEYCLOAK_SECRETS: secrets,
+      KEYCLOAK_CONF: join(home, 'secret.conf'),
       JAVA_OPTS_KC_HEAP: '-Xms64m -Xmx384m',
       JAVA_OPTS_APPEND: '-XX:-UseG1GC -XX:+UseSerialGC -XX:TieredStopAtLevel=1',
     },

@@ -1,4 +1,5 @@
 import { type ChildProcess, spawn } from 'node:child_process';
+import { randomBytes } from 'node:crypto';
 import { createWriteStream } from 'node:fs';
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
@@ -55,7 +56,6 @@ export interface JobView {
 }
 
 const MAIN = fileURLToPath(new URL('../../../runtime/service/src/main.ts', import.meta.url));
-const TOKEN = 'test-agent-token-0123456789';
 
 export async function startRuntime(
   postgres: TestPostgres,
@@ -70,6 +70,13 @@ export async function startRuntime(
   await database.tx((tx) => applyConfig(tx, config, options.cluster));
   const file = join(folder, 'platform.json');
   await writeFile(file, JSON.stringify(config));
+  const secrets = {
+    DELOS_AGENT_TOKEN_FILE: join(folder, 'agent-token'),
+    DELOS_COLLECTOR_TOKEN_FILE: join(folder, 'collector-token'),
+  };
+  for (const secret of Object.values(secrets)) {
+    await writeFile(secret, randomBytes(24).toString('base64url'), { mode: 0o400 });
+  }
   const ports = { public: await freePort(), api: await freePort() };
   const url = `http://127.0.0.1:${ports.public}`;
   const env = {
@@ -77,7 +84,7 @@ export async function startRuntime(
     ...postgres.env(database.name),
     DELOS_CONFIG: file,
     DELOS_CLUSTER: options.cluster,
-    DELOS_AGENT_TOKEN: TOKEN,
+    ...secrets,
     DELOS_PUBLIC_URL: url,
     DELOS_PUBLIC_PORT: String(ports.public),
     DELOS_OIDC_ISSUER: issuer.issuer,

@@ -74,7 +74,6 @@ export function coredns(options: CoreDnsOptions): readonly Addon[] {
         // The node's own resolvers: cluster DNS cannot ask itself.
         dnsPolicy: 'Default',
         tolerations: [{ key: 'node-role.kubernetes.io/control-plane', effect: 'NoSchedule' }],
-        securityContext: { runAsNonRoot: true, seccompProfile: { type: 'RuntimeDefault' } },
         containers: [
           {
             name: 'coredns',

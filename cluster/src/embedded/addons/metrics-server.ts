@@ -9,7 +9,7 @@ import {
   systemDeployment,
 } from './object.ts';
 
-const NAME = 'metrics-server';
+const NAME = 'metrics-server' as const;
 const LABELS = { 'k8s-app': NAME };
 const PORT = 10250;
 
@@ -96,7 +96,7 @@ export function metricsServer(options: MetricsServerOptions): readonly Addon[] {
           },
         ],
         volumes: [
-          { name: 'tls', secret: { secretName: `${NAME}-tls`, defaultMode: 0o444 } },
+          { name: 'tls', secret: { secretName: `${NAME}-tls`, defaultMode: 0o400 } },
           { name: 'authority', configMap: { name: 'kube-root-ca.crt' } },
         ],
       },

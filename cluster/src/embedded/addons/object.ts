@@ -1,3 +1,5 @@
+import { SERVICE_USERS } from '@delos/core';
+
 /** An object to apply, with the API path it has. */
 export interface Addon {
   readonly path: string;
@@ -77,7 +79,8 @@ export function serviceAccount(name: string): Addon {
 }
 
 interface SystemDeployment {
-  readonly name: string;
+  /** Also names its user in core's table. */
+  readonly name: 'coredns' | 'local-path-provisioner' | 'metrics-server';
   readonly labels: Readonly<Record<string, string>>;
   readonly strategy?: Readonly<Record<string, unknown>>;
   /** Besides what all have: the service account of that name, and the priority of the cluster's own. */
@@ -90,6 +93,14 @@ export function systemDeployment({ name, labels, strategy, pod }: SystemDeployme
     serviceAccountName: name,
     automountServiceAccountToken: true,
     priorityClassName: 'system-cluster-critical',
+    // A user of its own: nobody else on the machine reads its token or its keys.
+    securityContext: {
+      runAsNonRoot: true,
+      runAsUser: SERVICE_USERS[name],
+      runAsGroup: SERVICE_USERS[name],
+      fsGroup: SERVICE_USERS[name],
+      seccompProfile: { type: 'RuntimeDefault' },
+    },
     ...pod,
   };
   return addon(
@@ -112,8 +123,6 @@ export const RESTRICTED = {
   allowPrivilegeEscalation: false,
   readOnlyRootFilesystem: true,
   runAsNonRoot: true,
-  runAsUser: 65532,
-  runAsGroup: 65532,
   capabilities: { drop: ['ALL'] },
   seccompProfile: { type: 'RuntimeDefault' },
 } as const;

@@ -17,8 +17,10 @@ export interface ApiSettings {
   readonly cluster: string;
   /** Without a trailing slash. */
   readonly publicUrl: string;
-  /** Shared secret of agents and collectors. */
+  /** The secret that agents show. */
   readonly agentToken: string;
+  /** The secret that collectors show: it opens nothing of the agents', nor theirs anything of these. */
+  readonly collectorToken: string;
 }
 
 /** What the parts of the control API share. */

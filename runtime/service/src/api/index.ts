@@ -15,6 +15,7 @@ const apiEnv = databaseEnv.extend({
   DELOS_CLUSTER: z.string().default('default'),
   DELOS_PUBLIC_URL: z.url().transform((url) => url.replace(/\/+$/, '')),
   DELOS_AGENT_TOKEN: z.string().min(16, 'expected at least 16 characters'),
+  DELOS_COLLECTOR_TOKEN: z.string().min(16, 'expected at least 16 characters'),
   DELOS_OIDC_ISSUER: z.url(),
   DELOS_OIDC_JWKS_URL: z.url(),
   /** The realm's client that tokens are for. */
@@ -32,7 +33,12 @@ export const apiService: Service = {
     const database = await connectDatabase({ ...databaseSettings(env), connections: 20 }, log);
     await database.notifications.start();
     const deps: ApiDeps = {
-      settings: { cluster: env.DELOS_CLUSTER, publicUrl: env.DELOS_PUBLIC_URL, agentToken: env.DELOS_AGENT_TOKEN },
+      settings: {
+        cluster: env.DELOS_CLUSTER,
+        publicUrl: env.DELOS_PUBLIC_URL,
+        agentToken: env.DELOS_AGENT_TOKEN,
+        collectorToken: env.DELOS_COLLECTOR_TOKEN,
+      },
       database,
       log,
       metrics,

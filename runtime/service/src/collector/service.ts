@@ -10,7 +10,7 @@ import { Uploader } from './uploader.ts';
 const settings = z.object({
   DELOS_API_URL: z.url(),
   DELOS_CLUSTER: z.string(),
-  DELOS_AGENT_TOKEN: z.string(),
+  DELOS_COLLECTOR_TOKEN: z.string(),
   DELOS_NODE: z.string(),
   /** Where the kubelet keeps container logs. */
   DELOS_POD_LOGS: z.string().default('/var/log/pods'),
@@ -22,12 +22,12 @@ export const collectorService: Service = { name: 'collector', start };
 async function start(context: ServiceContext): Promise<RunningService> {
   const { log } = context;
   const config = readEnv(settings, context.env);
-  const uploader = new Uploader(config.DELOS_API_URL, config.DELOS_AGENT_TOKEN);
+  const uploader = new Uploader(config.DELOS_API_URL, config.DELOS_COLLECTOR_TOKEN);
   const collector = new Collector({ root: config.DELOS_POD_LOGS, uploader, log });
   const query = new URLSearchParams({ cluster: config.DELOS_CLUSTER, node: config.DELOS_NODE });
   const uplink = new Uplink({
     url: `${config.DELOS_API_URL.replace(/\/+$/, '')}${AGENT_PREFIX}/collect?${query}`,
-    token: config.DELOS_AGENT_TOKEN,
+    token: config.DELOS_COLLECTOR_TOKEN,
     log,
     onOpen: () => undefined,
     onMessage: (text) => {

@@ -1,4 +1,3 @@
-import { createHash, timingSafeEqual } from 'node:crypto';
 import type { IncomingMessage } from 'node:http';
 import type { Duplex } from 'node:stream';
 import { AGENT_PREFIX, DelosError, streamRefused } from '@delos/core';
@@ -12,6 +11,7 @@ import { CollectorSession } from './collector-session.ts';
 import { AgentHub } from './hub.ts';
 import { ingestRoutes } from './ingest.ts';
 import { AgentSession } from './session.ts';
+import { tokenCheck } from './tokens.ts';
 
 /** A connection that says nothing for this long is dead; agents and collectors ping more often. */
 const SILENCE_MS = 35_000;
@@ -29,7 +29,7 @@ export async function agentRoutes(app: FastifyInstance, deps: ApiDeps): Promise<
   const tails = new LogTails(deps.database.notifications);
   const hub = new AgentHub(tails);
   const sockets = new WebSocketServer({ noServer: true, perMessageDeflate: false, maxPayload: MAX_MESSAGE_BYTES });
-  const authorized = tokenCheck(deps.settings.agentToken);
+  const authorize = tokenCheck({ agent: deps.settings.agentToken, collector: deps.settings.collectorToken });
 
   await app.register(async (scope) => {
     scope.setErrorHandler((error, request, reply) => {
@@ -38,7 +38,7 @@ export async function agentRoutes(app: FastifyInstance, deps: ApiDeps): Promise<
       return reply.code(answer.status).send(answer.body);
     });
     scope.addHook('onRequest', async (request) => {
-      if (!authorized(request.headers.authorization)) throw unauthenticated();
+      authorize(request.url.split('?', 1)[0] ?? '', request.headers.authorization);
     });
     scope.addContentTypeParser('application/octet-stream', { parseAs: 'buffer' }, (_request, body, done) =>
       done(null, body),
@@ -57,7 +57,7 @@ export async function agentRoutes(app: FastifyInstance, deps: ApiDeps): Promise<
     if (!url.pathname.startsWith(`${AGENT_PREFIX}/`)) return;
     socket.on('error', () => socket.destroy());
     try {
-      if (!authorized(request.headers.authorization)) throw unauthenticated();
+      authorize(url.pathname, request.headers.authorization);
       const accept = acceptorOf(url);
       sockets.handleUpgrade(request, socket, head, accept);
     } catch (error) {
@@ -117,15 +117,4 @@ function watchSilence(socket: WebSocket): void {
   socket.on('message', heard);
   socket.on('error', () => socket.terminate());
   socket.once('close', () => clearTimeout(timer));
-}
-
-/** Compared by digest: in time that tells nothing of the secret. */
-function tokenCheck(token: string): (authorization: string | undefined) => boolean {
-  const digest = (text: string): Buffer => createHash('sha256').update(text).digest();
-  const expected = digest(`Bearer ${token}`);
-  return (authorization) => timingSafeEqual(digest(authorization ?? ''), expected);
-}
-
-function unauthenticated(): DelosError {
-  return new DelosError('ERR_UNAUTHENTICATED', 'the agent token is missing or wrong');
 }
