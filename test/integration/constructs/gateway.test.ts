@@ -7,10 +7,16 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { freePort, resolveTool } from '@delos/cluster';
+import { SERVICES } from '@delos/constructs';
 import { BODY_TOO_LARGE, MAX_BODY_BYTES, silent } from '@delos/core';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { WebSocket, WebSocketServer } from 'ws';
-import { caddyfile, landingPage } from '../../../constructs/src/caddyfile.ts';
+import { caddyfile, landingPage } from '../../../constructs/src/services/gateway/caddyfile.ts';
+
+/** Every route of the list of services, to the address that its Service would have. */
+const UPSTREAMS = SERVICES.flatMap(({ name, routes = [] }) =>
+  routes.map(({ paths }) => ({ name, paths, host: `${name}.delos.svc.cluster.local`, port: 8080 })),
+);
 
 /*
  * The gateway's own Caddyfile, run by the real Caddy on loopback. Only addresses are replaced: two servers of the test
@@ -73,7 +79,7 @@ beforeAll(async () => {
     { stdio: 'ignore' },
   );
   await writeFile(join(folder, 'index.html'), landingPage('http://127.0.0.1:8080'));
-  const text = caddyfile({ http: 'serve', domain: 'localhost' })
+  const text = caddyfile({ http: 'serve', domain: 'localhost', upstreams: UPSTREAMS })
     .replaceAll('control-api.delos.svc.cluster.local:8080', `127.0.0.1:${api.port}`)
     .replaceAll('keycloak.delos.svc.cluster.local:8080', `127.0.0.1:${identity.port}`)
     .replaceAll('http://:8080', `http://:${ports.http}`)

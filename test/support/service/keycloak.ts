@@ -7,7 +7,7 @@ import { CATALOGUE } from '@delos/artifacts';
 import { freePort } from '@delos/cluster';
 import { DEFAULT_INSTANCE, instancePaths, silent } from '@delos/core';
 import { fetchArtifact } from '../../../cluster/src/images/maven.ts';
-import { CONFIGURATION } from '../../../constructs/src/keycloak-files.ts';
+import { CONFIGURATION } from '../../../constructs/src/services/keycloak/files.ts';
 import { KeycloakAdmin } from '../../../runtime/service/src/identity/index.ts';
 
 const KEYCLOAK = CATALOGUE.map(({ build }) =>

@@ -1,4 +1,4 @@
-import { PORTS } from './names.ts';
+const POSTGRES_PORT = 5432;
 
 /** Where Secrets are mounted, each as a folder. */
 export const SECRETS = '/etc/keycloak-secrets';
@@ -51,7 +51,7 @@ if [ ! -e $home/delos-optimized ]; then
   fi
 fi
 trap 'exit 143' TERM
-until bash -c 'exec 3<>"/dev/tcp/$KC_DB_URL_HOST/${PORTS.postgres}"' 2>/dev/null; do
+until bash -c 'exec 3<>"/dev/tcp/$KC_DB_URL_HOST/${POSTGRES_PORT}"' 2>/dev/null; do
   sleep 0.5 &
   wait $!
 done

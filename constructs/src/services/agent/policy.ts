@@ -10,9 +10,12 @@ import {
 } from '@delos/core';
 import { ApiObject } from 'cdk8s';
 import { Construct } from 'constructs';
-import { PART_OF, PLATFORM_NAMESPACE, PRIORITY_CLASSES } from './names.ts';
+import { PART_OF, PRIORITY_CLASSES } from '../../base/names.ts';
+import type { Namespace } from '../../base/namespace.ts';
 
 export interface AgentPolicyProps {
+  /** Namespace of the agent's account. */
+  readonly namespace: Namespace;
   readonly serviceAccount: string;
   /** Namespaces in which the agent may set Pod Security to `privileged`. */
   readonly privilegedNamespaces: readonly string[];
@@ -33,7 +36,7 @@ export class AgentPolicy extends Construct {
   constructor(scope: Construct, id: string, props: AgentPolicyProps) {
     super(scope, id);
     const metadata = { name: NAME, labels: { ...PART_OF } };
-    const user = `system:serviceaccount:${PLATFORM_NAMESPACE}:${props.serviceAccount}`;
+    const user = `system:serviceaccount:${props.namespace.name}:${props.serviceAccount}`;
     const policy = new ApiObject(this, 'rules', {
       apiVersion: API_VERSION,
       kind: 'ValidatingAdmissionPolicy',

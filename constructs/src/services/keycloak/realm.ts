@@ -1,7 +1,7 @@
 import type { IdentitySpec, PlatformConfig } from '@delos/core';
 
 /** The realm as code: who may log in, by which client, to which addresses a code may be sent. */
-export function identityOf(config: PlatformConfig, publicUrl: string): IdentitySpec {
+export function realmOf(config: PlatformConfig, publicUrl: string): IdentitySpec {
   const admin = { username: config.admin.user, email: config.admin.email };
   const users = config.users.map(({ name, email }) => ({
     username: name,

@@ -18,9 +18,9 @@ export function labelsOf(name: string): Readonly<Record<string, string>> {
   return { ...selectorOf(name), ...PART_OF };
 }
 
-/** DNS name of a Service in the platform's namespace. */
-export function hostOf(service: string): string {
-  return `${service}.${PLATFORM_NAMESPACE}.svc.cluster.local`;
+/** DNS name of a Service inside the cluster. */
+export function hostOf(service: string, namespace: string): string {
+  return `${service}.${namespace}.svc.cluster.local`;
 }
 
 export const PRIORITY_CLASSES = {
@@ -30,13 +30,11 @@ export const PRIORITY_CLASSES = {
   high: 'delos-job-high',
 } as const;
 
-/** One port, one number, wherever it is named. */
+/** Ports that several services have. */
 export const PORTS = {
-  postgres: 5432,
-  /** The control API's and Keycloak's public face, behind the gateway. */
+  /** A public face, behind the gateway. */
   http: 8080,
   https: 8443,
-  /** Metrics, health, and the agent protocol. */
+  /** Metrics and health; of the control API, the agent protocol too. */
   internal: 8081,
-  keycloakManagement: 9000,
 } as const;

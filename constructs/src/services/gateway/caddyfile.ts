@@ -1,11 +1,21 @@
 import { BODY_TOO_LARGE, MAX_BODY_BYTES } from '@delos/core';
-import { hostOf, PORTS } from './names.ts';
+import { PORTS } from '../../base/names.ts';
 
 export interface CaddyfileProps {
   /** What answers on the plain http port. `none`: nothing listens. */
   readonly http: 'serve' | 'redirect' | 'none';
   /** Public host name, for clients that send none in their TLS hello. */
   readonly domain: string;
+  readonly upstreams: readonly Upstream[];
+}
+
+/** A service behind the gateway, and the paths that lead to it. */
+export interface Upstream {
+  readonly name: string;
+  readonly paths: readonly string[];
+  /** DNS name inside the cluster. */
+  readonly host: string;
+  readonly port: number;
 }
 
 /** The one origin: what is routed is listed, all else is not found. `/internal`, metrics and health are not in the list. */
@@ -58,21 +68,7 @@ export function caddyfile(props: CaddyfileProps): string {
 
 (site) {
 	log
-	@api path /api/v1/* /apis/*
-	@identity path /auth/realms/delos/* /auth/resources/*
-	handle @api {
-		import limited
-		reverse_proxy ${hostOf('control-api')}:${PORTS.http} {
-			import upstream
-		}
-	}
-	handle @identity {
-		import limited
-		reverse_proxy ${hostOf('keycloak')}:${PORTS.http} {
-			import upstream
-		}
-	}
-	handle / {
+${props.upstreams.map(routed).join('')}	handle / {
 		header Cache-Control no-cache
 		rewrite * /index.html
 		root * /etc/caddy
@@ -104,7 +100,16 @@ http://:${PORTS.internal} {
 `;
 }
 
-/** What a person sees who opens the public URL. */
+const routed = ({ name, paths, host, port }: Upstream): string => `	@${name} path ${paths.join(' ')}
+	handle @${name} {
+		import limited
+		reverse_proxy ${host}:${port} {
+			import upstream
+		}
+	}
+`;
+
+/** The page that a person sees at the public URL. */
 export function landingPage(publicUrl: string): string {
   return `<!doctype html>
 <html lang="en">

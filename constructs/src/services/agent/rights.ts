@@ -1,11 +1,14 @@
 import { AGENT_PROJECT_ROLE } from '@delos/core';
 import { k8s } from 'cdk8s-plus-28';
 import { Construct } from 'constructs';
-import { AgentPolicy } from './agent-policy.ts';
-import { PART_OF, PLATFORM_NAMESPACE } from './names.ts';
+import { PART_OF } from '../../base/names.ts';
+import type { Namespace } from '../../base/namespace.ts';
+import { AgentPolicy } from './policy.ts';
 
 export interface AgentRightsProps {
   readonly serviceAccount: string;
+  /** Namespace of the account. */
+  readonly namespace: Namespace;
   /** Namespaces of the projects whose jobs may be privileged. */
   readonly privilegedNamespaces: readonly string[];
 }
@@ -33,8 +36,9 @@ export class AgentRights extends Construct {
   constructor(scope: Construct, id: string, props: AgentRightsProps) {
     super(scope, id);
     const metadata = { name: 'delos-agent', labels: { ...PART_OF } };
-    const subject = { kind: 'ServiceAccount', name: props.serviceAccount, namespace: PLATFORM_NAMESPACE };
+    const subject = { kind: 'ServiceAccount', name: props.serviceAccount, namespace: props.namespace.name };
     const policy = new AgentPolicy(this, 'policy', {
+      namespace: props.namespace,
       serviceAccount: props.serviceAccount,
       privilegedNamespaces: props.privilegedNamespaces,
     });
