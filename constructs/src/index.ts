@@ -1,4 +1,5 @@
 export * from './base/names.ts';
+export * from './base/route.ts';
 export * from './base/service.ts';
 export * from './profiles.ts';
 export * from './public-url.ts';

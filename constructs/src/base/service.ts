@@ -3,6 +3,7 @@ import type { Construct } from 'constructs';
 import type { z } from 'zod';
 import type { SynthesisContext } from '../synthesis.ts';
 import type { Database } from './database.ts';
+import { NODE_NAMESPACE, PLATFORM_NAMESPACE } from './names.ts';
 import type { Namespace } from './namespace.ts';
 import type { Resources } from './pod.ts';
 import type { Route } from './route.ts';
@@ -39,6 +40,10 @@ export interface ServiceDescriptor<Config = unknown, Built extends ServiceConstr
   readonly routes?: readonly Route[];
   build(scope: Construct, at: Site<Config>): Built;
 }
+
+/** Name of the namespace that a service runs in. */
+export const namespaceOf = ({ onNodes }: Pick<ServiceDescriptor, 'onNodes'>): string =>
+  onNodes === true ? NODE_NAMESPACE : PLATFORM_NAMESPACE;
 
 /** Where a service is built: the platform around it. */
 export interface Site<Config> {

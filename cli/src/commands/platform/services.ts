@@ -1,15 +1,18 @@
-import { NODE_NAMESPACE, PLATFORM_NAMESPACE } from '@delos/constructs';
+import { NODE_NAMESPACE, PLATFORM_NAMESPACE, type Route, SERVICES } from '@delos/constructs';
 import { z } from 'zod';
 import type { Kube } from '../../instance/kube.ts';
 
 /** A service of the platform, as its workload tells. */
-export interface PlatformPart {
+export interface ServiceStatus {
   readonly name: string;
-  readonly namespace: string;
-  readonly ready: number;
-  readonly wanted: number;
-  /** The last thing a Pod of it complains about; empty when nothing is wrong. */
-  readonly message: string;
+  /** All of its Pods are ready. */
+  readonly ready: boolean;
+  /** Pods that are ready, and Pods that are wanted. */
+  readonly pods: { readonly ready: number; readonly wanted: number };
+  /** Where users reach it, for a service that the gateway has a route to. */
+  readonly url?: string;
+  /** The last complaint of one of its Pods. */
+  readonly message?: string;
 }
 
 const workloads = z.object({
@@ -49,24 +52,44 @@ const pods = z.object({
   ),
 });
 
-/** All services of the platform; empty where it is not deployed. */
-export async function platformParts(kube: Kube): Promise<readonly PlatformPart[]> {
-  const found: PlatformPart[] = [];
+/**
+ * Every service of the list, in its order; empty where the platform is not deployed.
+ * @param url of the platform, no trailing slash
+ */
+export async function serviceStatuses(kube: Kube, url: string | undefined): Promise<readonly ServiceStatus[]> {
+  const found = new Map<string, ServiceStatus>();
   for (const namespace of [PLATFORM_NAMESPACE, NODE_NAMESPACE]) {
     const { items } = await kube.json(workloads, ['get', 'deployments,statefulsets,daemonsets', '-n', namespace]);
     const { items: all } = await kube.json(pods, ['get', 'pods', '-n', namespace]);
     for (const { metadata, spec, status } of items) {
       const own = all.filter((pod) => pod.metadata.labels['app.kubernetes.io/name'] === metadata.name);
-      found.push({
+      const ready = status.numberReady ?? status.readyReplicas;
+      const wanted = status.desiredNumberScheduled ?? spec.replicas ?? 1;
+      const message = own.map(complaint).find((text) => text !== '');
+      found.set(metadata.name, {
         name: metadata.name,
-        namespace,
-        ready: status.numberReady ?? status.readyReplicas,
-        wanted: status.desiredNumberScheduled ?? spec.replicas ?? 1,
-        message: own.map(complaint).find((text) => text !== '') ?? '',
+        ready: ready >= wanted,
+        pods: { ready, wanted },
+        ...(message === undefined ? {} : { message }),
       });
     }
   }
-  return found.toSorted((a, b) => a.name.localeCompare(b.name));
+  if (found.size === 0) return [];
+  return SERVICES.map(({ name, routes }) => ({
+    ...(found.get(name) ?? {
+      name,
+      ready: false,
+      pods: { ready: 0, wanted: 1 },
+      message: 'not deployed: run `delos up`',
+    }),
+    ...(url === undefined ? {} : placeOf(url, routes)),
+  }));
+}
+
+/** The first path of a service's routes, without its pattern. */
+function placeOf(url: string, routes: readonly Route[] = []): { readonly url?: string } {
+  const path = routes[0]?.paths[0];
+  return path === undefined ? {} : { url: `${url}${path.replace(/\/\*$/, '')}` };
 }
 
 function complaint({ status }: z.infer<typeof pods>['items'][number]): string {
