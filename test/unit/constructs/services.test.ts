@@ -2,6 +2,7 @@ import { CATALOGUE } from '@delos/artifacts';
 import { SERVICES } from '@delos/constructs';
 import { SERVICE_USERS } from '@delos/core';
 import { describe, expect, test } from 'vitest';
+import { generatedPart } from '../../support/house/generated-part.ts';
 import { kindOf, platformOf, workloadsOf } from './synthesized.ts';
 
 const platform = platformOf();
@@ -19,6 +20,20 @@ test('no user is an account of a person, and no add-on of the node has the same'
   for (const user of ours) expect(user).toBeGreaterThan(60_577);
   const addOns = [SERVICE_USERS.coredns, SERVICE_USERS['local-path-provisioner'], SERVICE_USERS['metrics-server']];
   expect(ours.filter((user) => addOns.some((other) => other === user))).toEqual([]);
+});
+
+test('docs/architecture.md shows the list', async () => {
+  const rows = SERVICES.map(({ name, idea, image, onNodes, resources: { cpu, memory, memoryLimit } }) => {
+    const place = onNodes === true ? 'every node' : 'platform';
+    return `| \`${name}\` | ${idea} | ${image} | ${place} | ${cpu} | ${memory}, at most ${memoryLimit} |`;
+  });
+  const table = [
+    '| service | what it is | image | runs on | CPU | memory |',
+    '| --- | --- | --- | --- | --- | --- |',
+    ...rows,
+  ];
+  const { file, expected } = generatedPart('docs/architecture.md', 'services', table.join('\n'));
+  await expect(expected).toMatchFileSnapshot(file);
 });
 
 describe.each(named)('%s', (name, service) => {
