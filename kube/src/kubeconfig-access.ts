@@ -2,19 +2,7 @@ import { readFileSync } from 'node:fs';
 import { DelosError } from '@delos/core';
 import { parse } from 'yaml';
 import { z } from 'zod';
-
-/** What it takes to speak to an API server as somebody. */
-export interface Credentials {
-  readonly server: string;
-  readonly headers: Readonly<Record<string, string>>;
-  readonly tls: {
-    readonly ca?: Buffer;
-    readonly cert?: Buffer;
-    readonly key?: Buffer;
-    readonly servername?: string;
-    readonly rejectUnauthorized?: boolean;
-  };
-}
+import type { KubeAccess } from './access.ts';
 
 const text = z.string().optional();
 const schema = z.object({
@@ -23,7 +11,7 @@ const schema = z.object({
     z.object({
       name: z.string(),
       cluster: z.object({
-        server: z.url({ protocol: /^https$/ }),
+        server: z.url({ protocol: /^https?$/ }),
         'certificate-authority': text,
         'certificate-authority-data': text,
         'insecure-skip-tls-verify': z.boolean().optional(),
@@ -44,14 +32,17 @@ const schema = z.object({
       }),
     }),
   ),
-  contexts: z.array(z.object({ name: z.string(), context: z.object({ cluster: z.string(), user: z.string() }) })),
+  contexts: z.array(
+    z.object({ name: z.string(), context: z.object({ cluster: z.string(), user: z.string(), namespace: text }) }),
+  ),
 });
 
 /**
  * The current context of a kubeconfig, for a client certificate or a token. The full client library would more than
- * double the memory of a process that stays. @throws DelosError ERR_CLUSTER_UNREACHABLE
+ * double the memory of a process that stays; {@link libraryAccess} is for all other ways to sign in.
+ * @throws DelosError ERR_CLUSTER_UNREACHABLE
  */
-export function readKubeconfig(path: string): Credentials {
+export function kubeconfigAccess(path: string): KubeAccess {
   const parsed = schema.safeParse(parse(readFileSync(path, 'utf8')));
   if (!parsed.success) {
     throw new DelosError('ERR_CLUSTER_UNREACHABLE', `${path} is no kubeconfig: ${z.prettifyError(parsed.error)}`);
@@ -68,16 +59,18 @@ export function readKubeconfig(path: string): Credentials {
   const cert = content(user['client-certificate-data'], user['client-certificate']);
   const key = content(user['client-key-data'], user['client-key']);
   const servername = cluster['tls-server-name'];
+  const credentials = {
+    ...(token === undefined ? {} : { headers: { authorization: `Bearer ${token}` } }),
+    ...(ca === undefined ? {} : { ca }),
+    ...(cert === undefined ? {} : { cert }),
+    ...(key === undefined ? {} : { key }),
+    ...(servername === undefined ? {} : { servername }),
+    ...(cluster['insecure-skip-tls-verify'] === true ? { rejectUnauthorized: false } : {}),
+  };
   return {
-    server: cluster.server,
-    headers: token === undefined ? {} : { authorization: `Bearer ${token}` },
-    tls: {
-      ...(ca === undefined ? {} : { ca }),
-      ...(cert === undefined ? {} : { cert }),
-      ...(key === undefined ? {} : { key }),
-      ...(servername === undefined ? {} : { servername }),
-      ...(cluster['insecure-skip-tls-verify'] === true ? { rejectUnauthorized: false } : {}),
-    },
+    server: cluster.server.replace(/\/+$/, ''),
+    namespace: context?.namespace ?? 'default',
+    credentials: () => credentials,
   };
 }
 
