@@ -1,9 +1,9 @@
 import { existsSync, readdirSync, rmdirSync, rmSync } from 'node:fs';
 import { DelosError, type InstancePaths, type Progress } from '@delos/core';
+import { findByArgument, kill, processesIn, tryPidNamespace, waitUntil } from '@delos/host';
 import { hasTable, listLinks, listRoutes, removeLink, removeTable, setForwarding } from './host/host-network.ts';
 import { type InventoryItem, readInventory, strike } from './host/inventory.ts';
 import { listCgroup, removeCgroup } from './node/cgroups.ts';
-import { findByArgument, kill, processesIn, tryPidNamespace, waitUntil } from './process.ts';
 import { layoutOf } from './spec.ts';
 
 const LIMIT = 30_000;

@@ -3,7 +3,8 @@ import { cp, mkdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { CATALOGUE, type CatalogueImage, MIRROR_HOST, STAND_IN_FOR_LABEL, STAND_IN_LABEL } from '@delos/artifacts';
 import { DelosError, type InstancePaths, type Progress } from '@delos/core';
-import { run, type Toolchain, toolchain, withLock } from '../toolchain/index.ts';
+import { run, withFileLock } from '@delos/host';
+import { type Toolchain, toolchain } from '../toolchain/index.ts';
 import { BASE_RECIPE, type BaseImage, ensureBase } from './base.ts';
 import { findBuilder, type ImageBuilder } from './builder.ts';
 import { prepareMachine, tryDebian } from './machine.ts';
@@ -69,7 +70,7 @@ export async function ensureImages(
     onWait: (holder: { pid: number } | undefined, silent: number): void =>
       progress.step(`waiting for process ${holder?.pid ?? '?'}, which builds images (last sign ${silent} s ago)`),
   };
-  await withLock(lock, waiting, async () => {
+  await withFileLock(lock, waiting, async () => {
     const todo = await missing(store, planned);
     if (todo.length > 0) await buildAll(todo, host, store, progress);
   });

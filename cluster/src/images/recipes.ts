@@ -3,7 +3,8 @@ import { chmod, copyFile, mkdir, mkdtemp, readdir, readFile, rename, rm, writeFi
 import { dirname, join } from 'node:path';
 import type { CatalogueImage } from '@delos/artifacts';
 import { DelosError, type Progress } from '@delos/core';
-import { run, type Toolchain } from '../toolchain/index.ts';
+import { run } from '@delos/host';
+import type { Toolchain } from '../toolchain/index.ts';
 import { sha256File } from '../toolchain/store.ts';
 import { bundleRuntime } from './bundle.ts';
 import { fetchArtifact } from './maven.ts';

@@ -1,4 +1,4 @@
-import { tryCommand } from '../embedded/process.ts';
+import { tryCommand } from '@delos/host';
 import { type Check, check } from './check.ts';
 
 /** Where firewalls and Docker keep the rules for what a machine passes on. */

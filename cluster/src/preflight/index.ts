@@ -1,6 +1,6 @@
 import type { PlatformConfig } from '@delos/core';
 import { isLoopback } from '@delos/core';
-import { tryCommand } from '../embedded/process.ts';
+import { tryCommand } from '@delos/host';
 import type { EngineOptions } from '../engine.ts';
 import { engineKindOf } from '../engine-for.ts';
 import { forwardedPorts } from '../forward.ts';

@@ -2,9 +2,9 @@ import { existsSync, readFileSync, statfsSync } from 'node:fs';
 import { arch, platform } from 'node:os';
 import { dirname } from 'node:path';
 import { type InstancePaths, isDelosError, type PlatformConfig } from '@delos/core';
+import { canBind, tryHolderOf } from '@delos/host';
 import { layoutOf } from '../embedded/spec.ts';
 import { tryReadHostStatus } from '../embedded/status.ts';
-import { canBind, tryHolderOf } from '../loopback-port.ts';
 import { missingOsPackages } from '../toolchain/index.ts';
 import { type Check, check } from './check.ts';
 

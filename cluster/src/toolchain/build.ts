@@ -4,7 +4,7 @@ import { availableParallelism } from 'node:os';
 import { join } from 'node:path';
 import type { GoBuild, ToolSpec } from '@delos/artifacts';
 import { DelosError, type Progress } from '@delos/core';
-import { run } from './run.ts';
+import { run } from '@delos/host';
 
 export interface GoEnvironment {
   readonly go: string;

@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto';
 import { chmod, mkdir, open, symlink, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { PathProbe, ToolSpec } from '@delos/artifacts';
-import { run, tryWhich } from './run.ts';
+import { run, tryWhich } from '@delos/host';
 import { fits } from './version.ts';
 
 export interface Found {

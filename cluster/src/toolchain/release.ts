@@ -6,9 +6,9 @@ import { Transform } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import type { Release, ReleaseFile } from '@delos/artifacts';
 import { DelosError, type Progress } from '@delos/core';
+import { run } from '@delos/host';
 import { askOutward, textOf } from './outward.ts';
 import { writeDispatcher } from './probe.ts';
-import { run } from './run.ts';
 
 const PROBE_MS = 4000;
 const SILENCE_MS = 60_000;

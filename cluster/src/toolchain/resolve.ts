@@ -4,8 +4,8 @@ import { join } from 'node:path';
 import type { ToolName, ToolSpec } from '@delos/artifacts';
 import { TOOLS } from '@delos/artifacts';
 import { DEFAULT_INSTANCE, DelosError, instancePaths, isDelosError, type Progress } from '@delos/core';
+import { withFileLock } from '@delos/host';
 import { buildTool, moduleHash } from './build.ts';
-import { withLock } from './lock.ts';
 import { commandsKey, linkCommands, tryOnPath, writeDispatcher } from './probe.ts';
 import { canFetch, fetchRelease } from './release.ts';
 import { discard, keep, lookUp, type ToolManifest } from './store.ts';
@@ -66,7 +66,7 @@ export function createToolchain(options: ToolchainOptions): Toolchain {
             : `waiting for process ${holder.pid}: ${holder.purpose} (last sign ${silent} s ago)`,
         ),
     };
-    return withLock(lock, waiting, async () => {
+    return withFileLock(lock, waiting, async () => {
       const meanwhile = await lookUp(entry);
       if (meanwhile.state === 'whole') return answer(spec, entry, meanwhile.manifest, 'cache');
       if (meanwhile.state === 'corrupt') {
@@ -86,7 +86,7 @@ export function createToolchain(options: ToolchainOptions): Toolchain {
     const head = { name: spec.name, version: spec.version, from: 'path' as const, executable: spec.name };
     const kept = await lookUp(entry);
     if (kept.state !== 'whole') {
-      await withLock(
+      await withFileLock(
         join(options.cache, 'tools', `${spec.name}.lock`),
         { purpose: `linking ${spec.name}` },
         async () => {

@@ -1,7 +1,7 @@
 import { mkdir, readdir, readlink, symlink, unlink } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import type { InstancePaths } from '@delos/core';
-import { shellWord } from './files.ts';
+import { shellWord } from '@delos/host';
 import { MISLEADING, prepareHome, pulumiEnvironment, pulumiHome } from './home.ts';
 import { preparePlugins } from './plugins.ts';
 

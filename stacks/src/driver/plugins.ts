@@ -2,8 +2,8 @@ import { access, constants, mkdir, readdir, readFile, symlink } from 'node:fs/pr
 import { delimiter, dirname, join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import type { Progress } from '@delos/core';
+import { ignoreExisting, shellWord, writeIfChanged } from '@delos/host';
 import { runPulumi } from './command.ts';
-import { ignoreExisting, replaceFile, shellWord } from './files.ts';
 import { type PulumiHome, pulumiEnvironment } from './home.ts';
 
 /*
@@ -32,7 +32,7 @@ export async function preparePlugins(home: PulumiHome): Promise<void> {
       `exec ${shellWord(process.execPath)} --disable-warning=ExperimentalWarning ${shellWord(join(sources, entry))} "$@"`,
       '',
     ].join('\n');
-    await replaceFile(join(target, executable), script, 0o755);
+    writeIfChanged(join(target, executable), script, 0o755);
   }
   await linkUserPlugins(home);
 }
@@ -70,7 +70,7 @@ export async function tryDownloadProvider(home: PulumiHome, progress: Progress):
     () => 'downloaded',
     (error: unknown) => (error instanceof Error ? error.message : String(error)),
   );
-  await replaceFile(marker, `${outcome}\n`);
+  writeIfChanged(marker, `${outcome}\n`, 0o644);
 }
 
 async function isOnPath(): Promise<boolean> {

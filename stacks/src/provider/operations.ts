@@ -1,7 +1,7 @@
+import { type JsonObject, text } from '@delos/kube';
 import { limitSeconds, type Outcome, problemNow, skipsAwait, untilGone, untilReady } from '../await/wait.ts';
 import { ApiError, isImmutable, isNotFound, withoutValues } from '../kube/api-error.ts';
 import type { KubeClient, ObjectRef } from '../kube/client.ts';
-import { type JsonObject, text } from '../kube/json.ts';
 import { type Change, changes, comparable, inputsFromLive } from './compare.ts';
 import {
   FIELD_MANAGER,

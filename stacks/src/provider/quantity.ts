@@ -1,4 +1,4 @@
-import type { Json } from '../kube/json.ts';
+import type { Json } from '@delos/kube';
 
 const EXPONENT: Readonly<Record<string, number>> = {
   n: -9,

@@ -1,7 +1,7 @@
 import { createHash, randomBytes } from 'node:crypto';
-import { freePort } from '@delos/cluster';
 import { synthesize } from '@delos/constructs';
 import { type IdentitySpec, identitySpec, parseConfig } from '@delos/core';
+import { freePort } from '@delos/host';
 import { createRemoteJWKSet, decodeJwt, jwtVerify } from 'jose';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { z } from 'zod';

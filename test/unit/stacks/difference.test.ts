@@ -1,6 +1,6 @@
+import type { Json, JsonObject, Path } from '@delos/kube';
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import type { Json, JsonObject, Path } from '../../../stacks/src/kube/json.ts';
 import { changes, inputsFromLive, renderPath } from '../../../stacks/src/provider/compare.ts';
 import { parseQuantity } from '../../../stacks/src/provider/quantity.ts';
 import { mustReplace } from '../../../stacks/src/provider/replace-rules.ts';

@@ -1,11 +1,11 @@
 import { join } from 'node:path';
 import type { ClusterStatus } from '@delos/cluster';
+import { type LockHolder, tryReadJson } from '@delos/host';
 import type { CommandContext } from '../../context.ts';
 import { engineOf } from '../../instance/engine.ts';
 import { kubeOf } from '../../instance/kube.ts';
-import { type LockHolder, tryHolder } from '../../instance/lock.ts';
+import { holderOf } from '../../instance/lock.ts';
 import { recordedConfig } from '../../instance/settings.ts';
-import { tryReadState } from '../../instance/state-file.ts';
 import { table } from '../../table.ts';
 import { type ServiceStatus, serviceStatuses } from './services.ts';
 import { type PlatformRecord, platformRecord } from './up-record.ts';
@@ -16,8 +16,8 @@ export async function run(context: CommandContext, options: { readonly showPassw
   const config = await recordedConfig(context);
   const engine = await engineOf(context);
   const cluster = await engine.status();
-  const holder = await tryHolder(context.paths);
-  const record = await tryReadState(join(context.paths.state, 'platform.json'), platformRecord);
+  const holder = await holderOf(context.paths);
+  const record = tryReadJson(join(context.paths.state, 'platform.json'), platformRecord);
   const kube = cluster === undefined ? undefined : await kubeOf(context, await engine.handle());
   const url = record?.url.replace(/\/$/, '');
   const services = kube === undefined ? [] : await serviceStatuses(kube, url);
@@ -61,7 +61,7 @@ function text(document: StatusDocument, passwords: boolean): string {
   const { cluster, platform, services, standIns, users } = document;
   const blocks = [`instance ${document.instance}`];
   if (document.heldBy !== null)
-    blocks.push(`held by \`delos ${document.heldBy.command}\`, process ${document.heldBy.pid}`);
+    blocks.push(`held by \`delos ${document.heldBy.what}\`, process ${document.heldBy.pid}`);
   if (cluster === null) return [...blocks, 'The cluster is not up: `delos up` starts it.'].join('\n');
   const ill = cluster.parts.filter(({ healthy }) => !healthy);
   blocks.push(

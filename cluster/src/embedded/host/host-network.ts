@@ -1,6 +1,6 @@
 import { existsSync, readFileSync, writeFileSync } from 'node:fs';
+import { command, tryCommand } from '@delos/host';
 import { z } from 'zod';
-import { command, tryCommand } from '../process.ts';
 import type { Addresses } from './addresses.ts';
 
 const FORWARD = '/proc/sys/net/ipv4/ip_forward';

@@ -6,8 +6,9 @@ import { join } from 'node:path';
 import type { ToolSpec } from '@delos/artifacts';
 import { TOOLS } from '@delos/artifacts';
 import { instancePaths, silent } from '@delos/core';
+import { run } from '@delos/host';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
-import { createToolchain, run } from '../../../../cluster/src/toolchain/index.ts';
+import { createToolchain } from '../../../../cluster/src/toolchain/index.ts';
 
 /*
  * A toolchain over a cache of its own, whose tools are tiny: a Go program without imports, and shell scripts that a

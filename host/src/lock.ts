@@ -8,7 +8,13 @@ import { z } from 'zod';
  * A lock is a listening socket in the kernel's abstract namespace. The kernel drops it with its process, however that
  * ends: a lock is never stale. Who asks it hears its holder, which is the heartbeat: a holder that hangs is silent.
  */
-const holderSchema = z.object({ pid: z.number(), what: z.string(), since: z.string() });
+const holderSchema = z.object({
+  pid: z.number(),
+  /** The work that it holds the lock for. */
+  what: z.string(),
+  /** ISO 8601. */
+  since: z.string(),
+});
 export type LockHolder = z.infer<typeof holderSchema>;
 
 const MUTEX_LIMIT = 30_000;
@@ -46,6 +52,12 @@ export function tryHolder(name: string): Promise<LockHolder | undefined> {
       }
     });
   });
+}
+
+/** Takes the lock. @returns a function that gives it back; undefined where another process holds it */
+export async function tryLock(name: string, what: string): Promise<(() => void) | undefined> {
+  const server = await tryListen(name, { pid: process.pid, what, since: new Date().toISOString() });
+  return server === undefined ? undefined : () => void server.close();
 }
 
 /**

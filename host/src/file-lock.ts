@@ -7,13 +7,13 @@ import { DelosError } from '@delos/core';
 import { z } from 'zod';
 
 const holderSchema = z.object({ pid: z.number(), host: z.string(), purpose: z.string(), since: z.string() });
-export type LockHolder = z.infer<typeof holderSchema>;
+export type FileLockHolder = z.infer<typeof holderSchema>;
 
-export interface LockOptions {
+export interface FileLockOptions {
   /** What the lock is held for, shown to those who wait. */
   readonly purpose: string;
   /** Told about every second while another holds the lock. */
-  readonly onWait?: (holder: LockHolder | undefined, secondsSinceHeartbeat: number) => void;
+  readonly onWait?: (holder: FileLockHolder | undefined, secondsSinceHeartbeat: number) => void;
   /** @default 3600 */
   readonly limitSeconds?: number;
 }
@@ -26,13 +26,13 @@ const HEARTBEAT_MS = 2000;
  * hand. Holder and heartbeat (the file's mtime) are written for people and for the message of those who wait.
  * @throws DelosError ERR_LOCKED when the limit is reached, ERR_TOOL_UNAVAILABLE without flock(1)
  */
-export async function withLock<T>(path: string, options: LockOptions, work: () => Promise<T>): Promise<T> {
+export async function withFileLock<T>(path: string, options: FileLockOptions, work: () => Promise<T>): Promise<T> {
   await mkdir(dirname(path), { recursive: true });
   await (await open(path, 'a')).close();
   const release = await acquire(path, options);
   let beat: NodeJS.Timeout | undefined;
   try {
-    const holder: LockHolder = {
+    const holder: FileLockHolder = {
       pid: process.pid,
       host: hostname(),
       purpose: options.purpose,
@@ -52,7 +52,7 @@ export async function withLock<T>(path: string, options: LockOptions, work: () =
 }
 
 /** Who holds or last held the lock; undefined when nobody ever did. */
-export async function tryLockHolder(path: string): Promise<LockHolder | undefined> {
+export async function tryFileLockHolder(path: string): Promise<FileLockHolder | undefined> {
   try {
     return holderSchema.parse(JSON.parse(await readFile(path, 'utf8')));
   } catch {
@@ -60,7 +60,7 @@ export async function tryLockHolder(path: string): Promise<LockHolder | undefine
   }
 }
 
-async function acquire(path: string, options: LockOptions): Promise<() => Promise<void>> {
+async function acquire(path: string, options: FileLockOptions): Promise<() => Promise<void>> {
   // The child holds the lock until its stdin ends, which it does when this process ends in whatever way.
   const child = spawn('flock', ['-x', path, 'sh', '-c', 'echo held; exec cat >/dev/null'], {
     stdio: ['pipe', 'pipe', 'ignore'],
@@ -93,7 +93,7 @@ async function acquire(path: string, options: LockOptions): Promise<() => Promis
         hint: 'install util-linux, then run this again',
       });
     }
-    const [holder, beat] = await Promise.all([tryLockHolder(path), stat(path)]);
+    const [holder, beat] = await Promise.all([tryFileLockHolder(path), stat(path)]);
     const silent = Math.max(0, Math.round((Date.now() - beat.mtimeMs) / 1000));
     if (performance.now() - started > limit) {
       child.kill();

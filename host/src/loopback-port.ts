@@ -1,7 +1,7 @@
 import { readdirSync, readFileSync, readlinkSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { DelosError } from '@delos/core';
-import { commandLine } from './embedded/process.ts';
+import { commandLine } from './processes.ts';
 
 export function portTaken(port: number): DelosError {
   const holder = tryHolderOf(port);
