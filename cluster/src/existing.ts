@@ -1,7 +1,7 @@
 import { join } from 'node:path';
 import type { PlatformConfig, Progress } from '@delos/core';
+import { writeIfChanged } from '@delos/host';
 import { type KubeletConfig, readCluster } from './cluster-client.ts';
-import { writeIfChanged } from './embedded/files.ts';
 import type { ClusterEngine, ClusterHandle, EngineOptions } from './engine.ts';
 import { chooseCluster, renderChosen } from './existing-kubeconfig.ts';
 import { endForward, settlePorts } from './forward.ts';

@@ -3,11 +3,20 @@ import { closeSync, mkdirSync, openSync } from 'node:fs';
 import { connect } from 'node:net';
 import { dirname, join } from 'node:path';
 import { DelosError, type InstancePaths } from '@delos/core';
+import {
+  canBind,
+  commandLine,
+  findByArgument,
+  freePort,
+  kill,
+  type ProcessIdentity,
+  portTaken,
+  tryReadJson,
+  waitUntil,
+  writeAtomic,
+} from '@delos/host';
 import { z } from 'zod';
-import { tryReadJson, writeAtomic } from './embedded/files.ts';
-import { commandLine, findByArgument, kill, type ProcessIdentity, waitUntil } from './embedded/process.ts';
 import type { ClusterHandle } from './engine.ts';
-import { canBind, freePort, portTaken } from './loopback-port.ts';
 
 /*
  * The way to a Service of a cluster whose nodes are elsewhere and that has no load balancer for it: kubectl's port-forward,

@@ -2,6 +2,5 @@ export * from './engine.ts';
 export * from './engine-for.ts';
 export { type ForwardedService, forwardRuns, keepForward } from './forward.ts';
 export * from './images/index.ts';
-export { freePort } from './loopback-port.ts';
 export * from './preflight/index.ts';
 export * from './toolchain/index.ts';

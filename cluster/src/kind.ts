@@ -1,13 +1,11 @@
 import { join } from 'node:path';
 import { DelosError, type PlatformConfig, type Progress } from '@delos/core';
+import { canBind, freePort, tryCommand, tryHolderOf, tryReadJson, writeAtomic } from '@delos/host';
 import { KubeConfig } from '@kubernetes/client-node';
 import { z } from 'zod';
 import { readCluster } from './cluster-client.ts';
-import { tryReadJson, writeAtomic } from './embedded/files.ts';
-import { tryCommand } from './embedded/process.ts';
 import type { ClusterEngine, ClusterHandle, EngineOptions } from './engine.ts';
 import { type KindPort, renderKindConfig } from './kind-config.ts';
-import { canBind, freePort, tryHolderOf } from './loopback-port.ts';
 import { lacksUserNamespaces } from './user-namespaces.ts';
 
 /** Node ports that the gateway has, and that kind maps when it makes the cluster: later is too late. */

@@ -1,5 +1,5 @@
+import { MIRROR_HOST } from '@delos/artifacts';
 import { type PlatformConfig, registryOf } from '@delos/core';
-import { MIRROR_HOST } from './catalogue.ts';
 
 /**
  * `HOST[:PORT]` of registries that jobs may use wherever they are: the configuration's, and by construction those that

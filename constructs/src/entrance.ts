@@ -1,6 +1,6 @@
-import type { PlatformConfig } from '@delos/core';
+import { isLoopback, type PlatformConfig } from '@delos/core';
 import { z } from 'zod';
-import { isLoopback, publicUrlOf } from './public-url.ts';
+import { publicUrlOf } from './public-url.ts';
 
 const port = z.number().int();
 /** Ports of the operator's machine, on its loopback, that lead to the gateway. */

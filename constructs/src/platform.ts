@@ -1,17 +1,17 @@
-import type { PlatformConfig } from '@delos/core';
+import { DelosError, type PlatformConfig } from '@delos/core';
 import { Chart } from 'cdk8s';
 import type { Construct } from 'constructs';
-import { allowedRegistries } from './allowed-registries.ts';
-import { ControlPlane } from './control-plane.ts';
+import { setDnsAddresses } from './base/connections.ts';
+import type { Database } from './base/database.ts';
+import { NODE_NAMESPACE, PLATFORM_NAMESPACE } from './base/names.ts';
+import { Namespace } from './base/namespace.ts';
+import { priorityClasses } from './base/priority.ts';
+import type { BuiltBy, ServiceConstruct, ServiceDescriptor, Site } from './base/service.ts';
 import { wayIn } from './entrance.ts';
-import { Gateway } from './gateway.ts';
-import { identityOf } from './identity.ts';
-import { Keycloak } from './keycloak.ts';
-import { NODE_NAMESPACE, PLATFORM_NAMESPACE } from './names.ts';
-import { denyAll, namespaces, setDnsAddresses } from './network.ts';
-import { Postgres } from './postgres.ts';
-import { priorityClasses } from './priority.ts';
-import { plainHttp } from './public-url.ts';
+import { sectionOf } from './service-sections.ts';
+import { gateway } from './services/gateway/index.ts';
+import { postgres } from './services/postgres/index.ts';
+import { SERVICES } from './services.ts';
 import type { SynthesisContext } from './synthesis.ts';
 
 export interface PlatformProps {
@@ -19,51 +19,55 @@ export interface PlatformProps {
   readonly context: SynthesisContext;
   /** Reference of a catalogue image. */
   readonly image: (name: string) => string;
+  /** @default all services of Delos */
+  readonly services?: readonly ServiceDescriptor[];
 }
 
-/** The whole platform as one tree of constructs. */
+/** The whole platform as one tree of constructs: the list of services, each built in turn and then connected. */
 export class Platform extends Chart {
+  readonly #services: Namespace;
+  readonly #nodes: Namespace;
+  readonly #built = new Map<string, ServiceConstruct>();
+
   constructor(scope: Construct, id: string, props: PlatformProps) {
     super(scope, id);
-    const { config, context, image } = props;
-    const { publicUrl, exposure } = wayIn(config, context.entrance);
-    setDnsAddresses(this, context.dnsAddresses ?? []);
-    const spaces = namespaces(this);
-    // Closed before the first Pod: what is open is said part by part.
-    const denials = [PLATFORM_NAMESPACE, NODE_NAMESPACE].map((name) => denyAll(this, `default-deny-${name}`, name));
-    for (const denial of denials) denial.addDependency(...spaces);
-    const ground = [...denials, ...priorityClasses(this)];
+    setDnsAddresses(this, props.context.dnsAddresses ?? []);
+    this.#services = new Namespace(this, PLATFORM_NAMESPACE);
+    this.#nodes = new Namespace(this, NODE_NAMESPACE, { podSecurity: 'privileged' });
+    const ground = [this.#services, this.#nodes, ...priorityClasses(this)];
+    const services = props.services ?? SERVICES;
+    for (const service of services) {
+      const built = service.build(this, this.#site(service, props));
+      built.node.addDependency(...ground);
+      this.#built.set(service.name, built);
+    }
+    for (const service of services) {
+      for (const route of service.routes ?? []) this.get(gateway).route(route, this.get(service).workload);
+    }
+  }
 
-    const postgres = new Postgres(this, 'postgres', {
-      image: image('postgres'),
-      databases: ['delos', 'keycloak'],
-      clients: ['control-api', 'scheduler', 'keycloak'],
-      storageClass: config.cluster.storageClass,
-    });
-    const userNamespaces = config.cluster.userNamespaces && (context.userNamespaces ?? false);
-    const keycloak = new Keycloak(this, 'keycloak', { image: image('keycloak'), publicUrl, userNamespaces });
-    const controlPlane = new ControlPlane(this, 'control-plane', {
+  /** The constructs of one of its services. @throws DelosError ERR_INTERNAL for one that it has not, or not yet */
+  get<Built extends ServiceConstruct>({ name }: BuiltBy<Built>): Built {
+    const built = this.#built.get(name);
+    if (built !== undefined) return built as Built;
+    throw new DelosError('ERR_INTERNAL', `service ${name} is not built yet: it stands further down in the list`);
+  }
+
+  #site(service: ServiceDescriptor, { config, context, image }: PlatformProps): Site<unknown> {
+    const get = <Built extends ServiceConstruct>(other: BuiltBy<Built>): Built => this.get(other);
+    return {
+      own: sectionOf(config, service),
       config,
-      identity: identityOf(config, publicUrl),
-      image: image('runtime'),
-      publicUrl,
-      apiServer: context.apiServer,
-      standIns: context.standIns ?? [],
-      userNamespaces,
-      registries: allowedRegistries(config, context.images),
-      database: postgres,
-    });
-    const gateway = new Gateway(this, 'gateway', {
-      image: image('caddy'),
-      replicas: config.services.gateway.replicas,
-      publicUrl,
-      domain: config.domain,
-      http: plainHttp(config),
-      exposure,
-      userNamespaces,
-      httpPort: config.gateway.httpPort || 80,
-      httpsPort: config.gateway.httpsPort || 443,
-    });
-    for (const part of [postgres, keycloak, controlPlane, gateway]) part.node.addDependency(...ground);
+      context,
+      namespace: service.onNodes === true ? this.#nodes : this.#services,
+      image: image(service.image),
+      ...wayIn(config, context.entrance),
+      userNamespaces: config.cluster.userNamespaces && (context.userNamespaces ?? false),
+      get database(): Database {
+        if (service.database !== undefined) return get(postgres).database(service.database);
+        throw new DelosError('ERR_INTERNAL', `the descriptor of ${service.name} names no database`);
+      },
+      get,
+    };
   }
 }

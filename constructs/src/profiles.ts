@@ -1,5 +1,5 @@
+import { CATALOGUE, MIRROR_HOST } from '@delos/artifacts';
 import { DelosError, nearest, type PlatformConfig } from '@delos/core';
-import { CATALOGUE, MIRROR_HOST } from './catalogue.ts';
 import type { SynthesisContext } from './synthesis.ts';
 
 /*

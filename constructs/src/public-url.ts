@@ -1,9 +1,4 @@
-import type { PlatformConfig } from '@delos/core';
-
-/** True for names that mean this machine alone. */
-export function isLoopback(host: string): boolean {
-  return host === 'localhost' || host.endsWith('.localhost') || host === '::1' || /^127(\.\d+){3}$/.test(host);
-}
+import { isLoopback, type PlatformConfig } from '@delos/core';
 
 /** What the gateway's plain http port does: the official client trusts public roots only, so loopback is served. */
 export function plainHttp(config: PlatformConfig): 'serve' | 'redirect' | 'none' {

@@ -2,7 +2,7 @@ import { DelosError, type PlatformConfig } from '@delos/core';
 import { ApiObject, App } from 'cdk8s';
 import type { IConstruct } from 'constructs';
 import { z } from 'zod';
-import { secretSourcesOf } from './managed-secret.ts';
+import { secretSourcesOf } from './base/secret.ts';
 import { Platform } from './platform.ts';
 import type { Manifest, Synthesis, SynthesisContext, SynthesizedObject } from './synthesis.ts';
 

@@ -1,12 +1,10 @@
 import { chmod, chown, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { CLIENTS } from '@delos/artifacts';
 import { type CommandOptions, type CommandResult, execute, expectOk, type RunningCommand, start } from './command.ts';
 import { type LoopbackUser, loopbackUser } from './loopback-user.ts';
 import { exists, pythonClient } from './python-client.ts';
-
-const CLIENT = 'apolo-cli==26.9.0';
-const SDK = 'apolo-sdk==26.9.0';
 
 /** The official client, as one person on one machine has it: an own user id, home and configuration. */
 export interface ApoloClient {
@@ -28,7 +26,7 @@ export interface ApoloClient {
 
 /** A client that can reach loopback and nothing else. Needs root, as the tests do. */
 export async function apoloClient(): Promise<ApoloClient> {
-  const venv = await pythonClient('apolo-26.9.0', [CLIENT, SDK]);
+  const venv = await pythonClient([CLIENTS.cli, CLIENTS.sdk]);
   const base = (
     await expectOk(execute([join(venv, 'bin/python3'), '-c', 'import sys; print(sys.base_prefix)']))
   ).trim();

@@ -1,10 +1,10 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { join } from 'node:path';
 import { createInterface, type Interface } from 'node:readline';
+import { CLIENTS } from '@delos/artifacts';
 import { pythonClient } from './python-client.ts';
 
-const FLOW = 'apolo-flow==26.7.2';
-const COVERAGE = 'coverage==7.17.4';
+const COVERAGE = { project: 'coverage', version: '7.17.4' };
 
 /** The workspace that the authority says its flows are in. */
 export const AUTHORITY_WORKSPACE = import.meta.dirname;
@@ -18,7 +18,7 @@ export interface Authority {
 
 /** Python with apolo-flow. */
 export async function authorityPython(): Promise<string> {
-  return join(await pythonClient('apolo-flow-26.7.2', [FLOW, COVERAGE]), 'bin/python3');
+  return join(await pythonClient([CLIENTS.flow, COVERAGE]), 'bin/python3');
 }
 
 /** Starts the authority; `wrapper` stands before the script, such as coverage's own command. */

@@ -1,14 +1,16 @@
 import { mkdir, rename, rm, stat, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
+import type { PinnedWheel } from '@delos/artifacts';
 import { instancePaths } from '@delos/core';
 import { execute, expectOk } from './command.ts';
 
 /**
  * A virtual environment with these packages, from the package index that pip is configured for; made once a cache.
- * @param name of its folder, which tells the packages' versions
- * @returns the folder
+ * @returns its folder, whose name tells the packages and their versions
  */
-export async function pythonClient(name: string, packages: readonly string[]): Promise<string> {
+export async function pythonClient(wheels: readonly PinnedWheel[]): Promise<string> {
+  const packages = wheels.map(({ project, version }) => `${project}==${version}`);
+  const name = wheels.map(({ project, version }) => `${project}-${version}`).join('+');
   const venv = join(instancePaths('delos', process.env).cache, 'clients', name);
   const done = join(venv, '.complete');
   if (await exists(done)) return venv;

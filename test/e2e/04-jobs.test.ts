@@ -1,4 +1,4 @@
-import { freePort } from '@delos/cluster';
+import { freePort } from '@delos/host';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import type { ApoloClient } from '../../peers/src/apolo.ts';
 import { kubectl, loggedIn, testPlatform, token } from '../support/instance.ts';

@@ -1,9 +1,9 @@
 import { access } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import { loadConfig, type PlatformConfig, platformConfig } from '@delos/core';
+import { tryReadJson, writeJson } from '@delos/host';
 import { z } from 'zod';
 import type { CommandContext } from '../context.ts';
-import { tryReadState, writeState } from './state-file.ts';
 
 /** A configuration and where it came from. */
 export interface Settings {
@@ -24,7 +24,7 @@ const lastPath = (context: CommandContext): string => join(context.paths.state, 
  * @throws DelosError ERR_CONFIG_NOT_FOUND, ERR_CONFIG_SYNTAX, ERR_CONFIG_KEY, ERR_CONFIG_VALUE
  */
 export async function readSettings(context: CommandContext, given: string | undefined): Promise<Settings> {
-  const recorded = (await tryReadState(recordPath(context), recordSchema))?.file;
+  const recorded = tryReadJson(recordPath(context), recordSchema)?.file;
   const local = resolve('delos.yaml');
   const file = given ?? recorded ?? ((await isThere(local)) ? local : undefined);
   if (file === undefined) return { config: platformConfig.parse({}), file: undefined };
@@ -43,15 +43,15 @@ export async function recordSettings(
   engine: PlatformConfig['cluster']['engine'],
 ): Promise<void> {
   if (given !== undefined && settings.file !== undefined) {
-    await writeState(recordPath(context), { file: settings.file });
+    writeJson(recordPath(context), { file: settings.file });
   }
   const { config } = settings;
-  await writeState(lastPath(context), { config: { ...config, cluster: { ...config.cluster, engine } } });
+  writeJson(lastPath(context), { config: { ...config, cluster: { ...config.cluster, engine } } });
 }
 
 /** What this instance was last brought up with; the defaults where it never was. Reads no file of the user's. */
 export async function recordedConfig(context: CommandContext): Promise<PlatformConfig> {
-  const last = await tryReadState(lastPath(context), lastSchema);
+  const last = tryReadJson(lastPath(context), lastSchema);
   const parsed = platformConfig.safeParse(last?.config ?? {});
   return parsed.success ? parsed.data : platformConfig.parse({});
 }

@@ -1,11 +1,10 @@
 import { existsSync, readdirSync, rmdirSync, rmSync } from 'node:fs';
 import { DelosError, type InstancePaths, type Progress } from '@delos/core';
+import { findByArgument, kill, processesIn, tryPidNamespace, waitUntil, withMutex } from '@delos/host';
 import { forwardingToRestore, setForwarding } from './forwarding.ts';
 import { aliasOf, hasTable, listLinks, listRoutes, removeLink, removeTable } from './host/host-network.ts';
 import { type InventoryItem, readInventory, strike } from './host/inventory.ts';
-import { withMutex } from './lock.ts';
 import { listCgroup, removeCgroup } from './node/cgroups.ts';
-import { findByArgument, kill, processesIn, tryPidNamespace, waitUntil } from './process.ts';
 import { layoutOf } from './spec.ts';
 
 const LIMIT = 30_000;

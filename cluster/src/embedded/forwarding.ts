@@ -1,6 +1,6 @@
 import { readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tryReadJson, writeAtomic } from '@delos/host';
 import { z } from 'zod';
-import { tryReadJson, writeAtomic } from './files.ts';
 
 const SETTING = '/proc/sys/net/ipv4/ip_forward';
 

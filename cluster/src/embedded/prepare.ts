@@ -1,8 +1,14 @@
 import { accessSync, constants, existsSync, readFileSync } from 'node:fs';
 import { isIP } from 'node:net';
 import { delimiter, join } from 'node:path';
-import { hostOf, isLoopback } from '@delos/constructs';
-import { DelosError, type InstancePaths, type PlatformConfig, type Progress } from '@delos/core';
+import {
+  DelosError,
+  GATEWAY_HOST,
+  type InstancePaths,
+  isLoopback,
+  type PlatformConfig,
+  type Progress,
+} from '@delos/core';
 import { standInsAnswer } from '../images/index.ts';
 import { NETPOL_AGENT } from '../netpol/index.ts';
 import { requireChecks } from '../preflight/check.ts';
@@ -90,7 +96,7 @@ export async function prepareSpec(
 
 /** A name that cluster DNS can answer: `localhost` means each Pod itself, and an address is not asked for. */
 export function publicNameOf(domain: string): NodeSpec['publicName'] {
-  return isLoopback(domain) || isIP(domain) !== 0 ? null : { name: domain.toLowerCase(), service: hostOf('gateway') };
+  return isLoopback(domain) || isIP(domain) !== 0 ? null : { name: domain.toLowerCase(), service: GATEWAY_HOST };
 }
 
 /** The node belongs to the first pool; its fake devices are the node's extended resources. */

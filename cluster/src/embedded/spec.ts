@@ -1,8 +1,8 @@
 import { createHash } from 'node:crypto';
 import { join } from 'node:path';
 import type { InstancePaths } from '@delos/core';
+import { tryReadJson } from '@delos/host';
 import { z } from 'zod';
-import { tryReadJson } from './files.ts';
 
 /** All that the two processes of an embedded node need to know, decided by `up` and kept in `state/cluster/spec.json`. */
 export const nodeSpec = z.object({

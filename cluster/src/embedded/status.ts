@@ -1,6 +1,5 @@
+import { isAlive, tryReadJson } from '@delos/host';
 import { z } from 'zod';
-import { tryReadJson } from './files.ts';
-import { isAlive } from './process.ts';
 import type { Layout } from './spec.ts';
 
 const identity = z.object({ pid: z.number(), start: z.string() });

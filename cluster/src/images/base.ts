@@ -1,7 +1,8 @@
 import { mkdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { DelosError, type Progress } from '@delos/core';
-import { ensureOsPackages, run } from '../toolchain/index.ts';
+import { run } from '@delos/host';
+import { ensureOsPackages } from '../toolchain/index.ts';
 import type { ImageBuilder } from './builder.ts';
 import { copySources, type Debian } from './machine.ts';
 import { registryReachable } from './reach.ts';

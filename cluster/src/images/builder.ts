@@ -1,7 +1,8 @@
 import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { DelosError, type Progress } from '@delos/core';
-import { ensureOsPackages, run, tryWhich } from '../toolchain/index.ts';
+import { run, tryWhich } from '@delos/host';
+import { ensureOsPackages } from '../toolchain/index.ts';
 
 export interface BuildRequest {
   /** Folder with the Containerfile. */

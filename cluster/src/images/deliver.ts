@@ -1,10 +1,11 @@
 import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { MIRROR_HOST } from '@delos/constructs';
+import { MIRROR_HOST } from '@delos/artifacts';
 import { DelosError, type InstancePaths, type Progress } from '@delos/core';
+import { run } from '@delos/host';
 import { z } from 'zod';
-import { run, type Toolchain, toolchain } from '../toolchain/index.ts';
+import { type Toolchain, toolchain } from '../toolchain/index.ts';
 import { mirrorStore, withRegistry } from './store.ts';
 
 const indexSchema = z.looseObject({ manifests: z.array(z.looseObject({})) });

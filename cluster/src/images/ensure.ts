@@ -1,20 +1,14 @@
 import { createHash } from 'node:crypto';
 import { cp, mkdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
-import {
-  CATALOGUE,
-  type CatalogueImage,
-  MIRROR_HOST,
-  STAND_IN_FOR_LABEL,
-  STAND_IN_LABEL,
-  tryCatalogueImage,
-} from '@delos/constructs';
+import { CATALOGUE, type CatalogueImage, MIRROR_HOST, STAND_IN_FOR_LABEL, STAND_IN_LABEL } from '@delos/artifacts';
 import { DelosError, type InstancePaths, type Progress } from '@delos/core';
-import { run, type Toolchain, toolchain, withLock } from '../toolchain/index.ts';
+import { run, withFileLock } from '@delos/host';
+import { type Toolchain, toolchain } from '../toolchain/index.ts';
 import { BASE_RECIPE, type BaseImage, ensureBase } from './base.ts';
 import { findBuilder, type ImageBuilder } from './builder.ts';
 import { prepareMachine, tryDebian } from './machine.ts';
-import { folderHash, RECIPES, type Recipe, type RecipeHost, textHash } from './recipes.ts';
+import { folderHash, type Recipe, type RecipeHost, recipeOf, textHash } from './recipes.ts';
 import { dropDamaged, mirrorStore, tryStored, withRegistry } from './store.ts';
 
 export interface ImageOptions {
@@ -42,6 +36,8 @@ export interface PlannedImage {
 }
 
 const STAND_IN_PREFIX = 'stand-in';
+/** Folder of the images in the checkout. */
+const IMAGES = 'artifacts/images';
 
 /**
  * Makes sure that the mirror store serves the images of these names, and says by which reference each is pulled. An
@@ -74,7 +70,7 @@ export async function ensureImages(
     onWait: (holder: { pid: number } | undefined, silent: number): void =>
       progress.step(`waiting for process ${holder?.pid ?? '?'}, which builds images (last sign ${silent} s ago)`),
   };
-  await withLock(lock, waiting, async () => {
+  await withFileLock(lock, waiting, async () => {
     const todo = await missing(store, planned);
     if (todo.length > 0) await buildAll(todo, host, store, progress);
   });
@@ -83,15 +79,14 @@ export async function ensureImages(
 
 /** The plan of one image: what its tag is depends on everything that goes in. Builds nothing. */
 export async function planImage(image: CatalogueImage, host: RecipeHost): Promise<PlannedImage> {
-  const recipe = RECIPES[image.name];
-  if (recipe === undefined) throw unknown(image.name);
-  const images = join(host.root, 'images');
+  const recipe = recipeOf(image);
+  const images = join(host.root, IMAGES);
   const hash = createHash('sha256')
     .update(await folderHash(join(images, image.name)))
     .update(await recipe.inputs(host))
     .update(JSON.stringify(labelsOf(image, 'base')));
-  if (recipe.on !== 'nothing') hash.update(await baseKey(images));
-  if (recipe.on === 'user-base') hash.update(await folderHash(join(images, 'user-base')));
+  if (image.build.on !== 'nothing') hash.update(await baseKey(images));
+  if (image.build.on === 'user-base') hash.update(await folderHash(join(images, 'user-base')));
   const tag = `${image.version}-${hash.digest('hex').slice(0, 12)}`;
   const repository = `${MIRROR_HOST}/delos/${image.name}`;
   return { image, recipe, tag, repository, reference: `${repository}:${tag}` };
@@ -110,7 +105,7 @@ export function recipeHost(options: Pick<ImageOptions, 'root' | 'paths' | 'tools
 function wanted(options: ImageOptions): readonly CatalogueImage[] {
   if (options.names === undefined) return CATALOGUE.filter(({ role }) => options.standIns || role !== 'stand-in');
   return options.names.map((name) => {
-    const image = tryCatalogueImage(name);
+    const image = CATALOGUE.find((image) => image.name === name);
     if (image === undefined) throw unknown(name);
     return image;
   });
@@ -135,7 +130,7 @@ async function buildAll(
   const work = join(host.cache, 'images/work');
   await rm(work, { recursive: true, force: true });
   await mkdir(work, { recursive: true });
-  const images = join(host.root, 'images');
+  const images = join(host.root, IMAGES);
   const registry = await host.tools.resolve('registry', progress);
   const crane = await host.tools.resolve('crane', progress);
   const builder = await findBuilder(join(host.cache, 'images/buildah'), progress);
@@ -196,9 +191,9 @@ async function buildOne(plan: PlannedImage, workshop: Workshop, progress: Progre
   await rm(context, { recursive: true, force: true });
   await cp(join(images, image.name), context, { recursive: true });
   await recipe.prepare(context, host, progress);
-  const base = recipe.on === 'nothing' ? undefined : await workshop.onBase();
+  const base = image.build.on === 'nothing' ? undefined : await workshop.onBase();
   const args: Record<string, string> = base === undefined ? {} : { BASE: base.name };
-  if (recipe.on === 'user-base') {
+  if (image.build.on === 'user-base') {
     const parent = await planImage(catalogueImage('user-base'), host);
     const name = `localhost/delos/user-base:${parent.tag}`;
     args.USER_BASE = (await builder.has(name)) ? name : await buildOne(parent, workshop, progress);
@@ -240,7 +235,7 @@ async function copy(crane: string, from: string, to: string): Promise<void> {
 }
 
 function catalogueImage(name: string): CatalogueImage {
-  const image = tryCatalogueImage(name);
+  const image = CATALOGUE.find((image) => image.name === name);
   if (image === undefined) throw unknown(name);
   return image;
 }

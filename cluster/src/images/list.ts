@@ -1,4 +1,4 @@
-import { CATALOGUE, MIRROR_HOST } from '@delos/constructs';
+import { CATALOGUE, MIRROR_HOST } from '@delos/artifacts';
 import { answeredAs, type ImageOptions, planImage, recipeHost } from './ensure.ts';
 import { mirrorStore, tryStored } from './store.ts';
 

@@ -1,6 +1,7 @@
 import { copyFile, mkdir, readdir, readFile, rm, stat, writeFile } from 'node:fs/promises';
 import { basename, join } from 'node:path';
-import { run, tryOsRelease } from '../toolchain/index.ts';
+import { run } from '@delos/host';
+import { tryOsRelease } from '../toolchain/index.ts';
 
 /*
  * What a build borrows from this machine: its package mirrors, proxy settings and CA bundle. They are mounted for

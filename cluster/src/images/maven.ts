@@ -1,14 +1,10 @@
 import { mkdir, readdir, rename, rm } from 'node:fs/promises';
 import { join } from 'node:path';
+import type { MavenArtifact } from '@delos/artifacts';
 import { DelosError, type Progress } from '@delos/core';
-import { ensureOsPackages, run } from '../toolchain/index.ts';
+import { run } from '@delos/host';
+import { ensureOsPackages } from '../toolchain/index.ts';
 import { sha256File } from '../toolchain/store.ts';
-
-export interface MavenArtifact {
-  /** `group:artifact:version[:packaging]` */
-  readonly coordinates: string;
-  readonly sha256: string;
-}
 
 const COPY = 'org.apache.maven.plugins:maven-dependency-plugin:3.8.1:copy';
 

@@ -4,9 +4,8 @@ import { mkdir, readFile, rename, rm, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { DelosError, type InstancePaths } from '@delos/core';
+import { freePort, spawnGuarded } from '@delos/host';
 import { z } from 'zod';
-import { freePort } from '../loopback-port.ts';
-import { spawnGuarded } from '../toolchain/guard.ts';
 
 /*
  * The mirror store is the storage of a distribution registry (docker/registry/v2 below it). It is read here as files,

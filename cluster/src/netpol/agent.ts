@@ -1,7 +1,7 @@
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { type KubeClient, Reflector } from '@delos/kube';
 import { addressPods, releaseKey } from './addresses.ts';
-import type { Api } from './api.ts';
 import { Assignments } from './assignments.ts';
 import { closedTable, compile, type NodeFacts } from './compile.ts';
 import { Enforcer } from './enforcer.ts';
@@ -9,10 +9,9 @@ import type { NamespaceFacts, PodFacts, PolicyFacts } from './facts.ts';
 import { type GateAnswer, type GateRequest, serveGate } from './gate.ts';
 import type { Nft } from './nft.ts';
 import { parseNamespace, parsePod, parsePolicy, sealing } from './parse.ts';
-import { Reflector } from './reflector.ts';
 
 export interface AgentOptions {
-  readonly api: Api;
+  readonly api: KubeClient;
   readonly nft: Nft;
   readonly node: NodeFacts;
   /** Unix socket on which the CNI plugin asks. */
@@ -56,19 +55,18 @@ export class Agent {
     this.#assignments = new Assignments(join(options.state, 'sandboxes'));
     this.#enforcer = new Enforcer({ nft: options.nft, log, wanted: () => this.#wanted() });
     const changed = () => this.#soon(DEBOUNCE_MS);
-    this.#pods = new Reflector(api, { path: '/api/v1/pods', parse: this.#tolerant(parsePod, undefined), changed, log });
-    this.#namespaces = new Reflector(api, {
-      path: '/api/v1/namespaces',
-      parse: this.#tolerant(parseNamespace, undefined),
-      changed,
-      log,
-    });
-    this.#policies = new Reflector(api, {
-      path: `${POLICIES}/networkpolicies`,
-      parse: this.#tolerant(parsePolicy, sealing),
-      changed,
-      log,
-    });
+    const reflected = <T>(path: string, read: (object: unknown) => T | undefined): Reflector<T> =>
+      new Reflector({
+        client: api,
+        path,
+        read,
+        onChange: changed,
+        onListed: changed,
+        onProblem: ({ message }) => log(`${path}: ${message}`),
+      });
+    this.#pods = reflected('/api/v1/pods', this.#tolerant(parsePod, undefined));
+    this.#namespaces = reflected('/api/v1/namespaces', this.#tolerant(parseNamespace, undefined));
+    this.#policies = reflected(`${POLICIES}/networkpolicies`, this.#tolerant(parsePolicy, sealing));
   }
 
   /** Until the signal fires. @throws DelosError ERR_INTERNAL when nft cannot be used at all */
@@ -90,18 +88,18 @@ export class Agent {
   }
 
   async #whenSynced(): Promise<void> {
-    await Promise.all([this.#pods.synced, this.#namespaces.synced, this.#policies.synced]);
+    await Promise.all([this.#pods.listed, this.#namespaces.listed, this.#policies.listed]);
   }
 
   #wanted() {
-    const pods = this.#pods.values();
+    const pods = [...this.#pods.values()];
     const alive = new Set(pods.map(({ uid }) => uid));
     for (const key of this.#released) if (!alive.has(key.split(' ')[0] ?? '')) this.#released.delete(key);
     return compile(
       {
-        namespaces: this.#namespaces.values(),
+        namespaces: [...this.#namespaces.values()],
         pods: addressPods(pods, this.#assignments.values(), this.#released),
-        policies: this.#policies.values(),
+        policies: [...this.#policies.values()],
       },
       this.#options.node,
     );
@@ -136,7 +134,7 @@ export class Agent {
 
   /** Sandboxes whose removal nobody told us of, since we were down: without its Pod a note opens nothing. */
   #tidy(): void {
-    const alive = new Set(this.#pods.values().map(({ uid }) => uid));
+    const alive = new Set([...this.#pods.values()].map(({ uid }) => uid));
     for (const { uid, container } of this.#assignments.values()) {
       if (!alive.has(uid)) this.#assignments.delete(container);
     }
@@ -167,7 +165,7 @@ export class Agent {
       started: this.#started.toISOString(),
       synced: this.#synced,
       pods: table?.sets.get('known')?.elements.size ?? 0,
-      policies: this.#policies.values().length,
+      policies: [...this.#policies.values()].length,
       chains: table?.chains.size ?? 0,
       ...this.#enforcer.counters,
     };
@@ -185,20 +183,20 @@ export class Agent {
     const { namespace, name, container, ip } = request;
     const who = `${namespace}/${name}`;
     await within(SYNC_LIMIT_MS, this.#whenSynced(), 'Pods, namespaces and policies have not all been listed yet');
-    const { get } = this.#options.api;
+    const get = (path: string): Promise<unknown> => this.#options.api.tryGet(path, { limitMs: READ_LIMIT_MS });
     const [pod, home, policies] = await Promise.all([
-      get(`/api/v1/namespaces/${encodeURIComponent(namespace)}/pods/${encodeURIComponent(name)}`, READ_LIMIT_MS),
-      get(`/api/v1/namespaces/${encodeURIComponent(namespace)}`, READ_LIMIT_MS),
-      get(`${POLICIES}/namespaces/${encodeURIComponent(namespace)}/networkpolicies`, READ_LIMIT_MS),
+      get(`/api/v1/namespaces/${encodeURIComponent(namespace)}/pods/${encodeURIComponent(name)}`),
+      get(`/api/v1/namespaces/${encodeURIComponent(namespace)}`),
+      get(`${POLICIES}/namespaces/${encodeURIComponent(namespace)}/networkpolicies`),
     ]);
     if (pod === undefined || home === undefined) return { ok: false, error: `the API knows no Pod ${who}` };
     const { uid } = parsePod(pod);
     if (request.uid !== '' && request.uid !== uid) {
       return { ok: false, error: `the API's Pod ${who} is another of that name` };
     }
-    this.#namespaces.merge([home]);
-    this.#policies.merge(items(policies));
-    this.#pods.merge([pod]);
+    this.#namespaces.put(home);
+    this.#policies.put(...items(policies));
+    this.#pods.put(pod);
     this.#assignments.put({ container, namespace, name, uid, ip });
     await this.#enforcer.flush();
     if (this.#programmed(ip)) return { ok: true };

@@ -1,11 +1,10 @@
 #!/usr/bin/env node
 import { parseArgs } from 'node:util';
 import { DelosError } from '@delos/core';
+import { KubeClient, kubeconfigAccess } from '@delos/kube';
 import { Agent } from './agent.ts';
-import { connect } from './api.ts';
 import { DEFAULT_SOCKET, DEFAULT_STATE } from './client.ts';
 import { tryPrefix } from './ipv4.ts';
-import { readKubeconfig } from './kubeconfig.ts';
 import { nft } from './nft.ts';
 
 const USAGE =
@@ -41,7 +40,7 @@ async function main(): Promise<void> {
   const stop = new AbortController();
   for (const signal of ['SIGTERM', 'SIGINT'] as const) process.once(signal, () => stop.abort());
   const agent = new Agent({
-    api: connect(readKubeconfig(kubeconfig)),
+    api: new KubeClient(kubeconfigAccess(kubeconfig), { fieldManager: 'delos-netpol' }),
     nft,
     node: { table, podCidr, podInterfaces },
     socket,

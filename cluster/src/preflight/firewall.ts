@@ -1,5 +1,5 @@
+import { tryCommand } from '@delos/host';
 import { z } from 'zod';
-import { tryCommand } from '../embedded/process.ts';
 import { type Check, check } from './check.ts';
 
 /** A chain that the kernel hands packets to, with its rules as nft prints them. */

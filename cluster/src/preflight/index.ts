@@ -1,9 +1,8 @@
-import { isLoopback } from '@delos/constructs';
-import type { PlatformConfig } from '@delos/core';
+import { isLoopback, type PlatformConfig } from '@delos/core';
+import { findByArgument, tryCommand } from '@delos/host';
 import { addressesOf } from '../embedded/host/addresses.ts';
 import { nodeMarker } from '../embedded/host/marks.ts';
 import { findResolvers } from '../embedded/host/resolvers.ts';
-import { findByArgument, tryCommand } from '../embedded/process.ts';
 import { proxyOf } from '../embedded/proxy.ts';
 import type { EngineOptions } from '../engine.ts';
 import { engineKindOf } from '../engine-for.ts';

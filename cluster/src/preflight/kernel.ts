@@ -1,6 +1,6 @@
 import { existsSync, readFileSync } from 'node:fs';
+import { tryCommand } from '@delos/host';
 import { cgroupVersion } from '../embedded/node/cgroups.ts';
-import { tryCommand } from '../embedded/process.ts';
 import { type Check, check } from './check.ts';
 
 /*

@@ -2,9 +2,9 @@ import { createHash } from 'node:crypto';
 import { readdir, readFile, statfs } from 'node:fs/promises';
 import { availableParallelism } from 'node:os';
 import { join } from 'node:path';
+import type { GoBuild, ToolSpec } from '@delos/artifacts';
 import { DelosError, type Progress } from '@delos/core';
-import { run } from './run.ts';
-import type { GoBuild, ToolSpec } from './types.ts';
+import { run } from '@delos/host';
 
 export interface GoEnvironment {
   readonly go: string;

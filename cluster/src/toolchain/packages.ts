@@ -1,7 +1,6 @@
 import { access, mkdir, readFile } from 'node:fs/promises';
 import { DelosError, type Progress } from '@delos/core';
-import { withLock } from './lock.ts';
-import { run, tryWhich } from './run.ts';
+import { run, tryWhich, withFileLock } from '@delos/host';
 
 /** What a Debian package is needed for: it is there when its command is on PATH or one of its files exists. */
 interface Need {
@@ -65,7 +64,7 @@ export async function ensureOsPackages(group: PackageGroup, progress: Progress):
     });
   }
   const onWait = (): void => progress.step('waiting for another run that installs packages');
-  await withLock(
+  await withFileLock(
     '/var/lib/apt/delos.lock',
     { purpose: 'installing packages', onWait, limitSeconds: 1800 },
     async () => {

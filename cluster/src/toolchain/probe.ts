@@ -1,8 +1,8 @@
 import { createHash } from 'node:crypto';
 import { chmod, mkdir, open, symlink, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { run, tryWhich } from './run.ts';
-import type { PathProbe, ToolSpec } from './types.ts';
+import type { PathProbe, ToolSpec } from '@delos/artifacts';
+import { run, tryWhich } from '@delos/host';
 import { fits } from './version.ts';
 
 export interface Found {

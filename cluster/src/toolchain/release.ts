@@ -4,11 +4,11 @@ import { chmod, mkdir, rename, rm } from 'node:fs/promises';
 import { basename, join } from 'node:path';
 import { Transform } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
+import type { Release, ReleaseFile } from '@delos/artifacts';
 import { DelosError, type Progress } from '@delos/core';
+import { run } from '@delos/host';
 import { askOutward } from './outward.ts';
 import { writeDispatcher } from './probe.ts';
-import { run } from './run.ts';
-import type { Release, ReleaseFile } from './types.ts';
 
 const PROBE_MS = 4000;
 const SILENCE_MS = 60_000;

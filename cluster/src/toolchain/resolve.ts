@@ -1,14 +1,14 @@
 import { createHash } from 'node:crypto';
 import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
+import { TOOLS, type ToolName, type ToolSpec } from '@delos/artifacts';
 import { DEFAULT_INSTANCE, DelosError, instancePaths, isDelosError, type Progress } from '@delos/core';
+import { withFileLock } from '@delos/host';
 import { buildTool, moduleHash } from './build.ts';
-import { withLock } from './lock.ts';
 import { commandsKey, linkCommands, tryOnPath, writeDispatcher } from './probe.ts';
 import { canFetch, fetchRelease } from './release.ts';
 import { discard, keep, lookUp, type ToolManifest } from './store.ts';
-import { TOOLS } from './tools.ts';
-import type { ResolvedTool, ResolveTool, ToolName, ToolSpec } from './types.ts';
+import type { ResolvedTool, ResolveTool } from './types.ts';
 import { fetchWheel } from './wheel.ts';
 
 export interface ToolchainOptions {
@@ -65,7 +65,7 @@ export function createToolchain(options: ToolchainOptions): Toolchain {
             : `waiting for process ${holder.pid}: ${holder.purpose} (last sign ${silent} s ago)`,
         ),
     };
-    return withLock(lock, waiting, async () => {
+    return withFileLock(lock, waiting, async () => {
       const meanwhile = await lookUp(entry);
       if (meanwhile.state === 'whole') return answer(spec, entry, meanwhile.manifest, 'cache');
       if (meanwhile.state === 'corrupt') {
@@ -85,7 +85,7 @@ export function createToolchain(options: ToolchainOptions): Toolchain {
     const head = { name: spec.name, version: spec.version, from: 'path' as const, executable: spec.name };
     const kept = await lookUp(entry);
     if (kept.state !== 'whole') {
-      await withLock(
+      await withFileLock(
         join(options.cache, 'tools', `${spec.name}.lock`),
         { purpose: `linking ${spec.name}` },
         async () => {

@@ -1,4 +1,4 @@
-import type { VersionProbe } from './types.ts';
+import type { VersionProbe } from '@delos/artifacts';
 
 /** `v1.34.4+k3s1` → [1, 34, 4]; undefined for what does not begin with a number. */
 export function tryParseVersion(text: string): readonly number[] | undefined {

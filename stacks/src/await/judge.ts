@@ -1,4 +1,4 @@
-import { at, isObject, type JsonObject, listAt, numeral, objectAt, text } from '../kube/json.ts';
+import { at, isObject, type JsonObject, listAt, numeral, objectAt, text } from '@delos/kube';
 import { failed, ready, type Surroundings, type Verdict, waiting } from './verdict.ts';
 import { judgeDaemonSet, judgeDeployment, judgeStatefulSet } from './workloads.ts';
 

@@ -1,5 +1,5 @@
+import { isObject, type JsonObject, listAt, objectAt, text } from '@delos/kube';
 import type { KubeClient } from '../kube/client.ts';
-import { isObject, type JsonObject, listAt, objectAt, text } from '../kube/json.ts';
 import { judge } from './judge.ts';
 import { byTime, explainPod, isPodReady } from './pods.ts';
 import { ALONE, type Surroundings } from './verdict.ts';

@@ -1,4 +1,4 @@
-import { at, isObject, type JsonObject, listAt, numeral, objectAt, text } from '../kube/json.ts';
+import { at, isObject, type JsonObject, listAt, numeral, objectAt, text } from '@delos/kube';
 
 /** What is wrong with a Pod that is not ready, in words; undefined where nothing shows yet. */
 export interface Trouble {

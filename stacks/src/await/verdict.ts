@@ -1,4 +1,4 @@
-import type { JsonObject } from '../kube/json.ts';
+import type { JsonObject } from '@delos/kube';
 
 /*
  * Readiness, judged from what the API server shows at one instant. A *verdict* says of an object: ready, waiting

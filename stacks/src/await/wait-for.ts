@@ -1,4 +1,4 @@
-import { at, isObject, type Json, type JsonObject, listAt, text } from '../kube/json.ts';
+import { at, isObject, type Json, type JsonObject, listAt, text } from '@delos/kube';
 import { ready, type Verdict, waiting } from './verdict.ts';
 
 /*

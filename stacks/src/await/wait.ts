@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
+import { isObject, type JsonObject, listAt, text } from '@delos/kube';
 import type { KubeClient, ObjectRef } from '../kube/client.ts';
-import { isObject, type JsonObject, listAt, text } from '../kube/json.ts';
 import { hasReadiness, judge } from './judge.ts';
 import { explain, lookAround } from './look.ts';
 import type { Verdict } from './verdict.ts';

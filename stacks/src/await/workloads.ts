@@ -1,4 +1,4 @@
-import { isObject, type JsonObject, listAt, numeral, text } from '../kube/json.ts';
+import { isObject, type JsonObject, listAt, numeral, text } from '@delos/kube';
 import { failed, ready, type Verdict, waiting } from './verdict.ts';
 
 /** The controller has seen the object's present form: before that, status tells of an earlier one. */

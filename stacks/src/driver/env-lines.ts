@@ -3,8 +3,8 @@ import { mkdir, readdir, readlink, realpath, symlink, unlink } from 'node:fs/pro
 import { basename, dirname, join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import type { InstancePaths } from '@delos/core';
+import { shellWord, writeIfChanged } from '@delos/host';
 import { answerForSdkVersion } from '../language-host/provider-version.ts';
-import { replaceFile, shellWord } from './files.ts';
 import { MISLEADING, prepareHome, pulumiEnvironment, pulumiHome } from './home.ts';
 import { preparePlugins } from './plugins.ts';
 
@@ -37,7 +37,7 @@ export async function envLines(input: EnvironmentInput): Promise<EnvironmentLine
   );
   await linkCommands(folder, { ...Object.fromEntries(links), [REAL_PULUMI]: pulumi });
   const { PULUMI_STACK: stack, PULUMI_OPTION_CONFIG_FILE: file, ...shared } = pulumiEnvironment(home);
-  await replaceFile(join(folder, 'pulumi'), pulumiScript(join(folder, REAL_PULUMI), { stack, file }), 0o755);
+  writeIfChanged(join(folder, 'pulumi'), pulumiScript(join(folder, REAL_PULUMI), { stack, file }), 0o755);
   // An official language host takes Node from PATH, and the programs need one that runs TypeScript.
   const path = [folder, dirname(process.execPath)];
   const variables = { ...shared, KUBECONFIG: input.handle.kubeconfig };

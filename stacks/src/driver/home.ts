@@ -2,8 +2,8 @@ import { randomBytes } from 'node:crypto';
 import { mkdir, readdir, readFile, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { InstancePaths } from '@delos/core';
+import { makeOnce, shellWord, writeIfChanged } from '@delos/host';
 import { Document, parseDocument } from 'yaml';
-import { makeOnce, replaceFile, shellWord } from './files.ts';
 
 /** Where an instance keeps all that is Pulumi's. */
 export interface PulumiHome {
@@ -68,13 +68,13 @@ export async function prepareHome(home: PulumiHome, tool: { readonly path: strin
     await mkdir(folder, { recursive: true, mode: 0o700 });
   }
   await removeAttributes(home.backend);
-  await makeOnce(home.passphraseFile, () => `${randomBytes(24).toString('base64url')}\n`);
-  await replaceFile(join(home.project, 'Pulumi.yaml'), `name: ${PROJECT}\nruntime: nodejs\n`);
+  makeOnce(home.passphraseFile, () => `${randomBytes(24).toString('base64url')}\n`);
+  writeIfChanged(join(home.project, 'Pulumi.yaml'), `name: ${PROJECT}\nruntime: nodejs\n`, 0o644);
   // A terminal's Ctrl-C reaches the whole foreground group; the engine would take ours for a second one and give up
   // without saving. In a session of its own it gets exactly the one that the driver sends.
   const command = shellWord(tool.path);
   const cli = `#!/bin/sh\ncommand -v setsid >/dev/null && exec setsid ${command} "$@"\nexec ${command} "$@"\n`;
-  await replaceFile(join(home.binFolder, 'pulumi'), cli, 0o755);
+  writeIfChanged(join(home.binFolder, 'pulumi'), cli, 0o755);
 }
 
 /** Files of attributes that an earlier version had written: nothing reads what they say, but none may be cut off. */
@@ -96,5 +96,5 @@ export async function setStackConfig(
     else if (document.hasIn(path)) document.deleteIn(path);
   }
   const after = document.toString({ lineWidth: 0 });
-  if (after !== before) await replaceFile(home.stackFile, after, 0o600);
+  if (after !== before) writeIfChanged(home.stackFile, after, 0o600);
 }

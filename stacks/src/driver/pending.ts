@@ -1,6 +1,6 @@
+import { isObject, type Json, type JsonObject, listAt, text } from '@delos/kube';
 import type { KubeClient } from '../kube/client.ts';
 import { type Connection, connect } from '../kube/connect.ts';
-import { isObject, type Json, type JsonObject, listAt, text } from '../kube/json.ts';
 import { idOf, parseType, refOf, sayRef } from '../provider/layout.ts';
 import { markOf } from '../provider/mark.ts';
 import { remove } from '../provider/operations.ts';

@@ -2,8 +2,8 @@ import { access, constants, mkdir, readdir, readFile, readlink, rm, symlink, unl
 import { delimiter, dirname, join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import type { Progress } from '@delos/core';
+import { ignoreExisting, shellWord, writeIfChanged } from '@delos/host';
 import { runPulumi } from './command.ts';
-import { ignoreExisting, replaceFile, shellWord } from './files.ts';
 import { DOWNLOAD_OUTCOME, DOWNLOADED, type PulumiHome, pulumiEnvironment } from './home.ts';
 
 /*
@@ -33,7 +33,7 @@ export async function preparePlugins(home: PulumiHome): Promise<void> {
       `exec ${shellWord(process.execPath)} --disable-warning=ExperimentalWarning ${shellWord(join(sources, entry))} "$@"`,
       '',
     ].join('\n');
-    await replaceFile(join(target, executable), script, 0o755);
+    writeIfChanged(join(target, executable), script, 0o755);
   }
   await linkUserPlugins(home);
 }
@@ -96,7 +96,7 @@ export async function tryDownloadProvider(home: PulumiHome, progress: Progress):
     () => DOWNLOADED,
     (error: unknown) => (error instanceof Error ? error.message : String(error)),
   );
-  await replaceFile(marker, `${outcome}\n`);
+  writeIfChanged(marker, `${outcome}\n`, 0o644);
 }
 
 /** The command takes a folder of that version for the plugin itself, and would fetch nothing. */

@@ -1,12 +1,12 @@
 import { join } from 'node:path';
 import { DelosError, type InstancePaths, isDelosError, type Progress } from '@delos/core';
+import { writeIfChanged } from '@delos/host';
 import type { Stack as PulumiStack } from '@pulumi/pulumi/automation/index.js';
 import type { Connection } from '../kube/connect.ts';
 import { parseType } from '../provider/layout.ts';
 import { loadAutomation } from './automation.ts';
 import { runPulumi } from './command.ts';
 import { type Changes, type EventRecord, type ResourceStep, recorder, sayUrn } from './events.ts';
-import { replaceFile } from './files.ts';
 import { MISLEADING, type PulumiHome, prepareHome, pulumiEnvironment, pulumiHome, setStackConfig } from './home.ts';
 import { findStaleLock } from './lock.ts';
 import { hasPendingCreations, importOfUnmarked, type PendingWork, removeLeftovers } from './pending.ts';
@@ -157,7 +157,7 @@ async function importUnmarked(options: StackOptions): Promise<void> {
   if (imports === undefined) return;
   options.progress.step('taking up objects whose creation was interrupted');
   const file = join(home.project, 'pending-creations.json');
-  await replaceFile(file, imports, 0o600);
+  writeIfChanged(file, imports, 0o600);
   const flags = ['--yes', '--skip-preview', '--generate-code=false', '--protect=false', '--stack', home.stack];
   await runPulumi(['import', '--file', file, ...flags], {
     env: { ...process.env, ...pulumiEnvironment(home) },

@@ -1,4 +1,4 @@
-import { isObject, type Json, listAt, text } from './json.ts';
+import { isObject, type Json, listAt, text } from '@delos/kube';
 
 /** An answer of the API server that is not a success. `reason` and `message` are those of its Status object. */
 export class ApiError extends Error {

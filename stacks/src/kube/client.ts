@@ -1,8 +1,8 @@
 import http from 'node:http';
 import https from 'node:https';
+import { isObject, type Json, type JsonObject, listAt, text } from '@delos/kube';
 import type { KubeConfig } from '@kubernetes/client-node';
 import { ApiError, isNotFound } from './api-error.ts';
-import { isObject, type Json, type JsonObject, listAt, text } from './json.ts';
 import { Schemas } from './schema.ts';
 
 /** Which object: its kind, name and, where the kind has one, namespace. */

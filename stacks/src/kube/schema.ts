@@ -1,4 +1,4 @@
-import { isObject, type Json, type JsonObject, listAt, objectAt, type Path, text } from './json.ts';
+import { isObject, type Json, type JsonObject, listAt, objectAt, type Path, text } from '@delos/kube';
 
 /*
  * The OpenAPI v3 schemas that an API server publishes, as far as a comparison needs them: what kind of value a field

@@ -1,8 +1,8 @@
 import { mkdir, readdir, readFile, symlink } from 'node:fs/promises';
 import { createRequire } from 'node:module';
 import { join } from 'node:path';
+import { ignoreExisting } from '@delos/host';
 import { z } from 'zod';
-import { ignoreExisting } from '../driver/files.ts';
 import { DOWNLOAD_OUTCOME, DOWNLOADED } from '../driver/home.ts';
 
 const manifest = z.object({ version: z.string().regex(/^\d+\.\d+\.\d+$/) });

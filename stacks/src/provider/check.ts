@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import { isObject, type JsonObject, objectAt, text } from '../kube/json.ts';
+import { isObject, type JsonObject, objectAt, text } from '@delos/kube';
 import { parseType } from './layout.ts';
 import { refusedAnnotations, refusedType } from './unsupported.ts';
 import { hasUnknown } from './wire.ts';

@@ -1,5 +1,5 @@
+import { type JsonObject, text } from '@delos/kube';
 import { ApiError, isImmutable } from '../kube/api-error.ts';
-import { type JsonObject, text } from '../kube/json.ts';
 import { ANY, type FieldType } from '../kube/schema.ts';
 import { AUTONAMED } from './check.ts';
 import { type Change, changes, comparable, renderPath } from './compare.ts';

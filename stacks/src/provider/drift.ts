@@ -1,4 +1,4 @@
-import { equal, isObject, type Json, type JsonObject, type Path } from '../kube/json.ts';
+import { equal, isObject, type Json, type JsonObject, type Path } from '@delos/kube';
 import { ANY, type FieldType } from '../kube/schema.ts';
 import { sameScalar } from './scalar.ts';
 

@@ -1,5 +1,5 @@
+import { isObject, type Json, type JsonObject, objectAt, text } from '@delos/kube';
 import { parseAllDocuments, type Tags } from 'yaml';
-import { isObject, type Json, type JsonObject, objectAt, text } from '../kube/json.ts';
 
 /**
  * The function behind the SDK's `yaml.ConfigFile` and `yaml.ConfigGroup`: the objects in a text of YAML documents.

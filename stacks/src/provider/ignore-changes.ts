@@ -1,4 +1,4 @@
-import { at, isObject, type Json, type JsonObject, type Path, withAt } from '../kube/json.ts';
+import { at, isObject, type Json, type JsonObject, type Path, withAt } from '@delos/kube';
 
 /*
  * The resource option `ignoreChanges`: the engine keeps the inputs as they were at those paths, but the cluster may have

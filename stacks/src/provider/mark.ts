@@ -1,4 +1,4 @@
-import { isObject, type JsonObject, objectAt, text, without } from '../kube/json.ts';
+import { isObject, type JsonObject, objectAt, text, without } from '@delos/kube';
 
 /**
  * Annotation on every object: the URN of the resource that applied it last. By it a resource knows its object again when

@@ -1,7 +1,7 @@
+import { equal, type JsonObject, text } from '@delos/kube';
 import { limitSeconds, type Outcome, problemNow, skipsAwait, untilGone, untilReady } from '../await/wait.ts';
 import { ApiError, isImmutable, isNotFound, withoutValues } from '../kube/api-error.ts';
 import type { KubeClient, ObjectRef } from '../kube/client.ts';
-import { equal, type JsonObject, text } from '../kube/json.ts';
 import { inputsFromLive } from './drift.ts';
 import { withLiveValues } from './ignore-changes.ts';
 import {

@@ -1,4 +1,4 @@
-import { isObject, type Json, type JsonObject, listAt, text } from '../kube/json.ts';
+import { isObject, type Json, type JsonObject, listAt, text } from '@delos/kube';
 import { markOf } from './mark.ts';
 
 /*

@@ -1,5 +1,5 @@
+import { at, isObject, type Json, type JsonObject, type Path, text, withAt } from '@delos/kube';
 import { ApiError } from '../kube/api-error.ts';
-import { at, isObject, type Json, type JsonObject, type Path, text, withAt } from '../kube/json.ts';
 import { comparable } from './compare.ts';
 import { fieldManagerFor, refOf, toState } from './layout.ts';
 import { absentWhenUnserved, apply, type Work } from './operations.ts';

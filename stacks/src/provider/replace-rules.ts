@@ -1,4 +1,4 @@
-import type { Path } from '../kube/json.ts';
+import type { Path } from '@delos/kube';
 
 /*
  * Fields that cannot change on a live object, by group and kind. The API server knows them, and says so to a dry run.

@@ -1,5 +1,5 @@
 import { parseQuantity } from '@delos/core';
-import { equal, isObject, type Json } from '../kube/json.ts';
+import { equal, isObject, type Json } from '@delos/kube';
 import type { ValueKind } from '../kube/schema.ts';
 
 /** True where two ways of writing a single value mean the same to a field of that kind. Text is never a number. */

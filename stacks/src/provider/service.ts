@@ -1,3 +1,4 @@
+import type { JsonObject, Path } from '@delos/kube';
 import grpc from '@grpc/grpc-js';
 import pluginPb from '@pulumi/pulumi/proto/plugin_pb.js';
 import providerGrpc from '@pulumi/pulumi/proto/provider_grpc_pb.js';
@@ -6,7 +7,6 @@ import emptyPb from 'google-protobuf/google/protobuf/empty_pb.js';
 import type structPb from 'google-protobuf/google/protobuf/struct_pb.js';
 import type { KubeClient } from '../kube/client.ts';
 import { connect } from '../kube/connect.ts';
-import type { JsonObject, Path } from '../kube/json.ts';
 import { type EngineLog, engineLog } from '../plugin/engine-log.ts';
 import { type PluginService, StatusError, unary } from '../plugin/serve.ts';
 import { check, type Failure } from './check.ts';

@@ -1,5 +1,5 @@
+import { type JsonObject, text } from '@delos/kube';
 import type { Connection } from '../kube/connect.ts';
-import { type JsonObject, text } from '../kube/json.ts';
 import type { Mutability } from './replace-rules.ts';
 
 /** Inputs of the provider resource, named and written (every value a string) as the official provider has them. */

@@ -1,5 +1,5 @@
+import { isObject, type JsonObject, objectAt, text } from '@delos/kube';
 import { parseWaitFor, WAIT_FOR } from '../await/wait-for.ts';
-import { isObject, type JsonObject, objectAt, text } from '../kube/json.ts';
 import type { Failure } from './check.ts';
 
 /*

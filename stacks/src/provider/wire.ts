@@ -1,5 +1,5 @@
+import { isObject, type Json, type JsonObject, type Path } from '@delos/kube';
 import structPb from 'google-protobuf/google/protobuf/struct_pb.js';
-import { isObject, type Json, type JsonObject, type Path } from '../kube/json.ts';
 
 /*
  * Property values between engine and provider: a protobuf Struct in which a secret is an object with a signature and

@@ -2,8 +2,9 @@ import { spawn } from 'node:child_process';
 import { mkdir, mkdtemp, readdir, readFile, rm, stat, symlink, truncate } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { CATALOGUE, MIRROR_HOST, STAND_IN_FOR_LABEL, STAND_IN_LABEL } from '@delos/constructs';
+import { CATALOGUE, MIRROR_HOST, STAND_IN_FOR_LABEL, STAND_IN_LABEL } from '@delos/artifacts';
 import { DelosError, instancePaths, silent } from '@delos/core';
+import { run } from '@delos/host';
 import { afterAll, afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { z } from 'zod';
 import {
@@ -15,7 +16,7 @@ import {
   withRegistry,
 } from '../../../cluster/src/images/index.ts';
 import { tryStored } from '../../../cluster/src/images/store.ts';
-import { resolveTool, run } from '../../../cluster/src/toolchain/index.ts';
+import { resolveTool } from '../../../cluster/src/toolchain/index.ts';
 import { runSeed } from '../../support/random.ts';
 
 /*

@@ -1,13 +1,13 @@
 import { createHash, randomBytes } from 'node:crypto';
 import type { AddressInfo } from 'node:net';
-import { freePort } from '@delos/cluster';
 import { synthesize } from '@delos/constructs';
 import { type IdentitySpec, identitySpec, parseConfig } from '@delos/core';
+import { freePort } from '@delos/host';
 import Fastify, { type FastifyInstance } from 'fastify';
 import { createRemoteJWKSet, decodeJwt, jwtVerify } from 'jose';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { z } from 'zod';
-import { passwordUrl } from '../../../constructs/src/caddyfile.ts';
+import { passwordUrl } from '../../../constructs/src/services/gateway/caddyfile.ts';
 import { authenticator } from '../../../runtime/service/src/api/auth.ts';
 import { LIMITS } from '../../../runtime/service/src/api/login/limits.ts';
 import { loginRoute } from '../../../runtime/service/src/api/login/route.ts';

@@ -7,7 +7,7 @@ import { promisify } from 'node:util';
 import { FORMER_POSTGRES_USER, SERVICE_USERS } from '@delos/core';
 import pg from 'pg';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
-import { HAND_OVER, PASSWD, prepareScript } from '../../../constructs/src/postgres-files.ts';
+import { HAND_OVER, PASSWD, prepareScript } from '../../../constructs/src/services/postgres/files.ts';
 import { postgresFolder } from '../../support/service/postgres.ts';
 import { until } from '../../support/until.ts';
 

@@ -13,8 +13,8 @@ import {
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { freePort } from '@delos/cluster';
 import { platformConfig } from '@delos/core';
+import { freePort } from '@delos/host';
 import { sql } from 'kysely';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { applyConfig } from '../../../runtime/service/src/db/apply-config.ts';

@@ -1,8 +1,8 @@
 import { resolveTool } from '@delos/cluster';
 import { silent } from '@delos/core';
+import { type JsonObject, objectAt, text } from '@delos/kube';
 import { connect } from '@delos/stacks';
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
-import { type JsonObject, objectAt, text } from '../../../stacks/src/kube/json.ts';
 import { renderPath } from '../../../stacks/src/provider/compare.ts';
 import { diff } from '../../../stacks/src/provider/diff.ts';
 import { FIELD_MANAGER } from '../../../stacks/src/provider/layout.ts';

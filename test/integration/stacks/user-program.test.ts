@@ -4,9 +4,9 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { resolveTool } from '@delos/cluster';
 import { instancePaths, silent } from '@delos/core';
+import { type JsonObject, listAt, objectAt, text } from '@delos/kube';
 import { envLines } from '@delos/stacks';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { type JsonObject, listAt, objectAt, text } from '../../../stacks/src/kube/json.ts';
 import { type ControlPlane, startControlPlane } from '../../support/service/control-plane.ts';
 import { type PuppetNode, startPuppetNode } from '../../support/service/puppet-node.ts';
 

@@ -2,9 +2,11 @@ import { execFileSync, spawn } from 'node:child_process';
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { freePort, resolveTool } from '@delos/cluster';
-import { silent } from '@delos/core';
-import { caddyfile, landingPage } from '../../../constructs/src/caddyfile.ts';
+import { resolveTool } from '@delos/cluster';
+import { profileContext, synthesize } from '@delos/constructs';
+import { parseConfig, silent } from '@delos/core';
+import { freePort } from '@delos/host';
+import { z } from 'zod';
 import { until } from '../until.ts';
 
 /* The gateway's own Caddyfile, run by the real Caddy on loopback. Addresses are replaced, and what a test says. */
@@ -14,6 +16,16 @@ export interface TestGateway {
   /** All that Caddy has logged. */
   readonly logged: () => string;
   readonly stop: () => Promise<void>;
+}
+
+const files = z.object({ Caddyfile: z.string(), 'index.html': z.string() });
+
+/** The files that the platform's own gateway has. */
+function gatewayFiles(): z.infer<typeof files> {
+  const config = parseConfig('', 'delos.yaml');
+  const { objects } = synthesize(config, profileContext(config, 'embedded'));
+  const found = objects.find(({ manifest: { kind, metadata } }) => kind === 'ConfigMap' && metadata.name === 'gateway');
+  return files.parse(found?.manifest.data);
 }
 
 /**
@@ -36,8 +48,8 @@ export async function startGateway(
     ],
     { stdio: 'ignore' },
   );
-  await writeFile(join(folder, 'index.html'), landingPage('http://127.0.0.1:8080'));
-  let text = caddyfile({ http: 'serve', domain: 'localhost' });
+  await writeFile(join(folder, 'index.html'), gatewayFiles()['index.html']);
+  let text = gatewayFiles().Caddyfile;
   const all = {
     'control-api.delos.svc.cluster.local:8080': `127.0.0.1:${backends.api}`,
     'keycloak.delos.svc.cluster.local:8080': `127.0.0.1:${backends.identity}`,

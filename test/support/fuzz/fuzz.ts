@@ -9,7 +9,7 @@ import { BANNER, instrumented } from './instrument.ts';
 import type { Work } from './worker.ts';
 
 const HERE = import.meta.dirname;
-const FLOW = join(HERE, '../../../runtime/src/flow');
+const FLOW = join(HERE, '../../../runtime/flow/src');
 /** Heap of the code under test, MiB: an input that needs more is a fault. */
 const HEAP = 256;
 /** A run that takes longer hangs, milliseconds: also on a machine that is busy otherwise. */

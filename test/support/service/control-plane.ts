@@ -5,7 +5,7 @@ import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { freePort } from '@delos/cluster';
+import { freePort } from '@delos/host';
 import { connect, type KubeClient } from '@delos/stacks';
 
 /** A real etcd, API server and controllers for one test file, without a node: Pods are what the test says of them. */

@@ -3,12 +3,18 @@ import { access, mkdir, open, readFile, rename, rm, writeFile } from 'node:fs/pr
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { promisify } from 'node:util';
-import { freePort } from '@delos/cluster';
+import { CATALOGUE } from '@delos/artifacts';
 import { DEFAULT_INSTANCE, instancePaths, silent } from '@delos/core';
+import { freePort } from '@delos/host';
 import { fetchArtifact } from '../../../cluster/src/images/maven.ts';
-import { KEYCLOAK } from '../../../cluster/src/images/recipes.ts';
-import { CONFIGURATION } from '../../../constructs/src/keycloak-files.ts';
+import { CONFIGURATION } from '../../../constructs/src/services/keycloak/files.ts';
 import { KeycloakAdmin } from '../../../runtime/service/src/identity/index.ts';
+
+const KEYCLOAK = CATALOGUE.map(({ build }) =>
+  build.kind === 'archive' && build.file === 'keycloak.tar.gz' ? build.archive : undefined,
+).find((archive) => archive !== undefined);
+if (KEYCLOAK === undefined) throw new Error('the catalogue has no archive of Keycloak');
+const ARCHIVE = KEYCLOAK;
 
 const exec = promisify(execFile);
 
@@ -83,9 +89,9 @@ export async function startKeycloak(): Promise<TestKeycloak> {
 
 /** Unpacked and augmented once a cache; appears under its name only when it is complete. */
 async function builtKeycloak(cache: string): Promise<string> {
-  const folder = join(cache, 'test', `keycloak-${KEYCLOAK.sha256.slice(0, 12)}`);
+  const folder = join(cache, 'test', `keycloak-${ARCHIVE.sha256.slice(0, 12)}`);
   if (await isThere(join(folder, 'bin/kc.sh'))) return folder;
-  const archive = await fetchArtifact(KEYCLOAK, cache, silent);
+  const archive = await fetchArtifact(ARCHIVE, cache, silent);
   const work = `${folder}.new-${process.pid}`;
   await mkdir(work, { recursive: true });
   try {

@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { instancePaths } from '@delos/core';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { lockInstance, tryHolder } from '../../../cli/src/instance/lock.ts';
+import { holderOf, lockInstance } from '../../../cli/src/instance/lock.ts';
 
 let home: string;
 beforeAll(async () => {
@@ -26,7 +26,7 @@ test('one command at a time holds an instance, and the other is told by whom', a
 
 test('a lock is free once it is given back', async () => {
   (await lockInstance(paths('two'), 'up'))();
-  expect(await tryHolder(paths('two'))).toBeUndefined();
+  expect(await holderOf(paths('two'))).toBeUndefined();
   (await lockInstance(paths('two'), 'up'))();
 });
 
@@ -48,7 +48,7 @@ test('a killed holder leaves nothing behind that has to be removed', async () =>
   });
   await once(holder.stdout, 'data');
   await expect(lockInstance(paths('five'), 'up')).rejects.toMatchObject({ code: 'ERR_LOCKED' });
-  expect(await tryHolder(paths('five'))).toMatchObject({ pid: holder.pid, command: 'up' });
+  expect(await holderOf(paths('five'))).toMatchObject({ pid: holder.pid, what: 'up' });
   holder.kill('SIGKILL');
   await once(holder, 'exit');
   (await lockInstance(paths('five'), 'up'))();

@@ -1,8 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import type { Api, ApiResponse } from '../../../cluster/src/embedded/api.ts';
 import { keepNode } from '../../../cluster/src/embedded/node/keep.ts';
-import type { NodeSpec } from '../../../cluster/src/embedded/spec.ts';
-import { askedHash } from '../../../cluster/src/embedded/spec.ts';
+import { askedHash, type NodeSpec } from '../../../cluster/src/embedded/spec.ts';
 import type { NodeState } from '../../../cluster/src/embedded/status.ts';
 import { nodeUnkept, refusalOf } from '../../../cluster/src/embedded/wait.ts';
 

@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { type PlatformConfig, parseConfig } from '@delos/core';
 import { beforeAll, describe, expect, test } from 'vitest';
-import { NOT_FOR_SERVICES, platformSettings } from '../../../constructs/src/platform-settings.ts';
+import { NOT_FOR_SERVICES, platformSettings } from '../../../constructs/src/services/control-api/platform-settings.ts';
 import { readPlatformConfig } from '../../../runtime/service/src/platform-config.ts';
 import { configReaders } from '../../support/config-readers.ts';
 

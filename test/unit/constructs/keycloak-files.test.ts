@@ -3,7 +3,7 @@ import { mkdirSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync }
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, test } from 'vitest';
-import { CONFIGURATION } from '../../../constructs/src/keycloak-files.ts';
+import { CONFIGURATION } from '../../../constructs/src/services/keycloak/files.ts';
 
 let folder: string;
 beforeEach(() => {

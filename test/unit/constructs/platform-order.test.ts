@@ -54,10 +54,10 @@ describe('change', () => {
   };
 
   test.each([
-    ['controlApi', 'platform/control-plane/control-api/deployment'],
-    ['scheduler', 'platform/control-plane/scheduler/deployment'],
-    ['agent', 'platform/control-plane/agent/deployment'],
-    ['gateway', 'platform/gateway/service/deployment'],
+    ['controlApi', 'platform/control-api/workload/deployment'],
+    ['scheduler', 'platform/scheduler/workload/deployment'],
+    ['agent', 'platform/agent/workload/deployment'],
+    ['gateway', 'platform/gateway/workload/deployment'],
   ])('another number of %s replicas is one changed object', (service, id) => {
     for (const replicas of [0, 2, 3]) {
       expect(changed('', `services: {${service}: {replicas: ${replicas}}}`)).toEqual([id]);
@@ -66,8 +66,8 @@ describe('change', () => {
 
   test('a changed preset rolls the control API, which reads it, and nothing else', () => {
     expect(changed('', 'presets: [{name: a, cpu: 1, memory: 1Gi}]')).toEqual([
-      'platform/control-plane/config',
-      'platform/control-plane/control-api/deployment',
+      'platform/control-api/platform/config-map',
+      'platform/control-api/workload/deployment',
     ]);
   });
 

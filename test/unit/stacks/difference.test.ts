@@ -1,6 +1,6 @@
+import type { Json, JsonObject, Path } from '@delos/kube';
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import type { Json, JsonObject, Path } from '../../../stacks/src/kube/json.ts';
 import { FieldType } from '../../../stacks/src/kube/schema.ts';
 import { changes, renderPath } from '../../../stacks/src/provider/compare.ts';
 import { inputsFromLive } from '../../../stacks/src/provider/drift.ts';

@@ -1,8 +1,8 @@
+import type { JsonObject } from '@delos/kube';
 import { describe, expect, test } from 'vitest';
 import { judge } from '../../../stacks/src/await/judge.ts';
 import { explainPod } from '../../../stacks/src/await/pods.ts';
 import { ALONE, type Surroundings } from '../../../stacks/src/await/verdict.ts';
-import type { JsonObject } from '../../../stacks/src/kube/json.ts';
 
 const condition = (type: string, status: string, more: object = {}): JsonObject => ({ type, status, ...more });
 const deployment = (replicas: number, status: JsonObject, generation = 2): JsonObject => ({

@@ -1,7 +1,8 @@
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { CATALOGUE, type Entrance, type SynthesisContext, synthesize } from '@delos/constructs';
+import { CATALOGUE } from '@delos/artifacts';
+import { type Entrance, type SynthesisContext, synthesize } from '@delos/constructs';
 import { loadConfig } from '@delos/core';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { settingsFromConfig, settingsToConfig } from '../../../stacks/src/platform/settings.ts';

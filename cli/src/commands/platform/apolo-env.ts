@@ -1,9 +1,9 @@
 import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { isDelosError, type PlatformConfig } from '@delos/core';
+import { tryReadJson, writeJson } from '@delos/host';
 import { z } from 'zod';
 import type { CommandContext } from '../../context.ts';
-import { tryReadState, writeState } from '../../instance/state-file.ts';
 import { platformUrls } from '../../platform-urls.ts';
 import { issue } from './tokens.ts';
 import { platformRecord } from './up-record.ts';
@@ -21,12 +21,12 @@ export async function apoloVariables(
   config: PlatformConfig,
 ): Promise<Readonly<Record<string, string>>> {
   const { state } = context.paths;
-  const record = await tryReadState(join(state, 'platform.json'), platformRecord);
+  const record = tryReadJson(join(state, 'platform.json'), platformRecord);
   if (record?.entrance === undefined) return {};
   const { apiUrl } = platformUrls(config, record.entrance);
   const folder = join(state, 'apolo');
   const file = join(state, 'apolo-token.json');
-  let kept = await tryReadState(file, keptToken);
+  let kept = tryReadJson(file, keptToken);
   const left = kept === undefined ? 0 : Date.parse(kept.expiresAt) - Date.now();
   if (kept === undefined || kept.apiUrl !== apiUrl || left < HOUR * 1000) {
     try {
@@ -39,7 +39,7 @@ export async function apoloVariables(
     }
     // The client prefers what it has stored, and that is a token that ends.
     await rm(folder, { recursive: true, force: true });
-    await writeState(file, kept);
+    writeJson(file, kept);
   }
   const organization = config.organizations[0];
   const passed = {

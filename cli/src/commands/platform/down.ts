@@ -1,12 +1,12 @@
 import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
+import { tryReadJson } from '@delos/host';
 import type { CommandContext } from '../../context.ts';
 import { engineFrom } from '../../instance/engine.ts';
 import { kubeOf } from '../../instance/kube.ts';
 import { lockInstance } from '../../instance/lock.ts';
 import { planPlatform } from '../../instance/platform.ts';
 import { recordedConfig } from '../../instance/settings.ts';
-import { tryReadState } from '../../instance/state-file.ts';
 import { removeJobs } from './jobs-left.ts';
 import { platformRecord } from './up-record.ts';
 
@@ -26,7 +26,7 @@ export async function run(
     if (engine.kind === 'existing') {
       const { destroyPlatform } = await import('@delos/stacks');
       const handle = await engine.handle();
-      const record = await tryReadState(join(paths.state, 'platform.json'), platformRecord);
+      const record = tryReadJson(join(paths.state, 'platform.json'), platformRecord);
       const plan = await planPlatform(context, { config, file: undefined }, handle, {
         images: record?.images ?? {},
         standIns: record?.standIns ?? [],

@@ -1,8 +1,8 @@
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { DelosError, type InstancePaths, type PlatformConfig, type Progress } from '@delos/core';
+import { tryReadJson, writeJson } from '@delos/host';
 import { z } from 'zod';
-import { tryReadState, writeState } from '../../instance/state-file.ts';
 import { type ApiClient, type ApiJob, isFinished } from './api-client.ts';
 
 const NAME = 'first-job';
@@ -43,7 +43,7 @@ export async function firstJob(
     });
   }
   const where = { cluster_name: cluster.name, org_name: project.org_name, project_name: project.name };
-  const recorded = await tryReadState(file, recordSchema);
+  const recorded = tryReadJson(file, recordSchema);
   let job =
     (recorded === undefined ? undefined : await api.tryJob(recorded.id)) ??
     (await api.jobsNamed(NAME, where)).find(({ status }) => status !== 'failed' && status !== 'cancelled');
@@ -60,7 +60,7 @@ export async function firstJob(
       pass_config: false,
     });
   }
-  if (job.id !== recorded?.id) await writeState(file, { id: job.id });
+  if (job.id !== recorded?.id) writeJson(file, { id: job.id });
   const ended = await waitForEnd(api, job, progress, signal);
   const output = (await api.log(cluster.monitoring_url, ended.id)).toString('utf8');
   if (ended.status !== 'succeeded') throw failed(ended, output);

@@ -1,11 +1,11 @@
 import { access } from 'node:fs/promises';
 import { join } from 'node:path';
+import { namespaceOf, SERVICES } from '@delos/constructs';
 import { DelosError } from '@delos/core';
 import type { CommandContext } from '../../context.ts';
 import { engineOf } from '../../instance/engine.ts';
 import { kubeOf } from '../../instance/kube.ts';
 import { capture, passThrough } from '../../process.ts';
-import { platformParts } from './parts.ts';
 
 interface LogOptions {
   readonly follow: boolean;
@@ -20,17 +20,16 @@ export async function run(context: CommandContext, part: string, options: LogOpt
     await show(context, part, ['tail', '-n', lines, ...(options.follow ? ['-F'] : []), file], {});
     return;
   }
-  const kube = await kubeOf(context, await (await engineOf(context)).handle());
-  const parts = await platformParts(kube);
-  const found = parts.find(({ name }) => name === part);
-  if (found === undefined) {
-    throw new DelosError('ERR_NOT_FOUND', `there is no part ${JSON.stringify(part)}`, {
-      hint: `services: ${parts.map(({ name }) => name).join(', ')}; \`delos cluster status\` lists the cluster's own parts`,
+  const service = SERVICES.find(({ name }) => name === part);
+  if (service === undefined) {
+    throw new DelosError('ERR_NOT_FOUND', `there is no service ${JSON.stringify(part)}`, {
+      hint: `services: ${SERVICES.map(({ name }) => name).join(', ')}; \`delos cluster status\` lists the cluster's own parts`,
     });
   }
+  const kube = await kubeOf(context, await (await engineOf(context)).handle());
   const args = [
     ...kube.argv,
-    ...['logs', '-n', found.namespace, '-l', `app.kubernetes.io/name=${part}`, '--all-containers', '--prefix'],
+    ...['logs', '-n', namespaceOf(service), '-l', `app.kubernetes.io/name=${part}`, '--all-containers', '--prefix'],
     ...['--max-log-requests', '20', '--tail', String(options.tail ?? -1)],
     ...(options.follow ? ['--follow'] : []),
   ];

@@ -1,6 +1,6 @@
 import type { ClusterHandle, ForwardedService } from '@delos/cluster';
-import { type Entrance, isLoopback, PLATFORM_NAMESPACE, PORTS, plainHttp } from '@delos/constructs';
-import { DelosError, type PlatformConfig } from '@delos/core';
+import { type Entrance, PLATFORM_NAMESPACE, PORTS, plainHttp } from '@delos/constructs';
+import { DelosError, isLoopback, type PlatformConfig } from '@delos/core';
 
 /** Node ports that the gateway's Service answers on, where the nodes are on this machine. */
 const NODE_PORTS = { http: 30080, https: 30443 };

@@ -1,14 +1,14 @@
 import { join } from 'node:path';
 import type { ClusterStatus } from '@delos/cluster';
+import { type LockHolder, tryReadJson } from '@delos/host';
 import type { CommandContext } from '../../context.ts';
 import { engineOf } from '../../instance/engine.ts';
 import { kubeOf } from '../../instance/kube.ts';
-import { type LockHolder, tryHolder } from '../../instance/lock.ts';
+import { holderOf } from '../../instance/lock.ts';
 import { recordedConfig } from '../../instance/settings.ts';
-import { tryReadState } from '../../instance/state-file.ts';
 import { platformUrls, tryDeployedUrls } from '../../platform-urls.ts';
 import { table } from '../../table.ts';
-import { type PlatformPart, platformParts } from './parts.ts';
+import { type ServiceStatus, serviceStatuses } from './services.ts';
 import { type PlatformRecord, platformRecord } from './up-record.ts';
 import { type PlatformUser, platformUsers } from './users.ts';
 
@@ -17,24 +17,25 @@ export async function run(context: CommandContext, options: { readonly showPassw
   const config = await recordedConfig(context);
   const engine = await engineOf(context);
   const cluster = await engine.status();
-  const holder = await tryHolder(context.paths);
-  const record = await tryReadState(join(context.paths.state, 'platform.json'), platformRecord);
+  const holder = await holderOf(context.paths);
+  const record = tryReadJson(join(context.paths.state, 'platform.json'), platformRecord);
   const kube = cluster === undefined ? undefined : await kubeOf(context, await engine.handle());
-  const parts = kube === undefined ? [] : await platformParts(kube);
-  // What runs may have been deployed by plain Pulumi, after a change of delos.yaml that no `up` has seen.
+  // The platform may have been deployed by plain Pulumi, after a change of delos.yaml that no `up` has seen.
   const deployed = kube === undefined ? undefined : await tryDeployedUrls(kube);
   const urls = deployed ?? (record?.entrance === undefined ? undefined : platformUrls(config, record.entrance));
-  const users = parts.length === 0 ? [] : await platformUsers(config, options.showPasswords ? kube : undefined);
+  const services = kube === undefined ? [] : await serviceStatuses(kube, urls?.url.replace(/\/$/, ''));
+  const users = services.length === 0 ? [] : await platformUsers(config, options.showPasswords ? kube : undefined);
   const healthy =
-    parts.length > 0 &&
-    parts.every(({ ready, wanted }) => ready >= wanted) &&
+    services.length > 0 &&
+    services.every(({ ready }) => ready) &&
     (cluster?.parts.every((part) => part.healthy) ?? false);
   const document: StatusDocument = {
     instance: context.paths.instance,
     up: healthy,
     heldBy: holder ?? null,
     cluster: cluster ?? null,
-    platform: { parts, apiUrl: urls?.apiUrl ?? null, url: urls?.url ?? null, adminUser: config.admin.user },
+    services,
+    platform: { apiUrl: urls?.apiUrl ?? null, url: urls?.url ?? null, adminUser: config.admin.user },
     standIns: record?.standIns ?? [],
     users,
     state: context.paths.state,
@@ -47,8 +48,8 @@ interface StatusDocument {
   readonly up: boolean;
   readonly heldBy: LockHolder | null;
   readonly cluster: ClusterStatus | null;
+  readonly services: readonly ServiceStatus[];
   readonly platform: {
-    readonly parts: readonly PlatformPart[];
     readonly apiUrl: string | null;
     readonly url: string | null;
     readonly adminUser: string;
@@ -60,10 +61,10 @@ interface StatusDocument {
 }
 
 function text(document: StatusDocument, passwords: boolean): string {
-  const { cluster, platform, standIns, users } = document;
+  const { cluster, platform, services, standIns, users } = document;
   const blocks = [`instance ${document.instance}`];
   if (document.heldBy !== null)
-    blocks.push(`held by \`delos ${document.heldBy.command}\`, process ${document.heldBy.pid}`);
+    blocks.push(`held by \`delos ${document.heldBy.what}\`, process ${document.heldBy.pid}`);
   if (cluster === null) return [...blocks, 'The cluster is not up: `delos up` starts it.'].join('\n');
   const ill = cluster.parts.filter(({ healthy }) => !healthy);
   blocks.push(
@@ -71,14 +72,14 @@ function text(document: StatusDocument, passwords: boolean): string {
     `nodes     ${cluster.nodes.map(({ name, ready, pool }) => `${name} (${ready ? 'ready' : 'not ready'}, pool ${pool ?? 'none'})`).join(', ')}`,
     ...ill.map(({ name, message }) => `          ${name}: ${message}`),
   );
-  if (platform.parts.length === 0) return [...blocks, 'The platform is not deployed: `delos up` does it.'].join('\n');
+  if (services.length === 0) return [...blocks, 'The platform is not deployed: `delos up` does it.'].join('\n');
   blocks.push(
     `platform  ${platform.url ?? ''}`,
     `API       ${platform.apiUrl ?? ''}`,
     '',
     table(
-      ['PART', 'READY', 'MESSAGE'],
-      platform.parts.map(({ name, ready, wanted, message }) => [name, `${ready}/${wanted}`, message]),
+      ['SERVICE', 'READY', 'MESSAGE'],
+      services.map(({ name, pods: { ready, wanted }, message }) => [name, `${ready}/${wanted}`, message ?? '']),
     ),
     '',
     passwords

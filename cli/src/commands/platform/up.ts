@@ -1,4 +1,5 @@
 import { join } from 'node:path';
+import { writeJson } from '@delos/host';
 import type { CommandContext } from '../../context.ts';
 import { engineFrom } from '../../instance/engine.ts';
 import { provideImages } from '../../instance/images.ts';
@@ -7,7 +8,6 @@ import { lockInstance } from '../../instance/lock.ts';
 import { planPlatform } from '../../instance/platform.ts';
 import { checkMachine } from '../../instance/preflight.ts';
 import { readSettings, recordSettings } from '../../instance/settings.ts';
-import { writeState } from '../../instance/state-file.ts';
 import { interruptible } from '../../interrupt.ts';
 import { Phases } from '../../phases.ts';
 import { platformUrls } from '../../platform-urls.ts';
@@ -51,7 +51,7 @@ export async function run(
       images: { ...images.images },
       standIns: [...images.standIns],
     };
-    await writeState(join(paths.state, 'platform.json'), record);
+    writeJson(join(paths.state, 'platform.json'), record);
     const { apiUrl } = platformUrls(config, plan.open.entrance);
     const job = await phases.run('first job', async () => {
       if (plan.open.forward !== undefined) {

@@ -1,7 +1,5 @@
 import { DelosError } from '@delos/core';
-import { canBind, freePort, portTaken } from '../../loopback-port.ts';
-import { tryReadJson, writeAtomic } from '../files.ts';
-import { waitUntil } from '../process.ts';
+import { canBind, freePort, portTaken, tryReadJson, waitUntil, writeAtomic } from '@delos/host';
 import type { Layout } from '../spec.ts';
 import { tryReadHostStatus } from '../status.ts';
 import { forwards } from './forward.ts';

@@ -1,7 +1,7 @@
 import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { isIPv4 } from 'node:net';
+import { command, tryCommand } from '@delos/host';
 import { z } from 'zod';
-import { command, tryCommand } from '../process.ts';
 import type { Addresses } from './addresses.ts';
 
 const routes = z.array(z.object({ dst: z.string(), dev: z.string().optional(), type: z.string().optional() }));

@@ -3,11 +3,10 @@ import { closeSync, mkdirSync, openSync, readFileSync, rmSync, watchFile } from 
 import type { Server } from 'node:net';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { tryReadJson, writeAtomic } from '../files.ts';
+import { findByArgument, isAlive, type ProcessIdentity, self, tryReadJson, writeAtomic } from '@delos/host';
 import { setForwarding } from '../forwarding.ts';
 import { ensureCgroup, removeCgroup } from '../node/cgroups.ts';
 import { rotate } from '../node/rotate.ts';
-import { findByArgument, isAlive, type ProcessIdentity, self } from '../process.ts';
 import { layoutOf, nodeSpec, specHash } from '../spec.ts';
 import { addressesOf } from './addresses.ts';
 import { relayDns } from './dns-relay.ts';

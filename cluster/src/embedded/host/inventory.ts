@@ -1,5 +1,5 @@
+import { tryReadJson, writeAtomic } from '@delos/host';
 import { z } from 'zod';
-import { tryReadJson, writeAtomic } from '../files.ts';
 
 /** Something that an instance makes on the machine, outside its own state folder. */
 export const inventoryItem = z.discriminatedUnion('kind', [

@@ -1,5 +1,5 @@
 import { readFileSync } from 'node:fs';
-import { findByArgument, isAlive, type ProcessIdentity } from '../process.ts';
+import { findByArgument, isAlive, type ProcessIdentity } from '@delos/host';
 
 /*
  * Words among a process' arguments tell whose it is, so that it is found again without any file: a pid file may be lost

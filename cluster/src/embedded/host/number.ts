@@ -1,9 +1,8 @@
 import { existsSync, readdirSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { DelosError } from '@delos/core';
+import { tryReadJson, withMutex, writeAtomic } from '@delos/host';
 import { z } from 'zod';
-import { tryReadJson, writeAtomic } from '../files.ts';
-import { withMutex } from '../lock.ts';
 import { layoutOf } from '../spec.ts';
 import { type Addresses, addressesOf, INSTANCE_NUMBERS, overlaps, prefixLength } from './addresses.ts';
 import { aliasOf, type Link, listLinks, listRoutes } from './host-network.ts';

@@ -1,10 +1,10 @@
 import { randomBytes } from 'node:crypto';
 import { existsSync, mkdirSync, readdirSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
-import { MIRROR_HOST } from '@delos/constructs';
+import { MIRROR_HOST } from '@delos/artifacts';
 import { WELL_KNOWN_REGISTRIES } from '@delos/core';
+import { writeIfChanged } from '@delos/host';
 import { stringify } from 'yaml';
-import { writeIfChanged } from '../files.ts';
 import { type Addresses, API_PORT, addressesOf, CLUSTER_DOMAIN, MIRROR_PORT, NODE_NAME } from '../host/addresses.ts';
 import { layoutOf, type NodeSpec } from '../spec.ts';
 import { renderContainerd } from './containerd-config.ts';

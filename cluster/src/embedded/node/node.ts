@@ -1,7 +1,7 @@
 import { readFileSync, watchFile } from 'node:fs';
 import { join } from 'node:path';
+import { tryRead, writeAtomic } from '@delos/host';
 import { openApi } from '../api.ts';
-import { tryRead, writeAtomic } from '../files.ts';
 import { layoutOf, type NodeSpec, nodeSpec, specHash } from '../spec.ts';
 import type { NodeState } from '../status.ts';
 import { addAddons, keepNode, watchDns } from './keep.ts';

@@ -3,6 +3,7 @@ import 'reflect-metadata';
 import { randomBytes, webcrypto } from 'node:crypto';
 import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { writeAtomic } from '@delos/host';
 import {
   BasicConstraintsExtension,
   ExtendedKeyUsage,
@@ -15,7 +16,6 @@ import {
   X509Certificate,
   X509CertificateGenerator,
 } from '@peculiar/x509';
-import { writeAtomic } from '../files.ts';
 
 /*
  * Three authorities, so that a certificate for one purpose is worth nothing for another: `ca` (API server, kubelet and

@@ -1,5 +1,4 @@
-import type { Block, Field } from '../file/block.ts';
-import { entriesOf, refusedIn } from '../file/block.ts';
+import { type Block, entriesOf, type Field, refusedIn } from '../file/block.ts';
 import type { Expr } from '../file/expr.ts';
 import { keysOfBlock } from '../file/schema.ts';
 import { attempt, Refused } from './outcome.ts';

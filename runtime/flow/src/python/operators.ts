@@ -2,7 +2,6 @@ import { floatOfInt } from './number.ts';
 import { percentFormat } from './percent.ts';
 import { compareText, str } from './text.ts';
 import { childUrl, updatedQuery } from './url.ts';
-import type { Value } from './value.ts';
 import {
   Dict,
   isList,
@@ -16,6 +15,7 @@ import {
   typeError,
   typeName,
   Url,
+  type Value,
   valueError,
   Waiting,
 } from './value.ts';

@@ -1,5 +1,4 @@
-import type { Dimension } from '../model/quantities.ts';
-import { showAmount } from '../model/quantities.ts';
+import { type Dimension, showAmount } from '../model/quantities.ts';
 
 /** What keeps one replica from a node. */
 export type NodeCause =

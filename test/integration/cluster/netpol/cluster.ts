@@ -1,8 +1,6 @@
-import type { IncomingMessage } from 'node:http';
-import { Agent, request } from 'node:https';
 import { createConnection } from 'node:net';
+import { isNotFound, KubeClient, kubeconfigAccess } from '@delos/kube';
 import { z } from 'zod';
-import { readKubeconfig } from '../../../../cluster/src/netpol/kubeconfig.ts';
 import { until } from '../../../support/until.ts';
 
 /** An API object as the test writes it. */
@@ -24,20 +22,15 @@ const KINDS: Readonly<Record<string, string>> = {
 
 /** The API server by plain requests: the test makes hundreds, and starts no kubectl for any. */
 export class ClusterClient {
-  readonly #server: string;
-  readonly #headers: Readonly<Record<string, string>>;
-  readonly #agent: Agent;
+  readonly #client: KubeClient;
 
   constructor(kubeconfig: string) {
-    const { server, headers, tls } = readKubeconfig(kubeconfig);
-    this.#server = server;
-    this.#headers = headers;
-    this.#agent = new Agent({ ...tls, keepAlive: true });
+    this.#client = new KubeClient(kubeconfigAccess(kubeconfig), { fieldManager: 'netpol-test' });
   }
 
   /** This machine's address on the way to the API server. */
   async localAddress(): Promise<string> {
-    const { hostname, port } = new URL(this.#server);
+    const { hostname, port } = new URL(this.#client.access.server);
     const socket = createConnection({ host: hostname, port: Number(port) });
     const { promise, resolve, reject } = Promise.withResolvers<string>();
     socket.on('error', reject).on('connect', () => resolve(socket.localAddress ?? ''));
@@ -46,24 +39,9 @@ export class ClusterClient {
     return address;
   }
 
-  /** @throws Error for a status of 300 and above */
-  async send(method: string, path: string, body?: unknown, type = 'application/json'): Promise<unknown> {
-    const { promise, resolve, reject } = Promise.withResolvers<IncomingMessage>();
-    const options = {
-      method,
-      agent: this.#agent,
-      headers: { ...this.#headers, 'content-type': type },
-      signal: AbortSignal.timeout(30_000),
-    };
-    request(new URL(path, this.#server), options, resolve)
-      .on('error', reject)
-      .end(body === undefined ? undefined : JSON.stringify(body));
-    const response = await promise;
-    let text = '';
-    for await (const chunk of response.setEncoding('utf8')) text += String(chunk);
-    const status = response.statusCode ?? 0;
-    if (status >= 300) throw new Error(`${method} ${path}: ${status} ${text.slice(0, 500)}`);
-    return text === '' ? undefined : JSON.parse(text);
+  /** @throws KubeError */
+  async send(method: string, path: string, body?: unknown, contentType = 'application/json'): Promise<unknown> {
+    return this.#client.request(method, path, { body, contentType });
   }
 
   async create(manifest: Manifest): Promise<unknown> {
@@ -77,7 +55,7 @@ export class ClusterClient {
   async remove(kind: string, namespace: string | undefined, name: string): Promise<void> {
     const path = `${one(kind, namespace, name)}?gracePeriodSeconds=0`;
     await this.send('DELETE', path).catch((error: unknown) => {
-      if (!String(error).includes(': 404 ')) throw error;
+      if (!isNotFound(error)) throw error;
     });
   }
 

@@ -1,9 +1,9 @@
 import { createHash, randomBytes } from 'node:crypto';
 import { once } from 'node:events';
 import { type AddressInfo, createConnection, createServer, type Server, type Socket } from 'node:net';
+import { tryHolderOf } from '@delos/host';
 import { afterEach, expect, test } from 'vitest';
 import { listen } from '../../../../cluster/src/embedded/host/forward.ts';
-import { tryHolderOf } from '../../../../cluster/src/loopback-port.ts';
 
 const servers: Server[] = [];
 afterEach(() => {

@@ -1,10 +1,10 @@
 import { cp, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { TOOLS } from '@delos/artifacts';
 import fc from 'fast-check';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { estimate, moduleHash } from '../../../../cluster/src/toolchain/build.ts';
-import { TOOLS } from '../../../../cluster/src/toolchain/tools.ts';
 
 const MODULES = join(import.meta.dirname, '../../../../artifacts/go');
 

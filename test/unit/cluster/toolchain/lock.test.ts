@@ -3,8 +3,8 @@ import { mkdtemp, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
+import { withFileLock } from '@delos/host';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
-import { withLock } from '../../../../cluster/src/toolchain/index.ts';
 
 const LOCK = join(import.meta.dirname, '../../../../cluster/src/toolchain/lock.ts');
 let folder = '';
@@ -23,8 +23,8 @@ afterEach(async () => {
 /** Another process that takes the lock, says so, and holds it until its stdin ends. */
 async function holder(): Promise<ChildProcess> {
   const code = `
-    const { withLock } = await import(${JSON.stringify(LOCK)});
-    await withLock(${JSON.stringify(path)}, { purpose: 'a test' }, async () => {
+    const { withFileLock } = await import(${JSON.stringify(LOCK)});
+    await withFileLock(${JSON.stringify(path)}, { purpose: 'a test' }, async () => {
       console.log('held');
       for await (const _ of process.stdin);
     });`;
@@ -39,7 +39,7 @@ describe('a lock between processes', () => {
     const other = await holder();
     const waited: (number | undefined)[] = [];
     let held = false;
-    const mine = withLock(path, { purpose: 'mine', onWait: (by) => waited.push(by?.pid) }, async () => {
+    const mine = withFileLock(path, { purpose: 'mine', onWait: (by) => waited.push(by?.pid) }, async () => {
       held = true;
     });
     await expect.poll(() => waited.length, { timeout: 10_000 }).toBeGreaterThan(0);
@@ -54,7 +54,7 @@ describe('a lock between processes', () => {
     const other = await holder();
     other.kill('SIGKILL');
     let held = false;
-    await withLock(path, { purpose: 'mine', limitSeconds: 30 }, async () => {
+    await withFileLock(path, { purpose: 'mine', limitSeconds: 30 }, async () => {
       held = true;
     });
     expect(held).toBe(true);
@@ -62,7 +62,7 @@ describe('a lock between processes', () => {
 
   test('names holder and limit in the error when the limit is reached', async () => {
     const other = await holder();
-    const tried = withLock(path, { purpose: 'mine', limitSeconds: 1 }, () => Promise.resolve());
+    const tried = withFileLock(path, { purpose: 'mine', limitSeconds: 1 }, () => Promise.resolve());
     await expect(tried).rejects.toMatchObject({ code: 'ERR_LOCKED', message: expect.stringContaining(`${other.pid}`) });
   });
 
@@ -75,14 +75,14 @@ describe('a lock between processes', () => {
       await readFile(path);
       inside -= 1;
     };
-    await Promise.all(Array.from({ length: 8 }, () => withLock(path, { purpose: 'one of many' }, work)));
+    await Promise.all(Array.from({ length: 8 }, () => withFileLock(path, { purpose: 'one of many' }, work)));
     expect(most).toBe(1);
   });
 
   test('is given back when the work fails', async () => {
-    const failing = withLock(path, { purpose: 'failing' }, () => Promise.reject(new Error('no')));
+    const failing = withFileLock(path, { purpose: 'failing' }, () => Promise.reject(new Error('no')));
     await expect(failing).rejects.toThrow('no');
-    await expect(withLock(path, { purpose: 'next', limitSeconds: 10 }, () => Promise.resolve('in'))).resolves.toBe(
+    await expect(withFileLock(path, { purpose: 'next', limitSeconds: 10 }, () => Promise.resolve('in'))).resolves.toBe(
       'in',
     );
   });

@@ -3,11 +3,11 @@ import { chmod, mkdir, mkdtemp, readdir, readFile, rm, stat, symlink, utimes, wr
 import { createServer, type Server } from 'node:http';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { TOOLS, type ToolSpec } from '@delos/artifacts';
 import { instancePaths, silent } from '@delos/core';
+import { run } from '@delos/host';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
-import { createToolchain, run } from '../../../../cluster/src/toolchain/index.ts';
-import { TOOLS } from '../../../../cluster/src/toolchain/tools.ts';
-import type { ToolSpec } from '../../../../cluster/src/toolchain/types.ts';
+import { createToolchain } from '../../../../cluster/src/toolchain/index.ts';
 
 /*
  * A toolchain over a cache of its own, whose tools are tiny: a Go program without imports, and shell scripts that a

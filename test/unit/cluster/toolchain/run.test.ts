@@ -3,8 +3,8 @@ import { existsSync, readFileSync } from 'node:fs';
 import { mkdtemp, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { run } from '@delos/host';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
-import { run } from '../../../../cluster/src/toolchain/index.ts';
 
 const RUN = join(import.meta.dirname, '../../../../cluster/src/toolchain/run.ts');
 let folder = '';

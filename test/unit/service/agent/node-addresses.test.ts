@@ -1,6 +1,5 @@
 import { createServer } from 'node:http';
-import type { AddressInfo } from 'node:net';
-import { BlockList } from 'node:net';
+import { type AddressInfo, BlockList } from 'node:net';
 import { text } from 'node:stream/consumers';
 import type { JobPodSpec } from '@delos/core';
 import fc from 'fast-check';

@@ -1,7 +1,6 @@
 import { childrenOf } from '../../expr/reads.ts';
 import type { Node, Part } from '../../expr/syntax.ts';
-import type { Block, Field } from '../../file/block.ts';
-import { entriesOf } from '../../file/block.ts';
+import { type Block, entriesOf, type Field } from '../../file/block.ts';
 import type { FlowFile } from '../../file/parse.ts';
 import { tryText } from '../../python/value.ts';
 import type { ExpandedTask } from '../expanded-task.ts';

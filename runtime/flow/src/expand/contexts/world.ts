@@ -1,6 +1,5 @@
 import type { Role } from '../../file/kind.ts';
-import type { FlowFile } from '../../file/parse.ts';
-import { parseFlowFile } from '../../file/parse.ts';
+import { type FlowFile, parseFlowFile } from '../../file/parse.ts';
 import type { GitFacts } from './contexts.ts';
 import type { Place } from './place.ts';
 

@@ -1,0 +1,29 @@
+import type { CatalogueImage } from '../image.ts';
+import { caddy } from './caddy/image.ts';
+import { coredns } from './coredns/image.ts';
+import { debian } from './debian/image.ts';
+import { keycloak } from './keycloak/image.ts';
+import { localPathProvisioner } from './local-path-provisioner/image.ts';
+import { metricsServer } from './metrics-server/image.ts';
+import { pause } from './pause/image.ts';
+import { postgres } from './postgres/image.ts';
+import { python } from './python/image.ts';
+import { runtime } from './runtime/image.ts';
+import { ubuntu } from './ubuntu/image.ts';
+import { userBase } from './user-base/image.ts';
+
+/** Every image that Delos runs or answers for: one folder and one line each. */
+export const CATALOGUE: readonly CatalogueImage[] = [
+  runtime,
+  userBase,
+  postgres,
+  keycloak,
+  caddy,
+  coredns,
+  localPathProvisioner,
+  metricsServer,
+  pause,
+  ubuntu,
+  debian,
+  python,
+];

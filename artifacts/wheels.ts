@@ -1,0 +1,12 @@
+/** A Python package from an index, in one version. */
+export interface PinnedWheel {
+  readonly project: string;
+  readonly version: string;
+}
+
+/** The official clients of the platform's API, as users install them. */
+export const CLIENTS = {
+  cli: { project: 'apolo-cli', version: '26.9.0' },
+  sdk: { project: 'apolo-sdk', version: '26.9.0' },
+  flow: { project: 'apolo-flow', version: '26.7.2' },
+} as const satisfies Readonly<Record<string, PinnedWheel>>;

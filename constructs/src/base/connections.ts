@@ -1,0 +1,150 @@
+import { k8s } from 'cdk8s-plus-28';
+import { Construct } from 'constructs';
+import { lazy } from './lazy.ts';
+import { labelsOf, selectorOf } from './names.ts';
+import type { Namespace } from './namespace.ts';
+
+/** Pods that a connection comes from or goes to. */
+export interface Endpoint {
+  readonly namespace: Namespace;
+  /** Value of their label `app.kubernetes.io/name`. */
+  readonly name: string;
+  /** Their NetworkPolicy. */
+  readonly connections: Connections;
+}
+
+/** The other end of an allowed connection. */
+export type Peer =
+  | { readonly kind: 'endpoint'; readonly endpoint: Endpoint; readonly ports: readonly number[] }
+  /** IP addresses, each by itself. */
+  | { readonly kind: 'addresses'; readonly addresses: readonly string[]; readonly ports: readonly number[] }
+  | { readonly kind: 'anyone'; readonly ports: readonly number[] }
+  /** The cluster's DNS. */
+  | { readonly kind: 'dns' };
+
+export const DNS: Peer = { kind: 'dns' };
+
+const DNS_ADDRESSES = 'delos.dev/dns-addresses';
+
+/** Where Pods of this tree ask for names, beside the Pods of cluster DNS. Call it before anything is put into the tree. */
+export function setDnsAddresses(tree: Construct, addresses: readonly string[]): void {
+  tree.node.setContext(DNS_ADDRESSES, addresses);
+}
+
+const block = (address: string): k8s.NetworkPolicyPeer => ({
+  ipBlock: { cidr: `${address}/${address.includes(':') ? '128' : '32'}` },
+});
+
+/**
+ * All connections of one endpoint's Pods: its NetworkPolicy. A connection between two endpoints is said once, and both
+ * policies have it.
+ */
+export class Connections extends Construct {
+  readonly policy: k8s.KubeNetworkPolicy;
+  readonly #namespace: Namespace;
+  readonly #in: Peer[] = [];
+  readonly #out: Peer[] = [];
+
+  constructor(scope: Construct, id: string, props: { readonly name: string; readonly namespace: Namespace }) {
+    super(scope, id);
+    this.#namespace = props.namespace;
+    this.policy = new k8s.KubeNetworkPolicy(this, 'policy', {
+      metadata: { name: props.name, namespace: props.namespace.name, labels: { ...labelsOf(props.name) } },
+      spec: lazy(() => this.#spec(props.name)),
+    });
+    this.policy.addDependency(props.namespace.denial);
+  }
+
+  get #dnsAddresses(): readonly string[] {
+    return this.node.tryGetContext(DNS_ADDRESSES) ?? [];
+  }
+
+  /** Lets this peer in. */
+  admit(peer: Peer): void {
+    this.#in.push(peer);
+  }
+
+  /** Lets these Pods out to this peer. An endpoint is told by {@link connect}. */
+  reach(peer: Peer): void {
+    this.#out.push(peer);
+  }
+
+  #spec(name: string): k8s.NetworkPolicySpec {
+    const ingress = merged(this.#in).map((peer) => ({ ...this.#from(peer), ports: portsOf(peer) }));
+    const egress = merged(this.#out).map((peer) => ({ ...this.#to(peer), ports: portsOf(peer) }));
+    return {
+      podSelector: { matchLabels: { ...selectorOf(name) } },
+      policyTypes: ['Ingress', 'Egress'],
+      ...(ingress.length === 0 ? {} : { ingress }),
+      ...(egress.length === 0 ? {} : { egress }),
+    };
+  }
+
+  #from(peer: Peer): k8s.NetworkPolicyIngressRule {
+    const peers = this.#peers(peer);
+    return peers === undefined ? {} : { from: peers };
+  }
+
+  #to(peer: Peer): k8s.NetworkPolicyEgressRule {
+    const peers = this.#peers(peer);
+    return peers === undefined ? {} : { to: peers };
+  }
+
+  #peers(peer: Peer): k8s.NetworkPolicyPeer[] | undefined {
+    switch (peer.kind) {
+      case 'anyone':
+        return undefined;
+      case 'addresses':
+        return peer.addresses.map(block);
+      case 'dns':
+        return [
+          { namespaceSelector: inNamespace('kube-system'), podSelector: { matchLabels: { 'k8s-app': 'kube-dns' } } },
+          ...this.#dnsAddresses.map(block),
+        ];
+      case 'endpoint': {
+        const { namespace, name } = peer.endpoint;
+        const podSelector = { matchLabels: { ...selectorOf(name) } };
+        if (namespace === this.#namespace) return [{ podSelector }];
+        return [{ namespaceSelector: inNamespace(namespace.name), podSelector }];
+      }
+    }
+  }
+}
+
+/** Opens a connection from one endpoint to a peer, at both ends. */
+export function connect(from: Endpoint, to: Peer): void {
+  from.connections.reach(to);
+  if (to.kind === 'endpoint') {
+    to.endpoint.connections.admit({ kind: 'endpoint', endpoint: from, ports: to.ports });
+  }
+}
+
+const RANK = { addresses: 0, endpoint: 1, anyone: 2, dns: 3 } as const;
+const keyOf = (peer: Peer): string =>
+  `${RANK[peer.kind]} ${peer.kind === 'endpoint' ? `${peer.endpoint.name} ${peer.endpoint.namespace.name}` : JSON.stringify(peer)}`;
+
+/** Each peer once, with all its ports, in an order that does not depend on who opened a connection first. */
+function merged(peers: readonly Peer[]): readonly Peer[] {
+  const byKey = new Map<string, Peer>();
+  for (const peer of peers) {
+    const key = keyOf(peer);
+    const same = byKey.get(key);
+    const ports = same?.kind === 'endpoint' && peer.kind === 'endpoint' ? [...same.ports, ...peer.ports] : [];
+    byKey.set(
+      key,
+      peer.kind === 'endpoint' && ports.length > 0
+        ? { ...peer, ports: [...new Set(ports)].sort((a, b) => a - b) }
+        : peer,
+    );
+  }
+  return [...byKey].sort(([a], [b]) => (a < b ? -1 : 1)).map(([, peer]) => peer);
+}
+
+const inNamespace = (name: string): k8s.LabelSelector => ({ matchLabels: { 'kubernetes.io/metadata.name': name } });
+
+function portsOf(peer: Peer): k8s.NetworkPolicyPort[] {
+  if (peer.kind === 'dns') {
+    return ['UDP', 'TCP'].map((protocol) => ({ port: k8s.IntOrString.fromNumber(53), protocol }));
+  }
+  return peer.ports.map((port) => ({ port: k8s.IntOrString.fromNumber(port), protocol: 'TCP' }));
+}

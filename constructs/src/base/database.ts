@@ -1,0 +1,26 @@
+import type { IConstruct } from 'constructs';
+import type { Peer } from './connections.ts';
+import type { SecretKey } from './secret.ts';
+
+/** One database, by whatever server: how its one client reaches it and what it signs in with. */
+export interface Database {
+  readonly host: string;
+  readonly port: number;
+  readonly name: string;
+  /** The owner, who may do everything in it and nothing elsewhere. */
+  readonly user: string;
+  readonly password: SecretKey;
+  /** To be reached by the client's Pods. */
+  readonly peer: Peer;
+  /** To be waited for by the client's Pods. */
+  readonly ready: readonly IConstruct[];
+}
+
+/** A server of databases. */
+export interface DatabaseServer {
+  /**
+   * A database with an owner of its own. Asked for twice, it is the same one.
+   * @param name also the owner's, and the end of the name of its Secret
+   */
+  database(name: string): Database;
+}

@@ -1,0 +1,74 @@
+import type { k8s } from 'cdk8s-plus-28';
+import type { Construct } from 'constructs';
+import { allowedRegistries } from '../allowed-registries.ts';
+import { DNS } from './connections.ts';
+import type { Database } from './database.ts';
+import { type Mount, scratch, secretFiles } from './mount.ts';
+import { PORTS } from './names.ts';
+import { OWN_PROBES } from './probes.ts';
+import type { Secret, SecretKey } from './secret.ts';
+import type { ServiceDescriptor, Site } from './service.ts';
+import { Workload, type WorkloadProps } from './workload.ts';
+
+/** Program of the runtime image, one for each service. */
+export const runs = (program: string): readonly string[] => ['node', '/app/delos-runtime.mjs', program];
+
+const SECRETS = '/etc/delos-secrets';
+
+/** A Secret as a folder of files, one for each key. */
+export const mounted = (secret: Secret): Mount => secretFiles(secret, `${SECRETS}/${secret.name}`);
+
+/** The file of a Secret's key, where {@link mounted} puts it. */
+export const fileOf = ({ secret, key }: SecretKey): string => `${SECRETS}/${secret.name}/${key}`;
+
+export const env = (name: string, value: string): k8s.EnvVar => ({ name, value });
+
+/** How a service of ours signs in to its database. */
+export const databaseEnv = ({ host, port, user, name, password }: Database): readonly k8s.EnvVar[] => [
+  env('PGHOST', host),
+  env('PGPORT', String(port)),
+  env('PGUSER', user),
+  env('PGDATABASE', name),
+  env('PGPASSWORD_FILE', fileOf(password)),
+];
+
+/** `HOST[:PORT]` of registries that jobs may use wherever they are. */
+export const allowedRegistriesEnv = ({ config, context }: Pick<Site<unknown>, 'config' | 'context'>): k8s.EnvVar =>
+  env('DELOS_ALLOWED_REGISTRIES', allowedRegistries(config, context.images).join(','));
+
+/** A workload of the runtime image: metrics and health on the port `internal`, settings that all of ours have, DNS. */
+export function ownWorkload(
+  scope: Construct,
+  descriptor: Pick<ServiceDescriptor, 'name' | 'user' | 'resources' | 'onNodes'>,
+  at: Pick<Site<unknown>, 'namespace' | 'image' | 'userNamespaces' | 'config' | 'publicUrl'>,
+  props: Pick<WorkloadProps, 'runs' | 'command' | 'before' | 'groups' | 'kubernetesToken'> & {
+    readonly env: () => readonly k8s.EnvVar[];
+    readonly mounts: () => readonly Mount[];
+    /** Beside `internal`. @default none */
+    readonly ports?: Readonly<Record<string, number>>;
+  },
+): Workload {
+  const workload = new Workload(scope, 'workload', {
+    ...props,
+    name: descriptor.name,
+    namespace: at.namespace,
+    image: at.image,
+    user: descriptor.user,
+    resources: descriptor.resources,
+    // Folders of the node are not mounted into a user namespace.
+    userNamespace: at.userNamespaces && descriptor.onNodes !== true,
+    ports: { ...props.ports, internal: PORTS.internal },
+    probes: OWN_PROBES,
+    mounts: () => [scratch('tmp', '/tmp', '64Mi'), ...props.mounts()],
+    env: () => [
+      env('DELOS_CLUSTER', at.config.cluster.name),
+      env('DELOS_PUBLIC_URL', at.publicUrl),
+      { name: 'POD_IP', valueFrom: { fieldRef: { fieldPath: 'status.podIP' } } },
+      // Well below the limit: buffers live outside the heap.
+      env('NODE_OPTIONS', '--max-old-space-size=160 --max-semi-space-size=4'),
+      ...props.env(),
+    ],
+  });
+  workload.reach(DNS);
+  return workload;
+}

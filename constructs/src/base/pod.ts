@@ -1,0 +1,137 @@
+import { k8s } from 'cdk8s-plus-28';
+import type { ConfigFiles } from './config-files.ts';
+import type { Mount } from './mount.ts';
+import { PRIORITY_CLASSES } from './names.ts';
+import type { Secret } from './secret.ts';
+import { CONTAINER_SECURITY, podSecurity } from './security.ts';
+
+export interface Resources {
+  /** Cores that are kept for it, as Kubernetes writes them: `100m`. There is no limit: idle cores are lent. */
+  readonly cpu: string;
+  /** Memory that is kept for it: `128Mi`. */
+  readonly memory: string;
+  /** Memory that it may use at most. */
+  readonly memoryLimit: string;
+}
+
+/** A container that runs to its end before the main one, with the same image, environment and mounts. */
+export interface Step {
+  readonly name: string;
+  readonly command: readonly string[];
+  /** Beside the main one's. @default none */
+  readonly env?: readonly k8s.EnvVar[];
+  /** Beside the main one's; this step alone has them. @default none */
+  readonly mounts?: () => readonly Mount[];
+  /** Another user than the Pod's. @default the Pod's */
+  readonly user?: number;
+}
+
+export type Probes = Pick<k8s.Container, 'startupProbe' | 'livenessProbe' | 'readinessProbe'>;
+
+/** The Pod of a workload. */
+export interface WorkloadPod {
+  readonly image: string;
+  /** Program and arguments of the main container. */
+  readonly command: readonly string[];
+  /** @default none. A secret never goes here: mount it. */
+  readonly env?: () => readonly k8s.EnvVar[];
+  /** Port name → number, in the Pod and of the Service. */
+  readonly ports: Readonly<Record<string, number>>;
+  /** Names of ports that the Service leaves out. @default none */
+  readonly podPorts?: readonly string[];
+  /** Folders and files. Asked for when manifests are written. @default none: the root is read-only */
+  readonly mounts?: () => readonly Mount[];
+  /** @default none */
+  readonly before?: readonly Step[];
+  /** @default the Pod is ready when its process runs */
+  readonly probes?: Probes;
+  readonly resources: Resources;
+  /** User and group that it runs as: a number that no account of the machine has. */
+  readonly user: number;
+  /** Further groups whose files it reads. @default none */
+  readonly groups?: readonly number[];
+  /** Runs in a user namespace of its own, where the nodes have them. @default false */
+  readonly userNamespace?: boolean;
+  /** Mounts a Kubernetes token. @default false */
+  readonly kubernetesToken?: boolean;
+  /** Seconds between the polite and the hard end. @default 20 */
+  readonly graceSeconds?: number;
+  /** Run in the container before it is told to end. @default nothing */
+  readonly preStop?: readonly string[];
+}
+
+const mountsOf = (props: WorkloadPod): readonly Mount[] => props.mounts?.() ?? [];
+const allMounts = (props: WorkloadPod): readonly Mount[] => [
+  ...mountsOf(props),
+  ...(props.before ?? []).flatMap(({ mounts }) => mounts?.() ?? []),
+];
+const once = <T>(items: readonly (T | undefined)[]): readonly T[] => [
+  ...new Set(items.filter((item): item is T => item !== undefined)),
+];
+
+/** Configuration whose change rolls the Pods. */
+export const configOf = (props: WorkloadPod): readonly ConfigFiles[] =>
+  once(allMounts(props).map(({ config }) => config));
+
+/** Secrets that its containers mount. */
+export const secretsOf = (props: WorkloadPod): readonly Secret[] => once(allMounts(props).map(({ secret }) => secret));
+
+/** @param everywhere on every node, also on those that let nothing else run */
+export function podSpec(name: string, props: WorkloadPod, everywhere: boolean): k8s.PodSpec {
+  const env = props.env?.() ?? [];
+  const { cpu, memory, memoryLimit } = props.resources;
+  const container = {
+    image: props.image,
+    imagePullPolicy: 'IfNotPresent',
+    securityContext: CONTAINER_SECURITY,
+    volumeMounts: mountsOf(props).map(volumeMount),
+    resources: {
+      requests: { cpu: k8s.Quantity.fromString(cpu), memory: k8s.Quantity.fromString(memory) },
+      limits: { memory: k8s.Quantity.fromString(memoryLimit) },
+    },
+  };
+  const steps = (props.before ?? []).map((step) => ({
+    ...container,
+    name: step.name,
+    command: [...step.command],
+    env: [...env, ...(step.env ?? [])],
+    ...(step.user === undefined ? {} : { securityContext: { ...CONTAINER_SECURITY, runAsUser: step.user } }),
+    volumeMounts: [...container.volumeMounts, ...(step.mounts?.() ?? []).map(volumeMount)],
+  }));
+  return {
+    serviceAccountName: name,
+    automountServiceAccountToken: props.kubernetesToken ?? false,
+    enableServiceLinks: false,
+    priorityClassName: PRIORITY_CLASSES.platform,
+    terminationGracePeriodSeconds: props.graceSeconds ?? 20,
+    securityContext: podSecurity(props.user, props.groups),
+    ...(props.userNamespace === true ? { hostUsers: false } : {}),
+    ...(everywhere ? { tolerations: [{ operator: 'Exists' }] } : {}),
+    ...(steps.length === 0 ? {} : { initContainers: steps }),
+    containers: [
+      {
+        ...container,
+        name,
+        command: [...props.command],
+        env: [...env],
+        ports: Object.entries(props.ports).map(([port, containerPort]) => ({ name: port, containerPort })),
+        ...props.probes,
+        ...(props.preStop === undefined ? {} : { lifecycle: { preStop: { exec: { command: [...props.preStop] } } } }),
+      },
+    ],
+    volumes: volumes(allMounts(props)),
+  };
+}
+
+const volumeMount = ({ name, path, subPath, readOnly }: Mount): k8s.VolumeMount => ({
+  name,
+  mountPath: path,
+  ...(subPath === undefined ? {} : { subPath }),
+  ...(readOnly === true ? { readOnly } : {}),
+});
+
+function volumes(mounts: readonly Mount[]): k8s.Volume[] {
+  const byName = new Map<string, k8s.Volume>();
+  for (const { name, volume } of mounts) if (volume !== undefined) byName.set(name, { name, ...volume });
+  return [...byName.values()];
+}

@@ -1,0 +1,73 @@
+import type { PlatformConfig } from '@delos/core';
+import type { Construct } from 'constructs';
+import type { z } from 'zod';
+import type { Exposure } from '../entrance.ts';
+import type { SynthesisContext } from '../synthesis.ts';
+import type { Database } from './database.ts';
+import { NODE_NAMESPACE, PLATFORM_NAMESPACE } from './names.ts';
+import type { Namespace } from './namespace.ts';
+import type { Resources } from './pod.ts';
+import type { Route } from './route.ts';
+import type { Workload } from './workload.ts';
+
+/*
+ * Terminology: a *service* of the platform is a folder under services/ and a line in services.ts. Its folder exports a
+ * *descriptor*: data that others derive from, and a function that *builds* its constructs.
+ */
+
+/** The constructs of a service. */
+export interface ServiceConstruct extends Construct {
+  readonly workload: Workload;
+}
+
+/** One service of the platform: everything that the gateway, PostgreSQL, the configuration, `status` and docs know of it. */
+export interface ServiceDescriptor<Config = unknown, Built extends ServiceConstruct = ServiceConstruct> {
+  /** Name of its workload and Service; its key under `services` in delos.yaml is the same in camel case. */
+  readonly name: string;
+  /** What it is for, in one sentence without a full stop. */
+  readonly idea: string;
+  /** Name of its image in the catalogue. */
+  readonly image: string;
+  /** Its section of delos.yaml. An empty section must be valid. */
+  readonly config: z.ZodType<Config>;
+  /** User and group that it runs as; no other service has the number. @see core's table of users */
+  readonly user: number;
+  readonly resources: Resources;
+  /** Its Pods read the node's disk, so that they run in a namespace with Pod Security `privileged`. @default false */
+  readonly onNodes?: boolean;
+  /** Name of its database. @default it has none */
+  readonly database?: string;
+  /** Paths of the platform's origin that lead to it. @default none */
+  readonly routes?: readonly Route[];
+  build(scope: Construct, at: Site<Config>): Built;
+}
+
+/** Name of the namespace that a service runs in. */
+export const namespaceOf = ({ onNodes }: Pick<ServiceDescriptor, 'onNodes'>): string =>
+  onNodes === true ? NODE_NAMESPACE : PLATFORM_NAMESPACE;
+
+/** Where a service is built: the platform around it. */
+export interface Site<Config> {
+  /** Its own section of delos.yaml. */
+  readonly own: Config;
+  readonly config: PlatformConfig;
+  readonly context: SynthesisContext;
+  readonly namespace: Namespace;
+  /** Reference of its image. */
+  readonly image: string;
+  /** Where users reach the platform, no trailing slash, e.g. `http://127.0.0.1:8080`. */
+  readonly publicUrl: string;
+  readonly exposure: Exposure;
+  /** Whether its Pods have user namespaces of their own. */
+  readonly userNamespaces: boolean;
+  /** @throws DelosError ERR_INTERNAL for a service that has no database */
+  readonly database: Database;
+  /** What an earlier line of the list has built. @throws DelosError ERR_INTERNAL for a later one */
+  get<Built extends ServiceConstruct>(service: BuiltBy<Built>): Built;
+}
+
+/** A descriptor, by what it builds alone. */
+export interface BuiltBy<Built extends ServiceConstruct> {
+  readonly name: string;
+  build(scope: Construct, at: never): Built;
+}

@@ -1,0 +1,206 @@
+import { k8s } from 'cdk8s-plus-28';
+import { Construct, type IConstruct } from 'constructs';
+import { CHECKSUM_ANNOTATION } from './checksum.ts';
+import { checksumOf } from './config-files.ts';
+import { Connections, connect, type Endpoint, type Peer } from './connections.ts';
+import { lazy } from './lazy.ts';
+import { hostOf, labelsOf, selectorOf } from './names.ts';
+import type { Namespace } from './namespace.ts';
+import { configOf, podSpec, secretsOf, type WorkloadPod } from './pod.ts';
+
+export interface WorkloadProps extends WorkloadPod {
+  readonly namespace: Namespace;
+  /** Name of the workload, its Service, ServiceAccount and NetworkPolicy. @default the construct's id */
+  readonly name?: string;
+  /** What keeps the Pods. */
+  readonly runs: Deployment | StatefulSet | DaemonSet;
+  /** The Service, where it is more than the ports inside the cluster. */
+  readonly service?: Pick<k8s.ServiceSpec, 'type' | 'ports' | 'externalTrafficPolicy'>;
+}
+
+export interface Deployment {
+  readonly kind: 'deployment';
+  readonly replicas: number;
+  /** True where two at once may not be: the old Pod ends before the new one starts. @default false */
+  readonly recreate?: boolean;
+}
+export interface StatefulSet {
+  readonly kind: 'stateful-set';
+  readonly replicas: number;
+}
+/** One Pod on every node. It has no Service. */
+export interface DaemonSet {
+  readonly kind: 'daemon-set';
+}
+
+/**
+ * The one shape of every service: Pods under Pod Security `restricted`, an account without rights, a Service, and
+ * exactly the connections that {@link Workload.reach} and {@link Workload.admit} open.
+ * @example
+ * const api = new Workload(chart, 'api', {
+ *   namespace,
+ *   image: 'registry.example/api:1.0',
+ *   command: ['/api'],
+ *   user: 61000,
+ *   ports: { http: 8080 },
+ *   runs: { kind: 'deployment', replicas: 2 },
+ *   resources: { cpu: '100m', memory: '128Mi', memoryLimit: '256Mi' },
+ * });
+ * api.reach(database.peer);
+ */
+export class Workload extends Construct implements Endpoint {
+  readonly name: string;
+  readonly namespace: Namespace;
+  readonly ports: Readonly<Record<string, number>>;
+  /** The Deployment, StatefulSet or DaemonSet. */
+  readonly object: k8s.KubeDeployment | k8s.KubeStatefulSet | k8s.KubeDaemonSet;
+  readonly serviceAccount: k8s.KubeServiceAccount;
+  readonly connections: Connections;
+
+  constructor(scope: Construct, id: string, props: WorkloadProps) {
+    super(scope, id);
+    this.name = props.name ?? id;
+    this.namespace = props.namespace;
+    this.ports = props.ports;
+    const metadata = { name: this.name, namespace: this.namespace.name, labels: { ...labelsOf(this.name) } };
+    this.serviceAccount = new k8s.KubeServiceAccount(this, 'service-account', {
+      metadata,
+      automountServiceAccountToken: false,
+    });
+    this.connections = new Connections(this, 'connections', { name: this.name, namespace: this.namespace });
+    this.object = this.#object(props, metadata);
+    this.object.addDependency(this.serviceAccount, this.connections);
+    for (const config of configOf(props)) this.object.addDependency(config.object);
+    for (const secret of secretsOf(props)) this.object.addDependency(secret);
+    if (props.runs.kind !== 'daemon-set') this.#service(props, metadata);
+  }
+
+  /** Its DNS name inside the cluster. */
+  get host(): string {
+    return hostOf(this.name, this.namespace.name);
+  }
+
+  /** These ports of it, as the other end of a connection. @throws Error for a port that it has not */
+  peer(...names: readonly string[]): Peer {
+    return { kind: 'endpoint', endpoint: this, ports: names.map((name) => this.portOf(name)) };
+  }
+
+  /** Number of one of its ports. @throws Error for a port that it has not */
+  portOf(name: string): number {
+    const port = this.ports[name];
+    if (port !== undefined) return port;
+    throw new Error(`${this.node.path} has no port ${name}: ${Object.keys(this.ports).join(', ')}`);
+  }
+
+  /** `http://HOST:PORT` inside the cluster. @throws Error for a port that it has not */
+  url(port: string): string {
+    return `http://${this.host}:${this.portOf(port)}`;
+  }
+
+  /** Opens connections to these peers, at both ends. */
+  reach(...peers: readonly Peer[]): void {
+    for (const peer of peers) connect(this, peer);
+  }
+
+  /** Lets these peers in, where the other end is no workload of this tree. */
+  admit(...peers: readonly Peer[]): void {
+    for (const peer of peers) this.connections.admit(peer);
+  }
+
+  /** Its Pods start after these are ready. */
+  after(...others: readonly IConstruct[]): void {
+    this.object.addDependency(...others);
+  }
+
+  #object(props: WorkloadProps, metadata: k8s.ObjectMeta): Workload['object'] {
+    const { runs } = props;
+    const selector = { matchLabels: { ...selectorOf(this.name) } };
+    const template = (): k8s.PodTemplateSpec => {
+      const config = configOf(props);
+      return {
+        metadata: {
+          labels: { ...labelsOf(this.name) },
+          ...(config.length === 0 ? {} : { annotations: { [CHECKSUM_ANNOTATION]: checksumOf(config) } }),
+        },
+        spec: podSpec(this.name, props, runs.kind === 'daemon-set'),
+      };
+    };
+    switch (runs.kind) {
+      case 'daemon-set':
+        return new k8s.KubeDaemonSet(this, 'daemon-set', {
+          metadata,
+          spec: lazy(() => ({ selector, template: template() })),
+        });
+      case 'deployment':
+        return new k8s.KubeDeployment(this, 'deployment', {
+          metadata,
+          spec: lazy(() => ({
+            replicas: runs.replicas,
+            revisionHistoryLimit: 3,
+            progressDeadlineSeconds: 600,
+            strategy: runs.recreate === true ? { type: 'Recreate' } : noGap(),
+            selector,
+            template: template(),
+          })),
+        });
+      case 'stateful-set':
+        return new k8s.KubeStatefulSet(this, 'stateful-set', {
+          metadata,
+          spec: lazy(() => {
+            const claims = claimsOf(props);
+            return {
+              serviceName: this.name,
+              replicas: runs.replicas,
+              selector,
+              template: template(),
+              ...(claims.length === 0 ? {} : { volumeClaimTemplates: [...claims] }),
+            };
+          }),
+        });
+    }
+  }
+
+  #service(props: WorkloadProps, metadata: k8s.ObjectMeta): void {
+    new k8s.KubeService(this, 'service', {
+      metadata,
+      spec: {
+        selector: { ...selectorOf(this.name) },
+        ports: Object.entries(this.ports)
+          .filter(([name]) => !(props.podPorts ?? []).includes(name))
+          .map(([name, port]) => ({ name, port, targetPort: k8s.IntOrString.fromString(name) })),
+        ...props.service,
+      },
+    });
+    if (props.runs.kind !== 'deployment') return;
+    // Present at any number of replicas, so that a changed number is one update; with one replica it permits a drain.
+    new k8s.KubePodDisruptionBudget(this, 'disruption-budget', {
+      metadata,
+      spec: {
+        selector: { matchLabels: { ...selectorOf(this.name) } },
+        maxUnavailable: k8s.IntOrString.fromNumber(1),
+      },
+    });
+  }
+}
+
+const noGap = (): k8s.DeploymentStrategy => ({
+  type: 'RollingUpdate',
+  rollingUpdate: { maxSurge: k8s.IntOrString.fromNumber(1), maxUnavailable: k8s.IntOrString.fromNumber(0) },
+});
+
+function claimsOf(props: WorkloadPod): readonly k8s.KubePersistentVolumeClaimProps[] {
+  return (props.mounts?.() ?? []).flatMap(({ name, claim }) =>
+    claim === undefined
+      ? []
+      : [
+          {
+            metadata: { name },
+            spec: {
+              accessModes: ['ReadWriteOnce'],
+              resources: { requests: { storage: k8s.Quantity.fromString(claim.size) } },
+              ...(claim.storageClass === undefined ? {} : { storageClassName: claim.storageClass }),
+            },
+          },
+        ],
+  );
+}

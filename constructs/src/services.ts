@@ -1,0 +1,19 @@
+import type { ServiceDescriptor } from './base/service.ts';
+import { agent } from './services/agent/index.ts';
+import { collector } from './services/collector/index.ts';
+import { controlApi } from './services/control-api/index.ts';
+import { gateway } from './services/gateway/index.ts';
+import { keycloak } from './services/keycloak/index.ts';
+import { postgres } from './services/postgres/index.ts';
+import { scheduler } from './services/scheduler/index.ts';
+
+/** The services of the platform. Each is built after those above it, whose constructs it can ask for. */
+export const SERVICES: readonly ServiceDescriptor[] = [
+  postgres,
+  gateway,
+  keycloak,
+  controlApi,
+  scheduler,
+  agent,
+  collector,
+];

@@ -1,0 +1,66 @@
+import { AGENT_ACCOUNT, type PlatformConfig, projectNamespace, SERVICE_USERS, type StandIn } from '@delos/core';
+import type { k8s } from 'cdk8s-plus-28';
+import { Construct } from 'constructs';
+import { allowedRegistriesEnv, env, fileOf, mounted, ownWorkload, runs } from '../../base/own-service.ts';
+import { type Replicas, replicas } from '../../base/replicas.ts';
+import type { ServiceDescriptor, Site } from '../../base/service.ts';
+import type { Workload } from '../../base/workload.ts';
+import { controlApi } from '../control-api/index.ts';
+import { AgentRights } from './rights.ts';
+
+/** The only service that holds a Kubernetes token: it makes the Pods of jobs. It dials out; nothing dials in. */
+export class Agent extends Construct {
+  readonly workload: Workload;
+
+  constructor(scope: Construct, id: string, at: Site<Replicas>) {
+    super(scope, id);
+    const { config, context, namespace } = at;
+    const api = at.get(controlApi);
+    const rights = new AgentRights(this, 'rights', {
+      serviceAccount: AGENT_ACCOUNT,
+      namespace,
+      privilegedNamespaces: config.organizations.flatMap((org) =>
+        org.projects.filter(({ privileged }) => privileged).map(({ name }) => projectNamespace(org.name, name)),
+      ),
+    });
+    this.workload = ownWorkload(this, agent, at, {
+      runs: { kind: 'deployment', replicas: at.own.replicas, recreate: true },
+      command: runs('agent'),
+      kubernetesToken: true,
+      mounts: () => [mounted(api.agentToken.secret)],
+      env: () => [
+        env('DELOS_API_URL', api.workload.url('internal')),
+        env('DELOS_AGENT_TOKEN_FILE', fileOf(api.agentToken)),
+        allowedRegistriesEnv(at),
+        env('POD_NAMESPACE', namespace.name),
+        ...onlyPool(config),
+        ...standIns(context.standIns ?? []),
+      ],
+    });
+    const { addresses, port } = context.apiServer;
+    this.workload.reach({ kind: 'addresses', addresses, ports: [port] }, api.workload.peer('internal'));
+    this.workload.after(rights);
+  }
+}
+
+/** Of one pool alone every node is one, labelled or not. */
+function onlyPool({ nodePools }: PlatformConfig): readonly k8s.EnvVar[] {
+  const [first, second] = nodePools;
+  return first !== undefined && second === undefined ? [env('DELOS_ONLY_POOL', first.name)] : [];
+}
+
+/** Digest → true content of the stand-in, as the agent reads it. */
+function standIns(all: readonly StandIn[]): readonly k8s.EnvVar[] {
+  const byDigest = Object.fromEntries(all.map(({ digest, standIn }) => [digest, standIn]));
+  return all.length === 0 ? [] : [env('DELOS_STAND_INS', JSON.stringify(byDigest))];
+}
+
+export const agent: ServiceDescriptor<Replicas, Agent> = {
+  name: AGENT_ACCOUNT,
+  idea: 'the agent: makes the Pods of jobs, and tells what becomes of them',
+  image: 'runtime',
+  config: replicas,
+  user: SERVICE_USERS.agent,
+  resources: { cpu: '20m', memory: '64Mi', memoryLimit: '256Mi' },
+  build: (scope, at) => new Agent(scope, 'agent', at),
+};

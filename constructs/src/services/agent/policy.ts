@@ -1,0 +1,206 @@
+import {
+  AGENT_BINDING,
+  AGENT_PROJECT_ROLE,
+  AUDIT_LABEL,
+  ENFORCE_LABEL,
+  MANAGED_BY,
+  ORG_LABEL,
+  PROJECT_LABEL,
+  READABLE_LENGTH,
+} from '@delos/core';
+import { ApiObject } from 'cdk8s';
+import { Construct } from 'constructs';
+import { PART_OF, PRIORITY_CLASSES } from '../../base/names.ts';
+import type { Namespace } from '../../base/namespace.ts';
+
+export interface AgentPolicyProps {
+  /** Namespace of the agent's account. */
+  readonly namespace: Namespace;
+  readonly serviceAccount: string;
+  /** Namespaces in which the agent may set Pod Security to `privileged`. */
+  readonly privilegedNamespaces: readonly string[];
+}
+
+const API_VERSION = 'admissionregistration.k8s.io/v1';
+const NAME = 'delos-agent';
+const ALL = ['*'];
+
+/**
+ * Admission's side of the agent's rights: of what RBAC can only allow in every namespace, that which belongs into a
+ * project's. All that the agent writes, in any resource, is held to it, so that a right granted by mistake is of no use
+ * elsewhere. Needs Kubernetes 1.30.
+ *
+ * @see https://kubernetes.io/docs/reference/access-authn-authz/validating-admission-policy/
+ */
+export class AgentPolicy extends Construct {
+  constructor(scope: Construct, id: string, props: AgentPolicyProps) {
+    super(scope, id);
+    const metadata = { name: NAME, labels: { ...PART_OF } };
+    const user = `system:serviceaccount:${props.namespace.name}:${props.serviceAccount}`;
+    const policy = new ApiObject(this, 'rules', {
+      apiVersion: API_VERSION,
+      kind: 'ValidatingAdmissionPolicy',
+      metadata,
+      spec: {
+        failurePolicy: 'Fail',
+        matchConstraints: {
+          resourceRules: [{ apiGroups: ALL, apiVersions: ALL, operations: ALL, resources: ['*/*'], scope: '*' }],
+          // Questions about itself: they change nothing.
+          excludeResourceRules: ['authentication.k8s.io', 'authorization.k8s.io'].map((group) => ({
+            ...{ apiGroups: [group], apiVersions: ALL, operations: ALL, resources: ALL, scope: '*' },
+          })),
+        },
+        matchConditions: [{ name: 'agent', expression: `request.userInfo.username == ${text(user)}` }],
+        variables: Object.entries(variables(props)).map(([name, expression]) => ({ name, expression })),
+        validations: validations(user).map((validation) => ({ ...validation, reason: 'Forbidden' })),
+      },
+    });
+    const binding = new ApiObject(this, 'binding', {
+      apiVersion: API_VERSION,
+      kind: 'ValidatingAdmissionPolicyBinding',
+      metadata,
+      spec: { policyName: NAME, validationActions: ['Deny'] },
+    });
+    binding.addDependency(policy);
+  }
+}
+
+/** A string of CEL. */
+const text = (value: string): string => JSON.stringify(value);
+const list = (values: readonly string[]): string => JSON.stringify(values);
+
+/** Metadata that an object of the agent's has when it is made. The API server fills in some of it. */
+const CREATED = ['name', 'namespace', 'labels', 'uid', 'creationTimestamp', 'generation', 'managedFields'];
+/** Metadata that differs after a change of the agent's. Labels have rules of their own; the API server keeps the rest. */
+const CHANGED = ['labels', 'generation', 'managedFields', 'resourceVersion'];
+
+/** An expression that is true where two maps differ in these keys at most. */
+function same(made: string, before: string, keys: readonly string[]): string {
+  const free = list(keys);
+  return [
+    `${made}.all(key, key in ${free} || key in ${before} && ${made}[key] == ${before}[key])`,
+    `${before}.all(key, key in ${free} || key in ${made})`,
+  ].join(' && ');
+}
+
+/** In the order in which they build on each other. */
+function variables(props: AgentPolicyProps): Readonly<Record<string, string>> {
+  const fixed = { ...MANAGED_BY };
+  return {
+    isSubresource: 'has(request.subResource) && request.subResource != ""',
+    isNamespace: 'request.resource.group == "" && request.resource.resource == "namespaces"',
+    // As it is before the write, except where there is none yet.
+    space: 'variables.isNamespace ? (oldObject == null ? object : oldObject) : dyn(namespaceObject)',
+    labels: 'variables.space != null && has(variables.space.metadata.labels) ? variables.space.metadata.labels : {}',
+    org: `${text(ORG_LABEL)} in variables.labels ? variables.labels[${text(ORG_LABEL)}] : ""`,
+    project: `${text(PROJECT_LABEL)} in variables.labels ? variables.labels[${text(PROJECT_LABEL)}] : ""`,
+    managed: Object.entries(fixed)
+      .map(([key, value]) => `${text(key)} in variables.labels && variables.labels[${text(key)}] == ${text(value)}`)
+      .join(' && '),
+    name: 'variables.space != null ? variables.space.metadata.name : ""',
+    wellFormed: 'variables.name.matches("^job-[a-z0-9-]+-[0-9a-f]{8}$")',
+    // core/src/project-namespace.ts: what is readable of the name is organization and project, or their beginning.
+    readable: 'variables.wellFormed ? variables.name.substring(0, size(variables.name) - 9) : ""',
+    whole: '"job-" + variables.org + "-" + variables.project',
+    named: `variables.wellFormed && variables.whole.startsWith(variables.readable) && (variables.readable == variables.whole || size(variables.whole) > ${READABLE_LENGTH})`,
+    isProject: 'variables.managed && variables.org != "" && variables.project != "" && variables.named',
+    // Both empty where the request brings no object: a deletion, a stream.
+    meta: 'object != null && has(object.metadata) ? dyn(object.metadata) : dyn({})',
+    metaBefore: 'oldObject != null && has(oldObject.metadata) ? dyn(oldObject.metadata) : dyn({})',
+    made: 'variables.isNamespace && object != null && has(object.metadata.labels) ? object.metadata.labels : {}',
+    before:
+      'variables.isNamespace && oldObject != null && has(oldObject.metadata.labels) ? oldObject.metadata.labels : {}',
+    own: list([
+      ...Object.keys(fixed),
+      ...[ORG_LABEL, PROJECT_LABEL, ENFORCE_LABEL, AUDIT_LABEL, 'kubernetes.io/metadata.name'],
+    ]),
+    mutable: list([ENFORCE_LABEL, AUDIT_LABEL]),
+    level: `${text(ENFORCE_LABEL)} in variables.made ? variables.made[${text(ENFORCE_LABEL)}] : ""`,
+    // Typed also where it is empty.
+    privileged: `variables.name in ${list(['', ...props.privilegedNamespaces])} && variables.name != ""`,
+    isBinding:
+      'request.resource.group == "rbac.authorization.k8s.io" && request.resource.resource == "rolebindings" && object != null',
+    isPod:
+      'request.resource.group == "" && request.resource.resource == "pods" && !variables.isSubresource && object != null',
+    isPolicy:
+      'request.resource.group == "networking.k8s.io" && request.resource.resource == "networkpolicies" && object != null',
+    changes: 'request.operation == "UPDATE" && object != null && oldObject != null',
+  };
+}
+
+interface Validation {
+  readonly expression: string;
+  readonly message: string;
+}
+
+function validations(user: string): readonly Validation[] {
+  const [, , namespace = '', account = ''] = user.split(':');
+  const jobClasses = [PRIORITY_CLASSES.low, PRIORITY_CLASSES.normal, PRIORITY_CLASSES.high];
+  return [
+    {
+      expression: 'variables.isProject',
+      message: 'the agent acts in the namespaces of projects alone',
+    },
+    {
+      expression: '!variables.isNamespace || request.operation in ["CREATE", "UPDATE"] && !variables.isSubresource',
+      message: 'the agent makes namespaces and labels them, nothing else',
+    },
+    {
+      expression:
+        '!variables.isNamespace || variables.made.all(key, key in variables.before ? key in variables.mutable || variables.made[key] == variables.before[key] : key in (oldObject == null ? variables.own : variables.mutable)) && variables.before.all(key, key in variables.made)',
+      message: 'the agent sets the labels of a project once; later it changes the level of Pod Security alone',
+    },
+    {
+      // No owner, no finalizer, no time of deletion: each of these deletes an object, or keeps one from being deleted.
+      expression: `variables.changes || variables.meta.all(key, key in ${list(CREATED)} || variables.isPod && key == "annotations")`,
+      message: 'the agent makes objects with a name and labels, Pods with annotations too, and with no other metadata',
+    },
+    {
+      expression: `!variables.changes || (${same('variables.meta', 'variables.metaBefore', CHANGED)})`,
+      message: 'the agent changes only the labels of an object’s metadata',
+    },
+    {
+      expression: `!variables.changes || (${same('object', 'oldObject', ['metadata', 'spec'])})`,
+      message: 'the agent changes only metadata and specification of an object',
+    },
+    {
+      expression: `!(variables.changes && variables.isPod) || (${same('object.spec', 'oldObject.spec', ['activeDeadlineSeconds'])})`,
+      message: 'the agent changes only the deadline of a Pod',
+    },
+    {
+      expression:
+        '!(variables.changes && variables.isPod) || (has(object.metadata.labels) ? object.metadata.labels : {}) == (has(oldObject.metadata.labels) ? oldObject.metadata.labels : {})',
+      message: 'the agent changes no label of a Pod',
+    },
+    {
+      expression: `!(variables.isBinding || variables.isPolicy) || has(object.metadata.labels) && object.metadata.labels == ${JSON.stringify(MANAGED_BY)}`,
+      message: 'the agent labels its bindings and network policies as managed by Delos, and in no other way',
+    },
+    {
+      expression:
+        '!(variables.isNamespace && object != null) || !has(object.spec) || object.spec.all(key, key == "finalizers" && object.spec.finalizers == ["kubernetes"])',
+      message: 'the agent gives a namespace no finalizer',
+    },
+    {
+      expression:
+        '!variables.isNamespace || variables.level in ["baseline", "restricted"] || variables.level == "privileged" && variables.privileged',
+      message: 'Pod Security is baseline or restricted, or privileged where the project may run privileged jobs',
+    },
+    {
+      expression: [
+        `!variables.isBinding || object.metadata.name == ${text(AGENT_BINDING)}`,
+        `object.roleRef.kind == "ClusterRole" && object.roleRef.name == ${text(AGENT_PROJECT_ROLE)}`,
+        `has(object.subjects) && object.subjects.all(s, s.kind == "ServiceAccount" && s.name == ${text(account)} && s.namespace == ${text(namespace)})`,
+      ].join(' && '),
+      message: `the agent binds itself to ${AGENT_PROJECT_ROLE}, nobody else and to nothing else`,
+    },
+    {
+      expression: [
+        `!variables.isPod || object.spec.priorityClassName in ${list(jobClasses)}`,
+        'object.spec.serviceAccountName == "default"',
+        '(has(object.spec.automountServiceAccountToken) && object.spec.automountServiceAccountToken == false)',
+      ].join(' && '),
+      message: 'a job has the priority of a job, and no Kubernetes token',
+    },
+  ];
+}

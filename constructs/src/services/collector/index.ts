@@ -1,0 +1,47 @@
+import { SERVICE_USERS } from '@delos/core';
+import { Construct } from 'constructs';
+import { z } from 'zod';
+import { nodeFolder } from '../../base/mount.ts';
+import { env, fileOf, mounted, ownWorkload, runs } from '../../base/own-service.ts';
+import type { ServiceDescriptor, Site } from '../../base/service.ts';
+import type { Workload } from '../../base/workload.ts';
+import { controlApi } from '../control-api/index.ts';
+
+const config = z.strictObject({}).prefault({});
+type Config = z.infer<typeof config>;
+
+/** Reads the logs of jobs from the disk of each node. */
+export class Collector extends Construct {
+  readonly workload: Workload;
+
+  constructor(scope: Construct, id: string, at: Site<Config>) {
+    super(scope, id);
+    const api = at.get(controlApi);
+    const token = api.collectorToken(this, at.namespace);
+    this.workload = ownWorkload(this, collector, at, {
+      runs: { kind: 'daemon-set' },
+      command: runs('collector'),
+      // The group that container runtimes let read a container's log.
+      groups: [0],
+      mounts: () => [mounted(token.secret), nodeFolder('/var/log/pods')],
+      env: () => [
+        env('DELOS_API_URL', api.workload.url('internal')),
+        env('DELOS_COLLECTOR_TOKEN_FILE', fileOf(token)),
+        env('DELOS_LOG_MIN_FREE', String(at.config.logs.minFreeDisk)),
+        { name: 'DELOS_NODE', valueFrom: { fieldRef: { fieldPath: 'spec.nodeName' } } },
+      ],
+    });
+    this.workload.reach(api.workload.peer('internal'));
+  }
+}
+
+export const collector: ServiceDescriptor<Config, Collector> = {
+  name: 'collector',
+  idea: 'the log collector, one on every node',
+  image: 'runtime',
+  config,
+  user: SERVICE_USERS.collector,
+  onNodes: true,
+  resources: { cpu: '20m', memory: '64Mi', memoryLimit: '256Mi' },
+  build: (scope, at) => new Collector(scope, 'collector', at),
+};

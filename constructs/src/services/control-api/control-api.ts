@@ -1,0 +1,98 @@
+import { Construct } from 'constructs';
+import { ConfigFiles } from '../../base/config-files.ts';
+import { files } from '../../base/mount.ts';
+import { PORTS } from '../../base/names.ts';
+import type { Namespace } from '../../base/namespace.ts';
+import { allowedRegistriesEnv, databaseEnv, env, fileOf, mounted, ownWorkload, runs } from '../../base/own-service.ts';
+import type { Replicas } from '../../base/replicas.ts';
+import { Secret, type SecretKey } from '../../base/secret.ts';
+import type { ServiceDescriptor, Site } from '../../base/service.ts';
+import type { Workload } from '../../base/workload.ts';
+import type { Keycloak } from '../keycloak/keycloak.ts';
+import { canonicalJson, platformSettings } from './platform-settings.ts';
+
+const CONFIG_DIR = '/etc/delos';
+
+/** The control API. Its `migrate` step makes the tables and keeps the realm, before it serves. */
+export class ControlApi extends Construct {
+  readonly workload: Workload;
+  /** The agent signs in with it. */
+  readonly agentToken: SecretKey;
+  readonly #collectorToken: Secret;
+
+  constructor(
+    scope: Construct,
+    id: string,
+    props: {
+      readonly descriptor: ServiceDescriptor<Replicas, ControlApi>;
+      readonly at: Site<Replicas>;
+      readonly keycloak: Keycloak;
+    },
+  ) {
+    super(scope, id);
+    const { descriptor, at, keycloak } = props;
+    const { namespace, database } = at;
+    const secret = (name: string, sources: ConstructorParameters<typeof Secret>[2]['sources']): Secret =>
+      new Secret(this, name, { namespace, sources });
+    const agent = secret('agent-token', { token: { kind: 'password', length: 48 } });
+    const collector = secret('collector-token', { token: { kind: 'password', length: 48 } });
+    const issuer = secret('token-issuer', { secret: { kind: 'password', length: 48 } });
+    const passwords = secret(
+      'identity-passwords',
+      Object.fromEntries(keycloak.realm.users.map(({ username }) => [username, { kind: 'password', length: 20 }])),
+    );
+    this.agentToken = { secret: agent, key: 'token' };
+    this.#collectorToken = collector;
+    // Read here alone: `migrate` writes it to the database, where the others learn of it.
+    const config = new ConfigFiles(this, 'platform', {
+      namespace,
+      files: () => ({
+        'platform.json': platformSettings(at.config),
+        'identity.json': canonicalJson(keycloak.realm),
+      }),
+    });
+    this.workload = ownWorkload(this, descriptor, at, {
+      runs: { kind: 'deployment', replicas: at.own.replicas },
+      command: runs('api'),
+      ports: { http: PORTS.http },
+      before: [
+        {
+          name: 'migrate',
+          command: runs('migrate'),
+          env: [
+            env('DELOS_KEYCLOAK_CLIENT_SECRET_FILE', fileOf(keycloak.admin)),
+            env('DELOS_IDENTITY_PASSWORDS', mounted(passwords).path),
+          ],
+          mounts: () => [keycloak.admin.secret, passwords].map(mounted),
+        },
+      ],
+      mounts: () => [files(config, CONFIG_DIR), ...[database.password.secret, agent, collector, issuer].map(mounted)],
+      env: () => [
+        ...databaseEnv(database),
+        allowedRegistriesEnv(at),
+        env('DELOS_CONFIG', `${CONFIG_DIR}/platform.json`),
+        env('DELOS_OIDC_ISSUER', keycloak.issuer),
+        env('DELOS_OIDC_JWKS_URL', `${keycloak.internalIssuer}/protocol/openid-connect/certs`),
+        env('DELOS_KEYCLOAK_URL', keycloak.internalUrl),
+        env('DELOS_IDENTITY', `${CONFIG_DIR}/identity.json`),
+        env('DELOS_IDENTITY_ISSUER', fileOf({ secret: issuer, key: 'secret' })),
+        env('DELOS_AGENT_TOKEN_FILE', fileOf(this.agentToken)),
+        env('DELOS_COLLECTOR_TOKEN_FILE', fileOf({ secret: collector, key: 'token' })),
+      ],
+    });
+    this.workload.reach(database.peer, keycloak.workload.peer('http'));
+    // Keycloak is waited for by `migrate`.
+    this.workload.after(...database.ready);
+  }
+
+  /** The collectors' token, as a Secret of their own namespace. */
+  collectorToken(scope: Construct, namespace: Namespace): SecretKey {
+    const { name } = this.#collectorToken;
+    const secret = new Secret(scope, 'token', {
+      namespace,
+      name,
+      sources: { token: { kind: 'same-as', namespace: this.#collectorToken.namespace.name, ref: `${name}/token` } },
+    });
+    return { secret, key: 'token' };
+  }
+}

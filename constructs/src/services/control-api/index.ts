@@ -1,0 +1,24 @@
+import { SERVICE_USERS } from '@delos/core';
+import { type Replicas, replicas } from '../../base/replicas.ts';
+import type { ServiceDescriptor } from '../../base/service.ts';
+import { keycloak } from '../keycloak/index.ts';
+import { ControlApi } from './control-api.ts';
+
+const LOGIN_PATH = '/auth/realms/delos/login-actions/authenticate';
+
+export const controlApi: ServiceDescriptor<Replicas, ControlApi> = {
+  name: 'control-api',
+  idea: 'the control API: what clients, agents and collectors talk to',
+  image: 'runtime',
+  config: replicas,
+  user: SERVICE_USERS['control-api'],
+  resources: { cpu: '20m', memory: '96Mi', memoryLimit: '256Mi' },
+  database: 'delos',
+  routes: [
+    { paths: ['/api/v1/*', '/apis/*', '/v2', '/v2/*'], port: 'http' },
+    // Passwords go through it on their way to Keycloak: it counts failures by source.
+    { paths: [LOGIN_PATH, `${LOGIN_PATH}/*`], method: 'POST', port: 'http' },
+  ],
+  build: (scope, at) =>
+    new ControlApi(scope, 'control-api', { descriptor: controlApi, at, keycloak: at.get(keycloak) }),
+};

@@ -1,0 +1,190 @@
+import { BODY_TOO_LARGE, MAX_BODY_BYTES } from '@delos/core';
+import { PORTS } from '../../base/names.ts';
+import type { Route } from '../../base/route.ts';
+
+export interface CaddyfileProps {
+  /** What answers on the plain http port. `none`: nothing listens. */
+  readonly http: 'serve' | 'redirect' | 'none';
+  /** Public host name, for clients that send none in their TLS hello. */
+  readonly domain: string;
+  readonly upstreams: readonly Upstream[];
+}
+
+/** A service behind the gateway, and the requests that go to it. */
+export interface Upstream extends Omit<Route, 'port'> {
+  /** Different for each. */
+  readonly name: string;
+  /** DNS name inside the cluster. */
+  readonly host: string;
+  readonly port: number;
+}
+
+/**
+ * Limits of the gateway. The services behind it have their own (runtime/service/src/edge/server-limits.ts), some shorter.
+ */
+export const GATEWAY_LIMITS = {
+  /** From the connection, or from the answer before, to the end of a request's headers. */
+  header: '10s',
+  /**
+   * From the beginning of a request to the end of its body. Caddy ends a longer answer as well, WebSockets excepted: the
+   * services answer within this time.
+   */
+  request: '2m',
+  /** Of a connection between two requests. */
+  idle: '1m',
+  headerBytes: 16_384,
+  /** Requests and streams under way at one service. More wait, and are answered 503 after 15 s. */
+  underWay: 900,
+} as const;
+const REALM = '/auth/realms/delos';
+
+/** The one origin: what is routed is listed, all else is not found. `/internal`, metrics and health are not in the list. */
+export function caddyfile(props: CaddyfileProps): string {
+  const http = {
+    serve: `http://:${PORTS.http} {\n\timport site\n}\n`,
+    redirect: `http://:${PORTS.http} {\n\tredir https://{host}{uri} 308\n}\n`,
+    none: '',
+  }[props.http];
+  return `{
+	admin off
+	persist_config off
+	auto_https off
+	default_sni ${props.domain}
+	fallback_sni ${props.domain}
+	grace_period 10s
+	metrics
+	# Queries and headers carry codes, tokens and cookies: no log has them, be it of access or of errors.
+	log default {
+		format filter {
+			wrap json
+			fields {
+				request>uri regexp [?].* ?-
+				request>headers delete
+				resp_headers delete
+			}
+		}
+	}
+	servers {
+		protocols h1 h2
+		max_header_size ${GATEWAY_LIMITS.headerBytes}
+		timeouts {
+			read_header ${GATEWAY_LIMITS.header}
+			read_body ${GATEWAY_LIMITS.request}
+			idle ${GATEWAY_LIMITS.idle}
+		}
+	}
+}
+
+# Streams and WebSockets pass as they come. A service that restarts is waited for instead of answering 502.
+(upstream) {
+	flush_interval -1
+	lb_try_duration 15s
+	lb_try_interval 250ms
+	header_up X-Request-Id {http.request.uuid}
+	header_down X-Request-Id {http.request.uuid}
+	stream_close_delay 5m
+	unhealthy_request_count ${GATEWAY_LIMITS.underWay}
+	transport http {
+		dial_timeout 5s
+		keepalive 60s
+		versions 1.1
+	}
+}
+
+# A body that is too large never gets to a service, which would hang up while it is still being sent.
+(limited) {
+	@oversized expression \`{http.request.header.Content-Length}.matches("^[0-9]+$") && int({http.request.header.Content-Length}) > ${MAX_BODY_BYTES}\`
+	error @oversized 413
+	request_body {
+		max_size ${MAX_BODY_BYTES}
+	}
+}
+
+(site) {
+	log
+${[...props.upstreams].sort(byMethod).map(routed).join('')}	handle / {
+		header Cache-Control no-cache
+		rewrite * /index.html
+		root * /etc/caddy
+		file_server
+	}
+	handle {
+		respond "not found" 404
+	}
+	handle_errors 413 {
+		header Content-Type application/json
+		respond \`${JSON.stringify({ error: BODY_TOO_LARGE, code: 'ERR_REQUEST' })}\` 413
+	}
+}
+
+${http}
+https://:${PORTS.https} {
+	tls /etc/caddy-tls/tls.crt /etc/caddy-tls/tls.key
+	import site
+}
+
+http://:${PORTS.internal} {
+	handle /health/* {
+		respond 200
+	}
+	handle /metrics {
+		metrics
+	}
+}
+`;
+}
+
+/**
+ * Keycloak's form for a new password, after a login; it ends at the API's page for logins without a browser. The
+ * challenge is nobody's: the code that comes along is of no use.
+ */
+export function passwordUrl(publicUrl: string): string {
+  const query = new URLSearchParams({
+    client_id: 'apolo',
+    response_type: 'code',
+    scope: 'openid',
+    redirect_uri: `${publicUrl}/api/v1/headless`,
+    code_challenge: 'a-challenge-that-nobody-has-the-verifier-of',
+    code_challenge_method: 'S256',
+    kc_action: 'UPDATE_PASSWORD',
+  });
+  return `${publicUrl}${REALM}/protocol/openid-connect/auth?${query}`;
+}
+
+/** Routes of one method go first: a route of any method would take their requests. */
+const byMethod = (a: Upstream, b: Upstream): number => Number(b.method !== undefined) - Number(a.method !== undefined);
+
+function routed({ name, paths, method, pattern, host, port }: Upstream): string {
+  const matcher = [
+    ...(method === undefined ? [] : [`method ${method}`]),
+    `path ${paths.join(' ')}`,
+    ...(pattern === undefined ? [] : [`path_regexp ${pattern}`]),
+  ];
+  return `	@${name} {
+${matcher.map((line) => `\t\t${line}\n`).join('')}	}
+	handle @${name} {
+		import limited
+		reverse_proxy ${host}:${port} {
+			import upstream
+		}
+	}
+`;
+}
+
+/** The page that a person sees at the public URL. */
+export function landingPage(publicUrl: string): string {
+  return `<!doctype html>
+<html lang="en">
+<meta charset="utf-8">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<title>Delos</title>
+<style>body{font:16px/1.6 system-ui,sans-serif;max-width:42rem;margin:4rem auto;padding:0 1rem}code{background:#8882;padding:.1em .3em}</style>
+<h1>Delos</h1>
+<p>This is a Delos platform. Work with it by the command line client:</p>
+<pre><code>pip install apolo-cli
+apolo config login ${publicUrl}/api/v1
+apolo run ubuntu -- echo hello</code></pre>
+<p><a href="${passwordUrl(publicUrl).replaceAll('&', '&amp;')}">Change your password</a></p>
+</html>
+`;
+}

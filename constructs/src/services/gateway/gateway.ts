@@ -1,0 +1,150 @@
+import { isIPv4 } from 'node:net';
+import { isLoopback } from '@delos/core';
+import { k8s } from 'cdk8s-plus-28';
+import { Construct } from 'constructs';
+import { ConfigFiles } from '../../base/config-files.ts';
+import { DNS } from '../../base/connections.ts';
+import { files, scratch, secretFiles } from '../../base/mount.ts';
+import { hostOf, labelsOf, PORTS } from '../../base/names.ts';
+import type { Namespace } from '../../base/namespace.ts';
+import type { Resources } from '../../base/pod.ts';
+import { OWN_PROBES } from '../../base/probes.ts';
+import type { Route } from '../../base/route.ts';
+import { Secret } from '../../base/secret.ts';
+import { Workload } from '../../base/workload.ts';
+import type { Exposure } from '../../entrance.ts';
+import { type CaddyfileProps, caddyfile, landingPage, type Upstream } from './caddyfile.ts';
+
+export interface GatewayProps {
+  readonly namespace: Namespace;
+  readonly image: string;
+  readonly user: number;
+  readonly resources: Resources;
+  readonly replicas: number;
+  readonly publicUrl: string;
+  readonly domain: string;
+  readonly http: CaddyfileProps['http'];
+  readonly exposure: Exposure;
+  /** Whether the nodes have user namespaces for Pods. */
+  readonly userNamespaces: boolean;
+  /** Ports that answer outside. */
+  readonly httpPort: number;
+  readonly httpsPort: number;
+}
+
+const SERVICE_TYPE = {
+  'node-port': { type: 'NodePort', externalTrafficPolicy: 'Cluster' },
+  // A load balancer can keep the client's address.
+  'load-balancer': { type: 'LoadBalancer', externalTrafficPolicy: 'Local' },
+  'cluster-ip': { type: 'ClusterIP' },
+} as const;
+
+/** The one way in: TLS with a leaf of the instance's own CA, and plain http where that is wanted. */
+export class Gateway extends Construct {
+  readonly workload: Workload;
+  readonly #upstreams: Upstream[] = [];
+
+  constructor(scope: Construct, id: string, props: GatewayProps) {
+    super(scope, id);
+    const { namespace } = props;
+    const config = new ConfigFiles(this, 'config', {
+      namespace,
+      name: id,
+      labels: labelsOf(id),
+      files: () => ({
+        Caddyfile: caddyfile({ http: props.http, domain: props.domain, upstreams: this.#upstreams }),
+        'index.html': landingPage(props.publicUrl),
+      }),
+    });
+    const leaf = { leaf: id, ...leafNames(props, hostOf(id, namespace.name)) };
+    const tls = new Secret(this, 'tls', {
+      namespace,
+      name: `${id}-tls`,
+      type: 'kubernetes.io/tls',
+      sources: {
+        'tls.crt': { kind: 'certificate', ...leaf },
+        'tls.key': { kind: 'certificate-key', ...leaf },
+        'ca.crt': { kind: 'ca-certificate' },
+      },
+    });
+    const plain = props.http === 'none' ? {} : { http: PORTS.http };
+    const open = { ...plain, https: PORTS.https };
+    this.workload = new Workload(this, 'workload', {
+      namespace,
+      name: id,
+      runs: { kind: 'deployment', replicas: props.replicas },
+      image: props.image,
+      user: props.user,
+      userNamespace: props.userNamespaces,
+      resources: props.resources,
+      command: ['caddy', 'run', '--config', '/etc/caddy/Caddyfile', '--adapter', 'caddyfile'],
+      env: () => [
+        { name: 'XDG_DATA_HOME', value: '/tmp' },
+        { name: 'XDG_CONFIG_HOME', value: '/tmp' },
+        { name: 'GOMEMLIMIT', value: '200MiB' },
+      ],
+      ports: { ...open, internal: PORTS.internal },
+      probes: OWN_PROBES,
+      mounts: () => [scratch('tmp', '/tmp', '64Mi'), files(config, '/etc/caddy'), secretFiles(tls, '/etc/caddy-tls')],
+      service: {
+        ...SERVICE_TYPE[props.exposure.kind],
+        ports: entrancePorts(props),
+        // Not a name that DNS could answer: within the cluster the address itself leads to the gateway.
+        ...(props.exposure.kind === 'node-port' && isIPv4(props.domain) && !isLoopback(props.domain)
+          ? { externalIPs: [props.domain] }
+          : {}),
+      },
+    });
+    this.workload.admit({ kind: 'anyone', ports: Object.values(open) });
+    this.workload.reach(DNS);
+  }
+
+  /** Sends these paths to a service. The first route that matches wins. */
+  route({ port, ...requests }: Route, to: Workload): void {
+    const nth = this.#upstreams.filter(({ host }) => host === to.host).length + 1;
+    const name = nth === 1 ? to.name : `${to.name}-${nth}`;
+    this.#upstreams.push({ ...requests, name, host: to.host, port: to.portOf(port) });
+    this.workload.reach(to.peer(port));
+  }
+}
+
+function entrancePorts(props: GatewayProps): k8s.ServicePort[] {
+  const { exposure } = props;
+  const port = (name: 'http' | 'https', outside: number): k8s.ServicePort => ({
+    name,
+    port: outside,
+    targetPort: k8s.IntOrString.fromString(name),
+    ...(exposure.kind === 'node-port' ? { nodePort: exposure[name] } : {}),
+  });
+  const { http, https } = servicePorts(props);
+  return [...(props.http === 'none' ? [] : [port('http', http)]), port('https', https)];
+}
+
+/**
+ * Ports of the Service. Cluster DNS answers a public name with the Service, so that they are those of the public URL.
+ * A platform on loopback has no such name, and its Service keeps the usual ports.
+ */
+function servicePorts(props: GatewayProps): { readonly http: number; readonly https: number } {
+  if (isLoopback(props.domain)) return { http: PORTS.http, https: PORTS.https };
+  const url = new URL(props.publicUrl);
+  const { httpPort: http, httpsPort: https } = props;
+  // Where the configuration leaves the port to the machine, only the URL tells which one was found free.
+  return url.protocol === 'http:' ? { http: Number(url.port || 80), https } : { http, https: Number(url.port || 443) };
+}
+
+const ADDRESS = /^(\d+\.){3}\d+$|:/;
+
+function leafNames(
+  props: GatewayProps,
+  inside: string,
+): {
+  readonly dnsNames: readonly string[];
+  readonly ipAddresses: readonly string[];
+} {
+  const host = new URL(props.publicUrl).hostname.replace(/^\[|\]$/g, '');
+  const names = [...new Set([props.domain, host, 'localhost', inside])];
+  return {
+    dnsNames: names.filter((name) => !ADDRESS.test(name)),
+    ipAddresses: [...new Set([...names.filter((name) => ADDRESS.test(name)), '127.0.0.1'])],
+  };
+}

@@ -1,0 +1,29 @@
+import { SERVICE_USERS } from '@delos/core';
+import { type Replicas, replicas } from '../../base/replicas.ts';
+import type { ServiceDescriptor } from '../../base/service.ts';
+import { plainHttp } from '../../public-url.ts';
+import { Gateway } from './gateway.ts';
+
+export const gateway: ServiceDescriptor<Replicas, Gateway> = {
+  name: 'gateway',
+  idea: 'the gateway: the one way in',
+  image: 'caddy',
+  config: replicas,
+  user: SERVICE_USERS.gateway,
+  resources: { cpu: '20m', memory: '64Mi', memoryLimit: '256Mi' },
+  build: (scope, { own, config, publicUrl, exposure, namespace, image, userNamespaces }) =>
+    new Gateway(scope, 'gateway', {
+      namespace,
+      image,
+      user: gateway.user,
+      resources: gateway.resources,
+      replicas: own.replicas,
+      publicUrl,
+      domain: config.domain,
+      http: plainHttp(config),
+      exposure,
+      userNamespaces,
+      httpPort: config.gateway.httpPort || 80,
+      httpsPort: config.gateway.httpsPort || 443,
+    }),
+};

@@ -1,0 +1,136 @@
+import type { IdentitySpec } from '@delos/core';
+import { k8s } from 'cdk8s-plus-28';
+import { Construct } from 'constructs';
+import { ConfigFiles } from '../../base/config-files.ts';
+import { DNS } from '../../base/connections.ts';
+import type { Database } from '../../base/database.ts';
+import { files, scratch, secretFiles } from '../../base/mount.ts';
+import { labelsOf, PORTS } from '../../base/names.ts';
+import type { Namespace } from '../../base/namespace.ts';
+import type { Probes, Resources } from '../../base/pod.ts';
+import { Secret, type SecretKey } from '../../base/secret.ts';
+import { Workload } from '../../base/workload.ts';
+import { ADMIN_KEY, CONFIGURATION, SECRETS, START } from './files.ts';
+
+export interface KeycloakProps {
+  readonly namespace: Namespace;
+  readonly image: string;
+  readonly user: number;
+  readonly resources: Resources;
+  readonly database: Database;
+  /** No trailing slash. */
+  readonly publicUrl: string;
+  /** Whether the nodes have user namespaces for Pods. */
+  readonly userNamespaces: boolean;
+  /** Its one realm. */
+  readonly realm: IdentitySpec;
+}
+
+const PATH = '/auth';
+const ADMIN_CLIENT = 'delos-operator';
+
+/** One Keycloak. Its realm is made and kept by the control API's `migrate` step, not imported: an import is done once. */
+export class Keycloak extends Construct {
+  readonly workload: Workload;
+  readonly realm: IdentitySpec;
+  /** The first administrator of Keycloak itself: a client that the reconciliation of the realm signs in as. */
+  readonly admin: SecretKey;
+  readonly #publicUrl: string;
+
+  constructor(scope: Construct, id: string, props: KeycloakProps) {
+    super(scope, id);
+    const { namespace, database } = props;
+    this.realm = props.realm;
+    this.#publicUrl = props.publicUrl;
+    const secret = new Secret(this, 'admin-secret', {
+      namespace,
+      name: `${id}-admin`,
+      sources: { [ADMIN_KEY]: { kind: 'password', length: 40 } },
+    });
+    this.admin = { secret, key: ADMIN_KEY };
+    const config = new ConfigFiles(this, 'config', {
+      namespace,
+      name: id,
+      labels: labelsOf(id),
+      files: () => ({ 'configuration.sh': CONFIGURATION, 'start.sh': START }),
+    });
+    this.workload = new Workload(this, 'workload', {
+      namespace,
+      name: id,
+      runs: { kind: 'stateful-set', replicas: 1 },
+      image: props.image,
+      user: props.user,
+      // As the upstream image's files have it.
+      groups: [0],
+      userNamespace: props.userNamespaces,
+      resources: props.resources,
+      graceSeconds: 30,
+      command: ['/bin/sh', '/etc/keycloak/start.sh'],
+      env: () => environment(props),
+      ports: { http: PORTS.http, management: 9000 },
+      podPorts: ['management'],
+      probes: PROBES,
+      mounts: () => [
+        files(config, '/etc/keycloak', { name: 'config' }),
+        scratch('data', '/opt/keycloak/data', '256Mi'),
+        scratch('build', '/build', '1Gi'),
+        scratch('tmp', '/tmp', '256Mi'),
+        scratch('run', '/run/keycloak', '1Mi', 'memory'),
+        secretFiles(database.password.secret, `${SECRETS}/database`, 'secret-database'),
+        secretFiles(secret, `${SECRETS}/admin`, 'secret-admin'),
+      ],
+    });
+    this.workload.reach(database.peer, DNS);
+  }
+
+  /** Where users see the realm: the `iss` of its tokens. */
+  get issuer(): string {
+    return `${this.#publicUrl}${PATH}/realms/${this.realm.realm}`;
+  }
+
+  /** The realm, for services inside the cluster. */
+  get internalIssuer(): string {
+    return `${this.internalUrl}/realms/${this.realm.realm}`;
+  }
+
+  /** Keycloak itself, for services inside the cluster. */
+  get internalUrl(): string {
+    return `${this.workload.url('http')}${PATH}`;
+  }
+}
+
+const management = (path: string): k8s.HttpGetAction => ({ path, port: k8s.IntOrString.fromString('management') });
+const PROBES: Probes = {
+  // A first start makes a hundred tables, and may build before: minutes on a slow machine.
+  startupProbe: { httpGet: management('/health/started'), periodSeconds: 2, timeoutSeconds: 5, failureThreshold: 300 },
+  readinessProbe: { httpGet: management('/health/ready'), periodSeconds: 5, timeoutSeconds: 5, failureThreshold: 3 },
+  livenessProbe: { httpGet: management('/health/live'), periodSeconds: 10, timeoutSeconds: 10, failureThreshold: 6 },
+};
+
+function environment({ publicUrl, database }: KeycloakProps): k8s.EnvVar[] {
+  const plain: Readonly<Record<string, string>> = {
+    KC_DB: 'postgres',
+    KC_DB_URL_HOST: database.host,
+    KC_DB_URL_DATABASE: database.name,
+    KC_DB_USERNAME: database.user,
+    KC_DB_POOL_MAX_SIZE: '20',
+    KC_HOSTNAME: `${publicUrl}${PATH}`,
+    // Services inside the cluster ask by its Service's name; what it issues names the public one.
+    KC_HOSTNAME_BACKCHANNEL_DYNAMIC: 'true',
+    KC_HTTP_RELATIVE_PATH: PATH,
+    KC_HTTP_MANAGEMENT_RELATIVE_PATH: '/',
+    KC_HTTP_ENABLED: 'true',
+    KC_PROXY_HEADERS: 'xforwarded',
+    KC_HEALTH_ENABLED: 'true',
+    KC_METRICS_ENABLED: 'true',
+    KC_CACHE: 'local',
+    KC_LOG_CONSOLE_OUTPUT: 'json',
+    KC_BOOTSTRAP_ADMIN_CLIENT_ID: ADMIN_CLIENT,
+    // Its user has no entry in the image's /etc/passwd: Java's user.home is this.
+    HOME: '/opt/keycloak/data',
+    JAVA_OPTS_KC_HEAP: '-Xms128m -Xmx400m',
+    // Measured: a start costs 24 s of one core and 360 MB; with the optimizing compiler and G1, 49 s and 465 MB.
+    JAVA_OPTS_APPEND: '-XX:-UseG1GC -XX:+UseSerialGC -XX:TieredStopAtLevel=1',
+  };
+  return Object.entries(plain).map(([name, value]) => ({ name, value }));
+}

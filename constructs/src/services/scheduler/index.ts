@@ -1,0 +1,36 @@
+import { SERVICE_USERS } from '@delos/core';
+import { Construct } from 'constructs';
+import { databaseEnv, mounted, ownWorkload, runs } from '../../base/own-service.ts';
+import { type Replicas, replicas } from '../../base/replicas.ts';
+import type { ServiceDescriptor, Site } from '../../base/service.ts';
+import type { Workload } from '../../base/workload.ts';
+
+/** Decides which job runs where. It waits by itself for the tables that the control API makes: their starts overlap. */
+export class Scheduler extends Construct {
+  readonly workload: Workload;
+
+  constructor(scope: Construct, id: string, at: Site<Replicas>) {
+    super(scope, id);
+    const { database } = at;
+    this.workload = ownWorkload(this, scheduler, at, {
+      runs: { kind: 'deployment', replicas: at.own.replicas },
+      command: runs('scheduler'),
+      mounts: () => [mounted(database.password.secret)],
+      env: () => databaseEnv(database),
+    });
+    this.workload.reach(database.peer);
+    this.workload.after(...database.ready);
+  }
+}
+
+export const scheduler: ServiceDescriptor<Replicas, Scheduler> = {
+  name: 'scheduler',
+  idea: 'the scheduler: which job runs where, and when',
+  image: 'runtime',
+  config: replicas,
+  user: SERVICE_USERS.scheduler,
+  resources: { cpu: '20m', memory: '64Mi', memoryLimit: '256Mi' },
+  // The control API's.
+  database: 'delos',
+  build: (scope, at) => new Scheduler(scope, 'scheduler', at),
+};

@@ -1,0 +1,108 @@
+import { createServer, type Server, type ServerResponse } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { WebSocket, WebSocketServer } from 'ws';
+import { GATEWAY_LIMITS } from '../../../constructs/src/services/gateway/caddyfile.ts';
+import { startGateway, type TestGateway } from '../../support/edge/gateway.ts';
+import { openRaw, type RawConnection } from '../../support/edge/raw-connection.ts';
+import { until } from '../../support/until.ts';
+
+/* Clients that begin and do not go on, at the real Caddy, whose limits in time are seconds here. */
+
+const LIMIT_S = 60;
+const CLIENTS = 300;
+const MOST_UNDER_WAY = 5;
+
+let gateway: TestGateway;
+let server: Server;
+/** Requests that the service behind the gateway has not answered. */
+const held: ServerResponse[] = [];
+
+beforeAll(async () => {
+  server = createServer((request, answer) => {
+    if (request.url?.endsWith('/hold') === true) held.push(answer);
+    else if (request.url?.endsWith('/body') === true) request.resume().on('end', () => answer.end('read'));
+    else answer.end('ok');
+  });
+  const sockets = new WebSocketServer({ server });
+  sockets.on('connection', (socket) => socket.on('message', (data, binary) => socket.send(data, { binary })));
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  const { port } = server.address() as AddressInfo;
+  gateway = await startGateway(
+    { api: port, identity: port },
+    {
+      [`read_header ${GATEWAY_LIMITS.header}`]: 'read_header 2s',
+      [`read_body ${GATEWAY_LIMITS.request}`]: 'read_body 4s',
+      [`idle ${GATEWAY_LIMITS.idle}`]: 'idle 2s',
+      [`unhealthy_request_count ${GATEWAY_LIMITS.underWay}`]: `unhealthy_request_count ${MOST_UNDER_WAY}`,
+      'lb_try_duration 15s': 'lb_try_duration 1s',
+    },
+  );
+});
+afterAll(async () => {
+  await gateway?.stop();
+  server?.closeAllConnections();
+  server?.close();
+});
+
+async function endedByTheGateway(found: readonly RawConnection[]): Promise<void> {
+  let left = found.length;
+  for (const { closed } of found) void closed.then(() => (left -= 1));
+  await until('the gateway ends all of them', LIMIT_S, (last) => {
+    last(left);
+    return left === 0 ? true : undefined;
+  });
+}
+
+const get = (path: string): Promise<Response> => fetch(`http://127.0.0.1:${gateway.ports.http}/api/v1${path}`);
+
+describe('the gateway ends', () => {
+  test.each([
+    ['connections that say nothing', ''],
+    ['headers that never end', 'GET /api/v1/x HTTP/1.1\r\nHost: x\r\nX: '],
+    ['connections that are idle after an answer', 'GET / HTTP/1.1\r\nHost: x\r\n\r\n'],
+  ])('%s', async (_what, bytes) => {
+    const found = await Promise.all(Array.from({ length: CLIENTS }, () => openRaw(gateway.ports.http)));
+    for (const { socket } of found) socket.write(bytes);
+    await endedByTheGateway(found);
+    expect((await get('/x')).status).toBe(200);
+  });
+
+  test('bodies that never end', async () => {
+    const post = 'POST /api/v1/body HTTP/1.1\r\nHost: x\r\nContent-Length: 1000\r\n\r\n{';
+    const found = await Promise.all(Array.from({ length: MOST_UNDER_WAY - 1 }, () => openRaw(gateway.ports.http)));
+    for (const { socket } of found) socket.write(post);
+    await endedByTheGateway(found);
+    expect((await get('/x')).status).toBe(200);
+  });
+});
+
+test('headers beyond the most are refused', async () => {
+  const [small, large] = [8_000, 2 * GATEWAY_LIMITS.headerBytes].map((size) =>
+    fetch(`http://127.0.0.1:${gateway.ports.http}/api/v1/x`, { headers: { x: 'x'.repeat(size) } }),
+  );
+  expect([(await small)?.status, (await large)?.status]).toEqual([200, 431]);
+});
+
+test('a WebSocket outlives the limits of requests', async () => {
+  const socket = new WebSocket(`ws://127.0.0.1:${gateway.ports.http}/api/v1/jobs/x/log_ws`);
+  await new Promise((resolve, reject) => socket.once('open', resolve).once('error', reject));
+  const ended = new Promise<'ended'>((resolve) => socket.once('close', () => resolve('ended')));
+  const later = new Promise<'open'>((resolve) => {
+    setTimeout(() => resolve('open'), 8_000);
+  });
+  expect(await Promise.race([ended, later])).toBe('open');
+  const echoed = new Promise((resolve) => socket.once('message', (data) => resolve(String(data))));
+  socket.send('still there');
+  expect(await echoed).toBe('still there');
+  socket.close();
+});
+
+test('requests under way at a service are bounded, and there is room again when they are answered', async () => {
+  const waiting = Array.from({ length: MOST_UNDER_WAY }, () => get('/hold'));
+  await until('the service has them', LIMIT_S, () => (held.length === MOST_UNDER_WAY ? true : undefined));
+  expect((await get('/x')).status).toBe(503);
+  for (const answer of held) answer.end('ok');
+  expect((await Promise.all(waiting)).map(({ status }) => status)).toEqual(waiting.map(() => 200));
+  expect((await get('/x')).status).toBe(200);
+});
