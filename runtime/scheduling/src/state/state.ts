@@ -85,10 +85,9 @@ export class SchedulerState implements World {
   /** The placement policy, at work on the presets that there are when it is first asked. */
   get placement(): PlacementPolicy {
     if (this.#placement !== undefined) return this.#placement;
-    const chosen = placementFor(this.#named, this.policy, this.presets);
-    this.#placement = chosen;
-    if (chosen.device !== undefined) this.nodes.preferDevice = chosen.device.bind(chosen);
-    return chosen;
+    this.#placement = placementFor(this.#named, this.policy, this.presets);
+    this.nodes.preferDevice = this.#placement.device?.bind(this.#placement) ?? this.nodes.preferDevice;
+    return this.#placement;
   }
 
   /** Presets are others than they were, which the placement policy may go by. */
@@ -284,8 +283,14 @@ export class SchedulerState implements World {
     const gone = new Set(removed);
     const pods = [...job.pods.filter((pod) => !gone.has(pod)), ...added];
     const sizes = job.of.groups.map((_, g) => pods.filter(({ group }) => group === g).length);
-    const grewAt = added.length > 0 ? this.now : job.grewAt;
-    const resized = this.restore(job.slot, job.of, sizes, pods, job.startedAt, grewAt);
+    const resized = this.restore(
+      job.slot,
+      job.of,
+      sizes,
+      pods,
+      job.startedAt,
+      added.length > 0 ? this.now : job.grewAt,
+    );
     if (removed.length > 0) wakeAfter(this, { ...job, pods: removed });
     return resized;
   }
