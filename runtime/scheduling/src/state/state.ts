@@ -25,10 +25,7 @@ import { Touches } from './touches.ts';
 import { WaitingOrder } from './waiting-order.ts';
 import type { Booked, Held, QuotaHold, World } from './world.ts';
 
-/**
- * All that the scheduler knows, in dense form, and the few operations that change it. Each wakes the classes of jobs
- * whose answer it may change; what sleeps costs nothing.
- */
+/** All that the scheduler knows. A change wakes the classes of jobs whose answer it may change; who sleeps costs nothing. */
 export class SchedulerState implements World {
   now = 0;
   readonly policy: Policy;
@@ -283,14 +280,8 @@ export class SchedulerState implements World {
     const gone = new Set(removed);
     const pods = [...job.pods.filter((pod) => !gone.has(pod)), ...added];
     const sizes = job.of.groups.map((_, g) => pods.filter(({ group }) => group === g).length);
-    const resized = this.restore(
-      job.slot,
-      job.of,
-      sizes,
-      pods,
-      job.startedAt,
-      added.length > 0 ? this.now : job.grewAt,
-    );
+    const grewAt = added.length > 0 ? this.now : job.grewAt;
+    const resized = this.restore(job.slot, job.of, sizes, pods, job.startedAt, grewAt);
     if (removed.length > 0) wakeAfter(this, { ...job, pods: removed });
     return resized;
   }
