@@ -1,4 +1,5 @@
-import type { PlatformConfig, StandIn } from '@delos/core';
+import type { StandIn } from '@delos/core';
+import type { DelosConfig } from './config.ts';
 import type { Entrance } from './entrance.ts';
 
 /** A Kubernetes object as it goes to the API server. */
@@ -68,4 +69,4 @@ export interface SynthesisContext {
   readonly entrance: Entrance;
 }
 
-export type Synthesize = (config: PlatformConfig, context: SynthesisContext) => Synthesis;
+export type Synthesize = (config: DelosConfig, context: SynthesisContext) => Synthesis;

@@ -1,5 +1,12 @@
-import { type Manifest, profileContext, SERVICES, type SynthesisContext, synthesize } from '@delos/constructs';
-import { DelosError, FORMER_POSTGRES_USER, parseConfig, projectNamespace, SERVICE_USERS, yamlText } from '@delos/core';
+import {
+  type Manifest,
+  parseConfig,
+  profileContext,
+  SERVICES,
+  type SynthesisContext,
+  synthesize,
+} from '@delos/constructs';
+import { DelosError, FORMER_POSTGRES_USER, projectNamespace, SERVICE_USERS, yamlText } from '@delos/core';
 import { describe, expect, test } from 'vitest';
 import { parse } from 'yaml';
 import { z } from 'zod';

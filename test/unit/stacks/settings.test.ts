@@ -2,8 +2,7 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { CATALOGUE } from '@delos/artifacts';
-import { type Entrance, type SynthesisContext, synthesize } from '@delos/constructs';
-import { loadConfig } from '@delos/core';
+import { type Entrance, loadConfig, type SynthesisContext, synthesize } from '@delos/constructs';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { settingsFromConfig, settingsToConfig } from '../../../stacks/src/platform/settings.ts';
 
