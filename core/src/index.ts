@@ -1,3 +1,4 @@
+export * from './addon-users.ts';
 export * from './config/index.ts';
 export * from './config/load.ts';
 export { type Member, PLAIN_SHARE, type Quota, type Share, shareOf } from './config/organizations.ts';
@@ -17,7 +18,6 @@ export * from './progress.ts';
 export * from './project-namespace.ts';
 export * from './public-address.ts';
 export * from './quantity.ts';
-export * from './service-users.ts';
 export * from './user-email.ts';
 export * from './wire/agent-protocol.ts';
 export * from './wire/identity.ts';

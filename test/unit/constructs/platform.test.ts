@@ -6,7 +6,7 @@ import {
   type SynthesisContext,
   synthesize,
 } from '@delos/constructs';
-import { DelosError, FORMER_POSTGRES_USER, projectNamespace, SERVICE_USERS, yamlText } from '@delos/core';
+import { DelosError, FORMER_POSTGRES_USER, projectNamespace, yamlText } from '@delos/core';
 import { describe, expect, test } from 'vitest';
 import { parse } from 'yaml';
 import { z } from 'zod';
@@ -118,17 +118,8 @@ describe('users', () => {
     );
   };
 
-  test('no two parts share one, and no person, dynamic user or user namespace has it', () => {
-    const users = Object.values(SERVICE_USERS);
-    expect(new Set(users).size).toBe(users.length);
-    for (const user of users) {
-      expect(user).toBeGreaterThanOrEqual(60578);
-      expect(user).toBeLessThanOrEqual(61183);
-    }
-  });
-
   test.each(workloads)('$name runs as its own, and its volumes are of its own group', ({ name, pod }) => {
-    const user = Object.entries(SERVICE_USERS).find(([part]) => part === name)?.[1];
+    const user = SERVICES.find((service) => service.name === name)?.user;
     expect(securityOf(pod)).toMatchObject({ runAsUser: user, runAsGroup: user, fsGroup: user });
     const handedOver = name === 'postgres' ? [FORMER_POSTGRES_USER] : [];
     expect([...new Set(usersOf(pod))]).toEqual([...handedOver, user]);
