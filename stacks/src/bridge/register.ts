@@ -1,20 +1,24 @@
 import type { Synthesis, SynthesizedObject } from '@delos/constructs';
+import type { ProviderArgs } from '@pulumi/kubernetes/provider.js';
 import pulumi from '@pulumi/pulumi';
 import { resourceName, typeToken } from './identity.ts';
 import { ordered, servicesBeforeTheirBackends } from './order.ts';
 
+/** Inputs of the official provider, which ours takes too. All of them are text on their way to it, flags as well. */
+type ProviderInputs = { readonly [Input in keyof ProviderArgs]?: string };
+
 /** The cluster objects go to. An explicit provider from the first day: moving later would touch every object. */
 export class ClusterProvider extends pulumi.ProviderResource {
   constructor(name: string, connection: { readonly kubeconfig: string; readonly context: string }) {
-    // The official provider's inputs; flags are strings there. Data of ConfigMaps and Secrets changes in place, so
-    // that nothing that reads them is without them in between. What somebody changed in the cluster is set right again:
-    // without force the official provider would stop at a conflict with them.
-    super('kubernetes', name, {
+    // Data of ConfigMaps and Secrets changes in place, so that nothing that reads them is without them in between. What
+    // somebody changed in the cluster is set right again: without force the official provider would stop at a conflict.
+    const inputs: ProviderInputs = {
       ...connection,
       enableConfigMapMutable: 'true',
       enableSecretMutable: 'true',
       enablePatchForce: 'true',
-    });
+    };
+    super('kubernetes', name, inputs);
   }
 }
 
