@@ -54,6 +54,12 @@ export class Platform extends Chart {
     throw new DelosError('ERR_INTERNAL', `service ${name} is not built yet: it stands further down in the list`);
   }
 
+  /** The service that a construct is of, by its name; `platform` for what none has by itself. */
+  partOf(path: string): string {
+    const [name] = [...this.#built].find(([, { node }]) => path.startsWith(`${node.path}/`)) ?? [];
+    return name ?? 'platform';
+  }
+
   #site(service: ServiceDescriptor, { config, context, image }: PlatformProps): Site<unknown> {
     const get = <Built extends ServiceConstruct>(other: BuiltBy<Built>): Built => this.get(other);
     return {

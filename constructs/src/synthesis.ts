@@ -37,6 +37,8 @@ export interface SynthesizedObject {
   /** Path in the construct tree: stable across runs, unique. */
   readonly id: string;
   readonly manifest: Manifest;
+  /** Part of the platform that it belongs to: the name of a service, or `platform`. @default it stands by itself */
+  readonly part?: string;
   /** Ids of objects that must be ready first; from the constructs' own dependency graph. */
   readonly dependsOn: readonly string[];
   /** For a Secret: its keys and where their values come from. `manifest` has no data for these. */

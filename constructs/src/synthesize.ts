@@ -27,7 +27,8 @@ export function synthesize(config: DelosConfig, context: SynthesisContext): Synt
     return reference;
   };
   const platform = new Platform(app, 'platform', { config, context, image });
-  return { objects: ordered(objectsUnder(platform)) };
+  const objects = objectsUnder(platform).map((object) => ({ ...object, part: platform.partOf(object.id) }));
+  return { objects: ordered(objects) };
 }
 
 /** The objects of any construct tree, in the constructs' own order of dependencies. */

@@ -22,6 +22,14 @@ export class ClusterProvider extends pulumi.ProviderResource {
   }
 }
 
+/** A part of the platform, above its objects in the tree that Pulumi shows. */
+class Part extends pulumi.ComponentResource {
+  constructor(name: string) {
+    super('delos:platform:Part', name);
+    this.registerOutputs({});
+  }
+}
+
 /** One Kubernetes object. */
 class ClusterObject extends pulumi.CustomResource {}
 
@@ -31,7 +39,9 @@ export type SecretValues = ReadonlyMap<string, Readonly<Record<string, string>>>
 const SKIP_AWAIT = 'pulumi.com/skipAwait';
 
 /**
- * Registers each object as a resource of its own, after those it depends on.
+ * Registers each object as a resource of its own, after those it depends on and under its part. In stacks of releases up
+ * to 0.1.0 objects have no parent: by its alias such an object is known again.
+ *
  * @returns the resources by the id of their object
  */
 export function register(
@@ -39,6 +49,12 @@ export function register(
   options: { readonly provider: pulumi.ProviderResource; readonly secrets: SecretValues },
 ): ReadonlyMap<string, pulumi.CustomResource> {
   const resources = new Map<string, pulumi.CustomResource>();
+  const parts = new Map<string, Part>();
+  const partNamed = (name: string): Part => {
+    const part = parts.get(name) ?? new Part(name);
+    parts.set(name, part);
+    return part;
+  };
   const objects = ordered(synthesis.objects);
   const unawaited = servicesBeforeTheirBackends(objects);
   for (const object of objects) {
@@ -48,6 +64,9 @@ export function register(
     const resource = new ClusterObject(typeToken(manifest), resourceName(manifest), inputs, {
       provider: options.provider,
       dependsOn,
+      ...(object.part === undefined
+        ? {}
+        : { parent: partNamed(object.part), aliases: [{ parent: pulumi.rootStackResource }] }),
     });
     resources.set(object.id, resource);
   }

@@ -64,6 +64,23 @@ test('every part that asks for names may ask where a DNS cache on its node answe
   }
 });
 
+test('each object is of the part that it belongs to: a service of the list, or the platform itself', () => {
+  const parts = Map.groupBy(platform.objects, ({ part }) => part);
+  expect([...parts.keys()].sort()).toEqual(['platform', ...SERVICES.map(({ name }) => name)].sort());
+  expect([...new Set(parts.get('platform')?.map(({ manifest }) => manifest.kind))].sort()).toEqual([
+    'Namespace',
+    'NetworkPolicy',
+    'PriorityClass',
+  ]);
+  for (const { name, part } of workloads.map(({ name }) => ({ name, part: parts.get(name) ?? [] }))) {
+    const kinds = ['Deployment', 'StatefulSet', 'DaemonSet'];
+    const own = part
+      .filter(({ manifest }) => kinds.includes(manifest.kind))
+      .map(({ manifest }) => manifest.metadata.name);
+    expect(own).toEqual([name]);
+  }
+});
+
 describe('Pod Security', () => {
   test.each(workloads.filter(({ namespace }) => namespace === 'delos'))('$name is `restricted`', ({ pod }) => {
     expect(restrictedFaults(pod)).toEqual([]);
