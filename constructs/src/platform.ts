@@ -1,4 +1,4 @@
-import { DelosError, type PlatformConfig } from '@delos/core';
+import { DelosError } from '@delos/core';
 import { Chart } from 'cdk8s';
 import type { Construct } from 'constructs';
 import { setDnsAddresses } from './base/connections.ts';
@@ -7,6 +7,7 @@ import { NODE_NAMESPACE, PLATFORM_NAMESPACE } from './base/names.ts';
 import { Namespace } from './base/namespace.ts';
 import { priorityClasses } from './base/priority.ts';
 import type { BuiltBy, ServiceConstruct, ServiceDescriptor, Site } from './base/service.ts';
+import type { DelosConfig } from './config.ts';
 import { wayIn } from './entrance.ts';
 import { sectionOf } from './service-sections.ts';
 import { gateway } from './services/gateway/index.ts';
@@ -15,7 +16,7 @@ import { SERVICES } from './services.ts';
 import type { SynthesisContext } from './synthesis.ts';
 
 export interface PlatformProps {
-  readonly config: PlatformConfig;
+  readonly config: DelosConfig;
   readonly context: SynthesisContext;
   /** Reference of a catalogue image. */
   readonly image: (name: string) => string;
@@ -51,6 +52,12 @@ export class Platform extends Chart {
     const built = this.#built.get(name);
     if (built !== undefined) return built as Built;
     throw new DelosError('ERR_INTERNAL', `service ${name} is not built yet: it stands further down in the list`);
+  }
+
+  /** The service that a construct is of, by its name; `platform` for what none has by itself. */
+  partOf(path: string): string {
+    const [name] = [...this.#built].find(([, { node }]) => path.startsWith(`${node.path}/`)) ?? [];
+    return name ?? 'platform';
   }
 
   #site(service: ServiceDescriptor, { config, context, image }: PlatformProps): Site<unknown> {

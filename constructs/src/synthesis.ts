@@ -1,4 +1,5 @@
-import type { PlatformConfig, StandIn } from '@delos/core';
+import type { StandIn } from '@delos/core';
+import type { DelosConfig } from './config.ts';
 import type { Entrance } from './entrance.ts';
 
 /** A Kubernetes object as it goes to the API server. */
@@ -36,6 +37,8 @@ export interface SynthesizedObject {
   /** Path in the construct tree: stable across runs, unique. */
   readonly id: string;
   readonly manifest: Manifest;
+  /** Part of the platform that it belongs to: the name of a service, or `platform`. @default it stands by itself */
+  readonly part?: string;
   /** Ids of objects that must be ready first; from the constructs' own dependency graph. */
   readonly dependsOn: readonly string[];
   /** For a Secret: its keys and where their values come from. `manifest` has no data for these. */
@@ -68,4 +71,4 @@ export interface SynthesisContext {
   readonly entrance: Entrance;
 }
 
-export type Synthesize = (config: PlatformConfig, context: SynthesisContext) => Synthesis;
+export type Synthesize = (config: DelosConfig, context: SynthesisContext) => Synthesis;

@@ -1,8 +1,9 @@
-import { DelosError, type PlatformConfig } from '@delos/core';
+import { DelosError } from '@delos/core';
 import { ApiObject, App } from 'cdk8s';
 import type { IConstruct } from 'constructs';
 import { z } from 'zod';
 import { secretSourcesOf } from './base/secret.ts';
+import type { DelosConfig } from './config.ts';
 import { Platform } from './platform.ts';
 import type { Manifest, Synthesis, SynthesisContext, SynthesizedObject } from './synthesis.ts';
 
@@ -18,7 +19,7 @@ const manifestSchema: z.ZodType<Manifest> = z.looseObject({
  *
  * @throws DelosError ERR_IMAGE_UNKNOWN when `context.images` lacks an image.
  */
-export function synthesize(config: PlatformConfig, context: SynthesisContext): Synthesis {
+export function synthesize(config: DelosConfig, context: SynthesisContext): Synthesis {
   const app = new App();
   const image = (name: string): string => {
     const reference = context.images[name];
@@ -26,7 +27,8 @@ export function synthesize(config: PlatformConfig, context: SynthesisContext): S
     return reference;
   };
   const platform = new Platform(app, 'platform', { config, context, image });
-  return { objects: ordered(objectsUnder(platform)) };
+  const objects = objectsUnder(platform).map((object) => ({ ...object, part: platform.partOf(object.id) }));
+  return { objects: ordered(objects) };
 }
 
 /** The objects of any construct tree, in the constructs' own order of dependencies. */

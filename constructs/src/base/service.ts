@@ -30,7 +30,10 @@ export interface ServiceDescriptor<Config = unknown, Built extends ServiceConstr
   readonly image: string;
   /** Its section of delos.yaml. An empty section must be valid. */
   readonly config: z.ZodType<Config>;
-  /** User and group that it runs as; no other service has the number. @see core's table of users */
+  /**
+   * User and group that it runs as: within core's `PART_USERS`, and nobody else's. A user that two parts share lets each
+   * read the other's secrets.
+   */
   readonly user: number;
   readonly resources: Resources;
   /** Its Pods read the node's disk, so that they run in a namespace with Pod Security `privileged`. @default false */

@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import { resolveTool } from '@delos/cluster';
-import { profileContext, synthesize } from '@delos/constructs';
-import { loadConfig, projectNamespace, silent } from '@delos/core';
+import { loadConfig, profileContext, synthesize } from '@delos/constructs';
+import { projectNamespace, silent } from '@delos/core';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import {
   agentBinding,

@@ -1,4 +1,4 @@
-import { AGENT_ACCOUNT, type PlatformConfig, projectNamespace, SERVICE_USERS, type StandIn } from '@delos/core';
+import { AGENT_ACCOUNT, type PlatformConfig, projectNamespace, type StandIn } from '@delos/core';
 import type { k8s } from 'cdk8s-plus-28';
 import { Construct } from 'constructs';
 import { allowedRegistriesEnv, env, fileOf, mounted, ownWorkload, runs } from '../../base/own-service.ts';
@@ -60,7 +60,7 @@ export const agent: ServiceDescriptor<Replicas, Agent> = {
   idea: 'the agent: makes the Pods of jobs, and tells what becomes of them',
   image: 'runtime',
   config: replicas,
-  user: SERVICE_USERS.agent,
+  user: 60605,
   resources: { cpu: '20m', memory: '64Mi', memoryLimit: '256Mi' },
   build: (scope, at) => new Agent(scope, 'agent', at),
 };

@@ -1,4 +1,3 @@
-import { SERVICE_USERS } from '@delos/core';
 import { Construct } from 'constructs';
 import { z } from 'zod';
 import { nodeFolder } from '../../base/mount.ts';
@@ -40,7 +39,7 @@ export const collector: ServiceDescriptor<Config, Collector> = {
   idea: 'the log collector, one on every node',
   image: 'runtime',
   config,
-  user: SERVICE_USERS.collector,
+  user: 60606,
   onNodes: true,
   resources: { cpu: '20m', memory: '64Mi', memoryLimit: '256Mi' },
   build: (scope, at) => new Collector(scope, 'collector', at),

@@ -1,4 +1,3 @@
-import { SERVICE_USERS } from '@delos/core';
 import { type Replicas, replicas } from '../../base/replicas.ts';
 import type { ServiceDescriptor } from '../../base/service.ts';
 import { keycloak } from '../keycloak/index.ts';
@@ -11,7 +10,7 @@ export const controlApi: ServiceDescriptor<Replicas, ControlApi> = {
   idea: 'the control API: what clients, agents and collectors talk to',
   image: 'runtime',
   config: replicas,
-  user: SERVICE_USERS['control-api'],
+  user: 60603,
   resources: { cpu: '20m', memory: '96Mi', memoryLimit: '256Mi' },
   database: 'delos',
   routes: [

@@ -1,4 +1,3 @@
-import { SERVICE_USERS } from '@delos/core';
 import { type Replicas, replicas } from '../../base/replicas.ts';
 import type { ServiceDescriptor } from '../../base/service.ts';
 import { plainHttp } from '../../public-url.ts';
@@ -9,7 +8,7 @@ export const gateway: ServiceDescriptor<Replicas, Gateway> = {
   idea: 'the gateway: the one way in',
   image: 'caddy',
   config: replicas,
-  user: SERVICE_USERS.gateway,
+  user: 60602,
   resources: { cpu: '20m', memory: '64Mi', memoryLimit: '256Mi' },
   build: (scope, { own, config, publicUrl, exposure, namespace, image, userNamespaces }) =>
     new Gateway(scope, 'gateway', {

@@ -1,4 +1,3 @@
-import { SERVICE_USERS } from '@delos/core';
 import { z } from 'zod';
 import type { ServiceDescriptor } from '../../base/service.ts';
 import { Keycloak } from './keycloak.ts';
@@ -11,7 +10,7 @@ export const keycloak: ServiceDescriptor<z.infer<typeof config>, Keycloak> = {
   idea: 'Keycloak: who may log in',
   image: 'keycloak',
   config,
-  user: SERVICE_USERS.keycloak,
+  user: 60601,
   resources: { cpu: '100m', memory: '832Mi', memoryLimit: '1Gi' },
   database: 'keycloak',
   // Of the realm: login, tokens, keys. Consoles, client registration, brokering and the realm `master` are not routed.

@@ -1,4 +1,4 @@
-import { DelosError, FORMER_POSTGRES_USER, SERVICE_USERS } from '@delos/core';
+import { DelosError, FORMER_POSTGRES_USER } from '@delos/core';
 
 /** TCP by password alone; the socket inside the container for the one user who owns the files. */
 export const HBA = `local all postgres                peer
@@ -8,11 +8,12 @@ host  all postgres   all          reject
 host  all all        all          scram-sha-256
 `;
 
-const USER = SERVICE_USERS.postgres;
+/** It is in the files below, too. */
+export const POSTGRES_USER = 60600;
 
 /** /etc/passwd of the container: PostgreSQL asks for its user's name, and images know another user by it. */
 export const PASSWD = `root:x:0:0:root:/:/usr/sbin/nologin
-postgres:x:${USER}:${USER}:PostgreSQL:/tmp:/usr/sbin/nologin
+postgres:x:${POSTGRES_USER}:${POSTGRES_USER}:PostgreSQL:/tmp:/usr/sbin/nologin
 `;
 
 /**
@@ -24,7 +25,7 @@ export const HAND_OVER = `#!/bin/sh
 set -eu
 for folder in "$PGDATA" "$PGDATA.new"; do
   if [ -d "$folder" ] && [ "$(stat -c %u "$folder")" = ${FORMER_POSTGRES_USER} ]; then
-    echo "handing $folder over to user ${USER}"
+    echo "handing $folder over to user ${POSTGRES_USER}"
     chgrp -R "$(id -g)" "$folder"
     chmod -R g+rwX "$folder"
   fi

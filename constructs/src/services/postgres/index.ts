@@ -1,6 +1,6 @@
-import { SERVICE_USERS } from '@delos/core';
 import { z } from 'zod';
 import type { ServiceDescriptor } from '../../base/service.ts';
+import { POSTGRES_USER } from './files.ts';
 import { Postgres } from './postgres.ts';
 
 const config = z.strictObject({}).prefault({});
@@ -10,7 +10,7 @@ export const postgres: ServiceDescriptor<z.infer<typeof config>, Postgres> = {
   idea: 'PostgreSQL: the state of the platform',
   image: 'postgres',
   config,
-  user: SERVICE_USERS.postgres,
+  user: POSTGRES_USER,
   resources: { cpu: '100m', memory: '384Mi', memoryLimit: '576Mi' },
   build: (scope, { namespace, image, config: { cluster } }) =>
     new Postgres(scope, 'postgres', {

@@ -1,4 +1,3 @@
-import { SERVICE_USERS } from '@delos/core';
 import { Construct } from 'constructs';
 import { databaseEnv, mounted, ownWorkload, runs } from '../../base/own-service.ts';
 import { type Replicas, replicas } from '../../base/replicas.ts';
@@ -28,7 +27,7 @@ export const scheduler: ServiceDescriptor<Replicas, Scheduler> = {
   idea: 'the scheduler: which job runs where, and when',
   image: 'runtime',
   config: replicas,
-  user: SERVICE_USERS.scheduler,
+  user: 60604,
   resources: { cpu: '20m', memory: '64Mi', memoryLimit: '256Mi' },
   // The control API's.
   database: 'delos',
