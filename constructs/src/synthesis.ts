@@ -3,8 +3,11 @@ import type { Entrance } from './entrance.ts';
 
 /** A Kubernetes object as it goes to the API server. */
 export interface Manifest {
+  /** Group and version: `apps/v1`. */
   readonly apiVersion: string;
+  /** Kind: `Deployment`. */
   readonly kind: string;
+  /** Name, place and labels. */
   readonly metadata: {
     readonly name: string;
     readonly namespace?: string;
@@ -35,6 +38,7 @@ export type SecretSource =
 export interface SynthesizedObject {
   /** Path in the construct tree: stable across runs, unique. */
   readonly id: string;
+  /** The object itself. */
   readonly manifest: Manifest;
   /** Ids of objects that must be ready first; from the constructs' own dependency graph. */
   readonly dependsOn: readonly string[];
@@ -42,7 +46,9 @@ export interface SynthesizedObject {
   readonly secrets: Readonly<Record<string, SecretSource>>;
 }
 
+/** What a tree of constructs comes to. */
 export interface Synthesis {
+  /** Everything stands behind what it waits for. */
   readonly objects: readonly SynthesizedObject[];
 }
 
@@ -68,4 +74,5 @@ export interface SynthesisContext {
   readonly entrance: Entrance;
 }
 
+/** Configuration and cluster in, objects out. */
 export type Synthesize = (config: PlatformConfig, context: SynthesisContext) => Synthesis;

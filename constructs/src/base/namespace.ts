@@ -2,8 +2,9 @@ import { k8s } from 'cdk8s-plus-28';
 import { Construct } from 'constructs';
 import { PART_OF } from './names.ts';
 
+/** What a {@link Namespace} is made of. */
 export interface NamespaceProps {
-  /** @default the construct's id */
+  /** Name of the object. @default the construct's id */
   readonly name?: string;
   /**
    * Level of Pod Security that the API server enforces in it.
@@ -19,6 +20,7 @@ export interface NamespaceProps {
  * const namespace = new Namespace(chart, 'reports');
  */
 export class Namespace extends Construct {
+  /** Name of the object. */
   readonly name: string;
   /** Nothing in, nothing out, for every Pod. */
   readonly denial: k8s.KubeNetworkPolicy;

@@ -4,4 +4,5 @@ import { z } from 'zod';
 export const replicas = z
   .strictObject({ replicas: z.number().int().nonnegative().default(1).describe('How many run') })
   .prefault({});
+/** Section of a service of which only the number of replicas can be set. */
 export type Replicas = z.infer<typeof replicas>;

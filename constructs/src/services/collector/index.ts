@@ -2,7 +2,8 @@ import { SERVICE_USERS } from '@delos/core';
 import { Construct } from 'constructs';
 import { z } from 'zod';
 import { nodeFolder } from '../../base/mount.ts';
-import { env, fileOf, mounted, ownWorkload, runs } from '../../base/own-service.ts';
+import { ownWorkload, runs } from '../../base/own-service.ts';
+import { env, fileOf, mounted } from '../../base/secret-folder.ts';
 import type { ServiceDescriptor, Site } from '../../base/service.ts';
 import type { Workload } from '../../base/workload.ts';
 import { controlApi } from '../control-api/index.ts';
@@ -35,6 +36,7 @@ export class Collector extends Construct {
   }
 }
 
+/** The service that reads the logs of jobs. */
 export const collector: ServiceDescriptor<Config, Collector> = {
   name: 'collector',
   idea: 'the log collector, one on every node',
