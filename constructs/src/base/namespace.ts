@@ -22,6 +22,8 @@ export interface NamespaceProps {
 export class Namespace extends Construct {
   /** Name of the object. */
   readonly name: string;
+  /** The Namespace itself. */
+  readonly object: k8s.KubeNamespace;
   /** Nothing in, nothing out, for every Pod. */
   readonly denial: k8s.KubeNetworkPolicy;
 
@@ -29,7 +31,7 @@ export class Namespace extends Construct {
     super(scope, id);
     this.name = props.name ?? id;
     const level = props.podSecurity ?? 'restricted';
-    const namespace = new k8s.KubeNamespace(this, 'namespace', {
+    this.object = new k8s.KubeNamespace(this, 'namespace', {
       metadata: {
         name: this.name,
         labels: {
@@ -43,6 +45,6 @@ export class Namespace extends Construct {
       metadata: { name: 'default-deny', namespace: this.name, labels: { ...PART_OF } },
       spec: { podSelector: {}, policyTypes: ['Ingress', 'Egress'] },
     });
-    this.denial.addDependency(namespace);
+    this.denial.addDependency(this.object);
   }
 }

@@ -29,7 +29,10 @@ export interface ServiceDescriptor<Config = unknown, Built extends ServiceConstr
   readonly idea: string;
   /** Name of its image in the catalogue; of a service of your own, its reference. */
   readonly image: string;
-  /** Its section of delos.yaml. An empty section must be valid. */
+  /**
+   * Its section of delos.yaml, where its schema has one; a service of your own has none there. An empty section must be
+   * valid.
+   */
   readonly config: z.ZodType<Config>;
   /** User and group that it runs as; no other service has the number. @see core's table of users */
   readonly user: number;

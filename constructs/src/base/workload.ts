@@ -69,6 +69,8 @@ export class Workload extends Construct implements Endpoint {
   readonly ports: Readonly<Record<string, number>>;
   /** The Deployment, StatefulSet or DaemonSet. */
   readonly object: k8s.KubeDeployment | k8s.KubeStatefulSet | k8s.KubeDaemonSet;
+  /** Its Service; undefined for a DaemonSet. */
+  readonly service: k8s.KubeService | undefined;
   /** The account of its Pods. It has no rights, and its token is mounted only on request. */
   readonly serviceAccount: k8s.KubeServiceAccount;
   /** Its NetworkPolicy. */
@@ -92,7 +94,7 @@ export class Workload extends Construct implements Endpoint {
     for (const secret of secretsOf(props)) if (Construct.isConstruct(secret)) this.object.addDependency(secret);
     const priority = priorityOf(this);
     if (priority !== undefined) this.object.addDependency(priority);
-    if (props.runs.kind !== 'daemon-set') this.#service(props, metadata);
+    this.service = props.runs.kind === 'daemon-set' ? undefined : this.#service(props, metadata);
   }
 
   /** Its DNS name inside the cluster. */
@@ -190,8 +192,8 @@ export class Workload extends Construct implements Endpoint {
     }
   }
 
-  #service(props: WorkloadProps, metadata: k8s.ObjectMeta): void {
-    new k8s.KubeService(this, 'service', {
+  #service(props: WorkloadProps, metadata: k8s.ObjectMeta): k8s.KubeService {
+    const service = new k8s.KubeService(this, 'service', {
       metadata,
       spec: {
         selector: { ...selectorOf(this.name) },
@@ -201,7 +203,7 @@ export class Workload extends Construct implements Endpoint {
         ...props.service,
       },
     });
-    if (props.runs.kind !== 'deployment') return;
+    if (props.runs.kind !== 'deployment') return service;
     // Present at any number of replicas, so that a changed number is one update; with one replica it permits a drain.
     new k8s.KubePodDisruptionBudget(this, 'disruption-budget', {
       metadata,
@@ -210,6 +212,7 @@ export class Workload extends Construct implements Endpoint {
         maxUnavailable: k8s.IntOrString.fromNumber(1),
       },
     });
+    return service;
   }
 }
 

@@ -27,7 +27,7 @@ import {
   withSecrets,
 } from '@delos/constructs';
 import { platformConfig } from '@delos/core';
-import { App, Chart, JsonPatch } from 'cdk8s';
+import { ApiObject, App, Chart, JsonPatch } from 'cdk8s';
 import { beforeEach, describe, expect, test } from 'vitest';
 import { z } from 'zod';
 
@@ -166,6 +166,14 @@ describe('a workload', () => {
     });
   });
 
+  test('hands out its Service, which can be patched too', () => {
+    const { service } = workload('reports');
+    service?.addJsonPatch(JsonPatch.add('/spec/sessionAffinity', 'ClientIP'));
+    expect(objectOf(synthOf(chart), 'Service', 'reports').manifest).toMatchObject({
+      spec: { sessionAffinity: 'ClientIP', ports: [{ name: 'http', port: 8080 }] },
+    });
+  });
+
   test('waits for its namespace, whatever object of it', () => {
     workload('reports');
     const { objects } = synthOf(chart);
@@ -259,6 +267,15 @@ describe('a platform', () => {
     const { objects } = synthOf(new Platform(app, 'platform', { config, context, services }));
     expect(objects.some(({ id }) => id.startsWith('platform/gateway/'))).toBe(false);
     expect(objects.some(({ id }) => id.startsWith('platform/control-api/'))).toBe(true);
+  });
+
+  test('has no object that a patch does not reach', () => {
+    const platform = new Platform(app, 'platform', { config, context });
+    const objects = platform.node.findAll().filter(ApiObject.isApiObject);
+    for (const object of objects) object.addJsonPatch(JsonPatch.add('/metadata/annotations', { patched: 'yes' }));
+    const manifests = synthOf(platform).objects.map(({ manifest }) => manifest);
+    expect(manifests.length).toBeGreaterThan(50);
+    expect(manifests.filter(({ metadata }) => metadata.annotations?.patched !== 'yes')).toEqual([]);
   });
 
   test('says which part it lacks', () => {

@@ -1,3 +1,4 @@
+import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import ts from 'typescript';
 import { beforeAll, describe, expect, test } from 'vitest';
@@ -69,6 +70,16 @@ describe('the examples', () => {
     expect(faultsOf(examples)).toEqual([]);
   });
 
+  test('of the guide compile against it too', () => {
+    const guide = readFileSync(join(REPOSITORY, 'docs/guides/library.md'), 'utf8');
+    const examples = [...guide.matchAll(/^```ts\n([\s\S]*?)^```$/gm)].map(([, code = ''], index) => ({
+      place: `docs/guides/library.md, ${index}`,
+      code,
+    }));
+    expect(examples.length).toBeGreaterThan(2);
+    expect(faultsOf(examples)).toEqual([]);
+  });
+
   test('that are wrong are found', () => {
     expect(faultsOf([{ place: 'here', code: "new Postgres(chart, 'postgres', { namespace: 'by-name' });" }])).toEqual([
       expect.stringMatching(/^here: Type 'string' is not assignable to type 'Namespace'/),
@@ -117,6 +128,8 @@ function faultsOf(examples: readonly { readonly place: string; readonly code: st
     'declare const app: App;',
     'declare const chart: Chart;',
     'declare const namespace: Namespace;',
+    'declare const platform: Platform;',
+    'declare const workload: Workload;',
   ];
   const files = new Map(
     examples.map(({ place, code }, index) => [
