@@ -4,8 +4,11 @@ import type { Entrance } from './entrance.ts';
 
 /** A Kubernetes object as it goes to the API server. */
 export interface Manifest {
+  /** Group and version: `apps/v1`. */
   readonly apiVersion: string;
+  /** Kind: `Deployment`. */
   readonly kind: string;
+  /** Name, place and labels. */
   readonly metadata: {
     readonly name: string;
     readonly namespace?: string;
@@ -36,6 +39,7 @@ export type SecretSource =
 export interface SynthesizedObject {
   /** Path in the construct tree: stable across runs, unique. */
   readonly id: string;
+  /** The object itself. */
   readonly manifest: Manifest;
   /** Part of the platform that it belongs to: the name of a service, or `platform`. @default it stands by itself */
   readonly part?: string;
@@ -45,7 +49,9 @@ export interface SynthesizedObject {
   readonly secrets: Readonly<Record<string, SecretSource>>;
 }
 
+/** What a tree of constructs comes to. */
 export interface Synthesis {
+  /** Everything stands behind what it waits for. */
   readonly objects: readonly SynthesizedObject[];
 }
 
@@ -71,4 +77,5 @@ export interface SynthesisContext {
   readonly entrance: Entrance;
 }
 
+/** Configuration and cluster in, objects out. */
 export type Synthesize = (config: DelosConfig, context: SynthesisContext) => Synthesis;

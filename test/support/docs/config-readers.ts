@@ -1,8 +1,8 @@
 import { join, relative } from 'node:path';
 import { SERVICES, sectionName } from '@delos/constructs';
 import ts from 'typescript';
+import { SOURCES, tryRoomOf } from '../house/rooms.ts';
 import { compilerOptions, REPOSITORY } from './compiler.ts';
-import { SOURCES, tryRoomOf } from './house/rooms.ts';
 
 /*
  * Who reads which key of delos.yaml, told by the type checker. A key is the line of a schema that declares it: in

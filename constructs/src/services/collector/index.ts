@@ -1,7 +1,8 @@
 import { Construct } from 'constructs';
 import { z } from 'zod';
 import { nodeFolder } from '../../base/mount.ts';
-import { env, fileOf, mounted, ownWorkload, runs } from '../../base/own-service.ts';
+import { ownWorkload, runs } from '../../base/own-service.ts';
+import { env, fileOf, mounted } from '../../base/secret-folder.ts';
 import type { ServiceDescriptor, Site } from '../../base/service.ts';
 import type { Workload } from '../../base/workload.ts';
 import { controlApi } from '../control-api/index.ts';
@@ -34,6 +35,7 @@ export class Collector extends Construct {
   }
 }
 
+/** The service that reads the logs of jobs. */
 export const collector: ServiceDescriptor<Config, Collector> = {
   name: 'collector',
   idea: 'the log collector, one on every node',

@@ -5,6 +5,7 @@ import { ControlApi } from './control-api.ts';
 
 const LOGIN_PATH = '/auth/realms/delos/login-actions/authenticate';
 
+/** The service that clients talk to. */
 export const controlApi: ServiceDescriptor<Replicas, ControlApi> = {
   name: 'control-api',
   idea: 'the control API: what clients, agents and collectors talk to',
@@ -19,5 +20,5 @@ export const controlApi: ServiceDescriptor<Replicas, ControlApi> = {
     { paths: [LOGIN_PATH, `${LOGIN_PATH}/*`], method: 'POST', port: 'http' },
   ],
   build: (scope, at) =>
-    new ControlApi(scope, 'control-api', { descriptor: controlApi, at, keycloak: at.get(keycloak) }),
+    new ControlApi(scope, 'control-api', { descriptor: controlApi, at, identity: at.get(keycloak) }),
 };

@@ -45,9 +45,10 @@ const TAKEN = ['admin', 'postgres', 'template0', 'template1'];
  * Works through `postgres --single`, one statement a line: no server listens meanwhile, and no password is in an
  * argument. `PASSWORDS` names another folder of passwords.
  *
+ * @param server name of its workload, by which messages name its Secrets and its claim
  * @throws DelosError ERR_INTERNAL for a name that no database can have
  */
-export function prepareScript(databases: readonly string[]): string {
+export function prepareScript(databases: readonly string[], server = 'postgres'): string {
   for (const name of databases) {
     if (NAME.test(name) && !TAKEN.includes(name)) continue;
     throw new DelosError('ERR_INTERNAL', `no database can be named ${JSON.stringify(name)}`, {
@@ -57,6 +58,7 @@ export function prepareScript(databases: readonly string[]): string {
   return `#!/bin/sh
 set -eu
 umask 077
+server=${server}
 ${TAKE_OVER}
 ${RECONCILE}
 databases="${databases.join(' ')}"
@@ -88,7 +90,7 @@ const TAKE_OVER = `take_over() {
     free=$(df --output=avail -k "$PGDATA" | tail -n 1)
     if [ "$free" -le "$needed" ]; then
       echo "the volume has $free KiB free, and $needed KiB are needed to copy the data folder to its new owner" >&2
-      echo "enlarge the volume of the claim data-postgres-0; the old data is untouched" >&2
+      echo "enlarge the volume of the claim data-$server-0; the old data is untouched" >&2
       exit 1
     fi
     echo "copying the data folder ($needed KiB) for user $(id -u)"
@@ -109,7 +111,7 @@ const RECONCILE = `passwords=\${PASSWORDS:-/run/passwords}
 password() {
   file=$passwords/$1/password
   if [ "$(grep -c '' "$file")" != 1 ] || ! grep -q . "$file"; then
-    echo "$file holds no password of one line: put one into the Secret postgres-$1, and restart this Pod" >&2
+    echo "$file holds no password of one line: put one into the Secret $server-$1, and restart this Pod" >&2
     return 1
   fi
   sed "s/'/''/g" "$file"
