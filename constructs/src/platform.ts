@@ -34,7 +34,7 @@ export interface PlatformProps {
  * The whole platform as one tree of constructs: the list of services, each built in turn and then connected. More of your
  * own can be put into it.
  * @example
- * const config = platformConfig.parse({ domain: 'ai.example.com' });
+ * const config = delosConfig.parse({ domain: 'ai.example.com' });
  * const platform = new Platform(app, 'platform', { config, context: profileContext(config, 'existing') });
  * const reports = platform.get(postgres).database('reports');
  */

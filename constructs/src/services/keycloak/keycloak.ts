@@ -52,7 +52,7 @@ export const KEYCLOAK_RESOURCES: Resources = { cpu: '100m', memory: '832Mi', mem
  *   namespace,
  *   database,
  *   publicUrl,
- *   realm: realmOf(platformConfig.parse({ domain: 'ai.example.com' }), publicUrl),
+ *   realm: realmOf(delosConfig.parse({ domain: 'ai.example.com' }), publicUrl),
  * });
  * @see https://www.keycloak.org/documentation
  */
@@ -117,7 +117,7 @@ export class Keycloak extends Construct implements Identity {
    * @example
    * const identity = Keycloak.external({
    *   url: 'https://sso.example.com',
-   *   realm: realmOf(platformConfig.parse({ domain: 'ai.example.com' }), 'https://ai.example.com'),
+   *   realm: realmOf(delosConfig.parse({ domain: 'ai.example.com' }), 'https://ai.example.com'),
    *   admin: { secret: Secret.external({ namespace, name: 'sso-operator' }), key: 'client-secret' },
    *   peer: { kind: 'addresses', addresses: ['203.0.113.7'], ports: [443] },
    * });
