@@ -3,7 +3,7 @@ import * as delos from '@delos/constructs';
 import { yamlText } from '@delos/core';
 import { App } from 'cdk8s';
 
-const config = delosConfig.parse({ domain: 'ai.example.com' });
+const config = delos.delosConfig.parse({ domain: 'ai.example.com' });
 const context = delos.profileContext(config, 'existing');
 const platform = new delos.Platform(new App(), 'platform', { config, context });
 

@@ -252,7 +252,7 @@ describe('a new job', () => {
       'a registry on the node',
       { image: '127.0.0.1:10248/x' },
       400,
-      /^image: images of registry 127\.0\.0\.1:10248 cannot be used here: its address is not public\nuse a public registry/,
+      /^image: images of registry 127\.0\.0\.1:10248 cannot be used here: its address is not public; use a public registry/,
     ],
     ['a registry in the cluster', { image: 'postgres.delos.svc:5432/x' }, 400, /^image: images of registry postgres/],
     ['another port of the platform’s registry', { image: 'registry.delos.internal:10250/x' }, 400, /^image: images of/],
