@@ -174,7 +174,7 @@ async function readStatus(spec: NodeSpec): Promise<ClusterStatus> {
     const node = { name: 'node', healthy: unkept === undefined, message: unkept ?? '' };
     const late = missing === unkept ? undefined : missing;
     const addons = { name: 'add-ons', healthy: late === undefined, message: late ?? '' };
-    const nodes = nodeList.safeParse(await api.json('GET', '/api/v1/nodes').catch(() => undefined)).data?.items ?? [];
+    const nodes = nodeList.safeParse(await api.get('/api/v1/nodes').catch(() => undefined)).data?.items ?? [];
     return {
       kind: 'embedded',
       server,
