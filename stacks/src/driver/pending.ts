@@ -3,6 +3,7 @@ import { connect, type ObjectClient } from '../kube/object-client.ts';
 import { idOf, parseType, refOf, sayRef } from '../provider/layout.ts';
 import { markOf } from '../provider/mark.ts';
 import { remove } from '../provider/operations.ts';
+import { urnAtRoot } from '../provider/urn.ts';
 import type { Checkpoint, PendingOperation } from './state-file.ts';
 
 /*
@@ -40,7 +41,8 @@ async function tookPlace(
   client: ObjectClient,
   signal: AbortSignal,
 ): Promise<readonly Creation[]> {
-  const known = new Set(checkpoint.resources.map(({ urn }) => urn));
+  // A resource that has moved under a parent since was begun without one.
+  const known = new Set(checkpoint.resources.flatMap(({ urn }) => [urn, urnAtRoot(urn)]));
   const unknown = new Map(
     checkpoint.pending.filter(isCreation).map(({ resource }) => [resource.urn, resource] as const),
   );

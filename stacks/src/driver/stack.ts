@@ -76,9 +76,12 @@ export async function destroy(
   }
   return withStack(options, async (stack, common, record) => {
     await importUnmarked(options);
-    const exclude = ((await tryReadCheckpoint(home))?.resources ?? [])
-      .filter(({ type }) => keep.includes(parseType(type)?.kind ?? ''))
-      .map(({ urn }) => urn);
+    const kept = ((await tryReadCheckpoint(home))?.resources ?? []).filter(({ type }) =>
+      keep.includes(parseType(type)?.kind ?? ''),
+    );
+    // What is kept keeps its parent, but not the stack: that goes only when it is empty anyway.
+    const parents = kept.flatMap(({ parent = '' }) => (parent.includes('::delos:platform:Part::') ? [parent] : []));
+    const exclude = [...new Set([...kept.map(({ urn }) => urn), ...parents])];
     await stack.destroy({ ...common, ...(exclude.length === 0 ? {} : { exclude }) });
     await settlePending(stack, options, keep);
     const { changes, steps } = record();

@@ -16,7 +16,7 @@ import {
   toCluster,
   toState,
 } from './layout.ts';
-import { marked, markOf } from './mark.ts';
+import { isMarkedBy, marked } from './mark.ts';
 import { takenOver } from './ownership.ts';
 
 const FORCE = 'pulumi.com/patchForce';
@@ -55,7 +55,7 @@ export async function create(inputs: JsonObject, work: Work): Promise<Kept> {
   const existing = await work.client.tryGet(ref, work.signal).catch(absentWhenUnserved);
   const leaving = existing !== undefined && text(existing, 'metadata', 'deletionTimestamp') !== '';
   if (existing !== undefined && leaving) await gone(existing, inputs, work);
-  else if (existing !== undefined && markOf(existing) !== work.urn) {
+  else if (existing !== undefined && !isMarkedBy(existing, work.urn)) {
     throw new Error(
       `${sayRef(ref)} exists already and is not this resource's: import it (pulumi import), add an alias, or delete it`,
     );

@@ -13,11 +13,12 @@ import { type Change, changes, renderPath } from './compare.ts';
 import { diff } from './diff.ts';
 import { decodeYaml } from './functions.ts';
 import { initFailure } from './init-failure.ts';
-import { idOf, outputsOf, parseType, refOf, sayRef, secretPaths, toState, typeOfUrn } from './layout.ts';
+import { idOf, outputsOf, parseType, refOf, sayRef, secretPaths, toState } from './layout.ts';
 import { create, read, remove, update, type Work } from './operations.ts';
 import { previewOfCreation } from './preview.ts';
 import { isOtherCluster, type ProviderSettings, providerSettings } from './settings.ts';
 import { refusedFunction, refusedOptions } from './unsupported.ts';
+import { typeOfUrn } from './urn.ts';
 import { decode, encode } from './wire.ts';
 
 /** Below any version of the official provider, which is therefore preferred where both are. */

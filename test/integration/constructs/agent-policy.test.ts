@@ -1,15 +1,15 @@
 import { randomBytes } from 'node:crypto';
 import { resolveTool } from '@delos/cluster';
-import { profileContext, synthesize } from '@delos/constructs';
-import { loadConfig, projectNamespace, silent } from '@delos/core';
+import { loadConfig, profileContext, synthesize } from '@delos/constructs';
+import { projectNamespace, silent } from '@delos/core';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import {
   agentBinding,
   namespaceManifest,
   networkPolicies,
 } from '../../../runtime/service/src/agent/namespaces/manifests.ts';
-import { attacks, duties } from '../../support/agent-attacks.ts';
-import type { Targets } from '../../support/agent-requests.ts';
+import { attacks, duties } from '../../support/agent/agent-attacks.ts';
+import type { Targets } from '../../support/agent/agent-requests.ts';
 import { TEST_CONFIG } from '../../support/instance.ts';
 import { askServer, type KubeAnswer, type KubeRequest } from '../../support/service/agent-token.ts';
 import { type ControlPlane, startControlPlane } from '../../support/service/control-plane.ts';

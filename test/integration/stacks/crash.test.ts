@@ -203,6 +203,14 @@ describe('an object whose creator was killed before it learned of its success', 
     expect(uidOf(await live())).toBe(uid);
   });
 
+  test('is known again under the part that it was given since', async () => {
+    const { stack, objects, live, uid } = await lose('a ServiceAccount of just a name');
+    const moved = objects.map((object) => ({ ...object, part: 'platform' }));
+    await up(stackOf(stack, moved));
+    expect((await preview(stackOf(stack, moved))).changeSummary).toEqual({ same: moved.length + 3 });
+    expect(uidOf(await live())).toBe(uid);
+  });
+
   test('is known again though another has set every field of it since', async () => {
     const { stack, objects, live, uid, path } = await lose('a ConfigMap');
     const contentType = 'application/merge-patch+json';

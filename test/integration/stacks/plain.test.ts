@@ -4,7 +4,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { CATALOGUE } from '@delos/artifacts';
 import { resolveTool } from '@delos/cluster';
-import { instancePaths, loadConfig, silent } from '@delos/core';
+import { loadConfig } from '@delos/constructs';
+import { instancePaths, silent } from '@delos/core';
 import { deployPlatform, envLines, type PlatformInput } from '@delos/stacks';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { z } from 'zod';
@@ -108,7 +109,7 @@ test('what delos deployed, plain pulumi previews, changes, refreshes and destroy
   const seen = await previewed();
   expect(seen.changeSummary).toEqual({ same: objects - 1, update: 1 });
   expect(seen.steps.filter(({ op }) => op !== 'same')).toEqual([
-    { op: 'update', urn: 'urn:pulumi:plain::delos::kubernetes:apps/v1:Deployment::delos/gateway' },
+    { op: 'update', urn: 'urn:pulumi:plain::delos::delos:platform:Part$kubernetes:apps/v1:Deployment::delos/gateway' },
   ]);
   // The language host dies at work; the same command completes.
   const cut = pulumi(['up', '--yes', '--skip-preview']);

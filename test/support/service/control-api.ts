@@ -7,7 +7,7 @@ import { authenticator } from '../../../runtime/service/src/api/auth.ts';
 import type { ApiDeps } from '../../../runtime/service/src/api/deps.ts';
 import { MOST, RequestBudget } from '../../../runtime/service/src/api/request-budget.ts';
 import { jobAccess } from '../../../runtime/service/src/api/resources/jobs/access.ts';
-import { publicApp } from '../../../runtime/service/src/api/server.ts';
+import { type PublicOptions, publicApp } from '../../../runtime/service/src/api/server.ts';
 import { applyConfig } from '../../../runtime/service/src/db/apply-config.ts';
 import type { Database } from '../../../runtime/service/src/db/database.ts';
 import { imageSource } from '../../../runtime/service/src/image-source.ts';
@@ -98,6 +98,7 @@ export async function startControlApi(
   issuer: TestIssuer,
   config: PlatformConfig = TEST_CONFIG,
   cluster = 'default',
+  realm: Pick<PublicOptions, 'realmUrl'> = {},
 ): Promise<TestApi> {
   await database.tx((tx) => applyConfig(tx, config, cluster));
   const settings = {
@@ -128,7 +129,7 @@ export async function startControlApi(
     imageSource: imageSource({ allowed: ['registry.delos.internal'], resolve: async () => [] }),
     jobFor: jobAccess(database.db, cluster),
   };
-  const app = await publicApp(deps, { oidc: { issuer: issuer.issuer, clientId: 'apolo' } });
+  const app = await publicApp(deps, { oidc: { issuer: issuer.issuer, clientId: 'apolo' }, ...realm });
   const url = await app.listen({ host: '127.0.0.1', port: 0 });
   Object.assign(settings, { publicUrl: url });
   return {

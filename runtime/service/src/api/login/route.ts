@@ -22,7 +22,8 @@ export function loginRoute(app: FastifyInstance, deps: Pick<ApiDeps, 'database'>
   app.addContentTypeParser('application/x-www-form-urlencoded', { parseAs: 'string' }, (_request, body, done) =>
     done(null, body),
   );
-  app.post(pathname, { bodyLimit: BODY_BYTES, schema: { hide: true } }, async (request, reply) => {
+  const options = { bodyLimit: BODY_BYTES, config: { anonymousBody: BODY_BYTES }, schema: { hide: true } };
+  app.post(pathname, options, async (request, reply) => {
     const body = typeof request.body === 'string' ? request.body : '';
     const attempt = await limits.attempt(request.ip, new URLSearchParams(body).get('username') ?? '');
     if (attempt.wait > 0) return refuse(reply, attempt.wait);
