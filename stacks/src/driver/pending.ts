@@ -1,6 +1,5 @@
-import { isObject, type Json, type JsonObject, listAt, text } from '@delos/kube';
-import type { KubeClient } from '../kube/client.ts';
-import { type Connection, connect } from '../kube/connect.ts';
+import { isObject, type Json, type JsonObject, type KubeconfigChoice, listAt, text } from '@delos/kube';
+import { connect, type ObjectClient } from '../kube/object-client.ts';
 import { idOf, parseType, refOf, sayRef } from '../provider/layout.ts';
 import { markOf } from '../provider/mark.ts';
 import { remove } from '../provider/operations.ts';
@@ -24,7 +23,7 @@ interface Creation {
 }
 
 export interface PendingWork {
-  readonly cluster: Connection;
+  readonly cluster: KubeconfigChoice;
   readonly signal: AbortSignal;
   readonly report: (message: string) => void;
 }
@@ -39,7 +38,7 @@ export function hasPendingCreations(checkpoint: Checkpoint): boolean {
 /** Pending creations that took place and that no later run has brought into the state. */
 async function tookPlace(
   checkpoint: Checkpoint,
-  client: KubeClient,
+  client: ObjectClient,
   signal: AbortSignal,
 ): Promise<readonly Creation[]> {
   // A resource that has moved under a parent since was begun without one.

@@ -1,8 +1,8 @@
 import { join } from 'node:path';
 import { DelosError, type InstancePaths, isDelosError, type Progress } from '@delos/core';
 import { writeIfChanged } from '@delos/host';
+import type { KubeconfigChoice } from '@delos/kube';
 import type { Stack as PulumiStack } from '@pulumi/pulumi/automation/index.js';
-import type { Connection } from '../kube/connect.ts';
 import { parseType } from '../provider/layout.ts';
 import { loadAutomation } from './automation.ts';
 import { runPulumi } from './command.ts';
@@ -17,7 +17,7 @@ export interface StackOptions {
   readonly paths: InstancePaths;
   /** The Pulumi command, see cluster's toolchain. */
   readonly pulumi: { readonly path: string };
-  readonly cluster: Connection;
+  readonly cluster: KubeconfigChoice;
   /** Registers the resources. */
   readonly program: () => Promise<void>;
   /** Plain values for the stack's configuration, which a plain `pulumi up` reads as well. */

@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
 import { isObject, type Json, type JsonObject, objectAt, type Path, text, without } from '@delos/kube';
-import type { ObjectRef } from '../kube/client.ts';
+import type { ObjectRef } from '../kube/object-client.ts';
 import { withoutMark } from './mark.ts';
 import { urnAtRoot } from './urn.ts';
 

@@ -26,7 +26,7 @@ let environment: NodeJS.ProcessEnv;
 
 beforeAll(async () => {
   plane = await startControlPlane((await resolveTool('kube', silent)).path);
-  node = await startPuppetNode(plane.client);
+  node = await startPuppetNode(plane.client.api);
   folder = await mkdtemp(join(tmpdir(), 'delos-plain-'));
   const configFile = join(folder, 'delos.yaml');
   await writeFile(configFile, 'services: { gateway: { replicas: 1 } }\n');
@@ -138,7 +138,7 @@ test('what delos deployed, plain pulumi previews, changes, refreshes and destroy
 
   // An object made by hand comes under the stack's care by import.
   const theirs = { apiVersion: 'v1', kind: 'ConfigMap', metadata: { name: 'theirs' }, data: { k: 'v' } };
-  await plane.client.request('POST', '/api/v1/namespaces/delos/configmaps', { body: theirs });
+  await plane.client.api.request('POST', '/api/v1/namespaces/delos/configmaps', { body: theirs });
   const type = 'kubernetes:core/v1:ConfigMap';
   await succeed(['import', type, 'delos/theirs', 'delos/theirs', '--yes', '--generate-code=false', '--protect=false']);
 

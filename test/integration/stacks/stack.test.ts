@@ -20,7 +20,7 @@ let ns: string;
 
 beforeAll(async () => {
   plane = await startControlPlane((await resolveTool('kube', silent)).path);
-  node = await startPuppetNode(plane.client);
+  node = await startPuppetNode(plane.client.api);
   folder = await mkdtemp(join(tmpdir(), 'delos-stacks-'));
 });
 
@@ -46,7 +46,7 @@ const get = (apiVersion: string, kind: string, name: string) =>
   plane.client.tryGet({ apiVersion, kind, name, namespace: ns });
 
 const patch = (path: string, body: object) =>
-  plane.client.request('PATCH', path, { contentType: 'application/merge-patch+json', body: { ...body } });
+  plane.client.api.request('PATCH', path, { contentType: 'application/merge-patch+json', body: { ...body } });
 
 const uidOf = (live: Awaited<ReturnType<typeof get>>): string =>
   String((live?.metadata as { uid?: string } | undefined)?.uid ?? '');
@@ -208,7 +208,7 @@ describe('an update', () => {
     const { manifest } = configMap(ns, 'a', { keep: '1', gone: '1' });
     const body = JSON.parse(JSON.stringify(manifest));
     const query = { fieldManager: 'pulumi-kubernetes' };
-    await plane.client.request('POST', `/api/v1/namespaces/${ns}/configmaps`, { body, query });
+    await plane.client.api.request('POST', `/api/v1/namespaces/${ns}/configmaps`, { body, query });
     const { changes } = await up(stackOf(stack, [namespace(ns), configMap(ns, 'a', { keep: '1' })]));
     expect(changes).toMatchObject({ update: 1, create: 0, replace: 0 });
     expect(await get('v1', 'ConfigMap', 'a')).toHaveProperty('data', { keep: '1' });
@@ -236,7 +236,7 @@ describe('an update', () => {
   test('refuses to take over an object that somebody else made', async () => {
     await up(stackOf(stack, [namespace(ns)]));
     const theirs = { apiVersion: 'v1', kind: 'ConfigMap', metadata: { name: 'theirs' }, data: { k: 'theirs' } };
-    await plane.client.request('POST', `/api/v1/namespaces/${ns}/configmaps`, { body: theirs });
+    await plane.client.api.request('POST', `/api/v1/namespaces/${ns}/configmaps`, { body: theirs });
     const error = await problem(up(stackOf(stack, [namespace(ns), configMap(ns, 'theirs', { k: 'ours' })])));
     expect(error.message).toContain(`ConfigMap ${ns}/theirs exists already and is not this resource's`);
     expect(await get('v1', 'ConfigMap', 'theirs')).toMatchObject({ data: { k: 'theirs' } });

@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
 import { AGENT_PREFIX, type FromAgent, type NodeReport, toAgent } from '@delos/core';
+import { KubeClient, kubeconfigAccess, podAccess, Reflector } from '@delos/kube';
 import { Gauge } from 'prom-client';
 import { z } from 'zod';
 import { detach, every, guard } from '../edge/guard.ts';
@@ -20,14 +21,12 @@ import {
   podUsageShape,
 } from './jobs/pod-shape.ts';
 import { ProjectEvents } from './jobs/project-events.ts';
-import { kubeAccess } from './kube-access.ts';
-import { KubeClient } from './kube-client.ts';
 import { CLUSTER_LABEL, JOB_LABEL } from './labels.ts';
 import { PRIVATE_CIDRS } from './namespaces/manifests.ts';
 import { Namespaces } from './namespaces/namespaces.ts';
 import { closedNetworks, dnsServers } from './node-addresses.ts';
 import { nodeReports } from './nodes/reports.ts';
-import { Reflector } from './reflector.ts';
+import { logProblem } from './problems.ts';
 import { openStream } from './streams/streams.ts';
 
 const settings = z.object({
@@ -56,6 +55,8 @@ const settings = z.object({
 /** Node reports are repeated this often: they also say that the agent lives. */
 const REPORT_MS = 10_000;
 const SWEEP_MS = 5_000;
+/** Of a page of 500 objects, and of the agent's memory a part. */
+const ANSWER_BYTES = 64 * 2 ** 20;
 
 /** The cluster agent: the only part that speaks to the Kubernetes API server. */
 export const agentService: Service = { name: 'agent', start };
@@ -65,7 +66,9 @@ async function start(context: ServiceContext): Promise<RunningService> {
   const config = readEnv(settings, env);
   const apiUrl = config.DELOS_API_URL.replace(/\/+$/, '');
   const cluster = config.DELOS_CLUSTER;
-  const client = new KubeClient(await kubeAccess(env));
+  // The official client library would take more memory than all of the agent: it is not used here.
+  const access = env.DELOS_KUBECONFIG === undefined ? await podAccess(env) : kubeconfigAccess(env.DELOS_KUBECONFIG);
+  const client = new KubeClient(access, { fieldManager: 'delos-agent', maxBytes: ANSWER_BYTES });
   const namespaces = new Namespaces(client, {
     platformNamespace: config.POD_NAMESPACE,
     // The agent asks where every Pod does.
@@ -73,7 +76,7 @@ async function start(context: ServiceContext): Promise<RunningService> {
   });
   const refreshPolicies = async (): Promise<void> => {
     // Before all nodes are known, some of their addresses would be open.
-    if (nodes.synced) namespaces.close(closedNetworks(config.DELOS_DENIED_CIDRS, nodes.items.values()));
+    if (nodes.synced) namespaces.close(closedNetworks(config.DELOS_DENIED_CIDRS, nodes.values()));
     for (const { namespace, error } of await namespaces.refresh()) {
       log.warn({ error, namespace }, 'network policies are not up to date, will try again');
     }
@@ -101,7 +104,7 @@ async function start(context: ServiceContext): Promise<RunningService> {
     standIns: new Map(Object.entries(config.DELOS_STAND_INS)),
     imageSource: imageSource({
       allowed: config.DELOS_ALLOWED_REGISTRIES,
-      denied: () => [...config.DELOS_DENIED_CIDRS, ...[...nodes.items.values()].flatMap(addressesOf)],
+      denied: () => [...config.DELOS_DENIED_CIDRS, ...[...nodes.values()].flatMap(addressesOf)],
     }),
   });
   const pods: Reflector<Pod> = new Reflector({
@@ -116,7 +119,7 @@ async function start(context: ServiceContext): Promise<RunningService> {
       projectEvents.follow(pod.metadata.namespace ?? '');
     },
     onListed: () => keeper.podsListed(),
-    log,
+    onProblem: logProblem(log, '/api/v1/pods'),
   });
   const projectEvents = new ProjectEvents({
     client,
@@ -142,7 +145,7 @@ async function start(context: ServiceContext): Promise<RunningService> {
     path: '/api/v1/nodes',
     read: read(nodeShape),
     onChange: () => report(),
-    log,
+    onProblem: logProblem(log, '/api/v1/nodes'),
   });
   const others: Reflector<PodUsage> = new Reflector({
     client,
@@ -150,7 +153,7 @@ async function start(context: ServiceContext): Promise<RunningService> {
     query: { labelSelector: `!${JOB_LABEL}` },
     read: read(podUsageShape),
     onChange: () => report(),
-    log,
+    onProblem: logProblem(log, '/api/v1/pods'),
   });
 
   function send(message: FromAgent): void {
@@ -159,11 +162,7 @@ async function start(context: ServiceContext): Promise<RunningService> {
   function sendNodes(): void {
     // Half a picture would look like a cluster that shrank.
     if (!nodes.synced || !others.synced) return;
-    const reports: readonly NodeReport[] = nodeReports(
-      nodes.items.values(),
-      others.items.values(),
-      config.DELOS_ONLY_POOL,
-    );
+    const reports: readonly NodeReport[] = nodeReports(nodes.values(), others.values(), config.DELOS_ONLY_POOL);
     send({ type: 'nodes', nodes: [...reports] });
   }
 
@@ -214,7 +213,7 @@ async function start(context: ServiceContext): Promise<RunningService> {
   const sweep = (): void => {
     keeper.sweep();
     void refreshPolicies();
-    projectEvents.retire(new Set([...pods.items.values()].map(({ metadata }) => metadata.namespace ?? '')));
+    projectEvents.retire(new Set([...pods.values()].map(({ metadata }) => metadata.namespace ?? '')));
   };
   const endTimers = [
     every(REPORT_MS, log, 'reporting nodes', sendNodes),
