@@ -1,6 +1,7 @@
 import { BODY_TOO_LARGE, MAX_BODY_BYTES } from '@delos/core';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { absentAt } from '../../../runtime/service/src/api/absent-services.ts';
+import { absentAt } from '../../../runtime/service/src/api/known-services.ts';
+import { RESOURCES } from '../../../runtime/service/src/api/resources.ts';
 import type { Database } from '../../../runtime/service/src/db/database.ts';
 import { recordObservation, recordWaiting } from '../../../runtime/service/src/db/jobs-state.ts';
 import {
@@ -111,9 +112,9 @@ describe('/config', () => {
       'logout_url',
       'client_id',
       'audience',
-      'headless_callback_url',
       'callback_urls',
       'success_redirect_url',
+      'headless_callback_url',
     ]);
   });
 
@@ -252,7 +253,7 @@ describe('a new job', () => {
       'a registry on the node',
       { image: '127.0.0.1:10248/x' },
       400,
-      /^image: images of registry 127\.0\.0\.1:10248 cannot be used here: its address is not public\nuse a public registry/,
+      /^image: images of registry 127\.0\.0\.1:10248 cannot be used here: its address is not public; use a public registry/,
     ],
     ['a registry in the cluster', { image: 'postgres.delos.svc:5432/x' }, 400, /^image: images of registry postgres/],
     ['another port of the platform’s registry', { image: 'registry.delos.internal:10250/x' }, 400, /^image: images of/],
@@ -540,7 +541,7 @@ describe('what is not there', () => {
     '/v2/_catalog',
   ])('%s says that it is not part of this release', async (path) => {
     const plain = path.split('?', 1)[0] ?? path;
-    expect(absentAt(plain)).toBeDefined();
+    expect(absentAt(RESOURCES, plain)).toBeDefined();
     const response = await fetch(`${api.url}${path}`);
     expect(response.status).toBe(501);
     expect(await response.json()).toMatchObject({ error: expect.stringMatching(/not part of this release/) });

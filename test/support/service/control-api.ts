@@ -6,7 +6,7 @@ import { Registry } from 'prom-client';
 import { authenticator } from '../../../runtime/service/src/api/auth.ts';
 import type { ApiDeps } from '../../../runtime/service/src/api/deps.ts';
 import { MOST, RequestBudget } from '../../../runtime/service/src/api/request-budget.ts';
-import { jobAccess } from '../../../runtime/service/src/api/resources/jobs/access.ts';
+import { RESOURCES, type Resources } from '../../../runtime/service/src/api/resources.ts';
 import { publicApp } from '../../../runtime/service/src/api/server.ts';
 import { applyConfig } from '../../../runtime/service/src/db/apply-config.ts';
 import type { Database } from '../../../runtime/service/src/db/database.ts';
@@ -98,6 +98,7 @@ export async function startControlApi(
   issuer: TestIssuer,
   config: PlatformConfig = TEST_CONFIG,
   cluster = 'default',
+  resources: Resources = RESOURCES,
 ): Promise<TestApi> {
   await database.tx((tx) => applyConfig(tx, config, cluster));
   const settings = {
@@ -107,6 +108,7 @@ export async function startControlApi(
     queue: config.jobs,
     collectorToken: 'test-collector-token-0123456789',
     logs: config.logs,
+    oidc: { issuer: issuer.issuer, clientId: 'apolo' },
   };
   const deps: ApiDeps = {
     settings,
@@ -126,9 +128,9 @@ export async function startControlApi(
     }),
     logs: new PostgresLogStore(database, config.logs),
     imageSource: imageSource({ allowed: ['registry.delos.internal'], resolve: async () => [] }),
-    jobFor: jobAccess(database.db, cluster),
+    resources,
   };
-  const app = await publicApp(deps, { oidc: { issuer: issuer.issuer, clientId: 'apolo' } });
+  const app = await publicApp(deps);
   const url = await app.listen({ host: '127.0.0.1', port: 0 });
   Object.assign(settings, { publicUrl: url });
   return {

@@ -1,6 +1,6 @@
 import { DelosError } from '@delos/core';
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
-import type { ApiDeps } from '../deps.ts';
+import type { ApiDeps } from '../../deps.ts';
 import { LoginLimits } from './limits.ts';
 
 /*
@@ -19,22 +19,32 @@ const KEPT_BACK = /^(connection|content-encoding|content-length|keep-alive|set-c
 export function loginRoute(app: FastifyInstance, deps: Pick<ApiDeps, 'database'>, realmUrl: string): void {
   const limits = new LoginLimits(deps.database);
   const { pathname } = new URL(`${realmUrl}/login-actions/authenticate`);
+  if (!pathname.startsWith(`${app.prefix}/`)) {
+    throw new DelosError(
+      'ERR_CONFIG_VALUE',
+      `DELOS_KEYCLOAK_URL: expected a URL that makes the realm's path begin with ${app.prefix}, where the gateway sends passwords; it begins ${pathname}`,
+    );
+  }
   app.addContentTypeParser('application/x-www-form-urlencoded', { parseAs: 'string' }, (_request, body, done) =>
     done(null, body),
   );
-  app.post(pathname, { bodyLimit: BODY_BYTES, schema: { hide: true } }, async (request, reply) => {
-    const body = typeof request.body === 'string' ? request.body : '';
-    const attempt = await limits.attempt(request.ip, new URLSearchParams(body).get('username') ?? '');
-    if (attempt.wait > 0) return refuse(reply, attempt.wait);
-    const answer = await ask(`${realmUrl}/login-actions/authenticate${queryOf(request.url)}`, request, body);
-    if (answer === undefined || answer.status >= 500 || isLogin(answer)) await attempt.takeBack();
-    if (answer === undefined) {
-      throw new DelosError('ERR_TIMEOUT', 'the identity service does not answer, so nobody can log in', {
-        hint: 'try again in a moment; if it stays: delos logs keycloak',
-      });
-    }
-    return passBack(reply, answer);
-  });
+  app.post(
+    pathname.slice(app.prefix.length),
+    { bodyLimit: BODY_BYTES, schema: { hide: true } },
+    async (request, reply) => {
+      const body = typeof request.body === 'string' ? request.body : '';
+      const attempt = await limits.attempt(request.ip, new URLSearchParams(body).get('username') ?? '');
+      if (attempt.wait > 0) return refuse(reply, attempt.wait);
+      const answer = await ask(`${realmUrl}/login-actions/authenticate${queryOf(request.url)}`, request, body);
+      if (answer === undefined || answer.status >= 500 || isLogin(answer)) await attempt.takeBack();
+      if (answer === undefined) {
+        throw new DelosError('ERR_TIMEOUT', 'the identity service does not answer, so nobody can log in', {
+          hint: 'try again in a moment; if it stays: delos logs keycloak',
+        });
+      }
+      return passBack(reply, answer);
+    },
+  );
 }
 
 const queryOf = (url: string): string => (url.includes('?') ? url.slice(url.indexOf('?')) : '');
