@@ -123,7 +123,7 @@ export function program(root: string, options: { readonly completion?: boolean }
   verb(cli, 'test', 'run all tests')
     .option('--long', 'run the long ones as well', false)
     .option('--only <suite>', 'unit, integration, e2e or long')
-    .argument('[files...]', 'only these test files')
+    .argument('[rooms...]', 'only the tests of these rooms (flow, stacks, e2e, …) or these files')
     .action(action(() => import('./commands/develop/test.ts')));
   verb(cli, 'bench', 'measure: flow, job-latency, packing, scheduler, up')
     .argument('<name>', 'which measurement')

@@ -3,9 +3,9 @@ import { join } from 'node:path';
 import { instancePaths, SERVICE_USERS } from '@delos/core';
 import { beforeAll, describe, expect, test } from 'vitest';
 import { z } from 'zod';
+import { asUser, lookAs } from '../support/cluster/local-user.ts';
+import { serviceProcesses } from '../support/cluster/node.ts';
 import { kubectl, TEST_INSTANCE, testPlatform } from '../support/instance.ts';
-import { asUser, lookAs } from '../support/local-user.ts';
-import { serviceProcesses } from '../support/node.ts';
 import { until } from '../support/until.ts';
 
 /* What other users of the machine find out about the platform that runs on it. */

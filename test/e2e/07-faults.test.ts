@@ -1,8 +1,8 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { serviceProcesses } from '../support/cluster/node.ts';
 import { type ContainerStarts, watchContainerStarts } from '../support/container-starts.ts';
 import { KILLED_PARTS, notePeaks, type Peaks, runUnderFaults } from '../support/faults.ts';
 import { testPlatform } from '../support/instance.ts';
-import { serviceProcesses } from '../support/node.ts';
 import { runSeed } from '../support/random.ts';
 import { type Api, api } from '../support/service/api.ts';
 import { until } from '../support/until.ts';

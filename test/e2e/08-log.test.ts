@@ -1,9 +1,9 @@
 import { createHash } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { beforeAll, describe, expect, test } from 'vitest';
+import { serviceProcesses } from '../support/cluster/node.ts';
 import { KILLED_PARTS, killPart, notePeaks, type Peaks } from '../support/faults.ts';
 import { kubectl, testPlatform } from '../support/instance.ts';
-import { serviceProcesses } from '../support/node.ts';
 import { type Api, api } from '../support/service/api.ts';
 import { until } from '../support/until.ts';
 

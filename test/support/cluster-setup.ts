@@ -1,4 +1,4 @@
-import { usedCluster } from './cluster-used.ts';
+import { usedCluster } from './cluster/cluster-used.ts';
 import { delos } from './instance.ts';
 
 export { nameRun as setup } from './test-run.ts';

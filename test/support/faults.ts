@@ -1,5 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import { type ContainerProcess, serviceProcesses, tryPeakMemory } from './node.ts';
+import { type ContainerProcess, serviceProcesses, tryPeakMemory } from './cluster/node.ts';
 import { seeded } from './random.ts';
 import type { Api, JobDocument } from './service/api.ts';
 import { until } from './until.ts';

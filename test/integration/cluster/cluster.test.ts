@@ -11,7 +11,13 @@ import { z } from 'zod';
 import { remains } from '../../../cluster/src/embedded/down.ts';
 import { readInventory } from '../../../cluster/src/embedded/host/inventory.ts';
 import { layoutOf } from '../../../cluster/src/embedded/spec.ts';
-import { clusterOf, embeddedEngineOf, type TestCluster, testCluster, testConfig } from '../../support/cluster.ts';
+import {
+  clusterOf,
+  embeddedEngineOf,
+  type TestCluster,
+  testCluster,
+  testConfig,
+} from '../../support/cluster/cluster.ts';
 import { TEST_INSTANCE } from '../../support/instance.ts';
 import { until } from '../../support/until.ts';
 
@@ -309,7 +315,7 @@ describe('a second instance', () => {
     const engine = await embeddedEngineOf(instance);
     await engine.down({ deleteData: true }, silent);
     const script = `
-      const { clusterOf } = await import(${JSON.stringify(join(import.meta.dirname, '../../support/cluster.ts'))});
+      const { clusterOf } = await import(${JSON.stringify(join(import.meta.dirname, '../../support/cluster/cluster.ts'))});
       await clusterOf(${JSON.stringify(instance)});`;
     for (const moment of [700, 1500, 4000]) {
       const child = spawn(process.execPath, ['--input-type=module', '-e', script], { stdio: 'ignore' });

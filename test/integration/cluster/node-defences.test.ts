@@ -10,9 +10,9 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { z } from 'zod';
 import { addressesOf } from '../../../cluster/src/embedded/host/addresses.ts';
 import { explainEviction } from '../../../runtime/service/src/agent/eviction.ts';
-import { clusterOf, embeddedEngineOf, type TestCluster, testConfig } from '../../support/cluster.ts';
+import { clusterOf, embeddedEngineOf, type TestCluster, testConfig } from '../../support/cluster/cluster.ts';
+import { type SmallDisk, smallDisk } from '../../support/cluster/small-disk.ts';
 import { TEST_INSTANCE } from '../../support/instance.ts';
-import { type SmallDisk, smallDisk } from '../../support/small-disk.ts';
 import { until } from '../../support/until.ts';
 
 /*

@@ -8,8 +8,8 @@ import {
   namespaceManifest,
   networkPolicies,
 } from '../../../runtime/service/src/agent/namespaces/manifests.ts';
-import { attacks, duties } from '../../support/agent-attacks.ts';
-import type { Targets } from '../../support/agent-requests.ts';
+import { attacks, duties } from '../../support/agent/agent-attacks.ts';
+import type { Targets } from '../../support/agent/agent-requests.ts';
 import { TEST_CONFIG } from '../../support/instance.ts';
 import { askServer, type KubeAnswer, type KubeRequest } from '../../support/service/agent-token.ts';
 import { type ControlPlane, startControlPlane } from '../../support/service/control-plane.ts';

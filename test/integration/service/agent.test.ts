@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import type { WebSocket } from 'ws';
-import { type TestCluster, testCluster } from '../../support/cluster.ts';
+import { type TestCluster, testCluster } from '../../support/cluster/cluster.ts';
 import { startPostgres, type TestPostgres } from '../../support/service/postgres.ts';
 import { type RuntimeStack, startRuntime } from '../../support/service/runtime-stack.ts';
 

@@ -6,7 +6,7 @@ import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from 'vitest
 import { WebSocket, WebSocketServer } from 'ws';
 import { AgentSession } from '../../../runtime/service/src/api/agents/session.ts';
 import { connectDatabase, type Database } from '../../../runtime/service/src/db/database.ts';
-import type { JobEvent } from '../../../runtime/service/src/db/job-machine.ts';
+import type { JobEvent } from '../../../runtime/service/src/db/job-state.ts';
 import { applyEvent } from '../../../runtime/service/src/db/jobs-state.ts';
 import { startControlApi, startIssuer, type TestApi, type TestIssuer } from '../../support/service/control-api.ts';
 import { observation } from '../../support/service/observer.ts';

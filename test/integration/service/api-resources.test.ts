@@ -37,7 +37,7 @@ beforeAll(async () => {
   database = await postgres.connect();
   issuer = await startIssuer();
   api = await startControlApi(database, issuer);
-  larger = await startControlApi(database, issuer, undefined, undefined, { ...RESOURCES, disks });
+  larger = await startControlApi(database, issuer, undefined, undefined, { resources: { ...RESOURCES, disks } });
 });
 afterAll(async () => {
   await larger?.stop();

@@ -1,6 +1,6 @@
 import { platformConfig } from '@delos/core';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { type TestCluster, testCluster } from '../../support/cluster.ts';
+import { type TestCluster, testCluster } from '../../support/cluster/cluster.ts';
 import { startPostgres, type TestPostgres } from '../../support/service/postgres.ts';
 import { type RuntimeStack, SERVICES, startRuntime } from '../../support/service/runtime-stack.ts';
 import { until } from '../../support/until.ts';

@@ -1,7 +1,7 @@
 import { readFile } from 'node:fs/promises';
 import { request } from 'node:https';
 import { text } from 'node:stream/consumers';
-import { serviceProcesses } from '../node.ts';
+import { serviceProcesses } from '../cluster/node.ts';
 import { until } from '../until.ts';
 
 export interface KubeRequest {

@@ -98,7 +98,7 @@ export async function startControlApi(
   issuer: TestIssuer,
   config: PlatformConfig = TEST_CONFIG,
   cluster = 'default',
-  resources: Resources = RESOURCES,
+  more: { readonly realmUrl?: string; readonly resources?: Resources } = {},
 ): Promise<TestApi> {
   await database.tx((tx) => applyConfig(tx, config, cluster));
   const settings = {
@@ -109,6 +109,7 @@ export async function startControlApi(
     collectorToken: 'test-collector-token-0123456789',
     logs: config.logs,
     oidc: { issuer: issuer.issuer, clientId: 'apolo' },
+    ...(more.realmUrl === undefined ? {} : { realmUrl: more.realmUrl }),
   };
   const deps: ApiDeps = {
     settings,
@@ -128,7 +129,7 @@ export async function startControlApi(
     }),
     logs: new PostgresLogStore(database, config.logs),
     imageSource: imageSource({ allowed: ['registry.delos.internal'], resolve: async () => [] }),
-    resources,
+    resources: more.resources ?? RESOURCES,
   };
   const app = await publicApp(deps);
   const url = await app.listen({ host: '127.0.0.1', port: 0 });

@@ -1,5 +1,5 @@
 import type { PodObservation } from '@delos/core';
-import type { JobEvent, JobState } from '../../../runtime/service/src/db/job-machine.ts';
+import type { JobEvent, JobState } from '../../../runtime/service/src/db/job-state.ts';
 import type { JobPhase } from '../../../runtime/service/src/db/schema.ts';
 import { observation } from './observer.ts';
 

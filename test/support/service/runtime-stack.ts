@@ -10,7 +10,7 @@ import { freePort } from '@delos/host';
 import { WebSocket } from 'ws';
 import { applyConfig } from '../../../runtime/service/src/db/apply-config.ts';
 import type { Database } from '../../../runtime/service/src/db/database.ts';
-import type { TestCluster } from '../cluster.ts';
+import type { TestCluster } from '../cluster/cluster.ts';
 import { until } from '../until.ts';
 import { startIssuer, type TestIssuer } from './control-api.ts';
 import type { TestPostgres } from './postgres.ts';

@@ -5,7 +5,7 @@ import { type PlatformConfig, parseConfig } from '@delos/core';
 import { beforeAll, describe, expect, test } from 'vitest';
 import { NOT_FOR_SERVICES, platformSettings } from '../../../constructs/src/services/control-api/platform-settings.ts';
 import { readPlatformConfig } from '../../../runtime/service/src/platform-config.ts';
-import { configReaders } from '../../support/config-readers.ts';
+import { configReaders } from '../../support/docs/config-readers.ts';
 
 describe('each key of delos.yaml has a reader', () => {
   let readers: ReadonlyMap<string, ReadonlySet<string>>;

@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
-import { type Box, layoutOf, overlap, svgOf } from '../../support/graph-drawing.ts';
+import { type Box, layoutOf, overlap, svgOf } from '../../support/docs/graph-drawing.ts';
 
 const pictures = '../../../docs/pictures';
 const source = readFileSync(join(import.meta.dirname, pictures, 'architecture.dot'), 'utf8');

@@ -5,7 +5,7 @@ import { promisify } from 'node:util';
 import ts from 'typescript';
 import { describe, expect, test } from 'vitest';
 import { parseAllDocuments } from 'yaml';
-import { compilerOptions, REPOSITORY } from '../../support/compiler.ts';
+import { compilerOptions, REPOSITORY } from '../../support/docs/compiler.ts';
 
 const readme = readFileSync(join(REPOSITORY, 'README.md'), 'utf8');
 const EXAMPLE = join(REPOSITORY, 'docs/examples/two-teams.ts');

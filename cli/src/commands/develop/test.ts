@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { z } from 'zod';
 import type { CommandContext } from '../../context.ts';
 import { interrupted } from '../../interrupt.ts';
+import { chosenTests } from './test-files.ts';
 
 const counts = z.object({ passed: z.number(), failed: z.number(), skipped: z.number() });
 type Counts = z.infer<typeof counts>;
@@ -24,21 +25,22 @@ interface Outcome {
  */
 export async function run(
   context: CommandContext,
-  files: readonly string[],
+  wanted: readonly string[],
   options: { readonly long: boolean; readonly only?: string },
 ): Promise<void> {
+  const chosen = chosenTests(context.root, wanted, options);
   const bin = (name: string): string => join(context.root, 'node_modules/.bin', name);
   const folder = await mkdtemp(join(tmpdir(), 'delos-test-'));
   const env = options.long ? { DELOS_TEST_LONG: '1' } : {};
   const vitest = async (suites: readonly string[], way: Way, more: Env = {}): Promise<Outcome> => {
     const file = join(folder, `${suites.join('-')}.json`);
-    const args = ['run', ...suites.flatMap((suite) => ['--project', suite]), ...files];
+    const args = ['run', ...suites.flatMap((suite) => ['--project', suite]), ...chosen.filters];
     const code = await child(bin('vitest'), args, context, way, { ...env, ...more, DELOS_TEST_COUNTS: file });
     return { code, counts: await tryCounts(file) };
   };
   const onPlatform = ['e2e', ...(options.long ? ['long'] : [])];
   const instance = process.env.DELOS_TEST_INSTANCE ?? 'delos-test';
-  const whole = files.length === 0 && options.only === undefined;
+  const whole = wanted.length === 0 && options.only === undefined;
   try {
     const computing = async (): Promise<readonly Outcome[]> => {
       const outcomes: Outcome[] = [];
@@ -60,10 +62,9 @@ export async function run(
       const args = ['cluster', 'up', '--config', join(context.root, 'test/support/platform.yaml')];
       return { code: await child(join(context.root, 'delos'), args, context, 'in front', { DELOS_INSTANCE: parts }) };
     };
-    const suites = options.only === undefined ? ['unit', 'integration', ...onPlatform] : [options.only];
     const outcomes = whole
       ? [await clusterOfParts(), ...(await Promise.all([inFront(), onParts(), computing()])).flat()]
-      : [await vitest(suites, 'in front')];
+      : [await vitest(chosen.suites, 'in front')];
     if (context.signal.aborted) throw interrupted();
     report(context, outcomes);
     if (outcomes.some(({ code }) => code !== 0)) process.exitCode = 1;

@@ -25,10 +25,7 @@ import { Touches } from './touches.ts';
 import { WaitingOrder } from './waiting-order.ts';
 import type { Booked, Held, QuotaHold, World } from './world.ts';
 
-/**
- * All that the scheduler knows, in dense form, and the few operations that change it. Each wakes the classes of jobs
- * whose answer it may change; what sleeps costs nothing.
- */
+/** All that the scheduler knows. A change wakes the classes of jobs whose answer it may change; who sleeps costs nothing. */
 export class SchedulerState implements World {
   now = 0;
   readonly policy: Policy;
@@ -85,10 +82,9 @@ export class SchedulerState implements World {
   /** The placement policy, at work on the presets that there are when it is first asked. */
   get placement(): PlacementPolicy {
     if (this.#placement !== undefined) return this.#placement;
-    const chosen = placementFor(this.#named, this.policy, this.presets);
-    this.#placement = chosen;
-    if (chosen.device !== undefined) this.nodes.preferDevice = chosen.device.bind(chosen);
-    return chosen;
+    this.#placement = placementFor(this.#named, this.policy, this.presets);
+    this.nodes.preferDevice = this.#placement.device?.bind(this.#placement) ?? this.nodes.preferDevice;
+    return this.#placement;
   }
 
   /** Presets are others than they were, which the placement policy may go by. */

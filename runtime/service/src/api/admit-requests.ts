@@ -2,6 +2,13 @@ import { DelosError, MAX_BODY_BYTES } from '@delos/core';
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import type { ApiDeps, Caller } from './deps.ts';
 
+declare module 'fastify' {
+  interface FastifyContextConfig {
+    /** Bytes of the body that a route takes of whoever asks, without a token. @default none: no token, no body */
+    readonly anonymousBody?: number;
+  }
+}
+
 /** After the answer, the rest of a body that nobody reads has this long to arrive. */
 const LINGER_MS = 5_000;
 
@@ -19,14 +26,17 @@ export function callerOf(deps: Pick<ApiDeps, 'authenticate'>, request: FastifyRe
 /**
  * Bounds what requests may hold of the service's memory. It runs before the body of a request is read:
  * a body is read only of a caller with a valid token, whatever the path, and within the caller's and everybody's budget.
+ * A route with `anonymousBody` reads so much of anybody, within the budget of the source address.
  */
 export function admitRequests(app: FastifyInstance, deps: Pick<ApiDeps, 'authenticate' | 'budget'>): void {
   app.addHook('onRequest', async (request, reply) => {
-    const body = bodyBytes(request);
+    const body = bodyBytes(request, request.routeOptions.config.anonymousBody ?? MAX_BODY_BYTES);
     if (body === 0) return;
     // One that is too large is refused by its announced length, unread.
-    if (body > MAX_BODY_BYTES) return;
-    reserve(deps, await callerOf(deps, request), reply, body);
+    const { anonymousBody } = request.routeOptions.config;
+    if (body > (anonymousBody ?? MAX_BODY_BYTES)) return;
+    const user = anonymousBody === undefined ? (await callerOf(deps, request)).user : `the address ${request.ip}`;
+    reserve(deps, { user }, reply, body);
   });
   app.addHook('onResponse', async (request) => {
     const { raw } = request;
@@ -40,17 +50,22 @@ export function admitRequests(app: FastifyInstance, deps: Pick<ApiDeps, 'authent
 }
 
 /** Takes bytes of the caller's budget until the answer is sent or the client is gone. @throws DelosError ERR_BUSY */
-export function reserve(deps: Pick<ApiDeps, 'budget'>, { user }: Caller, reply: FastifyReply, bytes: number): void {
+export function reserve(
+  deps: Pick<ApiDeps, 'budget'>,
+  { user }: Pick<Caller, 'user'>,
+  reply: FastifyReply,
+  bytes: number,
+): void {
   const release = deps.budget.take(user, bytes);
   if (release === undefined) throw busy(reply, user);
   reply.raw.once('close', release);
 }
 
 /** The length that a request announces of its body; the most that is taken where it announces none. */
-function bodyBytes({ headers }: FastifyRequest): number {
-  if (headers['transfer-encoding'] !== undefined) return MAX_BODY_BYTES;
+function bodyBytes({ headers }: FastifyRequest, most: number): number {
+  if (headers['transfer-encoding'] !== undefined) return most;
   const length = Number(headers['content-length'] ?? 0);
-  return Number.isFinite(length) ? length : MAX_BODY_BYTES;
+  return Number.isFinite(length) ? length : most;
 }
 
 function busy(reply: FastifyReply, user: string): DelosError {

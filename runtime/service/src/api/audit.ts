@@ -4,7 +4,11 @@ import type { ApiDeps } from './deps.ts';
 import type { Resource } from './resource.ts';
 
 /** Logs one line of each request that changes something, also of one that is refused: who, what, where, and the answer. */
-export function auditRequests(app: FastifyInstance, deps: ApiDeps, resource: Resource): void {
+export function auditRequests(
+  app: FastifyInstance,
+  deps: Pick<ApiDeps, 'authenticate' | 'log'>,
+  resource: Resource,
+): void {
   app.addHook('onResponse', async (request, reply) => {
     const url = (request.routeOptions.url ?? '').slice(resource.prefix.length);
     const verb = resource.audit[`${request.method} ${url}`];
@@ -18,7 +22,10 @@ export function auditRequests(app: FastifyInstance, deps: ApiDeps, resource: Res
 }
 
 /** Undefined for a caller without a valid token. */
-async function nameOf(deps: ApiDeps, request: Parameters<typeof callerOf>[1]): Promise<string | undefined> {
+async function nameOf(
+  deps: Pick<ApiDeps, 'authenticate'>,
+  request: Parameters<typeof callerOf>[1],
+): Promise<string | undefined> {
   try {
     return (await callerOf(deps, request)).user;
   } catch {

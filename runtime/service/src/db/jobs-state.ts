@@ -1,6 +1,7 @@
 import type { PodObservation } from '@delos/core';
 import { sql } from 'kysely';
-import { type JobEvent, type JobState, nextState } from './job-machine.ts';
+import { nextState } from './job-machine.ts';
+import type { JobEvent, JobState } from './job-state.ts';
 import { JOB_CHANGED } from './notifications.ts';
 import type { JobRow, Tx } from './schema.ts';
 

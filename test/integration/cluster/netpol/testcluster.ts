@@ -1,7 +1,7 @@
 import { join } from 'node:path';
 import { ensureImages } from '@delos/cluster';
 import { silent } from '@delos/core';
-import { testCluster } from '../../../support/cluster.ts';
+import { testCluster } from '../../../support/cluster/cluster.ts';
 
 /** The tests' cluster with the probes' image in its mirror. DELOS_TEST_KUBECONFIG names another that has it. */
 export async function probedCluster(): Promise<{ readonly kubeconfig: string }> {

@@ -2,7 +2,7 @@ import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { explainPull } from '../../../../runtime/service/src/agent/jobs/image-pull.ts';
 import { pullCause } from '../../../../runtime/service/src/agent/pull-cause.ts';
-import { namedImage, PULL_ERRORS } from '../../../support/pull-errors.ts';
+import { namedImage, PULL_ERRORS } from '../../../support/agent/pull-errors.ts';
 
 const PLAIN = namedImage('docker.io', 'team/app', 'v1');
 

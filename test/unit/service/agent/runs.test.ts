@@ -5,7 +5,8 @@ import { JobKeeper } from '../../../../runtime/service/src/agent/jobs/keeper.ts'
 import { podShape } from '../../../../runtime/service/src/agent/jobs/pod-shape.ts';
 import { Namespaces } from '../../../../runtime/service/src/agent/namespaces/namespaces.ts';
 import { desiredOf } from '../../../../runtime/service/src/db/desired.ts';
-import { type JobEvent, type JobState, nextState } from '../../../../runtime/service/src/db/job-machine.ts';
+import { nextState } from '../../../../runtime/service/src/db/job-machine.ts';
+import type { JobEvent, JobState } from '../../../../runtime/service/src/db/job-state.ts';
 import type { JobRow } from '../../../../runtime/service/src/db/schema.ts';
 import { QUEUED } from '../../../support/service/job-states.ts';
 import { OnePodCluster } from '../../../support/service/one-pod-cluster.ts';

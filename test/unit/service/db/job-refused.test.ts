@@ -1,5 +1,6 @@
 import { describe, expect, test } from 'vitest';
-import { type JobState, MAX_REFUSALS, nextState } from '../../../../runtime/service/src/db/job-machine.ts';
+import { MAX_REFUSALS, nextState } from '../../../../runtime/service/src/db/job-machine.ts';
+import type { JobState } from '../../../../runtime/service/src/db/job-state.ts';
 import { BOUND, KILL, RUNNING, STOPPING, seen, T0, T1, YIELDING } from '../../../support/service/job-states.ts';
 
 /* A Pod that its node refuses never ran. Its job is no failure of its own. */

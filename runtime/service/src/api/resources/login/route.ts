@@ -28,23 +28,20 @@ export function loginRoute(app: FastifyInstance, deps: Pick<ApiDeps, 'database'>
   app.addContentTypeParser('application/x-www-form-urlencoded', { parseAs: 'string' }, (_request, body, done) =>
     done(null, body),
   );
-  app.post(
-    pathname.slice(app.prefix.length),
-    { bodyLimit: BODY_BYTES, schema: { hide: true } },
-    async (request, reply) => {
-      const body = typeof request.body === 'string' ? request.body : '';
-      const attempt = await limits.attempt(request.ip, new URLSearchParams(body).get('username') ?? '');
-      if (attempt.wait > 0) return refuse(reply, attempt.wait);
-      const answer = await ask(`${realmUrl}/login-actions/authenticate${queryOf(request.url)}`, request, body);
-      if (answer === undefined || answer.status >= 500 || isLogin(answer)) await attempt.takeBack();
-      if (answer === undefined) {
-        throw new DelosError('ERR_TIMEOUT', 'the identity service does not answer, so nobody can log in', {
-          hint: 'try again in a moment; if it stays: delos logs keycloak',
-        });
-      }
-      return passBack(reply, answer);
-    },
-  );
+  const options = { bodyLimit: BODY_BYTES, config: { anonymousBody: BODY_BYTES }, schema: { hide: true } };
+  app.post(pathname.slice(app.prefix.length), options, async (request, reply) => {
+    const body = typeof request.body === 'string' ? request.body : '';
+    const attempt = await limits.attempt(request.ip, new URLSearchParams(body).get('username') ?? '');
+    if (attempt.wait > 0) return refuse(reply, attempt.wait);
+    const answer = await ask(`${realmUrl}/login-actions/authenticate${queryOf(request.url)}`, request, body);
+    if (answer === undefined || answer.status >= 500 || isLogin(answer)) await attempt.takeBack();
+    if (answer === undefined) {
+      throw new DelosError('ERR_TIMEOUT', 'the identity service does not answer, so nobody can log in', {
+        hint: 'try again in a moment; if it stays: delos logs keycloak',
+      });
+    }
+    return passBack(reply, answer);
+  });
 }
 
 const queryOf = (url: string): string => (url.includes('?') ? url.slice(url.indexOf('?')) : '');

@@ -1,5 +1,5 @@
 import { projectNamespace } from '@delos/core';
-import type { KubeRequest } from './service/agent-token.ts';
+import type { KubeRequest } from '../service/agent-token.ts';
 
 /* Requests to the API server as the agent makes them, and as an attacker would change them. */
 

@@ -1,9 +1,9 @@
 import { join } from 'node:path';
 import { instancePaths } from '@delos/core';
 import { z } from 'zod';
-import { TEST_INSTANCE } from './instance.ts';
-import { tryReadJson, writeJson } from './json-file.ts';
-import { runName } from './test-run.ts';
+import { TEST_INSTANCE } from '../instance.ts';
+import { tryReadJson, writeJson } from '../json-file.ts';
+import { runName } from '../test-run.ts';
 
 const MARKER = join(instancePaths(TEST_INSTANCE, process.env).cache, 'tests', `${TEST_INSTANCE}-cluster.json`);
 

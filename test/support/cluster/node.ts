@@ -1,6 +1,6 @@
 import { readdir, readFile } from 'node:fs/promises';
 import { z } from 'zod';
-import { kubectl } from './instance.ts';
+import { kubectl } from '../instance.ts';
 
 /** A process of a container, as the machine sees it. */
 export interface ContainerProcess {

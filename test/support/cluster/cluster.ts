@@ -5,10 +5,10 @@ import { type ClusterEngine, type ClusterHandle, engineFor } from '@delos/cluste
 import { type InstancePaths, instancePaths, type PlatformConfig, platformConfig, silent } from '@delos/core';
 import { processesIn, tryPidNamespace } from '@delos/host';
 import { parse } from 'yaml';
-import { layoutOf, type NodeSpec, tryReadSpec } from '../../cluster/src/embedded/spec.ts';
-import { type NodeStatus, tryReadHostStatus, tryReadNodeStatus } from '../../cluster/src/embedded/status.ts';
+import { layoutOf, type NodeSpec, tryReadSpec } from '../../../cluster/src/embedded/spec.ts';
+import { type NodeStatus, tryReadHostStatus, tryReadNodeStatus } from '../../../cluster/src/embedded/status.ts';
+import { TEST_CONFIG, TEST_INSTANCE } from '../instance.ts';
 import { noteUse } from './cluster-used.ts';
-import { TEST_CONFIG, TEST_INSTANCE } from './instance.ts';
 
 /** An embedded cluster of the tests, with what they need to look behind it. */
 export interface TestCluster {

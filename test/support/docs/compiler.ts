@@ -2,7 +2,7 @@ import { join } from 'node:path';
 import ts from 'typescript';
 
 /** The root of the repository. */
-export const REPOSITORY = join(import.meta.dirname, '../..');
+export const REPOSITORY = join(import.meta.dirname, '../../..');
 
 /** The options that every room is compiled with, for a look at some of its files. Nothing is written. */
 export function compilerOptions(): ts.CompilerOptions {

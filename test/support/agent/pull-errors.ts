@@ -1,4 +1,4 @@
-import type { PullCause } from '../../runtime/service/src/agent/pull-cause.ts';
+import type { PullCause } from '../../../runtime/service/src/agent/pull-cause.ts';
 
 /** An image name, whole and in its parts, as errors write them. */
 export interface NamedImage {

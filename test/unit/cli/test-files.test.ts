@@ -1,0 +1,42 @@
+import { join } from 'node:path';
+import { describe, expect, test } from 'vitest';
+import { chosenTests } from '../../../cli/src/commands/develop/test-files.ts';
+
+const ROOT = join(import.meta.dirname, '../../..');
+const short = { long: false };
+
+describe('tests are chosen', () => {
+  test.each([
+    ['all', [], short, ['unit', 'integration', 'e2e'], []],
+    ['all, the long ones too', [], { long: true }, ['unit', 'integration', 'e2e', 'long'], []],
+    ['a room', ['flow'], short, ['unit', 'integration'], ['test/unit/flow/', 'test/integration/flow/']],
+    [
+      'a room with a long form',
+      ['placement'],
+      { long: true },
+      ['unit', 'long'],
+      ['test/unit/placement/', 'test/long/placement/'],
+    ],
+    ['one kind of a room', ['flow'], { long: false, only: 'unit' }, ['unit'], ['test/unit/flow/']],
+    ['two rooms', ['core', 'kube'], short, ['unit'], ['test/unit/core/', 'test/unit/kube/']],
+    ['end to end', ['e2e'], short, ['e2e'], ['test/e2e/']],
+    ['a file', ['test/unit/core/errors.test.ts'], short, ['unit'], ['test/unit/core/errors.test.ts']],
+    ['files by a part of their name', ['errors.test.ts'], short, ['unit', 'integration', 'e2e'], ['errors.test.ts']],
+  ] as const)('by %s', (_, wanted, options, suites, filters) => {
+    expect(chosenTests(ROOT, wanted, options)).toEqual({ suites, filters });
+  });
+});
+
+describe('a refusal', () => {
+  test.each([
+    ['of a mistyped room names the nearest', ['flwo'], short, 'there is no room "flwo" with tests'],
+    [
+      'of a room without tests of that kind says so',
+      ['flow'],
+      { long: false, only: 'e2e' },
+      'room flow has no tests of this kind',
+    ],
+  ] as const)('%s', (_, wanted, options, message) => {
+    expect(() => chosenTests(ROOT, wanted, options)).toThrow(message);
+  });
+});
