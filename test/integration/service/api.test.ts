@@ -389,7 +389,7 @@ describe('a job', () => {
       .set({ phase: 'admitted', pool: 'default' })
       .where('id', '=', json.id)
       .execute();
-    await database.tx((tx) => recordObservation(tx, observation(json.id, { standIn: 'Debian 12' })));
+    await database.tx((tx) => recordObservation(tx, json.id, observation(json.id, { standIn: 'Debian 12' })));
     const shown = (await api.request('alice', 'GET', `/jobs/${json.id}`)).json;
     expect(shown).toMatchObject({ description: 'mine', status: 'running' });
     expect(shown.history).toMatchObject({
