@@ -39,7 +39,7 @@ export interface ServiceProcesses {
 
 const MAIN = fileURLToPath(new URL('../../../runtime/service/src/main.ts', import.meta.url));
 const TOKEN = 'test-agent-token-0123456789';
-/** As the platform runs them (constructs/src/control-plane.ts). */
+/** As the platform runs them (constructs/src/base/own-service.ts). */
 const NODE_OPTIONS = '--max-old-space-size=160 --max-semi-space-size=4';
 
 export async function startServices(
@@ -54,6 +54,8 @@ export async function startServices(
   await writeFile(join(folder, 'platform.json'), JSON.stringify(config));
   await writeFile(join(folder, 'kubeconfig'), KUBECONFIG);
   await mkdir(join(folder, 'pods'));
+  await writeFile(join(folder, 'agent-token'), TOKEN, { mode: 0o400 });
+  await writeFile(join(folder, 'collector-token'), `${TOKEN}-of-collectors`, { mode: 0o400 });
   const publicPort = await freePort();
   const ports = await Promise.all(SERVICES.map(async (name) => [name, await freePort()] as const));
   const internal = Object.fromEntries(ports) as Record<ServiceName, number>;
@@ -62,7 +64,8 @@ export async function startServices(
     ...postgres.env(database.name),
     NODE_OPTIONS,
     DELOS_CONFIG: join(folder, 'platform.json'),
-    DELOS_AGENT_TOKEN: TOKEN,
+    DELOS_AGENT_TOKEN_FILE: join(folder, 'agent-token'),
+    DELOS_COLLECTOR_TOKEN_FILE: join(folder, 'collector-token'),
     DELOS_PUBLIC_URL: `http://127.0.0.1:${publicPort}`,
     DELOS_PUBLIC_PORT: String(publicPort),
     DELOS_OIDC_ISSUER: issuer.issuer,
@@ -91,12 +94,30 @@ export async function startServices(
     if (child === undefined) return 'not started';
     return child.exitCode === null ? (child.signalCode ?? undefined) : `exit code ${child.exitCode}`;
   };
-  for (const service of services) {
-    await until(`${service} answers`, 60, async () => {
-      if (ended(service) !== undefined) throw new Error(`${service}: ${ended(service)}\n${await log(service)}`);
-      const answer = await fetch(`http://127.0.0.1:${internal[service]}/health/live`).catch(() => undefined);
-      return answer?.ok === true ? true : undefined;
-    });
+  const stop = async (): Promise<void> => {
+    for (const child of children.values()) {
+      if (child.exitCode !== null || child.signalCode !== null) continue;
+      const gone = new Promise((resolve) => child.once('exit', resolve));
+      child.kill('SIGKILL');
+      await gone;
+    }
+    await database.close();
+    await issuer.stop();
+    await postgres.stop();
+    await rm(folder, { recursive: true, force: true });
+  };
+  try {
+    for (const service of services) {
+      await until(`${service} answers`, 60, async () => {
+        if (ended(service) !== undefined) throw new Error(`${service}: ${ended(service)}\n${await log(service)}`);
+        const answer = await fetch(`http://127.0.0.1:${internal[service]}/health/live`).catch(() => undefined);
+        return answer?.ok === true ? true : undefined;
+      });
+    }
+  } catch (error) {
+    // None of them outlives a start that failed.
+    await stop();
+    throw error;
   }
   return {
     publicPort,
@@ -110,18 +131,7 @@ export async function startServices(
       return Number(/^VmRSS:\s+(\d+) kB$/m.exec(status)?.[1]) * 1024;
     },
     log,
-    stop: async () => {
-      for (const child of children.values()) {
-        if (child.exitCode !== null || child.signalCode !== null) continue;
-        const gone = new Promise((resolve) => child.once('exit', resolve));
-        child.kill('SIGKILL');
-        await gone;
-      }
-      await database.close();
-      await issuer.stop();
-      await postgres.stop();
-      await rm(folder, { recursive: true, force: true });
-    },
+    stop,
   };
 }
 
