@@ -48,7 +48,7 @@ test('unguarded errors that lie apart never end a service', () => {
 
 /** Where a handler of outside input begins, in source without white space. */
 const EDGE = /\.on(?:ce)?\('(?:message|upgrade|notification)',(?!guard\()|setInterval\((?!guard\()/g;
-const ROOT = join(import.meta.dirname, '../../../runtime/src');
+const ROOT = join(import.meta.dirname, '../../../runtime/service/src');
 const SERVICES = ['agent', 'api', 'collector', 'db', 'edge', 'identity', 'logs', 'scheduler', '.'];
 /** One only notes the time, one hands on to guarded handlers, one has a guarded handler under a name. */
 const SAFE = [
