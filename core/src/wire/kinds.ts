@@ -16,7 +16,7 @@ export const removed = z.discriminatedUnion('kind', [jobRemoved]);
 
 export type Desire = z.infer<typeof desire>;
 export type Kind = Desire['kind'];
-export const KINDS = ['job'] as const satisfies readonly Kind[];
+export const KINDS: readonly Kind[] = desire.options.map(({ shape }) => shape.kind.value);
 
 /** What the agent tells of one thing. */
 export type Report = z.infer<typeof observation> | z.infer<typeof removed>;
