@@ -21,6 +21,8 @@ export interface UplinkProps {
 
 /** Bounds of the wait before dialling again; each is drawn at random from its upper half. */
 const RETRY_MS = [100, 250, 500, 1_000, 2_000];
+/** A connection that lasted so long was a good one. */
+const STEADY_MS = 5_000;
 const PING_MS = 10_000;
 const SILENCE_MS = 25_000;
 /** The longest message names every job of a cluster. */
@@ -51,8 +53,10 @@ export class Uplink {
 
   async run(signal: AbortSignal): Promise<void> {
     for (let failures = 0; !signal.aborted; failures += 1) {
+      const dialled = Date.now();
       const opened = await this.#connection(signal);
-      if (opened) failures = 0;
+      // One that is ended at once was refused: it is not dialled again at once.
+      if (opened && Date.now() - dialled > STEADY_MS) failures = 0;
       if (signal.aborted) return;
       const limit = RETRY_MS[Math.min(failures, RETRY_MS.length - 1)] ?? 2_000;
       await sleep(limit / 2 + (Math.random() * limit) / 2, undefined, { signal }).catch(() => undefined);
@@ -103,10 +107,14 @@ export class Uplink {
         this.#problem = `${url}: ${error.message}`;
         log.warn({ url, reason: error.message }, 'no connection to the control plane');
       });
-      socket.once('close', (code) => {
+      socket.once('close', (code, text) => {
         endWatch();
         signal.removeEventListener('abort', end);
-        if (opened) this.#problem = `the control plane ended the connection (${code})`;
+        if (opened) {
+          const reason = [String(code), text.toString('utf8')].filter(Boolean).join(': ');
+          this.#problem = `the control plane ended the connection (${reason})`;
+          log.warn({ url, reason }, 'the control plane ended the connection');
+        }
         if (this.#socket === socket) this.#socket = undefined;
         resolve(opened);
       });

@@ -9,8 +9,8 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { z } from 'zod';
 import { passwordUrl } from '../../../constructs/src/services/gateway/caddyfile.ts';
 import { authenticator } from '../../../runtime/service/src/api/auth.ts';
-import { LIMITS } from '../../../runtime/service/src/api/login/limits.ts';
-import { loginRoute } from '../../../runtime/service/src/api/login/route.ts';
+import { LIMITS } from '../../../runtime/service/src/api/resources/login/limits.ts';
+import { loginRoute } from '../../../runtime/service/src/api/resources/login/route.ts';
 import type { Database } from '../../../runtime/service/src/db/database.ts';
 import { accountsOf, applyUsers } from '../../../runtime/service/src/db/users.ts';
 import {

@@ -1,6 +1,6 @@
 import { once } from 'node:events';
 import { setImmediate } from 'node:timers/promises';
-import { type DesiredJob, type ToAgent, toAgent } from '@delos/core';
+import { AGENT_PROTOCOL, type JobDesire, type ToAgent, toAgent } from '@delos/core';
 import { type KyselyPlugin, sql } from 'kysely';
 import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from 'vitest';
 import { WebSocket, WebSocketServer } from 'ws';
@@ -79,24 +79,27 @@ beforeEach(async () => {
   if (address === null || typeof address === 'string') throw new Error('the server has no port');
   agent = new WebSocket(`ws://127.0.0.1:${address.port}`);
   agent.on('message', (data: Buffer) => told.push(toAgent.parse(JSON.parse(data.toString('utf8')))));
+  const opened = once(agent, 'open');
   const [socket] = await connected;
+  await opened;
   session = new AgentSession(socket, 'default', { ...database, db: database.db.withPlugin(holding) }, quiet);
 });
 afterEach(async () => {
+  if (agent.readyState === WebSocket.CLOSED) return;
   agent.terminate();
   await once(agent, 'close');
 });
 
 /** What the agent believes. */
-function believed(): ReadonlyMap<string, DesiredJob['action']> {
-  const jobs = new Map<string, DesiredJob['action']>();
+function believed(): ReadonlyMap<string, JobDesire['spec']['action']> {
+  const jobs = new Map<string, JobDesire['spec']['action']>();
   for (const message of told) {
     if (message.type === 'sync') {
-      const named = new Set(message.jobIds);
+      const named = new Set(message.ids);
       for (const id of jobs.keys()) if (!named.has(id)) jobs.delete(id);
     }
-    if (message.type === 'job') jobs.set(message.job.jobId, message.job.action);
-    if (message.type === 'forget') jobs.delete(message.jobId);
+    if (message.type === 'desire') jobs.set(message.desire.id, message.desire.spec.action);
+    if (message.type === 'forget') jobs.delete(message.id);
   }
   return jobs;
 }
@@ -141,7 +144,7 @@ test.each([
     release();
     await until('list and job are told', 20, () =>
       told.some(({ type }) => type === 'sync') &&
-      told.some((message) => message.type === 'job' && message.job.action === action)
+      told.some((message) => message.type === 'desire' && message.desire.spec.action === action)
         ? true
         : undefined,
     );
@@ -153,10 +156,27 @@ test('last words of a container that PostgreSQL cannot hold are stored without w
   const id = await queued();
   await happens(id, ADMIT);
   const seen = observation(id, { phase: 'failed', description: 'a\0b\ud800', startedAt: null, exitCode: 1 });
-  agent.send(JSON.stringify({ type: 'observation', seq: 7, observation: seen }));
+  agent.send(JSON.stringify({ type: 'observation', kind: 'job', id, seq: 7, observation: seen }));
   await until('it is acknowledged', 20, () =>
-    told.some((message) => message.type === 'ack' && message.jobId === id && message.seq === 7) ? true : undefined,
+    told.some((message) => message.type === 'ack' && message.id === id && message.seq === 7) ? true : undefined,
   );
   const row = await database.db.selectFrom('jobs').selectAll().where('id', '=', id).executeTakeFirstOrThrow();
   expect([row.status, row.status_description]).toEqual(['failed', 'a\ufffdb\ufffd']);
+});
+
+test.each([
+  ['of the first protocol, which did not say so', { type: 'hello', version: '0.0.9', nonce: 'x' }, false],
+  ['of a later protocol', { type: 'hello', version: '9', protocol: AGENT_PROTOCOL + 1 }, false],
+  ['of this protocol', { type: 'hello', version: '0', protocol: AGENT_PROTOCOL }, true],
+])('an agent %s is told everything, or is told why not and let go', async (_what, hello, taken) => {
+  const closed = once(agent, 'close');
+  agent.send(JSON.stringify(hello));
+  if (taken) {
+    await until('it is told of every job', 20, () => (told.some(({ type }) => type === 'sync') ? true : undefined));
+    expect(agent.readyState).toBe(WebSocket.OPEN);
+    return;
+  }
+  const [code, reason] = (await closed) as [number, Buffer];
+  expect([code, reason.toString()]).toEqual([1002, expect.stringMatching(/^the agent speaks protocol \d+, and .* 2$/)]);
+  expect(told).toEqual([]);
 });

@@ -1,4 +1,4 @@
-import { createServer, type Server } from 'node:http';
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { text } from 'node:stream/consumers';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
@@ -28,10 +28,11 @@ beforeAll(async () => {
   postgres = await startPostgres();
   database = await postgres.connect();
   issuer = await startIssuer();
-  realm = createServer(async (request, response) => {
+  const answer = async (request: IncomingMessage, response: ServerResponse): Promise<void> => {
     reached.push(`${request.method} ${request.url} ${await text(request)}`);
     response.writeHead(200, { 'content-type': 'text/html' }).end('the form again');
-  });
+  };
+  realm = createServer((request, response) => void answer(request, response));
   await new Promise<void>((resolve) => realm.listen(0, '127.0.0.1', resolve));
   const { port } = realm.address() as AddressInfo;
   api = await startControlApi(database, issuer, TEST_CONFIG, 'default', {

@@ -232,7 +232,7 @@ test('a job whose Pod its node refuses waits for a while and is admitted again, 
   await until(id, ({ phase }) => phase === 'admitted');
   const description = 'node node-1 refused it: it has not as much nvidia.com/gpu free as was counted on';
   const refused = { phase: 'failed', reason: 'NoCapacity', description, refused: true, podUid: 'uid-0' } as const;
-  await database.tx((tx) => recordObservation(tx, observation(id, refused)));
+  await database.tx((tx) => recordObservation(tx, id, observation(id, refused)));
   expect(await row(id)).toMatchObject({ phase: 'archived', status: 'pending', logs_complete: true });
   await database.tx((tx) => podRemoved(tx, id, { run: 0, podUid: 'uid-0' }));
   const { retry_at: retryAt, phase } = await row(id);

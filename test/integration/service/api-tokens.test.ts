@@ -7,6 +7,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { WebSocket } from 'ws';
 import { type AgentsPart, agentRoutes } from '../../../runtime/service/src/api/agents/index.ts';
 import { MOST, RequestBudget } from '../../../runtime/service/src/api/request-budget.ts';
+import { RESOURCES } from '../../../runtime/service/src/api/resources.ts';
 import type { Database } from '../../../runtime/service/src/db/database.ts';
 import { imageSource } from '../../../runtime/service/src/image-source.ts';
 import { PostgresLogStore } from '../../../runtime/service/src/logs/archive.ts';
@@ -44,6 +45,7 @@ beforeAll(async () => {
       collectorToken: TOKENS.collector,
       queue: { queuedPerUser: 10, queuedPerProject: 10 },
       logs: LOGS,
+      oidc: { issuer: 'http://127.0.0.1:1/realms/delos', clientId: 'apolo' },
     },
     database,
     budget: new RequestBudget(MOST),
@@ -53,7 +55,7 @@ beforeAll(async () => {
     imageSource: imageSource({ allowed: [] }),
     signal: new AbortController().signal,
     authenticate: unused,
-    jobFor: unused,
+    resources: RESOURCES,
   });
   address = (await app.listen({ host: '127.0.0.1', port: 0 })).replace('http://', '');
 });

@@ -1,6 +1,7 @@
 import { BODY_TOO_LARGE, MAX_BODY_BYTES } from '@delos/core';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { absentAt } from '../../../runtime/service/src/api/absent-services.ts';
+import { absentAt } from '../../../runtime/service/src/api/known-services.ts';
+import { RESOURCES } from '../../../runtime/service/src/api/resources.ts';
 import type { Database } from '../../../runtime/service/src/db/database.ts';
 import { recordObservation, recordWaiting } from '../../../runtime/service/src/db/jobs-state.ts';
 import {
@@ -111,9 +112,9 @@ describe('/config', () => {
       'logout_url',
       'client_id',
       'audience',
-      'headless_callback_url',
       'callback_urls',
       'success_redirect_url',
+      'headless_callback_url',
     ]);
   });
 
@@ -388,7 +389,7 @@ describe('a job', () => {
       .set({ phase: 'admitted', pool: 'default' })
       .where('id', '=', json.id)
       .execute();
-    await database.tx((tx) => recordObservation(tx, observation(json.id, { standIn: 'Debian 12' })));
+    await database.tx((tx) => recordObservation(tx, json.id, observation(json.id, { standIn: 'Debian 12' })));
     const shown = (await api.request('alice', 'GET', `/jobs/${json.id}`)).json;
     expect(shown).toMatchObject({ description: 'mine', status: 'running' });
     expect(shown.history).toMatchObject({
@@ -540,7 +541,7 @@ describe('what is not there', () => {
     '/v2/_catalog',
   ])('%s says that it is not part of this release', async (path) => {
     const plain = path.split('?', 1)[0] ?? path;
-    expect(absentAt(plain)).toBeDefined();
+    expect(absentAt(RESOURCES, plain)).toBeDefined();
     const response = await fetch(`${api.url}${path}`);
     expect(response.status).toBe(501);
     expect(await response.json()).toMatchObject({ error: expect.stringMatching(/not part of this release/) });

@@ -113,7 +113,7 @@ test('what runs on a stand-in says so in `status`, and its description stays its
   const { db } = served.database;
   await db.updateTable('jobs').set({ phase: 'admitted', pool: 'default' }).where('id', '=', id).execute();
   const seen = observation(id, { standIn: 'Debian 12', startedAt: new Date().toISOString() });
-  await served.database.tx((tx) => recordObservation(tx, seen));
+  await served.database.tx((tx) => recordObservation(tx, id, seen));
   expect(await alice.ok(['status', id])).toMatch(/Status\s+running \(stand-in image: Debian 12\)/);
   expect(await alice.ok(['ps', '--description', 'mine'])).toContain('standing-in');
   expect(await alice.ok(['job', 'generate-run-command', id])).toMatch(/--description mine(\s|$)/);

@@ -1,5 +1,5 @@
 import { once } from 'node:events';
-import { AGENT_PREFIX, type ToAgent, toAgent } from '@delos/core';
+import { AGENT_PREFIX, AGENT_PROTOCOL, type ToAgent, toAgent } from '@delos/core';
 import { sql } from 'kysely';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { WebSocket } from 'ws';
@@ -93,16 +93,16 @@ test('an agent is told of every job, one at a time, and then which there are', a
   let sync: (ToAgent & { type: 'sync' }) | undefined;
   agent.on('message', (data: Buffer) => {
     const message = toAgent.parse(JSON.parse(data.toString('utf8')));
-    if (message.type === 'job') told.add(message.job.jobId);
+    if (message.type === 'desire') told.add(message.desire.id);
     if (message.type === 'sync') sync = message;
   });
-  agent.send(JSON.stringify({ type: 'hello', version: '0', nonce: '' }));
-  const { jobIds } = await until('the agent knows all', 60, (last) => {
+  agent.send(JSON.stringify({ type: 'hello', version: '0', protocol: AGENT_PROTOCOL }));
+  const { ids } = await until('the agent knows all', 60, (last) => {
     last(told.size);
     return sync;
   });
-  expect(jobIds.length).toBe(JOBS / 2);
-  expect(jobIds.filter((id) => !told.has(id))).toEqual([]);
+  expect(ids.length).toBe(JOBS / 2);
+  expect(ids.filter((id) => !told.has(id))).toEqual([]);
   await inBounds();
   agent.terminate();
 });

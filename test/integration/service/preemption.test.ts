@@ -67,7 +67,9 @@ const becomes = async (id: string, is: Partial<JobRow>): Promise<JobRow> => {
   return row(id);
 };
 const observe = (of: Pick<JobRow, 'id' | 'run'>, seen: Partial<PodObservation>): Promise<unknown> =>
-  world.database.tx((tx) => recordObservation(tx, observation(of.id, { run: of.run, podUid: podOf(of), ...seen })));
+  world.database.tx((tx) =>
+    recordObservation(tx, of.id, observation(of.id, { run: of.run, podUid: podOf(of), ...seen })),
+  );
 const remove = (of: Pick<JobRow, 'id' | 'run'>): Promise<unknown> =>
   world.database.tx((tx) => podRemoved(tx, of.id, { run: of.run, podUid: podOf(of) }));
 

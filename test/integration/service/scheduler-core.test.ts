@@ -74,7 +74,7 @@ const rows = (): Promise<readonly JobRow[]> => world.rows();
 const reaches: SchedulerWorld['reaches'] = (what, is) => world.reaches(what, is);
 
 const succeed = (id: string): Promise<unknown> =>
-  database.tx((tx) => recordObservation(tx, observation(id, { podUid: '', phase: 'succeeded', exitCode: 0 })));
+  database.tx((tx) => recordObservation(tx, id, observation(id, { podUid: '', phase: 'succeeded', exitCode: 0 })));
 
 const active = (all: readonly JobRow[], project?: string): readonly JobRow[] =>
   all.filter(

@@ -6,8 +6,8 @@ import { Registry } from 'prom-client';
 import { authenticator } from '../../../runtime/service/src/api/auth.ts';
 import type { ApiDeps } from '../../../runtime/service/src/api/deps.ts';
 import { MOST, RequestBudget } from '../../../runtime/service/src/api/request-budget.ts';
-import { jobAccess } from '../../../runtime/service/src/api/resources/jobs/access.ts';
-import { type PublicOptions, publicApp } from '../../../runtime/service/src/api/server.ts';
+import { RESOURCES, type Resources } from '../../../runtime/service/src/api/resources.ts';
+import { publicApp } from '../../../runtime/service/src/api/server.ts';
 import { applyConfig } from '../../../runtime/service/src/db/apply-config.ts';
 import type { Database } from '../../../runtime/service/src/db/database.ts';
 import { imageSource } from '../../../runtime/service/src/image-source.ts';
@@ -98,7 +98,7 @@ export async function startControlApi(
   issuer: TestIssuer,
   config: PlatformConfig = TEST_CONFIG,
   cluster = 'default',
-  realm: Pick<PublicOptions, 'realmUrl'> = {},
+  more: { readonly realmUrl?: string; readonly resources?: Resources } = {},
 ): Promise<TestApi> {
   await database.tx((tx) => applyConfig(tx, config, cluster));
   const settings = {
@@ -108,6 +108,8 @@ export async function startControlApi(
     queue: config.jobs,
     collectorToken: 'test-collector-token-0123456789',
     logs: config.logs,
+    oidc: { issuer: issuer.issuer, clientId: 'apolo' },
+    ...(more.realmUrl === undefined ? {} : { realmUrl: more.realmUrl }),
   };
   const deps: ApiDeps = {
     settings,
@@ -127,9 +129,9 @@ export async function startControlApi(
     }),
     logs: new PostgresLogStore(database, config.logs),
     imageSource: imageSource({ allowed: ['registry.delos.internal'], resolve: async () => [] }),
-    jobFor: jobAccess(database.db, cluster),
+    resources: more.resources ?? RESOURCES,
   };
-  const app = await publicApp(deps, { oidc: { issuer: issuer.issuer, clientId: 'apolo' }, ...realm });
+  const app = await publicApp(deps);
   const url = await app.listen({ host: '127.0.0.1', port: 0 });
   Object.assign(settings, { publicUrl: url });
   return {

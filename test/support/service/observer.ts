@@ -6,7 +6,6 @@ import type { JobRow } from '../../../runtime/service/src/db/schema.ts';
 /** What an agent would say of a job's Pod; the rest is nothing. */
 export function observation(jobId: string, seen: Partial<PodObservation>): PodObservation {
   return {
-    jobId,
     podUid: `uid-${jobId}`,
     phase: 'running',
     reason: null,
@@ -37,9 +36,9 @@ export function observeAll(database: Database): () => void {
       const run = row?.run ?? 0;
       const ours = { run, podUid: `uid-${id}-${run}` };
       const now = new Date().toISOString();
-      if (phase === 'admitted') await recordObservation(tx, observation(id, { ...ours, startedAt: now }));
+      if (phase === 'admitted') await recordObservation(tx, id, observation(id, { ...ours, startedAt: now }));
       if (phase === 'stopping')
-        await recordObservation(tx, observation(id, { ...ours, phase: 'failed', exitCode: 143 }));
+        await recordObservation(tx, id, observation(id, { ...ours, phase: 'failed', exitCode: 143 }));
       if (phase === 'ended') await sealLogs(tx, id, true);
       if (phase === 'archived') await podRemoved(tx, id, { run, podUid: '' });
     });

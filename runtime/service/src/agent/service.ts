@@ -1,6 +1,5 @@
-import { randomUUID } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
-import { AGENT_PREFIX, type FromAgent, type NodeReport, toAgent } from '@delos/core';
+import { AGENT_PREFIX, AGENT_PROTOCOL, type FromAgent, type NodeReport, toAgent } from '@delos/core';
 import { KubeClient, kubeconfigAccess, podAccess, Reflector } from '@delos/kube';
 import { Gauge } from 'prom-client';
 import { z } from 'zod';
@@ -9,19 +8,9 @@ import { imageSource, registryList } from '../image-source.ts';
 import type { RunningService, Service, ServiceContext } from '../service.ts';
 import { readEnv } from '../service-env.ts';
 import { Uplink } from '../uplink.ts';
-import { JobKeeper } from './jobs/keeper.ts';
-import { PodEvents } from './jobs/pod-events.ts';
-import {
-  eventShape,
-  type Node,
-  nodeShape,
-  type Pod,
-  type PodUsage,
-  podShape,
-  podUsageShape,
-} from './jobs/pod-shape.ts';
-import { ProjectEvents } from './jobs/project-events.ts';
-import { CLUSTER_LABEL, JOB_LABEL } from './labels.ts';
+import { type Node, nodeShape, type PodUsage, podUsageShape } from './jobs/pod-shape.ts';
+import { Keepers } from './keepers.ts';
+import { JOB_LABEL } from './labels.ts';
 import { PRIVATE_CIDRS } from './namespaces/manifests.ts';
 import { Namespaces } from './namespaces/namespaces.ts';
 import { closedNetworks, dnsServers } from './node-addresses.ts';
@@ -81,7 +70,6 @@ async function start(context: ServiceContext): Promise<RunningService> {
       log.warn({ error, namespace }, 'network policies are not up to date, will try again');
     }
   };
-  const events = new PodEvents();
   const stop = new AbortController();
   const read =
     <T>(shape: z.ZodType<T>) =>
@@ -91,7 +79,7 @@ async function start(context: ServiceContext): Promise<RunningService> {
       return parsed.data;
     };
 
-  const keeper = new JobKeeper({
+  const keepers = new Keepers({
     client,
     cluster,
     onlyPool: config.DELOS_ONLY_POOL,
@@ -99,37 +87,12 @@ async function start(context: ServiceContext): Promise<RunningService> {
     log,
     send: (message) => send(message),
     connected: () => uplink.connected,
-    keepPod: (object) => pods.put(object),
-    lastEvent: (uid) => events.lastOf(uid),
+    read,
     standIns: new Map(Object.entries(config.DELOS_STAND_INS)),
     imageSource: imageSource({
       allowed: config.DELOS_ALLOWED_REGISTRIES,
       denied: () => [...config.DELOS_DENIED_CIDRS, ...[...nodes.values()].flatMap(addressesOf)],
     }),
-  });
-  const pods: Reflector<Pod> = new Reflector({
-    client,
-    path: '/api/v1/pods',
-    query: { labelSelector: `${JOB_LABEL},${CLUSTER_LABEL}=${cluster}` },
-    read: read(podShape),
-    onChange: (pod, gone) => {
-      keeper.podChanged(pod, gone);
-      if (gone) return;
-      namespaces.found(pod.metadata.namespace ?? '');
-      projectEvents.follow(pod.metadata.namespace ?? '');
-    },
-    onListed: () => keeper.podsListed(),
-    onProblem: logProblem(log, '/api/v1/pods'),
-  });
-  const projectEvents = new ProjectEvents({
-    client,
-    read: (object) => events.read(eventShape.safeParse(object).data),
-    onChange: (event, gone) => {
-      const uid = event.involvedObject.uid;
-      const pod = keeper.podOf(event.involvedObject.name);
-      if (!gone && events.put(event) && pod?.metadata.uid === uid) keeper.podChanged(pod, false);
-    },
-    log,
   });
   const report = debounce(
     guard(
@@ -171,61 +134,49 @@ async function start(context: ServiceContext): Promise<RunningService> {
     token: config.DELOS_AGENT_TOKEN,
     log,
     onOpen: () => {
-      send({ type: 'hello', version: config.DELOS_VERSION, nonce: randomUUID() });
+      send({ type: 'hello', version: config.DELOS_VERSION, protocol: AGENT_PROTOCOL });
       sendNodes();
     },
     onMessage: (text) => {
       const message = toAgent.parse(JSON.parse(text));
-      switch (message.type) {
-        case 'sync':
-          keeper.sync(message.jobIds);
-          break;
-        case 'job':
-          keeper.desire(message.job);
-          break;
-        case 'forget':
-          keeper.forget(message.jobId);
-          break;
-        case 'ack':
-          keeper.ack(message.jobId, message.seq);
-          break;
-        case 'stream':
-          detach(log, 'opening a stream', () =>
-            openStream(
-              { client, apiUrl, token: config.DELOS_AGENT_TOKEN, podOf: (id) => keeper.podOf(id), log },
-              message.stream,
-            ),
-          );
-          break;
+      if (message.type !== 'stream') {
+        keepers.hear(message);
+        return;
       }
+      detach(log, 'opening a stream', () =>
+        openStream(
+          { client, apiUrl, token: config.DELOS_AGENT_TOKEN, podOf: (id) => keepers.podOf(id), log },
+          message.stream,
+        ),
+      );
     },
   });
 
   new Gauge({
-    name: 'delos_agent_jobs',
-    help: 'Jobs that the agent looks after',
+    name: 'delos_agent_kept',
+    help: 'What the agent looks after, by kind',
+    labelNames: ['kind'],
     registers: [context.metrics],
     collect() {
-      this.set(keeper.size);
+      for (const [kind, size] of keepers.sizes) this.set({ kind }, size);
     },
   });
-  const running = [uplink, nodes, others, pods].map((part) => part.run(stop.signal));
+  const running = [uplink, nodes, others, keepers].map((part) => part.run(stop.signal));
   const sweep = (): void => {
-    keeper.sweep();
+    keepers.sweep();
     void refreshPolicies();
-    projectEvents.retire(new Set([...pods.values()].map(({ metadata }) => metadata.namespace ?? '')));
   };
   const endTimers = [
     every(REPORT_MS, log, 'reporting nodes', sendNodes),
-    every(SWEEP_MS, log, 'looking after jobs', sweep),
+    every(SWEEP_MS, log, 'looking after what is desired', sweep),
   ];
   return {
-    unready: async () => uplink.problem ?? [pods, nodes, others].map(({ problem }) => problem).find(Boolean),
+    unready: async () => uplink.problem ?? [keepers, nodes, others].map(({ problem }) => problem).find(Boolean),
     stop: async () => {
       for (const end of endTimers) end();
       stop.abort();
       client.close();
-      await Promise.all([...running, projectEvents.close()]);
+      await Promise.all(running);
     },
   };
 }

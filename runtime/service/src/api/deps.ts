@@ -3,11 +3,12 @@ import type { FastifyInstance } from 'fastify';
 import type { Logger } from 'pino';
 import type { Registry } from 'prom-client';
 import type { Database } from '../db/database.ts';
-import type { JobRow, ProjectRole } from '../db/schema.ts';
+import type { ProjectRole } from '../db/schema.ts';
 import type { ImageSource } from '../image-source.ts';
 import type { LogStore } from '../logs/log-store.ts';
-import type { QueueLimits } from './job-queue-limits.ts';
 import type { RequestBudget } from './request-budget.ts';
+import type { QueueLimits } from './resources/jobs/queue-limits.ts';
+import type { Resources } from './resources.ts';
 
 /** Who asks: the token's identity and what the platform lets it do. */
 export interface Caller {
@@ -18,6 +19,11 @@ export interface Caller {
   readonly admin: boolean;
   /** `org/project` → role. */
   readonly roles: ReadonlyMap<string, ProjectRole>;
+}
+
+export interface OidcSettings {
+  readonly issuer: string;
+  readonly clientId: string;
 }
 
 export interface ApiSettings {
@@ -32,6 +38,10 @@ export interface ApiSettings {
   readonly collectorToken: string;
   /** delos.yaml's. */
   readonly logs: LogSettings;
+  /** Where people log in. */
+  readonly oidc: OidcSettings;
+  /** Our own realm at Keycloak, as it is reached from here: passwords then pass through us, and are counted. */
+  readonly realmUrl?: string;
 }
 
 /** What the parts of the control API share. */
@@ -50,11 +60,8 @@ export interface ApiDeps {
   readonly signal: AbortSignal;
   /** @throws DelosError ERR_UNAUTHENTICATED; `authorization` is the header's value. */
   readonly authenticate: (authorization: string | undefined) => Promise<Caller>;
-  /**
-   * A job by id, or by name within the caller's projects (the newest of that name).
-   * @throws DelosError ERR_UNKNOWN_JOB where there is none that the caller may read, ERR_FORBIDDEN where it may only read.
-   */
-  readonly jobFor: (caller: Caller, idOrName: string, right: 'read' | 'write') => Promise<JobRow>;
+  /** All that the API has. One resource reaches another here: `resources.jobs.find`. */
+  readonly resources: Resources;
 }
 
 /** Adds routes to a listener; what it returns is called once at the end. */

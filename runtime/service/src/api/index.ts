@@ -11,7 +11,7 @@ import { agentRoutes } from './agents/index.ts';
 import { authenticator } from './auth.ts';
 import type { ApiDeps } from './deps.ts';
 import { MOST, RequestBudget } from './request-budget.ts';
-import { jobAccess } from './resources/jobs/access.ts';
+import { RESOURCES } from './resources.ts';
 import { publicApp } from './server.ts';
 import { streamRoutes } from './streams/index.ts';
 
@@ -53,6 +53,10 @@ export const apiService: Service = {
         queue: config.jobs,
         collectorToken: env.DELOS_COLLECTOR_TOKEN,
         logs: config.logs,
+        oidc: { issuer: env.DELOS_OIDC_ISSUER, clientId: env.DELOS_OIDC_AUDIENCE },
+        ...(env.DELOS_KEYCLOAK_URL === undefined
+          ? {}
+          : { realmUrl: realmUrlOf(env.DELOS_KEYCLOAK_URL, env.DELOS_OIDC_ISSUER) }),
       },
       database,
       budget: new RequestBudget(MOST),
@@ -69,14 +73,9 @@ export const apiService: Service = {
       }),
       logs,
       imageSource: imageSource({ allowed: env.DELOS_ALLOWED_REGISTRIES }),
-      jobFor: jobAccess(database.db, env.DELOS_CLUSTER),
+      resources: RESOURCES,
     };
-    const app = await publicApp(deps, {
-      oidc: { issuer: env.DELOS_OIDC_ISSUER, clientId: env.DELOS_OIDC_AUDIENCE },
-      ...(env.DELOS_KEYCLOAK_URL === undefined
-        ? {}
-        : { realmUrl: realmUrlOf(env.DELOS_KEYCLOAK_URL, env.DELOS_OIDC_ISSUER) }),
-    });
+    const app = await publicApp(deps);
     const agents = await agentRoutes(internal, deps);
     const streams = await streamRoutes(app, deps, agents.hub);
     const publicUrl = await app.listen({ host: env.DELOS_LISTEN_HOST, port: env.DELOS_PUBLIC_PORT });

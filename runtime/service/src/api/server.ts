@@ -4,26 +4,14 @@ import Fastify, { type FastifyBaseLogger, type FastifyInstance, type FastifyRepl
 import { Histogram } from 'prom-client';
 import { FASTIFY_LIMITS, limitServer } from '../edge/server-limits.ts';
 import { decodedBody } from '../edge/text.ts';
-import { absentServices } from './absent-services.ts';
-import { admitRequests } from './admit-requests.ts';
+import { admitRequests, callerOf } from './admit-requests.ts';
+import { auditRequests } from './audit.ts';
 import type { ApiDeps } from './deps.ts';
 import { httpError } from './http-errors.ts';
-import { loginRoute } from './login/route.ts';
-import { adminRoutes } from './resources/admin/routes.ts';
-import { headlessRoute } from './resources/config/headless.ts';
-import { configRoutes, type OidcSettings } from './resources/config/routes.ts';
-import { capacityRoute } from './resources/jobs/capacity.ts';
-import { jobRoutes } from './resources/jobs/routes.ts';
-import { userRoutes } from './resources/users/routes.ts';
-
-export interface PublicOptions {
-  readonly oidc: OidcSettings;
-  /** Our own realm at Keycloak, as it is reached from here: passwords then pass through us, and are counted. */
-  readonly realmUrl?: string;
-}
+import { absentServices } from './known-services.ts';
 
 /** The public listener (port 8080), all routes but the WebSockets'. */
-export async function publicApp(deps: ApiDeps, options: PublicOptions): Promise<FastifyInstance> {
+export async function publicApp(deps: ApiDeps): Promise<FastifyInstance> {
   const app: FastifyInstance = Fastify({
     loggerInstance: deps.log as FastifyBaseLogger,
     logController: new LogController({ disableRequestLogging: true }),
@@ -90,18 +78,24 @@ export async function publicApp(deps: ApiDeps, options: PublicOptions): Promise<
     async (scope) => {
       scope.get('/ping', { schema: { summary: 'Is it there?', tags: ['config'] } }, async () => ({ ping: 'pong' }));
       scope.get('/openapi.json', { schema: { hide: true } }, async () => app.swagger());
-      configRoutes(scope, deps, options.oidc);
-      headlessRoute(scope);
-      capacityRoute(scope, deps);
-      jobRoutes(scope, deps);
-      userRoutes(scope, deps);
     },
     { prefix: '/api/v1' },
   );
-  await app.register(async (scope) => adminRoutes(scope, deps), { prefix: '/apis/admin/v1' });
-  const { realmUrl } = options;
-  if (realmUrl !== undefined) await app.register(async (scope) => loginRoute(scope, deps, realmUrl));
-  absentServices(app);
+  for (const resource of Object.values(deps.resources)) {
+    await app.register(
+      async (scope) => {
+        if (resource.anonymous !== true) {
+          scope.addHook('onRequest', async (request) => {
+            await callerOf(deps, request);
+          });
+        }
+        auditRequests(scope, deps, resource);
+        resource.routes(scope, deps);
+      },
+      { prefix: resource.prefix },
+    );
+  }
+  absentServices(app, deps.resources);
   return app;
 }
 

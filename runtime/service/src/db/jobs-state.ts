@@ -70,8 +70,8 @@ export async function notifyJobChanged(tx: Tx, row: Pick<JobRow, 'id' | 'phase' 
 }
 
 /** What the agent saw of a job's Pod. Late, repeated and foreign observations change nothing. */
-export async function recordObservation(tx: Tx, observation: PodObservation): Promise<JobRow | undefined> {
-  return applyEvent(tx, observation.jobId, { type: 'observe', observation });
+export async function recordObservation(tx: Tx, id: string, observation: PodObservation): Promise<JobRow | undefined> {
+  return applyEvent(tx, id, { type: 'observe', observation });
 }
 
 /**

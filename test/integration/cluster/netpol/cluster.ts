@@ -1,3 +1,4 @@
+import { createConnection } from 'node:net';
 import { isNotFound, KubeClient, kubeconfigAccess } from '@delos/kube';
 import { z } from 'zod';
 import { until } from '../../../support/until.ts';

@@ -1,4 +1,4 @@
-import { desiredJob } from '@delos/core';
+import { jobDesire } from '@delos/core';
 import { describe, expect, test } from 'vitest';
 import { podManifest } from '../../../../runtime/service/src/agent/jobs/pod-manifest.ts';
 import {
@@ -9,20 +9,23 @@ import {
 } from '../../../../runtime/service/src/agent/namespaces/manifests.ts';
 
 const job = (spec: Readonly<Record<string, unknown>> = {}) =>
-  desiredJob.parse({
-    jobId: 'job-00000000-0000-4000-8000-000000000001',
+  jobDesire.parse({
+    kind: 'job',
+    id: 'job-00000000-0000-4000-8000-000000000001',
     revision: 1,
-    action: 'run',
     spec: {
-      namespace: 'job-a',
-      org: 'o',
-      project: 'p',
-      owner: 'ann',
-      presetName: 'small',
-      image: 'ubuntu',
-      resources: { cpu: 0.1, memory: 1024 },
-      pool: 'default',
-      ...spec,
+      action: 'run',
+      pod: {
+        namespace: 'job-a',
+        org: 'o',
+        project: 'p',
+        owner: 'ann',
+        presetName: 'small',
+        image: 'ubuntu',
+        resources: { cpu: 0.1, memory: 1024 },
+        pool: 'default',
+        ...spec,
+      },
     },
   });
 // biome-ignore lint/suspicious/noExplicitAny: looks into a manifest
@@ -121,7 +124,7 @@ describe('a project’s namespace', () => {
     ['privileged', 'privileged'],
   ] as const)('lets a job of profile %s in at level %s', (security, level) => {
     expect(levelFor(security)).toBe(level);
-    expect(namespaceManifest(job().spec, levelFor(security))).toMatchObject({
+    expect(namespaceManifest(job().spec.pod, levelFor(security))).toMatchObject({
       metadata: { labels: { 'pod-security.kubernetes.io/enforce': level } },
     });
   });

@@ -1,10 +1,10 @@
-import type { DesiredJob, FromAgent } from '@delos/core';
+import type { FromAgent, JobDesire } from '@delos/core';
 import fc from 'fast-check';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { JobKeeper } from '../../../../runtime/service/src/agent/jobs/keeper.ts';
 import { podShape } from '../../../../runtime/service/src/agent/jobs/pod-shape.ts';
 import { Namespaces } from '../../../../runtime/service/src/agent/namespaces/namespaces.ts';
-import { desiredOf } from '../../../../runtime/service/src/db/desired.ts';
+import { desiredOf } from '../../../../runtime/service/src/db/desired-jobs.ts';
 import { nextState } from '../../../../runtime/service/src/db/job-machine.ts';
 import type { JobEvent, JobState } from '../../../../runtime/service/src/db/job-state.ts';
 import type { JobRow } from '../../../../runtime/service/src/db/schema.ts';
@@ -120,7 +120,7 @@ class World {
     if (next.phase !== 'queued') this.#untold += 1;
   }
 
-  #desired(): DesiredJob | undefined {
+  #desired(): JobDesire | undefined {
     const { phase, pool, podUid, run, plannedNode } = this.state;
     const facts = { id: ID, revision: this.#revision, spec: SPEC };
     return desiredOf({ ...facts, phase, pool, pod_uid: podUid, run, planned_node: plannedNode } as JobRow);
@@ -157,7 +157,7 @@ class World {
     this.#toApi = [];
     const job = this.#desired();
     if (job !== undefined) this.#keeper?.desire(job);
-    this.#keeper?.sync(job === undefined ? [] : [job.jobId]);
+    this.#keeper?.sync(job === undefined ? [] : [job.id]);
   }
 
   #restart(): void {

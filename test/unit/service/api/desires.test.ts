@@ -1,10 +1,10 @@
-import type { DesiredJob, ToAgent } from '@delos/core';
+import type { JobDesire, ToAgent } from '@delos/core';
 import fc from 'fast-check';
 import { afterEach, beforeEach, expect, test, vi } from 'vitest';
 import { Desires } from '../../../../runtime/service/src/api/agents/desires.ts';
 import { quiet } from '../../../support/service/postgres.ts';
 
-const SPEC: DesiredJob['spec'] = {
+const POD: JobDesire['spec']['pod'] = {
   namespace: 'job-o-p-00000000',
   org: 'o',
   project: 'p',
@@ -29,10 +29,11 @@ const SPEC: DesiredJob['spec'] = {
 
 /** What is desired, reads of it that are answered when the test says, and an agent that believes what it is told. */
 class World {
-  readonly store = new Map<string, DesiredJob>();
-  readonly agent = new Map<string, DesiredJob>();
+  readonly store = new Map<string, JobDesire>();
+  readonly agent = new Map<string, JobDesire>();
   readonly told: ToAgent[] = [];
   readonly desires = new Desires({
+    kind: 'job',
     list: () => this.#read([...this.store.values()]),
     find: (ids) => this.#read(ids.flatMap((id) => this.store.get(id) ?? [])),
     send: async (message) => this.#hear(message),
@@ -41,18 +42,15 @@ class World {
   readonly #reads: { readonly answer: () => void; readonly fail: () => void }[] = [];
   #revision = 0;
 
-  change(jobId: string, action: DesiredJob['action'] | 'gone'): void {
+  change(jobId: string, action: JobDesire['spec']['action'] | 'gone'): void {
     this.#revision += 1;
     if (action === 'gone') this.store.delete(jobId);
     else {
       this.store.set(jobId, {
-        jobId,
-        action,
+        kind: 'job',
+        id: jobId,
         revision: this.#revision,
-        graceSeconds: 15,
-        run: 0,
-        podUid: null,
-        spec: SPEC,
+        spec: { action, graceSeconds: 15, run: 0, podUid: null, pod: POD },
       });
     }
     this.desires.tell(jobId);
@@ -79,7 +77,7 @@ class World {
   }
 
   /** What is seen is what was there when the read began. */
-  async *#read(jobs: readonly DesiredJob[]): AsyncGenerator<readonly DesiredJob[]> {
+  async *#read(jobs: readonly JobDesire[]): AsyncGenerator<readonly JobDesire[]> {
     const { promise, resolve, reject } = Promise.withResolvers<void>();
     this.#reads.push({ answer: () => resolve(), fail: () => reject(new Error('connection lost')) });
     await promise;
@@ -89,11 +87,11 @@ class World {
   #hear(message: ToAgent): void {
     this.told.push(message);
     if (message.type === 'sync') {
-      const named = new Set<string>(message.jobIds);
+      const named = new Set<string>(message.ids);
       for (const id of this.agent.keys()) if (!named.has(id)) this.agent.delete(id);
     }
-    if (message.type === 'job') this.agent.set(message.job.jobId, message.job);
-    if (message.type === 'forget') this.agent.delete(message.jobId);
+    if (message.type === 'desire') this.agent.set(message.desire.id, message.desire);
+    if (message.type === 'forget') this.agent.delete(message.id);
   }
 }
 
@@ -109,7 +107,7 @@ test('a list that was read before a job came is told before the job', async () =
   world.desires.tellAll();
   world.change('job-1', 'run');
   await world.settle();
-  expect(world.told.map(({ type }) => type)).toEqual(['sync', 'job']);
+  expect(world.told.map(({ type }) => type)).toEqual(['sync', 'desire']);
   expect([...world.agent.keys()]).toEqual(['job-1']);
 });
 
@@ -128,13 +126,10 @@ test('what changes during a read is read together after it', async () => {
 test.each(['tell', 'tellAll'] as const)('%s: a read that fails is made again', async (how) => {
   const world = new World();
   world.store.set('job-1', {
-    jobId: 'job-1',
-    action: 'run',
+    kind: 'job',
+    id: 'job-1',
     revision: 1,
-    graceSeconds: 15,
-    run: 0,
-    podUid: null,
-    spec: SPEC,
+    spec: { action: 'run', graceSeconds: 15, run: 0, podUid: null, pod: POD },
   });
   world.desires[how]('job-1');
   await world.answer(0, 'fail');
@@ -171,9 +166,9 @@ test('law: the agent is never told what is older than it knows, and in the end k
         else if (each === 'second') await vi.advanceTimersByTimeAsync(1_000);
         else if ('change' in each) world.change(each.change, each.to);
         else await world.answer(each.answer, each.how);
-        for (const { jobId, revision } of world.agent.values()) {
-          expect(revision).toBeGreaterThanOrEqual(known.get(jobId) ?? 0);
-          known.set(jobId, revision);
+        for (const { id, revision } of world.agent.values()) {
+          expect(revision).toBeGreaterThanOrEqual(known.get(id) ?? 0);
+          known.set(id, revision);
         }
       }
       await world.settle();

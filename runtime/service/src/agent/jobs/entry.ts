@@ -1,10 +1,10 @@
-import type { DesiredJob, PodObservation } from '@delos/core';
+import type { JobDesire, PodObservation } from '@delos/core';
 import type { Pod } from './pod-shape.ts';
 
 /** What is known of one job. */
 export interface Entry {
   readonly jobId: string;
-  desired: DesiredJob | undefined;
+  desired: JobDesire | undefined;
   pod: Pod | undefined;
   /** The Pod that was seen last, for as long as the job is desired. */
   seen: { readonly uid: string; readonly run: number } | undefined;
@@ -39,15 +39,14 @@ export function isEnd(observation: PodObservation): boolean {
 
 /** The uid of the Pod that was seen in the run that is desired. */
 export function seenUid({ seen, desired }: Entry): string | undefined {
-  return seen?.run === desired?.run ? seen?.uid : undefined;
+  return seen?.run === desired?.spec.run ? seen?.uid : undefined;
 }
 
 /** What is told of a job that has no Pod. */
-export function nothing({ jobId, desired }: Entry): PodObservation {
+export function nothing({ desired }: Entry): PodObservation {
   return {
-    jobId,
     podUid: '',
-    run: desired?.run ?? 0,
+    run: desired?.spec.run ?? 0,
     phase: 'pending',
     reason: null,
     description: null,

@@ -1,4 +1,4 @@
-import type { DesiredJob, FromAgent, PodObservation } from '@delos/core';
+import type { FromAgent, JobDesire, PodObservation } from '@delos/core';
 import type { Logger } from 'pino';
 import { detach, guard } from '../../edge/guard.ts';
 import type { ImageSource } from '../../image-source.ts';
@@ -15,7 +15,7 @@ import type { Pod } from './pod-shape.ts';
  * Makes true what is desired of each job, and tells what it sees.
  *
  * A Pod is made at most once: its name is the job's id, so a second making is refused by the API server; and a Pod that
- * was seen once, by this process or (DesiredJob.podUid) by one before, is never made again in the same run, only told as
+ * was seen once, by this process or (`podUid` of a desire) by one before, is never made again in the same run, only told as
  * absent. A Pod of an earlier run is deleted before that of a later one is made.
  * Nothing is made while the control plane is not connected: what was desired may be old.
  */
@@ -74,8 +74,8 @@ export class JobKeeper {
     }
   }
 
-  desire(job: DesiredJob): void {
-    const entry = this.#entry(job.jobId);
+  desire(job: JobDesire): void {
+    const entry = this.#entry(job.id);
     if (entry.desired !== undefined && entry.desired.revision > job.revision) return;
     entry.desired = job;
     this.#wake(entry);
@@ -173,7 +173,7 @@ export class JobKeeper {
     } catch (error) {
       entry.failures += 1;
       const { desired } = entry;
-      const refusal = desired?.action === 'run' && entry.pod === undefined ? explainRefusal(error) : undefined;
+      const refusal = desired?.spec.action === 'run' && entry.pod === undefined ? explainRefusal(error) : undefined;
       if (refusal?.final === true) {
         this.#tell(entry, {
           ...nothing(entry),
@@ -183,9 +183,9 @@ export class JobKeeper {
         });
         return;
       }
-      if (refusal?.forgetNamespace === true) this.#props.namespaces.forget(desired?.spec.namespace ?? '');
+      if (refusal?.forgetNamespace === true) this.#props.namespaces.forget(desired?.spec.pod.namespace ?? '');
       this.#props.log.warn(
-        { error, jobId: entry.jobId, action: desired?.action, failures: entry.failures },
+        { error, jobId: entry.jobId, action: desired?.spec.action, failures: entry.failures },
         'will try again',
       );
       if (entry.failures >= 3 && refusal !== undefined) {
@@ -204,11 +204,11 @@ export class JobKeeper {
   async #act(entry: Entry): Promise<void> {
     const { desired, pod } = entry;
     if (desired === undefined) return this.#orphan(entry);
-    if (pod !== undefined && runOf(pod) !== desired.run) {
+    if (pod !== undefined && runOf(pod) !== desired.spec.run) {
       // Of a later run: what is desired is old, and news on its way.
-      return runOf(pod) < desired.run ? this.#pods.delete(pod) : undefined;
+      return runOf(pod) < desired.spec.run ? this.#pods.delete(pod) : undefined;
     }
-    switch (desired.action) {
+    switch (desired.spec.action) {
       case 'run':
         if (pod === undefined) return this.#make(entry, desired);
         return this.#pods.endOvertime(pod, desired);
@@ -217,24 +217,24 @@ export class JobKeeper {
         return this.#pods.stop(pod);
       case 'remove':
         if (pod === undefined) {
-          const podUid = desired.podUid ?? seenUid(entry) ?? '';
-          this.#props.send({ type: 'removed', jobId: entry.jobId, podUid, run: desired.run });
+          const podUid = desired.spec.podUid ?? seenUid(entry) ?? '';
+          this.#props.send({ type: 'removed', kind: 'job', id: entry.jobId, podUid, run: desired.spec.run });
           return;
         }
         return this.#pods.delete(pod);
     }
   }
 
-  async #make(entry: Entry, desired: DesiredJob): Promise<void> {
-    if (desired.podUid !== null || seenUid(entry) !== undefined) return this.#absent(entry, desired);
+  async #make(entry: Entry, desired: JobDesire): Promise<void> {
+    if (desired.spec.podUid !== null || seenUid(entry) !== undefined) return this.#absent(entry, desired);
     if (!this.#props.connected()) return;
     // Judged again: the control API may see other addresses, or saw them before they changed.
-    const refused = await this.#props.imageSource(desired.spec.image);
+    const refused = await this.#props.imageSource(desired.spec.pod.image);
     if (refused !== undefined && entry.desired === desired) {
       this.#tell(entry, { ...nothing(entry), phase: 'failed', reason: 'ErrImagePull', description: refused });
       return;
     }
-    await this.#props.namespaces.ensure(desired.spec);
+    await this.#props.namespaces.ensure(desired.spec.pod);
     // Time has passed: it may have been stopped, or the connection lost, meanwhile.
     if (entry.desired !== desired || !this.#props.connected()) {
       entry.again = true;
@@ -244,12 +244,12 @@ export class JobKeeper {
   }
 
   /** There was one and it is no more, which the API server itself must say. */
-  async #absent(entry: Entry, desired: DesiredJob): Promise<void> {
+  async #absent(entry: Entry, desired: JobDesire): Promise<void> {
     if (await this.#pods.isThere(desired)) return;
-    const uid = desired.podUid ?? seenUid(entry) ?? '';
+    const uid = desired.spec.podUid ?? seenUid(entry) ?? '';
     const last = entry.told?.observation;
     // Its end was seen in its last moment: that tells more.
-    if (last !== undefined && last.run === desired.run && last.podUid === uid && isEnd(last)) return;
+    if (last !== undefined && last.run === desired.spec.run && last.podUid === uid && isEnd(last)) return;
     this.#tell(entry, {
       ...nothing(entry),
       podUid: uid,
@@ -268,7 +268,7 @@ export class JobKeeper {
   }
 
   #observe(entry: Entry, pod: Pod): void {
-    if (runOf(pod) !== entry.desired?.run) return;
+    if (runOf(pod) !== entry.desired?.spec.run) return;
     const status = pod.status.containerStatuses.find(({ name }) => name === CONTAINER);
     const pulling = isPullReason(status?.state.waiting?.reason ?? '');
     entry.pullFailingSince = pulling ? (entry.pullFailingSince ?? Date.now()) : undefined;
@@ -289,7 +289,9 @@ export class JobKeeper {
     this.#tellAgain(entry);
   }
 
-  #tellAgain({ told }: Entry): void {
-    if (told !== undefined) this.#props.send({ type: 'observation', seq: told.seq, observation: told.observation });
+  #tellAgain({ jobId, told }: Entry): void {
+    if (told === undefined) return;
+    const { seq, observation } = told;
+    this.#props.send({ type: 'observation', kind: 'job', id: jobId, seq, observation });
   }
 }

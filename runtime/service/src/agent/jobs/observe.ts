@@ -40,7 +40,6 @@ export function observePod(pod: Pod, context: ObserveContext): PodObservation {
   const told = tell(pod, status, context);
   const times = status?.state.terminated ?? status?.lastState.terminated;
   return {
-    jobId: pod.metadata.name,
     podUid: pod.metadata.uid,
     run: runOf(pod),
     nodeName: pod.spec.nodeName ?? null,

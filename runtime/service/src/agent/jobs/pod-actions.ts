@@ -1,4 +1,4 @@
-import type { DesiredJob } from '@delos/core';
+import type { JobDesire } from '@delos/core';
 import { isKubeError, type KubeClient } from '@delos/kube';
 import { CONTAINER } from '../labels.ts';
 import { hasEnded } from './observe.ts';
@@ -27,10 +27,10 @@ export class PodActions {
   }
 
   /** Makes the Pod, or takes the one that is there by its name. @throws KubeError */
-  async make(desired: DesiredJob): Promise<void> {
+  async make(desired: JobDesire): Promise<void> {
     const { client, cluster, onlyPool, keepPod } = this.#props;
     try {
-      const path = `/api/v1/namespaces/${desired.spec.namespace}/pods`;
+      const path = `/api/v1/namespaces/${desired.spec.pod.namespace}/pods`;
       keepPod(await client.create(path, podManifest(desired, cluster, onlyPool)));
     } catch (error) {
       if (!isKubeError(error, 409)) throw error;
@@ -39,7 +39,7 @@ export class PodActions {
   }
 
   /** Whether the API server has the Pod, which is then kept. @throws KubeError */
-  async isThere(desired: DesiredJob): Promise<boolean> {
+  async isThere(desired: JobDesire): Promise<boolean> {
     try {
       this.#props.keepPod(await this.#props.client.get(pathOf(desired)));
       return true;
@@ -69,8 +69,8 @@ export class PodActions {
   }
 
   /** The scheduler ends a job whose life-span is over; well after that, this does. */
-  async endOvertime(pod: Pod, desired: DesiredJob): Promise<void> {
-    const limit = desired.spec.maxRunTimeSeconds;
+  async endOvertime(pod: Pod, desired: JobDesire): Promise<void> {
+    const limit = desired.spec.pod.maxRunTimeSeconds;
     const started = pod.status.containerStatuses.find(({ name }) => name === CONTAINER)?.state.running?.startedAt;
     if (limit === null || started == null) return;
     if (Date.now() - Date.parse(started) > limit * 1000 + OVERTIME_MS) await this.stop(pod);
@@ -101,8 +101,8 @@ export class PodActions {
   }
 }
 
-function pathOf(of: Pod | DesiredJob): string {
+function pathOf(of: Pod | JobDesire): string {
   return 'metadata' in of
     ? `/api/v1/namespaces/${of.metadata.namespace ?? ''}/pods/${of.metadata.name}`
-    : `/api/v1/namespaces/${of.spec.namespace}/pods/${of.jobId}`;
+    : `/api/v1/namespaces/${of.spec.pod.namespace}/pods/${of.id}`;
 }

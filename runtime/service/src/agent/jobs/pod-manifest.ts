@@ -1,4 +1,4 @@
-import { type DesiredJob, JOB_DISK, type JobPodSpec, MANAGED_BY, ORG_LABEL, PROJECT_LABEL } from '@delos/core';
+import { JOB_DISK, type JobDesire, type JobPodSpec, MANAGED_BY, ORG_LABEL, PROJECT_LABEL } from '@delos/core';
 import {
   CLUSTER_LABEL,
   CONTAINER,
@@ -17,11 +17,12 @@ const RESTART = { never: 'Never', 'on-failure': 'OnFailure', always: 'Always' } 
  * scheduler ends the job in time, and the agent does where the scheduler does not.
  */
 export function podManifest(
-  job: DesiredJob,
+  job: JobDesire,
   cluster: string,
   onlyPool: string | undefined,
 ): Readonly<Record<string, unknown>> {
-  const { jobId, spec } = job;
+  const { id: jobId, spec: desired } = job;
+  const { pod: spec } = desired;
   const memory = String(spec.resources.memory);
   const { disk = JOB_DISK } = spec.resources;
   const devices = Object.fromEntries(
@@ -36,7 +37,7 @@ export function podManifest(
       labels: {
         ...MANAGED_BY,
         [JOB_LABEL]: jobId,
-        [RUN_LABEL]: String(job.run),
+        [RUN_LABEL]: String(desired.run),
         [CLUSTER_LABEL]: cluster,
         [ORG_LABEL]: spec.org,
         [PROJECT_LABEL]: spec.project,
@@ -47,7 +48,7 @@ export function podManifest(
     },
     spec: {
       restartPolicy: RESTART[spec.restartPolicy],
-      terminationGracePeriodSeconds: job.graceSeconds,
+      terminationGracePeriodSeconds: desired.graceSeconds,
       automountServiceAccountToken: false,
       enableServiceLinks: false,
       ...placement(spec, onlyPool),
@@ -119,8 +120,8 @@ function literal(text: string): string {
   return text.replaceAll('$', () => '$$');
 }
 
-function environment({ jobId, spec }: DesiredJob): readonly { readonly name: string; readonly value: string }[] {
-  return Object.entries({ NEURO_JOB_ID: jobId, ...spec.env }).map(([name, value]) => ({
+function environment({ id, spec: { pod } }: JobDesire): readonly { readonly name: string; readonly value: string }[] {
+  return Object.entries({ NEURO_JOB_ID: id, ...pod.env }).map(([name, value]) => ({
     name,
     value: literal(value),
   }));

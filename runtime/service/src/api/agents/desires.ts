@@ -1,11 +1,12 @@
-import type { DesiredJob, ToAgent } from '@delos/core';
+import type { Desire, Kind, ToAgent } from '@delos/core';
 import type { Logger } from 'pino';
 
 export interface DesiresProps {
+  readonly kind: Kind;
   /** All that is desired, page by page. */
-  readonly list: () => AsyncIterable<readonly DesiredJob[]>;
-  /** What is desired of these jobs, page by page; those of which nothing is are left out. */
-  readonly find: (ids: readonly string[]) => AsyncIterable<readonly DesiredJob[]>;
+  readonly list: () => AsyncIterable<readonly Desire[]>;
+  /** The desires of these, page by page; those of which nothing is desired are left out. */
+  readonly find: (ids: readonly string[]) => AsyncIterable<readonly Desire[]>;
   /** Settles when the message is on its way: the next one is read then, so that a slow agent costs no memory. */
   readonly send: (message: ToAgent) => Promise<void>;
   readonly log: Logger;
@@ -16,8 +17,8 @@ const MAX_IDS = 1_000;
 const RETRY_MS = 1_000;
 
 /**
- * Tells an agent what is desired. One read at a time, told before the next begins: what was read first is never told
- * last, whether it was all jobs or one. What changes during a read is read together after it. Of all jobs only one page
+ * Tells an agent what is desired of one kind of things. One read at a time, told before the next begins: what was read first is never told
+ * last, whether it was all or one. What changes during a read is read together after it. Of all desires only one page
  * is in memory at a time.
  */
 export class Desires {
@@ -38,9 +39,9 @@ export class Desires {
     void this.#read();
   }
 
-  /** What is desired of this job may have changed. */
-  tell(jobId: string): void {
-    this.#changed.add(jobId);
+  /** What is desired of this one may have changed. */
+  tell(id: string): void {
+    this.#changed.add(id);
     void this.#read();
   }
 
@@ -72,25 +73,26 @@ export class Desires {
   }
 
   async #sync(): Promise<void> {
-    const jobIds = await this.#sendEach(this.#props.list());
-    if (!this.#ended) await this.#props.send({ type: 'sync', jobIds });
+    const ids = await this.#sendEach(this.#props.list());
+    if (!this.#ended) await this.#props.send({ type: 'sync', kind: this.#props.kind, ids });
   }
 
   async #tellOf(ids: readonly string[]): Promise<void> {
     const found = new Set(await this.#sendEach(this.#props.find(ids)));
-    for (const jobId of ids) {
-      if (!found.has(jobId) && !this.#ended) await this.#props.send({ type: 'forget', jobId });
+    const { kind, send } = this.#props;
+    for (const id of ids) {
+      if (!found.has(id) && !this.#ended) await send({ type: 'forget', kind, id });
     }
   }
 
   /** @returns whom something was told of */
-  async #sendEach(pages: AsyncIterable<readonly DesiredJob[]>): Promise<string[]> {
+  async #sendEach(pages: AsyncIterable<readonly Desire[]>): Promise<string[]> {
     const told: string[] = [];
-    for await (const jobs of pages) {
-      for (const job of jobs) {
+    for await (const page of pages) {
+      for (const desire of page) {
         if (this.#ended) return told;
-        await this.#props.send({ type: 'job', job });
-        told.push(job.jobId);
+        await this.#props.send({ type: 'desire', desire });
+        told.push(desire.id);
       }
     }
     return told;

@@ -26,7 +26,7 @@ export interface AgentsPart {
   readonly close: () => Promise<void>;
 }
 
-/** The agent protocol (core/src/wire/agent-protocol.ts) on the internal listener. */
+/** The agent protocol (core/src/wire/connection.ts) on the internal listener. */
 export async function agentRoutes(app: FastifyInstance, deps: ApiDeps): Promise<AgentsPart> {
   const tails = new LogTails(deps.database.notifications);
   const hub = new AgentHub(tails);

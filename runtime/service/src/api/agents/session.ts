@@ -1,9 +1,8 @@
-import { type FromAgent, fromAgent, type NodeReport, type ToAgent } from '@delos/core';
+import { AGENT_PROTOCOL, fromAgent, KINDS, type Kind, type NodeReport, type Report, type ToAgent } from '@delos/core';
 import type { Logger } from 'pino';
 import WebSocket, { type RawData } from 'ws';
 import type { Database } from '../../db/database.ts';
-import { findDesired, listDesired } from '../../db/desired.ts';
-import { podRemoved, recordObservation } from '../../db/jobs-state.ts';
+import { DESIRED, recordReport } from '../../db/desired.ts';
 import { guard } from '../../edge/guard.ts';
 import { cleanText } from '../../edge/text.ts';
 import { bufferOf } from '../../relay.ts';
@@ -17,10 +16,10 @@ export class AgentSession {
   readonly #socket: WebSocket;
   readonly #database: Database;
   readonly #log: Logger;
-  /** Observations of one job are recorded in their order. */
+  /** Reports of one thing are recorded in their order. */
   readonly #queues = new Map<string, Promise<void>>();
   readonly #unsubscribe: readonly (() => void)[];
-  readonly #desires: Desires;
+  readonly #desires: ReadonlyMap<Kind, Desires>;
   #nodes = '';
 
   constructor(socket: WebSocket, cluster: string, database: Database, log: Logger) {
@@ -28,12 +27,15 @@ export class AgentSession {
     this.cluster = cluster;
     this.#database = database;
     this.#log = log;
-    this.#desires = new Desires({
-      list: () => listDesired(database.db, cluster),
-      find: (ids) => findDesired(database.db, ids),
-      send: (message) => this.#deliver(message),
-      log: log.child({ cluster }),
-    });
+    const desiresOf = (kind: Kind): Desires =>
+      new Desires({
+        kind,
+        list: () => DESIRED[kind].list(database.db, cluster),
+        find: (ids) => DESIRED[kind].find(database.db, ids),
+        send: (message) => this.#deliver(message),
+        log: log.child({ cluster, kind }),
+      });
+    this.#desires = new Map(KINDS.map((kind) => [kind, desiresOf(kind)]));
     const hear = (data: RawData): void => this.#hear(bufferOf(data).toString('utf8'));
     socket.on(
       'message',
@@ -43,11 +45,11 @@ export class AgentSession {
       }),
     );
     this.#unsubscribe = [
-      database.notifications.onJobChanged((change) => {
-        if (change.cluster === cluster && change.phase !== 'queued') this.#desires.tell(change.id);
-      }),
+      ...[...this.#desires].flatMap(([kind, desires]) => [
+        DESIRED[kind].onChange(database.notifications, cluster, (id) => desires.tell(id)),
+        () => desires.end(),
+      ]),
       database.notifications.onRenewed(() => this.sync()),
-      () => this.#desires.end(),
     ];
     socket.once('close', () => {
       for (const end of this.#unsubscribe) end();
@@ -77,7 +79,7 @@ export class AgentSession {
 
   /** Tells all that is desired. */
   sync(): void {
-    this.#desires.tellAll();
+    for (const desires of this.#desires.values()) desires.tellAll();
   }
 
   #hear(text: string): void {
@@ -90,29 +92,37 @@ export class AgentSession {
     const message = parsed.data;
     switch (message.type) {
       case 'hello':
-        this.#log.info({ cluster: this.cluster, version: message.version }, 'agent connected');
-        this.sync();
+        this.#greet(message.version, message.protocol);
         break;
       case 'nodes':
         this.#inOrder('', () => this.#recordNodes(message.nodes));
         break;
       case 'observation':
       case 'removed':
-        this.#inOrder(jobOf(message), () => this.#record(message));
+        this.#inOrder(`${message.kind} ${message.id}`, () => this.#record(message));
         break;
     }
   }
 
-  async #record(message: FromAgent & { type: 'observation' | 'removed' }): Promise<void> {
-    if (message.type === 'removed') {
-      await this.#database.tx((tx) => podRemoved(tx, message.jobId, message));
-      // Not gone yet: it is not archived, or there is to be another run; what is desired then tells the agent what to do.
-      this.#desires.tell(message.jobId);
+  /** An agent of another protocol would not be understood, nor understand. */
+  #greet(version: string, protocol: number): void {
+    const { cluster } = this;
+    if (protocol === AGENT_PROTOCOL) {
+      this.#log.info({ cluster, version }, 'agent connected');
+      this.sync();
       return;
     }
-    const { observation, seq } = message;
-    await this.#database.tx((tx) => recordObservation(tx, observation));
-    this.send({ type: 'ack', jobId: observation.jobId, podUid: observation.podUid, seq });
+    const reason = `the agent speaks protocol ${protocol}, and the control API ${AGENT_PROTOCOL}`;
+    this.#log.error({ cluster, version }, `${reason}: it is refused; both must be of one release of Delos`);
+    this.end(1002, reason);
+  }
+
+  async #record(report: Report): Promise<void> {
+    const { kind, id } = report;
+    await this.#database.tx((tx) => recordReport(tx, kind, report));
+    if (report.type === 'observation') this.send({ type: 'ack', kind, id, seq: report.seq });
+    // Not gone yet: it is not archived, or there is to be another run; what is desired then tells the agent what to do.
+    else this.#desires.get(kind)?.tell(id);
   }
 
   async #recordNodes(nodes: readonly NodeReport[]): Promise<void> {
@@ -134,10 +144,6 @@ export class AgentSession {
   #fail(error: unknown, what: string): void {
     this.#log.warn({ error, cluster: this.cluster }, what);
   }
-}
-
-function jobOf(message: FromAgent & { type: 'observation' | 'removed' }): string {
-  return message.type === 'removed' ? message.jobId : message.observation.jobId;
 }
 
 function tryJson(text: string): unknown {

@@ -4,11 +4,12 @@ import type { Database } from '../../db/database.ts';
 import { CONFIG_CHANGED } from '../../db/notifications.ts';
 import type { JobRow } from '../../db/schema.ts';
 import type { Caller } from '../deps.ts';
+import { isAllowed, type Right } from '../rights.ts';
 
 interface Stream {
   readonly caller: Caller;
   readonly project: string;
-  readonly right: 'read' | 'write';
+  readonly right: Right;
 }
 
 /** WebSocket: the peer broke a rule. No normal close, which would mean that the job's output has ended. */
@@ -33,7 +34,7 @@ export class OpenStreams {
     this.#unsubscribe = [notifications.on(CONFIG_CHANGED, look), notifications.onRenewed(look)];
   }
 
-  add(socket: WebSocket, caller: Caller, job: Pick<JobRow, 'org' | 'project'>, right: 'read' | 'write'): void {
+  add(socket: WebSocket, caller: Caller, job: Pick<JobRow, 'org' | 'project'>, right: Right): void {
     this.#open.set(socket, { caller, project: `${job.org}/${job.project}`, right });
     socket.once('close', () => this.#open.delete(socket));
   }
@@ -56,8 +57,7 @@ export class OpenStreams {
     const roles = new Map(rows.map(({ id, org, project, role }) => [`${id} ${org}/${project}`, role]));
     for (const [socket, { caller, project, right }] of this.#open) {
       const role = roles.get(`${caller.id} ${project}`) ?? undefined;
-      const allowed = caller.admin || (role !== undefined && (right === 'read' || role !== 'reader'));
-      if (live.has(caller.id) && allowed) continue;
+      if (live.has(caller.id) && isAllowed(caller, role, right)) continue;
       socket.close(POLICY_VIOLATION, 'the right to this job was taken away');
     }
   }

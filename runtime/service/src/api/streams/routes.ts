@@ -4,9 +4,9 @@ import type WebSocket from 'ws';
 import type { JobRow } from '../../db/schema.ts';
 import { checkedQuery, decodedPath } from '../../edge/text.ts';
 import { forwardFrames, joinSockets } from '../../relay.ts';
-import { absentAt } from '../absent-services.ts';
 import type { AgentHub } from '../agents/hub.ts';
 import type { ApiDeps, Caller } from '../deps.ts';
+import { absentAt } from '../known-services.ts';
 import { splitWords } from '../resources/jobs/shlex.ts';
 import { notServed, type Prepared, takeUpgrades } from '../upgrades.ts';
 import { readLogQuery, streamLog } from './log-stream.ts';
@@ -38,7 +38,7 @@ export async function streamRoutes(
     handleProtocols: (offered) => (offered.has(PROTOCOL) ? PROTOCOL : false),
     prepare: async (request, url) => {
       const match = PATH.exec(url.pathname);
-      if (match === null) throw absentAt(url.pathname) ?? notServed(url.pathname);
+      if (match === null) throw absentAt(deps.resources, url.pathname) ?? notServed(url.pathname);
       const [, id = '', kind = '', extra] = match;
       const query = checkedQuery(url.search);
       const caller = await deps.authenticate(request.headers.authorization);
@@ -88,7 +88,7 @@ export async function streamRoutes(
     search: URLSearchParams,
   ): Promise<Prepared> {
     const right = kind === 'log_ws' || kind === 'top' ? 'read' : 'write';
-    const job = await deps.jobFor(caller, id, right);
+    const job = await deps.resources.jobs.find(deps, caller, id, right);
     if (kind === 'log_ws') {
       const options = readLogQuery(search);
       const source = { logs: deps.logs, tails: hub.tails };

@@ -2,22 +2,18 @@ import { isDelosError, type NodePool, type NodeReport, type Preset } from '@delo
 import type { FastifyInstance } from 'fastify';
 import type { Db } from '../../../db/schema.ts';
 import { GPU_FIELDS, GPU_WIRE } from '../../../preset-resources.ts';
-import type { ApiDeps, Caller } from '../../deps.ts';
+import type { ApiDeps, Caller, OidcSettings } from '../../deps.ts';
 import { httpError } from '../../http-errors.ts';
-
-export interface OidcSettings {
-  readonly issuer: string;
-  readonly clientId: string;
-}
+import { configUrls } from '../../known-services.ts';
 
 /**
  * GET /config: where everything is. The client compares what it stored with what it gets after an upgrade and makes
  * people log in again if they differ, so nothing in it may depend on the request's host or on the moment.
  */
-export function configRoutes(app: FastifyInstance, deps: ApiDeps, oidc: OidcSettings): void {
-  const { database, settings } = deps;
-  app.get('/config', { schema: { summary: "The client's configuration", tags: ['config'] } }, async (request) => {
-    const auth = authBlock(settings.publicUrl, oidc);
+export function configRoutes(app: FastifyInstance, deps: ApiDeps): void {
+  const { database, resources, settings } = deps;
+  app.get('', { schema: { summary: "The client's configuration", tags: ['config'] } }, async (request) => {
+    const auth = { ...authBlock(settings.oidc), ...configUrls(resources, settings.publicUrl, 'public') };
     if (request.headers.authorization === undefined) return auth;
     let caller: Caller;
     try {
@@ -30,15 +26,13 @@ export function configRoutes(app: FastifyInstance, deps: ApiDeps, oidc: OidcSett
     return {
       ...auth,
       authorized: true,
-      admin_url: `${settings.publicUrl}/apis/admin/v1`,
-      // Absent, as are the services below: the client says so only of what it has an address of.
-      vcluster_url: `${settings.publicUrl}/apis/vcluster`,
+      ...configUrls(resources, settings.publicUrl, 'platform'),
       ...(await platform(database.db, caller, deps)),
     };
   });
 }
 
-function authBlock(publicUrl: string, oidc: OidcSettings): Record<string, unknown> {
+function authBlock(oidc: OidcSettings): Record<string, unknown> {
   const protocol = `${oidc.issuer}/protocol/openid-connect`;
   return {
     auth_url: `${protocol}/auth`,
@@ -46,13 +40,12 @@ function authBlock(publicUrl: string, oidc: OidcSettings): Record<string, unknow
     logout_url: `${protocol}/logout`,
     client_id: oidc.clientId,
     audience: oidc.clientId,
-    headless_callback_url: `${publicUrl}/api/v1/headless`,
     callback_urls: ['http://127.0.0.1:54540', 'http://127.0.0.1:54541', 'http://127.0.0.1:54542'],
     success_redirect_url: '',
   };
 }
 
-async function platform(db: Db, caller: Caller, { settings }: ApiDeps): Promise<Record<string, unknown>> {
+async function platform(db: Db, caller: Caller, { resources, settings }: ApiDeps): Promise<Record<string, unknown>> {
   const [cluster, nodes, all] = await Promise.all([
     db.selectFrom('clusters').selectAll().where('name', '=', settings.cluster).executeTakeFirst(),
     db.selectFrom('nodes').select('report').where('cluster', '=', settings.cluster).orderBy('name').execute(),
@@ -67,7 +60,6 @@ async function platform(db: Db, caller: Caller, { settings }: ApiDeps): Promise<
   ]);
   const projects = all.filter(({ org, name }) => caller.admin || caller.roles.has(`${org}/${name}`));
   const orgs = [...new Set(projects.map(({ org }) => org))];
-  const base = settings.publicUrl;
   const pools = cluster?.pools ?? [];
   return {
     // Who is in no project has no cluster either: the client would stumble over one without organizations.
@@ -78,13 +70,7 @@ async function platform(db: Db, caller: Caller, { settings }: ApiDeps): Promise<
             {
               name: cluster.name,
               orgs,
-              registry_url: base,
-              storage_url: `${base}/api/v1/storage`,
-              users_url: `${base}/api/v1/users`,
-              monitoring_url: `${base}/api/v1/jobs`,
-              secrets_url: `${base}/api/v1/secrets`,
-              disks_url: `${base}/api/v1/disk`,
-              buckets_url: `${base}/api/v1/buckets`,
+              ...configUrls(resources, settings.publicUrl, 'cluster'),
               resource_pool_types: pools.map((pool) =>
                 poolJson(
                   pool,

@@ -2,24 +2,29 @@ import { DelosError } from '@delos/core';
 import { type SqlBool, sql } from 'kysely';
 import type { Db, JobRow } from '../../../db/schema.ts';
 import type { ApiDeps, Caller } from '../../deps.ts';
+import { authorize, type Right } from '../../rights.ts';
 
-/** Finds jobs for callers; see {@link ApiDeps.jobFor}. */
-export function jobAccess(db: Db, cluster: string): ApiDeps['jobFor'] {
-  return async (caller, idOrName, right) => {
-    const row = (await byId(db, idOrName)) ?? (await byName(db, cluster, caller, idOrName));
-    const role = row === undefined ? undefined : caller.roles.get(`${row.org}/${row.project}`);
-    if (row === undefined || (role === undefined && !caller.admin)) {
-      throw new DelosError('ERR_UNKNOWN_JOB', `there is no job ${JSON.stringify(idOrName)}`, {
+/**
+ * A job by id, or by name within the caller's projects (the newest of that name).
+ * @throws DelosError ERR_UNKNOWN_JOB where there is none that the caller may read, ERR_FORBIDDEN where it may only read
+ */
+export async function findJob(
+  { database, settings }: Pick<ApiDeps, 'database' | 'settings'>,
+  caller: Caller,
+  idOrName: string,
+  right: Right,
+): Promise<JobRow> {
+  const { db } = database;
+  const row = (await byId(db, idOrName)) ?? (await byName(db, settings.cluster, caller, idOrName));
+  return authorize(
+    caller,
+    row,
+    right,
+    () =>
+      new DelosError('ERR_UNKNOWN_JOB', `there is no job ${JSON.stringify(idOrName)}`, {
         hint: 'apolo ps --all lists the jobs of your project',
-      });
-    }
-    if (right === 'write' && role === 'reader' && !caller.admin) {
-      throw new DelosError('ERR_FORBIDDEN', `${caller.user} may only read in project ${row.org}/${row.project}`, {
-        hint: 'ask the administrator for the role writer in this project',
-      });
-    }
-    return row;
-  };
+      }),
+  );
 }
 
 async function byId(db: Db, id: string): Promise<JobRow | undefined> {

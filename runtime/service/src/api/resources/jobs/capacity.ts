@@ -5,7 +5,7 @@ import { loadActive, loadFacts, loadNodes } from '../../../scheduler/rows.ts';
 import type { ApiDeps } from '../../deps.ts';
 import { route } from '../../route.ts';
 
-/** GET /jobs/capacity: how many more jobs of each preset would find room now, quotas aside. */
+/** GET /api/v1/jobs/capacity: how many more jobs of each preset would find room now, quotas aside. */
 export function capacityRoute(app: FastifyInstance, deps: ApiDeps): void {
   const { db } = deps.database;
   const { cluster } = deps.settings;
@@ -14,7 +14,7 @@ export function capacityRoute(app: FastifyInstance, deps: ApiDeps): void {
     deps,
     {
       method: 'GET',
-      url: '/jobs/capacity',
+      url: '/capacity',
       tag: 'jobs',
       summary: 'Jobs of each preset that fit now',
       response: z.record(z.string(), z.number().int()),

@@ -5,9 +5,9 @@ import { notifyJobChanged, recordTransition } from '../../../db/jobs-state.ts';
 import type { JobRow, ProjectRow, Tx } from '../../../db/schema.ts';
 import { extendedResources, GPU_FIELDS, GPU_RESOURCES, GPU_WIRE } from '../../../preset-resources.ts';
 import type { Caller } from '../../deps.ts';
-import { logLimitOf } from '../../job-log-limit.ts';
-import { checkQueue, type QueueLimits } from '../../job-queue-limits.ts';
-import { checkQuotas, type JobProject } from './quotas.ts';
+import { logLimitOf } from './log-limit.ts';
+import { checkQueue, type QueueLimits } from './queue-limits.ts';
+import type { JobDemand, JobProject } from './quotas.ts';
 import type { JobRequest } from './request.ts';
 import { splitWords } from './shlex.ts';
 
@@ -24,6 +24,8 @@ export interface CreateContext {
   readonly caller: Caller;
   readonly queue: QueueLimits;
   readonly logs: LogSettings;
+  /** @throws DelosError ERR_QUOTA_EXCEEDED */
+  readonly checkQuota: (tx: Tx, demand: JobDemand) => Promise<void>;
   readonly idempotencyKey?: string | undefined;
   /** The client's trace, which all requests of one call of the client have. */
   readonly trace?: string | undefined;
@@ -46,7 +48,7 @@ export async function createJob(tx: Tx, request: JobRequest, context: CreateCont
   const preset = await presetFor(tx, request, context.cluster);
   const project = await projectFor(tx, request, context.caller);
   const resources = resourcesOf(request, preset);
-  await checkQuotas(tx, request, project, resources);
+  await context.checkQuota(tx, { request, project, needs: resources });
   const { cluster, caller } = context;
   await checkQueue(tx, context.queue, { cluster, user: caller.user, org: project.org, project: project.name });
   const id = `job-${randomUUID()}`;

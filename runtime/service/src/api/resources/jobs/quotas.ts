@@ -6,6 +6,13 @@ import type { JobRequest } from './request.ts';
 /** A project with what its organization may have. */
 export type JobProject = ProjectRow & { readonly org_quota: Quota; readonly org_share: Share };
 
+/** What a new job asks of its project. */
+export interface JobDemand {
+  readonly request: JobRequest;
+  readonly project: JobProject;
+  readonly needs: Needs;
+}
+
 interface Needs {
   readonly cpu: number;
   readonly memory: number;
@@ -17,7 +24,7 @@ interface Needs {
  * its seat. Otherwise it waits in the queue. The scheduler alone enforces quotas: this is a courtesy, and may be late.
  * @throws DelosError ERR_QUOTA_EXCEEDED
  */
-export async function checkQuotas(tx: Tx, request: JobRequest, project: JobProject, needs: Needs): Promise<void> {
+export async function checkQuotas(tx: Tx, { request, project, needs }: JobDemand): Promise<void> {
   const scopes = [
     {
       who: `project ${project.org}/${project.name}`,

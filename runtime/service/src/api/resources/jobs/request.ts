@@ -1,6 +1,6 @@
 import { DelosError, MAX_ARGUMENT_BYTES } from '@delos/core';
 import { z } from 'zod';
-import { checkJobTexts } from '../../job-text-limits.ts';
+import { checkJobTexts } from './text-limits.ts';
 
 /*
  * What the client sends to make a job. Two forms: flat with a preset (`POST /jobs?from_preset`), where the container's

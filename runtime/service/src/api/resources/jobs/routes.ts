@@ -4,15 +4,16 @@ import { z } from 'zod';
 import { extendLifeSpan, stopJob } from '../../../db/jobs-state.ts';
 import type { JobRow } from '../../../db/schema.ts';
 import { reserve } from '../../admit-requests.ts';
-import type { ApiDeps } from '../../deps.ts';
-import { checkImageSource } from '../../job-image.ts';
-import { sendJobs } from '../../job-stream.ts';
+import type { ApiDeps, Caller } from '../../deps.ts';
+import type { Right } from '../../rights.ts';
 import { route } from '../../route.ts';
 import { traceOf } from '../../trace.ts';
 import { createJob } from './create.ts';
+import { checkImageSource } from './image-source.ts';
 import { jobJson } from './json.ts';
 import { jobListQuery, listJobs, withTransitions } from './list.ts';
 import { containerJobRequest, parseJobRequest, presetJobRequest } from './request.ts';
+import { sendJobs } from './send-jobs.ts';
 
 const params = z.object({ id: z.string().min(1).max(128) });
 const job = z.looseObject({ id: z.string(), status: z.string() });
@@ -20,9 +21,11 @@ const TAG = 'jobs';
 /** What a list takes in memory while it is sent. */
 const LIST_BYTES = 2 ** 19;
 
-/** Jobs: make, list, look, end, extend. Registered under /api/v1. */
+/** Jobs: make, list, look, end, extend. */
 export function jobRoutes(app: FastifyInstance, deps: ApiDeps): void {
-  const { database, settings } = deps;
+  const { database, settings, resources } = deps;
+  const find = (caller: Caller, id: string, right: Right): Promise<JobRow> =>
+    resources.jobs.find(deps, caller, id, right);
   const show = async (row: JobRow): Promise<unknown> => {
     const [listed] = await withTransitions(database.db, [row]);
     return jobJson(row, listed?.transitions ?? []);
@@ -33,7 +36,7 @@ export function jobRoutes(app: FastifyInstance, deps: ApiDeps): void {
     deps,
     {
       method: 'POST',
-      url: '/jobs',
+      url: '',
       tag: TAG,
       summary: 'Make a job. With the query key `from_preset` its fields are flat, without it nested in `container`',
       query: z.object({ from_preset: z.string().optional() }),
@@ -49,6 +52,7 @@ export function jobRoutes(app: FastifyInstance, deps: ApiDeps): void {
         idempotencyKey: idempotencyKey(request.headers['idempotency-key']),
         queue: settings.queue,
         logs: settings.logs,
+        checkQuota: resources.jobs.quota,
         trace: traceOf(request),
       };
       const row = await database.tx((tx) => createJob(tx, parsed, context));
@@ -62,7 +66,7 @@ export function jobRoutes(app: FastifyInstance, deps: ApiDeps): void {
     deps,
     {
       method: 'GET',
-      url: '/jobs',
+      url: '',
       tag: TAG,
       summary: 'List jobs, oldest first; as NDJSON where the client accepts it',
       query: jobListQuery,
@@ -78,20 +82,20 @@ export function jobRoutes(app: FastifyInstance, deps: ApiDeps): void {
   route(
     app,
     deps,
-    { method: 'GET', url: '/jobs/:id', tag: TAG, summary: 'One job, by id or name', params, response: job },
-    async ({ params, caller }) => show(await deps.jobFor(caller, params.id, 'read')),
+    { method: 'GET', url: '/:id', tag: TAG, summary: 'One job, by id or name', params, response: job },
+    async ({ params, caller }) => show(await find(caller, params.id, 'read')),
   );
 
   for (const [method, url] of [
-    ['DELETE', '/jobs/:id'],
-    ['POST', '/jobs/:id/kill'],
+    ['DELETE', '/:id'],
+    ['POST', '/:id/kill'],
   ] as const) {
     route(
       app,
       deps,
       { method, url, tag: TAG, summary: 'End a job; an ended one is left as it is', params },
       async (input) => {
-        const found = await deps.jobFor(input.caller, input.params.id, 'write');
+        const found = await find(input.caller, input.params.id, 'write');
         const end = { status: 'cancelled', reason: 'Killed', description: `killed by ${input.caller.user}` } as const;
         await database.tx((tx) => stopJob(tx, found.id, end));
         return input.reply.code(204).send();
@@ -104,14 +108,14 @@ export function jobRoutes(app: FastifyInstance, deps: ApiDeps): void {
     deps,
     {
       method: 'PUT',
-      url: '/jobs/:id/max_run_time_minutes',
+      url: '/:id/max_run_time_minutes',
       tag: TAG,
       summary: "Extend a job's life-span",
       params,
       body: z.object({ additional_max_run_time_minutes: z.number().int().positive().max(5_256_000) }),
     },
     async ({ params, body, caller, reply }) => {
-      const found = await deps.jobFor(caller, params.id, 'write');
+      const found = await find(caller, params.id, 'write');
       if (!(await database.tx((tx) => extendLifeSpan(tx, found.id, body.additional_max_run_time_minutes)))) {
         throw new DelosError('ERR_CONFLICT', `job ${found.id} has ended: its life-span cannot be extended`, {
           hint: 'run it again: apolo job generate-run-command prints how',

@@ -3,8 +3,8 @@ import type { FastifyInstance } from 'fastify';
 import { z } from 'zod';
 import type { ApiDeps, Caller } from '../../deps.ts';
 import { route } from '../../route.ts';
-import { ACTION, notShared, permissions, shareJob } from '../../sharing.ts';
 import { traceOf } from '../../trace.ts';
+import { ACTION, notShared, permissions, shareJob } from './sharing.ts';
 
 const TAG = 'users';
 const user = z.object({ user: z.string() });
@@ -25,7 +25,7 @@ export function userRoutes(app: FastifyInstance, deps: ApiDeps): void {
     deps,
     {
       method: 'GET',
-      url: '/users/:user/permissions',
+      url: '/:user/permissions',
       tag: TAG,
       summary: 'What a user may do',
       params: user,
@@ -43,8 +43,8 @@ export function userRoutes(app: FastifyInstance, deps: ApiDeps): void {
     },
   );
   for (const [url, summary, answer] of [
-    ['/users/:user/permissions/shared', 'What a user shares', []],
-    ['/users/:user/subroles', "A user's roles", { subroles: [] }],
+    ['/:user/permissions/shared', 'What a user shares', []],
+    ['/:user/subroles', "A user's roles", { subroles: [] }],
   ] as const) {
     route(app, deps, { method: 'GET', url, tag: TAG, summary, params: user }, async ({ caller, params }) => {
       requireSelf(caller, params.user);
@@ -56,7 +56,7 @@ export function userRoutes(app: FastifyInstance, deps: ApiDeps): void {
     deps,
     {
       method: 'POST',
-      url: '/users/:user/permissions',
+      url: '/:user/permissions',
       tag: TAG,
       summary: 'Share a job with a member of its project; all else is refused',
       params: user,
@@ -70,9 +70,9 @@ export function userRoutes(app: FastifyInstance, deps: ApiDeps): void {
     },
   );
   for (const [method, url] of [
-    ['DELETE', '/users/:user/permissions'],
-    ['POST', '/users'],
-    ['DELETE', '/users/:user'],
+    ['DELETE', '/:user/permissions'],
+    ['POST', ''],
+    ['DELETE', '/:user'],
   ] as const) {
     route(app, deps, { method, url, tag: TAG, summary: 'Refused: project membership gives rights' }, async () => {
       throw notShared();

@@ -17,7 +17,7 @@ const query = z.object({
  */
 export function headlessRoute(app: FastifyInstance): void {
   app.get(
-    '/headless',
+    '',
     { schema: { summary: 'The page that shows the code of a headless login', tags: ['config'] } },
     async (request, reply) => {
       const { code, error, error_description: why, kc_action_status: changed } = query.parse(request.query);

@@ -1,6 +1,6 @@
 import { DelosError } from '@delos/core';
-import { IMAGE_SOURCE_HINT, type ImageSource } from '../image-source.ts';
-import type { JobRequest } from './resources/jobs/request.ts';
+import { IMAGE_SOURCE_HINT, type ImageSource } from '../../../image-source.ts';
+import type { JobRequest } from './request.ts';
 
 /** @throws DelosError ERR_REQUEST where a node must not ask the image's registry */
 export async function checkImageSource(request: JobRequest, source: ImageSource): Promise<void> {

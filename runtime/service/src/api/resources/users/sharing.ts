@@ -1,8 +1,8 @@
 import { DelosError } from '@delos/core';
 import { z } from 'zod';
-import { stopJob } from '../db/jobs-state.ts';
-import type { JobRow, ProjectRole } from '../db/schema.ts';
-import type { ApiDeps, Caller } from './deps.ts';
+import { stopJob } from '../../../db/jobs-state.ts';
+import type { JobRow, ProjectRole } from '../../../db/schema.ts';
+import type { ApiDeps, Caller } from '../../deps.ts';
 
 /** What a role in a project lets one do with its jobs. */
 export const ACTION: Readonly<Record<ProjectRole, 'read' | 'write' | 'manage'>> = {
@@ -22,7 +22,7 @@ export const permissions = z
  * refused; `run --share` sends this after the job, which is then ended again: it was asked for together.
  */
 export async function shareJob(
-  deps: Pick<ApiDeps, 'database' | 'jobFor'>,
+  deps: Pick<ApiDeps, 'database' | 'settings' | 'resources'>,
   caller: Caller,
   request: {
     readonly user: string;
@@ -33,7 +33,7 @@ export async function shareJob(
   const { user, permission, trace } = request;
   const id = /^job:\/\/[^/]+\/[^/]+\/[^/]+\/([^/]+)$/.exec(permission.uri)?.[1];
   if (id === undefined) throw notShared();
-  const job = await deps.jobFor(caller, id, 'write');
+  const job = await deps.resources.jobs.find(deps, caller, id, 'write');
   const action = await actionOf(deps, user, job);
   if (action !== undefined && RANK.indexOf(action) >= RANK.indexOf(permission.action)) {
     return [{ uri: permission.uri, action }];

@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import { sql } from 'kysely';
-import type { Database } from '../../db/database.ts';
-import type { Tx } from '../../db/schema.ts';
+import type { Database } from '../../../db/database.ts';
+import type { Tx } from '../../../db/schema.ts';
 import { sourceOf } from './source.ts';
 
 /*

@@ -1,8 +1,8 @@
 import { Readable } from 'node:stream';
 import type { FastifyReply } from 'fastify';
-import { httpError } from './http-errors.ts';
-import { jobJson } from './resources/jobs/json.ts';
-import type { ListedJob } from './resources/jobs/list.ts';
+import { httpError } from '../../http-errors.ts';
+import { jobJson } from './json.ts';
+import type { ListedJob } from './list.ts';
 
 type Pages = AsyncIterator<readonly ListedJob[]>;
 

@@ -1,5 +1,5 @@
 import { DelosError, MAX_ARGUMENT_BYTES, MAX_JOB_TEXT_BYTES } from '@delos/core';
-import type { JobContainer, JobMeta } from './resources/jobs/request.ts';
+import type { JobContainer, JobMeta } from './request.ts';
 
 /**
  * Bounds the texts of one job together, and each variable of its environment.

@@ -1,6 +1,6 @@
 import { DelosError } from '@delos/core';
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
-import type { ApiDeps } from '../deps.ts';
+import type { ApiDeps } from '../../deps.ts';
 import { LoginLimits } from './limits.ts';
 
 /*
@@ -19,11 +19,17 @@ const KEPT_BACK = /^(connection|content-encoding|content-length|keep-alive|set-c
 export function loginRoute(app: FastifyInstance, deps: Pick<ApiDeps, 'database'>, realmUrl: string): void {
   const limits = new LoginLimits(deps.database);
   const { pathname } = new URL(`${realmUrl}/login-actions/authenticate`);
+  if (!pathname.startsWith(`${app.prefix}/`)) {
+    throw new DelosError(
+      'ERR_CONFIG_VALUE',
+      `DELOS_KEYCLOAK_URL: expected a URL that makes the realm's path begin with ${app.prefix}, where the gateway sends passwords; it begins ${pathname}`,
+    );
+  }
   app.addContentTypeParser('application/x-www-form-urlencoded', { parseAs: 'string' }, (_request, body, done) =>
     done(null, body),
   );
   const options = { bodyLimit: BODY_BYTES, config: { anonymousBody: BODY_BYTES }, schema: { hide: true } };
-  app.post(pathname, options, async (request, reply) => {
+  app.post(pathname.slice(app.prefix.length), options, async (request, reply) => {
     const body = typeof request.body === 'string' ? request.body : '';
     const attempt = await limits.attempt(request.ip, new URLSearchParams(body).get('username') ?? '');
     if (attempt.wait > 0) return refuse(reply, attempt.wait);

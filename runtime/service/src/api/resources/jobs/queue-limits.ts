@@ -1,6 +1,6 @@
 import { DelosError, type PlatformConfig } from '@delos/core';
 import { sql } from 'kysely';
-import type { Tx } from '../db/schema.ts';
+import type { Tx } from '../../../db/schema.ts';
 
 /** Most jobs that may wait at once: of one user in all projects, and of one project. */
 export type QueueLimits = Pick<PlatformConfig['jobs'], 'queuedPerUser' | 'queuedPerProject'>;

@@ -1,5 +1,5 @@
 import { bytes, DelosError, type LogSettings, quantityOf, SMALLEST_LOG_LIMIT } from '@delos/core';
-import type { JobRequest } from './resources/jobs/request.ts';
+import type { JobRequest } from './request.ts';
 
 /** How a job says that it needs another limit than the default: official clients have no option of their own for it. */
 const VARIABLE = 'DELOS_LOG_LIMIT';

@@ -1,0 +1,26 @@
+import { z } from 'zod';
+import { jobId, jobPodSpec } from './job.ts';
+
+/*
+ * Life of a job as the agent sees it:
+ *   run     the Pod shall exist (created once: a Pod of that name that exists is the same run)
+ *   stop    the container shall end, the Pod stay, so that its log can still be read (activeDeadlineSeconds)
+ *   remove  the end is recorded and the log archived: the Pod may go, and then the next run may come
+ * A job has one Pod after another where it gives way to others. Each is a *run*.
+ */
+export const jobDesire = z.object({
+  kind: z.literal('job'),
+  id: jobId,
+  revision: z.number().int().nonnegative(),
+  spec: z.object({
+    action: z.enum(['run', 'stop', 'remove']),
+    /** Seconds between SIGTERM and SIGKILL at a stop. */
+    graceSeconds: z.number().int().nonnegative().default(15),
+    /** Number of the run, from 0. */
+    run: z.number().int().nonnegative().default(0),
+    /** The run's Pod that was seen: when it is gone it is observed as `absent`, never made again. Null: none was seen. */
+    podUid: z.string().nullable().default(null),
+    pod: jobPodSpec,
+  }),
+});
+export type JobDesire = z.infer<typeof jobDesire>;

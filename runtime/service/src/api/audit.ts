@@ -1,0 +1,34 @@
+import type { FastifyInstance } from 'fastify';
+import { callerOf } from './admit-requests.ts';
+import type { ApiDeps } from './deps.ts';
+import type { Resource } from './resource.ts';
+
+/** Logs one line of each request that changes something, also of one that is refused: who, what, where, and the answer. */
+export function auditRequests(
+  app: FastifyInstance,
+  deps: Pick<ApiDeps, 'authenticate' | 'log'>,
+  resource: Resource,
+): void {
+  app.addHook('onResponse', async (request, reply) => {
+    const url = (request.routeOptions.url ?? '').slice(resource.prefix.length);
+    const verb = resource.audit[`${request.method} ${url}`];
+    if (verb === undefined) return;
+    const user = resource.anonymous === true ? undefined : await nameOf(deps, request);
+    deps.log.info(
+      { audit: verb, user, path: request.url.split('?', 1)[0], status: reply.statusCode },
+      'change asked for',
+    );
+  });
+}
+
+/** Undefined for a caller without a valid token. */
+async function nameOf(
+  deps: Pick<ApiDeps, 'authenticate'>,
+  request: Parameters<typeof callerOf>[1],
+): Promise<string | undefined> {
+  try {
+    return (await callerOf(deps, request)).user;
+  } catch {
+    return undefined;
+  }
+}

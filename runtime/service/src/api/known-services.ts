@@ -1,0 +1,108 @@
+import { DelosError } from '@delos/core';
+import type { FastifyInstance } from 'fastify';
+import type { Resource, ServiceAddress } from './resource.ts';
+
+interface KnownService extends ServiceAddress {
+  /** After the title, in a sentence. */
+  readonly verb: 'is' | 'are';
+}
+
+/**
+ * Services that the client knows. One of which the list has a resource of that name is present, and its line here counts
+ * for nothing. The others answer that they are not part of this release, rather than with a bare 404. The client says so
+ * only of what it has an address of, so /config has their addresses too.
+ */
+const KNOWN_SERVICES: readonly KnownService[] = [
+  {
+    name: 'storage',
+    title: 'storage',
+    verb: 'is',
+    prefix: '/api/v1/storage',
+    config: [{ in: 'cluster', key: 'storage_url' }],
+  },
+  {
+    name: 'secrets',
+    title: 'secrets',
+    verb: 'are',
+    prefix: '/api/v1/secrets',
+    config: [{ in: 'cluster', key: 'secrets_url' }],
+  },
+  {
+    name: 'disks',
+    title: 'disks',
+    verb: 'are',
+    prefix: '/api/v1/disk',
+    config: [{ in: 'cluster', key: 'disks_url' }],
+  },
+  {
+    name: 'buckets',
+    title: 'buckets',
+    verb: 'are',
+    prefix: '/api/v1/buckets',
+    config: [{ in: 'cluster', key: 'buckets_url' }],
+  },
+  { name: 'service-accounts', title: 'service accounts', verb: 'are', prefix: '/api/v1/service_accounts' },
+  {
+    name: 'clusters',
+    title: "the cluster's configuration over the API (it is set in delos.yaml)",
+    verb: 'is',
+    prefix: '/api/v1/clusters',
+  },
+  { name: 'job-images', title: 'saving a job as an image', verb: 'is', prefix: '/api/v1/jobs/:id/save' },
+  { name: 'apps', title: 'apps', verb: 'are', prefix: '/api/v1/apps' },
+  { name: 'apps', title: 'apps', verb: 'are', prefix: '/apis/apps' },
+  {
+    name: 'vcluster',
+    title: 'virtual clusters',
+    verb: 'are',
+    prefix: '/apis/vcluster',
+    config: [{ in: 'platform', key: 'vcluster_url' }],
+  },
+  {
+    name: 'registry',
+    title: 'the image registry',
+    verb: 'is',
+    prefix: '/v2',
+    config: [{ in: 'cluster', key: 'registry_url', path: '' }],
+  },
+];
+
+type List = Readonly<Record<string, Resource>>;
+
+/** Services of the client that the list lacks. */
+export function absentOf(resources: List): readonly KnownService[] {
+  const present = new Set(Object.values(resources).map(({ name }) => name));
+  return KNOWN_SERVICES.filter(({ name }) => !present.has(name));
+}
+
+/** Undefined where the path is none of an absent service. Upgrades, which no route sees, ask here too. */
+export function absentAt(resources: List, path: string): DelosError | undefined {
+  const found = absentOf(resources).find(({ prefix }) => {
+    const pattern = prefix.replaceAll(/:[a-z]+/g, '[^/]+');
+    return new RegExp(`^${pattern}(/|$)`).test(path);
+  });
+  return found === undefined ? undefined : absent(found);
+}
+
+/** Adds a route for each service that the list lacks. */
+export function absentServices(app: FastifyInstance, resources: List): void {
+  for (const service of absentOf(resources)) {
+    for (const url of [service.prefix, `${service.prefix}/*`]) {
+      app.all(url, { schema: { hide: true } }, async () => {
+        throw absent(service);
+      });
+    }
+  }
+}
+
+/** The addresses that /config gives, of services that are there and of those that are not. */
+export function configUrls(resources: List, publicUrl: string, part: 'public' | 'platform' | 'cluster') {
+  const services: readonly ServiceAddress[] = [...Object.values(resources), ...absentOf(resources)];
+  const urls = services.flatMap(({ prefix, config = [] }) =>
+    config.filter((each) => each.in === part).map(({ key, path }) => [key, publicUrl + (path ?? prefix)] as const),
+  );
+  return Object.fromEntries(urls);
+}
+
+const absent = ({ title, verb }: KnownService): DelosError =>
+  new DelosError('ERR_NOT_IMPLEMENTED', `${title} ${verb} not part of this release of Delos`);

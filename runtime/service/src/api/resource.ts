@@ -1,0 +1,64 @@
+import type { FastifyInstance } from 'fastify';
+import type { Schema, Tx } from '../db/schema.ts';
+import type { ApiDeps, Caller } from './deps.ts';
+import type { ProjectOf, Right } from './rights.ts';
+
+/*
+ * One resource of the API is one folder under resources/ and one line in resources.ts. Its descriptor is data. The
+ * listener, the URLs of /config, the services that answer "not part of this release", the audit lines and the table in
+ * docs/architecture.md follow from the list, and name no resource.
+ */
+
+/** Where the client finds a service. */
+export interface ServiceAddress {
+  /** One word; a folder's name where there is one. */
+  readonly name: string;
+  /** In words, for people: `disks`. */
+  readonly title: string;
+  /** All paths of it begin so. Without a trailing slash. */
+  readonly prefix: string;
+  /** Keys of GET /config that say where it is. The client finds a service by them. @default none */
+  readonly config?: readonly ConfigKey[];
+}
+
+export interface ConfigKey {
+  /** Told to everybody, to whoever is logged in, or as a part of the cluster. */
+  readonly in: 'public' | 'platform' | 'cluster';
+  readonly key: string;
+  /** Where the client adds the rest of the path itself. @default the prefix */
+  readonly path?: string;
+}
+
+export interface Resource extends ServiceAddress {
+  /** Tables that it owns; no other resource has them. */
+  readonly tables: readonly (keyof Schema)[];
+  /** Callers need no token. Otherwise a request without a valid one is refused before any route is asked. @default false */
+  readonly anonymous?: boolean;
+  /** Adds the routes. Their URLs begin after the prefix: `` or `/:id`. */
+  readonly routes: (app: FastifyInstance, deps: ApiDeps) => void;
+  /**
+   * The verb of each route that changes something, by method and URL after the prefix: `DELETE /:id` → `job.kill`. The
+   * service logs who did it, and how it was answered.
+   */
+  readonly audit: Readonly<Record<string, string>>;
+}
+
+/** A resource that has objects: each belongs to a project. */
+export interface ObjectResource<T extends ProjectOf> extends Resource {
+  /**
+   * An object by id, or by name within the caller's projects.
+   * @throws DelosError as {@link authorize} does
+   */
+  readonly find: (
+    deps: Pick<ApiDeps, 'database' | 'settings'>,
+    caller: Caller,
+    idOrName: string,
+    right: Right,
+  ) => Promise<T>;
+}
+
+/** A resource that counts against a project's quota. */
+export interface QuotaResource<Asked> extends Resource {
+  /** @throws DelosError ERR_QUOTA_EXCEEDED where the project has no room for it */
+  readonly quota: (tx: Tx, asked: Asked) => Promise<void>;
+}

@@ -1,0 +1,20 @@
+import type { Resource } from './resource.ts';
+import { admin } from './resources/admin/index.ts';
+import { config } from './resources/config/index.ts';
+import { headless } from './resources/headless/index.ts';
+import { jobs } from './resources/jobs/index.ts';
+import { login } from './resources/login/index.ts';
+import { users } from './resources/users/index.ts';
+
+/** Every resource of the API: one folder and one line. */
+export const RESOURCES = {
+  config,
+  headless,
+  login,
+  jobs,
+  users,
+  admin,
+};
+
+/** The list, and whatever is added to it. */
+export type Resources = typeof RESOURCES & Readonly<Record<string, Resource>>;

@@ -1,0 +1,12 @@
+import type { Resource } from '../../resource.ts';
+import { configRoutes } from './routes.ts';
+
+export const config: Resource = {
+  name: 'config',
+  title: "the client's configuration",
+  prefix: '/api/v1/config',
+  tables: ['clusters', 'nodes'],
+  anonymous: true,
+  routes: configRoutes,
+  audit: {},
+};

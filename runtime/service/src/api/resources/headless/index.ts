@@ -1,0 +1,13 @@
+import type { Resource } from '../../resource.ts';
+import { headlessRoute } from './route.ts';
+
+export const headless: Resource = {
+  name: 'headless',
+  title: 'the page of a login without a browser on the same machine',
+  prefix: '/api/v1/headless',
+  config: [{ in: 'public', key: 'headless_callback_url' }],
+  tables: [],
+  anonymous: true,
+  routes: headlessRoute,
+  audit: {},
+};

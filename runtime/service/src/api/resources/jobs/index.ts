@@ -1,0 +1,26 @@
+import type { JobRow } from '../../../db/schema.ts';
+import type { ObjectResource, QuotaResource } from '../../resource.ts';
+import { findJob } from './access.ts';
+import { capacityRoute } from './capacity.ts';
+import { checkQuotas, type JobDemand } from './quotas.ts';
+import { jobRoutes } from './routes.ts';
+
+export const jobs: ObjectResource<JobRow> & QuotaResource<JobDemand> = {
+  name: 'jobs',
+  title: 'jobs',
+  prefix: '/api/v1/jobs',
+  config: [{ in: 'cluster', key: 'monitoring_url' }],
+  tables: ['jobs', 'job_transitions', 'log_streams', 'log_chunks', 'log_usage'],
+  routes: (app, deps) => {
+    capacityRoute(app, deps);
+    jobRoutes(app, deps);
+  },
+  find: findJob,
+  quota: checkQuotas,
+  audit: {
+    'POST ': 'job.run',
+    'DELETE /:id': 'job.kill',
+    'POST /:id/kill': 'job.kill',
+    'PUT /:id/max_run_time_minutes': 'job.extend',
+  },
+};

@@ -1,0 +1,15 @@
+import type { Resource } from '../../resource.ts';
+import { loginRoute } from './route.ts';
+
+export const login: Resource = {
+  name: 'login',
+  title: 'passwords on their way to Keycloak',
+  prefix: '/auth/realms/delos',
+  tables: ['login_failures'],
+  anonymous: true,
+  routes: (app, deps) => {
+    const { realmUrl } = deps.settings;
+    if (realmUrl !== undefined) loginRoute(app, deps, realmUrl);
+  },
+  audit: { 'POST /login-actions/authenticate': 'login.attempt' },
+};
