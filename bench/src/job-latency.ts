@@ -127,7 +127,7 @@ async function bare(namespace: string): Promise<number> {
 async function firstByte(namespace: string, name: string): Promise<number> {
   const until = performance.now() + 120_000;
   while (performance.now() < until) {
-    const there = await kube.request('GET', `/api/v1/namespaces/${namespace}/pods/${name}/log`).then(
+    const there = await kube.api.request('GET', `/api/v1/namespaces/${namespace}/pods/${name}/log`).then(
       () => true,
       () => false,
     );

@@ -1,13 +1,12 @@
-import { request as plainRequest } from 'node:http';
-import { type RequestOptions, request } from 'node:https';
 import { isIP } from 'node:net';
 import { DelosError } from '@delos/core';
+import { accessOf, KubeClient, KubeError, type Query } from '@delos/kube';
 import type { KubeConfig } from '@kubernetes/client-node';
 import { z } from 'zod';
 import type { ClusterStatus } from './engine.ts';
 import type { NodeFacts } from './user-namespaces.ts';
 
-const LIMIT = 5000;
+const LIMIT_MS = 5000;
 
 const version = z.object({ gitVersion: z.string() });
 const list = <T extends z.ZodType>(item: T) => z.object({ items: z.array(item) });
@@ -69,37 +68,32 @@ export interface ClusterReader {
 
 /** @throws from each call DelosError ERR_CLUSTER_UNREACHABLE, with what to do */
 export function readCluster(kubeConfig: KubeConfig, server: string): ClusterReader {
-  const get = async (path: string): Promise<unknown> => {
-    const options: RequestOptions = { headers: { accept: 'application/json' } };
-    // Credential plugins are commands of the cluster's provider: what they say is the most that can be known.
-    await kubeConfig.applyToHTTPSOptions(options).catch((error: Error) => {
-      throw unreachable(server, `no credentials: ${error.message}`);
-    });
-    const url = new URL(server.replace(/\/$/, '') + path);
-    return new Promise((resolve, reject) => {
-      const send = url.protocol === 'https:' ? request : plainRequest;
-      const outgoing = send(url, { ...options, timeout: LIMIT }, (response) => {
-        let body = '';
-        response.on('data', (chunk: Buffer) => {
-          body += chunk.toString();
-        });
-        response.on('error', (error) => reject(unreachable(server, error.message)));
-        response.on('end', () => {
-          if (response.statusCode !== 200) return reject(refused(server, path, response.statusCode ?? 0));
-          try {
-            resolve(JSON.parse(body));
-          } catch {
-            reject(unreachable(server, 'it does not answer as a Kubernetes API server does'));
-          }
-        });
-      });
-      const limit = setTimeout(() => outgoing.destroy(new Error(`no answer within ${LIMIT / 1000} s`)), LIMIT);
-      outgoing.on('close', () => clearTimeout(limit));
-      outgoing.on('error', (error: NodeJS.ErrnoException) =>
-        reject(unreachable(server, error.message || `${error.code}`)),
-      );
-      outgoing.end();
-    });
+  const access = accessOf(kubeConfig);
+  const client = new KubeClient(
+    {
+      ...access,
+      server: server.replace(/\/+$/, ''),
+      // Credential plugins are commands of the cluster's provider: their own words are the most that can be known.
+      credentials: async () => {
+        try {
+          return await access.credentials();
+        } catch (error) {
+          throw unreachable(server, `no credentials: ${wordsOf(error)}`);
+        }
+      },
+    },
+    { fieldManager: 'delos', limitMs: LIMIT_MS },
+  );
+  const get = async (path: string, query: Query = {}): Promise<unknown> => {
+    let answer: unknown;
+    try {
+      answer = await client.get(path, query);
+    } catch (error) {
+      if (error instanceof DelosError) throw error;
+      throw error instanceof KubeError ? refused(server, path, error.status) : unreachable(server, wordsOf(error));
+    }
+    if (typeof answer === 'string') throw unreachable(server, 'it does not answer as a Kubernetes API server does');
+    return answer;
   };
   return {
     version: async () => version.parse(await get('/version')).gitVersion,
@@ -109,9 +103,9 @@ export function readCluster(kubeConfig: KubeConfig, server: string): ClusterRead
         ?.metadata.name;
     },
     async apiServer() {
-      const selector = 'labelSelector=kubernetes.io%2Fservice-name%3Dkubernetes';
+      const labelSelector = 'kubernetes.io/service-name=kubernetes';
       const { items } = slices.parse(
-        await get(`/apis/discovery.k8s.io/v1/namespaces/default/endpointslices?${selector}`),
+        await get('/apis/discovery.k8s.io/v1/namespaces/default/endpointslices', { labelSelector }),
       );
       return {
         addresses: items.flatMap((slice) => slice.endpoints ?? []).flatMap((endpoint) => endpoint.addresses),
@@ -120,7 +114,7 @@ export function readCluster(kubeConfig: KubeConfig, server: string): ClusterRead
     },
     async dnsServices() {
       const { items } = services.parse(
-        await get('/api/v1/namespaces/kube-system/services?labelSelector=k8s-app%3Dkube-dns'),
+        await get('/api/v1/namespaces/kube-system/services', { labelSelector: 'k8s-app=kube-dns' }),
       );
       return [...new Set(items.flatMap(({ spec }) => spec.clusterIPs))].filter((address) => isIP(address) !== 0);
     },
@@ -153,6 +147,11 @@ export function readCluster(kubeConfig: KubeConfig, server: string): ClusterRead
       }));
     },
   };
+}
+
+function wordsOf(error: unknown): string {
+  if (!(error instanceof Error)) return String(error);
+  return error.message !== '' || !('code' in error) ? error.message : String(error.code);
 }
 
 function unreachable(server: string, why: string): DelosError {

@@ -16,6 +16,7 @@ export const entranceSchema = z.discriminatedUnion('kind', [
   /** Nodes elsewhere. `hostPorts` are there where the command forwards to the gateway's Service. */
   z.object({ kind: z.literal('service'), hostPorts: hostPorts.optional() }),
 ]);
+/** Where the nodes are, and which ports lead to the gateway. */
 export type Entrance = z.infer<typeof entranceSchema>;
 
 /**
@@ -27,12 +28,15 @@ export type Exposure =
   | { readonly kind: 'node-port'; readonly http: number; readonly https: number }
   | { readonly kind: 'load-balancer' };
 
+/** How users reach the platform. */
 export interface WayIn {
   /** Where users reach the platform, no trailing slash, e.g. `http://127.0.0.1:8080`. */
   readonly publicUrl: string;
+  /** How the gateway's Service is reached from outside. */
   readonly exposure: Exposure;
 }
 
+/** How users reach the platform, from the configuration and from where the nodes are. */
 export function wayIn(config: PlatformConfig, entrance: Entrance): WayIn {
   if (entrance.kind === 'node-port') {
     const { kind, http, https, hostPorts } = entrance;

@@ -1,48 +1,72 @@
-import { DelosError, type PlatformConfig } from '@delos/core';
+import { DelosError } from '@delos/core';
 import { Chart } from 'cdk8s';
-import type { Construct } from 'constructs';
+import { Construct } from 'constructs';
 import { setDnsAddresses } from './base/connections.ts';
 import type { Database } from './base/database.ts';
 import { NODE_NAMESPACE, PLATFORM_NAMESPACE } from './base/names.ts';
 import { Namespace } from './base/namespace.ts';
 import { priorityClasses } from './base/priority.ts';
 import type { BuiltBy, ServiceConstruct, ServiceDescriptor, Site } from './base/service.ts';
-import { wayIn } from './entrance.ts';
+import type { DelosConfig } from './config.ts';
+import { type WayIn, wayIn } from './entrance.ts';
 import { sectionOf } from './service-sections.ts';
 import { gateway } from './services/gateway/index.ts';
 import { postgres } from './services/postgres/index.ts';
 import { SERVICES } from './services.ts';
 import type { SynthesisContext } from './synthesis.ts';
 
+/** What a {@link Platform} is made of. */
 export interface PlatformProps {
-  readonly config: PlatformConfig;
+  /** The whole of delos.yaml, defaults filled in. */
+  readonly config: DelosConfig;
+  /** The cluster, as far as manifests depend on it. `profileContext` has one for each kind. */
   readonly context: SynthesisContext;
-  /** Reference of a catalogue image. */
-  readonly image: (name: string) => string;
-  /** @default all services of Delos */
+  /**
+   * Reference of a catalogue image, or of what a service of your own names.
+   * @default that of `context.images`; a name with a slash is a reference already
+   */
+  readonly image?: (name: string) => string;
+  /** Each is built after those before it, whose constructs it can ask for. @default all services of Delos */
   readonly services?: readonly ServiceDescriptor[];
 }
 
-/** The whole platform as one tree of constructs: the list of services, each built in turn and then connected. */
+/**
+ * The whole platform as one tree of constructs: the list of services, each built in turn and then connected. More of your
+ * own can be put into it.
+ * @example
+ * const config = delosConfig.parse({ domain: 'ai.example.com' });
+ * const platform = new Platform(app, 'platform', { config, context: profileContext(config, 'existing') });
+ * const reports = platform.get(postgres).database('reports');
+ */
 export class Platform extends Chart {
-  readonly #services: Namespace;
-  readonly #nodes: Namespace;
+  /** The namespace of its services. */
+  readonly services: Namespace;
+  /** The namespace of services that read the disk of nodes. */
+  readonly nodes: Namespace;
+  /** Where users reach it, and how the gateway is reached from outside. */
+  readonly wayIn: WayIn;
   readonly #built = new Map<string, ServiceConstruct>();
+  readonly #listed: readonly string[];
 
   constructor(scope: Construct, id: string, props: PlatformProps) {
     super(scope, id);
-    setDnsAddresses(this, props.context.dnsAddresses ?? []);
-    this.#services = new Namespace(this, PLATFORM_NAMESPACE);
-    this.#nodes = new Namespace(this, NODE_NAMESPACE, { podSecurity: 'privileged' });
-    const ground = [this.#services, this.#nodes, ...priorityClasses(this)];
     const services = props.services ?? SERVICES;
+    this.#listed = services.map(({ name }) => name);
+    const twice = this.#listed.find((name, index) => this.#listed.indexOf(name) !== index);
+    if (twice !== undefined) throw new DelosError('ERR_INTERNAL', `the list has two services of the name ${twice}`);
+    this.wayIn = wayIn(props.config, props.context.entrance);
+    setDnsAddresses(this, props.context.dnsAddresses ?? []);
+    this.services = new Namespace(this, PLATFORM_NAMESPACE);
+    this.nodes = new Namespace(this, NODE_NAMESPACE, { podSecurity: 'privileged' });
+    const ground = [this.services, this.nodes, ...priorityClasses(this)];
     for (const service of services) {
       const built = service.build(this, this.#site(service, props));
-      built.node.addDependency(...ground);
+      if (Construct.isConstruct(built)) built.node.addDependency(...ground);
       this.#built.set(service.name, built);
     }
-    for (const service of services) {
-      for (const route of service.routes ?? []) this.get(gateway).route(route, this.get(service).workload);
+    if (!this.#built.has(gateway.name)) return;
+    for (const { name, routes = [] } of services) {
+      for (const route of routes) this.get(gateway).route(route, this.#workload(name));
     }
   }
 
@@ -50,18 +74,38 @@ export class Platform extends Chart {
   get<Built extends ServiceConstruct>({ name }: BuiltBy<Built>): Built {
     const built = this.#built.get(name);
     if (built !== undefined) return built as Built;
-    throw new DelosError('ERR_INTERNAL', `service ${name} is not built yet: it stands further down in the list`);
+    if (this.#listed.includes(name)) {
+      throw new DelosError('ERR_INTERNAL', `service ${name} is not built yet: it stands further down in the list`);
+    }
+    throw new DelosError('ERR_INTERNAL', `service ${name} is needed and is not in the list of services`, {
+      hint: `put it into the list, or what takes its place: replaced(SERVICES, ${name}, () => …)`,
+    });
   }
 
-  #site(service: ServiceDescriptor, { config, context, image }: PlatformProps): Site<unknown> {
+  /** The service that a construct is of, by its name; `platform` for what none has by itself. */
+  partOf(path: string): string {
+    for (const [name, built] of this.#built) {
+      if (Construct.isConstruct(built) && path.startsWith(`${built.node.path}/`)) return name;
+    }
+    return 'platform';
+  }
+
+  #workload(name: string): NonNullable<ServiceConstruct['workload']> {
+    const workload = this.#built.get(name)?.workload;
+    if (workload !== undefined) return workload;
+    throw new DelosError('ERR_INTERNAL', `service ${name} has a route and no workload that it could lead to`);
+  }
+
+  #site(service: ServiceDescriptor, props: PlatformProps): Site<unknown> {
+    const { config, context } = props;
     const get = <Built extends ServiceConstruct>(other: BuiltBy<Built>): Built => this.get(other);
     return {
       own: sectionOf(config, service),
       config,
       context,
-      namespace: service.onNodes === true ? this.#nodes : this.#services,
-      image: image(service.image),
-      ...wayIn(config, context.entrance),
+      namespace: service.onNodes === true ? this.nodes : this.services,
+      image: (props.image ?? imageOf(context))(service.image),
+      ...this.wayIn,
       userNamespaces: config.cluster.userNamespaces && (context.userNamespaces ?? false),
       get database(): Database {
         if (service.database !== undefined) return get(postgres).database(service.database);
@@ -71,3 +115,12 @@ export class Platform extends Chart {
     };
   }
 }
+
+const imageOf =
+  ({ images }: SynthesisContext) =>
+  (name: string): string => {
+    const reference = Object.hasOwn(images, name) ? images[name] : undefined;
+    if (reference !== undefined) return reference;
+    if (name.includes('/')) return name;
+    throw new DelosError('ERR_IMAGE_UNKNOWN', `no reference for image ${name} was given`);
+  };

@@ -1,10 +1,14 @@
-import type { PlatformConfig, StandIn } from '@delos/core';
+import type { StandIn } from '@delos/core';
+import type { DelosConfig } from './config.ts';
 import type { Entrance } from './entrance.ts';
 
 /** A Kubernetes object as it goes to the API server. */
 export interface Manifest {
+  /** Group and version: `apps/v1`. */
   readonly apiVersion: string;
+  /** Kind: `Deployment`. */
   readonly kind: string;
+  /** Name, place and labels. */
   readonly metadata: {
     readonly name: string;
     readonly namespace?: string;
@@ -35,14 +39,19 @@ export type SecretSource =
 export interface SynthesizedObject {
   /** Path in the construct tree: stable across runs, unique. */
   readonly id: string;
+  /** The object itself. */
   readonly manifest: Manifest;
+  /** Part of the platform that it belongs to: the name of a service, or `platform`. @default it stands by itself */
+  readonly part?: string;
   /** Ids of objects that must be ready first; from the constructs' own dependency graph. */
   readonly dependsOn: readonly string[];
   /** For a Secret: its keys and where their values come from. `manifest` has no data for these. */
   readonly secrets: Readonly<Record<string, SecretSource>>;
 }
 
+/** What a tree of constructs comes to. */
 export interface Synthesis {
+  /** Everything stands behind what it waits for. */
   readonly objects: readonly SynthesizedObject[];
 }
 
@@ -68,4 +77,5 @@ export interface SynthesisContext {
   readonly entrance: Entrance;
 }
 
-export type Synthesize = (config: PlatformConfig, context: SynthesisContext) => Synthesis;
+/** Configuration and cluster in, objects out. */
+export type Synthesize = (config: DelosConfig, context: SynthesisContext) => Synthesis;

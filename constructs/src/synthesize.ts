@@ -1,8 +1,9 @@
-import { DelosError, type PlatformConfig } from '@delos/core';
+import { DelosError } from '@delos/core';
 import { ApiObject, App } from 'cdk8s';
 import type { IConstruct } from 'constructs';
 import { z } from 'zod';
 import { secretSourcesOf } from './base/secret.ts';
+import type { DelosConfig } from './config.ts';
 import { Platform } from './platform.ts';
 import type { Manifest, Synthesis, SynthesisContext, SynthesizedObject } from './synthesis.ts';
 
@@ -16,18 +17,68 @@ const manifestSchema: z.ZodType<Manifest> = z.looseObject({
  * Configuration in, the whole platform's objects out. Pure: the same input gives the same bytes in the same order, in
  * which everything stands behind what it waits for.
  *
+ * @see synthOf for a platform with parts of your own
  * @throws DelosError ERR_IMAGE_UNKNOWN when `context.images` lacks an image.
  */
-export function synthesize(config: PlatformConfig, context: SynthesisContext): Synthesis {
+export function synthesize(config: DelosConfig, context: SynthesisContext): Synthesis {
   const app = new App();
-  const image = (name: string): string => {
-    const reference = context.images[name];
-    if (reference === undefined) throw new DelosError('ERR_IMAGE_UNKNOWN', `no reference for image ${name} was given`);
-    return reference;
-  };
-  const platform = new Platform(app, 'platform', { config, context, image });
-  return { objects: ordered(objectsUnder(platform)) };
+  const platform = new Platform(app, 'platform', { config, context });
+  return synthOf(platform);
 }
+
+/**
+ * All objects of any construct tree, in an order in which everything stands behind what it waits for. For deployments, and
+ * for tests of your own constructs.
+ * @example
+ * new Postgres(chart, 'postgres', { namespace });
+ * const kinds = synthOf(chart).objects.map(({ manifest }) => manifest.kind);
+ * @throws DelosError ERR_INTERNAL for two objects of one kind, namespace and name
+ */
+export function synthOf(root: IConstruct): Synthesis {
+  const platforms = root.node.findAll().filter(isPlatform);
+  const partOf = (id: string): string | undefined =>
+    platforms.find(({ node }) => id.startsWith(`${node.path}/`))?.partOf(id);
+  const objects = ordered(objectsUnder(root)).map((object) => {
+    const part = partOf(object.id);
+    return part === undefined ? object : { ...object, part };
+  });
+  const seen = new Map<string, string>();
+  for (const { id, manifest } of objects) {
+    const { namespace = '', name } = manifest.metadata;
+    const address = [manifest.apiVersion.replace(/\/[^/]*$/, ''), manifest.kind, namespace, name].join(' ');
+    const other = seen.get(address);
+    if (other !== undefined) {
+      const where = namespace === '' ? '' : ` in the namespace ${namespace}`;
+      throw new DelosError('ERR_INTERNAL', `${other} and ${id} are both the ${manifest.kind} ${name}${where}`, {
+        hint: 'give one of them another id or name',
+      });
+    }
+    seen.set(address, id);
+  }
+  return { objects };
+}
+
+/**
+ * The one object of a kind and name.
+ * @example
+ * const deployment = objectOf(synthOf(chart), 'Deployment', 'api');
+ * @throws DelosError ERR_INTERNAL where there is none, or several in different namespaces and none was named
+ */
+export function objectOf(synthesis: Synthesis, kind: string, name: string, namespace?: string): SynthesizedObject {
+  const found = synthesis.objects.filter(
+    ({ manifest: { kind: each, metadata } }) =>
+      each === kind && metadata.name === name && (namespace === undefined || metadata.namespace === namespace),
+  );
+  const [only] = found;
+  if (only !== undefined && found.length === 1) return only;
+  const there = synthesis.objects.filter(({ manifest }) => manifest.kind === kind);
+  throw new DelosError('ERR_INTERNAL', `${found.length} objects are the ${kind} ${name}`, {
+    hint: `of that kind there are: ${there.map(({ manifest }) => manifest.metadata.name).join(', ') || 'none'}`,
+  });
+}
+
+/** cdk8s makes `instanceof` true for every Chart. */
+const isPlatform = (construct: IConstruct): construct is Platform => 'partOf' in construct;
 
 /** The objects of any construct tree, in the constructs' own order of dependencies. */
 export function objectsUnder(root: IConstruct): readonly SynthesizedObject[] {

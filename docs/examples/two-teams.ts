@@ -1,10 +1,10 @@
 // A platform for two teams that share four machines. Prints its Kubernetes manifests.
-import { profileContext, synthesize } from '@delos/constructs';
-import { platformConfig, yamlText } from '@delos/core';
+import { delosConfig, profileContext, synthesize } from '@delos/constructs';
+import { yamlText } from '@delos/core';
 
 const teams = ['speech', 'vision'];
 
-const config = platformConfig.parse({
+const config = delosConfig.parse({
   domain: 'ai.example.com',
   users: teams.map((team) => ({ name: `${team}-lead` })),
   nodePools: [{ name: 'a100', maxSize: 4, cpu: 64, memory: '512Gi', nvidiaGpu: { count: 8, model: 'A100' } }],

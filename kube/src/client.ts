@@ -15,8 +15,17 @@ export interface KubeRequest {
   /** @default application/json */
   readonly accept?: string;
   readonly signal?: AbortSignal | undefined;
-  /** Milliseconds until an answer must be complete. @default the client's */
+  /** Milliseconds until an answer must be complete, from the moment it is asked for. @default the client's */
   readonly limitMs?: number;
+}
+
+export interface ApplyOptions {
+  /** @default the client's */
+  readonly fieldManager?: string;
+  /** Takes fields over that others own. @default true */
+  readonly force?: boolean;
+  readonly dryRun?: boolean;
+  readonly signal?: AbortSignal | undefined;
 }
 
 export interface KubeClientOptions {
@@ -97,14 +106,10 @@ export class KubeClient {
    * Server-side apply: creates the object, or makes our fields what they shall be.
    * @see https://kubernetes.io/docs/reference/using-api/server-side-apply/
    */
-  async apply(
-    path: string,
-    body: unknown,
-    options: { readonly force?: boolean; readonly dryRun?: boolean; readonly signal?: AbortSignal | undefined } = {},
-  ): Promise<JsonObject> {
-    const { force = true, dryRun = false, signal } = options;
+  async apply(path: string, body: unknown, options: ApplyOptions = {}): Promise<JsonObject> {
+    const { fieldManager = this.#options.fieldManager, force = true, dryRun = false, signal } = options;
     const query = {
-      fieldManager: this.#options.fieldManager,
+      fieldManager,
       ...(force ? { force: 'true' } : {}),
       ...(dryRun ? { dryRun: 'All' } : {}),
     };
@@ -128,7 +133,8 @@ export class KubeClient {
     silenceMs: number,
     signal: AbortSignal,
   ): AsyncGenerator<unknown, void, void> {
-    const response = await this.#send('GET', path, { query, signal }, this.#watches);
+    const credentials = await this.access.credentials();
+    const response = await this.#send('GET', path, { query, signal }, credentials, this.#watches);
     response.setTimeout(silenceMs, () => response.destroy(new Error(`${path}: no event for ${silenceMs} ms`)));
     let rest = '';
     response.setEncoding('utf8');
@@ -151,14 +157,29 @@ export class KubeClient {
   }
 
   async #answer(method: string, path: string, request: KubeRequest): Promise<Json> {
-    const limit = AbortSignal.timeout(request.limitMs ?? this.#options.limitMs ?? LIMIT_MS);
+    // Whoever must sign in first may take as long as that takes: the limit is the server's.
+    const credentials = await this.access.credentials();
+    const limitMs = request.limitMs ?? this.#options.limitMs ?? LIMIT_MS;
+    const limit = AbortSignal.timeout(limitMs);
     const signal = request.signal ? AbortSignal.any([limit, request.signal]) : limit;
-    const response = await this.#send(method, path, { ...request, signal }, this.#agent);
-    return parseBody(await bodyOf(response, this.#options.maxBytes ?? MAX_BYTES));
+    try {
+      const response = await this.#send(method, path, { ...request, signal }, credentials, this.#agent);
+      return parseBody(await bodyOf(response, this.#options.maxBytes ?? MAX_BYTES));
+    } catch (error) {
+      if (limit.aborted && !(error instanceof KubeError)) {
+        throw new Error(`${method} ${path}: no answer within ${limitMs / 1000} s`, { cause: error });
+      }
+      throw error;
+    }
   }
 
-  async #send(method: string, path: string, request: KubeRequest, agent: http.Agent): Promise<IncomingMessage> {
-    const { headers: identity, agent: proxy, ...tls } = await this.access.credentials();
+  async #send(
+    method: string,
+    path: string,
+    request: KubeRequest,
+    { headers: identity, agent: proxy, ...tls }: KubeCredentials,
+    agent: http.Agent,
+  ): Promise<IncomingMessage> {
     const body = request.body === undefined ? undefined : JSON.stringify(request.body);
     const headers: http.OutgoingHttpHeaders = { accept: request.accept ?? 'application/json', ...identity };
     if (body !== undefined) {

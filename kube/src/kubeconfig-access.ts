@@ -1,4 +1,5 @@
 import { readFileSync } from 'node:fs';
+import { dirname, resolve } from 'node:path';
 import { DelosError } from '@delos/core';
 import { parse } from 'yaml';
 import { z } from 'zod';
@@ -29,6 +30,8 @@ const schema = z.object({
         'client-key-data': text,
         token: text,
         tokenFile: text,
+        exec: z.unknown().optional(),
+        'auth-provider': z.unknown().optional(),
       }),
     }),
   ),
@@ -43,7 +46,7 @@ const schema = z.object({
  * @throws DelosError ERR_CLUSTER_UNREACHABLE
  */
 export function kubeconfigAccess(path: string): KubeAccess {
-  const parsed = schema.safeParse(parse(readFileSync(path, 'utf8')));
+  const parsed = schema.safeParse(documentOf(path));
   if (!parsed.success) {
     throw new DelosError('ERR_CLUSTER_UNREACHABLE', `${path} is no kubeconfig: ${z.prettifyError(parsed.error)}`);
   }
@@ -54,7 +57,21 @@ export function kubeconfigAccess(path: string): KubeAccess {
   if (cluster === undefined || user === undefined) {
     throw new DelosError('ERR_CLUSTER_UNREACHABLE', `${path} has no context ${config['current-context']}`);
   }
-  const token = user.token ?? (user.tokenFile === undefined ? undefined : readFileSync(user.tokenFile, 'utf8').trim());
+  if (user.exec !== undefined || user['auth-provider'] !== undefined) {
+    throw new DelosError(
+      'ERR_CLUSTER_UNREACHABLE',
+      `${path} signs in by a command or a plugin, which is not run here`,
+      {
+        hint: 'use a kubeconfig whose user has a client certificate or a token',
+      },
+    );
+  }
+  const content = (data: string | undefined, file: string | undefined): Buffer | undefined => {
+    if (data !== undefined) return Buffer.from(data, 'base64');
+    // As kubectl reads it: a path is relative to the kubeconfig's folder.
+    return file === undefined ? undefined : Buffer.from(read(resolve(dirname(path), file)));
+  };
+  const token = user.token ?? content(undefined, user.tokenFile)?.toString('utf8').trim();
   const ca = content(cluster['certificate-authority-data'], cluster['certificate-authority']);
   const cert = content(user['client-certificate-data'], user['client-certificate']);
   const key = content(user['client-key-data'], user['client-key']);
@@ -74,7 +91,22 @@ export function kubeconfigAccess(path: string): KubeAccess {
   };
 }
 
-function content(data: string | undefined, file: string | undefined): Buffer | undefined {
-  if (data !== undefined) return Buffer.from(data, 'base64');
-  return file === undefined ? undefined : readFileSync(file);
+function documentOf(path: string): unknown {
+  try {
+    return parse(read(path));
+  } catch (cause) {
+    if (cause instanceof DelosError) throw cause;
+    throw new DelosError('ERR_CLUSTER_UNREACHABLE', `${path} is no YAML`, { cause });
+  }
+}
+
+function read(path: string): string {
+  try {
+    return readFileSync(path, 'utf8');
+  } catch (cause) {
+    throw new DelosError('ERR_CLUSTER_UNREACHABLE', `${path} cannot be read`, {
+      hint: 'check the path of the kubeconfig, and those of the files in it',
+      cause,
+    });
+  }
 }

@@ -1,6 +1,7 @@
 import { readdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { instancePaths, SERVICE_USERS } from '@delos/core';
+import { SERVICES } from '@delos/constructs';
+import { ADDON_USERS, instancePaths } from '@delos/core';
 import { beforeAll, describe, expect, test } from 'vitest';
 import { z } from 'zod';
 import { asUser, lookAs } from '../support/cluster/local-user.ts';
@@ -17,6 +18,9 @@ const LABELS = ['app.kubernetes.io/name', 'k8s-app', 'app'];
 const podList = z.object({
   items: z.array(z.object({ metadata: z.object({ labels: z.record(z.string(), z.string()).default({}) }) })),
 });
+
+/** Name of each part to the user that it runs as. */
+const USERS = new Map([...Object.entries(ADDON_USERS), ...SERVICES.map(({ name, user }) => [name, user] as const)]);
 
 interface Part {
   readonly name: string;
@@ -75,12 +79,12 @@ describe('on the machine', () => {
   });
 
   test('every part that runs is known by name', () => {
-    expect(parts.map(({ name }) => name).toSorted()).toEqual(Object.keys(SERVICE_USERS).toSorted());
+    expect(parts.map(({ name }) => name).toSorted()).toEqual([...USERS.keys()].toSorted());
   });
 
   test('each part’s processes run as the part’s own user and group', async () => {
     for (const { name, pids: own } of parts) {
-      const user = Object.entries(SERVICE_USERS).find(([part]) => part === name)?.[1];
+      const user = USERS.get(name);
       for (const pid of own) {
         const status = await readFile(`/proc/${pid}/status`, 'utf8');
         const ids = [...status.matchAll(/^[UG]id:\t(.*)$/gm)].flatMap(([, line = '']) => line.split('\t'));

@@ -1,13 +1,13 @@
 import { access } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
-import { loadConfig, type PlatformConfig, platformConfig } from '@delos/core';
+import { type DelosConfig, delosConfig, loadConfig } from '@delos/constructs';
 import { tryReadJson, writeJson } from '@delos/host';
 import { z } from 'zod';
 import type { CommandContext } from '../context.ts';
 
 /** A configuration and where it came from. */
 export interface Settings {
-  readonly config: PlatformConfig;
+  readonly config: DelosConfig;
   /** Absolute path; undefined: the defaults. */
   readonly file: string | undefined;
 }
@@ -27,7 +27,7 @@ export async function readSettings(context: CommandContext, given: string | unde
   const recorded = tryReadJson(recordPath(context), recordSchema)?.file;
   const local = resolve('delos.yaml');
   const file = given ?? recorded ?? ((await isThere(local)) ? local : undefined);
-  if (file === undefined) return { config: platformConfig.parse({}), file: undefined };
+  if (file === undefined) return { config: delosConfig.parse({}), file: undefined };
   const path = resolve(file);
   return { config: await loadConfig(path), file: path };
 }
@@ -40,7 +40,7 @@ export async function recordSettings(
   context: CommandContext,
   settings: Settings,
   given: string | undefined,
-  engine: PlatformConfig['cluster']['engine'],
+  engine: DelosConfig['cluster']['engine'],
 ): Promise<void> {
   if (given !== undefined && settings.file !== undefined) {
     writeJson(recordPath(context), { file: settings.file });
@@ -50,10 +50,10 @@ export async function recordSettings(
 }
 
 /** What this instance was last brought up with; the defaults where it never was. Reads no file of the user's. */
-export async function recordedConfig(context: CommandContext): Promise<PlatformConfig> {
+export async function recordedConfig(context: CommandContext): Promise<DelosConfig> {
   const last = tryReadJson(lastPath(context), lastSchema);
-  const parsed = platformConfig.safeParse(last?.config ?? {});
-  return parsed.success ? parsed.data : platformConfig.parse({});
+  const parsed = delosConfig.safeParse(last?.config ?? {});
+  return parsed.success ? parsed.data : delosConfig.parse({});
 }
 
 function isThere(path: string): Promise<boolean> {

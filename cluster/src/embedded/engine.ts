@@ -126,10 +126,15 @@ async function startNode(spec: NodeSpec, layout: ReturnType<typeof layoutOf>, pr
 function spawnHost(spec: NodeSpec, logs: string): void {
   mkdirSync(logs, { recursive: true, mode: 0o700 });
   const log = openSync(join(logs, 'host.log'), 'a', 0o600);
-  const here = import.meta.dirname;
   const child = spawn(
     'sh',
-    [join(here, 'host-init.sh'), hostMarker(spec.state), process.execPath, join(here, 'host.ts'), spec.state],
+    [
+      join(import.meta.dirname, 'host-init.sh'),
+      hostMarker(spec.state),
+      process.execPath,
+      join(import.meta.dirname, 'host/host.ts'),
+      spec.state,
+    ],
     { detached: true, stdio: ['ignore', log, log], cwd: '/' },
   );
   child.unref();
@@ -174,7 +179,7 @@ async function readStatus(spec: NodeSpec): Promise<ClusterStatus> {
     const node = { name: 'node', healthy: unkept === undefined, message: unkept ?? '' };
     const late = missing === unkept ? undefined : missing;
     const addons = { name: 'add-ons', healthy: late === undefined, message: late ?? '' };
-    const nodes = nodeList.safeParse(await api.json('GET', '/api/v1/nodes').catch(() => undefined)).data?.items ?? [];
+    const nodes = nodeList.safeParse(await api.get('/api/v1/nodes').catch(() => undefined)).data?.items ?? [];
     return {
       kind: 'embedded',
       server,

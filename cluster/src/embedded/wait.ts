@@ -1,7 +1,8 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { DelosError, type Progress } from '@delos/core';
+import type { KubeClient } from '@delos/kube';
 import { z } from 'zod';
-import { type Api, openApi } from './api.ts';
+import { openApi } from './api.ts';
 import { NODE_NAME } from './host/addresses.ts';
 import { askedHash, layoutOf, type NodeSpec, specHash } from './spec.ts';
 import { type NodeStatus, tryReadHostStatus, tryReadNodeStatus } from './status.ts';
@@ -59,7 +60,7 @@ const LIMIT = 180_000;
 export async function waitForCluster(spec: NodeSpec, progress: Progress): Promise<void> {
   const began = performance.now();
   let said = '';
-  let api: Api | undefined;
+  let api: KubeClient | undefined;
   try {
     for (;;) {
       const missing = await firstMissing(spec, () => {
@@ -89,7 +90,10 @@ export async function waitForCluster(spec: NodeSpec, progress: Progress): Promis
 }
 
 /** What is not yet as it should be, in the order in which it comes to be; undefined when all is. */
-export async function firstMissing(spec: NodeSpec, api: () => Api): Promise<string | undefined> {
+export async function firstMissing(
+  spec: NodeSpec,
+  api: () => Pick<KubeClient, 'get' | 'tryGet'>,
+): Promise<string | undefined> {
   const layout = layoutOf(spec.state);
   const host = tryReadHostStatus(layout);
   if (host === undefined) return 'host: starting';
@@ -123,29 +127,25 @@ export function refusalOf(spec: NodeSpec, status: Pick<NodeStatus, 'node'> | und
   return `Node ${NODE_NAME}: ${status.node.text}`;
 }
 
-async function nodeMissing(api: Api, began: string): Promise<string | undefined> {
-  const response = await api.request('GET', `/api/v1/nodes/${NODE_NAME}`);
-  if (response.status !== 200) return `Node ${NODE_NAME}: not registered yet`;
-  const condition = node.parse(JSON.parse(response.body)).status.conditions.find((each) => each.type === 'Ready');
+async function nodeMissing(api: Pick<KubeClient, 'tryGet'>, began: string): Promise<string | undefined> {
+  const found = await api.tryGet(`/api/v1/nodes/${NODE_NAME}`);
+  if (found === undefined) return `Node ${NODE_NAME}: not registered yet`;
+  const condition = node.parse(found).status.conditions.find((each) => each.type === 'Ready');
   // The API keeps what the kubelet said before a crash: it counts once the kubelet has renewed its lease since.
-  const renewed = await api.request(
-    'GET',
-    `/apis/coordination.k8s.io/v1/namespaces/kube-node-lease/leases/${NODE_NAME}`,
-  );
-  const time = renewed.status === 200 ? lease.parse(JSON.parse(renewed.body)).spec.renewTime : undefined;
+  const renewed = await api.tryGet(`/apis/coordination.k8s.io/v1/namespaces/kube-node-lease/leases/${NODE_NAME}`);
+  const time = renewed === undefined ? undefined : lease.parse(renewed).spec.renewTime;
   if (Date.parse(time ?? '') < Date.parse(began))
     return `Node ${NODE_NAME}: the kubelet has not reported since it started`;
   return condition?.status === 'True' ? undefined : `Node ${NODE_NAME}: ${condition?.message ?? 'no condition yet'}`;
 }
 
-async function dnsMissing(api: Api, said: string): Promise<string | undefined> {
-  const response = await api.request('GET', '/apis/apps/v1/namespaces/kube-system/deployments/coredns');
-  if (response.status !== 200) return 'Deployment kube-system/coredns: not there yet';
-  const { metadata, spec, status } = deployment.parse(JSON.parse(response.body));
+async function dnsMissing(api: Pick<KubeClient, 'get' | 'tryGet'>, said: string): Promise<string | undefined> {
+  const found = await api.tryGet('/apis/apps/v1/namespaces/kube-system/deployments/coredns');
+  if (found === undefined) return 'Deployment kube-system/coredns: not there yet';
+  const { metadata, spec, status } = deployment.parse(found);
   const current = status.observedGeneration >= metadata.generation && status.updatedReplicas >= spec.replicas;
   if (current && status.readyReplicas >= spec.replicas) return `cluster DNS: ${said}`;
-  const query = 'labelSelector=k8s-app%3Dkube-dns';
-  const list = pods.parse(await api.json('GET', `/api/v1/namespaces/kube-system/pods?${query}`));
+  const list = pods.parse(await api.get('/api/v1/namespaces/kube-system/pods', { labelSelector: 'k8s-app=kube-dns' }));
   const waiting = list.items.flatMap((pod) => pod.status.containerStatuses).find((each) => !each.ready)?.state.waiting;
   const why =
     waiting === undefined ? (list.items[0]?.status.phase ?? 'no Pod yet') : `${waiting.reason} ${waiting.message}`;

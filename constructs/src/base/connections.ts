@@ -6,6 +6,7 @@ import type { Namespace } from './namespace.ts';
 
 /** Pods that a connection comes from or goes to. */
 export interface Endpoint {
+  /** The namespace of the Pods. */
   readonly namespace: Namespace;
   /** Value of their label `app.kubernetes.io/name`. */
   readonly name: string;
@@ -16,12 +17,21 @@ export interface Endpoint {
 /** The other end of an allowed connection. */
 export type Peer =
   | { readonly kind: 'endpoint'; readonly endpoint: Endpoint; readonly ports: readonly number[] }
-  /** IP addresses, each by itself. */
+  /** Pods that others deploy, by the name of their namespace and their labels. Their own policy must let ours in. */
+  | {
+      readonly kind: 'pods';
+      readonly namespace: string;
+      readonly labels: Readonly<Record<string, string>>;
+      readonly ports: readonly number[];
+    }
+  /** IP addresses, each by itself, and ranges of them as `10.1.0.0/16`. */
   | { readonly kind: 'addresses'; readonly addresses: readonly string[]; readonly ports: readonly number[] }
+  /** Every address, inside the cluster and outside. */
   | { readonly kind: 'anyone'; readonly ports: readonly number[] }
   /** The cluster's DNS. */
   | { readonly kind: 'dns' };
 
+/** The cluster's DNS, for Pods that ask for names. */
 export const DNS: Peer = { kind: 'dns' };
 
 const DNS_ADDRESSES = 'delos.dev/dns-addresses';
@@ -32,20 +42,32 @@ export function setDnsAddresses(tree: Construct, addresses: readonly string[]): 
 }
 
 const block = (address: string): k8s.NetworkPolicyPeer => ({
-  ipBlock: { cidr: `${address}/${address.includes(':') ? '128' : '32'}` },
+  ipBlock: { cidr: address.includes('/') ? address : `${address}/${address.includes(':') ? '128' : '32'}` },
 });
+
+/** Whose connections {@link Connections} are. */
+export interface ConnectionsProps {
+  /** Value of the Pods' label `app.kubernetes.io/name`; the NetworkPolicy has this name too. */
+  readonly name: string;
+  /** The namespace of the Pods. */
+  readonly namespace: Namespace;
+}
 
 /**
  * All connections of one endpoint's Pods: its NetworkPolicy. A connection between two endpoints is said once, and both
- * policies have it.
+ * policies have it. A {@link Workload} has one by itself.
+ * @example
+ * const connections = new Connections(chart, 'connections', { namespace, name: 'made-by-a-helm-chart' });
+ * connections.admit({ kind: 'anyone', ports: [8080] });
  */
 export class Connections extends Construct {
+  /** The NetworkPolicy. */
   readonly policy: k8s.KubeNetworkPolicy;
   readonly #namespace: Namespace;
   readonly #in: Peer[] = [];
   readonly #out: Peer[] = [];
 
-  constructor(scope: Construct, id: string, props: { readonly name: string; readonly namespace: Namespace }) {
+  constructor(scope: Construct, id: string, props: ConnectionsProps) {
     super(scope, id);
     this.#namespace = props.namespace;
     this.policy = new k8s.KubeNetworkPolicy(this, 'policy', {
@@ -53,6 +75,7 @@ export class Connections extends Construct {
       spec: lazy(() => this.#spec(props.name)),
     });
     this.policy.addDependency(props.namespace.denial);
+    this.node.addDependency(props.namespace);
   }
 
   get #dnsAddresses(): readonly string[] {
@@ -96,6 +119,8 @@ export class Connections extends Construct {
         return undefined;
       case 'addresses':
         return peer.addresses.map(block);
+      case 'pods':
+        return [{ namespaceSelector: inNamespace(peer.namespace), podSelector: { matchLabels: { ...peer.labels } } }];
       case 'dns':
         return [
           { namespaceSelector: inNamespace('kube-system'), podSelector: { matchLabels: { 'k8s-app': 'kube-dns' } } },
@@ -119,7 +144,7 @@ export function connect(from: Endpoint, to: Peer): void {
   }
 }
 
-const RANK = { addresses: 0, endpoint: 1, anyone: 2, dns: 3 } as const;
+const RANK = { addresses: 0, endpoint: 1, pods: 2, anyone: 3, dns: 4 } as const;
 const keyOf = (peer: Peer): string =>
   `${RANK[peer.kind]} ${peer.kind === 'endpoint' ? `${peer.endpoint.name} ${peer.endpoint.namespace.name}` : JSON.stringify(peer)}`;
 

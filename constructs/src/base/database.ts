@@ -4,11 +4,15 @@ import type { SecretKey } from './secret.ts';
 
 /** One database, by whatever server: how its one client reaches it and what it signs in with. */
 export interface Database {
+  /** DNS name or address. */
   readonly host: string;
+  /** TCP port. */
   readonly port: number;
+  /** Name of the database. */
   readonly name: string;
   /** The owner, who may do everything in it and nothing elsewhere. */
   readonly user: string;
+  /** The owner's password. */
   readonly password: SecretKey;
   /** To be reached by the client's Pods. */
   readonly peer: Peer;
@@ -16,7 +20,7 @@ export interface Database {
   readonly ready: readonly IConstruct[];
 }
 
-/** A server of databases. */
+/** A server of databases: {@link Postgres}, or {@link Postgres.external} for one that is there already. */
 export interface DatabaseServer {
   /**
    * A database with an owner of its own. Asked for twice, it is the same one.

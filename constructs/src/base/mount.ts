@@ -1,33 +1,46 @@
 import { k8s } from 'cdk8s-plus-28';
 import type { ConfigFiles } from './config-files.ts';
-import type { Secret } from './secret.ts';
+import type { SecretHandle } from './secret.ts';
 import { SECRET_MODE } from './security.ts';
 
 /** A folder or file of a container, and the volume that it is on. */
 export interface Mount {
   /** Name of the volume. Two mounts of one name are of one volume. */
   readonly name: string;
+  /** Absolute path in the container. */
   readonly path: string;
-  /** One file of the volume instead of the whole. */
+  /** One file of the volume instead of the whole. @default the whole */
   readonly subPath?: string;
-  /** @default false */
+  /** The container cannot write to it. @default false */
   readonly readOnly?: boolean;
-  /** The volume; undefined for a claim of the workload's own. */
+  /** The volume. @default the claim below */
   readonly volume?: Omit<k8s.Volume, 'name'>;
-  /** Claim that each Pod gets for itself. Needs a StatefulSet. */
-  readonly claim?: { readonly size: string; readonly storageClass: string | undefined };
-  /** Files whose change rolls the Pods. */
+  /** Claim that each Pod gets for itself. Needs a StatefulSet. @default none */
+  readonly claim?: ClaimSpec;
+  /** Files whose change rolls the Pods. @default none */
   readonly config?: ConfigFiles;
-  /** Must be there before the Pods. */
-  readonly secret?: Secret;
+  /** Must be there before the Pods. @default none */
+  readonly secret?: SecretHandle;
+}
+
+/** Size and kind of a volume that stays. */
+export interface ClaimSpec {
+  /** As Kubernetes writes it: `10Gi`. */
+  readonly size: string;
+  /** Name of the StorageClass; undefined for the cluster's default. */
+  readonly storageClass: string | undefined;
+}
+
+/** How {@link files} mounts. */
+export interface FilesOptions {
+  /** Name of the volume. @default the ConfigMap's */
+  readonly name?: string;
+  /** Name of the one file to mount; the path is then this file's. @default all files, as a folder */
+  readonly only?: string;
 }
 
 /** Files of a ConfigMap as a folder, or one of them alone. */
-export function files(
-  config: ConfigFiles,
-  path: string,
-  options: { readonly name?: string; readonly only?: string } = {},
-): Mount {
+export function files(config: ConfigFiles, path: string, options: FilesOptions = {}): Mount {
   return {
     name: options.name ?? config.name,
     path,
@@ -39,7 +52,7 @@ export function files(
 }
 
 /** The keys of a Secret as files of a folder, which the Pod's user alone can read. */
-export function secretFiles(secret: Secret, path: string, name: string = secret.name): Mount {
+export function secretFiles(secret: SecretHandle, path: string, name: string = secret.name): Mount {
   return {
     name,
     path,
@@ -62,6 +75,6 @@ export function nodeFolder(path: string): Mount {
 }
 
 /** A volume that stays when the workload goes, one for each Pod. */
-export function claim(name: string, path: string, size: string, storageClass: string | undefined): Mount {
+export function claim(name: string, path: string, size: string, storageClass?: string): Mount {
   return { name, path, claim: { size, storageClass } };
 }

@@ -12,6 +12,7 @@ export function selectorOf(name: string): Readonly<Record<string, string>> {
   return { 'app.kubernetes.io/name': name };
 }
 
+/** Labels of the objects of one part. */
 export function labelsOf(name: string): Readonly<Record<string, string>> {
   return { ...selectorOf(name), ...PART_OF };
 }
@@ -21,7 +22,9 @@ export function hostOf(service: string, namespace: string): string {
   return `${service}.${namespace}.svc.cluster.local`;
 }
 
+/** Names of the PriorityClasses: the platform's own, and one for each priority of a job. */
 export const PRIORITY_CLASSES = {
+  /** The platform's own Pods. */
   platform: 'delos-platform',
   low: 'delos-job-low',
   normal: 'delos-job-normal',
@@ -32,6 +35,7 @@ export const PRIORITY_CLASSES = {
 export const PORTS = {
   /** A public face, behind the gateway. */
   http: 8080,
+  /** A public face with TLS. */
   https: 8443,
   /** Metrics and health; of the control API, the agent protocol too. */
   internal: 8081,

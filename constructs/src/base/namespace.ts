@@ -2,8 +2,9 @@ import { k8s } from 'cdk8s-plus-28';
 import { Construct } from 'constructs';
 import { PART_OF } from './names.ts';
 
+/** What a {@link Namespace} is made of. */
 export interface NamespaceProps {
-  /** @default the construct's id */
+  /** Name of the object. @default the construct's id */
   readonly name?: string;
   /**
    * Level of Pod Security that the API server enforces in it.
@@ -19,7 +20,10 @@ export interface NamespaceProps {
  * const namespace = new Namespace(chart, 'reports');
  */
 export class Namespace extends Construct {
+  /** Name of the object. */
   readonly name: string;
+  /** The Namespace itself. */
+  readonly object: k8s.KubeNamespace;
   /** Nothing in, nothing out, for every Pod. */
   readonly denial: k8s.KubeNetworkPolicy;
 
@@ -27,7 +31,7 @@ export class Namespace extends Construct {
     super(scope, id);
     this.name = props.name ?? id;
     const level = props.podSecurity ?? 'restricted';
-    const namespace = new k8s.KubeNamespace(this, 'namespace', {
+    this.object = new k8s.KubeNamespace(this, 'namespace', {
       metadata: {
         name: this.name,
         labels: {
@@ -41,6 +45,6 @@ export class Namespace extends Construct {
       metadata: { name: 'default-deny', namespace: this.name, labels: { ...PART_OF } },
       spec: { podSelector: {}, policyTypes: ['Ingress', 'Egress'] },
     });
-    this.denial.addDependency(namespace);
+    this.denial.addDependency(this.object);
   }
 }

@@ -2,35 +2,15 @@ import type { k8s } from 'cdk8s-plus-28';
 import type { Construct } from 'constructs';
 import { allowedRegistries } from '../allowed-registries.ts';
 import { DNS } from './connections.ts';
-import type { Database } from './database.ts';
-import { type Mount, scratch, secretFiles } from './mount.ts';
+import { type Mount, scratch } from './mount.ts';
 import { PORTS } from './names.ts';
 import { OWN_PROBES } from './probes.ts';
-import type { Secret, SecretKey } from './secret.ts';
+import { env } from './secret-folder.ts';
 import type { ServiceDescriptor, Site } from './service.ts';
 import { Workload, type WorkloadProps } from './workload.ts';
 
 /** Program of the runtime image, one for each service. */
 export const runs = (program: string): readonly string[] => ['node', '/app/delos-runtime.mjs', program];
-
-const SECRETS = '/etc/delos-secrets';
-
-/** A Secret as a folder of files, one for each key. */
-export const mounted = (secret: Secret): Mount => secretFiles(secret, `${SECRETS}/${secret.name}`);
-
-/** The file of a Secret's key, where {@link mounted} puts it. */
-export const fileOf = ({ secret, key }: SecretKey): string => `${SECRETS}/${secret.name}/${key}`;
-
-export const env = (name: string, value: string): k8s.EnvVar => ({ name, value });
-
-/** How a service of ours signs in to its database. */
-export const databaseEnv = ({ host, port, user, name, password }: Database): readonly k8s.EnvVar[] => [
-  env('PGHOST', host),
-  env('PGPORT', String(port)),
-  env('PGUSER', user),
-  env('PGDATABASE', name),
-  env('PGPASSWORD_FILE', fileOf(password)),
-];
 
 /** `HOST[:PORT]` of registries that jobs may use wherever they are. */
 export const allowedRegistriesEnv = ({ config, context }: Pick<Site<unknown>, 'config' | 'context'>): k8s.EnvVar =>

@@ -1,10 +1,11 @@
 import { k8s } from 'cdk8s-plus-28';
 import type { ConfigFiles } from './config-files.ts';
 import type { Mount } from './mount.ts';
-import { PRIORITY_CLASSES } from './names.ts';
-import type { Secret } from './secret.ts';
+import type { Namespace } from './namespace.ts';
+import type { SecretHandle } from './secret.ts';
 import { CONTAINER_SECURITY, podSecurity } from './security.ts';
 
+/** Processor and memory of each Pod. @see https://kubernetes.io/docs/concepts/configuration/manage-resources-containers/ */
 export interface Resources {
   /** Cores that are kept for it, as Kubernetes writes them: `100m`. There is no limit: idle cores are lent. */
   readonly cpu: string;
@@ -16,24 +17,28 @@ export interface Resources {
 
 /** A container that runs to its end before the main one, with the same image, environment and mounts. */
 export interface Step {
+  /** Name of the container, for people. */
   readonly name: string;
+  /** Program and arguments. */
   readonly command: readonly string[];
-  /** Beside the main one's. @default none */
+  /** Variables beside the main one's. @default none */
   readonly env?: readonly k8s.EnvVar[];
-  /** Beside the main one's; this step alone has them. @default none */
+  /** Mounts beside the main one's; this step alone has them. @default none */
   readonly mounts?: () => readonly Mount[];
   /** Another user than the Pod's. @default the Pod's */
   readonly user?: number;
 }
 
+/** How the kubelet asks the main container for its health. @see https://kubernetes.io/docs/concepts/configuration/liveness-readiness-startup-probes/ */
 export type Probes = Pick<k8s.Container, 'startupProbe' | 'livenessProbe' | 'readinessProbe'>;
 
 /** The Pod of a workload. */
 export interface WorkloadPod {
+  /** Reference of the image, as the nodes pull it. */
   readonly image: string;
   /** Program and arguments of the main container. */
   readonly command: readonly string[];
-  /** @default none. A secret never goes here: mount it. */
+  /** Environment. A secret never goes here: mount it. Asked for when manifests are written. @default none */
   readonly env?: () => readonly k8s.EnvVar[];
   /** Port name → number, in the Pod and of the Service. */
   readonly ports: Readonly<Record<string, number>>;
@@ -41,10 +46,11 @@ export interface WorkloadPod {
   readonly podPorts?: readonly string[];
   /** Folders and files. Asked for when manifests are written. @default none: the root is read-only */
   readonly mounts?: () => readonly Mount[];
-  /** @default none */
+  /** Steps that run before the main container, in this order. @default none */
   readonly before?: readonly Step[];
-  /** @default the Pod is ready when its process runs */
+  /** Questions about its health. @default the Pod is ready when its process runs */
   readonly probes?: Probes;
+  /** Processor and memory. */
   readonly resources: Resources;
   /** User and group that it runs as: a number that no account of the machine has. */
   readonly user: number;
@@ -74,10 +80,28 @@ export const configOf = (props: WorkloadPod): readonly ConfigFiles[] =>
   once(allMounts(props).map(({ config }) => config));
 
 /** Secrets that its containers mount. */
-export const secretsOf = (props: WorkloadPod): readonly Secret[] => once(allMounts(props).map(({ secret }) => secret));
+export const secretsOf = (props: WorkloadPod): readonly SecretHandle[] =>
+  once(allMounts(props).map(({ secret }) => secret));
 
-/** @param everywhere on every node, also on those that let nothing else run */
-export function podSpec(name: string, props: WorkloadPod, everywhere: boolean): k8s.PodSpec {
+/** Where a Pod runs. */
+export interface PodPlace {
+  /** Its namespace. */
+  readonly namespace: Namespace;
+  /** On every node, also on those that let nothing else run. */
+  readonly everywhere: boolean;
+  /** Name of its PriorityClass; undefined for the cluster's default. */
+  readonly priority: string | undefined;
+}
+
+/** The Pod's specification. @throws Error for a Secret of another namespace: no Pod could mount it */
+export function podSpec(name: string, props: WorkloadPod, place: PodPlace): k8s.PodSpec {
+  for (const secret of secretsOf(props)) {
+    if (secret.namespace.name === place.namespace.name) continue;
+    throw new Error(
+      `${name} runs in the namespace ${place.namespace.name} and cannot mount the Secret ${secret.name} ` +
+        `of ${secret.namespace.name}: mount a copy of it (Secret.copy)`,
+    );
+  }
   const env = props.env?.() ?? [];
   const { cpu, memory, memoryLimit } = props.resources;
   const container = {
@@ -102,11 +126,11 @@ export function podSpec(name: string, props: WorkloadPod, everywhere: boolean): 
     serviceAccountName: name,
     automountServiceAccountToken: props.kubernetesToken ?? false,
     enableServiceLinks: false,
-    priorityClassName: PRIORITY_CLASSES.platform,
+    ...(place.priority === undefined ? {} : { priorityClassName: place.priority }),
     terminationGracePeriodSeconds: props.graceSeconds ?? 20,
     securityContext: podSecurity(props.user, props.groups),
     ...(props.userNamespace === true ? { hostUsers: false } : {}),
-    ...(everywhere ? { tolerations: [{ operator: 'Exists' }] } : {}),
+    ...(place.everywhere ? { tolerations: [{ operator: 'Exists' }] } : {}),
     ...(steps.length === 0 ? {} : { initContainers: steps }),
     containers: [
       {

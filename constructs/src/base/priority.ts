@@ -1,5 +1,5 @@
 import { k8s } from 'cdk8s-plus-28';
-import type { Construct } from 'constructs';
+import type { Construct, IConstruct } from 'constructs';
 import { PART_OF, PRIORITY_CLASSES } from './names.ts';
 
 /**
@@ -13,7 +13,7 @@ export function priorityClasses(scope: Construct): readonly k8s.KubePriorityClas
     { name: PRIORITY_CLASSES.normal, value: 0, preemptionPolicy: 'Never' },
     { name: PRIORITY_CLASSES.low, value: -100, preemptionPolicy: 'Never' },
   ];
-  return rows.map(
+  const classes = rows.map(
     ({ name, value, preemptionPolicy }) =>
       new k8s.KubePriorityClass(scope, `priority-${name}`, {
         metadata: { name, labels: { ...PART_OF } },
@@ -21,4 +21,15 @@ export function priorityClasses(scope: Construct): readonly k8s.KubePriorityClas
         preemptionPolicy,
       }),
   );
+  OF_TREE.set(
+    scope.node.root,
+    classes.find(({ name }) => name === PRIORITY_CLASSES.platform),
+  );
+  return classes;
 }
+
+const OF_TREE = new WeakMap<IConstruct, k8s.KubePriorityClass | undefined>();
+
+/** The PriorityClass of workloads of this tree; undefined where there is no platform in it, as in an app of other charts. */
+export const priorityOf = (construct: IConstruct): k8s.KubePriorityClass | undefined =>
+  OF_TREE.get(construct.node.root);

@@ -4,14 +4,28 @@ import type { SecretSource } from '../synthesis.ts';
 import { PART_OF } from './names.ts';
 import type { Namespace } from './namespace.ts';
 
+/** What a {@link Secret} is made of. */
 export interface SecretProps {
+  /** The namespace that it lies in. Pods of this namespace alone can mount it. */
   readonly namespace: Namespace;
-  /** @default the construct's id */
+  /** Name of the object. @default the construct's id */
   readonly name?: string;
-  /** @default Opaque */
+  /**
+   * Type of the Secret.
+   * @see https://kubernetes.io/docs/concepts/configuration/secret/#secret-types
+   * @default Opaque
+   */
   readonly type?: string;
-  /** The value that each key shall hold. Who deploys makes it; no manifest has it. */
+  /** Key → how its value is made. Who deploys makes the value; no manifest has it. */
   readonly sources: Readonly<Record<string, SecretSource>>;
+}
+
+/** A Secret to mount: a {@link Secret} of this tree, or by {@link Secret.external} one that is in the cluster already. */
+export interface SecretHandle {
+  /** Name of the object. */
+  readonly name: string;
+  /** The namespace that it lies in. */
+  readonly namespace: Namespace;
 }
 
 // Beside the objects: cdk8s makes `instanceof` true for every ApiObject, so that a subclass cannot be told apart.
@@ -26,7 +40,8 @@ export const secretSourcesOf = (construct: IConstruct): Readonly<Record<string, 
  * @example
  * const token = new Secret(chart, 'token', { namespace, sources: { token: { kind: 'password', length: 48 } } });
  */
-export class Secret extends k8s.KubeSecret {
+export class Secret extends k8s.KubeSecret implements SecretHandle {
+  /** The namespace that it lies in. */
   readonly namespace: Namespace;
 
   constructor(scope: Construct, id: string, props: SecretProps) {
@@ -35,12 +50,52 @@ export class Secret extends k8s.KubeSecret {
       type: props.type ?? 'Opaque',
     });
     this.namespace = props.namespace;
+    this.node.addDependency(props.namespace);
     SOURCES.set(this, props.sources);
   }
+
+  /**
+   * A Secret that is in the cluster before anything is deployed, and stays when all of it goes.
+   * @example
+   * const token = Secret.external({ namespace, name: 'made-by-the-vault' });
+   */
+  static external(handle: SecretHandle): SecretHandle {
+    return { name: handle.name, namespace: handle.namespace };
+  }
+
+  /**
+   * The same values in another namespace, where Pods cannot mount this one.
+   * @example
+   * const database = new Postgres(chart, 'postgres', { namespace }).database('reports');
+   * const batch = new Namespace(chart, 'batch');
+   * const password = Secret.copy(chart, 'password', { namespace: batch, of: database.password });
+   */
+  static copy(scope: Construct, id: string, props: SecretCopyProps): SecretKey {
+    const { namespace, of, name } = props;
+    const ref = `${of.secret.name}/${of.key}`;
+    const secret = new Secret(scope, id, {
+      namespace,
+      ...(name === undefined ? {} : { name }),
+      sources: { [of.key]: { kind: 'same-as', namespace: of.secret.namespace.name, ref } },
+    });
+    return { secret, key: of.key };
+  }
+}
+
+/** What {@link Secret.copy} needs. */
+export interface SecretCopyProps {
+  /** The namespace of the copy. */
+  readonly namespace: Namespace;
+  /** The key that is copied, of a Secret of this tree. */
+  readonly of: SecretKey;
+  /** Name of the copy. @default the construct's id */
+  readonly name?: string;
 }
 
 /** One key of a Secret. Its file, where the Secret is mounted, has the key's name. */
 export interface SecretKey {
-  readonly secret: Secret;
+  /** The Secret that has it. */
+  readonly secret: SecretHandle;
+  /** Name of the key. */
   readonly key: string;
 }

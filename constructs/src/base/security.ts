@@ -20,6 +20,7 @@ export function podSecurity(user: number, groups: readonly number[] = []): k8s.P
 /** Mode of a secret's file. With `fsGroup`, the kubelet lets that group alone read it too. */
 export const SECRET_MODE = 0o400;
 
+/** Every container: no way to more rights, a read-only root, no capabilities. */
 export const CONTAINER_SECURITY: k8s.SecurityContext = {
   allowPrivilegeEscalation: false,
   readOnlyRootFilesystem: true,

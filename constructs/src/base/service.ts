@@ -16,8 +16,9 @@ import type { Workload } from './workload.ts';
  */
 
 /** The constructs of a service. */
-export interface ServiceConstruct extends Construct {
-  readonly workload: Workload;
+export interface ServiceConstruct {
+  /** Its Pods. @default it has none of its own, as what is there already */
+  readonly workload?: Workload;
 }
 
 /** One service of the platform: everything that the gateway, PostgreSQL, the configuration, `status` and docs know of it. */
@@ -26,12 +27,19 @@ export interface ServiceDescriptor<Config = unknown, Built extends ServiceConstr
   readonly name: string;
   /** What it is for, in one sentence without a full stop. */
   readonly idea: string;
-  /** Name of its image in the catalogue. */
+  /** Name of its image in the catalogue; of a service of your own, its reference. */
   readonly image: string;
-  /** Its section of delos.yaml. An empty section must be valid. */
+  /**
+   * Its section of delos.yaml, where its schema has one; a service of your own has none there. An empty section must be
+   * valid.
+   */
   readonly config: z.ZodType<Config>;
-  /** User and group that it runs as; no other service has the number. @see core's table of users */
+  /**
+   * User and group that it runs as: within core's `PART_USERS`, and nobody else's. A user that two parts share lets each
+   * read the other's secrets.
+   */
   readonly user: number;
+  /** Processor and memory of each Pod. */
   readonly resources: Resources;
   /** Its Pods read the node's disk, so that they run in a namespace with Pod Security `privileged`. @default false */
   readonly onNodes?: boolean;
@@ -39,6 +47,7 @@ export interface ServiceDescriptor<Config = unknown, Built extends ServiceConstr
   readonly database?: string;
   /** Paths of the platform's origin that lead to it. @default none */
   readonly routes?: readonly Route[];
+  /** Makes its constructs. */
   build(scope: Construct, at: Site<Config>): Built;
 }
 
@@ -50,17 +59,21 @@ export const namespaceOf = ({ onNodes }: Pick<ServiceDescriptor, 'onNodes'>): st
 export interface Site<Config> {
   /** Its own section of delos.yaml. */
   readonly own: Config;
+  /** The whole of delos.yaml, defaults filled in. */
   readonly config: PlatformConfig;
+  /** The cluster, as far as manifests depend on it. */
   readonly context: SynthesisContext;
+  /** The namespace that the service runs in. */
   readonly namespace: Namespace;
   /** Reference of its image. */
   readonly image: string;
   /** Where users reach the platform, no trailing slash, e.g. `http://127.0.0.1:8080`. */
   readonly publicUrl: string;
+  /** How the gateway is reached from outside. */
   readonly exposure: Exposure;
   /** Whether its Pods have user namespaces of their own. */
   readonly userNamespaces: boolean;
-  /** @throws DelosError ERR_INTERNAL for a service that has no database */
+  /** Its own database. @throws DelosError ERR_INTERNAL for a service that has none */
   readonly database: Database;
   /** What an earlier line of the list has built. @throws DelosError ERR_INTERNAL for a later one */
   get<Built extends ServiceConstruct>(service: BuiltBy<Built>): Built;
@@ -68,6 +81,8 @@ export interface Site<Config> {
 
 /** A descriptor, by what it builds alone. */
 export interface BuiltBy<Built extends ServiceConstruct> {
+  /** Its name. */
   readonly name: string;
+  /** Makes its constructs. */
   build(scope: Construct, at: never): Built;
 }

@@ -7,25 +7,32 @@ import { lazy } from './lazy.ts';
 import { hostOf, labelsOf, selectorOf } from './names.ts';
 import type { Namespace } from './namespace.ts';
 import { configOf, podSpec, secretsOf, type WorkloadPod } from './pod.ts';
+import { priorityOf } from './priority.ts';
 
+/** What a {@link Workload} is made of. */
 export interface WorkloadProps extends WorkloadPod {
+  /** The namespace that it runs in. */
   readonly namespace: Namespace;
   /** Name of the workload, its Service, ServiceAccount and NetworkPolicy. @default the construct's id */
   readonly name?: string;
   /** What keeps the Pods. */
   readonly runs: Deployment | StatefulSet | DaemonSet;
-  /** The Service, where it is more than the ports inside the cluster. */
+  /** The Service, where it is more than the ports inside the cluster. @default a ClusterIP with these ports */
   readonly service?: Pick<k8s.ServiceSpec, 'type' | 'ports' | 'externalTrafficPolicy'>;
 }
 
+/** Pods without a volume of their own, any of which can be replaced by another. */
 export interface Deployment {
   readonly kind: 'deployment';
+  /** How many run. */
   readonly replicas: number;
   /** True where two at once may not be: the old Pod ends before the new one starts. @default false */
   readonly recreate?: boolean;
 }
+/** Pods with names of their own, each with its claims. */
 export interface StatefulSet {
   readonly kind: 'stateful-set';
+  /** How many run. */
   readonly replicas: number;
 }
 /** One Pod on every node. It has no Service. */
@@ -37,6 +44,7 @@ export interface DaemonSet {
  * The one shape of every service: Pods under Pod Security `restricted`, an account without rights, a Service, and
  * exactly the connections that {@link Workload.reach} and {@link Workload.admit} open.
  * @example
+ * const database = new Postgres(chart, 'postgres', { namespace }).database('reports');
  * const api = new Workload(chart, 'api', {
  *   namespace,
  *   image: 'registry.example/api:1.0',
@@ -45,16 +53,27 @@ export interface DaemonSet {
  *   ports: { http: 8080 },
  *   runs: { kind: 'deployment', replicas: 2 },
  *   resources: { cpu: '100m', memory: '128Mi', memoryLimit: '256Mi' },
+ *   mounts: () => [mounted(database.password.secret)],
+ *   env: () => databaseEnv(database),
  * });
- * api.reach(database.peer);
+ * api.reach(database.peer, DNS);
+ * // Every object can be patched, whatever the props leave out.
+ * api.object.addJsonPatch(JsonPatch.add('/spec/template/spec/nodeSelector', { disk: 'fast' }));
  */
 export class Workload extends Construct implements Endpoint {
+  /** Name of the workload, its Service, ServiceAccount and NetworkPolicy. */
   readonly name: string;
+  /** The namespace that it runs in. */
   readonly namespace: Namespace;
+  /** Port name → number. */
   readonly ports: Readonly<Record<string, number>>;
   /** The Deployment, StatefulSet or DaemonSet. */
   readonly object: k8s.KubeDeployment | k8s.KubeStatefulSet | k8s.KubeDaemonSet;
+  /** Its Service; undefined for a DaemonSet. */
+  readonly service: k8s.KubeService | undefined;
+  /** The account of its Pods. It has no rights, and its token is mounted only on request. */
   readonly serviceAccount: k8s.KubeServiceAccount;
+  /** Its NetworkPolicy. */
   readonly connections: Connections;
 
   constructor(scope: Construct, id: string, props: WorkloadProps) {
@@ -67,12 +86,15 @@ export class Workload extends Construct implements Endpoint {
       metadata,
       automountServiceAccountToken: false,
     });
+    this.node.addDependency(this.namespace);
     this.connections = new Connections(this, 'connections', { name: this.name, namespace: this.namespace });
     this.object = this.#object(props, metadata);
     this.object.addDependency(this.serviceAccount, this.connections);
     for (const config of configOf(props)) this.object.addDependency(config.object);
-    for (const secret of secretsOf(props)) this.object.addDependency(secret);
-    if (props.runs.kind !== 'daemon-set') this.#service(props, metadata);
+    for (const secret of secretsOf(props)) if (Construct.isConstruct(secret)) this.object.addDependency(secret);
+    const priority = priorityOf(this);
+    if (priority !== undefined) this.object.addDependency(priority);
+    this.service = props.runs.kind === 'daemon-set' ? undefined : this.#service(props, metadata);
   }
 
   /** Its DNS name inside the cluster. */
@@ -116,13 +138,23 @@ export class Workload extends Construct implements Endpoint {
     const { runs } = props;
     const selector = { matchLabels: { ...selectorOf(this.name) } };
     const template = (): k8s.PodTemplateSpec => {
+      const [claimed] = runs.kind === 'stateful-set' ? [] : claimsOf(props);
+      if (claimed !== undefined) {
+        throw new Error(
+          `${this.node.path} is a ${runs.kind} and has the claim ${claimed.metadata?.name}: only a stateful-set keeps claims`,
+        );
+      }
       const config = configOf(props);
       return {
         metadata: {
           labels: { ...labelsOf(this.name) },
           ...(config.length === 0 ? {} : { annotations: { [CHECKSUM_ANNOTATION]: checksumOf(config) } }),
         },
-        spec: podSpec(this.name, props, runs.kind === 'daemon-set'),
+        spec: podSpec(this.name, props, {
+          namespace: this.namespace,
+          everywhere: runs.kind === 'daemon-set',
+          priority: priorityOf(this)?.name,
+        }),
       };
     };
     switch (runs.kind) {
@@ -160,8 +192,8 @@ export class Workload extends Construct implements Endpoint {
     }
   }
 
-  #service(props: WorkloadProps, metadata: k8s.ObjectMeta): void {
-    new k8s.KubeService(this, 'service', {
+  #service(props: WorkloadProps, metadata: k8s.ObjectMeta): k8s.KubeService {
+    const service = new k8s.KubeService(this, 'service', {
       metadata,
       spec: {
         selector: { ...selectorOf(this.name) },
@@ -171,7 +203,7 @@ export class Workload extends Construct implements Endpoint {
         ...props.service,
       },
     });
-    if (props.runs.kind !== 'deployment') return;
+    if (props.runs.kind !== 'deployment') return service;
     // Present at any number of replicas, so that a changed number is one update; with one replica it permits a drain.
     new k8s.KubePodDisruptionBudget(this, 'disruption-budget', {
       metadata,
@@ -180,6 +212,7 @@ export class Workload extends Construct implements Endpoint {
         maxUnavailable: k8s.IntOrString.fromNumber(1),
       },
     });
+    return service;
   }
 }
 

@@ -1,19 +1,13 @@
 import { readFile } from 'node:fs/promises';
+import type { z } from 'zod';
 import { DelosError } from '../errors/errors.ts';
 import { readYaml } from '../yaml/read.ts';
-import { platformConfig } from './index.ts';
-import type { PlatformConfig } from './shape.ts';
 
 /**
- * The text of a delos.yaml. An empty one is all defaults.
- * @throws DelosError ERR_CONFIG_SYNTAX, ERR_CONFIG_KEY, ERR_CONFIG_VALUE with file, line, column and field
+ * Reads a delos.yaml by its schema. An empty file is all defaults.
+ * @throws DelosError ERR_CONFIG_NOT_FOUND; ERR_CONFIG_SYNTAX, ERR_CONFIG_KEY, ERR_CONFIG_VALUE with file, line, column and field
  */
-export function parseConfig(text: string, file: string): PlatformConfig {
-  return readYaml(platformConfig, { file, text });
-}
-
-/** @throws DelosError ERR_CONFIG_NOT_FOUND, and what `parseConfig` throws */
-export async function loadConfig(file: string): Promise<PlatformConfig> {
+export async function loadConfigBy<Schema extends z.ZodType>(schema: Schema, file: string): Promise<z.output<Schema>> {
   let text: string;
   try {
     text = await readFile(file, 'utf8');
@@ -25,5 +19,5 @@ export async function loadConfig(file: string): Promise<PlatformConfig> {
       cause,
     });
   }
-  return parseConfig(text, file);
+  return readYaml(schema, { file, text });
 }

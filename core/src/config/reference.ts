@@ -1,18 +1,17 @@
 import { z } from 'zod';
 import { quantityOf } from '../quantity.ts';
 import { plainSchemas } from '../yaml/schema.ts';
-import { platformConfig } from './index.ts';
 import { descriptionOf, formatOf, isQuantity, shapeOf } from './template.ts';
 
 /** JSON Schema (draft 2020-12) of delos.yaml, for editors. */
-export function configJsonSchema(): Readonly<Record<string, unknown>> {
-  return { title: 'delos.yaml', ...z.toJSONSchema(platformConfig, { io: 'input' }) };
+export function configJsonSchema(schema: z.ZodType): Readonly<Record<string, unknown>> {
+  return { title: 'delos.yaml', ...z.toJSONSchema(schema, { io: 'input' }) };
 }
 
 /** Markdown tables of every key: what it is, what it may hold, what it is when left out. */
-export function configReference(): string {
+export function configReference(whole: z.ZodType): string {
   const rows: string[] = [];
-  for (const [key, schema] of Object.entries(shapeOf(platformConfig) ?? {})) {
+  for (const [key, schema] of Object.entries(shapeOf(whole) ?? {})) {
     const inner = [...section(schema, key)];
     rows.push(`## ${key}`, '', `${descriptionOf(schema) ?? ''}.`, '');
     if (inner.length === 0) rows.push(`${kindOf(schema)}, default ${defaultOf(schema)}.`, '');

@@ -2,8 +2,9 @@ import { nearest } from '../errors/nearest.ts';
 import { projectNamespace } from '../project-namespace.ts';
 import { quantityOf } from '../quantity.ts';
 import { emailOf } from '../user-email.ts';
+import { LEAST_JOB_DISK } from './resources.ts';
 import type { RuleFault } from './rule-fault.ts';
-import { LEAST_JOB_DISK, type PlatformConfig } from './shape.ts';
+import type { PlatformConfig } from './shape.ts';
 import { shareFaults } from './shares.ts';
 
 /** What must hold between fields: names are unique, what is named is there, what is asked for can be had. */

@@ -1,8 +1,6 @@
 import { z } from 'zod';
 import {
   bytes,
-  cores,
-  coresTogether,
   count,
   dnsLabel,
   dnsSubdomain,
@@ -11,14 +9,14 @@ import {
   plainText,
   port,
   registry,
-  size,
   userName,
 } from '../config-fields.ts';
-import { nodeLabels } from '../config-labels.ts';
 import { parseRegistry } from '../image-registry.ts';
+import { organization } from './organizations.ts';
+import { nodePool, preset } from './resources.ts';
 
 /*
- * delos.yaml. Terminology: an *organization* has *projects*, a project has members and a quota. A *node pool* is a set
+ * delos.yaml, but for the sections of the platform's services: `configWith` adds those. Terminology: an *organization* has *projects*, a project has members and a quota. A *node pool* is a set
  * of like nodes, told apart by the label `delos.dev/pool`. A *preset* names the resources one job gets and the pools it
  * may run on. Memory and storage are Kubernetes quantities in the file (`512Mi`, `2G`), bytes after parsing; cores are
  * numbers or quantities (`500m`), numbers after parsing.
@@ -27,124 +25,9 @@ import { parseRegistry } from '../image-registry.ts';
  * JSON Schema for editors are made from it.
  */
 
-const gpu = z.strictObject({
-  count: count.min(1).describe('Whole devices'),
-  model: plainText.optional().describe('Model, as users see it'),
-  memory: size.optional().describe('Memory of one device'),
-});
-
-export const securityProfile = z.enum(['baseline', 'restricted', 'privileged']);
-export type SecurityProfile = z.infer<typeof securityProfile>;
-
-const nodePool = z.strictObject({
-  name: dnsLabel.describe('Value of the nodes’ label delos.dev/pool'),
-  minSize: count.default(1).describe('Fewest nodes'),
-  maxSize: count.min(1).default(1).describe('Most nodes'),
-  cpu: cores.optional().describe('Cores of one node; left out: what the node reports'),
-  memory: size.optional().describe('Memory of one node; left out: what the node reports'),
-  disk: size.optional().describe('Disk of one node'),
-  nvidiaGpu: gpu.optional().describe('NVIDIA GPUs of one node (nvidia.com/gpu)'),
-  amdGpu: gpu.optional().describe('AMD GPUs of one node (amd.com/gpu)'),
-  intelGpu: gpu.optional().describe('Intel GPUs of one node (gpu.intel.com/i915)'),
-  fakeGpus: z
-    .boolean()
-    .default(false)
-    .describe('For development: the GPUs above are announced on the embedded node though no device is behind them'),
-  labels: nodeLabels.default({}).describe('Further labels of its nodes'),
-  preemptible: z.boolean().default(false).describe('Its nodes may be taken away at any time'),
-});
-
-/** Local disk of a job that says nothing else: room for a few packages and a checkpoint. */
-export const JOB_DISK = 10 * 2 ** 30;
-/** Least local disk of a job. Its log lies there too, of which the node keeps up to 50 MiB. */
-export const LEAST_JOB_DISK = 64 * 2 ** 20;
-
-const preset = z.strictObject({
-  name: dnsLabel.describe('What users name: apolo run --preset NAME'),
-  cpu: cores.describe('Cores'),
-  memory: size.describe('Memory; the job is ended when it takes more. What it writes to /dev/shm is part of it'),
-  disk: size
-    .default(JOB_DISK)
-    .describe(
-      'Local disk: the job is ended when its files outside of volumes, and its log, take more. At least 64Mi; the node must have it free when it is used, not before',
-    ),
-  nvidiaGpu: gpu.optional().describe('NVIDIA GPUs'),
-  amdGpu: gpu.optional().describe('AMD GPUs'),
-  intelGpu: gpu.optional().describe('Intel GPUs'),
-  creditsPerHour: z
-    .string()
-    .regex(/^\d{1,12}(\.\d{1,9})?$/, 'expected a decimal number in quotes, at most 12 digits and 9 after the point')
-    .default('0')
-    .describe('Price, a decimal number in quotes'),
-  pools: z.array(dnsLabel).default([]).describe('Node pools that may hold it; empty: any'),
-  preemptible: z
-    .boolean()
-    .default(false)
-    .describe(
-      'Its jobs may be told to give way to others of higher priority in their project, and to projects that want back what they are guaranteed: they are suspended, and run again from their beginning. In return they may use what others are guaranteed and leave idle',
-    ),
-  security: securityProfile
-    .default('baseline')
-    .describe('Pod Security level of its jobs; privileged also needs the project’s right'),
-});
-
-const amounts = (leftOut: string) =>
-  z.strictObject({
-    runningJobs: count.optional().describe(`Jobs that run at once; left out: ${leftOut}`),
-    cpu: coresTogether.optional().describe('Cores at once'),
-    memory: bytes.optional().describe('Memory at once'),
-    gpu: count.optional().describe('GPUs at once, of any make'),
-  });
-const quota = amounts('no limit');
-
-/** How an organization, a project or a user in it stands beside others of its level. */
-const share = {
-  weight: z
-    .number()
-    .min(0.000_001)
-    .max(1_000_000)
-    .default(1)
-    .describe('Its part of what there is to share: with 2 it gets twice as much as one with 1'),
-  guarantee: amounts('nothing is guaranteed')
-    .prefault({})
-    .describe(
-      'What it gets back at once from preemptible jobs of others when it asks for it; what it leaves idle is lent. Where anything is guaranteed, jobs that are not preemptible run within guarantees and what these leave',
-    ),
-  limit: quota.prefault({}).describe('The most that its jobs may hold with what it was lent'),
-};
-
-const member = z.strictObject({
-  user: z.string().describe('Name of the admin or of one of `users`'),
-  role: z.enum(['admin', 'manager', 'writer', 'reader']).default('writer').describe('A reader only looks'),
-  ...share,
-});
-
-const project = z.strictObject({
-  name: dnsLabel.describe('Project name'),
-  quota: quota.prefault({}).describe('What its jobs may take together'),
-  ...share,
-  privileged: z.boolean().default(false).describe('Its jobs may be privileged: root on the node, in effect'),
-  members: z.array(member).default([]).describe('Who may work in it, beside the admin'),
-});
-
-const organization = z.strictObject({
-  name: dnsLabel.describe('Organization name'),
-  quota: quota.prefault({}).describe('What all its projects’ jobs may take together'),
-  ...share,
-  projects: z
-    .array(project)
-    .min(1)
-    .describe(
-      'Its projects, in the order in which they are listed. After a login the client stands in the first by alphabet',
-    ),
-});
-
 /** A chunk of a log can be 4 MiB, and half of the limit is for the log's end. */
 export const SMALLEST_LOG_LIMIT = 8 * 2 ** 20;
 const logLimit = bytes.refine((size) => size >= SMALLEST_LOG_LIMIT, 'expected 8Mi or more');
-
-const replicas = count.default(1).describe('How many run');
-const service = z.strictObject({ replicas }).prefault({});
 
 export const configShape = z.strictObject({
   domain: domain
@@ -293,29 +176,11 @@ export const configShape = z.strictObject({
     })
     .prefault({})
     .describe('What is kept of the logs of jobs'),
-  services: z
-    .strictObject({
-      controlApi: service.describe('Control API'),
-      scheduler: service.describe('Scheduler'),
-      agent: service.describe('Cluster agent'),
-      gateway: service.describe('Gateway'),
-    })
-    .prefault({})
-    .describe('The platform’s own services'),
 });
 
-/** The platform's configuration, defaults filled in. */
+/** The platform's configuration without the sections of its services, defaults filled in. */
 export type PlatformConfig = z.infer<typeof configShape>;
 export type Preset = PlatformConfig['presets'][number];
 export type NodePool = PlatformConfig['nodePools'][number];
 export type Scheduling = PlatformConfig['scheduling'];
 export type LogSettings = PlatformConfig['logs'];
-export type Quota = z.infer<typeof quota>;
-export type Member = z.infer<typeof member>;
-export type Share = Pick<Member, keyof typeof share>;
-
-/** Of all that is said of an organization, a project or a member, how it stands beside others. */
-export const shareOf = ({ weight, guarantee, limit }: Share): Share => ({ weight, guarantee, limit });
-
-/** That of whoever nothing is said of. */
-export const PLAIN_SHARE: Share = { weight: 1, guarantee: {}, limit: {} };

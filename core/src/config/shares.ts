@@ -1,6 +1,7 @@
 import { quantityOf } from '../quantity.ts';
+import type { Quota, Share } from './organizations.ts';
 import type { RuleFault } from './rule-fault.ts';
-import type { PlatformConfig, Quota, Share } from './shape.ts';
+import type { PlatformConfig } from './shape.ts';
 
 type Dimension = keyof Quota;
 const DIMENSIONS = ['runningJobs', 'cpu', 'memory', 'gpu'] as const satisfies readonly Dimension[];

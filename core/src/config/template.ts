@@ -2,7 +2,6 @@ import { Document, type Pair, Scalar, YAMLMap, YAMLSeq } from 'yaml';
 import { z } from 'zod';
 import { quantityOf } from '../quantity.ts';
 import { plainSchemas } from '../yaml/schema.ts';
-import { platformConfig } from './index.ts';
 
 /** A description may sit on any wrapper. */
 export function descriptionOf(schema: z.core.$ZodType): string | undefined {
@@ -35,8 +34,8 @@ const HEAD = ` Configuration of a Delos platform. Every key may be left out; the
  Check it: delos preflight --config FILE    Use it: delos up --config FILE`;
 
 /** A commented delos.yaml of all keys with their defaults, \`domain\` first; it parses to the defaults. */
-export function configTemplate(): string {
-  const document = new Document(mapping(shapeOf(platformConfig) ?? {}, platformConfig.parse({}), 'sections'));
+export function configTemplate(schema: z.ZodObject): string {
+  const document = new Document(mapping(schema.shape, schema.parse({}), 'sections'));
   document.commentBefore = HEAD;
   return document.toString({ lineWidth: 0, indentSeq: true });
 }

@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { securityProfile } from '../config/shape.ts';
+import { securityProfile } from '../config/resources.ts';
 
 /** `job-` and a UUID: what the official client takes for an id without asking. */
 export const jobId = z.string().regex(/^job-[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/);

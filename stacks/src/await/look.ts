@@ -1,11 +1,15 @@
 import { isObject, type JsonObject, listAt, objectAt, text } from '@delos/kube';
-import type { KubeClient } from '../kube/client.ts';
+import type { ObjectClient } from '../kube/object-client.ts';
 import { judge } from './judge.ts';
 import { byTime, explainPod, isPodReady } from './pods.ts';
 import { ALONE, type Surroundings } from './verdict.ts';
 
 /** Fetches what a verdict on this object needs beside it. */
-export async function lookAround(client: KubeClient, object: JsonObject, signal?: AbortSignal): Promise<Surroundings> {
+export async function lookAround(
+  client: ObjectClient,
+  object: JsonObject,
+  signal?: AbortSignal,
+): Promise<Surroundings> {
   const namespace = text(object, 'metadata', 'namespace');
   const kind = text(object, 'kind');
   if (kind === 'Service' && text(object, 'apiVersion') === 'v1') {
@@ -30,11 +34,11 @@ export async function lookAround(client: KubeClient, object: JsonObject, signal?
 }
 
 async function storageClass(
-  client: KubeClient,
+  client: ObjectClient,
   claim: JsonObject,
   signal?: AbortSignal,
 ): Promise<JsonObject | undefined> {
-  const classes = await client.request('GET', '/apis/storage.k8s.io/v1/storageclasses', { signal });
+  const classes = await client.api.get('/apis/storage.k8s.io/v1/storageclasses', {}, { signal });
   const named = text(claim, 'spec', 'storageClassName');
   return listAt(classes, 'items')
     .filter(isObject)
@@ -49,7 +53,7 @@ async function storageClass(
  * Why the Pods behind an object are not ready: the youngest one's trouble, with the last line of a crashed container.
  * '' where there is no Pod or nothing is known. Never throws for want of permission: an explanation is not the result.
  */
-export async function explain(client: KubeClient, object: JsonObject, signal?: AbortSignal): Promise<string> {
+export async function explain(client: ObjectClient, object: JsonObject, signal?: AbortSignal): Promise<string> {
   try {
     return await explainOrThrow(client, object, signal);
   } catch (error) {
@@ -58,7 +62,7 @@ export async function explain(client: KubeClient, object: JsonObject, signal?: A
   }
 }
 
-async function explainOrThrow(client: KubeClient, object: JsonObject, signal?: AbortSignal): Promise<string> {
+async function explainOrThrow(client: ObjectClient, object: JsonObject, signal?: AbortSignal): Promise<string> {
   const namespace = text(object, 'metadata', 'namespace');
   const own = await ownEvent(client, object, signal);
   const selector = podSelector(object);
@@ -88,14 +92,18 @@ function podSelector(object: JsonObject): string | undefined {
   return pairs.length === 0 ? undefined : pairs.join(',');
 }
 
-async function eventsOf(client: KubeClient, object: JsonObject, signal?: AbortSignal): Promise<readonly JsonObject[]> {
+async function eventsOf(
+  client: ObjectClient,
+  object: JsonObject,
+  signal?: AbortSignal,
+): Promise<readonly JsonObject[]> {
   const namespace = text(object, 'metadata', 'namespace') || 'default';
   const fieldSelector = `involvedObject.uid=${text(object, 'metadata', 'uid')}`;
   return byTime(await client.list({ apiVersion: 'v1', plural: 'events', namespace }, { fieldSelector }, signal));
 }
 
 /** The last event about the object itself: for those without Pods, or whose Pods are refused (quota, admission). */
-async function ownEvent(client: KubeClient, object: JsonObject, signal?: AbortSignal): Promise<string> {
+async function ownEvent(client: ObjectClient, object: JsonObject, signal?: AbortSignal): Promise<string> {
   const owned = await ownedReplicaSet(client, object, signal);
   const events = [...(await eventsOf(client, object, signal)), ...(owned ? await eventsOf(client, owned, signal) : [])];
   const last = byTime(events.filter((event) => event.type === 'Warning')).at(-1) ?? events.at(-1);
@@ -103,7 +111,7 @@ async function ownEvent(client: KubeClient, object: JsonObject, signal?: AbortSi
 }
 
 async function ownedReplicaSet(
-  client: KubeClient,
+  client: ObjectClient,
   object: JsonObject,
   signal?: AbortSignal,
 ): Promise<JsonObject | undefined> {

@@ -1,13 +1,13 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { isObject, type JsonObject, listAt, text } from '@delos/kube';
-import type { KubeClient, ObjectRef } from '../kube/client.ts';
+import type { ObjectClient, ObjectRef } from '../kube/object-client.ts';
 import { hasReadiness, judge } from './judge.ts';
 import { explain, lookAround } from './look.ts';
 import type { Verdict } from './verdict.ts';
 import { judgeWaitFor, WAIT_FOR } from './wait-for.ts';
 
 export interface WaitOptions {
-  readonly client: KubeClient;
+  readonly client: ObjectClient;
   readonly limitSeconds: number;
   /** Aborted by Ctrl-C. */
   readonly signal: AbortSignal;
@@ -44,7 +44,7 @@ const waitsFor = (object: JsonObject): string => text(object, 'metadata', 'annot
 /** Whether an object becomes ready some time after it exists: its kind does, or the program says so. */
 const isAwaited = (object: JsonObject): boolean => hasReadiness(object) || waitsFor(object) !== '';
 
-async function verdictOn(client: KubeClient, object: JsonObject, signal: AbortSignal): Promise<Verdict> {
+async function verdictOn(client: ObjectClient, object: JsonObject, signal: AbortSignal): Promise<Verdict> {
   const asked = waitsFor(object);
   return asked === '' ? judge(object, await lookAround(client, object, signal)) : judgeWaitFor(object, asked);
 }
@@ -86,7 +86,7 @@ export async function untilReady(ref: ObjectRef, created: JsonObject, options: W
 
 /** One look: the problem an object has now, if it has one. */
 export async function problemNow(
-  client: KubeClient,
+  client: ObjectClient,
   live: JsonObject,
   signal: AbortSignal,
 ): Promise<string | undefined> {

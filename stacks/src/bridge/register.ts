@@ -1,20 +1,32 @@
 import type { Synthesis, SynthesizedObject } from '@delos/constructs';
+import type { ProviderArgs } from '@pulumi/kubernetes/provider.js';
 import pulumi from '@pulumi/pulumi';
 import { resourceName, typeToken } from './identity.ts';
 import { ordered, servicesBeforeTheirBackends } from './order.ts';
 
+/** Inputs of the official provider, which ours takes too. All of them are text on their way to it, flags as well. */
+type ProviderInputs = { readonly [Input in keyof ProviderArgs]?: string };
+
 /** The cluster objects go to. An explicit provider from the first day: moving later would touch every object. */
 export class ClusterProvider extends pulumi.ProviderResource {
   constructor(name: string, connection: { readonly kubeconfig: string; readonly context: string }) {
-    // The official provider's inputs; flags are strings there. Data of ConfigMaps and Secrets changes in place, so
-    // that nothing that reads them is without them in between. What somebody changed in the cluster is set right again:
-    // without force the official provider would stop at a conflict with them.
-    super('kubernetes', name, {
+    // Data of ConfigMaps and Secrets changes in place, so that nothing that reads them is without them in between. What
+    // somebody changed in the cluster is set right again: without force the official provider would stop at a conflict.
+    const inputs: ProviderInputs = {
       ...connection,
       enableConfigMapMutable: 'true',
       enableSecretMutable: 'true',
       enablePatchForce: 'true',
-    });
+    };
+    super('kubernetes', name, inputs);
+  }
+}
+
+/** A part of the platform, above its objects in the tree that Pulumi shows. */
+class Part extends pulumi.ComponentResource {
+  constructor(name: string) {
+    super('delos:platform:Part', name);
+    this.registerOutputs({});
   }
 }
 
@@ -27,7 +39,9 @@ export type SecretValues = ReadonlyMap<string, Readonly<Record<string, string>>>
 const SKIP_AWAIT = 'pulumi.com/skipAwait';
 
 /**
- * Registers each object as a resource of its own, after those it depends on.
+ * Registers each object as a resource of its own, after those it depends on and under its part. In stacks of releases up
+ * to 0.1.0 objects have no parent: by its alias such an object is known again.
+ *
  * @returns the resources by the id of their object
  */
 export function register(
@@ -35,6 +49,12 @@ export function register(
   options: { readonly provider: pulumi.ProviderResource; readonly secrets: SecretValues },
 ): ReadonlyMap<string, pulumi.CustomResource> {
   const resources = new Map<string, pulumi.CustomResource>();
+  const parts = new Map<string, Part>();
+  const partNamed = (name: string): Part => {
+    const part = parts.get(name) ?? new Part(name);
+    parts.set(name, part);
+    return part;
+  };
   const objects = ordered(synthesis.objects);
   const unawaited = servicesBeforeTheirBackends(objects);
   for (const object of objects) {
@@ -44,6 +64,9 @@ export function register(
     const resource = new ClusterObject(typeToken(manifest), resourceName(manifest), inputs, {
       provider: options.provider,
       dependsOn,
+      ...(object.part === undefined
+        ? {}
+        : { parent: partNamed(object.part), aliases: [{ parent: pulumi.rootStackResource }] }),
     });
     resources.set(object.id, resource);
   }

@@ -1,9 +1,9 @@
-import { isObject, type Json, type JsonObject, listAt, text } from '@delos/kube';
-import type { KubeClient } from '../kube/client.ts';
-import { type Connection, connect } from '../kube/connect.ts';
+import { isObject, type Json, type JsonObject, type KubeconfigChoice, listAt, text } from '@delos/kube';
+import { connect, type ObjectClient } from '../kube/object-client.ts';
 import { idOf, parseType, refOf, sayRef } from '../provider/layout.ts';
 import { markOf } from '../provider/mark.ts';
 import { remove } from '../provider/operations.ts';
+import { urnAtRoot } from '../provider/urn.ts';
 import type { Checkpoint, PendingOperation } from './state-file.ts';
 
 /*
@@ -23,7 +23,7 @@ interface Creation {
 }
 
 export interface PendingWork {
-  readonly cluster: Connection;
+  readonly cluster: KubeconfigChoice;
   readonly signal: AbortSignal;
   readonly report: (message: string) => void;
 }
@@ -38,10 +38,11 @@ export function hasPendingCreations(checkpoint: Checkpoint): boolean {
 /** Pending creations that took place and that no later run has brought into the state. */
 async function tookPlace(
   checkpoint: Checkpoint,
-  client: KubeClient,
+  client: ObjectClient,
   signal: AbortSignal,
 ): Promise<readonly Creation[]> {
-  const known = new Set(checkpoint.resources.map(({ urn }) => urn));
+  // A resource that has moved under a parent since was begun without one.
+  const known = new Set(checkpoint.resources.flatMap(({ urn }) => [urn, urnAtRoot(urn)]));
   const unknown = new Map(
     checkpoint.pending.filter(isCreation).map(({ resource }) => [resource.urn, resource] as const),
   );

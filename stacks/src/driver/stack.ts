@@ -1,8 +1,8 @@
 import { join } from 'node:path';
 import { DelosError, type InstancePaths, isDelosError, type Progress } from '@delos/core';
 import { writeIfChanged } from '@delos/host';
+import type { KubeconfigChoice } from '@delos/kube';
 import type { Stack as PulumiStack } from '@pulumi/pulumi/automation/index.js';
-import type { Connection } from '../kube/connect.ts';
 import { parseType } from '../provider/layout.ts';
 import { loadAutomation } from './automation.ts';
 import { runPulumi } from './command.ts';
@@ -17,7 +17,7 @@ export interface StackOptions {
   readonly paths: InstancePaths;
   /** The Pulumi command, see cluster's toolchain. */
   readonly pulumi: { readonly path: string };
-  readonly cluster: Connection;
+  readonly cluster: KubeconfigChoice;
   /** Registers the resources. */
   readonly program: () => Promise<void>;
   /** Plain values for the stack's configuration, which a plain `pulumi up` reads as well. */
@@ -76,9 +76,12 @@ export async function destroy(
   }
   return withStack(options, async (stack, common, record) => {
     await importUnmarked(options);
-    const exclude = ((await tryReadCheckpoint(home))?.resources ?? [])
-      .filter(({ type }) => keep.includes(parseType(type)?.kind ?? ''))
-      .map(({ urn }) => urn);
+    const kept = ((await tryReadCheckpoint(home))?.resources ?? []).filter(({ type }) =>
+      keep.includes(parseType(type)?.kind ?? ''),
+    );
+    // What is kept keeps its parent, but not the stack: that goes only when it is empty anyway.
+    const parents = kept.flatMap(({ parent = '' }) => (parent.includes('::delos:platform:Part::') ? [parent] : []));
+    const exclude = [...new Set([...kept.map(({ urn }) => urn), ...parents])];
     await stack.destroy({ ...common, ...(exclude.length === 0 ? {} : { exclude }) });
     await settlePending(stack, options, keep);
     const { changes, steps } = record();

@@ -20,7 +20,14 @@ const checkpointFile = z.looseObject({
     latest: z
       .looseObject({
         resources: z
-          .array(z.looseObject({ urn: z.string(), type: z.string(), id: z.string().default('') }))
+          .array(
+            z.looseObject({
+              urn: z.string(),
+              type: z.string(),
+              id: z.string().default(''),
+              parent: z.string().optional(),
+            }),
+          )
           .default([]),
         pending_operations: z.array(pendingOperation).default([]),
       })
@@ -29,7 +36,12 @@ const checkpointFile = z.looseObject({
 });
 
 export interface Checkpoint {
-  readonly resources: readonly { readonly urn: string; readonly type: string; readonly id: string }[];
+  readonly resources: readonly {
+    readonly urn: string;
+    readonly type: string;
+    readonly id: string;
+    readonly parent?: string | undefined;
+  }[];
   readonly pending: readonly PendingOperation[];
 }
 

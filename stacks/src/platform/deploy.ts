@@ -1,5 +1,5 @@
-import type { SynthesisContext } from '@delos/constructs';
-import type { InstancePaths, PlatformConfig, Progress } from '@delos/core';
+import type { DelosConfig, SynthesisContext } from '@delos/constructs';
+import type { InstancePaths, Progress } from '@delos/core';
 import { pulumiEnvironment, pulumiHome } from '../driver/home.ts';
 import {
   destroy,
@@ -13,7 +13,7 @@ import {
 import { type PlatformSettings, settingsToConfig } from './settings.ts';
 
 export interface PlatformInput {
-  readonly config: PlatformConfig;
+  readonly config: DelosConfig;
   /** The file that `config` was read from, for a plain `pulumi up` to read anew. */
   readonly configFile?: string;
   readonly context: SynthesisContext;

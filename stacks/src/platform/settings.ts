@@ -1,5 +1,5 @@
-import { entranceSchema, type SynthesisContext } from '@delos/constructs';
-import { DelosError, loadConfig, type PlatformConfig, platformConfig, standIn } from '@delos/core';
+import { type DelosConfig, delosConfig, entranceSchema, loadConfig, type SynthesisContext } from '@delos/constructs';
+import { DelosError, standIn } from '@delos/core';
 import { z } from 'zod';
 
 /*
@@ -12,7 +12,7 @@ import { z } from 'zod';
  *   delos:secrets     secret; made by the program
  */
 export interface PlatformSettings {
-  readonly config: PlatformConfig;
+  readonly config: DelosConfig;
   readonly context: SynthesisContext;
   readonly cluster: { readonly kubeconfig: string; readonly context: string };
 }
@@ -62,7 +62,7 @@ export async function settingsFromConfig(get: (key: string) => string | undefine
   };
   const file = get('configFile');
   return {
-    config: file === undefined ? parse('config', platformConfig) : await loadConfig(file),
+    config: file === undefined ? parse('config', delosConfig) : await loadConfig(file),
     context: parse('context', context),
     cluster: parse('cluster', cluster),
   };

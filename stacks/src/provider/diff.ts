@@ -1,5 +1,5 @@
-import { type JsonObject, text } from '@delos/kube';
-import { ApiError, isImmutable } from '../kube/api-error.ts';
+import { type JsonObject, KubeError, text } from '@delos/kube';
+import { isImmutable } from '../kube/refusal.ts';
 import { ANY, type FieldType } from '../kube/schema.ts';
 import { AUTONAMED } from './check.ts';
 import { type Change, changes, comparable, renderPath } from './compare.ts';
@@ -52,8 +52,8 @@ export async function diff(
     return { changes: found ?? asked, replaces: [], deleteBeforeReplace };
   } catch (error) {
     work.signal.throwIfAborted();
-    if (isImmutable(error) && error instanceof ApiError) return replacing(refused(asked, error));
-    const why = error instanceof ApiError ? `status ${error.status}` : String(error);
+    if (isImmutable(error)) return replacing(refused(asked, error));
+    const why = error instanceof KubeError ? `status ${error.status}` : String(error);
     work.report(`compared by the program's inputs alone: the server did not answer a dry run (${why})`);
     return byTable();
   }
@@ -80,7 +80,7 @@ async function askServer(
 }
 
 /** The changes that the server's refusal names; all of them where it names none. */
-function refused(asked: readonly Change[], error: ApiError): readonly Change[] {
+function refused(asked: readonly Change[], error: KubeError): readonly Change[] {
   const fields = error.fields.map(({ field }) => field).filter((field) => field !== '' && field !== '<nil>');
   const named = asked.filter(({ path }) => {
     const shown = renderPath(path);

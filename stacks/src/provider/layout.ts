@@ -1,7 +1,8 @@
 import { createHash } from 'node:crypto';
 import { isObject, type Json, type JsonObject, objectAt, type Path, text, without } from '@delos/kube';
-import type { ObjectRef } from '../kube/client.ts';
+import type { ObjectRef } from '../kube/object-client.ts';
 import { withoutMark } from './mark.ts';
+import { urnAtRoot } from './urn.ts';
 
 /*
  * How an object lies in the state, exactly as the official provider keeps it, so that a stack can change hands.
@@ -61,14 +62,12 @@ export function parseType(type: string): { readonly apiVersion: string; readonly
   return { apiVersion: match[1].replace(/^core\//, ''), kind: match[2] };
 }
 
-/** The type token of a URN: the last of its chain of parents. */
-export function typeOfUrn(urn: string): string {
-  return urn.split('::')[2]?.split('$').at(-1) ?? '';
-}
-
-/** The field manager of a resource that has none in the state yet. It follows from the URN: every run applies as the same. */
+/**
+ * The field manager of a resource that has none in the state yet. It follows from the URN: every run applies as the same,
+ * also where the resource has moved under a parent in between.
+ */
 export function fieldManagerFor(urn: string): string {
-  return `pulumi-kubernetes-${createHash('sha256').update(urn).digest('hex').slice(0, 8)}`;
+  return `pulumi-kubernetes-${createHash('sha256').update(urnAtRoot(urn)).digest('hex').slice(0, 8)}`;
 }
 
 export function outputsOf(

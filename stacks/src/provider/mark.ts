@@ -1,4 +1,5 @@
 import { isObject, type JsonObject, objectAt, text, without } from '@delos/kube';
+import { urnAtRoot } from './urn.ts';
 
 /**
  * Annotation on every object: the URN of the resource that applied it last. By it a resource knows its object again when
@@ -17,6 +18,12 @@ export function marked(object: JsonObject, urn: string): JsonObject {
 /** The URN of the resource that an object belongs to; '' where none has marked it. */
 export function markOf(live: JsonObject): string {
   return text(live, 'metadata', 'annotations', RESOURCE_MARK);
+}
+
+/** Whether this resource has marked the object; also before it moved under a parent, which changes its URN. */
+export function isMarkedBy(live: JsonObject, urn: string): boolean {
+  const mark = markOf(live);
+  return mark === urn || mark === urnAtRoot(urn);
 }
 
 /** For comparisons and inputs: no program asks for the mark. */

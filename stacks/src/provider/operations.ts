@@ -1,7 +1,7 @@
-import { equal, type JsonObject, text } from '@delos/kube';
+import { equal, isKubeError, isNotFound, type JsonObject, KubeError, text } from '@delos/kube';
 import { limitSeconds, type Outcome, problemNow, skipsAwait, untilGone, untilReady } from '../await/wait.ts';
-import { ApiError, isImmutable, isNotFound, withoutValues } from '../kube/api-error.ts';
-import type { KubeClient, ObjectRef } from '../kube/client.ts';
+import type { ObjectClient, ObjectRef } from '../kube/object-client.ts';
+import { isImmutable, withoutValues } from '../kube/refusal.ts';
 import { inputsFromLive } from './drift.ts';
 import { withLiveValues } from './ignore-changes.ts';
 import {
@@ -16,7 +16,7 @@ import {
   toCluster,
   toState,
 } from './layout.ts';
-import { marked, markOf } from './mark.ts';
+import { isMarkedBy, marked } from './mark.ts';
 import { takenOver } from './ownership.ts';
 
 const FORCE = 'pulumi.com/patchForce';
@@ -28,7 +28,7 @@ const SETTLE_LIMIT_MS = 10_000;
 const TAKE_OVER_ATTEMPTS = 8;
 
 export interface Work {
-  readonly client: KubeClient;
+  readonly client: ObjectClient;
   readonly urn: string;
   readonly signal: AbortSignal;
   /** The engine's custom timeout in seconds; 0: none. */
@@ -55,7 +55,7 @@ export async function create(inputs: JsonObject, work: Work): Promise<Kept> {
   const existing = await work.client.tryGet(ref, work.signal).catch(absentWhenUnserved);
   const leaving = existing !== undefined && text(existing, 'metadata', 'deletionTimestamp') !== '';
   if (existing !== undefined && leaving) await gone(existing, inputs, work);
-  else if (existing !== undefined && markOf(existing) !== work.urn) {
+  else if (existing !== undefined && !isMarkedBy(existing, work.urn)) {
     throw new Error(
       `${sayRef(ref)} exists already and is not this resource's: import it (pulumi import), add an alias, or delete it`,
     );
@@ -101,7 +101,7 @@ async function takeOver(ref: ObjectRef, fieldManager: string, work: Work): Promi
       await work.client.setManagedFields(ref, fields, options, work.signal);
       return live;
     } catch (error) {
-      const changed = error instanceof ApiError && error.status === 409;
+      const changed = isKubeError(error, 409);
       if (!changed || attempt === TAKE_OVER_ATTEMPTS) throw error;
     }
   }
@@ -126,8 +126,8 @@ export async function apply(inputs: JsonObject, fieldManager: string, work: Work
     );
   } catch (error) {
     // The server's message repeats what it was sent.
-    if (error instanceof ApiError && ref.kind === 'Secret') {
-      throw new ApiError(error.status, { reason: error.reason, message: withoutValues(error) }, error.reason);
+    if (error instanceof KubeError && ref.kind === 'Secret') {
+      throw new KubeError(error.status, { reason: error.reason, message: withoutValues(error) });
     }
     throw error;
   }
@@ -140,9 +140,7 @@ async function settle<T>(run: () => Promise<T>, signal: AbortSignal): Promise<T>
     try {
       return await run();
     } catch (error) {
-      const young =
-        isNotFound(error) ||
-        (error instanceof ApiError && error.status === 403 && /namespace|not yet/.test(error.message));
+      const young = isNotFound(error) || (isKubeError(error, 403) && /namespace|not yet/.test(error.message));
       if (!young || performance.now() - started > SETTLE_LIMIT_MS || signal.aborted) throw error;
       await new Promise((resolve) => setTimeout(resolve, 300));
     }

@@ -1,5 +1,4 @@
-import { at, isObject, type Json, type JsonObject, type Path, text, withAt } from '@delos/kube';
-import { ApiError } from '../kube/api-error.ts';
+import { at, isObject, type Json, type JsonObject, KubeError, type Path, text, withAt } from '@delos/kube';
 import { comparable } from './compare.ts';
 import { fieldManagerFor, refOf, toState } from './layout.ts';
 import { absentWhenUnserved, apply, type Work } from './operations.ts';
@@ -15,7 +14,7 @@ const MADE_AT_CREATION: readonly Path[] = [
  * What an object would be that is not there yet, by a dry run of the server.
  * Where that cannot be had, the inputs stand: a value is not known yet, its namespace or kind is made by the same
  * program, or another object of this name goes first.
- * @throws ApiError for an object of Kubernetes' own that the server refuses
+ * @throws KubeError for an object of Kubernetes' own that the server refuses
  */
 export async function previewOfCreation(inputs: JsonObject, work: Work): Promise<JsonObject> {
   const shown = hasUnknown(inputs) ? inputs : await dryRun(inputs, work);
@@ -34,13 +33,13 @@ async function dryRun(inputs: JsonObject, work: Work): Promise<JsonObject> {
     return comparable(toState(await apply(inputs, fieldManagerFor(work.urn), work, true)));
   } catch (error) {
     work.signal.throwIfAborted();
-    if (error instanceof ApiError && (await isWrong(error, inputs, work))) throw error;
+    if (error instanceof KubeError && (await isWrong(error, inputs, work))) throw error;
     return inputs;
   }
 }
 
 /** A custom resource may be right for a definition that the same program changes; a port may be freed by it. */
-async function isWrong(error: ApiError, inputs: JsonObject, work: Work): Promise<boolean> {
+async function isWrong(error: KubeError, inputs: JsonObject, work: Work): Promise<boolean> {
   if (error.status !== 422 || /already allocated/.test(error.message)) return false;
   const { apiVersion, kind } = refOf(inputs);
   const type = await work.client.schemas.of(apiVersion, kind);

@@ -1,12 +1,11 @@
-import type { JsonObject, Path } from '@delos/kube';
+import { type JsonObject, libraryAccess, type Path } from '@delos/kube';
 import grpc from '@grpc/grpc-js';
 import pluginPb from '@pulumi/pulumi/proto/plugin_pb.js';
 import providerGrpc from '@pulumi/pulumi/proto/provider_grpc_pb.js';
 import providerPb from '@pulumi/pulumi/proto/provider_pb.js';
 import emptyPb from 'google-protobuf/google/protobuf/empty_pb.js';
 import type structPb from 'google-protobuf/google/protobuf/struct_pb.js';
-import type { KubeClient } from '../kube/client.ts';
-import { connect } from '../kube/connect.ts';
+import { connect, type ObjectClient } from '../kube/object-client.ts';
 import { type EngineLog, engineLog } from '../plugin/engine-log.ts';
 import { type PluginService, StatusError, unary } from '../plugin/serve.ts';
 import { check, type Failure } from './check.ts';
@@ -14,11 +13,12 @@ import { type Change, changes, renderPath } from './compare.ts';
 import { diff } from './diff.ts';
 import { decodeYaml } from './functions.ts';
 import { initFailure } from './init-failure.ts';
-import { idOf, outputsOf, parseType, refOf, sayRef, secretPaths, toState, typeOfUrn } from './layout.ts';
+import { idOf, outputsOf, parseType, refOf, sayRef, secretPaths, toState } from './layout.ts';
 import { create, read, remove, update, type Work } from './operations.ts';
 import { previewOfCreation } from './preview.ts';
 import { isOtherCluster, type ProviderSettings, providerSettings } from './settings.ts';
 import { refusedFunction, refusedOptions } from './unsupported.ts';
+import { typeOfUrn } from './urn.ts';
 import { decode, encode } from './wire.ts';
 
 /** Below any version of the official provider, which is therefore preferred where both are. */
@@ -37,8 +37,8 @@ export function providerService(engine: string | undefined): PluginService {
   const log: EngineLog = engineLog(engine);
   const stopped = new AbortController();
   let settings: ProviderSettings = providerSettings({});
-  let client: Promise<KubeClient> | undefined;
-  const cluster = (): Promise<KubeClient> => {
+  let client: Promise<ObjectClient> | undefined;
+  const cluster = (): Promise<ObjectClient> => {
     client ??= connect(settings.connection);
     return client;
   };
@@ -97,7 +97,7 @@ export function providerService(engine: string | undefined): PluginService {
       response.setDiffsList(topLevel(differing));
       if (
         differing.length > 0 &&
-        (await isOtherCluster(olds, news, async (connection) => (await connect(connection)).server))
+        (await isOtherCluster(olds, news, async (connection) => (await libraryAccess(connection)).server))
       ) {
         response.setReplacesList(['kubeconfig']);
       }
@@ -131,7 +131,8 @@ export function providerService(engine: string | undefined): PluginService {
         randomSeed: request.getRandomseed_asU8(),
         autonaming: autonaming(request),
         namespaced: known?.namespaced,
-        defaultNamespace: settings.namespace ?? (known === undefined ? 'default' : (await cluster()).defaultNamespace),
+        defaultNamespace:
+          settings.namespace ?? (known === undefined ? 'default' : (await cluster()).api.access.namespace),
       });
       const response = new providerPb.CheckResponse();
       response.setInputs(encodedInputs(inputs, type, news.secrets));

@@ -1,10 +1,9 @@
-import { type JsonObject, text } from '@delos/kube';
-import type { Connection } from '../kube/connect.ts';
+import { type JsonObject, type KubeconfigChoice, text } from '@delos/kube';
 import type { Mutability } from './replace-rules.ts';
 
 /** Inputs of the provider resource, named and written (every value a string) as the official provider has them. */
 export interface ProviderSettings {
-  readonly connection: Connection;
+  readonly connection: KubeconfigChoice;
   readonly mutability: Mutability;
   /** Namespace of objects that name none; undefined: the context's. */
   readonly namespace: string | undefined;
@@ -35,7 +34,7 @@ export function providerSettings(inputs: JsonObject): ProviderSettings {
 export async function isOtherCluster(
   before: JsonObject,
   after: JsonObject,
-  serverOf: (of: Connection) => Promise<string>,
+  serverOf: (of: KubeconfigChoice) => Promise<string>,
 ): Promise<boolean> {
   const [was, is] = [text(before, 'clusterIdentifier'), text(after, 'clusterIdentifier')];
   if (was !== '' && is !== '') return was !== is;

@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import { resolveTool } from '@delos/cluster';
-import { profileContext, synthesize } from '@delos/constructs';
-import { loadConfig, projectNamespace, silent } from '@delos/core';
+import { loadConfig, profileContext, synthesize } from '@delos/constructs';
+import { projectNamespace, silent } from '@delos/core';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import {
   agentBinding,
@@ -64,7 +64,7 @@ beforeAll(async () => {
     serviceAccounts: true,
   });
   const { client } = plane;
-  const create = (path: string, body: unknown) => client.request('POST', path, { body: body as never });
+  const create = (path: string, body: unknown) => client.api.request('POST', path, { body });
   const config = await loadConfig(TEST_CONFIG);
   const { objects } = synthesize(config, profileContext(config, 'embedded'));
   for (const { manifest } of objects.filter((object) => KINDS.includes(object.manifest.kind))) {
@@ -87,7 +87,7 @@ beforeAll(async () => {
   for (const [namespace, name] of pods) {
     // Made by a controller.
     const account = `/api/v1/namespaces/${namespace}/serviceaccounts/default`;
-    await until(`${namespace} has an account`, 60, () => client.request('GET', account).catch(() => undefined));
+    await until(`${namespace} has an account`, 60, () => client.api.request('GET', account).catch(() => undefined));
     await create(`/api/v1/namespaces/${namespace}/pods`, pod(namespace, name));
   }
   const { hostname: ip, port } = new URL(plane.server);
@@ -125,7 +125,7 @@ describe('the agent', () => {
   ])('cannot %s, which the API server itself keeps', async (_name, path) => {
     const body = { metadata: { deletionTimestamp: '2026-01-01T00:00:00Z', deletionGracePeriodSeconds: 0 } };
     const { status } = await ask({ method: 'PATCH', path, body });
-    const { metadata } = (await plane.client.request('GET', path)) as { readonly metadata: object };
+    const { metadata } = (await plane.client.api.request('GET', path)) as { readonly metadata: object };
     expect(status === 403 || status === 422).toBe(true);
     expect(metadata).not.toHaveProperty('deletionTimestamp');
   });

@@ -1,7 +1,7 @@
 import { createHash, randomBytes } from 'node:crypto';
 import type { AddressInfo } from 'node:net';
-import { synthesize } from '@delos/constructs';
-import { type IdentitySpec, identitySpec, parseConfig } from '@delos/core';
+import { parseConfig, synthesize } from '@delos/constructs';
+import { type IdentitySpec, identitySpec } from '@delos/core';
 import { freePort } from '@delos/host';
 import Fastify, { type FastifyInstance } from 'fastify';
 import { createRemoteJWKSet, decodeJwt, jwtVerify } from 'jose';

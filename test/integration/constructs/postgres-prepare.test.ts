@@ -4,17 +4,17 @@ import { tmpdir } from 'node:os';
 import { delimiter, join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { promisify } from 'node:util';
-import { FORMER_POSTGRES_USER, SERVICE_USERS } from '@delos/core';
+import { FORMER_POSTGRES_USER } from '@delos/core';
 import pg from 'pg';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
-import { HAND_OVER, PASSWD, prepareScript } from '../../../constructs/src/services/postgres/files.ts';
+import { HAND_OVER, PASSWD, POSTGRES_USER, prepareScript } from '../../../constructs/src/services/postgres/files.ts';
 import { postgresFolder } from '../../support/service/postgres.ts';
 import { until } from '../../support/until.ts';
 
 /* The steps before PostgreSQL's start, as the Pod runs them: its users, its /etc/passwd, a real PostgreSQL. */
 
 const exec = promisify(execFile);
-const USER = SERVICE_USERS.postgres;
+const USER = POSTGRES_USER;
 
 let folder: string;
 let volume: string;

@@ -1,5 +1,6 @@
 import { once } from 'node:events';
-import { AGENT_PREFIX, parseConfig } from '@delos/core';
+import { parseConfig } from '@delos/constructs';
+import { AGENT_PREFIX } from '@delos/core';
 import Fastify, { type FastifyInstance } from 'fastify';
 import { Registry } from 'prom-client';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';

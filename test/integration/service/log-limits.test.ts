@@ -67,13 +67,16 @@ beforeAll(async () => {
   folder = mkdtempSync(join(tmpdir(), 'delos-log-limits-'));
   mkdirSync(join(folder, 'pods'));
   writeFileSync(join(folder, 'platform.json'), JSON.stringify(config));
+  writeFileSync(join(folder, 'agent-token'), 'agent-token-of-this-test');
+  writeFileSync(join(folder, 'collector-token'), 'collector-token-of-this-test');
   const [publicPort, port] = [await freePort(), await freePort()];
   env = {
     PATH: process.env.PATH ?? '',
     ...postgres.env(connected.name),
     DELOS_CONFIG: join(folder, 'platform.json'),
     DELOS_CLUSTER: 'default',
-    DELOS_AGENT_TOKEN: 'agent-token-of-this-test',
+    DELOS_AGENT_TOKEN_FILE: join(folder, 'agent-token'),
+    DELOS_COLLECTOR_TOKEN_FILE: join(folder, 'collector-token'),
     DELOS_PUBLIC_URL: `http://127.0.0.1:${publicPort}`,
     DELOS_PUBLIC_PORT: String(publicPort),
     DELOS_OIDC_ISSUER: issuer.issuer,

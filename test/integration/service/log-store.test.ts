@@ -234,7 +234,7 @@ describe('a job may ask for another limit', () => {
   test.each(['much', '1Ki', '2Gi', ''])('but not %j', async (limit) => {
     const { status, json } = await submit({ env: { DELOS_LOG_LIMIT: limit } });
     expect(status).toBe(400);
-    expect(json.error).toMatch(/^env\.DELOS_LOG_LIMIT: .* expected 8Mi to 1Gi\n/);
+    expect(json.error).toMatch(/^env\.DELOS_LOG_LIMIT: .* expected 8Mi to 1Gi; /);
   });
 });
 

@@ -21,7 +21,7 @@ let folder: string;
 
 beforeAll(async () => {
   plane = await startControlPlane((await resolveTool('kube', silent)).path);
-  node = await startPuppetNode(plane.client);
+  node = await startPuppetNode(plane.client.api);
   proxy = await startHoldingProxy(plane);
   folder = await mkdtemp(join(tmpdir(), 'delos-crash-'));
 });
@@ -203,10 +203,18 @@ describe('an object whose creator was killed before it learned of its success', 
     expect(uidOf(await live())).toBe(uid);
   });
 
+  test('is known again under the part that it was given since', async () => {
+    const { stack, objects, live, uid } = await lose('a ServiceAccount of just a name');
+    const moved = objects.map((object) => ({ ...object, part: 'platform' }));
+    await up(stackOf(stack, moved));
+    expect((await preview(stackOf(stack, moved))).changeSummary).toEqual({ same: moved.length + 3 });
+    expect(uidOf(await live())).toBe(uid);
+  });
+
   test('is known again though another has set every field of it since', async () => {
     const { stack, objects, live, uid, path } = await lose('a ConfigMap');
     const contentType = 'application/merge-patch+json';
-    await plane.client.request('PATCH', `/api/v1/${path}`, { contentType, body: { data: { k: 'theirs' } } });
+    await plane.client.api.request('PATCH', `/api/v1/${path}`, { contentType, body: { data: { k: 'theirs' } } });
     await up(stackOf(stack, objects));
     expect(await live()).toMatchObject({ data: { k: 'v' }, metadata: { uid } });
   });
@@ -215,7 +223,7 @@ describe('an object whose creator was killed before it learned of its success', 
     const { stack, objects, live, uid, path } = await lose('a ConfigMap');
     const contentType = 'application/merge-patch+json';
     const metadata = { annotations: { 'delos.dev/pulumi-urn': null } };
-    await plane.client.request('PATCH', `/api/v1/${path}`, { contentType, body: { metadata } });
+    await plane.client.api.request('PATCH', `/api/v1/${path}`, { contentType, body: { metadata } });
     await up(stackOf(stack, objects));
     expect((await preview(stackOf(stack, objects))).changeSummary).toEqual({ same: 4 });
     expect(uidOf(await live())).toBe(uid);
@@ -242,14 +250,17 @@ describe('an object whose creator was killed before it learned of its success', 
   test('is refused where it is another’s after all, of whatever tool', async () => {
     const { stack, objects, live, path } = await lose('a ConfigMap');
     const theirs = async (metadata: object, fieldManager: string) => {
-      await plane.client.request('DELETE', `/api/v1/${path}`);
+      await plane.client.api.request('DELETE', `/api/v1/${path}`);
       const body = {
         apiVersion: 'v1',
         kind: 'ConfigMap',
         metadata: { name: 'full', ...metadata },
         data: { k: 'theirs' },
       };
-      await plane.client.request('POST', `/api/v1/${path.replace(/\/full$/, '')}`, { body, query: { fieldManager } });
+      await plane.client.api.request('POST', `/api/v1/${path.replace(/\/full$/, '')}`, {
+        body,
+        query: { fieldManager },
+      });
     };
     const otherUrn = 'urn:pulumi:other::delos::kubernetes:core/v1:ConfigMap::full';
     const others = [

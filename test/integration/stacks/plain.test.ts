@@ -4,7 +4,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { CATALOGUE } from '@delos/artifacts';
 import { resolveTool } from '@delos/cluster';
-import { instancePaths, loadConfig, silent } from '@delos/core';
+import { loadConfig } from '@delos/constructs';
+import { instancePaths, silent } from '@delos/core';
 import { deployPlatform, envLines, type PlatformInput } from '@delos/stacks';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { z } from 'zod';
@@ -25,7 +26,7 @@ let environment: NodeJS.ProcessEnv;
 
 beforeAll(async () => {
   plane = await startControlPlane((await resolveTool('kube', silent)).path);
-  node = await startPuppetNode(plane.client);
+  node = await startPuppetNode(plane.client.api);
   folder = await mkdtemp(join(tmpdir(), 'delos-plain-'));
   const configFile = join(folder, 'delos.yaml');
   await writeFile(configFile, 'services: { gateway: { replicas: 1 } }\n');
@@ -108,7 +109,7 @@ test('what delos deployed, plain pulumi previews, changes, refreshes and destroy
   const seen = await previewed();
   expect(seen.changeSummary).toEqual({ same: objects - 1, update: 1 });
   expect(seen.steps.filter(({ op }) => op !== 'same')).toEqual([
-    { op: 'update', urn: 'urn:pulumi:plain::delos::kubernetes:apps/v1:Deployment::delos/gateway' },
+    { op: 'update', urn: 'urn:pulumi:plain::delos::delos:platform:Part$kubernetes:apps/v1:Deployment::delos/gateway' },
   ]);
   // The language host dies at work; the same command completes.
   const cut = pulumi(['up', '--yes', '--skip-preview']);
@@ -137,7 +138,7 @@ test('what delos deployed, plain pulumi previews, changes, refreshes and destroy
 
   // An object made by hand comes under the stack's care by import.
   const theirs = { apiVersion: 'v1', kind: 'ConfigMap', metadata: { name: 'theirs' }, data: { k: 'v' } };
-  await plane.client.request('POST', '/api/v1/namespaces/delos/configmaps', { body: theirs });
+  await plane.client.api.request('POST', '/api/v1/namespaces/delos/configmaps', { body: theirs });
   const type = 'kubernetes:core/v1:ConfigMap';
   await succeed(['import', type, 'delos/theirs', 'delos/theirs', '--yes', '--generate-code=false', '--protect=false']);
 

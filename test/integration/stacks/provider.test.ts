@@ -26,7 +26,7 @@ beforeEach(async () => {
   count += 1;
   ns = `provider-${count}`;
   const body = { apiVersion: 'v1', kind: 'Namespace', metadata: { name: ns } };
-  await plane.client.request('POST', '/api/v1/namespaces', { body });
+  await plane.client.api.request('POST', '/api/v1/namespaces', { body });
 });
 
 const SKIP = { 'pulumi.com/skipAwait': 'true' };
@@ -212,7 +212,11 @@ describe('drift', () => {
     const work = workOn(inputs);
     const made = await create(inputs, work);
     const contentType = 'application/merge-patch+json';
-    await plane.client.request('PATCH', path, { contentType, body: plain(patch), query: { fieldManager: 'somebody' } });
+    await plane.client.api.request('PATCH', path, {
+      contentType,
+      body: plain(patch),
+      query: { fieldManager: 'somebody' },
+    });
     const id = `${ns}/${text(inputs, 'metadata', 'name')}`;
     const type = `kubernetes:${text(inputs, 'apiVersion').replace(/^v/, 'core/v')}:${text(inputs, 'kind')}`;
     const old = { inputs, outputs: { [FIELD_MANAGER]: made.fieldManager } };
@@ -242,7 +246,7 @@ describe('an object that another tool made by POST, as the official provider and
   const officials = async (manager: string) => {
     const body = configMap({ keep: '1', gone: '1' });
     const query = { fieldManager: manager };
-    await plane.client.request('POST', `/api/v1/namespaces/${ns}/configmaps`, { body, query });
+    await plane.client.api.request('POST', `/api/v1/namespaces/${ns}/configmaps`, { body, query });
     return body;
   };
 
@@ -273,7 +277,7 @@ describe('a field that another manager has set since', () => {
     const path = `/api/v1/namespaces/${ns}/configmaps/c`;
     const contentType = 'application/merge-patch+json';
     const query = { fieldManager: 'somebody' };
-    await plane.client.request('PATCH', path, { contentType, body: { data: { v: 'theirs' } }, query });
+    await plane.client.api.request('PATCH', path, { contentType, body: { data: { v: 'theirs' } }, query });
     return { inputs, outputs: { [FIELD_MANAGER]: made.fieldManager } };
   };
 

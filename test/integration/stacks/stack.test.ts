@@ -20,7 +20,7 @@ let ns: string;
 
 beforeAll(async () => {
   plane = await startControlPlane((await resolveTool('kube', silent)).path);
-  node = await startPuppetNode(plane.client);
+  node = await startPuppetNode(plane.client.api);
   folder = await mkdtemp(join(tmpdir(), 'delos-stacks-'));
 });
 
@@ -46,7 +46,7 @@ const get = (apiVersion: string, kind: string, name: string) =>
   plane.client.tryGet({ apiVersion, kind, name, namespace: ns });
 
 const patch = (path: string, body: object) =>
-  plane.client.request('PATCH', path, { contentType: 'application/merge-patch+json', body: { ...body } });
+  plane.client.api.request('PATCH', path, { contentType: 'application/merge-patch+json', body: { ...body } });
 
 const uidOf = (live: Awaited<ReturnType<typeof get>>): string =>
   String((live?.metadata as { uid?: string } | undefined)?.uid ?? '');
@@ -91,6 +91,56 @@ describe('an update', () => {
     const third = await up(stackOf(stack, scaled));
     expect(third.changes).toEqual({ same: 4, create: 0, update: 1, delete: 0, replace: 0 });
     expect(await get('apps/v1', 'Deployment', 'api')).toMatchObject({ status: { readyReplicas: 2 } });
+  });
+
+  test('puts the objects of an earlier stack under their parts, and changes none of them', async () => {
+    const objects = [namespace(ns), configMap(ns, 'settings', { a: '1' }), deployment(ns, 'api')];
+    await up(stackOf(stack, objects));
+    const onCluster = () => Promise.all([get('v1', 'ConfigMap', 'settings'), get('apps/v1', 'Deployment', 'api')]);
+    const before = await onCluster();
+
+    const parted = objects.map((each, index) => ({ ...each, part: index === 0 ? 'platform' : 'api' }));
+    const seen = await preview(stackOf(stack, parted));
+    const ofObjects = ({ type }: { readonly type: string }): boolean => type.startsWith('kubernetes:');
+    expect(seen.steps.filter(ofObjects).map(({ op }) => op)).toEqual(['same', 'same', 'same']);
+    expect(
+      seen.steps
+        .filter(({ op }) => op !== 'same')
+        .map(({ op, urn }) => `${op} ${urn.split('::').slice(2).join(' ')}`)
+        .sort(),
+    ).toEqual(['create delos:platform:Part api', 'create delos:platform:Part platform']);
+    const { changes, steps } = await up(stackOf(stack, parted));
+    expect(changes).toEqual({ same: 5, create: 2, update: 0, delete: 0, replace: 0 });
+    expect(
+      steps
+        .filter(ofObjects)
+        .map(({ urn }) => urn.split('::')[2])
+        .sort(),
+    ).toEqual([
+      'delos:platform:Part$kubernetes:apps/v1:Deployment',
+      'delos:platform:Part$kubernetes:core/v1:ConfigMap',
+      'delos:platform:Part$kubernetes:core/v1:Namespace',
+    ]);
+    expect(await onCluster()).toEqual(before);
+    expect((await up(stackOf(stack, parted))).changes).toEqual({
+      same: 7,
+      create: 0,
+      update: 0,
+      delete: 0,
+      replace: 0,
+    });
+
+    // From then on they change, are kept and go as any other.
+    const scaled = [...parted.slice(0, 2), { ...deployment(ns, 'api', { replicas: 2 }), part: 'api' }];
+    expect((await up(stackOf(stack, scaled))).changes).toMatchObject({ same: 6, update: 1, replace: 0 });
+    const uids = async () => (await onCluster()).map(uidOf);
+    expect(await uids()).toEqual(before.map(uidOf));
+    await destroy(stackOf(stack, scaled), { keep: ['Namespace', 'ConfigMap'] });
+    expect(await uids()).toEqual([uidOf(before[0]), '']);
+    expect((await up(stackOf(stack, scaled))).changes).toMatchObject({ update: 0, replace: 0, delete: 0 });
+    expect((await uids())[0]).toBe(uidOf(before[0]));
+    await destroy(stackOf(stack, scaled));
+    expect(await uids()).toEqual(['', '']);
   });
 
   test('replaces an object whose changed field cannot change, and deletes what is no longer asked for', async () => {
@@ -158,7 +208,7 @@ describe('an update', () => {
     const { manifest } = configMap(ns, 'a', { keep: '1', gone: '1' });
     const body = JSON.parse(JSON.stringify(manifest));
     const query = { fieldManager: 'pulumi-kubernetes' };
-    await plane.client.request('POST', `/api/v1/namespaces/${ns}/configmaps`, { body, query });
+    await plane.client.api.request('POST', `/api/v1/namespaces/${ns}/configmaps`, { body, query });
     const { changes } = await up(stackOf(stack, [namespace(ns), configMap(ns, 'a', { keep: '1' })]));
     expect(changes).toMatchObject({ update: 1, create: 0, replace: 0 });
     expect(await get('v1', 'ConfigMap', 'a')).toHaveProperty('data', { keep: '1' });
@@ -186,7 +236,7 @@ describe('an update', () => {
   test('refuses to take over an object that somebody else made', async () => {
     await up(stackOf(stack, [namespace(ns)]));
     const theirs = { apiVersion: 'v1', kind: 'ConfigMap', metadata: { name: 'theirs' }, data: { k: 'theirs' } };
-    await plane.client.request('POST', `/api/v1/namespaces/${ns}/configmaps`, { body: theirs });
+    await plane.client.api.request('POST', `/api/v1/namespaces/${ns}/configmaps`, { body: theirs });
     const error = await problem(up(stackOf(stack, [namespace(ns), configMap(ns, 'theirs', { k: 'ours' })])));
     expect(error.message).toContain(`ConfigMap ${ns}/theirs exists already and is not this resource's`);
     expect(await get('v1', 'ConfigMap', 'theirs')).toMatchObject({ data: { k: 'theirs' } });

@@ -22,7 +22,7 @@ let environment: NodeJS.ProcessEnv;
 
 beforeAll(async () => {
   plane = await startControlPlane((await resolveTool('kube', silent)).path);
-  node = await startPuppetNode(plane.client);
+  node = await startPuppetNode(plane.client.api);
   folder = await mkdtemp(join(tmpdir(), 'delos-user-program-'));
   const input = {
     paths: instancePaths('user', { HOME: folder, XDG_STATE_HOME: join(folder, 'state') }),

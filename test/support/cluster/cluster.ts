@@ -2,7 +2,8 @@ import { execFile } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { type ClusterEngine, type ClusterHandle, engineFor } from '@delos/cluster';
-import { type InstancePaths, instancePaths, type PlatformConfig, platformConfig, silent } from '@delos/core';
+import { type DelosConfig, delosConfig } from '@delos/constructs';
+import { type InstancePaths, instancePaths, silent } from '@delos/core';
 import { processesIn, tryPidNamespace } from '@delos/host';
 import { parse } from 'yaml';
 import { layoutOf, type NodeSpec, tryReadSpec } from '../../../cluster/src/embedded/spec.ts';
@@ -25,7 +26,7 @@ export interface TestCluster {
 }
 
 /** The tests' own configuration. */
-export const testConfig = (): PlatformConfig => platformConfig.parse(parse(readFileSync(TEST_CONFIG, 'utf8')));
+export const testConfig = (): DelosConfig => delosConfig.parse(parse(readFileSync(TEST_CONFIG, 'utf8')));
 
 let shared: Promise<TestCluster> | undefined;
 
@@ -41,7 +42,7 @@ export function testCluster(): Promise<TestCluster> {
 /** Brings up, or repairs, the embedded cluster of any instance. Who makes one of its own takes it down. */
 export async function clusterOf(
   instance: string,
-  settings: PlatformConfig = testConfig(),
+  settings: DelosConfig = testConfig(),
   env: NodeJS.ProcessEnv = process.env,
 ): Promise<TestCluster> {
   const paths = instancePaths(instance, env);
@@ -62,7 +63,7 @@ export async function clusterOf(
 }
 
 export function embeddedEngineOf(instance: string, env: NodeJS.ProcessEnv = process.env): Promise<ClusterEngine> {
-  const settings = platformConfig.parse({ cluster: { engine: 'embedded' } });
+  const settings = delosConfig.parse({ cluster: { engine: 'embedded' } });
   return engineFor(settings, { paths: instancePaths(instance, env), env });
 }
 

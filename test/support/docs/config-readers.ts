@@ -1,23 +1,30 @@
-import { globSync } from 'node:fs';
-import { join } from 'node:path';
+import { join, relative } from 'node:path';
+import { SERVICES, sectionName } from '@delos/constructs';
 import ts from 'typescript';
+import { SOURCES, tryRoomOf } from '../house/rooms.ts';
 import { compilerOptions, REPOSITORY } from './compiler.ts';
 
 /*
- * Who reads which key of delos.yaml, told by the type checker. A key is the line of core/src/config/shape.ts that declares
- * it. A read is any expression or pattern whose type says that it takes that property, also where the configuration has
+ * Who reads which key of delos.yaml, told by the type checker. A key is the line of a schema that declares it: in
+ * core/src/config, or for a service's section at its descriptor. A read is any expression or pattern whose type says that it takes that property, also where the configuration has
  * been through the database meanwhile: its type is still made from the schema's.
  */
 
-const SHAPE = join(REPOSITORY, 'core/src/config/shape.ts');
-const ROOMS = ['core', 'constructs', 'runtime', 'cluster', 'stacks', 'airgap', 'cli'] as const;
+const CONFIG = join(REPOSITORY, 'constructs/src/config.ts');
+const LIST = join(REPOSITORY, 'constructs/src/services.ts');
 /** These files declare, check and print every key: they are no readers. */
-const NO_READERS = join(REPOSITORY, 'core/src/config');
+const NO_READERS = 'core/src/config/';
 
-/** Dotted path of a key (`presets[].cpu`) to the rooms that read it. */
+/** Name of the room that a file of the product lies in; undefined for tests and benches. */
+function readerOf(file: string): string | undefined {
+  const room = tryRoomOf(file);
+  return room === undefined || room.imports === 'everything' || file.startsWith(NO_READERS) ? undefined : room.name;
+}
+
+/** Dotted path of a key (`presets[].cpu`) to the rooms that read it, by their names in docs/rooms.yaml. */
 export function configReaders(): ReadonlyMap<string, ReadonlySet<string>> {
-  const files = ROOMS.flatMap((room) => globSync(`${room}/src/**/*.ts`, { cwd: REPOSITORY }));
-  const program = ts.createProgram([SHAPE, ...files.map((file) => join(REPOSITORY, file))], compilerOptions());
+  const files = SOURCES.filter((file) => readerOf(file) !== undefined);
+  const program = ts.createProgram([CONFIG, ...files.map((file) => join(REPOSITORY, file))], compilerOptions());
   const checker = program.getTypeChecker();
   const readers = new Map<ts.Node, Set<string>>();
   const keys = keysOf(program, checker);
@@ -32,13 +39,11 @@ export function configReaders(): ReadonlyMap<string, ReadonlySet<string>> {
     ),
   );
   for (const nodes of keys.values()) for (const node of nodes) readers.set(node, new Set());
-  for (const room of ROOMS) {
-    const within = join(REPOSITORY, room, 'src/');
-    for (const file of program.getSourceFiles()) {
-      if (!file.fileName.startsWith(within) || file.fileName.startsWith(NO_READERS)) continue;
-      for (const symbol of readsIn(file, checker, names)) {
-        for (const declaration of symbol.declarations ?? []) readers.get(declaration)?.add(room);
-      }
+  for (const file of program.getSourceFiles()) {
+    const room = readerOf(relative(REPOSITORY, file.fileName));
+    if (room === undefined) continue;
+    for (const symbol of readsIn(file, checker, names)) {
+      for (const declaration of symbol.declarations ?? []) readers.get(declaration)?.add(room);
     }
   }
   return new Map(
@@ -48,11 +53,6 @@ export function configReaders(): ReadonlyMap<string, ReadonlySet<string>> {
 
 /** Every key of the parsed configuration, with the lines that declare it. */
 function keysOf(program: ts.Program, checker: ts.TypeChecker): ReadonlyMap<string, readonly ts.Node[]> {
-  const shape = program.getSourceFile(SHAPE);
-  const declaration = shape?.statements.find(
-    (each): each is ts.TypeAliasDeclaration => ts.isTypeAliasDeclaration(each) && each.name.text === 'PlatformConfig',
-  );
-  if (declaration === undefined) throw new Error(`${SHAPE} declares no type PlatformConfig`);
   const keys = new Map<string, readonly ts.Node[]>();
   const visit = (type: ts.Type, path: string): void => {
     for (const plain of partsOf(type)) {
@@ -69,8 +69,30 @@ function keysOf(program: ts.Program, checker: ts.TypeChecker): ReadonlyMap<strin
       }
     }
   };
-  visit(checker.getTypeAtLocation(declaration.name), '');
+  visit(checker.getTypeAtLocation(declarationIn(program, CONFIG, 'DelosConfig')), '');
+  const list = declarationIn(program, LIST, 'SERVICES');
+  if (!ts.isVariableDeclaration(list) || list.initializer === undefined) throw new Error(`${LIST} has no list`);
+  if (!ts.isArrayLiteralExpression(list.initializer)) throw new Error(`${LIST}: SERVICES is no list of names`);
+  for (const [index, service] of SERVICES.entries()) {
+    const descriptor = list.initializer.elements[index];
+    if (descriptor === undefined) throw new Error(`${LIST} does not show ${service.name}`);
+    const schema = checker.getPropertyOfType(checker.getTypeAtLocation(descriptor), 'config');
+    if (schema === undefined) throw new Error(`${service.name} has no config`);
+    const [section] = checker.getTypeArguments(checker.getTypeOfSymbol(schema) as ts.TypeReference);
+    if (section !== undefined) visit(section, `services.${sectionName(service)}`);
+  }
   return keys;
+}
+
+function declarationIn(program: ts.Program, file: string, name: string): ts.Declaration {
+  const declared = program
+    .getSourceFile(file)
+    ?.statements.flatMap((each): readonly ts.NamedDeclaration[] =>
+      ts.isVariableStatement(each) ? each.declarationList.declarations : ts.isInterfaceDeclaration(each) ? [each] : [],
+    )
+    .find((each) => each.name !== undefined && ts.isIdentifier(each.name) && each.name.text === name);
+  if (declared === undefined) throw new Error(`${file} declares no ${name}`);
+  return declared;
 }
 
 const partsOf = (type: ts.Type): readonly ts.Type[] => (type.isUnion() ? type.types : [type]);

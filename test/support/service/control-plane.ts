@@ -6,14 +6,14 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { freePort } from '@delos/host';
-import { connect, type KubeClient } from '@delos/stacks';
+import { connect, type ObjectClient } from '@delos/stacks';
 
 /** A real etcd, API server and controllers for one test file, without a node: Pods are what the test says of them. */
 export interface ControlPlane {
   readonly kubeconfig: string;
   readonly context: string;
   readonly server: string;
-  readonly client: KubeClient;
+  readonly client: ObjectClient;
   /** PEM by which the server is known. */
   ca(): Promise<string>;
   stop(): Promise<void>;
@@ -95,10 +95,10 @@ export async function startControlPlane(kube: string, options: ControlPlaneOptio
   }
 }
 
-async function answering(client: KubeClient, detail: () => Promise<string>): Promise<void> {
+async function answering(client: ObjectClient, detail: () => Promise<string>): Promise<void> {
   const started = Date.now();
   for (;;) {
-    const ready = await client.request('GET', '/readyz').then(
+    const ready = await client.api.request('GET', '/readyz').then(
       (answer) => answer === 'ok',
       () => false,
     );

@@ -2,8 +2,9 @@ import { createServer, type IncomingMessage, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { text } from 'node:stream/consumers';
 import { setImmediate } from 'node:timers/promises';
+import type { KubeClient } from '@delos/kube';
 import { type Pod, podShape } from '../../../runtime/service/src/agent/jobs/pod-shape.ts';
-import { KubeClient } from '../../../runtime/service/src/agent/kube-client.ts';
+import { plainClient } from '../kube/plain-client.ts';
 
 /** What is watched: a Pod as it is now, or as it was last. */
 export interface PodEvent {
@@ -31,7 +32,7 @@ export class OnePodCluster {
   private constructor(server: Server) {
     this.#server = server;
     const { port } = server.address() as AddressInfo;
-    this.client = new KubeClient({ server: `http://127.0.0.1:${port}`, tls: {}, token: async () => undefined });
+    this.client = plainClient(port);
     server.on('request', (request, response) => {
       this.#busy += 1;
       void this.#answer(request).then(({ status, body }) => {

@@ -1,4 +1,4 @@
-import type { KubeClient } from '@delos/stacks';
+import type { KubeClient } from '@delos/kube';
 import { z } from 'zod';
 
 /*
@@ -122,11 +122,6 @@ async function failPull(client: KubeClient, pod: Pod, path: string): Promise<voi
   await setStatus(client, path, { phase: 'Pending', containerStatuses });
 }
 
-async function setStatus(client: KubeClient, path: string, status: Parameters<typeof bodyOf>[0]): Promise<void> {
-  await client.request('PATCH', `${path}/status`, {
-    contentType: 'application/merge-patch+json',
-    body: bodyOf(status),
-  });
+async function setStatus(client: KubeClient, path: string, status: object): Promise<void> {
+  await client.patch(`${path}/status`, { status });
 }
-
-const bodyOf = (status: NonNullable<Parameters<KubeClient['request']>[2]>['body'] & object) => ({ status });

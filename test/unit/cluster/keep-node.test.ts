@@ -1,5 +1,5 @@
+import { type Json, type JsonObject, type KubeClient, KubeError } from '@delos/kube';
 import { describe, expect, test } from 'vitest';
-import type { Api, ApiResponse } from '../../../cluster/src/embedded/api.ts';
 import { keepNode } from '../../../cluster/src/embedded/node/keep.ts';
 import { askedHash, type NodeSpec } from '../../../cluster/src/embedded/spec.ts';
 import type { NodeState } from '../../../cluster/src/embedded/status.ts';
@@ -15,35 +15,32 @@ class OneNode {
   readonly allocatable: Record<string, string> = {};
   patches = 0;
   /** Answered to every patch instead. */
-  failing: ApiResponse | undefined;
+  failing: KubeError | undefined;
 
-  readonly api: Api = {
-    request: (method, path, body) => Promise.resolve(this.#answer(method, path, body)),
-    json: () => Promise.reject(new Error('not used')),
-    apply: () => Promise.reject(new Error('not used')),
-    close: () => undefined,
+  readonly api: Pick<KubeClient, 'patch' | 'tryGet'> = {
+    patch: async (path, body) => this.#patch(path, body),
+    tryGet: async () => this.#shown(),
   };
 
-  #answer(method: string, path: string, body: unknown): ApiResponse {
-    if (method === 'PATCH') {
-      this.patches += 1;
-      if (this.failing !== undefined) return this.failing;
-      const { metadata = {}, status = {} } = body as { metadata?: Maps; status?: Maps };
-      const labels = Object.entries(metadata.labels ?? {});
-      const bad = labels.find(([, value]) => value !== null && !/^[\w.-]{0,63}$/.test(value));
-      if (bad !== undefined) return { status: 422, body: JSON.stringify({ message: `Invalid value: "${bad[1]}"` }) };
-      merge(this.labels, metadata.labels);
-      merge(this.annotations, metadata.annotations);
-      if (path.endsWith('/status')) {
-        merge(this.capacity, status.capacity);
-        merge(this.allocatable, status.allocatable);
-      }
+  #patch(path: string, body: unknown): Json {
+    this.patches += 1;
+    if (this.failing !== undefined) throw this.failing;
+    const { metadata = {}, status = {} } = body as { metadata?: Maps; status?: Maps };
+    const labels = Object.entries(metadata.labels ?? {});
+    const bad = labels.find(([, value]) => value !== null && !/^[\w.-]{0,63}$/.test(value));
+    if (bad !== undefined) throw new KubeError(422, { message: `Invalid value: "${bad[1]}"` });
+    merge(this.labels, metadata.labels);
+    merge(this.annotations, metadata.annotations);
+    if (path.endsWith('/status')) {
+      merge(this.capacity, status.capacity);
+      merge(this.allocatable, status.allocatable);
     }
+    return this.#shown();
+  }
+
+  #shown(): JsonObject {
     const { labels, annotations, capacity, allocatable } = this;
-    return {
-      status: 200,
-      body: JSON.stringify({ metadata: { labels, annotations }, status: { capacity, allocatable } }),
-    };
+    return structuredClone({ metadata: { labels, annotations }, status: { capacity, allocatable } });
   }
 }
 
@@ -145,7 +142,7 @@ test.each([404, 409, 429, 500, 503])(
   'an answer %i passes: it is tried again soon and counts as no refusal',
   async (status) => {
     const node = new OneNode();
-    node.failing = { status, body: 'busy' };
+    node.failing = new KubeError(status, 'busy');
     const reports = await kept(node, () => GOOD, 1000);
     expect(reports).toHaveLength(5);
     expect(reports[0]?.state).toMatchObject({

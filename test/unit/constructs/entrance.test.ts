@@ -1,5 +1,4 @@
-import { type Entrance, wayIn } from '@delos/constructs';
-import { platformConfig } from '@delos/core';
+import { delosConfig, type Entrance, wayIn } from '@delos/constructs';
 import { expect, test } from 'vitest';
 
 const LOCAL: Entrance = {
@@ -20,6 +19,6 @@ test.each([
   // Ports that had been forwarded for a loopback name are no load balancer's.
   ['ai.example.com', FORWARDED, 'load-balancer', 'https://ai.example.com:444'],
 ] as const)('%s by %j is reached by %s at %s', (domain, entrance, kind, publicUrl) => {
-  const config = platformConfig.parse({ domain, gateway: { httpPort: 81, httpsPort: 444 } });
+  const config = delosConfig.parse({ domain, gateway: { httpPort: 81, httpsPort: 444 } });
   expect(wayIn(config, entrance)).toMatchObject({ publicUrl, exposure: { kind } });
 });

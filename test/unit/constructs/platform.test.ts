@@ -1,5 +1,12 @@
-import { type Manifest, profileContext, SERVICES, type SynthesisContext, synthesize } from '@delos/constructs';
-import { DelosError, FORMER_POSTGRES_USER, parseConfig, projectNamespace, SERVICE_USERS, yamlText } from '@delos/core';
+import {
+  type Manifest,
+  parseConfig,
+  profileContext,
+  SERVICES,
+  type SynthesisContext,
+  synthesize,
+} from '@delos/constructs';
+import { DelosError, FORMER_POSTGRES_USER, projectNamespace, yamlText } from '@delos/core';
 import { describe, expect, test } from 'vitest';
 import { parse } from 'yaml';
 import { z } from 'zod';
@@ -57,6 +64,23 @@ test('every part that asks for names may ask where a DNS cache on its node answe
   }
 });
 
+test('each object is of the part that it belongs to: a service of the list, or the platform itself', () => {
+  const parts = Map.groupBy(platform.objects, ({ part }) => part);
+  expect([...parts.keys()].sort()).toEqual(['platform', ...SERVICES.map(({ name }) => name)].sort());
+  expect([...new Set(parts.get('platform')?.map(({ manifest }) => manifest.kind))].sort()).toEqual([
+    'Namespace',
+    'NetworkPolicy',
+    'PriorityClass',
+  ]);
+  for (const { name, part } of workloads.map(({ name }) => ({ name, part: parts.get(name) ?? [] }))) {
+    const kinds = ['Deployment', 'StatefulSet', 'DaemonSet'];
+    const own = part
+      .filter(({ manifest }) => kinds.includes(manifest.kind))
+      .map(({ manifest }) => manifest.metadata.name);
+    expect(own).toEqual([name]);
+  }
+});
+
 describe('Pod Security', () => {
   test.each(workloads.filter(({ namespace }) => namespace === 'delos'))('$name is `restricted`', ({ pod }) => {
     expect(restrictedFaults(pod)).toEqual([]);
@@ -111,17 +135,8 @@ describe('users', () => {
     );
   };
 
-  test('no two parts share one, and no person, dynamic user or user namespace has it', () => {
-    const users = Object.values(SERVICE_USERS);
-    expect(new Set(users).size).toBe(users.length);
-    for (const user of users) {
-      expect(user).toBeGreaterThanOrEqual(60578);
-      expect(user).toBeLessThanOrEqual(61183);
-    }
-  });
-
   test.each(workloads)('$name runs as its own, and its volumes are of its own group', ({ name, pod }) => {
-    const user = Object.entries(SERVICE_USERS).find(([part]) => part === name)?.[1];
+    const user = SERVICES.find((service) => service.name === name)?.user;
     expect(securityOf(pod)).toMatchObject({ runAsUser: user, runAsGroup: user, fsGroup: user });
     const handedOver = name === 'postgres' ? [FORMER_POSTGRES_USER] : [];
     expect([...new Set(usersOf(pod))]).toEqual([...handedOver, user]);

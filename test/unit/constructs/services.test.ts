@@ -1,6 +1,6 @@
 import { CATALOGUE } from '@delos/artifacts';
 import { SERVICES } from '@delos/constructs';
-import { SERVICE_USERS } from '@delos/core';
+import { ADDON_USERS, PART_USERS } from '@delos/core';
 import { describe, expect, test } from 'vitest';
 import { generatedPart } from '../../support/house/generated-part.ts';
 import { kindOf, platformOf, workloadsOf } from './synthesized.ts';
@@ -10,16 +10,18 @@ const workloads = workloadsOf(platform);
 const named = SERVICES.map((service) => [service.name, service] as const);
 const onlyOnce = (values: readonly unknown[]): boolean => new Set(values).size === values.length;
 
-test('services differ in name and in user', () => {
+test('no two services have one name', () => {
   expect(onlyOnce(SERVICES.map(({ name }) => name))).toBe(true);
-  expect(onlyOnce(SERVICES.map(({ user }) => user))).toBe(true);
 });
 
-test('no user is an account of a person, and no add-on of the node has the same', () => {
-  const ours = SERVICES.map(({ user }) => user);
-  for (const user of ours) expect(user).toBeGreaterThan(60_577);
-  const addOns = [SERVICE_USERS.coredns, SERVICE_USERS['local-path-provisioner'], SERVICE_USERS['metrics-server']];
-  expect(ours.filter((user) => addOns.some((other) => other === user))).toEqual([]);
+test('no two parts share a user, and no person, dynamic user or user namespace has it', () => {
+  const users = [...SERVICES.map(({ user }) => user), ...Object.values(ADDON_USERS)];
+  expect(onlyOnce(users)).toBe(true);
+  for (const user of users) {
+    expect(user).toBeGreaterThanOrEqual(PART_USERS.first);
+    expect(user).toBeLessThanOrEqual(PART_USERS.last);
+  }
+  expect(PART_USERS).toEqual({ first: 60578, last: 61183 });
 });
 
 test('docs/architecture.md shows the list', async () => {

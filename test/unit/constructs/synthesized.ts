@@ -1,5 +1,4 @@
-import { profileContext, type Synthesis, type SynthesizedObject, synthesize } from '@delos/constructs';
-import { parseConfig } from '@delos/core';
+import { parseConfig, profileContext, type Synthesis, type SynthesizedObject, synthesize } from '@delos/constructs';
 import { z } from 'zod';
 
 /** The platform for a delos.yaml, against the context of a cluster of that kind. */

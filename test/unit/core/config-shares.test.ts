@@ -1,4 +1,5 @@
-import { DelosError, parseConfig } from '@delos/core';
+import { parseConfig } from '@delos/constructs';
+import { DelosError } from '@delos/core';
 import { expect, test } from 'vitest';
 
 interface Case {

@@ -1,4 +1,5 @@
-import { DelosError, type PlatformConfig, parseConfig, platformConfig, projectNamespace } from '@delos/core';
+import { delosConfig, parseConfig } from '@delos/constructs';
+import { DelosError, type PlatformConfig, projectNamespace } from '@delos/core';
 import { describe, expect, test } from 'vitest';
 
 interface Problem {
@@ -128,7 +129,7 @@ describe('quantities that make no sense are refused in the file', () => {
 });
 
 test('cores that a program has added up are the sum that it meant', () => {
-  const [preset] = platformConfig.parse({ presets: [{ name: 'a', cpu: 0.1 + 0.2, memory: '1Gi' }] }).presets;
+  const [preset] = delosConfig.parse({ presets: [{ name: 'a', cpu: 0.1 + 0.2, memory: '1Gi' }] }).presets;
   expect(preset?.cpu).toBe(0.3);
 });
 

@@ -1,4 +1,5 @@
-import { configTemplate, DelosError, loadConfig, parseConfig, platformConfig } from '@delos/core';
+import { delosConfig, loadConfig, parseConfig } from '@delos/constructs';
+import { configTemplate, DelosError } from '@delos/core';
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 
@@ -227,20 +228,20 @@ test('all that is wrong is found at once: the first in full, the others counted 
 });
 
 test('an empty file, one of comments alone and no file at all mean the defaults', () => {
-  for (const text of ['', '# nothing\n', '{}\n']) expect(parseConfig(text, 'f')).toEqual(platformConfig.parse({}));
+  for (const text of ['', '# nothing\n', '{}\n']) expect(parseConfig(text, 'f')).toEqual(delosConfig.parse({}));
 });
 
 test('the file that `init` writes is the defaults, every key of it commented, `domain` first', () => {
-  const text = configTemplate();
-  expect(parseConfig(text, 'delos.yaml')).toEqual(platformConfig.parse({}));
+  const text = configTemplate(delosConfig);
+  expect(parseConfig(text, 'delos.yaml')).toEqual(delosConfig.parse({}));
   const keys = text.split('\n').filter((line) => /^\w+:/.test(line));
   expect(keys[0]).toBe('domain: localhost');
-  expect(keys.map((line) => line.split(':')[0])).toEqual(Object.keys(platformConfig.shape));
+  expect(keys.map((line) => line.split(':')[0])).toEqual(Object.keys(delosConfig.shape));
   expect(text).not.toMatch(/memory: \d+$/m);
 });
 
 test('any key of the file with one letter lost is refused with that key as what was meant', () => {
-  const lines = configTemplate().split('\n');
+  const lines = configTemplate(delosConfig).split('\n');
   const keyed = lines.flatMap((line, index) => {
     const match = /^( *(?:- )?)(\w{5,}):/.exec(line);
     return match === null ? [] : [{ index, indent: match[1] ?? '', key: match[2] ?? '' }];

@@ -11,10 +11,10 @@ import {
   secretPaths,
   toCluster,
   toState,
-  typeOfUrn,
 } from '../../../stacks/src/provider/layout.ts';
-import { marked, markOf, withoutMark } from '../../../stacks/src/provider/mark.ts';
+import { isMarkedBy, marked, markOf, withoutMark } from '../../../stacks/src/provider/mark.ts';
 import { isOtherCluster } from '../../../stacks/src/provider/settings.ts';
+import { typeOfUrn, urnAtRoot } from '../../../stacks/src/provider/urn.ts';
 import { UNKNOWN } from '../../../stacks/src/provider/wire.ts';
 
 const checked = (news: CheckInput['news'], more: Partial<CheckInput> = {}) =>
@@ -117,11 +117,11 @@ describe('the state’s layout', () => {
     expect(parseType('kubernetes:apps/v1:Deployment')).toEqual({ apiVersion: 'apps/v1', kind: 'Deployment' });
   });
 
-  test('a resource’s field manager follows from its URN, parents and all', () => {
+  test('a resource’s field manager follows from its URN, and stays when it moves under a parent', () => {
     const urn = 'urn:pulumi:s::p::my:index:Part$kubernetes:core/v1:ConfigMap::a';
     expect(typeOfUrn(urn)).toBe('kubernetes:core/v1:ConfigMap');
     expect(fieldManagerFor(urn)).toMatch(/^pulumi-kubernetes-[0-9a-f]{8}$/);
-    expect(fieldManagerFor(urn)).toBe(fieldManagerFor(urn));
+    expect(fieldManagerFor(urn)).toBe(fieldManagerFor('urn:pulumi:s::p::kubernetes:core/v1:ConfigMap::a'));
     expect(fieldManagerFor(`${urn}b`)).not.toBe(fieldManagerFor(urn));
   });
 
@@ -141,6 +141,18 @@ describe('the state’s layout', () => {
     expect(comparable(marked(live, urn))).toEqual(comparable(live));
     const annotated = { ...live, metadata: { ...live.metadata, annotations: { k: 'v' } } };
     expect(withoutMark(marked(annotated, urn))).toEqual(annotated);
+  });
+
+  test('a mark from before a resource moved under a parent is its own; that of another parent’s resource is not', () => {
+    const atRoot = 'urn:pulumi:s::p::kubernetes:core/v1:ConfigMap::n/a::b';
+    const under = (parents: string) => `urn:pulumi:s::p::${parents}$kubernetes:core/v1:ConfigMap::n/a::b`;
+    const urn = under('my:index:Part');
+    expect([urnAtRoot(urn), urnAtRoot(under('my:a:A$my:b:B')), urnAtRoot(atRoot)]).toEqual([atRoot, atRoot, atRoot]);
+    expect([atRoot, urn].map((mark) => isMarkedBy(marked(live, mark), urn))).toEqual([true, true]);
+    const others = [under('my:index:Other'), `${atRoot}c`, atRoot.replace(':s:', ':t:'), ''];
+    expect(others.map((mark) => isMarkedBy(marked(live, mark), urn))).toEqual(others.map(() => false));
+    expect(isMarkedBy(marked(live, urn), atRoot)).toBe(false);
+    expect(isMarkedBy(live, urn)).toBe(false);
   });
 
   test('a definition’s extension keys have underscores in the state, hyphens on the cluster; other kinds stay', () => {

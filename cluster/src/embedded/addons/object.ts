@@ -1,4 +1,4 @@
-import { SERVICE_USERS } from '@delos/core';
+import { ADDON_USERS } from '@delos/core';
 
 /** An object to apply, with the API path it has. */
 export interface Addon {
@@ -96,9 +96,9 @@ export function systemDeployment({ name, labels, strategy, pod }: SystemDeployme
     // A user of its own: nobody else on the machine reads its token or its keys.
     securityContext: {
       runAsNonRoot: true,
-      runAsUser: SERVICE_USERS[name],
-      runAsGroup: SERVICE_USERS[name],
-      fsGroup: SERVICE_USERS[name],
+      runAsUser: ADDON_USERS[name],
+      runAsGroup: ADDON_USERS[name],
+      fsGroup: ADDON_USERS[name],
       seccompProfile: { type: 'RuntimeDefault' },
     },
     ...pod,

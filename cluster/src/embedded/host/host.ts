@@ -62,13 +62,19 @@ function startNode(): void {
   for (const folder of ['kubelet', 'containerd', 'cni', 'volumes', 'nodeLog', 'logs', 'scratch'] as const) {
     mkdirSync(layout[folder], { recursive: true, mode: folder === 'volumes' ? 0o711 : 0o700 });
   }
-  const here = import.meta.dirname;
   const log = openSync(join(layout.logs, 'node.log'), 'a', 0o600);
   const child = spawn(
     'unshare',
     [
       ...['--net', '--mount', '--pid', '--fork', '--mount-proc', '--propagation', 'private'],
-      ...['sh', join(here, 'node-init.sh'), nodeMarker(spec.state), spec.state, spec.tools.node, join(here, 'node.ts')],
+      ...[
+        'sh',
+        join(import.meta.dirname, '../node-init.sh'),
+        nodeMarker(spec.state),
+        spec.state,
+        spec.tools.node,
+        join(import.meta.dirname, '../node/node.ts'),
+      ],
       ...[addresses.podGateway, addresses.podCidr],
       ...[spec.tools.cniPlugins, ...(spec.tools.cniGate === null ? [] : [spec.tools.cniGate])],
     ],

@@ -1,9 +1,9 @@
 import { createHash } from 'node:crypto';
 import { Resolver } from 'node:dns/promises';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { type KubeClient, KubeError } from '@delos/kube';
 import { z } from 'zod';
 import { addonsOf } from '../addons/index.ts';
-import { type Api, messageOf } from '../api.ts';
 import { addressesOf, CLUSTER_DOMAIN, NODE_NAME } from '../host/addresses.ts';
 import { askedHash, type NodeSpec } from '../spec.ts';
 import type { NodeState } from '../status.ts';
@@ -19,7 +19,7 @@ const markSchema = z.object({ data: z.object({ hash: z.string() }) });
  */
 export async function addAddons(
   spec: () => NodeSpec,
-  api: Api,
+  api: Pick<KubeClient, 'apply' | 'tryGet'>,
   serving: () => boolean,
   report: (text: string) => void,
 ): Promise<never> {
@@ -49,10 +49,8 @@ export async function addAddons(
   }
 }
 
-async function appliedHash(api: Api): Promise<string | undefined> {
-  const response = await api.request('GET', MARK);
-  if (response.status !== 200) return undefined;
-  return markSchema.safeParse(JSON.parse(response.body)).data?.data.hash;
+async function appliedHash(api: Pick<KubeClient, 'tryGet'>): Promise<string | undefined> {
+  return markSchema.safeParse(await api.tryGet(MARK)).data?.data.hash;
 }
 
 /**
@@ -90,6 +88,7 @@ const GIVEN = 'delos.dev/fake-resources';
 const OWN = 'delos.dev/';
 
 type Found = Pick<NodeState, 'kind' | 'text'>;
+type NodeApi = Pick<KubeClient, 'patch' | 'tryGet'>;
 
 const READY: Found = { kind: 'ready', text: '' };
 /** How often the Node is looked at, in milliseconds. */
@@ -103,7 +102,7 @@ const LOOK_AGAIN = { ready: 3000, waiting: 200, refused: 10_000 } as const satis
  */
 export async function keepNode(
   spec: () => NodeSpec,
-  api: Api,
+  api: NodeApi,
   serving: () => boolean,
   report: (state: NodeState) => void,
   pause: (milliseconds: number) => Promise<unknown> = sleep,
@@ -119,7 +118,7 @@ export async function keepNode(
   }
 }
 
-async function look(spec: NodeSpec, api: Api, serving: () => boolean): Promise<Found> {
+async function look(spec: NodeSpec, api: NodeApi, serving: () => boolean): Promise<Found> {
   if (!serving()) return { kind: 'waiting', text: 'waiting for the API server' };
   try {
     return await keepOnce(spec, api);
@@ -129,11 +128,11 @@ async function look(spec: NodeSpec, api: Api, serving: () => boolean): Promise<F
 }
 
 /** Brings the Node to what the spec says, where it is not. */
-async function keepOnce(spec: NodeSpec, api: Api): Promise<Found> {
+async function keepOnce(spec: NodeSpec, api: NodeApi): Promise<Found> {
   const path = `/api/v1/nodes/${NODE_NAME}`;
-  const response = await api.request('GET', path);
-  if (response.status !== 200) return { kind: 'waiting', text: 'the Node is not registered yet' };
-  const node = nodeSchema.parse(JSON.parse(response.body));
+  const found = await api.tryGet(path);
+  if (found === undefined) return { kind: 'waiting', text: 'the Node is not registered yet' };
+  const node = nodeSchema.parse(found);
   const wanted = Object.fromEntries(Object.entries(spec.fakeResources).map(([name, count]) => [name, String(count)]));
   const before = node.metadata.annotations[GIVEN] ?? '';
   const names = Object.keys(wanted).sort().join(' ');
@@ -167,14 +166,26 @@ async function keepOnce(spec: NodeSpec, api: Api): Promise<Found> {
   const refusals: string[] = [];
   for (const [what, at, patch] of patches) {
     if (!changesAnything(patch)) continue;
-    const { status, body } = await api.request('PATCH', at, patch, 'application/merge-patch+json');
-    if (status < 300) continue;
-    const said = `${what}: the API server answered ${status}, ${messageOf(body)}`;
+    const refusal = await refusalOf(api.patch(at, patch));
+    if (refusal === undefined) continue;
+    const { status, message } = refusal;
+    const said = `${what}: the API server answered ${status}, ${message}`;
     // A conflict, too many requests and faults of the server pass; what it does not take, it never will.
     if (status >= 500 || status === 404 || status === 409 || status === 429) return { kind: 'waiting', text: said };
     refusals.push(said);
   }
   return refusals.length === 0 ? READY : { kind: 'refused', text: refusals.join('; ') };
+}
+
+/** How the API server refused; undefined where it did not. @throws the connection's error */
+async function refusalOf(call: Promise<unknown>): Promise<KubeError | undefined> {
+  try {
+    await call;
+    return undefined;
+  } catch (error) {
+    if (error instanceof KubeError) return error;
+    throw error;
+  }
 }
 
 /** True where something lies in an object of objects. */

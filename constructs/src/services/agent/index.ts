@@ -1,8 +1,9 @@
-import { AGENT_ACCOUNT, type PlatformConfig, projectNamespace, SERVICE_USERS, type StandIn } from '@delos/core';
+import { AGENT_ACCOUNT, type PlatformConfig, projectNamespace, type StandIn } from '@delos/core';
 import type { k8s } from 'cdk8s-plus-28';
 import { Construct } from 'constructs';
-import { allowedRegistriesEnv, env, fileOf, mounted, ownWorkload, runs } from '../../base/own-service.ts';
+import { allowedRegistriesEnv, ownWorkload, runs } from '../../base/own-service.ts';
 import { type Replicas, replicas } from '../../base/replicas.ts';
+import { env, fileOf, mounted } from '../../base/secret-folder.ts';
 import type { ServiceDescriptor, Site } from '../../base/service.ts';
 import type { Workload } from '../../base/workload.ts';
 import { controlApi } from '../control-api/index.ts';
@@ -55,12 +56,13 @@ function standIns(all: readonly StandIn[]): readonly k8s.EnvVar[] {
   return all.length === 0 ? [] : [env('DELOS_STAND_INS', JSON.stringify(byDigest))];
 }
 
+/** The service that makes the Pods of jobs. */
 export const agent: ServiceDescriptor<Replicas, Agent> = {
   name: AGENT_ACCOUNT,
   idea: 'the agent: makes the Pods of jobs, and tells what becomes of them',
   image: 'runtime',
   config: replicas,
-  user: SERVICE_USERS.agent,
+  user: 60605,
   resources: { cpu: '20m', memory: '64Mi', memoryLimit: '256Mi' },
   build: (scope, at) => new Agent(scope, 'agent', at),
 };

@@ -1,8 +1,8 @@
-import { SERVICE_USERS } from '@delos/core';
 import { Construct } from 'constructs';
 import { z } from 'zod';
 import { nodeFolder } from '../../base/mount.ts';
-import { env, fileOf, mounted, ownWorkload, runs } from '../../base/own-service.ts';
+import { ownWorkload, runs } from '../../base/own-service.ts';
+import { env, fileOf, mounted } from '../../base/secret-folder.ts';
 import type { ServiceDescriptor, Site } from '../../base/service.ts';
 import type { Workload } from '../../base/workload.ts';
 import { controlApi } from '../control-api/index.ts';
@@ -35,12 +35,13 @@ export class Collector extends Construct {
   }
 }
 
+/** The service that reads the logs of jobs. */
 export const collector: ServiceDescriptor<Config, Collector> = {
   name: 'collector',
   idea: 'the log collector, one on every node',
   image: 'runtime',
   config,
-  user: SERVICE_USERS.collector,
+  user: 60606,
   onNodes: true,
   resources: { cpu: '20m', memory: '64Mi', memoryLimit: '256Mi' },
   build: (scope, at) => new Collector(scope, 'collector', at),

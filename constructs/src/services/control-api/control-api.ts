@@ -1,14 +1,15 @@
 import { Construct } from 'constructs';
 import { ConfigFiles } from '../../base/config-files.ts';
+import type { Identity } from '../../base/identity.ts';
 import { files } from '../../base/mount.ts';
 import { PORTS } from '../../base/names.ts';
 import type { Namespace } from '../../base/namespace.ts';
-import { allowedRegistriesEnv, databaseEnv, env, fileOf, mounted, ownWorkload, runs } from '../../base/own-service.ts';
+import { allowedRegistriesEnv, ownWorkload, runs } from '../../base/own-service.ts';
 import type { Replicas } from '../../base/replicas.ts';
 import { Secret, type SecretKey } from '../../base/secret.ts';
+import { databaseEnv, env, fileOf, mounted } from '../../base/secret-folder.ts';
 import type { ServiceDescriptor, Site } from '../../base/service.ts';
 import type { Workload } from '../../base/workload.ts';
-import type { Keycloak } from '../keycloak/keycloak.ts';
 import { canonicalJson, platformSettings } from './platform-settings.ts';
 
 const CONFIG_DIR = '/etc/delos';
@@ -26,11 +27,12 @@ export class ControlApi extends Construct {
     props: {
       readonly descriptor: ServiceDescriptor<Replicas, ControlApi>;
       readonly at: Site<Replicas>;
-      readonly keycloak: Keycloak;
+      /** Where people log in. */
+      readonly identity: Identity;
     },
   ) {
     super(scope, id);
-    const { descriptor, at, keycloak } = props;
+    const { descriptor, at, identity } = props;
     const { namespace, database } = at;
     const secret = (name: string, sources: ConstructorParameters<typeof Secret>[2]['sources']): Secret =>
       new Secret(this, name, { namespace, sources });
@@ -39,7 +41,7 @@ export class ControlApi extends Construct {
     const issuer = secret('token-issuer', { secret: { kind: 'password', length: 48 } });
     const passwords = secret(
       'identity-passwords',
-      Object.fromEntries(keycloak.realm.users.map(({ username }) => [username, { kind: 'password', length: 20 }])),
+      Object.fromEntries(identity.realm.users.map(({ username }) => [username, { kind: 'password', length: 20 }])),
     );
     this.agentToken = { secret: agent, key: 'token' };
     this.#collectorToken = collector;
@@ -48,7 +50,7 @@ export class ControlApi extends Construct {
       namespace,
       files: () => ({
         'platform.json': platformSettings(at.config),
-        'identity.json': canonicalJson(keycloak.realm),
+        'identity.json': canonicalJson(identity.realm),
       }),
     });
     this.workload = ownWorkload(this, descriptor, at, {
@@ -60,10 +62,10 @@ export class ControlApi extends Construct {
           name: 'migrate',
           command: runs('migrate'),
           env: [
-            env('DELOS_KEYCLOAK_CLIENT_SECRET_FILE', fileOf(keycloak.admin)),
+            env('DELOS_KEYCLOAK_CLIENT_SECRET_FILE', fileOf(identity.admin)),
             env('DELOS_IDENTITY_PASSWORDS', mounted(passwords).path),
           ],
-          mounts: () => [keycloak.admin.secret, passwords].map(mounted),
+          mounts: () => [identity.admin.secret, passwords].map(mounted),
         },
       ],
       mounts: () => [files(config, CONFIG_DIR), ...[database.password.secret, agent, collector, issuer].map(mounted)],
@@ -71,16 +73,16 @@ export class ControlApi extends Construct {
         ...databaseEnv(database),
         allowedRegistriesEnv(at),
         env('DELOS_CONFIG', `${CONFIG_DIR}/platform.json`),
-        env('DELOS_OIDC_ISSUER', keycloak.issuer),
-        env('DELOS_OIDC_JWKS_URL', `${keycloak.internalIssuer}/protocol/openid-connect/certs`),
-        env('DELOS_KEYCLOAK_URL', keycloak.internalUrl),
+        env('DELOS_OIDC_ISSUER', identity.issuer),
+        env('DELOS_OIDC_JWKS_URL', identity.jwksUrl),
+        env('DELOS_KEYCLOAK_URL', identity.internalUrl),
         env('DELOS_IDENTITY', `${CONFIG_DIR}/identity.json`),
         env('DELOS_IDENTITY_ISSUER', fileOf({ secret: issuer, key: 'secret' })),
         env('DELOS_AGENT_TOKEN_FILE', fileOf(this.agentToken)),
         env('DELOS_COLLECTOR_TOKEN_FILE', fileOf({ secret: collector, key: 'token' })),
       ],
     });
-    this.workload.reach(database.peer, keycloak.workload.peer('http'));
+    this.workload.reach(database.peer, identity.peer);
     // Keycloak is waited for by `migrate`.
     this.workload.after(...database.ready);
   }

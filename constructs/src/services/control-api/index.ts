@@ -1,4 +1,3 @@
-import { SERVICE_USERS } from '@delos/core';
 import { type Replicas, replicas } from '../../base/replicas.ts';
 import type { ServiceDescriptor } from '../../base/service.ts';
 import { keycloak } from '../keycloak/index.ts';
@@ -6,12 +5,13 @@ import { ControlApi } from './control-api.ts';
 
 const LOGIN_PATH = '/auth/realms/delos/login-actions/authenticate';
 
+/** The service that clients talk to. */
 export const controlApi: ServiceDescriptor<Replicas, ControlApi> = {
   name: 'control-api',
   idea: 'the control API: what clients, agents and collectors talk to',
   image: 'runtime',
   config: replicas,
-  user: SERVICE_USERS['control-api'],
+  user: 60603,
   resources: { cpu: '20m', memory: '96Mi', memoryLimit: '256Mi' },
   database: 'delos',
   routes: [
@@ -20,5 +20,5 @@ export const controlApi: ServiceDescriptor<Replicas, ControlApi> = {
     { paths: [LOGIN_PATH, `${LOGIN_PATH}/*`], method: 'POST', port: 'http' },
   ],
   build: (scope, at) =>
-    new ControlApi(scope, 'control-api', { descriptor: controlApi, at, keycloak: at.get(keycloak) }),
+    new ControlApi(scope, 'control-api', { descriptor: controlApi, at, identity: at.get(keycloak) }),
 };

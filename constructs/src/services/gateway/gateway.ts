@@ -13,24 +13,58 @@ import type { Route } from '../../base/route.ts';
 import { Secret } from '../../base/secret.ts';
 import { Workload } from '../../base/workload.ts';
 import type { Exposure } from '../../entrance.ts';
-import { type CaddyfileProps, caddyfile, landingPage, type Upstream } from './caddyfile.ts';
+import { upstreamImage } from '../../upstream-image.ts';
+import { caddyfile, landingPage, type Upstream } from './caddyfile.ts';
 
+/** What a {@link Gateway} is made of. */
 export interface GatewayProps {
+  /** The namespace that it runs in. */
   readonly namespace: Namespace;
-  readonly image: string;
-  readonly user: number;
-  readonly resources: Resources;
-  readonly replicas: number;
+  /** Reference of the image. @default the published one of this release */
+  readonly image?: string;
+  /** User and group that it runs as. @default the platform's number for the gateway */
+  readonly user?: number;
+  /** Processor and memory. @default 0.02 core, 64Mi, at most 256Mi */
+  readonly resources?: Resources;
+  /** How many run. @default 1 */
+  readonly replicas?: number;
+  /** Where users reach it, no trailing slash: `https://ai.example.com`. */
   readonly publicUrl: string;
+  /** The public host name or address alone. Its certificate is for it. */
   readonly domain: string;
-  readonly http: CaddyfileProps['http'];
-  readonly exposure: Exposure;
-  /** Whether the nodes have user namespaces for Pods. */
-  readonly userNamespaces: boolean;
-  /** Ports that answer outside. */
-  readonly httpPort: number;
-  readonly httpsPort: number;
+  /** What answers on the plain http port. `none`: nothing listens. @default redirect */
+  readonly http?: 'serve' | 'redirect' | 'none';
+  /** How its Service is reached from outside. @default by a load balancer */
+  readonly exposure?: Exposure;
+  /** Whether the nodes have user namespaces for Pods. @default false */
+  readonly userNamespaces?: boolean;
+  /** Port of plain http that answers outside. @default 80 */
+  readonly httpPort?: number;
+  /** Port of TLS that answers outside. @default 443 */
+  readonly httpsPort?: number;
 }
+
+/** User and group that it runs as. */
+export const GATEWAY_USER = 60602;
+/** Processor and memory where the props say none. */
+export const GATEWAY_RESOURCES: Resources = { cpu: '20m', memory: '64Mi', memoryLimit: '256Mi' };
+
+const LOAD_BALANCER: Exposure = { kind: 'load-balancer' };
+
+/** The props with their defaults. */
+const whole = (props: GatewayProps) => ({
+  ...props,
+  image: props.image ?? upstreamImage('caddy'),
+  user: props.user ?? GATEWAY_USER,
+  resources: props.resources ?? GATEWAY_RESOURCES,
+  replicas: props.replicas ?? 1,
+  http: props.http ?? ('redirect' as const),
+  exposure: props.exposure ?? LOAD_BALANCER,
+  userNamespaces: props.userNamespaces ?? false,
+  httpPort: props.httpPort ?? 80,
+  httpsPort: props.httpsPort ?? 443,
+});
+type Whole = ReturnType<typeof whole>;
 
 const SERVICE_TYPE = {
   'node-port': { type: 'NodePort', externalTrafficPolicy: 'Cluster' },
@@ -39,13 +73,34 @@ const SERVICE_TYPE = {
   'cluster-ip': { type: 'ClusterIP' },
 } as const;
 
-/** The one way in: TLS with a leaf of the instance's own CA, and plain http where that is wanted. */
+/**
+ * The one way in: TLS with a leaf of the instance's own CA, and plain http where that is wanted.
+ * @example
+ * const gateway = new Gateway(chart, 'gateway', {
+ *   namespace,
+ *   publicUrl: 'https://ai.example.com',
+ *   domain: 'ai.example.com',
+ * });
+ * const api = new Workload(chart, 'api', {
+ *   namespace,
+ *   image: 'registry.example/api:1.0',
+ *   command: ['/api'],
+ *   user: 61000,
+ *   ports: { http: 8080 },
+ *   runs: { kind: 'deployment', replicas: 2 },
+ *   resources: { cpu: '100m', memory: '128Mi', memoryLimit: '256Mi' },
+ * });
+ * gateway.route({ paths: ['/reports/*'], port: 'http' }, api);
+ * @see https://caddyserver.com/docs/
+ */
 export class Gateway extends Construct {
+  /** Its Pods, Service and connections. */
   readonly workload: Workload;
   readonly #upstreams: Upstream[] = [];
 
-  constructor(scope: Construct, id: string, props: GatewayProps) {
+  constructor(scope: Construct, id: string, given: GatewayProps) {
     super(scope, id);
+    const props = whole(given);
     const { namespace } = props;
     const config = new ConfigFiles(this, 'config', {
       namespace,
@@ -108,7 +163,7 @@ export class Gateway extends Construct {
   }
 }
 
-function entrancePorts(props: GatewayProps): k8s.ServicePort[] {
+function entrancePorts(props: Whole): k8s.ServicePort[] {
   const { exposure } = props;
   const port = (name: 'http' | 'https', outside: number): k8s.ServicePort => ({
     name,
@@ -124,7 +179,7 @@ function entrancePorts(props: GatewayProps): k8s.ServicePort[] {
  * Ports of the Service. Cluster DNS answers a public name with the Service, so that they are those of the public URL.
  * A platform on loopback has no such name, and its Service keeps the usual ports.
  */
-function servicePorts(props: GatewayProps): { readonly http: number; readonly https: number } {
+function servicePorts(props: Whole): { readonly http: number; readonly https: number } {
   if (isLoopback(props.domain)) return { http: PORTS.http, https: PORTS.https };
   const url = new URL(props.publicUrl);
   const { httpPort: http, httpsPort: https } = props;

@@ -1,16 +1,16 @@
-import { SERVICE_USERS } from '@delos/core';
 import { type Replicas, replicas } from '../../base/replicas.ts';
 import type { ServiceDescriptor } from '../../base/service.ts';
 import { plainHttp } from '../../public-url.ts';
-import { Gateway } from './gateway.ts';
+import { GATEWAY_RESOURCES, GATEWAY_USER, Gateway } from './gateway.ts';
 
+/** The service that everything from outside comes through. */
 export const gateway: ServiceDescriptor<Replicas, Gateway> = {
   name: 'gateway',
   idea: 'the gateway: the one way in',
   image: 'caddy',
   config: replicas,
-  user: SERVICE_USERS.gateway,
-  resources: { cpu: '20m', memory: '64Mi', memoryLimit: '256Mi' },
+  user: GATEWAY_USER,
+  resources: GATEWAY_RESOURCES,
   build: (scope, { own, config, publicUrl, exposure, namespace, image, userNamespaces }) =>
     new Gateway(scope, 'gateway', {
       namespace,

@@ -1,5 +1,3 @@
-const POSTGRES_PORT = 5432;
-
 /** Where Secrets are mounted, each as a folder. */
 export const SECRETS = '/etc/keycloak-secrets';
 /** Key of the first administrator's secret. */
@@ -51,7 +49,7 @@ if [ ! -e $home/delos-optimized ]; then
   fi
 fi
 trap 'exit 143' TERM
-until bash -c 'exec 3<>"/dev/tcp/$KC_DB_URL_HOST/${POSTGRES_PORT}"' 2>/dev/null; do
+until bash -c 'exec 3<>"/dev/tcp/$KC_DB_URL_HOST/$KC_DB_URL_PORT"' 2>/dev/null; do
   sleep 0.5 &
   wait $!
 done

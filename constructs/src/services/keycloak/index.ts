@@ -1,18 +1,19 @@
-import { SERVICE_USERS } from '@delos/core';
 import { z } from 'zod';
-import type { ServiceDescriptor } from '../../base/service.ts';
-import { Keycloak } from './keycloak.ts';
+import type { Identity } from '../../base/identity.ts';
+import type { ServiceConstruct, ServiceDescriptor } from '../../base/service.ts';
+import { KEYCLOAK_RESOURCES, KEYCLOAK_USER, Keycloak } from './keycloak.ts';
 import { realmOf } from './realm.ts';
 
 const config = z.strictObject({}).prefault({});
 
-export const keycloak: ServiceDescriptor<z.infer<typeof config>, Keycloak> = {
+/** The service that people log in to. */
+export const keycloak: ServiceDescriptor<z.infer<typeof config>, ServiceConstruct & Identity> = {
   name: 'keycloak',
   idea: 'Keycloak: who may log in',
   image: 'keycloak',
   config,
-  user: SERVICE_USERS.keycloak,
-  resources: { cpu: '100m', memory: '832Mi', memoryLimit: '1Gi' },
+  user: KEYCLOAK_USER,
+  resources: KEYCLOAK_RESOURCES,
   database: 'keycloak',
   // Of the realm: login, tokens, keys. Consoles, client registration, brokering and the realm `master` are not routed.
   routes: [

@@ -2,26 +2,35 @@ import type { IdentitySpec } from '@delos/core';
 import { k8s } from 'cdk8s-plus-28';
 import { Construct } from 'constructs';
 import { ConfigFiles } from '../../base/config-files.ts';
-import { DNS } from '../../base/connections.ts';
+import { DNS, type Peer } from '../../base/connections.ts';
 import type { Database } from '../../base/database.ts';
+import type { Identity } from '../../base/identity.ts';
 import { files, scratch, secretFiles } from '../../base/mount.ts';
 import { labelsOf, PORTS } from '../../base/names.ts';
 import type { Namespace } from '../../base/namespace.ts';
 import type { Probes, Resources } from '../../base/pod.ts';
 import { Secret, type SecretKey } from '../../base/secret.ts';
 import { Workload } from '../../base/workload.ts';
+import { upstreamImage } from '../../upstream-image.ts';
+import { type ExternalKeycloakProps, externalKeycloak } from './external.ts';
 import { ADMIN_KEY, CONFIGURATION, SECRETS, START } from './files.ts';
 
+/** What a {@link Keycloak} is made of. */
 export interface KeycloakProps {
+  /** The namespace that it runs in. */
   readonly namespace: Namespace;
-  readonly image: string;
-  readonly user: number;
-  readonly resources: Resources;
+  /** Reference of the image. @default the published one of this release */
+  readonly image?: string;
+  /** User and group that it runs as. @default the platform's number for Keycloak */
+  readonly user?: number;
+  /** Processor and memory. @default 0.1 core, 832Mi, at most 1Gi */
+  readonly resources?: Resources;
+  /** Where it keeps its state. Its password lies in the namespace that Keycloak runs in. */
   readonly database: Database;
-  /** No trailing slash. */
+  /** Origin that users reach it by, at the path `/auth`. No trailing slash. */
   readonly publicUrl: string;
-  /** Whether the nodes have user namespaces for Pods. */
-  readonly userNamespaces: boolean;
+  /** Whether the nodes have user namespaces for Pods. @default false */
+  readonly userNamespaces?: boolean;
   /** Its one realm. */
   readonly realm: IdentitySpec;
 }
@@ -29,9 +38,28 @@ export interface KeycloakProps {
 const PATH = '/auth';
 const ADMIN_CLIENT = 'delos-operator';
 
-/** One Keycloak. Its realm is made and kept by the control API's `migrate` step, not imported: an import is done once. */
-export class Keycloak extends Construct {
+/** User and group that it runs as. */
+export const KEYCLOAK_USER = 60601;
+/** Processor and memory where the props say none. */
+export const KEYCLOAK_RESOURCES: Resources = { cpu: '100m', memory: '832Mi', memoryLimit: '1Gi' };
+
+/**
+ * One Keycloak. Its realm is made and kept by the control API's `migrate` step, not imported: an import is done once.
+ * @example
+ * const database = new Postgres(chart, 'postgres', { namespace }).database('keycloak');
+ * const publicUrl = 'https://ai.example.com';
+ * const identity = new Keycloak(chart, 'keycloak', {
+ *   namespace,
+ *   database,
+ *   publicUrl,
+ *   realm: realmOf(delosConfig.parse({ domain: 'ai.example.com' }), publicUrl),
+ * });
+ * @see https://www.keycloak.org/documentation
+ */
+export class Keycloak extends Construct implements Identity {
+  /** Its Pods, Service and connections. */
   readonly workload: Workload;
+  /** The realm as code. */
   readonly realm: IdentitySpec;
   /** The first administrator of Keycloak itself: a client that the reconciliation of the realm signs in as. */
   readonly admin: SecretKey;
@@ -58,12 +86,12 @@ export class Keycloak extends Construct {
       namespace,
       name: id,
       runs: { kind: 'stateful-set', replicas: 1 },
-      image: props.image,
-      user: props.user,
+      image: props.image ?? upstreamImage('keycloak'),
+      user: props.user ?? KEYCLOAK_USER,
       // As the upstream image's files have it.
       groups: [0],
-      userNamespace: props.userNamespaces,
-      resources: props.resources,
+      userNamespace: props.userNamespaces ?? false,
+      resources: props.resources ?? KEYCLOAK_RESOURCES,
       graceSeconds: 30,
       command: ['/bin/sh', '/etc/keycloak/start.sh'],
       env: () => environment(props),
@@ -83,14 +111,34 @@ export class Keycloak extends Construct {
     this.workload.reach(database.peer, DNS);
   }
 
+  /**
+   * A Keycloak that is there already, with the client `delos-operator` in its realm `master`, which may manage realms. The
+   * platform makes a realm of its own in it.
+   * @example
+   * const identity = Keycloak.external({
+   *   url: 'https://sso.example.com',
+   *   realm: realmOf(delosConfig.parse({ domain: 'ai.example.com' }), 'https://ai.example.com'),
+   *   admin: { secret: Secret.external({ namespace, name: 'sso-operator' }), key: 'client-secret' },
+   *   peer: { kind: 'addresses', addresses: ['203.0.113.7'], ports: [443] },
+   * });
+   */
+  static external(props: ExternalKeycloakProps): Identity {
+    return externalKeycloak(props);
+  }
+
   /** Where users see the realm: the `iss` of its tokens. */
   get issuer(): string {
     return `${this.#publicUrl}${PATH}/realms/${this.realm.realm}`;
   }
 
-  /** The realm, for services inside the cluster. */
-  get internalIssuer(): string {
-    return `${this.internalUrl}/realms/${this.realm.realm}`;
+  /** Keys that the realm signs with, for services inside the cluster. */
+  get jwksUrl(): string {
+    return `${this.internalUrl}/realms/${this.realm.realm}/protocol/openid-connect/certs`;
+  }
+
+  /** To be reached by services that sign in to it. */
+  get peer(): Peer {
+    return this.workload.peer('http');
   }
 
   /** Keycloak itself, for services inside the cluster. */
@@ -111,6 +159,7 @@ function environment({ publicUrl, database }: KeycloakProps): k8s.EnvVar[] {
   const plain: Readonly<Record<string, string>> = {
     KC_DB: 'postgres',
     KC_DB_URL_HOST: database.host,
+    KC_DB_URL_PORT: String(database.port),
     KC_DB_URL_DATABASE: database.name,
     KC_DB_USERNAME: database.user,
     KC_DB_POOL_MAX_SIZE: '20',

@@ -1,4 +1,4 @@
-import { DelosError, FORMER_POSTGRES_USER, SERVICE_USERS } from '@delos/core';
+import { DelosError, FORMER_POSTGRES_USER } from '@delos/core';
 
 /** TCP by password alone; the socket inside the container for the one user who owns the files. */
 export const HBA = `local all postgres                peer
@@ -8,11 +8,12 @@ host  all postgres   all          reject
 host  all all        all          scram-sha-256
 `;
 
-const USER = SERVICE_USERS.postgres;
+/** It is in the files below, too. */
+export const POSTGRES_USER = 60600;
 
 /** /etc/passwd of the container: PostgreSQL asks for its user's name, and images know another user by it. */
 export const PASSWD = `root:x:0:0:root:/:/usr/sbin/nologin
-postgres:x:${USER}:${USER}:PostgreSQL:/tmp:/usr/sbin/nologin
+postgres:x:${POSTGRES_USER}:${POSTGRES_USER}:PostgreSQL:/tmp:/usr/sbin/nologin
 `;
 
 /**
@@ -24,7 +25,7 @@ export const HAND_OVER = `#!/bin/sh
 set -eu
 for folder in "$PGDATA" "$PGDATA.new"; do
   if [ -d "$folder" ] && [ "$(stat -c %u "$folder")" = ${FORMER_POSTGRES_USER} ]; then
-    echo "handing $folder over to user ${USER}"
+    echo "handing $folder over to user ${POSTGRES_USER}"
     chgrp -R "$(id -g)" "$folder"
     chmod -R g+rwX "$folder"
   fi
@@ -44,9 +45,10 @@ const TAKEN = ['admin', 'postgres', 'template0', 'template1'];
  * Works through `postgres --single`, one statement a line: no server listens meanwhile, and no password is in an
  * argument. `PASSWORDS` names another folder of passwords.
  *
+ * @param server name of its workload, by which messages name its Secrets and its claim
  * @throws DelosError ERR_INTERNAL for a name that no database can have
  */
-export function prepareScript(databases: readonly string[]): string {
+export function prepareScript(databases: readonly string[], server = 'postgres'): string {
   for (const name of databases) {
     if (NAME.test(name) && !TAKEN.includes(name)) continue;
     throw new DelosError('ERR_INTERNAL', `no database can be named ${JSON.stringify(name)}`, {
@@ -56,6 +58,7 @@ export function prepareScript(databases: readonly string[]): string {
   return `#!/bin/sh
 set -eu
 umask 077
+server=${server}
 ${TAKE_OVER}
 ${RECONCILE}
 databases="${databases.join(' ')}"
@@ -87,7 +90,7 @@ const TAKE_OVER = `take_over() {
     free=$(df --output=avail -k "$PGDATA" | tail -n 1)
     if [ "$free" -le "$needed" ]; then
       echo "the volume has $free KiB free, and $needed KiB are needed to copy the data folder to its new owner" >&2
-      echo "enlarge the volume of the claim data-postgres-0; the old data is untouched" >&2
+      echo "enlarge the volume of the claim data-$server-0; the old data is untouched" >&2
       exit 1
     fi
     echo "copying the data folder ($needed KiB) for user $(id -u)"
@@ -108,7 +111,7 @@ const RECONCILE = `passwords=\${PASSWORDS:-/run/passwords}
 password() {
   file=$passwords/$1/password
   if [ "$(grep -c '' "$file")" != 1 ] || ! grep -q . "$file"; then
-    echo "$file holds no password of one line: put one into the Secret postgres-$1, and restart this Pod" >&2
+    echo "$file holds no password of one line: put one into the Secret $server-$1, and restart this Pod" >&2
     return 1
   fi
   sed "s/'/''/g" "$file"

@@ -1,17 +1,19 @@
-import { SERVICE_USERS } from '@delos/core';
 import { z } from 'zod';
-import type { ServiceDescriptor } from '../../base/service.ts';
-import { Postgres } from './postgres.ts';
+import type { DatabaseServer } from '../../base/database.ts';
+import type { ServiceConstruct, ServiceDescriptor } from '../../base/service.ts';
+import { POSTGRES_USER } from './files.ts';
+import { POSTGRES_RESOURCES, Postgres } from './postgres.ts';
 
 const config = z.strictObject({}).prefault({});
 
-export const postgres: ServiceDescriptor<z.infer<typeof config>, Postgres> = {
+/** The service that keeps databases. */
+export const postgres: ServiceDescriptor<z.infer<typeof config>, ServiceConstruct & DatabaseServer> = {
   name: 'postgres',
   idea: 'PostgreSQL: the state of the platform',
   image: 'postgres',
   config,
-  user: SERVICE_USERS.postgres,
-  resources: { cpu: '100m', memory: '384Mi', memoryLimit: '576Mi' },
+  user: POSTGRES_USER,
+  resources: POSTGRES_RESOURCES,
   build: (scope, { namespace, image, config: { cluster } }) =>
     new Postgres(scope, 'postgres', {
       namespace,

@@ -9,24 +9,42 @@ import type { Namespace } from '../../base/namespace.ts';
 import type { Resources } from '../../base/pod.ts';
 import { Secret } from '../../base/secret.ts';
 import { Workload } from '../../base/workload.ts';
-import { HAND_OVER, HBA, PASSWD, prepareScript } from './files.ts';
+import { upstreamImage } from '../../upstream-image.ts';
+import { type ExternalPostgresProps, externalPostgres } from './external.ts';
+import { HAND_OVER, HBA, PASSWD, POSTGRES_USER, prepareScript } from './files.ts';
 
+/** What a {@link Postgres} is made of. */
 export interface PostgresProps {
+  /** The namespace that it runs in. */
   readonly namespace: Namespace;
-  readonly image: string;
-  readonly user: number;
-  readonly resources: Resources;
-  /** Size of the volume. @default 10Gi */
+  /** Reference of the image. @default the published one of this release */
+  readonly image?: string;
+  /** User and group that it runs as. @default the platform's number for PostgreSQL */
+  readonly user?: number;
+  /** Processor and memory. @default 0.1 core, 384Mi, at most 576Mi */
+  readonly resources?: Resources;
+  /** Size of the volume, as Kubernetes writes it. @default 10Gi */
   readonly size?: string;
-  /** @default the cluster's default */
-  readonly storageClass: string | undefined;
+  /** Name of the volume's StorageClass. @default the cluster's default */
+  readonly storageClass?: string | undefined;
 }
 
 const DATA = '/var/lib/postgresql/data';
 const PORT = 5432;
 
-/** One PostgreSQL with one volume, which stays when the StatefulSet goes. */
+/** Processor and memory where the props say none. */
+export const POSTGRES_RESOURCES: Resources = { cpu: '100m', memory: '384Mi', memoryLimit: '576Mi' };
+
+/**
+ * One PostgreSQL with one volume, which stays when the StatefulSet goes. Its name, and the beginning of the names of its
+ * Secrets, is its id: two of them live side by side.
+ * @example
+ * const postgres = new Postgres(chart, 'postgres', { namespace, size: '20Gi' });
+ * const { host, port, user, password, peer } = postgres.database('mlflow');
+ * @see https://www.postgresql.org/docs/17/
+ */
 export class Postgres extends Construct implements DatabaseServer {
+  /** Its Pods, Service and connections. */
   readonly workload: Workload;
   readonly #namespace: Namespace;
   readonly #databases = new Map<string, Database>();
@@ -41,7 +59,7 @@ export class Postgres extends Construct implements DatabaseServer {
       labels: labelsOf(id),
       files: () => ({
         'hand-over.sh': HAND_OVER,
-        'prepare.sh': prepareScript([...this.#databases.keys()].sort()),
+        'prepare.sh': prepareScript([...this.#databases.keys()].sort(), id),
         'pg_hba.conf': HBA,
         passwd: PASSWD,
       }),
@@ -54,9 +72,9 @@ export class Postgres extends Construct implements DatabaseServer {
       namespace: props.namespace,
       name: id,
       runs: { kind: 'stateful-set', replicas: 1 },
-      image: props.image,
-      user: props.user,
-      resources: props.resources,
+      image: props.image ?? upstreamImage('postgres'),
+      user: props.user ?? POSTGRES_USER,
+      resources: props.resources ?? POSTGRES_RESOURCES,
       command: ['postgres', ...SETTINGS.flatMap((setting) => ['-c', setting])],
       env: () => [{ name: 'PGDATA', value: `${DATA}/pgdata` }],
       ports: { postgres: PORT },
@@ -95,20 +113,36 @@ export class Postgres extends Construct implements DatabaseServer {
     });
   }
 
+  /**
+   * A PostgreSQL that is there already, with its databases, their owners and the Secrets with their passwords.
+   * @example
+   * const postgres = Postgres.external({
+   *   host: '10.20.0.5',
+   *   databases: {
+   *     mlflow: { password: { secret: Secret.external({ namespace, name: 'mlflow-database' }), key: 'password' } },
+   *   },
+   * });
+   * const mlflow = postgres.database('mlflow');
+   */
+  static external(props: ExternalPostgresProps): DatabaseServer {
+    return externalPostgres(props);
+  }
+
   database(name: string): Database {
     const known = this.#databases.get(name);
     if (known !== undefined) return known;
+    const secret = this.#secret(name);
     const database: Database = {
       host: this.workload.host,
       port: PORT,
       name,
       user: name,
-      password: { secret: this.#secret(name), key: 'password' },
+      password: { secret, key: 'password' },
       peer: this.workload.peer('postgres'),
       ready: [this.workload],
     };
     this.#databases.set(name, database);
-    this.workload.after(database.password.secret);
+    this.workload.after(secret);
     return database;
   }
 

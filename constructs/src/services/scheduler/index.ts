@@ -1,7 +1,7 @@
-import { SERVICE_USERS } from '@delos/core';
 import { Construct } from 'constructs';
-import { databaseEnv, mounted, ownWorkload, runs } from '../../base/own-service.ts';
+import { ownWorkload, runs } from '../../base/own-service.ts';
 import { type Replicas, replicas } from '../../base/replicas.ts';
+import { databaseEnv, mounted } from '../../base/secret-folder.ts';
 import type { ServiceDescriptor, Site } from '../../base/service.ts';
 import type { Workload } from '../../base/workload.ts';
 
@@ -23,12 +23,13 @@ export class Scheduler extends Construct {
   }
 }
 
+/** The service that decides which job runs where. */
 export const scheduler: ServiceDescriptor<Replicas, Scheduler> = {
   name: 'scheduler',
   idea: 'the scheduler: which job runs where, and when',
   image: 'runtime',
   config: replicas,
-  user: SERVICE_USERS.scheduler,
+  user: 60604,
   resources: { cpu: '20m', memory: '64Mi', memoryLimit: '256Mi' },
   // The control API's.
   database: 'delos',

@@ -1,9 +1,9 @@
 import type { DesireOf, FromAgent, Kind } from '@delos/core';
+import type { KubeClient } from '@delos/kube';
 import type { Logger } from 'pino';
 import type { z } from 'zod';
 import type { ImageSource } from '../image-source.ts';
 import type { Pod } from './jobs/pod-shape.ts';
-import type { KubeClient } from './kube-client.ts';
 import type { Namespaces } from './namespaces/namespaces.ts';
 
 /** Makes true what is desired of one kind of things, and tells what it sees. */

@@ -1,5 +1,6 @@
 import { readFile } from 'node:fs/promises';
 import { AGENT_PREFIX, AGENT_PROTOCOL, type FromAgent, type NodeReport, toAgent } from '@delos/core';
+import { KubeClient, kubeconfigAccess, podAccess, Reflector } from '@delos/kube';
 import { Gauge } from 'prom-client';
 import { z } from 'zod';
 import { detach, every, guard } from '../edge/guard.ts';
@@ -9,14 +10,12 @@ import { readEnv } from '../service-env.ts';
 import { Uplink } from '../uplink.ts';
 import { type Node, nodeShape, type PodUsage, podUsageShape } from './jobs/pod-shape.ts';
 import { Keepers } from './keepers.ts';
-import { kubeAccess } from './kube-access.ts';
-import { KubeClient } from './kube-client.ts';
 import { JOB_LABEL } from './labels.ts';
 import { PRIVATE_CIDRS } from './namespaces/manifests.ts';
 import { Namespaces } from './namespaces/namespaces.ts';
 import { closedNetworks, dnsServers } from './node-addresses.ts';
 import { nodeReports } from './nodes/reports.ts';
-import { Reflector } from './reflector.ts';
+import { logProblem } from './problems.ts';
 import { openStream } from './streams/streams.ts';
 
 const settings = z.object({
@@ -45,6 +44,8 @@ const settings = z.object({
 /** Node reports are repeated this often: they also say that the agent lives. */
 const REPORT_MS = 10_000;
 const SWEEP_MS = 5_000;
+/** Of a page of 500 objects, and of the agent's memory a part. */
+const ANSWER_BYTES = 64 * 2 ** 20;
 
 /** The cluster agent: the only part that speaks to the Kubernetes API server. */
 export const agentService: Service = { name: 'agent', start };
@@ -54,7 +55,9 @@ async function start(context: ServiceContext): Promise<RunningService> {
   const config = readEnv(settings, env);
   const apiUrl = config.DELOS_API_URL.replace(/\/+$/, '');
   const cluster = config.DELOS_CLUSTER;
-  const client = new KubeClient(await kubeAccess(env));
+  // The official client library would take more memory than all of the agent: it is not used here.
+  const access = env.DELOS_KUBECONFIG === undefined ? await podAccess(env) : kubeconfigAccess(env.DELOS_KUBECONFIG);
+  const client = new KubeClient(access, { fieldManager: 'delos-agent', maxBytes: ANSWER_BYTES });
   const namespaces = new Namespaces(client, {
     platformNamespace: config.POD_NAMESPACE,
     // The agent asks where every Pod does.
@@ -62,7 +65,7 @@ async function start(context: ServiceContext): Promise<RunningService> {
   });
   const refreshPolicies = async (): Promise<void> => {
     // Before all nodes are known, some of their addresses would be open.
-    if (nodes.synced) namespaces.close(closedNetworks(config.DELOS_DENIED_CIDRS, nodes.items.values()));
+    if (nodes.synced) namespaces.close(closedNetworks(config.DELOS_DENIED_CIDRS, nodes.values()));
     for (const { namespace, error } of await namespaces.refresh()) {
       log.warn({ error, namespace }, 'network policies are not up to date, will try again');
     }
@@ -88,7 +91,7 @@ async function start(context: ServiceContext): Promise<RunningService> {
     standIns: new Map(Object.entries(config.DELOS_STAND_INS)),
     imageSource: imageSource({
       allowed: config.DELOS_ALLOWED_REGISTRIES,
-      denied: () => [...config.DELOS_DENIED_CIDRS, ...[...nodes.items.values()].flatMap(addressesOf)],
+      denied: () => [...config.DELOS_DENIED_CIDRS, ...[...nodes.values()].flatMap(addressesOf)],
     }),
   });
   const report = debounce(
@@ -105,7 +108,7 @@ async function start(context: ServiceContext): Promise<RunningService> {
     path: '/api/v1/nodes',
     read: read(nodeShape),
     onChange: () => report(),
-    log,
+    onProblem: logProblem(log, '/api/v1/nodes'),
   });
   const others: Reflector<PodUsage> = new Reflector({
     client,
@@ -113,7 +116,7 @@ async function start(context: ServiceContext): Promise<RunningService> {
     query: { labelSelector: `!${JOB_LABEL}` },
     read: read(podUsageShape),
     onChange: () => report(),
-    log,
+    onProblem: logProblem(log, '/api/v1/pods'),
   });
 
   function send(message: FromAgent): void {
@@ -122,11 +125,7 @@ async function start(context: ServiceContext): Promise<RunningService> {
   function sendNodes(): void {
     // Half a picture would look like a cluster that shrank.
     if (!nodes.synced || !others.synced) return;
-    const reports: readonly NodeReport[] = nodeReports(
-      nodes.items.values(),
-      others.items.values(),
-      config.DELOS_ONLY_POOL,
-    );
+    const reports: readonly NodeReport[] = nodeReports(nodes.values(), others.values(), config.DELOS_ONLY_POOL);
     send({ type: 'nodes', nodes: [...reports] });
   }
 

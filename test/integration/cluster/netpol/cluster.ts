@@ -1,4 +1,3 @@
-import { createConnection } from 'node:net';
 import { isNotFound, KubeClient, kubeconfigAccess } from '@delos/kube';
 import { z } from 'zod';
 import { until } from '../../../support/until.ts';
@@ -26,17 +25,6 @@ export class ClusterClient {
 
   constructor(kubeconfig: string) {
     this.#client = new KubeClient(kubeconfigAccess(kubeconfig), { fieldManager: 'netpol-test' });
-  }
-
-  /** This machine's address on the way to the API server. */
-  async localAddress(): Promise<string> {
-    const { hostname, port } = new URL(this.#client.access.server);
-    const socket = createConnection({ host: hostname, port: Number(port) });
-    const { promise, resolve, reject } = Promise.withResolvers<string>();
-    socket.on('error', reject).on('connect', () => resolve(socket.localAddress ?? ''));
-    const address = await promise;
-    socket.destroy();
-    return address;
   }
 
   /** @throws KubeError */

@@ -1,8 +1,8 @@
 import { existsSync, writeFileSync } from 'node:fs';
-import { createServer, type Server } from 'node:net';
 import { dirname, join } from 'node:path';
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
 import { z } from 'zod';
+import { type OutsideHost, outsideHost } from '../../../support/cluster/outside-host.ts';
 import { until } from '../../../support/until.ts';
 import { gateWaits, policyAgent } from './agent.ts';
 import { EGRESS, INGRESS, SERVICES } from './cases.ts';
@@ -11,7 +11,7 @@ import { World } from './world.ts';
 
 /*
  * Each case is a table of real connections on a real node. A connection is between probes in Pods of namespaces x and
- * y, the machine outside, the node and its API server; it counts as open when the server's own answer comes back.
+ * y, a host outside, the node and its API server; it counts as open when the server's own answer comes back.
  */
 
 const ALL = { podSelector: {} } as const;
@@ -22,28 +22,21 @@ const fromB = { from: [{ podSelector: { matchLabels: { app: 'b' } } }] } as cons
 
 let world: World;
 let kubeconfig = '';
-let listener: Server;
+let outside: OutsideHost | undefined;
 
 beforeAll(async () => {
   ({ kubeconfig } = await probedCluster());
   world = new World(kubeconfig);
-  const hostIp = await world.client.localAddress();
-  // On the machine's end of the node's own link: nobody but the node can reach it.
-  listener = createServer((socket) => {
-    socket.on('error', () => socket.destroy()).on('data', () => socket.write('world who?'));
-  });
-  await new Promise<void>((resolve, reject) => {
-    listener.once('error', reject).listen(0, hostIp, resolve);
-  });
-  const address = listener.address();
-  await world.setUp({ address: hostIp, port: typeof address === 'object' && address !== null ? address.port : 0 });
+  // Not the machine itself, which is closed to Pods whatever their policies say.
+  outside = await outsideHost();
+  await world.setUp(outside);
 });
 
 afterEach(() => world.dropAll());
 
 afterAll(async () => {
   await world?.tearDown();
-  listener?.close();
+  outside?.close();
 });
 
 describe.each([

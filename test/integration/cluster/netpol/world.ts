@@ -16,7 +16,7 @@ const PODS = [
 
 /**
  * One expectation: `x/b -> x/a:80 open`. Left: a Pod, or `outside` (the machine). Right: a Pod's address, `svc` and
- * `nodeport` (of x/a), `node` (its kubelet), `api` (the `kubernetes` Service), `world` (the machine's end of the link).
+ * `nodeport` (of x/a), `node` (its kubelet), `api` (the `kubernetes` Service), `world` (a host beyond the machine).
  * UDP is written `:udp/80`.
  */
 export type Expectation = string;

@@ -6,7 +6,7 @@ import { createInterface } from 'node:readline';
 import { withFileLock } from '@delos/host';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 
-const LOCK = join(import.meta.dirname, '../../../../cluster/src/toolchain/lock.ts');
+const LOCK = join(import.meta.dirname, '../../../../host/src/file-lock.ts');
 let folder = '';
 let path = '';
 const children: ChildProcess[] = [];

@@ -6,7 +6,7 @@ import { join } from 'node:path';
 import { run } from '@delos/host';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 
-const RUN = join(import.meta.dirname, '../../../../cluster/src/toolchain/run.ts');
+const RUN = join(import.meta.dirname, '../../../../host/src/run.ts');
 let folder = '';
 beforeEach(async () => {
   folder = await mkdtemp(join(tmpdir(), 'delos-run-'));

@@ -6,7 +6,6 @@ import fc from 'fast-check';
 import { afterEach, describe, expect, test } from 'vitest';
 import { z } from 'zod';
 import { nodeShape } from '../../../../runtime/service/src/agent/jobs/pod-shape.ts';
-import { KubeClient } from '../../../../runtime/service/src/agent/kube-client.ts';
 import { PRIVATE_CIDRS } from '../../../../runtime/service/src/agent/namespaces/manifests.ts';
 import { Namespaces } from '../../../../runtime/service/src/agent/namespaces/namespaces.ts';
 import {
@@ -14,6 +13,7 @@ import {
   dnsServers,
   NODE_NETWORKS_LIMIT,
 } from '../../../../runtime/service/src/agent/node-addresses.ts';
+import { plainClient } from '../../../support/kube/plain-client.ts';
 
 const nodeWith = (...addresses: readonly string[]) =>
   nodeShape.parse({
@@ -89,7 +89,7 @@ async function recorder() {
   });
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
   const { port } = server.address() as AddressInfo;
-  const client = new KubeClient({ server: `http://127.0.0.1:${port}`, tls: {}, token: async () => undefined });
+  const client = plainClient(port);
   stops.push(() => {
     client.close();
     server.close();

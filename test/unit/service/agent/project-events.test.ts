@@ -1,11 +1,12 @@
 import { once } from 'node:events';
 import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
+import type { KubeClient } from '@delos/kube';
 import { pino } from 'pino';
 import { afterEach, beforeEach, expect, test, vi } from 'vitest';
 import { eventShape, type KubeEvent } from '../../../../runtime/service/src/agent/jobs/pod-shape.ts';
 import { ProjectEvents } from '../../../../runtime/service/src/agent/jobs/project-events.ts';
-import { KubeClient } from '../../../../runtime/service/src/agent/kube-client.ts';
+import { plainClient } from '../../../support/kube/plain-client.ts';
 import { until } from '../../../support/until.ts';
 
 /** An API server that has one event in every namespace, and watches that stay open. */
@@ -38,7 +39,7 @@ beforeEach(async () => {
   server.listen(0, '127.0.0.1');
   await once(server, 'listening');
   const { port } = server.address() as AddressInfo;
-  client = new KubeClient({ server: `http://127.0.0.1:${port}`, tls: {}, token: async () => undefined });
+  client = plainClient(port);
   events = new ProjectEvents({
     client,
     read: (object) => eventShape.safeParse(object).data,

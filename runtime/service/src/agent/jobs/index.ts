@@ -1,6 +1,7 @@
+import { Reflector } from '@delos/kube';
 import type { KeeperContext, KeeperPart } from '../keeper.ts';
 import { CLUSTER_LABEL, JOB_LABEL } from '../labels.ts';
-import { Reflector } from '../reflector.ts';
+import { logProblem } from '../problems.ts';
 import { JobKeeper } from './keeper.ts';
 import { PodEvents } from './pod-events.ts';
 import { eventShape, type Pod, podShape } from './pod-shape.ts';
@@ -27,7 +28,7 @@ export function jobKeeper(context: KeeperContext): KeeperPart<'job'> {
       projectEvents.follow(pod.metadata.namespace ?? '');
     },
     onListed: () => jobs.podsListed(),
-    log,
+    onProblem: logProblem(log, '/api/v1/pods'),
   });
   const projectEvents = new ProjectEvents({
     client,
@@ -48,7 +49,7 @@ export function jobKeeper(context: KeeperContext): KeeperPart<'job'> {
       ack: (id, seq) => jobs.ack(id, seq),
       sweep: () => {
         jobs.sweep();
-        projectEvents.retire(new Set([...pods.items.values()].map(({ metadata }) => metadata.namespace ?? '')));
+        projectEvents.retire(new Set([...pods.values()].map(({ metadata }) => metadata.namespace ?? '')));
       },
       get size() {
         return jobs.size;

@@ -1,5 +1,5 @@
 import type { JobDesire } from '@delos/core';
-import { isKubeError, type KubeClient } from '../kube-client.ts';
+import { isKubeError, type KubeClient } from '@delos/kube';
 import { CONTAINER } from '../labels.ts';
 import { hasEnded } from './observe.ts';
 import { podManifest } from './pod-manifest.ts';

@@ -1,5 +1,5 @@
 import type { Reason } from '@delos/core';
-import { KubeError } from '../kube-client.ts';
+import { KubeError } from '@delos/kube';
 
 export interface Refusal {
   readonly reason: Reason;

@@ -1,9 +1,11 @@
-import type { KubeClient } from '../kube-client.ts';
-import { Reflector, type ReflectorProps } from '../reflector.ts';
+import { type KubeClient, Reflector, type ReflectorProps } from '@delos/kube';
+import type { Logger } from 'pino';
+import { logProblem } from '../problems.ts';
 import type { KubeEvent } from './pod-shape.ts';
 
-export interface ProjectEventsProps extends Pick<ReflectorProps<KubeEvent>, 'read' | 'onChange' | 'log'> {
+export interface ProjectEventsProps extends Pick<ReflectorProps<KubeEvent>, 'read' | 'onChange'> {
   readonly client: KubeClient;
+  readonly log: Logger;
 }
 
 /** A project without Pods may soon have some again. */
@@ -32,10 +34,15 @@ export class ProjectEvents {
       return;
     }
     const stop = new AbortController();
+    const { client, read, onChange, log } = this.#props;
+    const path = `/api/v1/namespaces/${namespace}/events`;
     const reflector = new Reflector({
-      ...this.#props,
-      path: `/api/v1/namespaces/${namespace}/events`,
+      client,
+      path,
       query: { fieldSelector: 'involvedObject.kind=Pod' },
+      read,
+      onChange,
+      onProblem: logProblem(log, path),
     });
     this.#watched.set(namespace, { stop, done: reflector.run(stop.signal), usedAt: Date.now() });
   }

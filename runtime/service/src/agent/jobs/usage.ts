@@ -1,9 +1,9 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { type JobUsage, quantityOr0 } from '@delos/core';
+import { isKubeError, type KubeClient, KubeError } from '@delos/kube';
 import WebSocket from 'ws';
 import { z } from 'zod';
 import { endSocket } from '../../relay.ts';
-import { isKubeError, type KubeClient, KubeError } from '../kube-client.ts';
 import { CONTAINER } from '../labels.ts';
 import type { Pod } from './pod-shape.ts';
 
@@ -27,12 +27,8 @@ export async function tryUsage(client: KubeClient, pod: Pod): Promise<JobUsage |
   } catch (error) {
     if (!isKubeError(error, 404)) throw error;
     // Of a Pod that is not measured yet the message tells its name.
-    if (error instanceof KubeError && error.message.includes(name)) return undefined;
-    throw new KubeError(
-      501,
-      'NotImplemented',
-      'this cluster has no metrics-server: the use of resources is not measured',
-    );
+    if (error.message.includes(name)) return undefined;
+    throw new KubeError(501, 'this cluster has no metrics-server: the use of resources is not measured');
   }
 }
 

@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { JobPodSpec } from '@delos/core';
-import { isKubeError, type KubeClient } from '../kube-client.ts';
+import { isKubeError, type KubeClient } from '@delos/kube';
 import {
   agentBinding,
   httpPolicy,

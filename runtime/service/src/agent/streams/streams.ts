@@ -1,14 +1,15 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { AGENT_PREFIX, type StreamRefused, type StreamRequest } from '@delos/core';
+import { type KubeClient, KubeError, type Query } from '@delos/kube';
 import type { Logger } from 'pino';
 import WebSocket from 'ws';
 import { detach } from '../../edge/guard.ts';
 import { endSocket, forwardFrames, joinSockets } from '../../relay.ts';
 import type { Pod } from '../jobs/pod-shape.ts';
 import { streamUsage, tryUsage } from '../jobs/usage.ts';
-import { type KubeClient, KubeError, type Query } from '../kube-client.ts';
 import { CONTAINER } from '../labels.ts';
 import { exitFrame, ForwardFrames, fromKube, stderrFrame, toKube } from './frames.ts';
+import { kubeSocket } from './kube-socket.ts';
 import { openPaused } from './paused-socket.ts';
 
 export interface StreamsProps {
@@ -29,16 +30,16 @@ const EXIT_CODE_STEP_MS = 25;
 export async function openStream(props: StreamsProps, request: StreamRequest): Promise<void> {
   const pod = props.podOf(request.jobId);
   try {
-    if (pod === undefined) throw new KubeError(404, 'NotFound', 'its container is not there');
+    if (pod === undefined) throw new KubeError(404, 'its container is not there');
     if (request.kind === 'top') {
-      if (runningOf(props, request.jobId) === undefined) throw new KubeError(404, 'NotFound', 'not running');
+      if (runningOf(props, request.jobId) === undefined) throw new KubeError(404, 'not running');
       const first = await tryUsage(props.client, pod);
       const back = await dialBack(props, request.id);
       await streamUsage(back, props.client, () => runningOf(props, request.jobId), first);
       return;
     }
     const { path, query, protocols } = endpointOf(pod, request);
-    const kube = await props.client.socket(path, query, protocols);
+    const kube = await kubeSocket(props.client, path, query, protocols);
     try {
       const back = await dialBack(props, request.id);
       if (request.kind === 'port-forward') joinForward(kube, back);

@@ -1,0 +1,68 @@
+import { DelosError } from '@delos/core';
+import type { Manifest, SecretSource, Synthesis, SynthesizedObject } from './synthesis.ts';
+
+/** One key of a Secret, and how its value is to be made. */
+export interface WantedSecret {
+  /** `NAMESPACE/SECRET/KEY`: the same at every run, so that a value can be kept by it. */
+  readonly address: string;
+  /** How it is made. A copy (`same-as`) is never asked for: it gets the value of what it copies. */
+  readonly source: Exclude<SecretSource, { readonly kind: 'same-as' }>;
+}
+
+/**
+ * The manifests with their Secrets filled in, for those who deploy without Pulumi: `kubectl apply` takes them. Without this
+ * a Secret has no value in its manifest. Give the same value for the same address at every run: data is made with it.
+ * @param make makes a value, or reads the one that was made before
+ * @example
+ * const filled = withSecrets(synthOf(chart), ({ address, source }) => {
+ *   if (source.kind !== 'password') throw new Error(`${address}: bring a certificate`);
+ *   return process.env[address.toUpperCase().replace(/[^A-Z]/g, '_')] ?? '';
+ * });
+ * @throws DelosError ERR_INTERNAL for an empty value, and for a copy of what is not there once
+ */
+export function withSecrets(synthesis: Synthesis, make: (wanted: WantedSecret) => string): readonly Manifest[] {
+  const made = new Map<string, string>();
+  const value = (object: SynthesizedObject, key: string, trail: readonly string[]): string => {
+    const address = addressOf(object, key);
+    if (trail.includes(address)) {
+      throw new DelosError('ERR_INTERNAL', `Secrets are copies of each other: ${[...trail, address].join(', ')}`);
+    }
+    const source = object.secrets[key];
+    if (source === undefined) throw new DelosError('ERR_INTERNAL', `no Secret has the key ${address}`);
+    if (source.kind === 'same-as') {
+      const from = copied(synthesis, object, source);
+      return value(from.object, from.key, [...trail, address]);
+    }
+    const text = made.get(address) ?? make({ address, source });
+    if (text === '') throw new DelosError('ERR_INTERNAL', `the value of ${address} is empty`);
+    made.set(address, text);
+    return text;
+  };
+  return synthesis.objects.map((object) => {
+    const keys = Object.keys(object.secrets);
+    if (keys.length === 0) return object.manifest;
+    const stringData = Object.fromEntries(keys.map((key) => [key, value(object, key, [])]));
+    return { ...object.manifest, stringData };
+  });
+}
+
+const addressOf = ({ manifest }: SynthesizedObject, key: string): string =>
+  `${manifest.metadata.namespace ?? ''}/${manifest.metadata.name}/${key}`;
+
+/** What a copy is of: in the namespace that is named, else in its own, else the only one of that name. */
+function copied(
+  { objects }: Synthesis,
+  from: SynthesizedObject,
+  { ref, namespace }: Extract<SecretSource, { readonly kind: 'same-as' }>,
+): { readonly object: SynthesizedObject; readonly key: string } {
+  const all = objects.flatMap((object) => Object.keys(object.secrets).map((key) => ({ object, key })));
+  const matches = all.filter(({ object: { manifest }, key }) => {
+    const inPlace = namespace === undefined || manifest.metadata.namespace === namespace;
+    return inPlace && `${manifest.metadata.name}/${key}` === ref;
+  });
+  const home = from.manifest.metadata.namespace;
+  const near = matches.find(({ object }) => object.manifest.metadata.namespace === home);
+  const found = near ?? (matches.length === 1 ? matches[0] : undefined);
+  if (found !== undefined) return found;
+  throw new DelosError('ERR_INTERNAL', `${from.id} is a copy of ${ref}: found ${matches.length} of that name`);
+}

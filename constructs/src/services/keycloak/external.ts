@@ -1,0 +1,37 @@
+import type { IdentitySpec } from '@delos/core';
+import type { Peer } from '../../base/connections.ts';
+import type { Identity } from '../../base/identity.ts';
+import type { SecretKey } from '../../base/secret.ts';
+
+/** A Keycloak that is there already. */
+export interface ExternalKeycloakProps {
+  /** Where users reach it, its path included: `https://sso.example.com/auth`. No trailing slash. */
+  readonly url: string;
+  /** Where services inside the cluster reach it. @default `url` */
+  readonly internalUrl?: string;
+  /** The realm that the platform makes in it. */
+  readonly realm: IdentitySpec;
+  /** Secret of the client `delos-operator` of the realm `master`. */
+  readonly admin: SecretKey;
+  /** Its addresses or Pods, as NetworkPolicies name them. A policy knows no host names. */
+  readonly peer: Extract<Peer, { readonly kind: 'addresses' | 'pods' }>;
+}
+
+/** @throws Error for a URL that is none, or that ends with a slash */
+export function externalKeycloak(props: ExternalKeycloakProps): Identity {
+  const { url, internalUrl = url, realm, admin, peer } = props;
+  for (const each of [url, internalUrl]) {
+    if (/^https?:\/\/[^/?#]+(\/[^?#]*[^/?#])?$/.test(each) && URL.canParse(each)) continue;
+    throw new Error(
+      `${JSON.stringify(each)} is no URL of a Keycloak: expected https://HOST[:PORT][/PATH], no slash at the end`,
+    );
+  }
+  return {
+    realm,
+    issuer: `${url}/realms/${realm.realm}`,
+    jwksUrl: `${internalUrl}/realms/${realm.realm}/protocol/openid-connect/certs`,
+    internalUrl,
+    admin,
+    peer,
+  };
+}

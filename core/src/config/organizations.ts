@@ -1,0 +1,65 @@
+import { z } from 'zod';
+import { bytes, coresTogether, count, dnsLabel } from '../config-fields.ts';
+
+/* Who shares the platform, and how much each may take. */
+
+const amounts = (leftOut: string) =>
+  z.strictObject({
+    runningJobs: count.optional().describe(`Jobs that run at once; left out: ${leftOut}`),
+    cpu: coresTogether.optional().describe('Cores at once'),
+    memory: bytes.optional().describe('Memory at once'),
+    gpu: count.optional().describe('GPUs at once, of any make'),
+  });
+const quota = amounts('no limit');
+
+/** How an organization, a project or a user in it stands beside others of its level. */
+const share = {
+  weight: z
+    .number()
+    .min(0.000_001)
+    .max(1_000_000)
+    .default(1)
+    .describe('Its part of what there is to share: with 2 it gets twice as much as one with 1'),
+  guarantee: amounts('nothing is guaranteed')
+    .prefault({})
+    .describe(
+      'What it gets back at once from preemptible jobs of others when it asks for it; what it leaves idle is lent. Where anything is guaranteed, jobs that are not preemptible run within guarantees and what these leave',
+    ),
+  limit: quota.prefault({}).describe('The most that its jobs may hold with what it was lent'),
+};
+
+const member = z.strictObject({
+  user: z.string().describe('Name of the admin or of one of `users`'),
+  role: z.enum(['admin', 'manager', 'writer', 'reader']).default('writer').describe('A reader only looks'),
+  ...share,
+});
+
+const project = z.strictObject({
+  name: dnsLabel.describe('Project name'),
+  quota: quota.prefault({}).describe('What its jobs may take together'),
+  ...share,
+  privileged: z.boolean().default(false).describe('Its jobs may be privileged: root on the node, in effect'),
+  members: z.array(member).default([]).describe('Who may work in it, beside the admin'),
+});
+
+export const organization = z.strictObject({
+  name: dnsLabel.describe('Organization name'),
+  quota: quota.prefault({}).describe('What all its projects’ jobs may take together'),
+  ...share,
+  projects: z
+    .array(project)
+    .min(1)
+    .describe(
+      'Its projects, in the order in which they are listed. After a login the client stands in the first by alphabet',
+    ),
+});
+
+export type Quota = z.infer<typeof quota>;
+export type Member = z.infer<typeof member>;
+export type Share = Pick<Member, keyof typeof share>;
+
+/** Of all that is said of an organization, a project or a member, how it stands beside others. */
+export const shareOf = ({ weight, guarantee, limit }: Share): Share => ({ weight, guarantee, limit });
+
+/** That of whoever nothing is said of. */
+export const PLAIN_SHARE: Share = { weight: 1, guarantee: {}, limit: {} };
