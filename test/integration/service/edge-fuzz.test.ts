@@ -5,7 +5,7 @@ import { SERVICES, type ServiceProcesses, startServices } from '../../support/ed
 import { runSeed } from '../../support/random.ts';
 
 /*
- * Every service as a process, attacked over its sockets. The long form is test/long/edge-fuzz.test.ts.
+ * Every service as a process, attacked over its sockets. The long form is test/long/service/edge-fuzz.test.ts.
  */
 
 let services: ServiceProcesses;

@@ -12,7 +12,7 @@ import { until } from '../../support/until.ts';
 
 const JOBS = 60;
 const TEXT = 900_000;
-/** What the platform gives each of them (constructs/src/control-plane.ts). */
+/** What the platform gives each of them (constructs/src/services/control-api). */
 const MEMORY_LIMIT = 256 * 2 ** 20;
 
 let services: ServiceProcesses;

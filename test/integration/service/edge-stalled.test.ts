@@ -9,7 +9,7 @@ import { until } from '../../support/until.ts';
  * Clients that begin and do not go on, against the control API as a process.
  */
 
-/** What the platform gives the control API (constructs/src/control-plane.ts). */
+/** What the platform gives the control API (constructs/src/services/control-api). */
 const MEMORY_LIMIT = 256 * 2 ** 20;
 const CLIENTS = 300;
 const QUIET_CLIENTS = 100;
