@@ -16,6 +16,8 @@ import { startPostgres, type TestPostgres } from '../../support/service/postgres
 
 const REALM = '/auth/realms/delos';
 const LOGIN = `${REALM}/login-actions/authenticate`;
+/** Where the service finds the realm: a Keycloak may have no path before its realms. */
+const THERE = '/realms/delos/login-actions/authenticate';
 
 let postgres: TestPostgres;
 let database: Database;
@@ -36,7 +38,7 @@ beforeAll(async () => {
   await new Promise<void>((resolve) => realm.listen(0, '127.0.0.1', resolve));
   const { port } = realm.address() as AddressInfo;
   api = await startControlApi(database, issuer, TEST_CONFIG, 'default', {
-    realmUrl: `http://127.0.0.1:${port}${REALM}`,
+    realmUrl: `http://127.0.0.1:${port}/realms/delos`,
   });
 });
 afterAll(async () => {
@@ -64,13 +66,13 @@ const streamed = (body: string): ReadableStream =>
 describe('a form without a token', () => {
   test('reaches Keycloak where it is a login', async () => {
     expect(await post(`${LOGIN}?session_code=a`, 'username=ann&password=b')).toBe(200);
-    expect(reached.at(-1)).toBe(`POST ${LOGIN}?session_code=a username=ann&password=b`);
+    expect(reached.at(-1)).toBe(`POST ${THERE}?session_code=a username=ann&password=b`);
   });
 
   test('reaches Keycloak where its length is not told beforehand', async () => {
     const options = { duplex: 'half' } as RequestInit;
     expect(await post(LOGIN, streamed('username=ann&password=c'), options)).toBe(200);
-    expect(reached.at(-1)).toBe(`POST ${LOGIN} username=ann&password=c`);
+    expect(reached.at(-1)).toBe(`POST ${THERE} username=ann&password=c`);
   });
 
   test('is refused where it is larger than a login can be, and Keycloak hears nothing of it', async () => {

@@ -1,8 +1,8 @@
 import type { IncomingMessage, Server } from 'node:http';
 
 /*
- * Limits of an HTTP listener of ours, in time and in number. The gateway has limits of its own (constructs/caddyfile.ts);
- * these hold whatever stands in front.
+ * Limits of an HTTP listener of ours, in time and in number. The gateway has limits of its own
+ * (constructs/src/services/gateway/caddyfile.ts); these hold whatever stands in front.
  */
 
 /** Time from the first byte of a request to the end of its headers. */

@@ -15,21 +15,17 @@ const PASSED_ON =
   /^(accept|accept-language|cookie|content-type|origin|referer|user-agent|x-forwarded-.*|x-request-id)$/;
 const KEPT_BACK = /^(connection|content-encoding|content-length|keep-alive|set-cookie|transfer-encoding)$/;
 
-/** @param realmUrl the realm at Keycloak, as it is reached from here */
+/**
+ * Where users reach a Keycloak by its own address, no password comes here.
+ * @param realmUrl the realm at Keycloak, as it is reached from here: its path may be another than the one of the route
+ */
 export function loginRoute(app: FastifyInstance, deps: Pick<ApiDeps, 'database'>, realmUrl: string): void {
   const limits = new LoginLimits(deps.database);
-  const { pathname } = new URL(`${realmUrl}/login-actions/authenticate`);
-  if (!pathname.startsWith(`${app.prefix}/`)) {
-    throw new DelosError(
-      'ERR_CONFIG_VALUE',
-      `DELOS_KEYCLOAK_URL: expected a URL that makes the realm's path begin with ${app.prefix}, where the gateway sends passwords; it begins ${pathname}`,
-    );
-  }
   app.addContentTypeParser('application/x-www-form-urlencoded', { parseAs: 'string' }, (_request, body, done) =>
     done(null, body),
   );
   const options = { bodyLimit: BODY_BYTES, config: { anonymousBody: BODY_BYTES }, schema: { hide: true } };
-  app.post(pathname.slice(app.prefix.length), options, async (request, reply) => {
+  app.post('/login-actions/authenticate', options, async (request, reply) => {
     const body = typeof request.body === 'string' ? request.body : '';
     const attempt = await limits.attempt(request.ip, new URLSearchParams(body).get('username') ?? '');
     if (attempt.wait > 0) return refuse(reply, attempt.wait);
