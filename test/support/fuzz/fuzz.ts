@@ -50,7 +50,7 @@ async function bundled(target: string, outfile: string): Promise<void> {
       js: `import { createRequire } from 'node:module';\nconst require = createRequire(import.meta.url);\n${BANNER}`,
     },
     alias: { '@delos/flow': join(FLOW, 'index.ts') },
-    plugins: [instrumented(/runtime\/src\/flow\/.*\.ts$|fuzz\/targets\/.*\.ts$/)],
+    plugins: [instrumented(/runtime\/flow\/src\/.*\.ts$|fuzz\/targets\/.*\.ts$/)],
   });
 }
 

@@ -21,6 +21,8 @@ describe('what the quick reader takes, it reads as the full reader does', () => 
 
   test.each([
     'a: b\n  c\n',
+    'a: b\u0000c\n',
+    'a: "b\u007f"\n',
     'a:\n',
     'a: [b,\n c]\n',
     'a: &x b\n',

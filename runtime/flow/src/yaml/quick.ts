@@ -28,8 +28,8 @@ const ESCAPES: Readonly<Record<string, string>> = { n: '\n', t: '\t', '"': '"', 
 const REST = / *(?: #[^\n]*)?\n/y;
 const BLANKS = /(?: *(?:#[^\n]*)?\n)*/y;
 const LITERAL = /([|>])(-?)\n/y;
-/** Tabs, and line ends of other systems and alphabets. */
-const UNUSUAL = /[\t\r\x85\xa0\u2028\u2029\ufeff]/;
+/** Tabs, line ends of other systems and alphabets, and characters that YAML does not allow. */
+const UNUSUAL = /[\0-\t\v-\x1f\x7f-\xa0\u2028\u2029\ufeff\ufffe\uffff]/;
 
 /** The document's mapping, or undefined where the full reader is to read it. */
 export function tryQuick(text: string): YamlMapping | undefined {
