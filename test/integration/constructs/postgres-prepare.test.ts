@@ -7,7 +7,13 @@ import { promisify } from 'node:util';
 import { FORMER_POSTGRES_USER } from '@delos/core';
 import pg from 'pg';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
-import { HAND_OVER, PASSWD, POSTGRES_USER, prepareScript } from '../../../constructs/src/services/postgres/files.ts';
+import {
+  HAND_OVER,
+  PASSWD,
+  POSTGRES_USER,
+  prepareScript,
+  START,
+} from '../../../constructs/src/services/postgres/files.ts';
 import { postgresFolder } from '../../support/service/postgres.ts';
 import { until } from '../../support/until.ts';
 
@@ -90,7 +96,9 @@ async function serve(): Promise<Running> {
   const hba = join(folder, 'pg_hba.conf');
   await writeFile(hba, 'local all all scram-sha-256\n');
   const options = ['listen_addresses=', `unix_socket_directories=${host}`, `hba_file=${hba}`, 'fsync=off'];
-  const server = ['postgres', ...options.flatMap((option) => ['-c', option])];
+  const start = join(folder, 'start.sh');
+  await writeFile(start, START);
+  const server = ['sh', start, ...options.flatMap((option) => ['-c', option])];
   const child = spawn('unshare', asPod(USER, USER, server), { env: environment(), stdio: 'ignore' });
   const connect: Running['connect'] = async (user, password, database = user) => {
     const client = new pg.Client({ host, user, password, database });
@@ -197,6 +205,24 @@ describe('the databases', () => {
       for (const name of databases) await (await running.connect(name, `${name}-secret`)).end();
     });
     expect(await readdir(volume)).toEqual(['pgdata']);
+  });
+
+  test('are prepared and served after a start that was killed before it had written its lock file', async () => {
+    await passwords({ admin: 'admin-secret', delos: 'delos-secret' });
+    await prepare(['delos']);
+    const lock = join(volume, 'pgdata/postmaster.pid');
+    const killed = async (): Promise<void> => {
+      await writeFile(lock, '');
+      await chown(lock, USER, USER);
+    };
+    await killed();
+    expect(await prepare(['delos'])).toContain('removing the empty lock file');
+    await killed();
+    await served(async (running) => {
+      await (await running.connect('delos', 'delos-secret')).end();
+      // The lock of a server that runs stays.
+      await expect(script(START)).rejects.toThrow('postmaster.pid');
+    });
   });
 
   test.each(['', '\n', 'two\nlines'])(

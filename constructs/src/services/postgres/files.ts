@@ -32,6 +32,22 @@ for folder in "$PGDATA" "$PGDATA.new"; do
 done
 `;
 
+/**
+ * PostgreSQL makes its lock file and then writes its process id there. A kill in between leaves an empty file, with which
+ * PostgreSQL refuses to start for ever. The folder is this Pod's alone, so nobody else is just starting.
+ */
+const UNLOCK = `if [ -f "$PGDATA/postmaster.pid" ] && [ ! -s "$PGDATA/postmaster.pid" ]; then
+  echo "removing the empty lock file of a start that was killed" >&2
+  rm -f "$PGDATA/postmaster.pid"
+fi`;
+
+/** Becomes the server, with the arguments that it is given; after a kill at any instant, too. */
+export const START = `#!/bin/sh
+set -eu
+${UNLOCK}
+exec postgres "$@"
+`;
+
 /** Also the end of a Secret's name, so what both may be; PostgreSQL's own names are not free. */
 const NAME = /^[a-z]([a-z0-9-]{0,40}[a-z0-9])?$/;
 const TAKEN = ['admin', 'postgres', 'template0', 'template1'];
@@ -74,6 +90,7 @@ if [ ! -s "$PGDATA/PG_VERSION" ]; then
   mv "$PGDATA.new" "$PGDATA"
   exit 0
 fi
+${UNLOCK}
 reconcile "$PGDATA"
 `;
 }

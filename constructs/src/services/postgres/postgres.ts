@@ -11,7 +11,7 @@ import { Secret } from '../../base/secret.ts';
 import { Workload } from '../../base/workload.ts';
 import { upstreamImage } from '../../upstream-image.ts';
 import { type ExternalPostgresProps, externalPostgres } from './external.ts';
-import { HAND_OVER, HBA, PASSWD, POSTGRES_USER, prepareScript } from './files.ts';
+import { HAND_OVER, HBA, PASSWD, POSTGRES_USER, prepareScript, START } from './files.ts';
 
 /** What a {@link Postgres} is made of. */
 export interface PostgresProps {
@@ -60,6 +60,7 @@ export class Postgres extends Construct implements DatabaseServer {
       files: () => ({
         'hand-over.sh': HAND_OVER,
         'prepare.sh': prepareScript([...this.#databases.keys()].sort(), id),
+        'start.sh': START,
         'pg_hba.conf': HBA,
         passwd: PASSWD,
       }),
@@ -75,7 +76,7 @@ export class Postgres extends Construct implements DatabaseServer {
       image: props.image ?? upstreamImage('postgres'),
       user: props.user ?? POSTGRES_USER,
       resources: props.resources ?? POSTGRES_RESOURCES,
-      command: ['postgres', ...SETTINGS.flatMap((setting) => ['-c', setting])],
+      command: ['/bin/sh', '/etc/postgres/start.sh', ...SETTINGS.flatMap((setting) => ['-c', setting])],
       env: () => [{ name: 'PGDATA', value: `${DATA}/pgdata` }],
       ports: { postgres: PORT },
       mounts: () => [

@@ -111,7 +111,9 @@ async function isRevoked(db: Db, jti: string | undefined): Promise<boolean> {
 /** @throws DelosError ERR_UNAUTHENTICATED for an account that is no user's, or no longer */
 async function callerOf(db: Db, settings: TokenSettings, { sub, identity }: z.infer<typeof claims>): Promise<Caller> {
   let rows = await rightsOf(db, sub);
-  if (rows.length === 0 && settings.bindFirstAccount && (await bindFirstAccount(db, identity, sub))) {
+  if (rows.length === 0 && settings.bindFirstAccount) {
+    await bindFirstAccount(db, identity, sub);
+    // Another request of the same account may have been faster.
     rows = await rightsOf(db, sub);
   }
   const [user] = rows;

@@ -64,17 +64,16 @@ async function bindAccount(tx: Tx, name: string, subject: string): Promise<void>
 
 /**
  * For an identity provider that is not ours: the first account that comes with a user's name is that user.
- * @returns false where the name has an account already, or is no user's
+ * Nothing changes where the name has an account already, or is no user's.
  */
-export async function bindFirstAccount(db: Db, name: string, subject: string): Promise<boolean> {
-  const bound = await db
+export async function bindFirstAccount(db: Db, name: string, subject: string): Promise<void> {
+  await db
     .updateTable('users')
     .set({ subject })
     .where('name', '=', name)
     .where('subject', 'is', null)
     .where('removed_at', 'is', null)
-    .executeTakeFirst();
-  return bound.numUpdatedRows > 0n;
+    .execute();
 }
 
 /** Jobs stay with the project, under a name that nobody else can have; tokens that were issued end. */

@@ -348,12 +348,12 @@ export const SERVICES: readonly Case[] = [
   },
   {
     rule: 'through a node port the client’s own address counts',
-    policies: (facts) => into({ from: [block(`${facts.outside.address}/32`)] }),
+    policies: (facts) => into({ from: [block(`${facts.machine}/32`)] }),
     expect: ['outside -> nodeport open', 'y/a -> x/a:80 closed'],
   },
   {
     rule: 'through a node port an exception counts',
-    policies: (facts) => into({ from: [block('0.0.0.0/0', `${facts.outside.address}/32`)] }),
+    policies: (facts) => into({ from: [block('0.0.0.0/0', `${facts.machine}/32`)] }),
     expect: ['outside -> nodeport closed', 'y/a -> x/a:80 open'],
   },
   {

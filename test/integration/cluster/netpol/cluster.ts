@@ -28,6 +28,17 @@ export class ClusterClient {
     this.#client = new KubeClient(kubeconfigAccess(kubeconfig), { fieldManager: 'netpol-test' });
   }
 
+  /** This machine's address on the way to the API server. */
+  async localAddress(): Promise<string> {
+    const { hostname, port } = new URL(this.#client.access.server);
+    const socket = createConnection({ host: hostname, port: Number(port) });
+    const { promise, resolve, reject } = Promise.withResolvers<string>();
+    socket.on('error', reject).on('connect', () => resolve(socket.localAddress ?? ''));
+    const address = await promise;
+    socket.destroy();
+    return address;
+  }
+
   /** @throws KubeError */
   async send(method: string, path: string, body?: unknown, contentType = 'application/json'): Promise<unknown> {
     return this.#client.request(method, path, { body, contentType });

@@ -24,7 +24,9 @@ export type Expectation = string;
 export interface Facts {
   readonly pods: Readonly<Record<string, string>>;
   readonly node: string;
-  /** The machine's address as the node sees it, and a port on which the test itself answers there. */
+  /** The machine's address as the node sees it. */
+  readonly machine: string;
+  /** A host beyond the machine, and a port on which it answers. */
   readonly outside: { readonly address: string; readonly port: number };
   readonly service: string;
   readonly nodePort: number;
@@ -96,6 +98,7 @@ export class World {
     this.#facts = {
       pods: Object.fromEntries(found),
       node: nodes.items[0]?.status.addresses.find(({ type }) => type === 'InternalIP')?.address ?? '',
+      machine: await this.client.localAddress(),
       outside,
       service: service.spec.clusterIP,
       nodePort: nodeport.spec.ports[0]?.nodePort ?? 0,
