@@ -18,7 +18,7 @@ export interface WantedSecret {
  *   if (source.kind !== 'password') throw new Error(`${address}: bring a certificate`);
  *   return process.env[address.toUpperCase().replace(/[^A-Z]/g, '_')] ?? '';
  * });
- * @throws DelosError ERR_INTERNAL for an empty value, and for a copy of what is not there once
+ * @throws DelosError ERR_INTERNAL for an empty value, for a certificate or key that is not PEM (RFC 7468), and for a copy of what is not there once
  */
 export function withSecrets(synthesis: Synthesis, make: (wanted: WantedSecret) => string): readonly Manifest[] {
   const made = new Map<string, string>();
@@ -35,6 +35,9 @@ export function withSecrets(synthesis: Synthesis, make: (wanted: WantedSecret) =
     }
     const text = made.get(address) ?? make({ address, source });
     if (text === '') throw new DelosError('ERR_INTERNAL', `the value of ${address} is empty`);
+    if (source.kind !== 'password' && !PEM[source.kind].test(text)) {
+      throw new DelosError('ERR_INTERNAL', `the value of ${address}: expected a ${source.kind} in PEM`);
+    }
     made.set(address, text);
     return text;
   };
@@ -45,6 +48,10 @@ export function withSecrets(synthesis: Synthesis, make: (wanted: WantedSecret) =
     return { ...object.manifest, stringData };
   });
 }
+
+const CERTIFICATE = /^-----BEGIN CERTIFICATE-----$/m;
+const KEY = /^-----BEGIN ([A-Z]+ )?PRIVATE KEY-----$/m;
+const PEM = { certificate: CERTIFICATE, 'ca-certificate': CERTIFICATE, 'certificate-key': KEY, 'ca-key': KEY } as const;
 
 const addressOf = ({ manifest }: SynthesizedObject, key: string): string =>
   `${manifest.metadata.namespace ?? ''}/${manifest.metadata.name}/${key}`;

@@ -64,9 +64,11 @@ function everySecret(): Readonly<Record<string, string>> {
   const config = delosConfig.parse({ domain: 'ai.example.com' });
   const platform = new Platform(new App(), 'platform', { config, context: profileContext(config, 'existing') });
   const values: Record<string, string> = { 'delos/postgres-notes/password': 'secret of notes' };
-  withSecrets(synthOf(platform), ({ address }) => {
-    values[address] = `secret of ${address}`;
-    return 'any';
+  withSecrets(synthOf(platform), ({ address, source: { kind } }) => {
+    const label = kind.endsWith('key') ? 'PRIVATE KEY' : 'CERTIFICATE';
+    const value = `secret of ${address}`;
+    values[address] = kind === 'password' ? value : `-----BEGIN ${label}-----\n${value}\n-----END ${label}-----\n`;
+    return values[address];
   });
   return values;
 }

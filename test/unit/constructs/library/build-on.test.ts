@@ -320,13 +320,15 @@ describe('a platform', () => {
   });
 });
 
+const pem = (kind: string): string => `-----BEGIN ${kind.endsWith('key') ? 'PRIVATE KEY' : 'CERTIFICATE'}-----\nMA==\n`;
+
 describe('Secrets filled in', () => {
   test('have a value for each key, a copy the value of what it copies, and all else is as before', () => {
     const platform = synthOf(new Platform(app, 'platform', { config, context }));
     const asked: string[] = [];
     const filled = withSecrets(platform, ({ address, source }) => {
       asked.push(address);
-      return `${source.kind} of ${address}`;
+      return source.kind === 'password' ? `password of ${address}` : pem(source.kind);
     });
     expect(new Set(asked).size).toBe(asked.length);
     expect(filled.map(({ kind }) => kind)).toEqual(platform.objects.map(({ manifest }) => manifest.kind));
@@ -344,6 +346,19 @@ describe('Secrets filled in', () => {
     new Secret(chart, 'token', { namespace, sources: { token: { kind: 'password' } } });
     expect(() => withSecrets(synthOf(chart), () => '')).toThrow('the value of lab/token/token is empty');
   });
+
+  test.each(['certificate', 'certificate-key', 'ca-certificate', 'ca-key'] as const)(
+    'are PEM where a %s is wanted: the gateway would not start with another',
+    (kind) => {
+      const leaf = { leaf: 'web', dnsNames: ['a.example'], ipAddresses: [] };
+      new Secret(chart, 'web', { namespace, sources: { file: { kind, ...leaf } } });
+      const synthesis = synthOf(chart);
+      const other = kind.endsWith('key') ? 'certificate' : 'certificate-key';
+      for (const text of ['a password', pem(other)])
+        expect(() => withSecrets(synthesis, () => text)).toThrow(`lab/web/file: expected a ${kind} in PEM`);
+      expect(withSecrets(synthesis, () => pem(kind))).toHaveLength(synthesis.objects.length);
+    },
+  );
 
   test('that copy each other are refused, and a copy of nothing too', () => {
     const same = (ref: string) => ({ token: { kind: 'same-as', ref } as const });
