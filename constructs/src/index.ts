@@ -1,6 +1,6 @@
 /*
- * What others build on. Three layers: `base` are parts of any service, a file of `services` is one service of Delos, and
- * the platform is a list of services. docs/guides/library.md shows them at work.
+ * The library that others build on. It has three layers. `base` holds parts of any service. Each folder of `services` is
+ * one service of Delos. The platform is a list of services. docs/guides/library.md shows them at work.
  */
 export * from './base/config-files.ts';
 export * from './base/connections.ts';

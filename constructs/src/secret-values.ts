@@ -56,7 +56,10 @@ const PEM = { certificate: CERTIFICATE, 'ca-certificate': CERTIFICATE, 'certific
 const addressOf = ({ manifest }: SynthesizedObject, key: string): string =>
   `${manifest.metadata.namespace ?? ''}/${manifest.metadata.name}/${key}`;
 
-/** What a copy is of: in the namespace that is named, else in its own, else the only one of that name. */
+/**
+ * Finds the key that a copy takes its value from. The copy may name a namespace. Otherwise its own namespace is searched
+ * first, and then the others, which must hold only one Secret of that name.
+ */
 function copied(
   { objects }: Synthesis,
   from: SynthesizedObject,

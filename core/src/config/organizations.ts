@@ -61,5 +61,5 @@ export type Share = Pick<Member, keyof typeof share>;
 /** Of all that is said of an organization, a project or a member, how it stands beside others. */
 export const shareOf = ({ weight, guarantee, limit }: Share): Share => ({ weight, guarantee, limit });
 
-/** That of whoever nothing is said of. */
+/** The share of an organization, a project or a member for which the file says nothing. */
 export const PLAIN_SHARE: Share = { weight: 1, guarantee: {}, limit: {} };

@@ -64,7 +64,7 @@ interface Diagnostic {
   };
 }
 
-/** What is used of the package `typescript`, of whatever version the program has. */
+/** The part of the package `typescript` that is used here. The program brings the package, in any version. */
 interface CompilerApi {
   readonly ModuleKind: { readonly CommonJS: number; readonly ESNext: number };
   readonly ScriptTarget: { readonly ES2020: number };

@@ -5,9 +5,9 @@ import { SOURCES, tryRoomOf } from '../house/rooms.ts';
 import { compilerOptions, REPOSITORY } from './compiler.ts';
 
 /*
- * Who reads which key of delos.yaml, told by the type checker. A key is the line of a schema that declares it: in
- * core/src/config, or for a service's section at its descriptor. A read is any expression or pattern whose type says that it takes that property, also where the configuration has
- * been through the database meanwhile: its type is still made from the schema's.
+ * The type checker tells who reads which key of delos.yaml. A key is the line of a schema that declares it. That line is
+ * in core/src/config, or in a service's descriptor. A read is any expression or pattern whose type takes that property.
+ * It also counts after the configuration has been through the database: its type is still made from the schema's.
  */
 
 const CONFIG = join(REPOSITORY, 'constructs/src/config.ts');

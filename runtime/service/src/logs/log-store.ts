@@ -86,8 +86,8 @@ export interface Attempt {
 }
 
 /**
- * Of delos.yaml's `logs`: bytes of one job's log where it has no limit of its own, bytes of all logs of a project, and days
- * that a log is kept after its job's end (0: as long as there is room).
+ * The section `logs` of delos.yaml. `jobLimit` is in bytes, for a job without a limit of its own. `projectLimit` is in
+ * bytes, for all logs of a project. `keepDays` counts days after a job's end; 0 keeps its log as long as there is room.
  */
 export type LogPolicy = Pick<LogSettings, 'jobLimit' | 'projectLimit' | 'keepDays'>;
 

@@ -54,8 +54,8 @@ function optional(key: string, value: unknown): Record<string, unknown> {
 }
 
 /*
- * What a user should know of a job beside its state is told with the state, and never in `description`: that is the
- * user's own text, by which jobs are found and run again. The client shows reasons in `status`, and reasons with
+ * Notes of the platform to the user stand beside the job's state, and never in `description`. The description is the
+ * user's own text: jobs are found by it and run again with it. The client shows reasons in `status`, and reasons with
  * descriptions in `run`.
  */
 

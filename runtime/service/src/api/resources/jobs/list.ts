@@ -30,8 +30,9 @@ export type JobListQuery = z.infer<typeof jobListQuery>;
 
 /** Bytes of the texts of one read: what listing takes in memory, whatever the rows hold. */
 const PAGE_BYTES = 256 * 1024;
-/** Of a job's history: its beginning, and so many of the newest entries, of so many characters. */
+/** A job's history shows its first entry and this many of the newest ones. */
 const TRANSITIONS = 50;
+/** Characters that are shown of one text of an entry. */
 const TRANSITION_TEXT = 1_000;
 
 const COLUMNS = [
@@ -65,7 +66,7 @@ const COLUMNS = [
   'logs_removed',
 ] as const;
 
-/** What of a job is shown. Of the specification, which repeats what the request holds, only a part. */
+/** The columns of a job that are shown. Most of the specification is left out: the request holds it too. */
 export type ShownJob = Pick<JobRow, (typeof COLUMNS)[number]> & {
   readonly spec: Pick<JobRow['spec'], 'namespace' | 'image' | 'security' | 'restartPolicy' | 'resources'>;
 };
