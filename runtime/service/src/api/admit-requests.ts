@@ -30,11 +30,11 @@ export function callerOf(deps: Pick<ApiDeps, 'authenticate'>, request: FastifyRe
  */
 export function admitRequests(app: FastifyInstance, deps: Pick<ApiDeps, 'authenticate' | 'budget'>): void {
   app.addHook('onRequest', async (request, reply) => {
-    const body = bodyBytes(request, request.routeOptions.config.anonymousBody ?? MAX_BODY_BYTES);
-    if (body === 0) return;
-    // One that is too large is refused by its announced length, unread.
     const { anonymousBody } = request.routeOptions.config;
-    if (body > (anonymousBody ?? MAX_BODY_BYTES)) return;
+    const most = anonymousBody ?? MAX_BODY_BYTES;
+    const body = bodyBytes(request, most);
+    // One that is too large is refused by its announced length, unread.
+    if (body === 0 || body > most) return;
     const user = anonymousBody === undefined ? (await callerOf(deps, request)).user : `the address ${request.ip}`;
     reserve(deps, { user }, reply, body);
   });
