@@ -1,6 +1,7 @@
 import { platformConfig } from '@delos/core';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { type TestCluster, testCluster } from '../../support/cluster/cluster.ts';
+import { makePriorityClasses } from '../../support/cluster/priority-classes.ts';
 import { startPostgres, type TestPostgres } from '../../support/service/postgres.ts';
 import { type RuntimeStack, SERVICES, startRuntime } from '../../support/service/runtime-stack.ts';
 import { until } from '../../support/until.ts';
@@ -23,15 +24,7 @@ let stack: RuntimeStack;
 beforeAll(async () => {
   postgres = await startPostgres();
   cluster = await testCluster();
-  const classes = Object.entries({ low: -100, normal: 0, high: 100 }).map(([name, value]) => ({
-    apiVersion: 'scheduling.k8s.io/v1',
-    kind: 'PriorityClass',
-    metadata: { name: `delos-job-${name}` },
-    value,
-    preemptionPolicy: 'Never',
-  }));
-  const list = JSON.stringify({ apiVersion: 'v1', kind: 'List', items: classes });
-  await cluster.kubectl(['apply', '--server-side', '--force-conflicts', '-f', '-'], list);
+  await makePriorityClasses(cluster);
   stack = await startRuntime(postgres, cluster, { cluster: CLUSTER, config });
 });
 afterAll(async () => {

@@ -2,6 +2,7 @@ import type { ToAgent } from '@delos/core';
 import { expect, test } from 'vitest';
 import type { Keeper, KeeperContext } from '../../../../runtime/service/src/agent/keeper.ts';
 import { Keepers } from '../../../../runtime/service/src/agent/keepers.ts';
+import { POD_SPEC } from '../../../support/service/pod-spec.ts';
 
 const JOB = 'job-00000000-0000-4000-8000-000000000001';
 const DESIRE = {
@@ -13,28 +14,7 @@ const DESIRE = {
     graceSeconds: 15,
     run: 0,
     podUid: null,
-    pod: {
-      namespace: 'job-o-p-00000000',
-      org: 'o',
-      project: 'p',
-      owner: 'ann',
-      name: null,
-      presetName: 'small',
-      pool: 'default',
-      node: null,
-      image: 'x',
-      entrypoint: null,
-      command: null,
-      workingDir: null,
-      env: {},
-      tty: false,
-      resources: { cpu: 1, memory: 2 ** 20, extended: {}, shm: false },
-      httpPort: null,
-      restartPolicy: 'never',
-      maxRunTimeSeconds: null,
-      priority: 'normal',
-      security: 'baseline',
-    },
+    pod: POD_SPEC,
   },
 } as const;
 

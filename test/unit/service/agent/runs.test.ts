@@ -10,6 +10,7 @@ import type { JobEvent, JobState } from '../../../../runtime/service/src/db/job-
 import type { JobRow } from '../../../../runtime/service/src/db/schema.ts';
 import { QUEUED } from '../../../support/service/job-states.ts';
 import { OnePodCluster } from '../../../support/service/one-pod-cluster.ts';
+import { POD_SPEC } from '../../../support/service/pod-spec.ts';
 import { quiet } from '../../../support/service/postgres.ts';
 
 /*
@@ -18,26 +19,7 @@ import { quiet } from '../../../support/service/postgres.ts';
  */
 
 const ID = 'job-00000000-0000-4000-8000-000000000001';
-const SPEC: JobRow['spec'] = {
-  namespace: 'job-o-p-00000000',
-  org: 'o',
-  project: 'p',
-  owner: 'ann',
-  name: null,
-  presetName: 'spot',
-  image: 'x',
-  entrypoint: null,
-  command: null,
-  workingDir: null,
-  env: {},
-  tty: false,
-  resources: { cpu: 1, memory: 2 ** 20, extended: {}, shm: false },
-  httpPort: null,
-  restartPolicy: 'never',
-  maxRunTimeSeconds: null,
-  priority: 'normal',
-  security: 'baseline',
-};
+const { pool: _pool, node: _node, ...SPEC } = POD_SPEC;
 /** What happens all the time, and what does not. */
 const OFTEN = ['kubelet', 'watch', 'tell', 'hear', 'admit', 'preempt', 'seal'] as const;
 const SELDOM = ['sweep', 'lose', 'restart', 'finish', 'evict'] as const;

@@ -2,30 +2,8 @@ import type { JobDesire, ToAgent } from '@delos/core';
 import fc from 'fast-check';
 import { afterEach, beforeEach, expect, test, vi } from 'vitest';
 import { Desires } from '../../../../runtime/service/src/api/agents/desires.ts';
+import { POD_SPEC } from '../../../support/service/pod-spec.ts';
 import { quiet } from '../../../support/service/postgres.ts';
-
-const POD: JobDesire['spec']['pod'] = {
-  namespace: 'job-o-p-00000000',
-  org: 'o',
-  project: 'p',
-  owner: 'ann',
-  name: null,
-  presetName: 'spot',
-  pool: 'default',
-  node: null,
-  image: 'x',
-  entrypoint: null,
-  command: null,
-  workingDir: null,
-  env: {},
-  tty: false,
-  resources: { cpu: 1, memory: 2 ** 20, extended: {}, shm: false },
-  httpPort: null,
-  restartPolicy: 'never',
-  maxRunTimeSeconds: null,
-  priority: 'normal',
-  security: 'baseline',
-};
 
 /** What is desired, reads of it that are answered when the test says, and an agent that believes what it is told. */
 class World {
@@ -50,7 +28,7 @@ class World {
         kind: 'job',
         id: jobId,
         revision: this.#revision,
-        spec: { action, graceSeconds: 15, run: 0, podUid: null, pod: POD },
+        spec: { action, graceSeconds: 15, run: 0, podUid: null, pod: POD_SPEC },
       });
     }
     this.desires.tell(jobId);
@@ -129,7 +107,7 @@ test.each(['tell', 'tellAll'] as const)('%s: a read that fails is made again', a
     kind: 'job',
     id: 'job-1',
     revision: 1,
-    spec: { action: 'run', graceSeconds: 15, run: 0, podUid: null, pod: POD },
+    spec: { action: 'run', graceSeconds: 15, run: 0, podUid: null, pod: POD_SPEC },
   });
   world.desires[how]('job-1');
   await world.answer(0, 'fail');
