@@ -9,6 +9,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { z } from 'zod';
 import { passwordUrl } from '../../../constructs/src/services/gateway/caddyfile.ts';
 import { authenticator } from '../../../runtime/service/src/api/auth.ts';
+import { login as loginResource } from '../../../runtime/service/src/api/resources/login/index.ts';
 import { LIMITS } from '../../../runtime/service/src/api/resources/login/limits.ts';
 import { loginRoute } from '../../../runtime/service/src/api/resources/login/route.ts';
 import type { Database } from '../../../runtime/service/src/db/database.ts';
@@ -318,11 +319,14 @@ describe('wrong passwords lock out where they come from, and nobody else', () =>
   let app: FastifyInstance;
   beforeAll(async () => {
     app = Fastify({ trustProxy: true });
-    loginRoute(app, { database }, realmUrl());
+    await served(app, realmUrl());
     await app.listen({ host: '127.0.0.1', port: 0 });
   });
   afterAll(() => app?.close());
 
+  /** As the control API serves it: under the prefix of its resource. */
+  const served = (on: FastifyInstance, realm: string) =>
+    on.register(async (scope) => loginRoute(scope, { database }, realm), { prefix: loginResource.prefix });
   const address = (): string => `http://127.0.0.1:${(app.server.address() as AddressInfo).port}`;
   const from = (source: string) => ({ through: address(), headers: { 'x-forwarded-for': source } });
   const tries = async (user: string, password: string, source: string) =>
@@ -366,7 +370,7 @@ describe('wrong passwords lock out where they come from, and nobody else', () =>
   test('a Keycloak that is not there costs nobody an attempt', async () => {
     const lonely = Fastify({ trustProxy: true });
     const port = await freePort();
-    loginRoute(lonely, { database }, `http://127.0.0.1:${port}/auth/realms/delos`);
+    await served(lonely, `http://127.0.0.1:${port}/auth/realms/delos`);
     for (let time = 0; time <= LIMITS.user; time++) {
       const answer = await lonely.inject({
         method: 'POST',
