@@ -71,6 +71,8 @@ export interface SynthesisContext {
   readonly dnsAddresses?: readonly string[] | undefined;
   /** Stand-ins that answer on this cluster: jobs that run on one say so. @default none */
   readonly standIns?: readonly StandIn[] | undefined;
+  /** StorageClass of disks where the configuration names none. @default the cluster's default */
+  readonly diskClass?: string | undefined;
   /** Whether every node runs Pods in user namespaces of their own (`hostUsers: false`). @default false */
   readonly userNamespaces?: boolean | undefined;
   /** Where the nodes are, and which ports lead to the gateway. */

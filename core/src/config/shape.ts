@@ -12,6 +12,7 @@ import {
   userName,
 } from '../config-fields.ts';
 import { parseRegistry } from '../image-registry.ts';
+import { disks } from './disks.ts';
 import { organization } from './organizations.ts';
 import { nodePool, preset } from './resources.ts';
 
@@ -150,6 +151,7 @@ export const configShape = z.strictObject({
     })
     .prefault({})
     .describe('Bounds on jobs'),
+  disks: disks.prefault({}).describe('Disks, which jobs mount'),
   logs: z
     .strictObject({
       jobLimit: logLimit
@@ -183,4 +185,5 @@ export type PlatformConfig = z.infer<typeof configShape>;
 export type Preset = PlatformConfig['presets'][number];
 export type NodePool = PlatformConfig['nodePools'][number];
 export type Scheduling = PlatformConfig['scheduling'];
+export type DiskSettings = PlatformConfig['disks'];
 export type LogSettings = PlatformConfig['logs'];

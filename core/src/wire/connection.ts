@@ -33,7 +33,7 @@ import { streamRequest } from './stream.ts';
 export const AGENT_PREFIX = '/internal/agent/v1';
 
 /** Grows with every change of these messages that the other end would not understand. */
-export const AGENT_PROTOCOL = 2;
+export const AGENT_PROTOCOL = 3;
 
 const kind = z.enum(KINDS);
 /** Of a thing: unique in its kind. */

@@ -17,17 +17,17 @@ let api: TestApi;
 let larger: TestApi;
 
 /** A resource as somebody adds it: its routes check no token themselves. */
-const disks: Resource = {
-  name: 'disks',
-  title: 'disks',
-  prefix: '/api/v1/disk',
+const buckets: Resource = {
+  name: 'buckets',
+  title: 'buckets',
+  prefix: '/api/v1/buckets',
   config: [
-    { in: 'cluster', key: 'disks_url' },
-    { in: 'platform', key: 'new_url', path: '/api/v1/disk/new' },
+    { in: 'cluster', key: 'buckets_url' },
+    { in: 'platform', key: 'new_url', path: '/api/v1/buckets/new' },
   ],
   tables: [],
   routes: (app) => {
-    app.get('', async () => [{ id: 'disk-1' }]);
+    app.get('', async () => [{ id: 'bucket-1' }]);
   },
   audit: {},
 };
@@ -37,7 +37,7 @@ beforeAll(async () => {
   database = await postgres.connect();
   issuer = await startIssuer();
   api = await startControlApi(database, issuer);
-  larger = await startControlApi(database, issuer, undefined, undefined, { resources: { ...RESOURCES, disks } });
+  larger = await startControlApi(database, issuer, undefined, undefined, { resources: { ...RESOURCES, buckets } });
 });
 afterAll(async () => {
   await larger?.stop();
@@ -56,18 +56,18 @@ const ROUTES = await Promise.all(
 
 describe('a resource that is added to the list', () => {
   test('is served, has its address in /config, and is no longer absent', async () => {
-    const before = await fetch(`${api.url}/api/v1/disk`);
+    const before = await fetch(`${api.url}/api/v1/buckets`);
     expect(before.status).toBe(501);
-    const { status, json } = await larger.request('alice', 'GET', '/disk');
-    expect([status, json]).toEqual([200, [{ id: 'disk-1' }]]);
+    const { status, json } = await larger.request('alice', 'GET', '/buckets');
+    expect([status, json]).toEqual([200, [{ id: 'bucket-1' }]]);
     const config = await larger.request('alice', 'GET', '/config');
-    expect(config.json.new_url).toBe(`${larger.url}/api/v1/disk/new`);
-    expect(config.json.clusters[0].disks_url).toBe(`${larger.url}/api/v1/disk`);
+    expect(config.json.new_url).toBe(`${larger.url}/api/v1/buckets/new`);
+    expect(config.json.clusters[0].buckets_url).toBe(`${larger.url}/api/v1/buckets`);
     expect((await api.request('alice', 'GET', '/config')).json.new_url).toBeUndefined();
   });
 
   test('asks for a token, though its routes do not', async () => {
-    expect((await fetch(`${larger.url}/api/v1/disk`)).status).toBe(401);
+    expect((await fetch(`${larger.url}/api/v1/buckets`)).status).toBe(401);
   });
 });
 
@@ -96,6 +96,10 @@ describe('an object of another project', () => {
         pass_config: false,
       });
       return json.id;
+    },
+    disks: async () => {
+      const request = { storage: 2 ** 20, life_span: null, name: null, org_name: 'acme', project_name: 'one' };
+      return (await api.request('alice', 'POST', '/disk', request)).json.id;
     },
   };
   const ofObjects = ROUTES.flat().filter(({ path, resource }) => resource.name in MAKE && path.includes('/:id'));

@@ -124,6 +124,7 @@ function variables(props: AgentPolicyProps): Readonly<Record<string, string>> {
       'request.resource.group == "" && request.resource.resource == "pods" && !variables.isSubresource && object != null',
     isPolicy:
       'request.resource.group == "networking.k8s.io" && request.resource.resource == "networkpolicies" && object != null',
+    isClaim: 'request.resource.group == "" && request.resource.resource == "persistentvolumeclaims" && object != null',
     changes: 'request.operation == "UPDATE" && object != null && oldObject != null',
   };
 }
@@ -193,6 +194,12 @@ function validations(user: string): readonly Validation[] {
         `has(object.subjects) && object.subjects.all(s, s.kind == "ServiceAccount" && s.name == ${text(account)} && s.namespace == ${text(namespace)})`,
       ].join(' && '),
       message: `the agent binds itself to ${AGENT_PROJECT_ROLE}, nobody else and to nothing else`,
+    },
+    {
+      // A volume by its name, or one that is filled from elsewhere, may be somebody else's.
+      expression:
+        '!variables.isClaim || !variables.changes && object.spec.all(key, key in ["accessModes", "resources", "storageClassName", "volumeMode"]) && object.spec.accessModes == ["ReadWriteOnce"] && (!has(object.spec.volumeMode) || object.spec.volumeMode == "Filesystem")',
+      message: 'the agent claims new, empty volumes for disks, and changes none',
     },
     {
       expression: [

@@ -1,5 +1,6 @@
 import { DelosError, MAX_ARGUMENT_BYTES } from '@delos/core';
 import { z } from 'zod';
+import { diskVolumes } from '../disks/index.ts';
 import { checkJobTexts } from './text-limits.ts';
 
 /*
@@ -72,7 +73,7 @@ const container = z.object({
   volumes: unsupported,
   secret_env: unsupported,
   secret_volumes: unsupported,
-  disk_volumes: unsupported,
+  disk_volumes: diskVolumes.nullish(),
 });
 
 const meta = z.object({
