@@ -25,6 +25,7 @@ const context: z.ZodType<SynthesisContext> = z.object({
   dnsAddresses: z.array(z.string()).optional(),
   standIns: z.array(standIn).optional(),
   userNamespaces: z.boolean().optional(),
+  diskClass: z.string().optional(),
   entrance: entranceSchema,
 });
 

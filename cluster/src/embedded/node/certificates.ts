@@ -74,5 +74,6 @@ export function certificatesOf(addresses: Addresses): readonly LeafRequest[] {
       dns: ['metrics-server.kube-system.svc', `metrics-server.kube-system.svc.${CLUSTER_DOMAIN}`],
     },
     { name: 'policy-agent', authority: 'ca', commonName: 'delos:policy-agent', usages: ['client'] },
+    { name: 'disks', authority: 'ca', commonName: 'delos:disks', usages: ['client'] },
   ];
 }

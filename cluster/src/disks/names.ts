@@ -1,0 +1,15 @@
+import { fileURLToPath } from 'node:url';
+
+/** StorageClass of the embedded node's disks. */
+export const DISK_CLASS = 'delos-disks';
+export const PROVISIONER = 'delos.dev/disks';
+/** Keeps a volume until its image is gone. */
+export const FINALIZER = 'delos.dev/disk-image';
+/** Where images are mounted: in memory, so that after a restart nothing but a mount is there. */
+export const MOUNTS = '/run/delos/disks';
+
+/**
+ * Entry of the keeper of disks, for Node. It runs as root in the node's mount namespace; environment: KUBECONFIG,
+ * DELOS_DISKS (the folder of images), DELOS_NODE.
+ */
+export const DISK_KEEPER = fileURLToPath(new URL('main.ts', import.meta.url));
