@@ -1,15 +1,6 @@
-import { CLUSTER_DOMAIN } from '../host/addresses.ts';
+import { CLUSTER_DOMAIN, SYSTEM_NAMESPACE } from '@delos/core';
 import type { NodeSpec } from '../spec.ts';
-import {
-  type Addon,
-  addon,
-  binding,
-  clusterRole,
-  RESTRICTED,
-  SYSTEM,
-  serviceAccount,
-  systemDeployment,
-} from './object.ts';
+import { type Addon, addon, binding, clusterRole, RESTRICTED, serviceAccount, systemDeployment } from './object.ts';
 
 export interface CoreDnsOptions {
   readonly image: string;
@@ -57,11 +48,16 @@ export function coredns(options: CoreDnsOptions): readonly Addon[] {
       { groups: ['discovery.k8s.io'], resources: ['endpointslices'], verbs: ['list', 'watch'] },
     ]),
     binding('system:coredns', 'system:coredns', { serviceAccount: 'coredns' }),
-    addon('v1', 'ConfigMap', { name: 'coredns', namespace: SYSTEM }, { data: { Corefile: corefile(options) } }),
+    addon(
+      'v1',
+      'ConfigMap',
+      { name: 'coredns', namespace: SYSTEM_NAMESPACE },
+      { data: { Corefile: corefile(options) } },
+    ),
     addon(
       'v1',
       'Service',
-      { name: 'kube-dns', namespace: SYSTEM },
+      { name: 'kube-dns', namespace: SYSTEM_NAMESPACE },
       {
         spec: {
           clusterIP: options.clusterIp,

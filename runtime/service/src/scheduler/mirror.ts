@@ -1,5 +1,6 @@
+import type { JobPhase } from '@delos/core';
 import { type SqlBool, sql } from 'kysely';
-import type { Db, JobPhase } from '../db/schema.ts';
+import type { Db } from '../db/schema.ts';
 import type { Clocked } from './clock.ts';
 import type { PlannedJob } from './planned.ts';
 import { plannedJob, type ScheduledRow, selectJobs } from './rows.ts';
