@@ -1,5 +1,12 @@
 import { isIP } from 'node:net';
-import { DEFAULT_CLASS_ANNOTATION, DelosError, POOL_LABEL, SERVICE_NAME_LABEL, SYSTEM_NAMESPACE } from '@delos/core';
+import {
+  CLUSTER_DNS_SELECTOR,
+  DEFAULT_CLASS_ANNOTATION,
+  DelosError,
+  POOL_LABEL,
+  SERVICE_NAME_LABEL,
+  SYSTEM_NAMESPACE,
+} from '@delos/core';
 import { accessOf, KubeClient, KubeError, type Query } from '@delos/kube';
 import type { KubeConfig } from '@kubernetes/client-node';
 import { z } from 'zod';
@@ -113,7 +120,7 @@ export function readCluster(kubeConfig: KubeConfig, server: string): ClusterRead
     },
     async dnsServices() {
       const { items } = services.parse(
-        await get(`/api/v1/namespaces/${SYSTEM_NAMESPACE}/services`, { labelSelector: 'k8s-app=kube-dns' }),
+        await get(`/api/v1/namespaces/${SYSTEM_NAMESPACE}/services`, { labelSelector: CLUSTER_DNS_SELECTOR }),
       );
       return [...new Set(items.flatMap(({ spec }) => spec.clusterIPs))].filter((address) => isIP(address) !== 0);
     },

@@ -52,5 +52,8 @@ export const AUDIT_LABEL = 'pod-security.kubernetes.io/audit';
 export const SERVICE_NAME_LABEL = 'kubernetes.io/service-name';
 /** Kubernetes: `true` on the StorageClass that volumes get who name none. */
 export const DEFAULT_CLASS_ANNOTATION = 'storageclass.kubernetes.io/is-default-class';
+/** On the cluster's own parts: which one it is. */
+export const SYSTEM_APP_LABEL = 'k8s-app';
 /** What selects the Pods, and the Services, of cluster DNS. */
-export const CLUSTER_DNS = { 'k8s-app': 'kube-dns' } as const;
+export const CLUSTER_DNS = { [SYSTEM_APP_LABEL]: 'kube-dns' } as const;
+export const CLUSTER_DNS_SELECTOR = `${SYSTEM_APP_LABEL}=${CLUSTER_DNS[SYSTEM_APP_LABEL]}`;

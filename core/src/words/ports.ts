@@ -8,6 +8,9 @@ export const PORTS = {
   internal: 8081,
 } as const;
 
+/** Ports of this machine that lead to the gateway, where `delos.yaml` names none. */
+export const HOST_PORTS = { http: 8080, https: 8443 } as const;
+
 /** Node ports that the gateway's Service answers on, where the nodes are on this machine. */
 export const NODE_PORTS = { http: 30080, https: 30443 } as const;
 

@@ -1,4 +1,4 @@
-import { CLUSTER_DOMAIN, SYSTEM_NAMESPACE } from '@delos/core';
+import { CLUSTER_DNS, CLUSTER_DOMAIN, SYSTEM_NAMESPACE } from '@delos/core';
 import type { NodeSpec } from '../spec.ts';
 import { type Addon, addon, binding, clusterRole, RESTRICTED, serviceAccount, systemDeployment } from './object.ts';
 
@@ -11,7 +11,7 @@ export interface CoreDnsOptions {
   readonly publicName: NodeSpec['publicName'];
 }
 
-const LABELS = { 'k8s-app': 'kube-dns' };
+const LABELS = CLUSTER_DNS;
 
 /**
  * The public name is answered with the gateway's Service, so that a job reaches the platform by the name that its users

@@ -1,8 +1,8 @@
-import { KUBELET_PORT, SYSTEM_NAMESPACE } from '@delos/core';
+import { KUBELET_PORT, SYSTEM_APP_LABEL, SYSTEM_NAMESPACE } from '@delos/core';
 import { type Addon, addon, binding, clusterRole, RESTRICTED, serviceAccount, systemDeployment } from './object.ts';
 
 const NAME = 'metrics-server' as const;
-const LABELS = { 'k8s-app': NAME };
+const LABELS = { [SYSTEM_APP_LABEL]: NAME };
 
 export interface MetricsServerOptions {
   readonly image: string;

@@ -9,7 +9,7 @@ import { addressesOf, NODE_NAME } from '../host/addresses.ts';
 import { askedHash, type NodeSpec } from '../spec.ts';
 import type { NodeState } from '../status.ts';
 
-const MARK = '/api/v1/namespaces/kube-system/configmaps/delos-addons';
+const MARK = `/api/v1/namespaces/${SYSTEM_NAMESPACE}/configmaps/delos-addons`;
 const markSchema = z.object({ data: z.object({ hash: z.string() }) });
 
 /**

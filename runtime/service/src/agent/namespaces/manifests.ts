@@ -74,7 +74,7 @@ export function agentBinding(namespace: string, platformNamespace: string): Mani
 }
 
 /** The level that a namespace needs so that a job of this profile is let in; `restricted` ones are let in by `baseline`. */
-export function levelFor(security: SecurityProfile): 'baseline' | 'privileged' {
+export function levelFor(security: SecurityProfile): Exclude<SecurityProfile, 'restricted'> {
   return security === 'privileged' ? 'privileged' : 'baseline';
 }
 
