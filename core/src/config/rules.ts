@@ -198,10 +198,13 @@ function ports({ gateway }: PlatformConfig): readonly RuleFault[] {
   ];
 }
 
-function logs({ logs: { jobLimit, maxJobLimit, projectLimit } }: PlatformConfig): readonly RuleFault[] {
-  if (jobLimit > maxJobLimit) {
-    return [{ path: ['logs', 'jobLimit'], message: 'it is above maxJobLimit, the most that a job may ask for' }];
+/** Each limit of logs is within the next. */
+function logs({ logs: { jobLimit, maxJobLimit, projectLimit, totalLimit } }: PlatformConfig): readonly RuleFault[] {
+  const fault = (key: string, message: string): readonly RuleFault[] => [{ path: ['logs', key], message }];
+  if (jobLimit > maxJobLimit) return fault('jobLimit', 'it is above maxJobLimit, the most that a job may ask for');
+  if (maxJobLimit > projectLimit) {
+    return fault('maxJobLimit', 'it is above projectLimit, which all logs of a project share');
   }
-  if (maxJobLimit <= projectLimit) return [];
-  return [{ path: ['logs', 'maxJobLimit'], message: 'it is above projectLimit, which all logs of a project share' }];
+  if (projectLimit > totalLimit) return fault('projectLimit', 'it is above totalLimit, which all projects share');
+  return [];
 }

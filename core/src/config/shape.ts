@@ -162,6 +162,11 @@ export const configShape = z.strictObject({
       projectLimit: logLimit
         .prefault('2Gi')
         .describe('All logs of a project. Those of jobs that ended long ago are removed first'),
+      totalLimit: logLimit
+        .prefault('6Gi')
+        .describe(
+          'All logs of all projects: less than the volume of PostgreSQL, in which they lie. Where they are over it, the projects that hold the most give way',
+        ),
       keepDays: z
         .number()
         .int()

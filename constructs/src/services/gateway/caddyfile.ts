@@ -33,6 +33,11 @@ export const GATEWAY_LIMITS = {
   /** Of a connection between two requests. */
   idle: '1m',
   headerBytes: 16_384,
+  /**
+   * Open files of the gateway, and so connections to it and from it. More wait until others end. Each takes up to 70 KiB
+   * with TLS and the longest header, measured, so that all of them fit in the gateway's 256 MiB.
+   */
+  openFiles: 2048,
   /** Requests and streams under way at one service. More wait, and are answered 503 after 15 s. */
   underWay: 900,
 } as const;
@@ -64,7 +69,8 @@ export function caddyfile(props: CaddyfileProps): string {
 		}
 	}
 	servers {
-		protocols h1 h2
+		# One connection of HTTP/2 takes megabytes: it has many streams, each with headers and a window.
+		protocols h1
 		max_header_size ${GATEWAY_LIMITS.headerBytes}
 		timeouts {
 			read_header ${GATEWAY_LIMITS.header}
