@@ -2,6 +2,7 @@ import { nearest } from '../errors/nearest.ts';
 import { projectNamespace } from '../project-namespace.ts';
 import { quantityOf } from '../quantity.ts';
 import { emailOf } from '../user-email.ts';
+import { GPU_FIELDS } from '../words/gpu-kinds.ts';
 import { LEAST_JOB_DISK } from './resources.ts';
 import type { RuleFault } from './rule-fault.ts';
 import type { PlatformConfig } from './shape.ts';
@@ -181,7 +182,7 @@ function capacity(config: PlatformConfig): readonly RuleFault[] {
         ],
   );
   const vendors = config.presets.flatMap((preset, index) => {
-    const asked = (['nvidiaGpu', 'amdGpu', 'intelGpu'] as const).filter((field) => preset[field] !== undefined);
+    const asked = GPU_FIELDS.filter((field) => preset[field] !== undefined);
     return asked.slice(1).map((field) => ({
       path: ['presets', index, field],
       message: `preset \`${preset.name}\` asks for ${asked[0]} as well: a job has devices of one vendor`,

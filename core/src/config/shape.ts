@@ -12,6 +12,7 @@ import {
   userName,
 } from '../config-fields.ts';
 import { parseRegistry } from '../image-registry.ts';
+import { HOST_PORTS } from '../words/ports.ts';
 import { organization } from './organizations.ts';
 import { nodePool, preset } from './resources.ts';
 
@@ -98,9 +99,9 @@ export const configShape = z.strictObject({
   gateway: z
     .strictObject({
       httpPort: port
-        .default(8080)
+        .default(HOST_PORTS.http)
         .describe('Port of plain http, on this machine or the load balancer. 0: a free one, kept'),
-      httpsPort: port.default(8443).describe('Port of TLS. 0: a free one, kept'),
+      httpsPort: port.default(HOST_PORTS.https).describe('Port of TLS. 0: a free one, kept'),
       http: z
         .enum(['auto', 'on', 'off'])
         .default('auto')
