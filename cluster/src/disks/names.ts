@@ -1,10 +1,11 @@
 import { fileURLToPath } from 'node:url';
+import { OWN_PREFIX } from '@delos/core';
 
 /** StorageClass of the embedded node's disks. */
 export const DISK_CLASS = 'delos-disks';
-export const PROVISIONER = 'delos.dev/disks';
+export const PROVISIONER = `${OWN_PREFIX}disks`;
 /** Keeps a volume until its image is gone. */
-export const FINALIZER = 'delos.dev/disk-image';
+export const FINALIZER = `${OWN_PREFIX}disk-image`;
 /** Where images are mounted: in memory, so that after a restart nothing but a mount is there. */
 export const MOUNTS = '/run/delos/disks';
 

@@ -1,4 +1,4 @@
-import { USED_BYTES } from '@delos/core';
+import { MANAGED_BY, USED_BYTES } from '@delos/core';
 import { z } from 'zod';
 import { DISK_CLASS, FINALIZER, PROVISIONER } from './names.ts';
 
@@ -67,7 +67,7 @@ export function volumeManifest(claim: Claim, path: string, node: string): Readon
     kind: 'PersistentVolume',
     metadata: {
       name: nameFor(claim),
-      labels: { 'app.kubernetes.io/managed-by': 'delos' },
+      labels: { ...MANAGED_BY },
       annotations: { [MADE_BY]: PROVISIONER },
       finalizers: [FINALIZER],
     },

@@ -1,5 +1,4 @@
-import { type DiskDesire, MANAGED_BY, ORG_LABEL, PROJECT_LABEL } from '@delos/core';
-import { CLUSTER_LABEL, DISK_LABEL } from '../labels.ts';
+import { CLUSTER_LABEL, DISK_LABEL, type DiskDesire, MANAGED_BY, ORG_LABEL, PROJECT_LABEL } from '@delos/core';
 
 /**
  * A disk as a claim. One node at a time may have it: which job of that node may write is the scheduler's matter.

@@ -1,5 +1,5 @@
+import { CLUSTER_LABEL, DISK_LABEL } from '@delos/core';
 import type { KeeperContext, KeeperPart } from '../keeper.ts';
-import { CLUSTER_LABEL, DISK_LABEL } from '../labels.ts';
 import { ProjectWatches } from '../project-watches.ts';
 import { type Claim, claimShape } from './claim-shape.ts';
 import { DiskKeeper } from './keeper.ts';

@@ -1,9 +1,9 @@
-import { DelosError } from '@delos/core';
+import { DelosError, type Right } from '@delos/core';
 import { type SqlBool, sql } from 'kysely';
 import type { Db, DiskRow, Tx } from '../../../db/schema.ts';
 import type { ApiDeps, Caller } from '../../deps.ts';
 import type { NamedProject } from '../../project-for.ts';
-import { authorize, type Right } from '../../rights.ts';
+import { authorize } from '../../rights.ts';
 
 /**
  * A disk by id, or by name within a project; of several projects where none is named, the newest. One that only waits for the
