@@ -1,17 +1,16 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { gzipSync } from 'node:zlib';
 import { type PodObservation, platformConfig } from '@delos/core';
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import { podRemoved, recordObservation } from '../../../runtime/service/src/db/jobs-state.ts';
 import type { JobRow } from '../../../runtime/service/src/db/schema.ts';
 import { PostgresLogStore } from '../../../runtime/service/src/logs/archive.ts';
 import { followLog } from '../../../runtime/service/src/logs/follow.ts';
 import { LogTails } from '../../../runtime/service/src/logs/tails.ts';
 import { runSeed, seeded } from '../../support/random.ts';
-import { startIssuer, type TestIssuer } from '../../support/service/control-api.ts';
+import { worldForEachTest } from '../../support/service/each-test.ts';
 import { observation } from '../../support/service/observer.ts';
-import { startPostgres, type TestPostgres } from '../../support/service/postgres.ts';
-import { type SchedulerWorld, schedulerWorld } from '../../support/service/scheduler-world.ts';
+import type { SchedulerWorld } from '../../support/service/scheduler-world.ts';
 
 /* Jobs that give way, over a real PostgreSQL; the test tells what agent and collector would see. */
 
@@ -35,22 +34,11 @@ const config = platformConfig.parse({
   ],
 });
 
-let postgres: TestPostgres;
-let issuer: TestIssuer;
 let world: SchedulerWorld;
 
-beforeAll(async () => {
-  postgres = await startPostgres();
-  issuer = await startIssuer();
-});
-afterAll(async () => {
-  await issuer?.stop();
-  await postgres?.stop();
-});
-beforeEach(async () => {
-  world = await schedulerWorld(postgres, issuer, config);
-});
-afterEach(() => world.stop());
+worldForEachTest((made) => {
+  world = made;
+}, config);
 
 const podOf = ({ id, run }: Pick<JobRow, 'id' | 'run'>): string => `uid-${id}-${run}`;
 const row = async (id: string): Promise<JobRow> => {
