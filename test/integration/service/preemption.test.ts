@@ -12,7 +12,7 @@ import { worldForEachTest } from '../../support/service/each-test.ts';
 import { observation } from '../../support/service/observer.ts';
 import type { SchedulerWorld } from '../../support/service/scheduler-world.ts';
 
-/* Jobs that give way, over a real PostgreSQL; the test tells what agent and collector would see. */
+/* Preempted jobs, over a real PostgreSQL; the test tells what agent and collector would see. */
 
 const CORES = 4;
 const config = platformConfig.parse({
@@ -92,7 +92,7 @@ async function crash(): Promise<void> {
   world.start();
 }
 
-test('a job gives way, and runs again to its end: its scheduler is killed after each step', async () => {
+test('a preempted job runs again to its end, though the scheduler is killed after each step', async () => {
   await world.addNode();
   world.start();
   const id = await world.run('one', { preset_name: 'spot-node', schedule_timeout: 30 });
@@ -105,10 +105,10 @@ test('a job gives way, and runs again to its end: its scheduler is killed after 
   const claim = await world.run('two', { preset_name: 'node' });
   victim = await becomes(id, { phase: 'stopping', status: 'suspended', reason: 'Preempted', run: 0 });
   expect(victim.status_description).toBe(
-    `runs on what acme/two/alice had lent and now needs for ${claim} within its guarantee`,
+    `preempted for ${claim} of acme/two/alice, which takes back what it lent of its guarantee`,
   );
   await crash();
-  // Whoever it gives way to does not come while it is there.
+  // The job that it was preempted for does not start while it is there.
   expect((await becomes(claim, { reason: 'NoCapacity' })).phase).toBe('queued');
   const { json } = await world.api.request('alice', 'GET', `/jobs/${id}`);
   expect(json).toMatchObject({ status: 'suspended', scheduler_enabled: true, history: { reason: 'Preempted' } });
@@ -189,7 +189,7 @@ test.each<[string, (id: string) => Promise<unknown>, Partial<JobRow>]>([
     async (id) => observe({ id, run: 0 }, { phase: 'absent' }),
     { phase: 'queued', status: 'suspended', run: 1 },
   ],
-])('of a job that gives way: %s', async (_, happens, is) => {
+])('of a preempted job: %s', async (_, happens, is) => {
   await world.addNode();
   world.start();
   const id = await world.run('one', { preset_name: 'spot-node' });
@@ -210,7 +210,7 @@ describe('kill -9', () => {
   const seed = runSeed();
   const KILLS = 6;
 
-  test(`jobs that give way while the scheduler is killed ${KILLS} times at instants of seed ${seed}: all end, once, and never is there more than fits`, async () => {
+  test(`preempted jobs while the scheduler is killed ${KILLS} times at instants of seed ${seed}: all end, once, and never is there more than fits`, async () => {
     const random = seeded(seed);
     await world.addNode();
     world.start();
@@ -244,7 +244,8 @@ describe('kill -9', () => {
       await sleep(300 + random() * 1_500);
       claims.push(await world.run('two'));
       claims.push(await world.run('one', { preset_name: 'spot', priority: 'high' }));
-      if (kill === 0) await world.reaches('one gives way', (all) => all.some(({ status }) => status === 'suspended'));
+      if (kill === 0)
+        await world.reaches('one is preempted', (all) => all.some(({ status }) => status === 'suspended'));
       await sleep(random() * 300);
       await crash();
     }

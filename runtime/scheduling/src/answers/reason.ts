@@ -52,7 +52,7 @@ export interface BookingReason {
   readonly until: number;
 }
 
-/** A change by which the job would start at once, nobody moved aside. */
+/** A change by which the job would start at once, without preemption. */
 export type Remedy =
   | { readonly change: 'preset'; readonly preset: string }
   | { readonly change: 'pools'; readonly pools: readonly string[] }

@@ -25,7 +25,7 @@ export function remediesFor(state: SchedulerState, of: JobClass, holds: boolean)
 }
 
 /**
- * Whether a job like this would be admitted now, nobody moved aside; in the place of a holder with what is kept for that. Leaves
+ * Whether a job like this would be admitted now, without preemption; in the place of a holder with what is kept for that. Leaves
  * all as it was.
  */
 function wouldStart(state: SchedulerState, template: JobTemplate, holder: JobClass | undefined): boolean {

@@ -97,7 +97,7 @@ function nodeFor(state: SchedulerState, of: JobClass): number {
 }
 
 /**
- * Tries to admit the head of a class as it is, nobody moved aside: with all replicas wished for or, if it is elastic, with as
+ * Tries to admit the head of a class as it is, without preemption: with all replicas wished for or, if it is elastic, with as
  * many as quotas and nodes allow.
  */
 export function admit(state: SchedulerState, of: JobClass): Admission {

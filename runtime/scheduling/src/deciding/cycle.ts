@@ -191,7 +191,7 @@ function rearrange(state: SchedulerState, timers: Timers, decisions: Decision[])
 }
 
 function moved(job: RunningJob, claimant: string, of: JobClass): Preempt {
-  const text = `is moved, so that ${claimant} of ${of.queue.spec.name} has room beside what else runs`;
+  const text = `moved to another node, so that ${claimant} of ${of.queue.spec.name} has room`;
   return { kind: 'preempt', job: job.id, queue: job.of.queue.spec.name, for: claimant, rule: 'consolidate', text };
 }
 
@@ -220,8 +220,8 @@ function preempt({ job, rule }: Victim, claimant: string, of: JobClass): Preempt
   const queue = job.of.queue.spec.name;
   const text =
     rule === 'priority'
-      ? `gives way to ${claimant} of ${of.queue.spec.name}, which has priority ${of.template.priority} in the same project`
-      : `runs on what ${of.queue.spec.name} had lent and now needs for ${claimant} within its guarantee`;
+      ? `preempted for ${claimant} of ${of.queue.spec.name}, which has priority ${of.template.priority} in the same project`
+      : `preempted for ${claimant} of ${of.queue.spec.name}, which takes back what it lent of its guarantee`;
   return { kind: 'preempt', job: job.id, queue, for: claimant, rule, text };
 }
 

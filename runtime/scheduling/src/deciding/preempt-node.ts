@@ -9,7 +9,7 @@ import { mayUseClosed } from '../waking/closed.ts';
 import { rightsOf } from '../waking/rights.ts';
 
 /**
- * For one replica that waits for room: of every node the cheapest subset of the jobs there that may be moved aside, and of nodes
+ * For one replica that waits for room: of every node the cheapest subset of the jobs there that may be preempted, and of nodes
  * the one where that is cheapest, of equal ones the first by name. A class that found none looks only where something has
  * changed for it since.
  */
@@ -52,7 +52,7 @@ export function cheapestNode(state: SchedulerState, of: JobClass): readonly Vict
   return best;
 }
 
-/** Nodes where somebody may be moved aside, by name. */
+/** Nodes where somebody may be preempted, by name. */
 function nodesFor(state: SchedulerState, of: JobClass, claim: Claim): readonly number[] {
   const nodes = of.retryOn === 'anywhere' ? new Set<number>() : of.retryOn;
   if (of.retryOn === 'anywhere') {

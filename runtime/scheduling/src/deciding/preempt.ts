@@ -10,7 +10,7 @@ import { type Admission, type Block, blockOf, placeJob } from './admission.ts';
 import { cheapestNode } from './preempt-node.ts';
 import { smallest } from './sizes.ts';
 
-/** Who gives way, and the places taken for the job once they are gone. The victims are still booked as running. */
+/** Who is preempted, and the places taken for the job once they are gone. The victims are still booked as running. */
 export interface Preemption {
   readonly victims: readonly Victim[];
   readonly sizes: readonly number[];
@@ -19,10 +19,10 @@ export interface Preemption {
 
 export type PreemptionAnswer =
   | Preemption
-  /** Nobody at this instant: what would stop it even if all whom it may move aside were gone. */
+  /** Nobody at this instant: what would stop it even if all whom it may preempt were gone. */
   | { readonly block: Block };
 
-/** Looks for the cheapest jobs to move aside so that the head of a class, which `block` stops, can start at its smallest size. */
+/** Looks for the cheapest jobs to preempt so that the head of a class, which `block` stops, can start at its smallest size. */
 export function tryPreempt(state: SchedulerState, of: JobClass, block: Block): PreemptionAnswer {
   const sizes = smallest(of);
   const search = new Search(state, of, sizes);

@@ -13,7 +13,7 @@ export class Attention {
   readonly #stale = new Set<ScopeState>();
   /** Of those awake, whose jobs are single replicas, by shape. */
   readonly #single = new Map<string, Set<JobClass>>();
-  /** Those awake that know the nodes on which to look for somebody to move aside. */
+  /** Those awake that know the nodes on which to look for somebody to preempt. */
   readonly #narrow = new Set<JobClass>();
   readonly #onWake: (of: JobClass) => void;
 
@@ -23,7 +23,7 @@ export class Attention {
     this.sleepers = new Sleepers(order);
   }
 
-  /** With `node`, it is for what has changed there that it may move others aside where it could not before. */
+  /** With `node`, it is for what has changed there that it may preempt others where it could not before. */
   wake(of: JobClass, node?: number): void {
     if (of.pending.size === 0) return;
     if (node === undefined) this.#retry(of, 'anywhere');

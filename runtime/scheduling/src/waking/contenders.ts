@@ -9,12 +9,12 @@ import { mayUseClosed } from './closed.ts';
 import { rightsOf } from './rights.ts';
 
 /*
- * Who sleeps and may move others aside. Such a class sleeps on what would stop it even if all whom it may move aside were
+ * Who sleeps and may preempt others. Such a class sleeps on what would stop it even if all whom it may preempt were
  * gone, so it is to be woken only where that may have changed: on a node with more room or another victim, in a scope whose
  * use has fallen or that has another victim. Nothing is asked of those whom a change does not concern.
  */
 
-/** Wakes those that would have room on a node for one replica at least, were those gone whom they may move aside there. */
+/** Wakes those that would have room on a node for one replica at least, were those gone whom they may preempt there. */
 export function wakeContendersOn(state: World, node: number): void {
   state.attention.changed(node);
   const ready = readyOn(state, node);
@@ -52,7 +52,7 @@ export function wakeEntitled(state: World, { scope, asleep }: Stake): void {
   const roomsFor = (shape: Shape, on: readonly number[]): readonly number[] => {
     let room = rooms.get(shape.key);
     if (room === undefined) {
-      // Whoever may be moved aside there by any right: it is as much as there can be, and the same for all.
+      // Whoever may be preempted there by any right: it is as much as there can be, and the same for all.
       room = on.map((node) => roomWithout(state, node, shape, readyOn(state, node)));
       rooms.set(shape.key, room);
     }
@@ -76,7 +76,7 @@ export function wakeEntitled(state: World, { scope, asleep }: Stake): void {
 function wakeGang(state: World, of: JobClass, gained: number): void {
   of.dueAt -= gained;
   const freed = state.attention.sleepers.gangs().get(of.groups[0]?.shape.key ?? '')?.freed ?? 0;
-  // There was nobody whom it could move aside, and now there may be.
+  // There was nobody whom it could preempt, and now there may be.
   if (of.dueAt <= freed || of.dueAt === Infinity) state.attention.wake(of);
 }
 
@@ -104,7 +104,7 @@ function readyOn(state: World, node: number): readonly RunningJob[] {
   );
 }
 
-/** Running jobs can be moved aside that could not before: their minimum run time is over, or no guarantee covers them any more. */
+/** Running jobs can be preempted that could not before: their minimum run time is over, or no guarantee covers them any more. */
 export function wakeAgainst(state: World, jobs: readonly RunningJob[]): void {
   const nodes = new Set<number>();
   for (const job of jobs) {

@@ -3,9 +3,9 @@ import type { RunningJob } from '../state/running-job.ts';
 import type { World } from '../state/world.ts';
 import { wakeAgainst } from './contenders.ts';
 
-/* Minimum run times: while one lasts nobody moves the job aside, and when it ends those are woken who may. */
+/* Minimum run times: while one lasts nobody preempts the job, and when it ends those are woken who may. */
 
-/** Wakes those who may move a job aside once nothing protects it any more, now or when that is so. */
+/** Wakes those who may preempt a job once nothing protects it any more, now or when that is so. */
 export function guard(state: World, job: RunningJob): void {
   if (!job.of.preemptible) return;
   const until = protectedUntil(job, state.policy.minRunMs);

@@ -88,7 +88,7 @@ export class Sleepers {
     return this.#byProject.get(project) ?? NOBODY;
   }
 
-  /** Whether any of them may come to move others aside. */
+  /** Whether any of them may come to preempt others. */
   get contend(): boolean {
     return this.#byProject.size > 0 || this.stakes.entitled.size > 0;
   }

@@ -7,7 +7,7 @@ import { wakeContendersOn } from './contenders.ts';
 import { mayPreempt } from './rights.ts';
 import type { Gangs } from './sleepers.ts';
 
-/** When a gang is due that was so when it had no right to move anybody aside. */
+/** When a gang is due that was so when it had no right to preempt anybody. */
 const OVERDUE = -1;
 
 /* What of those that sleep is to be looked at again, by what has changed. */
@@ -25,7 +25,7 @@ export function wakeOnNodes(state: World, pods: readonly Pod[]): void {
   for (const node of new Set(pods.map((pod) => pod.node))) wakeForRoom(state, node);
 }
 
-/** Wakes what waits for room and could have some on a node where something was freed, be it by moving others aside there. */
+/** Wakes what waits for room and could have some on a node where something was freed, be it by preempting others there. */
 export function wakeForRoom(state: World, node: number): void {
   for (const [key, gangs] of state.attention.sleepers.gangs()) {
     if (gangs.classes.size > 0 && hasRoom(state, node, key)) wakeGangs(state, node, key, gangs);
@@ -46,7 +46,7 @@ export function wakeForRoom(state: World, node: number): void {
 }
 
 /**
- * Wakes the gangs for which there may be room in all, or may be if others are moved aside; as long as neither can be so for any,
+ * Wakes the gangs for which there may be room in all, or may be if others are preempted; as long as neither can be so for any,
  * none is looked at.
  */
 function wakeGangs(state: World, node: number, shape: string, gangs: Gangs): void {

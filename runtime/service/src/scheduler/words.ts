@@ -10,10 +10,10 @@ export function waitingText(reason: Reason, offered: (preset: string) => boolean
   return sentences([blockText(reason), silence === '' ? outlookText(reason, offered) : silence]);
 }
 
-/** Where a place is kept for a job until others have left it. */
+/** Where a place is kept for a job until the jobs there that are stopping have ended. */
 export function keptText({ node, leavers }: { readonly node: string; readonly leavers: number }): string {
-  const who = leavers === 1 ? '1 job that leaves has' : `${leavers} jobs that leave have`;
-  return `Node ${node} has room for it as soon as ${who} gone.`;
+  const who = leavers === 1 ? '1 job that is stopping has' : `${leavers} jobs that are stopping have`;
+  return `It starts on node ${node} as soon as ${who} ended.`;
 }
 
 function blockText({ quota, nodes, together }: Reason): string {

@@ -16,7 +16,7 @@ const SHUT_DOWN: ReadonlySet<string> = new Set(['Terminated', 'NodeShutdown']);
 
 /**
  * Why a Pod was ended for its node's sake, or deleted by others; undefined where it was not, or had ended by itself
- * before. What it made of being told to go (an end without an error, for instance) does not matter.
+ * before. How it ended then (without an error, for instance) does not matter.
  */
 export function whyPutOut(pod: Pod, status: ContainerStatus | undefined): string | undefined {
   const found = askedToGo(pod);
