@@ -107,7 +107,7 @@ describe('jobs that wait', () => {
     expect([refused?.status, refused?.json.code, refused?.json.error]).toEqual([
       400,
       'ERR_QUOTA_EXCEEDED',
-      expect.stringMatching(/^alice has 3 jobs that wait, the most at once; .*jobs\.queuedPerUser in delos\.yaml$/),
+      expect.stringMatching(/^alice has 3 waiting jobs, the most at once; .*jobs\.queuedPerUser in delos\.yaml$/),
     ]);
     await endAll();
   });

@@ -194,7 +194,7 @@ test('a job whose Pod its node refuses waits for a while and is admitted again, 
   await startScheduler();
   const id = await run();
   await until(id, ({ phase }) => phase === 'admitted');
-  const description = 'node node-1 refused it: it has not as much nvidia.com/gpu free as was counted on';
+  const description = 'node node-1 refused it: it has less nvidia.com/gpu free than was expected';
   const refused = { phase: 'failed', reason: 'NoCapacity', description, refused: true, podUid: 'uid-0' } as const;
   await database.tx((tx) => recordObservation(tx, id, observation(id, refused)));
   expect(await row(id)).toMatchObject({ phase: 'archived', status: 'pending', logs_complete: true });

@@ -120,7 +120,7 @@ describe('the scheduler over its database', () => {
     const texts = told.filter(({ phase }) => phase === 'queued').map((row) => row.status_description);
     expect(new Set(texts)).toEqual(
       new Set([
-        'Project acme/seats runs 2 jobs and its quota is 2. When is not known: 1 running job under it must end first, and it has no life-span.',
+        'Project acme/seats runs 2 jobs and its quota is 2. When it starts is not known: 1 running job under it must end first, and it has no life-span.',
       ]),
     );
     await database.tx((tx) => applyConfig(tx, config({ seats: 4 }), 'default'));

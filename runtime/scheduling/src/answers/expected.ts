@@ -7,8 +7,8 @@ import { type EarliestStart, earliestStart } from './forecast.ts';
 import type { Expected } from './reason.ts';
 
 /**
- * When jobs that wait are expected to start, and on what basis. For one state, as it is after a cycle: what it finds out it
- * keeps.
+ * When jobs that wait are expected to start, and on what basis. For one state, as it is after a cycle: what it finds
+ * out it keeps.
  */
 export class Expectations {
   readonly #state: SchedulerState;
@@ -31,7 +31,10 @@ export class Expectations {
     return this.#hasRoomAt(of, last.at) ? last : (this.#afterKept(of) ?? this.#afterBookings(of));
   }
 
-  /** Whether what has room when its quotas allow it is open to it then: by that time a reservation or a drain may be nearer. */
+  /**
+   * Whether what has room when its quotas allow it is open to it then: by that time a reservation or a drain may be
+   * nearer.
+   */
   #hasRoomAt(of: JobClass, instant: number): boolean {
     const state = this.#state;
     if (state.closed.size === 0 || instant <= state.now) return true;
@@ -84,7 +87,7 @@ export class Expectations {
     const start = earliestStart(state, of, { quotas: false, room: true });
     const open = start !== undefined && this.#isOpenThen(of, start);
     state.held = held;
-    return open ? { at: undefined, basis: 'what has room is kept for a job that has waited longer' } : undefined;
+    return open ? { at: undefined, basis: 'the room is kept for a job that has waited longer' } : undefined;
   }
 
   /** When it has room once no nodes are reserved any more. */
@@ -104,7 +107,7 @@ export class Expectations {
         return { at, basis: `room when reservation ${last.name} is over${ends}` };
       }
     }
-    return { at: undefined, basis: 'nodes are missing that would have to come back first' };
+    return { at: undefined, basis: 'missing nodes must come back first' };
   }
 
   #whenAllowed(of: JobClass, block: Block): Expected {

@@ -25,8 +25,8 @@ import { remediesFor } from './remedies.ts';
 type ClassReason = Omit<Reason, 'job' | 'ahead'>;
 
 /**
- * Answers why jobs wait, for the state as it is after a cycle. What it finds out it keeps for jobs of the same class, so
- * use one for all questions about one state and then no more.
+ * Answers why jobs wait, for the state as it is after a cycle. What it finds out it keeps for jobs of the same class,
+ * so use one for all questions about one state and then no more.
  */
 export class Explainer {
   readonly #state: SchedulerState;
@@ -86,7 +86,7 @@ export class Explainer {
     const parts = [
       quota === undefined ? '' : quotaText(quota),
       array === undefined ? '' : `array ${array.name} runs ${array.running} jobs, its limit is ${array.cap}`,
-      ...(together ? ['each group of replicas has room, all together have not'] : short.map(nodesText)),
+      ...(together ? ['each group of replicas has room, but not all together'] : short.map(nodesText)),
       tooLarge ? 'not even the empty cluster holds it' : '',
       remedyText(remedies),
       `expected: ${expectedText(expected)}`,

@@ -76,7 +76,7 @@ export interface Reason {
   readonly array: { readonly name: string; readonly running: number; readonly cap: number } | undefined;
   /** Of the groups that have no room; empty where room is not what is missing. */
   readonly nodes: readonly NodesReason[];
-  /** Each group alone has room, all together have not. */
+  /** Each group has room, but not all together. */
   readonly together: boolean;
   /** False: the packing of unequal replicas was given up after a number of steps. */
   readonly proven: boolean;

@@ -163,7 +163,7 @@ class Loop implements LeaderView {
     else {
       const jobs = [...this.#mirror.jobs.values()].flatMap(({ planned }) => planned ?? []);
       this.#planner = new Planner(facts, reports, jobs, now);
-      this.#log.debug({ jobs: jobs.length, nodes: reports.length }, 'made the core anew');
+      this.#log.debug({ jobs: jobs.length, nodes: reports.length }, 'made the planner anew');
     }
     this.#changed = true;
     this.#reasonsStale = true;

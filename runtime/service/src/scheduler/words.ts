@@ -26,7 +26,7 @@ function blockText({ quota, nodes, together }: Reason): string {
   }
   const [first] = nodes;
   if (first === undefined) return 'it waits for its turn';
-  return together ? 'each group of its replicas has room, all together have not' : nodesText(first);
+  return together ? 'each group of its replicas has room, but not all together' : nodesText(first);
 }
 
 function outlookText(reason: Reason, offered: (preset: string) => boolean): string {
@@ -40,7 +40,7 @@ function outlookText(reason: Reason, offered: (preset: string) => boolean): stri
   }
   const by = expected.at === undefined ? '' : `by ${minuteOf(expected.at)}`;
   if (ways !== '') return `it would start now ${ways}${by === '' ? '' : `; otherwise ${by}`}`;
-  return by === '' ? `when is not known: ${expected.basis}` : `it is expected ${by}: ${expected.basis}`;
+  return by === '' ? `when it starts is not known: ${expected.basis}` : `it is expected ${by}: ${expected.basis}`;
 }
 
 function wayText(remedy: Remedy, offered: (preset: string) => boolean): readonly string[] {

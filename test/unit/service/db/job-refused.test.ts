@@ -5,7 +5,7 @@ import { BOUND, KILL, PREEMPTED, RUNNING, STOPPING, seen, T0, T1 } from '../../.
 
 /* A Pod that its node refuses never ran. Its job is no failure of its own. */
 
-const WHY = 'node node-1 refused it: it has not as much nvidia.com/gpu free as was counted on (OutOfnvidia.com/gpu)';
+const WHY = 'node node-1 refused it: it has less nvidia.com/gpu free than was expected (OutOfnvidia.com/gpu)';
 const REFUSED = { phase: 'failed', reason: 'NoCapacity', description: WHY, refused: true } as const;
 const at = (seconds: number): Date => new Date(T0.getTime() + seconds * 1000);
 const step = (state: JobState, event: Parameters<typeof nextState>[1], now = T1): JobState =>

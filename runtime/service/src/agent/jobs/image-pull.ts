@@ -53,7 +53,7 @@ function describe(cause: PullCause, name: string, host: string): string {
     case 'disk':
       return `image ${name}: the node has no disk space left for it`;
     case 'rate':
-      return `image ${name}: ${host} answers no more for now, since it was asked too often. It is asked again`;
+      return `image ${name}: ${host} refuses for now, because it was asked too often. It is asked again`;
     case 'server':
       return `image ${name}: ${host} has trouble of its own. It is asked again`;
     case 'signature':
