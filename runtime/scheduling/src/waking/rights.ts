@@ -10,7 +10,7 @@ export function rightsOf(state: World): PreemptionContext {
   return { now, minRunMs, preemption, reclaim: reclaim && state.hasGuarantees, loans, roots };
 }
 
-/** Whether there may be somebody whom jobs of a class may preempt. */
+/** Whether there may be jobs that a class may preempt. */
 export function mayPreempt(state: World, of: JobClass): boolean {
   if (state.preemptible.size === 0) return false;
   const { preemptible } = of.queue.project;
