@@ -39,7 +39,7 @@ export function neverStarted(status: ContainerStatus | undefined): boolean {
   return [state, lastState].every(({ running, terminated }) => running === undefined && terminated === undefined);
 }
 
-/** Why its kubelet refused a Pod, with what it needs to know its own words; undefined where it did not. */
+/** Why its kubelet refused a Pod, and the kubelet's own word for it; undefined where it did not refuse. */
 export function whyRefused(pod: Pod, status: ContainerStatus | undefined): string | undefined {
   const { phase, reason, message } = pod.status;
   if (phase !== 'Failed' || reason === '' || !neverStarted(status)) return undefined;
@@ -52,10 +52,10 @@ function wordsOf(reason: string, message: string): string | undefined {
   if (resource !== undefined) return `it has less ${resource} free than was expected`;
   const known = REFUSALS[reason];
   if (known !== undefined) return known;
-  // One that is short of disk or memory takes no more Pods; it says `Evicted` of those that it had, too.
+  // A kubelet that is short of disk or memory takes no more Pods. It says `Evicted` of those that it had, too.
   if (reason === 'Evicted' && /^(?:Pod was rejected: )?(?:Pod )?The node had condition: /i.test(message))
     return 'it is short of disk, memory or process numbers';
-  // Reasons of kubelets to come.
+  // Reasons of later kubelets.
   return message.startsWith('Pod was rejected: ')
     ? message.slice('Pod was rejected: '.length).slice(0, 200)
     : undefined;
