@@ -93,10 +93,10 @@ export function caddyfile(props: CaddyfileProps): string {
 
 # A body that is too large never gets to a service, which would hang up while it is still being sent.
 (limited) {
-	@oversized expression \`{http.request.header.Content-Length}.matches("^[0-9]+$") && int({http.request.header.Content-Length}) > ${MAX_BODY_BYTES}\`
+	@oversized expression \`{http.request.header.Content-Length}.matches("^[0-9]+$") && int({http.request.header.Content-Length}) > {args[0]}\`
 	error @oversized 413
 	request_body {
-		max_size ${MAX_BODY_BYTES}
+		max_size {args[0]}
 	}
 }
 
@@ -113,7 +113,7 @@ ${[...props.upstreams].sort(byMethod).map(routed).join('')}	handle / {
 	}
 	handle_errors 413 {
 		header Content-Type application/json
-		respond \`${JSON.stringify({ error: BODY_TOO_LARGE, code: 'ERR_REQUEST' })}\` 413
+${props.upstreams.map(tooLargeThere).join('')}		respond \`${JSON.stringify({ error: BODY_TOO_LARGE, code: 'ERR_REQUEST' })}\` 413
 	}
 }
 
@@ -154,7 +154,7 @@ export function passwordUrl(publicUrl: string): string {
 /** Routes of one method go first: a route of any method would take their requests. */
 const byMethod = (a: Upstream, b: Upstream): number => Number(b.method !== undefined) - Number(a.method !== undefined);
 
-function routed({ name, paths, method, pattern, host, port }: Upstream): string {
+function routed({ name, paths, method, pattern, host, port, maxBodyBytes, maxTime }: Upstream): string {
   const matcher = [
     ...(method === undefined ? [] : [`method ${method}`]),
     `path ${paths.join(' ')}`,
@@ -163,11 +163,20 @@ function routed({ name, paths, method, pattern, host, port }: Upstream): string 
   return `	@${name} {
 ${matcher.map((line) => `\t\t${line}\n`).join('')}	}
 	handle @${name} {
-		import limited
-		reverse_proxy ${host}:${port} {
+		import limited ${maxBodyBytes ?? MAX_BODY_BYTES}
+${maxTime === undefined ? '' : `\t\trequest_body {\n\t\t\tread_timeout ${maxTime}\n\t\t}\n`}		reverse_proxy ${host}:${port} {
 			import upstream
 		}
 	}
+`;
+}
+
+/** What is said of a body that is too large for a route with a limit of its own. */
+function tooLargeThere({ name, paths, maxBodyBytes }: Upstream): string {
+  if (maxBodyBytes === undefined) return '';
+  const error = `the request is larger than ${maxBodyBytes / 2 ** 20} MiB, the most that is taken here`;
+  return `		@${name}-large path ${paths.join(' ')}
+		respond @${name}-large \`${JSON.stringify({ error, code: 'ERR_REQUEST' })}\` 413
 `;
 }
 
