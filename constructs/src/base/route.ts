@@ -10,6 +10,4 @@ export interface Route {
   readonly port: string;
   /** Most bytes of a request's body. @default what the platform's API takes */
   readonly maxBodyBytes?: number;
-  /** Most time from the beginning of a request to the end of its answer, as Caddy writes it: `15m`. @default 2m */
-  readonly maxTime?: string;
 }

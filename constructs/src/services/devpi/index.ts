@@ -70,7 +70,7 @@ export const devpi: ServiceDescriptor<Section, Devpi> = {
   config: section,
   user: 60607,
   resources: { cpu: '20m', memory: '96Mi', memoryLimit: '256Mi' },
-  routes: [{ paths: [`${PATH}/*`], port: 'http', maxBodyBytes: MAX_UPLOAD_BYTES, maxTime: '15m' }],
+  routes: [{ paths: [`${PATH}/*`], port: 'http', maxBodyBytes: MAX_UPLOAD_BYTES }],
   build: (scope, at) => new Devpi(scope, 'devpi', at),
 };
 

@@ -29,10 +29,21 @@ export const GATEWAY_LIMITS = {
    * From the beginning of a request to the end of its body. Caddy ends a longer answer as well, WebSockets excepted: the
    * services answer within this time.
    */
-  request: '2m',
+  request: '15m',
+  /** A body is cut off when it stalls for so long, or is that much behind its least rate. */
+  bodyStall: '20s',
+  /** Bytes a second. */
+  bodyRate: 8192,
+  /** An answer is cut off when its client takes nothing for so long. */
+  answerStall: '1m',
   /** Of a connection between two requests. */
   idle: '1m',
   headerBytes: 16_384,
+  /**
+   * Open files of the gateway, and so connections to it and from it. More wait until others end. Each takes up to 70 KiB
+   * with TLS and the longest header, measured, so that all of them fit in the gateway's 256 MiB.
+   */
+  openFiles: 2048,
   /** Requests and streams under way at one service. More wait, and are answered 503 after 15 s. */
   underWay: 900,
 } as const;
@@ -65,11 +76,14 @@ export function caddyfile(props: CaddyfileProps): string {
 		}
 	}
 	servers {
-		protocols h1 h2
+		# One connection of HTTP/2 takes megabytes: it has many streams, each with headers and a window.
+		protocols h1
 		max_header_size ${GATEWAY_LIMITS.headerBytes}
 		timeouts {
 			read_header ${GATEWAY_LIMITS.header}
 			read_body ${GATEWAY_LIMITS.request}
+			read_body_idle ${GATEWAY_LIMITS.bodyStall} ${GATEWAY_LIMITS.bodyRate}
+			write_idle ${GATEWAY_LIMITS.answerStall}
 			idle ${GATEWAY_LIMITS.idle}
 		}
 	}
@@ -154,7 +168,7 @@ export function passwordUrl(publicUrl: string): string {
 /** Routes of one method go first: a route of any method would take their requests. */
 const byMethod = (a: Upstream, b: Upstream): number => Number(b.method !== undefined) - Number(a.method !== undefined);
 
-function routed({ name, paths, method, pattern, host, port, maxBodyBytes, maxTime }: Upstream): string {
+function routed({ name, paths, method, pattern, host, port, maxBodyBytes }: Upstream): string {
   const matcher = [
     ...(method === undefined ? [] : [`method ${method}`]),
     `path ${paths.join(' ')}`,
@@ -164,7 +178,7 @@ function routed({ name, paths, method, pattern, host, port, maxBodyBytes, maxTim
 ${matcher.map((line) => `\t\t${line}\n`).join('')}	}
 	handle @${name} {
 		import limited ${maxBodyBytes ?? MAX_BODY_BYTES}
-${maxTime === undefined ? '' : `\t\trequest_body {\n\t\t\tread_timeout ${maxTime}\n\t\t}\n`}		reverse_proxy ${host}:${port} {
+		reverse_proxy ${host}:${port} {
 			import upstream
 		}
 	}
