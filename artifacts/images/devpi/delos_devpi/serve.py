@@ -42,13 +42,16 @@ def main() -> None:
     settings = read_settings()
     xom = open_devpi(settings)
     sweep(settings.server)
-    # As process 1 it would not hear of SIGTERM otherwise.
-    signal.signal(signal.SIGTERM, stop)
-    raise SystemExit(xom.thread_pool.run(serve, xom, settings))
+    serving = Serving(xom, settings)
+    xom.thread_pool.register(serving)
 
+    def until_told() -> None:
+        threading.Event().wait()
 
-def stop(*_: object) -> None:
-    raise KeyboardInterrupt
+    # As process 1 it would not hear of SIGTERM otherwise. DevPI's threads are told to stop, and the servers with them.
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    xom.thread_pool.run(until_told)
+    log.info("stopped")
 
 
 def open_devpi(settings: Settings) -> XOM:
@@ -88,23 +91,26 @@ def sweep(server: Path) -> None:
                 os.unlink(os.path.join(folder, name))
 
 
-def serve(xom: XOM, settings: Settings) -> int:
-    indices = Indices(xom)
-    app = Guard(xom.create_app(), ControlApi(settings.api, settings.cluster), settings, indices.ensure)
-    main_server = server(app, settings.port, THREADS, WAITING)
-    main_server.max_request_body_size = settings.max_upload + 2**20
-    internal = server(health(xom), settings.internal_port, 2, 16)
-    main_server.prepare()
-    threading.Thread(target=internal.safe_start, daemon=True).start()
-    log.info("serving at port %d", settings.port)
-    try:
-        main_server.serve()
-    except KeyboardInterrupt:
-        log.info("told to stop")
-    finally:
-        main_server.stop()
-        internal.stop()
-    return 0
+class Serving:
+    """Both servers, as one of DevPI's threads: one that fails ends the process."""
+
+    def __init__(self, xom: XOM, settings: Settings) -> None:
+        api = ControlApi(settings.api, settings.cluster)
+        guard = Guard(xom.create_app(), api, settings, Indices(xom).ensure)
+        self._main = server(guard, settings.port, THREADS, WAITING)
+        self._main.max_request_body_size = settings.max_upload + 2**20
+        self._internal = server(health(xom), settings.internal_port, 2, 16)
+
+    def thread_run(self) -> None:
+        self._main.prepare()
+        threading.Thread(target=self._internal.safe_start, daemon=True).start()
+        log.info("serving")
+        self._main.serve()
+
+    def thread_shutdown(self) -> None:
+        # New requests find nobody; those under way are finished.
+        self._internal.stop()
+        self._main.stop()
 
 
 def server(app: Any, port: int, threads: int, waiting: int) -> wsgi.Server:
