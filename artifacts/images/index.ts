@@ -9,6 +9,7 @@ import { metricsServer } from './metrics-server/image.ts';
 import { pause } from './pause/image.ts';
 import { postgres } from './postgres/image.ts';
 import { python } from './python/image.ts';
+import { redis } from './redis/image.ts';
 import { runtime } from './runtime/image.ts';
 import { ubuntu } from './ubuntu/image.ts';
 import { userBase } from './user-base/image.ts';
@@ -19,6 +20,7 @@ export const CATALOGUE: readonly CatalogueImage[] = [
   userBase,
   postgres,
   keycloak,
+  redis,
   caddy,
   devpi,
   coredns,
