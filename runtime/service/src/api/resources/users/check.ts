@@ -1,12 +1,10 @@
-import { DelosError, isDelosError } from '@delos/core';
+import { DelosError, isDelosError, RIGHTS } from '@delos/core';
 import { z } from 'zod';
 import type { ApiDeps, Caller } from '../../deps.ts';
 import { authorize, type ProjectOf } from '../../rights.ts';
 
 /** Rights of the caller that another service asks for: `[{"uri": "pypi://CLUSTER/ORG/PROJECT", "action": "write"}]`. */
-export const askedRights = z
-  .array(z.strictObject({ uri: z.string().max(1000), action: z.enum(['read', 'write']) }))
-  .max(100);
+export const askedRights = z.array(z.strictObject({ uri: z.string().max(1000), action: z.enum(RIGHTS) })).max(100);
 type AskedRight = z.infer<typeof askedRights>[number];
 
 /**
