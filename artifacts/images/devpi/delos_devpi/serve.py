@@ -164,7 +164,7 @@ class Indices:
 
     def _is_made(self, index: Index) -> bool:
         stage = self._xom.model.getstage(index.org, index.project)
-        return stage is not None and all(stage.ixconfig.get(key) == value for key, value in config_of(index).items())
+        return stage is not None and all(plain(stage.ixconfig.get(key)) == value for key, value in config_of(index).items())
 
     def _make(self, index: Index) -> None:
         if self._is_made(index):
@@ -178,6 +178,11 @@ class Indices:
             log.info("made the index %s", index.name)
         else:
             stage.modify(**config_of(index))
+
+
+def plain(value: Any) -> Any:
+    """As it was given: the database has views of its lists."""
+    return value if value is None or isinstance(value, str | bool) else tuple(value)
 
 
 if __name__ == "__main__":

@@ -69,7 +69,7 @@ export const devpi: ServiceDescriptor<Section, Devpi> = {
   image: 'devpi',
   config: section,
   user: 60607,
-  resources: { cpu: '20m', memory: '96Mi', memoryLimit: '256Mi' },
+  resources: { cpu: '20m', memory: '64Mi', memoryLimit: '256Mi' },
   routes: [{ paths: [`${PATH}/*`], port: 'http', maxBodyBytes: MAX_UPLOAD_BYTES }],
   build: (scope, at) => new Devpi(scope, 'devpi', at),
 };
