@@ -233,6 +233,7 @@ describe('bounds', () => {
     expect([answer.status, await answer.json()]).toEqual([413, { message: 'the upload is larger than 64 MiB' }]);
     const { socket, received } = await openRaw(gateway.ports.http);
     socket.write(`POST ${INDEX} HTTP/1.1\r\nHost: x\r\nContent-Length: ${513 * MIB}\r\n\r\n`);
+    socket.write(Buffer.alloc(MIB));
     await until('the gateway answers', 10, () => (/larger than 512 MiB/.test(received()) ? true : undefined));
     expect(received()).toMatch(/^HTTP\/1.1 413 /);
     socket.destroy();

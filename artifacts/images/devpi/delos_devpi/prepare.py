@@ -12,6 +12,7 @@ from .settings import read_settings
 
 
 def main() -> None:
+    os.umask(0o077)
     folder = read_settings().server
     if folder.exists():
         return

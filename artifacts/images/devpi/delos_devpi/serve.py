@@ -39,6 +39,7 @@ class Gateway(wsgi.Gateway_10):
 
 
 def main() -> None:
+    os.umask(0o077)
     settings = read_settings()
     xom = open_devpi(settings)
     sweep(settings.server)
