@@ -103,7 +103,7 @@ export function embeddedEngine(paths: InstancePaths, parts: EmbeddedParts): Clus
   };
 }
 
-/** Writes what the node is started with, and starts or restarts what does not run with it. */
+/** Writes the node's settings, and starts or restarts whatever runs with others. */
 async function startNode(spec: NodeSpec, layout: ReturnType<typeof layoutOf>, progress: Progress): Promise<void> {
   const addresses = addressesOf(spec.number);
   const renewed = await ensurePki(layout.pki, certificatesOf(addresses));
