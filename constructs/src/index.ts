@@ -38,5 +38,6 @@ export { Postgres, type PostgresProps } from './services/postgres/postgres.ts';
 export { scheduler } from './services/scheduler/index.ts';
 export * from './services.ts';
 export * from './synthesis.ts';
+export * from './synthesis-context.ts';
 export * from './synthesize.ts';
 export * from './upstream-image.ts';
