@@ -9,6 +9,9 @@ import { until } from '../until.ts';
 import { notesImage } from './notes-image.ts';
 import type { PackedProject } from './project.ts';
 
+/** kubectl's stdout. @throws Error with its stderr */
+export type Kubectl = (args: readonly string[], input?: string) => Promise<string>;
+
 /** What the guide's platform is deployed on. */
 export interface Site {
   /** Reference of the image of the service `notes`. */
@@ -31,11 +34,7 @@ export async function describeCluster(project: PackedProject, options: CommandOp
 const answerShape = z.object({ database: z.string(), user: z.string(), owner: z.string(), notes: z.number() });
 
 /** `notes` answers through the gateway, keeps rows in a database that is its own, and has written to its volume. */
-export async function expectNotes(
-  origin: string,
-  kubectl: (args: readonly string[]) => Promise<string>,
-  seconds: number,
-): Promise<void> {
+export async function expectNotes(origin: string, kubectl: Kubectl, seconds: number): Promise<void> {
   const ask = async () => {
     const response = await fetch(`${origin}/notes/`);
     if (!response.ok) throw new Error(`${response.status} ${await response.text()}`);
@@ -55,6 +54,29 @@ export async function expectNotes(
 export const manifestsOf = (project: PackedProject, image: string): Promise<string> =>
   expectOk(project.run([process.execPath, 'manifests.ts', image]));
 
-/** Each line that `kubectl apply` says, less those of objects that stay as they are. */
-export const changesOf = (said: string): readonly string[] =>
-  said.split('\n').filter((line) => line !== '' && !line.endsWith(' unchanged'));
+const listShape = z.object({
+  items: z.array(
+    z.object({
+      kind: z.string(),
+      metadata: z.object({
+        name: z.string(),
+        namespace: z.string().default(''),
+        uid: z.string(),
+        generation: z.number().optional(),
+        resourceVersion: z.string(),
+      }),
+    }),
+  ),
+});
+
+/** Object → what becomes another by any change of what is wanted of it. */
+export async function formsOf(kubectl: Kubectl, manifests: string): Promise<Readonly<Record<string, string>>> {
+  const { items } = listShape.parse(JSON.parse(await kubectl(['get', '-o', 'json', '-f', '-'], manifests)));
+  return Object.fromEntries(
+    items.map(({ kind, metadata: { namespace, name, uid, generation, resourceVersion } }) => [
+      `${kind} ${namespace}/${name}`,
+      // Kinds that have a status have a generation, and another version by each change of that status.
+      `${uid} ${generation ?? resourceVersion}`,
+    ]),
+  );
+}
