@@ -8,6 +8,7 @@ import { metricsServer } from './metrics-server/image.ts';
 import { pause } from './pause/image.ts';
 import { postgres } from './postgres/image.ts';
 import { python } from './python/image.ts';
+import { redis } from './redis/image.ts';
 import { runtime } from './runtime/image.ts';
 import { ubuntu } from './ubuntu/image.ts';
 import { userBase } from './user-base/image.ts';
@@ -18,6 +19,7 @@ export const CATALOGUE: readonly CatalogueImage[] = [
   userBase,
   postgres,
   keycloak,
+  redis,
   caddy,
   coredns,
   localPathProvisioner,

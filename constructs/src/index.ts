@@ -2,6 +2,7 @@
  * The library that others build on. It has three layers. `base` holds parts of any service. Each folder of `services` is
  * one service of Delos. The platform is a list of services. docs/guides/library.md shows them at work.
  */
+export * from './base/cache.ts';
 export * from './base/config-files.ts';
 export * from './base/connections.ts';
 export * from './base/database.ts';
@@ -35,6 +36,9 @@ export { realmOf } from './services/keycloak/realm.ts';
 export type { ExternalDatabase, ExternalPostgresProps } from './services/postgres/external.ts';
 export { postgres } from './services/postgres/index.ts';
 export { Postgres, type PostgresProps } from './services/postgres/postgres.ts';
+export type { ExternalRedisProps, ExternalRedisUser } from './services/redis/external.ts';
+export { redis } from './services/redis/index.ts';
+export { Redis, type RedisProps } from './services/redis/redis.ts';
 export { scheduler } from './services/scheduler/index.ts';
 export * from './services.ts';
 export * from './synthesis.ts';

@@ -1,6 +1,7 @@
 import { DelosError } from '@delos/core';
 import { Chart } from 'cdk8s';
 import { Construct } from 'constructs';
+import type { CacheUser } from './base/cache.ts';
 import { setDnsAddresses } from './base/connections.ts';
 import type { Database } from './base/database.ts';
 import { NODE_NAMESPACE, PLATFORM_NAMESPACE } from './base/names.ts';
@@ -96,8 +97,15 @@ export class Platform extends Chart {
     throw new DelosError('ERR_INTERNAL', `service ${name} has a route and no workload that it could lead to`);
   }
 
+  #cacheUser({ name, cache: access }: ServiceDescriptor): CacheUser | undefined {
+    if (access === undefined) return undefined;
+    const server = [...this.#built.values()].find(({ cache }) => cache !== undefined)?.cache;
+    return server?.user(name, access);
+  }
+
   #site(service: ServiceDescriptor, props: PlatformProps): Site<unknown> {
     const { config, context } = props;
+    const cacheUser = (): CacheUser | undefined => this.#cacheUser(service);
     const get = <Built extends ServiceConstruct>(other: BuiltBy<Built>): Built => this.get(other);
     return {
       own: sectionOf(config, service),
@@ -110,6 +118,9 @@ export class Platform extends Chart {
       get database(): Database {
         if (service.database !== undefined) return get(postgres).database(service.database);
         throw new DelosError('ERR_INTERNAL', `the descriptor of ${service.name} names no database`);
+      },
+      get cache(): CacheUser | undefined {
+        return cacheUser();
       },
       get,
     };

@@ -3,8 +3,8 @@ import type { Construct } from 'constructs';
 import type { BuiltBy, ServiceConstruct, ServiceDescriptor, Site } from './base/service.ts';
 
 /**
- * The list with something else in the place of one service. What asks for the service gets it; the service's database and
- * routes are gone from the list.
+ * The list with something else in the place of one service. What asks for the service gets it. The service's routes, and what
+ * it asked of a database and a cache, are gone from the list.
  * @example
  * const services = replaced(SERVICES, postgres, (_scope, { namespace }) => {
  *   const password = { secret: Secret.external({ namespace, name: 'our-database' }), key: 'password' };

@@ -5,6 +5,7 @@ import { controlApi } from './services/control-api/index.ts';
 import { gateway } from './services/gateway/index.ts';
 import { keycloak } from './services/keycloak/index.ts';
 import { postgres } from './services/postgres/index.ts';
+import { redis } from './services/redis/index.ts';
 import { scheduler } from './services/scheduler/index.ts';
 
 /** The services of the platform. Each is built after those above it, whose constructs it can ask for. */
@@ -12,6 +13,7 @@ export const SERVICES: readonly ServiceDescriptor[] = [
   postgres,
   gateway,
   keycloak,
+  redis,
   controlApi,
   scheduler,
   agent,

@@ -1,4 +1,5 @@
 import type { k8s } from 'cdk8s-plus-28';
+import type { CacheUser } from './cache.ts';
 import type { Database } from './database.ts';
 import { type Mount, secretFiles } from './mount.ts';
 import type { SecretHandle, SecretKey } from './secret.ts';
@@ -25,4 +26,22 @@ export const databaseEnv = ({ host, port, user, name, password }: Database): rea
   env('PGUSER', user),
   env('PGDATABASE', name),
   env('PGPASSWORD_FILE', fileOf(password)),
+];
+
+/** Secrets that a client of a cache mounts, by {@link mounted}. */
+export const cacheSecrets = ({ password, tls }: CacheUser): readonly SecretHandle[] => [
+  ...new Set([password, ...(tls?.authority === undefined ? [] : [tls.authority])].map(({ secret }) => secret)),
+];
+
+/**
+ * How a client reaches its cache and signs in. Password and certificate authority are in files; {@link cacheSecrets} are
+ * the Secrets that have them.
+ */
+export const cacheEnv = ({ host, port, user, password, tls }: CacheUser): readonly k8s.EnvVar[] => [
+  env('REDIS_HOST', host),
+  env('REDIS_PORT', String(port)),
+  env('REDIS_USERNAME', user),
+  env('REDIS_PASSWORD_FILE', fileOf(password)),
+  ...(tls === undefined ? [] : [env('REDIS_TLS', 'true')]),
+  ...(tls?.authority === undefined ? [] : [env('REDIS_CA_FILE', fileOf(tls.authority))]),
 ];

@@ -3,6 +3,7 @@ import type { Construct } from 'constructs';
 import type { z } from 'zod';
 import type { Exposure } from '../entrance.ts';
 import type { SynthesisContext } from '../synthesis-context.ts';
+import type { CacheAccess, CacheServer, CacheUser } from './cache.ts';
 import type { Database } from './database.ts';
 import { NODE_NAMESPACE, PLATFORM_NAMESPACE } from './names.ts';
 import type { Namespace } from './namespace.ts';
@@ -19,6 +20,8 @@ import type { Workload } from './workload.ts';
 export interface ServiceConstruct {
   /** Its Pods. @default it has none of its own, as what is there already */
   readonly workload?: Workload;
+  /** The server of a cache that other services have users of. @default it is none */
+  readonly cache?: CacheServer;
 }
 
 /** One service of the platform: everything that the gateway, PostgreSQL, the configuration, `status` and docs know of it. */
@@ -45,6 +48,8 @@ export interface ServiceDescriptor<Config = unknown, Built extends ServiceConstr
   readonly onNodes?: boolean;
   /** Name of its database. @default it has none */
   readonly database?: string;
+  /** What it does in the platform's cache. @default it uses none */
+  readonly cache?: CacheAccess;
   /** Paths of the platform's origin that lead to it. @default none */
   readonly routes?: readonly Route[];
   /** Makes its constructs. */
@@ -75,6 +80,11 @@ export interface Site<Config> {
   readonly userNamespaces: boolean;
   /** Its own database. @throws DelosError ERR_INTERNAL for a service that has none */
   readonly database: Database;
+  /**
+   * Its own user of the platform's cache. Undefined where no earlier line of the list is a cache, and for a service that
+   * uses none.
+   */
+  readonly cache: CacheUser | undefined;
   /** What an earlier line of the list has built. @throws DelosError ERR_INTERNAL for a later one */
   get<Built extends ServiceConstruct>(service: BuiltBy<Built>): Built;
 }

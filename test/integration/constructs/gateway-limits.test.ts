@@ -1,5 +1,7 @@
+import { readdirSync, readFileSync } from 'node:fs';
 import { createServer, type Server, type ServerResponse } from 'node:http';
-import type { AddressInfo } from 'node:net';
+import type { AddressInfo, Socket } from 'node:net';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { WebSocket, WebSocketServer } from 'ws';
 import { GATEWAY_LIMITS } from '../../../constructs/src/services/gateway/caddyfile.ts';
@@ -56,6 +58,11 @@ async function endedByTheGateway(found: readonly RawConnection[]): Promise<void>
 
 const get = (path: string): Promise<Response> => fetch(`http://127.0.0.1:${gateway.ports.http}/api/v1${path}`);
 
+const openFiles = (pid: number): number => readdirSync(`/proc/${pid}/fd`).length;
+/** The most that a process has held in memory so far. */
+const peakMebibytes = (pid: number): number =>
+  Number(/^VmHWM:\s+(\d+) kB$/m.exec(readFileSync(`/proc/${pid}/status`, 'utf8'))?.[1]) / 1024;
+
 describe('the gateway ends', () => {
   test.each([
     ['connections that say nothing', ''],
@@ -82,6 +89,42 @@ test('headers beyond the most are refused', async () => {
     fetch(`http://127.0.0.1:${gateway.ports.http}/api/v1/x`, { headers: { x: 'x'.repeat(size) } }),
   );
   expect([(await small)?.status, (await large)?.status]).toEqual([200, 431]);
+});
+
+describe('more connections than it takes at once', () => {
+  const longest = `GET /api/v1/x HTTP/1.1\r\nHost: x\r\nX: ${'x'.repeat(GATEWAY_LIMITS.headerBytes - 1000)}`;
+  let patient: TestGateway;
+  beforeAll(async () => {
+    const { port } = server.address() as AddressInfo;
+    patient = await startGateway(
+      { api: port, identity: port },
+      { [`read_header ${GATEWAY_LIMITS.header}`]: 'read_header 10m' },
+    );
+  });
+  afterAll(() => patient?.stop());
+
+  test.each(['plain', 'TLS'] as const)('wait, it stays within its memory, and it answers again: %s', async (kind) => {
+    const port = { plain: patient.ports.http, TLS: patient.ports.https }[kind];
+    const sockets: Socket[] = [];
+    const open = async (): Promise<void> => {
+      const { socket } = await openRaw(port, { tls: kind === 'TLS', opened: (one) => sockets.push(one) });
+      socket.write(longest);
+    };
+    // Those that wait within TLS have no answer to their handshake, and break when they are ended.
+    for (let nth = 0; nth < GATEWAY_LIMITS.openFiles + 500; nth++) void open().catch(() => undefined);
+    await until('Caddy has no file left', LIMIT_S, (last) => {
+      last(openFiles(patient.pid));
+      return openFiles(patient.pid) >= GATEWAY_LIMITS.openFiles ? true : undefined;
+    });
+    await sleep(2_000);
+    expect(openFiles(patient.pid)).toBe(GATEWAY_LIMITS.openFiles);
+    expect(peakMebibytes(patient.pid)).toBeLessThan(256);
+    for (const socket of sockets) socket.destroy();
+    await until('the gateway answers', LIMIT_S, async () => {
+      const answer = await fetch(`http://127.0.0.1:${patient.ports.http}/api/v1/x`).catch(() => undefined);
+      return answer?.status === 200 ? true : undefined;
+    });
+  });
 });
 
 test('a WebSocket outlives the limits of requests', async () => {

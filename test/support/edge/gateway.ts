@@ -1,9 +1,9 @@
 import { execFileSync, spawn } from 'node:child_process';
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { resolveTool } from '@delos/cluster';
-import { parseConfig, profileContext, synthesize } from '@delos/constructs';
+import { type Manifest, parseConfig, profileContext, synthesize } from '@delos/constructs';
 import { silent } from '@delos/core';
 import { freePort } from '@delos/host';
 import { z } from 'zod';
@@ -12,6 +12,8 @@ import { until } from '../until.ts';
 /* The gateway's own Caddyfile, run by the real Caddy on loopback. Addresses are replaced, and what a test says. */
 
 export interface TestGateway {
+  /** Of Caddy's process. */
+  readonly pid: number;
   readonly ports: { readonly http: number; readonly https: number; readonly internal: number };
   /** All that Caddy has logged. */
   readonly logged: () => string;
@@ -20,12 +22,18 @@ export interface TestGateway {
 
 const files = z.object({ Caddyfile: z.string(), 'index.html': z.string() });
 
-/** The files that the platform's own gateway has. */
-function gatewayFiles(): z.infer<typeof files> {
+const deployment = z.object({
+  template: z.object({ spec: z.object({ containers: z.tuple([z.object({ command: z.array(z.string()) })]) }) }),
+});
+
+/** The files and the command that the platform's own gateway has. */
+function gatewayParts(): z.infer<typeof files> & { readonly command: readonly string[] } {
   const config = parseConfig('', 'delos.yaml');
   const { objects } = synthesize(config, profileContext(config, 'embedded'));
-  const found = objects.find(({ manifest: { kind, metadata } }) => kind === 'ConfigMap' && metadata.name === 'gateway');
-  return files.parse(found?.manifest.data);
+  const manifest = (of: string): Manifest | undefined =>
+    objects.find(({ manifest: { kind, metadata } }) => kind === of && metadata.name === 'gateway')?.manifest;
+  const { template } = deployment.parse(manifest('Deployment')?.spec);
+  return { ...files.parse(manifest('ConfigMap')?.data), command: template.spec.containers[0].command };
 }
 
 /**
@@ -48,8 +56,9 @@ export async function startGateway(
     ],
     { stdio: 'ignore' },
   );
-  await writeFile(join(folder, 'index.html'), gatewayFiles()['index.html']);
-  let text = gatewayFiles().Caddyfile;
+  const parts = gatewayParts();
+  await writeFile(join(folder, 'index.html'), parts['index.html']);
+  let text = parts.Caddyfile;
   const all = {
     'control-api.delos.svc.cluster.local:8080': `127.0.0.1:${backends.api}`,
     'keycloak.delos.svc.cluster.local:8080': `127.0.0.1:${backends.identity}`,
@@ -66,10 +75,21 @@ export async function startGateway(
     text = text.replaceAll(part, instead);
   }
   await writeFile(join(folder, 'Caddyfile'), text);
-  const caddy = spawn(path, ['run', '--config', join(folder, 'Caddyfile'), '--adapter', 'caddyfile'], {
-    stdio: ['ignore', 'ignore', 'pipe'],
-    env: { ...process.env, XDG_DATA_HOME: folder, XDG_CONFIG_HOME: folder },
-  });
+  const [shell = '', ...args] = parts.command;
+  const caddy = spawn(
+    shell,
+    args.map((arg) => arg.replaceAll('/etc/caddy/', `${folder}/`)),
+    {
+      stdio: ['ignore', 'ignore', 'pipe'],
+      env: {
+        ...process.env,
+        PATH: `${dirname(path)}:${process.env.PATH}`,
+        GOMEMLIMIT: '200MiB',
+        XDG_DATA_HOME: folder,
+        XDG_CONFIG_HOME: folder,
+      },
+    },
+  );
   let logged = '';
   caddy.stderr.on('data', (data: Buffer) => {
     logged += data.toString();
@@ -79,7 +99,9 @@ export async function startGateway(
     const answer = await fetch(`http://127.0.0.1:${ports.internal}/health/ready`).catch(() => undefined);
     return answer?.ok === true ? true : undefined;
   });
+  if (caddy.pid === undefined) throw new Error('Caddy has no process');
   return {
+    pid: caddy.pid,
     ports,
     logged: () => logged,
     stop: async () => {

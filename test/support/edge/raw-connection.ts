@@ -1,4 +1,5 @@
 import { connect, type Socket } from 'node:net';
+import { connect as connectTls } from 'node:tls';
 
 /** A TCP connection to a listener of this machine that sends bytes as they are. */
 export interface RawConnection {
@@ -9,10 +10,19 @@ export interface RawConnection {
   readonly closed: Promise<void>;
 }
 
-export function openRaw(port: number): Promise<RawConnection> {
+export interface RawOptions {
+  /** Within TLS, whatever the certificate. @default false */
+  readonly tls?: boolean;
+  /** Told of the socket at once, before it is connected. */
+  readonly opened?: (socket: Socket) => void;
+}
+
+export function openRaw(port: number, options: RawOptions = {}): Promise<RawConnection> {
   return new Promise((resolve, reject) => {
     let received = '';
-    const socket = connect(port, '127.0.0.1');
+    const at = { port, host: '127.0.0.1' };
+    const socket = options.tls === true ? connectTls({ ...at, rejectUnauthorized: false }) : connect(at);
+    options.opened?.(socket);
     const closed = new Promise<void>((settle) => {
       socket.once('close', () => settle());
       socket.once('end', () => settle());
@@ -22,7 +32,7 @@ export function openRaw(port: number): Promise<RawConnection> {
       received += String(data);
     });
     socket.once('error', reject);
-    socket.once('connect', () => {
+    socket.once(options.tls === true ? 'secureConnect' : 'connect', () => {
       // From here on an error is an end of the connection.
       socket.off('error', reject);
       socket.on('error', () => socket.destroy());

@@ -14,7 +14,7 @@ import { Secret } from '../../base/secret.ts';
 import { Workload } from '../../base/workload.ts';
 import type { Exposure } from '../../entrance.ts';
 import { upstreamImage } from '../../upstream-image.ts';
-import { caddyfile, landingPage, type Upstream } from './caddyfile.ts';
+import { caddyfile, GATEWAY_LIMITS, landingPage, type Upstream } from './caddyfile.ts';
 
 /** What a {@link Gateway} is made of. */
 export interface GatewayProps {
@@ -49,6 +49,7 @@ export const GATEWAY_USER = 60602;
 /** Processor and memory where the props say none. */
 export const GATEWAY_RESOURCES: Resources = { cpu: '20m', memory: '64Mi', memoryLimit: '256Mi' };
 
+const RUN = 'caddy run --config /etc/caddy/Caddyfile --adapter caddyfile';
 const LOAD_BALANCER: Exposure = { kind: 'load-balancer' };
 
 /** The props with their defaults. */
@@ -132,7 +133,7 @@ export class Gateway extends Construct {
       user: props.user,
       userNamespace: props.userNamespaces,
       resources: props.resources,
-      command: ['caddy', 'run', '--config', '/etc/caddy/Caddyfile', '--adapter', 'caddyfile'],
+      command: ['/bin/sh', '-c', `ulimit -n ${GATEWAY_LIMITS.openFiles} && exec ${RUN}`],
       env: () => [
         { name: 'XDG_DATA_HOME', value: '/tmp' },
         { name: 'XDG_CONFIG_HOME', value: '/tmp' },
