@@ -1,4 +1,4 @@
-import type { DelosConfig } from './config.ts';
+import type { DelosConfig } from './delos-config.ts';
 import type { SynthesisContext } from './synthesis-context.ts';
 
 /** A Kubernetes object as it goes to the API server. */

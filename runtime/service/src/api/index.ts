@@ -10,8 +10,8 @@ import type { Service } from '../service.ts';
 import { databaseEnv, databaseSettings, readEnv } from '../service-env.ts';
 import { agentRoutes } from './agents/index.ts';
 import { authenticator } from './auth.ts';
-import type { ApiDeps } from './deps.ts';
 import { MOST, RequestBudget } from './request-budget.ts';
+import type { ListenerDeps } from './resource.ts';
 import { RESOURCES } from './resources.ts';
 import { publicApp } from './server.ts';
 import { streamRoutes } from './streams/index.ts';
@@ -46,7 +46,7 @@ export const apiService: Service = {
     const database = await connectDatabase({ ...databaseSettings(env), connections: 20 }, log);
     await database.notifications.start();
     const logs = new PostgresLogStore(database, config.logs);
-    const deps: ApiDeps = {
+    const deps: ListenerDeps = {
       settings: {
         cluster: env.DELOS_CLUSTER,
         publicUrl: env.DELOS_PUBLIC_URL,
@@ -78,7 +78,7 @@ export const apiService: Service = {
     };
     const app = await publicApp(deps);
     const agents = await agentRoutes(internal, deps);
-    const streams = await streamRoutes(app, deps, agents.hub);
+    const streams = streamRoutes(app, deps, agents.hub);
     const publicUrl = await app.listen({ host: env.DELOS_LISTEN_HOST, port: env.DELOS_PUBLIC_PORT });
     const endHouse = every(HOUSE_MS, log, 'removing old logs', () => logs.keepHouse());
     log.info({ publicUrl }, 'public listener');
@@ -87,7 +87,7 @@ export const apiService: Service = {
         database.notifications.connected ? database.unhealthy() : 'the connection that listens to PostgreSQL is down',
       stop: async () => {
         endHouse();
-        await streams.close();
+        streams.close();
         await agents.close();
         await app.close();
         await database.close();
