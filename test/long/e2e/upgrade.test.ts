@@ -30,9 +30,9 @@ describe.each(RELEASES)('an instance that release $version brought up', (release
       last(seen?.history);
       return seen !== undefined && wanted.includes(seen.status) ? seen : undefined;
     });
-  const run = async (...command: readonly string[]): Promise<string> => {
-    const options = ['--detach', '--preset', 'tiny', '--no-wait-start', '--pass-config=no'].slice(0, 4);
-    const said = await ann.ok(['-q', 'run', ...options, 'ghcr.io/neuro-inc/base', '--', ...command]);
+  const run = async (options: readonly string[], ...command: readonly string[]): Promise<string> => {
+    const all = ['--detach', '--no-wait-start', '--preset', 'tiny', ...options];
+    const said = await ann.ok(['-q', 'run', ...all, 'ghcr.io/neuro-inc/base', '--', ...command]);
     return /job-[0-9a-f-]{36}/.exec(said)?.[0] ?? said;
   };
   /** Logs in as a person does who has a browser. */
@@ -57,12 +57,12 @@ describe.each(RELEASES)('an instance that release $version brought up', (release
     await logIn(ann, status.users.find(({ name }) => name === 'ann')?.password ?? '', OWN_PASSWORD);
     await ann.ok(['config', 'switch-project', 'default']);
     token = (await ann.ok(['config', 'show-token'])).trim();
-    jobs.finished = await run('sh', '-c', 'echo the first line; echo the last line');
+    jobs.finished = await run([], 'sh', '-c', 'echo the first line; echo the last line');
     await reaches(jobs.finished, 'succeeded');
-    jobs.running = await run('sh', '-c', COUNTS);
+    jobs.running = await run([], 'sh', '-c', COUNTS);
     await reaches(jobs.running, 'running');
     // The project may have one running job.
-    jobs.waiting = await run('echo', 'after the upgrade');
+    jobs.waiting = await run(['--wait-for-seat'], 'echo', 'after the upgrade');
     before = await lastingObjects();
   });
 
