@@ -1,4 +1,6 @@
+import { readdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { instancePaths } from '@delos/core';
 import { z } from 'zod';
 import { type CommandOptions, type CommandResult, execute, expectOk, start } from '../../../peers/src/command.ts';
 import { delos, TEST_INSTANCE, type UpDocument, upDocument } from '../instance.ts';
@@ -45,7 +47,21 @@ export async function upUntilKilled(said: RegExp, milliseconds: number): Promise
   });
   await new Promise((resolve) => setTimeout(resolve, milliseconds));
   process.kill(-Number(run.stdout().split('\n')[0]), 'SIGKILL');
+  for (const pid of await pulumiProcesses()) process.kill(pid, 'SIGKILL');
   await run.end;
+}
+
+/** The engine and its plugins, which have a session of their own, are told by their variables. */
+async function pulumiProcesses(): Promise<readonly number[]> {
+  const home = join(instancePaths(OLD_INSTANCE, process.env).state, 'pulumi/home');
+  const all = (await readdir('/proc')).filter((name) => /^\d+$/.test(name)).map(Number);
+  const found = await Promise.all(
+    all.map(async (pid) => {
+      const environment = await readFile(`/proc/${pid}/environ`, 'utf8').catch(() => '');
+      return environment.includes(`PULUMI_HOME=${home}\0`) && pid !== process.pid ? [pid] : [];
+    }),
+  );
+  return found.flat();
 }
 
 const uids = z.record(z.string(), z.string());
