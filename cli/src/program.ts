@@ -71,6 +71,9 @@ export function program(root: string, options: { readonly completion?: boolean }
   withContext(withConfig(verb(cluster, 'up', 'start or repair the cluster'))).action(
     action(() => import('./commands/cluster/up.ts')),
   );
+  withConfig(
+    verb(cluster, 'context', 'bring the images to the cluster; print what a program on the library needs'),
+  ).action(action(() => import('./commands/cluster/context.ts')));
   verb(cluster, 'down', 'take the cluster down; its data stays')
     .option('--delete-data', 'remove its data as well', false)
     .action(action(() => import('./commands/cluster/down.ts')));

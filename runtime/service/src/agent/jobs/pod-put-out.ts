@@ -25,6 +25,16 @@ export function whyPutOut(pod: Pod, status: ContainerStatus | undefined): string
   return found === undefined || finishedAt < found.at ? undefined : found.why;
 }
 
+/**
+ * Why a container has ended that nobody saw end: its node, or what runs containers there, was started anew. No program
+ * ends so. The kubelet says the one, containerd the other.
+ */
+export function whyLost(status: ContainerStatus | undefined): string | undefined {
+  const { reason, exitCode } = status?.state.terminated ?? {};
+  if (reason === 'ContainerStatusUnknown') return 'its node lost sight of the container';
+  return reason === 'Unknown' && exitCode === 255 ? 'its node was started anew while it ran' : undefined;
+}
+
 /** @returns with `at` in milliseconds since 1970; NaN where it is not told */
 function askedToGo(pod: Pod): { readonly why: string; readonly at: number } | undefined {
   const node = `its node${pod.spec.nodeName === undefined ? '' : ` ${pod.spec.nodeName}`}`;
