@@ -15,8 +15,8 @@ import { streamRequest } from './stream.ts';
  * observation counts only once acknowledged. Desires are told in the order in which they were read. The agent forgets what
  * a `sync` of its kind does not name.
  *
- * The first message is the agent's `hello`. An agent of another protocol is told so, and the connection is closed: both
- * ends are rolled together, so it is soon replaced.
+ * The first message is the agent's `hello`. An agent that says anything else first, or speaks another protocol, is told
+ * so, and the connection is closed. Both ends are rolled together, so an agent of another protocol is soon replaced.
  *
  * Transport: WebSocket, one JSON text message each, `Authorization: Bearer <agent token>`.
  *   GET  /internal/agent/v1/connect?cluster=NAME            agent

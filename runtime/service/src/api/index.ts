@@ -10,8 +10,8 @@ import type { Service } from '../service.ts';
 import { databaseEnv, databaseSettings, readEnv } from '../service-env.ts';
 import { agentRoutes } from './agents/index.ts';
 import { authenticator } from './auth.ts';
-import type { ApiDeps } from './deps.ts';
 import { MOST, RequestBudget } from './request-budget.ts';
+import type { ListenerDeps, Resource } from './resource.ts';
 import { RESOURCES } from './resources.ts';
 import { publicApp } from './server.ts';
 import { streamRoutes } from './streams/index.ts';
@@ -48,7 +48,7 @@ export const apiService: Service = {
     const database = await connectDatabase({ ...databaseSettings(env), connections: 20 }, log);
     await database.notifications.start();
     const logs = new PostgresLogStore(database, config.logs);
-    const deps: ApiDeps = {
+    const deps: ListenerDeps = {
       settings: {
         cluster: env.DELOS_CLUSTER,
         publicUrl: env.DELOS_PUBLIC_URL,
@@ -81,10 +81,10 @@ export const apiService: Service = {
     };
     const app = await publicApp(deps);
     const agents = await agentRoutes(internal, deps);
-    const streams = await streamRoutes(app, deps, agents.hub);
+    const streams = streamRoutes(app, deps, agents.hub);
     const publicUrl = await app.listen({ host: env.DELOS_LISTEN_HOST, port: env.DELOS_PUBLIC_PORT });
     const endHouse = every(HOUSE_MS, log, 'removing old logs', () => logs.keepHouse());
-    const endSweeps = Object.values(deps.resources).map(({ name, sweep }) =>
+    const endSweeps = Object.values<Resource>(RESOURCES).map(({ name, sweep }) =>
       sweep === undefined ? () => {} : every(SWEEP_MS, log, `looking after ${name}`, () => sweep(deps)),
     );
     log.info({ publicUrl }, 'public listener');
@@ -94,7 +94,7 @@ export const apiService: Service = {
       stop: async () => {
         endHouse();
         for (const end of endSweeps) end();
-        await streams.close();
+        streams.close();
         await agents.close();
         await app.close();
         await database.close();

@@ -16,7 +16,4 @@ export const RESOURCES = {
   disks,
   users,
   admin,
-};
-
-/** The list, and whatever is added to it. */
-export type Resources = typeof RESOURCES & Readonly<Record<string, Resource>>;
+} as const satisfies Readonly<Record<string, Resource>>;

@@ -9,7 +9,10 @@ import { bufferOf } from '../../relay.ts';
 import { Desires } from './desires.ts';
 import { recordNodes } from './nodes.ts';
 
-/** One connected agent: told what is desired when it connects and whenever that changes; heard, and acknowledged. */
+/**
+ * One connected agent. It is told what is desired when it connects and whenever that changes. Its reports are recorded
+ * and acknowledged.
+ */
 export class AgentSession {
   readonly cluster: string;
   readonly connectedAt = Date.now();
@@ -21,6 +24,8 @@ export class AgentSession {
   readonly #unsubscribe: readonly (() => void)[];
   readonly #desires: ReadonlyMap<Kind, Desires>;
   #nodes = '';
+  /** It has said hello, in our protocol. */
+  #greeted = false;
 
   constructor(socket: WebSocket, cluster: string, database: Database, log: Logger) {
     this.#socket = socket;
@@ -56,8 +61,9 @@ export class AgentSession {
     });
   }
 
+  /** Whether it hears what it is told. */
   get open(): boolean {
-    return this.#socket.readyState === WebSocket.OPEN;
+    return this.#greeted && this.#socket.readyState === WebSocket.OPEN;
   }
 
   send(message: ToAgent): void {
@@ -73,16 +79,14 @@ export class AgentSession {
     });
   }
 
-  end(code: number, reason: string): void {
-    this.#socket.close(code, reason);
-  }
-
   /** Tells all that is desired. */
   sync(): void {
     for (const desires of this.#desires.values()) desires.tellAll();
   }
 
   #hear(text: string): void {
+    // A refused agent may have sent more before it knew.
+    if (this.#socket.readyState !== WebSocket.OPEN) return;
     const parsed = fromAgent.safeParse(tryJson(text));
     if (!parsed.success) {
       this.#log.error({ issues: parsed.error.issues }, 'a message of the agent is not understood');
@@ -90,6 +94,10 @@ export class AgentSession {
       return;
     }
     const message = parsed.data;
+    if (message.type !== 'hello' && !this.#greeted) {
+      this.#refuse(`the first message must be hello, and not ${message.type}`);
+      return;
+    }
     switch (message.type) {
       case 'hello':
         this.#greet(message.version, message.protocol);
@@ -104,17 +112,22 @@ export class AgentSession {
     }
   }
 
-  /** An agent of another protocol would not be understood, nor understand. */
+  /** An agent of another protocol is refused: neither side would understand the other. */
   #greet(version: string, protocol: number): void {
     const { cluster } = this;
     if (protocol === AGENT_PROTOCOL) {
       this.#log.info({ cluster, version }, 'agent connected');
+      this.#greeted = true;
       this.sync();
       return;
     }
-    const reason = `the agent speaks protocol ${protocol}, and the control API ${AGENT_PROTOCOL}`;
-    this.#log.error({ cluster, version }, `${reason}: it is refused; both must be of one release of Delos`);
-    this.end(1002, reason);
+    this.#refuse(`the agent speaks protocol ${protocol}, and the control API ${AGENT_PROTOCOL}`);
+  }
+
+  #refuse(reason: string): void {
+    const { cluster } = this;
+    this.#log.error({ cluster }, `${reason}: the agent is refused; it must be of the same release of Delos`);
+    this.#socket.close(1002, reason);
   }
 
   async #record(report: Report): Promise<void> {
@@ -148,7 +161,7 @@ export class AgentSession {
 
 function tryJson(text: string): unknown {
   try {
-    // A container writes parts of it (its last words): an observation that cannot be stored would come again for ever.
+    // A container writes parts of it (its last words). An observation that cannot be stored would be sent again for ever.
     return JSON.parse(text, (_key, value: unknown) => (typeof value === 'string' ? cleanText(value) : value));
   } catch {
     return undefined;

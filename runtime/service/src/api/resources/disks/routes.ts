@@ -9,6 +9,7 @@ import { createDisk } from './create.ts';
 import { findDisk } from './find.ts';
 import { diskJson, withJobs } from './json.ts';
 import { listDisks, sendDisks } from './list.ts';
+import { checkDiskQuotas } from './quotas.ts';
 import { diskRequest } from './request.ts';
 
 const params = z.object({ id: z.string().min(1).max(128) });
@@ -21,7 +22,7 @@ const LOOK_MS = 100;
 
 /** Disks: make, list, look, remove. */
 export function diskRoutes(app: FastifyInstance, deps: ApiDeps): void {
-  const { database, settings, resources } = deps;
+  const { database, settings } = deps;
   const show = async (row: DiskRow): Promise<unknown> => {
     const [shown] = await withJobs(database.db, [row]);
     return shown === undefined ? undefined : diskJson(shown);
@@ -32,8 +33,7 @@ export function diskRoutes(app: FastifyInstance, deps: ApiDeps): void {
     deps,
     { method: 'POST', url: '', tag: TAG, summary: 'Make a disk', body: diskRequest, response: disk },
     async ({ body, caller, reply }) => {
-      const { quota: checkQuota } = resources.disks;
-      const context = { cluster: settings.cluster, caller, settings: settings.disks, checkQuota };
+      const context = { cluster: settings.cluster, caller, settings: settings.disks, checkQuota: checkDiskQuotas };
       const row = await database.tx((tx) => createDisk(tx, body, context));
       deps.log.info({ disk: row.id, user: caller.user, storage: row.storage }, 'disk made');
       return reply.code(201).send(await show(row));
