@@ -150,8 +150,9 @@ function validations(user: string): readonly Validation[] {
       message: 'the agent sets the labels of a project once; later it changes the level of Pod Security alone',
     },
     {
-      // No owner, no finalizer, no time of deletion: each of these deletes an object, or keeps one from being deleted.
-      expression: `variables.changes || variables.meta.all(key, key in ${list(CREATED)} || variables.isPod && key == "annotations")`,
+      // No owner, no finalizer, no time of deletion: each of these deletes an object, or keeps one from being deleted. The API
+      // server itself gives a claim the one finalizer that keeps it while a Pod has it.
+      expression: `variables.changes || variables.meta.all(key, key in ${list(CREATED)} || variables.isPod && key == "annotations" || variables.isClaim && key == "finalizers" && variables.meta.finalizers == ["kubernetes.io/pvc-protection"])`,
       message: 'the agent makes objects with a name and labels, Pods with annotations too, and with no other metadata',
     },
     {

@@ -2,7 +2,7 @@ import fc from 'fast-check';
 import { sql } from 'kysely';
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
 import { claimRemoved } from '../../../../runtime/service/src/db/disks-state.ts';
-import { type DiskApi, GIB, MIB, startDiskApi } from '../../../support/service/disk-api.ts';
+import { type DiskApi, GIB, MIB, startDiskApi } from './disk-api.ts';
 
 /* Disks by themselves: made, counted, found. */
 

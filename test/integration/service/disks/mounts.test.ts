@@ -1,7 +1,7 @@
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
 import { recordClaim } from '../../../../runtime/service/src/db/disks-state.ts';
 import { loadActive, selectJobs } from '../../../../runtime/service/src/scheduler/rows.ts';
-import { type DiskApi, mount, startDiskApi } from '../../../support/service/disk-api.ts';
+import { type DiskApi, mount, startDiskApi } from './disk-api.ts';
 
 /* Disks of jobs. */
 

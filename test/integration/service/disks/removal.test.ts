@@ -3,8 +3,8 @@ import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
 import { applyConfig } from '../../../../runtime/service/src/db/apply-config.ts';
 import { claimRemoved, sweepDisks } from '../../../../runtime/service/src/db/disks-state.ts';
 import { podRemoved } from '../../../../runtime/service/src/db/jobs-state.ts';
-import { DISK_CONFIG, type DiskApi, mount, startDiskApi } from '../../../support/service/disk-api.ts';
 import { observation } from '../../../support/service/observer.ts';
+import { DISK_CONFIG, type DiskApi, mount, startDiskApi } from './disk-api.ts';
 
 /* How disks go: removed, or at the end of their life-span. */
 

@@ -1,13 +1,19 @@
 import type { DiskDesire } from '@delos/core';
 import { platformConfig } from '@delos/core';
-import { applyConfig } from '../../../runtime/service/src/db/apply-config.ts';
-import type { Database } from '../../../runtime/service/src/db/database.ts';
-import { desiredDisks } from '../../../runtime/service/src/db/desired-disks.ts';
-import { recordClaim } from '../../../runtime/service/src/db/disks-state.ts';
-import type { JobEvent } from '../../../runtime/service/src/db/job-state.ts';
-import { applyEvent } from '../../../runtime/service/src/db/jobs-state.ts';
-import { type Answer, startControlApi, startIssuer, TEST_CONFIG, type TestApi } from './control-api.ts';
-import { startPostgres } from './postgres.ts';
+import { applyConfig } from '../../../../runtime/service/src/db/apply-config.ts';
+import type { Database } from '../../../../runtime/service/src/db/database.ts';
+import { desiredDisks } from '../../../../runtime/service/src/db/desired-disks.ts';
+import { recordClaim } from '../../../../runtime/service/src/db/disks-state.ts';
+import type { JobEvent } from '../../../../runtime/service/src/db/job-state.ts';
+import { applyEvent } from '../../../../runtime/service/src/db/jobs-state.ts';
+import {
+  type Answer,
+  startControlApi,
+  startIssuer,
+  TEST_CONFIG,
+  type TestApi,
+} from '../../../support/service/control-api.ts';
+import { startPostgres } from '../../../support/service/postgres.ts';
 
 /* The public API of disks over a real PostgreSQL. What an agent would do is done by hand. */
 
