@@ -27,7 +27,7 @@ afterAll(async () => {
 const create = async (...args: readonly string[]): Promise<string> =>
   /disk-[0-9a-f-]{36}/.exec(await ann.ok(['disk', 'create', ...args]))?.[0] ?? '';
 const run = (disk: string, script: string, mode = 'rw') =>
-  ann.run(['run', '-s', 'tiny', '--no-http', '-v', `disk:${disk}:/mnt:${mode}`, IMAGE, '--', 'sh', '-c', script]);
+  ann.run(['run', '-s', 'tiny', '-v', `disk:${disk}:/mnt:${mode}`, IMAGE, '--', 'sh', '-c', script]);
 const begin = async (disk: string, script: string): Promise<string> => {
   const args = ['run', '--detach', '--no-wait-start', '-s', 'tiny', '-v', `disk:${disk}:/mnt:rw`, IMAGE, '--'];
   return /job-[0-9a-f-]{36}/.exec(await ann.ok([...args, 'sh', '-c', script]))?.[0] ?? '';
@@ -62,10 +62,10 @@ describe('a disk', () => {
   });
 
   test('is refused beyond the quota of its project, with what is used, asked for and allowed', async () => {
-    const { code, stderr } = await ann.run(['disk', 'create', '101M', '--project', 'tight']);
+    const { code, stderr } = await ann.run(['disk', 'create', '120M', '--project', 'tight']);
     expect(code).not.toBe(0);
     expect(stderr).toMatch(
-      /storage: project default\/tight has disks of 0 KiB, this one asks for 101 MiB, and the quota is 100 MiB/,
+      /storage: project default\/tight has disks of 0 KiB, this one asks for 114.4 MiB, and the quota is 100 MiB/,
     );
   });
 
