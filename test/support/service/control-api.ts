@@ -4,7 +4,9 @@ import { type PlatformConfig, platformConfig } from '@delos/core';
 import { exportJWK, generateKeyPair, SignJWT } from 'jose';
 import { Registry } from 'prom-client';
 import { authenticator } from '../../../runtime/service/src/api/auth.ts';
+import { type Cache, NO_CACHE } from '../../../runtime/service/src/api/cache/cache.ts';
 import type { ApiDeps } from '../../../runtime/service/src/api/deps.ts';
+import { RequestLimits } from '../../../runtime/service/src/api/limits/request-limits.ts';
 import { MOST, RequestBudget } from '../../../runtime/service/src/api/request-budget.ts';
 import { RESOURCES, type Resources } from '../../../runtime/service/src/api/resources.ts';
 import { publicApp } from '../../../runtime/service/src/api/server.ts';
@@ -98,8 +100,9 @@ export async function startControlApi(
   issuer: TestIssuer,
   config: PlatformConfig = TEST_CONFIG,
   cluster = 'default',
-  more: { readonly realmUrl?: string; readonly resources?: Resources } = {},
+  more: { readonly realmUrl?: string; readonly resources?: Resources; readonly cache?: Cache } = {},
 ): Promise<TestApi> {
+  const { cache = NO_CACHE } = more;
   await database.tx((tx) => applyConfig(tx, config, cluster));
   const settings = {
     cluster,
@@ -115,6 +118,8 @@ export async function startControlApi(
     settings,
     database,
     budget: new RequestBudget(MOST),
+    requests: new RequestLimits(config.requests, cache),
+    cache,
     log: quiet,
     metrics: new Registry(),
     signal: new AbortController().signal,

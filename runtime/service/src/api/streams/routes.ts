@@ -7,6 +7,8 @@ import { forwardFrames, joinSockets } from '../../relay.ts';
 import type { AgentHub } from '../agents/hub.ts';
 import type { ApiDeps, Caller } from '../deps.ts';
 import { absentAt } from '../known-services.ts';
+import { addressOf } from '../limits/request-limits.ts';
+import { StreamLimits } from '../limits/stream-limits.ts';
 import { splitWords } from '../resources/jobs/shlex.ts';
 import { notServed, type Prepared, takeUpgrades } from '../upgrades.ts';
 import { readLogQuery, streamLog } from './log-stream.ts';
@@ -17,8 +19,9 @@ const PATH = /^\/api\/v1\/jobs\/([^/]+)\/(log_ws|attach|exec|port_forward|top)(?
 const PROTOCOL = 'v2.channels.neu.ro';
 /** Of a client's frame. The official client sends what its stream reader holds: less than 400 KiB. */
 const MAX_MESSAGE_BYTES = 2 ** 20;
-/** Streams at once, in all and of one user. The connections that are left serve requests. */
+/** Streams of one replica at once. The connections that are left serve requests. */
 const MOST_STREAMS = 600;
+/** Of one user at once, over all replicas. */
 const MOST_STREAMS_OF_USER = 100;
 
 /**
@@ -30,7 +33,7 @@ export async function streamRoutes(
   deps: ApiDeps,
   hub: AgentHub,
 ): Promise<{ readonly close: () => Promise<void> }> {
-  const streamsOf = new Map<string, number>();
+  const limits = new StreamLimits(MOST_STREAMS_OF_USER, deps);
   const upgrades = takeUpgrades(app.server, {
     log: deps.log,
     maxMessageBytes: MAX_MESSAGE_BYTES,
@@ -41,8 +44,10 @@ export async function streamRoutes(
       if (match === null) throw absentAt(deps.resources, url.pathname) ?? notServed(url.pathname);
       const [, id = '', kind = '', extra] = match;
       const query = checkedQuery(url.search);
+      await deps.requests.ofSource(addressOf(request));
       const caller = await deps.authenticate(request.headers.authorization);
-      const release = take(caller);
+      await deps.requests.ofUser(caller);
+      const release = await limits.take(caller);
       try {
         const { accept, abandon } = await prepare(caller, decodedPath(id, 'id'), kind, extra, query);
         return {
@@ -62,21 +67,6 @@ export async function streamRoutes(
     },
   });
 
-  /** Counts one more stream of a user. @returns a function that takes it back */
-  function take({ user }: Caller): () => void {
-    const count = streamsOf.get(user) ?? 0;
-    if (count >= MOST_STREAMS_OF_USER) {
-      throw new DelosError('ERR_BUSY', `${user} has ${count} streams open, the most at once`, {
-        hint: 'close those that nobody reads, and try again',
-      });
-    }
-    streamsOf.set(user, count + 1);
-    return () => {
-      const left = (streamsOf.get(user) ?? 1) - 1;
-      if (left === 0) streamsOf.delete(user);
-      else streamsOf.set(user, left);
-    };
-  }
   const open = new OpenStreams(deps.database, deps.log);
 
   /** Everything that can be refused is done before the upgrade. */
@@ -124,6 +114,7 @@ export async function streamRoutes(
 
   return {
     close: async () => {
+      limits.close();
       open.close();
       upgrades.close();
     },
