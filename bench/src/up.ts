@@ -3,11 +3,13 @@
  * `kubectl apply --server-side` of the same manifests, readiness included, on a fresh cluster of the same kind.
  * Uses an instance of its own and takes it down again.
  */
+
 import { execFile, spawn } from 'node:child_process';
 import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
+import { NODE_NAMESPACE, PLATFORM_NAMESPACE } from '@delos/core';
 import { z } from 'zod';
 import { bareKubectl, delos } from './delos.ts';
 import { median, numberOption, report, say, seconds } from './measure.ts';
@@ -131,7 +133,7 @@ async function liveObjects(): Promise<readonly KubeObject[]> {
   const { items } = z.object({ items: z.array(objectSchema) }).parse(JSON.parse(text));
   return items
     .filter(({ metadata }) => metadata.labels['delos.dev/project'] === undefined)
-    .filter(({ metadata }) => [undefined, 'delos', 'delos-node'].includes(metadata.namespace))
+    .filter(({ metadata }) => [undefined, PLATFORM_NAMESPACE, NODE_NAMESPACE].includes(metadata.namespace))
     .map(asWritten);
 }
 

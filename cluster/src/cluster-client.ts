@@ -1,5 +1,12 @@
 import { isIP } from 'node:net';
-import { DelosError } from '@delos/core';
+import {
+  CLUSTER_DNS_SELECTOR,
+  DEFAULT_CLASS_ANNOTATION,
+  DelosError,
+  POOL_LABEL,
+  SERVICE_NAME_LABEL,
+  SYSTEM_NAMESPACE,
+} from '@delos/core';
 import { accessOf, KubeClient, KubeError, type Query } from '@delos/kube';
 import type { KubeConfig } from '@kubernetes/client-node';
 import { z } from 'zod';
@@ -99,11 +106,10 @@ export function readCluster(kubeConfig: KubeConfig, server: string): ClusterRead
     version: async () => version.parse(await get('/version')).gitVersion,
     async tryDefaultStorageClass() {
       const { items } = classes.parse(await get('/apis/storage.k8s.io/v1/storageclasses'));
-      return items.find((each) => each.metadata.annotations['storageclass.kubernetes.io/is-default-class'] === 'true')
-        ?.metadata.name;
+      return items.find((each) => each.metadata.annotations[DEFAULT_CLASS_ANNOTATION] === 'true')?.metadata.name;
     },
     async apiServer() {
-      const labelSelector = 'kubernetes.io/service-name=kubernetes';
+      const labelSelector = `${SERVICE_NAME_LABEL}=kubernetes`;
       const { items } = slices.parse(
         await get('/apis/discovery.k8s.io/v1/namespaces/default/endpointslices', { labelSelector }),
       );
@@ -114,7 +120,7 @@ export function readCluster(kubeConfig: KubeConfig, server: string): ClusterRead
     },
     async dnsServices() {
       const { items } = services.parse(
-        await get('/api/v1/namespaces/kube-system/services', { labelSelector: 'k8s-app=kube-dns' }),
+        await get(`/api/v1/namespaces/${SYSTEM_NAMESPACE}/services`, { labelSelector: CLUSTER_DNS_SELECTOR }),
       );
       return [...new Set(items.flatMap(({ spec }) => spec.clusterIPs))].filter((address) => isIP(address) !== 0);
     },
@@ -127,7 +133,7 @@ export function readCluster(kubeConfig: KubeConfig, server: string): ClusterRead
       return items.map(({ metadata, status }) => ({
         name: metadata.name,
         ready: status.conditions.some((each) => each.type === 'Ready' && each.status === 'True'),
-        pool: metadata.labels['delos.dev/pool'],
+        pool: metadata.labels[POOL_LABEL],
         ...(status.nodeInfo.containerRuntimeVersion === undefined
           ? {}
           : { runtime: status.nodeInfo.containerRuntimeVersion }),

@@ -1,4 +1,4 @@
-import type { PlatformConfig } from '@delos/core';
+import { type PlatformConfig, POOL_LABEL } from '@delos/core';
 import { stringify } from 'yaml';
 
 export interface KindPort {
@@ -16,7 +16,7 @@ export function renderKindConfig(config: PlatformConfig, ports: readonly KindPor
     nodes: [
       {
         role: 'control-plane',
-        labels: pool === undefined ? {} : { ...pool.labels, 'delos.dev/pool': pool.name },
+        labels: pool === undefined ? {} : { ...pool.labels, [POOL_LABEL]: pool.name },
         extraPortMappings: ports.map(({ host, node }) => ({
           hostPort: host,
           containerPort: node,

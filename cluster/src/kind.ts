@@ -1,5 +1,5 @@
 import { join } from 'node:path';
-import { DelosError, type PlatformConfig, type Progress } from '@delos/core';
+import { DelosError, NODE_PORTS, type PlatformConfig, type Progress } from '@delos/core';
 import { canBind, freePort, tryCommand, tryHolderOf, tryReadJson, writeAtomic } from '@delos/host';
 import { KubeConfig } from '@kubernetes/client-node';
 import { z } from 'zod';
@@ -8,8 +8,6 @@ import type { ClusterEngine, ClusterHandle, EngineOptions } from './engine.ts';
 import { type KindPort, renderKindConfig } from './kind-config.ts';
 import { lacksUserNamespaces } from './user-namespaces.ts';
 
-/** Node ports that the gateway has, and that kind maps when it makes the cluster: later is too late. */
-const GATEWAY = { http: 30080, https: 30443 } as const;
 const portsFile = z.object({ ports: z.array(z.object({ host: z.number(), node: z.number() })) });
 /** Pulling the node image is the long part. */
 const CREATE_LIMIT = 900_000;
@@ -34,12 +32,12 @@ export function kindEngine(config: PlatformConfig, options: EngineOptions): Clus
     return (await run('kind', ['get', 'clusters'])).split('\n').some((line) => line.trim() === name);
   }
 
-  /** The ports are kept with the cluster: they cannot change while it lives. */
+  /** kind maps ports when it makes the cluster: later is too late. They are kept with the cluster: they cannot change while it lives. */
   async function settlePorts(): Promise<readonly KindPort[]> {
     const kept = tryReadJson(portsPath, portsFile)?.ports;
     const wanted = [
-      { host: config.gateway.httpPort, node: GATEWAY.http },
-      { host: config.gateway.httpsPort, node: GATEWAY.https },
+      { host: config.gateway.httpPort, node: NODE_PORTS.http },
+      { host: config.gateway.httpsPort, node: NODE_PORTS.https },
     ];
     const ports: KindPort[] = [];
     for (const { host, node } of wanted) {

@@ -1,5 +1,5 @@
 import { CATALOGUE, MIRROR_HOST } from '@delos/artifacts';
-import { DelosError, nearest, type PlatformConfig } from '@delos/core';
+import { API_SERVER_PORT, DelosError, NODE_PORTS, nearest, type PlatformConfig } from '@delos/core';
 import type { SynthesisContext } from './synthesis.ts';
 
 /*
@@ -8,17 +8,17 @@ import type { SynthesisContext } from './synthesis.ts';
  */
 const PROFILES = {
   embedded: {
-    apiServer: { addresses: ['10.201.0.2'], port: 6443 },
-    entrance: { kind: 'node-port', http: 30080, https: 30443 },
+    apiServer: { addresses: ['10.201.0.2'], port: API_SERVER_PORT },
+    entrance: { kind: 'node-port', ...NODE_PORTS },
     local: true,
   },
   kind: {
-    apiServer: { addresses: ['172.18.0.2'], port: 6443 },
-    entrance: { kind: 'node-port', http: 30080, https: 30443 },
+    apiServer: { addresses: ['172.18.0.2'], port: API_SERVER_PORT },
+    entrance: { kind: 'node-port', ...NODE_PORTS },
     local: false,
   },
   existing: {
-    apiServer: { addresses: ['192.0.2.1'], port: 6443 },
+    apiServer: { addresses: ['192.0.2.1'], port: API_SERVER_PORT },
     entrance: { kind: 'service' },
     local: false,
   },

@@ -1,7 +1,8 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { API_SERVER_PORT } from '@delos/core';
 import { KubeClient } from '@delos/kube';
-import { API_PORT, addressesOf } from './host/addresses.ts';
+import { addressesOf } from './host/addresses.ts';
 import { layoutOf, type NodeSpec } from './spec.ts';
 
 const LIMIT_MS = 10_000;
@@ -16,7 +17,7 @@ export function openApi(spec: Pick<NodeSpec, 'state' | 'number'>, certificate: s
   const credentials = { ca: read('ca.crt'), cert: read(`${certificate}.crt`), key: read(`${certificate}.key`) };
   return new KubeClient(
     {
-      server: `https://${addressesOf(spec.number).nodeIp}:${API_PORT}`,
+      server: `https://${addressesOf(spec.number).nodeIp}:${API_SERVER_PORT}`,
       namespace: 'default',
       credentials: () => credentials,
     },

@@ -1,7 +1,15 @@
 import { spawn } from 'node:child_process';
 import { closeSync, existsSync, mkdirSync, openSync } from 'node:fs';
 import { join } from 'node:path';
-import { DelosError, type InstancePaths, type PlatformConfig, type Progress } from '@delos/core';
+import {
+  API_SERVER_PORT,
+  DelosError,
+  type InstancePaths,
+  MIRROR_PORT,
+  type PlatformConfig,
+  POOL_LABEL,
+  type Progress,
+} from '@delos/core';
 import { findByArgument, kill, waitUntil, withLock, withMutex, writeIfChanged } from '@delos/host';
 import { z } from 'zod';
 import type { ClusterEngine, ClusterHandle, ClusterStatus } from '../engine.ts';
@@ -9,7 +17,7 @@ import { STORAGE_CLASS } from './addons/index.ts';
 import { openApi } from './api.ts';
 import { takeDown } from './down.ts';
 import { noteForwarding, readForwarding } from './forwarding.ts';
-import { API_PORT, addressesOf, MIRROR_PORT } from './host/addresses.ts';
+import { addressesOf } from './host/addresses.ts';
 import { exposeLoopback } from './host/expose.ts';
 import { record } from './host/inventory.ts';
 import { cgroupOf, hostMarker, nodeMarker } from './host/marks.ts';
@@ -45,8 +53,8 @@ export function embeddedEngine(paths: InstancePaths, parts: EmbeddedParts): Clus
       kind: 'embedded',
       kubeconfig: layout.adminKubeconfig,
       context: `delos-${spec.instance}`,
-      server: `https://${nodeIp}:${API_PORT}`,
-      apiServer: { addresses: [nodeIp], port: API_PORT },
+      server: `https://${nodeIp}:${API_SERVER_PORT}`,
+      apiServer: { addresses: [nodeIp], port: API_SERVER_PORT },
       dnsAddresses: [],
       storageClass: STORAGE_CLASS,
       lacksUserNamespaces: ['the embedded node runs Debian’s containerd, which has none before 2.0'],
@@ -170,7 +178,7 @@ async function readStatus(spec: NodeSpec): Promise<ClusterStatus> {
     healthy: hostStatus !== undefined && hostStatus.message === '',
     message: hostStatus === undefined ? 'does not run' : hostStatus.message,
   };
-  const server = `https://${addressesOf(spec.number).nodeIp}:${API_PORT}`;
+  const server = `https://${addressesOf(spec.number).nodeIp}:${API_SERVER_PORT}`;
   if (!existsSync(join(layout.pki, 'admin.key'))) return { kind: 'embedded', server, version: '', nodes: [], parts };
   const api = openApi(spec, 'admin');
   try {
@@ -187,7 +195,7 @@ async function readStatus(spec: NodeSpec): Promise<ClusterStatus> {
       nodes: nodes.map(({ metadata, status }) => ({
         name: metadata.name,
         ready: status.conditions.some((each) => each.type === 'Ready' && each.status === 'True'),
-        pool: metadata.labels['delos.dev/pool'],
+        pool: metadata.labels[POOL_LABEL],
       })),
       parts: [host, ...parts, node, addons],
     };

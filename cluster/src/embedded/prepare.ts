@@ -3,10 +3,12 @@ import { isIP } from 'node:net';
 import { delimiter, join } from 'node:path';
 import {
   DelosError,
+  extendedResources,
   GATEWAY_HOST,
   type InstancePaths,
   isLoopback,
   type PlatformConfig,
+  POOL_LABEL,
   type Progress,
 } from '@delos/core';
 import { standInsAnswer } from '../images/index.ts';
@@ -103,13 +105,8 @@ export function publicNameOf(domain: string): NodeSpec['publicName'] {
 export function poolOf(config: PlatformConfig): Pick<NodeSpec, 'labels' | 'fakeResources'> {
   const pool = config.nodePools[0];
   if (pool === undefined) return { labels: {}, fakeResources: {} };
-  const fakeResources: Record<string, number> = {};
-  if (pool.fakeGpus) {
-    if (pool.nvidiaGpu !== undefined) fakeResources['nvidia.com/gpu'] = pool.nvidiaGpu.count;
-    if (pool.amdGpu !== undefined) fakeResources['amd.com/gpu'] = pool.amdGpu.count;
-    if (pool.intelGpu !== undefined) fakeResources['gpu.intel.com/i915'] = pool.intelGpu.count;
-  }
-  return { labels: { ...pool.labels, 'delos.dev/pool': pool.name }, fakeResources };
+  const fakeResources = pool.fakeGpus ? extendedResources(pool) : {};
+  return { labels: { ...pool.labels, [POOL_LABEL]: pool.name }, fakeResources };
 }
 
 function which(name: string): string {

@@ -1,5 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import { DelosError, type Progress } from '@delos/core';
+import { CLUSTER_DNS_SELECTOR, DelosError, type Progress, SYSTEM_NAMESPACE } from '@delos/core';
 import type { KubeClient } from '@delos/kube';
 import { z } from 'zod';
 import { openApi } from './api.ts';
@@ -140,14 +140,16 @@ async function nodeMissing(api: Pick<KubeClient, 'tryGet'>, began: string): Prom
 }
 
 async function dnsMissing(api: Pick<KubeClient, 'get' | 'tryGet'>, said: string): Promise<string | undefined> {
-  const found = await api.tryGet('/apis/apps/v1/namespaces/kube-system/deployments/coredns');
-  if (found === undefined) return 'Deployment kube-system/coredns: not there yet';
+  const found = await api.tryGet(`/apis/apps/v1/namespaces/${SYSTEM_NAMESPACE}/deployments/coredns`);
+  if (found === undefined) return `Deployment ${SYSTEM_NAMESPACE}/coredns: not there yet`;
   const { metadata, spec, status } = deployment.parse(found);
   const current = status.observedGeneration >= metadata.generation && status.updatedReplicas >= spec.replicas;
   if (current && status.readyReplicas >= spec.replicas) return `cluster DNS: ${said}`;
-  const list = pods.parse(await api.get('/api/v1/namespaces/kube-system/pods', { labelSelector: 'k8s-app=kube-dns' }));
+  const list = pods.parse(
+    await api.get(`/api/v1/namespaces/${SYSTEM_NAMESPACE}/pods`, { labelSelector: CLUSTER_DNS_SELECTOR }),
+  );
   const waiting = list.items.flatMap((pod) => pod.status.containerStatuses).find((each) => !each.ready)?.state.waiting;
   const why =
     waiting === undefined ? (list.items[0]?.status.phase ?? 'no Pod yet') : `${waiting.reason} ${waiting.message}`;
-  return `Deployment kube-system/coredns: ${status.readyReplicas}/${spec.replicas} ready, ${why.trim()}`;
+  return `Deployment ${SYSTEM_NAMESPACE}/coredns: ${status.readyReplicas}/${spec.replicas} ready, ${why.trim()}`;
 }

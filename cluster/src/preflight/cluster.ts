@@ -1,4 +1,4 @@
-import { isDelosError, type PlatformConfig } from '@delos/core';
+import { isDelosError, type PlatformConfig, POOL_LABEL } from '@delos/core';
 import type { KubeletConfig } from '../cluster-client.ts';
 import type { EngineOptions } from '../engine.ts';
 import { existingEngine } from '../existing.ts';
@@ -126,7 +126,7 @@ function poolChecks(
         fatal: false,
         measured: `${found} ready nodes`,
         needed: `a ready node of pool ${name}, since its jobs wait otherwise`,
-        fix: `kubectl label node NODE delos.dev/pool=${name}`,
+        fix: `kubectl label node NODE ${POOL_LABEL}=${name}`,
       });
     });
 }

@@ -1,3 +1,4 @@
+import { CLUSTER_DNS, NAMESPACE_NAME_LABEL, OWN_PREFIX, SYSTEM_NAMESPACE } from '@delos/core';
 import { k8s } from 'cdk8s-plus-28';
 import { Construct } from 'constructs';
 import { lazy } from './lazy.ts';
@@ -34,7 +35,7 @@ export type Peer =
 /** The cluster's DNS, for Pods that ask for names. */
 export const DNS: Peer = { kind: 'dns' };
 
-const DNS_ADDRESSES = 'delos.dev/dns-addresses';
+const DNS_ADDRESSES = `${OWN_PREFIX}dns-addresses`;
 
 /** Where Pods of this tree ask for names, beside the Pods of cluster DNS. Call it before anything is put into the tree. */
 export function setDnsAddresses(tree: Construct, addresses: readonly string[]): void {
@@ -123,7 +124,7 @@ export class Connections extends Construct {
         return [{ namespaceSelector: inNamespace(peer.namespace), podSelector: { matchLabels: { ...peer.labels } } }];
       case 'dns':
         return [
-          { namespaceSelector: inNamespace('kube-system'), podSelector: { matchLabels: { 'k8s-app': 'kube-dns' } } },
+          { namespaceSelector: inNamespace(SYSTEM_NAMESPACE), podSelector: { matchLabels: { ...CLUSTER_DNS } } },
           ...this.#dnsAddresses.map(block),
         ];
       case 'endpoint': {
@@ -165,7 +166,7 @@ function merged(peers: readonly Peer[]): readonly Peer[] {
   return [...byKey].sort(([a], [b]) => (a < b ? -1 : 1)).map(([, peer]) => peer);
 }
 
-const inNamespace = (name: string): k8s.LabelSelector => ({ matchLabels: { 'kubernetes.io/metadata.name': name } });
+const inNamespace = (name: string): k8s.LabelSelector => ({ matchLabels: { [NAMESPACE_NAME_LABEL]: name } });
 
 function portsOf(peer: Peer): k8s.NetworkPolicyPort[] {
   if (peer.kind === 'dns') {

@@ -1,3 +1,4 @@
+import { ENFORCE_LABEL, type SecurityProfile, WARN_LABEL } from '@delos/core';
 import { k8s } from 'cdk8s-plus-28';
 import { Construct } from 'constructs';
 import { PART_OF } from './names.ts';
@@ -11,7 +12,7 @@ export interface NamespaceProps {
    * @see https://kubernetes.io/docs/concepts/security/pod-security-standards/
    * @default restricted
    */
-  readonly podSecurity?: 'restricted' | 'baseline' | 'privileged';
+  readonly podSecurity?: SecurityProfile;
 }
 
 /**
@@ -36,8 +37,8 @@ export class Namespace extends Construct {
         name: this.name,
         labels: {
           ...PART_OF,
-          'pod-security.kubernetes.io/enforce': level,
-          'pod-security.kubernetes.io/warn': level,
+          [ENFORCE_LABEL]: level,
+          [WARN_LABEL]: level,
         },
       },
     });

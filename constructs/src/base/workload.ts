@@ -1,6 +1,6 @@
+import { CHECKSUM_ANNOTATION } from '@delos/core';
 import { k8s } from 'cdk8s-plus-28';
 import { Construct, type IConstruct } from 'constructs';
-import { CHECKSUM_ANNOTATION } from './checksum.ts';
 import { checksumOf } from './config-files.ts';
 import { Connections, connect, type Endpoint, type Peer } from './connections.ts';
 import { lazy } from './lazy.ts';

@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { bytes, coresTogether, count, dnsLabel } from '../config-fields.ts';
+import { PROJECT_ROLES } from '../words/roles.ts';
 
 /* Who shares the platform, and how much each may take. */
 
@@ -30,7 +31,7 @@ const share = {
 
 const member = z.strictObject({
   user: z.string().describe('Name of the admin or of one of `users`'),
-  role: z.enum(['admin', 'manager', 'writer', 'reader']).default('writer').describe('A reader only looks'),
+  role: z.enum(PROJECT_ROLES).default('writer').describe('A reader only looks'),
   ...share,
 });
 

@@ -1,6 +1,9 @@
 import { z } from 'zod';
 import { cores, count, dnsLabel, plainText, size } from '../config-fields.ts';
 import { nodeLabels } from '../config-labels.ts';
+import { GPU_KINDS } from '../words/gpu-kinds.ts';
+import { SECURITY_LEVELS } from '../words/job-words.ts';
+import { POOL_LABEL } from '../words/labels.ts';
 
 /* What nodes have, and what one job gets of them. */
 
@@ -10,19 +13,19 @@ const gpu = z.strictObject({
   memory: size.optional().describe('Memory of one device'),
 });
 
-export const securityProfile = z.enum(['baseline', 'restricted', 'privileged']);
+export const securityProfile = z.enum(SECURITY_LEVELS);
 export type SecurityProfile = z.infer<typeof securityProfile>;
 
 export const nodePool = z.strictObject({
-  name: dnsLabel.describe('Value of the nodes’ label delos.dev/pool'),
+  name: dnsLabel.describe(`Value of the nodes’ label ${POOL_LABEL}`),
   minSize: count.default(1).describe('Fewest nodes'),
   maxSize: count.min(1).default(1).describe('Most nodes'),
   cpu: cores.optional().describe('Cores of one node; left out: what the node reports'),
   memory: size.optional().describe('Memory of one node; left out: what the node reports'),
   disk: size.optional().describe('Disk of one node'),
-  nvidiaGpu: gpu.optional().describe('NVIDIA GPUs of one node (nvidia.com/gpu)'),
-  amdGpu: gpu.optional().describe('AMD GPUs of one node (amd.com/gpu)'),
-  intelGpu: gpu.optional().describe('Intel GPUs of one node (gpu.intel.com/i915)'),
+  nvidiaGpu: gpu.optional().describe(`NVIDIA GPUs of one node (${GPU_KINDS.nvidiaGpu.resource})`),
+  amdGpu: gpu.optional().describe(`AMD GPUs of one node (${GPU_KINDS.amdGpu.resource})`),
+  intelGpu: gpu.optional().describe(`Intel GPUs of one node (${GPU_KINDS.intelGpu.resource})`),
   fakeGpus: z
     .boolean()
     .default(false)

@@ -2,6 +2,7 @@ import { nearest } from '../errors/nearest.ts';
 import { projectNamespace } from '../project-namespace.ts';
 import { quantityOf } from '../quantity.ts';
 import { emailOf } from '../user-email.ts';
+import { GPU_FIELDS } from '../words/gpu-kinds.ts';
 import { LEAST_JOB_DISK } from './resources.ts';
 import type { RuleFault } from './rule-fault.ts';
 import type { PlatformConfig } from './shape.ts';
@@ -181,7 +182,7 @@ function capacity(config: PlatformConfig): readonly RuleFault[] {
         ],
   );
   const vendors = config.presets.flatMap((preset, index) => {
-    const asked = (['nvidiaGpu', 'amdGpu', 'intelGpu'] as const).filter((field) => preset[field] !== undefined);
+    const asked = GPU_FIELDS.filter((field) => preset[field] !== undefined);
     return asked.slice(1).map((field) => ({
       path: ['presets', index, field],
       message: `preset \`${preset.name}\` asks for ${asked[0]} as well: a job has devices of one vendor`,
@@ -197,10 +198,13 @@ function ports({ gateway }: PlatformConfig): readonly RuleFault[] {
   ];
 }
 
-function logs({ logs: { jobLimit, maxJobLimit, projectLimit } }: PlatformConfig): readonly RuleFault[] {
-  if (jobLimit > maxJobLimit) {
-    return [{ path: ['logs', 'jobLimit'], message: 'it is above maxJobLimit, the most that a job may ask for' }];
+/** Each limit of logs is within the next. */
+function logs({ logs: { jobLimit, maxJobLimit, projectLimit, totalLimit } }: PlatformConfig): readonly RuleFault[] {
+  const fault = (key: string, message: string): readonly RuleFault[] => [{ path: ['logs', key], message }];
+  if (jobLimit > maxJobLimit) return fault('jobLimit', 'it is above maxJobLimit, the most that a job may ask for');
+  if (maxJobLimit > projectLimit) {
+    return fault('maxJobLimit', 'it is above projectLimit, which all logs of a project share');
   }
-  if (maxJobLimit <= projectLimit) return [];
-  return [{ path: ['logs', 'maxJobLimit'], message: 'it is above projectLimit, which all logs of a project share' }];
+  if (projectLimit > totalLimit) return fault('projectLimit', 'it is above totalLimit, which all projects share');
+  return [];
 }

@@ -12,6 +12,7 @@ import {
   userName,
 } from '../config-fields.ts';
 import { parseRegistry } from '../image-registry.ts';
+import { HOST_PORTS } from '../words/ports.ts';
 import { organization } from './organizations.ts';
 import { nodePool, preset } from './resources.ts';
 
@@ -107,9 +108,9 @@ export const configShape = z.strictObject({
   gateway: z
     .strictObject({
       httpPort: port
-        .default(8080)
+        .default(HOST_PORTS.http)
         .describe('Port of plain http, on this machine or the load balancer. 0: a free one, kept'),
-      httpsPort: port.default(8443).describe('Port of TLS. 0: a free one, kept'),
+      httpsPort: port.default(HOST_PORTS.https).describe('Port of TLS. 0: a free one, kept'),
       http: z
         .enum(['auto', 'on', 'off'])
         .default('auto')
@@ -177,6 +178,11 @@ export const configShape = z.strictObject({
       projectLimit: logLimit
         .prefault('2Gi')
         .describe('All logs of a project. Those of jobs that ended long ago are removed first'),
+      totalLimit: logLimit
+        .prefault('6Gi')
+        .describe(
+          'All logs of all projects: less than the volume of PostgreSQL, in which they lie. Where they are over it, the projects that hold the most give way',
+        ),
       keepDays: z
         .number()
         .int()

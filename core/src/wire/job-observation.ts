@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { POD_PHASES } from '../words/job-words.ts';
 import { jobId } from './job.ts';
 
 /** A job's Pod as the agent sees it. It says of which run. */
@@ -6,8 +7,7 @@ export const podObservation = z.object({
   /** Empty where there is no Pod and none had been seen. */
   podUid: z.string(),
   run: z.number().int().nonnegative().default(0),
-  /** `absent`: no such Pod though one had been seen, or none at a `stop`. */
-  phase: z.enum(['pending', 'running', 'succeeded', 'failed', 'absent']),
+  phase: z.enum(POD_PHASES),
   /** One of core's REASONS where one fits. */
   reason: z.string().nullable(),
   /** For a person: what happened and, where known, what to do. */

@@ -1,19 +1,13 @@
 import { z } from 'zod';
 import { securityProfile } from '../config/resources.ts';
+import { JOB_PRIORITIES, JOB_STATUSES, RESTART_POLICIES } from '../words/job-words.ts';
 
 /** `job-` and a UUID: what the official client takes for an id without asking. */
 export const jobId = z.string().regex(/^job-[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/);
 
-/**
- * States as the official client names them. pending → running → succeeded | failed | cancelled; `suspended` is a job
- * that ran and waits again (preemptible work). A job may fail or be cancelled while pending.
- */
-export const jobStatus = z.enum(['pending', 'suspended', 'running', 'succeeded', 'failed', 'cancelled']);
-export type JobStatus = z.infer<typeof jobStatus>;
-export const TERMINAL: ReadonlySet<JobStatus> = new Set(['succeeded', 'failed', 'cancelled']);
-
-export const restartPolicy = z.enum(['never', 'on-failure', 'always']);
-export const jobPriority = z.enum(['low', 'normal', 'high']);
+export const jobStatus = z.enum(JOB_STATUSES);
+export const restartPolicy = z.enum(RESTART_POLICIES);
+export const jobPriority = z.enum(JOB_PRIORITIES);
 
 /** Reasons shown to people; `history.reason`. The client has logic for `Restarting` alone. */
 export const REASONS = [

@@ -1,5 +1,5 @@
 import { readFileSync } from 'node:fs';
-import { DelosError } from '@delos/core';
+import { DelosError, POSTGRES_PORT } from '@delos/core';
 import { z } from 'zod';
 import type { DatabaseSettings } from './db/database.ts';
 import type { Environment } from './service.ts';
@@ -58,7 +58,7 @@ function secretIn(file: string, field: string): string {
 /** PGHOST, PGPORT, PGUSER, PGDATABASE, PGPASSWORD (by its file): libpq's names. A host that begins with / is a socket's folder. */
 export const databaseEnv = z.object({
   PGHOST: z.string(),
-  PGPORT: z.coerce.number().int().default(5432),
+  PGPORT: z.coerce.number().int().default(POSTGRES_PORT),
   PGUSER: z.string(),
   PGDATABASE: z.string(),
   PGPASSWORD: z.string().optional(),

@@ -1,4 +1,4 @@
-import { isDelosError } from '@delos/core';
+import { isDelosError, PORTS } from '@delos/core';
 import Fastify, { type FastifyBaseLogger, type FastifyInstance, LogController } from 'fastify';
 import { pino } from 'pino';
 import { collectDefaultMetrics, Registry } from 'prom-client';
@@ -47,7 +47,7 @@ export async function startService(service: Service, options: RunOptions): Promi
 
   try {
     running = await service.start({ env, log, metrics, internal, signal: controller.signal });
-    const port = options.internalPort ?? Number(env.DELOS_INTERNAL_PORT ?? 8081);
+    const port = options.internalPort ?? Number(env.DELOS_INTERNAL_PORT ?? PORTS.internal);
     const internalUrl = await internal.listen({ host: env.DELOS_LISTEN_HOST ?? '::', port });
     log.info({ internalUrl }, 'service started');
     const started = running;

@@ -1,3 +1,4 @@
+import { DEFAULT_CLASS_ANNOTATION, SERVICE_NAME_LABEL } from '@delos/core';
 import { isObject, type JsonObject, listAt, objectAt, text } from '@delos/kube';
 import type { ObjectClient } from '../kube/object-client.ts';
 import { judge } from './judge.ts';
@@ -14,7 +15,7 @@ export async function lookAround(
   const kind = text(object, 'kind');
   if (kind === 'Service' && text(object, 'apiVersion') === 'v1') {
     const name = text(object, 'metadata', 'name');
-    const labelSelector = `kubernetes.io/service-name=${name}`;
+    const labelSelector = `${SERVICE_NAME_LABEL}=${name}`;
     const endpointSlices = await client.list(
       { apiVersion: 'discovery.k8s.io/v1', plural: 'endpointslices', namespace },
       { labelSelector },
@@ -45,7 +46,7 @@ async function storageClass(
     .find((item) =>
       named !== ''
         ? text(item, 'metadata', 'name') === named
-        : text(item, 'metadata', 'annotations', 'storageclass.kubernetes.io/is-default-class') === 'true',
+        : text(item, 'metadata', 'annotations', DEFAULT_CLASS_ANNOTATION) === 'true',
     );
 }
 

@@ -1,13 +1,13 @@
+import { RESOURCE_MARK } from '@delos/core';
 import { isObject, type JsonObject, objectAt, text, without } from '@delos/kube';
 import { urnAtRoot } from './urn.ts';
 
-/**
- * Annotation on every object: the URN of the resource that applied it last. By it a resource knows its object again when
- * the run that created it was killed before the outcome was in the state. The field manager cannot tell: the API server
- * keeps none that owns no field, and so none for a Namespace or ServiceAccount of just a name, nor for an object whose
- * fields another has all set since.
+/*
+ * The mark is an annotation on every object: the URN of the resource that applied it last. By it a resource knows its
+ * object again when the run that created it was killed before the outcome was in the state. The field manager cannot
+ * tell: the API server keeps none that owns no field, and so none for a Namespace or ServiceAccount of just a name, nor
+ * for an object whose fields another has all set since.
  */
-export const RESOURCE_MARK = 'delos.dev/pulumi-urn';
 
 export function marked(object: JsonObject, urn: string): JsonObject {
   const metadata = objectAt(object, 'metadata');

@@ -17,7 +17,7 @@ import { startPostgres, type TestPostgres } from '../../support/service/postgres
 /* What is kept of logs, on a real PostgreSQL. */
 
 const MIB = 2 ** 20;
-const POLICY: LogPolicy = { jobLimit: 8 * MIB, projectLimit: 64 * MIB, keepDays: 30 };
+const POLICY: LogPolicy = { jobLimit: 8 * MIB, projectLimit: 64 * MIB, totalLimit: 256 * MIB, keepDays: 30 };
 const config = platformConfig.parse({
   organizations: [{ name: 'default', projects: [{ name: 'one' }, { name: 'two' }] }],
 });
@@ -291,6 +291,23 @@ test('where jobs that run are over their project’s limit, each keeps its part 
   expect(await sum()).toBeLessThanOrEqual(16 * MIB);
   for (const key of keys) for (let each = 0; each < 7; each += 1) await append(store, key, noise(MIB));
   expect(await sum()).toBeLessThanOrEqual(16 * MIB);
+});
+
+test('where all projects are over the limit of all, the largest gives way', async () => {
+  const store = new PostgresLogStore(database, { ...POLICY, totalLimit: 12 * MIB });
+  const small = await running({ project_name: 'two' });
+  for (let each = 0; each < 3; each += 1) await append(store, small, noise(MIB));
+  const large: LogKey[] = [];
+  for (const daysAgo of [2, 1]) {
+    const key = await running({ project_name: 'one' });
+    for (let each = 0; each < 7; each += 1) await append(store, key, noise(MIB));
+    await end(key, daysAgo);
+    large.push(key);
+  }
+  await store.keepHouse();
+  const sizes = await Promise.all([small, ...large].map(({ jobId }) => charged(jobId)));
+  expect(sizes.map((size) => size > 0)).toEqual([true, false, true]);
+  expect(sizes.reduce((sum, size) => sum + size)).toBeLessThanOrEqual(12 * MIB);
 });
 
 test('several processes that keep house at once remove each log once', async () => {

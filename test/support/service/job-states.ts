@@ -1,6 +1,5 @@
-import type { PodObservation } from '@delos/core';
+import type { JobPhase, PodObservation } from '@delos/core';
 import type { JobEvent, JobState } from '../../../runtime/service/src/db/job-state.ts';
-import type { JobPhase } from '../../../runtime/service/src/db/schema.ts';
 import { observation } from './observer.ts';
 
 /* One job in every phase of its life, and what may happen to it. */

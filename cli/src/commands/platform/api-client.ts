@@ -1,4 +1,4 @@
-import { DelosError } from '@delos/core';
+import { DelosError, TERMINAL } from '@delos/core';
 import { z } from 'zod';
 import { direct, type Transport } from './gateway-route.ts';
 
@@ -32,8 +32,7 @@ export interface JobRequest {
   readonly [field: string]: unknown;
 }
 
-const FINISHED = new Set(['succeeded', 'failed', 'cancelled']);
-export const isFinished = (job: ApiJob): boolean => FINISHED.has(job.status);
+export const isFinished = (job: ApiJob): boolean => TERMINAL.has(job.status);
 
 /** The public API as any client has it: what the command line needs of it. */
 export class ApiClient {

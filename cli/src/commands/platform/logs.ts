@@ -1,7 +1,7 @@
 import { access } from 'node:fs/promises';
 import { join } from 'node:path';
 import { namespaceOf, SERVICES } from '@delos/constructs';
-import { DelosError } from '@delos/core';
+import { DelosError, NAME_LABEL } from '@delos/core';
 import type { CommandContext } from '../../context.ts';
 import { engineOf } from '../../instance/engine.ts';
 import { kubeOf } from '../../instance/kube.ts';
@@ -29,7 +29,7 @@ export async function run(context: CommandContext, part: string, options: LogOpt
   const kube = await kubeOf(context, await (await engineOf(context)).handle());
   const args = [
     ...kube.argv,
-    ...['logs', '-n', namespaceOf(service), '-l', `app.kubernetes.io/name=${part}`, '--all-containers', '--prefix'],
+    ...['logs', '-n', namespaceOf(service), '-l', `${NAME_LABEL}=${part}`, '--all-containers', '--prefix'],
     ...['--max-log-requests', '20', '--tail', String(options.tail ?? -1)],
     ...(options.follow ? ['--follow'] : []),
   ];

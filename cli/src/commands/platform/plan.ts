@@ -1,9 +1,6 @@
 import type { ClusterHandle, ForwardedService } from '@delos/cluster';
 import { type Entrance, PLATFORM_NAMESPACE, PORTS, plainHttp } from '@delos/constructs';
-import { DelosError, isLoopback, type PlatformConfig } from '@delos/core';
-
-/** Node ports that the gateway's Service answers on, where the nodes are on this machine. */
-const NODE_PORTS = { http: 30080, https: 30443 };
+import { DelosError, isLoopback, NODE_PORTS, type PlatformConfig, SERVICE_NAMES } from '@delos/core';
 
 export interface OpenEntrance {
   readonly entrance: Entrance;
@@ -31,7 +28,11 @@ export async function openEntrance(config: PlatformConfig, handle: ClusterHandle
   return {
     entrance: existing ? { kind: 'service', hostPorts } : { kind: 'node-port', ...NODE_PORTS, hostPorts },
     forward: existing
-      ? { namespace: PLATFORM_NAMESPACE, name: 'gateway', ports: [...plain, { host: https, service: PORTS.https }] }
+      ? {
+          namespace: PLATFORM_NAMESPACE,
+          name: SERVICE_NAMES.gateway,
+          ports: [...plain, { host: https, service: PORTS.https }],
+        }
       : undefined,
   };
 }

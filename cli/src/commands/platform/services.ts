@@ -1,4 +1,5 @@
 import { NODE_NAMESPACE, PLATFORM_NAMESPACE, type Route, SERVICES } from '@delos/constructs';
+import { NAME_LABEL } from '@delos/core';
 import { z } from 'zod';
 import type { Kube } from '../../instance/kube.ts';
 
@@ -62,7 +63,7 @@ export async function serviceStatuses(kube: Kube, url: string | undefined): Prom
     const { items } = await kube.json(workloads, ['get', 'deployments,statefulsets,daemonsets', '-n', namespace]);
     const { items: all } = await kube.json(pods, ['get', 'pods', '-n', namespace]);
     for (const { metadata, spec, status } of items) {
-      const own = all.filter((pod) => pod.metadata.labels['app.kubernetes.io/name'] === metadata.name);
+      const own = all.filter((pod) => pod.metadata.labels[NAME_LABEL] === metadata.name);
       const ready = status.numberReady ?? status.readyReplicas;
       const wanted = status.desiredNumberScheduled ?? spec.replicas ?? 1;
       const message = own.map(complaint).find((text) => text !== '');

@@ -1,15 +1,6 @@
-import { CLUSTER_DOMAIN } from '../host/addresses.ts';
+import { CLUSTER_DNS, CLUSTER_DOMAIN, SYSTEM_NAMESPACE } from '@delos/core';
 import type { NodeSpec } from '../spec.ts';
-import {
-  type Addon,
-  addon,
-  binding,
-  clusterRole,
-  RESTRICTED,
-  SYSTEM,
-  serviceAccount,
-  systemDeployment,
-} from './object.ts';
+import { type Addon, addon, binding, clusterRole, RESTRICTED, serviceAccount, systemDeployment } from './object.ts';
 
 export interface CoreDnsOptions {
   readonly image: string;
@@ -20,7 +11,7 @@ export interface CoreDnsOptions {
   readonly publicName: NodeSpec['publicName'];
 }
 
-const LABELS = { 'k8s-app': 'kube-dns' };
+const LABELS = CLUSTER_DNS;
 
 /**
  * The public name is answered with the gateway's Service, so that a job reaches the platform by the name that its users
@@ -57,11 +48,16 @@ export function coredns(options: CoreDnsOptions): readonly Addon[] {
       { groups: ['discovery.k8s.io'], resources: ['endpointslices'], verbs: ['list', 'watch'] },
     ]),
     binding('system:coredns', 'system:coredns', { serviceAccount: 'coredns' }),
-    addon('v1', 'ConfigMap', { name: 'coredns', namespace: SYSTEM }, { data: { Corefile: corefile(options) } }),
+    addon(
+      'v1',
+      'ConfigMap',
+      { name: 'coredns', namespace: SYSTEM_NAMESPACE },
+      { data: { Corefile: corefile(options) } },
+    ),
     addon(
       'v1',
       'Service',
-      { name: 'kube-dns', namespace: SYSTEM },
+      { name: 'kube-dns', namespace: SYSTEM_NAMESPACE },
       {
         spec: {
           clusterIP: options.clusterIp,

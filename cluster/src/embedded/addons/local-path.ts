@@ -1,3 +1,4 @@
+import { DEFAULT_CLASS_ANNOTATION, MANAGED, SYSTEM_NAMESPACE } from '@delos/core';
 import {
   type Addon,
   addon,
@@ -5,7 +6,6 @@ import {
   clusterRole,
   RESTRICTED,
   role,
-  SYSTEM,
   serviceAccount,
   systemDeployment,
 } from './object.ts';
@@ -49,7 +49,7 @@ export function localPath(image: string): readonly Addon[] {
   };
   return [
     serviceAccount(NAME),
-    role(NAME, SYSTEM, [
+    role(NAME, SYSTEM_NAMESPACE, [
       {
         groups: [''],
         resources: ['pods'],
@@ -75,7 +75,7 @@ export function localPath(image: string): readonly Addon[] {
       { groups: [''], resources: ['events'], verbs: ['create', 'patch'] },
       { groups: ['storage.k8s.io'], resources: ['storageclasses'], verbs: ['get', 'list', 'watch'] },
     ]),
-    binding(NAME, NAME, { serviceAccount: NAME }, SYSTEM, 'Role'),
+    binding(NAME, NAME, { serviceAccount: NAME }, SYSTEM_NAMESPACE, 'Role'),
     binding(NAME, NAME, { serviceAccount: NAME }),
     addon(
       'storage.k8s.io/v1',
@@ -90,7 +90,7 @@ export function localPath(image: string): readonly Addon[] {
     addon(
       'v1',
       'ConfigMap',
-      { name: NAME, namespace: SYSTEM },
+      { name: NAME, namespace: SYSTEM_NAMESPACE },
       {
         data: {
           'config.json': JSON.stringify({
@@ -132,8 +132,8 @@ export function localPath(image: string): readonly Addon[] {
 function asDefault(each: Addon): Addon {
   const metadata = {
     name: STORAGE_CLASS,
-    labels: { 'app.kubernetes.io/managed-by': 'delos' },
-    annotations: { 'storageclass.kubernetes.io/is-default-class': 'true' },
+    labels: { ...MANAGED },
+    annotations: { [DEFAULT_CLASS_ANNOTATION]: 'true' },
   };
   return { path: each.path, object: { ...each.object, metadata } };
 }

@@ -1,17 +1,8 @@
-import {
-  type Addon,
-  addon,
-  binding,
-  clusterRole,
-  RESTRICTED,
-  SYSTEM,
-  serviceAccount,
-  systemDeployment,
-} from './object.ts';
+import { KUBELET_PORT, SYSTEM_APP_LABEL, SYSTEM_NAMESPACE } from '@delos/core';
+import { type Addon, addon, binding, clusterRole, RESTRICTED, serviceAccount, systemDeployment } from './object.ts';
 
 const NAME = 'metrics-server' as const;
-const LABELS = { 'k8s-app': NAME };
-const PORT = 10250;
+const LABELS = { [SYSTEM_APP_LABEL]: NAME };
 
 export interface MetricsServerOptions {
   readonly image: string;
@@ -24,7 +15,7 @@ export interface MetricsServerOptions {
 /** metrics-server, both of whose connections are verified: it checks kubelets, the API server checks it. */
 export function metricsServer(options: MetricsServerOptions): readonly Addon[] {
   const base64 = (text: string) => Buffer.from(text).toString('base64');
-  const probe = (path: string) => ({ httpGet: { path, port: PORT, scheme: 'HTTPS' } });
+  const probe = (path: string) => ({ httpGet: { path, port: KUBELET_PORT, scheme: 'HTTPS' } });
   return [
     serviceAccount(NAME),
     {
@@ -51,20 +42,20 @@ export function metricsServer(options: MetricsServerOptions): readonly Addon[] {
       `${NAME}-auth-reader`,
       'extension-apiserver-authentication-reader',
       { serviceAccount: NAME },
-      SYSTEM,
+      SYSTEM_NAMESPACE,
       'Role',
     ),
     addon(
       'v1',
       'Secret',
-      { name: `${NAME}-tls`, namespace: SYSTEM },
+      { name: `${NAME}-tls`, namespace: SYSTEM_NAMESPACE },
       { type: 'kubernetes.io/tls', data: { 'tls.crt': base64(options.certificate), 'tls.key': base64(options.key) } },
     ),
     addon(
       'v1',
       'Service',
-      { name: NAME, namespace: SYSTEM },
-      { spec: { selector: LABELS, ports: [{ name: 'https', port: 443, targetPort: PORT, protocol: 'TCP' }] } },
+      { name: NAME, namespace: SYSTEM_NAMESPACE },
+      { spec: { selector: LABELS, ports: [{ name: 'https', port: 443, targetPort: KUBELET_PORT, protocol: 'TCP' }] } },
     ),
     systemDeployment({
       name: NAME,
@@ -76,7 +67,7 @@ export function metricsServer(options: MetricsServerOptions): readonly Addon[] {
             image: options.image,
             imagePullPolicy: 'IfNotPresent',
             args: [
-              `--secure-port=${PORT}`,
+              `--secure-port=${KUBELET_PORT}`,
               '--tls-cert-file=/tls/tls.crt',
               '--tls-private-key-file=/tls/tls.key',
               '--kubelet-preferred-address-types=InternalIP',
@@ -84,7 +75,7 @@ export function metricsServer(options: MetricsServerOptions): readonly Addon[] {
               '--kubelet-certificate-authority=/authority/ca.crt',
               '--metric-resolution=15s',
             ],
-            ports: [{ name: 'https', containerPort: PORT, protocol: 'TCP' }],
+            ports: [{ name: 'https', containerPort: KUBELET_PORT, protocol: 'TCP' }],
             resources: { requests: { cpu: '20m', memory: '64Mi' }, limits: { memory: '256Mi' } },
             readinessProbe: { ...probe('/readyz'), periodSeconds: 5 },
             livenessProbe: { ...probe('/livez'), initialDelaySeconds: 30, periodSeconds: 10 },
@@ -107,7 +98,7 @@ export function metricsServer(options: MetricsServerOptions): readonly Addon[] {
       { name: 'v1beta1.metrics.k8s.io' },
       {
         spec: {
-          service: { name: NAME, namespace: SYSTEM, port: 443 },
+          service: { name: NAME, namespace: SYSTEM_NAMESPACE, port: 443 },
           group: 'metrics.k8s.io',
           version: 'v1beta1',
           caBundle: base64(options.ca),

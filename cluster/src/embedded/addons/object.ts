@@ -1,4 +1,4 @@
-import { ADDON_USERS } from '@delos/core';
+import { ADDON_USERS, MANAGED, SYSTEM_NAMESPACE } from '@delos/core';
 
 /** An object to apply, with the API path it has. */
 export interface Addon {
@@ -23,13 +23,12 @@ export function addon(apiVersion: string, kind: string, head: Head, rest: Readon
     object: {
       apiVersion,
       kind,
-      metadata: { ...head, labels: { 'app.kubernetes.io/managed-by': 'delos' } },
+      metadata: { ...head, labels: { ...MANAGED } },
       ...rest,
     },
   };
 }
 
-export const SYSTEM = 'kube-system';
 const RBAC = 'rbac.authorization.k8s.io';
 
 export interface Rule {
@@ -61,7 +60,7 @@ export type Subject = { readonly user: string } | { readonly group: string } | {
 function subjectOf(subject: Subject) {
   if ('user' in subject) return { kind: 'User', apiGroup: RBAC, name: subject.user };
   if ('group' in subject) return { kind: 'Group', apiGroup: RBAC, name: subject.group };
-  return { kind: 'ServiceAccount', name: subject.serviceAccount, namespace: SYSTEM };
+  return { kind: 'ServiceAccount', name: subject.serviceAccount, namespace: SYSTEM_NAMESPACE };
 }
 
 /** Binds a cluster role; everywhere, or in one namespace. */
@@ -75,7 +74,7 @@ export function binding(name: string, roleName: string, subject: Subject, namesp
 }
 
 export function serviceAccount(name: string): Addon {
-  return addon('v1', 'ServiceAccount', { name, namespace: SYSTEM }, { automountServiceAccountToken: false });
+  return addon('v1', 'ServiceAccount', { name, namespace: SYSTEM_NAMESPACE }, { automountServiceAccountToken: false });
 }
 
 interface SystemDeployment {
@@ -106,7 +105,7 @@ export function systemDeployment({ name, labels, strategy, pod }: SystemDeployme
   return addon(
     'apps/v1',
     'Deployment',
-    { name, namespace: SYSTEM },
+    { name, namespace: SYSTEM_NAMESPACE },
     {
       spec: {
         replicas: 1,

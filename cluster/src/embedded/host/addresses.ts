@@ -5,9 +5,6 @@
 
 export const INSTANCE_NUMBERS = 100;
 export const NODE_NAME = 'node-1';
-export const API_PORT = 6443;
-export const MIRROR_PORT = 5000;
-export const CLUSTER_DOMAIN = 'cluster.local';
 
 export interface Addresses {
   readonly number: number;

@@ -1,4 +1,5 @@
-import { type Addresses, CLUSTER_DOMAIN, NODE_NAME } from '../host/addresses.ts';
+import { hostOf, SYSTEM_NAMESPACE } from '@delos/core';
+import { type Addresses, NODE_NAME } from '../host/addresses.ts';
 import type { LeafRequest } from './pki.ts';
 
 /** Every certificate of an embedded cluster: who it names and what it is good for. */
@@ -10,7 +11,7 @@ export function certificatesOf(addresses: Addresses): readonly LeafRequest[] {
       authority: 'ca',
       commonName: 'kube-apiserver',
       usages: ['server'],
-      dns: [...kubernetes, `kubernetes.default.svc.${CLUSTER_DOMAIN}`, 'localhost'],
+      dns: [...kubernetes, hostOf('kubernetes', 'default'), 'localhost'],
       ips: ['127.0.0.1', addresses.nodeIp, addresses.apiServiceIp],
     },
     {
@@ -71,7 +72,7 @@ export function certificatesOf(addresses: Addresses): readonly LeafRequest[] {
       authority: 'ca',
       commonName: 'metrics-server',
       usages: ['server'],
-      dns: ['metrics-server.kube-system.svc', `metrics-server.kube-system.svc.${CLUSTER_DOMAIN}`],
+      dns: [`metrics-server.${SYSTEM_NAMESPACE}.svc`, hostOf('metrics-server', SYSTEM_NAMESPACE)],
     },
     { name: 'policy-agent', authority: 'ca', commonName: 'delos:policy-agent', usages: ['client'] },
   ];

@@ -2,10 +2,10 @@ import { randomBytes } from 'node:crypto';
 import { existsSync, mkdirSync, readdirSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { MIRROR_HOST } from '@delos/artifacts';
-import { WELL_KNOWN_REGISTRIES } from '@delos/core';
+import { API_SERVER_PORT, CLUSTER_DOMAIN, KUBELET_PORT, MIRROR_PORT, WELL_KNOWN_REGISTRIES } from '@delos/core';
 import { writeIfChanged } from '@delos/host';
 import { stringify } from 'yaml';
-import { type Addresses, API_PORT, addressesOf, CLUSTER_DOMAIN, MIRROR_PORT, NODE_NAME } from '../host/addresses.ts';
+import { type Addresses, addressesOf, NODE_NAME } from '../host/addresses.ts';
 import { layoutOf, type NodeSpec } from '../spec.ts';
 import { renderContainerd } from './containerd-config.ts';
 import { renderKubeconfig } from './kubeconfig.ts';
@@ -66,7 +66,7 @@ export function renderKubelet(spec: NodeSpec, addresses: Addresses): string {
     apiVersion: 'kubelet.config.k8s.io/v1beta1',
     kind: 'KubeletConfiguration',
     address: addresses.nodeIp,
-    port: 10250,
+    port: KUBELET_PORT,
     readOnlyPort: 0,
     healthzBindAddress: '127.0.0.1',
     authentication: {
@@ -187,7 +187,7 @@ export function writeEtc(spec: NodeSpec): void {
   const layout = layoutOf(spec.state);
   const addresses = addressesOf(spec.number);
   const at = (name: string) => join(layout.etc, name);
-  const server = `https://${addresses.nodeIp}:${API_PORT}`;
+  const server = `https://${addresses.nodeIp}:${API_SERVER_PORT}`;
   for (const client of CLIENTS) {
     const options = { cluster: 'delos', user: client, server, pki: layout.pki, certificate: client };
     writeIfChanged(at(`${client}.kubeconfig`), renderKubeconfig(options));

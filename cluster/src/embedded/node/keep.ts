@@ -1,14 +1,15 @@
 import { createHash } from 'node:crypto';
 import { Resolver } from 'node:dns/promises';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { FAKE_RESOURCES_ANNOTATION, hostOf, OWN_PREFIX, SYSTEM_NAMESPACE } from '@delos/core';
 import { type KubeClient, KubeError } from '@delos/kube';
 import { z } from 'zod';
 import { addonsOf } from '../addons/index.ts';
-import { addressesOf, CLUSTER_DOMAIN, NODE_NAME } from '../host/addresses.ts';
+import { addressesOf, NODE_NAME } from '../host/addresses.ts';
 import { askedHash, type NodeSpec } from '../spec.ts';
 import type { NodeState } from '../status.ts';
 
-const MARK = '/api/v1/namespaces/kube-system/configmaps/delos-addons';
+const MARK = `/api/v1/namespaces/${SYSTEM_NAMESPACE}/configmaps/delos-addons`;
 const markSchema = z.object({ data: z.object({ hash: z.string() }) });
 
 /**
@@ -35,7 +36,7 @@ export async function addAddons(
           await api.apply(MARK, {
             apiVersion: 'v1',
             kind: 'ConfigMap',
-            metadata: { name: 'delos-addons', namespace: 'kube-system' },
+            metadata: { name: 'delos-addons', namespace: SYSTEM_NAMESPACE },
             data: { hash },
           });
         }
@@ -61,7 +62,7 @@ export async function watchDns(spec: () => NodeSpec, report: (text: string) => v
   for (;;) {
     const resolver = new Resolver({ timeout: 1000, tries: 1 });
     resolver.setServers([addressesOf(spec().number).dnsIp]);
-    const failure = await resolver.resolve4(`kubernetes.default.svc.${CLUSTER_DOMAIN}`).then(
+    const failure = await resolver.resolve4(hostOf('kubernetes', 'default')).then(
       () => undefined,
       (error: Error) => error.message,
     );
@@ -80,12 +81,6 @@ const nodeSchema = z.object({
     allocatable: z.record(z.string(), z.string()).default({}),
   }),
 });
-
-/** Names of the fake resources that the Node was given, so that those no longer asked for are taken back. */
-const GIVEN = 'delos.dev/fake-resources';
-
-/** Prefix of labels that Delos itself reads: the pool's. */
-const OWN = 'delos.dev/';
 
 type Found = Pick<NodeState, 'kind' | 'text'>;
 type NodeApi = Pick<KubeClient, 'patch' | 'tryGet'>;
@@ -134,15 +129,15 @@ async function keepOnce(spec: NodeSpec, api: NodeApi): Promise<Found> {
   if (found === undefined) return { kind: 'waiting', text: 'the Node is not registered yet' };
   const node = nodeSchema.parse(found);
   const wanted = Object.fromEntries(Object.entries(spec.fakeResources).map(([name, count]) => [name, String(count)]));
-  const before = node.metadata.annotations[GIVEN] ?? '';
+  const before = node.metadata.annotations[FAKE_RESOURCES_ANNOTATION] ?? '';
   const names = Object.keys(wanted).sort().join(' ');
   const dropped = before.split(' ').filter((name) => name !== '' && !(name in wanted));
   const labels = Object.entries(differing(spec.labels, node.metadata.labels));
   // A pool that the configuration no longer names leaves no label behind.
   for (const key of Object.keys(node.metadata.labels)) {
-    if (key.startsWith(OWN) && !(key in spec.labels)) labels.push([key, null]);
+    if (key.startsWith(OWN_PREFIX) && !(key in spec.labels)) labels.push([key, null]);
   }
-  const isOwn = ([key]: readonly [string, unknown]): boolean => key.startsWith(OWN);
+  const isOwn = ([key]: readonly [string, unknown]): boolean => key.startsWith(OWN_PREFIX);
   // Each by itself, our own labels first: without the pool's no job runs, whatever else is refused.
   const patches = [
     ['the pool of the Node', path, { metadata: { labels: Object.fromEntries(labels.filter(isOwn)) } }],
@@ -156,7 +151,11 @@ async function keepOnce(spec: NodeSpec, api: NodeApi): Promise<Found> {
         },
       },
     ],
-    ['the names of its fake devices', path, { metadata: { annotations: before === names ? {} : { [GIVEN]: names } } }],
+    [
+      'the names of its fake devices',
+      path,
+      { metadata: { annotations: before === names ? {} : { [FAKE_RESOURCES_ANNOTATION]: names } } },
+    ],
     [
       'the labels of the Node',
       path,

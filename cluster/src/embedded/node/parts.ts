@@ -1,6 +1,7 @@
 import { join } from 'node:path';
+import { API_SERVER_PORT, hostOf, MIRROR_PORT } from '@delos/core';
 import { DEFAULT_SOCKET } from '../../netpol/index.ts';
-import { API_PORT, addressesOf, NODE_NAME } from '../host/addresses.ts';
+import { addressesOf, NODE_NAME } from '../host/addresses.ts';
 import { layoutOf, type NodeSpec } from '../spec.ts';
 
 /** One supervised process of the node. */
@@ -85,7 +86,7 @@ export function partsOf(spec: NodeSpec): readonly PartSpec[] {
       ...kube('kube-apiserver', {
         'advertise-address': addresses.nodeIp,
         'bind-address': '0.0.0.0',
-        'secure-port': API_PORT,
+        'secure-port': API_SERVER_PORT,
         'allow-privileged': true,
         'authorization-mode': 'Node,RBAC',
         'authentication-config': etc('authentication.yaml'),
@@ -107,7 +108,7 @@ export function partsOf(spec: NodeSpec): readonly PartSpec[] {
         'requestheader-extra-headers-prefix': 'X-Remote-Extra-',
         'requestheader-group-headers': 'X-Remote-Group',
         'requestheader-username-headers': 'X-Remote-User',
-        'service-account-issuer': 'https://kubernetes.default.svc.cluster.local',
+        'service-account-issuer': `https://${hostOf('kubernetes', 'default')}`,
         'service-account-key-file': pki('service-account.pub'),
         'service-account-signing-key-file': pki('service-account.key'),
         'service-cluster-ip-range': addresses.serviceCidr,
@@ -120,7 +121,7 @@ export function partsOf(spec: NodeSpec): readonly PartSpec[] {
       }),
       // It dials etcd until that answers: both start at once.
       after: [],
-      ready: { kind: 'http', url: `https://127.0.0.1:${API_PORT}/readyz` },
+      ready: { kind: 'http', url: `https://127.0.0.1:${API_SERVER_PORT}/readyz` },
     },
     {
       name: 'kube-controller-manager',
@@ -155,7 +156,7 @@ export function partsOf(spec: NodeSpec): readonly PartSpec[] {
       args: ['serve', etc('registry.yaml')],
       env: { OTEL_TRACES_EXPORTER: 'none' },
       after: [],
-      ready: { kind: 'http', url: 'http://127.0.0.1:5000/v2/' },
+      ready: { kind: 'http', url: `http://127.0.0.1:${MIRROR_PORT}/v2/` },
     },
     {
       name: 'containerd',

@@ -1,9 +1,11 @@
 import {
   AGENT_BINDING,
   AGENT_PROJECT_ROLE,
+  AGENT_ROLE,
   AUDIT_LABEL,
   ENFORCE_LABEL,
   MANAGED_BY,
+  NAMESPACE_NAME_LABEL,
   ORG_LABEL,
   PROJECT_LABEL,
   READABLE_LENGTH,
@@ -22,7 +24,6 @@ export interface AgentPolicyProps {
 }
 
 const API_VERSION = 'admissionregistration.k8s.io/v1';
-const NAME = 'delos-agent';
 const ALL = ['*'];
 
 /**
@@ -35,7 +36,7 @@ const ALL = ['*'];
 export class AgentPolicy extends Construct {
   constructor(scope: Construct, id: string, props: AgentPolicyProps) {
     super(scope, id);
-    const metadata = { name: NAME, labels: { ...PART_OF } };
+    const metadata = { name: AGENT_ROLE, labels: { ...PART_OF } };
     const user = `system:serviceaccount:${props.namespace.name}:${props.serviceAccount}`;
     const policy = new ApiObject(this, 'rules', {
       apiVersion: API_VERSION,
@@ -59,7 +60,7 @@ export class AgentPolicy extends Construct {
       apiVersion: API_VERSION,
       kind: 'ValidatingAdmissionPolicyBinding',
       metadata,
-      spec: { policyName: NAME, validationActions: ['Deny'] },
+      spec: { policyName: AGENT_ROLE, validationActions: ['Deny'] },
     });
     binding.addDependency(policy);
   }
@@ -110,10 +111,7 @@ function variables(props: AgentPolicyProps): Readonly<Record<string, string>> {
     made: 'variables.isNamespace && object != null && has(object.metadata.labels) ? object.metadata.labels : {}',
     before:
       'variables.isNamespace && oldObject != null && has(oldObject.metadata.labels) ? oldObject.metadata.labels : {}',
-    own: list([
-      ...Object.keys(fixed),
-      ...[ORG_LABEL, PROJECT_LABEL, ENFORCE_LABEL, AUDIT_LABEL, 'kubernetes.io/metadata.name'],
-    ]),
+    own: list([...Object.keys(fixed), ...[ORG_LABEL, PROJECT_LABEL, ENFORCE_LABEL, AUDIT_LABEL, NAMESPACE_NAME_LABEL]]),
     mutable: list([ENFORCE_LABEL, AUDIT_LABEL]),
     level: `${text(ENFORCE_LABEL)} in variables.made ? variables.made[${text(ENFORCE_LABEL)}] : ""`,
     // Typed also where it is empty.

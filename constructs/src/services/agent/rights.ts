@@ -1,4 +1,4 @@
-import { AGENT_PROJECT_ROLE } from '@delos/core';
+import { AGENT_PROJECT_ROLE, AGENT_ROLE } from '@delos/core';
 import { k8s } from 'cdk8s-plus-28';
 import { Construct } from 'constructs';
 import { PART_OF } from '../../base/names.ts';
@@ -35,7 +35,7 @@ const rule = (
 export class AgentRights extends Construct {
   constructor(scope: Construct, id: string, props: AgentRightsProps) {
     super(scope, id);
-    const metadata = { name: 'delos-agent', labels: { ...PART_OF } };
+    const metadata = { name: AGENT_ROLE, labels: { ...PART_OF } };
     const subject = { kind: 'ServiceAccount', name: props.serviceAccount, namespace: props.namespace.name };
     const policy = new AgentPolicy(this, 'policy', {
       namespace: props.namespace,

@@ -1,9 +1,10 @@
+import { REALM_PATH } from '@delos/core';
 import { type Replicas, replicas } from '../../base/replicas.ts';
 import type { ServiceDescriptor } from '../../base/service.ts';
 import { keycloak } from '../keycloak/index.ts';
 import { ControlApi } from './control-api.ts';
 
-const LOGIN_PATH = '/auth/realms/delos/login-actions/authenticate';
+const LOGIN_PATH = `${REALM_PATH}/login-actions/authenticate`;
 
 /** The service that clients talk to. */
 export const controlApi: ServiceDescriptor<Replicas, ControlApi> = {

@@ -1,4 +1,4 @@
-import { BODY_TOO_LARGE, MAX_BODY_BYTES } from '@delos/core';
+import { BODY_TOO_LARGE, CLIENT_ID, HEADLESS_PATH, MAX_BODY_BYTES, REALM_PATH } from '@delos/core';
 import { PORTS } from '../../base/names.ts';
 import type { Route } from '../../base/route.ts';
 
@@ -41,7 +41,6 @@ export const GATEWAY_LIMITS = {
   /** Requests and streams under way at one service. More wait, and are answered 503 after 15 s. */
   underWay: 900,
 } as const;
-const REALM = '/auth/realms/delos';
 
 /** The one origin: what is routed is listed, all else is not found. `/internal`, metrics and health are not in the list. */
 export function caddyfile(props: CaddyfileProps): string {
@@ -146,15 +145,15 @@ http://:${PORTS.internal} {
  */
 export function passwordUrl(publicUrl: string): string {
   const query = new URLSearchParams({
-    client_id: 'apolo',
+    client_id: CLIENT_ID,
     response_type: 'code',
     scope: 'openid',
-    redirect_uri: `${publicUrl}/api/v1/headless`,
+    redirect_uri: `${publicUrl}${HEADLESS_PATH}`,
     code_challenge: 'a-challenge-that-nobody-has-the-verifier-of',
     code_challenge_method: 'S256',
     kc_action: 'UPDATE_PASSWORD',
   });
-  return `${publicUrl}${REALM}/protocol/openid-connect/auth?${query}`;
+  return `${publicUrl}${REALM_PATH}/protocol/openid-connect/auth?${query}`;
 }
 
 /** Routes of one method go first: a route of any method would take their requests. */

@@ -1,3 +1,4 @@
+import { IDENTITY_PATH, REALM_PATH } from '@delos/core';
 import { z } from 'zod';
 import type { Identity } from '../../base/identity.ts';
 import type { ServiceConstruct, ServiceDescriptor } from '../../base/service.ts';
@@ -18,12 +19,12 @@ export const keycloak: ServiceDescriptor<z.infer<typeof config>, ServiceConstruc
   // Of the realm: login, tokens, keys. Consoles, client registration, brokering and the realm `master` are not routed.
   routes: [
     {
-      paths: ['protocol/openid-connect', 'login-actions', '.well-known'].map((path) => `/auth/realms/delos/${path}/*`),
+      paths: ['protocol/openid-connect', 'login-actions', '.well-known'].map((path) => `${REALM_PATH}/${path}/*`),
       // A path of other characters could mean one thing to the gateway and another to Keycloak.
-      pattern: '^/auth/[A-Za-z0-9/._~-]+$',
+      pattern: `^${IDENTITY_PATH}/[A-Za-z0-9/._~-]+$`,
       port: 'http',
     },
-    { paths: ['/auth/resources/*'], port: 'http' },
+    { paths: [`${IDENTITY_PATH}/resources/*`], port: 'http' },
   ],
   build: (scope, { namespace, image, database, publicUrl, config: whole, userNamespaces }) =>
     new Keycloak(scope, 'keycloak', {

@@ -1,4 +1,4 @@
-import type { IdentitySpec } from '@delos/core';
+import { IDENTITY_PATH, type IdentitySpec, OPERATOR_CLIENT } from '@delos/core';
 import { k8s } from 'cdk8s-plus-28';
 import { Construct } from 'constructs';
 import { ConfigFiles } from '../../base/config-files.ts';
@@ -34,9 +34,6 @@ export interface KeycloakProps {
   /** Its one realm. */
   readonly realm: IdentitySpec;
 }
-
-const PATH = '/auth';
-const ADMIN_CLIENT = 'delos-operator';
 
 /** User and group that it runs as. */
 export const KEYCLOAK_USER = 60601;
@@ -128,7 +125,7 @@ export class Keycloak extends Construct implements Identity {
 
   /** Where users see the realm: the `iss` of its tokens. */
   get issuer(): string {
-    return `${this.#publicUrl}${PATH}/realms/${this.realm.realm}`;
+    return `${this.#publicUrl}${IDENTITY_PATH}/realms/${this.realm.realm}`;
   }
 
   /** Keys that the realm signs with, for services inside the cluster. */
@@ -143,7 +140,7 @@ export class Keycloak extends Construct implements Identity {
 
   /** Keycloak itself, for services inside the cluster. */
   get internalUrl(): string {
-    return `${this.workload.url('http')}${PATH}`;
+    return `${this.workload.url('http')}${IDENTITY_PATH}`;
   }
 }
 
@@ -163,10 +160,10 @@ function environment({ publicUrl, database }: KeycloakProps): k8s.EnvVar[] {
     KC_DB_URL_DATABASE: database.name,
     KC_DB_USERNAME: database.user,
     KC_DB_POOL_MAX_SIZE: '20',
-    KC_HOSTNAME: `${publicUrl}${PATH}`,
+    KC_HOSTNAME: `${publicUrl}${IDENTITY_PATH}`,
     // Services inside the cluster ask by its Service's name; what it issues names the public one.
     KC_HOSTNAME_BACKCHANNEL_DYNAMIC: 'true',
-    KC_HTTP_RELATIVE_PATH: PATH,
+    KC_HTTP_RELATIVE_PATH: IDENTITY_PATH,
     KC_HTTP_MANAGEMENT_RELATIVE_PATH: '/',
     KC_HTTP_ENABLED: 'true',
     KC_PROXY_HEADERS: 'xforwarded',
@@ -174,7 +171,7 @@ function environment({ publicUrl, database }: KeycloakProps): k8s.EnvVar[] {
     KC_METRICS_ENABLED: 'true',
     KC_CACHE: 'local',
     KC_LOG_CONSOLE_OUTPUT: 'json',
-    KC_BOOTSTRAP_ADMIN_CLIENT_ID: ADMIN_CLIENT,
+    KC_BOOTSTRAP_ADMIN_CLIENT_ID: OPERATOR_CLIENT,
     // Its user has no entry in the image's /etc/passwd: Java's user.home is this.
     HOME: '/opt/keycloak/data',
     JAVA_OPTS_KC_HEAP: '-Xms128m -Xmx400m',

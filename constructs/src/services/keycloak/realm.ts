@@ -1,21 +1,21 @@
-import { emailOf, type IdentitySpec, type PlatformConfig } from '@delos/core';
+import { CLIENT_ID, emailOf, HEADLESS_PATH, type IdentitySpec, type PlatformConfig, REALM } from '@delos/core';
 
 /** The realm as code: who may log in, by which client, to which addresses a code may be sent. */
 export function realmOf(config: PlatformConfig, publicUrl: string): IdentitySpec {
   const admin = { username: config.admin.user, email: config.admin.email };
   const users = config.users.map((user) => ({ username: user.name, email: emailOf(user, config) }));
   return {
-    realm: 'delos',
+    realm: REALM,
     displayName: 'Delos',
     client: {
-      id: 'apolo',
+      id: CLIENT_ID,
       redirectUris: [
         // The client's own listener: it registers the address without a path, browsers come back with one.
         ...[54540, 54541, 54542].flatMap((port) => [`http://127.0.0.1:${port}`, `http://127.0.0.1:${port}/`]),
-        `${publicUrl}/api/v1/headless`,
+        `${publicUrl}${HEADLESS_PATH}`,
       ],
     },
-    audience: 'apolo',
+    audience: CLIENT_ID,
     requireTls: publicUrl.startsWith('https:'),
     accessTokenLifespan: 1800,
     users: [admin, ...users.filter(({ username }) => username !== admin.username)],

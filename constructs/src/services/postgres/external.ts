@@ -1,4 +1,5 @@
 import { isIP } from 'node:net';
+import { POSTGRES_PORT } from '@delos/core';
 import type { Peer } from '../../base/connections.ts';
 import type { Database, DatabaseServer } from '../../base/database.ts';
 import type { SecretKey } from '../../base/secret.ts';
@@ -33,7 +34,7 @@ export interface ExternalDatabase {
  * @throws Error when a database is asked for that is not listed
  */
 export function externalPostgres(props: ExternalPostgresProps): DatabaseServer {
-  const { host, port = 5432, databases } = props;
+  const { host, port = POSTGRES_PORT, databases } = props;
   const peer = props.peer ?? addressPeer(host, port);
   return {
     database(asked): Database {

@@ -1,4 +1,4 @@
-import { FORMER_POSTGRES_USER } from '@delos/core';
+import { FORMER_POSTGRES_USER, POSTGRES_PORT } from '@delos/core';
 import { k8s } from 'cdk8s-plus-28';
 import { Construct } from 'constructs';
 import { ConfigFiles } from '../../base/config-files.ts';
@@ -30,7 +30,6 @@ export interface PostgresProps {
 }
 
 const DATA = '/var/lib/postgresql/data';
-const PORT = 5432;
 
 /** Processor and memory where the props say none. */
 export const POSTGRES_RESOURCES: Resources = { cpu: '100m', memory: '384Mi', memoryLimit: '576Mi' };
@@ -78,7 +77,7 @@ export class Postgres extends Construct implements DatabaseServer {
       resources: props.resources ?? POSTGRES_RESOURCES,
       command: ['/bin/sh', '/etc/postgres/start.sh', ...SETTINGS.flatMap((setting) => ['-c', setting])],
       env: () => [{ name: 'PGDATA', value: `${DATA}/pgdata` }],
-      ports: { postgres: PORT },
+      ports: { postgres: POSTGRES_PORT },
       mounts: () => [
         claim('data', DATA, props.size ?? '10Gi', props.storageClass),
         files(config, '/etc/postgres', { name: 'config' }),
@@ -135,7 +134,7 @@ export class Postgres extends Construct implements DatabaseServer {
     const secret = this.#secret(name);
     const database: Database = {
       host: this.workload.host,
-      port: PORT,
+      port: POSTGRES_PORT,
       name,
       user: name,
       password: { secret, key: 'password' },

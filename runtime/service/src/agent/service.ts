@@ -1,5 +1,14 @@
 import { readFile } from 'node:fs/promises';
-import { AGENT_PREFIX, AGENT_PROTOCOL, type FromAgent, type NodeReport, toAgent } from '@delos/core';
+import {
+  AGENT_PREFIX,
+  AGENT_PROTOCOL,
+  AGENT_ROLE,
+  type FromAgent,
+  JOB_LABEL,
+  type NodeReport,
+  PLATFORM_NAMESPACE,
+  toAgent,
+} from '@delos/core';
 import { KubeClient, kubeconfigAccess, podAccess, Reflector } from '@delos/kube';
 import { Gauge } from 'prom-client';
 import { z } from 'zod';
@@ -10,7 +19,6 @@ import { readEnv } from '../service-env.ts';
 import { Uplink } from '../uplink.ts';
 import { type Node, nodeShape, type PodUsage, podUsageShape } from './jobs/pod-shape.ts';
 import { Keepers } from './keepers.ts';
-import { JOB_LABEL } from './labels.ts';
 import { PRIVATE_CIDRS } from './namespaces/manifests.ts';
 import { Namespaces } from './namespaces/namespaces.ts';
 import { closedNetworks, dnsServers } from './node-addresses.ts';
@@ -23,7 +31,7 @@ const settings = z.object({
   DELOS_CLUSTER: z.string(),
   DELOS_AGENT_TOKEN: z.string(),
   /** Where the gateway runs. */
-  POD_NAMESPACE: z.string().default('delos'),
+  POD_NAMESPACE: z.string().default(PLATFORM_NAMESPACE),
   /** The only pool of the configuration, where it has one alone: nodes without a pool's label belong to it. */
   DELOS_ONLY_POOL: z.string().optional(),
   /** Manifest digest of an image that stands in for another → what it really is, JSON. */
@@ -57,7 +65,7 @@ async function start(context: ServiceContext): Promise<RunningService> {
   const cluster = config.DELOS_CLUSTER;
   // The official client library would take more memory than all of the agent: it is not used here.
   const access = env.DELOS_KUBECONFIG === undefined ? await podAccess(env) : kubeconfigAccess(env.DELOS_KUBECONFIG);
-  const client = new KubeClient(access, { fieldManager: 'delos-agent', maxBytes: ANSWER_BYTES });
+  const client = new KubeClient(access, { fieldManager: AGENT_ROLE, maxBytes: ANSWER_BYTES });
   const namespaces = new Namespaces(client, {
     platformNamespace: config.POD_NAMESPACE,
     // The agent asks where every Pod does.

@@ -1,9 +1,8 @@
-import type { LogSettings } from '@delos/core';
+import type { LogSettings, ProjectRole } from '@delos/core';
 import type { FastifyInstance } from 'fastify';
 import type { Logger } from 'pino';
 import type { Registry } from 'prom-client';
 import type { Database } from '../db/database.ts';
-import type { ProjectRole } from '../db/schema.ts';
 import type { ImageSource } from '../image-source.ts';
 import type { LogStore } from '../logs/log-store.ts';
 import type { Cache } from './cache/cache.ts';

@@ -1,7 +1,8 @@
+import { CLIENT_ID, ISSUER_CLIENT, PORTS } from '@delos/core';
 import { z } from 'zod';
 import { connectDatabase } from '../db/database.ts';
 import { every } from '../edge/guard.ts';
-import { ISSUER_CLIENT, realmUrlOf } from '../identity/realm.ts';
+import { realmUrlOf } from '../identity/realm.ts';
 import { imageSource, registryList } from '../image-source.ts';
 import { PostgresLogStore } from '../logs/archive.ts';
 import { readPlatformConfig } from '../platform-config.ts';
@@ -29,12 +30,12 @@ const apiEnv = databaseEnv.extend({
   DELOS_OIDC_ISSUER: z.url(),
   DELOS_OIDC_JWKS_URL: z.url(),
   /** The realm's client that tokens are for. */
-  DELOS_OIDC_AUDIENCE: z.string().default('apolo'),
+  DELOS_OIDC_AUDIENCE: z.string().default(CLIENT_ID),
   /** Our own Keycloak; left out where the realm is somebody else's. */
   DELOS_KEYCLOAK_URL: z.url().optional(),
   /** `HOST[:PORT]`, separated by commas: registries that jobs may use wherever they are. */
   DELOS_ALLOWED_REGISTRIES: z.string().default('').transform(registryList),
-  DELOS_PUBLIC_PORT: z.coerce.number().int().default(8080),
+  DELOS_PUBLIC_PORT: z.coerce.number().int().default(PORTS.http),
   DELOS_LISTEN_HOST: z.string().default('::'),
 });
 

@@ -1,7 +1,8 @@
+import type { Right } from '@delos/core';
 import type { FastifyInstance } from 'fastify';
 import type { Schema, Tx } from '../db/schema.ts';
 import type { ApiDeps, Caller } from './deps.ts';
-import type { ProjectOf, Right } from './rights.ts';
+import type { ProjectOf } from './rights.ts';
 
 /*
  * One resource of the API is one folder under resources/ and one line in resources.ts. Its descriptor is data. The

@@ -1,9 +1,5 @@
-import { DelosError } from '@delos/core';
-import type { ProjectRole } from '../db/schema.ts';
+import { DelosError, type ProjectRole, type Right } from '@delos/core';
 import type { Caller } from './deps.ts';
-
-/** What a caller asks of an object: to see it, or to change it. */
-export type Right = 'read' | 'write';
 
 /** A project: each object that callers find belongs to one. */
 export interface ProjectOf {

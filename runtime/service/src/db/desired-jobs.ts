@@ -1,8 +1,8 @@
-import type { JobDesire } from '@delos/core';
+import type { JobDesire, JobPhase } from '@delos/core';
 import { type SqlBool, sql } from 'kysely';
 import type { DesireSource } from './desire-source.ts';
 import { podRemoved, recordObservation } from './jobs-state.ts';
-import type { Db, JobPhase, JobRow, Tx } from './schema.ts';
+import type { Db, JobRow, Tx } from './schema.ts';
 import { nextLimit, withinBytes } from './within-bytes.ts';
 
 const ACTION: Readonly<Partial<Record<JobPhase, JobDesire['spec']['action']>>> = {

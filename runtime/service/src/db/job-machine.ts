@@ -1,6 +1,5 @@
 import { type JobStatus, type PodObservation, TERMINAL } from '@delos/core';
 import type { JobEvent, JobState } from './job-state.ts';
-import type { JobPhase } from './schema.ts';
 
 /*
  * The life of a job, as a function from state and event to state. Rows and notifications are jobs-state.ts's matter.
@@ -25,9 +24,6 @@ import type { JobPhase } from './schema.ts';
  *   longer pause, and fails when that has happened too often in a row.
  * - Where no container was ever bound to a node there is no log to wait for: the end is archived at once.
  */
-
-/** Phases in which a job holds resources of a node, or is about to. */
-export const ACTIVE_PHASES: readonly JobPhase[] = ['admitted', 'running', 'stopping'];
 
 /** So many runs in a row may be refused by their nodes; the pauses between them add up to 25 minutes. */
 export const MAX_REFUSALS = 10;

@@ -1,5 +1,4 @@
-import type { JobStatus, PodObservation } from '@delos/core';
-import type { JobPhase } from './schema.ts';
+import type { JobPhase, JobStatus, PodObservation, UnwantedEnd } from '@delos/core';
 
 /** What is known of a job, as far as its life depends on it. */
 export interface JobState {
@@ -48,7 +47,7 @@ export type JobEvent =
   | { readonly type: 'observe'; readonly observation: PodObservation }
   | {
       readonly type: 'stop';
-      readonly status: 'cancelled' | 'failed';
+      readonly status: UnwantedEnd;
       readonly reason: string;
       readonly description: string;
     }

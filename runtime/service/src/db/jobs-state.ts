@@ -1,4 +1,4 @@
-import type { PodObservation } from '@delos/core';
+import { LIVE_STATUSES, type PodObservation, type UnwantedEnd } from '@delos/core';
 import { sql } from 'kysely';
 import { nextState } from './job-machine.ts';
 import type { JobEvent, JobState } from './job-state.ts';
@@ -104,7 +104,7 @@ export async function preemptJob(
 export async function stopJob(
   tx: Tx,
   id: string,
-  end: { readonly status: 'cancelled' | 'failed'; readonly reason: string; readonly description: string },
+  end: { readonly status: UnwantedEnd; readonly reason: string; readonly description: string },
 ): Promise<JobRow | undefined> {
   return applyEvent(tx, id, { type: 'stop', ...end });
 }
@@ -118,7 +118,7 @@ export async function extendLifeSpan(tx: Tx, id: string, minutes: number): Promi
     .updateTable('jobs')
     .set((eb) => ({ max_run_time_minutes: eb('max_run_time_minutes', '+', minutes) }))
     .where('id', '=', id)
-    .where('status', 'in', ['pending', 'suspended', 'running'])
+    .where('status', 'in', LIVE_STATUSES)
     .returning(['id', 'phase', 'cluster'])
     .executeTakeFirst();
   if (row !== undefined) await notifyJobChanged(tx, row);

@@ -1,5 +1,6 @@
 import { EventEmitter } from 'node:events';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { JOB_PHASES } from '@delos/core';
 import pg from 'pg';
 import type { Logger } from 'pino';
 import { z } from 'zod';
@@ -18,7 +19,7 @@ export const CONFIG_CHANGED = 'config_changed';
 export const jobChanged = z.object({
   id: z.string(),
   cluster: z.string(),
-  phase: z.enum(['queued', 'admitted', 'running', 'stopping', 'ended', 'archived', 'gone']),
+  phase: z.enum(JOB_PHASES),
 });
 export type JobChanged = z.infer<typeof jobChanged>;
 

@@ -1,4 +1,15 @@
-import type { JobPodSpec, NodePool, NodeReport, Preset, Quota, Scheduling, Share } from '@delos/core';
+import type {
+  JobPhase,
+  JobPodSpec,
+  JobStatus,
+  NodePool,
+  NodeReport,
+  Preset,
+  ProjectRole,
+  Quota,
+  Scheduling,
+  Share,
+} from '@delos/core';
 import type { ColumnType, Generated, Kysely, Selectable, Transaction } from 'kysely';
 
 /*
@@ -8,10 +19,6 @@ import type { ColumnType, Generated, Kysely, Selectable, Transaction } from 'kys
 
 export type Db = Kysely<Schema>;
 export type Tx = Transaction<Schema>;
-
-export type JobPhase = 'queued' | 'admitted' | 'running' | 'stopping' | 'ended' | 'archived' | 'gone';
-export type JobStatusColumn = 'pending' | 'suspended' | 'running' | 'succeeded' | 'failed' | 'cancelled';
-export type ProjectRole = 'admin' | 'manager' | 'writer' | 'reader';
 
 /** jsonb: an array must be written as text, or pg takes it for a PostgreSQL array. */
 type Json<T> = ColumnType<T, string, string>;
@@ -85,7 +92,7 @@ interface JobTable {
   /** -1 low, 0 normal, 1 high. */
   readonly priority: Generated<number>;
   readonly phase: Generated<JobPhase>;
-  readonly status: Generated<JobStatusColumn>;
+  readonly status: Generated<JobStatus>;
   readonly reason: string | null;
   readonly status_description: string | null;
   readonly exit_code: number | null;
@@ -129,7 +136,7 @@ interface JobTable {
 interface JobTransitionTable {
   readonly job: string;
   readonly seq: number;
-  readonly status: JobStatusColumn;
+  readonly status: JobStatus;
   readonly reason: string | null;
   readonly description: string | null;
   readonly exit_code: number | null;

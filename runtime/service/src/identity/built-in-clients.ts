@@ -1,3 +1,4 @@
+import { OPERATOR_CLIENT } from '@delos/core';
 import { z } from 'zod';
 import { holds, type Json, merged } from './converge.ts';
 import type { KeycloakAdmin } from './keycloak-admin.ts';
@@ -24,7 +25,6 @@ const BUILT_IN = ['account', 'account-console', 'admin-cli', 'broker', 'security
 
 /** The client that this very reconciliation signs in as: by its own secret, and in no other way. */
 const OPERATOR: Readonly<Record<string, Json>> = { ...NO_GRANTS, serviceAccountsEnabled: true };
-export const OPERATOR_CLIENT = 'delos-operator';
 
 const client = z.looseObject({ id: z.string(), clientId: z.string() });
 

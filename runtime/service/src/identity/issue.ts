@@ -1,9 +1,9 @@
 import { randomUUID } from 'node:crypto';
-import { DelosError } from '@delos/core';
+import { DelosError, ISSUER_CLIENT } from '@delos/core';
 import { decodeJwt, SignJWT } from 'jose';
 import { z } from 'zod';
 import { issuerClientSecret, issuerKey } from './issuer-key.ts';
-import { ISSUER_CLIENT, MAX_TOKEN_SECONDS, OPERATOR_ISSUER, OPERATOR_KEY_ID } from './realm.ts';
+import { MAX_TOKEN_SECONDS, OPERATOR_ISSUER, OPERATOR_KEY_ID } from './realm.ts';
 
 export interface IssuerSettings {
   /** `iss` of all tokens: the realm by its public URL. */

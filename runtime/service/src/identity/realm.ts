@@ -1,4 +1,4 @@
-import type { IdentitySpec } from '@delos/core';
+import { type IdentitySpec, ISSUER_CLIENT } from '@delos/core';
 import type { Json } from './converge.ts';
 
 /*
@@ -14,7 +14,6 @@ const DAY = 86_400;
 export const OPERATOR_ALIAS = 'operator';
 export const OPERATOR_ISSUER = 'https://operator.delos.internal';
 export const OPERATOR_KEY_ID = 'operator';
-export const ISSUER_CLIENT = 'delos-issuer';
 /** Client scope with the claims that the platform reads. */
 export const CLAIMS_SCOPE = 'delos';
 /** Group of the users that the configuration names; the account of one that it no longer names is deleted. */

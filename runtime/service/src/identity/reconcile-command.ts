@@ -1,12 +1,11 @@
 import { readdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { DelosError, identitySpec } from '@delos/core';
+import { DelosError, identitySpec, OPERATOR_CLIENT } from '@delos/core';
 import type { Logger } from 'pino';
 import { z } from 'zod';
 import type { Accounts } from '../db/users.ts';
 import type { Environment } from '../service.ts';
 import { readEnv } from '../service-env.ts';
-import { OPERATOR_CLIENT } from './built-in-clients.ts';
 import { KeycloakAdmin } from './keycloak-admin.ts';
 import { convergeIdentity } from './reconcile.ts';
 

@@ -1,9 +1,9 @@
-import { type JobStatus, TERMINAL } from '@delos/core';
+import { type JobPhase, type JobStatus, TERMINAL } from '@delos/core';
 import { sql } from 'kysely';
 import type { Database } from '../db/database.ts';
 import { sealLogs } from '../db/jobs-state.ts';
 import { LOG_APPENDED } from '../db/notifications.ts';
-import type { Db, JobPhase, Tx } from '../db/schema.ts';
+import type { Db, Tx } from '../db/schema.ts';
 import { LogHousekeeper } from './housekeeper.ts';
 import {
   type AppendedBytes,

@@ -3,6 +3,7 @@ import type { Database } from '../db/database.ts';
 import type { Tx } from '../db/schema.ts';
 import type { LogPolicy } from './log-store.ts';
 import { trimLog } from './log-trim.ts';
+import { projectShare } from './project-share.ts';
 
 /** Any constant that nothing else in this database locks. */
 const LOCK = 0x6c6f6773;
@@ -13,7 +14,12 @@ const VACUUM_BYTES = 32 * 2 ** 20;
 /** A project that is over its limit leaves this to each log. */
 const SMALLEST_LIMIT = 2 ** 20;
 
-/** Removes logs that are over their time, and what projects hold over their limits; gives room back for new ones. */
+interface Project {
+  readonly org: string;
+  readonly project: string;
+}
+
+/** Removes logs that are over their time, and what projects hold over their limits and over that of all; gives room back for new ones. */
 export class LogHousekeeper {
   readonly #database: Database;
   readonly #policy: LogPolicy;
@@ -35,9 +41,14 @@ export class LogHousekeeper {
   /** One process at once; the others leave it to that one. */
   async keep(): Promise<void> {
     while ((await this.#locked((tx) => this.#removeOld(tx))) > 0);
-    for (const { org, project } of await this.#overLimit()) {
-      while ((await this.#locked((tx) => this.#removeForRoom(tx, org, project))) > 0);
-      await this.#locked((tx) => this.#lowerLimits(tx, org, project));
+    const projects = await this.#projects();
+    const limit = projectShare(
+      projects.map(({ size }) => size),
+      this.#policy,
+    );
+    for (const project of projects.filter(({ size }) => size > limit)) {
+      while ((await this.#locked((tx) => this.#removeForRoom(tx, project, limit))) > 0);
+      await this.#locked((tx) => this.#lowerLimits(tx, project, limit));
     }
     if (this.#dropped > 0) await this.#vacuum();
   }
@@ -61,22 +72,23 @@ export class LogHousekeeper {
     );
   }
 
-  async #overLimit(): Promise<readonly { readonly org: string; readonly project: string }[]> {
-    const { rows } = await sql<{ org: string; project: string }>`
-      select org, project from log_usage join jobs on id = job
-      group by org, project having sum(head + tail) > ${this.#policy.projectLimit}`.execute(this.#database.db);
+  /** Those that hold logs, with the bytes that these are charged. */
+  async #projects(): Promise<readonly (Project & { readonly size: number })[]> {
+    const { rows } = await sql<Project & { size: number }>`
+      select org, project, sum(head + tail)::bigint as size from log_usage join jobs on id = job
+      group by org, project having sum(head + tail) > 0`.execute(this.#database.db);
     return rows;
   }
 
-  /** Of the jobs that have ended, those first that ended first, until the project is within its limit. */
-  async #removeForRoom(tx: Tx, org: string, project: string): Promise<number> {
+  /** Of the jobs that have ended, those first that ended first, until the project is within the limit. */
+  async #removeForRoom(tx: Tx, { org, project }: Project, limit: number): Promise<number> {
     const { rows } = await sql<{ id: string }>`
       with logs as (
         select id, phase, finished_at, head + tail as size from jobs join log_usage on job = id
         where org = ${org} and project = ${project} and not logs_removed
       ), ranked as (
         select id, sum(size) over (order by finished_at, id) - size as before,
-          (select sum(size) from logs) - ${this.#policy.projectLimit} as excess
+          (select sum(size) from logs) - ${limit}::bigint as excess
         from logs where phase = 'gone' and size > 0
       )
       select id from ranked where before < excess order by before limit ${BATCH}`.execute(tx);
@@ -86,13 +98,13 @@ export class LogHousekeeper {
     );
   }
 
-  /** What still runs has to make do with its part of the project's limit. */
-  async #lowerLimits(tx: Tx, org: string, project: string): Promise<number> {
+  /** What still runs has to make do with its part of the limit. */
+  async #lowerLimits(tx: Tx, { org, project }: Project, limit: number): Promise<number> {
     const { rows } = await sql<{ id: string; size: number }>`
       select id, head + tail as size from jobs join log_usage on job = id
       where org = ${org} and project = ${project} and head + tail > 0`.execute(tx);
-    if (rows.reduce((sum, { size }) => sum + size, 0) <= this.#policy.projectLimit) return 0;
-    const cap = Math.max(SMALLEST_LIMIT, Math.floor(this.#policy.projectLimit / rows.length));
+    if (rows.reduce((sum, { size }) => sum + size, 0) <= limit) return 0;
+    const cap = Math.max(SMALLEST_LIMIT, Math.floor(limit / rows.length));
     const large = rows.filter(({ size }) => size > cap).map(({ id }) => id);
     await sql`update log_usage set cap = ${cap} where job = any (${large}::text[])`.execute(tx);
     for (const id of large) this.#dropped += await trimLog(tx, id, cap);

@@ -87,9 +87,9 @@ export interface Attempt {
 
 /**
  * The section `logs` of delos.yaml. `jobLimit` is in bytes, for a job without a limit of its own. `projectLimit` is in
- * bytes, for all logs of a project. `keepDays` counts days after a job's end; 0 keeps its log as long as there is room.
+ * bytes, for all logs of a project, and `totalLimit` for those of all projects. `keepDays` counts days after a job's end; 0 keeps its log as long as there is room.
  */
-export type LogPolicy = Pick<LogSettings, 'jobLimit' | 'projectLimit' | 'keepDays'>;
+export type LogPolicy = Pick<LogSettings, 'jobLimit' | 'projectLimit' | 'totalLimit' | 'keepDays'>;
 
 /** What a chunk is charged beyond its bytes: a row, its index entry and gzip's frame. */
 export const CHUNK_COST = 256;

@@ -1,4 +1,4 @@
-import type { JobPhase } from '../db/schema.ts';
+import type { JobPhase, UnwantedEnd } from '@delos/core';
 
 /** What of a job its deadlines depend on. */
 export interface Clocked {
@@ -20,7 +20,7 @@ export interface Clocked {
 export type Due =
   | {
       readonly type: 'stop';
-      readonly status: 'cancelled' | 'failed';
+      readonly status: UnwantedEnd;
       readonly reason: string;
       readonly description: string;
     }

@@ -1,10 +1,10 @@
+import { OPEN_PHASES } from '@delos/core';
 import { type SqlBool, sql } from 'kysely';
-import type { Db, JobPhase } from '../db/schema.ts';
+import type { Db } from '../db/schema.ts';
 import type { Clocked } from './clock.ts';
 import type { PlannedJob } from './planned.ts';
 import { plannedJob, type ScheduledRow, selectJobs } from './rows.ts';
 
-const WATCHED: readonly JobPhase[] = ['queued', 'admitted', 'running', 'stopping', 'ended'];
 const PAGE = 500;
 
 export interface MirroredJob extends Clocked {
@@ -76,7 +76,7 @@ export class JobMirror {
   }
 
   #select() {
-    return selectJobs(this.#db, this.#cluster).where('phase', 'in', [...WATCHED]);
+    return selectJobs(this.#db, this.#cluster).where('phase', 'in', [...OPEN_PHASES]);
   }
 }
 

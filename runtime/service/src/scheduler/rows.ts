@@ -1,9 +1,7 @@
 import { isDeepStrictEqual } from 'node:util';
-import { type JobPodSpec, PLAIN_SHARE } from '@delos/core';
+import { ACTIVE_PHASES, extendedResources, type JobPodSpec, PLAIN_SHARE } from '@delos/core';
 import { sql } from 'kysely';
-import { ACTIVE_PHASES } from '../db/job-machine.ts';
 import type { Db, JobRow } from '../db/schema.ts';
-import { extendedResources } from '../preset-resources.ts';
 import type { Facts, PlannedJob, ReportedNode } from './planned.ts';
 
 const COLUMNS = [
@@ -81,9 +79,7 @@ export function plannedJob(row: ScheduledRow, now = new Date()): PlannedJob | un
 
 /** Jobs that hold room now. */
 export async function loadActive(db: Db, cluster: string): Promise<readonly PlannedJob[]> {
-  const rows = await selectJobs(db, cluster)
-    .where('phase', 'in', [...ACTIVE_PHASES])
-    .execute();
+  const rows = await selectJobs(db, cluster).where('phase', 'in', ACTIVE_PHASES).execute();
   return rows.flatMap((row) => plannedJob(row) ?? []);
 }
 

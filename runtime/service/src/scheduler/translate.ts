@@ -1,6 +1,5 @@
-import type { JobPodSpec, Quota } from '@delos/core';
+import { GPU_KINDS, type JobPodSpec, type Quota } from '@delos/core';
 import type { Amounts, Node, Preset, Priority } from '@delos/scheduling';
-import { GPU_RESOURCES } from '../preset-resources.ts';
 import type { PlannedJob, ReportedNode } from './planned.ts';
 
 /*
@@ -10,7 +9,7 @@ import type { PlannedJob, ReportedNode } from './planned.ts';
 
 const MIB = 2 ** 20;
 /** Resources that jobs ask for as devices, in the order in which one is a node's own. */
-const DEVICES: readonly string[] = Object.values(GPU_RESOURCES);
+const DEVICES: readonly string[] = Object.values(GPU_KINDS).map(({ resource }) => resource);
 /** The core numbers so many devices of a node; of a resource of which some node has more, only the number is kept. */
 const NUMBERED_DEVICES = 64;
 

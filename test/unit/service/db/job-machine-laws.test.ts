@@ -1,9 +1,8 @@
-import { TERMINAL } from '@delos/core';
+import { type JobPhase, TERMINAL } from '@delos/core';
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { isGivingWay, MAX_REFUSALS, nextState } from '../../../../runtime/service/src/db/job-machine.ts';
 import type { JobEvent, JobState } from '../../../../runtime/service/src/db/job-state.ts';
-import type { JobPhase } from '../../../../runtime/service/src/db/schema.ts';
 import { GONE, KILL, PHASES, PREEMPT, QUEUED, seen, T0, T1 } from '../../../support/service/job-states.ts';
 
 const uidOf = (run: number): string => `uid-${run}`;

@@ -1,6 +1,6 @@
+import { CLUSTER_LABEL, JOB_LABEL } from '@delos/core';
 import { Reflector } from '@delos/kube';
 import type { KeeperContext, KeeperPart } from '../keeper.ts';
-import { CLUSTER_LABEL, JOB_LABEL } from '../labels.ts';
 import { logProblem } from '../problems.ts';
 import { JobKeeper } from './keeper.ts';
 import { PodEvents } from './pod-events.ts';

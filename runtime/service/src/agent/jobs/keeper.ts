@@ -2,7 +2,7 @@ import type { FromAgent, JobDesire, PodObservation } from '@delos/core';
 import type { Logger } from 'pino';
 import { detach, guard } from '../../edge/guard.ts';
 import type { ImageSource } from '../../image-source.ts';
-import { CONTAINER } from '../labels.ts';
+import { CONTAINER } from '../container-name.ts';
 import type { Namespaces } from '../namespaces/namespaces.ts';
 import { type Entry, isEnd, newEntry, nothing, seenUid } from './entry.ts';
 import { isPullReason } from './image-pull.ts';

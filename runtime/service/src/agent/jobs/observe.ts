@@ -1,6 +1,6 @@
-import type { PodObservation, Reason } from '@delos/core';
+import { type PodObservation, type Reason, RUN_LABEL } from '@delos/core';
+import { CONTAINER } from '../container-name.ts';
 import { explainEviction } from '../eviction.ts';
-import { CONTAINER, RUN_LABEL } from '../labels.ts';
 import { neverStarted, whyRefused } from '../pod-admission.ts';
 import { explainPull, isPullReason } from './image-pull.ts';
 import { whyPutOut } from './pod-put-out.ts';

@@ -1,6 +1,6 @@
 import type { JobDesire } from '@delos/core';
 import { isKubeError, type KubeClient } from '@delos/kube';
-import { CONTAINER } from '../labels.ts';
+import { CONTAINER } from '../container-name.ts';
 import { hasEnded } from './observe.ts';
 import { podManifest } from './pod-manifest.ts';
 import type { Pod } from './pod-shape.ts';

@@ -1,14 +1,20 @@
-import { JOB_DISK, type JobDesire, type JobPodSpec, MANAGED_BY, ORG_LABEL, PROJECT_LABEL } from '@delos/core';
 import {
   CLUSTER_LABEL,
-  CONTAINER,
   HTTP_PORT_LABEL,
+  JOB_DISK,
   JOB_LABEL,
+  type JobDesire,
+  type JobPodSpec,
+  MANAGED_BY,
+  ORG_LABEL,
   OWNER_ANNOTATION,
   POOL_LABEL,
   PRESET_LABEL,
+  PRIORITY_CLASSES,
+  PROJECT_LABEL,
   RUN_LABEL,
-} from '../labels.ts';
+} from '@delos/core';
+import { CONTAINER } from '../container-name.ts';
 
 const RESTART = { never: 'Never', 'on-failure': 'OnFailure', always: 'Always' } as const;
 
@@ -52,7 +58,7 @@ export function podManifest(
       automountServiceAccountToken: false,
       enableServiceLinks: false,
       ...placement(spec, onlyPool),
-      priorityClassName: `delos-job-${spec.priority}`,
+      priorityClassName: PRIORITY_CLASSES[spec.priority],
       tolerations: deviceTolerations(spec),
       securityContext: podSecurity(spec),
       containers: [

@@ -4,7 +4,7 @@ import { isKubeError, type KubeClient, KubeError } from '@delos/kube';
 import WebSocket from 'ws';
 import { z } from 'zod';
 import { endSocket } from '../../relay.ts';
-import { CONTAINER } from '../labels.ts';
+import { CONTAINER } from '../container-name.ts';
 import type { Pod } from './pod-shape.ts';
 
 /** PodMetrics of metrics.k8s.io/v1beta1. */

@@ -3,14 +3,19 @@ import {
   AGENT_BINDING,
   AGENT_PROJECT_ROLE,
   AUDIT_LABEL,
+  CLUSTER_DNS,
   ENFORCE_LABEL,
+  HTTP_PORT_LABEL,
   type JobPodSpec,
   MANAGED_BY,
+  NAME_LABEL,
+  NAMESPACE_NAME_LABEL,
   ORG_LABEL,
   PROJECT_LABEL,
+  SERVICE_NAMES,
   type SecurityProfile,
+  SYSTEM_NAMESPACE,
 } from '@delos/core';
-import { HTTP_PORT_LABEL } from '../labels.ts';
 
 type Manifest = Readonly<Record<string, unknown>>;
 
@@ -69,7 +74,7 @@ export function agentBinding(namespace: string, platformNamespace: string): Mani
 }
 
 /** The level that a namespace needs so that a job of this profile is let in; `restricted` ones are let in by `baseline`. */
-export function levelFor(security: SecurityProfile): 'baseline' | 'privileged' {
+export function levelFor(security: SecurityProfile): Exclude<SecurityProfile, 'restricted'> {
   return security === 'privileged' ? 'privileged' : 'baseline';
 }
 
@@ -87,8 +92,8 @@ export function networkPolicies(namespace: string, settings: NetworkSettings): r
         {
           to: [
             {
-              namespaceSelector: { matchLabels: { 'kubernetes.io/metadata.name': 'kube-system' } },
-              podSelector: { matchLabels: { 'k8s-app': 'kube-dns' } },
+              namespaceSelector: { matchLabels: { [NAMESPACE_NAME_LABEL]: SYSTEM_NAMESPACE } },
+              podSelector: { matchLabels: { ...CLUSTER_DNS } },
             },
             ...settings.dnsAddresses.map((address) => ({ ipBlock: { cidr: `${address}/32` } })),
           ],
@@ -122,8 +127,8 @@ export function httpPolicy(
 
 function gatewayPods({ platformNamespace }: Pick<NetworkSettings, 'platformNamespace'>): Manifest {
   return {
-    namespaceSelector: { matchLabels: { 'kubernetes.io/metadata.name': platformNamespace } },
-    podSelector: { matchLabels: { 'app.kubernetes.io/name': 'gateway' } },
+    namespaceSelector: { matchLabels: { [NAMESPACE_NAME_LABEL]: platformNamespace } },
+    podSelector: { matchLabels: { [NAME_LABEL]: SERVICE_NAMES.gateway } },
   };
 }
 

@@ -1,5 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import type { JobPodSpec } from '@delos/core';
+import type { JobPodSpec, SecurityProfile } from '@delos/core';
 import { isKubeError, type KubeClient } from '@delos/kube';
 import {
   agentBinding,
@@ -91,7 +91,7 @@ export class Namespaces {
     for (const key of this.#ready.keys()) if (key.startsWith(`${namespace} `)) this.#ready.delete(key);
   }
 
-  async #make(spec: JobPodSpec, level: 'baseline' | 'privileged'): Promise<void> {
+  async #make(spec: JobPodSpec, level: Exclude<SecurityProfile, 'restricted'>): Promise<void> {
     await this.#firstNetworks.promise;
     await this.#client.apply(`/api/v1/namespaces/${spec.namespace}`, namespaceManifest(spec, level));
     await this.#bind(spec.namespace);

@@ -1,6 +1,5 @@
-import { type NodeReport, quantityOr0 } from '@delos/core';
+import { JOB_LABEL, type NodeReport, POOL_LABEL, quantityOr0 } from '@delos/core';
 import type { Node, PodUsage, Taint } from '../jobs/pod-shape.ts';
-import { JOB_LABEL, POOL_LABEL } from '../labels.ts';
 
 /** Resources that are no devices. */
 const PLAIN = new Set(['cpu', 'memory', 'pods', 'ephemeral-storage']);

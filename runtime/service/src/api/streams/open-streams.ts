@@ -1,10 +1,11 @@
+import type { Right } from '@delos/core';
 import type { Logger } from 'pino';
 import type WebSocket from 'ws';
 import type { Database } from '../../db/database.ts';
 import { CONFIG_CHANGED } from '../../db/notifications.ts';
 import type { JobRow } from '../../db/schema.ts';
 import type { Caller } from '../deps.ts';
-import { isAllowed, type Right } from '../rights.ts';
+import { isAllowed } from '../rights.ts';
 
 interface Stream {
   readonly caller: Caller;

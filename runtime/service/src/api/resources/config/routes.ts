@@ -1,7 +1,6 @@
-import { isDelosError, type NodePool, type NodeReport, type Preset } from '@delos/core';
+import { GPU_FIELDS, GPU_KINDS, isDelosError, type NodePool, type NodeReport, type Preset } from '@delos/core';
 import type { FastifyInstance } from 'fastify';
 import type { Db } from '../../../db/schema.ts';
-import { GPU_FIELDS, GPU_WIRE } from '../../../preset-resources.ts';
 import type { ApiDeps, Caller, OidcSettings } from '../../deps.ts';
 import { httpError } from '../../http-errors.ts';
 import { configUrls } from '../../known-services.ts';
@@ -96,7 +95,10 @@ function devices(of: Preset | NodePool): Record<string, unknown> {
       if (gpu === undefined) return [];
       // The client needs a model of a pool's devices.
       return [
-        [GPU_WIRE[field], { count: gpu.count, model: gpu.model ?? 'any', ...(gpu.memory && { memory: gpu.memory }) }],
+        [
+          GPU_KINDS[field].wire,
+          { count: gpu.count, model: gpu.model ?? 'any', ...(gpu.memory && { memory: gpu.memory }) },
+        ],
       ];
     }),
   );

@@ -1,8 +1,8 @@
-import { DelosError } from '@delos/core';
+import { DelosError, type Right } from '@delos/core';
 import { type SqlBool, sql } from 'kysely';
 import type { Db, JobRow } from '../../../db/schema.ts';
 import type { ApiDeps, Caller } from '../../deps.ts';
-import { authorize, type Right } from '../../rights.ts';
+import { authorize } from '../../rights.ts';
 
 /**
  * A job by id, or by name within the caller's projects (the newest of that name).

@@ -1,9 +1,16 @@
 import { randomUUID } from 'node:crypto';
-import { DelosError, type JobPodSpec, type LogSettings, type Preset } from '@delos/core';
+import {
+  DelosError,
+  extendedResources,
+  GPU_FIELDS,
+  GPU_KINDS,
+  type JobPodSpec,
+  type LogSettings,
+  type Preset,
+} from '@delos/core';
 import { sql } from 'kysely';
 import { notifyJobChanged, recordTransition } from '../../../db/jobs-state.ts';
 import type { JobRow, ProjectRow, Tx } from '../../../db/schema.ts';
-import { extendedResources, GPU_FIELDS, GPU_RESOURCES, GPU_WIRE } from '../../../preset-resources.ts';
 import type { Caller } from '../../deps.ts';
 import { logLimitOf } from './log-limit.ts';
 import { checkQueue, type QueueLimits } from './queue-limits.ts';
@@ -180,7 +187,7 @@ function coveringPreset(presets: readonly Preset[], request: JobRequest): Preset
 /** Explicit resources are granted only within a preset: the catalogue is what the administrator offers. */
 function offers(preset: Preset, { resources }: JobRequest): boolean {
   const memory = memoryOf(resources);
-  const devices = GPU_FIELDS.every((field) => (resources[GPU_WIRE[field]] ?? 0) <= (preset[field]?.count ?? 0));
+  const devices = GPU_FIELDS.every((field) => (resources[GPU_KINDS[field].wire] ?? 0) <= (preset[field]?.count ?? 0));
   return (resources.cpu ?? 0) <= preset.cpu && (memory ?? 0) <= preset.memory && devices;
 }
 
@@ -192,8 +199,8 @@ function resourcesOf(request: JobRequest, preset: Preset): Omit<JobPodSpec['reso
   const { cpu, memory, disk } = preset;
   if (request.meta.preset_name) return { cpu, memory, disk, extended: extendedResources(preset) };
   const extended = GPU_FIELDS.flatMap((field) => {
-    const devices = request.resources[GPU_WIRE[field]] ?? 0;
-    return devices === 0 ? [] : [[GPU_RESOURCES[field], devices] as const];
+    const devices = request.resources[GPU_KINDS[field].wire] ?? 0;
+    return devices === 0 ? [] : [[GPU_KINDS[field].resource, devices] as const];
   });
   return {
     cpu: request.resources.cpu ?? cpu,

@@ -1,10 +1,10 @@
+import { GPU_FIELDS, GPU_KINDS, TERMINAL } from '@delos/core';
 import { z } from 'zod';
 import type { TransitionRow } from '../../../db/schema.ts';
-import { GPU_FIELDS, GPU_RESOURCES, GPU_WIRE } from '../../../preset-resources.ts';
 import type { ShownJob } from './list.ts';
 
 const PRIORITY_NAMES: Readonly<Record<number, string>> = { [-1]: 'low', 0: 'normal', 1: 'high' };
-const FINISHED: ReadonlySet<string> = new Set(['succeeded', 'failed', 'cancelled']);
+const FINISHED: ReadonlySet<string> = TERMINAL;
 
 /** A job as the official client reads it. Where null would break the client, the key is left out. */
 export function jobJson(row: ShownJob, transitions: readonly TransitionRow[]): Record<string, unknown> {
@@ -107,8 +107,8 @@ function runTimeSeconds(row: ShownJob): number {
 function resources(row: ShownJob): Record<string, unknown> {
   const { cpu, memory, extended, shm } = row.spec.resources;
   const devices = GPU_FIELDS.flatMap((field) => {
-    const count = extended[GPU_RESOURCES[field]];
-    return count === undefined ? [] : [[GPU_WIRE[field], count] as const];
+    const count = extended[GPU_KINDS[field].resource];
+    return count === undefined ? [] : [[GPU_KINDS[field].wire, count] as const];
   });
   return { cpu, memory, shm, ...Object.fromEntries(devices) };
 }

@@ -1,3 +1,4 @@
+import { jobStatus, PHASES_WITHOUT_POD } from '@delos/core';
 import { type Expression, type SelectQueryBuilder, type SqlBool, sql } from 'kysely';
 import { z } from 'zod';
 import type { Db, JobRow, Schema, TransitionRow } from '../../../db/schema.ts';
@@ -5,7 +6,7 @@ import { nextLimit, type Sized, withinBytes } from '../../../db/within-bytes.ts'
 import type { Caller } from '../../deps.ts';
 import { flag, repeated } from '../../route.ts';
 
-const status = z.enum(['pending', 'suspended', 'running', 'succeeded', 'failed', 'cancelled']);
+const status = jobStatus;
 const time = z.iso.datetime({ offset: true, local: true, message: 'expected a time such as 2026-01-31T12:00:00Z' });
 
 export const jobListQuery = z.object({
@@ -132,7 +133,7 @@ function filtered(select: JobQuery, query: JobListQuery): JobQuery {
   if (query.project_name.length > 0) result = result.where('project', 'in', [...query.project_name]);
   if (query.logs_removed !== undefined) result = result.where('logs_removed', '=', query.logs_removed);
   if (query.materialized !== undefined) {
-    result = result.where('phase', query.materialized ? 'not in' : 'in', ['queued', 'gone']);
+    result = result.where('phase', query.materialized ? 'not in' : 'in', PHASES_WITHOUT_POD);
   }
   return result;
 }

@@ -1,4 +1,4 @@
-import { DelosError, MAX_ARGUMENT_BYTES } from '@delos/core';
+import { DelosError, jobPriority, MAX_ARGUMENT_BYTES, restartPolicy } from '@delos/core';
 import { z } from 'zod';
 import { checkJobTexts } from './text-limits.ts';
 
@@ -91,11 +91,11 @@ const meta = z.object({
   tags: z.array(z.string().min(1).max(256)).max(64).nullish(),
   description: text(4096).nullish(),
   schedule_timeout: z.number().positive().max(1e9).nullish(),
-  restart_policy: z.enum(['never', 'on-failure', 'always']).nullish(),
+  restart_policy: restartPolicy.nullish(),
   max_run_time_minutes: z.number().int().nonnegative().max(5_256_000).nullish(),
   wait_for_jobs_quota: z.boolean().nullish(),
   privileged: z.boolean().nullish(),
-  priority: z.enum(['low', 'normal', 'high']).nullish(),
+  priority: jobPriority.nullish(),
   energy_schedule_name: z.string().nullish(),
   scheduler_enabled: z.boolean().nullish(),
 });

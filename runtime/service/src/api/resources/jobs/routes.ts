@@ -1,11 +1,10 @@
-import { DelosError } from '@delos/core';
+import { DelosError, type Right } from '@delos/core';
 import type { FastifyInstance } from 'fastify';
 import { z } from 'zod';
 import { extendLifeSpan, stopJob } from '../../../db/jobs-state.ts';
 import type { JobRow } from '../../../db/schema.ts';
 import { reserve } from '../../admit-requests.ts';
 import type { ApiDeps, Caller } from '../../deps.ts';
-import type { Right } from '../../rights.ts';
 import { route } from '../../route.ts';
 import { traceOf } from '../../trace.ts';
 import { createJob } from './create.ts';

@@ -1,10 +1,11 @@
+import { REALM_PATH } from '@delos/core';
 import type { Resource } from '../../resource.ts';
 import { loginRoute } from './route.ts';
 
 export const login: Resource = {
   name: 'login',
   title: 'passwords on their way to Keycloak',
-  prefix: '/auth/realms/delos',
+  prefix: REALM_PATH,
   tables: ['login_failures'],
   anonymous: true,
   routes: (app, deps) => {

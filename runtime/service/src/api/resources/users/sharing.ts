@@ -1,21 +1,18 @@
-import { DelosError } from '@delos/core';
+import { ACTIONS, type Action, DelosError, type ProjectRole } from '@delos/core';
 import { z } from 'zod';
 import { stopJob } from '../../../db/jobs-state.ts';
-import type { JobRow, ProjectRole } from '../../../db/schema.ts';
+import type { JobRow } from '../../../db/schema.ts';
 import type { ApiDeps, Caller } from '../../deps.ts';
 
 /** What a role in a project lets one do with its jobs. */
-export const ACTION: Readonly<Record<ProjectRole, 'read' | 'write' | 'manage'>> = {
+export const ACTION: Readonly<Record<ProjectRole, Action>> = {
   reader: 'read',
   writer: 'write',
   manager: 'manage',
   admin: 'manage',
 };
-const RANK = ['read', 'write', 'manage'];
 
-export const permissions = z
-  .array(z.object({ uri: z.string().max(1000), action: z.enum(['read', 'write', 'manage']) }))
-  .length(1);
+export const permissions = z.array(z.object({ uri: z.string().max(1000), action: z.enum(ACTIONS) })).length(1);
 
 /**
  * `apolo share`, `apolo run --share`. Who is in the job's project has the right already, and is told so. Otherwise it is
@@ -35,7 +32,7 @@ export async function shareJob(
   if (id === undefined) throw notShared();
   const job = await deps.resources.jobs.find(deps, caller, id, 'write');
   const action = await actionOf(deps, user, job);
-  if (action !== undefined && RANK.indexOf(action) >= RANK.indexOf(permission.action)) {
+  if (action !== undefined && ACTIONS.indexOf(action) >= ACTIONS.indexOf(permission.action)) {
     return [{ uri: permission.uri, action }];
   }
   const member = `${user} is no member of project ${job.org}/${job.project} who may ${permission.action}`;

@@ -1,0 +1,42 @@
+/*
+ * Names of objects in the cluster that one room makes and another finds.
+ */
+
+/** Where the platform's own services run; Pod Security `restricted`. */
+export const PLATFORM_NAMESPACE = 'delos';
+/** Where services run that read a node's disk; Pod Security `privileged`. */
+export const NODE_NAMESPACE = 'delos-node';
+/** Where the cluster's own parts run. */
+export const SYSTEM_NAMESPACE = 'kube-system';
+
+/** Domain of the cluster's DNS. */
+export const CLUSTER_DOMAIN = 'cluster.local';
+
+/** DNS name of a Service inside the cluster. */
+export function hostOf(service: string, namespace: string): string {
+  return `${service}.${namespace}.svc.${CLUSTER_DOMAIN}`;
+}
+
+/** Services of the platform that more than their own folder names. */
+export const SERVICE_NAMES = { gateway: 'gateway', controlApi: 'control-api' } as const;
+
+/** The gateway's Service, as cluster DNS names it. */
+export const GATEWAY_HOST = hostOf(SERVICE_NAMES.gateway, PLATFORM_NAMESPACE);
+
+/** Names of the PriorityClasses: the platform's own, and one for each priority of a job. */
+export const PRIORITY_CLASSES = {
+  /** The platform's own Pods. */
+  platform: 'delos-platform',
+  low: 'delos-job-low',
+  normal: 'delos-job-normal',
+  high: 'delos-job-high',
+} as const;
+
+/** ServiceAccount of the agent, in the platform's namespace. */
+export const AGENT_ACCOUNT = 'agent';
+/** ClusterRole of what the agent may do everywhere, its binding, and the admission policy that limits it. */
+export const AGENT_ROLE = 'delos-agent';
+/** ClusterRole of what the agent may do in one project's namespace. */
+export const AGENT_PROJECT_ROLE = 'delos-agent-project';
+/** RoleBinding by which the agent gives itself that role in a namespace. */
+export const AGENT_BINDING = AGENT_ROLE;

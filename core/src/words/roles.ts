@@ -1,0 +1,15 @@
+/*
+ * Who may do what.
+ */
+
+/** Roles in a project, from the mightiest. */
+export const PROJECT_ROLES = ['admin', 'manager', 'writer', 'reader'] as const;
+export type ProjectRole = (typeof PROJECT_ROLES)[number];
+
+/** What a caller asks of an object: to see it, or to change it. */
+export const RIGHTS = ['read', 'write'] as const;
+export type Right = (typeof RIGHTS)[number];
+
+/** What a permission of the official client allows, each with those before it. */
+export const ACTIONS = [...RIGHTS, 'manage'] as const;
+export type Action = (typeof ACTIONS)[number];

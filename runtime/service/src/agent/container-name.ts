@@ -1,0 +1,2 @@
+/** The container of a job's Pod. */
+export const CONTAINER = 'main';
