@@ -27,7 +27,7 @@ type Why = 'away' | 'slow' | 'refused' | 'full';
 /**
  * The platform's cache in a Redis or Valkey. There is at most one connection. A command that is not answered in time
  * ends it, and until there is a new one every command is answered at once: with undefined. So a server that hangs costs
- * a hundredth of a second every few seconds, and what waits for it is bounded in number and in time.
+ * a tenth of a second every few seconds, and what waits for it is bounded in number and in time.
  */
 export class RedisCache implements Cache {
   readonly #settings: CacheSettings;
@@ -101,7 +101,10 @@ export class RedisCache implements Cache {
       const from = performance.now();
       try {
         await within(CONNECT_MS, client.connect());
-        await within(COMMAND_MS, client.sendCommand(['PING']));
+        await within(COMMAND_MS, client.sendCommand(['PING'])).catch((error: unknown) => {
+          // A refusal is an answer.
+          if (!(error instanceof ErrorReply)) throw error;
+        });
         this.#client = client;
         this.#up.set(1);
         this.#log.info({ host: this.#settings.host }, 'the cache is connected');

@@ -1,8 +1,7 @@
+import type { PlatformConfig } from '@delos/core';
+
 /** At most so many a second on average, and so many at once. */
-export interface Rate {
-  readonly perSecond: number;
-  readonly burst: number;
-}
+export type Rate = PlatformConfig['requests']['ofUser'];
 
 /** A rate in whole microseconds: one takes `each`, and `most` may be owed. */
 export interface Pace {

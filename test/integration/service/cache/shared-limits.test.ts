@@ -3,26 +3,26 @@ import { controlApi } from '@delos/constructs';
 import { platformConfig } from '@delos/core';
 import { Registry } from 'prom-client';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
-import { type Cache, NO_CACHE } from '../../../runtime/service/src/api/cache/cache.ts';
-import { COMMAND_MS, RedisCache } from '../../../runtime/service/src/api/cache/redis-cache.ts';
-import { StreamLimits } from '../../../runtime/service/src/api/limits/stream-limits.ts';
-import type { Database } from '../../../runtime/service/src/db/database.ts';
+import { type Cache, NO_CACHE } from '../../../../runtime/service/src/api/cache/cache.ts';
+import { COMMAND_MS, RedisCache } from '../../../../runtime/service/src/api/cache/redis-cache.ts';
+import { StreamLimits } from '../../../../runtime/service/src/api/limits/stream-limits.ts';
+import type { Database } from '../../../../runtime/service/src/db/database.ts';
 import {
   startControlApi,
   startIssuer,
   TEST_CONFIG,
   type TestApi,
   type TestIssuer,
-} from '../../support/service/control-api.ts';
-import { quiet, startPostgres, type TestPostgres } from '../../support/service/postgres.ts';
-import { startRedis, type TestRedis } from '../../support/service/redis.ts';
-import { until } from '../../support/until.ts';
+} from '../../../support/service/control-api.ts';
+import { quiet, startPostgres, type TestPostgres } from '../../../support/service/postgres.ts';
+import { startRedis, type TestRedis } from '../../../support/service/redis.ts';
+import { until } from '../../../support/until.ts';
 
 /* Replicas of the control API, each with its own connection to one real Redis, as the platform's user of it. */
 
 const USER = controlApi.name;
 const ACCESS = controlApi.cache ?? { commands: [], keys: [] };
-const LIMITS = { perSecond: 5, burst: 20 };
+const LIMITS = { perSecond: 2, burst: 20 };
 const CONFIG = platformConfig.parse({ ...TEST_CONFIG, requests: { ofUser: LIMITS, ofSource: { burst: 10_000 } } });
 
 let postgres: TestPostgres;
