@@ -210,8 +210,8 @@ describe('Kubernetes tokens', () => {
         'pods/attach: get create',
         'pods/exec: get create',
         'pods/portforward: get create',
-        'pods: get',
         'pods: get create patch delete',
+        'pods: get list',
       ],
     });
   });

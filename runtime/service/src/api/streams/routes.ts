@@ -11,6 +11,8 @@ import { addressOf } from '../limits/request-limits.ts';
 import { StreamLimits } from '../limits/stream-limits.ts';
 import { splitWords } from '../resources/jobs/shlex.ts';
 import { notServed, type Prepared, takeUpgrades } from '../upgrades.ts';
+import { LatestUsage } from '../usage/latest-usage.ts';
+import { UsageReaders } from '../usage/usage-readers.ts';
 import { readLogQuery, streamLog } from './log-stream.ts';
 import { OpenStreams } from './open-streams.ts';
 
@@ -68,6 +70,20 @@ export async function streamRoutes(
   });
 
   const open = new OpenStreams(deps.database, deps.log);
+  const readers = new UsageReaders<JobRow>({
+    latest: new LatestUsage(deps.cache, deps.settings.cluster),
+    running: async (ids) => {
+      const rows = await deps.database.db
+        .selectFrom('jobs')
+        .select('id')
+        .where('id', 'in', [...ids])
+        .where('phase', 'in', RUNNING)
+        .execute();
+      return new Set(rows.map(({ id }) => id));
+    },
+    stream: (job) => upstreamOf(job, streamOf(job, 'top', undefined, new URLSearchParams())),
+    log: deps.log,
+  });
 
   /** Everything that can be refused is done before the upgrade. */
   async function prepare(
@@ -89,6 +105,17 @@ export async function streamRoutes(
         },
       };
     }
+    if (kind === 'top') {
+      const first = await readers.first(running(job));
+      if (first !== undefined) {
+        return {
+          accept: (socket) => {
+            open.add(socket, caller, job, right);
+            readers.add(socket, job, first);
+          },
+        };
+      }
+    }
     const upstream = await upstreamOf(job, streamOf(job, kind, extra, search));
     return {
       accept: (socket) => {
@@ -103,22 +130,28 @@ export async function streamRoutes(
   }
 
   async function upstreamOf(job: JobRow, request: Omit<StreamRequest, 'id'>): Promise<WebSocket> {
-    if (job.phase !== 'running' && job.phase !== 'stopping') {
-      const waits = job.phase === 'queued' || job.phase === 'admitted';
-      throw new DelosError('ERR_NOT_FOUND', `the container of ${job.id} ${waits ? 'does not run yet' : 'has ended'}`, {
-        hint: `apolo ${waits ? 'status' : 'logs'} ${job.id} tells more`,
-      });
-    }
-    return hub.openStream(job.cluster, request);
+    return hub.openStream(running(job).cluster, request);
   }
 
   return {
     close: async () => {
       limits.close();
+      readers.close();
       open.close();
       upgrades.close();
     },
   };
+}
+
+const RUNNING: readonly JobRow['phase'][] = ['running', 'stopping'];
+
+/** @throws DelosError ERR_NOT_FOUND where the job's container does not run */
+function running(job: JobRow): JobRow {
+  if (RUNNING.includes(job.phase)) return job;
+  const waits = job.phase === 'queued' || job.phase === 'admitted';
+  throw new DelosError('ERR_NOT_FOUND', `the container of ${job.id} ${waits ? 'does not run yet' : 'has ended'}`, {
+    hint: `apolo ${waits ? 'status' : 'logs'} ${job.id} tells more`,
+  });
 }
 
 /** @throws DelosError ERR_REQUEST */
