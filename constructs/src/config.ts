@@ -1,15 +1,10 @@
-import { configWith, loadConfigBy, type PlatformConfig, readYaml } from '@delos/core';
+import { configWith, loadConfigBy, readYaml } from '@delos/core';
+import type { DelosConfig } from './delos-config.ts';
 import { sectionsOf } from './service-sections.ts';
 import { SERVICES } from './services.ts';
 
 /** The schema of delos.yaml: the platform, and under `services` a section for each service of the list. */
 export const delosConfig = configWith(sectionsOf(SERVICES));
-
-/** What delos.yaml says, defaults filled in. */
-export interface DelosConfig extends PlatformConfig {
-  /** Key of the service to its section. Its descriptor knows what is in there. */
-  readonly services: Readonly<Record<string, unknown>>;
-}
 
 /**
  * The text of a delos.yaml. An empty one is all defaults.

@@ -17,6 +17,7 @@ export * from './base/secret-folder.ts';
 export * from './base/service.ts';
 export * from './base/workload.ts';
 export * from './config.ts';
+export * from './delos-config.ts';
 export * from './entrance.ts';
 export * from './platform.ts';
 export * from './profiles.ts';

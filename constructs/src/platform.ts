@@ -8,7 +8,7 @@ import { NODE_NAMESPACE, PLATFORM_NAMESPACE } from './base/names.ts';
 import { Namespace } from './base/namespace.ts';
 import { priorityClasses } from './base/priority.ts';
 import type { BuiltBy, ServiceConstruct, ServiceDescriptor, Site } from './base/service.ts';
-import type { DelosConfig } from './config.ts';
+import type { DelosConfig } from './delos-config.ts';
 import { type WayIn, wayIn } from './entrance.ts';
 import { sectionOf } from './service-sections.ts';
 import { gateway } from './services/gateway/index.ts';

@@ -1,7 +1,7 @@
 import { shapeOf } from '@delos/core';
 import { z } from 'zod';
 import type { ServiceDescriptor } from './base/service.ts';
-import type { DelosConfig } from './config.ts';
+import type { DelosConfig } from './delos-config.ts';
 
 type Section = Pick<ServiceDescriptor, 'name' | 'idea' | 'config'>;
 

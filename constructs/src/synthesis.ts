@@ -1,5 +1,5 @@
 import type { StandIn } from '@delos/core';
-import type { DelosConfig } from './config.ts';
+import type { DelosConfig } from './delos-config.ts';
 import type { Entrance } from './entrance.ts';
 
 /** A Kubernetes object as it goes to the API server. */

@@ -3,7 +3,7 @@ import { ApiObject, App } from 'cdk8s';
 import type { IConstruct } from 'constructs';
 import { z } from 'zod';
 import { secretSourcesOf } from './base/secret.ts';
-import type { DelosConfig } from './config.ts';
+import type { DelosConfig } from './delos-config.ts';
 import { Platform } from './platform.ts';
 import type { Manifest, Synthesis, SynthesisContext, SynthesizedObject } from './synthesis.ts';
 

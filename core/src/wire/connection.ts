@@ -18,8 +18,8 @@ import { usageReport } from './usage-report.ts';
  *
  * What running jobs use is told as it is measured, each measurement once. One that is lost is followed by the next.
  *
- * The first message is the agent's `hello`. An agent of another protocol is told so, and the connection is closed: both
- * ends are rolled together, so it is soon replaced.
+ * The first message is the agent's `hello`. An agent that says anything else first, or speaks another protocol, is told
+ * so, and the connection is closed. Both ends are rolled together, so an agent of another protocol is soon replaced.
  *
  * Transport: WebSocket, one JSON text message each, `Authorization: Bearer <agent token>`.
  *   GET  /internal/agent/v1/connect?cluster=NAME            agent

@@ -17,7 +17,18 @@ export interface UplinkProps {
   readonly onOpen: () => void;
   /** One JSON text message. What it throws ends the connection. */
   readonly onMessage: (text: string) => void;
+  /** @default the machine's */
+  readonly clock?: UplinkClock;
 }
+
+export interface UplinkClock {
+  /** Milliseconds. */
+  readonly now: () => number;
+  /** Waits so many milliseconds; rejects when the signal comes. */
+  readonly sleep: (ms: number, signal: AbortSignal) => Promise<void>;
+}
+
+const MACHINE_CLOCK: UplinkClock = { now: Date.now, sleep: (ms, signal) => sleep(ms, undefined, { signal }) };
 
 /** Bounds of the wait before dialling again; each is drawn at random from its upper half. */
 const RETRY_MS = [100, 250, 500, 1_000, 2_000];
@@ -30,11 +41,13 @@ const MAX_MESSAGE_BYTES = 64 * 2 ** 20;
 
 export class Uplink {
   readonly #props: UplinkProps;
+  readonly #clock: UplinkClock;
   #socket: WebSocket | undefined;
   #problem: string | undefined = 'not connected yet';
 
   constructor(props: UplinkProps) {
     this.#props = props;
+    this.#clock = props.clock ?? MACHINE_CLOCK;
   }
 
   get connected(): boolean {
@@ -53,13 +66,13 @@ export class Uplink {
 
   async run(signal: AbortSignal): Promise<void> {
     for (let failures = 0; !signal.aborted; failures += 1) {
-      const dialled = Date.now();
+      const dialled = this.#clock.now();
       const opened = await this.#connection(signal);
       // One that is ended at once was refused: it is not dialled again at once.
-      if (opened && Date.now() - dialled > STEADY_MS) failures = 0;
+      if (opened && this.#clock.now() - dialled > STEADY_MS) failures = 0;
       if (signal.aborted) return;
       const limit = RETRY_MS[Math.min(failures, RETRY_MS.length - 1)] ?? 2_000;
-      await sleep(limit / 2 + (Math.random() * limit) / 2, undefined, { signal }).catch(() => undefined);
+      await this.#clock.sleep(limit / 2 + (Math.random() * limit) / 2, signal).catch(() => undefined);
     }
   }
 
@@ -73,9 +86,9 @@ export class Uplink {
       maxPayload: MAX_MESSAGE_BYTES,
     });
     let opened = false;
-    let heard = Date.now();
+    let heard = this.#clock.now();
     const endWatch = every(PING_MS, log, 'watching the control plane', () => {
-      if (Date.now() - heard > SILENCE_MS) {
+      if (this.#clock.now() - heard > SILENCE_MS) {
         this.#problem = `the control plane said nothing for ${SILENCE_MS / 1000} s`;
         socket.terminate();
       } else if (opened) socket.ping();
@@ -85,7 +98,7 @@ export class Uplink {
     return new Promise((resolve) => {
       const open = (): void => {
         opened = true;
-        heard = Date.now();
+        heard = this.#clock.now();
         this.#socket = socket;
         log.info({ url }, 'connected to the control plane');
         onOpen();
@@ -96,10 +109,10 @@ export class Uplink {
       };
       socket.on('open', guard(open, failed));
       socket.on('pong', () => {
-        heard = Date.now();
+        heard = this.#clock.now();
       });
       const hear = (data: RawData): void => {
-        heard = Date.now();
+        heard = this.#clock.now();
         onMessage(bufferOf(data).toString('utf8'));
       };
       socket.on('message', guard(hear, failed));

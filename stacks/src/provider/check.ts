@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto';
 import { isObject, type JsonObject, objectAt, text } from '@delos/kube';
+import type { Failure } from './failure.ts';
 import { parseType } from './layout.ts';
 import { refusedAnnotations, refusedType } from './unsupported.ts';
 import { hasUnknown } from './wire.ts';
@@ -18,11 +19,6 @@ export interface CheckInput {
   /** Undefined while the server does not serve the kind. */
   readonly namespaced: boolean | undefined;
   readonly defaultNamespace: string;
-}
-
-export interface Failure {
-  readonly property: string;
-  readonly reason: string;
 }
 
 /** The inputs as they are kept and compared: complete, with a name, and with a Secret's values in their stored form. */

@@ -1,6 +1,6 @@
 import { isObject, type JsonObject, objectAt, text } from '@delos/kube';
 import { parseWaitFor, WAIT_FOR } from '../await/wait-for.ts';
-import type { Failure } from './check.ts';
+import type { Failure } from './failure.ts';
 
 /*
  * Parts of the official provider that ours does not have. Each is refused by its name: left aside in silence, a program

@@ -95,6 +95,13 @@ afterEach(async () => {
   await once(agent, 'close');
 });
 
+/** The agent says who it is, and has been told all that is desired. */
+async function greet(): Promise<void> {
+  agent.send(JSON.stringify({ type: 'hello', version: '0', protocol: AGENT_PROTOCOL }));
+  await until('it is told of every job', 20, () => (told.some(({ type }) => type === 'sync') ? true : undefined));
+  told = [];
+}
+
 /** What the agent believes. */
 function believed(): ReadonlyMap<string, JobDesire['spec']['action']> {
   const jobs = new Map<string, JobDesire['spec']['action']>();
@@ -142,6 +149,7 @@ test.each([
 ] as const)(
   'a job that is %s while the list of all is on its way is not undone by it',
   async (_what, before, event, action) => {
+    await greet();
     const id = await queued();
     for (const each of before) await happens(id, each);
     const release = await holdAnswer(() => session.sync());
@@ -158,6 +166,7 @@ test.each([
 );
 
 test('last words of a container that PostgreSQL cannot hold are stored without what it refuses', async () => {
+  await greet();
   const id = await queued();
   await happens(id, ADMIT);
   const seen = observation(id, { phase: 'failed', description: 'a\0b\ud800', startedAt: null, exitCode: 1 });
@@ -185,4 +194,24 @@ test.each([
   expect(code).toBe(1002);
   expect(reason.toString()).toMatch(new RegExp(`^the agent speaks protocol \\d+, and .* ${AGENT_PROTOCOL}$`));
   expect(told).toEqual([]);
+});
+
+test.each([
+  ['a report', (id: string) => ({ type: 'removed', kind: 'job', id, podUid: '' })],
+  ['its nodes', () => ({ type: 'nodes', nodes: [] })],
+])('an agent that sends %s before it says hello is refused, and nothing of it is taken', async (_what, message) => {
+  const id = await queued();
+  await happens(id, ADMIT);
+  const closed = once(agent, 'close');
+  const ended = observation(id, { phase: 'failed', exitCode: 1 });
+  agent.send(JSON.stringify(message(id)));
+  // Sent before the refusal is there.
+  agent.send(JSON.stringify({ type: 'hello', version: '0', protocol: AGENT_PROTOCOL }));
+  agent.send(JSON.stringify({ type: 'observation', kind: 'job', id, seq: 1, observation: ended }));
+  const [code, reason] = (await closed) as [number, Buffer];
+  const { type } = message(id);
+  expect([code, reason.toString()]).toEqual([1002, `the first message must be hello, and not ${type}`]);
+  expect(told).toEqual([]);
+  const row = await database.db.selectFrom('jobs').select('phase').where('id', '=', id).executeTakeFirstOrThrow();
+  expect(row.phase).toBe('admitted');
 });

@@ -1,8 +1,11 @@
-import { DelosError } from '@delos/core';
+import { DelosError, type Right } from '@delos/core';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { WebSocket } from 'ws';
+import type { Caller } from '../../../runtime/service/src/api/deps.ts';
 import type { Resource } from '../../../runtime/service/src/api/resource.ts';
 import { RESOURCES } from '../../../runtime/service/src/api/resources.ts';
-import { authorize } from '../../../runtime/service/src/api/rights.ts';
+import { authorize, type ProjectOf } from '../../../runtime/service/src/api/rights.ts';
+import { type ObjectStream, objectStreams } from '../../../runtime/service/src/api/stream.ts';
 import type { Database } from '../../../runtime/service/src/db/database.ts';
 import { startControlApi, startIssuer, type TestApi, type TestIssuer } from '../../support/service/control-api.ts';
 import { startPostgres, type TestPostgres } from '../../support/service/postgres.ts';
@@ -16,7 +19,21 @@ let issuer: TestIssuer;
 let api: TestApi;
 let larger: TestApi;
 
-/** A resource as somebody adds it: its routes check no token themselves. */
+/** The one disk that there is. */
+const findDisk = async (_deps: unknown, caller: Caller, id: string, right: Right) =>
+  authorize(
+    caller,
+    id === 'disk-1' ? { id, org: 'acme', project: 'one' } : undefined,
+    right,
+    () => new DelosError('ERR_NOT_FOUND', `there is no disk ${id}`),
+  );
+const echo: ObjectStream<{ readonly id: string } & ProjectOf>['open'] = (_deps, { id }, { params, query }) => {
+  if (params.part === 'none') throw new DelosError('ERR_REQUEST', 'it has no such part');
+  const first = `${id} ${params.part ?? 'whole'} ${query.get('as') ?? ''}`;
+  return { accept: (socket) => socket.send(first) };
+};
+
+/** A resource as somebody adds it: its routes and streams check no token themselves. */
 const disks: Resource = {
   name: 'disks',
   title: 'disks',
@@ -29,6 +46,10 @@ const disks: Resource = {
   routes: (app) => {
     app.get('', async () => [{ id: 'disk-1' }]);
   },
+  streams: objectStreams(findDisk, [
+    { path: '/:id/read', right: 'read', open: echo },
+    { path: '/:id/write/:part?', right: 'write', protocol: 'blocks', open: echo },
+  ]),
   audit: {},
 };
 
@@ -82,6 +103,64 @@ test.each(ROUTES.flat().filter(({ resource }) => resource.anonymous !== true))(
     }
   },
 );
+
+/** @returns what the stream says first and the protocol that it chose, or the status of the refusal */
+async function stream(
+  at: TestApi,
+  path: string,
+  user: string | undefined,
+  offered: readonly string[] = [],
+): Promise<number | readonly [string, string]> {
+  const headers = user === undefined ? {} : { authorization: `Bearer ${await issuer.token(user)}` };
+  const socket = new WebSocket(at.url.replace('http', 'ws') + path, [...offered], { headers });
+  return new Promise((resolve, reject) => {
+    socket.on('message', (data: Buffer) => {
+      resolve([data.toString('utf8'), socket.protocol]);
+      socket.terminate();
+    });
+    socket.on('unexpected-response', (_request, response) => {
+      response.resume();
+      resolve(response.statusCode ?? 0);
+    });
+    socket.on('error', reject);
+  });
+}
+
+describe('a stream that a resource lists', () => {
+  test.each([
+    ['its reader', 'rita', 'disk-1/read', ['disk-1 whole ', '']],
+    ['its reader, with a slash at the end', 'rita', 'disk-1/read/', ['disk-1 whole ', '']],
+    ['its writer', 'alice', 'disk-1/write/first?as=text', ['disk-1 first text', '']],
+    ['its writer, who leaves out what may be left out', 'alice', 'disk-1/write', ['disk-1 whole ', '']],
+    ['its writer, in characters that are encoded', 'alice', '%64isk-1/write/%C3%A4', ['disk-1 ä ', '']],
+    ['a reader who wants to write', 'rita', 'disk-1/write', 403],
+    ['a stranger', 'bob', 'disk-1/read', 404],
+    ['whoever asks for an object that does not exist', 'alice', 'disk-2/read', 404],
+    ['nobody', undefined, 'disk-1/read', 401],
+    ['nobody, of an object that does not exist', undefined, 'disk-2/read', 401],
+    ['what it refuses itself', 'alice', 'disk-1/write/none', 400],
+    ['a path that no stream has', 'alice', 'disk-1/read/more', 404],
+    ['text that is not UTF-8', 'alice', '%ff/read', 400],
+  ])('answers %s', async (_who, user, path, answer) => {
+    expect(await stream(larger, `/api/v1/disk/${path}`, user)).toEqual(answer);
+  });
+
+  test('is part of no release that lacks the resource', async () => {
+    expect(await stream(api, '/api/v1/disk/disk-1/read', 'rita')).toBe(501);
+  });
+
+  test('chooses its own protocol where it is offered, and no other', async () => {
+    const offered = ['bytes', 'blocks'];
+    expect(await stream(larger, '/api/v1/disk/disk-1/write', 'alice', offered)).toEqual(['disk-1 whole ', 'blocks']);
+  });
+
+  test.each(LIST.flatMap(({ prefix, streams = [] }) => streams.map(({ path }) => prefix + path)))(
+    '%s refuses whoever has no token',
+    async (path) => {
+      expect(await stream(api, path.replace('?', ''), undefined)).toBe(401);
+    },
+  );
+});
 
 describe('an object of another project', () => {
   type Found = { [N in keyof typeof RESOURCES]: (typeof RESOURCES)[N] extends { find: unknown } ? N : never };

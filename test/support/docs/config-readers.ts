@@ -10,7 +10,7 @@ import { compilerOptions, REPOSITORY } from './compiler.ts';
  * It also counts after the configuration has been through the database: its type is still made from the schema's.
  */
 
-const CONFIG = join(REPOSITORY, 'constructs/src/config.ts');
+const CONFIG = join(REPOSITORY, 'constructs/src/delos-config.ts');
 const LIST = join(REPOSITORY, 'constructs/src/services.ts');
 /** These files declare, check and print every key: they are no readers. */
 const NO_READERS = 'core/src/config/';

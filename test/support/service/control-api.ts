@@ -3,17 +3,20 @@ import type { AddressInfo } from 'node:net';
 import { type PlatformConfig, platformConfig } from '@delos/core';
 import { exportJWK, generateKeyPair, SignJWT } from 'jose';
 import { Registry } from 'prom-client';
+import { AgentHub } from '../../../runtime/service/src/api/agents/index.ts';
 import { authenticator } from '../../../runtime/service/src/api/auth.ts';
 import { type Cache, NO_CACHE } from '../../../runtime/service/src/api/cache/cache.ts';
-import type { ApiDeps } from '../../../runtime/service/src/api/deps.ts';
 import { RequestLimits } from '../../../runtime/service/src/api/limits/request-limits.ts';
 import { MOST, RequestBudget } from '../../../runtime/service/src/api/request-budget.ts';
-import { RESOURCES, type Resources } from '../../../runtime/service/src/api/resources.ts';
+import type { ListenerDeps } from '../../../runtime/service/src/api/resource.ts';
+import { RESOURCES } from '../../../runtime/service/src/api/resources.ts';
 import { publicApp } from '../../../runtime/service/src/api/server.ts';
+import { streamRoutes } from '../../../runtime/service/src/api/streams/index.ts';
 import { applyConfig } from '../../../runtime/service/src/db/apply-config.ts';
 import type { Database } from '../../../runtime/service/src/db/database.ts';
 import { imageSource } from '../../../runtime/service/src/image-source.ts';
 import { PostgresLogStore } from '../../../runtime/service/src/logs/archive.ts';
+import { LogTails } from '../../../runtime/service/src/logs/tails.ts';
 import { quiet, startPostgres } from './postgres.ts';
 
 /** An issuer of tokens: a key pair, and a listener that publishes its public half. */
@@ -56,7 +59,7 @@ export async function startIssuer(): Promise<TestIssuer> {
 
 export interface TestApi {
   readonly url: string;
-  readonly deps: ApiDeps;
+  readonly deps: ListenerDeps;
   /** A request under /api/v1, as a user. */
   readonly request: (user: string, method: string, path: string, body?: unknown) => Promise<Answer>;
   readonly stop: () => Promise<void>;
@@ -100,7 +103,11 @@ export async function startControlApi(
   issuer: TestIssuer,
   config: PlatformConfig = TEST_CONFIG,
   cluster = 'default',
-  more: { readonly realmUrl?: string; readonly resources?: Resources; readonly cache?: Cache } = {},
+  more: {
+    readonly realmUrl?: string;
+    readonly resources?: ListenerDeps['resources'];
+    readonly cache?: Cache;
+  } = {},
 ): Promise<TestApi> {
   const { cache = NO_CACHE } = more;
   await database.tx((tx) => applyConfig(tx, config, cluster));
@@ -114,7 +121,7 @@ export async function startControlApi(
     oidc: { issuer: issuer.issuer, clientId: 'apolo' },
     ...(more.realmUrl === undefined ? {} : { realmUrl: more.realmUrl }),
   };
-  const deps: ApiDeps = {
+  const deps: ListenerDeps = {
     settings,
     database,
     budget: new RequestBudget(MOST),
@@ -137,6 +144,8 @@ export async function startControlApi(
     resources: more.resources ?? RESOURCES,
   };
   const app = await publicApp(deps);
+  const tails = new LogTails(database.notifications);
+  const streams = streamRoutes(app, deps, new AgentHub(tails));
   const url = await app.listen({ host: '127.0.0.1', port: 0 });
   Object.assign(settings, { publicUrl: url });
   return {
@@ -155,7 +164,11 @@ export async function startControlApi(
       const isJson = response.headers.get('content-type')?.startsWith('application/json') ?? false;
       return { status: response.status, headers: response.headers, text, json: isJson ? JSON.parse(text) : undefined };
     },
-    stop: () => app.close(),
+    stop: async () => {
+      streams.close();
+      tails.close();
+      await app.close();
+    },
   };
 }
 

@@ -1,6 +1,7 @@
 import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
+import { circlesOf } from '../../support/house/circles.ts';
 import { generatedPart } from '../../support/house/generated-part.ts';
 import {
   type Import,
@@ -52,14 +53,7 @@ describe('the table of rooms', () => {
   });
 
   test('has no circle between packages', () => {
-    const below = (folder: string, seen: readonly string[]): readonly string[] => {
-      if (seen.includes(folder)) return [[...seen, folder].join(' -> ')];
-      const dependencies = Object.keys(PACKAGES.find((each) => each.folder === folder)?.dependencies ?? {});
-      return PACKAGES.filter(({ name }) => dependencies.includes(name)).flatMap((each) =>
-        below(each.folder, [...seen, folder]),
-      );
-    };
-    expect(PACKAGES.flatMap(({ folder }) => below(folder, []))).toEqual([]);
+    expect(circlesOf(new Map(PACKAGES.map(({ name, dependencies }) => [name, Object.keys(dependencies)])))).toEqual([]);
   });
 
   test('is the one that docs/architecture.md shows', async () => {
@@ -73,6 +67,12 @@ describe('the table of rooms', () => {
 });
 
 describe('every import', () => {
+  test('leads to no file that imports its own file again, be it for a type alone', () => {
+    const files = Map.groupBy(IMPORTS, ({ from }) => from);
+    const arrows = [...files].map(([from, imports]) => [from, imports.flatMap(({ file }) => file ?? [])] as const);
+    expect(circlesOf(new Map(arrows))).toEqual([]);
+  });
+
   test('goes to a room that the table lists', () => {
     const wrong = IMPORTS.filter((each) => {
       const room = tryRoomOf(each.from);
@@ -131,4 +131,13 @@ describe('every folder and file', () => {
     const long = SOURCES.filter((file) => !file.startsWith('test/') && lines(file) > MOST_LINES);
     expect(long.map((file) => `${file}: ${lines(file)}`)).toEqual([]);
   });
+});
+
+test.each<[string, Readonly<Record<string, readonly string[]>>, readonly string[]]>([
+  ['none', { a: ['b', 'c'], b: ['c'], c: [] }, []],
+  ['one of three', { a: ['b'], b: ['c'], c: ['a'] }, ['a -> b -> c -> a']],
+  ['one that begins behind the first node', { a: ['b'], b: ['c'], c: ['b'] }, ['b -> c -> b']],
+  ['one of a node by itself', { a: ['a'] }, ['a -> a']],
+])('circles of a graph are found: %s', (_, arrows, circles) => {
+  expect(circlesOf(new Map(Object.entries(arrows)))).toEqual(circles);
 });

@@ -1,5 +1,4 @@
 import type { LogSettings, ProjectRole } from '@delos/core';
-import type { FastifyInstance } from 'fastify';
 import type { Logger } from 'pino';
 import type { Registry } from 'prom-client';
 import type { Database } from '../db/database.ts';
@@ -9,7 +8,7 @@ import type { Cache } from './cache/cache.ts';
 import type { RequestLimits } from './limits/request-limits.ts';
 import type { RequestBudget } from './request-budget.ts';
 import type { QueueLimits } from './resources/jobs/queue-limits.ts';
-import type { Resources } from './resources.ts';
+import type { ServiceAddress } from './service-address.ts';
 
 /** Who asks: the token's identity and what the platform lets it do. */
 export interface Caller {
@@ -65,9 +64,6 @@ export interface ApiDeps {
   readonly signal: AbortSignal;
   /** @throws DelosError ERR_UNAUTHENTICATED; `authorization` is the header's value. */
   readonly authenticate: (authorization: string | undefined) => Promise<Caller>;
-  /** All that the API has. One resource reaches another here: `resources.jobs.find`. */
-  readonly resources: Resources;
+  /** Where all is that the API has. */
+  readonly resources: Readonly<Record<string, ServiceAddress>>;
 }
-
-/** Adds routes to a listener; what it returns is called once at the end. */
-export type ApiPart = (app: FastifyInstance, deps: ApiDeps) => Promise<(() => Promise<void>) | undefined>;

@@ -13,9 +13,9 @@ import { authenticator } from './auth.ts';
 import { NO_CACHE } from './cache/cache.ts';
 import { cacheEnv, cacheSettings } from './cache/cache-settings.ts';
 import { RedisCache } from './cache/redis-cache.ts';
-import type { ApiDeps } from './deps.ts';
 import { RequestLimits } from './limits/request-limits.ts';
 import { MOST, RequestBudget } from './request-budget.ts';
+import type { ListenerDeps } from './resource.ts';
 import { RESOURCES } from './resources.ts';
 import { publicApp } from './server.ts';
 import { streamRoutes } from './streams/index.ts';
@@ -53,7 +53,7 @@ export const apiService: Service = {
     const logs = new PostgresLogStore(database, config.logs);
     const shared = cacheSettings(env);
     const cache = shared === undefined ? NO_CACHE : new RedisCache(shared, { log, metrics });
-    const deps: ApiDeps = {
+    const deps: ListenerDeps = {
       settings: {
         cluster: env.DELOS_CLUSTER,
         publicUrl: env.DELOS_PUBLIC_URL,
@@ -87,7 +87,7 @@ export const apiService: Service = {
     };
     const app = await publicApp(deps);
     const agents = await agentRoutes(internal, deps);
-    const streams = await streamRoutes(app, deps, agents.hub);
+    const streams = streamRoutes(app, deps, agents.hub);
     const publicUrl = await app.listen({ host: env.DELOS_LISTEN_HOST, port: env.DELOS_PUBLIC_PORT });
     const endHouse = every(HOUSE_MS, log, 'removing old logs', () => logs.keepHouse());
     log.info({ publicUrl }, 'public listener');
@@ -96,7 +96,7 @@ export const apiService: Service = {
         database.notifications.connected ? database.unhealthy() : 'the connection that listens to PostgreSQL is down',
       stop: async () => {
         endHouse();
-        await streams.close();
+        streams.close();
         await agents.close();
         await app.close();
         await cache.close();

@@ -1,6 +1,6 @@
 import { DelosError } from '@delos/core';
 import type { FastifyInstance } from 'fastify';
-import type { Resource, ServiceAddress } from './resource.ts';
+import type { ServiceAddress } from './service-address.ts';
 
 interface KnownService extends ServiceAddress {
   /** After the title, in a sentence. */
@@ -67,7 +67,7 @@ const KNOWN_SERVICES: readonly KnownService[] = [
   },
 ];
 
-type List = Readonly<Record<string, Resource>>;
+type List = Readonly<Record<string, ServiceAddress>>;
 
 /** Services of the client that the list lacks. */
 export function absentOf(resources: List): readonly KnownService[] {

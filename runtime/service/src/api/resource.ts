@@ -3,32 +3,14 @@ import type { FastifyInstance } from 'fastify';
 import type { Schema, Tx } from '../db/schema.ts';
 import type { ApiDeps, Caller } from './deps.ts';
 import type { ProjectOf } from './rights.ts';
+import type { ServiceAddress } from './service-address.ts';
+import type { Stream } from './stream.ts';
 
 /*
  * One resource of the API is one folder under resources/ and one line in resources.ts. Its descriptor is data. The
- * listener, the URLs of /config, the services that answer "not part of this release", the audit lines and the table in
- * docs/architecture.md follow from the list, and name no resource.
+ * listener, for requests and for streams, the URLs of /config, the services that answer "not part of this release", the
+ * audit lines and the table in docs/architecture.md follow from the list, and name no resource.
  */
-
-/** Where the client finds a service. */
-export interface ServiceAddress {
-  /** One word; a folder's name where there is one. */
-  readonly name: string;
-  /** In words, for people: `disks`. */
-  readonly title: string;
-  /** All paths of it begin so. Without a trailing slash. */
-  readonly prefix: string;
-  /** Keys of GET /config that say where it is. The client finds a service by them. @default none */
-  readonly config?: readonly ConfigKey[];
-}
-
-export interface ConfigKey {
-  /** Told to everybody, to whoever is logged in, or as a part of the cluster. */
-  readonly in: 'public' | 'platform' | 'cluster';
-  readonly key: string;
-  /** Where the client adds the rest of the path itself. @default the prefix */
-  readonly path?: string;
-}
 
 export interface Resource extends ServiceAddress {
   /** Tables that it owns; no other resource has them. */
@@ -37,6 +19,8 @@ export interface Resource extends ServiceAddress {
   readonly anonymous?: boolean;
   /** Adds the routes. Their URLs begin after the prefix: `` or `/:id`. */
   readonly routes: (app: FastifyInstance, deps: ApiDeps) => void;
+  /** Its WebSockets. Those of objects come by {@link objectStreams}. @default none */
+  readonly streams?: readonly Stream[];
   /**
    * The verb of each route that changes something, by method and URL after the prefix: `DELETE /:id` → `job.kill`. The
    * service logs who did it, and how it was answered.
@@ -62,4 +46,9 @@ export interface ObjectResource<T extends ProjectOf> extends Resource {
 export interface QuotaResource<Asked> extends Resource {
   /** @throws DelosError ERR_QUOTA_EXCEEDED where the project has no room for it */
   readonly quota: (tx: Tx, asked: Asked) => Promise<void>;
+}
+
+/** What the public listener serves. */
+export interface ListenerDeps extends ApiDeps {
+  readonly resources: Readonly<Record<string, Resource>>;
 }

@@ -14,7 +14,4 @@ export const RESOURCES = {
   jobs,
   users,
   admin,
-};
-
-/** The list, and whatever is added to it. */
-export type Resources = typeof RESOURCES & Readonly<Record<string, Resource>>;
+} as const satisfies Readonly<Record<string, Resource>>;

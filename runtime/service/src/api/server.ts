@@ -10,9 +10,10 @@ import type { ApiDeps } from './deps.ts';
 import { httpError } from './http-errors.ts';
 import { absentServices } from './known-services.ts';
 import { limitSources } from './limits/request-limits.ts';
+import type { ListenerDeps } from './resource.ts';
 
 /** The public listener (port 8080), all routes but the WebSockets'. */
-export async function publicApp(deps: ApiDeps): Promise<FastifyInstance> {
+export async function publicApp(deps: ListenerDeps): Promise<FastifyInstance> {
   const app: FastifyInstance = Fastify({
     loggerInstance: deps.log as FastifyBaseLogger,
     logController: new LogController({ disableRequestLogging: true }),

@@ -2,7 +2,7 @@ import type { IncomingMessage, Server } from 'node:http';
 import type { Duplex } from 'node:stream';
 import { DelosError } from '@delos/core';
 import type { Logger } from 'pino';
-import WebSocket, { type ServerOptions, WebSocketServer } from 'ws';
+import WebSocket, { WebSocketServer } from 'ws';
 import { guard } from '../edge/guard.ts';
 import { refuseUpgrade } from './handshake.ts';
 import { httpError } from './http-errors.ts';
@@ -10,6 +10,8 @@ import { keepAlive } from './streams/client-socket.ts';
 
 /** What was prepared for a handshake that is going to be accepted. */
 export interface Prepared {
+  /** Subprotocol that is chosen where the client offers it. @default none */
+  readonly protocol?: string | undefined;
   /** The WebSocket is open: called at once, before any frame of it is read. */
   readonly accept: (socket: WebSocket) => void;
   /** The client left while its handshake was prepared. */
@@ -22,7 +24,6 @@ export interface UpgradesProps {
   readonly maxMessageBytes: number;
   /** WebSockets at once, handshakes that are being prepared included. */
   readonly most: number;
-  readonly handleProtocols?: ServerOptions['handleProtocols'];
   /**
    * Everything that can be refused is refused here: what is upgraded and then closed counts as a normal end.
    * @throws DelosError what the handshake is refused with; {@link notServed} for a path that takes no WebSocket
@@ -38,11 +39,15 @@ export interface Upgrades {
 /** Answers every WebSocket handshake of a listener, whatever its path: there is one such listener on each server. */
 export function takeUpgrades(server: Server, props: UpgradesProps): Upgrades {
   const { log, most } = props;
+  const protocols = new WeakMap<IncomingMessage, string>();
   const sockets = new WebSocketServer({
     noServer: true,
     perMessageDeflate: false,
     maxPayload: props.maxMessageBytes,
-    ...(props.handleProtocols === undefined ? {} : { handleProtocols: props.handleProtocols }),
+    handleProtocols: (offered, request) => {
+      const protocol = protocols.get(request);
+      return protocol !== undefined && offered.has(protocol) ? protocol : false;
+    },
   });
   let preparing = 0;
 
@@ -57,6 +62,7 @@ export function takeUpgrades(server: Server, props: UpgradesProps): Upgrades {
     } finally {
       preparing -= 1;
     }
+    if (prepared.protocol !== undefined) protocols.set(request, prepared.protocol);
     let accepted = false;
     try {
       // Called back before it returns, or not at all where the handshake itself is not valid: then it was answered.

@@ -5,7 +5,7 @@ import Fastify, { type FastifyInstance } from 'fastify';
 import { Registry } from 'prom-client';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { WebSocket, WebSocketServer } from 'ws';
-import { type AgentsPart, agentRoutes } from '../../../../runtime/service/src/api/agents/index.ts';
+import { type AgentHub, type AgentsPart, agentRoutes } from '../../../../runtime/service/src/api/agents/index.ts';
 import type { Cache } from '../../../../runtime/service/src/api/cache/cache.ts';
 import { RedisCache } from '../../../../runtime/service/src/api/cache/redis-cache.ts';
 import { publicApp } from '../../../../runtime/service/src/api/server.ts';
@@ -59,14 +59,14 @@ async function replica(): Promise<Replica> {
   const app = await publicApp(deps);
   const internal: FastifyInstance = Fastify({ forceCloseConnections: true });
   const agents: AgentsPart = await agentRoutes(internal, deps);
-  const streams = await streamRoutes(app, deps, agents.hub);
+  const streams = streamRoutes(app, deps, agents.hub);
   const at = { host: '127.0.0.1', port: 0 };
   return {
     cache,
     url: (await app.listen(at)).replace('http', 'ws'),
     internal: (await internal.listen(at)).replace('http', 'ws'),
     stop: async () => {
-      await streams.close();
+      streams.close();
       await agents.close();
       await app.close();
       await internal.close();
@@ -206,22 +206,17 @@ test('readers that the cache leaves alone go on with a stream of the agent, and 
   const seen: number[] = [];
   client.on('message', (data: Buffer) => seen.push((JSON.parse(data.toString('utf8')) as JobUsage).timestamp));
   let streams = 0;
-  const readers = new UsageReaders({
-    latest: measured,
-    running: async (ids) => new Set(ids),
-    stream: async () => {
-      streams += 1;
-      // The agent is not there at once either.
-      if (streams === 1) throw new Error('the agent is not connected');
-      const [near, far] = await pair();
-      far.send(JSON.stringify(usage(3)));
-      return near;
-    },
-    log: quiet,
-    lookMs: 50,
-  });
+  const openStream: AgentHub['openStream'] = async () => {
+    streams += 1;
+    // The agent is not there at once either.
+    if (streams === 1) throw new Error('the agent is not connected');
+    const [near, far] = await pair();
+    far.send(JSON.stringify(usage(3)));
+    return near;
+  };
+  const readers = new UsageReaders({ ...jobs.deps, cache }, { openStream }, 50);
   try {
-    readers.add(socket, { id, started_at: null }, usage(1));
+    readers.add(socket, { id, cluster: 'default', started_at: null }, usage(1));
     await measured.record([{ id, usage: usage(2) }]);
     await until('the second measurement', 5, async () => (seen.includes(2) ? true : undefined));
     await redis.kill();

@@ -7,8 +7,9 @@ import { quiet } from '../../../support/service/postgres.ts';
 import { until } from '../../../support/until.ts';
 
 let server: WebSocketServer;
-const stop = new AbortController();
+let stop: AbortController;
 beforeEach(async () => {
+  stop = new AbortController();
   server = new WebSocketServer({ host: '127.0.0.1', port: 0 });
   await once(server, 'listening');
 });
@@ -38,4 +39,37 @@ test('a connection that the control plane refuses says why, and is dialled again
   );
   stop.abort();
   await running;
+});
+
+test('it dials ever slower while connections end at once, and fast again after one of more than five seconds', async () => {
+  /** How long each connection lasts, in seconds. */
+  const LASTED = [0, 1, 5, 0, 0, 4.9, 5.1, 0, 60, 60];
+  /** The longest wait after each of them, in milliseconds. */
+  const WAITS = [100, 250, 500, 1_000, 2_000, 2_000, 100, 250, 100, 100];
+  let now = 0;
+  const waits: number[] = [];
+  const clock = {
+    now: () => now,
+    sleep: async (ms: number) => {
+      waits.push(ms);
+      if (waits.length === LASTED.length) stop.abort();
+    },
+  };
+  server.on('connection', (socket) => {
+    now += (LASTED[waits.length] ?? 0) * 1_000;
+    socket.close(1002, 'refused');
+  });
+  const { port } = server.address() as AddressInfo;
+  const uplink = new Uplink({
+    url: `http://127.0.0.1:${port}`,
+    token: 'x',
+    log: quiet,
+    onOpen: () => undefined,
+    onMessage: () => undefined,
+    clock,
+  });
+  await uplink.run(stop.signal);
+  expect(waits.map((wait, index) => wait > (WAITS[index] ?? 0) / 2 - 1 && wait <= (WAITS[index] ?? 0))).toEqual(
+    WAITS.map(() => true),
+  );
 });

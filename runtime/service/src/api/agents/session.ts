@@ -24,6 +24,8 @@ export class AgentSession {
   readonly #unsubscribe: readonly (() => void)[];
   readonly #desires: ReadonlyMap<Kind, Desires>;
   #nodes = '';
+  /** It has said by which protocol it speaks, and that is ours. */
+  #greeted = false;
 
   constructor(
     socket: WebSocket,
@@ -64,8 +66,9 @@ export class AgentSession {
     });
   }
 
+  /** Whether it hears what it is told. */
   get open(): boolean {
-    return this.#socket.readyState === WebSocket.OPEN;
+    return this.#greeted && this.#socket.readyState === WebSocket.OPEN;
   }
 
   send(message: ToAgent): void {
@@ -81,16 +84,14 @@ export class AgentSession {
     });
   }
 
-  end(code: number, reason: string): void {
-    this.#socket.close(code, reason);
-  }
-
   /** Tells all that is desired. */
   sync(): void {
     for (const desires of this.#desires.values()) desires.tellAll();
   }
 
   #hear(text: string): void {
+    // What was refused may have sent more before it knew.
+    if (this.#socket.readyState !== WebSocket.OPEN) return;
     const parsed = fromAgent.safeParse(tryJson(text));
     if (!parsed.success) {
       this.#log.error({ issues: parsed.error.issues }, 'a message of the agent is not understood');
@@ -98,6 +99,10 @@ export class AgentSession {
       return;
     }
     const message = parsed.data;
+    if (message.type !== 'hello' && !this.#greeted) {
+      this.#refuse(`the first message must be hello, and not ${message.type}`);
+      return;
+    }
     switch (message.type) {
       case 'hello':
         this.#greet(message.version, message.protocol);
@@ -120,12 +125,17 @@ export class AgentSession {
     const { cluster } = this;
     if (protocol === AGENT_PROTOCOL) {
       this.#log.info({ cluster, version }, 'agent connected');
+      this.#greeted = true;
       this.sync();
       return;
     }
-    const reason = `the agent speaks protocol ${protocol}, and the control API ${AGENT_PROTOCOL}`;
-    this.#log.error({ cluster, version }, `${reason}: it is refused; both must be of one release of Delos`);
-    this.end(1002, reason);
+    this.#refuse(`the agent speaks protocol ${protocol}, and the control API ${AGENT_PROTOCOL}`);
+  }
+
+  #refuse(reason: string): void {
+    const { cluster } = this;
+    this.#log.error({ cluster }, `${reason}: the agent is refused; it must be of the same release of Delos`);
+    this.#socket.close(1002, reason);
   }
 
   async #record(report: Report): Promise<void> {

@@ -3,9 +3,8 @@ import type { Logger } from 'pino';
 import type WebSocket from 'ws';
 import type { Database } from '../../db/database.ts';
 import { CONFIG_CHANGED } from '../../db/notifications.ts';
-import type { JobRow } from '../../db/schema.ts';
 import type { Caller } from '../deps.ts';
-import { isAllowed } from '../rights.ts';
+import { isAllowed, type ProjectOf } from '../rights.ts';
 
 interface Stream {
   readonly caller: Caller;
@@ -35,8 +34,8 @@ export class OpenStreams {
     this.#unsubscribe = [notifications.on(CONFIG_CHANGED, look), notifications.onRenewed(look)];
   }
 
-  add(socket: WebSocket, caller: Caller, job: Pick<JobRow, 'org' | 'project'>, right: Right): void {
-    this.#open.set(socket, { caller, project: `${job.org}/${job.project}`, right });
+  add(socket: WebSocket, caller: Caller, project: ProjectOf, right: Right): void {
+    this.#open.set(socket, { caller, project: `${project.org}/${project.project}`, right });
     socket.once('close', () => this.#open.delete(socket));
   }
 
@@ -59,7 +58,7 @@ export class OpenStreams {
     for (const [socket, { caller, project, right }] of this.#open) {
       const role = roles.get(`${caller.id} ${project}`) ?? undefined;
       if (live.has(caller.id) && isAllowed(caller, role, right)) continue;
-      socket.close(POLICY_VIOLATION, 'the right to this job was taken away');
+      socket.close(POLICY_VIOLATION, 'the right to it was taken away');
     }
   }
 }

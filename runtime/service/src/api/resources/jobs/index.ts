@@ -1,9 +1,11 @@
 import type { JobRow } from '../../../db/schema.ts';
 import type { ObjectResource, QuotaResource } from '../../resource.ts';
+import { objectStreams } from '../../stream.ts';
 import { findJob } from './access.ts';
 import { capacityRoute } from './capacity.ts';
 import { checkQuotas, type JobDemand } from './quotas.ts';
 import { jobRoutes } from './routes.ts';
+import { jobStreams } from './streams/index.ts';
 
 export const jobs: ObjectResource<JobRow> & QuotaResource<JobDemand> = {
   name: 'jobs',
@@ -15,6 +17,7 @@ export const jobs: ObjectResource<JobRow> & QuotaResource<JobDemand> = {
     capacityRoute(app, deps);
     jobRoutes(app, deps);
   },
+  streams: objectStreams(findJob, jobStreams),
   find: findJob,
   quota: checkQuotas,
   audit: {

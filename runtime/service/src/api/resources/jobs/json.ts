@@ -4,7 +4,6 @@ import type { TransitionRow } from '../../../db/schema.ts';
 import type { ShownJob } from './list.ts';
 
 const PRIORITY_NAMES: Readonly<Record<number, string>> = { [-1]: 'low', 0: 'normal', 1: 'high' };
-const FINISHED: ReadonlySet<string> = TERMINAL;
 
 /** A job as the official client reads it. Where null would break the client, the key is left out. */
 export function jobJson(row: ShownJob, transitions: readonly TransitionRow[]): Record<string, unknown> {
@@ -66,7 +65,7 @@ function standInReason(row: ShownJob): string | null {
 function notesOf(row: ShownJob): readonly string[] {
   const standIn = row.stand_in === null ? [] : [`image ${row.spec.image} is answered by a stand-in: ${row.stand_in}`];
   const http = httpAskedFor(row);
-  if (http === undefined || FINISHED.has(row.status)) return standIn;
+  if (http === undefined || TERMINAL.has(row.status)) return standIn;
   return [...standIn, `port ${http} gets no URL, which is not part of this release: apolo port-forward reaches it`];
 }
 
@@ -82,7 +81,7 @@ const httpSchema = z.object({ port: z.number(), requires_auth: z.boolean().defau
 
 function history(row: ShownJob, seconds: number): Record<string, unknown> {
   // The client asserts a start time of all that ended, even of what was killed before it ran.
-  const finished = FINISHED.has(row.status) ? row.finished_at : null;
+  const finished = TERMINAL.has(row.status) ? row.finished_at : null;
   const started = row.first_started_at ?? finished;
   return {
     status: row.status,

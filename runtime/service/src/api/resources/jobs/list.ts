@@ -6,11 +6,10 @@ import { nextLimit, type Sized, withinBytes } from '../../../db/within-bytes.ts'
 import type { Caller } from '../../deps.ts';
 import { flag, repeated } from '../../route.ts';
 
-const status = jobStatus;
 const time = z.iso.datetime({ offset: true, local: true, message: 'expected a time such as 2026-01-31T12:00:00Z' });
 
 export const jobListQuery = z.object({
-  status: repeated(status),
+  status: repeated(jobStatus),
   name: z.string().optional(),
   owner: repeated(z.string()),
   /** A job must have all of them. */

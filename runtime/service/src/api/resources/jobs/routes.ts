@@ -7,10 +7,12 @@ import { reserve } from '../../admit-requests.ts';
 import type { ApiDeps, Caller } from '../../deps.ts';
 import { route } from '../../route.ts';
 import { traceOf } from '../../trace.ts';
+import { findJob } from './access.ts';
 import { createJob } from './create.ts';
 import { checkImageSource } from './image-source.ts';
 import { jobJson } from './json.ts';
 import { jobListQuery, listJobs, withTransitions } from './list.ts';
+import { checkQuotas } from './quotas.ts';
 import { containerJobRequest, parseJobRequest, presetJobRequest } from './request.ts';
 import { sendJobs } from './send-jobs.ts';
 
@@ -22,9 +24,8 @@ const LIST_BYTES = 2 ** 19;
 
 /** Jobs: make, list, look, end, extend. */
 export function jobRoutes(app: FastifyInstance, deps: ApiDeps): void {
-  const { database, settings, resources } = deps;
-  const find = (caller: Caller, id: string, right: Right): Promise<JobRow> =>
-    resources.jobs.find(deps, caller, id, right);
+  const { database, settings } = deps;
+  const find = (caller: Caller, id: string, right: Right): Promise<JobRow> => findJob(deps, caller, id, right);
   const show = async (row: JobRow): Promise<unknown> => {
     const [listed] = await withTransitions(database.db, [row]);
     return jobJson(row, listed?.transitions ?? []);
@@ -51,7 +52,7 @@ export function jobRoutes(app: FastifyInstance, deps: ApiDeps): void {
         idempotencyKey: idempotencyKey(request.headers['idempotency-key']),
         queue: settings.queue,
         logs: settings.logs,
-        checkQuota: resources.jobs.quota,
+        checkQuota: checkQuotas,
         trace: traceOf(request),
       };
       const row = await database.tx((tx) => createJob(tx, parsed, context));

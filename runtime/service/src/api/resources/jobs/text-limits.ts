@@ -1,12 +1,27 @@
 import { DelosError, MAX_ARGUMENT_BYTES, MAX_JOB_TEXT_BYTES } from '@delos/core';
-import type { JobContainer, JobMeta } from './request.ts';
+
+type Text = string | null | undefined;
+
+/** The texts of a request, as far as they are bounded together. */
+export interface JobTexts {
+  readonly description?: Text;
+  readonly tags?: readonly string[] | null | undefined;
+}
+
+export interface ContainerTexts {
+  readonly env?: Readonly<Record<string, string>> | null | undefined;
+  readonly command?: Text;
+  readonly entrypoint?: Text;
+  readonly working_dir?: Text;
+  readonly image: string;
+}
 
 /**
  * Bounds the texts of one job together, and each variable of its environment.
  * @param prefix where the container's fields lie in the request
  * @throws DelosError ERR_REQUEST naming the field that holds the most
  */
-export function checkJobTexts(meta: JobMeta, container: JobContainer, prefix: string): void {
+export function checkJobTexts(meta: JobTexts, container: ContainerTexts, prefix: string): void {
   const env = Object.entries(container.env ?? {});
   for (const [name, value] of env) {
     if (bytes(name, '=', value) <= MAX_ARGUMENT_BYTES) continue;
@@ -38,7 +53,7 @@ function tooLong(field: string, message: string): DelosError {
   });
 }
 
-function bytes(...texts: readonly (string | null | undefined)[]): number {
+function bytes(...texts: readonly Text[]): number {
   return texts.reduce((sum, text) => sum + Buffer.byteLength(text ?? ''), 0);
 }
 

@@ -3,6 +3,7 @@ import { z } from 'zod';
 import { stopJob } from '../../../db/jobs-state.ts';
 import type { JobRow } from '../../../db/schema.ts';
 import type { ApiDeps, Caller } from '../../deps.ts';
+import { findJob } from '../jobs/access.ts';
 
 /** What a role in a project lets one do with its jobs. */
 export const ACTION: Readonly<Record<ProjectRole, Action>> = {
@@ -19,7 +20,7 @@ export const permissions = z.array(z.object({ uri: z.string().max(1000), action:
  * refused; `run --share` sends this after the job, which is then ended again: it was asked for together.
  */
 export async function shareJob(
-  deps: Pick<ApiDeps, 'database' | 'settings' | 'resources'>,
+  deps: Pick<ApiDeps, 'database' | 'settings'>,
   caller: Caller,
   request: {
     readonly user: string;
@@ -30,7 +31,7 @@ export async function shareJob(
   const { user, permission, trace } = request;
   const id = /^job:\/\/[^/]+\/[^/]+\/[^/]+\/([^/]+)$/.exec(permission.uri)?.[1];
   if (id === undefined) throw notShared();
-  const job = await deps.resources.jobs.find(deps, caller, id, 'write');
+  const job = await findJob(deps, caller, id, 'write');
   const action = await actionOf(deps, user, job);
   if (action !== undefined && ACTIONS.indexOf(action) >= ACTIONS.indexOf(permission.action)) {
     return [{ uri: permission.uri, action }];

@@ -1,11 +1,10 @@
 import { DelosError } from '@delos/core';
-import type { Logger } from 'pino';
 import type WebSocket from 'ws';
 import { z } from 'zod';
-import { followLog } from '../../logs/follow.ts';
-import type { LogStore } from '../../logs/log-store.ts';
-import type { LogTails } from '../../logs/tails.ts';
-import { sendAll } from './client-socket.ts';
+import type { JobRow } from '../../../../db/schema.ts';
+import { followLog } from '../../../../logs/follow.ts';
+import type { ObjectStream, StreamDeps } from '../../../stream.ts';
+import { sendAll } from '../../../streams/client-socket.ts';
 
 const truth = z.string().transform((text) => /^(1|true|yes)$/i.test(text));
 const query = z.object({
@@ -14,10 +13,16 @@ const query = z.object({
   separator: z.string().max(1_000).optional(),
 });
 
-export type LogQuery = z.infer<typeof query>;
+type LogQuery = z.infer<typeof query>;
+
+/** The log of one job. */
+export const openLog: ObjectStream<JobRow>['open'] = (deps, job, call) => {
+  const options = readLogQuery(call.query);
+  return { accept: (socket) => void streamLog(socket, deps, job.id, options) };
+};
 
 /** @throws DelosError ERR_REQUEST */
-export function readLogQuery(search: URLSearchParams): LogQuery {
+function readLogQuery(search: URLSearchParams): LogQuery {
   const parsed = query.safeParse(Object.fromEntries(search));
   if (parsed.success) return parsed.data;
   const field = parsed.error.issues[0]?.path.join('.') ?? '';
@@ -28,18 +33,17 @@ export function readLogQuery(search: URLSearchParams): LogQuery {
 }
 
 /** A job's log from its beginning to its end, then a normal close: clients wait for it. */
-export async function streamLog(
+async function streamLog(
   socket: WebSocket,
-  source: { readonly logs: LogStore; readonly tails: LogTails },
+  { logs, hub, log }: Pick<StreamDeps, 'logs' | 'hub' | 'log'>,
   jobId: string,
   options: LogQuery,
-  log: Logger,
 ): Promise<void> {
   const gone = new AbortController();
   socket.once('close', () => gone.abort());
   socket.on('error', () => socket.terminate());
   try {
-    const pieces = followLog(source, jobId, {
+    const pieces = followLog({ logs, tails: hub.tails }, jobId, {
       timestamps: options.timestamps,
       signal: gone.signal,
       ...(options.since === undefined ? {} : { since: new Date(options.since) }),
