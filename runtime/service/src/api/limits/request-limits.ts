@@ -2,7 +2,6 @@ import type { IncomingMessage } from 'node:http';
 import { DelosError, type PlatformConfig } from '@delos/core';
 import type { FastifyInstance } from 'fastify';
 import type { Cache } from '../cache/cache.ts';
-import type { ApiDeps, Caller } from '../deps.ts';
 import { RateLimits } from './rate-limits.ts';
 import { sourceOf } from './source.ts';
 
@@ -23,7 +22,7 @@ export class RequestLimits {
   }
 
   /** @throws DelosError ERR_TOO_MANY_REQUESTS */
-  async ofUser({ id, user }: Caller): Promise<void> {
+  async ofUser({ id, user }: { readonly id: number; readonly user: string }): Promise<void> {
     refuse(await this.#users.take(String(id)), user);
   }
 }
@@ -38,7 +37,7 @@ function refuse(waitMs: number, who: string): void {
 }
 
 /** Counts every request of the listener by its source, before its token or its body is looked at. */
-export function limitSources(app: FastifyInstance, { requests }: Pick<ApiDeps, 'requests'>): void {
+export function limitSources(app: FastifyInstance, { requests }: { readonly requests: RequestLimits }): void {
   app.addHook('onRequest', (request) => requests.ofSource(request.ip));
 }
 

@@ -1,4 +1,4 @@
-import type { JobUsage } from '@delos/core';
+import { type JobUsage, RUNNING_PHASES } from '@delos/core';
 import type { Logger } from 'pino';
 import WebSocket from 'ws';
 import type { JobRow } from '../../db/schema.ts';
@@ -95,7 +95,7 @@ export class UsageReaders {
       .selectFrom('jobs')
       .select('id')
       .where('id', 'in', [...ids])
-      .where('phase', 'in', ['running', 'stopping'])
+      .where('phase', 'in', RUNNING_PHASES)
       .execute();
     return new Set(rows.map(({ id }) => id));
   }
