@@ -1,3 +1,4 @@
+import { isIP } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { createClient, ErrorReply } from '@redis/client';
 import type { Logger } from 'pino';
@@ -32,6 +33,7 @@ type Why = 'away' | 'slow' | 'refused' | 'full';
 export class RedisCache implements Cache {
   readonly #settings: CacheSettings;
   readonly #log: Logger;
+  readonly #commandMs: number;
   readonly #end = new AbortController();
   readonly #up: Gauge;
   readonly #failures: Counter<'why'>;
@@ -40,8 +42,14 @@ export class RedisCache implements Cache {
   #unsaid = 0;
   #saidAt = Number.NEGATIVE_INFINITY;
 
-  constructor(settings: CacheSettings, { log, metrics }: { readonly log: Logger; readonly metrics: Registry }) {
+  /** @param commandMs how long a command may take */
+  constructor(
+    settings: CacheSettings,
+    { log, metrics }: { readonly log: Logger; readonly metrics: Registry },
+    commandMs: number = COMMAND_MS,
+  ) {
     this.#settings = settings;
+    this.#commandMs = commandMs;
     this.#log = log;
     this.#up = new Gauge({ name: 'delos_cache_up', help: 'Whether the cache is connected', registers: [metrics] });
     this.#failures = new Counter({
@@ -81,7 +89,7 @@ export class RedisCache implements Cache {
     if (this.#underWay >= MOST_UNDER_WAY) return this.#failed('full');
     this.#underWay += 1;
     try {
-      return await within(COMMAND_MS, send(client));
+      return await within(this.#commandMs, send(client));
     } catch (error) {
       if (error instanceof ErrorReply) return this.#failed('refused', error);
       this.#drop(client);
@@ -101,7 +109,7 @@ export class RedisCache implements Cache {
       const from = performance.now();
       try {
         await within(CONNECT_MS, client.connect());
-        await within(COMMAND_MS, client.sendCommand(['PING'])).catch((error: unknown) => {
+        await within(this.#commandMs, client.sendCommand(['PING'])).catch((error: unknown) => {
           // A refusal is an answer.
           if (!(error instanceof ErrorReply)) throw error;
         });
@@ -170,7 +178,9 @@ function aborted(signal: AbortSignal): Promise<void> {
 }
 
 function clientOf({ host, port, username, password, tls }: CacheSettings): Client {
-  const secure = tls === undefined ? {} : { tls: true as const, servername: host, ...tls };
+  // An address is no name to ask for; the certificate is checked against it all the same.
+  const name = isIP(host) === 0 ? { servername: host } : {};
+  const secure = tls === undefined ? {} : { tls: true as const, ...name, ...tls };
   return createClient({
     username,
     password,
