@@ -43,6 +43,8 @@ export type ImageBuild = { readonly on: 'nothing' | 'base' | 'user-base' } & (
       /** Its name in the context. A name that ends in `.tar` asks for a member without its compression. */
       readonly file: string;
     }
+  /** Its Containerfile installs the wheels of its `requirements.txt` by /machine/wheels. */
+  | { readonly kind: 'wheels' }
   /** The services of this package, bundled, with the Node that runs them. */
   | { readonly kind: 'bundle'; readonly entry: string }
 );

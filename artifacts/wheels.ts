@@ -10,3 +10,9 @@ export const CLIENTS = {
   sdk: { project: 'apolo-sdk', version: '26.9.0' },
   flow: { project: 'apolo-flow', version: '26.7.2' },
 } as const satisfies Readonly<Record<string, PinnedWheel>>;
+
+/** The tools that people upload packages with. */
+export const UPLOADERS = {
+  devpi: { project: 'devpi-client', version: '7.3.0' },
+  twine: { project: 'twine', version: '7.0.0' },
+} as const satisfies Readonly<Record<string, PinnedWheel>>;

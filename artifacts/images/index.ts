@@ -2,6 +2,7 @@ import type { CatalogueImage } from '../image.ts';
 import { caddy } from './caddy/image.ts';
 import { coredns } from './coredns/image.ts';
 import { debian } from './debian/image.ts';
+import { devpi } from './devpi/image.ts';
 import { keycloak } from './keycloak/image.ts';
 import { localPathProvisioner } from './local-path-provisioner/image.ts';
 import { metricsServer } from './metrics-server/image.ts';
@@ -21,6 +22,7 @@ export const CATALOGUE: readonly CatalogueImage[] = [
   keycloak,
   redis,
   caddy,
+  devpi,
   coredns,
   localPathProvisioner,
   metricsServer,

@@ -2,6 +2,7 @@ import type { ServiceDescriptor } from './base/service.ts';
 import { agent } from './services/agent/index.ts';
 import { collector } from './services/collector/index.ts';
 import { controlApi } from './services/control-api/index.ts';
+import { devpi } from './services/devpi/index.ts';
 import { gateway } from './services/gateway/index.ts';
 import { keycloak } from './services/keycloak/index.ts';
 import { postgres } from './services/postgres/index.ts';
@@ -18,4 +19,5 @@ export const SERVICES: readonly ServiceDescriptor[] = [
   scheduler,
   agent,
   collector,
+  devpi,
 ];

@@ -6,7 +6,7 @@ export * from './config/reference.ts';
 export { JOB_DISK, LEAST_JOB_DISK, type SecurityProfile, securityProfile } from './config/resources.ts';
 export * from './config/shape.ts';
 export * from './config/template.ts';
-export { bytes, count } from './config-fields.ts';
+export { bytes, count, size } from './config-fields.ts';
 export * from './errors/error-codes.ts';
 export * from './errors/errors.ts';
 export * from './errors/nearest.ts';

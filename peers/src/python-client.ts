@@ -1,4 +1,5 @@
-import { mkdir, rename, rm, stat, writeFile } from 'node:fs/promises';
+import { createHash } from 'node:crypto';
+import { mkdir, readFile, rename, rm, stat, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import type { PinnedWheel } from '@delos/artifacts';
 import { instancePaths } from '@delos/core';
@@ -8,9 +9,20 @@ import { execute, expectOk } from './command.ts';
  * A virtual environment with these packages, from the package index that pip is configured for; made once a cache.
  * @returns its folder, whose name tells the packages and their versions
  */
-export async function pythonClient(wheels: readonly PinnedWheel[]): Promise<string> {
+export function pythonClient(wheels: readonly PinnedWheel[]): Promise<string> {
   const packages = wheels.map(({ project, version }) => `${project}==${version}`);
-  const name = wheels.map(({ project, version }) => `${project}-${version}`).join('+');
+  return environment(wheels.map(({ project, version }) => `${project}-${version}`).join('+'), packages);
+}
+
+/** The same with exactly the wheels of a file of requirements, each with its hash. */
+export async function pythonOf(name: string, requirements: string): Promise<string> {
+  const hash = createHash('sha256')
+    .update(await readFile(requirements))
+    .digest('hex');
+  return environment(`${name}-${hash.slice(0, 12)}`, ['--require-hashes', '--no-deps', '--requirement', requirements]);
+}
+
+async function environment(name: string, packages: readonly string[]): Promise<string> {
   const venv = join(instancePaths('delos', process.env).cache, 'clients', name);
   const done = join(venv, '.complete');
   if (await exists(done)) return venv;

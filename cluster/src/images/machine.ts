@@ -1,4 +1,5 @@
 import { copyFile, mkdir, readdir, readFile, rm, stat, writeFile } from 'node:fs/promises';
+import { homedir } from 'node:os';
 import { basename, join } from 'node:path';
 import { run } from '@delos/host';
 import { tryOsRelease } from '../toolchain/index.ts';
@@ -10,6 +11,10 @@ import { tryOsRelease } from '../toolchain/index.ts';
 
 const CA_BUNDLES = ['/etc/ssl/certs/ca-certificates.crt', '/etc/pki/tls/certs/ca-bundle.crt'];
 const CARRIED = /^Acquire::(https?::(Proxy|Verify-Peer|CAInfo)|Retries|http::Timeout|https::Timeout)\b/;
+
+/** Settings of pip, and of proxies, that tell where packages come from. Others are about the machine's own environments. */
+const PIP_VARIABLES =
+  /^(PIP_(INDEX_URL|EXTRA_INDEX_URL|TRUSTED_HOST|PROXY|TIMEOUT|DEFAULT_TIMEOUT|RETRIES)|(https?|no|all)_proxy)$/i;
 
 export interface Debian {
   readonly codename: string;
@@ -28,7 +33,7 @@ export async function tryDebian(): Promise<Debian | undefined> {
 export async function prepareMachine(folder: string, images: string, debian: Debian | undefined): Promise<void> {
   await rm(folder, { recursive: true, force: true });
   await mkdir(folder, { recursive: true });
-  await copyFile(join(images, 'machine/install'), join(folder, 'install'));
+  for (const script of ['install', 'wheels']) await copyFile(join(images, 'machine', script), join(folder, script));
   const dump = await run('apt-config', ['dump'], { limitSeconds: 30 });
   const carried = dump.code === 0 ? dump.stdout.split('\n').filter((line) => CARRIED.test(line)) : [];
   await writeFile(join(folder, 'apt.conf'), `${carried.join('\n')}\n`);
@@ -38,6 +43,29 @@ export async function prepareMachine(folder: string, images: string, debian: Deb
     await copySources(join(folder, 'sources.list.d'), debian.codename);
     await copyFile('/etc/apt/auth.conf', join(folder, 'auth.conf')).catch(() => undefined);
   }
+  await preparePip(join(folder, 'pip'));
+}
+
+/** How this machine's pip reaches its package index: files and variables, as pip itself looks for them. */
+async function preparePip(folder: string): Promise<void> {
+  await mkdir(folder, { mode: 0o700 });
+  const home = homedir();
+  const files = {
+    'global.conf': ['/etc/xdg/pip/pip.conf', '/etc/pip.conf'],
+    'user.conf': [
+      ...(process.env.PIP_CONFIG_FILE === undefined ? [] : [process.env.PIP_CONFIG_FILE]),
+      join(process.env.XDG_CONFIG_HOME ?? join(home, '.config'), 'pip/pip.conf'),
+      join(home, '.pip/pip.conf'),
+    ],
+    netrc: [process.env.NETRC ?? join(home, '.netrc')],
+  };
+  for (const [name, paths] of Object.entries(files)) {
+    const found = await firstFile(paths);
+    if (found !== undefined) await copyFile(found, join(folder, name));
+  }
+  const variables = Object.entries(process.env).filter(([name]) => PIP_VARIABLES.test(name));
+  const lines = variables.map(([name, value = '']) => `export ${name}='${value.replaceAll("'", "'\\''")}'\n`);
+  await writeFile(join(folder, 'env'), lines.join(''), { mode: 0o600 });
 }
 
 /** Debian's own sources of this machine; those of other publishers have no business in an image. */

@@ -27,11 +27,16 @@ export interface Recipe {
   prepare(context: string, host: RecipeHost, progress: Progress): Promise<void>;
 }
 
+/** Installs wheels in a build. */
+const WHEELS = 'artifacts/images/machine/wheels';
+
 /** How the context of this image is made. */
 export function recipeOf({ name, build }: CatalogueImage): Recipe {
   switch (build.kind) {
     case 'folder':
       return { inputs: () => Promise.resolve(''), prepare: () => Promise.resolve() };
+    case 'wheels':
+      return { inputs: ({ root }) => textHash(join(root, WHEELS)), prepare: () => Promise.resolve() };
     case 'tool':
       return {
         inputs: ({ tools }) => tools.key(build.tool),

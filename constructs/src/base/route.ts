@@ -8,4 +8,6 @@ export interface Route {
   readonly pattern?: string;
   /** Name of the service's port. */
   readonly port: string;
+  /** Most bytes of a request's body. @default what the platform's API takes */
+  readonly maxBodyBytes?: number;
 }

@@ -34,7 +34,8 @@ beforeAll(async () => {
     { api: port, identity: port },
     {
       [`read_header ${GATEWAY_LIMITS.header}`]: 'read_header 2s',
-      [`read_body ${GATEWAY_LIMITS.request}`]: 'read_body 4s',
+      [`read_body ${GATEWAY_LIMITS.request}`]: 'read_body 8s',
+      [`read_body_idle ${GATEWAY_LIMITS.bodyStall}`]: 'read_body_idle 2s',
       [`idle ${GATEWAY_LIMITS.idle}`]: 'idle 2s',
       [`unhealthy_request_count ${GATEWAY_LIMITS.underWay}`]: `unhealthy_request_count ${MOST_UNDER_WAY}`,
       'lb_try_duration 15s': 'lb_try_duration 1s',
@@ -75,11 +76,20 @@ describe('the gateway ends', () => {
     expect((await get('/x')).status).toBe(200);
   });
 
-  test('bodies that never end', async () => {
-    const post = 'POST /api/v1/body HTTP/1.1\r\nHost: x\r\nContent-Length: 1000\r\n\r\n{';
+  test.each([
+    ['bodies that stall', 0, 6],
+    ['bodies that come a byte at a time', 1, 6],
+    ['bodies that come fast enough, and never end', GATEWAY_LIMITS.bodyRate, 20],
+  ])('%s', async (_what, rate, seconds) => {
+    const post = 'POST /api/v1/body HTTP/1.1\r\nHost: x\r\nContent-Length: 1000000\r\n\r\n{';
     const found = await Promise.all(Array.from({ length: MOST_UNDER_WAY - 1 }, () => openRaw(gateway.ports.http)));
     for (const { socket } of found) socket.write(post);
-    await endedByTheGateway(found);
+    const go = setInterval(() => {
+      for (const { socket } of found) if (rate > 0) socket.write('x'.repeat(rate));
+    }, 500);
+    const before = performance.now();
+    await endedByTheGateway(found).finally(() => clearInterval(go));
+    expect(performance.now() - before).toBeLessThan(seconds * 1000);
     expect((await get('/x')).status).toBe(200);
   });
 });

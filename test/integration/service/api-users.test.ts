@@ -111,6 +111,40 @@ describe('a person is an account, and not a name', () => {
   });
 });
 
+describe('another service asks whether a caller has rights', () => {
+  const check = async (user: string, of: string, ...rights: readonly string[]) => {
+    const body = rights.map((right) => ({ uri: right.split(' ')[1], action: right.split(' ')[0] }));
+    const { status, json } = await served.api.request(user, 'POST', `/users/${of}/permissions/check`, body);
+    const missing = json.missing?.map(({ uri, action }: { uri: string; action: string }) => `${action} ${uri}`);
+    return [status, missing];
+  };
+  const ONE = 'pypi://default/acme/one';
+
+  test.each([
+    ['rita', [`read ${ONE}`], []],
+    ['rita', [`read ${ONE}`, `write ${ONE}`], [`write ${ONE}`]],
+    ['bob', ['write pypi://default/other/hidden/any/thing', `read ${ONE}`], [`read ${ONE}`]],
+    ['admin', [`write ${ONE}`, 'write disk://default/other/hidden'], []],
+    ['admin', ['read pypi://default/acme/none', 'read pypi://elsewhere/acme/one', 'read acme/one'], 'all'],
+    ['noel', [], []],
+  ])('%s: %j', async (user, asked, missing) => {
+    const expected = missing === 'all' ? asked : missing;
+    expect(await check(user, user, ...asked)).toEqual(expected.length === 0 ? [200, undefined] : [403, expected]);
+  });
+
+  test('with the token of somebody else it is refused, whatever is asked, and says nothing of what is missing', async () => {
+    for (const user of ['rita', 'admin']) {
+      expect(await check(user, 'bob', `read ${ONE}`)).toEqual([403, undefined]);
+      expect(await check(user, 'bob')).toEqual([403, undefined]);
+    }
+  });
+
+  test('what is no right, and too many of them, are refused', async () => {
+    expect((await check('rita', 'rita', `manage ${ONE}`))[0]).toBe(400);
+    expect((await check('rita', 'rita', ...Array(101).fill(`read ${ONE}`)))[0]).toBe(400);
+  });
+});
+
 test('an installation of before: members become users, jobs of others are nobody’s', async () => {
   const postgres = await startPostgres();
   const database = await postgres.connect();

@@ -289,12 +289,24 @@ describe('network', () => {
     ['scheduler', ['dns:53', 'postgres:5432']],
     ['agent', ['10.201.0.2/32:6443', 'control-api:8081', 'dns:53']],
     ['collector', ['control-api:8081', 'dns:53']],
-    ['gateway', ['control-api:8080', 'dns:53', 'keycloak:8080']],
+    ['devpi', ['control-api:8080', 'dns:53']],
     ['keycloak', ['dns:53', 'postgres:5432']],
     ['postgres', []],
     ['redis', []],
   ])('%s may connect to exactly %j', (name, expected) => {
     expect(egressOf(platform, name)).toEqual(expected);
+  });
+
+  test('gateway may connect to exactly the ports that routes name', () => {
+    const routed = SERVICES.flatMap(({ name, routes = [] }) =>
+      routes.map(({ port }) => {
+        const { pod } = workloads.find((workload) => workload.name === name) ?? { pod: { containers: [] } };
+        const ports = pod.containers.flatMap((container) => container.ports);
+        return `${name}:${ports.find((listened) => listened.name === port)?.containerPort}`;
+      }),
+    );
+    expect(routed.length).toBeGreaterThan(2);
+    expect(egressOf(platform, 'gateway')).toEqual([...new Set([...routed, 'dns:53'])].sort());
   });
 });
 

@@ -29,7 +29,13 @@ export const GATEWAY_LIMITS = {
    * From the beginning of a request to the end of its body. Caddy ends a longer answer as well, WebSockets excepted: the
    * services answer within this time.
    */
-  request: '2m',
+  request: '15m',
+  /** A body is cut off when it stalls for so long, or is that much behind its least rate. */
+  bodyStall: '20s',
+  /** Bytes a second. */
+  bodyRate: 8192,
+  /** An answer is cut off when its client takes nothing for so long. */
+  answerStall: '1m',
   /** Of a connection between two requests. */
   idle: '1m',
   headerBytes: 16_384,
@@ -75,6 +81,8 @@ export function caddyfile(props: CaddyfileProps): string {
 		timeouts {
 			read_header ${GATEWAY_LIMITS.header}
 			read_body ${GATEWAY_LIMITS.request}
+			read_body_idle ${GATEWAY_LIMITS.bodyStall} ${GATEWAY_LIMITS.bodyRate}
+			write_idle ${GATEWAY_LIMITS.answerStall}
 			idle ${GATEWAY_LIMITS.idle}
 		}
 	}
@@ -98,10 +106,10 @@ export function caddyfile(props: CaddyfileProps): string {
 
 # A body that is too large never gets to a service, which would hang up while it is still being sent.
 (limited) {
-	@oversized expression \`{http.request.header.Content-Length}.matches("^[0-9]+$") && int({http.request.header.Content-Length}) > ${MAX_BODY_BYTES}\`
+	@oversized expression \`{http.request.header.Content-Length}.matches("^[0-9]+$") && int({http.request.header.Content-Length}) > {args[0]}\`
 	error @oversized 413
 	request_body {
-		max_size ${MAX_BODY_BYTES}
+		max_size {args[0]}
 	}
 }
 
@@ -118,7 +126,7 @@ ${[...props.upstreams].sort(byMethod).map(routed).join('')}	handle / {
 	}
 	handle_errors 413 {
 		header Content-Type application/json
-		respond \`${JSON.stringify({ error: BODY_TOO_LARGE, code: 'ERR_REQUEST' })}\` 413
+${props.upstreams.map(tooLargeThere).join('')}		respond \`${JSON.stringify({ error: BODY_TOO_LARGE, code: 'ERR_REQUEST' })}\` 413
 	}
 }
 
@@ -159,7 +167,7 @@ export function passwordUrl(publicUrl: string): string {
 /** Routes of one method go first: a route of any method would take their requests. */
 const byMethod = (a: Upstream, b: Upstream): number => Number(b.method !== undefined) - Number(a.method !== undefined);
 
-function routed({ name, paths, method, pattern, host, port }: Upstream): string {
+function routed({ name, paths, method, pattern, host, port, maxBodyBytes }: Upstream): string {
   const matcher = [
     ...(method === undefined ? [] : [`method ${method}`]),
     `path ${paths.join(' ')}`,
@@ -168,11 +176,20 @@ function routed({ name, paths, method, pattern, host, port }: Upstream): string 
   return `	@${name} {
 ${matcher.map((line) => `\t\t${line}\n`).join('')}	}
 	handle @${name} {
-		import limited
+		import limited ${maxBodyBytes ?? MAX_BODY_BYTES}
 		reverse_proxy ${host}:${port} {
 			import upstream
 		}
 	}
+`;
+}
+
+/** What is said of a body that is too large for a route with a limit of its own. */
+function tooLargeThere({ name, paths, maxBodyBytes }: Upstream): string {
+  if (maxBodyBytes === undefined) return '';
+  const error = `the request is larger than ${maxBodyBytes / 2 ** 20} MiB, the most that is taken here`;
+  return `		@${name}-large path ${paths.join(' ')}
+		respond @${name}-large \`${JSON.stringify({ error, code: 'ERR_REQUEST' })}\` 413
 `;
 }
 

@@ -26,6 +26,8 @@ export interface Resource extends ServiceAddress {
    * service logs who did it, and how it was answered.
    */
   readonly audit: Readonly<Record<string, string>>;
+  /** Routes that change nothing though their method is not GET. @default none */
+  readonly asks?: readonly string[];
 }
 
 /** A resource that has objects: each belongs to a project. */

@@ -8,6 +8,7 @@ export const users: Resource = {
   config: [{ in: 'cluster', key: 'users_url' }],
   tables: ['users', 'members'],
   routes: userRoutes,
+  asks: ['POST /:user/permissions/check'],
   audit: {
     'POST ': 'user.add',
     'DELETE /:user': 'user.remove',

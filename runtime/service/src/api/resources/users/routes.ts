@@ -4,6 +4,7 @@ import { z } from 'zod';
 import type { ApiDeps, Caller } from '../../deps.ts';
 import { route } from '../../route.ts';
 import { traceOf } from '../../trace.ts';
+import { askedRights, missingRights } from './check.ts';
 import { ACTION, notShared, permissions, shareJob } from './sharing.ts';
 
 const TAG = 'users';
@@ -16,8 +17,7 @@ const user = z.object({ user: z.string() });
 export function userRoutes(app: FastifyInstance, deps: ApiDeps): void {
   const { db } = deps.database;
   const requireSelf = (caller: Caller, name: string): void => {
-    if (caller.admin || caller.user === name) return;
-    throw new DelosError('ERR_FORBIDDEN', `the permissions of ${name} are not yours to see`);
+    if (!caller.admin && caller.user !== name) throw notYours(name);
   };
 
   route(
@@ -69,6 +69,24 @@ export function userRoutes(app: FastifyInstance, deps: ApiDeps): void {
       return reply.code(201).send(shared);
     },
   );
+  route(
+    app,
+    deps,
+    {
+      method: 'POST',
+      url: '/:user/permissions/check',
+      tag: TAG,
+      summary: 'Has the caller these rights? Other services ask it, with the token that they were shown',
+      params: user,
+      body: askedRights,
+    },
+    async ({ caller, params, body, reply }) => {
+      // Not even an administrator: whoever asks is told that the token is this user's.
+      if (caller.user !== params.user) throw notYours(params.user);
+      const missing = await missingRights(deps, caller, body);
+      return missing.length === 0 ? {} : reply.code(403).send({ missing });
+    },
+  );
   for (const [method, url] of [
     ['DELETE', '/:user/permissions'],
     ['POST', ''],
@@ -79,3 +97,6 @@ export function userRoutes(app: FastifyInstance, deps: ApiDeps): void {
     });
   }
 }
+
+const notYours = (name: string): DelosError =>
+  new DelosError('ERR_FORBIDDEN', `the permissions of ${name} are not yours to see`);
