@@ -43,5 +43,6 @@ export { Redis, type RedisProps } from './services/redis/redis.ts';
 export { scheduler } from './services/scheduler/index.ts';
 export * from './services.ts';
 export * from './synthesis.ts';
+export * from './synthesis-context.ts';
 export * from './synthesize.ts';
 export * from './upstream-image.ts';

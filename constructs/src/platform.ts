@@ -14,7 +14,7 @@ import { sectionOf } from './service-sections.ts';
 import { gateway } from './services/gateway/index.ts';
 import { postgres } from './services/postgres/index.ts';
 import { SERVICES } from './services.ts';
-import type { SynthesisContext } from './synthesis.ts';
+import type { SynthesisContext } from './synthesis-context.ts';
 
 /** What a {@link Platform} is made of. */
 export interface PlatformProps {

@@ -1,6 +1,6 @@
 import { CATALOGUE, MIRROR_HOST } from '@delos/artifacts';
 import { API_SERVER_PORT, DelosError, NODE_PORTS, nearest, type PlatformConfig } from '@delos/core';
-import type { SynthesisContext } from './synthesis.ts';
+import type { SynthesisContext } from './synthesis-context.ts';
 
 /*
  * A profile fills in what only a cluster that is up can tell, by what holds for its kind: so that manifests can be

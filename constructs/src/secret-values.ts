@@ -44,8 +44,9 @@ export function withSecrets(synthesis: Synthesis, make: (wanted: WantedSecret) =
   return synthesis.objects.map((object) => {
     const keys = Object.keys(object.secrets);
     if (keys.length === 0) return object.manifest;
-    const stringData = Object.fromEntries(keys.map((key) => [key, value(object, key, [])]));
-    return { ...object.manifest, stringData };
+    // Not `stringData`, which the API server does not keep: a second `kubectl apply` would find it missing.
+    const data = Object.fromEntries(keys.map((key) => [key, Buffer.from(value(object, key, [])).toString('base64')]));
+    return { ...object.manifest, data };
   });
 }
 

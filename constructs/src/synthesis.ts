@@ -1,6 +1,5 @@
-import type { StandIn } from '@delos/core';
 import type { DelosConfig } from './delos-config.ts';
-import type { Entrance } from './entrance.ts';
+import type { SynthesisContext } from './synthesis-context.ts';
 
 /** A Kubernetes object as it goes to the API server. */
 export interface Manifest {
@@ -53,28 +52,6 @@ export interface SynthesizedObject {
 export interface Synthesis {
   /** Everything stands behind what it waits for. */
   readonly objects: readonly SynthesizedObject[];
-}
-
-/**
- * What the platform's manifests depend on beside the configuration; all of it known before anything is deployed. It is
- * kept between runs while the configuration is read anew, so nothing that follows from the configuration is in it.
- */
-export interface SynthesisContext {
-  /** Catalogue name → the reference that the nodes pull. */
-  readonly images: Readonly<Record<string, string>>;
-  /** Addresses and port where Pods reach the Kubernetes API server, behind its Service. */
-  readonly apiServer: { readonly addresses: readonly string[]; readonly port: number };
-  /**
-   * Addresses at which Pods ask for names beside the Pods of cluster DNS: with a DNS cache on each node, a query never
-   * reaches one of those. @default none
-   */
-  readonly dnsAddresses?: readonly string[] | undefined;
-  /** Stand-ins that answer on this cluster: jobs that run on one say so. @default none */
-  readonly standIns?: readonly StandIn[] | undefined;
-  /** Whether every node runs Pods in user namespaces of their own (`hostUsers: false`). @default false */
-  readonly userNamespaces?: boolean | undefined;
-  /** Where the nodes are, and which ports lead to the gateway. */
-  readonly entrance: Entrance;
 }
 
 /** Configuration and cluster in, objects out. */

@@ -5,7 +5,8 @@ import { z } from 'zod';
 import { secretSourcesOf } from './base/secret.ts';
 import type { DelosConfig } from './delos-config.ts';
 import { Platform } from './platform.ts';
-import type { Manifest, Synthesis, SynthesisContext, SynthesizedObject } from './synthesis.ts';
+import type { Manifest, Synthesis, SynthesizedObject } from './synthesis.ts';
+import type { SynthesisContext } from './synthesis-context.ts';
 
 const manifestSchema: z.ZodType<Manifest> = z.looseObject({
   apiVersion: z.string(),

@@ -3,10 +3,10 @@
  */
 import pulumi from '@pulumi/pulumi';
 import { PROJECT } from './driver/home.ts';
-import { configKeeper } from './platform/keeper.ts';
 import { platformProgram } from './platform/program.ts';
 import { settingsFromConfig } from './platform/settings.ts';
+import { configKeeper } from './secrets/keeper.ts';
 
 const settings = await settingsFromConfig((key) => pulumi.runtime.getConfig(`${PROJECT}:${key}`));
 const keeper = configKeeper({ command: 'pulumi', cwd: pulumi.getRootDirectory(), env: process.env });
-await platformProgram(settings, keeper, { preview: pulumi.runtime.isDryRun() });
+await platformProgram(settings, keeper);

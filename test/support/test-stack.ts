@@ -1,7 +1,7 @@
 import type { Manifest, SynthesizedObject } from '@delos/constructs';
 import { type InstancePaths, silent } from '@delos/core';
 import type { StackOptions } from '@delos/stacks';
-import { ClusterProvider, register } from '@delos/stacks/register';
+import { ClusterProvider, register } from '@delos/stacks/program';
 
 /** An object for a synthesis of one's own. */
 export function object(manifest: Manifest, more: Partial<SynthesizedObject> = {}): SynthesizedObject {

@@ -2,7 +2,7 @@ import type { PlatformConfig } from '@delos/core';
 import type { Construct } from 'constructs';
 import type { z } from 'zod';
 import type { Exposure } from '../entrance.ts';
-import type { SynthesisContext } from '../synthesis.ts';
+import type { SynthesisContext } from '../synthesis-context.ts';
 import type { CacheAccess, CacheServer, CacheUser } from './cache.ts';
 import type { Database } from './database.ts';
 import { NODE_NAMESPACE, PLATFORM_NAMESPACE } from './names.ts';

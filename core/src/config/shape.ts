@@ -130,7 +130,7 @@ export const configShape = z.strictObject({
     .describe('Who shares the platform'),
   scheduling: z
     .strictObject({
-      minRunSeconds: count.default(0).describe('So long after its start no job is told to give way, in seconds'),
+      minRunSeconds: count.default(0).describe('So long after its start no job is preempted, in seconds'),
     })
     .prefault({})
     .describe('How jobs are scheduled'),

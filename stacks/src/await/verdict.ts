@@ -20,6 +20,8 @@ export interface Surroundings {
   readonly workloads: readonly JsonObject[];
   /** The StorageClass of a claim. */
   readonly storageClass: JsonObject | undefined;
+  /** The object as it was when the wait began: what it said then may be of a form before this one. @default not known */
+  readonly before?: JsonObject;
 }
 
 export const ALONE: Surroundings = { endpointSlices: [], workloads: [], storageClass: undefined };

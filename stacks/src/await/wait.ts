@@ -44,9 +44,16 @@ const waitsFor = (object: JsonObject): string => text(object, 'metadata', 'annot
 /** Whether an object becomes ready some time after it exists: its kind does, or the program says so. */
 const isAwaited = (object: JsonObject): boolean => hasReadiness(object) || waitsFor(object) !== '';
 
-async function verdictOn(client: ObjectClient, object: JsonObject, signal: AbortSignal): Promise<Verdict> {
+async function verdictOn(
+  client: ObjectClient,
+  object: JsonObject,
+  signal: AbortSignal,
+  before?: JsonObject,
+): Promise<Verdict> {
   const asked = waitsFor(object);
-  return asked === '' ? judge(object, await lookAround(client, object, signal)) : judgeWaitFor(object, asked);
+  if (asked !== '') return judgeWaitFor(object, asked);
+  const around = await lookAround(client, object, signal);
+  return judge(object, before === undefined ? around : { ...around, before });
 }
 
 /** Waits until the object is ready. A wait that ends otherwise is an outcome with its problem, not an error. */
@@ -62,7 +69,7 @@ export async function untilReady(ref: ObjectRef, created: JsonObject, options: W
       // Every question after the first is asked anew; the answer to the creation serves the first.
       if (pace.turns > 0) live = await options.client.tryGet(ref, signal);
       if (live === undefined) return { object: undefined, problem: 'it was deleted while it was waited for' };
-      const verdict = await verdictOn(options.client, live, signal);
+      const verdict = await verdictOn(options.client, live, signal, created);
       if (verdict.state === 'ready') return { object: live, problem: undefined };
       message = verdict.message;
       if (verdict.state === 'failed' || pace.over || pace.turns % 4 === 2) {

@@ -1,23 +1,33 @@
 import { isObject, type JsonObject, listAt, numeral, text } from '@delos/kube';
-import { failed, ready, type Verdict, waiting } from './verdict.ts';
+import { failed, ready, type Surroundings, type Verdict, waiting } from './verdict.ts';
 
 /** The controller has seen the object's present form: before that, status tells of an earlier one. */
 function observed(object: JsonObject): boolean {
   return numeral(object, ['status', 'observedGeneration'], -1) >= numeral(object, ['metadata', 'generation']);
 }
 
-export function judgeDeployment(object: JsonObject): Verdict {
+/** Whether the Deployment moves, by its controller's own word. */
+const progressOf = (object: JsonObject | undefined): JsonObject | undefined =>
+  listAt(object, 'status', 'conditions')
+    .filter(isObject)
+    .find((item) => item.type === 'Progressing');
+
+/** That it has stalled is of an earlier form where it was said before: the controller keeps that until the next step. */
+function hasStalled(object: JsonObject, before: JsonObject | undefined): boolean {
+  const progress = progressOf(object);
+  if (progress?.status !== 'False' || progress.reason !== 'ProgressDeadlineExceeded') return false;
+  return before === undefined || text(progress, 'lastUpdateTime') !== text(progressOf(before), 'lastUpdateTime');
+}
+
+export function judgeDeployment(object: JsonObject, { before }: Surroundings): Verdict {
   if (!observed(object)) return waiting('not seen by its controller yet');
   const wanted = numeral(object, ['spec', 'replicas'], 1);
   const total = numeral(object, ['status', 'replicas']);
   const updated = numeral(object, ['status', 'updatedReplicas']);
   const available = numeral(object, ['status', 'availableReplicas']);
-  const progressing = listAt(object, 'status', 'conditions')
-    .filter(isObject)
-    .find((item) => item.type === 'Progressing');
   if (updated >= wanted && available >= wanted && total <= updated) return ready;
   const count = `${Math.min(available, updated)}/${wanted} ready`;
-  if (progressing?.status === 'False' && progressing.reason === 'ProgressDeadlineExceeded') {
+  if (hasStalled(object, before)) {
     return failed(`${count}, no progress within ${numeral(object, ['spec', 'progressDeadlineSeconds'], 600)} s`);
   }
   if (updated < wanted) return waiting(`${updated}/${wanted} updated`);

@@ -7,9 +7,21 @@ import { ordered, servicesBeforeTheirBackends } from './order.ts';
 /** Inputs of the official provider, which ours takes too. All of them are text on their way to it, flags as well. */
 type ProviderInputs = { readonly [Input in keyof ProviderArgs]?: string };
 
-/** The cluster objects go to. An explicit provider from the first day: moving later would touch every object. */
+/** Which cluster. */
+export interface ClusterConnection {
+  /** Path of the kubeconfig. @default the one that the variable KUBECONFIG names */
+  readonly kubeconfig?: string;
+  /** Context of the kubeconfig. @default its current one */
+  readonly context?: string;
+}
+
+/**
+ * The cluster objects go to. An explicit provider from the first day: moving later would touch every object.
+ * @example
+ * const provider = new ClusterProvider('cluster', { kubeconfig: '/home/ann/.kube/config', context: 'lab' });
+ */
 export class ClusterProvider extends pulumi.ProviderResource {
-  constructor(name: string, connection: { readonly kubeconfig: string; readonly context: string }) {
+  constructor(name: string, connection: ClusterConnection = {}) {
     // Data of ConfigMaps and Secrets changes in place, so that nothing that reads them is without them in between. What
     // somebody changed in the cluster is set right again: without force the official provider would stop at a conflict.
     const inputs: ProviderInputs = {

@@ -57,13 +57,12 @@ function stackOf(input: PlatformInput): StackOptions {
 }
 
 async function runProgram(input: PlatformInput, settings: PlatformSettings): Promise<void> {
-  const [{ default: pulumi }, { configKeeper }, { platformProgram }] = await Promise.all([
-    import('@pulumi/pulumi'),
-    import('./keeper.ts'),
+  const [{ configKeeper }, { platformProgram }] = await Promise.all([
+    import('../secrets/keeper.ts'),
     import('./program.ts'),
   ]);
   const home = pulumiHome(input.paths);
   const env = { ...process.env, ...pulumiEnvironment(home) };
   const keeper = configKeeper({ command: input.pulumi.path, cwd: home.project, env });
-  await platformProgram(settings, keeper, { preview: pulumi.runtime.isDryRun() });
+  await platformProgram(settings, keeper);
 }

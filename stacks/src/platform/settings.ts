@@ -1,5 +1,5 @@
-import { type DelosConfig, delosConfig, entranceSchema, loadConfig, type SynthesisContext } from '@delos/constructs';
-import { DelosError, standIn } from '@delos/core';
+import { type DelosConfig, delosConfig, loadConfig, type SynthesisContext, synthesisContext } from '@delos/constructs';
+import { DelosError } from '@delos/core';
 import { z } from 'zod';
 
 /*
@@ -18,15 +18,6 @@ export interface PlatformSettings {
 }
 
 const cluster = z.object({ kubeconfig: z.string(), context: z.string() });
-
-const context: z.ZodType<SynthesisContext> = z.object({
-  images: z.record(z.string(), z.string()),
-  apiServer: z.object({ addresses: z.array(z.string()), port: z.number().int() }),
-  dnsAddresses: z.array(z.string()).optional(),
-  standIns: z.array(standIn).optional(),
-  userNamespaces: z.boolean().optional(),
-  entrance: entranceSchema,
-});
 
 /** The settings as values of the stack's configuration. No secret is among them. */
 export function settingsToConfig(
@@ -63,7 +54,7 @@ export async function settingsFromConfig(get: (key: string) => string | undefine
   const file = get('configFile');
   return {
     config: file === undefined ? parse('config', delosConfig) : await loadConfig(file),
-    context: parse('context', context),
+    context: parse('context', synthesisContext),
     cluster: parse('cluster', cluster),
   };
 }

@@ -20,6 +20,10 @@ export type SecretStore = z.infer<typeof secretStore>;
 
 export const EMPTY_STORE: SecretStore = { version: 1, passwords: {}, ca: null, leaves: {} };
 
+/** Secrets as they were kept last. */
+export const parseStore = (kept: string | undefined): SecretStore =>
+  kept === undefined ? EMPTY_STORE : secretStore.parse(JSON.parse(kept));
+
 export interface Completed {
   readonly store: SecretStore;
   /** True when the store must be saved before its values are used. */

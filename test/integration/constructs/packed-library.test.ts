@@ -1,99 +1,60 @@
-import { execFile } from 'node:child_process';
-import { cp, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { readdir, readFile, rm, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { promisify } from 'node:util';
-import { delosConfig, type Manifest, Platform, profileContext, synthOf, withSecrets } from '@delos/constructs';
-
-import { App } from 'cdk8s';
+import { delosConfig, type Manifest, profileContext } from '@delos/constructs';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { parseAllDocuments } from 'yaml';
-import { REPOSITORY } from '../../support/docs/compiler.ts';
-import { packLibrary } from '../../support/library/pack.ts';
+import { type TestCluster, testCluster } from '../../support/cluster/cluster.ts';
+import { describeCluster, expectNotes, formsOf, manifestsOf } from '../../support/library/custom-platform.ts';
+import { EXAMPLE, type PackedProject, packedProject } from '../../support/library/project.ts';
 
-const run = promisify(execFile);
-const EXAMPLE = join(REPOSITORY, 'docs/examples/custom-platform.ts');
-const ROOT_MANIFEST = join(REPOSITORY, 'package.json');
-
-/** An empty project in which the packed library is installed, as anybody would. */
-let project: string;
-
+let project: PackedProject;
 beforeAll(async () => {
-  project = await mkdtemp(join(tmpdir(), 'delos-library-'));
-  const tarballs = await packLibrary(join(project, 'tarballs'));
-  const { devDependencies } = JSON.parse(await readFile(ROOT_MANIFEST, 'utf8')) as {
-    readonly devDependencies: Readonly<Record<string, string>>;
-  };
-  const tools = ['typescript', '@types/node'].map((name) => `${name}@${devDependencies[name]}`);
-  await writeFile(join(project, 'package.json'), '{ "name": "ours", "type": "module" }');
-  const options = ['--prefer-offline', '--no-audit', '--no-fund', '--ignore-scripts'];
-  await run('npm', ['install', ...options, ...tarballs, ...tools], { cwd: project });
-  const compilerOptions = {
-    strict: true,
-    module: 'nodenext',
-    target: 'es2024',
-    types: ['node'],
-    rootDir: 'src',
-    outDir: 'out',
-  };
-  await writeFile(join(project, 'tsconfig.json'), JSON.stringify({ compilerOptions, include: ['src'] }));
-  await cp(EXAMPLE, join(project, 'src/custom-platform.ts'), { recursive: true });
+  project = await packedProject();
 });
-afterAll(() => rm(project, { recursive: true, force: true }));
+afterAll(() => project?.remove());
 
-/** Exit code and output of the project's own compiler. */
-async function compile(...options: readonly string[]): Promise<{ readonly code: number; readonly stdout: string }> {
-  try {
-    const { stdout } = await run(process.execPath, ['node_modules/typescript/bin/tsc', ...options], { cwd: project });
-    return { code: 0, stdout };
-  } catch (error) {
-    const { code, stdout } = error as { readonly code: number; readonly stdout: string };
-    return { code, stdout };
-  }
-}
-
-const execute = (secrets: Readonly<Record<string, string>>) =>
-  run(process.execPath, ['out/custom-platform.js'], {
-    cwd: project,
-    env: { ...process.env, SECRETS: JSON.stringify(secrets) },
-    maxBuffer: 2 ** 24,
-  });
-
-/** A value for every key that the example's platform asks for. */
-function everySecret(): Readonly<Record<string, string>> {
-  const config = delosConfig.parse({ domain: 'ai.example.com' });
-  const platform = new Platform(new App(), 'platform', { config, context: profileContext(config, 'existing') });
-  const values: Record<string, string> = { 'delos/postgres-notes/password': 'secret of notes' };
-  withSecrets(synthOf(platform), ({ address, source: { kind } }) => {
-    const label = kind.endsWith('key') ? 'PRIVATE KEY' : 'CERTIFICATE';
-    const value = `secret of ${address}`;
-    values[address] = kind === 'password' ? value : `-----BEGIN ${label}-----\n${value}\n-----END ${label}-----\n`;
-    return values[address];
-  });
-  return values;
-}
+/** The project's own compiler. */
+const compile = (...options: readonly string[]) =>
+  project.run([process.execPath, 'node_modules/typescript/bin/tsc', ...options]);
 
 describe('the packed library', () => {
-  test.each(['artifacts', 'core', 'constructs'])(
+  test.each(['artifacts', 'core', 'constructs', 'stacks'])(
     '%s carries JavaScript, types and the licence, and no source',
     async (name) => {
-      const files = await readdir(join(project, 'node_modules/@delos', name), { recursive: true });
-      expect(files).toEqual(expect.arrayContaining(['LICENSE', 'dist/index.js', 'dist/index.d.ts', 'package.json']));
+      const files = await readdir(join(project.folder, 'node_modules/@delos', name), { recursive: true });
+      const face = name === 'stacks' ? 'program' : 'index';
+      expect(files).toEqual(
+        expect.arrayContaining(['LICENSE', `dist/${face}.js`, `dist/${face}.d.ts`, 'package.json']),
+      );
       expect(files.filter((file) => file.endsWith('.ts') && !file.endsWith('.d.ts'))).toEqual([]);
     },
   );
 
-  test('compiles and runs a platform with a service of one’s own, in at most 40 lines', async () => {
-    expect((await readFile(EXAMPLE, 'utf8')).trimEnd().split('\n').length).toBeLessThanOrEqual(40);
-    expect(await compile()).toEqual({ code: 0, stdout: '' });
-    const { stdout } = await execute(everySecret());
+  test('compiles a platform with a service of one’s own, in at most 40 lines, and the programs that deploy it', async () => {
+    const platform = await readFile(join(EXAMPLE, 'platform.ts'), 'utf8');
+    expect(platform.trimEnd().split('\n').length).toBeLessThanOrEqual(40);
+    expect(await compile()).toMatchObject({ code: 0, stdout: '' });
+  });
+
+  test('prints that platform as manifests, in which Secrets alone have secrets, that are made once', async () => {
+    const config = delosConfig.parse({ domain: 'ai.example.com' });
+    await writeFile(join(project.folder, 'delos.yaml'), 'domain: ai.example.com\n');
+    await writeFile(join(project.folder, 'context.json'), JSON.stringify(profileContext(config, 'existing')));
+    const stdout = await manifestsOf(project, 'registry.example.com/notes:1.0');
     const objects = parseAllDocuments(stdout).map((document) => document.toJS() as Manifest);
     const find = (kind: string, name: string): Manifest | undefined =>
       objects.find((each) => each.kind === kind && each.metadata.name === name);
 
-    expect(find('Secret', 'postgres-notes')).toMatchObject({ stringData: { password: 'secret of notes' } });
-    const others = objects.filter(({ kind }) => kind !== 'Secret');
-    expect(JSON.stringify(others)).not.toContain('secret of ');
+    const secrets = join(project.folder, 'secrets');
+    const password = await readFile(join(secrets, 'delos/postgres-notes/password'), 'utf8');
+    const encoded = Buffer.from(password).toString('base64');
+    expect(find('Secret', 'postgres-notes')).toMatchObject({ data: { password: encoded } });
+    const others = JSON.stringify(objects.filter(({ kind }) => kind !== 'Secret'));
+    for (const text of [password, encoded, 'PRIVATE KEY']) expect(others).not.toContain(text);
+    for (const name of await readdir(secrets, { recursive: true })) {
+      expect((await stat(join(secrets, name))).mode & 0o077, name).toBe(0);
+    }
+    expect(await manifestsOf(project, 'registry.example.com/notes:1.0')).toBe(stdout);
 
     const pods = (name: string) => ({ podSelector: { matchLabels: { 'app.kubernetes.io/name': name } } });
     const port = (number: number) => [{ port: number, protocol: 'TCP' }];
@@ -108,27 +69,14 @@ describe('the packed library', () => {
     expect(policy('gateway')).toMatchObject({
       egress: expect.arrayContaining([{ to: [pods('notes')], ports: port(8080) }]),
     });
-
     expect(JSON.stringify(find('ConfigMap', 'gateway'))).toMatch(
       /\/notes\/\*.*notes\.delos\.svc\.cluster\.local:8080/s,
     );
-    expect(find('StatefulSet', 'notes')).toMatchObject({
-      spec: {
-        volumeClaimTemplates: [{ metadata: { name: 'data' }, spec: { resources: { requests: { storage: '5Gi' } } } }],
-      },
-    });
-    expect(JSON.stringify(find('ConfigMap', 'postgres'))).toContain('databases=\\"delos keycloak notes\\"');
-  });
-
-  test('asks for a value that the caller has not given, by its address', async () => {
-    const { 'delos/postgres-notes/password': _, ...rest } = everySecret();
-    await expect(execute(rest)).rejects.toMatchObject({
-      stderr: expect.stringContaining('SECRETS has no delos/postgres-notes/password (password)'),
-    });
+    await rm(secrets, { recursive: true });
   });
 
   test('has types by which a name in the place of a handle does not compile', async () => {
-    const wrong = join(project, 'src/wrong.ts');
+    const wrong = join(project.folder, 'wrong.ts');
     await writeFile(
       wrong,
       "import { Postgres } from '@delos/constructs';\nimport { App, Chart } from 'cdk8s';\n" +
@@ -138,5 +86,29 @@ describe('the packed library', () => {
     await rm(wrong);
     expect(code).not.toBe(0);
     expect(stdout).toContain("Type 'string' is not assignable to type 'Namespace'");
+  });
+});
+
+describe('the platform of the guide, deployed by kubectl', () => {
+  let cluster: TestCluster;
+  beforeAll(async () => {
+    cluster = await testCluster();
+  });
+
+  test('serves its own service, is left alone by a second apply, and goes whole', async () => {
+    const { image, origin } = await describeCluster(project);
+    const manifests = await manifestsOf(project, image);
+    try {
+      await cluster.kubectl(['apply', '-f', '-'], manifests);
+      await expectNotes(origin, cluster.kubectl, 240);
+      const before = await formsOf(cluster.kubectl, manifests);
+      expect(Object.keys(before).length).toBeGreaterThan(50);
+      await cluster.kubectl(['apply', '-f', '-'], await manifestsOf(project, image));
+      expect(await formsOf(cluster.kubectl, manifests)).toEqual(before);
+    } finally {
+      await cluster.kubectl(['delete', '--ignore-not-found', '--wait=true', '-f', '-'], manifests);
+    }
+    const left = await cluster.kubectl(['get', '--ignore-not-found', '-o', 'name', '-f', '-'], manifests);
+    expect(left).toBe('');
   });
 });

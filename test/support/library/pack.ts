@@ -9,16 +9,18 @@ import { compilerOptions, REPOSITORY } from '../docs/compiler.ts';
 
 const run = promisify(execFile);
 
-/** The packages that others install, each after those that it needs. */
-const FOLDERS = ['artifacts', 'core', 'constructs'] as const;
+/** The packages that others install, each after those that it needs, and the entry of each that is for them. */
+const FACES = { artifacts: '.', core: '.', constructs: '.', stacks: './program' } as const;
+type Folder = keyof typeof FACES;
+const FOLDERS = Object.keys(FACES) as readonly Folder[];
 
 /** Their types are part of the public face: whoever builds on it and we must mean one copy of them. */
-const SHARED = ['cdk8s', 'cdk8s-plus-28', 'constructs', 'zod'];
+const SHARED = ['@pulumi/pulumi', 'cdk8s', 'cdk8s-plus-28', 'constructs', 'zod'];
 
 const manifestSchema = z.looseObject({
   name: z.string(),
   version: z.string(),
-  exports: z.object({ '.': z.string() }),
+  exports: z.record(z.string(), z.string()),
   dependencies: z.record(z.string(), z.string()).default({}),
 });
 
@@ -32,7 +34,7 @@ export async function packLibrary(target: string): Promise<readonly string[]> {
   await mkdir(target, { recursive: true });
   const staging = await mkdtemp(join(tmpdir(), 'delos-pack-'));
   try {
-    const built = build();
+    const built = await build();
     const files: string[] = [];
     for (const folder of FOLDERS) {
       const place = join(staging, folder);
@@ -49,21 +51,25 @@ export async function packLibrary(target: string): Promise<readonly string[]> {
   }
 }
 
-async function writePackage(folder: string, place: string, built: ReadonlyMap<string, string>): Promise<void> {
-  const read = (file: string): Promise<string> => readFile(join(REPOSITORY, folder, file), 'utf8');
-  const { private: _, dependencies, ...rest } = manifestSchema.parse(JSON.parse(await read('package.json')));
-  const entry = rest.exports['.'].replace(/^\.\/(src\/)?/, '').replace(/\.ts$/, '');
-  const shared = Object.entries(dependencies).filter(([name]) => SHARED.includes(name));
+async function writePackage(folder: Folder, place: string, built: ReadonlyMap<string, string>): Promise<void> {
+  const { private: _, dependencies, ...rest } = await packageOf(folder);
+  const face = FACES[folder];
+  const entry = entryOf(folder, rest.exports)
+    .replace(/^src\//, '')
+    .replace(/\.ts$/, '');
+  const own = [...built].filter(([file]) => file.startsWith(`${folder}/`));
+  const used = new Set(own.flatMap(([, text]) => packagesIn(text)));
+  const needed = Object.entries(dependencies).filter(([name]) => used.has(name));
+  const shared = needed.filter(([name]) => SHARED.includes(name));
   const manifest = {
     ...rest,
-    exports: { '.': { types: `./dist/${entry}.d.ts`, default: `./dist/${entry}.js` } },
+    exports: { [face]: { types: `./dist/${entry}.d.ts`, default: `./dist/${entry}.js` } },
     files: ['dist'],
     engines: { node: '>=24' },
-    dependencies: Object.fromEntries(Object.entries(dependencies).filter(([name]) => !SHARED.includes(name))),
+    dependencies: Object.fromEntries(needed.filter(([name]) => !SHARED.includes(name))),
     peerDependencies: Object.fromEntries(shared.map(([name, version]) => [name, `^${version}`])),
   };
-  for (const [file, text] of built) {
-    if (!file.startsWith(`${folder}/`)) continue;
+  for (const [file, text] of own) {
     const to = join(place, 'dist', relative(folder, file).replace(/^src\//, ''));
     await mkdir(dirname(to), { recursive: true });
     await writeFile(to, text);
@@ -73,10 +79,28 @@ async function writePackage(folder: string, place: string, built: ReadonlyMap<st
   if (folder === 'constructs') await cp(join(REPOSITORY, 'docs/guides/library.md'), join(place, 'README.md'));
 }
 
+const packageOf = async (folder: Folder): Promise<z.infer<typeof manifestSchema>> =>
+  manifestSchema.parse(JSON.parse(await readFile(join(REPOSITORY, folder, 'package.json'), 'utf8')));
+
+/** Its source, relative to the folder. */
+function entryOf(folder: Folder, exports: Readonly<Record<string, string>>): string {
+  const entry = exports[FACES[folder]];
+  if (entry === undefined) throw new Error(`${folder}/package.json exports no ${FACES[folder]}`);
+  return entry.replace(/^\.\//, '');
+}
+
+/** npm packages that a built file names. */
+const packagesIn = (text: string): readonly string[] =>
+  ts
+    .preProcessFile(text, true, true)
+    .importedFiles.map(({ fileName }) => fileName)
+    .filter((specifier) => !/^(\.|node:)/.test(specifier))
+    .map((specifier) => /^(@[^/]+\/)?[^/]+/.exec(specifier)?.[0] ?? specifier);
+
 /** Path relative to the repository → JavaScript or types, of every file that the packages' faces lead to. */
-function build(): ReadonlyMap<string, string> {
-  const entries = FOLDERS.map((folder) =>
-    join(REPOSITORY, folder, folder === 'artifacts' ? 'index.ts' : 'src/index.ts'),
+async function build(): Promise<ReadonlyMap<string, string>> {
+  const entries = await Promise.all(
+    FOLDERS.map(async (folder) => join(REPOSITORY, folder, entryOf(folder, (await packageOf(folder)).exports))),
   );
   const program = ts.createProgram(entries, {
     ...compilerOptions(),

@@ -57,6 +57,24 @@ const ROWS: readonly Row[] = [
     'failed',
     '0/2 ready, no progress within 600 s',
   ],
+  [
+    'a Deployment that an earlier form of it had left past its deadline',
+    deployment(2, { ...done, availableReplicas: 0, conditions: [stalled] }),
+    'waiting',
+    '0/2 ready',
+    { before: deployment(2, { conditions: [stalled] }, 1) },
+  ],
+  [
+    'a Deployment that is past its deadline once more',
+    deployment(2, {
+      ...done,
+      availableReplicas: 0,
+      conditions: [{ ...stalled, lastUpdateTime: '2026-11-29T22:32:27Z' }],
+    }),
+    'failed',
+    '0/2 ready, no progress within 600 s',
+    { before: deployment(2, { conditions: [stalled] }, 1) },
+  ],
   ['a Deployment of no replicas', deployment(0, { observedGeneration: 2 }), 'ready'],
   [
     'a StatefulSet with all Pods new and ready',

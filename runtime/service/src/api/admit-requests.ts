@@ -4,7 +4,7 @@ import type { ApiDeps, Caller } from './deps.ts';
 
 declare module 'fastify' {
   interface FastifyContextConfig {
-    /** Bytes of the body that a route takes of whoever asks, without a token. @default none: no token, no body */
+    /** Bytes of the body that a route takes from a caller without a token. @default none: no token, no body */
     readonly anonymousBody?: number;
   }
 }
@@ -24,9 +24,9 @@ export function callerOf(deps: Pick<ApiDeps, 'authenticate'>, request: FastifyRe
 }
 
 /**
- * Bounds what requests may hold of the service's memory. It runs before the body of a request is read:
- * a body is read only of a caller with a valid token, whatever the path, and within the caller's and everybody's budget.
- * A route with `anonymousBody` reads so much of anybody, within the budget of the source address.
+ * Bounds what requests may hold of the service's memory. It runs before the body of a request is read: a body is read
+ * only of a caller with a valid token, whatever the path, and within the caller's and everybody's budget. A route with
+ * `anonymousBody` reads so many bytes from any caller, within the budget of the source address.
  */
 export function admitRequests(app: FastifyInstance, deps: Pick<ApiDeps, 'authenticate' | 'budget'>): void {
   app.addHook('onRequest', async (request, reply) => {

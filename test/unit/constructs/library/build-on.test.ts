@@ -321,6 +321,9 @@ describe('a platform', () => {
   });
 });
 
+const plain = (data: unknown): Readonly<Record<string, string>> =>
+  Object.fromEntries(Object.entries(data ?? {}).map(([key, value]) => [key, Buffer.from(value, 'base64').toString()]));
+
 const pem = (kind: string): string => `-----BEGIN ${kind.endsWith('key') ? 'PRIVATE KEY' : 'CERTIFICATE'}-----\nMA==\n`;
 
 describe('Secrets filled in', () => {
@@ -335,7 +338,7 @@ describe('Secrets filled in', () => {
     expect(filled.map(({ kind }) => kind)).toEqual(platform.objects.map(({ manifest }) => manifest.kind));
     const secrets = new Map(
       filled.flatMap((each) =>
-        each.kind === 'Secret' ? [[`${each.metadata.namespace}/${each.metadata.name}`, each.stringData] as const] : [],
+        each.kind === 'Secret' ? [[`${each.metadata.namespace}/${each.metadata.name}`, plain(each.data)] as const] : [],
       ),
     );
     expect(secrets.get('delos/postgres-delos')).toEqual({ password: 'password of delos/postgres-delos/password' });

@@ -71,13 +71,16 @@ describe('the examples', () => {
   });
 
   test('of the guide compile against it too', () => {
-    const guide = readFileSync(join(REPOSITORY, 'docs/guides/library.md'), 'utf8');
-    const examples = [...guide.matchAll(/^```ts\n([\s\S]*?)^```$/gm)].map(([, code = ''], index) => ({
-      place: `docs/guides/library.md, ${index}`,
-      code,
-    }));
+    const examples = shownInGuide()
+      .filter((code) => !isProgram(code))
+      .map((code, index) => ({ place: `docs/guides/library.md, ${index}`, code }));
     expect(examples.length).toBeGreaterThan(2);
     expect(faultsOf(examples)).toEqual([]);
+  });
+
+  test('that are whole programs in the guide are the files that a test runs', () => {
+    const program = readFileSync(join(REPOSITORY, 'docs/examples/custom-platform/main.ts'), 'utf8');
+    expect(shownInGuide().filter(isProgram)).toEqual([program]);
   });
 
   test('that are wrong are found', () => {
@@ -86,6 +89,14 @@ describe('the examples', () => {
     ]);
   });
 });
+
+/** The blocks of TypeScript of the guide. */
+function shownInGuide(): readonly string[] {
+  const guide = readFileSync(join(REPOSITORY, 'docs/guides/library.md'), 'utf8');
+  return [...guide.matchAll(/^```ts\n([\s\S]*?)^```$/gm)].map(([, code = '']) => code);
+}
+
+const isProgram = (code: string): boolean => /^import /m.test(code);
 
 function members(): readonly { readonly name: string; readonly member: ts.ClassElement | ts.TypeElement }[] {
   return exported.flatMap(({ name, declarations }) =>

@@ -202,6 +202,24 @@ describe('a Pod is told as', () => {
       {},
       { reason: 'LifeSpanEnded' },
     ],
+    [
+      'lost by its node, which was started anew',
+      { phase: 'Failed', state: ended(255, 'Unknown') },
+      {},
+      { reason: 'NodeLost', description: 'its node was started anew while it ran', putOut: true, ofItself: false },
+    ],
+    [
+      'lost by its kubelet',
+      { phase: 'Failed', state: ended(137, 'ContainerStatusUnknown') },
+      {},
+      { reason: 'NodeLost', description: 'its node lost sight of the container', putOut: true, ofItself: false },
+    ],
+    [
+      'ended with 255 by its own program',
+      { phase: 'Failed', state: ended(255) },
+      {},
+      { reason: 'Error', description: 'its container ended with exit code 255', putOut: false, ofItself: true },
+    ],
     ['still ending', { phase: 'Failed', reason: 'DeadlineExceeded', state: { running: {} } }, {}, { phase: 'running' }],
     ['put out', { phase: 'Failed', reason: 'Evicted' }, {}, { phase: 'failed', reason: 'Evicted' }],
     [

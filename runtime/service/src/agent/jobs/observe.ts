@@ -3,7 +3,7 @@ import { CONTAINER } from '../container-name.ts';
 import { explainEviction } from '../eviction.ts';
 import { neverStarted, whyRefused } from '../pod-admission.ts';
 import { explainPull, isPullReason } from './image-pull.ts';
-import { whyPutOut } from './pod-put-out.ts';
+import { whyLost, whyPutOut } from './pod-put-out.ts';
 import type { ContainerStatus, Pod } from './pod-shape.ts';
 
 /** What the agent knows beside the Pod itself. */
@@ -49,7 +49,7 @@ export function observePod(pod: Pod, context: ObserveContext): PodObservation {
     finishedAt: null,
     exitCode: null,
     ofItself: endedOfItself(pod),
-    putOut: told.phase === 'failed' && whyPutOut(pod, status) !== undefined,
+    putOut: told.phase === 'failed' && (whyPutOut(pod, status) ?? whyLost(status)) !== undefined,
     refused: told.phase === 'failed' && hasEnded(pod) && neverRan(pod, status),
     standIn: standInOf(status, context.standIns),
     ...told,
@@ -76,6 +76,7 @@ export function runOf(pod: Pod): number {
 /** Whether it ended without being asked to; where that cannot be told, not. */
 function endedOfItself(pod: Pod): boolean {
   if (!hasEnded(pod) || pod.metadata.deletionTimestamp !== undefined || pod.status.reason !== '') return false;
+  if (whyLost(mainOf(pod)) !== undefined) return false;
   // A deadline that came too late: the kubelet would have said that it was exceeded.
   const final = pod.status.phase === 'Succeeded' || pod.status.phase === 'Failed';
   return final || pod.spec.activeDeadlineSeconds === undefined;
@@ -185,6 +186,8 @@ function tellEnd(pod: Pod, status: ContainerStatus | undefined): Told {
     case 'NodeLost':
       return failed('NodeLost', `node ${pod.spec.nodeName ?? 'unknown'} does not answer any more`);
   }
+  const lost = whyLost(status);
+  if (lost !== undefined) return failed('NodeLost', lost);
   if (ended === undefined) return failed('Error', pod.status.message || 'its container never started');
   switch (ended.reason) {
     case 'OOMKilled':
@@ -192,8 +195,6 @@ function tellEnd(pod: Pod, status: ContainerStatus | undefined): Told {
     case 'StartError':
     case 'ContainerCannotRun':
       return failed('CannotStart', explainStart(ended.message));
-    case 'ContainerStatusUnknown':
-      return failed('NodeLost', 'its node lost sight of the container');
     default:
       return failed('Error', explainExit(ended.exitCode));
   }

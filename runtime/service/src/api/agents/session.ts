@@ -9,7 +9,10 @@ import { bufferOf } from '../../relay.ts';
 import { Desires } from './desires.ts';
 import { recordNodes } from './nodes.ts';
 
-/** One connected agent: told what is desired when it connects and whenever that changes; heard, and acknowledged. */
+/**
+ * One connected agent. It is told what is desired when it connects and whenever that changes. Its reports are recorded
+ * and acknowledged.
+ */
 export class AgentSession {
   readonly cluster: string;
   readonly connectedAt = Date.now();
@@ -21,7 +24,7 @@ export class AgentSession {
   readonly #unsubscribe: readonly (() => void)[];
   readonly #desires: ReadonlyMap<Kind, Desires>;
   #nodes = '';
-  /** It has said by which protocol it speaks, and that is ours. */
+  /** It has said hello, in our protocol. */
   #greeted = false;
 
   constructor(socket: WebSocket, cluster: string, database: Database, log: Logger) {
@@ -82,7 +85,7 @@ export class AgentSession {
   }
 
   #hear(text: string): void {
-    // What was refused may have sent more before it knew.
+    // A refused agent may have sent more before it knew.
     if (this.#socket.readyState !== WebSocket.OPEN) return;
     const parsed = fromAgent.safeParse(tryJson(text));
     if (!parsed.success) {
@@ -109,7 +112,7 @@ export class AgentSession {
     }
   }
 
-  /** An agent of another protocol would not be understood, nor understand. */
+  /** An agent of another protocol is refused: neither side would understand the other. */
   #greet(version: string, protocol: number): void {
     const { cluster } = this;
     if (protocol === AGENT_PROTOCOL) {
@@ -158,7 +161,7 @@ export class AgentSession {
 
 function tryJson(text: string): unknown {
   try {
-    // A container writes parts of it (its last words): an observation that cannot be stored would come again for ever.
+    // A container writes parts of it (its last words). An observation that cannot be stored would be sent again for ever.
     return JSON.parse(text, (_key, value: unknown) => (typeof value === 'string' ? cleanText(value) : value));
   } catch {
     return undefined;

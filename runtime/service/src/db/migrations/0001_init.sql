@@ -52,7 +52,7 @@ create table nodes (
 --   ended     its container has ended, the log may still be on its way   (terminal)
 --   archived  log sealed, Pod may go         (terminal)
 --   gone      no Pod; nothing more happens   (terminal)
--- A job that is told to end while queued is gone at once. All changes go through runtime/service/src/db/jobs-state.ts.
+-- A job that is told to end while queued is gone at once. All changes go through runtime/src/db/jobs-state.ts.
 create table jobs (
   id text primary key,
   cluster text not null references clusters (name),

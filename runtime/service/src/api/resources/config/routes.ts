@@ -61,7 +61,7 @@ async function platform(db: Db, caller: Caller, { resources, settings }: ApiDeps
   const orgs = [...new Set(projects.map(({ org }) => org))];
   const pools = cluster?.pools ?? [];
   return {
-    // Who is in no project has no cluster either: the client would stumble over one without organizations.
+    // A user in no project gets no cluster: the client would stumble over one without organizations.
     clusters:
       cluster === undefined || orgs.length === 0
         ? []

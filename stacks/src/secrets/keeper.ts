@@ -1,9 +1,15 @@
 import pulumi from '@pulumi/pulumi';
 import { runPulumi } from '../driver/command.ts';
-import { PROJECT } from '../driver/home.ts';
-import type { SecretKeeper } from './program.ts';
 
-const KEY = `${PROJECT}:secrets`;
+const KEY = 'delos:secrets';
+
+/** Where a stack's secrets are kept between runs. */
+export interface SecretKeeper {
+  /** As kept last; undefined at the first run. */
+  readonly kept: string | undefined;
+  /** Keeps them, encrypted. Not called in a preview. */
+  keep(secrets: string): Promise<void>;
+}
 
 /** Keeps secrets in the stack's configuration, by way of the `pulumi` command of the running update. */
 export function configKeeper(options: {

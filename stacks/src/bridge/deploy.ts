@@ -1,0 +1,37 @@
+import type { Synthesis } from '@delos/constructs';
+import pulumi from '@pulumi/pulumi';
+import { certificateAuthority } from '../secrets/certificates.ts';
+import { configKeeper, type SecretKeeper } from '../secrets/keeper.ts';
+import { completeSecrets, parseStore } from '../secrets/store.ts';
+import { register } from './register.ts';
+
+/** How {@link deploy} deploys. */
+export interface DeployOptions {
+  /** The cluster that the objects go to. */
+  readonly provider: pulumi.ProviderResource;
+  /** Keeps the values of Secrets between runs. @default the configuration of the program's stack, encrypted, as `delos:secrets` */
+  readonly secrets?: SecretKeeper;
+}
+
+/**
+ * Deploys a tree of constructs from a Pulumi program: each object as a resource of its own, after those that it waits for.
+ * Values of Secrets are made at the first run, kept, and filled in. A later run makes only what is missing, and
+ * certificates that are near their end.
+ * @returns the resources by the id of their object
+ * @example
+ * await deploy(synthOf(platform), { provider: new ClusterProvider('cluster') });
+ */
+export async function deploy(
+  synthesis: Synthesis,
+  options: DeployOptions,
+): Promise<ReadonlyMap<string, pulumi.CustomResource>> {
+  const { provider, secrets = ownKeeper() } = options;
+  const before = parseStore(secrets.kept);
+  const { store, changed, values } = await completeSecrets(synthesis.objects, before, certificateAuthority, new Date());
+  // Kept before the first use: a run that is killed next finds the same values again.
+  if (changed && !pulumi.runtime.isDryRun()) await secrets.keep(JSON.stringify(store));
+  return register(synthesis, { provider, secrets: values });
+}
+
+const ownKeeper = (): SecretKeeper =>
+  configKeeper({ command: 'pulumi', cwd: pulumi.getRootDirectory(), env: process.env });

@@ -1,0 +1,84 @@
+import { readdir, readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { instancePaths } from '@delos/core';
+import { z } from 'zod';
+import { type CommandOptions, type CommandResult, execute, expectOk, start } from '../../../peers/src/command.ts';
+import { delos, TEST_INSTANCE, type UpDocument, upDocument } from '../instance.ts';
+
+/** An instance of its own that one release has brought up, and another takes over. */
+export const OLD_INSTANCE = `${TEST_INSTANCE}-old`;
+const CONFIG = join(import.meta.dirname, 'upgrade.yaml');
+const UP = ['up', '--config', CONFIG, '--json'];
+const LIMIT = { timeout: 1700 };
+
+const withInstance = (options: CommandOptions = {}): CommandOptions => ({
+  ...options,
+  env: { ...options.env, DELOS_INSTANCE: OLD_INSTANCE },
+});
+
+/** The present command, for that instance. */
+export const present = (args: readonly string[], options: CommandOptions = {}): Promise<CommandResult> =>
+  delos(args, withInstance(options));
+
+const documentOf = (stdout: string): UpDocument => upDocument.parse(JSON.parse(stdout));
+
+/** `up` of a release, from its own checkout. */
+export async function upByRelease(checkout: string): Promise<UpDocument> {
+  const { KUBECONFIG: _, ...env } = process.env;
+  const options = { ...LIMIT, cwd: checkout, env: { ...env, DELOS_INSTANCE: OLD_INSTANCE } };
+  return documentOf(await expectOk(execute([join(checkout, 'delos'), ...UP], options)));
+}
+
+/** `up` of the present code. */
+export const upNow = async (): Promise<UpDocument> => documentOf(await expectOk(present(UP, LIMIT)));
+
+/** `up` of the present code, all of whose processes end by SIGKILL some time after it has said something that matches. */
+export async function upUntilKilled(said: RegExp, milliseconds: number): Promise<void> {
+  const root = join(import.meta.dirname, '../../..');
+  const { KUBECONFIG: _, ...env } = process.env;
+  // A process group of its own, so that what it has started ends with it.
+  const command = ['setsid', '--wait', 'sh', '-c', 'echo $$; exec "$0" "$@"', join(root, 'delos'), ...UP];
+  const run = start(command, { ...LIMIT, input: '', cwd: root, env: { ...env, DELOS_INSTANCE: OLD_INSTANCE } });
+  await new Promise<void>((resolve, reject) => {
+    run.child.stderr?.on('data', () => {
+      if (said.test(run.stderr())) resolve();
+    });
+    void run.end.then(({ stderr }) => reject(new Error(`it ended before it said ${said}:\n${stderr}`)), reject);
+  });
+  await new Promise((resolve) => setTimeout(resolve, milliseconds));
+  process.kill(-Number(run.stdout().split('\n')[0]), 'SIGKILL');
+  for (const pid of await pulumiProcesses()) process.kill(pid, 'SIGKILL');
+  await run.end;
+}
+
+/** The engine and its plugins, which have a session of their own, are told by their variables. */
+async function pulumiProcesses(): Promise<readonly number[]> {
+  const home = join(instancePaths(OLD_INSTANCE, process.env).state, 'pulumi/home');
+  const all = (await readdir('/proc')).filter((name) => /^\d+$/.test(name)).map(Number);
+  const found = await Promise.all(
+    all.map(async (pid) => {
+      const environment = await readFile(`/proc/${pid}/environ`, 'utf8').catch(() => '');
+      return environment.includes(`PULUMI_HOME=${home}\0`) && pid !== process.pid ? [pid] : [];
+    }),
+  );
+  return found.flat();
+}
+
+const uids = z.record(z.string(), z.string());
+const KINDS = 'namespaces,persistentvolumeclaims,persistentvolumes,statefulsets,secrets,services';
+
+/** `KIND NAMESPACE/NAME` → uid, of each object whose loss would lose something. */
+export async function lastingObjects(): Promise<Readonly<Record<string, string>>> {
+  const row = '{.kind} {.metadata.namespace}/{.metadata.name}={.metadata.uid}{"\\n"}';
+  const text = await expectOk(
+    present(['kubectl', 'get', KINDS, '-A', '-o', `jsonpath={range .items[*]}${row}{end}`], { timeout: 60 }),
+  );
+  return uids.parse(
+    Object.fromEntries(
+      text
+        .trim()
+        .split('\n')
+        .map((line) => line.split('=')),
+    ),
+  );
+}
