@@ -25,7 +25,7 @@ function report(error: unknown): number {
   return known.exitCode;
 }
 
-/** One line. What was not as a schema expects is told by its first fault, not by all of the schema's own document. */
+/** One line. Of the faults that a schema finds, only the first is told. */
 function wordsOf(error: unknown): string {
   if (!(error instanceof z.ZodError)) return error instanceof Error ? error.message : String(error);
   const [issue] = error.issues;

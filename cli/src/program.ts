@@ -53,7 +53,7 @@ export function program(root: string, options: { readonly completion?: boolean }
     .option('--show-passwords', 'show the passwords of the platform’s users', false)
     .action(action(() => import('./commands/platform/status.ts')));
   verb(cli, 'logs <part>', 'log of a part: a service of the platform or a process of the embedded cluster')
-    .option('-f, --follow', 'go on as the part writes', false)
+    .option('-f, --follow', 'keep printing what the part writes', false)
     .option('--tail <lines>', 'only the last lines', wholeNumber)
     .action(action(() => import('./commands/platform/logs.ts')));
   withContext(withConfig(verb(cli, 'preflight', 'look at machine, cluster and configuration; change nothing'))).action(
@@ -97,8 +97,8 @@ export function program(root: string, options: { readonly completion?: boolean }
   );
   verb(cli, 'token', 'issue a token for `apolo config login-with-token TOKEN URL`')
     .option('--user <name>', 'whose token')
-    .option('--ttl <duration>', 'how long it is good for, e.g. 30m, 12h, 7d', '12h')
-    .option('--revoke <id>', 'make an issued token worthless')
+    .option('--ttl <duration>', 'how long it is valid, e.g. 30m, 12h, 7d', '12h')
+    .option('--revoke <id>', 'revoke an issued token')
     .option('--list', 'list the issued tokens', false)
     .action(action(() => import('./commands/platform/token.ts')));
   verb(cli, 'init', 'write a commented delos.yaml')
@@ -109,7 +109,7 @@ export function program(root: string, options: { readonly completion?: boolean }
   verb(cli, 'simulate', 'schedule on paper: lists of Pods, queues over time, or one state of the scheduler')
     .option('--nodes <file>', 'nodes as CSV: sn, cpu_milli, memory_mib, gpu, model')
     .option('--pods <file>', 'Pods as CSV: name, cpu_milli, memory_mib, num_gpu, gpu_milli, gpu_spec')
-    .option('--arrivals <ratio>', 'GPUs that Pods ask for in all, as a multiple of those there are', '1.3')
+    .option('--arrivals <ratio>', 'how many GPUs all Pods ask for, as a multiple of those of the nodes', '1.3')
     .option('--seeds <list>', 'orders of arrival, e.g. 42-51 or 1,5,9-12', '42-51')
     .option('--policy <names>', 'placement policies', 'random,bestfit,fgd,default')
     .option('--no-bound', 'leave out the bound that no policy can pass')
@@ -118,7 +118,7 @@ export function program(root: string, options: { readonly completion?: boolean }
       'queues over time, as YAML, or a log in Standard Workload Format (.swf, .swf.gz); several are compared',
     )
     .option('--html <file>', 'write the figures of --workload as one page with charts')
-    .option('--snapshot <file>', 'decide once on a state of the scheduler, and say why what waits waits')
+    .option('--snapshot <file>', 'decide once on a state of the scheduler, and say why jobs wait')
     .action(action(() => import('./commands/simulate/simulate.ts')));
 
   flowVerbs(verb(cli, 'flow', 'workflows: check, expand, draw and format the files of apolo-flow'), verb, action);
@@ -156,7 +156,9 @@ function flowVerbs(flow: Command, verb: Verb, action: Action): void {
       .option('--org <name>', 'organisation, if any')
       .option('--project <name>', 'project on the platform', 'default')
       .option('--user <name>', 'user name', 'user');
-  placed(verb(flow, 'validate <files...>', 'say all that is wrong with files, or with those of folders'))
+  placed(
+    verb(flow, 'validate <files...>', 'say everything that is wrong with the files, or with all files of a folder'),
+  )
     .option('--strict', 'exit code 1 where there is a warning, too', false)
     .action(action(() => import('./commands/flow/validate.ts')));
   placed(verb(flow, 'expand <file>', 'the concrete tasks of a flow')).action(

@@ -62,7 +62,7 @@ export interface ClusterReader {
   version(): Promise<string>;
   /** Undefined where no StorageClass is marked as default. */
   tryDefaultStorageClass(): Promise<string | undefined>;
-  /** What is behind the `kubernetes` Service. */
+  /** The addresses behind the `kubernetes` Service. */
   apiServer(): Promise<{ readonly addresses: readonly string[]; readonly port: number }>;
   /** Addresses of the Services of cluster DNS, where a DNS cache on each node may answer in their place. */
   dnsServices(): Promise<readonly string[]>;
@@ -80,7 +80,7 @@ export function readCluster(kubeConfig: KubeConfig, server: string): ClusterRead
     {
       ...access,
       server: server.replace(/\/+$/, ''),
-      // Credential plugins are commands of the cluster's provider: their own words are the most that can be known.
+      // Credential plugins are commands of the cluster's provider: only their own words tell what went wrong.
       credentials: async () => {
         try {
           return await access.credentials();
@@ -146,7 +146,7 @@ export function readCluster(kubeConfig: KubeConfig, server: string): ClusterRead
         kubelet: status.nodeInfo.kubeletVersion,
         kernel: status.nodeInfo.kernelVersion,
         runtime: status.nodeInfo.containerRuntimeVersion,
-        // The handler without a name is the one that Pods get who ask for none.
+        // The handler without a name is that of Pods that ask for none.
         userNamespaces: (status.runtimeHandlers ?? []).some(
           ({ name, features }) => name === '' && features?.userNamespaces === true,
         ),

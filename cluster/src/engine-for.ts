@@ -9,7 +9,7 @@ export function engineKindOf(config: PlatformConfig, options: EngineOptions): Cl
   if (options.context !== undefined || context !== undefined) return 'existing';
   const kubeconfig = options.env.KUBECONFIG;
   if (kubeconfig === undefined || kubeconfig === '') return 'embedded';
-  // `delos env` points KUBECONFIG at this instance's own cluster: that is no choice of another one.
+  // `delos env` points KUBECONFIG at this instance's own cluster, which chooses no other one.
   return relative(options.paths.state, kubeconfig).startsWith('..') ? 'existing' : 'embedded';
 }
 

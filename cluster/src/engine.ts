@@ -15,7 +15,9 @@ export interface EngineOptions {
  */
 export interface ClusterEngine {
   readonly kind: 'existing' | 'kind' | 'embedded';
-  /** Installs what the engine needs of the operating system, so that a lack shows before anything long begins. */
+  /**
+   * Installs what the engine needs of the operating system, so that a missing part shows before anything long begins.
+   */
   prepare(progress: Progress): Promise<void>;
   /** Brings the cluster up or repairs it; the same call goes on where a killed one stopped. */
   up(config: PlatformConfig, progress: Progress): Promise<ClusterHandle>;

@@ -11,7 +11,7 @@ export interface ChosenCluster {
   readonly server: string;
 }
 
-/** Is the server on this machine's loopback? Only such a one is taken without a word. */
+/** Whether the server is on this machine's loopback. Any other one must be named by the user. */
 export function isLoopback(server: string): boolean {
   const host = new URL(server).hostname.replace(/^\[|\]$/g, '');
   return host === 'localhost' || host === '::1' || /^127\.\d+\.\d+\.\d+$/.test(host);

@@ -39,7 +39,7 @@ export function existingEngine(config: PlatformConfig, options: EngineOptions): 
       storageClass: config.cluster.storageClass ?? (await reader.tryDefaultStorageClass()),
       lacksUserNamespaces: lacksUserNamespaces(await reader.version(), await reader.nodeFacts()),
       images: registry === undefined ? { kind: 'upstream' } : { kind: 'registry', registry },
-      // Its nodes are elsewhere, so that these ports are only taken here: `keepForward` has them lead to a Service.
+      // Its nodes are elsewhere, so these ports are only reserved here: `keepForward` makes them lead to a Service.
       exposeLoopback: (ports) => settlePorts(options.paths, ports),
     };
   }

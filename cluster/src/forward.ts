@@ -19,8 +19,9 @@ import { z } from 'zod';
 import type { ClusterHandle } from './engine.ts';
 
 /*
- * The way to a Service of a cluster whose nodes are elsewhere and that has no load balancer for it: kubectl's port-forward,
- * kept by a process that outlives the command and starts it again whenever it ends (with the Pod it led to, say).
+ * The way to a Service of a cluster whose nodes are elsewhere and that has no load balancer for it: kubectl's
+ * port-forward, kept by a process that outlives the command and starts it again whenever it ends (with the Pod it led
+ * to, say).
  */
 
 /** A loopback port of this machine, and the node port that stands for what it leads to. */
@@ -40,11 +41,12 @@ const settledFile = z.object({ ports: z.array(z.object({ host: z.number(), node:
 const fileOf = (paths: InstancePaths): string => join(paths.state, 'cluster', 'forwards.json');
 const markerOf = (paths: InstancePaths): string => `delos-forward:${paths.state}`;
 
-// $0 is the marker: it names the process to whoever looks for it. SIGKILL of the group ends both.
+// $0 is the marker by which the process is found. SIGKILL of the group ends both.
 const LOOP = 'while :; do "$@"; sleep 1; done';
 
 /**
- * Decides which ports of loopback the forward takes: those asked for; for 0 the one that was had before, else a free one.
+ * Decides which ports of loopback the forward takes: those asked for; for 0 the one that was had before, else a free
+ * one.
  * @throws DelosError ERR_PORT_TAKEN
  */
 export async function settlePorts(
@@ -65,7 +67,7 @@ export async function settlePorts(
 }
 
 /**
- * Has ports of loopback lead to a Service until `endForward`, and waits until they do.
+ * Makes ports of loopback lead to a Service until `endForward`, and waits until they do.
  * @param kube the Kubernetes binary @throws DelosError ERR_TIMEOUT
  */
 export async function keepForward(
@@ -111,7 +113,7 @@ export async function endForward(paths: InstancePaths): Promise<void> {
 export const forwardedPorts = (paths: InstancePaths): readonly number[] =>
   forwardRuns(paths) ? (tryReadJson(fileOf(paths), settledFile)?.ports ?? []).map(({ host }) => host) : [];
 
-/** Does the process that keeps the forward run? */
+/** Whether the process that keeps the forward runs. */
 export const forwardRuns = (paths: InstancePaths): boolean => findByArgument(markerOf(paths)).length > 0;
 
 /** The loop leads its own group, with kubectl in it. */

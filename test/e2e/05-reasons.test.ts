@@ -4,17 +4,8 @@ import { beforeAll, describe, expect, test } from 'vitest';
 import { z } from 'zod';
 import { expectOk } from '../../peers/src/command.ts';
 import { delos, delosJson, kubectl, loggedIn, TEST_INSTANCE } from '../support/instance.ts';
-import { type Api, api, IMAGE } from '../support/service/api.ts';
+import { type Api, api, DEFAULTS, IMAGE } from '../support/service/api.ts';
 import { until } from '../support/until.ts';
-
-const BASE = {
-  preset_name: 'tiny',
-  image: IMAGE,
-  cluster_name: 'default',
-  org_name: 'default',
-  project_name: 'default',
-  pass_config: false,
-};
 
 describe('a job that cannot be what was asked for says why, in words', () => {
   let platform: Api;
@@ -92,7 +83,7 @@ describe('a job that cannot be what was asked for says why, in words', () => {
 
   test('a quota that can never be met is refused at once', async () => {
     const response = await platform.call('POST', '/jobs?from_preset', {
-      ...BASE,
+      ...DEFAULTS,
       project_name: 'closed',
       command: 'true',
     });
@@ -118,7 +109,7 @@ describe('a job that cannot be what was asked for says why, in words', () => {
     ['a field of another kind', { tags: 'red' }, /tags/],
     ['a negative life-span', { max_run_time_minutes: -1 }, /max_run_time_minutes/],
   ])('%s is refused, posted directly too', async (_, change, message) => {
-    const response = await platform.call('POST', '/jobs?from_preset', { ...BASE, command: 'true', ...change });
+    const response = await platform.call('POST', '/jobs?from_preset', { ...DEFAULTS, command: 'true', ...change });
     expect(response.status).toBeGreaterThanOrEqual(400);
     expect(response.status).toBeLessThan(500);
     const error = await errorOf(response);
@@ -130,7 +121,7 @@ describe('a job that cannot be what was asked for says why, in words', () => {
     ['that is no JSON', '{"preset_name":', 400, /JSON/],
     ['that is no object', '[]', 400, /expected/],
     ['that is empty', '', 400, /expected/],
-    ['that is huge', JSON.stringify({ ...BASE, description: 'x'.repeat(20_000_000) }), 413, /larger than 1 MiB/],
+    ['that is huge', JSON.stringify({ ...DEFAULTS, description: 'x'.repeat(20_000_000) }), 413, /larger than 1 MiB/],
   ])('a body %s is refused and the API lives on', async (_, body, status, message) => {
     const response = await platform.call('POST', '/jobs?from_preset', undefined, { body });
     expect(response.status).toBe(status);

@@ -24,7 +24,7 @@ export async function chooseCluster(
 ): Promise<ClusterChoice> {
   const { paths } = context;
   const { KUBECONFIG = '' } = process.env;
-  // `delos env` points KUBECONFIG into the state: that names no other cluster.
+  // `delos env` points KUBECONFIG at the instance's own file, which names no other cluster.
   const told = contextName !== undefined || (KUBECONFIG !== '' && relative(paths.state, KUBECONFIG).startsWith('..'));
   const may = config.cluster.engine === 'auto' || config.cluster.engine === 'existing';
   const recorded = (await recordedConfig(context)).cluster.engine;
@@ -37,7 +37,7 @@ function optionsOf(context: CommandContext, contextName: string | undefined): En
   return { paths, env: process.env, yes, ...(contextName === undefined ? {} : { context: contextName }) };
 }
 
-/** Somebody has named that cluster once: its server need not be loopback. */
+/** A person has named that cluster once, so its server need not be loopback. */
 function onKept(context: CommandContext, config: PlatformConfig): ClusterChoice {
   const { context: _, ...cluster } = config.cluster;
   return {

@@ -9,7 +9,7 @@ export interface PlatformImages {
   readonly standIns: readonly StandIn[];
 }
 
-/** Has every image made and brought to where the cluster's nodes look for it. Does nothing twice. */
+/** Makes every image and brings it to where the cluster's nodes look for it. It does nothing twice. */
 export async function provideImages(
   context: CommandContext,
   config: PlatformConfig,
@@ -54,7 +54,7 @@ export async function expectedImages(
   return { images, standIns: await standInsOf(context, config, handle) };
 }
 
-/** Stand-ins answer through the mirror alone: nobody else's registry is told that a Debian is an Ubuntu. */
+/** Stand-ins are served by the mirror alone. They must not get into the registry of somebody else. */
 async function standInsOf(
   context: CommandContext,
   config: PlatformConfig,

@@ -9,7 +9,7 @@ const exec = promisify(execFile);
 
 /** kubectl on one cluster, for the few things that the command reads there. */
 export interface Kube {
-  /** Executable and arguments before the verb, and its environment: to run it on our own streams. */
+  /** Executable, arguments before the verb, and environment, for a caller that runs it on our own streams. */
   readonly argv: readonly [string, ...string[]];
   readonly env: Readonly<Record<string, string>>;
   /** @throws DelosError ERR_CLUSTER_UNREACHABLE with kubectl's own words */

@@ -22,5 +22,5 @@ export async function lockInstance(paths: InstancePaths, command: string): Promi
 /** Who holds the instance now; undefined when nobody does. */
 export const holderOf = (paths: InstancePaths): Promise<LockHolder | undefined> => tryHolder(nameOf(paths));
 
-/** Names the state folder, not only the instance: two users' instances of one name are two. */
+/** The name holds the state folder as well: two users may each have an instance of one name. */
 const nameOf = (paths: InstancePaths): string => `instance ${paths.state}`;

@@ -3,7 +3,7 @@ import type { PlatformConfig } from '@delos/core';
 import type { CommandContext } from '../context.ts';
 import { chooseCluster } from './engine.ts';
 
-/** Looks at machine and cluster; warns of what may hurt. @throws DelosError of the first fatal check */
+/** Looks at machine and cluster, and warns of what may cause trouble. @throws DelosError of the first fatal check */
 export async function checkMachine(
   context: CommandContext,
   config: PlatformConfig,

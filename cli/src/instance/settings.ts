@@ -34,7 +34,7 @@ export async function readSettings(context: CommandContext, given: string | unde
 
 /**
  * Remembers what the instance is brought up with: the file for the next `up`, the content for commands that ask, with
- * the engine that `auto` came to be.
+ * the engine that `auto` stands for here.
  */
 export async function recordSettings(
   context: CommandContext,

@@ -10,8 +10,8 @@ import { layoutOf } from './spec.ts';
 const LIMIT = 30_000;
 
 /**
- * Walks the inventory backwards, strikes each item once its absence was seen, and lists everything again at the end.
- * Killed anywhere, the next call goes on.
+ * Walks the inventory backwards, takes each item off once it is seen to be gone, and lists everything again at the end.
+ * Where it was killed, the next call goes on.
  * @throws DelosError ERR_TIMEOUT naming what is left
  */
 export async function takeDown(
@@ -40,7 +40,7 @@ function removeIfEmpty(folder: string): void {
   if (existsSync(folder) && readdirSync(folder).length === 0) rmdirSync(folder);
 }
 
-/** What of an item is still there, listed from the machine itself. */
+/** What is left of an item on the machine. */
 export async function remains(item: InventoryItem): Promise<readonly string[]> {
   switch (item.kind) {
     case 'processes':
@@ -77,7 +77,7 @@ async function remove(item: InventoryItem, state: string): Promise<void> {
 async function removeOnce(item: Exclude<InventoryItem, { kind: 'sysctl' }>): Promise<void> {
   switch (item.kind) {
     case 'processes': {
-      // Namespaces first: a first process that is gone takes all others of its namespace with it, and they are waited for.
+      // Namespaces first: the end of a namespace's first process ends all others in it.
       const own = tryPidNamespace(process.pid);
       const roots = findByArgument(item.marker);
       const namespaces = new Set(roots.map((root) => tryPidNamespace(root.pid)).filter((each) => each !== own));

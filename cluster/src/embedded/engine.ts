@@ -57,7 +57,7 @@ export function embeddedEngine(paths: InstancePaths, parts: EmbeddedParts): Clus
       apiServer: { addresses: [nodeIp], port: API_SERVER_PORT },
       dnsAddresses: [],
       storageClass: STORAGE_CLASS,
-      lacksUserNamespaces: ['the embedded node runs Debian’s containerd, which has none before 2.0'],
+      lacksUserNamespaces: ['the embedded node runs Debian’s containerd, which has no user namespaces before 2.0'],
       images: { kind: 'mirror', endpoint: `http://127.0.0.1:${MIRROR_PORT}`, standIns: spec.standIns },
       exposeLoopback: (ports) => exposeLoopback(layout, ports),
     };
@@ -103,7 +103,7 @@ export function embeddedEngine(paths: InstancePaths, parts: EmbeddedParts): Clus
   };
 }
 
-/** Writes what the node is started with, and starts or restarts what does not run with it. */
+/** Writes the node's settings, and starts or restarts whatever runs with others. */
 async function startNode(spec: NodeSpec, layout: ReturnType<typeof layoutOf>, progress: Progress): Promise<void> {
   const addresses = addressesOf(spec.number);
   const renewed = await ensurePki(layout.pki, certificatesOf(addresses));
@@ -123,7 +123,7 @@ async function startNode(spec: NodeSpec, layout: ReturnType<typeof layoutOf>, pr
   const node = tryReadNodeStatus(layout);
   const changed = renewed.length > 0 || (node !== undefined && node.specHash !== specHash(spec));
   if (changed && findByArgument(nodeMarker(spec.state)).length > 0) {
-    progress.step('node: restarts, since what it is started with has changed');
+    progress.step('the node restarts, because its settings have changed');
     await endProcesses([hostMarker(spec.state), nodeMarker(spec.state)]);
   } else if (host !== undefined && host.specHash !== specHash(spec)) {
     await endProcesses([hostMarker(spec.state)]);

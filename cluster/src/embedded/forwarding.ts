@@ -12,13 +12,15 @@ export function readForwarding(): string {
   return readFileSync(SETTING, 'utf8').trim();
 }
 
-/** What the machine's setting was before any instance came. It lies where a reboot clears it, as it clears the setting. */
+/**
+ * What the machine's setting was before any instance came. It lies where a reboot clears it, as it clears the setting.
+ */
 const NOTE = '/run/delos/ip-forward.json';
 const note = z.object({ before: z.string() });
 
 /*
- * Instances share the machine's one setting. The first one notes what it was; whichever goes last puts it back. Both are to
- * be called under one lock.
+ * Instances share the machine's one setting. The first one notes what it was. The last one puts it back. Call both
+ * functions under one lock.
  */
 
 /** For an instance that is about to change the setting. @returns what it was before the first instance */

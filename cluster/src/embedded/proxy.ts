@@ -5,7 +5,7 @@ const NAMES = ['HTTP_PROXY', 'HTTPS_PROXY'] as const;
 const USUAL_PORT: Readonly<Record<string, number>> = { 'http:': 80, 'https:': 443, 'socks5:': 1080, 'socks5h:': 1080 };
 
 export interface NodeProxy {
-  /** Proxy settings as they are true in the node's own network. */
+  /** Proxy settings that hold in the node's own network. */
   readonly proxy: NodeSpec['proxy'];
   /** Loopback addresses of the machine that the node is relayed to, under the same port of the machine's end. */
   readonly relays: NodeSpec['relays'];
@@ -13,7 +13,7 @@ export interface NodeProxy {
   readonly unreadable: readonly string[];
 }
 
-/** Upper-case names alone: the lower-case forms say the same. */
+/** Upper-case names only: the lower-case forms have the same values. */
 function settingOf(env: NodeJS.ProcessEnv, name: string): string | undefined {
   return env[name] || env[name.toLowerCase()] || undefined;
 }

@@ -4,7 +4,9 @@ import type { InstancePaths } from '@delos/core';
 import { tryReadJson } from '@delos/host';
 import { z } from 'zod';
 
-/** All that the two processes of an embedded node need to know, decided by `up` and kept in `state/cluster/spec.json`. */
+/**
+ * All that the two processes of an embedded node need to know, decided by `up` and kept in `state/cluster/spec.json`.
+ */
 export const nodeSpec = z.object({
   instance: z.string(),
   /** Folder of the instance's state. */
@@ -39,7 +41,7 @@ export const nodeSpec = z.object({
   resolvers: z.array(z.string()),
   /** Bytes of a packet on the way to the outside. */
   mtu: z.number().int(),
-  /** Proxy settings for image pulls, as they are true in the node's own network. */
+  /** Proxy settings for image pulls that hold in the node's own network. */
   proxy: z.record(z.string(), z.string()),
   /** Loopback addresses of the machine that the machine's end of the link answers for, at the same port. */
   relays: z.array(z.object({ port: z.number().int(), host: z.string() })).default([]),
@@ -52,7 +54,7 @@ export const nodeSpec = z.object({
 });
 export type NodeSpec = z.infer<typeof nodeSpec>;
 
-/** What is a restart of the node, as against what the running one takes over by itself. */
+/** The settings whose change needs a restart of the node; it takes over the others while it runs. */
 export function specHash(spec: NodeSpec): string {
   const { labels: _labels, fakeResources: _fake, standIns: _standIns, publicName: _publicName, ...rest } = spec;
   return createHash('sha256').update(JSON.stringify(rest)).digest('hex').slice(0, 16);

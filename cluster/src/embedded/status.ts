@@ -13,9 +13,9 @@ const hostStatus = z.object({
 });
 export type HostStatus = z.infer<typeof hostStatus>;
 
-/** How the labels and fake devices of the Node object stand to those that are asked for. */
+/** Whether the Node object has the labels and fake devices that are asked for. */
 const nodeState = z.object({
-  /** `refused`: the API server does not take them, and to try again is of no use. */
+  /** `refused`: the API server does not take them, and trying again does not help. */
   kind: z.enum(['ready', 'waiting', 'refused']),
   /** What is amiss. */
   text: z.string(),

@@ -89,7 +89,7 @@ export async function waitForCluster(spec: NodeSpec, progress: Progress): Promis
   }
 }
 
-/** What is not yet as it should be, in the order in which it comes to be; undefined when all is. */
+/** The first thing that is not ready yet, in the order in which things get ready; undefined when all are. */
 export async function firstMissing(
   spec: NodeSpec,
   api: () => Pick<KubeClient, 'get' | 'tryGet'>,
@@ -114,14 +114,14 @@ export async function firstMissing(
   }
 }
 
-/** What of the Node's labels and fake devices is not as the spec asks, if anything. */
+/** Which of the Node's labels and fake devices differ from the spec; undefined where none does. */
 export function nodeUnkept(spec: NodeSpec, { node: state }: Pick<NodeStatus, 'node'>): string | undefined {
   if (state === undefined) return undefined;
   if (state.asked !== askedHash(spec)) return `Node ${NODE_NAME}: its labels are not looked at yet`;
   return state.kind === 'ready' ? undefined : `Node ${NODE_NAME}: ${state.text}`;
 }
 
-/** What the API server has said for good about the labels and fake devices that the spec asks for. */
+/** How the API server refused the labels and fake devices of the spec for good. */
 export function refusalOf(spec: NodeSpec, status: Pick<NodeStatus, 'node'> | undefined): string | undefined {
   if (status?.node?.kind !== 'refused' || status.node.asked !== askedHash(spec)) return undefined;
   return `Node ${NODE_NAME}: ${status.node.text}`;
@@ -131,7 +131,7 @@ async function nodeMissing(api: Pick<KubeClient, 'tryGet'>, began: string): Prom
   const found = await api.tryGet(`/api/v1/nodes/${NODE_NAME}`);
   if (found === undefined) return `Node ${NODE_NAME}: not registered yet`;
   const condition = node.parse(found).status.conditions.find((each) => each.type === 'Ready');
-  // The API keeps what the kubelet said before a crash: it counts once the kubelet has renewed its lease since.
+  // The API keeps what the kubelet said before a crash. It counts only when the kubelet has renewed its lease since.
   const renewed = await api.tryGet(`/apis/coordination.k8s.io/v1/namespaces/kube-node-lease/leases/${NODE_NAME}`);
   const time = renewed === undefined ? undefined : lease.parse(renewed).spec.renewTime;
   if (Date.parse(time ?? '') < Date.parse(began))

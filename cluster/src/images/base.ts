@@ -8,7 +8,9 @@ import { copySources, type Debian } from './machine.ts';
 import { registryReachable } from './reach.ts';
 
 const FALLBACK = 'bookworm';
-/** Manual pages and translations are of no use in a container; licences stay. The hook removes what is mmdebstrap's own. */
+/**
+ * Manual pages and translations are of no use in a container; licences stay. The hook removes what is mmdebstrap's own.
+ */
 const ARGUMENTS = [
   '--variant=minbase',
   '--include=ca-certificates',
@@ -55,9 +57,13 @@ export async function ensureBase(
     if (await builder.tryPull(published, pulled)) return { name: pulled, title };
   }
   if (debian === undefined) {
-    throw new DelosError('ERR_IMAGE_BUILD', `${published} cannot be pulled, and this is no Debian to make one from`, {
-      hint: 'let this machine reach docker.io, or build on Debian 12 or later',
-    });
+    throw new DelosError(
+      'ERR_IMAGE_BUILD',
+      `${published} cannot be pulled, and this machine is no Debian from which one could be made`,
+      {
+        hint: 'let this machine reach docker.io, or build on Debian 12 or later',
+      },
+    );
   }
   await ensureOsPackages('images', progress);
   await bootstrap(options.work, debian, progress);

@@ -24,7 +24,7 @@ export interface ImageOptions {
   readonly tools?: Toolchain;
 }
 
-/** An image as it is, or shall be, in the store. */
+/** An image that is in the store, or will be. */
 export interface PlannedImage {
   readonly image: CatalogueImage;
   readonly recipe: Recipe;
@@ -77,7 +77,7 @@ export async function ensureImages(
   return references;
 }
 
-/** The plan of one image: what its tag is depends on everything that goes in. Builds nothing. */
+/** The plan of one image. Its tag depends on everything that goes in. Nothing is built. */
 export async function planImage(image: CatalogueImage, host: RecipeHost): Promise<PlannedImage> {
   const recipe = recipeOf(image);
   const images = join(host.root, IMAGES);
@@ -154,7 +154,7 @@ async function buildAll(
           const local = await buildOne(plan, { builder, host, work, machine, images, onBase }, progress);
           progress.step(`image ${name}: storing it`);
           await builder.push(local, `${endpoint}/${plan.repository}:${plan.tag}`);
-          // What others are built on stays.
+          // Images that others are built on stay.
           if (name !== 'user-base') await builder.clean([local]);
         }
         for (const as of answeredAs(plan.image)) {

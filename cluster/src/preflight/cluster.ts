@@ -7,7 +7,9 @@ import { type Check, check } from './check.ts';
 /** The oldest Kubernetes whose API the platform's objects need: ValidatingAdmissionPolicy v1. */
 const LEAST = { major: 1, minor: 30 };
 
-/** What an existing cluster must bring: an API server that answers, new enough, with volumes and nodes for each pool. */
+/**
+ * What an existing cluster must bring: an API server that answers, new enough, with volumes and nodes for each pool.
+ */
 export async function clusterChecks(config: PlatformConfig, options: EngineOptions): Promise<readonly Check[]> {
   const engine = existingEngine(config, options);
   const needed = 'an API server that answers';
@@ -79,7 +81,7 @@ export function pidsCheck(kubelets: ReadonlyMap<string, KubeletConfig | undefine
     open.length > 0
       ? `no limit on ${list(open)}`
       : silent.length > 0
-        ? `could not be asked of ${list(silent)}`
+        ? `${list(silent)} did not tell`
         : 'each node has a limit';
   return check('nodes.pids', open.length + silent.length === 0, {
     fatal: false,

@@ -61,7 +61,7 @@ export const preset = z.strictObject({
     .boolean()
     .default(false)
     .describe(
-      'Its jobs may be told to give way to others of higher priority in their project, and to projects that want back what they are guaranteed: they are suspended, and run again from their beginning. In return they may use what others are guaranteed and leave idle',
+      'Its jobs may be preempted by others of higher priority in their project, and by projects that take back what they are guaranteed: they are suspended, and run again from their beginning. In return they may use what others are guaranteed and leave idle',
     ),
   security: securityProfile
     .default('baseline')

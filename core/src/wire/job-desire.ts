@@ -6,7 +6,7 @@ import { jobId, jobPodSpec } from './job.ts';
  *   run     the Pod shall exist (created once: a Pod of that name that exists is the same run)
  *   stop    the container shall end, the Pod stay, so that its log can still be read (activeDeadlineSeconds)
  *   remove  the end is recorded and the log archived: the Pod may go, and then the next run may come
- * A job has one Pod after another where it gives way to others. Each is a *run*.
+ * A job that is preempted has one Pod after another. Each is a *run*.
  */
 export const jobDesire = z.object({
   kind: z.literal('job'),

@@ -107,7 +107,7 @@ describe('jobs that wait', () => {
     expect([refused?.status, refused?.json.code, refused?.json.error]).toEqual([
       400,
       'ERR_QUOTA_EXCEEDED',
-      expect.stringMatching(/^alice has 3 jobs that wait, the most at once; .*jobs\.queuedPerUser in delos\.yaml$/),
+      expect.stringMatching(/^alice has 3 waiting jobs, the most at once; .*jobs\.queuedPerUser in delos\.yaml$/),
     ]);
     await endAll();
   });
@@ -117,7 +117,7 @@ describe('jobs that wait', () => {
     const answers: Answer[] = [];
     for (const user of users) answers.push(await run({}, user));
     expect(answers.map(({ status }) => status)).toEqual([202, 202, 202, 202, 400]);
-    expect(answers.at(-1)?.json.error).toMatch(/^project acme\/one has 4 jobs that wait.*; .*jobs\.queuedPerProject/);
+    expect(answers.at(-1)?.json.error).toMatch(/^project acme\/one has 4 waiting jobs.*; .*jobs\.queuedPerProject/);
     await endAll();
   });
 

@@ -1,43 +1,29 @@
 import type { NodeReport } from '@delos/core';
-import { sql } from 'kysely';
-import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from 'vitest';
+import { afterEach, expect, test } from 'vitest';
 import { decide, snapshot, snapshotFaults } from '../../../runtime/scheduling/src/index.ts';
 import { podRemoved, recordObservation } from '../../../runtime/service/src/db/jobs-state.ts';
-import { NODES_CHANGED } from '../../../runtime/service/src/db/notifications.ts';
 import type { JobRow } from '../../../runtime/service/src/db/schema.ts';
 import { schedulerService } from '../../../runtime/service/src/scheduler/index.ts';
 import { type Runner, startService } from '../../../runtime/service/src/service-run.ts';
-import { startControlApi, startIssuer, type TestApi, type TestIssuer } from '../../support/service/control-api.ts';
+import type { TestApi } from '../../support/service/control-api.ts';
+import { apiForEachTest, type EachTest } from '../../support/service/each-test.ts';
+import { reportNode } from '../../support/service/node-row.ts';
 import { observation, observeAll } from '../../support/service/observer.ts';
-import { startPostgres, type TestPostgres } from '../../support/service/postgres.ts';
 
-let postgres: TestPostgres;
-let issuer: TestIssuer;
-let database: Awaited<ReturnType<TestPostgres['connect']>>;
+let postgres: EachTest['postgres'];
+let database: EachTest['database'];
 let api: TestApi;
 let runners: Runner[] = [];
 let unobserve: (() => void) | undefined;
 
-beforeAll(async () => {
-  postgres = await startPostgres();
-  issuer = await startIssuer();
-});
-afterAll(async () => {
-  await issuer?.stop();
-  await postgres?.stop();
-});
-beforeEach(async () => {
-  database = await postgres.connect();
-  await database.notifications.start();
-  api = await startControlApi(database, issuer);
+apiForEachTest((made) => {
+  ({ postgres, database, api } = made);
 });
 afterEach(async () => {
   unobserve?.();
   unobserve = undefined;
   for (const runner of runners) await runner.stop();
   runners = [];
-  await api.stop();
-  await database.close();
 });
 
 async function startScheduler(): Promise<Runner> {
@@ -47,29 +33,7 @@ async function startScheduler(): Promise<Runner> {
   return runner;
 }
 
-async function addNode(facts: Partial<NodeReport> = {}): Promise<void> {
-  const report = {
-    name: 'node-1',
-    pool: 'default',
-    ready: true,
-    schedulable: true,
-    cpu: 4,
-    memory: 8 * 2 ** 30,
-    extended: {},
-    pods: 100,
-  };
-  await database.db
-    .insertInto('nodes')
-    .values({
-      cluster: 'default',
-      name: report.name,
-      report: JSON.stringify({ ...report, ...facts }),
-      reported_at: new Date(),
-    })
-    .onConflict((on) => on.columns(['cluster', 'name']).doUpdateSet({ report: (row) => row.ref('excluded.report') }))
-    .execute();
-  await sql`select pg_notify(${NODES_CHANGED}, 'default')`.execute(database.db);
-}
+const addNode = (facts?: Partial<NodeReport>): Promise<void> => reportNode(database, facts);
 
 async function run(facts: Readonly<Record<string, unknown>> = {}): Promise<string> {
   const { json } = await api.request('alice', 'POST', '/jobs?from_preset', {
@@ -230,7 +194,7 @@ test('a job whose Pod its node refuses waits for a while and is admitted again, 
   await startScheduler();
   const id = await run();
   await until(id, ({ phase }) => phase === 'admitted');
-  const description = 'node node-1 refused it: it has not as much nvidia.com/gpu free as was counted on';
+  const description = 'node node-1 refused it: it has less nvidia.com/gpu free than was expected';
   const refused = { phase: 'failed', reason: 'NoCapacity', description, refused: true, podUid: 'uid-0' } as const;
   await database.tx((tx) => recordObservation(tx, id, observation(id, refused)));
   expect(await row(id)).toMatchObject({ phase: 'archived', status: 'pending', logs_complete: true });

@@ -328,7 +328,9 @@ describe('a new job', () => {
     const first = await run({ project_name: 'tight' });
     const second = await run({ project_name: 'tight' });
     expect(second.json).toMatchObject({
-      error: expect.stringMatching(/^the quota of project acme\/tight is 1 jobs, and 1 are there; .*--wait-for-seat$/),
+      error: expect.stringMatching(
+        /^the quota of project acme\/tight is 1 job, and it has 1 job already; .*--wait-for-seat$/,
+      ),
       code: 'ERR_QUOTA_EXCEEDED',
     });
     const waits = await run({ project_name: 'tight', wait_for_jobs_quota: true });

@@ -2,17 +2,16 @@ import { randomBytes } from 'node:crypto';
 import { gzipSync } from 'node:zlib';
 import { platformConfig } from '@delos/core';
 import { sql } from 'kysely';
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
-import { applyConfig } from '../../../runtime/service/src/db/apply-config.ts';
+import { describe, expect, test } from 'vitest';
 import type { Database } from '../../../runtime/service/src/db/database.ts';
 import { applyEvent } from '../../../runtime/service/src/db/jobs-state.ts';
 import { PostgresLogStore } from '../../../runtime/service/src/logs/archive.ts';
 import { followLog } from '../../../runtime/service/src/logs/follow.ts';
 import type { LogKey, LogPolicy } from '../../../runtime/service/src/logs/log-store.ts';
 import { LogTails } from '../../../runtime/service/src/logs/tails.ts';
-import { startControlApi, startIssuer, type TestApi, type TestIssuer } from '../../support/service/control-api.ts';
+import type { TestApi } from '../../support/service/control-api.ts';
+import { apiForEachTest } from '../../support/service/each-test.ts';
 import { observation } from '../../support/service/observer.ts';
-import { startPostgres, type TestPostgres } from '../../support/service/postgres.ts';
 
 /* What is kept of logs, on a real PostgreSQL. */
 
@@ -22,28 +21,11 @@ const config = platformConfig.parse({
   organizations: [{ name: 'default', projects: [{ name: 'one' }, { name: 'two' }] }],
 });
 
-let postgres: TestPostgres;
-let issuer: TestIssuer;
 let database: Database;
 let api: TestApi;
-beforeAll(async () => {
-  postgres = await startPostgres();
-  issuer = await startIssuer();
-});
-afterAll(async () => {
-  await issuer?.stop();
-  await postgres?.stop();
-});
-beforeEach(async () => {
-  database = await postgres.connect();
-  await database.notifications.start();
-  api = await startControlApi(database, issuer, config);
-  await database.tx((tx) => applyConfig(tx, config, 'default'));
-});
-afterEach(async () => {
-  await api.stop();
-  await database.close();
-});
+apiForEachTest((made) => {
+  ({ database, api } = made);
+}, config);
 
 const submit = (facts: Readonly<Record<string, unknown>> = {}) =>
   api.request('admin', 'POST', '/jobs?from_preset', { preset_name: 'cpu-small', image: 'ubuntu', ...facts });

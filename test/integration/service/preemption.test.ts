@@ -1,19 +1,18 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { gzipSync } from 'node:zlib';
 import { type PodObservation, platformConfig } from '@delos/core';
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import { podRemoved, recordObservation } from '../../../runtime/service/src/db/jobs-state.ts';
 import type { JobRow } from '../../../runtime/service/src/db/schema.ts';
 import { PostgresLogStore } from '../../../runtime/service/src/logs/archive.ts';
 import { followLog } from '../../../runtime/service/src/logs/follow.ts';
 import { LogTails } from '../../../runtime/service/src/logs/tails.ts';
 import { runSeed, seeded } from '../../support/random.ts';
-import { startIssuer, type TestIssuer } from '../../support/service/control-api.ts';
+import { worldForEachTest } from '../../support/service/each-test.ts';
 import { observation } from '../../support/service/observer.ts';
-import { startPostgres, type TestPostgres } from '../../support/service/postgres.ts';
-import { type SchedulerWorld, schedulerWorld } from '../../support/service/scheduler-world.ts';
+import type { SchedulerWorld } from '../../support/service/scheduler-world.ts';
 
-/* Jobs that give way, over a real PostgreSQL; the test tells what agent and collector would see. */
+/* Preempted jobs, over a real PostgreSQL; the test tells what agent and collector would see. */
 
 const CORES = 4;
 const config = platformConfig.parse({
@@ -35,22 +34,11 @@ const config = platformConfig.parse({
   ],
 });
 
-let postgres: TestPostgres;
-let issuer: TestIssuer;
 let world: SchedulerWorld;
 
-beforeAll(async () => {
-  postgres = await startPostgres();
-  issuer = await startIssuer();
-});
-afterAll(async () => {
-  await issuer?.stop();
-  await postgres?.stop();
-});
-beforeEach(async () => {
-  world = await schedulerWorld(postgres, issuer, config);
-});
-afterEach(() => world.stop());
+worldForEachTest((made) => {
+  world = made;
+}, config);
 
 const podOf = ({ id, run }: Pick<JobRow, 'id' | 'run'>): string => `uid-${id}-${run}`;
 const row = async (id: string): Promise<JobRow> => {
@@ -104,7 +92,7 @@ async function crash(): Promise<void> {
   world.start();
 }
 
-test('a job gives way, and runs again to its end: its scheduler is killed after each step', async () => {
+test('a preempted job runs again to its end, though the scheduler is killed after each step', async () => {
   await world.addNode();
   world.start();
   const id = await world.run('one', { preset_name: 'spot-node', schedule_timeout: 30 });
@@ -117,10 +105,10 @@ test('a job gives way, and runs again to its end: its scheduler is killed after 
   const claim = await world.run('two', { preset_name: 'node' });
   victim = await becomes(id, { phase: 'stopping', status: 'suspended', reason: 'Preempted', run: 0 });
   expect(victim.status_description).toBe(
-    `runs on what acme/two/alice had lent and now needs for ${claim} within its guarantee`,
+    `preempted for ${claim} of acme/two/alice, which takes back what it lent of its guarantee`,
   );
   await crash();
-  // Whoever it gives way to does not come while it is there.
+  // The job that it was preempted for does not start while it is there.
   expect((await becomes(claim, { reason: 'NoCapacity' })).phase).toBe('queued');
   const { json } = await world.api.request('alice', 'GET', `/jobs/${id}`);
   expect(json).toMatchObject({ status: 'suspended', scheduler_enabled: true, history: { reason: 'Preempted' } });
@@ -201,7 +189,7 @@ test.each<[string, (id: string) => Promise<unknown>, Partial<JobRow>]>([
     async (id) => observe({ id, run: 0 }, { phase: 'absent' }),
     { phase: 'queued', status: 'suspended', run: 1 },
   ],
-])('of a job that gives way: %s', async (_, happens, is) => {
+])('of a preempted job: %s', async (_, happens, is) => {
   await world.addNode();
   world.start();
   const id = await world.run('one', { preset_name: 'spot-node' });
@@ -222,7 +210,7 @@ describe('kill -9', () => {
   const seed = runSeed();
   const KILLS = 6;
 
-  test(`jobs that give way while the scheduler is killed ${KILLS} times at instants of seed ${seed}: all end, once, and never is there more than fits`, async () => {
+  test(`preempted jobs while the scheduler is killed ${KILLS} times at instants of seed ${seed}: all end, once, and never is there more than fits`, async () => {
     const random = seeded(seed);
     await world.addNode();
     world.start();
@@ -256,7 +244,8 @@ describe('kill -9', () => {
       await sleep(300 + random() * 1_500);
       claims.push(await world.run('two'));
       claims.push(await world.run('one', { preset_name: 'spot', priority: 'high' }));
-      if (kill === 0) await world.reaches('one gives way', (all) => all.some(({ status }) => status === 'suspended'));
+      if (kill === 0)
+        await world.reaches('one is preempted', (all) => all.some(({ status }) => status === 'suspended'));
       await sleep(random() * 300);
       await crash();
     }

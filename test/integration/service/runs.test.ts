@@ -6,7 +6,7 @@ import { startPostgres, type TestPostgres } from '../../support/service/postgres
 import { type RuntimeStack, SERVICES, startRuntime } from '../../support/service/runtime-stack.ts';
 import { until } from '../../support/until.ts';
 
-/* A job that gives way, on a real kubelet, while whoever has a part in it is killed; and one whose node is drained. */
+/* A preempted job on a real kubelet, while the services that act on it are killed; and a job whose node is drained. */
 
 const CLUSTER = 'runs-test';
 const config = platformConfig.parse({
@@ -43,7 +43,7 @@ const leaves = (id: string, phases: readonly string[]): Promise<unknown> =>
   });
 
 describe('on a real kubelet', () => {
-  test('a job gives way and comes back while all who have a part in it are killed at each step', async () => {
+  test('a preempted job comes back though all services that act on it are killed at each step', async () => {
     const kill = (): Promise<unknown> => Promise.all(SERVICES.map((service) => stack.kill(service)));
     const command = `sh -c 'trap "echo told; exit 0" TERM; echo begins; sleep 12 & wait; echo done'`;
     const image = 'ghcr.io/neuro-inc/base';
@@ -84,7 +84,7 @@ describe('on a real kubelet', () => {
   const image = 'ghcr.io/neuro-inc/base';
 
   test.each([
-    ['its preset gives way', { preset_name: 'spot' }],
+    ['its preset is preemptible', { preset_name: 'spot' }],
     ['its user wants it started again', { preset_name: 'gpu', restart_policy: 'on-failure' }],
   ])('a job whose node is drained runs again where %s', async (_why, facts) => {
     const id = await stack.run({ image, command, ...facts });

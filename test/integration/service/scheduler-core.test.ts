@@ -2,15 +2,14 @@ import { readFile } from 'node:fs/promises';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { type NodeReport, platformConfig } from '@delos/core';
 import { sql } from 'kysely';
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
+import { afterEach, describe, expect, test } from 'vitest';
 import { applyConfig } from '../../../runtime/service/src/db/apply-config.ts';
 import { recordObservation } from '../../../runtime/service/src/db/jobs-state.ts';
 import type { JobRow } from '../../../runtime/service/src/db/schema.ts';
 import { runSeed, seeded } from '../../support/random.ts';
-import { startIssuer, type TestIssuer } from '../../support/service/control-api.ts';
+import { worldForEachTest } from '../../support/service/each-test.ts';
 import { observation, observeAll } from '../../support/service/observer.ts';
-import { startPostgres, type TestPostgres } from '../../support/service/postgres.ts';
-import { type SchedulerWorld, schedulerWorld } from '../../support/service/scheduler-world.ts';
+import type { SchedulerWorld } from '../../support/service/scheduler-world.ts';
 
 /* The scheduler as a process of its own over a real PostgreSQL; what stands in for the agent is in the test. */
 
@@ -35,28 +34,17 @@ const config = (changes: { readonly seats?: number; readonly weight?: number } =
     ],
   });
 
-let postgres: TestPostgres;
-let issuer: TestIssuer;
 let database: SchedulerWorld['database'];
 let world: SchedulerWorld;
 let unobserve: (() => void) | undefined;
 
-beforeAll(async () => {
-  postgres = await startPostgres();
-  issuer = await startIssuer();
-});
-afterAll(async () => {
-  await issuer?.stop();
-  await postgres?.stop();
-});
-beforeEach(async () => {
-  world = await schedulerWorld(postgres, issuer, config());
+worldForEachTest((made) => {
+  world = made;
   ({ database } = world);
-});
-afterEach(async () => {
+}, config());
+afterEach(() => {
   unobserve?.();
   unobserve = undefined;
-  await world.stop();
 });
 
 /** The most memory that the process has needed, in MiB. */
@@ -132,7 +120,7 @@ describe('the scheduler over its database', () => {
     const texts = told.filter(({ phase }) => phase === 'queued').map((row) => row.status_description);
     expect(new Set(texts)).toEqual(
       new Set([
-        'Project acme/seats runs 2 jobs and its quota is 2. When is not known: 1 running job under it must end first, and it has no life-span.',
+        'Project acme/seats runs 2 jobs and its quota is 2. When it starts is not known: 1 running job under it must end first, and it has no life-span.',
       ]),
     );
     await database.tx((tx) => applyConfig(tx, config({ seats: 4 }), 'default'));

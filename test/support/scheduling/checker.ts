@@ -16,7 +16,7 @@ export interface Place {
   readonly gpus: readonly number[];
 }
 
-/** Whether a waiting job could start at its smallest size, nobody moved aside. */
+/** Whether a waiting job could start at its smallest size, without preemption. */
 export function couldStart(world: Snapshot, job: Job): boolean {
   return forbidden(world, job, amounts(world, job, leastOf(job))).length === 0 && hasRoom(world, job, leastOf(job));
 }

@@ -100,7 +100,8 @@ export async function api(user = 'ann'): Promise<Api> {
 
 export const IMAGE = 'ghcr.io/neuro-inc/base';
 
-const DEFAULTS = {
+/** A request for a small job, as the official client makes it. */
+export const DEFAULTS = {
   preset_name: 'tiny',
   image: IMAGE,
   cluster_name: 'default',

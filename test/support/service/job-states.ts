@@ -63,8 +63,8 @@ export const STOPPING: JobState = {
 };
 export const ENDED: JobState = { ...STOPPING, phase: 'ended', exitCode: 143 };
 export const ARCHIVED: JobState = { ...ENDED, phase: 'archived', logsComplete: true };
-/** It was told to give way at T1, and is on its way back into the queue. */
-export const YIELDING: JobState = {
+/** It was preempted at T1, and is stopping. */
+export const PREEMPTED: JobState = {
   ...RUNNING,
   phase: 'stopping',
   status: 'suspended',

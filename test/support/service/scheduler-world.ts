@@ -1,11 +1,10 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
 import type { NodeReport, PlatformConfig } from '@delos/core';
-import { sql } from 'kysely';
-import { NODES_CHANGED } from '../../../runtime/service/src/db/notifications.ts';
 import type { JobRow } from '../../../runtime/service/src/db/schema.ts';
 import { until } from '../until.ts';
 import { startControlApi, type TestApi, type TestIssuer } from './control-api.ts';
+import { reportNode } from './node-row.ts';
 import type { TestPostgres } from './postgres.ts';
 
 /*
@@ -68,19 +67,7 @@ export async function schedulerWorld(
         stdio: ['ignore', 'ignore', 'inherit'],
       });
     },
-    addNode: async (facts = {}) => {
-      const plain = { name: 'node-1', pool: 'default', ready: true, schedulable: true, cpu: 4, memory: 2 ** 33 };
-      const report = { ...plain, extended: {}, pods: 100, ...facts };
-      await database.db
-        .insertInto('nodes')
-        .values({ cluster: 'default', name: report.name, report: JSON.stringify(report), reported_at: new Date() })
-        .onConflict((on) =>
-          on.columns(['cluster', 'name']).doUpdateSet({ report: (row) => row.ref('excluded.report') }),
-        )
-        .execute();
-      await database.db.updateTable('clusters').set({ last_seen_at: new Date() }).execute();
-      await sql`select pg_notify(${NODES_CHANGED}, 'default')`.execute(database.db);
-    },
+    addNode: (facts) => reportNode(database, facts),
     run: async (project, facts = {}, user = 'alice') => {
       const { json } = await api.request(user, 'POST', '/jobs?from_preset', {
         preset_name: 'core',

@@ -162,12 +162,12 @@ interface Case {
 const json = (text: string): string => JSON.stringify({ pools: [{ name: 'p' }], scopes: [JSON.parse(text)] }, null, 1);
 const cases: readonly Case[] = [
   {
-    what: 'files that lie upon each other',
+    what: 'files that are based on each other',
     files: { 'a.yaml': 'title: a\nbase: b.yaml\n', 'b.yaml': 'base: a.yaml\n' },
     options: { workload: ['a.yaml'] },
     code: 'ERR_CONFIG_VALUE',
     where: { file: 'b.yaml', line: 1, field: 'base' },
-    words: /lies upon itself/,
+    words: /is based on itself/,
   },
   {
     what: 'a negative number in the upper file',

@@ -229,7 +229,7 @@ describe('what an existing cluster must bring', () => {
 
   test('a limit to the processes of a Pod on each node; one that could not be asked is named', async () => {
     const pids = (await checksOf({})).find(({ id }) => id === 'nodes.pids');
-    expect(pids).toMatchObject({ ok: false, measured: 'could not be asked of b' });
+    expect(pids).toMatchObject({ ok: false, measured: 'b did not tell' });
   });
 
   test('where the platform is reached by loopback, its ports must be free', async () => {

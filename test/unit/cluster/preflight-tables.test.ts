@@ -221,7 +221,7 @@ describe('nodes of an existing cluster', () => {
       false,
       'no limit on a, b, c and 1 more',
     ],
-    ['one could not be asked', new Map([['a', undefined]]), false, 'could not be asked of a'],
+    ['one could not be asked', new Map([['a', undefined]]), false, 'a did not tell'],
   ] as const)('bound the processes of a Pod: %s', (_name, kubelets, ok, measured) => {
     expect(pidsCheck(kubelets)).toMatchObject({
       id: 'nodes.pids',

@@ -11,7 +11,7 @@ import { PLACEMENTS } from '../../../runtime/simulator/src/placements.ts';
 import { lines, world } from '../../support/scheduling/jobs.ts';
 
 /*
- * A crowded cluster in which guarantees, priorities, gangs and minimum run times meet: who may move whom aside changes with
+ * A crowded cluster in which guarantees, priorities, gangs and minimum run times meet: who may preempt whom changes with
  * every event, and a scheduler that keeps track of that must not miss any of it.
  */
 

@@ -72,7 +72,7 @@ const anyUrgent = fc
     });
   });
 
-test('those who give way cost the least that brute force finds, and somebody does wherever that is possible', () => {
+test('the preempted jobs cost the least that brute force finds, and some are preempted wherever that is possible', () => {
   fc.assert(
     fc.property(anyUrgent, (given) => {
       const urgent = jobOf(given, 'urgent');

@@ -10,18 +10,18 @@ import { chosenTests } from './test-files.ts';
 const counts = z.object({ passed: z.number(), failed: z.number(), skipped: z.number() });
 type Counts = z.infer<typeof counts>;
 
-/** A command and what it came to. */
+/** A command and how it ended. */
 interface Outcome {
   readonly code: number;
   readonly counts?: Counts | undefined;
 }
 
 /**
- * Type check, lint and all suites; the last line on stdout is the runner's own count, `N passed, N failed`. Tests of real
- * parts mostly wait, so three rows of work run at once: the end-to-end tests in front, and beside them the integration
- * tests, in an instance of their own, and what only computes (checks, unit tests). What runs beside is printed when it has
- * ended. The integration tests' cluster is brought up before all: where nothing is there yet, what has to be fetched and
- * built for it takes longer than any test may.
+ * Type check, lint and all suites; the last line on stdout is the runner's own count, `N passed, N failed`. Tests of
+ * real parts mostly wait, so three rows of work run at once: the end-to-end tests in front, and beside them the
+ * integration tests, in an instance of their own, and the checks and unit tests, which only compute. What runs beside
+ * is printed when it has ended. The integration tests' cluster is brought up first: where nothing is there yet,
+ * fetching and building it takes longer than any test may.
  */
 export async function run(
   context: CommandContext,
@@ -84,7 +84,7 @@ function report(context: CommandContext, outcomes: readonly Outcome[]): void {
   context.result({ checksFailed, ...total }, `\n${total.passed} passed, ${total.failed} failed${skipped}`);
 }
 
-/** What the reporter counted; undefined where the runner did not come so far. */
+/** What the reporter counted; undefined where the runner ended before it did. */
 async function tryCounts(file: string): Promise<Counts | undefined> {
   const text = await readFile(file, 'utf8').catch(() => undefined);
   return text === undefined ? undefined : counts.parse(JSON.parse(text));

@@ -9,8 +9,8 @@ export function utf8Text(path: string): string {
 }
 
 /**
- * SHA-256 in hex over the files that match patterns below a folder: of each, in the order of paths, its path from the
- * folder, then its bytes. Folders count by their path alone.
+ * SHA-256 in hex over the files below a folder that match patterns. Each file adds its path from the folder, then its
+ * bytes, in the order of paths. A folder adds its path alone.
  */
 export function hashFiles(root: string, patterns: readonly string[]): string {
   const hash = createHash('sha256');

@@ -5,7 +5,10 @@ import { type Diagnostic, expandFlow, type FlowFile, isFlow, verdict } from '@de
 import type { CommandContext } from '../../context.ts';
 import { type FlowOptions, flowName, readFlow, renderAll, worldOf } from './world.ts';
 
-/** Checks files, and says all that is wrong with them at once. Exit code 1 where there is an error; strict: or a warning. */
+/**
+ * Checks files, and says everything that is wrong with them at once. Exit code 1 where there is an error or, with
+ * `--strict`, a warning.
+ */
 export async function run(
   context: CommandContext,
   paths: readonly string[],
@@ -16,13 +19,13 @@ export async function run(
   let checked = 0;
   for (const { file, named } of given) {
     const parsed = readFlow(file);
-    // In a folder lie other YAML files too.
+    // A folder may have other YAML files too.
     if (!named && isForeign(parsed)) continue;
     checked += 1;
     all.push(...check(parsed, file, options));
   }
   if (checked === 0) {
-    throw new DelosError('ERR_NOT_FOUND', `no flow lies in ${paths.join(', ')}`, {
+    throw new DelosError('ERR_NOT_FOUND', `there is no flow in ${paths.join(', ')}`, {
       hint: 'flows are .yml or .yaml files with `kind:`',
     });
   }

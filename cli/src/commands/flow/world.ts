@@ -66,7 +66,7 @@ function tryText(path: string): string | undefined {
   try {
     return utf8Text(path);
   } catch {
-    // Read as one character that YAML refuses, so that the file is named and not passed over.
+    // Read as one character that YAML refuses: the file is then reported and not ignored.
     return '\0';
   }
 }
@@ -118,7 +118,7 @@ function roleOf(file: string): Role | undefined {
   const configured = CONFIG_FOLDERS.includes(basename(dirname(resolve(file))));
   if (name === 'project') return 'project';
   if (name === 'action') return 'action';
-  // Actions may lie beside the flows: of all but the one live flow, the keys tell.
+  // Actions may lie beside the flows. Their keys tell which is which, for all files but the one live flow.
   return configured && name === 'live' ? 'flow' : undefined;
 }
 

@@ -34,7 +34,7 @@ export interface JobRequest {
 
 export const isFinished = (job: ApiJob): boolean => TERMINAL.has(job.status);
 
-/** The public API as any client has it: what the command line needs of it. */
+/** The public API, as far as the command line needs it. */
 export class ApiClient {
   readonly #url: string;
   readonly #token: string;

@@ -13,8 +13,8 @@ const TTL = 12 * HOUR;
 const keptToken = z.object({ token: z.string(), expiresAt: z.string(), apiUrl: z.string() });
 
 /**
- * What makes a plain `apolo` mean this instance: a configuration folder of its own, and a passed configuration by which
- * the client logs in as the admin at its first command. Nothing where the platform is not up.
+ * Points a plain `apolo` to this instance: by a configuration folder of its own, and by a passed configuration with
+ * which the client logs in as the admin at its first command. Empty where the platform is not up.
  */
 export async function apoloVariables(
   context: CommandContext,
@@ -37,7 +37,7 @@ export async function apoloVariables(
       context.progress.warn(`apolo is left out: ${error.message}`);
       return {};
     }
-    // The client prefers what it has stored, and that is a token that ends.
+    // The client prefers the token that it has stored, and that one expires.
     await rm(folder, { recursive: true, force: true });
     writeJson(file, kept);
   }

@@ -55,7 +55,7 @@ export async function firstJob(
       image: IMAGE,
       command: COMMAND,
       name: NAME,
-      description: 'sent by `delos up` to see that all works',
+      description: 'sent by `delos up` to see that everything works',
       max_run_time_minutes: 10,
       pass_config: false,
     });

@@ -7,9 +7,9 @@ const JOBS = PROJECT_LABEL;
 const NAMESPACES = [PROJECT_LABEL, ...Object.entries(MANAGED_BY).map(([key, value]) => `${key}=${value}`)].join(',');
 
 /**
- * Takes away what the agent made on a cluster that stays: jobs' Pods, and with the data the projects' namespaces too.
- * Done once the agent is gone, which would make them anew.
- * @throws DelosError ERR_TIMEOUT naming what does not go
+ * Deletes what the agent made on a cluster that stays: jobs' Pods and, where the data is deleted too, the projects'
+ * namespaces. It comes after the agent has gone, which would make them again.
+ * @throws DelosError ERR_TIMEOUT naming what is still there
  */
 export async function removeJobs(kube: Kube, deleteData: boolean, progress: Progress): Promise<void> {
   const what = deleteData ? ['namespaces', '--selector', NAMESPACES] : ['pods', '--all-namespaces', '--selector', JOBS];
@@ -26,7 +26,7 @@ export async function removeJobs(kube: Kube, deleteData: boolean, progress: Prog
         hint: 'look at what holds them: ./delos kubectl describe NAME; the same command goes on',
       });
     }
-    progress.step(`waiting for jobs and projects to go: ${names.split('\n').length} left`);
+    progress.step(`waiting until jobs and projects are deleted: ${names.split('\n').length} left`);
     await sleep(1000);
   }
 }

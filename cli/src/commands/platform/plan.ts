@@ -4,7 +4,7 @@ import { DelosError, isLoopback, NODE_PORTS, type PlatformConfig, SERVICE_NAMES 
 
 export interface OpenEntrance {
   readonly entrance: Entrance;
-  /** Where no way leads to the gateway by itself: what has to, once it is there. */
+  /** Where nothing leads to the gateway by itself: what to forward to it, once it is there. */
   readonly forward: ForwardedService | undefined;
 }
 

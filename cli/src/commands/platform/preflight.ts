@@ -30,7 +30,7 @@ export async function run(
   const error = new DelosError('ERR_PREFLIGHT', `${failed.length} of ${checks.length} checks failed: ${ids}`, {
     hint: 'the last column says what to do',
   });
-  // The document is printed: only the words and the exit code are left to say.
+  // The document is printed already. The error adds its words and the exit code.
   process.stderr.write(`${error.render()}\n`);
   process.exitCode = error.exitCode;
 }

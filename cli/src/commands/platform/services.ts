@@ -3,7 +3,7 @@ import { NAME_LABEL } from '@delos/core';
 import { z } from 'zod';
 import type { Kube } from '../../instance/kube.ts';
 
-/** A service of the platform, as its workload tells. */
+/** A service of the platform, as its workload shows it. */
 export interface ServiceStatus {
   readonly name: string;
   /** All of its Pods are ready. */

@@ -11,10 +11,13 @@ interface SynthOptions {
   readonly out?: string;
 }
 
-/** First line of each file that this command writes, and by which it knows what it may remove. */
+/** First line of each file that this command writes. By it the command knows which files it may remove. */
 const MARK = '# Written by delos synth';
 
-/** The platform's manifests: to stdout as one stream, or a file an object in a folder of their own order. */
+/**
+ * Writes the platform's manifests: as one stream to stdout, or to a folder, one file an object, numbered in their
+ * order.
+ */
 export async function run(context: CommandContext, options: SynthOptions): Promise<void> {
   const { config } = await readSettings(context, options.config);
   const { profileContext, synthesize } = await import('@delos/constructs');
@@ -44,7 +47,7 @@ function fileName({ manifest }: SynthesizedObject, index: number): string {
   return `${String(index).padStart(3, '0')}-${parts.join('-')}.yaml`;
 }
 
-/** A Secret's values are not known here: what makes each is said in a comment. */
+/** A Secret's values are not known here. A comment says what makes each of them. */
 function documentOf({ manifest, secrets }: SynthesizedObject): string {
   const keys = Object.entries(secrets).map(([key, source]) => `# ${key}: ${source.kind}, made at deployment\n`);
   return `${keys.join('')}${yamlText(manifest)}`;

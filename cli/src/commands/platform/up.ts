@@ -18,7 +18,7 @@ import type { Transport } from './gateway-route.ts';
 import type { PlatformRecord } from './up-record.ts';
 import { upText } from './up-text.ts';
 
-/** From whatever is there to a platform that has run a job. Repeats nothing that is done. */
+/** Goes from whatever is there to a platform that has run a job. It repeats no step that is done. */
 export async function run(
   context: CommandContext,
   options: { readonly config?: string; readonly context?: string },

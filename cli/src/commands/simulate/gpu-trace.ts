@@ -4,7 +4,7 @@ import { z } from 'zod';
 import { columnsOf, csvRow, fieldOr, readCsv, wholeField } from './csv.ts';
 
 /*
- * The two tables of Alibaba's cluster-trace-gpu-v2023 ("openb"), which lists of other clusters are written in as well:
+ * The two tables of Alibaba's cluster-trace-gpu-v2023 ("openb"). Lists of other clusters are written in the same form:
  * nodes (sn, cpu_milli, memory_mib, gpu, model) and Pods (name, cpu_milli, memory_mib, num_gpu, gpu_milli, gpu_spec).
  * A column with a natural default may be left out, as the trace's own lists of several GPUs a Pod leave out gpu_spec.
  */
@@ -84,7 +84,7 @@ export async function readPods(file: string): Promise<readonly PodRequest[]> {
   if (pods.every(({ gpus }) => gpus === 0)) {
     throw new DelosError('ERR_CSV', 'no Pod asks for a GPU; expected one at least', {
       where: { file, field: 'num_gpu' },
-      hint: 'the list is filled up until the GPUs asked for reach --arrivals, which never comes without any',
+      hint: '--arrivals adds Pods until they ask for so many GPUs; Pods without one never do',
     });
   }
   return pods;

@@ -24,7 +24,10 @@ export interface PlacementOptions {
 }
 
 export interface PlacementReport {
-  /** What no policy can pass on the same arrivals; mean over the seeds, percent of GPU capacity. Null: not asked for. */
+  /**
+   * The most that any policy can allocate of the same arrivals; mean over the seeds, percent of GPU capacity. Null: not
+   * asked for.
+   */
   readonly bound: number | null;
   readonly policies: readonly PolicyReport[];
 }
@@ -34,7 +37,7 @@ export interface PolicyReport {
   /** Allocated GPU after the last arrival, mean over the seeds, percent of GPU capacity. */
   readonly mean: number;
   readonly perSeed: readonly number[];
-  /** CPU time of this process by decision, in milliseconds, all that the replay does included. */
+  /** CPU time of this process for each decision, in milliseconds; it includes all of the replay's own work. */
   readonly msPerDecision: number;
 }
 
@@ -103,7 +106,7 @@ async function meanBound(context: CommandContext, run: Run): Promise<number> {
   return mean(bounds);
 }
 
-/** Says what comes next, and lets a signal be heard: a replay itself does not stop. */
+/** Says what comes next, and gives a signal the chance to be handled: a replay itself does not stop. */
 async function turn(context: CommandContext, step: string): Promise<void> {
   context.progress.step(step);
   await new Promise((resolve) => setImmediate(resolve));
@@ -136,7 +139,7 @@ function arrivalRatio(given: string): number {
   const ratio = Number(given);
   if (/^\d{1,3}(\.\d+)?$/.test(given) && ratio > 0 && ratio <= 100) return ratio;
   throw new DelosError('ERR_USAGE', `--arrivals ${given} is not accepted: expected a number above 0, at most 100`, {
-    hint: '1.3 fills the list up until 1.3 × the GPUs there are have been asked for',
+    hint: '1.3 adds Pods until they ask for 1.3 times the GPUs of the nodes',
   });
 }
 

@@ -65,8 +65,8 @@ function parseJson({ file, text }: { readonly file: string; readonly text: strin
 }
 
 /**
- * JSON is YAML, but for tabs that indent, and is read as such once something in it is wrong. The file alone is named where that
- * does not work: a state of a million jobs was written by a program, and its lines help nobody.
+ * JSON is YAML, except for tabs that indent. Where something in it is wrong it is read again as YAML, which knows
+ * lines. If that fails too, only the file is named: a program wrote it, and its lines help nobody.
  */
 function jsonPlaces(source: { readonly file: string; readonly text: string }): Places {
   return (path) => {

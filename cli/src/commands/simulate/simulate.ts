@@ -6,7 +6,7 @@ import { simulateWorkload, type WorkloadOptions } from './workload.ts';
 
 export type SimulateOptions = PlacementOptions & WorkloadOptions & SnapshotOptions;
 
-/** Schedules on paper, with the very code of the service: what is asked for follows from the files that are given. */
+/** Schedules on paper, with the same code as the service. The files that are given say what is asked for. */
 export async function run(context: CommandContext, options: SimulateOptions): Promise<void> {
   const asked = [
     ...(options.nodes === undefined && options.pods === undefined ? [] : ['--nodes, --pods']),

@@ -8,7 +8,7 @@ export interface SnapshotOptions {
   readonly snapshot?: string;
 }
 
-/** Decides once on a snapshot: what starts, who gives way, and why the rest waits. */
+/** Decides once on a snapshot: what starts, what is preempted, and why the rest waits. */
 export async function simulateSnapshot(context: CommandContext, file: string): Promise<void> {
   const given = readDocument(snapshot, { file, text: await readText(file) }, (data) =>
     snapshotFaults(data, PLACEMENTS),

@@ -4,7 +4,7 @@ import { overlay, type SwfFault, SwfReader, type Workload, workload, workloadFau
 import { eachLine } from './lines.ts';
 import { checked, type Places, readDocument, readText } from './scheduling-document.ts';
 
-/** A workload and what of its file is left out, if anything is. */
+/** A workload, and what of its file was left out. */
 export interface WorkloadFile {
   readonly given: Workload;
   readonly note: string | undefined;
@@ -40,7 +40,7 @@ function asError(file: string, { line, field, message, hint }: SwfFault): DelosE
   return new DelosError('ERR_CONFIG_VALUE', message, { where: { file, line, field }, hint });
 }
 
-/** A document and those that it lies upon, the topmost first. `above` are the files that led here. */
+/** A document and those that it is based on, the topmost first. `above` are the files that led here. */
 async function readLayers(file: string, above: readonly string[]): Promise<readonly YamlDocument[]> {
   const document = parseYaml({ file, text: await readText(file) });
   const base = baseOf(document);
@@ -48,7 +48,7 @@ async function readLayers(file: string, above: readonly string[]): Promise<reado
   const below = join(dirname(file), base);
   const way = [...above, file];
   if (way.some((each) => resolve(each) === resolve(below))) {
-    throw new DelosError('ERR_CONFIG_VALUE', `the file lies upon itself: ${[...way, below].join(' → ')}`, {
+    throw new DelosError('ERR_CONFIG_VALUE', `the file is based on itself: ${[...way, below].join(' → ')}`, {
       where: { ...document.valueAt(['base']), field: 'base' },
       hint: 'leave out the base of one of them',
     });
@@ -68,7 +68,9 @@ function dataOf(document: YamlDocument): unknown {
   return rest;
 }
 
-/** Where a value of the whole stands: in the topmost layer that has it, else in one that has the thing that lacks it. */
+/**
+ * Where a value stands: in the topmost layer that has it, or else in one that has the object in which it is missing.
+ */
 function placesIn(layers: readonly YamlDocument[], whole: unknown): Places {
   return (path) => {
     for (let length = path.length; length > 0; length -= 1) {
@@ -81,7 +83,7 @@ function placesIn(layers: readonly YamlDocument[], whole: unknown): Places {
   };
 }
 
-/** The same place within one layer, where things of a list are found by name. Undefined where it has no such thing. */
+/** The same place within one layer. Items of a list are found by name. Undefined where the layer has no such place. */
 function pathIn(layer: YamlDocument, whole: unknown, path: readonly PropertyKey[]): readonly PropertyKey[] | undefined {
   const [list, index, ...rest] = path;
   if (typeof index !== 'number') return path;

@@ -10,7 +10,7 @@ export interface WorkloadOptions {
   readonly html?: string;
 }
 
-/** Runs workloads through the scheduler in simulated time and compares what became of them. */
+/** Runs workloads through the scheduler in simulated time, and compares the results. */
 export async function simulateWorkload(
   context: CommandContext,
   files: readonly string[],

@@ -34,7 +34,7 @@ export function localPath(image: string): readonly Addon[] {
           name: 'helper-pod',
           image,
           imagePullPolicy: 'IfNotPresent',
-          // Root, to make and remove folders of the node that belong to anyone; nothing else of root's.
+          // Root, to make and remove folders of any user on the node, without any other capability of root.
           securityContext: {
             allowPrivilegeEscalation: false,
             readOnlyRootFilesystem: true,

@@ -10,8 +10,8 @@ export type Forwards = z.infer<typeof forwards>;
 const DIAL_LIMIT = 10_000;
 
 /**
- * Answers on `address`, loopback where none is given, with what `target` says. Bytes go from socket to socket with back-pressure; an end of one
- * direction is passed on and leaves the other open; a broken end breaks the other.
+ * Answers on `address`, or on loopback where none is given, by connecting to `target`. Bytes go from socket to socket
+ * with back-pressure; an end of one direction is passed on and leaves the other open; a broken end breaks the other.
  * @throws NodeJS.ErrnoException such as EADDRINUSE
  */
 export function listen(

@@ -66,7 +66,7 @@ export function hasLink(addresses: Addresses): boolean {
   return existsSync(`/sys/class/net/${addresses.link}`);
 }
 
-/** Is the machine's end joined to the namespace of `pid`, not to one that is about to vanish? */
+/** Whether the machine's end leads to the namespace of `pid`, and not to one that is about to vanish. */
 async function leadsTo(addresses: Addresses, pid: number): Promise<boolean> {
   const inside = await tryCommand('nsenter', ['--net', '--target', String(pid), 'ip', '-j', 'link', 'show', 'eth0']);
   const peer = peers.safeParse(inside.code === 0 ? JSON.parse(inside.stdout) : undefined).data?.[0];
@@ -113,10 +113,10 @@ export async function removeLink(name: string): Promise<void> {
 /**
  * The instance's one table. The node and its Pods go out under the machine's address, and nothing comes in by itself.
  *
- * Pods do not reach the machine itself, whatever addresses it has and gets: the kernel is asked at each connection which
- * addresses are its own. That is before any translation of addresses, so that a port which Docker publishes on the machine
- * is closed as well. The node (`nodeIp`) does reach the machine, since a proxy for image pulls may run there. The two
- * can be told apart because the node gives its Pods' packets the address `podGateway` (node-init.sh).
+ * Pods do not reach the machine itself, whatever addresses it has and gets: the kernel is asked at each connection
+ * which addresses are its own. That is before any translation of addresses, so that a port which Docker publishes on
+ * the machine is closed as well. The node (`nodeIp`) does reach the machine, since a proxy for image pulls may run
+ * there. The two can be told apart because the node gives its Pods' packets the address `podGateway` (node-init.sh).
  *
  * @param resolvers what cluster DNS forwards to: the machine may be one of them
  */

@@ -87,12 +87,12 @@ function startNode(): void {
 
 async function ensureNode(): Promise<void> {
   init = tryFindInit(spec.state);
-  // One that is about to fork its first process is not started again.
+  // A node that is about to fork its first process is not started a second time.
   if (init === undefined && findByArgument(nodeMarker(spec.state)).length === 0) {
     // The kubelet loses seconds on each container group whose processes are gone.
     removeCgroup(cgroupOf(spec.instance));
     ensureCgroup(cgroupOf(spec.instance));
-    // What an earlier node last said is not true of this one.
+    // The last words of an earlier node are not true of this one.
     rmSync(layout.nodeStatus, { force: true });
     startNode();
   }

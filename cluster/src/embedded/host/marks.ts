@@ -2,8 +2,8 @@ import { readFileSync } from 'node:fs';
 import { findByArgument, isAlive, type ProcessIdentity } from '@delos/host';
 
 /*
- * Words among a process' arguments tell whose it is, so that it is found again without any file: a pid file may be lost
- * or half written, the arguments of a live process cannot.
+ * A word among a process's arguments tells whose it is. So it is found again without a file: a pid file may be lost or
+ * half written, the arguments of a live process cannot.
  */
 export const hostMarker = (state: string) => `delos-host:${state}`;
 export const nodeMarker = (state: string) => `delos-node:${state}`;

@@ -16,7 +16,7 @@ export interface Occupied {
   readonly kept: ReadonlySet<number>;
 }
 
-/** Is the number's address space free, or this instance's own already? */
+/** Whether the number's addresses are free, or are this instance's own already. */
 export function isFree(number: number, occupied: Occupied, state: string): boolean {
   const addresses = addressesOf(number);
   if (occupied.kept.has(number)) return false;

@@ -2,7 +2,7 @@ import { hostOf, SYSTEM_NAMESPACE } from '@delos/core';
 import { type Addresses, NODE_NAME } from '../host/addresses.ts';
 import type { LeafRequest } from './pki.ts';
 
-/** Every certificate of an embedded cluster: who it names and what it is good for. */
+/** Every certificate of an embedded cluster: whom it names and what it allows. */
 export function certificatesOf(addresses: Addresses): readonly LeafRequest[] {
   const kubernetes = ['kubernetes', 'kubernetes.default', 'kubernetes.default.svc'];
   return [
@@ -48,7 +48,7 @@ export function certificatesOf(addresses: Addresses): readonly LeafRequest[] {
       usages: ['client'],
     },
     { name: 'admin', authority: 'ca', commonName: 'delos-admin', organization: 'system:masters', usages: ['client'] },
-    // What the node's supervisor itself may do is all of it: it applies the add-ons and patches node status.
+    // The node's supervisor may do everything: it applies the add-ons and patches node status.
     {
       name: 'supervisor',
       authority: 'ca',

@@ -28,7 +28,7 @@ export function ensureCgroup(path: string): void {
           try {
             writeFileSync(join(at, 'cgroup.subtree_control'), `+${name}`);
           } catch {
-            // A controller that cannot be delegated here is not one that Pods get limits from.
+            // Pods get no limits from a controller that cannot be delegated here.
           }
         }
       }

@@ -19,7 +19,7 @@ const MIRROR = `http://127.0.0.1:${MIRROR_PORT}`;
 export function renderHosts(host: string, standIns: boolean): string {
   const mirror = `${MIRROR}/v2/${host}`;
   const access = 'capabilities = ["pull", "resolve"]\noverride_path = true\n';
-  // Ours are nowhere else: a name that is missing is `not found`, not a host that cannot be resolved.
+  // Our images are nowhere else. So a missing name is told as `not found`, and not as a host that cannot be resolved.
   const server = host === MIRROR_HOST ? `server = "${mirror}"\n${access}` : `server = "${upstreamOf(host)}"\n`;
   const standIn = standIns ? `\n[host."${MIRROR}/v2/stand-in/${host}"]\n${access}` : '';
   return `${server}\n[host."${mirror}"]\n${access}${standIn}`;
@@ -93,12 +93,12 @@ export function renderKubelet(spec: NodeSpec, addresses: Addresses): string {
     imageGCLowThresholdPercent: 75,
     evictionHard: {
       'memory.available': '100Mi',
-      // Not a share of the disk: it is the machine's, and a large one may be nearly full of other things.
+      // An absolute size, not a share: the disk is the machine's, and a large one may be nearly full of other things.
       'nodefs.available': '1Gi',
       'imagefs.available': '1Gi',
       'nodefs.inodesFree': '3%',
       'imagefs.inodesFree': '3%',
-      // Above what is kept from all Pods together, so that the culprit goes before another Pod cannot start a process.
+      // Higher than what is kept from all Pods together: the culprit is evicted before other Pods cannot start a process.
       'pid.available': '10%',
     },
     // Processes and threads of one Pod; and what of the machine's is left to the node itself.
@@ -207,7 +207,7 @@ export function writeEtc(spec: NodeSpec): void {
   writeIfChanged(at('resolv.conf'), spec.resolvers.map((address) => `nameserver ${address}\n`).join(''), 0o644);
   writeIfChanged(join(layout.cniConf, '10-delos.conflist'), renderCni(spec));
   mkdirSync(layout.certsD, { recursive: true });
-  // Their names are asked for at the mirror first, then at themselves. Others are asked for upstream.
+  // Names at these registries are asked for at the mirror first, then at the registry itself. Others are asked for upstream.
   const hosts: readonly string[] = [MIRROR_HOST, ...WELL_KNOWN_REGISTRIES];
   for (const old of readdirSync(layout.certsD)) {
     if (!hosts.includes(old)) rmSync(join(layout.certsD, old), { recursive: true });

@@ -55,8 +55,8 @@ async function appliedHash(api: Pick<KubeClient, 'tryGet'>): Promise<string | un
 }
 
 /**
- * Asks cluster DNS a question, as a Pod would: by the Service's address. What the API says of CoreDNS may be from before
- * a crash. Runs until the process ends.
+ * Asks cluster DNS a question, as a Pod would: by the Service's address. What the API says of CoreDNS may be from
+ * before a crash. Runs until the process ends.
  */
 export async function watchDns(spec: () => NodeSpec, report: (text: string) => void): Promise<never> {
   for (;;) {
@@ -138,7 +138,7 @@ async function keepOnce(spec: NodeSpec, api: NodeApi): Promise<Found> {
     if (key.startsWith(OWN_PREFIX) && !(key in spec.labels)) labels.push([key, null]);
   }
   const isOwn = ([key]: readonly [string, unknown]): boolean => key.startsWith(OWN_PREFIX);
-  // Each by itself, our own labels first: without the pool's no job runs, whatever else is refused.
+  // One patch for each, our own labels first: without the pool's label no job runs, whatever else is refused.
   const patches = [
     ['the pool of the Node', path, { metadata: { labels: Object.fromEntries(labels.filter(isOwn)) } }],
     [
@@ -169,7 +169,7 @@ async function keepOnce(spec: NodeSpec, api: NodeApi): Promise<Found> {
     if (refusal === undefined) continue;
     const { status, message } = refusal;
     const said = `${what}: the API server answered ${status}, ${message}`;
-    // A conflict, too many requests and faults of the server pass; what it does not take, it never will.
+    // A conflict, too many requests and faults of the server pass. Any other refusal stays.
     if (status >= 500 || status === 404 || status === 409 || status === 429) return { kind: 'waiting', text: said };
     refusals.push(said);
   }
@@ -194,7 +194,7 @@ function changesAnything(patch: object): boolean {
   );
 }
 
-/** A merge patch: what is to be set, and null for what is to go. */
+/** A merge patch: what to set, and null for what to remove. */
 function differing(
   wanted: Readonly<Record<string, string>>,
   actual: Readonly<Record<string, string>>,

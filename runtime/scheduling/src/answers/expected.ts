@@ -7,8 +7,8 @@ import { type EarliestStart, earliestStart } from './forecast.ts';
 import type { Expected } from './reason.ts';
 
 /**
- * When jobs that wait are expected to start, and on what basis. For one state, as it is after a cycle: what it finds out it
- * keeps.
+ * When waiting jobs are expected to start, and on what basis. It answers for one state, as it is after a cycle, and
+ * keeps what it finds out.
  */
 export class Expectations {
   readonly #state: SchedulerState;
@@ -18,7 +18,7 @@ export class Expectations {
     this.#state = state;
   }
 
-  /** Both quotas and room must be there, and more ends never take either away: the later of the two. */
+  /** A job needs quota and room. Further ends of jobs take away neither, so the later of the two counts. */
   of(of: JobClass, block: Block | undefined, room: boolean): Expected {
     const waits = [
       ...(block === undefined ? [] : [this.#whenAllowed(of, block)]),
@@ -31,7 +31,9 @@ export class Expectations {
     return this.#hasRoomAt(of, last.at) ? last : (this.#afterKept(of) ?? this.#afterBookings(of));
   }
 
-  /** Whether what has room when its quotas allow it is open to it then: by that time a reservation or a drain may be nearer. */
+  /**
+   * Whether the job may still use that room when its quotas allow it: a reservation or a drain may be nearer then.
+   */
   #hasRoomAt(of: JobClass, instant: number): boolean {
     const state = this.#state;
     if (state.closed.size === 0 || instant <= state.now) return true;
@@ -75,7 +77,9 @@ export class Expectations {
     return open;
   }
 
-  /** Where only what is kept for another job stands in the way: that one goes first, and then nobody knows. */
+  /**
+   * Where only the nodes that are kept for another job are missing: that job goes first, and what follows is not known.
+   */
   #afterKept(of: JobClass): Expected | undefined {
     const state = this.#state;
     const { held } = state;
@@ -84,7 +88,7 @@ export class Expectations {
     const start = earliestStart(state, of, { quotas: false, room: true });
     const open = start !== undefined && this.#isOpenThen(of, start);
     state.held = held;
-    return open ? { at: undefined, basis: 'what has room is kept for a job that has waited longer' } : undefined;
+    return open ? { at: undefined, basis: 'the room is kept for a job that has waited longer' } : undefined;
   }
 
   /** When it has room once no nodes are reserved any more. */
@@ -104,7 +108,7 @@ export class Expectations {
         return { at, basis: `room when reservation ${last.name} is over${ends}` };
       }
     }
-    return { at: undefined, basis: 'nodes are missing that would have to come back first' };
+    return { at: undefined, basis: 'missing nodes must come back first' };
   }
 
   #whenAllowed(of: JobClass, block: Block): Expected {

@@ -25,13 +25,13 @@ import { remediesFor } from './remedies.ts';
 type ClassReason = Omit<Reason, 'job' | 'ahead'>;
 
 /**
- * Answers why jobs wait, for the state as it is after a cycle. What it finds out it keeps for jobs of the same class, so
- * use one for all questions about one state and then no more.
+ * Answers why jobs wait, for the state as it is after a cycle. It keeps what it finds out for jobs of the same class:
+ * use one for all questions about one state, and a new one for the next state.
  */
 export class Explainer {
   readonly #state: SchedulerState;
   readonly #classes = new Map<JobClass, ClassReason>();
-  /** Of the oldest of those classes for which something is kept: others of them have no part in it. */
+  /** For the oldest job of each class that something is kept for. Its other jobs get no part of that. */
   readonly #holders = new Map<JobClass, ClassReason>();
   readonly #expectations: Expectations;
   #empty: NodeTable | undefined;
@@ -68,7 +68,7 @@ export class Explainer {
     const state = this.#state;
     const least = smallest(of);
     const amounts = amountsOf(of.groups, least);
-    // What no number of ends helps is told before what will be free some time.
+    // What no end of a job can mend is told before what will be free at some time.
     const beyond = tryQuotaBlock(of.queue, amounts, of.preemptible, state.quotas, true);
     const block: Block | undefined =
       beyond === undefined ? blockOf(state, of, amounts) : { kind: 'quota', quota: beyond };
@@ -86,7 +86,7 @@ export class Explainer {
     const parts = [
       quota === undefined ? '' : quotaText(quota),
       array === undefined ? '' : `array ${array.name} runs ${array.running} jobs, its limit is ${array.cap}`,
-      ...(together ? ['each group of replicas has room, all together have not'] : short.map(nodesText)),
+      ...(together ? ['each group of replicas has room, but not all together'] : short.map(nodesText)),
       tooLarge ? 'not even the empty cluster holds it' : '',
       remedyText(remedies),
       `expected: ${expectedText(expected)}`,

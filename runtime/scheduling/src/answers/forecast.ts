@@ -7,7 +7,7 @@ import type { SchedulerState } from '../state/state.ts';
 import { moveForTrial } from '../state/trial.ts';
 
 export interface EarliestStart {
-  /** By the life-spans of what runs; undefined where a job without one stands in the way. */
+  /** By the life-spans of running jobs; undefined where one of them must end that has none. */
   readonly at: number | undefined;
   readonly nodes: readonly number[];
   /** How many running jobs must end before. */
@@ -52,7 +52,7 @@ export function earliestStart(
   try {
     lift(order.length);
     if (attempt() === undefined) return undefined;
-    // More room never hurts, so the least number of ends that is enough is found by halving.
+    // More room never hurts, so halving finds the least number of ends that is enough.
     let low = 0;
     let high = order.length;
     while (low < high) {

@@ -52,7 +52,7 @@ export interface BookingReason {
   readonly until: number;
 }
 
-/** A change by which the job would start at once, nobody moved aside. */
+/** A change by which the job would start at once, without preemption. */
 export type Remedy =
   | { readonly change: 'preset'; readonly preset: string }
   | { readonly change: 'pools'; readonly pools: readonly string[] }
@@ -76,7 +76,7 @@ export interface Reason {
   readonly array: { readonly name: string; readonly running: number; readonly cap: number } | undefined;
   /** Of the groups that have no room; empty where room is not what is missing. */
   readonly nodes: readonly NodesReason[];
-  /** Each group alone has room, all together have not. */
+  /** Each group has room, but not all together. */
   readonly together: boolean;
   /** False: the packing of unequal replicas was given up after a number of steps. */
   readonly proven: boolean;

@@ -6,12 +6,12 @@ import type { SchedulerState } from '../state/state.ts';
 import { describeClass } from './describe.ts';
 import type { Remedy } from './reason.ts';
 
-/** Of each kind so many are named. */
+/** The most that are named of each kind. */
 const MOST = 3;
 
 /**
- * Changes by which a job of the class would be admitted at once, each tried on the state as it is. What is kept for the job stays
- * its own as it changes: `holds` says that it is for the oldest of the class that is asked.
+ * Changes by which a job of the class would be admitted at once, each tried on the state as it is. What is kept for the
+ * job stays its own as it changes: `holds` says that it is for the oldest of the class that is asked.
  */
 export function remediesFor(state: SchedulerState, of: JobClass, holds: boolean): readonly Remedy[] {
   const works = (change: Partial<JobTemplate>): boolean =>
@@ -25,8 +25,8 @@ export function remediesFor(state: SchedulerState, of: JobClass, holds: boolean)
 }
 
 /**
- * Whether a job like this would be admitted now, nobody moved aside; in the place of a holder with what is kept for that. Leaves
- * all as it was.
+ * Whether a job like this would be admitted now, without preemption; in the place of a holder with what is kept for
+ * that. Leaves all as it was.
  */
 function wouldStart(state: SchedulerState, template: JobTemplate, holder: JobClass | undefined): boolean {
   const of = describeClass(state, template, '');
@@ -87,7 +87,7 @@ function otherPresets(state: SchedulerState, of: JobClass, works: Works): readon
   const [group] = of.template.groups;
   if (group === undefined || of.template.groups.length > 1) return [];
   const own = state.presets.get(group.preset);
-  // Only what serves the same purpose: who asked for a GPU is not helped by a preset without one.
+  // Only presets for the same purpose: a job that asked for a GPU gets none without one.
   return [...state.presets.values()]
     .filter(({ name, gpu }) => name !== group.preset && (gpu === undefined) === (own?.gpu === undefined))
     .map(({ name }) => name)
@@ -97,7 +97,10 @@ function otherPresets(state: SchedulerState, of: JobClass, works: Works): readon
     .map((preset) => ({ change: 'preset', preset }));
 }
 
-/** Queues of the same organization where the same person may be: those with the same last name, or all projects'. */
+/**
+ * Queues of the same organization that the same person may use: those with the same last name, or those of all
+ * projects.
+ */
 function otherQueues(state: SchedulerState, of: JobClass, works: Works): readonly Remedy[] {
   const top = (scope: ScopeState): ScopeState => (scope.parent === undefined ? scope : top(scope.parent));
   const last = (name: string): string => name.split('/').at(-1) ?? name;

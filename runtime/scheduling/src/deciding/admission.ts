@@ -27,7 +27,10 @@ export type Admission =
   | { readonly sizes: readonly number[]; readonly pods: readonly Pod[] }
   | { readonly block: Block };
 
-/** All but room: the array's own limit (unless it runs already and only grows), quotas from the queue up, energy windows. */
+/**
+ * All limits except room: the array's own (unless the job runs already and only grows), quotas from the queue up,
+ * energy windows.
+ */
 export function blockOf(state: SchedulerState, of: JobClass, amounts: Float64Array, runs = false): Block | undefined {
   const array = of.template.array;
   if (array?.maxRunning !== undefined && !runs) {
@@ -78,7 +81,7 @@ function nodeFor(state: SchedulerState, of: JobClass): number {
   const index = shape === undefined ? undefined : state.indices.get(shape.key);
   if (shape === undefined || index === undefined) return -1;
   const open = index.best(state.now);
-  // Who may use a node that is closed to others does: it keeps the open ones free. What is kept for who goes after it is the last resort.
+  // A class that may use a node that is closed to others uses it first, which keeps open nodes free. Nodes that are kept for a class that goes after it come last.
   let best = -1;
   let bestScore = Infinity;
   for (const node of state.closed) {
@@ -97,8 +100,8 @@ function nodeFor(state: SchedulerState, of: JobClass): number {
 }
 
 /**
- * Tries to admit the head of a class as it is, nobody moved aside: with all replicas wished for or, if it is elastic, with as
- * many as quotas and nodes allow.
+ * Tries to admit the head of a class as it is, without preemption: with all replicas wished for or, if it is elastic,
+ * with as many as quotas and nodes allow.
  */
 export function admit(state: SchedulerState, of: JobClass): Admission {
   const full = of.groups.map(({ count }) => count);

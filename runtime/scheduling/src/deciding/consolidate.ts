@@ -36,8 +36,8 @@ export interface Consolidation {
 }
 
 /**
- * Of the jobs that wait for room, by priority and age, the first for which moving others is worth it. Asked when nobody can
- * start and nobody may be preempted any more.
+ * Of the jobs that wait for room, by priority and age, the first for which moving others is worth it. Asked when nobody
+ * can start and nobody may be preempted any more.
  */
 export function tryConsolidate(state: SchedulerState, timers: Timers): Consolidation | undefined {
   const { consolidation, minRunMs } = state.policy;
@@ -62,7 +62,7 @@ function oldestForRoom(state: SchedulerState): readonly JobClass[] {
   return first;
 }
 
-/** The search for one waiting job. What it takes away for a trial it puts back. */
+/** The search for one waiting job. Each trial puts back what it took away. */
 class Rearrangement {
   readonly #state: SchedulerState;
   readonly #of: JobClass;
@@ -81,7 +81,7 @@ class Rearrangement {
     const chosen = single ? this.#forOneNode(ready, most) : this.#forGang(ready, most);
     if (chosen === undefined) return undefined;
     const cost = chosen.reduce((sum, each) => sum + each.cost, 0);
-    // Would it start soon anyway, little is gained.
+    // If it will start soon by itself, little is gained.
     const alone = earliestStart(this.#state, this.#of, { quotas: false, room: true })?.at;
     if (alone !== undefined && gainOf(this.#of, Math.min(alone, now + horizonMs), now) <= cost) return undefined;
     for (const { job } of chosen) moveForTrial(this.#state, job, -1);
@@ -166,7 +166,7 @@ class Rearrangement {
     return best;
   }
 
-  /** The shortest run of cheapest jobs that is enough, without each that turns out not to be needed. */
+  /** The shortest run of cheapest jobs that is enough, less those that turn out not to be needed. */
   #forGang(ready: readonly Movable[], most: number): readonly Movable[] | undefined {
     const state = this.#state;
     const lifted: Movable[] = [];

@@ -20,8 +20,8 @@ import { grow, growLater, shrink, tryShrink } from './resize.ts';
 
 /**
  * One cycle: looks at every class that is awake, in the order of the policy, until none is; jobs within their scope's
- * guarantee go first. A class that is stopped sleeps until what stopped it may have changed; that a cycle ends follows from each job being
- * started and preempted at most once at one instant.
+ * guarantee go first. A class that is stopped sleeps until what stopped it may have changed; that a cycle ends follows
+ * from each job being started and preempted at most once at one instant.
  */
 export function runCycle(state: SchedulerState, timers: Timers, before: readonly Decision[]): Cycle {
   const decisions: Decision[] = [...before];
@@ -109,11 +109,11 @@ function look(state: SchedulerState, timers: Timers, of: JobClass, decisions: De
     }
     block = preemption.block;
   }
-  // What sleeps beside it could not use a node that is closed to others before, and still cannot.
+  // Other sleeping classes could not use this closed node before, and still cannot.
   if (block.kind === 'room' && of.alike !== undefined) state.attention.close(of.alike);
   state.attention.sleep(of, sleepOn(block));
   if (answer.block.kind !== 'room' || state.closed.size > 0) return;
-  // Where no node has room for one replica, nobody else who asks for the same has any: not even their turn is awaited.
+  // Where no node has room for one replica, no other class that asks for the same has any, so it need not be looked at.
   for (const other of state.attention.alike(of)) {
     if (mayPreempt(state, other)) continue;
     state.touchHead(other);
@@ -166,7 +166,7 @@ function afterStart(state: SchedulerState, of: JobClass): void {
   if (state.held?.of === of) hold(state, undefined);
   // What was kept was for this job, not for the next of its class.
   for (const [scope, kept] of state.quotaHolds) if (kept.of === of) holdQuota(state, scope, undefined);
-  // What a scope holds above its guarantee may be taken from its elastic gangs.
+  // Elastic gangs may lose what their scope holds above its guarantee.
   if (state.hasGuarantees) wakeShrinkers(state);
 }
 
@@ -191,7 +191,7 @@ function rearrange(state: SchedulerState, timers: Timers, decisions: Decision[])
 }
 
 function moved(job: RunningJob, claimant: string, of: JobClass): Preempt {
-  const text = `is moved, so that ${claimant} of ${of.queue.spec.name} has room beside what else runs`;
+  const text = `moved to another node, so that ${claimant} of ${of.queue.spec.name} has room`;
   return { kind: 'preempt', job: job.id, queue: job.of.queue.spec.name, for: claimant, rule: 'consolidate', text };
 }
 
@@ -220,8 +220,8 @@ function preempt({ job, rule }: Victim, claimant: string, of: JobClass): Preempt
   const queue = job.of.queue.spec.name;
   const text =
     rule === 'priority'
-      ? `gives way to ${claimant} of ${of.queue.spec.name}, which has priority ${of.template.priority} in the same project`
-      : `runs on what ${of.queue.spec.name} had lent and now needs for ${claimant} within its guarantee`;
+      ? `preempted for ${claimant} of ${of.queue.spec.name}, which has priority ${of.template.priority} in the same project`
+      : `preempted for ${claimant} of ${of.queue.spec.name}, which takes back what it lent of its guarantee`;
   return { kind: 'preempt', job: job.id, queue, for: claimant, rule, text };
 }
 

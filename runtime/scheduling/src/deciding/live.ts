@@ -79,7 +79,7 @@ export function freeDevices({ state: { nodes } }: Scheduler, name: string, most:
   return free;
 }
 
-/** Room for one replica of a preset on nodes of some pools (none named: of any), as things are; quotas aside. */
+/** Room for one replica of a preset on nodes of some pools (none named: of any), as things are; whatever the quotas. */
 export interface Room {
   /** The node that a replica would go to by the placement policy; undefined: there is no room. */
   readonly node: string | undefined;

@@ -9,9 +9,9 @@ import { mayUseClosed } from '../waking/closed.ts';
 import { rightsOf } from '../waking/rights.ts';
 
 /**
- * For one replica that waits for room: of every node the cheapest subset of the jobs there that may be moved aside, and of nodes
- * the one where that is cheapest, of equal ones the first by name. A class that found none looks only where something has
- * changed for it since.
+ * For one replica that waits for room: of every node the cheapest subset of the jobs there that may be preempted, and
+ * of nodes the one where that is cheapest, of equal ones the first by name. A class that found none looks only where
+ * something has changed for it since.
  */
 export function cheapestNode(state: SchedulerState, of: JobClass): readonly Victim[] | undefined {
   const shape = of.groups[0]?.shape;
@@ -41,7 +41,7 @@ export function cheapestNode(state: SchedulerState, of: JobClass): readonly Vict
       devices += freed;
       if (freed > 0) leastPerDevice = Math.min(leastPerDevice, victim.cost / freed);
     }
-    // No subset can do, or none for less than the best so far.
+    // No subset is enough, or none is cheaper than the best so far.
     if (least >= limit || (lacking > 0 && (devices < lacking || leastPerDevice * lacking >= limit))) continue;
     if (state.closed.has(node) && !mayUseClosed(state, node, of)) continue;
     const subset = cheapestOn(state.nodes, node, shape, victims, limit);
@@ -52,13 +52,13 @@ export function cheapestNode(state: SchedulerState, of: JobClass): readonly Vict
   return best;
 }
 
-/** Nodes where somebody may be moved aside, by name. */
+/** Nodes where somebody may be preempted, by name. */
 function nodesFor(state: SchedulerState, of: JobClass, claim: Claim): readonly number[] {
   const nodes = of.retryOn === 'anywhere' ? new Set<number>() : of.retryOn;
   if (of.retryOn === 'anywhere') {
     for (const jobs of claim.reach()) {
       for (const { pods } of jobs) for (const { node } of pods) nodes.add(node);
-      // To sort most of them is more than to look at all.
+      // Sorting most of them costs more than looking at all.
       if (nodes.size * 4 > state.nodes.byName.length) return state.nodes.byName;
     }
   }

@@ -10,7 +10,7 @@ import { type Admission, type Block, blockOf, placeJob } from './admission.ts';
 import { cheapestNode } from './preempt-node.ts';
 import { smallest } from './sizes.ts';
 
-/** Who gives way, and the places taken for the job once they are gone. The victims are still booked as running. */
+/** Who is preempted, and the places taken for the job once they are gone. The victims are still booked as running. */
 export interface Preemption {
   readonly victims: readonly Victim[];
   readonly sizes: readonly number[];
@@ -19,10 +19,13 @@ export interface Preemption {
 
 export type PreemptionAnswer =
   | Preemption
-  /** Nobody at this instant: what would stop it even if all whom it may move aside were gone. */
+  /** None now: what would stop the job even if all jobs that it may preempt were gone. */
   | { readonly block: Block };
 
-/** Looks for the cheapest jobs to move aside so that the head of a class, which `block` stops, can start at its smallest size. */
+/**
+ * Looks for the cheapest jobs to preempt so that the head of a class, which `block` stops, can start at its smallest
+ * size.
+ */
 export function tryPreempt(state: SchedulerState, of: JobClass, block: Block): PreemptionAnswer {
   const sizes = smallest(of);
   const search = new Search(state, of, sizes);
@@ -41,7 +44,7 @@ export function tryPreempt(state: SchedulerState, of: JobClass, block: Block): P
 /** So many victims of a gang, or of a job that quotas stop, are searched through for the cheapest subset. */
 const EXACT_VICTIMS = 10;
 
-/** Trial removal of running jobs: what it takes away it puts back. */
+/** Removes running jobs for a trial, and puts them back. */
 class Search {
   readonly #state: SchedulerState;
   readonly #of: JobClass;
@@ -114,7 +117,7 @@ class Search {
     return better ?? chosen;
   }
 
-  /** Drops at one go those that neither lie where it would be placed nor weigh on its quotas. */
+  /** Drops at once all jobs that neither lie where it would be placed nor count under its quotas. */
   #concerned(chosen: readonly Victim[], enough: (chosen: readonly Victim[]) => boolean): readonly Victim[] {
     const places = this.#without(chosen, () => {
       const pods = placeJob(this.#state, this.#of, this.#sizes);

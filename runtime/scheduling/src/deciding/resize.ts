@@ -20,7 +20,10 @@ export interface Shrinkage {
   readonly pods: readonly Pod[];
 }
 
-/** Looks for replicas above the minimum of running gangs without which the head of a class can start at its smallest size. */
+/**
+ * Looks for replicas above the minimum of running gangs without which the head of a class can start at its smallest
+ * size.
+ */
 export function tryShrink(state: SchedulerState, of: JobClass): Shrinkage | { readonly retryAt: number | undefined } {
   if (state.elastic.size === 0) return { retryAt: undefined };
   const sizes = smallest(of);
@@ -122,8 +125,9 @@ export function shrink(state: SchedulerState, spares: readonly Spare[], claimant
 }
 
 /**
- * Grows running gangs towards what they wish for, where their quotas and nodes allow it: to be asked when nobody who waits can
- * use the room. Higher priority first, then the one that started first. A new replica lies as near to the others as it can.
+ * Grows running gangs towards the size that they wish for, where quotas and nodes allow it. It is asked when no waiting
+ * job can use the room. Higher priority first, then the one that started first. A new replica lies as near to the
+ * others as it can.
  */
 export function grow(state: SchedulerState): readonly { readonly job: RunningJob; readonly decision: Resize }[] {
   const wishing = [...state.elastic]
@@ -166,7 +170,10 @@ function placesToGrow(state: SchedulerState, { of, sizes, pods }: RunningJob): r
   return added;
 }
 
-/** The node with room that shares the narrowest domain with the gang, then by the placement policy, then by name; -1: none. */
+/**
+ * The node with room that shares the narrowest domain with the gang, then by the placement policy, then by name; -1:
+ * none.
+ */
 function nearest(state: SchedulerState, of: JobClass, g: number, pods: readonly Pod[]): number {
   const shape = of.groups[g]?.shape;
   const index = shape === undefined ? undefined : state.indices.get(shape.key);

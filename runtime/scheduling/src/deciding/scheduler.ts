@@ -21,7 +21,7 @@ import { drain, runCycle } from './cycle.ts';
  * `snapshotOf(this)` decides the same. Events cost what they change; the work is done in `cycle`.
  */
 export class Scheduler {
-  /** For those who explain and show; changed by nobody else. */
+  /** For explanations and displays. Only the scheduler changes it. */
   readonly state: SchedulerState;
   readonly #timers = new Timers();
   readonly #pending: Decision[] = [];
@@ -113,7 +113,10 @@ export class Scheduler {
     this.state.addScope(made);
   }
 
-  /** Nodes are reserved for a scope, or a reservation of that name is another than it was. @throws RangeError where the scope is not known */
+  /**
+   * Nodes are reserved for a scope, or a reservation of that name is another than it was. @throws RangeError where the
+   * scope is not known
+   */
   book(booking: Booking, now: number): void {
     this.#event(now);
     this.#book(booking);
@@ -125,11 +128,11 @@ export class Scheduler {
     return unbook(this.state, name);
   }
 
-  /** Decides about all that may have changed since the last cycle. */
+  /** Decides about everything that may have changed since the last cycle. */
   cycle(now: number): Cycle {
     this.#advance(now);
     this.state.touches.beginCycle();
-    // What is due together is in no order of its own.
+    // Sorted: things that are due at the same instant have no order of their own.
     for (const id of this.#timers.timeouts.take(now).toSorted()) this.#expire(id);
     for (const name of this.#timers.drains.take(now).toSorted()) this.#drain(name);
     for (const name of this.#timers.bookings.take(now).toSorted()) this.#bookingTurns(name);

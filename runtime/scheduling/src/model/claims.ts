@@ -43,7 +43,9 @@ export function claimOf(
   };
 }
 
-/** What each device of a node says of itself: the node's attributes, its own, and its model, memory (MiB) and resource. */
+/**
+ * What each device of a node says of itself: the node's attributes, its own, and its model, memory (MiB) and resource.
+ */
 export function attributesOf(gpu: NonNullable<Node['gpu']>): readonly DeviceAttributes[] {
   const common = { resource: gpu.resource, model: gpu.model, memoryMiB: String(gpu.memoryMiB), ...gpu.attributes };
   return Array.from({ length: gpu.count }, (_, device) => ({ ...common, ...gpu.devices?.[device]?.attributes }));
@@ -52,9 +54,9 @@ export function attributesOf(gpu: NonNullable<Node['gpu']>): readonly DeviceAttr
 /**
  * Devices of one node that satisfy a claim, ascending; undefined where none do. `idle` says which nobody uses.
  *
- * Every combination of values that the constraints may agree on is tried, and for each the requests are matched with devices
- * by augmenting paths, so that "no" is proven. A request for all takes every device that matches it on the node, in use or
- * not, and fails where one of them is in use or there are more than it may take.
+ * Every combination of values that the constraints may agree on is tried, and for each the requests are matched with
+ * devices by augmenting paths, so that "no" is proven. A request for all takes every device that matches it on the
+ * node, in use or not, and fails where one of them is in use or there are more than it may take.
  *
  * Sources: KEP-4381, "DRA: structured parameters" (classes, selectors, allocationMode, matchAttribute); Kuhn, "The
  * Hungarian method for the assignment problem", 1955 (augmenting paths).
@@ -117,7 +119,7 @@ export function suitedOf(
   );
 }
 
-/** Gives each slot one of its candidates, no two the same; `holder` tells by device which slot has it. False where that cannot be. */
+/** Gives each slot a candidate of its own; `holder` tells which slot has a device. False where that is not possible. */
 export function fill(candidates: readonly (readonly number[])[], holder: Map<number, number>): boolean {
   const find = (slot: number, seen: Set<number>): boolean => {
     for (const device of candidates[slot] ?? []) {
@@ -138,7 +140,7 @@ function selects({ attribute, in: among, notIn, atLeast, atMost }: DeviceSelecto
   if (value === undefined) return false;
   if (among !== undefined && !among.some((each) => String(each) === value)) return false;
   if (notIn?.some((each) => String(each) === value) === true) return false;
-  // A text that is no number is neither more nor less.
+  // A text that is no number is neither larger nor smaller.
   if (atLeast !== undefined && !(Number(value) >= atLeast)) return false;
   return atMost === undefined || Number(value) <= atMost;
 }

@@ -9,13 +9,13 @@ export interface Start {
   readonly queue: string;
   readonly pods: readonly PodPlacement[];
   /**
-   * fits: there was room. preempts: others gave way, see their decisions. backfill: on nodes kept for another job, until
+   * fits: there was room. preempts: others were preempted, see their decisions. backfill: on nodes kept for another job, until
    * then. shrinks: elastic gangs gave replicas for it. consolidates: others were moved to make room, and moved: it is one of them.
    */
   readonly because: 'fits' | 'preempts' | 'backfill' | 'shrinks' | 'consolidates' | 'moved';
 }
 
-/** A running job gives way and waits again. */
+/** A running job is preempted and waits again. */
 export interface Preempt {
   readonly kind: 'preempt';
   readonly job: string;

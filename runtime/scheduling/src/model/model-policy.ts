@@ -24,7 +24,7 @@ export const policy = z.strictObject({
   quotas: z.boolean().default(true),
   /** Guaranteed scopes get back what was lent. */
   reclaim: z.boolean().default(true),
-  /** Within a project, preemptible jobs give way to those of higher priority. */
+  /** Within a project, jobs of higher priority preempt preemptible ones. */
   preemption: z.boolean().default(true),
   /** So long after its start nobody preempts a job. */
   minRunMs: count.default(0),

@@ -4,7 +4,7 @@ import type { RunningJob } from '../state/running-job.ts';
 import { divergence } from '../state/scope-tree.ts';
 import { isEntitled, isWithinGuarantee, type Loans } from './lending.ts';
 
-/** By what right a job gives way. */
+/** By what right a job is preempted. */
 export type PreemptionRule = 'priority' | 'reclaim';
 
 export interface Victim {
@@ -25,7 +25,7 @@ export interface PreemptionContext {
 }
 
 /**
- * Whom a waiting job may move aside now, in no order.
+ * Whom a waiting job may preempt now, in no order.
  *
  * priority: within its project, preemptible jobs of lower priority. reclaim: if it lies within its scope's guarantee,
  * preemptible jobs that run on loan beside that scope. A job is left alone for its minimum run time, and in any case at
@@ -62,7 +62,7 @@ export class Claim {
     return this.#context.reclaim && judge !== undefined && isWithinGuarantee(judge, least);
   }
 
-  /** Running jobs among which all are that may be moved aside, none of them twice. */
+  /** Running jobs among which all are that may be preempted, none of them twice. */
   reach(): readonly Iterable<RunningJob>[] {
     const { preemption, loans, roots } = this.#context;
     const { queue, rank, least } = this.#of;
@@ -78,7 +78,7 @@ export class Claim {
     return reach;
   }
 
-  /** By which right a job may be moved aside, protected or not; undefined: by none. */
+  /** By which right a job may be preempted, protected or not; undefined: by none. */
   against(job: RunningJob): PreemptionRule | undefined {
     if (!job.of.preemptible) return undefined;
     if (this.#context.preemption && isOutranked(job, this.#of)) return 'priority';
@@ -86,7 +86,7 @@ export class Claim {
     return below !== undefined && this.#context.loans.isLoan(job, below) ? 'reclaim' : undefined;
   }
 
-  /** A job that may be moved aside now; undefined where it may not, or is protected still. */
+  /** A job that may be preempted now; undefined where it may not, or is protected still. */
   victim(job: RunningJob): Victim | undefined {
     const { now, minRunMs } = this.#context;
     const until = protectedUntil(job, minRunMs);

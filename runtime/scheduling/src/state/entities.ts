@@ -53,10 +53,10 @@ export interface JobClass {
   awake: boolean;
   /** Awake, and counted as lying within its guarantee. */
   entitled: boolean;
-  /** Nodes where, since nobody could be moved aside for it, that may have changed. */
+  /** Nodes where, since nobody could be preempted for it, that may have changed. */
   retryOn: Set<number> | 'anywhere';
   /**
-   * Of a gang, for which too few replicas had room though all were gone whom it may move aside: how many too few. Infinite where
+   * Of a gang, for which too few replicas had room though all were gone whom it may preempt: how many too few. Infinite where
    * there was nobody.
    */
   lacking: number;

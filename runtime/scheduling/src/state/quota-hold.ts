@@ -16,8 +16,8 @@ export function holdQuota(state: World, scope: ScopeState, hold: QuotaHold | und
 }
 
 /**
- * What of a quota is kept from a class for one that has waited longer. Not kept from: who has higher priority, who lies
- * within a guarantee of its own, and who by its life-span has ended before the quota is due.
+ * What of a quota is kept from a class for one that has waited longer. It is not kept from a class of higher priority,
+ * from one within a guarantee of its own, or from one whose life-span ends before the quota is due.
  */
 export function keptFrom(state: World, of: JobClass, amounts: Float64Array): QuotaBlock | undefined {
   if (state.quotaHolds.size === 0) return undefined;

@@ -4,8 +4,8 @@ import { charge } from './scope-tree.ts';
 import type { World } from './world.ts';
 
 /**
- * Takes a running job away for a question (-1), or puts it back (1): its places and what it is charged, but nobody is woken
- * and no past use is recorded. Whoever asks leaves all as it was.
+ * Takes a running job away for a question (-1), or puts it back (1): its places and what it is charged, but nobody is
+ * woken and no past use is recorded. The caller leaves everything as it was.
  */
 export function moveForTrial(state: World, job: RunningJob, sign: 1 | -1): void {
   for (const { group, node, gpus } of job.pods) {

@@ -9,11 +9,11 @@ export class Attention {
   readonly sleepers: Sleepers;
   /** Shapes for which there may be room: all that are alike in waiting for it are to be looked at. */
   readonly #open = new Set<string>();
-  /** Scopes whose use has changed, so that who lies within their guarantee is to be seen anew. */
+  /** Scopes whose use has changed: which classes lie within their guarantee must be computed again. */
   readonly #stale = new Set<ScopeState>();
-  /** Of those awake, whose jobs are single replicas, by shape. */
+  /** Classes that are awake and whose jobs are single replicas, by shape. */
   readonly #single = new Map<string, Set<JobClass>>();
-  /** Those awake that know the nodes on which to look for somebody to move aside. */
+  /** Those awake that know the nodes on which to look for somebody to preempt. */
   readonly #narrow = new Set<JobClass>();
   readonly #onWake: (of: JobClass) => void;
 
@@ -23,7 +23,7 @@ export class Attention {
     this.sleepers = new Sleepers(order);
   }
 
-  /** With `node`, it is for what has changed there that it may move others aside where it could not before. */
+  /** With `node`, it is for what has changed there that it may preempt others where it could not before. */
   wake(of: JobClass, node?: number): void {
     if (of.pending.size === 0) return;
     if (node === undefined) this.#retry(of, 'anywhere');
@@ -72,7 +72,7 @@ export class Attention {
     this.#open.add(shape);
   }
 
-  /** There is none, for whoever asks. */
+  /** There is no room for this shape, whichever class asks. */
   close(shape: string): void {
     this.#open.delete(shape);
   }
@@ -113,7 +113,10 @@ export class Attention {
     if (on !== undefined) this.sleepers.add(of, on);
   }
 
-  /** What a scope and those above it use has changed. Returns the stakes that lie within a guarantee now and did not before. */
+  /**
+   * What a scope and those above it use has changed. Returns the stakes that lie within a guarantee now and did not
+   * before.
+   */
   usedOtherwise(queue: ScopeState): readonly Stake[] {
     for (const scope of queue.path) if (scope.judged.size > 0) this.#stale.add(scope);
     const gained = this.sleepers.stakes.weigh(queue);

@@ -18,7 +18,7 @@ export function mayUseClosed(state: World, node: number, of: JobClass): boolean 
   return state.policy.backfill && endsBy(state.held.due);
 }
 
-/** What is guaranteed is had at once: nothing is kept from it for who waits for what others lend. */
+/** A guarantee is met at once: no node is kept from it for a job that waits for what others lend. */
 export function goesBefore(state: World, of: JobClass, held: JobClass): boolean {
   if (!state.policy.reclaim) return false;
   return of.stakes[0]?.within === true && held.stakes[0]?.within !== true;

@@ -9,17 +9,20 @@ import { mayUseClosed } from './closed.ts';
 import { rightsOf } from './rights.ts';
 
 /*
- * Who sleeps and may move others aside. Such a class sleeps on what would stop it even if all whom it may move aside were
- * gone, so it is to be woken only where that may have changed: on a node with more room or another victim, in a scope whose
- * use has fallen or that has another victim. Nothing is asked of those whom a change does not concern.
+ * Who sleeps and may preempt others. Such a class sleeps on what would stop it even if all whom it may preempt were
+ * gone, so it is to be woken only where that may have changed: on a node with more room or another victim, in a scope
+ * whose use has fallen or that has another victim. Classes that a change does not concern are not looked at.
  */
 
-/** Wakes those that would have room on a node for one replica at least, were those gone whom they may move aside there. */
+/**
+ * Wakes the classes that would have room on a node for one replica at least if the jobs that they may preempt there
+ * were gone.
+ */
 export function wakeContendersOn(state: World, node: number): void {
   state.attention.changed(node);
   const ready = readyOn(state, node);
   if (ready.length === 0) return;
-  // Where a shape has no room though all are gone, nobody who asks for it needs to be looked at one by one.
+  // Where a shape has no room even without all of them, the classes that ask for it need not be looked at one by one.
   const rooms = new Map<string, number>();
   const mayFit = ({ groups }: JobClass): boolean =>
     groups.some(({ shape }) => {
@@ -45,14 +48,17 @@ export function wakeContendersOn(state: World, node: number): void {
 /** On more nodes than that it is not asked where there would be room. */
 const NODES_ASKED = 64;
 
-/** Jobs lie within a guarantee that did not before, and may have back what was lent beside it, where that makes room for them. */
+/**
+ * Jobs lie within a guarantee that did not before, and may have back what was lent beside it, where that makes room for
+ * them.
+ */
 export function wakeEntitled(state: World, { scope, asleep }: Stake): void {
   const nodes = loanNodes(state, scope);
   const rooms = new Map<string, readonly number[]>();
   const roomsFor = (shape: Shape, on: readonly number[]): readonly number[] => {
     let room = rooms.get(shape.key);
     if (room === undefined) {
-      // Whoever may be moved aside there by any right: it is as much as there can be, and the same for all.
+      // All jobs there that may be preempted by any right. No class may preempt more, and the set is the same for all classes.
       room = on.map((node) => roomWithout(state, node, shape, readyOn(state, node)));
       rooms.set(shape.key, room);
     }
@@ -76,11 +82,14 @@ export function wakeEntitled(state: World, { scope, asleep }: Stake): void {
 function wakeGang(state: World, of: JobClass, gained: number): void {
   of.dueAt -= gained;
   const freed = state.attention.sleepers.gangs().get(of.groups[0]?.shape.key ?? '')?.freed ?? 0;
-  // There was nobody whom it could move aside, and now there may be.
+  // There was no job that it could preempt, and now there may be one.
   if (of.dueAt <= freed || of.dueAt === Infinity) state.attention.wake(of);
 }
 
-/** Nodes of jobs that run on loan beside a scope or one above it and that nothing protects; undefined: too many to ask each. */
+/**
+ * Nodes of jobs that run on loan beside a scope or one above it and that nothing protects; undefined: too many to ask
+ * each.
+ */
 function loanNodes(state: World, scope: ScopeState): readonly number[] | undefined {
   const nodes = new Set<number>();
   if (!state.policy.reclaim) return [];
@@ -104,7 +113,10 @@ function readyOn(state: World, node: number): readonly RunningJob[] {
   );
 }
 
-/** Running jobs can be moved aside that could not before: their minimum run time is over, or no guarantee covers them any more. */
+/**
+ * Running jobs can be preempted that could not before: their minimum run time is over, or no guarantee covers them any
+ * more.
+ */
 export function wakeAgainst(state: World, jobs: readonly RunningJob[]): void {
   const nodes = new Set<number>();
   for (const job of jobs) {

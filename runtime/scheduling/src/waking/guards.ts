@@ -3,9 +3,12 @@ import type { RunningJob } from '../state/running-job.ts';
 import type { World } from '../state/world.ts';
 import { wakeAgainst } from './contenders.ts';
 
-/* Minimum run times: while one lasts nobody moves the job aside, and when it ends those are woken who may. */
+/*
+ * Minimum run times: while one lasts the job is not preempted. When it ends, the classes are woken that may preempt the
+ * job.
+ */
 
-/** Wakes those who may move a job aside once nothing protects it any more, now or when that is so. */
+/** Wakes the classes that may preempt a job as soon as nothing protects it any more, which may be now or later. */
 export function guard(state: World, job: RunningJob): void {
   if (!job.of.preemptible) return;
   const until = protectedUntil(job, state.policy.minRunMs);
@@ -13,7 +16,7 @@ export function guard(state: World, job: RunningJob): void {
   else wakeAgainst(state, [job]);
 }
 
-/** Does so for all for whom it is so by now. */
+/** Does so for all jobs that nothing protects by now. */
 export function unguard(state: World): void {
   const over = state.guards.take(state.now).filter((job) => state.running.get(job.slot) === job);
   const isOver = (job: RunningJob): boolean => protectedUntil(job, state.policy.minRunMs) <= state.now;

@@ -3,14 +3,14 @@ import type { PreemptionContext } from '../policies/preemption.ts';
 import type { JobClass } from '../state/entities.ts';
 import type { World } from '../state/world.ts';
 
-/** By which rights jobs move others aside now. */
+/** By which rights jobs preempt others now. */
 export function rightsOf(state: World): PreemptionContext {
   const { preemption, reclaim, minRunMs } = state.policy;
   const { now, loans, roots } = state;
   return { now, minRunMs, preemption, reclaim: reclaim && state.hasGuarantees, loans, roots };
 }
 
-/** Whether there may be somebody whom jobs of a class may move aside. */
+/** Whether there may be jobs that a class may preempt. */
 export function mayPreempt(state: World, of: JobClass): boolean {
   if (state.preemptible.size === 0) return false;
   const { preemptible } = of.queue.project;

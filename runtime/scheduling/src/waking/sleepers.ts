@@ -4,14 +4,16 @@ import { Stakes } from './stakes.ts';
 
 const NOBODY: ReadonlySet<JobClass> = new Set();
 
-/** Gangs that wait for room for replicas of one shape; some may be gone that the bounds speak of. */
+/** Gangs that wait for room for replicas of one shape. The bounds may still count gangs that have gone. */
 export interface Gangs {
   readonly classes: Set<JobClass>;
-  /** Replicas for which room has come since the first of them, whether or not it was taken since. */
+  /**
+   * Replicas for which room has become free since the first of them went to sleep, whether or not it was taken again.
+   */
   freed: number;
   /** The least `dueAt` of a class. */
   dueAt: number;
-  /** The least number of replicas that a class needs that is not like others. */
+  /** The least number of replicas that any class needs which belongs to no {@link Alike}. */
   need: number;
 }
 
@@ -25,8 +27,8 @@ export interface Alike {
 /**
  * Classes that wait, by what they wait for. `everyone`: for anything that ends anywhere.
  *
- * Of classes that wait for room, those that ask for so many replicas of one shape, wherever, are many and alike: they are kept
- * by that in the tree of scopes, so that room for it makes all of them candidates without one being touched.
+ * Of classes that wait for room, those that ask for so many replicas of one shape, wherever, are many and alike: they
+ * are kept by that in the tree of scopes, so that room for it makes all of them candidates without one being touched.
  */
 export class Sleepers {
   readonly all = new Set<JobClass>();
@@ -88,7 +90,7 @@ export class Sleepers {
     return this.#byProject.get(project) ?? NOBODY;
   }
 
-  /** Whether any of them may come to move others aside. */
+  /** Whether any of them may come to preempt others. */
   get contend(): boolean {
     return this.#byProject.size > 0 || this.stakes.entitled.size > 0;
   }

@@ -1,7 +1,7 @@
 import type { JobClass } from '../state/entities.ts';
 import { Agenda } from './agenda.ts';
 
-/** What becomes due as time passes. Entries may be out of date when they come up: who takes them looks again. */
+/** What becomes due as time passes. An entry may be out of date by then: whoever takes it checks again. */
 export class Timers {
   readonly #wakes = new Agenda<JobClass>();
   readonly #wakeOf = new Map<JobClass, number>();

@@ -7,12 +7,12 @@ import { wakeContendersOn } from './contenders.ts';
 import { mayPreempt } from './rights.ts';
 import type { Gangs } from './sleepers.ts';
 
-/** When a gang is due that was so when it had no right to move anybody aside. */
+/** When a gang is due that was so when it had no right to preempt anybody. */
 const OVERDUE = -1;
 
-/* What of those that sleep is to be looked at again, by what has changed. */
+/* Which sleeping classes are looked at again after a change. */
 
-/** Wakes what may start now that a running job, or some of its replicas, have left their nodes. */
+/** Wakes the classes that may start because a running job, or some of its replicas, have left their nodes. */
 export function wakeAfter(state: World, job: Pick<RunningJob, 'of' | 'pods'>): void {
   for (let scope: ScopeState | undefined = job.of.queue; scope !== undefined; scope = scope.parent) {
     state.attention.wakeAll(state.attention.sleepers.onScope(scope));
@@ -25,7 +25,9 @@ export function wakeOnNodes(state: World, pods: readonly Pod[]): void {
   for (const node of new Set(pods.map((pod) => pod.node))) wakeForRoom(state, node);
 }
 
-/** Wakes what waits for room and could have some on a node where something was freed, be it by moving others aside there. */
+/**
+ * Wakes what waits for room and could have some on a node where something was freed, be it by preempting others there.
+ */
 export function wakeForRoom(state: World, node: number): void {
   for (const [key, gangs] of state.attention.sleepers.gangs()) {
     if (gangs.classes.size > 0 && hasRoom(state, node, key)) wakeGangs(state, node, key, gangs);
@@ -46,8 +48,8 @@ export function wakeForRoom(state: World, node: number): void {
 }
 
 /**
- * Wakes the gangs for which there may be room in all, or may be if others are moved aside; as long as neither can be so for any,
- * none is looked at.
+ * Wakes the gangs for which there may be room in all, or may be if others are preempted; as long as neither can be so
+ * for any, none is looked at.
  */
 function wakeGangs(state: World, node: number, shape: string, gangs: Gangs): void {
   const index = state.indices.get(shape);
@@ -63,7 +65,7 @@ function wakeGangs(state: World, node: number, shape: string, gangs: Gangs): voi
       state.attention.wake(of);
       continue;
     }
-    // Without a right against anybody it is looked at when it comes to have one.
+    // A class that may preempt nothing is looked at again when it gets the right to.
     if (due) of.dueAt = OVERDUE;
     else gangs.dueAt = Math.min(gangs.dueAt, of.dueAt);
     if (of.alike !== undefined) continue;
@@ -82,7 +84,7 @@ function hasRoom(state: World, node: number, shape: string): boolean {
   return index.accepted(node) && state.nodes.fits(node, index.shape);
 }
 
-/** Wakes what sleeps and might have replicas above the minimum of elastic gangs, which anybody may ask for. */
+/** Wakes sleeping classes that might get replicas above the minimum of elastic gangs. Any class may ask for those. */
 export function wakeShrinkers(state: World): void {
   if (state.elastic.size > 0) state.attention.wakeAll(state.attention.sleepers.all);
 }

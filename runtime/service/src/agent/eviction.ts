@@ -1,4 +1,4 @@
-/** Of resources that a kubelet may be short of, as people say it. */
+/** Names for people of the resources that a kubelet may be short of. */
 const RESOURCES: Readonly<Record<string, string>> = {
   'ephemeral-storage': 'disk space',
   inodes: 'room for further files (inodes)',
@@ -27,7 +27,10 @@ export function explainEviction(message: string): string {
   return `its node was short of ${RESOURCES[name] ?? name}${share}; jobs are ended there before the platform`;
 }
 
-/** A plain number of bytes, of which Kubernetes writes many digits, with a suffix; whatever has one already as it is. */
+/**
+ * Writes a plain number of bytes, which Kubernetes tells in many digits, with a suffix. A number that has one stays as
+ * it is.
+ */
 function readable(quantity: string): string {
   const bytes = Number(quantity);
   if (!Number.isSafeInteger(bytes) || bytes < 2 ** 20) return quantity;

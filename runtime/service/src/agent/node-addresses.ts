@@ -32,7 +32,7 @@ export function closedNetworks(denied: readonly string[], nodes: Iterable<Node>)
   const addresses = new Set<number>();
   for (const { status } of nodes) {
     for (const { address } of status.addresses) {
-      // Names of hosts are among the addresses, and IPv6, which is closed as a whole.
+      // Left out: names of hosts, and IPv6, which is closed as a whole.
       if (isIPv4(address) && !isClosed(toNumber(address))) addresses.add(toNumber(address));
     }
   }

@@ -1,9 +1,9 @@
 import type { ContainerStatus, Pod } from './jobs/pod-shape.ts';
 
 /*
- * A kubelet looks again at each Pod that it is given, and may refuse it: kube-scheduler counted on devices or memory that
- * are not there (any more), or the node has changed meanwhile. Such a Pod is `Failed` and stays so, and none of its
- * containers has started. https://kubernetes.io/docs/concepts/scheduling-eviction/node-pressure-eviction,
+ * A kubelet looks again at each Pod that it is given, and may refuse it: kube-scheduler counted on devices or memory
+ * that are not there (any more), or the node has changed meanwhile. Such a Pod is `Failed` and stays so, and none of
+ * its containers has started. https://kubernetes.io/docs/concepts/scheduling-eviction/node-pressure-eviction,
  * pkg/kubelet/lifecycle of Kubernetes.
  */
 
@@ -15,12 +15,12 @@ const REFUSALS: Readonly<Record<string, string>> = {
   NodePorts: 'a port that the Pod needs is taken there',
   NodeUnschedulable: 'it was closed by the administrator',
   TaintToleration: 'it was closed by a taint',
-  TopologyAffinityError: 'what is free there does not lie together as its settings ask',
+  TopologyAffinityError: 'what is free there is not as close together as its settings demand',
   SMTAlignmentError: 'cores are given there in pairs only',
   UnexpectedAdmissionError: 'a device or resource could not be given to it',
-  UnexpectedPredicateFailureType: 'it could not be judged there',
-  UnknownReason: 'it could not be judged there',
-  InvalidNodeInfo: 'the node does not know itself yet',
+  UnexpectedPredicateFailureType: 'its kubelet could not check it',
+  UnknownReason: 'its kubelet could not check it',
+  InvalidNodeInfo: 'its kubelet does not know the node yet',
   NodeShutdown: 'the node is shutting down',
   VolumeAttachmentLimitExceeded: 'no more volumes can be attached there',
   AppArmor: 'it has no AppArmor',
@@ -39,7 +39,7 @@ export function neverStarted(status: ContainerStatus | undefined): boolean {
   return [state, lastState].every(({ running, terminated }) => running === undefined && terminated === undefined);
 }
 
-/** Why its kubelet refused a Pod, with what it needs to know its own words; undefined where it did not. */
+/** Why its kubelet refused a Pod, and the kubelet's own word for it; undefined where it did not refuse. */
 export function whyRefused(pod: Pod, status: ContainerStatus | undefined): string | undefined {
   const { phase, reason, message } = pod.status;
   if (phase !== 'Failed' || reason === '' || !neverStarted(status)) return undefined;
@@ -49,13 +49,13 @@ export function whyRefused(pod: Pod, status: ContainerStatus | undefined): strin
 
 function wordsOf(reason: string, message: string): string | undefined {
   const resource = OUT_OF.exec(reason)?.[1];
-  if (resource !== undefined) return `it has not as much ${resource} free as was counted on`;
+  if (resource !== undefined) return `it has less ${resource} free than was expected`;
   const known = REFUSALS[reason];
   if (known !== undefined) return known;
-  // One that is short of disk or memory takes no more Pods; it says `Evicted` of those that it had, too.
+  // A kubelet that is short of disk or memory takes no more Pods. It says `Evicted` of those that it had, too.
   if (reason === 'Evicted' && /^(?:Pod was rejected: )?(?:Pod )?The node had condition: /i.test(message))
     return 'it is short of disk, memory or process numbers';
-  // Reasons of kubelets to come.
+  // Reasons of later kubelets.
   return message.startsWith('Pod was rejected: ')
     ? message.slice('Pod was rejected: '.length).slice(0, 200)
     : undefined;

@@ -47,18 +47,20 @@ const PATTERNS: readonly (readonly [RegExp, PullCause])[] = [
   ],
   [/signature validation failed|\bsignature was required|\bSource image rejected: /i, 'signature'],
 ];
-/** How a registry's answer is told: `unexpected status from GET request to URL: 503 Service Unavailable` and its like. */
+/**
+ * How a registry's answer is told: `unexpected status from GET request to URL: 503 Service Unavailable` and its like.
+ */
 const STATUS =
   /(?:unexpected status|status code|HTTP status|StatusCode|error parsing HTTP)(?:[a-zA-Z ]*)[:\s]*\b(\d{3})\b(?= |,|\(|:|$)/i;
-/** What a node does with an image that it has found: these fail for the node's sake. */
+/** What a node does with an image that it has found. Where this fails, the fault is the node's. */
 const OWN_WORK =
   /failed to (?:extract layer|prepare extraction snapshot|unpack image on|copy|commit|apply|register layer)|could not fetch content descriptor/i;
 
-/** Judges an error by itself: what the image's name contributes to its text has no say. */
+/** Judges an error by its own words: those that come from the image's name do not count. */
 export function pullCause(image: string, reason: string, message: string): PullCause {
   if (reason === 'InvalidImageName') return 'name';
   if (reason === 'SignatureValidationFailed') return 'signature';
-  // A registry may send the node on to another host, and that is none that users may make it ask.
+  // A registry may send the node on to another host, which may be one that users must not make it ask.
   if (hostsIn(message).some((host) => isStrange(host, image))) return 'unreachable';
   const text = withoutNames(message, image);
   const first = PATTERNS.find(([words]) => words.test(text))?.[1];
@@ -105,7 +107,7 @@ function withoutNames(message: string, image: string): string {
   );
 }
 
-/** The ways in which an image's name is written out; a bare word is none, which could be a word of the error itself. */
+/** The ways in which an image's name is written. A bare word does not count: it could be a word of the error itself. */
 function namesOf(image: string): ReadonlySet<string> {
   const [repository = '', digest] = image.split('@');
   const colon = repository.lastIndexOf(':');

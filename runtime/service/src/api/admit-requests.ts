@@ -4,7 +4,7 @@ import type { ApiDeps, Caller } from './deps.ts';
 
 declare module 'fastify' {
   interface FastifyContextConfig {
-    /** Bytes of the body that a route takes of whoever asks, without a token. @default none: no token, no body */
+    /** Bytes of the body that a route takes from a caller without a token. @default none: no token, no body */
     readonly anonymousBody?: number;
   }
 }
@@ -14,21 +14,27 @@ const LINGER_MS = 5_000;
 
 const callers = new WeakMap<FastifyRequest, Promise<Caller>>();
 
-/** Who makes this request. The token is checked once. @throws DelosError ERR_UNAUTHENTICATED */
-export function callerOf(deps: Pick<ApiDeps, 'authenticate'>, request: FastifyRequest): Promise<Caller> {
+/**
+ * Who makes this request. The token is checked once, and the request is counted once.
+ * @throws DelosError ERR_UNAUTHENTICATED, ERR_TOO_MANY_REQUESTS
+ */
+export function callerOf(deps: Pick<ApiDeps, 'authenticate' | 'requests'>, request: FastifyRequest): Promise<Caller> {
   const known = callers.get(request);
   if (known !== undefined) return known;
-  const caller = deps.authenticate(request.headers.authorization);
+  const caller = deps.authenticate(request.headers.authorization).then(async (found) => {
+    await deps.requests.ofUser(found);
+    return found;
+  });
   callers.set(request, caller);
   return caller;
 }
 
 /**
- * Bounds what requests may hold of the service's memory. It runs before the body of a request is read:
- * a body is read only of a caller with a valid token, whatever the path, and within the caller's and everybody's budget.
- * A route with `anonymousBody` reads so much of anybody, within the budget of the source address.
+ * Bounds what requests may hold of the service's memory. It runs before the body of a request is read: a body is read
+ * only of a caller with a valid token, whatever the path, and within the caller's and everybody's budget. A route with
+ * `anonymousBody` reads so many bytes from any caller, within the budget of the source address.
  */
-export function admitRequests(app: FastifyInstance, deps: Pick<ApiDeps, 'authenticate' | 'budget'>): void {
+export function admitRequests(app: FastifyInstance, deps: Pick<ApiDeps, 'authenticate' | 'budget' | 'requests'>): void {
   app.addHook('onRequest', async (request, reply) => {
     const { anonymousBody } = request.routeOptions.config;
     const most = anonymousBody ?? MAX_BODY_BYTES;

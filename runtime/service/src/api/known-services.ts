@@ -8,9 +8,9 @@ interface KnownService extends ServiceAddress {
 }
 
 /**
- * Services that the client knows. One of which the list has a resource of that name is present, and its line here counts
- * for nothing. The others answer that they are not part of this release, rather than with a bare 404. The client says so
- * only of what it has an address of, so /config has their addresses too.
+ * Services that the client knows. A service is present where the list has a resource of its name; its line here then
+ * does not count. The others answer that they are not part of this release, instead of a bare 404. The client asks only
+ * services that it has an address of, so /config has the addresses of absent ones too.
  */
 const KNOWN_SERVICES: readonly KnownService[] = [
   {

@@ -6,18 +6,18 @@ import type { JobEvent, JobState } from './job-state.ts';
  *
  *   queued ──admit──▶ admitted ──observed running──▶ running ──observed end──▶ ended ──seal──▶ archived ──removed──▶ gone
  *     │ ▲                │  └──observed end──────────────────────────────────▶  ▲                  │
- *     │ │                └──stop, preempt──▶ stopping ◀──stop, preempt── running│                  │ given way
+ *     │ │                └──stop, preempt──▶ stopping ◀──stop, preempt── running│                  │ comes back
  *     │ │                                        └──observed end or absent──────┘                  │
  *     │ └──────────────────────────────────────────────────────────────────────────────────────────┘
  *     └──stop──▶ gone
  *
  * - `stop` (kill, life-span, timeouts) decides how the job ends and says so at once; what the container does while it
  *   winds down changes no more than its exit code.
- * - `preempt` makes a job give way: it leaves as one that is stopped does, with a status that is no end, and is queued
- *   again once its Pod is gone. One run (a Pod) after the other: what is heard of an earlier run is old news. One that
- *   ended by itself before it was asked to has ended; one that is stopped on its way does not come back.
- * - A run that is put out by its node, or lost with it, is an end, unless the job comes back: then it leaves as one that
- *   gives way does, without being asked.
+ * - `preempt` stops a job with a status that is no end. Once its Pod is gone it is queued again. There is one run (a Pod)
+ *   after the other: what is heard of an earlier run is old news. A job that ended by itself before it was asked to has
+ *   ended. One that is killed while it stops does not come back.
+ * - A run that its node puts out, or that is lost with its node, is an end, unless the job comes back. Then it is queued
+ *   again as a preempted one is.
  * - An end is written once: whatever is observed of an ended job is old news.
  * - A run never goes back: a Pod seen `pending` after it ran is late, a Pod of another uid is not this job's.
  * - A run that its node refuses before a container has started never was one: the job is queued again, each time after a
@@ -30,8 +30,8 @@ export const MAX_REFUSALS = 10;
 const FIRST_PAUSE_MS = 5_000;
 const LONGEST_PAUSE_MS = 300_000;
 
-/** Whether a job gives way: it is on its way out, and will be queued again. */
-export function isGivingWay({ phase, status }: Pick<JobState, 'phase' | 'status'>): boolean {
+/** Whether a job is stopping, or has stopped, and will be queued again. */
+export function returnsToQueue({ phase, status }: Pick<JobState, 'phase' | 'status'>): boolean {
   return (phase === 'stopping' || phase === 'ended' || phase === 'archived') && !TERMINAL.has(status);
 }
 
@@ -63,7 +63,7 @@ export function nextState(state: JobState, event: JobEvent, now: Date): JobState
       return { ...state, phase: 'archived', logsComplete: allComplete(state, event.complete) };
     case 'removed':
       if (state.phase !== 'archived' || !isOurs(state, event)) return undefined;
-      return isGivingWay(state) ? queuedAgain(state) : { ...state, phase: 'gone' };
+      return returnsToQueue(state) ? queuedAgain(state) : { ...state, phase: 'gone' };
   }
 }
 
@@ -72,8 +72,8 @@ function stop(state: JobState, event: JobEvent & { type: 'stop' }, now: Date): J
   const ended = { status, reason, description, finishedAt: now };
   if (state.phase === 'queued') return { ...state, ...ended, phase: 'gone', logsComplete: allComplete(state, true) };
   if (state.phase === 'admitted' || state.phase === 'running') return { ...state, ...ended, phase: 'stopping' };
-  if (!isGivingWay(state)) return undefined;
-  // It has run until it was told to give way, and not while it left.
+  if (!returnsToQueue(state)) return undefined;
+  // It has run until it was preempted, and not while it stopped.
   return { ...state, ...ended, ranSeconds: ranUntilNow(state), startedAt: state.startedAt === null ? null : now };
 }
 
@@ -141,7 +141,7 @@ function observe(state: JobState, seen: PodObservation, now: Date): JobState | u
       return observeWanted(state, known, seen, now);
     case 'stopping':
       if (seen.phase === 'pending' || seen.phase === 'running') return changed(state, known);
-      if (isGivingWay(state)) return seen.ofItself ? observeWanted(state, known, seen, now) : end(known);
+      if (returnsToQueue(state)) return seen.ofItself ? observeWanted(state, known, seen, now) : end(known);
       return end({ ...known, exitCode: seen.exitCode ?? state.exitCode });
   }
 }

@@ -91,7 +91,7 @@ export async function podRemoved(
   return applyEvent(tx, id, { type: 'removed', ...pod });
 }
 
-/** A run gives way to another job: its container is ended, its Pod removed, then it waits for its next run. */
+/** Preempts a run: its container is ended, its Pod removed, then the job waits for its next run. */
 export async function preemptJob(
   tx: Tx,
   id: string,

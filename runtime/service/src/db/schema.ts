@@ -98,7 +98,7 @@ interface JobTable {
   readonly exit_code: number | null;
   readonly restarts: Generated<number>;
   readonly preemptible: Generated<boolean>;
-  /** The Pod's number: a job that gave way has another one later. */
+  /** The Pod's number: a preempted job has another one later. */
   readonly run: Generated<number>;
   readonly first_attempt: Generated<number>;
   readonly past_pods: Generated<string[]>;

@@ -46,7 +46,7 @@ export async function reconcileIdentity(
     passwords: await passwordsFrom(env.DELOS_IDENTITY_PASSWORDS),
   };
   const changes = await convergeIdentity(admin, spec, secrets, accounts);
-  log.info({ changes }, changes.length === 0 ? 'identity is as it shall be' : 'identity was brought up to date');
+  log.info({ changes }, changes.length === 0 ? 'identity is up to date already' : 'identity was brought up to date');
 }
 
 /** @throws DelosError ERR_CONFIG_VALUE when the file is not there or holds nothing */

@@ -122,7 +122,7 @@ export class PostgresLogStore implements LogStore {
       from jobs left join log_streams s on s.job = jobs.id and s.attempt = ${attempt}
       where id = ${jobId}`.execute(this.#database.db);
     const row = rows[0];
-    // One that gives way to others has its log sealed as well, and runs again.
+    // A preempted one has its log sealed as well, and runs again.
     const over = row === undefined || ((row.phase === 'archived' || row.phase === 'gone') && TERMINAL.has(row.status));
     return {
       over,

@@ -27,7 +27,7 @@ export const schedulerService: Service = {
     const admitted = new Counter({ name: 'delos_scheduler_admitted_total', help: 'Jobs admitted', registers });
     const preempted = new Counter({
       name: 'delos_scheduler_preempted_total',
-      help: 'Jobs that were told to give way',
+      help: 'Jobs preempted',
       registers,
     });
     const seconds = new Histogram({

@@ -1,6 +1,6 @@
 import { type Preset, quotaMilliGpu, type Scheduler } from '@delos/scheduling';
 
-/** A job on its way out. */
+/** A job that is stopping. */
 export interface Leaver {
   readonly id: string;
   /** The scope that it was submitted to. */
@@ -13,9 +13,9 @@ export interface Leaver {
 type Scope = Scheduler['state']['scopes'] extends Map<string, infer S> ? S : never;
 
 /**
- * Jobs that were told to end or to give way, and whose containers are still there. The core counts them no more: what
- * they hold is given on, and nobody gives way for what is coming anyway. Whoever got it starts when they have gone:
- * until then it counts, on its node and under quotas, as if they stayed.
+ * Jobs that are stopping: they were told to end or were preempted, and their containers are still there. The core does
+ * not count them any more, so that it gives their places to others and preempts nobody for what is about to be free.
+ * Whoever got such a place starts when they have ended. Until then they count, on their node and under quotas.
  */
 export class Leavers {
   readonly #core: Scheduler;
@@ -37,7 +37,7 @@ export class Leavers {
     this.#byId.delete(id);
   }
 
-  /** Who must have gone before a job that the core has placed can start. Empty: nobody. */
+  /** Which of them must have ended before a job that the core has placed can start. */
   before(id: string): readonly Leaver[] {
     if (this.#byId.size === 0) return [];
     const { state } = this.#core;

@@ -163,7 +163,7 @@ class Loop implements LeaderView {
     else {
       const jobs = [...this.#mirror.jobs.values()].flatMap(({ planned }) => planned ?? []);
       this.#planner = new Planner(facts, reports, jobs, now);
-      this.#log.debug({ jobs: jobs.length, nodes: reports.length }, 'made the core anew');
+      this.#log.debug({ jobs: jobs.length, nodes: reports.length }, 'made the planner anew');
     }
     this.#changed = true;
     this.#reasonsStale = true;
@@ -195,7 +195,7 @@ class Loop implements LeaderView {
     const { preemptions, admissions, next } = planner.decide(new Date());
     this.#next = next;
     await this.#write(preemptions, async (tx, { id, run, description }) => {
-      this.#log.info({ job: id, run, reason: description }, 'has to give way');
+      this.#log.info({ job: id, run, reason: description }, 'preempted');
       await preemptJob(tx, id, { run, description });
     });
     await this.#write(admissions, async (tx, { id, pool, node }) => {

@@ -12,7 +12,7 @@ export interface PlannedJob {
   readonly pools: readonly string[];
   /** -1, 0, 1. */
   readonly priority: number;
-  /** It may be told to give way to others. */
+  /** It may be preempted. */
   readonly preemptible: boolean;
   /** Number of its run, from 0; of the next while it waits. */
   readonly run: number;
@@ -31,7 +31,7 @@ export interface ActivePlace {
   readonly planned: string | null;
   /** Of its container, or its admission as long as that has not started. */
   readonly since: Date;
-  /** It was told to end, or to give way. */
+  /** It is stopping: it was told to end, or was preempted. */
   readonly leaving: boolean;
 }
 
@@ -39,7 +39,7 @@ export type ReportedNode = NodeReport;
 
 /** What the administrator has configured. */
 export interface Facts {
-  /** So long after its start nobody tells a job to give way. */
+  /** So long after its start no job is preempted. */
   readonly minRunSeconds: number;
   readonly presets: readonly {
     readonly name: string;
@@ -66,7 +66,7 @@ export interface ScopeFacts {
 
 /** What to do now, and when to ask again though nothing happens. */
 export interface Plan {
-  /** Who is to give way. Whoever takes their places is admitted once they have gone. */
+  /** Jobs to preempt. Those that take their places are admitted once these have ended. */
   readonly preemptions: readonly Preemption[];
   readonly admissions: readonly Admission[];
   /** Milliseconds since 1970; Infinity: there is no need. */

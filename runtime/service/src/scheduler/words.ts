@@ -10,10 +10,10 @@ export function waitingText(reason: Reason, offered: (preset: string) => boolean
   return sentences([blockText(reason), silence === '' ? outlookText(reason, offered) : silence]);
 }
 
-/** Where a place is kept for a job until others have left it. */
+/** Where a place is kept for a job until the jobs there that are stopping have ended. */
 export function keptText({ node, leavers }: { readonly node: string; readonly leavers: number }): string {
-  const who = leavers === 1 ? '1 job that leaves has' : `${leavers} jobs that leave have`;
-  return `Node ${node} has room for it as soon as ${who} gone.`;
+  const who = leavers === 1 ? '1 job that is stopping has' : `${leavers} jobs that are stopping have`;
+  return `It starts on node ${node} as soon as ${who} ended.`;
 }
 
 function blockText({ quota, nodes, together }: Reason): string {
@@ -26,7 +26,7 @@ function blockText({ quota, nodes, together }: Reason): string {
   }
   const [first] = nodes;
   if (first === undefined) return 'it waits for its turn';
-  return together ? 'each group of its replicas has room, all together have not' : nodesText(first);
+  return together ? 'each group of its replicas has room, but not all together' : nodesText(first);
 }
 
 function outlookText(reason: Reason, offered: (preset: string) => boolean): string {
@@ -40,7 +40,7 @@ function outlookText(reason: Reason, offered: (preset: string) => boolean): stri
   }
   const by = expected.at === undefined ? '' : `by ${minuteOf(expected.at)}`;
   if (ways !== '') return `it would start now ${ways}${by === '' ? '' : `; otherwise ${by}`}`;
-  return by === '' ? `when is not known: ${expected.basis}` : `it is expected ${by}: ${expected.basis}`;
+  return by === '' ? `when it starts is not known: ${expected.basis}` : `it is expected ${by}: ${expected.basis}`;
 }
 
 function wayText(remedy: Remedy, offered: (preset: string) => boolean): readonly string[] {

@@ -5,6 +5,7 @@ import { podShape } from '../../../../runtime/service/src/agent/jobs/pod-shape.t
 import { Namespaces } from '../../../../runtime/service/src/agent/namespaces/namespaces.ts';
 import { imageSource } from '../../../../runtime/service/src/image-source.ts';
 import { OnePodCluster } from '../../../support/service/one-pod-cluster.ts';
+import { POD_SPEC } from '../../../support/service/pod-spec.ts';
 import { quiet } from '../../../support/service/postgres.ts';
 import { until } from '../../../support/until.ts';
 
@@ -49,28 +50,7 @@ function desire(keeper: JobKeeper, image: string): void {
       graceSeconds: 15,
       run: 0,
       podUid: null,
-      pod: {
-        namespace: 'delos-p',
-        org: 'o',
-        project: 'p',
-        owner: 'ann',
-        name: null,
-        presetName: 'small',
-        image,
-        entrypoint: null,
-        command: null,
-        workingDir: null,
-        env: {},
-        tty: false,
-        resources: { cpu: 0.1, memory: 2 ** 26, extended: {}, shm: false },
-        pool: 'default',
-        node: null,
-        httpPort: null,
-        restartPolicy: 'never',
-        maxRunTimeSeconds: null,
-        priority: 'normal',
-        security: 'baseline',
-      },
+      pod: { ...POD_SPEC, image },
     },
   });
 }

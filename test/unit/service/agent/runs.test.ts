@@ -190,7 +190,7 @@ test('whatever is late, lost or killed: each run has one Pod, made when the one 
       }
       const { phase, status, run } = world.state;
       expect(phase).toBe('gone');
-      // Whatever it had to give way to, it ends as its container did by itself, or as its user wished.
+      // However often it was preempted, it ends as its container did by itself, or as its user wished.
       expect(status).toBe(cluster.finished && status !== 'cancelled' ? 'succeeded' : 'cancelled');
       if (kill === null) expect(status).toBe('succeeded');
       // In their order, none twice, unless nobody who is left had seen it; one that was called off in time has none.

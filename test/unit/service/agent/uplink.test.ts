@@ -2,7 +2,7 @@ import { once } from 'node:events';
 import type { AddressInfo } from 'node:net';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { WebSocketServer } from 'ws';
-import { Uplink } from '../../../../runtime/service/src/uplink.ts';
+import { Uplink, type UplinkProps } from '../../../../runtime/service/src/uplink.ts';
 import { quiet } from '../../../support/service/postgres.ts';
 import { until } from '../../../support/until.ts';
 
@@ -18,20 +18,20 @@ afterEach(() => {
   server.close();
 });
 
+/** One that nobody talks over. */
+function uplinkTo(listener: WebSocketServer, more: Pick<UplinkProps, 'clock'> = {}): Uplink {
+  const { port } = listener.address() as AddressInfo;
+  const silent = { onOpen: () => undefined, onMessage: () => undefined };
+  return new Uplink({ url: `http://127.0.0.1:${port}`, token: 'x', log: quiet, ...silent, ...more });
+}
+
 test('a connection that the control plane refuses says why, and is dialled again', async () => {
   let dialled = 0;
   server.on('connection', (socket) => {
     dialled += 1;
     socket.close(1002, 'the agent speaks protocol 1, and the control API 2');
   });
-  const { port } = server.address() as AddressInfo;
-  const uplink = new Uplink({
-    url: `http://127.0.0.1:${port}`,
-    token: 'x',
-    log: quiet,
-    onOpen: () => undefined,
-    onMessage: () => undefined,
-  });
+  const uplink = uplinkTo(server);
   const running = uplink.run(stop.signal);
   await until('it dials again', 20, () => (dialled > 1 && !uplink.connected ? true : undefined));
   expect(uplink.problem).toBe(
@@ -59,16 +59,7 @@ test('it dials ever slower while connections end at once, and fast again after o
     now += (LASTED[waits.length] ?? 0) * 1_000;
     socket.close(1002, 'refused');
   });
-  const { port } = server.address() as AddressInfo;
-  const uplink = new Uplink({
-    url: `http://127.0.0.1:${port}`,
-    token: 'x',
-    log: quiet,
-    onOpen: () => undefined,
-    onMessage: () => undefined,
-    clock,
-  });
-  await uplink.run(stop.signal);
+  await uplinkTo(server, { clock }).run(stop.signal);
   expect(waits.map((wait, index) => wait > (WAITS[index] ?? 0) / 2 - 1 && wait <= (WAITS[index] ?? 0))).toEqual(
     WAITS.map(() => true),
   );

@@ -1,7 +1,7 @@
 import { type JobPhase, TERMINAL } from '@delos/core';
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
-import { isGivingWay, MAX_REFUSALS, nextState } from '../../../../runtime/service/src/db/job-machine.ts';
+import { MAX_REFUSALS, nextState, returnsToQueue } from '../../../../runtime/service/src/db/job-machine.ts';
 import type { JobEvent, JobState } from '../../../../runtime/service/src/db/job-state.ts';
 import { GONE, KILL, PHASES, PREEMPT, QUEUED, seen, T0, T1 } from '../../../support/service/job-states.ts';
 
@@ -87,7 +87,7 @@ test('whatever comes in whatever order: a run only goes forward, one follows the
         expect(times.map(Number)).toEqual(times.map(Number).toSorted((a, b) => a - b));
         expect(OUT.includes(next.phase)).toBe(next.finishedAt !== null);
         if (TERMINAL.has(next.status)) expect(OUT).toContain(next.phase);
-        expect(isGivingWay(next)).toBe(OUT.includes(next.phase) && !TERMINAL.has(next.status));
+        expect(returnsToQueue(next)).toBe(OUT.includes(next.phase) && !TERMINAL.has(next.status));
         // An event that was applied is applied once.
         if (event.type !== 'observe') expect(nextState(next, event, now)).toBeUndefined();
         state = next;
@@ -98,7 +98,7 @@ test('whatever comes in whatever order: a run only goes forward, one follows the
   expect(reruns).toBeGreaterThan(20);
 });
 
-test('who gives way or is put out comes back or ends, wherever it was when all that remains is told', () => {
+test('a job that is preempted or put out comes back or ends, wherever it was when all that remains is told', () => {
   fc.assert(
     fc.property(fc.array(anyEvent, LONG), fc.boolean(), (events, comesBack) => {
       const first: JobState = { ...QUEUED, comesBack };

@@ -1,11 +1,11 @@
 import { describe, expect, test } from 'vitest';
 import { MAX_REFUSALS, nextState } from '../../../../runtime/service/src/db/job-machine.ts';
 import type { JobState } from '../../../../runtime/service/src/db/job-state.ts';
-import { BOUND, KILL, RUNNING, STOPPING, seen, T0, T1, YIELDING } from '../../../support/service/job-states.ts';
+import { BOUND, KILL, PREEMPTED, RUNNING, STOPPING, seen, T0, T1 } from '../../../support/service/job-states.ts';
 
 /* A Pod that its node refuses never ran. Its job is no failure of its own. */
 
-const WHY = 'node node-1 refused it: it has not as much nvidia.com/gpu free as was counted on (OutOfnvidia.com/gpu)';
+const WHY = 'node node-1 refused it: it has less nvidia.com/gpu free than was expected (OutOfnvidia.com/gpu)';
 const REFUSED = { phase: 'failed', reason: 'NoCapacity', description: WHY, refused: true } as const;
 const at = (seconds: number): Date => new Date(T0.getTime() + seconds * 1000);
 const step = (state: JobState, event: Parameters<typeof nextState>[1], now = T1): JobState =>
@@ -87,7 +87,7 @@ test('a job that has run is not queued again because something calls it refused'
 
 test.each([
   ['killed', STOPPING, 'cancelled'],
-  ['told to give way', { ...YIELDING, startedAt: null, status: 'pending' as const }, 'pending'],
+  ['preempted', { ...PREEMPTED, startedAt: null, status: 'pending' as const }, 'pending'],
 ])('a job that was %s meanwhile goes that way', (_, state, status) => {
   expect(step(state, seen(REFUSED))).toMatchObject({ phase: 'ended', status, refusals: 0 });
 });

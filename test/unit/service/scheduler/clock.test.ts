@@ -31,7 +31,7 @@ const RUNNING: Clocked = {
   started_at: ago(600),
   first_started_at: ago(600),
 };
-/** It gave way to others after ten minutes, and waits. */
+/** It was preempted after ten minutes, and waits. */
 const SUSPENDED: Clocked = { ...JOB, first_started_at: ago(5_000), ran_seconds: 600 };
 /** Admitted long ago: it waited for its node, or for a pull that took long. */
 const PULLING: Clocked = {

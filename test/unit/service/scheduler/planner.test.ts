@@ -67,7 +67,7 @@ test.each<[string, World]>([
     { nodes: [node('a')], jobs: [job({ gpu: 1 })] },
   ],
   [
-    'No room for preset any on 3 nodes: 1 is not ready, 1 takes no new jobs, 1 is full (number of Pods). When is not known: 1 running job must end first, and it has no life-span.',
+    'No room for preset any on 3 nodes: 1 is not ready, 1 takes no new jobs, 1 is full (number of Pods). When it starts is not known: 1 running job must end first, and it has no life-span.',
     {
       facts: facts({}, [{ name: 'any', resources: needs(1, GIB), pools: [] }]),
       nodes: [node('a', { ready: false }), node('b', { schedulable: false }), node('c', { pods: 1 })],
@@ -75,7 +75,7 @@ test.each<[string, World]>([
     },
   ],
   [
-    'Project acme/one runs 1 job and its quota is 1. When is not known: 1 running job under it must end first, and it has no life-span.',
+    'Project acme/one runs 1 job and its quota is 1. When it starts is not known: 1 running job under it must end first, and it has no life-span.',
     { facts: facts({ 'acme/one': { runningJobs: 1 } }), nodes: [node('a')], jobs: [running(job(), 'a'), job()] },
   ],
   [

@@ -168,7 +168,7 @@ class Cluster {
   }
 }
 
-test('only who may give way does, after its least time; nothing holds more than there is; all come back or end', () => {
+test('only preemptible jobs are preempted, after their least time; nothing holds more than there is; all come back or end', () => {
   let victims = 0;
   fc.assert(
     fc.property(anyFacts, fc.array(anyStep, { maxLength: 60, size: 'max' }), (config, steps) => {

@@ -16,7 +16,7 @@ import {
   running,
 } from '../../../support/service/planner.ts';
 
-/* Who gives way for whom in the service, and when the other starts. By which rules: the core's own tests. */
+/* Which job is preempted for which in the service, and when the other starts. By which rules: the core's own tests. */
 
 const GUARANTEED = facts({}, [], { 'acme/two': { guarantee: { cpu: 4 } } });
 const spot = (given: JobFacts = {}): PlannedJob => job({ cpu: 4, preemptible: true, ...given });
@@ -51,7 +51,7 @@ class Told {
   }
 }
 
-test('what was lent is had back: one gives way, the other starts when it has gone, and it comes back later', () => {
+test('what was lent is taken back: one job is preempted, the other starts when it has ended, and the first comes back later', () => {
   const [lent, claims] = [spot({ run: 2 }), job({ cpu: 4, project: 'two' })];
   const told = new Told(GUARANTEED, [node('a')], [running(lent, 'a', { since: later(-60) }), claims]);
   const { preemptions, admissions } = told.planner.decide(NOW);
@@ -60,14 +60,14 @@ test('what was lent is had back: one gives way, the other starts when it has gon
     {
       id: lent.id,
       run: 2,
-      description: `runs on what acme/two/alice had lent and now needs for ${claims.id} within its guarantee`,
+      description: `preempted for ${claims.id} of acme/two/alice, which takes back what it lent of its guarantee`,
     },
   ]);
   expect(explainWaiting(told.planner, told.planner.waiting).waiting).toEqual([
     {
       id: claims.id,
       reason: 'NoCapacity',
-      description: 'Node a has room for it as soon as 1 job that leaves has gone.',
+      description: 'It starts on node a as soon as 1 job that is stopping has ended.',
     },
   ]);
   expect(told.planner.queued).toBe(1);
@@ -82,12 +82,12 @@ test.each<[string, PlannedJob, JobFacts, boolean]>([
   ['of another project', spot({ priority: -1, project: 'two' }), {}, false],
   ['that is not preemptible', spot({ priority: -1, preemptible: false }), {}, false],
   ['for one that is preemptible itself', spot({ priority: 0 }), { priority: 1, preemptible: true }, true],
-])('a job %s gives way: %s', (_, held, claims, gives) => {
+])('a job %s is preempted: %s', (_, held, claims, gives) => {
   const told = new Told(facts(), [node('a')], [running(held, 'a', { since: later(-60) }), job({ cpu: 4, ...claims })]);
   expect(told.next().out).toEqual(gives ? [held.id] : []);
 });
 
-test('nobody gives way before the least time that a run may last, and then without any event', () => {
+test('no job is preempted before the least time that a run may last, and then it is without any event', () => {
   const config = { ...GUARANTEED, minRunSeconds: 60 };
   const [lent, claims] = [spot(), job({ cpu: 4, project: 'two' })];
   const told = new Told(config, [node('a')], [running(lent, 'a'), claims]);
@@ -98,14 +98,14 @@ test('nobody gives way before the least time that a run may last, and then witho
   expect(told.next(later(60)).out).toEqual([lent.id]);
 });
 
-test('a planner that is made anew lets nobody start where others are still leaving', () => {
+test('a planner that is made anew starts no job where others are still stopping', () => {
   const [lent, claims] = [spot(), job({ cpu: 4, project: 'two' })];
   const told = new Told(GUARANTEED, [node('a')], [leaves(lent), claims]);
   expect(told.next()).toEqual({ out: [], in: [] });
   expect(told.row(again(lent)).next()).toEqual({ out: [], in: [claims.id] });
 });
 
-test('for what leaves anyway nobody else gives way', () => {
+test('for a place that a stopping job is about to free, no other job is preempted', () => {
   const [killed, lent] = [job({ cpu: 4, project: 'two' }), spot()];
   const claims = job({ cpu: 4, project: 'two' });
   const told = new Told(GUARANTEED, [node('a'), node('b')], [leaves(killed), running(lent, 'b'), claims]);
@@ -113,7 +113,7 @@ test('for what leaves anyway nobody else gives way', () => {
   expect(told.gone(killed).next(later(60))).toEqual({ out: [], in: [claims.id] });
 });
 
-test('whoever has room beside those that leave does not wait for them', () => {
+test('a job that has room beside those that are stopping does not wait for them', () => {
   const nodes = [node('a', { cpu: 6 })];
   const [killed, small, large] = [job({ cpu: 2 }), job({ cpu: 4, age: 2 }), job({ cpu: 2, age: 1 })];
   const told = new Told(facts(), nodes, [leaves(killed), small, large]);
@@ -128,7 +128,7 @@ test.each<[string, Partial<NodeReport>, JobFacts]>([
   ['devices', { cpu: 64, memory: 64 * GIB, extended: { [NVIDIA]: 2 } }, { gpu: 2 }],
   ['devices that are only counted', { cpu: 64, memory: 64 * GIB, extended: { [NVIDIA]: 99 } }, { gpu: 99 }],
   ['places for Pods', { cpu: 64, memory: 64 * GIB, pods: 1 }, {}],
-])('those that leave hold their %s until they have gone', (_, has, asks) => {
+])('stopping jobs hold their %s until they have ended', (_, has, asks) => {
   const [killed, next] = [job({ cpu: 1, ...asks }), job({ cpu: 1, ...asks })];
   const told = new Told(facts(), [node('a', has)], [leaves(killed), next]);
   expect(told.next()).toEqual({ out: [], in: [] });
@@ -139,7 +139,7 @@ test.each([
   ['quota', facts({ acme: { cpu: 4 } })],
   ['number of jobs', facts({ 'acme/one': { runningJobs: 1 } })],
   ['limit', facts({}, [], { 'acme/one/alice': { limit: { memory: GIB } } })],
-])('those that leave count against the %s until they have gone', (_, config) => {
+])('stopping jobs count against the %s until they have ended', (_, config) => {
   const [low, high] = [spot({ priority: -1 }), job({ cpu: 4, priority: 1 })];
   const nodes = [node('a', { cpu: 64, memory: 64 * GIB })];
   const told = new Told(config, nodes, [running(low, 'a', { since: later(-60) }), high]);
@@ -148,7 +148,7 @@ test.each([
   expect(told.row(again(low)).next()).toEqual({ out: [], in: [high.id] });
 });
 
-test('a place stays with the job for which others gave way; it is free again when that is killed', () => {
+test('a place stays with the job for which others were preempted; it is free again when that is killed', () => {
   const [lent, claims] = [spot(), job({ cpu: 4, project: 'two' })];
   const told = new Told(GUARANTEED, [node('a')], [running(lent, 'a', { since: later(-60) }), claims]);
   expect(told.next().out).toEqual([lent.id]);
@@ -167,7 +167,7 @@ test('a place on a node that is lost is none: the job is placed elsewhere', () =
   expect(told.planner.decide(NOW).admissions).toMatchObject([{ id: claims.id, node: 'b' }]);
 });
 
-test('whoever has a place kept may lose it to a better claim, and was never told to give way', () => {
+test('a job that has a place kept may lose it to a better claim, and was never preempted', () => {
   const config = facts({}, [], { 'acme/two': { guarantee: { cpu: 4 } } });
   const [low, mid] = [spot({ priority: -1 }), spot({ priority: 0 })];
   const told = new Told(config, [node('a')], [running(low, 'a', { since: later(-60) }), mid]);

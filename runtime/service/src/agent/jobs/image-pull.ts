@@ -5,7 +5,7 @@ import { type PullCause, pullCause } from '../pull-cause.ts';
 export interface PullFailure {
   /** True where trying again cannot help: the name is wrong, unknown or refused. */
   readonly final: boolean;
-  /** True where DNS knows no such registry: it is given less time than other passing trouble. */
+  /** True where DNS knows no such registry. It gets less time than other faults that may pass. */
   readonly unknownHost: boolean;
   readonly description: string;
 }
@@ -27,8 +27,8 @@ export function isPullReason(reason: string): boolean {
 }
 
 /**
- * Puts the kubelet's and the container runtime's words into a person's. None of theirs are passed on: they would tell a
- * user which ports of a host that the node reaches are open.
+ * Says in plain words what kubelet and container runtime report. Their own words are not passed on: they would tell a
+ * user which ports are open at hosts that the node reaches.
  */
 export function explainPull(image: string, reason: string, message: string): PullFailure {
   const cause = pullCause(image, reason, message);
@@ -53,7 +53,7 @@ function describe(cause: PullCause, name: string, host: string): string {
     case 'disk':
       return `image ${name}: the node has no disk space left for it`;
     case 'rate':
-      return `image ${name}: ${host} answers no more for now, since it was asked too often. It is asked again`;
+      return `image ${name}: ${host} refuses for now, because it was asked too often. It is asked again`;
     case 'server':
       return `image ${name}: ${host} has trouble of its own. It is asked again`;
     case 'signature':

@@ -14,11 +14,11 @@ export interface PodActionsProps {
   readonly keepPod: (object: unknown) => Pod | undefined;
 }
 
-/** A job whose life-span is over ends by the scheduler's word; this much later without it. */
+/** The scheduler ends a job whose life-span is over. So much later the agent does it without being told. */
 const OVERTIME_MS = 60_000;
 const FORCE_MS = 60_000;
 
-/** What is done to the Pod of a job through the API server. Each may be done twice, and stops where the Pod is another. */
+/** What is done to a job's Pod through the API server. Each action may be repeated, and does nothing to another Pod. */
 export class PodActions {
   readonly #props: PodActionsProps;
 
@@ -26,7 +26,7 @@ export class PodActions {
     this.#props = props;
   }
 
-  /** Makes the Pod, or takes the one that is there by its name. @throws KubeError */
+  /** Makes the Pod, or takes the one of its name that is there already. @throws KubeError */
   async make(desired: JobDesire): Promise<void> {
     const { client, cluster, onlyPool, keepPod } = this.#props;
     try {
@@ -53,7 +53,7 @@ export class PodActions {
   async stop(pod: Pod): Promise<void> {
     if (hasEnded(pod) || pod.metadata.deletionTimestamp !== undefined) return;
     if (pod.spec.nodeName === undefined) {
-      // No kubelet has it, so nothing would end it; and there is no log. Refused where it was bound meanwhile.
+      // No kubelet has it, so nothing would end it, and it has no log. The API server refuses where it was bound meanwhile.
       const { uid, resourceVersion } = pod.metadata;
       await this.#deleteIf(pod, { preconditions: { uid, resourceVersion } });
       return;
@@ -76,7 +76,7 @@ export class PodActions {
     if (Date.now() - Date.parse(started) > limit * 1000 + OVERTIME_MS) await this.stop(pod);
   }
 
-  /** Deletes the Pod; by force where that has not come to an end for a minute. */
+  /** Deletes the Pod, and by force where it is still there after a minute. */
   async delete(pod: Pod): Promise<void> {
     const { uid, deletionTimestamp } = pod.metadata;
     const stuck = deletionTimestamp !== undefined && Date.now() - Date.parse(deletionTimestamp) > FORCE_MS;

@@ -1,8 +1,8 @@
 import type { ContainerStatus, Pod } from './pod-shape.ts';
 
 /**
- * Reasons of the condition DisruptionTarget that have nothing to do with what the Pod did; the kubelet's own
- * (TerminationByKubelet) may: it has used up its node's disk, perhaps.
+ * Reasons of the condition DisruptionTarget that are not the Pod's own doing. The kubelet's (TerminationByKubelet) may
+ * be: the Pod may have used up its node's disk.
  * https://kubernetes.io/docs/concepts/workloads/pods/disruptions/#pod-disruption-conditions
  */
 const WORDS: Readonly<Record<string, string>> = {
@@ -16,12 +16,12 @@ const SHUT_DOWN: ReadonlySet<string> = new Set(['Terminated', 'NodeShutdown']);
 
 /**
  * Why a Pod was ended for its node's sake, or deleted by others; undefined where it was not, or had ended by itself
- * before. What it made of being told to go (an end without an error, for instance) does not matter.
+ * before. How it ended then (without an error, for instance) does not matter.
  */
 export function whyPutOut(pod: Pod, status: ContainerStatus | undefined): string | undefined {
   const found = askedToGo(pod);
   const finishedAt = Date.parse(status?.state.terminated?.finishedAt ?? '');
-  // Kubernetes tells whole seconds; within one, who came first cannot be told.
+  // Kubernetes tells whole seconds: which of two came first within one is not known.
   return found === undefined || finishedAt < found.at ? undefined : found.why;
 }
 

@@ -19,7 +19,10 @@ import {
 
 type Manifest = Readonly<Record<string, unknown>>;
 
-/** Where jobs may not go: private and shared addresses (cluster, nodes, the site's own net) and link-local ones (cloud metadata). */
+/**
+ * Where jobs may not go: private and shared addresses (cluster, nodes, the site's own net) and link-local ones (cloud
+ * metadata).
+ */
 export const PRIVATE_CIDRS: readonly string[] = [
   '10.0.0.0/8',
   '100.64.0.0/10',
@@ -35,13 +38,16 @@ export interface NetworkSettings {
   /** Networks closed to jobs. */
   readonly deniedCidrs: readonly string[];
   /**
-   * Addresses at which Pods ask for names, where that may be no Pod's: a DNS cache on each node answers at an address of
-   * the node, or at that of the DNS Service.
+   * Addresses at which Pods ask for names, where these are not only Pods': a DNS cache on each node answers at an
+   * address of the node, or at that of the DNS Service.
    */
   readonly dnsAddresses: readonly string[];
 }
 
-/** A project's namespace. Pod Security is by namespace: `privileged` only once a job that may be so is to run there. */
+/**
+ * A project's namespace. Pod Security is set by namespace: to `privileged` only when a job that may be privileged is to
+ * run there.
+ */
 export function namespaceManifest(
   spec: Pick<JobPodSpec, 'namespace' | 'org' | 'project'>,
   level: SecurityProfile,
@@ -73,14 +79,16 @@ export function agentBinding(namespace: string, platformNamespace: string): Mani
   };
 }
 
-/** The level that a namespace needs so that a job of this profile is let in; `restricted` ones are let in by `baseline`. */
+/**
+ * The level that a namespace needs so that a job of this profile is let in; `restricted` ones are let in by `baseline`.
+ */
 export function levelFor(security: SecurityProfile): Exclude<SecurityProfile, 'restricted'> {
   return security === 'privileged' ? 'privileged' : 'baseline';
 }
 
 /**
- * Nothing in or out; then DNS, the platform's own entrance, and the world outside. IPv6 stays closed: no rule names a block of
- * it, so that no address of a node needs to be excepted there.
+ * First nothing in or out. Then DNS, the platform's own entrance and the world outside are opened. IPv6 stays closed:
+ * no rule names a block of it, so that no address of a node needs to be excepted there.
  */
 export function networkPolicies(namespace: string, settings: NetworkSettings): readonly Manifest[] {
   return [

@@ -56,7 +56,10 @@ function repels({ effect }: Taint): boolean {
   return effect !== 'PreferNoSchedule';
 }
 
-/** Jobs with a device tolerate the taint that bears its name, `nvidia.com/gpu` say; the control plane's and others no job does. */
+/**
+ * Jobs with a device tolerate the taint of its name, such as `nvidia.com/gpu`. No job tolerates the control plane's
+ * taint, or any other.
+ */
 function isDevices({ key }: Taint): boolean {
   return /^(nvidia\.com|amd\.com|gpu\.intel\.com)\//.test(key);
 }

@@ -17,7 +17,7 @@ export function openPaused(
     socket.once('open', () => {
       socket.pause();
       socket.removeAllListeners('error');
-      // Whoever takes it may be a while: an error until then must not be one that nobody listens to.
+      // It may take a while until somebody takes it. Until then an error needs a listener here.
       socket.on('error', () => socket.terminate());
       resolve(socket);
     });

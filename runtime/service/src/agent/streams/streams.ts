@@ -20,13 +20,17 @@ export interface StreamsProps {
   readonly log: Logger;
 }
 
-/** Not v5: with it the API server accepts before the kubelet was asked, and a container that has ended looks alive. */
+/**
+ * Not v5: with it the API server accepts before it has asked the kubelet, and a container that has ended looks alive.
+ */
 const CHANNELS = ['v4.channel.k8s.io'];
 /** An attach ends with the container; its exit code comes with the Pod's status a moment later. */
 const EXIT_CODE_MS = 5_000;
 const EXIT_CODE_STEP_MS = 25;
 
-/** Answers one request of the control plane: the Pod first, then the call back, so that a refusal is the client's own. */
+/**
+ * Answers one request of the control plane: the Pod first, then the call back, so that a refusal is the client's own.
+ */
 export async function openStream(props: StreamsProps, request: StreamRequest): Promise<void> {
   const pod = props.podOf(request.jobId);
   try {
@@ -111,7 +115,7 @@ function joinChannels(
   kube.once('close', () => {
     if (ended) return;
     ended = true;
-    // An attach that just breaks off: with its container, or because the way to it broke.
+    // An attach broke off: either its container has ended, or the connection was lost.
     if (request.kind === 'attach') settle(undefined);
     else endSocket(back, 1011, 'the connection to the container was lost');
   });
@@ -146,7 +150,10 @@ function attemptOf(pod: Pod | undefined): number {
   return pod?.status.containerStatuses.find(({ name }) => name === CONTAINER)?.restartCount ?? 0;
 }
 
-/** How the attempt ended that was attached to; undefined where it goes on, or nothing is heard in time. */
+/**
+ * How the attempt ended that the client was attached to; undefined where it goes on, or where the end is not heard of
+ * in time.
+ */
 async function exitCodeOf(props: StreamsProps, jobId: string, attempt: number): Promise<number | undefined> {
   for (const until = Date.now() + EXIT_CODE_MS; Date.now() < until; await sleep(EXIT_CODE_STEP_MS)) {
     const status = props.podOf(jobId)?.status.containerStatuses.find(({ name }) => name === CONTAINER);
@@ -194,7 +201,7 @@ async function refuse(props: StreamsProps, request: StreamRequest, refusal: Stre
       signal: AbortSignal.timeout(5_000),
     });
   } catch (error) {
-    // Whoever waits for it has a limit of its own.
+    // The caller that waits for it has a limit of its own.
     props.log.warn({ error, stream: request.id }, 'a refusal could not be told');
   }
 }

@@ -4,7 +4,7 @@ import WebSocket from 'ws';
 import type { Database } from '../../db/database.ts';
 import { every } from '../../edge/guard.ts';
 
-/** Told again where nothing came of it: the collector, or its answer, may have been lost. */
+/** What had no effect is told again: the collector, or its answer, may have been lost. */
 const REPEAT_MS = 5_000;
 
 /** One connected collector: told which logs of its node are to be read to their end. */

@@ -17,9 +17,9 @@ const MAX_IDS = 1_000;
 const RETRY_MS = 1_000;
 
 /**
- * Tells an agent what is desired of one kind of things. One read at a time, told before the next begins: what was read first is never told
- * last, whether it was all or one. What changes during a read is read together after it. Of all desires only one page
- * is in memory at a time.
+ * Tells an agent what is desired of one kind of things. It reads once at a time, and tells what it read before it reads
+ * again: so an older state is never told after a newer one. What changes during a read is read together after it. Of
+ * all desires only one page is in memory at a time.
  */
 export class Desires {
   readonly #props: DesiresProps;
@@ -85,7 +85,7 @@ export class Desires {
     }
   }
 
-  /** @returns whom something was told of */
+  /** @returns the ids of which something was told */
   async #sendEach(pages: AsyncIterable<readonly Desire[]>): Promise<string[]> {
     const told: string[] = [];
     for await (const page of pages) {

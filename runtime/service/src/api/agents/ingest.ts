@@ -10,7 +10,7 @@ import type { ApiDeps } from '../deps.ts';
 import type { AgentHub } from './hub.ts';
 
 const inflate = promisify(gunzip);
-/** Compressed and not; a collector sends at most half of it. */
+/** Of a body, both compressed and unpacked. A collector sends at most half of it. */
 const MAX_BYTES = 4 * 2 ** 20;
 
 const flag = z.enum(['true', 'false']).transform((text) => text === 'true');
@@ -55,7 +55,7 @@ export function ingestRoutes(app: FastifyInstance, deps: ApiDeps, hub: AgentHub)
       outcome = await deps.logs.append(key, { offset, skipped, lost, length: bytes.length, gzip, cursor });
       if (outcome?.accepted === true) {
         received.inc(bytes.length);
-        // What was lost before it is told by whoever reads it from the store.
+        // After a gap, readers take the bytes from the store, which tells what was lost.
         if (!lost) hub.tails.publish(job, { attempt: outcome.attempt, start: offset + skipped, bytes });
       }
     } else outcome = await finishOrAsk();

@@ -6,28 +6,39 @@ import { DESIRED, recordReport } from '../../db/desired.ts';
 import { guard } from '../../edge/guard.ts';
 import { cleanText } from '../../edge/text.ts';
 import { bufferOf } from '../../relay.ts';
+import type { ApiDeps } from '../deps.ts';
+import { LatestUsage } from '../usage/latest-usage.ts';
 import { Desires } from './desires.ts';
 import { recordNodes } from './nodes.ts';
 
-/** One connected agent: told what is desired when it connects and whenever that changes; heard, and acknowledged. */
+/**
+ * One connected agent. It is told what is desired when it connects and whenever that changes. Its reports are recorded
+ * and acknowledged.
+ */
 export class AgentSession {
   readonly cluster: string;
   readonly connectedAt = Date.now();
   readonly #socket: WebSocket;
   readonly #database: Database;
+  readonly #usage: LatestUsage;
   readonly #log: Logger;
   /** Reports of one thing are recorded in their order. */
   readonly #queues = new Map<string, Promise<void>>();
   readonly #unsubscribe: readonly (() => void)[];
   readonly #desires: ReadonlyMap<Kind, Desires>;
   #nodes = '';
-  /** It has said by which protocol it speaks, and that is ours. */
+  /** It has said hello, in our protocol. */
   #greeted = false;
 
-  constructor(socket: WebSocket, cluster: string, database: Database, log: Logger) {
+  constructor(
+    socket: WebSocket,
+    cluster: string,
+    { database, cache, log }: Pick<ApiDeps, 'database' | 'cache' | 'log'>,
+  ) {
     this.#socket = socket;
     this.cluster = cluster;
     this.#database = database;
+    this.#usage = new LatestUsage(cache, cluster);
     this.#log = log;
     const desiresOf = (kind: Kind): Desires =>
       new Desires({
@@ -82,7 +93,7 @@ export class AgentSession {
   }
 
   #hear(text: string): void {
-    // What was refused may have sent more before it knew.
+    // A refused agent may have sent more before it knew.
     if (this.#socket.readyState !== WebSocket.OPEN) return;
     const parsed = fromAgent.safeParse(tryJson(text));
     if (!parsed.success) {
@@ -102,6 +113,9 @@ export class AgentSession {
       case 'nodes':
         this.#inOrder('', () => this.#recordNodes(message.nodes));
         break;
+      case 'usage':
+        this.#inOrder('usage', () => this.#usage.record(message.jobs));
+        break;
       case 'observation':
       case 'removed':
         this.#inOrder(`${message.kind} ${message.id}`, () => this.#record(message));
@@ -109,7 +123,7 @@ export class AgentSession {
     }
   }
 
-  /** An agent of another protocol would not be understood, nor understand. */
+  /** An agent of another protocol is refused: neither side would understand the other. */
   #greet(version: string, protocol: number): void {
     const { cluster } = this;
     if (protocol === AGENT_PROTOCOL) {
@@ -158,7 +172,7 @@ export class AgentSession {
 
 function tryJson(text: string): unknown {
   try {
-    // A container writes parts of it (its last words): an observation that cannot be stored would come again for ever.
+    // A container writes parts of it (its last words). An observation that cannot be stored would be sent again for ever.
     return JSON.parse(text, (_key, value: unknown) => (typeof value === 'string' ? cleanText(value) : value));
   } catch {
     return undefined;

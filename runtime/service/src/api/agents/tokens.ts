@@ -23,7 +23,7 @@ export function tokenCheck(
   const digests = { agent: bearerDigest(tokens.agent), collector: bearerDigest(tokens.collector) };
   return (path, authorization) => {
     const given = digest(authorization ?? '');
-    // Compared by digest, and all of them: the time it takes tells nothing of a secret.
+    // All are compared, by digest: the time that it takes tells nothing about a secret.
     const is = {
       agent: timingSafeEqual(given, digests.agent),
       collector: timingSafeEqual(given, digests.collector),

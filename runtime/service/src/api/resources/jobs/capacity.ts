@@ -5,7 +5,7 @@ import { loadActive, loadFacts, loadNodes } from '../../../scheduler/rows.ts';
 import type { ApiDeps } from '../../deps.ts';
 import { route } from '../../route.ts';
 
-/** GET /api/v1/jobs/capacity: how many more jobs of each preset would find room now, quotas aside. */
+/** GET /api/v1/jobs/capacity: how many more jobs of each preset would find room now, whatever the quotas. */
 export function capacityRoute(app: FastifyInstance, deps: ApiDeps): void {
   const { db } = deps.database;
   const { cluster } = deps.settings;

@@ -177,7 +177,7 @@ async function presetFor(tx: Tx, request: JobRequest, cluster: string): Promise<
   );
 }
 
-/** Whoever does not ask to give way to others gets a preset that does not, where there is one. */
+/** A job that does not ask to be preemptible gets a preset that is not, where there is one. */
 function coveringPreset(presets: readonly Preset[], request: JobRequest): Preset | undefined {
   const covering = presets.filter((preset) => offers(preset, request));
   const yields = request.meta.scheduler_enabled === true;

@@ -96,7 +96,7 @@ function history(row: ShownJob, seconds: number): Record<string, unknown> {
   };
 }
 
-/** Of all runs: a job that gave way to others does not pay for its waiting. */
+/** Of all runs: a preempted job does not pay for its waiting. */
 function runTimeSeconds(row: ShownJob): number {
   if (row.started_at === null) return row.ran_seconds;
   const end = row.finished_at ?? new Date();

@@ -33,7 +33,7 @@ export async function checkQueue(tx: Tx, limits: QueueLimits, place: QueuePlace)
 }
 
 function full(who: string, count: number, key: string): DelosError {
-  return new DelosError('ERR_QUOTA_EXCEEDED', `${who} has ${count} jobs that wait, the most at once`, {
+  return new DelosError('ERR_QUOTA_EXCEEDED', `${who} has ${count} waiting jobs, the most at once`, {
     hint: `submit again when some have started, or end some: apolo kill JOB. The limit is ${key} in delos.yaml`,
   });
 }

@@ -55,7 +55,7 @@ export async function checkQuotas(tx: Tx, { request, project, needs }: JobDemand
     if (live >= quota.runningJobs) {
       throw new DelosError(
         'ERR_QUOTA_EXCEEDED',
-        `the quota of ${who} is ${quota.runningJobs} jobs, and ${live} are there`,
+        `the quota of ${who} is ${jobs(quota.runningJobs)}, and it has ${jobs(live)} already`,
         {
           hint: 'wait for one to end, kill one, or run with --wait-for-seat',
         },
@@ -78,3 +78,5 @@ function whyNever(most: Quota, needs: Needs): string | undefined {
 function gib(bytes: number): string {
   return `${(bytes / 2 ** 30).toFixed(1)} GiB`;
 }
+
+const jobs = (count: number): string => `${count} ${count === 1 ? 'job' : 'jobs'}`;

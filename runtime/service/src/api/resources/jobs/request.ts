@@ -24,7 +24,10 @@ const argument = z
   .refine((given) => Buffer.byteLength(given) <= MAX_ARGUMENT_BYTES, `must be at most ${MAX_ARGUMENT_BYTES} bytes`);
 
 const env = z
-  .record(z.string().regex(ENV_NAME, 'names of variables are letters, digits and . _ -, no digit first'), argument)
+  .record(
+    z.string().regex(ENV_NAME, 'the name of a variable has letters, digits and . _ - and does not begin with a digit'),
+    argument,
+  )
   .refine((given) => PASSED_CONFIG.every((name) => !(name in given)), `must not set ${PASSED_CONFIG.join(' or ')}`);
 
 const image = z

@@ -42,7 +42,7 @@ export function checkJobTexts(meta: JobTexts, container: ContainerTexts, prefix:
   const [field = '', size = 0] = sizes[0] ?? [];
   throw tooLong(
     field,
-    `the texts of one job are at most ${kib(MAX_JOB_TEXT_BYTES)} together; these are ${kib(total)}, ${kib(size)} of them here`,
+    `the texts of one job are at most ${kib(MAX_JOB_TEXT_BYTES)} together; these are ${kib(total)}, of which this field has ${kib(size)}`,
   );
 }
 

@@ -6,6 +6,7 @@ import {
   BOUND,
   KILL,
   PREEMPT,
+  PREEMPTED,
   QUEUED,
   type Row,
   RUNNING,
@@ -13,7 +14,6 @@ import {
   STOPPING,
   seen,
   T1,
-  YIELDING,
 } from '../../../support/service/job-states.ts';
 
 const T2 = new Date('2026-01-01T00:02:00Z');
@@ -21,10 +21,10 @@ const T2 = new Date('2026-01-01T00:02:00Z');
 const PUT_OUT = { reason: 'Evicted', description: 'its node is being drained', putOut: true } as const;
 const DRAINED = { ...RUNNING, preemptible: false, comesBack: true };
 
-/** Ways of a job that gives way; events come at T2. */
-const GIVING_WAY: readonly Row[] = [
+/** Ways of a preempted job; events come at T2. */
+const PREEMPTION: readonly Row[] = [
   {
-    rule: 'a running job gives way: it is suspended at once',
+    rule: 'a running job is preempted: it is suspended at once',
     from: RUNNING,
     event: PREEMPT,
     to: { phase: 'stopping', status: 'suspended', reason: 'Preempted', description: 'for job-2', finishedAt: T2 },
@@ -37,7 +37,7 @@ const GIVING_WAY: readonly Row[] = [
   },
   { rule: 'who cannot be preempted is not', from: { ...RUNNING, preemptible: false }, event: PREEMPT, to: undefined },
   {
-    rule: 'put out by its node, a job that comes back leaves as one that gives way',
+    rule: 'put out by its node, a job that comes back is queued again as a preempted one',
     from: DRAINED,
     event: seen({ phase: 'failed', exitCode: 143, ...PUT_OUT }),
     to: {
@@ -87,17 +87,17 @@ const GIVING_WAY: readonly Row[] = [
   },
   { rule: 'another run is not meant', from: RUNNING, event: { ...PREEMPT, run: 1 }, to: undefined },
   { rule: 'who waits has nothing to give', from: QUEUED, event: PREEMPT, to: undefined },
-  { rule: 'a killed job does not give way', from: STOPPING, event: PREEMPT, to: undefined },
-  { rule: 'nobody gives way twice', from: YIELDING, event: PREEMPT, to: undefined },
+  { rule: 'a killed job is not preempted', from: STOPPING, event: PREEMPT, to: undefined },
+  { rule: 'no run is preempted twice', from: PREEMPTED, event: PREEMPT, to: undefined },
   {
     rule: 'its container ended because it was told to: that is no end of the job',
-    from: YIELDING,
+    from: PREEMPTED,
     event: seen({ phase: 'succeeded', exitCode: 0 }),
     to: { phase: 'ended' },
   },
   {
     rule: 'its container had ended by itself before: so has the job',
-    from: YIELDING,
+    from: PREEMPTED,
     event: seen({ phase: 'succeeded', exitCode: 0, ofItself: true, finishedAt: '2026-01-01T00:00:30Z' }),
     to: {
       phase: 'ended',
@@ -110,7 +110,7 @@ const GIVING_WAY: readonly Row[] = [
   },
   {
     rule: 'its Pod is gone, by whatever hand',
-    from: YIELDING,
+    from: PREEMPTED,
     event: seen({ phase: 'absent' }),
     to: { phase: 'ended' },
   },
@@ -122,19 +122,19 @@ const GIVING_WAY: readonly Row[] = [
   },
   {
     rule: 'its log is sealed as any other',
-    from: { ...YIELDING, phase: 'ended' },
+    from: { ...PREEMPTED, phase: 'ended' },
     event: { type: 'seal', complete: true },
     to: { phase: 'archived', logsComplete: true },
   },
   {
     rule: 'when its Pod is removed it waits for its next run, and nothing is left of the one before',
-    from: { ...YIELDING, phase: 'archived' },
+    from: { ...PREEMPTED, phase: 'archived' },
     event: { type: 'removed', run: 0, podUid: 'uid-1' },
     to: AGAIN,
   },
   {
     rule: 'a kill on its way out is the end',
-    from: { ...YIELDING, phase: 'ended' },
+    from: { ...PREEMPTED, phase: 'ended' },
     event: KILL,
     to: {
       status: 'cancelled',
@@ -197,7 +197,7 @@ const GIVING_WAY: readonly Row[] = [
   },
 ];
 
-test.each(GIVING_WAY)('giving way: $rule', ({ from, event, to }) => {
+test.each(PREEMPTION)('preemption: $rule', ({ from, event, to }) => {
   const next = nextState(from, event, T2);
   expect(next).toEqual(to === undefined ? undefined : { ...from, ...to });
   // Told once more, for whoever asked was killed before it heard: nothing else comes of it.
