@@ -34,6 +34,7 @@ export * from './wire/request-body.ts';
 export * from './wire/stand-in.ts';
 export * from './wire/stream.ts';
 export * from './wire/token-request.ts';
+export * from './wire/usage-report.ts';
 export * from './words/cluster-names.ts';
 export * from './words/gpu-kinds.ts';
 export * from './words/identity-names.ts';

@@ -102,6 +102,16 @@ describe('the control plane and Kubernetes', () => {
     expect(await connectFrom(await processOf('agent'), first?.ip ?? '', first?.port ?? 0)).toBe('connected');
   });
 
+  test('who has a user of Redis reaches it, and no other part does', async () => {
+    const redis = await kubectl(['get', 'service', 'redis', '-n', 'delos', '-o', 'jsonpath={.spec.clusterIP}']);
+    expect(await connectFrom(await processOf('control-api'), redis, 6379)).toBe('connected');
+    for (const part of ['scheduler', 'agent']) {
+      expect(await connectFrom(await processOf(part), redis, 6379), part).not.toBe('connected');
+    }
+    const log = (await delosJson(z.looseObject({ text: z.string() }), ['logs', 'control-api'])).text;
+    expect(log).toContain('the cache is connected');
+  });
+
   test('internal addresses are not served to the outside', async () => {
     const { origin } = await testPlatform();
     for (const path of ['/internal/agent/v1/connect', '/metrics', '/health/ready', '/auth/admin/']) {
@@ -128,7 +138,7 @@ describe('the control plane and Kubernetes', () => {
       await kubectl(['get', 'deployments,statefulsets,daemonsets,configmaps,pods', '-A', '-o', 'yaml']),
       (await execute(['ps', '-eo', 'args', '-ww'])).stdout,
     ];
-    for (const part of ['control-api', 'scheduler', 'agent', 'gateway', 'keycloak', 'postgres']) {
+    for (const part of ['control-api', 'scheduler', 'agent', 'gateway', 'keycloak', 'postgres', 'redis']) {
       seen.push((await delosJson(z.looseObject({ text: z.string() }), ['logs', part])).text);
     }
     for (const value of values) for (const text of seen) expect(text.includes(value)).toBe(false);
@@ -159,7 +169,8 @@ print([kind(f) for f in (2, 1, 40, 38, 30)])`;
     expect(await said(program)).toBe("['yes', 'yes', '1', '1', '1']");
   });
 
-  test('reaches the gateway, and the machine at none of its addresses', async () => {
+  test('reaches the gateway, no other part, and the machine at none of its addresses', async () => {
+    const redis = await kubectl(['get', 'service', 'redis', '-n', 'delos', '-o', 'jsonpath={.spec.clusterIP}']);
     const gateway = await kubectl(['get', 'service', 'gateway', '-n', 'delos', '-o', 'jsonpath={.spec.clusterIP}']);
     const server = createServer((socket) => socket.end()).listen(0, '0.0.0.0');
     await once(server, 'listening');
@@ -167,6 +178,7 @@ print([kind(f) for f in (2, 1, 40, 38, 30)])`;
     const own = Object.values(networkInterfaces()).flatMap((all) => all ?? []);
     const targets = [
       [gateway, 8080],
+      [redis, 6379],
       ...own.filter(({ family, internal }) => family === 'IPv4' && !internal).map(({ address }) => [address, port]),
     ];
     const program = `import socket

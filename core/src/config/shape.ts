@@ -31,6 +31,15 @@ import { nodePool, preset } from './resources.ts';
 export const SMALLEST_LOG_LIMIT = 8 * 2 ** 20;
 const logLimit = bytes.refine((size) => size >= SMALLEST_LOG_LIMIT, 'expected 8Mi or more');
 
+/** Bounds in time and at once, so that a slip of the finger is no open door and no closed one. */
+const rate = (perSecond: number, burst: number) =>
+  z
+    .strictObject({
+      perSecond: z.number().int().positive().max(100_000).default(perSecond).describe('On average'),
+      burst: z.number().int().positive().max(1_000_000).default(burst).describe('At once, after a quiet time'),
+    })
+    .prefault({});
+
 export const configShape = z.strictObject({
   domain: domain
     .default('localhost')
@@ -153,6 +162,13 @@ export const configShape = z.strictObject({
     .prefault({})
     .describe('Bounds on jobs'),
   disks: disks.prefault({}).describe('Disks, which jobs mount'),
+  requests: z
+    .strictObject({
+      ofUser: rate(100, 1_000).describe('Requests of one user, whatever they use'),
+      ofSource: rate(300, 3_000).describe('Requests from one address, whoever asks. Of IPv6, from one /64'),
+    })
+    .prefault({})
+    .describe('How often the API may be asked. More is answered by 429, until there is room again'),
   logs: z
     .strictObject({
       jobLimit: logLimit

@@ -43,6 +43,7 @@ export const ERROR_CODES = {
   ERR_UNKNOWN_PRESET: { title: 'No such preset', exitCode: 3 },
   ERR_QUOTA_EXCEEDED: { title: 'The quota does not allow it', exitCode: 8 },
   ERR_BUSY: { title: 'Too much at once', exitCode: 8 },
+  ERR_TOO_MANY_REQUESTS: { title: 'Asked too often', exitCode: 8 },
   ERR_CONFLICT: { title: 'It conflicts with what is there', exitCode: 8 },
   ERR_NOT_IMPLEMENTED: { title: 'This service is not part of this release', exitCode: 8 },
 } as const satisfies Record<string, ErrorCodeInfo>;

@@ -2,6 +2,7 @@ import { z } from 'zod';
 import { desire, KINDS, observation, removed } from './kinds.ts';
 import { nodeReport } from './node-report.ts';
 import { streamRequest } from './stream.ts';
+import { usageReport } from './usage-report.ts';
 
 /*
  * How a cluster's agents and the control API speak. Agents dial out; the API never dials a cluster.
@@ -14,6 +15,8 @@ import { streamRequest } from './stream.ts';
  * desires, one message each, and then for each kind a `sync` that names them; the agent sends all observations. An
  * observation counts only once acknowledged. Desires are told in the order in which they were read. The agent forgets what
  * a `sync` of its kind does not name.
+ *
+ * What running jobs use is told as it is measured, each measurement once. One that is lost is followed by the next.
  *
  * The first message is the agent's `hello`. An agent that says anything else first, or speaks another protocol, is told
  * so, and the connection is closed. Both ends are rolled together, so an agent of another protocol is soon replaced.
@@ -33,7 +36,7 @@ import { streamRequest } from './stream.ts';
 export const AGENT_PREFIX = '/internal/agent/v1';
 
 /** Grows with every change of these messages that the other end would not understand. */
-export const AGENT_PROTOCOL = 3;
+export const AGENT_PROTOCOL = 4;
 
 const kind = z.enum(KINDS);
 /** Of a thing: unique in its kind. */
@@ -60,6 +63,7 @@ export const hello = z.object({
 export const fromAgent = z.discriminatedUnion('type', [
   hello,
   z.object({ type: z.literal('nodes'), nodes: z.array(nodeReport) }),
+  usageReport,
   observation,
   removed,
 ]);

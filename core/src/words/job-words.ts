@@ -21,6 +21,8 @@ export const JOB_PHASES = ['queued', 'admitted', 'running', 'stopping', 'ended',
 export type JobPhase = (typeof JOB_PHASES)[number];
 /** Phases in which a job holds resources of a node, or is about to. */
 export const ACTIVE_PHASES: readonly JobPhase[] = ['admitted', 'running', 'stopping'];
+/** Phases in which a container of the job runs. */
+export const RUNNING_PHASES: readonly JobPhase[] = ['running', 'stopping'];
 /** Phases in which there is something to decide of a job, or to wait for. */
 export const OPEN_PHASES: readonly JobPhase[] = ['queued', ...ACTIVE_PHASES, 'ended'];
 /** Phases in which a job has no Pod. */

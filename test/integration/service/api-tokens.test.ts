@@ -6,6 +6,8 @@ import { Registry } from 'prom-client';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { WebSocket } from 'ws';
 import { type AgentsPart, agentRoutes } from '../../../runtime/service/src/api/agents/index.ts';
+import { NO_CACHE } from '../../../runtime/service/src/api/cache/cache.ts';
+import { RequestLimits } from '../../../runtime/service/src/api/limits/request-limits.ts';
 import { MOST, RequestBudget } from '../../../runtime/service/src/api/request-budget.ts';
 import { RESOURCES } from '../../../runtime/service/src/api/resources.ts';
 import type { Database } from '../../../runtime/service/src/db/database.ts';
@@ -51,6 +53,8 @@ beforeAll(async () => {
     },
     database,
     budget: new RequestBudget(MOST),
+    requests: new RequestLimits(parseConfig('', 'delos.yaml').requests, NO_CACHE),
+    cache: NO_CACHE,
     log: quiet,
     metrics: new Registry(),
     logs: new PostgresLogStore(database, LOGS),

@@ -42,6 +42,8 @@ export function attacks({ project, parts, dns, node }: Targets): readonly Attemp
     ['read all events', get(`${CORE}/events`)],
     ['list the namespaces', get(`${CORE}/namespaces`)],
     ['read what a platform Pod uses', get(`/apis/metrics.k8s.io/v1beta1/namespaces/delos/pods/${parts.gateway}`)],
+    ['list what platform Pods use', get('/apis/metrics.k8s.io/v1beta1/namespaces/delos/pods')],
+    ['list what all Pods use', get('/apis/metrics.k8s.io/v1beta1/pods')],
 
     [
       'execute in PostgreSQL',

@@ -5,6 +5,8 @@ import { exportJWK, generateKeyPair, SignJWT } from 'jose';
 import { Registry } from 'prom-client';
 import { AgentHub } from '../../../runtime/service/src/api/agents/index.ts';
 import { authenticator } from '../../../runtime/service/src/api/auth.ts';
+import { type Cache, NO_CACHE } from '../../../runtime/service/src/api/cache/cache.ts';
+import { RequestLimits } from '../../../runtime/service/src/api/limits/request-limits.ts';
 import { MOST, RequestBudget } from '../../../runtime/service/src/api/request-budget.ts';
 import type { ListenerDeps } from '../../../runtime/service/src/api/resource.ts';
 import { RESOURCES } from '../../../runtime/service/src/api/resources.ts';
@@ -101,8 +103,13 @@ export async function startControlApi(
   issuer: TestIssuer,
   config: PlatformConfig = TEST_CONFIG,
   cluster = 'default',
-  more: { readonly realmUrl?: string; readonly resources?: ListenerDeps['resources'] } = {},
+  more: {
+    readonly realmUrl?: string;
+    readonly resources?: ListenerDeps['resources'];
+    readonly cache?: Cache;
+  } = {},
 ): Promise<TestApi> {
+  const { cache = NO_CACHE } = more;
   await database.tx((tx) => applyConfig(tx, config, cluster));
   const settings = {
     cluster,
@@ -119,6 +126,8 @@ export async function startControlApi(
     settings,
     database,
     budget: new RequestBudget(MOST),
+    requests: new RequestLimits(config.requests, cache),
+    cache,
     log: quiet,
     metrics: new Registry(),
     signal: new AbortController().signal,

@@ -3,6 +3,7 @@ import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { createConnection } from 'node:net';
 import { tmpdir } from 'node:os';
 import { delimiter, join } from 'node:path';
+import { connect as connectTls } from 'node:tls';
 import { type CacheAccess, Namespace, objectOf, Redis, synthOf } from '@delos/constructs';
 import { freePort } from '@delos/host';
 import { App, Chart } from 'cdk8s';
@@ -35,6 +36,8 @@ export interface RedisOptions {
   readonly maxMemory?: string;
   /** Passwords as somebody has put them into the Secrets. @default one for each user */
   readonly passwords?: Readonly<Record<string, string>>;
+  /** Files of a certificate and its key: it speaks TLS alone. @default plain TCP */
+  readonly tls?: { readonly certificate: string; readonly key: string };
 }
 
 /** @throws Error with what it logged, where it does not start */
@@ -55,8 +58,16 @@ export async function startRedis(
     await writeFile(join(folder, 'passwords', user, 'password'), `${password(user)}\n`, { mode: 0o400 });
   }
   const port = await freePort();
-  const { maxMemory } = options;
-  const more = { port, bind: '127.0.0.1', ...(maxMemory === undefined ? {} : { maxmemory: maxMemory }) };
+  const { maxMemory, tls } = options;
+  const secure = {
+    ...{ port: 0, 'tls-port': port, 'tls-cert-file': tls?.certificate, 'tls-key-file': tls?.key },
+    'tls-auth-clients': 'no',
+  };
+  const more = {
+    ...(tls === undefined ? { port } : secure),
+    bind: '127.0.0.1',
+    ...(maxMemory === undefined ? {} : { maxmemory: maxMemory }),
+  };
   let logged = '';
   let child: ChildProcess | undefined;
   const start = async (): Promise<void> => {
@@ -82,7 +93,7 @@ export async function startRedis(
     }
     await until('Redis answers', 20, async () => {
       if (started.exitCode !== null) throw new Error(`Redis ended with ${started.exitCode}:\n${logged}`);
-      return (await answers(port)) ? true : undefined;
+      return (await answers(port, tls !== undefined)) ? true : undefined;
     });
   };
   const kill = async (): Promise<void> => {
@@ -122,9 +133,11 @@ function filesOf(users: Readonly<Record<string, CacheAccess>>): Readonly<Record<
 }
 
 /** Whether the server answers, be it that it does not know us. */
-function answers(port: number): Promise<boolean> {
+function answers(port: number, secure: boolean): Promise<boolean> {
   return new Promise((resolve) => {
-    const socket = createConnection({ port, host: '127.0.0.1' }, () => socket.write('PING\r\n'));
+    const at = { port, host: '127.0.0.1' };
+    const ask = (): void => void socket.write('PING\r\n');
+    const socket = secure ? connectTls({ ...at, rejectUnauthorized: false }, ask) : createConnection(at, ask);
     socket.setTimeout(2_000, () => socket.destroy());
     socket.once('data', () => {
       resolve(true);

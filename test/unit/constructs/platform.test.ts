@@ -212,8 +212,8 @@ describe('Kubernetes tokens', () => {
         'pods/attach: get create',
         'pods/exec: get create',
         'pods/portforward: get create',
-        'pods: get',
         'pods: get create patch delete',
+        'pods: get list',
       ],
     });
   });
@@ -287,13 +287,14 @@ describe('network', () => {
   });
 
   test.each([
-    ['control-api', ['dns:53', 'keycloak:8080', 'postgres:5432']],
+    ['control-api', ['dns:53', 'keycloak:8080', 'postgres:5432', 'redis:6379']],
     ['scheduler', ['dns:53', 'postgres:5432']],
     ['agent', ['10.201.0.2/32:6443', 'control-api:8081', 'dns:53']],
     ['collector', ['control-api:8081', 'dns:53']],
     ['devpi', ['control-api:8080', 'dns:53']],
     ['keycloak', ['dns:53', 'postgres:5432']],
     ['postgres', []],
+    ['redis', []],
   ])('%s may connect to exactly %j', (name, expected) => {
     expect(egressOf(platform, name)).toEqual(expected);
   });

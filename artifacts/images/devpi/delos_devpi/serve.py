@@ -2,7 +2,9 @@
 
 import logging
 import os
+import secrets
 import signal
+import tempfile
 import threading
 from collections.abc import Callable, Iterable
 from pathlib import Path
@@ -58,6 +60,9 @@ def main() -> None:
 def open_devpi(settings: Settings) -> XOM:
     plugins = get_pluginmanager()
     plugins.register(hooks)
+    # Signs DevPI's own logins, which are not used.
+    secret = Path(tempfile.mkdtemp()) / "secret"
+    secret.write_bytes(secrets.token_bytes(64))
     arguments = [
         "devpi-server",
         "--serverdir",
@@ -71,7 +76,9 @@ def open_devpi(settings: Settings) -> XOM:
         ":nobody",
         "--keyfs-cache-size",
         "2000",
-        # DevPI's own logins are not used. By its defaults it would take 512 MiB to make the key that signs them.
+        "--secretfile",
+        str(secret),
+        # By its defaults it would take 512 MiB of memory to make a key of the secret.
         "--argon2-memory-cost",
         "64",
         "--argon2-parallelism",

@@ -51,7 +51,7 @@ export class AgentRights extends Construct {
         rule('', ['pods/attach', 'pods/exec', 'pods/portforward'], ['get', 'create']),
         rule('', ['events'], ['list', 'watch']),
         rule('networking.k8s.io', ['networkpolicies'], ['create', 'patch']),
-        rule('metrics.k8s.io', ['pods'], ['get']),
+        rule('metrics.k8s.io', ['pods'], ['get', 'list']),
       ],
     });
     const role = new k8s.KubeClusterRole(this, 'role', {

@@ -7,7 +7,7 @@ import type { Namespace } from '../../base/namespace.ts';
 import { allowedRegistriesEnv, ownWorkload, runs } from '../../base/own-service.ts';
 import type { Replicas } from '../../base/replicas.ts';
 import { Secret, type SecretKey } from '../../base/secret.ts';
-import { databaseEnv, env, fileOf, mounted } from '../../base/secret-folder.ts';
+import { cacheEnv, cacheSecrets, databaseEnv, env, fileOf, mounted } from '../../base/secret-folder.ts';
 import type { ServiceDescriptor, Site } from '../../base/service.ts';
 import type { Workload } from '../../base/workload.ts';
 import { canonicalJson, platformSettings } from './platform-settings.ts';
@@ -33,7 +33,7 @@ export class ControlApi extends Construct {
   ) {
     super(scope, id);
     const { descriptor, at, identity } = props;
-    const { namespace, database } = at;
+    const { namespace, database, cache } = at;
     const secret = (name: string, sources: ConstructorParameters<typeof Secret>[2]['sources']): Secret =>
       new Secret(this, name, { namespace, sources });
     const agent = secret('agent-token', { token: { kind: 'password', length: 48 } });
@@ -68,9 +68,19 @@ export class ControlApi extends Construct {
           mounts: () => [identity.admin.secret, passwords].map(mounted),
         },
       ],
-      mounts: () => [files(config, CONFIG_DIR), ...[database.password.secret, agent, collector, issuer].map(mounted)],
+      mounts: () => [
+        files(config, CONFIG_DIR),
+        ...[
+          database.password.secret,
+          agent,
+          collector,
+          issuer,
+          ...(cache === undefined ? [] : cacheSecrets(cache)),
+        ].map(mounted),
+      ],
       env: () => [
         ...databaseEnv(database),
+        ...(cache === undefined ? [] : cacheEnv(cache)),
         allowedRegistriesEnv(at),
         env('DELOS_CONFIG', `${CONFIG_DIR}/platform.json`),
         env('DELOS_OIDC_ISSUER', identity.issuer),
@@ -83,6 +93,8 @@ export class ControlApi extends Construct {
       ],
     });
     this.workload.reach(database.peer, identity.peer);
+    // Not waited for: it works without.
+    if (cache !== undefined) this.workload.reach(cache.peer);
     // Keycloak is waited for by `migrate`.
     this.workload.after(...database.ready);
   }

@@ -15,6 +15,23 @@ export const controlApi: ServiceDescriptor<Replicas, ControlApi> = {
   user: 60603,
   resources: { cpu: '20m', memory: '96Mi', memoryLimit: '256Mi' },
   database: 'delos',
+  cache: {
+    commands: [
+      'ping',
+      'eval',
+      'evalsha',
+      'time',
+      'get',
+      'mget',
+      'set',
+      'pexpire',
+      'zadd',
+      'zcard',
+      'zrem',
+      'zremrangebyscore',
+    ],
+    keys: ['limits:*', 'streams:*', 'usage:*'],
+  },
   routes: [
     { paths: ['/api/v1/*', '/apis/*', '/v2', '/v2/*'], port: 'http' },
     // Passwords go through it on their way to Keycloak: it counts failures by source.

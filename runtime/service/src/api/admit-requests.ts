@@ -14,11 +14,17 @@ const LINGER_MS = 5_000;
 
 const callers = new WeakMap<FastifyRequest, Promise<Caller>>();
 
-/** Who makes this request. The token is checked once. @throws DelosError ERR_UNAUTHENTICATED */
-export function callerOf(deps: Pick<ApiDeps, 'authenticate'>, request: FastifyRequest): Promise<Caller> {
+/**
+ * Who makes this request. The token is checked once, and the request is counted once.
+ * @throws DelosError ERR_UNAUTHENTICATED, ERR_TOO_MANY_REQUESTS
+ */
+export function callerOf(deps: Pick<ApiDeps, 'authenticate' | 'requests'>, request: FastifyRequest): Promise<Caller> {
   const known = callers.get(request);
   if (known !== undefined) return known;
-  const caller = deps.authenticate(request.headers.authorization);
+  const caller = deps.authenticate(request.headers.authorization).then(async (found) => {
+    await deps.requests.ofUser(found);
+    return found;
+  });
   callers.set(request, caller);
   return caller;
 }
@@ -28,7 +34,7 @@ export function callerOf(deps: Pick<ApiDeps, 'authenticate'>, request: FastifyRe
  * only of a caller with a valid token, whatever the path, and within the caller's and everybody's budget. A route with
  * `anonymousBody` reads so many bytes from any caller, within the budget of the source address.
  */
-export function admitRequests(app: FastifyInstance, deps: Pick<ApiDeps, 'authenticate' | 'budget'>): void {
+export function admitRequests(app: FastifyInstance, deps: Pick<ApiDeps, 'authenticate' | 'budget' | 'requests'>): void {
   app.addHook('onRequest', async (request, reply) => {
     const { anonymousBody } = request.routeOptions.config;
     const most = anonymousBody ?? MAX_BODY_BYTES;

@@ -4,6 +4,8 @@ import type { Registry } from 'prom-client';
 import type { Database } from '../db/database.ts';
 import type { ImageSource } from '../image-source.ts';
 import type { LogStore } from '../logs/log-store.ts';
+import type { Cache } from './cache/cache.ts';
+import type { RequestLimits } from './limits/request-limits.ts';
 import type { RequestBudget } from './request-budget.ts';
 import type { QueueLimits } from './resources/jobs/queue-limits.ts';
 import type { ServiceAddress } from './service-address.ts';
@@ -50,6 +52,10 @@ export interface ApiDeps {
   readonly database: Database;
   /** What requests may hold of the memory at once. */
   readonly budget: RequestBudget;
+  /** How often it may be asked. */
+  readonly requests: RequestLimits;
+  /** What replicas share and may lose. */
+  readonly cache: Cache;
   readonly log: Logger;
   readonly metrics: Registry;
   /** Why an image must not be pulled, judged by its registry. */

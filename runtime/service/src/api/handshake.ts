@@ -6,7 +6,7 @@ import type { HttpError } from './http-errors.ts';
 const LINGER_MS = 5_000;
 
 /** Answers a WebSocket handshake by an error. The client reads its message from `X-Error`, and not the body. */
-export function refuseUpgrade(socket: Duplex, { status, body }: HttpError): void {
+export function refuseUpgrade(socket: Duplex, { status, body, retryAfter }: HttpError): void {
   const text = JSON.stringify(body);
   // A header is one line of Latin-1.
   const message = body.error.replace(/\s*\n\s*/g, '; ').replace(/[^\x20-\x7e]/g, '?');
@@ -17,6 +17,7 @@ export function refuseUpgrade(socket: Duplex, { status, body }: HttpError): void
     [
       `HTTP/1.1 ${status} ${STATUS_CODES[status] ?? 'Error'}`,
       `X-Error: ${message}`,
+      ...(retryAfter === undefined ? [] : [`Retry-After: ${retryAfter}`]),
       'Content-Type: application/json',
       `Content-Length: ${Buffer.byteLength(text)}`,
       'Connection: close',

@@ -14,6 +14,7 @@ const STATUS: Readonly<Partial<Record<ErrorCode, number>>> = {
   ERR_NOT_IMPLEMENTED: 501,
   ERR_TIMEOUT: 503,
   ERR_BUSY: 503,
+  ERR_TOO_MANY_REQUESTS: 429,
 };
 
 export interface HttpError {
@@ -22,13 +23,21 @@ export interface HttpError {
   readonly body: { readonly error: string; readonly code: ErrorCode };
   /** Ours to look at, not the client's to see. */
   readonly internal: boolean;
+  /** Seconds after which there is room again. */
+  readonly retryAfter?: number;
 }
 
 /** How an error is answered. For a WebSocket handshake the client reads the message from the header `X-Error`. */
 export function httpError(error: unknown): HttpError {
   if (isDelosError(error)) {
     const status = STATUS[error.code] ?? 500;
-    return { status, body: { error: messageOf(error), code: error.code }, internal: status === 500 };
+    const { retryAfter } = error.data;
+    return {
+      status,
+      body: { error: messageOf(error), code: error.code },
+      internal: status === 500,
+      ...(typeof retryAfter === 'number' ? { retryAfter } : {}),
+    };
   }
   const status = clientStatus(error);
   if (status !== undefined) {

@@ -10,6 +10,10 @@ import type { Service } from '../service.ts';
 import { databaseEnv, databaseSettings, readEnv } from '../service-env.ts';
 import { agentRoutes } from './agents/index.ts';
 import { authenticator } from './auth.ts';
+import { NO_CACHE } from './cache/cache.ts';
+import { cacheEnv, cacheSettings } from './cache/cache-settings.ts';
+import { RedisCache } from './cache/redis-cache.ts';
+import { RequestLimits } from './limits/request-limits.ts';
 import { MOST, RequestBudget } from './request-budget.ts';
 import type { ListenerDeps, Resource } from './resource.ts';
 import { RESOURCES } from './resources.ts';
@@ -17,6 +21,7 @@ import { publicApp } from './server.ts';
 import { streamRoutes } from './streams/index.ts';
 
 const apiEnv = databaseEnv.extend({
+  ...cacheEnv.shape,
   DELOS_CONFIG: z.string(),
   DELOS_CLUSTER: z.string().default('default'),
   DELOS_PUBLIC_URL: z.url().transform((url) => url.replace(/\/+$/, '')),
@@ -48,6 +53,8 @@ export const apiService: Service = {
     const database = await connectDatabase({ ...databaseSettings(env), connections: 20 }, log);
     await database.notifications.start();
     const logs = new PostgresLogStore(database, config.logs);
+    const shared = cacheSettings(env);
+    const cache = shared === undefined ? NO_CACHE : new RedisCache(shared, { log, metrics });
     const deps: ListenerDeps = {
       settings: {
         cluster: env.DELOS_CLUSTER,
@@ -64,6 +71,8 @@ export const apiService: Service = {
       },
       database,
       budget: new RequestBudget(MOST),
+      requests: new RequestLimits(config.requests, cache),
+      cache,
       log,
       metrics,
       signal,
@@ -97,6 +106,7 @@ export const apiService: Service = {
         streams.close();
         await agents.close();
         await app.close();
+        await cache.close();
         await database.close();
       },
     };

@@ -33,7 +33,7 @@ export interface RouteInput<P extends Shape, Q extends Shape, B extends Shape> {
 /** Adds a route for authenticated callers. One schema validates the request and describes it in the OpenAPI document. */
 export function route<P extends Shape = undefined, Q extends Shape = undefined, B extends Shape = undefined>(
   app: FastifyInstance,
-  deps: Pick<ApiDeps, 'authenticate'>,
+  deps: Pick<ApiDeps, 'authenticate' | 'requests'>,
   spec: RouteSpec<P, Q, B>,
   handler: (input: RouteInput<P, Q, B>) => Promise<unknown>,
 ): void {

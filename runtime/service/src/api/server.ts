@@ -9,6 +9,7 @@ import { auditRequests } from './audit.ts';
 import type { ApiDeps } from './deps.ts';
 import { httpError } from './http-errors.ts';
 import { absentServices } from './known-services.ts';
+import { limitSources } from './limits/request-limits.ts';
 import type { ListenerDeps } from './resource.ts';
 
 /** The public listener (port 8080), all routes but the WebSockets'. */
@@ -52,10 +53,12 @@ export async function publicApp(deps: ListenerDeps): Promise<FastifyInstance> {
     payload.on('end', () => done(null, undefined));
   });
   measure(app, deps);
+  limitSources(app, deps);
   admitRequests(app, deps);
   app.setErrorHandler((error, request, reply) => {
     const answer = httpError(error);
     if (answer.internal) request.log.error({ error, url: pathOf(request.url) }, 'request failed');
+    if (answer.retryAfter !== undefined) void reply.header('retry-after', String(answer.retryAfter));
     return reply.code(answer.status).send(answer.body);
   });
   app.setNotFoundHandler((request, reply) =>

@@ -3,6 +3,7 @@ import type { AgentHub } from './agents/hub.ts';
 import type { ApiDeps, Caller } from './deps.ts';
 import type { ProjectOf } from './rights.ts';
 import type { Prepared } from './upgrades.ts';
+import type { UsageReaders } from './usage/usage-readers.ts';
 
 /*
  * A stream is a WebSocket of a resource. Everything that can be refused is refused at the handshake: what is upgraded
@@ -12,6 +13,8 @@ import type { Prepared } from './upgrades.ts';
 export interface StreamDeps extends ApiDeps {
   /** The agents: what they tell, and the way into containers. */
   readonly hub: AgentHub;
+  /** What running jobs use, for whoever reads it. */
+  readonly usage: UsageReaders;
 }
 
 /** What a handshake asks for. */

@@ -1,9 +1,12 @@
+import { parseConfig } from '@delos/constructs';
 import { DelosError } from '@delos/core';
 import Fastify from 'fastify';
 import { pino } from 'pino';
 import { expect, test } from 'vitest';
 import { auditRequests } from '../../../../runtime/service/src/api/audit.ts';
+import { NO_CACHE } from '../../../../runtime/service/src/api/cache/cache.ts';
 import type { ApiDeps } from '../../../../runtime/service/src/api/deps.ts';
+import { RequestLimits } from '../../../../runtime/service/src/api/limits/request-limits.ts';
 import type { Resource } from '../../../../runtime/service/src/api/resource.ts';
 
 const lamps: Resource = {
@@ -20,6 +23,8 @@ const authenticate: ApiDeps['authenticate'] = async (header) => {
   return { id: 1, user: header, admin: false, roles: new Map() };
 };
 
+const requests = new RequestLimits(parseConfig('', 'delos.yaml').requests, NO_CACHE);
+
 test.each([
   ['PUT', '/lamps/a?secret=1', 'alice', [{ audit: 'lamp.light', user: 'alice', path: '/lamps/a', status: 200 }]],
   ['PUT', '/lamps/dark', 'alice', [{ audit: 'lamp.light', user: 'alice', path: '/lamps/dark', status: 403 }]],
@@ -33,7 +38,7 @@ test.each([
     const app = Fastify();
     await app.register(
       async (scope) => {
-        auditRequests(scope, { authenticate, log }, lamps);
+        auditRequests(scope, { authenticate, requests, log }, lamps);
         scope.get('/:id', async () => 'on');
         scope.put('/:id', async (request, reply) => reply.code(request.url.includes('dark') ? 403 : 200).send('on'));
       },

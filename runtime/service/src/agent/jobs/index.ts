@@ -6,6 +6,7 @@ import { ProjectWatches } from '../project-watches.ts';
 import { JobKeeper } from './keeper.ts';
 import { PodEvents } from './pod-events.ts';
 import { eventShape, type Pod, podShape } from './pod-shape.ts';
+import { UsageReports } from './usage-reports.ts';
 
 /** The keeper of jobs, with a watch of their Pods and of what is told about those. */
 export function jobKeeper(context: KeeperContext): KeeperPart<'job'> {
@@ -42,6 +43,13 @@ export function jobKeeper(context: KeeperContext): KeeperPart<'job'> {
     },
     log,
   });
+  const usage = new UsageReports({
+    client,
+    pods: () => pods.values(),
+    send: context.send,
+    connected: context.connected,
+    log,
+  });
   return {
     keeper: {
       kind: 'job',
@@ -58,7 +66,7 @@ export function jobKeeper(context: KeeperContext): KeeperPart<'job'> {
       },
     },
     run: async (signal) => {
-      await pods.run(signal);
+      await Promise.all([pods.run(signal), usage.run(signal)]);
       await projectEvents.close();
     },
     problem: () => pods.problem,

@@ -72,7 +72,7 @@ export async function agentRoutes(app: FastifyInstance, deps: ApiDeps): Promise<
     if (part === 'connect' && cluster !== '') {
       return (socket) => {
         watchSilence(socket);
-        const session = new AgentSession(socket, cluster, deps.database, deps.log);
+        const session = new AgentSession(socket, cluster, deps);
         hub.add(session);
         socket.once('close', () => hub.remove(session));
       };

@@ -6,6 +6,8 @@ import { DESIRED, recordReport } from '../../db/desired.ts';
 import { guard } from '../../edge/guard.ts';
 import { cleanText } from '../../edge/text.ts';
 import { bufferOf } from '../../relay.ts';
+import type { ApiDeps } from '../deps.ts';
+import { LatestUsage } from '../usage/latest-usage.ts';
 import { Desires } from './desires.ts';
 import { recordNodes } from './nodes.ts';
 
@@ -18,6 +20,7 @@ export class AgentSession {
   readonly connectedAt = Date.now();
   readonly #socket: WebSocket;
   readonly #database: Database;
+  readonly #usage: LatestUsage;
   readonly #log: Logger;
   /** Reports of one thing are recorded in their order. */
   readonly #queues = new Map<string, Promise<void>>();
@@ -27,10 +30,15 @@ export class AgentSession {
   /** It has said hello, in our protocol. */
   #greeted = false;
 
-  constructor(socket: WebSocket, cluster: string, database: Database, log: Logger) {
+  constructor(
+    socket: WebSocket,
+    cluster: string,
+    { database, cache, log }: Pick<ApiDeps, 'database' | 'cache' | 'log'>,
+  ) {
     this.#socket = socket;
     this.cluster = cluster;
     this.#database = database;
+    this.#usage = new LatestUsage(cache, cluster);
     this.#log = log;
     const desiresOf = (kind: Kind): Desires =>
       new Desires({
@@ -104,6 +112,9 @@ export class AgentSession {
         break;
       case 'nodes':
         this.#inOrder('', () => this.#recordNodes(message.nodes));
+        break;
+      case 'usage':
+        this.#inOrder('usage', () => this.#usage.record(message.jobs));
         break;
       case 'observation':
       case 'removed':

@@ -1,6 +1,7 @@
 import { GPU_FIELDS, GPU_KINDS, isDelosError, type NodePool, type NodeReport, type Preset } from '@delos/core';
 import type { FastifyInstance } from 'fastify';
 import type { Db } from '../../../db/schema.ts';
+import { callerOf } from '../../admit-requests.ts';
 import type { ApiDeps, Caller, OidcSettings } from '../../deps.ts';
 import { httpError } from '../../http-errors.ts';
 import { configUrls } from '../../known-services.ts';
@@ -16,7 +17,7 @@ export function configRoutes(app: FastifyInstance, deps: ApiDeps): void {
     if (request.headers.authorization === undefined) return auth;
     let caller: Caller;
     try {
-      caller = await deps.authenticate(request.headers.authorization);
+      caller = await callerOf(deps, request);
     } catch (error) {
       // Any other status than 200 is a crash to the client; this is a plain refusal.
       if (isDelosError(error, 'ERR_UNAUTHENTICATED')) return { ...auth, authorized: false, ...httpError(error).body };

@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto';
 import { sql } from 'kysely';
 import type { Database } from '../../../db/database.ts';
 import type { Tx } from '../../../db/schema.ts';
-import { sourceOf } from './source.ts';
+import { sourceOf } from '../../limits/source.ts';
 
 /*
  * How often a password may be tried. Counted by source and user together, and by source over all users: whoever guesses

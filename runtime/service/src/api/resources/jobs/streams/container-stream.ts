@@ -1,4 +1,4 @@
-import { DelosError, type StreamRequest } from '@delos/core';
+import { DelosError, RUNNING_PHASES, type StreamRequest } from '@delos/core';
 import type { JobRow } from '../../../../db/schema.ts';
 import { forwardFrames, joinSockets } from '../../../../relay.ts';
 import type { ObjectStream, StreamCall } from '../../../stream.ts';
@@ -26,8 +26,8 @@ export function openContainer(read: (request: StreamCall) => Asked): ObjectStrea
 }
 
 /** @throws DelosError ERR_NOT_FOUND where the container does not run */
-function checkRuns({ id, phase }: JobRow): void {
-  if (phase === 'running' || phase === 'stopping') return;
+export function checkRuns({ id, phase }: JobRow): void {
+  if (RUNNING_PHASES.includes(phase)) return;
   const waits = phase === 'queued' || phase === 'admitted';
   throw new DelosError('ERR_NOT_FOUND', `the container of ${id} ${waits ? 'does not run yet' : 'has ended'}`, {
     hint: `apolo ${waits ? 'status' : 'logs'} ${id} tells more`,
