@@ -1,6 +1,6 @@
 import { createHash, randomBytes } from 'node:crypto';
 import type { AddressInfo } from 'node:net';
-import { parseConfig, synthesize } from '@delos/constructs';
+import { parseConfig, profileContext, synthesize } from '@delos/constructs';
 import { type IdentitySpec, identitySpec } from '@delos/core';
 import { freePort } from '@delos/host';
 import Fastify, { type FastifyInstance } from 'fastify';
@@ -39,12 +39,8 @@ const secrets: IdentitySecrets = { issuer: ISSUER_SECRET, passwords: PASSWORDS }
 
 /** The realm as the constructs say it, out of the very ConfigMap that is deployed. */
 function specOf(yaml: string): IdentitySpec {
-  const images = { postgres: 'p:1', keycloak: 'k:1', runtime: 'r:1', caddy: 'c:1' };
-  const { objects } = synthesize(parseConfig(yaml, 'delos.yaml'), {
-    images,
-    apiServer: { addresses: ['192.0.2.1'], port: 6443 },
-    entrance: { kind: 'service', hostPorts: { httpPort: 8080, httpsPort: 8443 } },
-  });
+  const config = parseConfig(yaml, 'delos.yaml');
+  const { objects } = synthesize(config, profileContext(config, 'embedded'));
   const map = objects.find(({ manifest }) => manifest.kind === 'ConfigMap' && manifest.metadata.name === 'platform');
   const { data } = z.object({ data: z.object({ 'identity.json': z.string() }) }).parse(map?.manifest);
   return identitySpec.parse(JSON.parse(data['identity.json']));
