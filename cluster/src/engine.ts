@@ -40,6 +40,8 @@ export interface ClusterHandle {
   /** Addresses at which Pods ask for names, beside the Pods of cluster DNS. */
   readonly dnsAddresses: readonly string[];
   readonly storageClass: string | undefined;
+  /** StorageClass of users' disks where the configuration names none; undefined: the cluster's default. */
+  readonly diskClass: string | undefined;
   /** What keeps Pods from user namespaces of their own (`hostUsers: false`), in words; empty where nothing does. */
   readonly lacksUserNamespaces: readonly string[];
   /** How images get to the nodes. `mirror`: an OCI registry store that the nodes' containerd asks for every name. */

@@ -37,6 +37,7 @@ export function existingEngine(config: PlatformConfig, options: EngineOptions): 
       apiServer: await reader.apiServer(),
       dnsAddresses: [NODE_LOCAL_DNS, ...(await reader.dnsServices())],
       storageClass: config.cluster.storageClass ?? (await reader.tryDefaultStorageClass()),
+      diskClass: config.disks.storageClass ?? (await reader.tryDefaultStorageClass()),
       lacksUserNamespaces: lacksUserNamespaces(await reader.version(), await reader.nodeFacts()),
       images: registry === undefined ? { kind: 'upstream' } : { kind: 'registry', registry },
       // Its nodes are elsewhere, so these ports are only reserved here: `keepForward` makes them lead to a Service.

@@ -76,6 +76,7 @@ export function kindEngine(config: PlatformConfig, options: EngineOptions): Clus
       apiServer: await reader.apiServer(),
       dnsAddresses: [],
       storageClass: config.cluster.storageClass ?? (await reader.tryDefaultStorageClass()),
+      diskClass: await reader.tryDefaultStorageClass(),
       lacksUserNamespaces: lacksUserNamespaces(await reader.version(), await reader.nodeFacts()),
       images: {
         kind: 'load',

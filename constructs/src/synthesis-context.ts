@@ -18,6 +18,8 @@ export interface SynthesisContext {
   readonly dnsAddresses?: readonly string[] | undefined;
   /** Stand-ins that answer on this cluster: jobs that run on one say so. @default none */
   readonly standIns?: readonly StandIn[] | undefined;
+  /** StorageClass of disks where the configuration names none. @default the cluster's default */
+  readonly diskClass?: string | undefined;
   /** Whether every node runs Pods in user namespaces of their own (`hostUsers: false`). @default false */
   readonly userNamespaces?: boolean | undefined;
   /** Where the nodes are, and which ports lead to the gateway. */
@@ -29,6 +31,7 @@ export const synthesisContext: z.ZodType<SynthesisContext> = z.object({
   images: z.record(z.string(), z.string()),
   apiServer: z.object({ addresses: z.array(z.string()), port: z.number().int() }),
   dnsAddresses: z.array(z.string()).optional(),
+  diskClass: z.string().optional(),
   standIns: z.array(standIn).optional(),
   userNamespaces: z.boolean().optional(),
   entrance: entranceSchema,

@@ -1,6 +1,7 @@
 import { existsSync, readdirSync, rmdirSync, rmSync } from 'node:fs';
 import { DelosError, type InstancePaths, type Progress } from '@delos/core';
 import { findByArgument, kill, processesIn, tryPidNamespace, waitUntil, withMutex } from '@delos/host';
+import { loopsOf, releaseLoops } from '../disks/index.ts';
 import { forwardingToRestore, setForwarding } from './forwarding.ts';
 import { aliasOf, hasTable, listLinks, listRoutes, removeLink, removeTable } from './host/host-network.ts';
 import { type InventoryItem, readInventory, strike } from './host/inventory.ts';
@@ -54,6 +55,8 @@ export async function remains(item: InventoryItem): Promise<readonly string[]> {
       return (await hasTable(item.name)) ? [`nft table ip ${item.name}`] : [];
     case 'cgroup':
       return listCgroup(item.path);
+    case 'loops':
+      return loopsOf(item.folder);
     case 'sysctl':
       return [];
   }
@@ -94,6 +97,8 @@ async function removeOnce(item: Exclude<InventoryItem, { kind: 'sysctl' }>): Pro
       return removeTable(item.name);
     case 'cgroup':
       return removeCgroup(item.path);
+    case 'loops':
+      return releaseLoops(item.folder);
   }
 }
 
@@ -118,6 +123,8 @@ function describe(item: InventoryItem): string {
       return `nft table ${item.name}`;
     case 'cgroup':
       return `cgroup ${item.path}`;
+    case 'loops':
+      return 'loop devices of disks';
     case 'sysctl':
       return `change of ${item.name}`;
   }

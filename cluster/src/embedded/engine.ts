@@ -12,6 +12,7 @@ import {
 } from '@delos/core';
 import { findByArgument, kill, waitUntil, withLock, withMutex, writeIfChanged } from '@delos/host';
 import { z } from 'zod';
+import { DISK_CLASS } from '../disks/index.ts';
 import type { ClusterEngine, ClusterHandle, ClusterStatus } from '../engine.ts';
 import { STORAGE_CLASS } from './addons/index.ts';
 import { openApi } from './api.ts';
@@ -57,6 +58,7 @@ export function embeddedEngine(paths: InstancePaths, parts: EmbeddedParts): Clus
       apiServer: { addresses: [nodeIp], port: API_SERVER_PORT },
       dnsAddresses: [],
       storageClass: STORAGE_CLASS,
+      diskClass: DISK_CLASS,
       lacksUserNamespaces: ['the embedded node runs Debian’s containerd, which has no user namespaces before 2.0'],
       images: { kind: 'mirror', endpoint: `http://127.0.0.1:${MIRROR_PORT}`, standIns: spec.standIns },
       exposeLoopback: (ports) => exposeLoopback(layout, ports),
@@ -111,6 +113,7 @@ async function startNode(spec: NodeSpec, layout: ReturnType<typeof layoutOf>, pr
   writeIfChanged(layout.spec, JSON.stringify(spec, null, 1));
   const before = await withMutex('ip-forward', async () => noteForwarding(readForwarding()));
   record(layout.inventory, [
+    { kind: 'loops', folder: layout.disks },
     { kind: 'sysctl', name: 'net.ipv4.ip_forward', before },
     { kind: 'cgroup', path: cgroupOf(spec.instance) },
     { kind: 'table', family: 'ip', name: addresses.table },

@@ -11,6 +11,7 @@ import {
   POOL_LABEL,
   type Progress,
 } from '@delos/core';
+import { DISK_KEEPER } from '../disks/index.ts';
 import { standInsAnswer } from '../images/index.ts';
 import { NETPOL_AGENT } from '../netpol/index.ts';
 import { requireChecks } from '../preflight/check.ts';
@@ -76,6 +77,7 @@ export async function prepareSpec(
       cniGate: gate.path,
       runcGuard: guard.path,
       policyAgent: NETPOL_AGENT,
+      diskKeeper: DISK_KEEPER,
     },
     store: join(paths.cache, 'images', 'store'),
     images: {

@@ -12,7 +12,7 @@ export const nodeSpec = z.object({
   /** Folder of the instance's state. */
   state: z.string(),
   number: z.number().int(),
-  /** Executables. `policyAgent` is a TypeScript entry; null where there is none. */
+  /** Executables. `policyAgent` and `diskKeeper` are TypeScript entries; null where there is none. */
   tools: z.object({
     node: z.string(),
     kube: z.string(),
@@ -23,6 +23,8 @@ export const nodeSpec = z.object({
     /** Null: of a node that was started before there was one. */
     runcGuard: z.string().nullable().default(null),
     policyAgent: z.string().nullable(),
+    /** Null: of a node that was started before there was one. */
+    diskKeeper: z.string().nullable().default(null),
   }),
   /** Store that the mirror registry serves. */
   store: z.string(),
@@ -94,6 +96,8 @@ export function layoutOf(state: string) {
     containerd: join(cluster, 'containerd'),
     cni: join(cluster, 'cni'),
     volumes: join(cluster, 'volumes'),
+    /** Files with file systems, one a disk. */
+    disks: join(cluster, 'disks'),
     nodeLog: join(cluster, 'log'),
     hostStatus: join(run, 'host.json'),
     nodeStatus: join(run, 'node.json'),

@@ -14,12 +14,13 @@ export async function clusterChecks(config: PlatformConfig, options: EngineOptio
   const engine = existingEngine(config, options);
   const needed = 'an API server that answers';
   try {
-    const [status, { storageClass, lacksUserNamespaces }] = [await engine.status(), await engine.handle()];
+    const [status, { storageClass, diskClass, lacksUserNamespaces }] = [await engine.status(), await engine.handle()];
     const measured = `${status?.server ?? ''}, Kubernetes ${status?.version ?? ''}`;
     return [
       check('cluster.reachable', true, { measured, needed, fix: '' }),
       versionCheck(status?.version ?? ''),
       storageCheck(storageClass),
+      disksCheck(diskClass),
       ...(config.cluster.userNamespaces ? [usersCheck(lacksUserNamespaces)] : []),
       ...poolChecks(config, status?.nodes ?? []),
       pidsCheck(await engine.kubeletConfigs(ASKED_NODES)),
@@ -48,6 +49,16 @@ function storageCheck(storageClass: string | undefined): Check {
     measured: storageClass === undefined ? 'no StorageClass is marked as default' : `StorageClass ${storageClass}`,
     needed: 'a StorageClass for the platform’s volumes',
     fix: 'set cluster.storageClass in delos.yaml to one of: kubectl get storageclass',
+  });
+}
+
+/** Without one the platform works, but for users' disks. */
+export function disksCheck(diskClass: string | undefined): Check {
+  return check('cluster.disks', diskClass !== undefined, {
+    fatal: false,
+    measured: diskClass === undefined ? 'no StorageClass is marked as default' : `StorageClass ${diskClass}`,
+    needed: 'a StorageClass for disks of users, whose volumes outlive their Pods',
+    fix: 'set disks.storageClass in delos.yaml to one of: kubectl get storageclass',
   });
 }
 

@@ -27,6 +27,7 @@ const GROUPS = {
     command('unshare', 'util-linux'),
     command('nsenter', 'util-linux'),
     command('mount'),
+    command('mkfs.ext4', 'e2fsprogs'),
     command('modprobe', 'kmod'),
   ],
   /** Building images. */

@@ -11,7 +11,10 @@ const amounts = (leftOut: string) =>
     memory: bytes.optional().describe('Memory at once'),
     gpu: count.optional().describe('GPUs at once, of any make'),
   });
-const quota = amounts('no limit');
+const most = amounts('no limit');
+const quota = most.extend({
+  disks: bytes.optional().describe('Size of all disks together; left out: no limit'),
+});
 
 /** How an organization, a project or a user in it stands beside others of its level. */
 const share = {
@@ -26,7 +29,7 @@ const share = {
     .describe(
       'What it gets back at once from preemptible jobs of others when it asks for it; what it leaves idle is lent. Where anything is guaranteed, jobs that are not preemptible run within guarantees and what these leave',
     ),
-  limit: quota.prefault({}).describe('The most that its jobs may hold with what it was lent'),
+  limit: most.prefault({}).describe('The most that its jobs may hold with what it was lent'),
 };
 
 const member = z.strictObject({
@@ -37,7 +40,7 @@ const member = z.strictObject({
 
 const project = z.strictObject({
   name: dnsLabel.describe('Project name'),
-  quota: quota.prefault({}).describe('What its jobs may take together'),
+  quota: quota.prefault({}).describe('What its jobs may take together, and its disks'),
   ...share,
   privileged: z.boolean().default(false).describe('Its jobs may be privileged: root on the node, in effect'),
   members: z.array(member).default([]).describe('Who may work in it, beside the admin'),
@@ -45,7 +48,7 @@ const project = z.strictObject({
 
 export const organization = z.strictObject({
   name: dnsLabel.describe('Organization name'),
-  quota: quota.prefault({}).describe('What all its projects’ jobs may take together'),
+  quota: quota.prefault({}).describe('What all its projects’ jobs may take together, and their disks'),
   ...share,
   projects: z
     .array(project)

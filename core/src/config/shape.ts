@@ -13,6 +13,7 @@ import {
 } from '../config-fields.ts';
 import { parseRegistry } from '../image-registry.ts';
 import { HOST_PORTS } from '../words/ports.ts';
+import { disks } from './disks.ts';
 import { organization } from './organizations.ts';
 import { nodePool, preset } from './resources.ts';
 
@@ -160,6 +161,7 @@ export const configShape = z.strictObject({
     })
     .prefault({})
     .describe('Bounds on jobs'),
+  disks: disks.prefault({}).describe('Disks, which jobs mount'),
   requests: z
     .strictObject({
       ofUser: rate(100, 1_000).describe('Requests of one user, whatever they use'),
@@ -205,4 +207,5 @@ export type PlatformConfig = z.infer<typeof configShape>;
 export type Preset = PlatformConfig['presets'][number];
 export type NodePool = PlatformConfig['nodePools'][number];
 export type Scheduling = PlatformConfig['scheduling'];
+export type DiskSettings = PlatformConfig['disks'];
 export type LogSettings = PlatformConfig['logs'];

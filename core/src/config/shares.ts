@@ -3,7 +3,7 @@ import type { Quota, Share } from './organizations.ts';
 import type { RuleFault } from './rule-fault.ts';
 import type { PlatformConfig } from './shape.ts';
 
-type Dimension = keyof Quota;
+type Dimension = keyof Share['guarantee'];
 const DIMENSIONS = ['runningJobs', 'cpu', 'memory', 'gpu'] as const satisfies readonly Dimension[];
 
 /** An organization, a project or a member, with those below it. */

@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { securityProfile } from '../config/resources.ts';
 import { JOB_PRIORITIES, JOB_STATUSES, RESTART_POLICIES } from '../words/job-words.ts';
+import { diskMount } from './disk.ts';
 
 /** `job-` and a UUID: what the official client takes for an id without asking. */
 export const jobId = z.string().regex(/^job-[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/);
@@ -15,6 +16,8 @@ export const REASONS = [
   'Scheduling',
   'QuotaExhausted',
   'NoCapacity',
+  'DiskInUse',
+  'DiskNotReady',
   'Pulling',
   'ContainerCreating',
   'ErrImagePull',
@@ -70,5 +73,7 @@ export const jobPodSpec = z.object({
   maxRunTimeSeconds: z.number().int().positive().nullable().default(null),
   priority: jobPriority.default('normal'),
   security: securityProfile.default('baseline'),
+  /** Left out of jobs that were there before disks were. */
+  disks: z.array(diskMount).optional(),
 });
 export type JobPodSpec = z.infer<typeof jobPodSpec>;

@@ -1,4 +1,6 @@
 import { z } from 'zod';
+import { diskDesire } from './disk-desire.ts';
+import { diskObservation, diskRemoved } from './disk-observation.ts';
 import { jobDesire } from './job-desire.ts';
 import { jobObservation, jobRemoved } from './job-observation.ts';
 
@@ -10,9 +12,9 @@ import { jobObservation, jobRemoved } from './job-observation.ts';
  * newer one.
  */
 
-export const desire = z.discriminatedUnion('kind', [jobDesire]);
-export const observation = z.discriminatedUnion('kind', [jobObservation]);
-export const removed = z.discriminatedUnion('kind', [jobRemoved]);
+export const desire = z.discriminatedUnion('kind', [jobDesire, diskDesire]);
+export const observation = z.discriminatedUnion('kind', [jobObservation, diskObservation]);
+export const removed = z.discriminatedUnion('kind', [jobRemoved, diskRemoved]);
 
 export type Desire = z.infer<typeof desire>;
 export type Kind = Desire['kind'];

@@ -13,9 +13,13 @@ export const ORG_LABEL = `${OWN_PREFIX}org`;
 export const PROJECT_LABEL = `${OWN_PREFIX}project`;
 /** On a job's Pod: the job's id, which is also the Pod's name. */
 export const JOB_LABEL = `${OWN_PREFIX}job`;
+/** On a disk's claim: the disk's id, which is also the claim's name. */
+export const DISK_LABEL = `${OWN_PREFIX}disk`;
+/** On a disk's volume on the embedded node: bytes that its files take. */
+export const USED_BYTES = `${OWN_PREFIX}used-bytes`;
 /** On a job's Pod: which of the job's runs it is, from 0. */
 export const RUN_LABEL = `${OWN_PREFIX}run`;
-/** On a job's Pod: the cluster whose agent made it. */
+/** On a job's Pod and a disk's claim: the cluster whose agent made it. */
 export const CLUSTER_LABEL = `${OWN_PREFIX}cluster`;
 /** On a job's Pod. */
 export const PRESET_LABEL = `${OWN_PREFIX}preset`;

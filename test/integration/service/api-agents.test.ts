@@ -106,11 +106,12 @@ async function greet(): Promise<void> {
 function believed(): ReadonlyMap<string, JobDesire['spec']['action']> {
   const jobs = new Map<string, JobDesire['spec']['action']>();
   for (const message of told) {
-    if (message.type === 'sync') {
+    if (message.type === 'sync' && message.kind === 'job') {
       const named = new Set(message.ids);
       for (const id of jobs.keys()) if (!named.has(id)) jobs.delete(id);
     }
-    if (message.type === 'desire') jobs.set(message.desire.id, message.desire.spec.action);
+    if (message.type === 'desire' && message.desire.kind === 'job')
+      jobs.set(message.desire.id, message.desire.spec.action);
     if (message.type === 'forget') jobs.delete(message.id);
   }
   return jobs;

@@ -19,13 +19,13 @@ let issuer: TestIssuer;
 let api: TestApi;
 let larger: TestApi;
 
-/** The one disk that there is. */
-const findDisk = async (_deps: unknown, caller: Caller, id: string, right: Right) =>
+/** The one bucket that there is. */
+const findBucket = async (_deps: unknown, caller: Caller, id: string, right: Right) =>
   authorize(
     caller,
-    id === 'disk-1' ? { id, org: 'acme', project: 'one' } : undefined,
+    id === 'bucket-1' ? { id, org: 'acme', project: 'one' } : undefined,
     right,
-    () => new DelosError('ERR_NOT_FOUND', `there is no disk ${id}`),
+    () => new DelosError('ERR_NOT_FOUND', `there is no bucket ${id}`),
   );
 const echo: ObjectStream<{ readonly id: string } & ProjectOf>['open'] = (_deps, { id }, { params, query }) => {
   if (params.part === 'none') throw new DelosError('ERR_REQUEST', 'it has no such part');
@@ -34,19 +34,19 @@ const echo: ObjectStream<{ readonly id: string } & ProjectOf>['open'] = (_deps, 
 };
 
 /** A resource as somebody adds it: its routes and streams check no token themselves. */
-const disks: Resource = {
-  name: 'disks',
-  title: 'disks',
-  prefix: '/api/v1/disk',
+const buckets: Resource = {
+  name: 'buckets',
+  title: 'buckets',
+  prefix: '/api/v1/buckets',
   config: [
-    { in: 'cluster', key: 'disks_url' },
-    { in: 'platform', key: 'new_url', path: '/api/v1/disk/new' },
+    { in: 'cluster', key: 'buckets_url' },
+    { in: 'platform', key: 'new_url', path: '/api/v1/buckets/new' },
   ],
   tables: [],
   routes: (app) => {
-    app.get('', async () => [{ id: 'disk-1' }]);
+    app.get('', async () => [{ id: 'bucket-1' }]);
   },
-  streams: objectStreams(findDisk, [
+  streams: objectStreams(findBucket, [
     { path: '/:id/read', right: 'read', open: echo },
     { path: '/:id/write/:part?', right: 'write', protocol: 'blocks', open: echo },
   ]),
@@ -58,7 +58,7 @@ beforeAll(async () => {
   database = await postgres.connect();
   issuer = await startIssuer();
   api = await startControlApi(database, issuer);
-  larger = await startControlApi(database, issuer, undefined, undefined, { resources: { ...RESOURCES, disks } });
+  larger = await startControlApi(database, issuer, undefined, undefined, { resources: { ...RESOURCES, buckets } });
 });
 afterAll(async () => {
   await larger?.stop();
@@ -77,18 +77,18 @@ const ROUTES = await Promise.all(
 
 describe('a resource that is added to the list', () => {
   test('is served, has its address in /config, and is no longer absent', async () => {
-    const before = await fetch(`${api.url}/api/v1/disk`);
+    const before = await fetch(`${api.url}/api/v1/buckets`);
     expect(before.status).toBe(501);
-    const { status, json } = await larger.request('alice', 'GET', '/disk');
-    expect([status, json]).toEqual([200, [{ id: 'disk-1' }]]);
+    const { status, json } = await larger.request('alice', 'GET', '/buckets');
+    expect([status, json]).toEqual([200, [{ id: 'bucket-1' }]]);
     const config = await larger.request('alice', 'GET', '/config');
-    expect(config.json.new_url).toBe(`${larger.url}/api/v1/disk/new`);
-    expect(config.json.clusters[0].disks_url).toBe(`${larger.url}/api/v1/disk`);
+    expect(config.json.new_url).toBe(`${larger.url}/api/v1/buckets/new`);
+    expect(config.json.clusters[0].buckets_url).toBe(`${larger.url}/api/v1/buckets`);
     expect((await api.request('alice', 'GET', '/config')).json.new_url).toBeUndefined();
   });
 
   test('asks for a token, though its routes do not', async () => {
-    expect((await fetch(`${larger.url}/api/v1/disk`)).status).toBe(401);
+    expect((await fetch(`${larger.url}/api/v1/buckets`)).status).toBe(401);
   });
 });
 
@@ -128,30 +128,33 @@ async function stream(
 
 describe('a stream that a resource lists', () => {
   test.each([
-    ['its reader', 'rita', 'disk-1/read', ['disk-1 whole ', '']],
-    ['its reader, with a slash at the end', 'rita', 'disk-1/read/', ['disk-1 whole ', '']],
-    ['its writer', 'alice', 'disk-1/write/first?as=text', ['disk-1 first text', '']],
-    ['its writer, who leaves out what may be left out', 'alice', 'disk-1/write', ['disk-1 whole ', '']],
-    ['its writer, in characters that are encoded', 'alice', '%64isk-1/write/%C3%A4', ['disk-1 ä ', '']],
-    ['a reader who wants to write', 'rita', 'disk-1/write', 403],
-    ['a stranger', 'bob', 'disk-1/read', 404],
-    ['whoever asks for an object that does not exist', 'alice', 'disk-2/read', 404],
-    ['nobody', undefined, 'disk-1/read', 401],
-    ['nobody, of an object that does not exist', undefined, 'disk-2/read', 401],
-    ['what it refuses itself', 'alice', 'disk-1/write/none', 400],
-    ['a path that no stream has', 'alice', 'disk-1/read/more', 404],
+    ['its reader', 'rita', 'bucket-1/read', ['bucket-1 whole ', '']],
+    ['its reader, with a slash at the end', 'rita', 'bucket-1/read/', ['bucket-1 whole ', '']],
+    ['its writer', 'alice', 'bucket-1/write/first?as=text', ['bucket-1 first text', '']],
+    ['its writer, who leaves out what may be left out', 'alice', 'bucket-1/write', ['bucket-1 whole ', '']],
+    ['its writer, in characters that are encoded', 'alice', '%62ucket-1/write/%C3%A4', ['bucket-1 ä ', '']],
+    ['a reader who wants to write', 'rita', 'bucket-1/write', 403],
+    ['a stranger', 'bob', 'bucket-1/read', 404],
+    ['whoever asks for an object that does not exist', 'alice', 'bucket-2/read', 404],
+    ['nobody', undefined, 'bucket-1/read', 401],
+    ['nobody, of an object that does not exist', undefined, 'bucket-2/read', 401],
+    ['what it refuses itself', 'alice', 'bucket-1/write/none', 400],
+    ['a path that no stream has', 'alice', 'bucket-1/read/more', 404],
     ['text that is not UTF-8', 'alice', '%ff/read', 400],
   ])('answers %s', async (_who, user, path, answer) => {
-    expect(await stream(larger, `/api/v1/disk/${path}`, user)).toEqual(answer);
+    expect(await stream(larger, `/api/v1/buckets/${path}`, user)).toEqual(answer);
   });
 
   test('is part of no release that lacks the resource', async () => {
-    expect(await stream(api, '/api/v1/disk/disk-1/read', 'rita')).toBe(501);
+    expect(await stream(api, '/api/v1/buckets/bucket-1/read', 'rita')).toBe(501);
   });
 
   test('chooses its own protocol where it is offered, and no other', async () => {
     const offered = ['bytes', 'blocks'];
-    expect(await stream(larger, '/api/v1/disk/disk-1/write', 'alice', offered)).toEqual(['disk-1 whole ', 'blocks']);
+    expect(await stream(larger, '/api/v1/buckets/bucket-1/write', 'alice', offered)).toEqual([
+      'bucket-1 whole ',
+      'blocks',
+    ]);
   });
 
   test.each(LIST.flatMap(({ prefix, streams = [] }) => streams.map(({ path }) => prefix + path)))(
@@ -175,6 +178,10 @@ describe('an object of another project', () => {
         pass_config: false,
       });
       return json.id;
+    },
+    disks: async () => {
+      const request = { storage: 2 ** 20, life_span: null, name: null, org_name: 'acme', project_name: 'one' };
+      return (await api.request('alice', 'POST', '/disk', request)).json.id;
     },
   };
   const ofObjects = ROUTES.flat().filter(({ path, resource }) => resource.name in MAKE && path.includes('/:id'));

@@ -30,7 +30,8 @@ let app: FastifyInstance;
 let agents: AgentsPart;
 let address: string;
 
-const LOGS = parseConfig('', 'delos.yaml').logs;
+const CONFIG = parseConfig('', 'delos.yaml');
+const LOGS = CONFIG.logs;
 
 beforeAll(async () => {
   postgres = await startPostgres();
@@ -46,6 +47,7 @@ beforeAll(async () => {
       agentToken: TOKENS.agent,
       collectorToken: TOKENS.collector,
       queue: { queuedPerUser: 10, queuedPerProject: 10 },
+      disks: CONFIG.disks,
       logs: LOGS,
       oidc: { issuer: 'http://127.0.0.1:1/realms/delos', clientId: 'apolo' },
     },

@@ -532,7 +532,6 @@ describe('what is not there', () => {
   test.each([
     '/api/v1/storage/acme/one?op=LISTSTATUS',
     '/api/v1/secrets',
-    '/api/v1/disk',
     '/api/v1/buckets/buckets',
     '/api/v1/service_accounts',
     '/apis/apps/v2/templates',

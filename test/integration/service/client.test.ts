@@ -36,7 +36,7 @@ describe('a command of a service that this release has not says so in one line',
       ['storage ls', 'storage df', 'storage mkdir storage:x', 'storage rm storage:x', 'storage tree'],
       ['image ls', 'image tags image:x', 'image size image:x:1'],
       ['blob lsbucket', 'blob mkbucket', 'blob ls blob:x', 'blob lscredentials'],
-      ['disk ls', 'disk create 1G', 'secret ls', 'secret add a b', 'service-account ls', 'service-account create'],
+      ['secret ls', 'secret add a b', 'service-account ls', 'service-account create'],
       ['app ls', 'app get-values', 'app-template ls', 'vcluster list-service-accounts'],
       [
         'admin get-clusters',

@@ -3,7 +3,7 @@ import { attack } from '../../support/edge/attack.ts';
 import { SERVICES, type ServiceProcesses, startServices } from '../../support/edge/service-processes.ts';
 import { runSeed } from '../../support/random.ts';
 
-/* The short form is test/integration/service/edge-fuzz.test.ts. */
+/* The short form is test/integration/service/edge/edge-fuzz.test.ts. */
 
 let services: ServiceProcesses;
 

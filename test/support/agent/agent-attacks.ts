@@ -1,4 +1,5 @@
 import { projectNamespace } from '@delos/core';
+import { claimAttacks, claimDuties } from './agent-claim-attacks.ts';
 import { metadataAttacks } from './agent-metadata-attacks.ts';
 import {
   ADMISSION,
@@ -137,6 +138,7 @@ export function attacks({ project, parts, dns, node }: Targets): readonly Attemp
     ],
     ['delete a project’s namespace', remove(home)],
     ...metadataAttacks({ project, parts, dns, node }),
+    ...claimAttacks({ project, parts, dns, node }),
     ['delete kube-system', remove(spaced('kube-system'))],
 
     ['bind itself in kube-system', post(bindings('kube-system'), binding(OWN_ROLE))],
@@ -202,7 +204,8 @@ function eviction(name: string): object {
 }
 
 /** What the agent is for: the same requests where it is at home. None may be refused. */
-export function duties({ project }: Targets): readonly Attempt[] {
+export function duties(targets: Targets): readonly Attempt[] {
+  const { project } = targets;
   const home = spaced(project.namespace);
   return [
     ['see the nodes', get(`${CORE}/nodes`)],
@@ -238,5 +241,6 @@ export function duties({ project }: Targets): readonly Attempt[] {
       }),
     ],
     ['apply a project’s namespace again', applied(home, namespaceAs(project.namespace, {}))],
+    ...claimDuties(targets),
   ];
 }

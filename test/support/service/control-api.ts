@@ -118,6 +118,7 @@ export async function startControlApi(
     queue: config.jobs,
     collectorToken: 'test-collector-token-0123456789',
     logs: config.logs,
+    disks: config.disks,
     oidc: { issuer: issuer.issuer, clientId: 'apolo' },
     ...(more.realmUrl === undefined ? {} : { realmUrl: more.realmUrl }),
   };

@@ -76,6 +76,7 @@ export function job({ cpu = 1, gib = 1, gpu = 0, age = 0, ...rest }: JobFacts = 
     run: 0,
     createdAt: later(-age),
     lifeSpanMinutes: null,
+    disks: [],
     ...rest,
     active: undefined,
   };

@@ -214,6 +214,7 @@ describe('what an existing cluster must bring', () => {
       ['cluster.reachable', true, true],
       ['cluster.version', true, true],
       ['cluster.storage', true, true],
+      ['cluster.disks', true, false],
       ['cluster.users', false, false],
       ['pool.default', true, false],
       ['pool.gpu', false, false],

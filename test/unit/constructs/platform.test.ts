@@ -200,6 +200,7 @@ describe('Kubernetes tokens', () => {
         'clusterroles delos-agent-project: bind',
         'namespaces: create patch',
         'nodes: list watch',
+        'persistentvolumes: get',
         'pods: list watch',
         'rolebindings: create',
       ],
@@ -207,6 +208,7 @@ describe('Kubernetes tokens', () => {
       'delos-agent-project': [
         'events: list watch',
         'networkpolicies: create patch',
+        'persistentvolumeclaims: get list watch create delete',
         'pods/attach: get create',
         'pods/exec: get create',
         'pods/portforward: get create',

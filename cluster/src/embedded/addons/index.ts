@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { addressesOf } from '../host/addresses.ts';
 import { layoutOf, type NodeSpec } from '../spec.ts';
 import { coredns } from './coredns.ts';
+import { disks } from './disks.ts';
 import { localPath } from './local-path.ts';
 import { metricsServer } from './metrics-server.ts';
 import { type Addon, binding, clusterRole } from './object.ts';
@@ -27,6 +28,7 @@ export function addonsOf(spec: NodeSpec): readonly Addon[] {
       publicName: spec.publicName,
     }),
     ...localPath(spec.images.localPathProvisioner),
+    ...disks(),
     ...metricsServer({
       image: spec.images.metricsServer,
       ca: pki('ca.crt'),

@@ -9,6 +9,8 @@ export const inventoryItem = z.discriminatedUnion('kind', [
   z.object({ kind: z.literal('table'), family: z.literal('ip'), name: z.string() }),
   /** A path below every cgroup hierarchy. */
   z.object({ kind: z.literal('cgroup'), path: z.string() }),
+  /** Loop devices whose files lie in this folder. */
+  z.object({ kind: z.literal('loops'), folder: z.string() }),
   /** A setting of the machine that was changed, with what it was before. */
   z.object({ kind: z.literal('sysctl'), name: z.string(), before: z.string() }),
 ]);

@@ -75,5 +75,6 @@ export function certificatesOf(addresses: Addresses): readonly LeafRequest[] {
       dns: [`metrics-server.${SYSTEM_NAMESPACE}.svc`, hostOf('metrics-server', SYSTEM_NAMESPACE)],
     },
     { name: 'policy-agent', authority: 'ca', commonName: 'delos:policy-agent', usages: ['client'] },
+    { name: 'disks', authority: 'ca', commonName: 'delos:disks', usages: ['client'] },
   ];
 }

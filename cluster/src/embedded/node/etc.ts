@@ -180,7 +180,7 @@ function renderRegistry(spec: NodeSpec): string {
 }
 
 /** The client certificates that get a kubeconfig for use inside the node. */
-const CLIENTS = ['kubelet', 'controller-manager', 'scheduler', 'proxy', 'supervisor', 'policy-agent'] as const;
+const CLIENTS = ['kubelet', 'controller-manager', 'scheduler', 'proxy', 'supervisor', 'policy-agent', 'disks'] as const;
 
 /** Writes every configuration file of the node's parts; what is there and right is not touched. */
 export function writeEtc(spec: NodeSpec): void {

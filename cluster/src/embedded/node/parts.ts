@@ -193,6 +193,18 @@ export function partsOf(spec: NodeSpec): readonly PartSpec[] {
             ready: { kind: 'socket', path: DEFAULT_SOCKET } as const,
           },
         ]),
+    ...(spec.tools.diskKeeper === null
+      ? []
+      : [
+          {
+            name: 'disks',
+            file: spec.tools.node,
+            args: [spec.tools.diskKeeper],
+            env: { KUBECONFIG: etc('disks.kubeconfig'), DELOS_DISKS: layout.disks, DELOS_NODE: NODE_NAME },
+            after: [],
+            ready: { kind: 'running' } as const,
+          },
+        ]),
     {
       name: 'kubelet',
       ...kube('kubelet', {

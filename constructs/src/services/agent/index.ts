@@ -34,6 +34,7 @@ export class Agent extends Construct {
         env('DELOS_AGENT_TOKEN_FILE', fileOf(api.agentToken)),
         allowedRegistriesEnv(at),
         env('POD_NAMESPACE', namespace.name),
+        ...diskClass(at),
         ...onlyPool(config),
         ...standIns(context.standIns ?? []),
       ],
@@ -42,6 +43,12 @@ export class Agent extends Construct {
     this.workload.reach({ kind: 'addresses', addresses, ports: [port] }, api.workload.peer('internal'));
     this.workload.after(rights);
   }
+}
+
+/** What the configuration says, else what the cluster brings for disks, else its default. */
+function diskClass({ config, context }: Site<Replicas>): readonly k8s.EnvVar[] {
+  const name = config.disks.storageClass ?? context.diskClass;
+  return name === undefined ? [] : [env('DELOS_DISK_CLASS', name)];
 }
 
 /** Of one pool alone every node is one, labelled or not. */

@@ -122,6 +122,7 @@ function variables(props: AgentPolicyProps): Readonly<Record<string, string>> {
       'request.resource.group == "" && request.resource.resource == "pods" && !variables.isSubresource && object != null',
     isPolicy:
       'request.resource.group == "networking.k8s.io" && request.resource.resource == "networkpolicies" && object != null',
+    isClaim: 'request.resource.group == "" && request.resource.resource == "persistentvolumeclaims" && object != null',
     changes: 'request.operation == "UPDATE" && object != null && oldObject != null',
   };
 }
@@ -149,8 +150,9 @@ function validations(user: string): readonly Validation[] {
       message: 'the agent sets the labels of a project once; later it changes the level of Pod Security alone',
     },
     {
-      // No owner, no finalizer, no time of deletion: each of these deletes an object, or keeps one from being deleted.
-      expression: `variables.changes || variables.meta.all(key, key in ${list(CREATED)} || variables.isPod && key == "annotations")`,
+      // No owner, no finalizer, no time of deletion: each of these deletes an object, or keeps one from being deleted. The API
+      // server itself gives a claim the one finalizer that keeps it while a Pod has it.
+      expression: `variables.changes || variables.meta.all(key, key in ${list(CREATED)} || variables.isPod && key == "annotations" || variables.isClaim && key == "finalizers" && variables.meta.finalizers == ["kubernetes.io/pvc-protection"])`,
       message: 'the agent makes objects with a name and labels, Pods with annotations too, and with no other metadata',
     },
     {
@@ -191,6 +193,12 @@ function validations(user: string): readonly Validation[] {
         `has(object.subjects) && object.subjects.all(s, s.kind == "ServiceAccount" && s.name == ${text(account)} && s.namespace == ${text(namespace)})`,
       ].join(' && '),
       message: `the agent binds itself to ${AGENT_PROJECT_ROLE}, nobody else and to nothing else`,
+    },
+    {
+      // A volume by its name, or one that is filled from elsewhere, may be somebody else's.
+      expression:
+        '!variables.isClaim || !variables.changes && object.spec.all(key, key in ["accessModes", "resources", "storageClassName", "volumeMode"]) && object.spec.accessModes == ["ReadWriteOnce"] && (!has(object.spec.volumeMode) || object.spec.volumeMode == "Filesystem")',
+      message: 'the agent claims new, empty volumes for disks, and changes none',
     },
     {
       expression: [

@@ -28,9 +28,9 @@ const rule = (
 });
 
 /**
- * What the agent may do, and no more. Everywhere: see nodes and what Pods ask of them, make project namespaces, and
- * bind itself to one role, which {@link AgentPolicy} lets it do in project namespaces alone. There: jobs' Pods with their
- * events, streams into them, and network policies. No Secret, no log (the collector reads the disk), no other right.
+ * What the agent may do, and no more. Everywhere: see nodes and what Pods ask of them, read a volume by its name, make
+ * project namespaces, and bind itself to one role, which {@link AgentPolicy} lets it do in project namespaces alone.
+ * There: jobs' Pods with their events, streams into them, claims of disks, and network policies. No Secret, no log (the collector reads the disk), no other right.
  */
 export class AgentRights extends Construct {
   constructor(scope: Construct, id: string, props: AgentRightsProps) {
@@ -46,6 +46,7 @@ export class AgentRights extends Construct {
       metadata: { ...metadata, name: AGENT_PROJECT_ROLE },
       rules: [
         rule('', ['pods'], ['get', 'create', 'patch', 'delete']),
+        rule('', ['persistentvolumeclaims'], ['get', 'list', 'watch', 'create', 'delete']),
         // A WebSocket begins as a GET; from Kubernetes 1.35 on the right to create is asked for as well.
         rule('', ['pods/attach', 'pods/exec', 'pods/portforward'], ['get', 'create']),
         rule('', ['events'], ['list', 'watch']),
@@ -59,6 +60,8 @@ export class AgentRights extends Construct {
         rule('', ['nodes'], ['list', 'watch']),
         // All Pods: what is left of a node is what it has less what every Pod on it asks for.
         rule('', ['pods'], ['list', 'watch']),
+        // Of a disk's volume: the nodes that it can be mounted on.
+        rule('', ['persistentvolumes'], ['get']),
         rule('', ['namespaces'], ['create', 'patch']),
         rule(RBAC, ['rolebindings'], ['create']),
         rule(RBAC, ['clusterroles'], ['bind'], [AGENT_PROJECT_ROLE]),

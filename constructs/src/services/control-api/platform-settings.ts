@@ -9,6 +9,7 @@ export const NOT_FOR_SERVICES: readonly string[] = [
   'cluster.context',
   'cluster.storageClass',
   'cluster.userNamespaces',
+  'disks.storageClass',
   'images',
   'gateway',
   'services',

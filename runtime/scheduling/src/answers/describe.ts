@@ -18,7 +18,7 @@ export function describeClass(state: World, template: JobTemplate, key: string):
   });
   const whole = state.policy.gangs === 'all-or-nothing';
   const groups = template.groups.map(({ count, min }, g) => {
-    const { shape } = state.indexOf(presets[g] as Preset, template.pools, zone);
+    const { shape } = state.indexOf(presets[g] as Preset, { pools: template.pools, zone, nodes: template.nodes });
     return { shape, count, min: whole ? (min ?? count) : 1, perReplica: chargeOf(shape) };
   });
   const least = amountsOf(

@@ -7,6 +7,7 @@ export type NodeCause =
   | 'drained'
   | 'pool'
   | 'zone'
+  | 'node'
   | 'selector'
   | 'taint'
   | 'gpu-model'
@@ -113,6 +114,7 @@ const CAUSES: Readonly<Record<NodeCause, readonly [one: string, many: string]>> 
   drained: ['is being drained', 'are being drained'],
   pool: ['is of another pool', 'are of other pools'],
   zone: ['is not in the zone of its volumes', 'are not in the zone of its volumes'],
+  node: ['is none that it may run on', 'are none that it may run on'],
   selector: ['lacks a label it asks for', 'lack a label it asks for'],
   taint: ['has a taint it does not tolerate', 'have a taint it does not tolerate'],
   'gpu-model': ['has no such GPU', 'have no such GPU'],

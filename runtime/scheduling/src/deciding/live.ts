@@ -91,7 +91,7 @@ export interface Room {
 export function roomFor({ state }: Scheduler, presetName: string, pools: readonly string[]): Room {
   const preset = state.presets.get(presetName);
   if (preset === undefined) throw new RangeError(`there is no preset ${presetName}`);
-  const index = state.indexOf(preset, pools, undefined);
+  const index = state.indexOf(preset, { pools });
   const best = index.best(state.now);
   let replicas = 0;
   for (let node = 0; node < state.nodes.size; node += 1) {

@@ -149,6 +149,8 @@ export const job = z.strictObject({
   scheduleTimeoutMs: positive.optional(),
   /** Pools the user allows; empty: any. */
   pools: z.array(name).default([]),
+  /** Nodes that may hold it, by name; left out: any. A name need not be that of a node that is there. */
+  nodes: z.array(name).optional(),
   /** Volumes it mounts. */
   volumes: z.array(name).default([]),
   /** All its replicas must lie in one such domain. */

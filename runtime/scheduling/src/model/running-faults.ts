@@ -43,7 +43,7 @@ export function runningFaults(
 /** Undefined where the preset's claim names a class that is not known, which is told elsewhere. */
 function tryShape(preset: Preset, { classes }: Known): Shape | undefined {
   const unknown = preset.gpu?.kind === 'claim' && preset.gpu.requests.some((request) => !classes.has(request.class));
-  return unknown ? undefined : shapeOf(preset, [], undefined, classes);
+  return unknown ? undefined : shapeOf(preset, { pools: [] }, classes);
 }
 
 function timeFaults({ startedAt, grewAt = 0 }: NonNullable<Job['running']>, now: number, path: Path): SnapshotFault[] {

@@ -25,18 +25,25 @@ export interface Shape {
   readonly pools: ReadonlySet<string> | undefined;
   /** The zone its volumes are bound to; null: bound to several, which no node satisfies. */
   readonly zone: string | null | undefined;
+  /** Nodes that may hold it; undefined: any. */
+  readonly nodes: ReadonlySet<string> | undefined;
+}
+
+/** Where a job says itself that it may lie, beside what its presets say. */
+export interface Whereabouts {
+  /** Empty: any. */
+  readonly pools: readonly string[];
+  readonly zone?: string | null | undefined;
+  /** Left out: any. */
+  readonly nodes?: readonly string[] | undefined;
 }
 
 /** No classes: for presets without claims. */
 const NO_CLASSES: ReadonlyMap<string, DeviceClass> = new Map();
 
 /** @throws RangeError where a claim names a device class that is not known */
-export function shapeOf(
-  preset: Preset,
-  pools: readonly string[],
-  zone: string | null | undefined,
-  classes = NO_CLASSES,
-): Shape {
+export function shapeOf(preset: Preset, where: Whereabouts, classes = NO_CLASSES): Shape {
+  const { pools, zone, nodes } = where;
   const allowed =
     pools.length === 0
       ? preset.pools
@@ -45,7 +52,7 @@ export function shapeOf(
         : pools.filter((each) => preset.pools.includes(each));
   const any = pools.length === 0 && preset.pools.length === 0;
   return Object.freeze({
-    key: shapeKey(preset.name, pools, zone),
+    key: shapeKey(preset.name, where),
     preset,
     milliCpu: preset.milliCpu,
     memoryMiB: preset.memoryMiB,
@@ -53,12 +60,14 @@ export function shapeOf(
     gpu: needOf(preset.gpu, classes),
     pools: any ? undefined : new Set(allowed),
     zone,
+    nodes: nodes === undefined ? undefined : new Set(nodes),
   });
 }
 
-export function shapeKey(preset: string, pools: readonly string[], zone: string | null | undefined): string {
-  if (pools.length === 0 && zone === undefined) return preset;
-  return JSON.stringify([preset, [...new Set(pools)].sort(), zone === undefined ? 0 : zone]);
+export function shapeKey(preset: string, { pools, zone, nodes }: Whereabouts): string {
+  if (pools.length === 0 && zone === undefined && nodes === undefined) return preset;
+  const sorted = (names: readonly string[]): readonly string[] => [...new Set(names)].sort();
+  return JSON.stringify([preset, sorted(pools), zone === undefined ? 0 : zone, ...(nodes ? [sorted(nodes)] : [])]);
 }
 
 function needOf(gpu: GpuRequest | undefined, classes: ReadonlyMap<string, DeviceClass>): GpuNeed {
@@ -78,12 +87,13 @@ function needOf(gpu: GpuRequest | undefined, classes: ReadonlyMap<string, Device
 }
 
 /** What keeps a shape from a node whatever runs there. */
-export type Unsuitable = 'pool' | 'selector' | 'taint' | 'zone' | 'gpu-model';
+export type Unsuitable = 'pool' | 'selector' | 'taint' | 'zone' | 'node' | 'gpu-model';
 
 /** Undefined where the node is one that could hold the shape by what it is. */
 export function unsuitable(shape: Shape, node: Node, pool: Pool): Unsuitable | undefined {
   if (shape.pools !== undefined && !shape.pools.has(node.pool)) return 'pool';
   if (shape.zone !== undefined && shape.zone !== (node.zone ?? '')) return 'zone';
+  if (shape.nodes !== undefined && !shape.nodes.has(node.name)) return 'node';
   for (const [key, value] of Object.entries(shape.preset.selector)) {
     if ((node.labels[key] ?? pool.labels[key]) !== value) return 'selector';
   }

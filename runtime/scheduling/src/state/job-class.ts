@@ -15,6 +15,7 @@ export function classKey(job: JobTemplate): string {
     job.volumes,
     job.within ?? 0,
     job.array ?? 0,
+    ...(job.nodes === undefined ? [] : [job.nodes]),
   ]);
 }
 

@@ -1,7 +1,7 @@
 import { describeClass } from '../answers/describe.ts';
 import type { DeviceClass, Node, Policy, Pool, Preset, Volume } from '../model/model.ts';
 import { addTo } from '../model/quantities.ts';
-import { shapeKey, shapeOf } from '../model/shapes.ts';
+import { shapeKey, shapeOf, type Whereabouts } from '../model/shapes.ts';
 import { recordUse, type ShareContext } from '../policies/fairness.ts';
 import { inOrder, type Pod } from '../policies/gang-request.ts';
 import { Loans } from '../policies/lending.ts';
@@ -145,11 +145,11 @@ export class SchedulerState implements World {
     else this.closed.delete(node);
   }
 
-  indexOf(preset: Preset, pools: readonly string[], zone: string | null | undefined): ShapeIndex {
-    const key = shapeKey(preset.name, pools, zone);
+  indexOf(preset: Preset, where: Whereabouts): ShapeIndex {
+    const key = shapeKey(preset.name, where);
     let index = this.indices.get(key);
     if (index === undefined) {
-      const shape = shapeOf(preset, pools, zone, this.deviceClasses);
+      const shape = shapeOf(preset, where, this.deviceClasses);
       index = new ShapeIndex(shape, this.nodes, () => this.placement, this.closed);
       this.indices.set(key, index);
     }

@@ -1,4 +1,5 @@
 import type { Booking, Policy, Preset, Volume } from '../model/model.ts';
+import type { Whereabouts } from '../model/shapes.ts';
 import type { Loans } from '../policies/lending.ts';
 import type { Agenda } from '../waking/agenda.ts';
 import type { Attention } from '../waking/attention.ts';
@@ -63,7 +64,7 @@ export interface World {
   /** Scopes at the top. */
   readonly roots: readonly ScopeState[];
   readonly loans: Loans;
-  indexOf(preset: Preset, pools: readonly string[], zone: string | null | undefined): ShapeIndex;
+  indexOf(preset: Preset, where: Whereabouts): ShapeIndex;
   /** Closes a node that not everybody may use, or opens it. */
   reclose(node: number): void;
   /** Takes a running job off its nodes; with `again` it waits anew. */

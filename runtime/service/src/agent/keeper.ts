@@ -3,7 +3,7 @@ import type { KubeClient } from '@delos/kube';
 import type { Logger } from 'pino';
 import type { z } from 'zod';
 import type { ImageSource } from '../image-source.ts';
-import type { Pod } from './jobs/pod-shape.ts';
+import type { Node, Pod } from './jobs/pod-shape.ts';
 import type { Namespaces } from './namespaces/namespaces.ts';
 
 /** Makes true what is desired of one kind of things, and tells what it sees. */
@@ -51,4 +51,8 @@ export interface KeeperContext {
   readonly standIns: ReadonlyMap<string, string>;
   /** Why an image must not be pulled, judged by its registry. */
   readonly imageSource: ImageSource;
+  /** StorageClass of new disks; undefined: the cluster's default. */
+  readonly diskClass: string | undefined;
+  /** The nodes as they are known. */
+  readonly nodes: () => Iterable<Node>;
 }

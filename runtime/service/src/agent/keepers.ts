@@ -1,4 +1,5 @@
 import type { DesireOf, Kind, ToAgent } from '@delos/core';
+import { diskKeeper } from './disks/index.ts';
 import { jobKeeper } from './jobs/index.ts';
 import type { Pod } from './jobs/pod-shape.ts';
 import type { KeeperContext, KeeperPart } from './keeper.ts';
@@ -9,6 +10,7 @@ type Parts = { readonly [K in Kind]: KeeperPart<K> };
 /** Every keeper: one folder and one line. */
 const KEEPERS: Makers = {
   job: jobKeeper,
+  disk: diskKeeper,
 };
 
 /** One keeper of each kind. Messages go to the keeper of their kind. */
@@ -64,7 +66,7 @@ export class Keepers {
     return this.#all.map(({ keeper }) => [keeper.kind, keeper.size]);
   }
 
-  get #all(): readonly KeeperPart[] {
+  get #all(): readonly Parts[Kind][] {
     return Object.values(this.#parts);
   }
 

@@ -46,6 +46,8 @@ const settings = z.object({
     .default([...PRIVATE_CIDRS]),
   /** `HOST[:PORT]`, separated by commas: registries that jobs may use wherever they are. */
   DELOS_ALLOWED_REGISTRIES: z.string().default('').transform(registryList),
+  /** StorageClass of new disks; left out: the cluster's default. */
+  DELOS_DISK_CLASS: z.string().optional(),
   DELOS_VERSION: z.string().default('0.1.0'),
 });
 
@@ -97,6 +99,8 @@ async function start(context: ServiceContext): Promise<RunningService> {
     connected: () => uplink.connected,
     read,
     standIns: new Map(Object.entries(config.DELOS_STAND_INS)),
+    diskClass: config.DELOS_DISK_CLASS,
+    nodes: () => nodes.values(),
     imageSource: imageSource({
       allowed: config.DELOS_ALLOWED_REGISTRIES,
       denied: () => [...config.DELOS_DENIED_CIDRS, ...[...nodes.values()].flatMap(addressesOf)],

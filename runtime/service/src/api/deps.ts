@@ -1,4 +1,4 @@
-import type { LogSettings, ProjectRole } from '@delos/core';
+import type { DiskSettings, LogSettings, ProjectRole } from '@delos/core';
 import type { Logger } from 'pino';
 import type { Registry } from 'prom-client';
 import type { Database } from '../db/database.ts';
@@ -38,6 +38,8 @@ export interface ApiSettings {
   readonly collectorToken: string;
   /** delos.yaml's. */
   readonly logs: LogSettings;
+  /** delos.yaml's. */
+  readonly disks: DiskSettings;
   /** Where people log in. */
   readonly oidc: OidcSettings;
   /** Our own realm at Keycloak, as it is reached from here: passwords then pass through us, and are counted. */

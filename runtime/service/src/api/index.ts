@@ -15,7 +15,7 @@ import { cacheEnv, cacheSettings } from './cache/cache-settings.ts';
 import { RedisCache } from './cache/redis-cache.ts';
 import { RequestLimits } from './limits/request-limits.ts';
 import { MOST, RequestBudget } from './request-budget.ts';
-import type { ListenerDeps } from './resource.ts';
+import type { ListenerDeps, Resource } from './resource.ts';
 import { RESOURCES } from './resources.ts';
 import { publicApp } from './server.ts';
 import { streamRoutes } from './streams/index.ts';
@@ -41,6 +41,8 @@ const apiEnv = databaseEnv.extend({
 
 /** Old logs are looked for this often. */
 const HOUSE_MS = 60_000;
+/** What of resources depends on time is looked at this often. */
+const SWEEP_MS = 5_000;
 
 /** The control API: the client's endpoints on the public listener, the agents' on the internal one. */
 export const apiService: Service = {
@@ -61,6 +63,7 @@ export const apiService: Service = {
         queue: config.jobs,
         collectorToken: env.DELOS_COLLECTOR_TOKEN,
         logs: config.logs,
+        disks: config.disks,
         oidc: { issuer: env.DELOS_OIDC_ISSUER, clientId: env.DELOS_OIDC_AUDIENCE },
         ...(env.DELOS_KEYCLOAK_URL === undefined
           ? {}
@@ -90,12 +93,16 @@ export const apiService: Service = {
     const streams = streamRoutes(app, deps, agents.hub);
     const publicUrl = await app.listen({ host: env.DELOS_LISTEN_HOST, port: env.DELOS_PUBLIC_PORT });
     const endHouse = every(HOUSE_MS, log, 'removing old logs', () => logs.keepHouse());
+    const endSweeps = Object.values<Resource>(RESOURCES).map(({ name, sweep }) =>
+      sweep === undefined ? () => {} : every(SWEEP_MS, log, `looking after ${name}`, () => sweep(deps)),
+    );
     log.info({ publicUrl }, 'public listener');
     return {
       unready: async () =>
         database.notifications.connected ? database.unhealthy() : 'the connection that listens to PostgreSQL is down',
       stop: async () => {
         endHouse();
+        for (const end of endSweeps) end();
         streams.close();
         await agents.close();
         await app.close();

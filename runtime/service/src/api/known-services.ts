@@ -28,13 +28,6 @@ const KNOWN_SERVICES: readonly KnownService[] = [
     config: [{ in: 'cluster', key: 'secrets_url' }],
   },
   {
-    name: 'disks',
-    title: 'disks',
-    verb: 'are',
-    prefix: '/api/v1/disk',
-    config: [{ in: 'cluster', key: 'disks_url' }],
-  },
-  {
     name: 'buckets',
     title: 'buckets',
     verb: 'are',

@@ -26,6 +26,8 @@ export interface Resource extends ServiceAddress {
    * service logs who did it, and how it was answered.
    */
   readonly audit: Readonly<Record<string, string>>;
+  /** Every few seconds in each control API: what depends on time alone, and may be done twice. @default nothing does */
+  readonly sweep?: (deps: ApiDeps) => Promise<void>;
   /** Routes that change nothing though their method is not GET. @default none */
   readonly asks?: readonly string[];
 }

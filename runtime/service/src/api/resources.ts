@@ -1,6 +1,7 @@
 import type { Resource } from './resource.ts';
 import { admin } from './resources/admin/index.ts';
 import { config } from './resources/config/index.ts';
+import { disks } from './resources/disks/index.ts';
 import { headless } from './resources/headless/index.ts';
 import { jobs } from './resources/jobs/index.ts';
 import { login } from './resources/login/index.ts';
@@ -12,6 +13,7 @@ export const RESOURCES = {
   headless,
   login,
   jobs,
+  disks,
   users,
   admin,
 } as const satisfies Readonly<Record<string, Resource>>;

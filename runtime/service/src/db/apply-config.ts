@@ -6,7 +6,7 @@ import { applyUsers } from './users.ts';
 
 /**
  * Makes users, organizations, projects, members and the cluster what the configuration says. What vanished from it goes where
- * nothing refers to it; where jobs do, it is retired: it takes no new jobs, is guaranteed nothing, and its jobs keep
+ * nothing refers to it; where jobs or disks do, it is retired: it takes no new ones, is guaranteed nothing, and its jobs keep
  * their history.
  */
 export async function applyConfig(tx: Tx, config: PlatformConfig, cluster: string): Promise<void> {
@@ -103,7 +103,8 @@ async function retireVanished(tx: Tx, config: PlatformConfig): Promise<void> {
   await sql`update projects set retired = true, share = ${plain}::jsonb
     where org || '/' || name <> all (${kept}::text[])`.execute(tx);
   await sql`delete from projects p where retired
-    and not exists (select from jobs j where j.org = p.org and j.project = p.name)`.execute(tx);
+    and not exists (select from jobs j where j.org = p.org and j.project = p.name)
+    and not exists (select from disks d where d.org = p.org and d.project = p.name)`.execute(tx);
   await sql`update organizations set retired = true, share = ${plain}::jsonb
     where name <> all (${orgs}::text[])`.execute(tx);
   await sql`delete from organizations o where retired

@@ -1,5 +1,6 @@
 import { LIVE_STATUSES, type PodObservation, type UnwantedEnd } from '@delos/core';
 import { sql } from 'kysely';
+import { jobMoved } from './disks-state.ts';
 import { nextState } from './job-machine.ts';
 import type { JobEvent, JobState } from './job-state.ts';
 import { JOB_CHANGED } from './notifications.ts';
@@ -51,6 +52,7 @@ export async function applyEvent(tx: Tx, id: string, event: JobEvent): Promise<J
   if (after.status !== before.status || after.reason !== before.reason || after.restarts !== before.restarts) {
     await recordTransition(tx, updated);
   }
+  if (moved && updated.spec.disks !== undefined) await jobMoved(tx, { id, gone: updated.phase === 'gone' });
   await notifyJobChanged(tx, updated);
   return updated;
 }

@@ -8,6 +8,8 @@ import { guard } from '../edge/guard.ts';
 
 /** A job changed its state; payload {@link JobChanged}. */
 export const JOB_CHANGED = 'job_changed';
+/** What is desired of a disk has changed; payload: `{id, cluster}`. */
+export const DISK_CHANGED = 'disk_changed';
 /** Log bytes were archived; payload: what the log archive says (its own schema). */
 export const LOG_APPENDED = 'log_appended';
 /** Node reports of a cluster changed; payload: the cluster's name. */

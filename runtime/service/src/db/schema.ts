@@ -133,6 +133,35 @@ interface JobTable {
   readonly made_by_trace: string | null;
 }
 
+interface DiskTable {
+  readonly id: string;
+  readonly cluster: string;
+  readonly org: string;
+  readonly project: string;
+  readonly owner: string;
+  readonly name: string | null;
+  readonly namespace: string;
+  readonly storage: number;
+  /** Seconds after its last use; null: kept until it is removed. */
+  readonly life_span: number | null;
+  readonly phase: Generated<'kept' | 'marked' | 'removing'>;
+  readonly status: Generated<'pending' | 'ready' | 'broken'>;
+  readonly description: string | null;
+  readonly claim_uid: string | null;
+  /** Null: any. */
+  readonly nodes: string[] | null;
+  readonly used_bytes: number | null;
+  readonly revision: Generated<number>;
+  readonly created_at: Generated<Date>;
+  readonly last_used_at: Date | null;
+}
+
+interface JobDiskTable {
+  readonly job: string;
+  readonly disk: string;
+  readonly read_only: boolean;
+}
+
 interface JobTransitionTable {
   readonly job: string;
   readonly seq: number;
@@ -210,6 +239,8 @@ export interface Schema {
   readonly clusters: ClusterTable;
   readonly nodes: NodeTable;
   readonly jobs: JobTable;
+  readonly disks: DiskTable;
+  readonly job_disks: JobDiskTable;
   readonly job_transitions: JobTransitionTable;
   readonly log_streams: LogStreamTable;
   readonly log_chunks: LogChunkTable;
@@ -221,4 +252,5 @@ export interface Schema {
 
 export type JobRow = Selectable<JobTable>;
 export type TransitionRow = Selectable<JobTransitionTable>;
+export type DiskRow = Selectable<DiskTable>;
 export type ProjectRow = Selectable<ProjectTable>;

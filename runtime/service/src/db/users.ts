@@ -76,10 +76,15 @@ export async function bindFirstAccount(db: Db, name: string, subject: string): P
     .execute();
 }
 
-/** Jobs stay with the project, under a name that nobody else can have; tokens that were issued end. */
+/** Jobs and disks stay with the project, under a name that nobody else can have; tokens that were issued end. */
 async function leave(tx: Tx, user: { readonly id: number; readonly name: string }): Promise<void> {
   await tx
     .updateTable('jobs')
+    .set({ owner: `${user.name}~${user.id}` })
+    .where('owner', '=', user.name)
+    .execute();
+  await tx
+    .updateTable('disks')
     .set({ owner: `${user.name}~${user.id}` })
     .where('owner', '=', user.name)
     .execute();

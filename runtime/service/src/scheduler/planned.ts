@@ -19,8 +19,21 @@ export interface PlannedJob {
   readonly createdAt: Date;
   /** What is left of it, earlier runs being counted. */
   readonly lifeSpanMinutes: number | null;
+  /** Those that it mounts. */
+  readonly disks: readonly PlannedDisk[];
   /** Set once it was admitted and while its container has not ended. */
   readonly active: ActivePlace | undefined;
+}
+
+export interface PlannedDisk {
+  readonly id: string;
+  /** For people. */
+  readonly name: string;
+  readonly readOnly: boolean;
+  /** After the name: why it cannot be mounted; null where it can. */
+  readonly missing: string | null;
+  /** Nodes that it can be mounted on; null: any. */
+  readonly nodes: readonly string[] | null;
 }
 
 export interface ActivePlace {

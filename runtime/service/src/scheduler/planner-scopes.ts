@@ -1,5 +1,5 @@
 import { PLAIN_SHARE } from '@delos/core';
-import type { Scope } from '@delos/scheduling';
+import type { Scheduler, Scope } from '@delos/scheduling';
 import type { Facts, PlannedJob, ScopeFacts } from './planned.ts';
 import { amountsOfQuota } from './translate.ts';
 
@@ -39,4 +39,16 @@ export function scopeOf(
     guarantee: amountsOfQuota(share.guarantee),
     limit: amountsOfQuota(share.limit),
   };
+}
+
+/** Its own user's place in the project's queue, made where it is new: within a project, users share alike. */
+export function ensureQueue(core: Scheduler, job: PlannedJob, at: number): string {
+  const { org, project } = job;
+  const { scopes } = core.state;
+  const queue = queueOf(job);
+  if (scopes.has(queue)) return queue;
+  if (!scopes.has(org)) core.addScope(scopeOf(org, undefined, 'organization'), at);
+  if (!scopes.has(`${org}/${project}`)) core.addScope(scopeOf(`${org}/${project}`, org, 'project'), at);
+  core.addScope(scopeOf(queue, `${org}/${project}`, 'user'), at);
+  return queue;
 }

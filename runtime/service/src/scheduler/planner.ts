@@ -1,31 +1,17 @@
-import { addPreset, type Decision, type Job, policy, relocate, roomFor, Scheduler } from '@delos/scheduling';
+import { addPreset, type Decision, policy, relocate, roomFor, Scheduler } from '@delos/scheduling';
 import { Leavers } from './leavers.ts';
 import type { Admission, Facts, Plan, PlannedJob, Preemption, ReportedNode } from './planned.ts';
+import { type DiskHold, PlannerDisks } from './planner-disks.ts';
+import { isSame, type Known, keyOf } from './planner-known.ts';
 import { byId, newPodOn, PlannerNodes, podOn, stageOf } from './planner-nodes.ts';
-import { queueOf, scopeOf, scopesOf } from './planner-scopes.ts';
-import { type CatalogueEntry, countedResources, presetOf, priorityOf } from './translate.ts';
+import { ensureQueue, queueOf, scopesOf } from './planner-scopes.ts';
+import { type CatalogueEntry, countedResources, entryOf, presetOf } from './translate.ts';
 
 /** A job that has found no room for so long has nodes kept for it. */
 export const RESERVE_AFTER_MS = 60_000;
 
 /** Presets that no job uses any more and that are kept, each with its order of nodes; beyond them a planner is worn. */
 const SPARE_PRESETS = 256;
-
-interface Known {
-  /** As its row was told last. */
-  readonly job: PlannedJob;
-  /** All that the core was told of the job but where it runs. */
-  readonly key: string;
-  readonly preset: string;
-  /**
-   * queue: it waits. kept: the core has placed it, and others must leave before it is admitted. node: it was admitted.
-   * leaving: it is on its way out, and the core knows it no more.
-   */
-  place: 'queue' | 'kept' | 'node' | 'leaving';
-  /** Where it runs in the core, and since when; where it leaves from. */
-  node: string | undefined;
-  since: number;
-}
 
 /**
  * The scheduler's core, kept in step with rows and node reports. Rows are the truth: whatever the core had decided, what
@@ -44,6 +30,9 @@ export class Planner {
   readonly #kept = new Set<string>();
   readonly #nodes: PlannerNodes;
   readonly #leavers: Leavers;
+  readonly #disks = new PlannerDisks();
+  /** Jobs that wait for a disk. */
+  readonly #held = new Set<string>();
 
   constructor(facts: Facts, reports: readonly ReportedNode[], jobs: Iterable<PlannedJob>, now: Date) {
     this.#factsKey = JSON.stringify(facts);
@@ -84,18 +73,25 @@ export class Planner {
 
   /** How many jobs wait. */
   get queued(): number {
-    return this.core.state.jobs.size - this.core.state.running.size + this.#kept.size;
+    const { jobs, running } = this.core.state;
+    return jobs.size - running.size + this.#kept.size + this.#held.size;
   }
 
   /** Jobs that wait. */
   get waiting(): readonly string[] {
-    return [...this.#known].flatMap(([id, { place }]) => (place === 'queue' || place === 'kept' ? [id] : []));
+    return [...this.#known].flatMap(([id, { place }]) => (place === 'node' || place === 'leaving' ? [] : [id]));
   }
 
   /** The place that is kept for a job, and how many must leave first; undefined where none is. */
   keptFor(id: string): { readonly node: string; readonly leavers: number } | undefined {
     const node = this.#kept.has(id) ? this.#known.get(id)?.node : undefined;
     return node === undefined ? undefined : { node, leavers: this.#leavers.before(id).length };
+  }
+
+  /** Why a job waits whatever room there is; undefined where it does not. */
+  holdOf(id: string): DiskHold | undefined {
+    const known = this.#known.get(id);
+    return known?.place === 'held' ? this.#disks.holdOf(known.job) : undefined;
   }
 
   /** What a job's row says now; undefined: nothing that concerns nodes or the queue. */
@@ -105,7 +101,7 @@ export class Planner {
       if (known !== undefined) this.#leave(id, known, now);
       return;
     }
-    if (known === undefined || known.key !== keyOf(job) || !isWhere(job, known.place)) {
+    if (known === undefined || !isSame(known, job)) {
       if (known !== undefined) this.#leave(id, known, now);
       this.#enter(job, now);
       return;
@@ -166,7 +162,10 @@ export class Planner {
       throw new Error(`nothing carries out ${JSON.stringify(decision)}`);
     }
     if (kind === 'start') {
-      if (known.place === 'leaving') return undefined;
+      if (known.place === 'leaving' || known.place === 'held') return undefined;
+      // Another one got its disk just now.
+      if (this.#disks.holdOf(known.job) !== undefined) return this.#hold(known);
+      this.#takeDisks(known.job);
       known.place = 'kept';
       known.node = node;
       known.since = this.core.state.now;
@@ -177,10 +176,28 @@ export class Planner {
       // It had a place and was not there yet.
       known.place = 'queue';
       known.node = undefined;
+      this.#disks.giveBack(known.job);
+      for (const other of this.#disks.others(known.job)) this.#holdNoMore(other, new Date(this.core.state.now));
       return undefined;
     }
     this.#toLeave(known, node);
     return { id, run: known.job.run, description: decision.text };
+  }
+
+  /** A job has its disks from now on. Whoever else waits for one of them is held back. */
+  #takeDisks(job: PlannedJob): void {
+    this.#disks.take(job);
+    for (const id of this.#disks.others(job)) {
+      const other = this.#known.get(id);
+      if (other?.place === 'queue' && this.#disks.holdOf(other.job) !== undefined) this.#hold(other);
+    }
+  }
+
+  /** The core shall not place it. */
+  #hold(known: Known): undefined {
+    known.place = 'held';
+    this.#held.add(known.job.id);
+    this.core.finish(known.job.id, this.core.state.now);
   }
 
   #toLeave(known: Known, node: string): void {
@@ -197,9 +214,7 @@ export class Planner {
   #keepNoMore(id: string, now: Date): void {
     const known = this.#known.get(id);
     if (known?.node === undefined) return;
-    if (this.#nodes.takesPods(known.node) && !this.#nodes.isOverfull(known.node)) return;
-    this.#leave(id, known, now);
-    this.#enter(known.job, now);
+    if (!this.#nodes.takesPods(known.node) || this.#nodes.isOverfull(known.node)) this.#again(known, now);
   }
 
   #enter(job: PlannedJob, now: Date): void {
@@ -210,21 +225,18 @@ export class Planner {
     const { active } = job;
     const known: Known = { job, key: keyOf(job), preset: preset.name, place: 'queue', node: undefined, since: 0 };
     this.#known.set(job.id, known);
+    this.#disks.know(job);
+    if (active !== undefined) this.#takeDisks(job);
+    else if (this.#disks.holdOf(job) !== undefined) {
+      known.place = 'held';
+      this.#held.add(job.id);
+      return;
+    }
     if (active?.leaving === true) {
       this.#toLeave(known, active.node ?? this.#nodes.choose(preset.name, active.pool, active.planned));
       return;
     }
-    const entry: Job = {
-      id: job.id,
-      queue: this.#queueFor(job, at),
-      priority: priorityOf(job.priority),
-      submittedAt: job.createdAt.getTime(),
-      groups: [{ preset: preset.name, count: 1 }],
-      lifeSpanMs: job.lifeSpanMinutes === null ? undefined : Math.max(1, Math.round(job.lifeSpanMinutes * 60_000)),
-      pools: [],
-      volumes: [],
-      suspended: active === undefined && job.run > 0,
-    };
+    const entry = entryOf(job, preset.name, ensureQueue(this.core, job, at));
     if (active === undefined) {
       this.core.submit(entry, at);
       return;
@@ -240,7 +252,7 @@ export class Planner {
 
   #leave(id: string, known: Known, now: Date): void {
     if (known.place === 'leaving') this.#leavers.delete(id);
-    else this.core.finish(id, this.#at(now));
+    else if (!this.#held.delete(id)) this.core.finish(id, this.#at(now));
     this.#known.delete(id);
     this.#kept.delete(id);
     this.#unbound.delete(id);
@@ -248,6 +260,18 @@ export class Planner {
     if (users > 0) this.#users.set(known.preset, users);
     else this.#users.delete(known.preset);
     this.#nodes.vacated(known.node, this.#at(now));
+    for (const other of this.#disks.forget(known.job)) this.#holdNoMore(other, now);
+  }
+
+  /** A disk that it may have waited for is free. */
+  #holdNoMore(id: string, now: Date): void {
+    const known = this.#known.get(id);
+    if (known?.place === 'held' && this.#disks.holdOf(known.job) === undefined) this.#again(known, now);
+  }
+
+  #again(known: Known, now: Date): void {
+    this.#leave(known.job.id, known, now);
+    this.#enter(known.job, now);
   }
 
   #relocate(id: string, known: Known, node: string, pool: string, since: number, now: Date): void {
@@ -268,31 +292,8 @@ export class Planner {
     this.#relocate(id, known, this.#nodes.choose(known.preset, pool, null), pool, known.since, now);
   }
 
-  /** Its own user's place in the project's queue: within a project, users share alike. */
-  #queueFor(job: PlannedJob, at: number): string {
-    const { org, project } = job;
-    const { scopes } = this.core.state;
-    const queue = queueOf(job);
-    if (scopes.has(queue)) return queue;
-    if (!scopes.has(org)) this.core.addScope(scopeOf(org, undefined, 'organization'), at);
-    if (!scopes.has(`${org}/${project}`)) this.core.addScope(scopeOf(`${org}/${project}`, org, 'project'), at);
-    this.core.addScope(scopeOf(queue, `${org}/${project}`, 'user'), at);
-    return queue;
-  }
-
   /** The core's time never runs backwards, which a machine's clock may. */
   #at(now: Date): number {
     return Math.max(now.getTime(), this.core.state.now);
   }
-}
-
-/** Whether a job's row says that it is where it is in the planner. */
-function isWhere({ active }: PlannedJob, place: Known['place']): boolean {
-  if (active === undefined) return place === 'queue' || place === 'kept';
-  return place === (active.leaving ? 'leaving' : 'node');
-}
-
-function keyOf(job: PlannedJob): string {
-  const { org, project, owner, preset, resources, pools, priority, preemptible, run, lifeSpanMinutes } = job;
-  return JSON.stringify([org, project, owner, preset, resources, pools, priority, preemptible, run, lifeSpanMinutes]);
 }

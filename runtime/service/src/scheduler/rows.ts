@@ -1,8 +1,8 @@
 import { isDeepStrictEqual } from 'node:util';
 import { ACTIVE_PHASES, extendedResources, type JobPodSpec, PLAIN_SHARE } from '@delos/core';
 import { sql } from 'kysely';
-import type { Db, JobRow } from '../db/schema.ts';
-import type { Facts, PlannedJob, ReportedNode } from './planned.ts';
+import type { Db, DiskRow, JobRow } from '../db/schema.ts';
+import type { Facts, PlannedDisk, PlannedJob, ReportedNode } from './planned.ts';
 
 const COLUMNS = [
   'id',
@@ -32,7 +32,21 @@ const COLUMNS = [
   'retry_at',
 ] as const;
 
-export type ScheduledRow = Pick<JobRow, (typeof COLUMNS)[number]> & { readonly resources: JobPodSpec['resources'] };
+/** A disk as it is read with a job that mounts it. */
+interface MountedRow {
+  readonly id: string;
+  readonly name: string;
+  readonly readOnly: boolean;
+  readonly status: DiskRow['status'];
+  readonly description: string | null;
+  readonly nodes: readonly string[] | null;
+}
+
+export type ScheduledRow = Pick<JobRow, (typeof COLUMNS)[number]> & {
+  readonly resources: JobPodSpec['resources'];
+  /** Null: it mounts none. */
+  readonly disks: readonly MountedRow[] | null;
+};
 
 /** What the scheduler reads of jobs. */
 export function selectJobs(db: Db, cluster: string) {
@@ -42,6 +56,12 @@ export function selectJobs(db: Db, cluster: string) {
       .select(COLUMNS)
       // Of the specification, which may be long, only this.
       .select(sql<JobPodSpec['resources']>`spec -> 'resources'`.as('resources'))
+      .select(
+        sql<ScheduledRow['disks']>`case when spec ? 'disks' then (
+          select json_agg(json_build_object('id', d.id, 'name', coalesce(d.name, d.id), 'readOnly', m.read_only,
+            'status', d.status, 'description', d.description, 'nodes', d.nodes) order by d.id)
+          from job_disks m join disks d on d.id = m.disk where m.job = jobs.id) end`.as('disks'),
+      )
       .where('cluster', '=', cluster)
   );
 }
@@ -65,6 +85,7 @@ export function plannedJob(row: ScheduledRow, now = new Date()): PlannedJob | un
     run: row.run,
     createdAt: row.created_at,
     lifeSpanMinutes: row.max_run_time_minutes === null ? null : row.max_run_time_minutes - row.ran_seconds / 60,
+    disks: (row.disks ?? []).map(plannedDisk),
     active: isActive
       ? {
           pool,
@@ -75,6 +96,15 @@ export function plannedJob(row: ScheduledRow, now = new Date()): PlannedJob | un
         }
       : undefined,
   };
+}
+
+function plannedDisk({ id, name, readOnly, status, description, nodes }: MountedRow): PlannedDisk {
+  const missing = {
+    pending: 'is still being made',
+    broken: `is broken: ${description ?? 'nobody knows why'}`,
+    ready: null,
+  };
+  return { id, name, readOnly, missing: missing[status], nodes };
 }
 
 /** Jobs that hold room now. */

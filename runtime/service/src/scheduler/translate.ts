@@ -1,6 +1,7 @@
 import { GPU_KINDS, type JobPodSpec, type Quota } from '@delos/core';
-import type { Amounts, Node, Preset, Priority } from '@delos/scheduling';
+import type { Amounts, Job, Node, Preset, Priority } from '@delos/scheduling';
 import type { PlannedJob, ReportedNode } from './planned.ts';
+import { diskNodes } from './planner-disks.ts';
 
 /*
  * Rows, configuration and node reports in the words of the scheduler's core. Cores become milli-CPU; bytes become MiB
@@ -106,8 +107,24 @@ export function amountsOfQuota({ runningJobs, cpu, memory, gpu }: Quota): Amount
   };
 }
 
+/** A job as it is submitted to the core. */
+export function entryOf(job: PlannedJob, preset: string, queue: string): Job {
+  return {
+    id: job.id,
+    queue,
+    priority: priorityOf(job.priority),
+    submittedAt: job.createdAt.getTime(),
+    groups: [{ preset, count: 1 }],
+    lifeSpanMs: job.lifeSpanMinutes === null ? undefined : Math.max(1, Math.round(job.lifeSpanMinutes * 60_000)),
+    pools: [],
+    nodes: diskNodes(job),
+    volumes: [],
+    suspended: job.active === undefined && job.run > 0,
+  };
+}
+
 /** Of -1, 0, 1. */
-export function priorityOf(priority: number): Priority {
+function priorityOf(priority: number): Priority {
   return priority < 0 ? 'low' : priority > 0 ? 'high' : 'normal';
 }
 

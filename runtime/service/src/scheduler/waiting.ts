@@ -31,6 +31,11 @@ export function explainWaiting(
   const waiting: Waiting[] = [];
   const asked = new Map<ReturnType<typeof state.jobs.classOf>, string[]>();
   for (const id of ids) {
+    const hold = planner.holdOf(id);
+    if (hold !== undefined) {
+      waiting.push({ id, ...hold });
+      continue;
+    }
     const kept = planner.keptFor(id);
     if (kept !== undefined) {
       waiting.push({ id, reason: 'NoCapacity', description: keptText(kept) });

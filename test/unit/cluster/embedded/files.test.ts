@@ -36,6 +36,7 @@ beforeEach(() => {
       cniGate: '/g',
       runcGuard: '/rg',
       policyAgent: '/a.ts',
+      diskKeeper: '/x/disks.ts',
     },
     store: '/store',
     images: { pause: 'p:1', coredns: 'c:1', localPathProvisioner: 'l:1', metricsServer: 'm:1' },

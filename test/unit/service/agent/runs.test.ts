@@ -117,11 +117,11 @@ class World {
   }
 
   #hear(message: FromAgent | undefined): void {
-    if (message?.type === 'observation') {
+    if (message?.type === 'observation' && message.kind === 'job') {
       this.apply({ type: 'observe', observation: message.observation });
       this.#keeper?.ack(ID, message.seq);
     }
-    if (message?.type === 'removed') {
+    if (message?.type === 'removed' && message.kind === 'job') {
       this.apply({ ...message });
       this.#untold += 1;
     }

@@ -68,7 +68,7 @@ class World {
       const named = new Set<string>(message.ids);
       for (const id of this.agent.keys()) if (!named.has(id)) this.agent.delete(id);
     }
-    if (message.type === 'desire') this.agent.set(message.desire.id, message.desire);
+    if (message.type === 'desire' && message.desire.kind === 'job') this.agent.set(message.desire.id, message.desire);
     if (message.type === 'forget') this.agent.delete(message.id);
   }
 }

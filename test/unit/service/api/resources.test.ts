@@ -54,21 +54,21 @@ describe('the list of resources', () => {
 });
 
 describe('a service of the client', () => {
-  const disks: Resource = {
-    name: 'disks',
-    title: 'disks',
-    prefix: '/api/v1/disk',
-    config: [{ in: 'cluster', key: 'disks_url' }],
+  const buckets: Resource = {
+    name: 'buckets',
+    title: 'buckets',
+    prefix: '/api/v1/buckets',
+    config: [{ in: 'cluster', key: 'buckets_url' }],
     tables: [],
     routes: () => undefined,
     audit: {},
   };
-  const more = { ...RESOURCES, disks };
+  const more = { ...RESOURCES, buckets };
 
   test.each([
-    ['/api/v1/disk', true],
-    ['/api/v1/disk/disk-1', true],
-    ['/api/v1/disks', false],
+    ['/api/v1/buckets', true],
+    ['/api/v1/buckets/bucket-1', true],
+    ['/api/v1/bucket', false],
     ['/api/v1/jobs/job-1/save', true],
     ['/api/v1/jobs/job-1', false],
   ])('that the list lacks is absent at all its paths and at no other: %s', (path, absent) => {
@@ -76,11 +76,11 @@ describe('a service of the client', () => {
   });
 
   test('is no longer absent once the list has it, and keeps its address', () => {
-    expect(absentAt(more, '/api/v1/disk/disk-1')).toBeUndefined();
+    expect(absentAt(more, '/api/v1/buckets/bucket-1')).toBeUndefined();
     expect(absentAt(more, '/api/v1/secrets')).toMatchObject({ message: expect.stringContaining('secrets are not') });
     const urls = configUrls(RESOURCES, 'https://delos', 'cluster');
     expect(urls).toMatchObject({
-      disks_url: 'https://delos/api/v1/disk',
+      buckets_url: 'https://delos/api/v1/buckets',
       monitoring_url: 'https://delos/api/v1/jobs',
       registry_url: 'https://delos',
     });

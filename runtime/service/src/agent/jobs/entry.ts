@@ -10,8 +10,6 @@ export interface Entry {
   seen: { readonly uid: string; readonly run: number } | undefined;
   told: { readonly seq: number; readonly text: string; readonly observation: PodObservation } | undefined;
   acked: boolean;
-  working: boolean;
-  again: boolean;
   failures: number;
   retry: NodeJS.Timeout | undefined;
   pullFailingSince: number | undefined;
@@ -25,8 +23,6 @@ export function newEntry(jobId: string): Entry {
     seen: undefined,
     told: undefined,
     acked: false,
-    working: false,
-    again: false,
     failures: 0,
     retry: undefined,
     pullFailingSince: undefined,

@@ -2,10 +2,10 @@ import { CLUSTER_LABEL, JOB_LABEL } from '@delos/core';
 import { Reflector } from '@delos/kube';
 import type { KeeperContext, KeeperPart } from '../keeper.ts';
 import { logProblem } from '../problems.ts';
+import { ProjectWatches } from '../project-watches.ts';
 import { JobKeeper } from './keeper.ts';
 import { PodEvents } from './pod-events.ts';
 import { eventShape, type Pod, podShape } from './pod-shape.ts';
-import { ProjectEvents } from './project-events.ts';
 import { UsageReports } from './usage-reports.ts';
 
 /** The keeper of jobs, with a watch of their Pods and of what is told about those. */
@@ -31,8 +31,10 @@ export function jobKeeper(context: KeeperContext): KeeperPart<'job'> {
     onListed: () => jobs.podsListed(),
     onProblem: logProblem(log, '/api/v1/pods'),
   });
-  const projectEvents = new ProjectEvents({
+  const projectEvents = new ProjectWatches({
     client,
+    resource: 'events',
+    query: { fieldSelector: 'involvedObject.kind=Pod' },
     read: (object) => events.read(eventShape.safeParse(object).data),
     onChange: (event, gone) => {
       const uid = event.involvedObject.uid;

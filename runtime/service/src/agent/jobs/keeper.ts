@@ -1,9 +1,10 @@
 import type { FromAgent, JobDesire, PodObservation } from '@delos/core';
 import type { Logger } from 'pino';
-import { detach, guard } from '../../edge/guard.ts';
+import { guard } from '../../edge/guard.ts';
 import type { ImageSource } from '../../image-source.ts';
 import { CONTAINER } from '../container-name.ts';
 import type { Namespaces } from '../namespaces/namespaces.ts';
+import { Workers } from '../workers.ts';
 import { type Entry, isEnd, newEntry, nothing, seenUid } from './entry.ts';
 import { isPullReason } from './image-pull.ts';
 import { hasEnded, observePod, runOf } from './observe.ts';
@@ -36,14 +37,12 @@ export interface JobKeeperProps extends PodActionsProps {
 /** A Pod that nothing is known of may be one whose desire is on its way. */
 const ORPHAN_MS = 60_000;
 const RETRY_MS = [100, 500, 1_000, 2_000, 5_000, 10_000];
-const MAX_WORKERS = 16;
 
 export class JobKeeper {
   readonly #props: JobKeeperProps;
   readonly #pods: PodActions;
   readonly #entries = new Map<string, Entry>();
-  readonly #waiting: Entry[] = [];
-  #working = 0;
+  readonly #workers: Workers<Entry>;
   #seq = 0;
   #podsKnown = false;
   #desiresKnown = false;
@@ -51,6 +50,7 @@ export class JobKeeper {
   constructor(props: JobKeeperProps) {
     this.#props = props;
     this.#pods = new PodActions(props);
+    this.#workers = new Workers((entry) => this.#work(entry), 'working on a job', props.log);
   }
 
   /** The Pods were listed: from now on a Pod that is not known is not there. */
@@ -131,39 +131,10 @@ export class JobKeeper {
     return entry;
   }
 
-  /** One at a time for each job, a bounded number at once. */
   #wake(entry: Entry): void {
     if (!this.#podsKnown) return;
     if (entry.pod !== undefined && entry.desired !== undefined) this.#observe(entry, entry.pod);
-    if (entry.working) {
-      entry.again = true;
-      return;
-    }
-    entry.working = true;
-    this.#waiting.push(entry);
-    this.#next();
-  }
-
-  #next(): void {
-    while (this.#working < MAX_WORKERS) {
-      const entry = this.#waiting.shift();
-      if (entry === undefined) return;
-      this.#working += 1;
-      detach(this.#props.log, 'working on a job', () => this.#work(entry).finally(() => this.#worked(entry)));
-    }
-  }
-
-  #worked(entry: Entry): void {
-    this.#working -= 1;
-    entry.working = false;
-    try {
-      if (entry.again) {
-        entry.again = false;
-        this.#wake(entry);
-      }
-    } finally {
-      this.#next();
-    }
+    this.#workers.wake(entry);
   }
 
   async #work(entry: Entry): Promise<void> {
@@ -237,7 +208,7 @@ export class JobKeeper {
     await this.#props.namespaces.ensure(desired.spec.pod);
     // Time has passed: it may have been stopped, or the connection lost, meanwhile.
     if (entry.desired !== desired || !this.#props.connected()) {
-      entry.again = true;
+      this.#workers.wake(entry);
       return;
     }
     await this.#pods.make(desired);

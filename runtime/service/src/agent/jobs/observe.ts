@@ -151,6 +151,8 @@ function tellPending(pod: Pod, status: ContainerStatus | undefined, context: Obs
   // In the kubelet's own words, which are not for users.
   if (event !== undefined && /^Failed to pull image /.test(event.message))
     return pending('ErrImagePull', explainPull(image, 'ErrImagePull', event.message).description);
+  if (event !== undefined && /^Failed(Mount|AttachVolume|MapVolume)$/.test(event.reason))
+    return pending('ContainerCreating', `a disk of it could not be mounted yet: ${event.message.slice(0, 200)}`);
   if (event !== undefined && /^Failed/.test(event.reason))
     return pending('ContainerCreating', event.message.slice(0, 300));
   return pending('ContainerCreating', null);
@@ -232,6 +234,10 @@ function explainUnschedulable(message: string): string {
       .replace(/^(\d+) Insufficient (\S+?)\.?$/, '$1 without enough free $2')
       .replace(/node\(s\) didn't match Pod's node affinity\/selector\.?/, 'in other pools')
       .replace(/node\(s\) had untolerated taint(?:\(s\)|s)? \{?([^}]*)\}?\.?/, 'closed by taint $1')
+      .replace(
+        /node\(s\) (?:had volume node affinity conflict|didn't match PersistentVolume's node affinity)\.?/,
+        'where its disks cannot be mounted',
+      )
       .replace(/node\(s\) were unschedulable\.?/, 'closed by the administrator'),
   );
   return words.length === 0 || words[0] === '' ? message : `no node has room for it now (nodes: ${words.join(', ')})`;

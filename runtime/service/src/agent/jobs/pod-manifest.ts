@@ -86,12 +86,32 @@ export function podManifest(
           },
           securityContext: containerSecurity(spec),
           terminationMessagePolicy: 'File',
-          ...(spec.resources.shm ? { volumeMounts: [{ name: 'shm', mountPath: '/dev/shm' }] } : {}),
+          ...volumeMounts(spec),
         },
       ],
-      ...(spec.resources.shm ? { volumes: [{ name: 'shm', emptyDir: { medium: 'Memory', sizeLimit: memory } }] } : {}),
+      ...volumes(spec),
     },
   };
+}
+
+/** The group that may write to a job's disks, whatever user its image has. Above all groups of people. */
+const DISK_GROUP = 60690;
+
+function volumes({ resources, disks = [] }: JobPodSpec): Readonly<Record<string, unknown>> {
+  const shm = { name: 'shm', emptyDir: { medium: 'Memory', sizeLimit: String(resources.memory) } };
+  const claims = [...new Set(disks.map(({ disk }) => disk))].map((claimName) => ({
+    name: claimName,
+    persistentVolumeClaim: { claimName },
+  }));
+  const all = [...(resources.shm ? [shm] : []), ...claims];
+  return all.length === 0 ? {} : { volumes: all };
+}
+
+function volumeMounts({ resources, disks = [] }: JobPodSpec): Readonly<Record<string, unknown>> {
+  const shm = { name: 'shm', mountPath: '/dev/shm' };
+  const mounts = disks.map(({ disk: name, path: mountPath, readOnly }) => ({ name, mountPath, readOnly }));
+  const all = [...(resources.shm ? [shm] : []), ...mounts];
+  return all.length === 0 ? {} : { volumeMounts: all };
 }
 
 /** Bytes of local disk that a job asks for, whatever it may use. */
@@ -143,8 +163,10 @@ function deviceTolerations(spec: JobPodSpec): readonly Readonly<Record<string, s
 }
 
 function podSecurity(spec: JobPodSpec): Readonly<Record<string, unknown>> {
-  if (spec.security === 'privileged') return {};
+  const group = spec.disks === undefined ? {} : { fsGroup: DISK_GROUP, fsGroupChangePolicy: 'OnRootMismatch' };
+  if (spec.security === 'privileged') return group;
   return {
+    ...group,
     seccompProfile: { type: 'RuntimeDefault' },
     ...(spec.security === 'restricted' ? { runAsNonRoot: true } : {}),
   };

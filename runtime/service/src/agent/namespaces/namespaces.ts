@@ -10,13 +10,16 @@ import {
   networkPolicies,
 } from './manifests.ts';
 
+/** What is to stand in a namespace: more than this of a job is of no matter. */
+export type NamespaceNeeds = Pick<JobPodSpec, 'namespace' | 'org' | 'project' | 'security' | 'httpPort'>;
+
 type NamespaceSettings = Omit<NetworkSettings, 'deniedCidrs'>;
 
 /** The API server's authorizer learns of a new RoleBinding a moment after it was made. */
 const GRANT_MS = [10, 20, 50, 100, 200, 500];
 
 /**
- * Project namespaces. One is made before a project's first Pod and looked after once in the life of the agent:
+ * Project namespaces. One is made before a project's first Pod or disk and looked after once in the life of the agent:
  * afterwards a job costs no further call. Its policies are written again whenever other networks are to be closed.
  */
 export class Namespaces {
@@ -73,8 +76,8 @@ export class Namespaces {
     return failures;
   }
 
-  /** Returns when namespace and policies stand that this job needs. */
-  async ensure(spec: JobPodSpec): Promise<void> {
+  /** Returns when namespace and policies stand that this job or disk needs. */
+  async ensure(spec: NamespaceNeeds): Promise<void> {
     const level = levelFor(spec.security);
     // What a privileged job raised stays raised: lowering it would not let its Pod be made again.
     const raised = this.#ready.has(`${spec.namespace} privileged`);
@@ -91,7 +94,7 @@ export class Namespaces {
     for (const key of this.#ready.keys()) if (key.startsWith(`${namespace} `)) this.#ready.delete(key);
   }
 
-  async #make(spec: JobPodSpec, level: Exclude<SecurityProfile, 'restricted'>): Promise<void> {
+  async #make(spec: NamespaceNeeds, level: Exclude<SecurityProfile, 'restricted'>): Promise<void> {
     await this.#firstNetworks.promise;
     await this.#client.apply(`/api/v1/namespaces/${spec.namespace}`, namespaceManifest(spec, level));
     await this.#bind(spec.namespace);

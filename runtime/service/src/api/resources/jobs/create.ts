@@ -12,16 +12,18 @@ import { sql } from 'kysely';
 import { notifyJobChanged, recordTransition } from '../../../db/jobs-state.ts';
 import type { JobRow, ProjectRow, Tx } from '../../../db/schema.ts';
 import type { Caller } from '../../deps.ts';
+import { projectFor } from '../../project-for.ts';
+import { stillUser } from '../../still-user.ts';
+import { holdDisks, mountsFor } from '../disks/index.ts';
 import { logLimitOf } from './log-limit.ts';
 import { checkQueue, type QueueLimits } from './queue-limits.ts';
-import type { JobDemand, JobProject } from './quotas.ts';
+import type { JobDemand } from './quotas.ts';
 import type { JobRequest } from './request.ts';
 import { splitWords } from './shlex.ts';
 
 const PRIORITY = { low: -1, normal: 0, high: 1 } as const;
 const NOT_YET = {
   volumes: 'storage volumes',
-  disk_volumes: 'disks',
   secret_env: 'secrets',
   secret_volumes: 'secrets',
 } as const;
@@ -53,13 +55,15 @@ export async function createJob(tx: Tx, request: JobRequest, context: CreateCont
   }
   await stillUser(tx, context.caller);
   const preset = await presetFor(tx, request, context.cluster);
-  const project = await projectFor(tx, request, context.caller);
+  const project = await projectFor(tx, { org: request.meta.org_name, name: request.meta.project_name }, context.caller);
   const resources = resourcesOf(request, preset);
   await context.checkQuota(tx, { request, project, needs: resources });
   const { cluster, caller } = context;
   await checkQueue(tx, context.queue, { cluster, user: caller.user, org: project.org, project: project.name });
   const id = `job-${randomUUID()}`;
   const { meta, container } = request;
+  const field = 'container' in meta ? 'container.disk_volumes' : 'disk_volumes';
+  const disks = await mountsFor(tx, container.disk_volumes ?? [], { cluster, caller, project, field });
   const priority = meta.priority ?? 'normal';
   const spec: Omit<JobPodSpec, 'pool' | 'node'> = {
     namespace: project.namespace,
@@ -81,6 +85,7 @@ export async function createJob(tx: Tx, request: JobRequest, context: CreateCont
     maxRunTimeSeconds: null,
     priority,
     security: securityOf(request, preset, project),
+    ...(disks.length === 0 ? {} : { disks: [...disks] }),
   };
   const minutes = meta.max_run_time_minutes ?? 0;
   const row = await tx
@@ -114,22 +119,10 @@ export async function createJob(tx: Tx, request: JobRequest, context: CreateCont
     .catch((error: unknown) => {
       throw nameTaken(error, meta.name ?? '') ?? error;
     });
+  await holdDisks(tx, id, disks);
   await recordTransition(tx, row);
   await notifyJobChanged(tx, row);
   return row;
-}
-
-/** Holds off the caller's removal until the job is written: it passes all of a user's jobs on. */
-async function stillUser(tx: Tx, caller: Caller): Promise<void> {
-  const row = await tx
-    .selectFrom('users')
-    .select('id')
-    .where('id', '=', caller.id)
-    .where('removed_at', 'is', null)
-    .forShare()
-    .executeTakeFirst();
-  if (row !== undefined) return;
-  throw new DelosError('ERR_UNAUTHENTICATED', `the account of ${JSON.stringify(caller.user)} was removed`);
 }
 
 function refuseWhatIsNotThere(request: JobRequest): void {
@@ -210,35 +203,6 @@ function resourcesOf(request: JobRequest, preset: Preset): Omit<JobPodSpec['reso
   };
 }
 
-async function projectFor(tx: Tx, request: JobRequest, caller: Caller): Promise<JobProject> {
-  const { org_name: org, project_name: name } = request.meta;
-  const rows = await tx
-    .selectFrom('projects')
-    .innerJoin('organizations', 'organizations.name', 'projects.org')
-    .selectAll('projects')
-    .select(['organizations.quota as org_quota', 'organizations.share as org_share'])
-    .where('projects.retired', '=', false)
-    .$if(typeof org === 'string', (query) => query.where('projects.org', '=', org ?? ''))
-    .$if(typeof name === 'string', (query) => query.where('projects.name', '=', name ?? ''))
-    .orderBy('organizations.position')
-    .orderBy('projects.position')
-    .execute();
-  const project = rows.find((row) => caller.admin || caller.roles.has(`${row.org}/${row.name}`));
-  if (project === undefined) {
-    const wanted = [org, name].filter((part) => typeof part === 'string').join('/') || 'any project';
-    throw new DelosError('ERR_FORBIDDEN', `${caller.user} is no member of project ${wanted}, or there is none`, {
-      hint: 'choose another with apolo config switch-project, or ask the administrator to add you',
-    });
-  }
-  const role = caller.roles.get(`${project.org}/${project.name}`);
-  if (!caller.admin && role === 'reader') {
-    throw new DelosError('ERR_FORBIDDEN', `${caller.user} may only read in project ${project.org}/${project.name}`, {
-      hint: 'ask the administrator for the role writer in this project',
-    });
-  }
-  return project;
-}
-
 function securityOf(request: JobRequest, preset: Preset, project: ProjectRow): JobPodSpec['security'] {
   const wanted = request.meta.privileged === true ? 'privileged' : preset.security;
   if (wanted !== 'privileged') return wanted;
@@ -264,6 +228,7 @@ function shownContainer({ container, meta }: JobRequest): Record<string, unknown
     working_dir: container.working_dir,
     http: container.http,
     env: container.env ?? {},
+    disk_volumes: container.disk_volumes?.length ? container.disk_volumes : undefined,
     tty: container.tty ?? false,
     privileged: meta.privileged ?? false,
   };

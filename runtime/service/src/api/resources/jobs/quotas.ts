@@ -1,15 +1,13 @@
-import { DelosError, type Quota, type Share } from '@delos/core';
+import { DelosError, type Quota } from '@delos/core';
 import { sql } from 'kysely';
-import type { ProjectRow, Tx } from '../../../db/schema.ts';
+import type { Tx } from '../../../db/schema.ts';
+import type { OwnedProject } from '../../project-for.ts';
 import type { JobRequest } from './request.ts';
-
-/** A project with what its organization may have. */
-export type JobProject = ProjectRow & { readonly org_quota: Quota; readonly org_share: Share };
 
 /** What a new job asks of its project. */
 export interface JobDemand {
   readonly request: JobRequest;
-  readonly project: JobProject;
+  readonly project: OwnedProject;
   readonly needs: Needs;
 }
 

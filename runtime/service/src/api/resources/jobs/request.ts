@@ -1,5 +1,6 @@
 import { DelosError, jobPriority, MAX_ARGUMENT_BYTES, restartPolicy } from '@delos/core';
 import { z } from 'zod';
+import { diskVolumes } from '../disks/index.ts';
 import { checkJobTexts } from './text-limits.ts';
 
 /*
@@ -75,7 +76,7 @@ const container = z.object({
   volumes: unsupported,
   secret_env: unsupported,
   secret_volumes: unsupported,
-  disk_volumes: unsupported,
+  disk_volumes: diskVolumes.nullish(),
 });
 
 const meta = z.object({

@@ -5,7 +5,7 @@ import type { KubeClient } from '@delos/kube';
 import { pino } from 'pino';
 import { afterEach, beforeEach, expect, test, vi } from 'vitest';
 import { eventShape, type KubeEvent } from '../../../../runtime/service/src/agent/jobs/pod-shape.ts';
-import { ProjectEvents } from '../../../../runtime/service/src/agent/jobs/project-events.ts';
+import { ProjectWatches } from '../../../../runtime/service/src/agent/project-watches.ts';
 import { plainClient } from '../../../support/kube/plain-client.ts';
 import { until } from '../../../support/until.ts';
 
@@ -14,7 +14,7 @@ let server: Server;
 let watches: string[];
 let seen: KubeEvent[];
 let client: KubeClient;
-let events: ProjectEvents;
+let events: ProjectWatches<KubeEvent>;
 
 beforeEach(async () => {
   watches = [];
@@ -40,8 +40,10 @@ beforeEach(async () => {
   await once(server, 'listening');
   const { port } = server.address() as AddressInfo;
   client = plainClient(port);
-  events = new ProjectEvents({
+  events = new ProjectWatches({
     client,
+    resource: 'events',
+    query: { fieldSelector: 'involvedObject.kind=Pod' },
     read: (object) => eventShape.safeParse(object).data,
     onChange: (event) => seen.push(event),
     log: pino({ level: 'silent' }),

@@ -1,14 +1,16 @@
-import { type KubeClient, Reflector, type ReflectorProps } from '@delos/kube';
+import { type KubeClient, type Query, Reflector, type ReflectorProps } from '@delos/kube';
 import type { Logger } from 'pino';
-import { logProblem } from '../problems.ts';
-import type { KubeEvent } from './pod-shape.ts';
+import { logProblem } from './problems.ts';
 
-export interface ProjectEventsProps extends Pick<ReflectorProps<KubeEvent>, 'read' | 'onChange'> {
+export interface ProjectWatchesProps<T> extends Pick<ReflectorProps<T>, 'read' | 'onChange'> {
   readonly client: KubeClient;
+  /** `events`. */
+  readonly resource: string;
+  readonly query: Query;
   readonly log: Logger;
 }
 
-/** A project without Pods may soon have some again. */
+/** A project without things may soon have some again. */
 const KEPT_MS = 10 * 60_000;
 
 interface Watched {
@@ -17,16 +19,16 @@ interface Watched {
   usedAt: number;
 }
 
-/** Follows what is told about Pods, in the namespaces where there are jobs: elsewhere the agent may read no events. */
-export class ProjectEvents {
-  readonly #props: ProjectEventsProps;
+/** Follows a collection in the namespaces of projects where there is something: elsewhere the agent may not read it. */
+export class ProjectWatches<T> {
+  readonly #props: ProjectWatchesProps<T>;
   readonly #watched = new Map<string, Watched>();
 
-  constructor(props: ProjectEventsProps) {
+  constructor(props: ProjectWatchesProps<T>) {
     this.#props = props;
   }
 
-  /** A job's Pod is there: its namespace is followed from now on. */
+  /** Something is there: its namespace is followed from now on. */
   follow(namespace: string): void {
     const known = this.#watched.get(namespace);
     if (known !== undefined) {
@@ -34,20 +36,13 @@ export class ProjectEvents {
       return;
     }
     const stop = new AbortController();
-    const { client, read, onChange, log } = this.#props;
-    const path = `/api/v1/namespaces/${namespace}/events`;
-    const reflector = new Reflector({
-      client,
-      path,
-      query: { fieldSelector: 'involvedObject.kind=Pod' },
-      read,
-      onChange,
-      onProblem: logProblem(log, path),
-    });
+    const { client, resource, query, read, onChange, log } = this.#props;
+    const path = `/api/v1/namespaces/${namespace}/${resource}`;
+    const reflector = new Reflector({ client, path, query, read, onChange, onProblem: logProblem(log, path) });
     this.#watched.set(namespace, { stop, done: reflector.run(stop.signal), usedAt: Date.now() });
   }
 
-  /** Leaves namespaces that have had no Pod of a job for a while. */
+  /** Leaves namespaces that have had nothing for a while. */
   retire(inUse: ReadonlySet<string>): void {
     for (const [namespace, watched] of this.#watched) {
       if (inUse.has(namespace)) watched.usedAt = Date.now();

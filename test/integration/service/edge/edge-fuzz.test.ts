@@ -1,8 +1,8 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { attack } from '../../support/edge/attack.ts';
-import { exchange } from '../../support/edge/raw-connection.ts';
-import { SERVICES, type ServiceProcesses, startServices } from '../../support/edge/service-processes.ts';
-import { runSeed } from '../../support/random.ts';
+import { attack } from '../../../support/edge/attack.ts';
+import { exchange } from '../../../support/edge/raw-connection.ts';
+import { SERVICES, type ServiceProcesses, startServices } from '../../../support/edge/service-processes.ts';
+import { runSeed } from '../../../support/random.ts';
 
 /*
  * Every service as a process, attacked over its sockets. The long form is test/long/service/edge-fuzz.test.ts.

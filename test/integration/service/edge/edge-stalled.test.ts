@@ -1,9 +1,9 @@
 import { MAX_BODY_BYTES } from '@delos/core';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { MAX_CONNECTIONS } from '../../../runtime/service/src/edge/server-limits.ts';
-import { exchange, openRaw, type RawConnection } from '../../support/edge/raw-connection.ts';
-import { type ServiceProcesses, startServices } from '../../support/edge/service-processes.ts';
-import { until } from '../../support/until.ts';
+import { MAX_CONNECTIONS } from '../../../../runtime/service/src/edge/server-limits.ts';
+import { exchange, openRaw, type RawConnection } from '../../../support/edge/raw-connection.ts';
+import { type ServiceProcesses, startServices } from '../../../support/edge/service-processes.ts';
+import { until } from '../../../support/until.ts';
 
 /*
  * Clients that begin and do not go on, against the control API as a process.

@@ -3,8 +3,8 @@ import { AGENT_PREFIX, AGENT_PROTOCOL, type ToAgent, toAgent } from '@delos/core
 import { sql } from 'kysely';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { WebSocket } from 'ws';
-import { type ServiceProcesses, startServices } from '../../support/edge/service-processes.ts';
-import { until } from '../../support/until.ts';
+import { type ServiceProcesses, startServices } from '../../../support/edge/service-processes.ts';
+import { until } from '../../../support/until.ts';
 
 /*
  * Rows as they were stored before texts were bounded: more of them than a service could hold at once.

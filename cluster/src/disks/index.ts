@@ -1,0 +1,2 @@
+export { imagesOf, loopsOf, releaseLoops } from './loops.ts';
+export { DISK_CLASS, DISK_KEEPER, PROVISIONER } from './names.ts';
