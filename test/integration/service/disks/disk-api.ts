@@ -1,5 +1,5 @@
-import type { DiskDesire } from '@delos/core';
-import { platformConfig } from '@delos/core';
+import { type DiskDesire, platformConfig } from '@delos/core';
+import { afterAll, afterEach, beforeAll } from 'vitest';
 import { applyConfig } from '../../../../runtime/service/src/db/apply-config.ts';
 import type { Database } from '../../../../runtime/service/src/db/database.ts';
 import { desiredDisks } from '../../../../runtime/service/src/db/desired-disks.ts';
@@ -54,12 +54,46 @@ export interface DiskApi {
   readonly ready: (id: string) => Promise<void>;
   readonly happens: (job: string, event: JobEvent) => Promise<unknown>;
   readonly desired: (id: string) => Promise<DiskDesire | undefined>;
+}
+
+interface Started extends DiskApi {
   /** No job and no disk is left. */
   readonly clear: () => Promise<void>;
   readonly stop: () => Promise<void>;
 }
 
-export async function startDiskApi(): Promise<DiskApi> {
+/** The API of disks for all tests of a file, empty after each of them. Call it at the top of the file. */
+export function disksOfFile(): DiskApi {
+  let started: Started;
+  beforeAll(async () => {
+    started = await startDiskApi();
+  });
+  afterAll(async () => {
+    await started?.stop();
+  });
+  afterEach(async () => {
+    await started.clear();
+  });
+  return {
+    get api() {
+      return started.api;
+    },
+    get database() {
+      return started.database;
+    },
+    make: (...args) => started.make(...args),
+    made: (...args) => started.made(...args),
+    get: (...args) => started.get(...args),
+    remove: (...args) => started.remove(...args),
+    list: (...args) => started.list(...args),
+    run: (...args) => started.run(...args),
+    ready: (...args) => started.ready(...args),
+    happens: (...args) => started.happens(...args),
+    desired: (...args) => started.desired(...args),
+  };
+}
+
+async function startDiskApi(): Promise<Started> {
   const postgres = await startPostgres();
   const database = await postgres.connect();
   const issuer = await startIssuer();

@@ -1,28 +1,13 @@
 import fc from 'fast-check';
 import { sql } from 'kysely';
-import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import { claimRemoved } from '../../../../runtime/service/src/db/disks-state.ts';
-import { type DiskApi, GIB, MIB, startDiskApi } from './disk-api.ts';
+import { disksOfFile, GIB, MIB } from './disk-api.ts';
 
 /* Disks by themselves: made, counted, found. */
 
-let disks: DiskApi;
-beforeAll(async () => {
-  disks = await startDiskApi();
-});
-afterAll(async () => {
-  await disks?.stop();
-});
-afterEach(async () => {
-  await disks.clear();
-});
-
-const make: DiskApi['make'] = (...args) => disks.make(...args);
-const made: DiskApi['made'] = (...args) => disks.made(...args);
-const get: DiskApi['get'] = (...args) => disks.get(...args);
-const remove: DiskApi['remove'] = (...args) => disks.remove(...args);
-const list: DiskApi['list'] = (...args) => disks.list(...args);
-const desired: DiskApi['desired'] = (...args) => disks.desired(...args);
+const disks = disksOfFile();
+const { make, made, get, remove, list, desired } = disks;
 
 describe('making a disk', () => {
   test('answers with the disk as the client reads it', async () => {

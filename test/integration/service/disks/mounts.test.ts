@@ -1,26 +1,12 @@
-import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import { recordClaim } from '../../../../runtime/service/src/db/disks-state.ts';
 import { loadActive, selectJobs } from '../../../../runtime/service/src/scheduler/rows.ts';
-import { type DiskApi, mount, startDiskApi } from './disk-api.ts';
+import { disksOfFile, mount } from './disk-api.ts';
 
 /* Disks of jobs. */
 
-let disks: DiskApi;
-beforeAll(async () => {
-  disks = await startDiskApi();
-});
-afterAll(async () => {
-  await disks?.stop();
-});
-afterEach(async () => {
-  await disks.clear();
-});
-
-const made: DiskApi['made'] = (...args) => disks.made(...args);
-const get: DiskApi['get'] = (...args) => disks.get(...args);
-const run: DiskApi['run'] = (...args) => disks.run(...args);
-const ready: DiskApi['ready'] = (...args) => disks.ready(...args);
-const happens: DiskApi['happens'] = (...args) => disks.happens(...args);
+const disks = disksOfFile();
+const { made, get, run, ready, happens } = disks;
 
 describe('a job with disks', () => {
   test('shows them again, and is written down as theirs', async () => {

@@ -1,32 +1,15 @@
 import { sql } from 'kysely';
-import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import { applyConfig } from '../../../../runtime/service/src/db/apply-config.ts';
 import { claimRemoved, sweepDisks } from '../../../../runtime/service/src/db/disks-state.ts';
 import { podRemoved } from '../../../../runtime/service/src/db/jobs-state.ts';
 import { observation } from '../../../support/service/observer.ts';
-import { DISK_CONFIG, type DiskApi, mount, startDiskApi } from './disk-api.ts';
+import { DISK_CONFIG, disksOfFile, mount } from './disk-api.ts';
 
 /* How disks go: removed, or at the end of their life-span. */
 
-let disks: DiskApi;
-beforeAll(async () => {
-  disks = await startDiskApi();
-});
-afterAll(async () => {
-  await disks?.stop();
-});
-afterEach(async () => {
-  await disks.clear();
-});
-
-const made: DiskApi['made'] = (...args) => disks.made(...args);
-const get: DiskApi['get'] = (...args) => disks.get(...args);
-const remove: DiskApi['remove'] = (...args) => disks.remove(...args);
-const list: DiskApi['list'] = (...args) => disks.list(...args);
-const run: DiskApi['run'] = (...args) => disks.run(...args);
-const ready: DiskApi['ready'] = (...args) => disks.ready(...args);
-const happens: DiskApi['happens'] = (...args) => disks.happens(...args);
-const desired: DiskApi['desired'] = (...args) => disks.desired(...args);
+const disks = disksOfFile();
+const { made, get, remove, list, run, ready, happens, desired } = disks;
 
 describe('removing a disk', () => {
   const runsWith = async (disk: string): Promise<string> => {
