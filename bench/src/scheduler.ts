@@ -122,7 +122,7 @@ function measure(nodes: number, queued: number, samples: number, mix: Mix): Meas
   }
   const { user, system } = process.cpuUsage(before);
   const decisionsPerSecond = Math.round((starts * 1e6) / (user + system));
-  // What is there has run for a while before the rest comes, so that some of it may be preempted.
+  // The first jobs run for a while before the others come. Some of them may then be preempted.
   now += 10_000;
   while (scheduler.state.jobs.size - scheduler.state.running.size < queued) add();
   const from = performance.now();

@@ -4,7 +4,7 @@ export const redis: CatalogueImage = {
   name: 'redis',
   role: 'service',
   upstream: 'docker.io/valkey/valkey:9.1.1',
-  // Of the local build on Debian 12, whose Redis is free software. Later releases of Debian have Valkey, its continuation.
+  // The local build takes Redis 7.0 of Debian 12, which is free software. Later releases of Debian have its successor, Valkey.
   version: '7.0.15',
   licence: 'BSD-3-Clause',
   answers: [],

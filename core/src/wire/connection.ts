@@ -16,7 +16,7 @@ import { usageReport } from './usage-report.ts';
  * observation counts only once acknowledged. Desires are told in the order in which they were read. The agent forgets what
  * a `sync` of its kind does not name.
  *
- * What running jobs use is told as it is measured, each measurement once. One that is lost is followed by the next.
+ * The agent sends each measurement of running jobs once. It does not send a lost one again: the next one replaces it.
  *
  * The first message is the agent's `hello`. An agent that says anything else first, or speaks another protocol, is told
  * so, and the connection is closed. Both ends are rolled together, so an agent of another protocol is soon replaced.

@@ -1,5 +1,5 @@
 /*
- * What a job is in, for its user and for us, and what is said of its Pod.
+ * States of a job: those that its user sees, those that the platform keeps, and those that the agent reports of its Pod.
  */
 
 /**

@@ -1,6 +1,6 @@
 import type { JobDesire } from '@delos/core';
 
-/** What a job's Pod is made of, in tests to which none of it matters. */
+/** The specification of a job's Pod, for tests that do not depend on what is in it. */
 export const POD_SPEC = {
   namespace: 'job-o-p-00000000',
   org: 'o',

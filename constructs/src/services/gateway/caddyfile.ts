@@ -184,7 +184,7 @@ ${matcher.map((line) => `\t\t${line}\n`).join('')}	}
 `;
 }
 
-/** What is said of a body that is too large for a route with a limit of its own. */
+/** Refuses a body that is larger than the route’s own limit, and names the limit. */
 function tooLargeThere({ name, paths, maxBodyBytes }: Upstream): string {
   if (maxBodyBytes === undefined) return '';
   const error = `the request is larger than ${maxBodyBytes / 2 ** 20} MiB, the most that is taken here`;

@@ -68,7 +68,7 @@ export class Explainer {
     const state = this.#state;
     const least = smallest(of);
     const amounts = amountsOf(of.groups, least);
-    // What no end of a job can mend is told before what will be free at some time.
+    // First come limits that stay however many jobs end. Room that jobs give back comes after them.
     const beyond = tryQuotaBlock(of.queue, amounts, of.preemptible, state.quotas, true);
     const block: Block | undefined =
       beyond === undefined ? blockOf(state, of, amounts) : { kind: 'quota', quota: beyond };

@@ -16,7 +16,7 @@ export function holdQuota(state: World, scope: ScopeState, hold: QuotaHold | und
 }
 
 /**
- * What of a quota is kept from a class for one that has waited longer. It is not kept from a class of higher priority,
+ * The part of a quota that a class cannot have, since another class has waited longer for it. It is not kept from a class of higher priority,
  * from one within a guarantee of its own, or from one whose life-span ends before the quota is due.
  */
 export function keptFrom(state: World, of: JobClass, amounts: Float64Array): QuotaBlock | undefined {

@@ -27,8 +27,8 @@ export interface Alike {
 /**
  * Classes that wait, by what they wait for. `everyone`: for anything that ends anywhere.
  *
- * Of classes that wait for room, those that ask for so many replicas of one shape, wherever, are many and alike: they
- * are kept by that in the tree of scopes, so that room for it makes all of them candidates without one being touched.
+ * Many classes that wait for room ask for the same: a number of replicas of one shape, on any node. The tree of scopes
+ * keeps them by shape and number. Room for that shape makes all of them candidates, and none has to be touched.
  */
 export class Sleepers {
   readonly all = new Set<JobClass>();

@@ -63,7 +63,7 @@ export async function jobMoved(tx: Tx, job: { readonly id: string; readonly gone
   for (const id of ids) await notifyJobs(tx, id);
 }
 
-/** What the agent saw of a disk's claim. Of a disk that is removed it is old news. */
+/** Records what the agent saw of a disk's claim. A report of a disk that is being removed changes nothing. */
 export async function recordClaim(tx: Tx, id: string, seen: ClaimObservation): Promise<void> {
   const row = await tx.selectFrom('disks').selectAll().where('id', '=', id).forUpdate().executeTakeFirst();
   if (row === undefined || row.phase === 'removing') return;

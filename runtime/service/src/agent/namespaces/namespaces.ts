@@ -10,7 +10,7 @@ import {
   networkPolicies,
 } from './manifests.ts';
 
-/** What is to stand in a namespace: more than this of a job is of no matter. */
+/** The part of a job that its namespace depends on. */
 export type NamespaceNeeds = Pick<JobPodSpec, 'namespace' | 'org' | 'project' | 'security' | 'httpPort'>;
 
 type NamespaceSettings = Omit<NetworkSettings, 'deniedCidrs'>;
