@@ -1,6 +1,7 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { serviceProcesses } from '../support/cluster/node.ts';
 import { type ContainerStarts, watchContainerStarts } from '../support/container-starts.ts';
+import { disksUnderFaults } from '../support/disk-faults.ts';
 import { KILLED_PARTS, notePeaks, type Peaks, runUnderFaults } from '../support/faults.ts';
 import { testPlatform } from '../support/instance.ts';
 import { runSeed } from '../support/random.ts';
@@ -33,6 +34,10 @@ describe('jobs while API, scheduler and agent are killed', () => {
       const log = await until(`log of ${job.id}`, 60, () => platform.log(job.id).catch(() => undefined));
       expect(log.toString()).toBe(`begin ${i}\nend ${i}\n`);
     }
+  });
+
+  test('disks while the node’s keeper is killed too: each is written by one job at a time, and nothing is left of it', async () => {
+    await disksUnderFaults(platform, { disks: 2, jobs: 8, kills: 6, seed });
   });
 
   test('no service of ours has needed more than 256 MiB', async () => {

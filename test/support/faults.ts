@@ -32,10 +32,10 @@ export async function killPart(part: string, peaks: Peaks): Promise<boolean> {
 }
 
 /** Posts until it is certain: an answer that was lost after the row was written is found again by the job's name. */
-export function submit(api: Api, name: string, command: string): Promise<JobDocument> {
+export function submit(api: Api, name: string, command: string, more: object = {}): Promise<JobDocument> {
   return until(`job ${name} is accepted`, 180, async (last) => {
     try {
-      return await api.create({ name, command });
+      return await api.create({ name, command, ...more });
     } catch (error) {
       last(String(error));
       const listed = await api.call('GET', `/jobs?name=${name}`).catch(() => undefined);

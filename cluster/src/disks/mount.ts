@@ -1,4 +1,4 @@
-import { chmodSync, mkdirSync, readFileSync, rmdirSync, statfsSync } from 'node:fs';
+import { chmodSync, existsSync, mkdirSync, readFileSync, renameSync, rmdirSync, statfsSync } from 'node:fs';
 import { join } from 'node:path';
 import { tryCommand } from '@delos/host';
 import { NoDisk } from './image.ts';
@@ -22,13 +22,13 @@ export async function mountImage(image: string, mount: string): Promise<void> {
     }
   }
   const data = dataOf(mount);
-  try {
-    mkdirSync(data);
-    // Whoever a job's user is may write. What is made in it belongs to that user.
-    chmodSync(data, 0o777);
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error;
-  }
+  if (existsSync(data)) return;
+  // It has its mode before it has its name: a folder that was made and not opened would stay closed for ever.
+  const fresh = join(mount, 'data.new');
+  mkdirSync(fresh, { recursive: true });
+  // Whoever a job's user is may write. What is made in it belongs to that user.
+  chmodSync(fresh, 0o777);
+  renameSync(fresh, data);
 }
 
 /** False where something still has it. */

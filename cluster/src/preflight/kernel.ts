@@ -12,22 +12,30 @@ try() { name=$1; shift; if message=$("$@" 2>&1); then echo "$name ok"; else echo
 echo namespaces ok
 try veth ip link add delos0 type veth peer name delos1
 try nftables nft 'add table inet delos; add chain inet delos c { type filter hook input priority 0; }; add rule inet delos c fib saddr . iif oif missing drop'
-mount -t tmpfs tmpfs /tmp 2>/dev/null && mkdir /tmp/l /tmp/u /tmp/w /tmp/m
+mount -t tmpfs tmpfs /tmp 2>/dev/null && mkdir /tmp/l /tmp/u /tmp/w /tmp/m /tmp/d
 try overlay mount -t overlay -o lowerdir=/tmp/l,upperdir=/tmp/u,workdir=/tmp/w overlay /tmp/m
+try loop sh -c 'truncate -s 4M /tmp/disk && mkfs.ext4 -q -F /tmp/disk && mount -o loop /tmp/disk /tmp/d'
+umount /tmp/d 2>/dev/null
 `;
 
+/** What to do where a feature is missing. */
 const FEATURES: Readonly<Record<string, string>> = {
   namespaces: 'run on a machine or in a container that may make network, mount and PID namespaces (CAP_SYS_ADMIN)',
   veth: 'load the module: modprobe veth',
   nftables: 'install nftables and load its modules: modprobe nf_tables nft_fib_inet',
   overlay: 'load the module: modprobe overlay',
+  loop: 'load the modules: modprobe loop ext4; a container must be given /dev/loop-control and the loop devices',
 };
+
+/** Features that only some of what the platform does needs: what works without them. */
+const OPTIONAL: Readonly<Record<string, string>> = { loop: 'works, if jobs are to have disks' };
 
 /** The Debian package whose command tries a feature, where that is no essential one. */
 const TRIED_BY: Readonly<Record<string, string>> = {
   namespaces: 'util-linux',
   veth: 'iproute2',
   nftables: 'nftables',
+  loop: 'e2fsprogs',
 };
 
 /** What the kernel and this machine's limits really let one do, by feature. */
@@ -46,23 +54,29 @@ async function probe(): Promise<ReadonlyMap<string, string>> {
 /**
  * @param awaited packages that `up` is about to install: what they try cannot be told yet, so it stops nobody; `up`
  *   looks again once they are there
+ * @param found what was tried: `ok` or what was said, by feature
  */
-export async function kernelChecks(awaited: readonly string[] = []): Promise<readonly Check[]> {
-  const found = await probe();
+export async function kernelChecks(
+  awaited: readonly string[] = [],
+  found?: ReadonlyMap<string, string>,
+): Promise<readonly Check[]> {
+  const tried = found ?? (await probe());
   const features = Object.entries(FEATURES).map(([name, fix]) => {
     const tool = TRIED_BY[name];
+    const needed = OPTIONAL[name] ?? 'works';
     if (tool !== undefined && awaited.includes(tool)) {
       return check(`kernel.${name}`, false, {
         fatal: false,
         measured: `not tried: ${tool} is not installed yet`,
-        needed: 'works',
+        needed,
         fix: 'nothing: `up` installs it and looks again',
       });
     }
-    const said = found.get(name) ?? 'not tried, since namespaces cannot be made';
+    const said = tried.get(name) ?? 'not tried, since namespaces cannot be made';
     return check(`kernel.${name}`, said === 'ok', {
+      fatal: !(name in OPTIONAL),
       measured: said === 'ok' ? 'works' : said,
-      needed: 'works',
+      needed,
       fix,
     });
   });

@@ -6,6 +6,7 @@ import { loopsOf } from '../../../cluster/src/disks/loops.ts';
 import { DISK_CLASS } from '../../../cluster/src/disks/names.ts';
 import { layoutOf } from '../../../cluster/src/embedded/spec.ts';
 import { type TestCluster, testCluster } from '../../support/cluster/cluster.ts';
+import { killNodePart } from '../../support/cluster/node.ts';
 import { until } from '../../support/until.ts';
 
 /* Disks of the embedded node, as claims and Pods see them. */
@@ -68,18 +69,6 @@ const gone = (volume: string): Promise<true> =>
     return files.length === 0 && known === '' ? true : undefined;
   });
 
-/** The keeper's process, ended as by a fault. */
-function killKeeper(): void {
-  const inner = cluster.parts()?.parts.find(({ name }) => name === 'disks')?.pid;
-  const pid = inner === undefined ? undefined : cluster.processes().get(inner);
-  if (pid === undefined) return;
-  try {
-    process.kill(pid, 'SIGKILL');
-  } catch {
-    // It ended meanwhile.
-  }
-}
-
 describe('a claim of the class of disks', () => {
   test('gets a disk of its size, which any user may write to, and which is full at that size', async () => {
     await claim('data', '32Mi');
@@ -137,7 +126,7 @@ describe('a claim of the class of disks', () => {
     let ended = false;
     const killing = (async () => {
       while (!ended) {
-        killKeeper();
+        killNodePart(cluster.paths, 'disks');
         await sleep(350);
       }
     })();
@@ -152,7 +141,7 @@ describe('a claim of the class of disks', () => {
     ended = false;
     const again = (async () => {
       while (!ended) {
-        killKeeper();
+        killNodePart(cluster.paths, 'disks');
         await sleep(350);
       }
     })();

@@ -1,15 +1,14 @@
 import { execFile } from 'node:child_process';
 import { readFileSync } from 'node:fs';
-import { join } from 'node:path';
 import { type ClusterEngine, type ClusterHandle, engineFor } from '@delos/cluster';
 import { type DelosConfig, delosConfig } from '@delos/constructs';
 import { type InstancePaths, instancePaths, silent } from '@delos/core';
-import { processesIn, tryPidNamespace } from '@delos/host';
 import { parse } from 'yaml';
 import { layoutOf, type NodeSpec, tryReadSpec } from '../../../cluster/src/embedded/spec.ts';
-import { type NodeStatus, tryReadHostStatus, tryReadNodeStatus } from '../../../cluster/src/embedded/status.ts';
+import { type NodeStatus, tryReadNodeStatus } from '../../../cluster/src/embedded/status.ts';
 import { TEST_CONFIG, TEST_INSTANCE } from '../instance.ts';
 import { noteUse } from './cluster-used.ts';
+import { nodeProcesses } from './node.ts';
 
 /** An embedded cluster of the tests, with what they need to look behind it. */
 export interface TestCluster {
@@ -57,7 +56,7 @@ export async function clusterOf(
     handle,
     spec,
     parts: () => tryReadNodeStatus(layout),
-    processes: () => processesOf(tryReadHostStatus(layout)?.init?.pid),
+    processes: () => nodeProcesses(layout),
     kubectl: (args, input) => run(spec.tools.kube, ['kubectl', '--kubeconfig', handle.kubeconfig, ...args], input),
   };
 }
@@ -65,17 +64,6 @@ export async function clusterOf(
 export function embeddedEngineOf(instance: string, env: NodeJS.ProcessEnv = process.env): Promise<ClusterEngine> {
   const settings = delosConfig.parse({ cluster: { engine: 'embedded' } });
   return engineFor(settings, { paths: instancePaths(instance, env), env });
-}
-
-function processesOf(init: number | undefined): ReadonlyMap<number, number> {
-  const namespace = init === undefined ? undefined : tryPidNamespace(init);
-  if (namespace === undefined) return new Map();
-  return new Map(
-    processesIn(namespace).flatMap(({ pid }) => {
-      const inside = /^NSpid:.*\t(\d+)$/m.exec(readFileSync(join('/proc', String(pid), 'status'), 'utf8'))?.[1];
-      return inside === undefined ? [] : [[Number(inside), pid] as const];
-    }),
-  );
 }
 
 function run(file: string, args: readonly string[], input = ''): Promise<string> {

@@ -1,5 +1,11 @@
+import { readFileSync } from 'node:fs';
 import { readdir, readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import type { InstancePaths } from '@delos/core';
+import { findByArgument, processesIn, tryPidNamespace } from '@delos/host';
 import { z } from 'zod';
+import { type Layout, layoutOf } from '../../../cluster/src/embedded/spec.ts';
+import { tryReadHostStatus, tryReadNodeStatus } from '../../../cluster/src/embedded/status.ts';
 import { kubectl } from '../instance.ts';
 
 /** A process of a container, as the machine sees it. */
@@ -45,6 +51,48 @@ export async function processesOf(containerId: string): Promise<ContainerProcess
     if (cgroup.includes(containerId)) found.push({ pid: Number(pid), containerId });
   }
   return found;
+}
+
+/** SIGKILL to a part of the embedded node; whether it ran. The node's supervisor starts it again. */
+export function killNodePart(paths: Pick<InstancePaths, 'state'>, name: string): boolean {
+  const layout = layoutOf(paths.state);
+  const id = tryReadNodeStatus(layout)?.parts.find((part) => part.name === name)?.pid ?? -1;
+  const pid = nodeProcesses(layout).get(id);
+  if (pid === undefined) return false;
+  try {
+    process.kill(pid, 'SIGKILL');
+    return true;
+  } catch {
+    // It ended by itself meanwhile.
+    return false;
+  }
+}
+
+/** Ids of the processes of the node's own PID namespace on this machine, by their id within it. */
+export function nodeProcesses(layout: Layout): ReadonlyMap<number, number> {
+  const init = tryReadHostStatus(layout)?.init?.pid;
+  const namespace = init === undefined ? undefined : tryPidNamespace(init);
+  if (namespace === undefined) return new Map();
+  return new Map(
+    processesIn(namespace).flatMap(({ pid }) => {
+      const inside = /^NSpid:.*\t(\d+)$/m.exec(readFileSync(join('/proc', String(pid), 'status'), 'utf8'))?.[1];
+      return inside === undefined ? [] : [[Number(inside), pid] as const];
+    }),
+  );
+}
+
+/** SIGKILL to all of an embedded node: what holds it up on this machine, and everything in it. */
+export function killNode(paths: Pick<InstancePaths, 'state'>): void {
+  for (const word of [`delos-host:${paths.state}`, `delos-node:${paths.state}`]) {
+    for (const { pid } of findByArgument(word)) {
+      try {
+        process.kill(pid, 'SIGKILL');
+      } catch (error) {
+        // One that ended with the one killed before it.
+        if ((error as NodeJS.ErrnoException).code !== 'ESRCH') throw error;
+      }
+    }
+  }
 }
 
 /** Peak resident memory of a process so far, bytes; undefined once it has ended. */

@@ -30,7 +30,10 @@ export interface ServiceProcesses {
   readonly token: (user: string) => Promise<string>;
   /** How a service ended; undefined while it runs. */
   readonly ended: (service: ServiceName) => string | undefined;
-  /** Resident bytes. */
+  /**
+   * Resident bytes that a memory limit counts and the kernel cannot take back. Pages of files, such as Node's own 60 MB, it
+   * can, and gives to others first.
+   */
   readonly memory: (service: ServiceName) => Promise<number>;
   /** What it wrote to its log. */
   readonly log: (service: ServiceName) => Promise<string>;
@@ -128,7 +131,8 @@ export async function startServices(
     ended,
     memory: async (service) => {
       const status = await readFile(`/proc/${children.get(service)?.pid}/status`, 'utf8');
-      return Number(/^VmRSS:\s+(\d+) kB$/m.exec(status)?.[1]) * 1024;
+      const kib = (field: string) => Number(new RegExp(`^${field}:\\s+(\\d+) kB$`, 'm').exec(status)?.[1]);
+      return (kib('RssAnon') + kib('RssShmem')) * 1024;
     },
     log,
     stop,

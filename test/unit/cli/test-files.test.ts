@@ -1,6 +1,7 @@
+import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
-import { chosenTests } from '../../../cli/src/commands/develop/test-files.ts';
+import { chosenTests, integrationRows } from '../../../cli/src/commands/develop/test-files.ts';
 
 const ROOT = join(import.meta.dirname, '../../..');
 const short = { long: false };
@@ -38,5 +39,22 @@ describe('a refusal', () => {
     ],
   ] as const)('%s', (_, wanted, options, message) => {
     expect(() => chosenTests(ROOT, wanted, options)).toThrow(message);
+  });
+});
+
+describe('the two rows of integration tests', () => {
+  const { alone, onCluster } = integrationRows(ROOT);
+
+  test('hold each room once', () => {
+    const rooms = readdirSync(join(ROOT, 'test/integration')).map((room) => `test/integration/${room}/`);
+    expect([...alone, ...onCluster].sort()).toEqual(rooms.sort());
+  });
+
+  test.each(alone)('%s starts no cluster', (folder) => {
+    const files = readdirSync(join(ROOT, folder), { recursive: true, encoding: 'utf8' });
+    const texts = files
+      .filter((file) => file.endsWith('.ts'))
+      .map((file) => readFileSync(join(ROOT, folder, file), 'utf8'));
+    expect(texts.filter((text) => /support\/(cluster\/cluster|instance)\.ts/.test(text))).toEqual([]);
   });
 });

@@ -88,3 +88,15 @@ test('what only a package that `up` installs can try is tried after its installa
   const after = await kernelChecks();
   expect(after.find(({ id }) => id === 'kernel.nftables')).toMatchObject({ ok: true, measured: 'works' });
 });
+
+test.each([
+  ['overlay', true],
+  ['loop', false],
+])('a machine without %s is told so; whether it stops `up`: %s', async (missing, fatal) => {
+  const names = ['namespaces', 'veth', 'nftables', 'overlay', 'loop'];
+  const tried = new Map(names.map((name) => [name, name === missing ? 'operation not permitted' : 'ok']));
+  const checks = await kernelChecks([], tried);
+  expect(checks.filter(({ ok }) => !ok)).toMatchObject([
+    { id: `kernel.${missing}`, fatal, measured: 'operation not permitted', fix: expect.stringContaining('modprobe') },
+  ]);
+});

@@ -59,3 +59,19 @@ export function roomsWithTests(root: string): readonly string[] {
   );
   return [...new Set([...inside, 'e2e'])].sort();
 }
+
+/** Rooms whose integration tests start what they need by themselves, and no cluster. */
+const WITHOUT_CLUSTER: ReadonlySet<string> = new Set(['db', 'flow', 'stacks']);
+
+/** Filters for the two rows of integration tests that run at once: a room that is in no list shares the cluster. */
+export function integrationRows(root: string): {
+  readonly alone: readonly string[];
+  readonly onCluster: readonly string[];
+} {
+  const rooms = readdirSync(join(root, 'test/integration'), { withFileTypes: true })
+    .filter((entry) => entry.isDirectory())
+    .map(({ name }) => name);
+  const filtersOf = (wanted: boolean) =>
+    rooms.filter((room) => WITHOUT_CLUSTER.has(room) === wanted).map((room) => `test/integration/${room}/`);
+  return { alone: filtersOf(true), onCluster: filtersOf(false) };
+}

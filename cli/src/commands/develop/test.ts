@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { z } from 'zod';
 import type { CommandContext } from '../../context.ts';
 import { interrupted } from '../../interrupt.ts';
-import { chosenTests } from './test-files.ts';
+import { chosenTests, integrationRows } from './test-files.ts';
 
 const counts = z.object({ passed: z.number(), failed: z.number(), skipped: z.number() });
 type Counts = z.infer<typeof counts>;
@@ -18,10 +18,10 @@ interface Outcome {
 
 /**
  * Type check, lint and all suites; the last line on stdout is the runner's own count, `N passed, N failed`. Tests of
- * real parts mostly wait, so three rows of work run at once: the end-to-end tests in front, and beside them the
- * integration tests, in an instance of their own, and the checks and unit tests, which only compute. What runs beside
- * is printed when it has ended. The integration tests' cluster is brought up first: where nothing is there yet,
- * fetching and building it takes longer than any test may.
+ * real parts mostly wait, so three rows of work run at once: the end-to-end tests in front; beside them the integration
+ * tests that share a cluster, in an instance of their own; and the checks, the unit tests and the integration tests
+ * that need no cluster. What runs beside is printed when it has ended. The integration tests' cluster is brought up
+ * first: where nothing is there yet, fetching and building it takes longer than any test may.
  */
 export async function run(
   context: CommandContext,
@@ -32,14 +32,17 @@ export async function run(
   const bin = (name: string): string => join(context.root, 'node_modules/.bin', name);
   const folder = await mkdtemp(join(tmpdir(), 'delos-test-'));
   const env = options.long ? { DELOS_TEST_LONG: '1' } : {};
-  const vitest = async (suites: readonly string[], way: Way, more: Env = {}): Promise<Outcome> => {
-    const file = join(folder, `${suites.join('-')}.json`);
-    const args = ['run', ...suites.flatMap((suite) => ['--project', suite]), ...chosen.filters];
+  let runs = 0;
+  const vitest = async (suites: readonly string[], filters: readonly string[], way: Way, more: Env = {}) => {
+    runs += 1;
+    const file = join(folder, `${runs}.json`);
+    const args = ['run', ...suites.flatMap((suite) => ['--project', suite]), ...filters];
     const code = await child(bin('vitest'), args, context, way, { ...env, ...more, DELOS_TEST_COUNTS: file });
-    return { code, counts: await tryCounts(file) };
+    return { code, counts: await tryCounts(file) } satisfies Outcome;
   };
   const onPlatform = ['e2e', ...(options.long ? ['long'] : [])];
   const instance = process.env.DELOS_TEST_INSTANCE ?? 'delos-test';
+  const integration = integrationRows(context.root);
   const whole = wanted.length === 0 && options.only === undefined;
   try {
     const computing = async (): Promise<readonly Outcome[]> => {
@@ -51,20 +54,23 @@ export async function run(
       ] as const) {
         outcomes.push({ code: await child(bin(command), args, context, 'behind') });
       }
-      return [...outcomes, await vitest(['unit'], 'behind')];
+      outcomes.push(await vitest(['unit'], [], 'behind'));
+      // Beside the others, so in an instance of its own, which they do not start.
+      const env = { DELOS_TEST_INSTANCE: `${instance}-alone` };
+      return [...outcomes, await vitest(['integration'], integration.alone, 'beside', env)];
     };
     const parts = `${instance}-parts`;
     const onParts = async (): Promise<readonly Outcome[]> => [
-      await vitest(['integration'], 'beside', { DELOS_TEST_INSTANCE: parts }),
+      await vitest(['integration'], integration.onCluster, 'beside', { DELOS_TEST_INSTANCE: parts }),
     ];
-    const inFront = async (): Promise<readonly Outcome[]> => [await vitest(onPlatform, 'in front')];
+    const inFront = async (): Promise<readonly Outcome[]> => [await vitest(onPlatform, [], 'in front')];
     const clusterOfParts = async (): Promise<Outcome> => {
       const args = ['cluster', 'up', '--config', join(context.root, 'test/support/platform.yaml')];
       return { code: await child(join(context.root, 'delos'), args, context, 'in front', { DELOS_INSTANCE: parts }) };
     };
     const outcomes = whole
       ? [await clusterOfParts(), ...(await Promise.all([inFront(), onParts(), computing()])).flat()]
-      : [await vitest(chosen.suites, 'in front')];
+      : [await vitest(chosen.suites, chosen.filters, 'in front')];
     if (context.signal.aborted) throw interrupted();
     report(context, outcomes);
     if (outcomes.some(({ code }) => code !== 0)) process.exitCode = 1;

@@ -94,7 +94,7 @@ test('an agent is told of every job, one at a time, and then which there are', a
   agent.on('message', (data: Buffer) => {
     const message = toAgent.parse(JSON.parse(data.toString('utf8')));
     if (message.type === 'desire') told.add(message.desire.id);
-    if (message.type === 'sync') sync = message;
+    if (message.type === 'sync' && message.kind === 'job') sync = message;
   });
   agent.send(JSON.stringify({ type: 'hello', version: '0', protocol: AGENT_PROTOCOL }));
   const { ids } = await until('the agent knows all', 60, (last) => {
