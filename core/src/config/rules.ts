@@ -16,6 +16,7 @@ export function checkConfig(config: PlatformConfig): readonly RuleFault[] {
     ...uniqueNamespaces(config),
     ...references(config),
     ...capacity(config),
+    ...embeddedNodes(config),
     ...shareFaults(config),
     ...ports(config),
     ...logs(config),
@@ -135,6 +136,25 @@ function references(config: PlatformConfig): readonly RuleFault[] {
       ),
     ),
   ];
+}
+
+function embeddedNodes({ cluster, nodePools }: PlatformConfig): readonly RuleFault[] {
+  const { nodes } = cluster.embedded;
+  if (nodes === undefined) return [];
+  const path = ['cluster', 'embedded', 'nodes'];
+  if (cluster.engine === 'existing' || cluster.engine === 'kind') {
+    return [
+      { path, message: `these are nodes of the engine \`embedded\`, and cluster.engine is \`${cluster.engine}\`` },
+    ];
+  }
+  const pools = nodePools.map(({ name }) => name);
+  const strange = nodes.flatMap((pool, index) => unknown(pool, pools, [...path, index], 'node pool', 'nodePools'));
+  const tooMany = nodePools.flatMap(({ name, maxSize }) => {
+    const count = nodes.filter((pool) => pool === name).length;
+    const message = `${count} nodes are of pool \`${name}\`, whose maxSize is ${maxSize}`;
+    return count > maxSize ? [{ path, message }] : [];
+  });
+  return [...strange, ...tooMany];
 }
 
 function unknown(

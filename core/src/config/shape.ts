@@ -57,6 +57,19 @@ export const configShape = z.strictObject({
         .default(true)
         .describe('The platform’s Pods run in user namespaces of their own, where every node can do that'),
       storageClass: dnsSubdomain.optional().describe('StorageClass of the platform’s volumes; left out: the default'),
+      embedded: z
+        .strictObject({
+          nodes: z
+            .array(dnsLabel)
+            .min(1)
+            .max(16)
+            .optional()
+            .describe(
+              'The pool of each embedded node, by name; the first node holds the control plane. Left out: as many nodes as there are, at first one of the first pool',
+            ),
+        })
+        .prefault({})
+        .describe('Of the cluster that is embedded on this machine'),
     })
     .prefault({})
     .describe('The Kubernetes cluster underneath'),

@@ -60,6 +60,14 @@ interface StatusDocument {
   readonly state: string;
 }
 
+/** One node is told in one line, several each in a line of its own. */
+function nodeLines(nodes: ClusterStatus['nodes']): readonly string[] {
+  return nodes.map(({ name, ready, pool, state = 'running' }, at) => {
+    const words = [ready ? 'ready' : 'not ready', ...(state === 'running' ? [] : [state]), `pool ${pool ?? 'none'}`];
+    return `${at === 0 ? 'nodes     ' : '          '}${name} (${words.join(', ')})`;
+  });
+}
+
 function text(document: StatusDocument, passwords: boolean): string {
   const { cluster, platform, services, standIns, users } = document;
   const blocks = [`instance ${document.instance}`];
@@ -69,7 +77,7 @@ function text(document: StatusDocument, passwords: boolean): string {
   const ill = cluster.parts.filter(({ healthy }) => !healthy);
   blocks.push(
     `cluster   ${cluster.kind}, Kubernetes ${cluster.version}, ${cluster.server}`,
-    `nodes     ${cluster.nodes.map(({ name, ready, pool }) => `${name} (${ready ? 'ready' : 'not ready'}, pool ${pool ?? 'none'})`).join(', ')}`,
+    ...nodeLines(cluster.nodes),
     ...ill.map(({ name, message }) => `          ${name}: ${message}`),
   );
   if (services.length === 0) return [...blocks, 'The platform is not deployed: `delos up` does it.'].join('\n');

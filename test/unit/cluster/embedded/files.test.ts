@@ -8,8 +8,8 @@ import { parse } from 'yaml';
 import { corefile } from '../../../../cluster/src/embedded/addons/coredns.ts';
 import { addonsOf } from '../../../../cluster/src/embedded/addons/index.ts';
 import { addressesOf } from '../../../../cluster/src/embedded/host/addresses.ts';
-import { renderTable } from '../../../../cluster/src/embedded/host/host-network.ts';
 import { type InventoryItem, readInventory, record, strike } from '../../../../cluster/src/embedded/host/inventory.ts';
+import { renderTable } from '../../../../cluster/src/embedded/host/tables.ts';
 import { certificatesOf } from '../../../../cluster/src/embedded/node/certificates.ts';
 import { renderContainerd } from '../../../../cluster/src/embedded/node/containerd-config.ts';
 import { renderHosts, renderKubelet, writeEtc } from '../../../../cluster/src/embedded/node/etc.ts';
@@ -25,6 +25,8 @@ beforeEach(() => {
   state = mkdtempSync(join(tmpdir(), 'delos-state-'));
   spec = {
     instance: 'mine',
+    index: 1,
+    nodes: 1,
     state,
     number: 3,
     tools: {
@@ -170,8 +172,8 @@ describe('the files and command lines of a node', () => {
   });
 
   test('Pods reach the machine at none of its addresses, but for the resolvers that cluster DNS asks', () => {
-    const table = renderTable(addressesOf(3), ['10.201.3.1', '2001:db8::53']);
-    expect(table).toContain(`    ip saddr 10.201.3.2 accept
+    const table = renderTable([addressesOf(3)], ['10.201.3.1', '2001:db8::53']);
+    expect(table).toContain(`    iifname "delos-3" ip saddr 10.201.3.2 accept
     fib daddr type != { local, broadcast, multicast, anycast } accept
     ip daddr 10.201.3.1 meta l4proto { tcp, udp } th dport 53 accept
     counter reject with icmp admin-prohibited
@@ -179,7 +181,7 @@ describe('the files and command lines of a node', () => {
   });
 
   test('nothing from outside reaches the node by itself', () => {
-    const table = renderTable(addressesOf(3), []);
+    const table = renderTable([addressesOf(3)], []);
     expect(table).toContain('oifname "delos-3" ct state established,related accept\n    oifname "delos-3" drop');
   });
 });
