@@ -226,7 +226,8 @@ describe('the machine under the nodes', () => {
     expect(own).toEqual(expect.arrayContaining([1, 2, 3].map((at) => addressesOf(cluster.spec.number, at).hostIp)));
     expect(await (await fetch(`http://${own[0]}:${port}`)).text()).toBe('the machine');
     for (const pod of ['web-1', 'web-2', 'web-3']) {
-      for (const address of own) expect([pod, address, await ask(pod, address, port)]).toEqual([pod, address, undefined]);
+      for (const address of own)
+        expect([pod, address, await ask(pod, address, port)]).toEqual([pod, address, undefined]);
       expect(await connects(addresses.get(pod) ?? '')).toBe(false);
     }
   });

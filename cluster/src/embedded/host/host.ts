@@ -65,13 +65,13 @@ function publish(): void {
 
 /** Takes over which nodes there are, and what is asked of them. */
 async function keepTable(again: boolean): Promise<void> {
-  for (const each of readMembers({ state: spec.state })) {
+  const there = readMembers({ state: spec.state });
+  for (const each of there) {
     const member = members.get(each.index) ?? new Member(each);
     member.spec = each;
     members.set(each.index, member);
   }
-  const there = new Set(readMembers({ state: spec.state }).map(({ index }) => index));
-  for (const index of members.keys()) if (!there.has(index)) members.delete(index);
+  for (const index of members.keys()) if (!there.some((each) => each.index === index)) members.delete(index);
   const asked = readWanted(layout.wanted);
   const key = JSON.stringify([[...members.keys()], asked.cut]);
   // The first time replaces what an earlier release or another resolver has left.

@@ -4,12 +4,7 @@ import { dirname, join } from 'node:path';
 import { platformConfig } from '@delos/core';
 import { beforeEach, describe, expect, test } from 'vitest';
 import { parse } from 'yaml';
-import {
-  asksForVolume,
-  isOurs,
-  volumeManifest,
-  volumeShape,
-} from '../../../../cluster/src/disks/volume.ts';
+import { asksForVolume, isOurs, volumeManifest, volumeShape } from '../../../../cluster/src/disks/volume.ts';
 import { disks } from '../../../../cluster/src/embedded/addons/disks.ts';
 import { addressesOf, MOST_NODES } from '../../../../cluster/src/embedded/host/addresses.ts';
 import { cgroupOf, nodeMarker } from '../../../../cluster/src/embedded/host/marks.ts';
