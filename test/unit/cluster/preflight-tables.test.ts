@@ -33,6 +33,21 @@ describe('the machine', () => {
     expect(memoryCheck(available, running)).toMatchObject({ id: 'memory.least', ok, fatal: true, needed: '4.0 GiB' });
   });
 
+  test.each([
+    ['the first does not run', NEEDS.memoryBytes + 2 * NEEDS.furtherNodeBytes, false, true],
+    ['the first does not run, a byte less', NEEDS.memoryBytes + 2 * NEEDS.furtherNodeBytes - 1, false, false],
+    ['the first runs', 2 * NEEDS.furtherNodeBytes, true, true],
+    ['the first runs, a byte less', 2 * NEEDS.furtherNodeBytes - 1, true, false],
+  ])('has memory enough for two nodes more: %s', (_name, available, running, ok) => {
+    expect(memoryCheck(available, running, 2).ok).toBe(ok);
+  });
+
+  test('has inotify for two nodes more, or is told how many they need', () => {
+    const facts = { maxInstances: 128, usedInstances: 128 - NEEDS.inotifyInstances, maxWatches: 192_536 };
+    expect(inotifyChecks(facts)[0]?.ok).toBe(true);
+    expect(inotifyChecks(facts, 2)[0]).toMatchObject({ ok: false, fatal: false, needed: '96 free ones' });
+  });
+
   test('the guide asks for what preflight asks for', () => {
     const guide = readFileSync(join(import.meta.dirname, '../../../docs/guides/getting-started.md'), 'utf8');
     const disk = (NEEDS.cacheBytes + NEEDS.stateBytes) / GIB;
