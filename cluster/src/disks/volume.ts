@@ -1,6 +1,7 @@
 import { MANAGED_BY, USED_BYTES } from '@delos/core';
 import { z } from 'zod';
 import { DISK_CLASS, FINALIZER, FIRST_NODE, PROVISIONER } from './names.ts';
+import { HOSTNAME, liesOn, nodeAffinity } from './volume-place.ts';
 
 /*
  * What is read and written of Kubernetes' objects.
@@ -12,7 +13,6 @@ const ASKED = 'volume.kubernetes.io/storage-provisioner';
 const MADE_BY = 'pv.kubernetes.io/provisioned-by';
 /** kube-scheduler's word: the first Pod with this claim goes to that node. */
 const SELECTED = 'volume.kubernetes.io/selected-node';
-const HOSTNAME = 'kubernetes.io/hostname';
 
 const metadata = z.object({
   name: z.string(),
@@ -38,19 +38,7 @@ export const volumeShape = z.object({
   spec: z.object({
     persistentVolumeReclaimPolicy: z.string().default('Retain'),
     claimRef: z.object({ uid: z.string().default('') }).optional(),
-    nodeAffinity: z
-      .object({
-        required: z.object({
-          nodeSelectorTerms: z.array(
-            z.object({
-              matchExpressions: z
-                .array(z.object({ key: z.string(), values: z.array(z.string()).default([]) }))
-                .default([]),
-            }),
-          ),
-        }),
-      })
-      .optional(),
+    nodeAffinity,
   }),
   status: z.object({ phase: z.string().default('Pending') }).prefault({}),
 });
@@ -60,13 +48,8 @@ export type Volume = z.infer<typeof volumeShape>;
 export const nameFor = ({ metadata: { uid } }: Claim): string => `pvc-${uid}`;
 
 /** Whether a volume was made by the keeper of this node. */
-export function isOurs({ metadata: { annotations }, spec }: Volume, node: string): boolean {
-  if (annotations[MADE_BY] !== PROVISIONER) return false;
-  const terms = spec.nodeAffinity?.required.nodeSelectorTerms ?? [];
-  return terms.some(({ matchExpressions }) =>
-    matchExpressions.some(({ key, values }) => key === HOSTNAME && values.includes(node)),
-  );
-}
+export const isOurs = ({ metadata: { annotations }, spec }: Volume, node: string): boolean =>
+  annotations[MADE_BY] === PROVISIONER && liesOn(spec.nodeAffinity, node);
 
 /**
  * Whether a claim asks this node for a volume and has none: by name, or by no node's name. A claim of the latter kind is

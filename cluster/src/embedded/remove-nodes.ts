@@ -3,6 +3,7 @@ import { DelosError, type InstancePaths, type Progress } from '@delos/core';
 import { tryCommand, waitUntil } from '@delos/host';
 import { isNotFound, type KubeClient } from '@delos/kube';
 import { z } from 'zod';
+import { liesOn, nodeAffinity } from '../disks/index.ts';
 import { openApi } from './api.ts';
 import { removeItems } from './down.ts';
 import { addressesOf, MOST_NODES, nodeName } from './host/addresses.ts';
@@ -22,19 +23,7 @@ const volume = z.object({
   metadata: z.object({ name: z.string() }),
   spec: z.object({
     claimRef: z.object({ namespace: z.string().default(''), name: z.string().default('') }).optional(),
-    nodeAffinity: z
-      .object({
-        required: z.object({
-          nodeSelectorTerms: z.array(
-            z.object({
-              matchExpressions: z
-                .array(z.object({ key: z.string(), values: z.array(z.string()).default([]) }))
-                .default([]),
-            }),
-          ),
-        }),
-      })
-      .optional(),
+    nodeAffinity,
   }),
 });
 const volumes = z.object({ items: z.array(volume) });
@@ -85,11 +74,7 @@ export async function removeNodes(
 
 async function volumesOf(api: KubeClient, index: number): Promise<readonly Volume[]> {
   const { items } = volumes.parse(await api.get(VOLUMES));
-  return items.filter(({ spec }) =>
-    (spec.nodeAffinity?.required.nodeSelectorTerms ?? []).some(({ matchExpressions }) =>
-      matchExpressions.some(({ values }) => values.includes(nodeName(index))),
-    ),
-  );
+  return items.filter(({ spec }) => liesOn(spec.nodeAffinity, nodeName(index)));
 }
 
 async function refuseVolumes(api: KubeClient, indexes: readonly number[]): Promise<void> {
