@@ -19,7 +19,7 @@ export async function run(context: CommandContext, options: { readonly showPassw
   const cluster = await engine.status();
   const holder = await holderOf(context.paths);
   const record = tryReadJson(join(context.paths.state, 'platform.json'), platformRecord);
-  const kube = cluster === undefined ? undefined : await kubeOf(context, await engine.handle());
+  const kube = canBeAsked(cluster) ? await kubeOf(context, await engine.handle()) : undefined;
   // The platform may have been deployed by plain Pulumi, after a change of delos.yaml that no `up` has seen.
   const deployed = kube === undefined ? undefined : await tryDeployedUrls(kube);
   const urls = deployed ?? (record?.entrance === undefined ? undefined : platformUrls(config, record.entrance));
@@ -41,6 +41,11 @@ export async function run(context: CommandContext, options: { readonly showPassw
     state: context.paths.state,
   };
   context.result(document, text(document, options.showPasswords));
+}
+
+/** Whether its API server can answer: the node that it is on was neither stopped nor cut off. */
+function canBeAsked(cluster: ClusterStatus | undefined): boolean {
+  return cluster !== undefined && (cluster.nodes[0]?.state ?? 'running') === 'running';
 }
 
 interface StatusDocument {
@@ -80,6 +85,7 @@ function text(document: StatusDocument, passwords: boolean): string {
     ...nodeLines(cluster.nodes),
     ...ill.map(({ name, message }) => `          ${name}: ${message}`),
   );
+  if (!canBeAsked(cluster)) return blocks.join('\n');
   if (services.length === 0) return [...blocks, 'The platform is not deployed: `delos up` does it.'].join('\n');
   blocks.push(
     `platform  ${platform.url ?? ''}`,
