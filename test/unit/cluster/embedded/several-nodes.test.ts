@@ -109,6 +109,12 @@ describe('which nodes there shall be', () => {
   });
 });
 
+test('the example of the guide is accepted, and gives three nodes', () => {
+  const guide = readFileSync(join(import.meta.dirname, '../../../../docs/guides/nodes.md'), 'utf8');
+  const config = platformConfig.parse(parse(/```yaml\n([\s\S]*?)```/.exec(guide)?.[1] ?? ''));
+  expect(poolsWanted(config, [], undefined)).toEqual(['default', 'gpu', 'gpu']);
+});
+
 describe('a state of one node', () => {
   test('is understood as it is, and the node is not restarted when others come', () => {
     expect(spec).toMatchObject({ index: 1, nodes: 1 });
