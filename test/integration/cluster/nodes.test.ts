@@ -56,7 +56,13 @@ function pod(name: string, script: string, spec: object = {}, container: object 
     spec: {
       terminationGracePeriodSeconds: 0,
       containers: [
-        { name: 'main', image: cluster.spec.images.localPathProvisioner, command: ['sh', '-c', script], ...container },
+        {
+          name: 'main',
+          image: cluster.spec.images.localPathProvisioner,
+          command: ['sh', '-c', script],
+          securityContext: { runAsUser: 0 },
+          ...container,
+        },
       ],
       ...spec,
     },
@@ -98,6 +104,8 @@ beforeAll(async () => {
   firstBegan = cluster.parts()?.began;
 });
 afterAll(async () => {
+  // For work on a single test: keep what is up.
+  if (process.env.DELOS_TEST_KEEP !== undefined) return;
   await (await embeddedEngineOf(INSTANCE)).down({ deleteData: true }, silent);
 });
 
