@@ -287,7 +287,7 @@ describe('network', () => {
   });
 
   test.each([
-    ['control-api', ['dns:53', 'keycloak:8080', 'postgres:5432', 'redis:6379']],
+    ['control-api', ['control-api:8081', 'dns:53', 'keycloak:8080', 'postgres:5432', 'redis:6379']],
     ['scheduler', ['dns:53', 'postgres:5432']],
     ['agent', ['10.201.0.2/32:6443', 'control-api:8081', 'dns:53']],
     ['collector', ['control-api:8081', 'dns:53']],

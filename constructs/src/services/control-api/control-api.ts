@@ -95,6 +95,8 @@ export class ControlApi extends Construct {
     this.workload.reach(database.peer, identity.peer);
     // Not waited for: it works without.
     if (cache !== undefined) this.workload.reach(cache.peer);
+    // A replica that has no agent asks the one that has.
+    this.workload.reach(this.workload.peer('internal'));
     // Keycloak is waited for by `migrate`.
     this.workload.after(...database.ready);
   }
