@@ -9,7 +9,7 @@ import type { EngineOptions } from '../engine.ts';
 import { engineKindOf } from '../engine-for.ts';
 import { forwardedPorts } from '../forward.ts';
 import { type Check, check } from './check.ts';
-import { clusterChecks } from './cluster.ts';
+import { clusterChecks, lostNodeChecks } from './cluster.ts';
 import { stateFileSystemCheck } from './filesystem.ts';
 import { forwardCheck, readChains, relayCheck } from './firewall.ts';
 import { inotifyChecks, readInotify } from './inotify.ts';
@@ -57,6 +57,7 @@ export async function preflight(config: PlatformConfig, options: EngineOptions):
         stateFileSystemCheck(options.paths.state),
         ...inotifyChecks(readInotify(), further),
         ...(await portChecks(config, ownPorts(options.paths))),
+        ...lostNodeChecks(config, 1),
       ];
     }
     case 'kind':
