@@ -56,6 +56,9 @@ export function program(root: string, options: { readonly completion?: boolean }
     .option('-f, --follow', 'keep printing what the part writes', false)
     .option('--tail <lines>', 'only the last lines', wholeNumber)
     .action(action(() => import('./commands/platform/logs.ts')));
+  verb(cli, 'support-bundle', 'one file with what somebody who helps must know: status, objects, logs; no secrets')
+    .option('--out <file>', 'where to write; left out: delos-INSTANCE-support.tar.gz')
+    .action(action(() => import('./commands/support/bundle.ts')));
   withContext(withConfig(verb(cli, 'preflight', 'look at machine, cluster and configuration; change nothing'))).action(
     action(() => import('./commands/platform/preflight.ts')),
   );
