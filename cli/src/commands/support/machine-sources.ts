@@ -6,7 +6,7 @@ import { pulumiHome } from '@delos/stacks';
 import type { CommandContext } from '../../context.ts';
 import { chooseCluster } from '../../instance/engine.ts';
 import { recordedConfig } from '../../instance/settings.ts';
-import { statusDocument } from '../platform/status.ts';
+import { statusDocument } from '../observe/status.ts';
 import { FILE_BYTES, type Source } from './bounds.ts';
 
 /** What this machine knows of an instance: its configuration, its status, what a preflight finds, logs of the node's parts. */

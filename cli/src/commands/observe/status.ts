@@ -8,8 +8,8 @@ import { holderOf } from '../../instance/lock.ts';
 import { recordedConfig } from '../../instance/settings.ts';
 import { platformUrls, tryDeployedUrls } from '../../platform-urls.ts';
 import { table } from '../../table.ts';
+import { type PlatformRecord, platformRecord } from '../platform/up-record.ts';
 import { type ServiceStatus, serviceStatuses } from './services.ts';
-import { type PlatformRecord, platformRecord } from './up-record.ts';
 import { type PlatformUser, platformUsers } from './users.ts';
 
 /** What runs, where, and who may log in. Says so as well when nothing does: asking is no error. */
@@ -82,8 +82,11 @@ function text(document: StatusDocument, passwords: boolean): string {
     `API       ${platform.apiUrl ?? ''}`,
     '',
     table(
-      ['SERVICE', 'READY', 'MESSAGE'],
-      services.map(({ name, pods: { ready, wanted }, message }) => [name, `${ready}/${wanted}`, message ?? '']),
+      ['SERVICE', 'READY'],
+      services.map(({ name, pods: { ready, wanted } }) => [name, `${ready}/${wanted}`]),
+    ),
+    ...services.flatMap(({ name, message, todo }) =>
+      message === undefined ? [] : ['', `${name}: ${message}`, `  what to do: ${todo ?? ''}`],
     ),
     '',
     passwords
