@@ -6,11 +6,14 @@ import { setDnsAddresses } from './base/connections.ts';
 import type { Database } from './base/database.ts';
 import { NODE_NAMESPACE, PLATFORM_NAMESPACE } from './base/names.ts';
 import { Namespace } from './base/namespace.ts';
+import { setPlacement } from './base/placement.ts';
 import { priorityClasses } from './base/priority.ts';
 import type { BuiltBy, ServiceConstruct, ServiceDescriptor, Site } from './base/service.ts';
 import type { DelosConfig } from './delos-config.ts';
 import { type WayIn, wayIn } from './entrance.ts';
-import { sectionOf } from './service-sections.ts';
+import { PLACEMENTS } from './profiles.ts';
+import { servicesOf } from './service-list.ts';
+import { resourcesFor, sectionOf } from './service-sections.ts';
 import { gateway } from './services/gateway/index.ts';
 import { postgres } from './services/postgres/index.ts';
 import { SERVICES } from './services.ts';
@@ -20,14 +23,17 @@ import type { SynthesisContext } from './synthesis-context.ts';
 export interface PlatformProps {
   /** The whole of delos.yaml, defaults filled in. */
   readonly config: DelosConfig;
-  /** The cluster, as far as manifests depend on it. `profileContext` has one for each kind. */
+  /** The cluster, as far as manifests depend on it. `engineContext` has one for each engine. */
   readonly context: SynthesisContext;
   /**
    * Reference of a catalogue image, or of what a service of your own names.
    * @default that of `context.images`; a name with a slash is a reference already
    */
   readonly image?: (name: string) => string;
-  /** Each is built after those before it, whose constructs it can ask for. @default all services of Delos */
+  /**
+   * Each is built after those before it, whose constructs it can ask for. What the configuration leaves out, or has already,
+   * is not built. @default all services of Delos
+   */
   readonly services?: readonly ServiceDescriptor[];
 }
 
@@ -36,7 +42,7 @@ export interface PlatformProps {
  * own can be put into it.
  * @example
  * const config = delosConfig.parse({ domain: 'ai.example.com' });
- * const platform = new Platform(app, 'platform', { config, context: profileContext(config, 'existing') });
+ * const platform = new Platform(app, 'platform', { config, context: engineContext(config, 'existing') });
  * const reports = platform.get(postgres).database('reports');
  */
 export class Platform extends Chart {
@@ -51,12 +57,13 @@ export class Platform extends Chart {
 
   constructor(scope: Construct, id: string, props: PlatformProps) {
     super(scope, id);
-    const services = props.services ?? SERVICES;
+    const services = servicesOf(props.config, props.services ?? SERVICES);
     this.#listed = services.map(({ name }) => name);
     const twice = this.#listed.find((name, index) => this.#listed.indexOf(name) !== index);
     if (twice !== undefined) throw new DelosError('ERR_INTERNAL', `the list has two services of the name ${twice}`);
     this.wayIn = wayIn(props.config, props.context.entrance);
     setDnsAddresses(this, props.context.dnsAddresses ?? []);
+    setPlacement(this, PLACEMENTS[props.config.profile]);
     this.services = new Namespace(this, PLATFORM_NAMESPACE);
     this.nodes = new Namespace(this, NODE_NAMESPACE, { podSecurity: 'privileged' });
     const ground = [this.services, this.nodes, ...priorityClasses(this)];
@@ -113,6 +120,7 @@ export class Platform extends Chart {
       context,
       namespace: service.onNodes === true ? this.nodes : this.services,
       image: (props.image ?? imageOf(context))(service.image),
+      resources: resourcesFor(config, service),
       ...this.wayIn,
       userNamespaces: config.cluster.userNamespaces && (context.userNamespaces ?? false),
       get database(): Database {

@@ -1,5 +1,6 @@
 import type { ClusterHandle } from '@delos/cluster';
-import type { PlatformConfig, StandIn } from '@delos/core';
+import { type DelosConfig, ownServices, SERVICES } from '@delos/constructs';
+import type { StandIn } from '@delos/core';
 import type { CommandContext } from '../context.ts';
 
 export interface PlatformImages {
@@ -12,7 +13,7 @@ export interface PlatformImages {
 /** Makes every image and brings it to where the cluster's nodes look for it. It does nothing twice. */
 export async function provideImages(
   context: CommandContext,
-  config: PlatformConfig,
+  config: DelosConfig,
   handle: ClusterHandle,
 ): Promise<PlatformImages> {
   const { ensureImages, loadImages, pushImages } = await import('@delos/cluster');
@@ -39,7 +40,7 @@ export async function provideImages(
 /** What `provideImages` would give. Sends nothing to the cluster. */
 export async function expectedImages(
   context: CommandContext,
-  config: PlatformConfig,
+  config: DelosConfig,
   handle: ClusterHandle,
 ): Promise<PlatformImages> {
   const { inRegistry, listImages } = await import('@delos/cluster');
@@ -57,7 +58,7 @@ export async function expectedImages(
 /** Stand-ins are served by the mirror alone. They must not get into the registry of somebody else. */
 async function standInsOf(
   context: CommandContext,
-  config: PlatformConfig,
+  config: DelosConfig,
   handle: ClusterHandle,
 ): Promise<readonly StandIn[]> {
   const { listImages } = await import('@delos/cluster');
@@ -68,11 +69,13 @@ async function standInsOf(
   );
 }
 
-function optionsOf(context: CommandContext, config: PlatformConfig, handle: ClusterHandle) {
+function optionsOf(context: CommandContext, config: DelosConfig, handle: ClusterHandle) {
+  const used = ownServices(config, SERVICES).map(({ image }) => image);
   return {
     root: context.root,
     paths: context.paths,
     source: config.images.source,
     standIns: config.images.standIns && handle.images.kind === 'mirror',
+    leaveOut: SERVICES.map(({ image }) => image).filter((image) => !used.includes(image)),
   };
 }

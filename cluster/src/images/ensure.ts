@@ -20,6 +20,8 @@ export interface ImageOptions {
   /** `upstream`: what is published is pulled, only ours are built. `auto` and `local`: all are built here. */
   readonly source: 'auto' | 'upstream' | 'local';
   readonly standIns: boolean;
+  /** Of all, not these: no service of this platform uses them. @default none */
+  readonly leaveOut?: readonly string[];
   /** @default this user's */
   readonly tools?: Toolchain;
 }
@@ -103,7 +105,10 @@ export function recipeHost(options: Pick<ImageOptions, 'root' | 'paths' | 'tools
 }
 
 function wanted(options: ImageOptions): readonly CatalogueImage[] {
-  if (options.names === undefined) return CATALOGUE.filter(({ role }) => options.standIns || role !== 'stand-in');
+  if (options.names === undefined) {
+    const { standIns, leaveOut = [] } = options;
+    return CATALOGUE.filter(({ name, role }) => (standIns || role !== 'stand-in') && !leaveOut.includes(name));
+  }
   return options.names.map((name) => {
     const image = CATALOGUE.find((image) => image.name === name);
     if (image === undefined) throw unknown(name);

@@ -1,4 +1,11 @@
-import { NODE_NAMESPACE, PLATFORM_NAMESPACE, type Route, SERVICES } from '@delos/constructs';
+import {
+  type DelosConfig,
+  NODE_NAMESPACE,
+  ownServices,
+  PLATFORM_NAMESPACE,
+  type Route,
+  SERVICES,
+} from '@delos/constructs';
 import type { ObjectClient } from '@delos/stacks';
 import { z } from 'zod';
 import type { Kube } from '../../instance/kube.ts';
@@ -33,7 +40,7 @@ const workload = z.looseObject({
 const KINDS = { Deployment: 'deployments', StatefulSet: 'statefulsets', DaemonSet: 'daemonsets' } as const;
 
 /**
- * Every service of the list, in its order; empty where the platform is not deployed.
+ * Every service of the list that runs as ours, in its order; empty where the platform is not deployed.
  * @param url of the platform, no trailing slash
  * @throws DelosError ERR_CLUSTER_UNREACHABLE
  */
@@ -42,7 +49,7 @@ export async function serviceStatuses({ cluster }: Kube, url: string | undefined
   const client = await connect(cluster);
   const found = await workloadsOf(client).finally(() => client.api.close());
   if (found.size === 0) return [];
-  return SERVICES.map(({ name, routes }) => ({
+  return ownServices(config, SERVICES).map(({ name, routes }) => ({
     ...(found.get(name) ?? {
       name,
       ready: false,

@@ -12,7 +12,7 @@ import { interruptible } from '../../interrupt.ts';
 import { Phases } from '../../phases.ts';
 import { platformUrls } from '../../platform-urls.ts';
 import { ApiClient } from './api-client.ts';
-import { firstJob } from './first-job.ts';
+import { firstJob, leftOutForJobs } from './first-job.ts';
 import { throughCluster } from './gateway-forward.ts';
 import type { Transport } from './gateway-route.ts';
 import type { PlatformRecord } from './up-record.ts';
@@ -53,7 +53,8 @@ export async function run(
     };
     writeJson(join(paths.state, 'platform.json'), record);
     const { apiUrl } = platformUrls(config, plan.open.entrance);
-    const job = await phases.run('first job', async () => {
+    const leftOut = leftOutForJobs(config);
+    const runFirstJob = async () => {
       if (plan.open.forward !== undefined) {
         const { path } = await resolveTool('kube', progress);
         await interruptible(signal, keepForward(paths, path, handle, plan.open.forward));
@@ -63,7 +64,8 @@ export async function run(
         firstJob(new ApiClient(apiUrl, token, signal, transport), paths, config, progress, signal);
       if (wayIn(config, plan.open.entrance).exposure.kind !== 'load-balancer') return await send();
       return await throughCluster(await kubeOf(context, handle), config.gateway.httpsPort, signal, send);
-    });
+    };
+    const job = leftOut.length === 0 ? await phases.run('first job', runFirstJob) : null;
     const document = {
       apiUrl,
       adminUser: config.admin.user,
@@ -71,6 +73,7 @@ export async function run(
       phases: phases.done,
       changes,
       firstJob: job,
+      leftOutForJobs: leftOut,
     };
     context.result(document, upText(document, paths.instance));
   } finally {

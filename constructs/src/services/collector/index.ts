@@ -44,5 +44,6 @@ export const collector: ServiceDescriptor<Config, Collector> = {
   user: 60606,
   onNodes: true,
   resources: { cpu: '20m', memory: '64Mi', memoryLimit: '256Mi' },
+  needs: [controlApi],
   build: (scope, at) => new Collector(scope, 'collector', at),
 };

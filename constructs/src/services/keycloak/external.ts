@@ -13,15 +13,20 @@ export interface ExternalKeycloakProps {
   readonly realm: IdentitySpec;
   /** Secret of the client `delos-operator` of the realm `master`. */
   readonly admin: SecretKey;
+  /** Who has signed the certificate of `internalUrl`, in PEM. @default a public authority */
+  readonly authority?: SecretKey;
   /** Its addresses or Pods, as NetworkPolicies name them. A policy knows no host names. */
   readonly peer: Extract<Peer, { readonly kind: 'addresses' | 'pods' }>;
 }
 
+/** URL of a Keycloak, its path included. */
+export const KEYCLOAK_URL = /^https?:\/\/[^/?#]+(\/[^?#]*[^/?#])?$/;
+
 /** @throws Error for a URL that is none, or that ends with a slash */
 export function externalKeycloak(props: ExternalKeycloakProps): Identity {
-  const { url, internalUrl = url, realm, admin, peer } = props;
+  const { url, internalUrl = url, realm, admin, authority, peer } = props;
   for (const each of [url, internalUrl]) {
-    if (/^https?:\/\/[^/?#]+(\/[^?#]*[^/?#])?$/.test(each) && URL.canParse(each)) continue;
+    if (KEYCLOAK_URL.test(each) && URL.canParse(each)) continue;
     throw new Error(
       `${JSON.stringify(each)} is no URL of a Keycloak: expected https://HOST[:PORT][/PATH], no slash at the end`,
     );
@@ -32,6 +37,7 @@ export function externalKeycloak(props: ExternalKeycloakProps): Identity {
     jwksUrl: `${internalUrl}/realms/${realm.realm}/protocol/openid-connect/certs`,
     internalUrl,
     admin,
+    ...(authority === undefined ? {} : { authority }),
     peer,
   };
 }

@@ -10,6 +10,7 @@ import { labelsOf, PORTS } from '../../base/names.ts';
 import type { Namespace } from '../../base/namespace.ts';
 import type { Probes, Resources } from '../../base/pod.ts';
 import { Secret, type SecretKey } from '../../base/secret.ts';
+import { partOf } from '../../base/sections/resources-section.ts';
 import { Workload } from '../../base/workload.ts';
 import { upstreamImage } from '../../upstream-image.ts';
 import { type ExternalKeycloakProps, externalKeycloak } from './external.ts';
@@ -102,6 +103,9 @@ export class Keycloak extends Construct implements Identity {
         scratch('tmp', '/tmp', '256Mi'),
         scratch('run', '/run/keycloak', '1Mi', 'memory'),
         secretFiles(database.password.secret, `${SECRETS}/database`, 'secret-database'),
+        ...(database.tls?.authority === undefined
+          ? []
+          : [secretFiles(database.tls.authority.secret, AUTHORITY, 'secret-authority')]),
         secretFiles(secret, `${SECRETS}/admin`, 'secret-admin'),
       ],
     });
@@ -152,7 +156,19 @@ const PROBES: Probes = {
   livenessProbe: { httpGet: management('/health/live'), periodSeconds: 10, timeoutSeconds: 10, failureThreshold: 6 },
 };
 
-function environment({ publicUrl, database }: KeycloakProps): k8s.EnvVar[] {
+const AUTHORITY = `${SECRETS}/authority`;
+
+/** @see https://jdbc.postgresql.org/documentation/ssl/ */
+const tlsProperties = ({ authority }: NonNullable<Database['tls']>): string =>
+  authority === undefined
+    ? // Java's own list of public authorities; else the driver looks for a file in a home that is empty.
+      '?sslmode=verify-full&sslfactory=org.postgresql.ssl.DefaultJavaSSLFactory'
+    : `?sslmode=verify-full&sslrootcert=${AUTHORITY}/${authority.key}`;
+
+/** Of its memory; the rest is for code, threads and what Java keeps outside of its heap. */
+const HEAP = 400 / 1024;
+
+function environment({ publicUrl, database, resources = KEYCLOAK_RESOURCES }: KeycloakProps): k8s.EnvVar[] {
   const plain: Readonly<Record<string, string>> = {
     KC_DB: 'postgres',
     KC_DB_URL_HOST: database.host,
@@ -160,6 +176,7 @@ function environment({ publicUrl, database }: KeycloakProps): k8s.EnvVar[] {
     KC_DB_URL_DATABASE: database.name,
     KC_DB_USERNAME: database.user,
     KC_DB_POOL_MAX_SIZE: '20',
+    ...(database.tls === undefined ? {} : { KC_DB_URL_PROPERTIES: tlsProperties(database.tls) }),
     KC_HOSTNAME: `${publicUrl}${IDENTITY_PATH}`,
     // Services inside the cluster ask by its Service's name; what it issues names the public one.
     KC_HOSTNAME_BACKCHANNEL_DYNAMIC: 'true',
@@ -174,7 +191,7 @@ function environment({ publicUrl, database }: KeycloakProps): k8s.EnvVar[] {
     KC_BOOTSTRAP_ADMIN_CLIENT_ID: OPERATOR_CLIENT,
     // Its user has no entry in the image's /etc/passwd: Java's user.home is this.
     HOME: '/opt/keycloak/data',
-    JAVA_OPTS_KC_HEAP: '-Xms128m -Xmx400m',
+    JAVA_OPTS_KC_HEAP: `-Xms128m -Xmx${partOf(resources.memoryLimit, HEAP)}m`,
     // Measured: a start costs 24 s of one core and 360 MB; with the optimizing compiler and G1, 49 s and 465 MB.
     JAVA_OPTS_APPEND: '-XX:-UseG1GC -XX:+UseSerialGC -XX:TieredStopAtLevel=1',
   };
