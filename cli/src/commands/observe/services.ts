@@ -44,7 +44,11 @@ const KINDS = { Deployment: 'deployments', StatefulSet: 'statefulsets', DaemonSe
  * @param url of the platform, no trailing slash
  * @throws DelosError ERR_CLUSTER_UNREACHABLE
  */
-export async function serviceStatuses({ cluster }: Kube, url: string | undefined): Promise<readonly ServiceStatus[]> {
+export async function serviceStatuses(
+  { cluster }: Kube,
+  config: DelosConfig,
+  url: string | undefined,
+): Promise<readonly ServiceStatus[]> {
   const { connect } = await import('@delos/stacks');
   const client = await connect(cluster);
   const found = await workloadsOf(client).finally(() => client.api.close());
