@@ -54,7 +54,7 @@ export async function ensureImages(
   const references: Record<string, string> = {};
   const planned: PlannedImage[] = [];
   const host = recipeHost(options);
-  for (const image of wanted(options)) {
+  for (const image of wantedImages(options)) {
     if (options.source === 'upstream' && image.role === 'service' && image.upstream !== null) {
       references[image.name] = image.upstream;
       continue;
@@ -104,7 +104,10 @@ export function recipeHost(options: Pick<ImageOptions, 'root' | 'paths' | 'tools
   return { root: options.root, cache: options.paths.cache, tools: options.tools ?? toolchain() };
 }
 
-function wanted(options: ImageOptions): readonly CatalogueImage[] {
+/** Which images of the catalogue are meant. @throws DelosError ERR_IMAGE_UNKNOWN */
+export function wantedImages(
+  options: Pick<ImageOptions, 'names' | 'standIns' | 'leaveOut'>,
+): readonly CatalogueImage[] {
   if (options.names === undefined) {
     const { standIns, leaveOut = [] } = options;
     return CATALOGUE.filter(({ name, role }) => (standIns || role !== 'stand-in') && !leaveOut.includes(name));
