@@ -1,6 +1,7 @@
 export * from './addon-users.ts';
 export * from './config/index.ts';
 export * from './config/load.ts';
+export { type Notifications, type SecretRef, secretRef, webUrl } from './config/notifications.ts';
 export { type Member, PLAIN_SHARE, type Quota, type Share, shareOf } from './config/organizations.ts';
 export * from './config/reference.ts';
 export { JOB_DISK, LEAST_JOB_DISK, type SecurityProfile, securityProfile } from './config/resources.ts';

@@ -14,6 +14,22 @@ export const postgres: ServiceDescriptor<z.infer<typeof config>, ServiceConstruc
   config,
   user: POSTGRES_USER,
   resources: POSTGRES_RESOURCES,
+  alerts: [
+    {
+      name: 'DatabaseUnreachable',
+      severity: 'critical',
+      expr: 'delos_database_up < 1',
+      for: '1m',
+      summary: 'PostgreSQL does not answer the control API',
+    },
+    {
+      name: 'DatabaseConnectionsShort',
+      severity: 'warning',
+      expr: 'delos_database_connections{state="waiting"} > 0',
+      for: '5m',
+      summary: 'The control API waits for connections to PostgreSQL',
+    },
+  ],
   build: (scope, { namespace, image, config: { cluster } }) =>
     new Postgres(scope, 'postgres', {
       namespace,

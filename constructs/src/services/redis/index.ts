@@ -13,6 +13,15 @@ export const redis: ServiceDescriptor<z.infer<typeof config>, ServiceConstruct &
   config,
   user: REDIS_USER,
   resources: REDIS_RESOURCES,
+  alerts: [
+    {
+      name: 'CacheAway',
+      severity: 'warning',
+      expr: 'delos_cache_up < 1',
+      for: '5m',
+      summary: 'Redis does not answer: each replica keeps limits by itself',
+    },
+  ],
   build: (scope, { namespace, image, userNamespaces }) =>
     new Redis(scope, 'redis', {
       namespace,

@@ -7,6 +7,7 @@ import { LogTails } from '../../logs/tails.ts';
 import type { ApiDeps } from '../deps.ts';
 import { httpError } from '../http-errors.ts';
 import { notServed, takeUpgrades } from '../upgrades.ts';
+import { agentMetrics } from './agent-metrics.ts';
 import { CollectorSession } from './collector-session.ts';
 import { AgentHub } from './hub.ts';
 import { ingestRoutes } from './ingest.ts';
@@ -30,6 +31,7 @@ export interface AgentsPart {
 export async function agentRoutes(app: FastifyInstance, deps: ApiDeps): Promise<AgentsPart> {
   const tails = new LogTails(deps.database.notifications);
   const hub = new AgentHub(tails);
+  const counted = agentMetrics(deps.metrics, hub);
   const authorize = tokenCheck({ agent: deps.settings.agentToken, collector: deps.settings.collectorToken });
 
   await app.register(async (scope) => {
@@ -81,6 +83,8 @@ export async function agentRoutes(app: FastifyInstance, deps: ApiDeps): Promise<
       return (socket) => {
         watchSilence(socket);
         new CollectorSession(socket, cluster, node, deps.database, deps.log);
+        counted.collector(1);
+        socket.once('close', () => counted.collector(-1));
       };
     }
     if (part === 'streams' && id !== undefined && hub.awaits(id)) {
