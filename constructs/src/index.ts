@@ -24,6 +24,7 @@ export * from './platform.ts';
 export * from './profiles.ts';
 export * from './public-url.ts';
 export * from './secret-values.ts';
+export * from './service-images.ts';
 export * from './service-list.ts';
 export * from './service-sections.ts';
 export { agent } from './services/agent/index.ts';

@@ -9,15 +9,19 @@ export interface PlatformImages {
   readonly standIns: readonly StandIn[];
 }
 
-/** Makes every image and brings it to where the cluster's nodes look for it. It does nothing twice. */
+/**
+ * Makes the images and brings them to where the cluster's nodes look for them. It does nothing twice.
+ * @param without names of those that are left out
+ */
 export async function provideImages(
   context: CommandContext,
   config: PlatformConfig,
   handle: ClusterHandle,
+  without: readonly string[],
 ): Promise<PlatformImages> {
   const { ensureImages, loadImages, pushImages } = await import('@delos/cluster');
   const { paths, progress } = context;
-  const images = await ensureImages(optionsOf(context, config, handle), progress);
+  const images = await ensureImages({ ...optionsOf(context, config, handle), without }, progress);
   const { images: way } = handle;
   const standIns = await standInsOf(context, config, handle);
   switch (way.kind) {
@@ -43,7 +47,9 @@ export async function expectedImages(
   handle: ClusterHandle,
 ): Promise<PlatformImages> {
   const { inRegistry, listImages } = await import('@delos/cluster');
-  const listed = await listImages(optionsOf(context, config, handle));
+  const { serviceImages } = await import('@delos/constructs');
+  const without = serviceImages(config).unwanted;
+  const listed = await listImages({ ...optionsOf(context, config, handle), without });
   const { images: way } = handle;
   const images = Object.fromEntries(
     listed.map(({ name, reference }) => [

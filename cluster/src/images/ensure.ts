@@ -14,6 +14,8 @@ import { dropDamaged, mirrorStore, tryStored, withRegistry } from './store.ts';
 export interface ImageOptions {
   /** Names of the catalogue. @default all; stand-ins as `standIns` says */
   readonly names?: readonly string[];
+  /** Names of the catalogue that are left out of all. @default none */
+  readonly without?: readonly string[];
   /** Root of the checkout. */
   readonly root: string;
   readonly paths: Pick<InstancePaths, 'cache'>;
@@ -102,8 +104,12 @@ export function recipeHost(options: Pick<ImageOptions, 'root' | 'paths' | 'tools
   return { root: options.root, cache: options.paths.cache, tools: options.tools ?? toolchain() };
 }
 
+/** The catalogue, less stand-ins where there are none, and less what is left out. */
+export const allImages = ({ standIns, without = [] }: Pick<ImageOptions, 'standIns' | 'without'>) =>
+  CATALOGUE.filter(({ name, role }) => (standIns || role !== 'stand-in') && !without.includes(name));
+
 function wanted(options: ImageOptions): readonly CatalogueImage[] {
-  if (options.names === undefined) return CATALOGUE.filter(({ role }) => options.standIns || role !== 'stand-in');
+  if (options.names === undefined) return allImages(options);
   return options.names.map((name) => {
     const image = CATALOGUE.find((image) => image.name === name);
     if (image === undefined) throw unknown(name);

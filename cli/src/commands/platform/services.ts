@@ -1,5 +1,5 @@
 import { NODE_NAMESPACE, PLATFORM_NAMESPACE, type Route, SERVICES } from '@delos/constructs';
-import { NAME_LABEL } from '@delos/core';
+import { NAME_LABEL, type PlatformConfig } from '@delos/core';
 import { z } from 'zod';
 import type { Kube } from '../../instance/kube.ts';
 
@@ -54,10 +54,14 @@ const pods = z.object({
 });
 
 /**
- * Every service of the list, in its order; empty where the platform is not deployed.
+ * Every service that the configuration asks for, in the order of the list; empty where the platform is not deployed.
  * @param url of the platform, no trailing slash
  */
-export async function serviceStatuses(kube: Kube, url: string | undefined): Promise<readonly ServiceStatus[]> {
+export async function serviceStatuses(
+  kube: Kube,
+  config: PlatformConfig,
+  url: string | undefined,
+): Promise<readonly ServiceStatus[]> {
   const found = new Map<string, ServiceStatus>();
   for (const namespace of [PLATFORM_NAMESPACE, NODE_NAMESPACE]) {
     const { items } = await kube.json(workloads, ['get', 'deployments,statefulsets,daemonsets', '-n', namespace]);
@@ -76,7 +80,7 @@ export async function serviceStatuses(kube: Kube, url: string | undefined): Prom
     }
   }
   if (found.size === 0) return [];
-  return SERVICES.map(({ name, routes }) => ({
+  return SERVICES.filter(({ wanted }) => wanted?.(config) !== false).map(({ name, routes }) => ({
     ...(found.get(name) ?? {
       name,
       ready: false,

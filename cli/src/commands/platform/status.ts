@@ -23,7 +23,7 @@ export async function run(context: CommandContext, options: { readonly showPassw
   // The platform may have been deployed by plain Pulumi, after a change of delos.yaml that no `up` has seen.
   const deployed = kube === undefined ? undefined : await tryDeployedUrls(kube);
   const urls = deployed ?? (record?.entrance === undefined ? undefined : platformUrls(config, record.entrance));
-  const services = kube === undefined ? [] : await serviceStatuses(kube, urls?.url.replace(/\/$/, ''));
+  const services = kube === undefined ? [] : await serviceStatuses(kube, config, urls?.url.replace(/\/$/, ''));
   const users = services.length === 0 ? [] : await platformUsers(config, options.showPasswords ? kube : undefined);
   const healthy =
     services.length > 0 &&

@@ -1,5 +1,5 @@
 import { type Notifications, type SecretRef, yamlText } from '@delos/core';
-import { portOfUrl } from '../../base/url-port.ts';
+import { portOfUrl } from '../../url-port.ts';
 
 /** Where the files of the ConfigMap are mounted. */
 export const CONFIG = '/etc/alertmanager';

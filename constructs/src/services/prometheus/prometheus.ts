@@ -8,7 +8,7 @@ import { hostOf, labelsOf, selectorOf } from '../../base/names.ts';
 import type { Probes } from '../../base/pod.ts';
 import { Secret } from '../../base/secret.ts';
 import type { ServiceDescriptor, Site } from '../../base/service.ts';
-import { portOfUrl } from '../../base/url-port.ts';
+import { portOfUrl } from '../../url-port.ts';
 import { Workload } from '../../base/workload.ts';
 import { alertmanager } from '../alertmanager/index.ts';
 import { CONFIG, type RuleGroup, remoteSecret, rules, settings, type Target } from './files.ts';
