@@ -103,12 +103,10 @@ export async function startMonitoring(
       const address = own[job] ?? addressOf(nth++);
       if (own[job] !== undefined || job === 'node-exporter' || at !== undefined) names.set(host, address);
       if (job === 'node-exporter') {
-        const command = parts.command('node-exporter').map((arg) => placed(arg).replace('=:9100', `=${address}:9100`));
-        await start(
-          'node-exporter',
-          inNamespace(['mount', '-t', 'tmpfs', 'tmpfs', '/mnt'], command.map(onDisk)),
-          tools.path,
-        );
+        const command = parts
+          .command('node-exporter')
+          .map((arg) => onDisk(placed(arg)).replace('=:9100', `=${address}:9100`));
+        await start('node-exporter', command.map(byName), tools.path);
         await answers('node-exporter', `http://${address}:9100/`);
       } else if (at !== undefined) relays.push(await relay(address, port, at));
     }
@@ -116,10 +114,14 @@ export async function startMonitoring(
     await writeFile(join(folder, 'Corefile'), corefile(names));
     await start('coredns', [tools.coredns, '-conf', join(folder, 'Corefile')], tools.path);
     await answers('coredns', `http://${DNS}:8053/health`);
-    const named = ['mount', '--bind', join(folder, 'resolv.conf'), '/etc/resolv.conf'];
-    await start('alertmanager', inNamespace(named, parts.command('alertmanager').map(placed)), tools.path);
+    const program = (name: 'prometheus' | 'alertmanager'): readonly string[] =>
+      asking(
+        join(folder, 'resolv.conf'),
+        parts.command(name).map((word) => byName(placed(word))),
+      );
+    await start('alertmanager', program('alertmanager'), tools.path);
     await answers('alertmanager', `http://${ALERTMANAGER}:9093/-/ready`);
-    await start('prometheus', inNamespace(named, parts.command('prometheus').map(placed)), tools.path);
+    await start('prometheus', program('prometheus'), tools.path);
     await answers('prometheus', `http://${PROMETHEUS}:9090/-/ready`);
   } catch (error) {
     await stop();
@@ -143,8 +145,8 @@ const FILES = [
   ['alertmanager', 'alertmanager.yaml'],
 ] as const;
 
-/** A name of node exporter's own folder in the Pod → a file system that this test can mount. */
-const onDisk = (text: string): string => text.replaceAll('/node-disk', '/mnt');
+/** A folder that a Pod mounts → one that is mounted on every machine. */
+const onDisk = (text: string): string => text.replaceAll('/node-disk', '/dev/shm');
 
 /** Every wait is a second. */
 const hastened = (text: string): string =>
@@ -153,14 +155,15 @@ const hastened = (text: string): string =>
     '$1: 1s',
   );
 
-/** The command in a mount namespace of its own, after another one there. Programs of the image are found by name. */
-function inNamespace(first: readonly string[], command: readonly string[]): readonly string[] {
-  const quoted = first.map((word) => `'${word}'`).join(' ');
-  const program = command.map((word) =>
-    word.replaceAll(/(^|\s)\/bin\/(prometheus|alertmanager|node_exporter)\b/g, '$1$2'),
-  );
-  return ['unshare', '--mount', 'sh', '-c', `${quoted} && exec "$@"`, 'sh', ...program];
-}
+/** The command where its own resolv.conf is the machine's. */
+const asking = (resolver: string, command: readonly string[]): readonly string[] => [
+  ...['unshare', '--mount', 'sh', '-c', 'mount --bind "$0" /etc/resolv.conf && exec "$@"', resolver],
+  ...command,
+];
+
+/** Programs of the image are found by name. */
+const byName = (word: string): string =>
+  word.replaceAll(/(^|\s)\/bin\/(prometheus|alertmanager|node_exporter)\b/g, '$1$2');
 
 /** Where the programs are. */
 async function toolFolders(): Promise<{ readonly path: string; readonly coredns: string }> {
