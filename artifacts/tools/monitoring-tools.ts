@@ -25,7 +25,7 @@ export const MONITORING_TOOLS: Readonly<
       set: ['github.com/prometheus/common/version.Version=3.16.0'],
       // Targets are found by DNS alone. Clients of two dozen clouds are two thirds of the build.
       tags: ['remove_all_sd', 'enable_dns_sd'],
-      cold: { seconds: 150, diskBytes: 2 * GIB, memoryBytes: 1.5 * GIB },
+      cold: { seconds: 175, diskBytes: 2 * GIB, memoryBytes: 1.5 * GIB },
     },
   },
   alertmanager: {
@@ -52,7 +52,7 @@ export const MONITORING_TOOLS: Readonly<
             '<!doctype html>\n<title>Alertmanager</title>\n<p>This build has no pages. Its API is at <code>/api/v2</code>.</p>\n',
         },
       },
-      cold: { seconds: 90, diskBytes: 1.5 * GIB, memoryBytes: 1.2 * GIB },
+      cold: { seconds: 75, diskBytes: 1.5 * GIB, memoryBytes: 1.2 * GIB },
     },
   },
   node_exporter: {

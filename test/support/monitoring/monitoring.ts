@@ -1,4 +1,5 @@
 import { type ChildProcess, spawn } from 'node:child_process';
+import { readFileSync } from 'node:fs';
 import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { connect, createServer, type Server } from 'node:net';
 import { tmpdir } from 'node:os';
@@ -145,8 +146,24 @@ const FILES = [
   ['alertmanager', 'alertmanager.yaml'],
 ] as const;
 
-/** A folder that a Pod mounts → one that is mounted on every machine. */
-const onDisk = (text: string): string => text.replaceAll('/node-disk', '/dev/shm');
+/** A folder that a Pod mounts → one that is mounted on this machine, once. */
+const onDisk = (text: string): string => text.replaceAll('/node-disk', MOUNTED);
+
+const MOUNTED = mounted();
+
+/** The first folder on which one file system lies that node exporter knows. */
+function mounted(): string {
+  const all = readFileSync('/proc/1/mounts', 'utf8')
+    .split('\n')
+    .map((line) => line.split(' '));
+  const found = all.find(
+    ([, folder = '', kind = '']) =>
+      /^(ext4|xfs|btrfs|tmpfs)$/.test(kind) &&
+      /^[a-z/-]+$/.test(folder) &&
+      all.filter(([, other]) => other === folder).length === 1,
+  );
+  return found?.[1] ?? '/';
+}
 
 /** Every wait is a second. */
 const hastened = (text: string): string =>
