@@ -6,3 +6,4 @@ export * from './kubeconfig-access.ts';
 export * from './library-access.ts';
 export * from './pod-access.ts';
 export * from './reflector.ts';
+export * from './requirement.ts';

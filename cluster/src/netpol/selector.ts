@@ -1,25 +1,14 @@
+import { meets } from '@delos/kube';
 import type { Labels, Selector } from './facts.ts';
 
-/** Label selector semantics of apimachinery: all terms must hold; NotIn and DoesNotExist hold for an absent key. */
+/** Label selector semantics of apimachinery: all terms must hold. */
 export function selects(selector: Selector, labels: Labels): boolean {
   for (const [key, value] of Object.entries(selector.labels)) {
     if (labels[key] !== value) return false;
   }
-  return selector.expressions.every(({ key, operator, values }) => {
-    const value = Object.hasOwn(labels, key) ? labels[key] : undefined;
-    switch (operator) {
-      case 'In':
-        return value !== undefined && values.includes(value);
-      case 'NotIn':
-        return value === undefined || !values.includes(value);
-      case 'Exists':
-        return value !== undefined;
-      case 'DoesNotExist':
-        return value === undefined;
-      default:
-        return operator satisfies never;
-    }
-  });
+  return selector.expressions.every((each) =>
+    meets(each, Object.hasOwn(labels, each.key) ? labels[each.key] : undefined),
+  );
 }
 
 /** The same text for selectors that say the same in another order. */

@@ -1,3 +1,4 @@
+import { OPERATORS } from '@delos/kube';
 import { z } from 'zod';
 
 /*
@@ -17,8 +18,7 @@ export const claimShape = z.object({
 });
 export type Claim = z.infer<typeof claimShape>;
 
-const requirement = z.object({ key: z.string(), operator: z.string(), values: z.array(z.string()).default([]) });
-export type Requirement = z.infer<typeof requirement>;
+const requirement = z.object({ key: z.string(), operator: z.enum(OPERATORS), values: z.array(z.string()).default([]) });
 const term = z.object({
   matchExpressions: z.array(requirement).default([]),
   matchFields: z.array(requirement).default([]),

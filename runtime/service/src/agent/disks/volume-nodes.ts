@@ -1,5 +1,6 @@
+import { meets } from '@delos/kube';
 import type { Node } from '../jobs/pod-shape.ts';
-import type { NodeTerm, Requirement, Volume } from './claim-shape.ts';
+import type { NodeTerm, Volume } from './claim-shape.ts';
 
 /**
  * Names of the nodes that a volume can be mounted on, in order; null: it does not say.
@@ -18,26 +19,7 @@ function suits({ matchExpressions, matchFields }: NodeTerm, { metadata }: Node):
   // Kubernetes: a term that asks for nothing is met by no node.
   if (matchExpressions.length + matchFields.length === 0) return false;
   return (
-    matchExpressions.every((each) => holds(each, metadata.labels[each.key])) &&
-    matchFields.every((each) => holds(each, each.key === 'metadata.name' ? metadata.name : undefined))
+    matchExpressions.every((each) => meets(each, metadata.labels[each.key])) &&
+    matchFields.every((each) => meets(each, each.key === 'metadata.name' ? metadata.name : undefined))
   );
-}
-
-function holds({ operator, values }: Requirement, value: string | undefined): boolean {
-  switch (operator) {
-    case 'In':
-      return value !== undefined && values.includes(value);
-    case 'NotIn':
-      return value === undefined || !values.includes(value);
-    case 'Exists':
-      return value !== undefined;
-    case 'DoesNotExist':
-      return value === undefined;
-    case 'Gt':
-      return Number(value) > Number(values[0]);
-    case 'Lt':
-      return Number(value) < Number(values[0]);
-    default:
-      return false;
-  }
 }
