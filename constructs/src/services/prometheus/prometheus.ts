@@ -1,3 +1,4 @@
+import { quantityOf } from '@delos/core';
 import { k8s } from 'cdk8s-plus-28';
 import { Construct } from 'constructs';
 import { ConfigFiles } from '../../base/config-files.ts';
@@ -89,7 +90,7 @@ export class Prometheus extends Construct {
       probes: PROBES,
       mounts: () => [
         files(config, CONFIG, { name: 'config' }),
-        claim('data', DATA, String(own.storage), whole.cluster.storageClass),
+        claim('data', DATA, String(quantityOf(own.storage)), whole.cluster.storageClass),
         ...own.remoteWrite.flatMap((remote, nth) => secretOf(remote, nth, site)),
       ],
     });
