@@ -61,7 +61,7 @@ describe('what Prometheus asks for metrics', () => {
       const workload = workloads.find(({ name }) => name === job);
       const ports = workload?.pod.containers.flatMap((container) => container.ports) ?? [];
       expect(ports.map(({ containerPort }) => containerPort)).toContain(port);
-      expect(names).toEqual([hostOf(`${job}-metrics`, workload?.namespace ?? '')]);
+      expect(names).toEqual([`${hostOf(`${job}-metrics`, workload?.namespace ?? '')}.`]);
       const { spec } = objectOf(platform, 'Service', `${job}-metrics`).manifest;
       expect(spec).toMatchObject({
         clusterIP: 'None',

@@ -73,7 +73,8 @@ export function settings(props: PrometheusSettings): string {
       metrics_path: path,
       ...SCRAPE_BOUNDS,
       // Each Pod by its own address: by that of its Service, one after another would be asked.
-      dns_sd_configs: [{ names: [host], type: 'A', port, refresh_interval: every }],
+      // With a dot at its end no domain is tried behind the name.
+      dns_sd_configs: [{ names: [`${host}.`], type: 'A', port, refresh_interval: every }],
     })),
     ...(props.remoteWrite.length === 0 ? {} : { remote_write: props.remoteWrite.map(remote) }),
   });
