@@ -62,9 +62,10 @@ export function program(root: string, options: { readonly completion?: boolean }
   withContext(withConfig(verb(cli, 'preview', 'what `up` would change, object by object'))).action(
     action(() => import('./commands/platform/preview.ts')),
   );
-  withConfig(verb(cli, 'synth', 'write the platform’s manifests'))
-    .option('--profile <name>', 'fill-in values for a kind of cluster')
-    .option('--out <folder>', 'where to write; left out: to stdout')
+  withConfig(verb(cli, 'synth', 'write the platform’s manifests, without secrets; asks no cluster'))
+    .option('--profile <name>', 'small, medium or ha, in place of the profile of delos.yaml')
+    .option('--engine <name>', 'for which kind of cluster: embedded, kind or existing; left out: that of delos.yaml')
+    .option('--out <folder>', 'where to write, a file an object; left out: to stdout')
     .action(action(() => import('./commands/platform/synth.ts')));
 
   const cluster = verb(cli, 'cluster', 'the Kubernetes cluster underneath, by itself');

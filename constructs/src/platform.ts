@@ -6,11 +6,14 @@ import { setDnsAddresses } from './base/connections.ts';
 import type { Database } from './base/database.ts';
 import { NODE_NAMESPACE, PLATFORM_NAMESPACE } from './base/names.ts';
 import { Namespace } from './base/namespace.ts';
+import { setPlacement } from './base/placement.ts';
 import { priorityClasses } from './base/priority.ts';
 import type { BuiltBy, ServiceConstruct, ServiceDescriptor, Site } from './base/service.ts';
 import type { DelosConfig } from './delos-config.ts';
 import { type WayIn, wayIn } from './entrance.ts';
-import { sectionOf } from './service-sections.ts';
+import { PLACEMENTS } from './profiles.ts';
+import { servicesOf } from './service-list.ts';
+import { resourcesFor, sectionOf } from './service-sections.ts';
 import { gateway } from './services/gateway/index.ts';
 import { postgres } from './services/postgres/index.ts';
 import { prometheus } from './services/prometheus/index.ts';
@@ -21,14 +24,17 @@ import type { SynthesisContext } from './synthesis-context.ts';
 export interface PlatformProps {
   /** The whole of delos.yaml, defaults filled in. */
   readonly config: DelosConfig;
-  /** The cluster, as far as manifests depend on it. `profileContext` has one for each kind. */
+  /** The cluster, as far as manifests depend on it. `engineContext` has one for each engine. */
   readonly context: SynthesisContext;
   /**
    * Reference of a catalogue image, or of what a service of your own names.
    * @default that of `context.images`; a name with a slash is a reference already
    */
   readonly image?: (name: string) => string;
-  /** Each is built after those before it, whose constructs it can ask for. @default all services of Delos */
+  /**
+   * Each is built after those before it, whose constructs it can ask for. What the configuration leaves out, or has already,
+   * is not built. @default all services of Delos
+   */
   readonly services?: readonly ServiceDescriptor[];
 }
 
@@ -37,7 +43,7 @@ export interface PlatformProps {
  * own can be put into it.
  * @example
  * const config = delosConfig.parse({ domain: 'ai.example.com' });
- * const platform = new Platform(app, 'platform', { config, context: profileContext(config, 'existing') });
+ * const platform = new Platform(app, 'platform', { config, context: engineContext(config, 'existing') });
  * const reports = platform.get(postgres).database('reports');
  */
 export class Platform extends Chart {
@@ -58,6 +64,7 @@ export class Platform extends Chart {
     if (twice !== undefined) throw new DelosError('ERR_INTERNAL', `the list has two services of the name ${twice}`);
     this.wayIn = wayIn(props.config, props.context.entrance);
     setDnsAddresses(this, props.context.dnsAddresses ?? []);
+    setPlacement(this, PLACEMENTS[props.config.profile]);
     this.services = new Namespace(this, PLATFORM_NAMESPACE);
     this.nodes = new Namespace(this, NODE_NAMESPACE, { podSecurity: 'privileged' });
     const ground = [this.services, this.nodes, ...priorityClasses(this)];
@@ -123,6 +130,7 @@ export class Platform extends Chart {
       context,
       namespace: service.onNodes === true ? this.nodes : this.services,
       image: (props.image ?? imageOf(context))(service.image),
+      resources: resourcesFor(config, service),
       ...this.wayIn,
       userNamespaces: config.cluster.userNamespaces && (context.userNamespaces ?? false),
       get database(): Database {
@@ -139,10 +147,8 @@ export class Platform extends Chart {
 
 /** Services of the list that the configuration asks for, less those whose image may still come and is not there. */
 const present = ({ services = SERVICES, config, context, image }: PlatformProps): readonly ServiceDescriptor[] =>
-  services.filter(
-    (service) =>
-      service.wanted?.(config) !== false &&
-      (service.late !== true || image !== undefined || Object.hasOwn(context.images, service.image)),
+  servicesOf(config, services).filter(
+    (service) => service.late !== true || image !== undefined || Object.hasOwn(context.images, service.image),
   );
 
 const imageOf =

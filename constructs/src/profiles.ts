@@ -1,54 +1,77 @@
-import { CATALOGUE, MIRROR_HOST } from '@delos/artifacts';
-import { API_SERVER_PORT, DelosError, NODE_PORTS, nearest, type PlatformConfig } from '@delos/core';
-import type { SynthesisContext } from './synthesis-context.ts';
+import type { ProfileName } from '@delos/core';
+import type { Placement } from './base/placement.ts';
 
 /*
- * A profile fills in what only a cluster that is up can tell, by what holds for its kind: so that manifests can be
- * written and reviewed without one. Addresses of an existing cluster's API server are unknown; RFC 5737's stand there.
+ * The profiles: each is a part of a delos.yaml. It fills in what the file leaves out, so every key of the file overrides it.
+ * `small` is what each key and each service's descriptor say by themselves.
  */
-const PROFILES = {
-  embedded: {
-    apiServer: { addresses: ['10.201.0.2'], port: API_SERVER_PORT },
-    entrance: { kind: 'node-port', ...NODE_PORTS },
-    local: true,
-  },
-  kind: {
-    apiServer: { addresses: ['172.18.0.2'], port: API_SERVER_PORT },
-    entrance: { kind: 'node-port', ...NODE_PORTS },
-    local: false,
-  },
-  existing: {
-    apiServer: { addresses: ['192.0.2.1'], port: API_SERVER_PORT },
-    entrance: { kind: 'service' },
-    local: false,
-  },
-} as const;
 
-/** What `delos synth` synthesizes against. @throws DelosError ERR_USAGE for a name that is no profile */
-export function profileContext(config: PlatformConfig, name: string | undefined): SynthesisContext {
-  const wanted = name ?? (config.cluster.engine === 'auto' ? 'embedded' : config.cluster.engine);
-  const profile = Object.entries(PROFILES).find(([key]) => key === wanted)?.[1];
-  if (profile === undefined) {
-    const names = Object.keys(PROFILES);
-    const near = nearest(wanted, names);
-    throw new DelosError('ERR_USAGE', `no profile is named ${JSON.stringify(wanted)}`, {
-      hint: near === undefined ? `profiles: ${names.join(', ')}` : `did you mean ${near}?`,
-    });
-  }
-  const { local, apiServer } = profile;
-  // As if each port that the configuration names were free.
-  const { httpPort, httpsPort } = config.gateway;
-  const entrance = { ...profile.entrance, hostPorts: { httpPort, httpsPort } };
-  const prefersLocal = config.images.source === 'local' || (config.images.source === 'auto' && local);
-  return { apiServer, entrance, images: references(config, prefersLocal) };
+/** A part of a delos.yaml. */
+type Part = { readonly [key: string]: Part | string | number };
+
+const resources = (cpu: string, memory: string, memoryLimit: string): Part => ({ cpu, memory, memoryLimit });
+
+/** A team's platform: one of each service, with room for hundreds of jobs. */
+const MEDIUM: Part = {
+  logs: { projectLimit: '10Gi', totalLimit: '30Gi', keepDays: 90 },
+  services: {
+    postgres: { storage: '50Gi', resources: resources('500m', '2Gi', '3Gi') },
+    gateway: { resources: resources('100m', '128Mi', '512Mi') },
+    keycloak: { resources: resources('500m', '1Gi', '2Gi') },
+    redis: { resources: resources('50m', '128Mi', '256Mi') },
+    controlApi: { resources: resources('250m', '256Mi', '1Gi') },
+    scheduler: { resources: resources('250m', '256Mi', '1Gi') },
+    agent: { resources: resources('100m', '128Mi', '512Mi') },
+    collector: { resources: resources('50m', '96Mi', '256Mi') },
+    devpi: { storage: '50Gi', resources: resources('100m', '256Mi', '1Gi') },
+  },
+};
+
+/** The profiles, by their names. */
+export const PROFILES: Readonly<Record<ProfileName, Part>> = {
+  small: {},
+  medium: MEDIUM,
+  /** Several nodes, of which any may be lost: what can run more than once does. */
+  ha: merged(MEDIUM, {
+    services: { gateway: { replicas: 2 }, controlApi: { replicas: 2 }, scheduler: { replicas: 2 } },
+  }) as Part,
+};
+
+/** Where Pods run, by profile. */
+export const PLACEMENTS: Readonly<Record<ProfileName, Placement>> = {
+  small: { apart: 'preferred' },
+  medium: { apart: 'preferred' },
+  ha: { apart: 'required', lostNodeSeconds: 30 },
+};
+
+/** A delos.yaml as it was read, with the values of its profile where it has none. What is no mapping is left to the schema. */
+export function withProfile(given: unknown): unknown {
+  const name = isMapping(given) ? (given.profile ?? 'small') : undefined;
+  const profile = Object.entries(PROFILES).find(([key]) => key === name)?.[1];
+  return profile === undefined ? given : merged(profile, given);
 }
 
-function references(config: PlatformConfig, local: boolean): Readonly<Record<string, string>> {
-  const registry = config.images.registry ?? MIRROR_HOST;
-  return Object.fromEntries(
-    CATALOGUE.map(({ name, upstream, version }) => [
-      name,
-      local || upstream === null ? `${registry}/delos/${name}:${version}` : upstream,
-    ]),
-  );
+/** Dotted paths of the keys that profiles fill in, each service's `resources` as one. */
+export const PROFILE_KEYS: ReadonlySet<string> = new Set(
+  Object.values(PROFILES).flatMap((profile) => [...pathsOf(profile, '')]),
+);
+
+function* pathsOf(part: Part, above: string): Iterable<string> {
+  for (const [key, value] of Object.entries(part)) {
+    const path = above === '' ? key : `${above}.${key}`;
+    if (typeof value === 'object' && key !== 'resources') yield* pathsOf(value, path);
+    else yield path;
+  }
+}
+
+/** The second over the first, mapping by mapping. */
+function merged(below: unknown, above: unknown): unknown {
+  if (above === undefined) return below;
+  if (!isMapping(below) || !isMapping(above)) return above;
+  const keys = [...new Set([...Object.keys(below), ...Object.keys(above)])];
+  return Object.fromEntries(keys.map((key) => [key, merged(below[key], above[key])]));
+}
+
+function isMapping(value: unknown): value is Readonly<Record<string, unknown>> {
+  return typeof value === 'object' && value !== null && !Array.isArray(value);
 }

@@ -35,7 +35,7 @@ export function withSecrets(synthesis: Synthesis, make: (wanted: WantedSecret) =
     }
     const text = made.get(address) ?? make({ address, source });
     if (text === '') throw new DelosError('ERR_INTERNAL', `the value of ${address} is empty`);
-    if (source.kind !== 'password' && !PEM[source.kind].test(text)) {
+    if (source.kind !== 'password' && source.kind !== 'file' && !PEM[source.kind].test(text)) {
       throw new DelosError('ERR_INTERNAL', `the value of ${address}: expected a ${source.kind} in PEM`);
     }
     made.set(address, text);

@@ -1,6 +1,39 @@
 import { DelosError } from '@delos/core';
 import type { Construct } from 'constructs';
 import type { BuiltBy, ServiceConstruct, ServiceDescriptor, Site } from './base/service.ts';
+import type { DelosConfig } from './delos-config.ts';
+import { externalOf, isEnabled } from './service-sections.ts';
+
+/** The list as the configuration wants it: less what is left out, and with what is there already in its place. */
+export function servicesOf(config: DelosConfig, services: readonly ServiceDescriptor[]): readonly ServiceDescriptor[] {
+  return services
+    .filter((service) => isAsked(config, service))
+    .map((service) => {
+      const given = externalOf(config, service);
+      const form = service.external;
+      if (given === undefined || form === undefined) return service;
+      return standIn(service, (scope, at) => form.build(scope, at, given));
+    });
+}
+
+/** The services of the list that run as Pods of ours: those that are neither left out nor there already. */
+export const ownServices = (
+  config: DelosConfig,
+  services: readonly ServiceDescriptor[],
+): readonly ServiceDescriptor[] =>
+  services.filter((service) => isAsked(config, service) && externalOf(config, service) === undefined);
+
+/** Whether the configuration asks for the service: in its own section, and by what else decides about it. */
+const isAsked = (config: DelosConfig, service: ServiceDescriptor): boolean =>
+  isEnabled(config, service) && service.wanted?.(config) !== false;
+
+/** The service without what it asked of others and what led to it: something else stands in its place. */
+function standIn(
+  { name, idea, image, config, user, resources }: ServiceDescriptor,
+  build: ServiceDescriptor['build'],
+): ServiceDescriptor {
+  return { name, idea, image, config, user, resources, build };
+}
 
 /**
  * The list with something else in the place of one service. What asks for the service gets it. The service's routes, and what
@@ -18,11 +51,7 @@ export function replaced<Built extends ServiceConstruct>(
   build: (scope: Construct, at: Site<unknown>) => NoInfer<Built>,
 ): readonly ServiceDescriptor[] {
   const index = indexOf(services, service);
-  return services.map((each, nth) => {
-    if (nth !== index) return each;
-    const { name, idea, image, config, user, resources } = each;
-    return { name, idea, image, config, user, resources, build };
-  });
+  return services.map((each, nth) => (nth === index ? standIn(each, build) : each));
 }
 
 /**

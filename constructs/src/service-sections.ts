@@ -1,29 +1,73 @@
 import { shapeOf } from '@delos/core';
 import { z } from 'zod';
+import type { Resources } from './base/pod.ts';
+import { type ResourcesSection, resourcesOf, resourcesSection } from './base/sections/resources-section.ts';
 import type { ServiceDescriptor } from './base/service.ts';
 import type { DelosConfig } from './delos-config.ts';
 
-type Section = Pick<ServiceDescriptor, 'name' | 'idea' | 'config'>;
+type Section = Pick<ServiceDescriptor, 'name' | 'idea' | 'config' | 'resources' | 'external'>;
+
+/** Keys of a service's section that every service has. */
+export interface CommonSection {
+  /** False: it is left out. */
+  readonly enabled: boolean;
+  /** Processor and memory of each Pod. */
+  readonly resources: ResourcesSection;
+}
 
 /** Key of a service under `services` in delos.yaml: its name in camel case. */
 export const sectionName = ({ name }: Pick<ServiceDescriptor, 'name'>): string =>
   name.replace(/-(\w)/g, (_, letter: string) => letter.toUpperCase());
 
-/** Key to schema of each service's section. A service with nothing to set has none. */
+/** Key to schema of each service's section. */
 export function sectionsOf(services: readonly Section[]): Readonly<Record<string, z.ZodType>> {
-  return Object.fromEntries(
-    services
-      .filter(({ config }) => Object.keys(shapeOf(config) ?? { all: config }).length > 0)
-      .map((service) => [sectionName(service), z.prefault(service.config, {}).describe(sentence(service.idea))]),
-  );
+  return Object.fromEntries(services.map((service) => [sectionName(service), sectionSchema(service)]));
+}
+
+function sectionSchema({ idea, config, resources, external }: Section): z.ZodType {
+  return z
+    .strictObject({
+      enabled: z.boolean().default(true).describe('false: it is left out'),
+      ...shapeOf(config),
+      resources: resourcesSection(resources),
+      ...(external === undefined
+        ? {}
+        : { external: external.config.optional().describe('One that is there already takes its place') }),
+    })
+    .prefault({})
+    .describe(sentence(idea));
 }
 
 const sentence = (idea: string): string => `${idea.charAt(0).toUpperCase()}${idea.slice(1)}`;
 
-/** The section of a service, defaults filled in. */
-export function sectionOf<Config>(
-  { services }: Pick<DelosConfig, 'services'>,
-  service: ServiceDescriptor<Config>,
-): Config {
-  return service.config.parse(services[sectionName(service)] ?? {});
+type Sections = Pick<DelosConfig, 'services'>;
+const mapping = z.record(z.string(), z.unknown());
+const written = ({ services }: Sections, service: Pick<ServiceDescriptor, 'name'>): Readonly<Record<string, unknown>> =>
+  mapping.parse(services[sectionName(service)] ?? {});
+
+/** A service's own keys of its section, defaults filled in. */
+export function sectionOf<Config>(config: Sections, service: ServiceDescriptor<Config>): Config {
+  const own = Object.keys(shapeOf(service.config) ?? {});
+  return service.config.parse(
+    Object.fromEntries(Object.entries(written(config, service)).filter(([key]) => own.includes(key))),
+  );
+}
+
+/** Whether the configuration has the service. */
+export const isEnabled = (config: Sections, service: Pick<ServiceDescriptor, 'name'>): boolean =>
+  (written(config, service) as Partial<CommonSection>).enabled ?? true;
+
+/** Processor and memory of each of the service's Pods. */
+export function resourcesFor(config: Sections, service: Pick<ServiceDescriptor, 'name' | 'resources'>): Resources {
+  const { resources } = written(config, service) as Partial<CommonSection>;
+  return resources === undefined ? service.resources : resourcesOf(resources);
+}
+
+/** What the configuration says of the service that is there already in place of ours; undefined where it is ours. */
+export function externalOf(
+  config: Sections,
+  service: Pick<ServiceDescriptor, 'name' | 'external'>,
+): Readonly<Record<string, unknown>> | undefined {
+  const { external } = written(config, service);
+  return service.external === undefined || external === undefined ? undefined : mapping.parse(external);
 }

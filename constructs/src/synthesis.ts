@@ -31,6 +31,8 @@ export type SecretSource =
       readonly dnsNames: readonly string[];
       readonly ipAddresses: readonly string[];
     }
+  /** The content of a file of the machine that deploys, read at each deployment; a line break at its end is not part of it. */
+  | { readonly kind: 'file'; readonly path: string }
   /** The same value as another Secret's key, written `SECRET/KEY`, in that namespace or else in whichever has it. */
   | { readonly kind: 'same-as'; readonly ref: string; readonly namespace?: string };
 

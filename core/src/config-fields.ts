@@ -67,6 +67,24 @@ export const domain = z
       context.addIssue({ code: 'custom', message: `${HOST_EXPECTED}, found "${host}": ${fault}` });
   });
 
+/** A host that services dial: a name, inside the cluster or outside, or an IPv4 address. */
+export const host = z
+  .string()
+  .toLowerCase()
+  .superRefine((name, context) => {
+    const fault = hostFault(name);
+    const expected = `expected a host name such as db.example.com, or an IPv4 address, found "${name}"`;
+    if (fault !== undefined) context.addIssue({ code: 'custom', message: `${expected}: ${fault}` });
+  });
+
+/** An IP address, or a range of them. NetworkPolicies name these, and no host names. */
+export const addressRange = z
+  .string()
+  .refine(
+    (text) => [z.ipv4(), z.ipv6(), z.cidrv4(), z.cidrv6()].some((schema) => schema.safeParse(text).success),
+    'expected an IP address such as 10.20.0.5, or a range such as 10.20.0.0/24',
+  );
+
 /** Why a text is neither a host name nor an IPv4 address, if it is not. */
 function hostFault(host: string): string | undefined {
   if (host === '') return 'it is empty';
@@ -122,6 +140,9 @@ export const registry = z
     });
     return z.NEVER;
   });
+
+/** A port that a server listens on. */
+export const serverPort = z.number().int().min(1).max(65535);
 
 /** 0: one that is free. */
 export const port = z.number().int().min(0).max(65535);

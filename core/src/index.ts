@@ -5,9 +5,21 @@ export { type Notifications, type SecretRef, secretRef, webUrl } from './config/
 export { type Member, PLAIN_SHARE, type Quota, type Share, shareOf } from './config/organizations.ts';
 export * from './config/reference.ts';
 export { JOB_DISK, LEAST_JOB_DISK, type SecurityProfile, securityProfile } from './config/resources.ts';
+export type { RuleFault } from './config/rule-fault.ts';
 export * from './config/shape.ts';
 export * from './config/template.ts';
-export { bytes, count, size } from './config-fields.ts';
+export {
+  addressRange,
+  bytes,
+  cores,
+  count,
+  dnsLabel,
+  dnsSubdomain,
+  host,
+  plainText,
+  serverPort,
+  size,
+} from './config-fields.ts';
 export * from './errors/error-codes.ts';
 export * from './errors/errors.ts';
 export * from './errors/nearest.ts';

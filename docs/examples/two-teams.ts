@@ -1,5 +1,5 @@
 // A platform for two teams that share four machines. Prints its Kubernetes manifests.
-import { delosConfig, profileContext, synthesize } from '@delos/constructs';
+import { delosConfig, engineContext, synthesize } from '@delos/constructs';
 import { yamlText } from '@delos/core';
 
 const teams = ['speech', 'vision'];
@@ -28,5 +28,5 @@ const config = delosConfig.parse({
   ],
 });
 
-const { objects } = synthesize(config, profileContext(config, 'existing'));
+const { objects } = synthesize(config, engineContext(config, 'existing'));
 console.log(objects.map(({ manifest }) => yamlText(manifest)).join('---\n'));

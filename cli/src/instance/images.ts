@@ -1,5 +1,6 @@
 import type { ClusterHandle } from '@delos/cluster';
-import type { PlatformConfig, StandIn } from '@delos/core';
+import { type DelosConfig, serviceImages } from '@delos/constructs';
+import type { StandIn } from '@delos/core';
 import type { CommandContext } from '../context.ts';
 
 export interface PlatformImages {
@@ -11,17 +12,17 @@ export interface PlatformImages {
 
 /**
  * Makes the images and brings them to where the cluster's nodes look for them. It does nothing twice.
- * @param without names of those that are left out
+ * @param later names of those that are left out for now
  */
 export async function provideImages(
   context: CommandContext,
-  config: PlatformConfig,
+  config: DelosConfig,
   handle: ClusterHandle,
-  without: readonly string[],
+  later: readonly string[] = [],
 ): Promise<PlatformImages> {
   const { ensureImages, loadImages, pushImages } = await import('@delos/cluster');
   const { paths, progress } = context;
-  const images = await ensureImages({ ...optionsOf(context, config, handle), without }, progress);
+  const images = await ensureImages(optionsOf(context, config, handle, later), progress);
   const { images: way } = handle;
   const standIns = await standInsOf(context, config, handle);
   switch (way.kind) {
@@ -43,13 +44,11 @@ export async function provideImages(
 /** What `provideImages` would give. Sends nothing to the cluster. */
 export async function expectedImages(
   context: CommandContext,
-  config: PlatformConfig,
+  config: DelosConfig,
   handle: ClusterHandle,
 ): Promise<PlatformImages> {
   const { inRegistry, listImages } = await import('@delos/cluster');
-  const { serviceImages } = await import('@delos/constructs');
-  const without = serviceImages(config).unwanted;
-  const listed = await listImages({ ...optionsOf(context, config, handle), without });
+  const listed = await listImages(optionsOf(context, config, handle));
   const { images: way } = handle;
   const images = Object.fromEntries(
     listed.map(({ name, reference }) => [
@@ -63,7 +62,7 @@ export async function expectedImages(
 /** Stand-ins are served by the mirror alone. They must not get into the registry of somebody else. */
 async function standInsOf(
   context: CommandContext,
-  config: PlatformConfig,
+  config: DelosConfig,
   handle: ClusterHandle,
 ): Promise<readonly StandIn[]> {
   const { listImages } = await import('@delos/cluster');
@@ -74,11 +73,12 @@ async function standInsOf(
   );
 }
 
-function optionsOf(context: CommandContext, config: PlatformConfig, handle: ClusterHandle) {
+function optionsOf(context: CommandContext, config: DelosConfig, handle: ClusterHandle, later: readonly string[] = []) {
   return {
     root: context.root,
     paths: context.paths,
     source: config.images.source,
     standIns: config.images.standIns && handle.images.kind === 'mirror',
+    leaveOut: [...serviceImages(config).unwanted, ...later],
   };
 }

@@ -1,20 +1,56 @@
+import { constants } from 'node:fs';
+import { access } from 'node:fs/promises';
 import type { Check } from '@delos/cluster';
-import type { PlatformConfig } from '@delos/core';
+import { type DelosConfig, engineContext, synthesize } from '@delos/constructs';
 import type { CommandContext } from '../context.ts';
 import { chooseCluster } from './engine.ts';
+
+/** All that `up` will need: machine, cluster, and what the configuration names. Changes nothing. */
+export async function allChecks(
+  context: CommandContext,
+  config: DelosConfig,
+  contextName: string | undefined,
+): Promise<readonly Check[]> {
+  const { preflight } = await import('@delos/cluster');
+  const choice = await chooseCluster(context, config, contextName);
+  return [...(await preflight(choice.config, choice.options)), ...(await secretFileChecks(config))];
+}
 
 /** Looks at machine and cluster, and warns of what may cause trouble. @throws DelosError of the first fatal check */
 export async function checkMachine(
   context: CommandContext,
-  config: PlatformConfig,
+  config: DelosConfig,
   contextName: string | undefined,
 ): Promise<readonly Check[]> {
-  const { preflight, requireChecks } = await import('@delos/cluster');
-  const choice = await chooseCluster(context, config, contextName);
-  const checks = await preflight(choice.config, choice.options);
+  const { requireChecks } = await import('@delos/cluster');
+  const checks = await allChecks(context, config, contextName);
   for (const { id, ok, fatal, measured, needed, fix } of checks) {
     if (!ok && !fatal) context.progress.warn(`${id}: ${measured}, needed: ${needed}; ${fix}`);
   }
   requireChecks(checks);
   return checks;
+}
+
+/** Files that hold secrets of what is there already are read last, when all else is done: they are looked for first. */
+async function secretFileChecks(config: DelosConfig): Promise<readonly Check[]> {
+  const { objects } = synthesize(config, engineContext(config, undefined));
+  const sources = objects.flatMap(({ secrets }) => Object.values(secrets));
+  const paths = [...new Set(sources.flatMap((source) => (source.kind === 'file' ? [source.path] : [])))];
+  return Promise.all(
+    paths.map(async (path) => {
+      const fault = await access(path, constants.R_OK).then(
+        () => undefined,
+        (error: unknown) => (error instanceof Error && 'code' in error ? String(error.code) : String(error)),
+      );
+      return {
+        id: 'secrets.file',
+        ok: fault === undefined,
+        fatal: true,
+        code: 'ERR_PREFLIGHT' as const,
+        measured: fault === undefined ? `${path} can be read` : `${path} cannot be read (${fault})`,
+        needed: 'each secret file that delos.yaml names',
+        fix: 'write the secret to it, or name another place under `services` in delos.yaml',
+      };
+    }),
+  );
 }

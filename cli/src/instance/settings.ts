@@ -1,6 +1,7 @@
 import { access } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
-import { type DelosConfig, delosConfig, loadConfig } from '@delos/constructs';
+import { type DelosConfig, delosConfig, loadConfig, parseConfig } from '@delos/constructs';
+import type { ProfileName } from '@delos/core';
 import { tryReadJson, writeJson } from '@delos/host';
 import { z } from 'zod';
 import type { CommandContext } from '../context.ts';
@@ -21,15 +22,20 @@ const lastPath = (context: CommandContext): string => join(context.paths.state, 
  * The configuration that a command means: the file it was given, else the one that this instance was last brought up
  * with, else `delos.yaml` in the working folder, else the defaults.
  *
+ * @param profile in place of the configuration's own
  * @throws DelosError ERR_CONFIG_NOT_FOUND, ERR_CONFIG_SYNTAX, ERR_CONFIG_KEY, ERR_CONFIG_VALUE
  */
-export async function readSettings(context: CommandContext, given: string | undefined): Promise<Settings> {
+export async function readSettings(
+  context: CommandContext,
+  given: string | undefined,
+  profile?: ProfileName,
+): Promise<Settings> {
   const recorded = tryReadJson(recordPath(context), recordSchema)?.file;
   const local = resolve('delos.yaml');
   const file = given ?? recorded ?? ((await isThere(local)) ? local : undefined);
-  if (file === undefined) return { config: delosConfig.parse({}), file: undefined };
+  if (file === undefined) return { config: parseConfig('', 'delos.yaml', profile), file: undefined };
   const path = resolve(file);
-  return { config: await loadConfig(path), file: path };
+  return { config: await loadConfig(path, profile), file: path };
 }
 
 /**

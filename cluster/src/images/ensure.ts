@@ -14,14 +14,14 @@ import { dropDamaged, mirrorStore, tryStored, withRegistry } from './store.ts';
 export interface ImageOptions {
   /** Names of the catalogue. @default all; stand-ins as `standIns` says */
   readonly names?: readonly string[];
-  /** Names of the catalogue that are left out of all. @default none */
-  readonly without?: readonly string[];
   /** Root of the checkout. */
   readonly root: string;
   readonly paths: Pick<InstancePaths, 'cache'>;
   /** `upstream`: what is published is pulled, only ours are built. `auto` and `local`: all are built here. */
   readonly source: 'auto' | 'upstream' | 'local';
   readonly standIns: boolean;
+  /** Of all, not these: no service of this platform uses them. @default none */
+  readonly leaveOut?: readonly string[];
   /** @default this user's */
   readonly tools?: Toolchain;
 }
@@ -105,8 +105,8 @@ export function recipeHost(options: Pick<ImageOptions, 'root' | 'paths' | 'tools
 }
 
 /** The catalogue, less stand-ins where there are none, and less what is left out. */
-export const allImages = ({ standIns, without = [] }: Pick<ImageOptions, 'standIns' | 'without'>) =>
-  CATALOGUE.filter(({ name, role }) => (standIns || role !== 'stand-in') && !without.includes(name));
+export const allImages = ({ standIns, leaveOut = [] }: Pick<ImageOptions, 'standIns' | 'leaveOut'>) =>
+  CATALOGUE.filter(({ name, role }) => (standIns || role !== 'stand-in') && !leaveOut.includes(name));
 
 function wanted(options: ImageOptions): readonly CatalogueImage[] {
   if (options.names === undefined) return allImages(options);

@@ -20,7 +20,7 @@ export interface ListedImage {
 
 /** Every image of the catalogue as it stands now, for `status`. Builds and fetches nothing. */
 export async function listImages(
-  options: Pick<ImageOptions, 'root' | 'paths' | 'source' | 'standIns' | 'tools' | 'without'>,
+  options: Pick<ImageOptions, 'root' | 'paths' | 'source' | 'standIns' | 'tools' | 'leaveOut'>,
 ): Promise<readonly ListedImage[]> {
   const host = recipeHost(options);
   const store = mirrorStore(options.paths);

@@ -23,6 +23,7 @@ export async function clusterChecks(config: PlatformConfig, options: EngineOptio
       disksCheck(diskClass),
       ...(config.cluster.userNamespaces ? [usersCheck(lacksUserNamespaces)] : []),
       ...poolChecks(config, status?.nodes ?? []),
+      ...lostNodeChecks(config, (status?.nodes ?? []).filter(({ ready }) => ready).length),
       pidsCheck(await engine.kubeletConfigs(ASKED_NODES)),
       socketsCheck((status?.nodes ?? []).map(({ name, runtime }) => ({ name, runtime: runtime ?? '' }))),
     ];
@@ -123,6 +124,18 @@ export function socketsCheck(nodes: readonly { readonly name: string; readonly r
       'containerd 1.7 or later: the default seccomp profile of earlier ones lets a job reach the hypervisor by AF_VSOCK',
     fix: 'upgrade containerd on these nodes',
   });
+}
+
+/** With one node, the second Pod of a service would wait for ever. */
+export function lostNodeChecks({ profile }: Pick<PlatformConfig, 'profile'>, nodes: number): readonly Check[] {
+  if (profile !== 'ha') return [];
+  return [
+    check('nodes.ha', nodes > 1, {
+      measured: `${nodes} ${nodes === 1 ? 'node' : 'nodes'}`,
+      needed: 'two nodes or more for profile: ha, which runs no two Pods of a service on one',
+      fix: 'add a node to the cluster, or set profile: medium in delos.yaml',
+    }),
+  ];
 }
 
 /** A pool without a ready node is no obstacle to the platform, but its jobs will wait. */

@@ -8,7 +8,7 @@ import type { EngineOptions } from '../engine.ts';
 import { engineKindOf } from '../engine-for.ts';
 import { forwardedPorts } from '../forward.ts';
 import { type Check, check } from './check.ts';
-import { clusterChecks } from './cluster.ts';
+import { clusterChecks, lostNodeChecks } from './cluster.ts';
 import { stateFileSystemCheck } from './filesystem.ts';
 import { forwardCheck, readChains, relayCheck } from './firewall.ts';
 import { inotifyChecks, readInotify } from './inotify.ts';
@@ -52,6 +52,7 @@ export async function preflight(config: PlatformConfig, options: EngineOptions):
         stateFileSystemCheck(options.paths.state),
         ...inotifyChecks(readInotify()),
         ...(await portChecks(config, ownPorts(options.paths))),
+        ...lostNodeChecks(config, 1),
       ];
     }
     case 'kind':

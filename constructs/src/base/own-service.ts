@@ -6,8 +6,11 @@ import { type Mount, scratch } from './mount.ts';
 import { PORTS } from './names.ts';
 import { OWN_PROBES } from './probes.ts';
 import { env } from './secret-folder.ts';
+import { partOf } from './sections/resources-section.ts';
 import type { ServiceDescriptor, Site } from './service.ts';
 import { Workload, type WorkloadProps } from './workload.ts';
+
+const HEAP = 160 / 256;
 
 /** Program of the runtime image, one for each service. */
 export const runs = (program: string): readonly string[] => ['node', '/app/delos-runtime.mjs', program];
@@ -19,8 +22,8 @@ export const allowedRegistriesEnv = ({ config, context }: Pick<Site<unknown>, 'c
 /** A workload of the runtime image: metrics and health on the port `internal`, settings that all of ours have, DNS. */
 export function ownWorkload(
   scope: Construct,
-  descriptor: Pick<ServiceDescriptor, 'name' | 'user' | 'resources' | 'onNodes'>,
-  at: Pick<Site<unknown>, 'namespace' | 'image' | 'userNamespaces' | 'config' | 'publicUrl'>,
+  descriptor: Pick<ServiceDescriptor, 'name' | 'user' | 'onNodes'>,
+  at: Pick<Site<unknown>, 'namespace' | 'image' | 'resources' | 'userNamespaces' | 'config' | 'publicUrl'>,
   props: Pick<WorkloadProps, 'runs' | 'command' | 'before' | 'groups' | 'kubernetesToken'> & {
     readonly env: () => readonly k8s.EnvVar[];
     readonly mounts: () => readonly Mount[];
@@ -34,7 +37,7 @@ export function ownWorkload(
     namespace: at.namespace,
     image: at.image,
     user: descriptor.user,
-    resources: descriptor.resources,
+    resources: at.resources,
     // Folders of the node are not mounted into a user namespace.
     userNamespace: at.userNamespaces && descriptor.onNodes !== true,
     ports: { ...props.ports, internal: PORTS.internal },
@@ -45,7 +48,7 @@ export function ownWorkload(
       env('DELOS_PUBLIC_URL', at.publicUrl),
       { name: 'POD_IP', valueFrom: { fieldRef: { fieldPath: 'status.podIP' } } },
       // Well below the limit: buffers live outside the heap.
-      env('NODE_OPTIONS', '--max-old-space-size=160 --max-semi-space-size=4'),
+      env('NODE_OPTIONS', `--max-old-space-size=${partOf(at.resources.memoryLimit, HEAP)} --max-semi-space-size=4`),
       ...props.env(),
     ],
   });

@@ -91,6 +91,8 @@ export interface PodPlace {
   readonly everywhere: boolean;
   /** Name of its PriorityClass; undefined for the cluster's default. */
   readonly priority: string | undefined;
+  /** How Pods that any other can replace are spread over nodes. @default they are not */
+  readonly spread?: Pick<k8s.PodSpec, 'topologySpreadConstraints' | 'tolerations'>;
 }
 
 /** The Pod's specification. @throws Error for a Secret of another namespace: no Pod could mount it */
@@ -131,6 +133,7 @@ export function podSpec(name: string, props: WorkloadPod, place: PodPlace): k8s.
     securityContext: podSecurity(props.user, props.groups),
     ...(props.userNamespace === true ? { hostUsers: false } : {}),
     ...(place.everywhere ? { tolerations: [{ operator: 'Exists' }] } : {}),
+    ...place.spread,
     ...(steps.length === 0 ? {} : { initContainers: steps }),
     containers: [
       {

@@ -26,7 +26,11 @@ export interface ServiceConstruct {
 }
 
 /** One service of the platform: everything that the gateway, PostgreSQL, the configuration, `status` and docs know of it. */
-export interface ServiceDescriptor<Config = unknown, Built extends ServiceConstruct = ServiceConstruct> {
+export interface ServiceDescriptor<
+  Config = unknown,
+  Built extends ServiceConstruct = ServiceConstruct,
+  External = unknown,
+> {
   /** Name of its workload and Service; its key under `services` in delos.yaml is the same in camel case. */
   readonly name: string;
   /** What it is for, in one sentence without a full stop. */
@@ -34,8 +38,8 @@ export interface ServiceDescriptor<Config = unknown, Built extends ServiceConstr
   /** Name of its image in the catalogue; of a service of your own, its reference. */
   readonly image: string;
   /**
-   * Its section of delos.yaml, where its schema has one; a service of your own has none there. An empty section must be
-   * valid.
+   * Keys of its own in its section of delos.yaml, beside those that every service has; a service of your own has no section.
+   * An empty one must be valid.
    */
   readonly config: z.ZodType<Config>;
   /**
@@ -43,8 +47,14 @@ export interface ServiceDescriptor<Config = unknown, Built extends ServiceConstr
    * read the other's secrets.
    */
   readonly user: number;
-  /** Processor and memory of each Pod. */
+  /** Processor and memory of each Pod, in the smallest platform. delos.yaml and its profile override them. */
   readonly resources: Resources;
+  /** Services that it does not work without, beside that of its database. @default none */
+  readonly needs?: readonly BuiltBy<ServiceConstruct>[];
+  /** Why it goes with the node that it runs on: the profile `ha` refuses it then. @default it does not */
+  readonly diesWithNode?: string;
+  /** Its form that is there already. @default it has none */
+  readonly external?: ExternalForm<External, Built>;
   /** Its Pods read the node's disk, so that they run in a namespace with Pod Security `privileged`. @default false */
   readonly onNodes?: boolean;
   /** Name of its database. @default it has none */
@@ -57,7 +67,7 @@ export interface ServiceDescriptor<Config = unknown, Built extends ServiceConstr
   readonly metrics?: Metrics;
   /** What can go wrong with it, and is told. Each alert has a page in docs/runbooks. @default nothing */
   readonly alerts?: readonly Alert[];
-  /** Whether the configuration asks for it. @default it always does */
+  /** Whether the configuration asks for it, beside `enabled` in its section. @default it always does */
   readonly wanted?: (config: PlatformConfig) => boolean;
   /**
    * The first job does not wait for it: as long as its image is not there, the platform is without it, and `delos up`
@@ -66,6 +76,16 @@ export interface ServiceDescriptor<Config = unknown, Built extends ServiceConstr
   readonly late?: boolean;
   /** Makes its constructs. */
   build(scope: Construct, at: Site<Config>): Built;
+}
+
+/** A service that a site has already: what delos.yaml says of it under `external`, and what others see of it. */
+export interface ExternalForm<External, Built extends ServiceConstruct> {
+  /** Its section `external` of delos.yaml. */
+  readonly config: z.ZodType<External>;
+  /** Names of databases or users that it must list for those who ask for them; the key that has the list. @default none */
+  readonly lists?: { readonly key: string; readonly of: 'database' | 'cache' };
+  /** Makes what others ask for. */
+  build(scope: Construct, at: Site<unknown>, external: External): Built;
 }
 
 /** Name of the namespace that a service runs in. */
@@ -84,6 +104,8 @@ export interface Site<Config> {
   readonly namespace: Namespace;
   /** Reference of its image. */
   readonly image: string;
+  /** Processor and memory of each of its Pods. */
+  readonly resources: Resources;
   /** Where users reach the platform, no trailing slash, e.g. `http://127.0.0.1:8080`. */
   readonly publicUrl: string;
   /** How the gateway is reached from outside. */

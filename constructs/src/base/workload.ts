@@ -6,6 +6,7 @@ import { Connections, connect, type Endpoint, type Peer } from './connections.ts
 import { lazy } from './lazy.ts';
 import { hostOf, labelsOf, selectorOf } from './names.ts';
 import type { Namespace } from './namespace.ts';
+import { placed } from './placement.ts';
 import { configOf, podSpec, secretsOf, type WorkloadPod } from './pod.ts';
 import { priorityOf } from './priority.ts';
 
@@ -154,6 +155,7 @@ export class Workload extends Construct implements Endpoint {
           namespace: this.namespace,
           everywhere: runs.kind === 'daemon-set',
           priority: priorityOf(this)?.name,
+          ...(runs.kind === 'deployment' ? { spread: placed(this, this.name) } : {}),
         }),
       };
     };

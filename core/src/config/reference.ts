@@ -23,6 +23,7 @@ export function configReference(whole: z.ZodType): string {
 function* section(schema: z.core.$ZodType, path: string): Iterable<string> {
   const [plain] = plainSchemas(schema);
   if (plain instanceof z.ZodArray) return yield* section(plain.def.element, `${path}[]`);
+  if (plain instanceof z.ZodRecord) return yield* section(plain.def.valueType, `${path}.NAME`);
   for (const [key, child] of Object.entries(shapeOf(schema) ?? {})) {
     const here = `${path}.${key}`;
     const below = [...section(child, here)];
@@ -35,8 +36,9 @@ function* section(schema: z.core.$ZodType, path: string): Iterable<string> {
 /** The default as the file would have it. */
 function defaultOf(schema: z.core.$ZodType): string {
   if (schema instanceof z.ZodOptional) return '';
-  if (!(schema instanceof z.ZodDefault)) return schema instanceof z.ZodPrefault ? '' : 'required';
+  if (!(schema instanceof z.ZodDefault || schema instanceof z.ZodPrefault)) return 'required';
   const value: unknown = schema.def.defaultValue;
+  if (schema instanceof z.ZodPrefault) return typeof value === 'string' ? `\`${value}\`` : '';
   if (Array.isArray(value) && value.length > 0) {
     const names = value.map((item: unknown) => z.object({ name: z.string() }).safeParse(item).data?.name ?? '…');
     return names.map((name) => `\`${name}\``).join(', ');

@@ -41,10 +41,20 @@ const rate = (perSecond: number, burst: number) =>
     })
     .prefault({});
 
+/** Sizes of a platform. What each sets is in constructs. */
+export const PROFILE_NAMES = ['small', 'medium', 'ha'] as const;
+export type ProfileName = (typeof PROFILE_NAMES)[number];
+
 export const configShape = z.strictObject({
   domain: domain
     .default('localhost')
     .describe('Public DNS name of the platform. localhost: reached from this machine alone'),
+  profile: z
+    .enum(PROFILE_NAMES)
+    .default('small')
+    .describe(
+      'How large the platform is: small for one machine, medium for a team, ha for several nodes of which any may be lost. It fills in keys that this file leaves out',
+    ),
   cluster: z
     .strictObject({
       engine: z

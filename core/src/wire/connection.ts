@@ -26,6 +26,7 @@ import { usageReport } from './usage-report.ts';
  *   GET  /internal/agent/v1/collect?cluster=NAME&node=NAME  collector
  *   GET  /internal/agent/v1/streams/ID                      agent, one for each StreamRequest, once the Pod has answered
  *   POST /internal/agent/v1/streams/ID                      agent, StreamRefused: the Pod did not answer
+ *   GET  /internal/agent/v1/streams/ID/request              another replica of the API, to which the agent is connected → StreamRequest
  *   GET  /internal/agent/v1/logs/JOB?pod=UID&attempt=N      → LogPosition
  *   POST /internal/agent/v1/logs/JOB?pod=UID&attempt=N&offset=BYTES&skipped=BYTES&lost=BOOL&cursor=TEXT&final=BOOL&complete=BOOL
  *        → LogPosition (409: too). `skipped` bytes after `offset` are left out; `lost`: further ones, nobody knows how many. The body is one gzip member of what follows `offset`, empty where there is nothing but `final`.
@@ -36,7 +37,7 @@ import { usageReport } from './usage-report.ts';
 export const AGENT_PREFIX = '/internal/agent/v1';
 
 /** Grows with every change of these messages that the other end would not understand. */
-export const AGENT_PROTOCOL = 4;
+export const AGENT_PROTOCOL = 5;
 
 const kind = z.enum(KINDS);
 /** Of a thing: unique in its kind. */

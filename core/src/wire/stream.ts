@@ -12,6 +12,8 @@ export const streamRequest = z.object({
   stderr: z.boolean().default(false),
   command: z.array(z.string()).default([]),
   port: z.number().int().nullable().default(null),
+  /** Where the replica of the API waits that the client is connected to: the agent dials there. Null: where it is connected itself. */
+  callback: z.url().nullable().default(null),
 });
 export type StreamRequest = z.infer<typeof streamRequest>;
 

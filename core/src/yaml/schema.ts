@@ -16,7 +16,10 @@ export function plainSchemas(schema: z.core.$ZodType): readonly z.core.$ZodType[
   ) {
     return plainSchemas(schema.def.innerType);
   }
-  if (schema instanceof z.ZodPipe) return plainSchemas(schema.def.in);
+  // What is done to the input before it is looked at (`preprocess`) has no shape of its own.
+  if (schema instanceof z.ZodPipe) {
+    return plainSchemas(schema.def.in instanceof z.ZodTransform ? schema.def.out : schema.def.in);
+  }
   if (schema instanceof z.ZodLazy) return plainSchemas(schema.def.getter());
   if (schema instanceof z.ZodUnion) return schema.def.options.flatMap(plainSchemas);
   return [schema];

@@ -26,6 +26,8 @@ function valueFor({ address, source }: WantedSecret): string {
       return leaf(source).certificate;
     case 'certificate-key':
       return leaf(source).key;
+    case 'file':
+      return readFileSync(source.path, 'utf8').replace(/\n$/, '');
   }
 }
 

@@ -4,6 +4,7 @@ import { DelosError } from '@delos/core';
 import { z } from 'zod';
 import type { SecretValues } from '../bridge/register.ts';
 import type { CertificateAuthority } from './authority.ts';
+import { readSecretFile } from './secret-file.ts';
 
 const pair = z.object({ certificate: z.string(), key: z.string(), names: z.array(z.string()).default([]) });
 
@@ -48,7 +49,7 @@ export async function completeSecrets(
   const wanted = objects.flatMap((object) =>
     Object.entries(object.secrets).map(([key, source]) => ({ object, key, source, address: addressOf(object, key) })),
   );
-  if (wanted.some(({ source }) => source.kind !== 'password' && source.kind !== 'same-as')) {
+  if (wanted.some(({ source }) => 'leaf' in source || source.kind === 'ca-certificate' || source.kind === 'ca-key')) {
     await renewCa(store, authority, now);
   }
   forgetDroppedKeys(store, objects);
@@ -86,6 +87,9 @@ export async function completeSecrets(
         return store.leaves[source.leaf]?.certificate ?? '';
       case 'certificate-key':
         return store.leaves[source.leaf]?.key ?? '';
+      // Kept nowhere: the file is the truth, and may be another one tomorrow.
+      case 'file':
+        return readSecretFile(source.path);
       case 'same-as': {
         const target = referred(wanted, source, object);
         return resolve(target.source, target.object, target.key, [...trail, address]);

@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import { resolveTool } from '@delos/cluster';
-import { loadConfig, profileContext, synthesize } from '@delos/constructs';
+import { engineContext, loadConfig, synthesize } from '@delos/constructs';
 import { projectNamespace, silent } from '@delos/core';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import {
@@ -66,7 +66,7 @@ beforeAll(async () => {
   const { client } = plane;
   const create = (path: string, body: unknown) => client.api.request('POST', path, { body });
   const config = await loadConfig(TEST_CONFIG);
-  const { objects } = synthesize(config, profileContext(config, 'embedded'));
+  const { objects } = synthesize(config, engineContext(config, 'embedded'));
   for (const { manifest } of objects.filter((object) => KINDS.includes(object.manifest.kind))) {
     await create(PATHS[manifest.kind] ?? '', manifest);
   }

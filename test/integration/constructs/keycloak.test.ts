@@ -1,6 +1,6 @@
 import { createHash, randomBytes } from 'node:crypto';
 import type { AddressInfo } from 'node:net';
-import { parseConfig, profileContext, synthesize } from '@delos/constructs';
+import { engineContext, parseConfig, synthesize } from '@delos/constructs';
 import { type IdentitySpec, identitySpec } from '@delos/core';
 import { freePort } from '@delos/host';
 import Fastify, { type FastifyInstance } from 'fastify';
@@ -40,7 +40,7 @@ const secrets: IdentitySecrets = { issuer: ISSUER_SECRET, passwords: PASSWORDS }
 /** The realm as the constructs say it, out of the very ConfigMap that is deployed. */
 function specOf(yaml: string): IdentitySpec {
   const config = parseConfig(yaml, 'delos.yaml');
-  const { objects } = synthesize(config, profileContext(config, 'embedded'));
+  const { objects } = synthesize(config, engineContext(config, 'embedded'));
   const map = objects.find(({ manifest }) => manifest.kind === 'ConfigMap' && manifest.metadata.name === 'platform');
   const { data } = z.object({ data: z.object({ 'identity.json': z.string() }) }).parse(map?.manifest);
   return identitySpec.parse(JSON.parse(data['identity.json']));

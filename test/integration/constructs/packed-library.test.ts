@@ -1,6 +1,6 @@
 import { readdir, readFile, rm, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { delosConfig, type Manifest, profileContext } from '@delos/constructs';
+import { delosConfig, engineContext, type Manifest } from '@delos/constructs';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { parseAllDocuments } from 'yaml';
 import { type TestCluster, testCluster } from '../../support/cluster/cluster.ts';
@@ -39,7 +39,7 @@ describe('the packed library', () => {
   test('prints that platform as manifests, in which Secrets alone have secrets, that are made once', async () => {
     const config = delosConfig.parse({ domain: 'ai.example.com' });
     await writeFile(join(project.folder, 'delos.yaml'), 'domain: ai.example.com\n');
-    await writeFile(join(project.folder, 'context.json'), JSON.stringify(profileContext(config, 'existing')));
+    await writeFile(join(project.folder, 'context.json'), JSON.stringify(engineContext(config, 'existing')));
     const stdout = await manifestsOf(project, 'registry.example.com/notes:1.0');
     const objects = parseAllDocuments(stdout).map((document) => document.toJS() as Manifest);
     const find = (kind: string, name: string): Manifest | undefined =>

@@ -11,6 +11,7 @@ import { compilerOptions, REPOSITORY } from './compiler.ts';
  */
 
 const CONFIG = join(REPOSITORY, 'constructs/src/delos-config.ts');
+const SECTIONS = join(REPOSITORY, 'constructs/src/service-sections.ts');
 const LIST = join(REPOSITORY, 'constructs/src/services.ts');
 /** These files declare, check and print every key: they are no readers. */
 const NO_READERS = 'core/src/config/';
@@ -70,6 +71,10 @@ function keysOf(program: ts.Program, checker: ts.TypeChecker): ReadonlyMap<strin
     }
   };
   visit(checker.getTypeAtLocation(declarationIn(program, CONFIG, 'DelosConfig')), '');
+  /** What a schema makes, where the type of the property says so: `z.ZodType<Config>`. */
+  const outputOf = (schema: ts.Symbol): ts.Type | undefined =>
+    checker.getTypeArguments(checker.getTypeOfSymbol(schema) as ts.TypeReference)[0];
+  const common = checker.getTypeAtLocation(declarationIn(program, SECTIONS, 'CommonSection'));
   const list = declarationIn(program, LIST, 'SERVICES');
   if (!ts.isVariableDeclaration(list) || list.initializer === undefined) throw new Error(`${LIST} has no list`);
   if (!ts.isArrayLiteralExpression(list.initializer)) throw new Error(`${LIST}: SERVICES is no list of names`);
@@ -78,8 +83,16 @@ function keysOf(program: ts.Program, checker: ts.TypeChecker): ReadonlyMap<strin
     if (descriptor === undefined) throw new Error(`${LIST} does not show ${service.name}`);
     const schema = checker.getPropertyOfType(checker.getTypeAtLocation(descriptor), 'config');
     if (schema === undefined) throw new Error(`${service.name} has no config`);
-    const [section] = checker.getTypeArguments(checker.getTypeOfSymbol(schema) as ts.TypeReference);
-    if (section !== undefined) visit(section, `services.${sectionName(service)}`);
+    const path = `services.${sectionName(service)}`;
+    const section = outputOf(schema);
+    if (section !== undefined) visit(section, path);
+    visit(common, path);
+    const form = checker.getPropertyOfType(checker.getTypeAtLocation(descriptor), 'external');
+    for (const part of form === undefined ? [] : partsOf(checker.getTypeOfSymbol(form))) {
+      const own = checker.getPropertyOfType(part, 'config');
+      const given = own === undefined ? undefined : outputOf(own);
+      if (given !== undefined) visit(given, `${path}.external`);
+    }
   }
   return keys;
 }

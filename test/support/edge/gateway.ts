@@ -3,7 +3,7 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { resolveTool } from '@delos/cluster';
-import { type Manifest, parseConfig, profileContext, synthesize } from '@delos/constructs';
+import { engineContext, type Manifest, parseConfig, synthesize } from '@delos/constructs';
 import { silent } from '@delos/core';
 import { freePort } from '@delos/host';
 import { z } from 'zod';
@@ -29,7 +29,7 @@ const deployment = z.object({
 /** The files and the command that the platform's own gateway has. */
 function gatewayParts(): z.infer<typeof files> & { readonly command: readonly string[] } {
   const config = parseConfig('', 'delos.yaml');
-  const { objects } = synthesize(config, profileContext(config, 'embedded'));
+  const { objects } = synthesize(config, engineContext(config, 'embedded'));
   const manifest = (of: string): Manifest | undefined =>
     objects.find(({ manifest: { kind, metadata } }) => kind === of && metadata.name === 'gateway')?.manifest;
   const { template } = deployment.parse(manifest('Deployment')?.spec);

@@ -1,4 +1,4 @@
-import { objectOf, parseConfig, profileContext, type Synthesis, synthesize } from '@delos/constructs';
+import { engineContext, objectOf, parseConfig, type Synthesis, synthesize } from '@delos/constructs';
 import { z } from 'zod';
 
 /** What the platform's own manifests say of monitoring. */
@@ -21,7 +21,7 @@ const KINDS = { prometheus: 'StatefulSet', alertmanager: 'StatefulSet', 'node-ex
 /** @param yaml a delos.yaml */
 export function generatedParts(yaml: string): GeneratedParts {
   const config = parseConfig(yaml, 'delos.yaml');
-  const synthesis = synthesize(config, profileContext(config, 'embedded'));
+  const synthesis = synthesize(config, engineContext(config, 'embedded'));
   return {
     file: (name, file) => data.parse(objectOf(synthesis, 'ConfigMap', name).manifest.data)[file] ?? '',
     command: (name) =>

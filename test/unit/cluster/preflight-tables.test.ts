@@ -2,7 +2,7 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { proxyOf } from '../../../cluster/src/embedded/proxy.ts';
-import { pidsCheck, socketsCheck } from '../../../cluster/src/preflight/cluster.ts';
+import { lostNodeChecks, pidsCheck, socketsCheck } from '../../../cluster/src/preflight/cluster.ts';
 import { fileSystemCheck } from '../../../cluster/src/preflight/filesystem.ts';
 import { type BaseChain, forwardCheck, relayCheck, rulesOf } from '../../../cluster/src/preflight/firewall.ts';
 import { inotifyChecks } from '../../../cluster/src/preflight/inotify.ts';
@@ -10,6 +10,14 @@ import { memoryCheck, platformCheck, proxyCheck } from '../../../cluster/src/pre
 import { NEEDS } from '../../../cluster/src/preflight/needs.ts';
 
 const GIB = 2 ** 30;
+
+test('the profile ha needs two nodes, and no other profile counts them', () => {
+  expect(lostNodeChecks({ profile: 'ha' }, 1)).toEqual([
+    expect.objectContaining({ id: 'nodes.ha', ok: false, fatal: true, measured: '1 node' }),
+  ]);
+  expect(lostNodeChecks({ profile: 'ha' }, 2)).toMatchObject([{ ok: true }]);
+  expect(lostNodeChecks({ profile: 'small' }, 1)).toEqual([]);
+});
 
 describe('the machine', () => {
   test.each([

@@ -27,6 +27,8 @@ describe('each key of delos.yaml has a reader', () => {
     expect(readBy('cluster.context')).toEqual(['cli', 'cluster']);
     expect(readBy('services.agent.replicas')).toEqual(['constructs']);
     expect(readBy('users[].email')).toEqual(['core']);
+    expect(readBy('services.devpi.enabled')).toEqual(['constructs']);
+    expect(readBy('services.redis.external.tls.authority')).toEqual(['constructs']);
   });
 
   test('a key that the services read is not left out of their file', () => {
@@ -58,6 +60,7 @@ async function servicesRead(config: PlatformConfig): Promise<PlatformConfig> {
 /** No key has its default, so that one that does not arrive is seen. */
 const EVERY_KEY = `
 domain: ai.example.org
+profile: medium
 cluster: { engine: existing, name: north, context: mine, storageClass: fast }
 admin: { user: root-admin, email: root@example.org }
 users: [{ name: ann, email: ann@example.org }]
@@ -98,16 +101,17 @@ scheduling: { minRunSeconds: 600 }
 services:
   controlApi: { replicas: 2 }
   scheduler: { replicas: 3 }
-  agent: { replicas: 4 }
+  agent: { replicas: 0 }
   gateway: { replicas: 5 }
 `;
 
 test('services read each key as it stands in delos.yaml, but for those that the list leaves out', async () => {
   const { services, ...written } = parseConfig(EVERY_KEY, 'delos.yaml');
-  expect(services).toMatchObject({ agent: { replicas: 4 } });
+  expect(services).toMatchObject({ agent: { replicas: 0 } });
   const defaults = parseConfig('', 'delos.yaml');
   expect(await servicesRead(written)).toEqual({
     ...written,
+    profile: defaults.profile,
     cluster: { ...defaults.cluster, name: written.cluster.name },
     images: defaults.images,
     gateway: defaults.gateway,
@@ -115,7 +119,7 @@ test('services read each key as it stands in delos.yaml, but for those that the 
 });
 
 test('a changed number of replicas changes nothing that services read', () => {
-  const more = EVERY_KEY.replaceAll(/replicas: \d/g, 'replicas: 7');
+  const more = EVERY_KEY.replaceAll(/replicas: [^0]/g, 'replicas: 7').replace('replicas: 0', 'replicas: 1');
   expect(more).not.toBe(EVERY_KEY);
   expect(platformSettings(parseConfig(more, 'f'))).toBe(platformSettings(parseConfig(EVERY_KEY, 'f')));
 });

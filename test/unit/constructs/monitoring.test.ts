@@ -1,9 +1,9 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import {
+  engineContext,
   objectOf,
   parseConfig,
-  profileContext,
   SERVICES,
   type Synthesis,
   serviceImages,
@@ -273,7 +273,7 @@ describe('which platforms have it', () => {
     const { late, unwanted } = serviceImages(config);
     expect([...late].sort()).toEqual(monitoring);
     expect(unwanted).toEqual([]);
-    const context = profileContext(config, 'embedded');
+    const context = engineContext(config, 'embedded');
     const images = Object.fromEntries(Object.entries(context.images).filter(([name]) => !late.includes(name)));
     const early = synthesize(config, { ...context, images });
     expect(

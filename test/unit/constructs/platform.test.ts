@@ -1,7 +1,7 @@
 import {
+  engineContext,
   type Manifest,
   parseConfig,
-  profileContext,
   SERVICES,
   type SynthesisContext,
   synthesize,
@@ -54,7 +54,7 @@ test('the services of the list run, and nothing else', () => {
 
 test('every part that asks for names may ask where a DNS cache on its node answers', () => {
   const config = parseConfig('', 'delos.yaml');
-  const context = { ...profileContext(config, 'existing'), dnsAddresses: ['169.254.20.10', '10.96.0.10'] };
+  const context = { ...engineContext(config, 'existing'), dnsAddresses: ['169.254.20.10', '10.96.0.10'] };
   const policies = policiesOf(synthesize(config, context));
   const asking = policies.flatMap(({ spec }) => spec.egress).filter(({ to }) => to?.some(isDns));
   expect(asking.length).toBeGreaterThan(3);
@@ -154,7 +154,7 @@ describe('users', () => {
   test('where nodes have user namespaces, all have one but what reads the node’s disk or lies on a volume', () => {
     const inOwn = (userNamespaces: boolean | undefined): readonly string[] => {
       const config = parseConfig('', 'delos.yaml');
-      const synthesis = synthesize(config, { ...profileContext(config, 'existing'), userNamespaces });
+      const synthesis = synthesize(config, { ...engineContext(config, 'existing'), userNamespaces });
       return workloadsOf(synthesis)
         .filter(({ pod }) => pod.hostUsers === false)
         .map(({ name }) => name)
@@ -287,7 +287,7 @@ describe('network', () => {
   });
 
   test.each([
-    ['control-api', ['dns:53', 'keycloak:8080', 'postgres:5432', 'redis:6379']],
+    ['control-api', ['control-api:8081', 'dns:53', 'keycloak:8080', 'postgres:5432', 'redis:6379']],
     ['scheduler', ['dns:53', 'postgres:5432']],
     ['agent', ['10.201.0.2/32:6443', 'control-api:8081', 'dns:53']],
     ['collector', ['control-api:8081', 'dns:53']],
@@ -315,7 +315,7 @@ describe('network', () => {
 test('the agent is told by digest what stands in for another image on this cluster', () => {
   const told = (standIns: SynthesisContext['standIns']): unknown => {
     const config = parseConfig('', 'delos.yaml');
-    const agent = workloadsOf(synthesize(config, { ...profileContext(config, 'embedded'), standIns })).find(
+    const agent = workloadsOf(synthesize(config, { ...engineContext(config, 'embedded'), standIns })).find(
       ({ name }) => name === 'agent',
     );
     return agent?.pod.containers[0]?.env.find(({ name }) => name === 'DELOS_STAND_INS')?.value;
@@ -453,13 +453,13 @@ describe('shape', () => {
 
 test('an image that the context lacks is named', () => {
   const config = parseConfig('', 'f');
-  const context = { ...profileContext(config, 'embedded'), images: {} };
+  const context = { ...engineContext(config, 'embedded'), images: {} };
   expect(() => synthesize(config, context)).toThrow('no reference for image postgres');
 });
 
-test('a profile that there is not is refused with the nearest', () => {
+test('an engine that there is not is refused with the nearest', () => {
   expect(() => platformOf('', 'embeded')).toThrow(
-    new DelosError('ERR_USAGE', 'no profile is named "embeded"', { hint: 'did you mean embedded?' }),
+    new DelosError('ERR_USAGE', 'no engine is named "embeded"', { hint: 'did you mean embedded?' }),
   );
 });
 

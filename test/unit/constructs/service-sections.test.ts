@@ -3,12 +3,19 @@ import { configReference, configWith, isDelosError, readYaml } from '@delos/core
 import { describe, expect, test } from 'vitest';
 import { z } from 'zod';
 
+const resources = { cpu: '10m', memory: '32Mi', memoryLimit: '64Mi' };
 const logShipper = {
   name: 'log-shipper',
+  resources,
   idea: 'the shipper: brings logs elsewhere',
   config: z.strictObject({ target: z.string().default('nowhere').describe('Where they go') }),
 };
-const still = { name: 'still', idea: 'one with nothing to set', config: z.strictObject({}).prefault({}) };
+const still = {
+  name: 'still',
+  idea: 'one with nothing of its own to set',
+  config: z.strictObject({}).prefault({}),
+  resources,
+};
 const schema = configWith(sectionsOf([...SERVICES, logShipper, still]));
 const read = (text: string) => readYaml(schema, { file: 'delos.yaml', text });
 
@@ -50,8 +57,11 @@ describe('a service that joins the list', () => {
   });
 });
 
-test('a service with nothing to set has no section', () => {
-  expect(refusal('services: {still: {}}')).toMatchObject({ code: 'ERR_CONFIG_KEY', field: 'services.still' });
+test('each service can be left out and has its memory set, also one with nothing of its own', () => {
+  const { services } = read('services: {still: {enabled: false, resources: {memory: 48Mi}}}');
+  expect(services).toMatchObject({
+    still: { enabled: false, resources: { cpu: 0.01, memory: 48 * 2 ** 20, memoryLimit: 64 * 2 ** 20 } },
+  });
 });
 
 test('an unknown service is refused, at its place and with the nearest name', () => {
@@ -64,7 +74,6 @@ test('an unknown service is refused, at its place and with the nearest name', ()
   });
 });
 
-test('each service of the list that has something to set has its section, and nothing else has one', () => {
-  const settable = SERVICES.filter(({ config }) => Object.keys(config.parse({}) as object).length > 0);
-  expect(Object.keys(parseConfig('', 'f').services)).toEqual(settable.map(sectionName));
+test('each service of the list has its section, and nothing else has one', () => {
+  expect(Object.keys(parseConfig('', 'f').services)).toEqual(SERVICES.map(sectionName));
 });

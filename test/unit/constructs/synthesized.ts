@@ -1,10 +1,10 @@
-import { parseConfig, profileContext, type Synthesis, type SynthesizedObject, synthesize } from '@delos/constructs';
+import { engineContext, parseConfig, type Synthesis, type SynthesizedObject, synthesize } from '@delos/constructs';
 import { z } from 'zod';
 
-/** The platform for a delos.yaml, against the context of a cluster of that kind. */
-export function platformOf(yaml = '', profile = 'embedded'): Synthesis {
+/** The platform for a delos.yaml, against the context of a cluster of that engine. */
+export function platformOf(yaml = '', engine = 'embedded'): Synthesis {
   const config = parseConfig(yaml, 'delos.yaml');
-  return synthesize(config, profileContext(config, profile));
+  return synthesize(config, engineContext(config, engine));
 }
 
 const envVar = z.looseObject({ name: z.string(), value: z.string().optional(), valueFrom: z.unknown().optional() });

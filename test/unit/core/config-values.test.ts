@@ -101,8 +101,8 @@ describe('quantities that make no sense are refused in the file', () => {
     ],
     [
       'more replicas than 32 bits count',
-      'services: {agent: {replicas: ▸2147483648}}',
-      'services.agent.replicas',
+      'services: {gateway: {replicas: ▸2147483648}}',
+      'services.gateway.replicas',
       /at most/,
     ],
     [

@@ -1,6 +1,9 @@
 import { createPrivateKey, X509Certificate } from 'node:crypto';
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import type { SecretSource, SynthesizedObject } from '@delos/constructs';
-import { describe, expect, test } from 'vitest';
+import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { certificateAuthority } from '../../../stacks/src/secrets/certificates.ts';
 import { completeSecrets, EMPTY_STORE, type SecretStore } from '../../../stacks/src/secrets/store.ts';
 
@@ -26,6 +29,37 @@ const tls = secret('tls', {
 });
 const complete = (objects: readonly SynthesizedObject[], store: SecretStore = EMPTY_STORE, now = NOW) =>
   completeSecrets(objects, store, certificateAuthority, now);
+
+describe('a secret in a file', () => {
+  let folder: string;
+  beforeEach(async () => {
+    folder = await mkdtemp(join(tmpdir(), 'delos-secret-file-'));
+  });
+  afterEach(() => rm(folder, { recursive: true }));
+  const of = (path: string) => [secret('db', { value: { kind: 'file', path } })];
+
+  test('is read at each run and kept nowhere', async () => {
+    const path = join(folder, 'password');
+    await writeFile(path, 'first\n');
+    const first = await complete(of(path));
+    expect(first.values.get('delos/db')).toEqual({ value: 'first' });
+    expect(first.changed).toBe(false);
+    expect(JSON.stringify(first.store)).not.toContain('first');
+    await writeFile(path, 'second');
+    expect((await complete(of(path), first.store)).values.get('delos/db')).toEqual({ value: 'second' });
+  });
+
+  test.each([
+    ['that is not there', undefined, 'cannot be read (ENOENT)'],
+    ['that is empty', '\n', 'holds nothing'],
+    ['that is no text', Buffer.from([0xff, 0xfe]), 'is no text in UTF-8'],
+    ['larger than a Secret', Buffer.alloc(2 ** 20 + 1, 'a'), 'has 1048577 bytes, and a Secret holds 1048576'],
+  ])('%s is refused with its name', async (_, content, words) => {
+    const path = join(folder, 'password');
+    if (content !== undefined) await writeFile(path, content);
+    await expect(complete(of(path))).rejects.toThrow(`the secret file ${path} ${words}`);
+  });
+});
 
 describe('passwords', () => {
   test('are made once: a second run has nothing to keep', async () => {

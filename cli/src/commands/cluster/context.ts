@@ -12,9 +12,7 @@ export async function run(context: CommandContext, options: { readonly config?: 
   const unlock = await lockInstance(context.paths, 'cluster context');
   try {
     const handle = await (await engineOf(context)).handle();
-    const { serviceImages } = await import('@delos/constructs');
-    const { unwanted } = serviceImages(settings.config);
-    const images = await interruptible(context.signal, provideImages(context, settings.config, handle, unwanted));
+    const images = await interruptible(context.signal, provideImages(context, settings.config, handle));
     const { input } = await planPlatform(context, settings, handle, images);
     context.result(input.context, JSON.stringify(input.context, undefined, 2));
   } finally {

@@ -1,9 +1,16 @@
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { agent, collector, controlApi, type DelosConfig, gateway, isEnabled, scheduler } from '@delos/constructs';
 import { DelosError, type InstancePaths, type PlatformConfig, type Progress } from '@delos/core';
 import { tryReadJson, writeJson } from '@delos/host';
 import { z } from 'zod';
 import { type ApiClient, type ApiJob, isFinished } from './api-client.ts';
+
+/** Services that the configuration leaves out and without which no job can be sent, run and read. */
+export const leftOutForJobs = (config: DelosConfig): readonly string[] =>
+  [gateway, controlApi, scheduler, agent, collector]
+    .filter((service) => !isEnabled(config, service))
+    .map(({ name }) => name);
 
 const NAME = 'first-job';
 const IMAGE = 'ghcr.io/neuro-inc/base';

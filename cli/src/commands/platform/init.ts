@@ -1,6 +1,6 @@
 import { writeFile } from 'node:fs/promises';
 import { resolve } from 'node:path';
-import { delosConfig } from '@delos/constructs';
+import { delosConfig, PROFILE_KEYS } from '@delos/constructs';
 import { configTemplate, DelosError } from '@delos/core';
 import type { CommandContext } from '../../context.ts';
 
@@ -8,7 +8,11 @@ import type { CommandContext } from '../../context.ts';
 export async function run(context: CommandContext, file: string, options: { readonly force: boolean }): Promise<void> {
   const path = resolve(file);
   try {
-    await writeFile(path, configTemplate(delosConfig), { flag: options.force ? 'w' : 'wx' });
+    await writeFile(
+      path,
+      configTemplate(delosConfig, (path) => PROFILE_KEYS.has(path)),
+      { flag: options.force ? 'w' : 'wx' },
+    );
   } catch (cause) {
     const code = cause instanceof Error && 'code' in cause ? cause.code : undefined;
     throw code === 'EEXIST'

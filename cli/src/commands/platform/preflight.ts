@@ -1,6 +1,6 @@
 import { DelosError } from '@delos/core';
 import type { CommandContext } from '../../context.ts';
-import { chooseCluster } from '../../instance/engine.ts';
+import { allChecks } from '../../instance/preflight.ts';
 import { readSettings } from '../../instance/settings.ts';
 import { table } from '../../table.ts';
 
@@ -10,9 +10,7 @@ export async function run(
   options: { readonly config?: string; readonly context?: string },
 ): Promise<void> {
   const { config, file } = await readSettings(context, options.config);
-  const { preflight } = await import('@delos/cluster');
-  const choice = await chooseCluster(context, config, options.context);
-  const checks = await preflight(choice.config, choice.options);
+  const checks = await allChecks(context, config, options.context);
   const failed = checks.filter(({ ok, fatal }) => !ok && fatal);
   const rows = checks.map(({ id, ok, fatal, measured, needed, fix }) => [
     ok ? 'ok' : fatal ? 'FAILED' : 'warning',

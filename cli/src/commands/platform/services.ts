@@ -1,5 +1,12 @@
-import { NODE_NAMESPACE, PLATFORM_NAMESPACE, type Route, SERVICES } from '@delos/constructs';
-import { NAME_LABEL, type PlatformConfig } from '@delos/core';
+import {
+  type DelosConfig,
+  NODE_NAMESPACE,
+  ownServices,
+  PLATFORM_NAMESPACE,
+  type Route,
+  SERVICES,
+} from '@delos/constructs';
+import { NAME_LABEL } from '@delos/core';
 import { z } from 'zod';
 import type { Kube } from '../../instance/kube.ts';
 
@@ -54,12 +61,12 @@ const pods = z.object({
 });
 
 /**
- * Every service that the configuration asks for, in the order of the list; empty where the platform is not deployed.
+ * Every service of the list that runs as ours, in its order; empty where the platform is not deployed.
  * @param url of the platform, no trailing slash
  */
 export async function serviceStatuses(
   kube: Kube,
-  config: PlatformConfig,
+  config: DelosConfig,
   url: string | undefined,
 ): Promise<readonly ServiceStatus[]> {
   const found = new Map<string, ServiceStatus>();
@@ -80,7 +87,7 @@ export async function serviceStatuses(
     }
   }
   if (found.size === 0) return [];
-  return SERVICES.filter(({ wanted }) => wanted?.(config) !== false).map(({ name, routes }) => ({
+  return ownServices(config, SERVICES).map(({ name, routes }) => ({
     ...(found.get(name) ?? {
       name,
       ready: false,

@@ -1,13 +1,14 @@
 import { mkdir, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import type { SynthesizedObject } from '@delos/constructs';
-import { yamlText } from '@delos/core';
+import { DelosError, nearest, PROFILE_NAMES, type ProfileName, yamlText } from '@delos/core';
 import type { CommandContext } from '../../context.ts';
 import { readSettings } from '../../instance/settings.ts';
 
 interface SynthOptions {
   readonly config?: string;
   readonly profile?: string;
+  readonly engine?: string;
   readonly out?: string;
 }
 
@@ -19,9 +20,10 @@ const MARK = '# Written by delos synth';
  * order.
  */
 export async function run(context: CommandContext, options: SynthOptions): Promise<void> {
-  const { config } = await readSettings(context, options.config);
-  const { profileContext, synthesize } = await import('@delos/constructs');
-  const { objects } = synthesize(config, profileContext(config, options.profile));
+  const profile = profileNamed(options.profile);
+  const { config } = await readSettings(context, options.config, profile);
+  const { engineContext, synthesize } = await import('@delos/constructs');
+  const { objects } = synthesize(config, engineContext(config, options.engine));
   if (options.out === undefined) {
     context.result({ objects: objects.map(({ manifest }) => manifest) }, objects.map(documentOf).join('---\n'));
     return;
@@ -41,6 +43,16 @@ export async function run(context: CommandContext, options: SynthOptions): Promi
   context.result({ folder, files: files.map(({ name }) => name) }, `wrote ${files.length} objects to ${options.out}`);
 }
 
+/** @throws DelosError ERR_USAGE for a name that is no profile */
+function profileNamed(name: string | undefined): ProfileName | undefined {
+  const found = PROFILE_NAMES.find((each) => each === name);
+  if (found !== undefined || name === undefined) return found;
+  const near = nearest(name, PROFILE_NAMES);
+  throw new DelosError('ERR_USAGE', `no profile is named ${JSON.stringify(name)}`, {
+    hint: near === undefined ? `profiles: ${PROFILE_NAMES.join(', ')}` : `did you mean ${near}?`,
+  });
+}
+
 function fileName({ manifest }: SynthesizedObject, index: number): string {
   const { namespace, name } = manifest.metadata;
   const parts = [manifest.kind.toLowerCase(), ...(namespace === undefined ? [] : [namespace]), name];
@@ -49,6 +61,10 @@ function fileName({ manifest }: SynthesizedObject, index: number): string {
 
 /** A Secret's values are not known here. A comment says what makes each of them. */
 function documentOf({ manifest, secrets }: SynthesizedObject): string {
-  const keys = Object.entries(secrets).map(([key, source]) => `# ${key}: ${source.kind}, made at deployment\n`);
+  const keys = Object.entries(secrets).map(([key, source]) =>
+    source.kind === 'file'
+      ? `# ${key}: read from ${source.path} at deployment\n`
+      : `# ${key}: ${source.kind}, made at deployment\n`,
+  );
   return `${keys.join('')}${yamlText(manifest)}`;
 }

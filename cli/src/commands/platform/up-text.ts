@@ -10,7 +10,10 @@ export interface UpDocument {
   readonly kubeconfig: string;
   readonly phases: readonly Phase[];
   readonly changes: Changes;
-  readonly firstJob: FirstJob;
+  /** Null where what it needs is left out. */
+  readonly firstJob: FirstJob | null;
+  /** Services that jobs need and that the configuration leaves out. */
+  readonly leftOutForJobs: readonly string[];
 }
 
 /** The end of `up` for a person: what the job printed, where the platform is, and what to type next. */
@@ -21,13 +24,19 @@ export function upText(document: UpDocument, instance: string): string {
     .filter((kind) => changes[kind] > 0)
     .map((kind) => `${changes[kind]} to ${kind}`);
   const total = phases.reduce((sum, { seconds }) => sum + seconds, 0);
+  const job =
+    firstJob === null
+      ? [`No first job was sent: delos.yaml leaves out ${document.leftOutForJobs.join(', ')}.`]
+      : [
+          `The first job, ${firstJob.id}, printed:`,
+          '',
+          ...firstJob.output
+            .trimEnd()
+            .split('\n')
+            .map((line) => `    ${line}`),
+        ];
   return [
-    `The first job, ${firstJob.id}, printed:`,
-    '',
-    ...firstJob.output
-      .trimEnd()
-      .split('\n')
-      .map((line) => `    ${line}`),
+    ...job,
     '',
     `Platform  ${apiUrl.replace(/\/api\/v1$/, '/')}`,
     `API       ${apiUrl}`,

@@ -13,7 +13,7 @@ import { interruptible } from '../../interrupt.ts';
 import { Phases } from '../../phases.ts';
 import { platformUrls } from '../../platform-urls.ts';
 import { ApiClient } from './api-client.ts';
-import { firstJob } from './first-job.ts';
+import { firstJob, leftOutForJobs } from './first-job.ts';
 import { throughCluster } from './gateway-forward.ts';
 import type { Transport } from './gateway-route.ts';
 import { type PlatformRecord, platformRecord } from './up-record.ts';
@@ -44,12 +44,12 @@ export async function run(
       for (const tool of ['kube', 'pulumi'] as const) await interruptible(signal, resolveTool(tool, progress));
     });
     const handle = await phases.run('cluster', () => interruptible(signal, engine.up(config, progress)));
-    const { unwanted, late } = serviceImages(config);
+    const { late } = serviceImages(config);
     const file = join(paths.state, 'platform.json');
     const before = tryReadJson(file, platformRecord);
-    const deploy = async (without: readonly string[], named: (what: string) => string) => {
+    const deploy = async (later: readonly string[], named: (what: string) => string) => {
       const images = await phases.run(named('images'), () =>
-        interruptible(signal, provideImages(context, config, handle, without)),
+        interruptible(signal, provideImages(context, config, handle, later)),
       );
       const plan = await planPlatform(context, settings, handle, images);
       const { changes } = await phases.run(named('platform'), () => deployPlatform(plan.input));
@@ -63,9 +63,10 @@ export async function run(
     };
     // The first job does not wait for what only watches. Once it is there, it is brought up to date with everything else.
     const awaited = late.filter((name) => !Object.hasOwn(before?.images ?? {}, name));
-    const { plan, changes } = await deploy([...unwanted, ...awaited], (what) => what);
+    const { plan, changes } = await deploy(awaited, (what) => what);
     const { apiUrl } = platformUrls(config, plan.open.entrance);
-    const job = await phases.run('first job', async () => {
+    const leftOut = leftOutForJobs(config);
+    const runFirstJob = async () => {
       if (plan.open.forward !== undefined) {
         const { path } = await resolveTool('kube', progress);
         await interruptible(signal, keepForward(paths, path, handle, plan.open.forward));
@@ -75,8 +76,9 @@ export async function run(
         firstJob(new ApiClient(apiUrl, token, signal, transport), paths, config, progress, signal);
       if (wayIn(config, plan.open.entrance).exposure.kind !== 'load-balancer') return await send();
       return await throughCluster(await kubeOf(context, handle), config.gateway.httpsPort, signal, send);
-    });
-    const later = awaited.length === 0 ? undefined : await deploy(unwanted, (what) => `${what} of monitoring`);
+    };
+    const job = leftOut.length === 0 ? await phases.run('first job', runFirstJob) : null;
+    const later = awaited.length === 0 ? undefined : await deploy([], (what) => `${what} of monitoring`);
     const document = {
       apiUrl,
       adminUser: config.admin.user,
@@ -84,6 +86,7 @@ export async function run(
       phases: phases.done,
       changes: later === undefined ? changes : bothChanges(changes, later.changes),
       firstJob: job,
+      leftOutForJobs: leftOut,
     };
     context.result(document, upText(document, paths.instance));
   } finally {

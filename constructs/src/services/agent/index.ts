@@ -1,19 +1,29 @@
-import { AGENT_ACCOUNT, type PlatformConfig, projectNamespace, type StandIn } from '@delos/core';
+import { AGENT_ACCOUNT, count, type PlatformConfig, projectNamespace, type StandIn } from '@delos/core';
 import type { k8s } from 'cdk8s-plus-28';
 import { Construct } from 'constructs';
+import { z } from 'zod';
 import { allowedRegistriesEnv, ownWorkload, runs } from '../../base/own-service.ts';
-import { type Replicas, replicas } from '../../base/replicas.ts';
 import { env, fileOf, mounted } from '../../base/secret-folder.ts';
 import type { ServiceDescriptor, Site } from '../../base/service.ts';
 import type { Workload } from '../../base/workload.ts';
 import { controlApi } from '../control-api/index.ts';
 import { AgentRights } from './rights.ts';
 
+const section = z
+  .strictObject({
+    replicas: count
+      .refine((number) => number <= 1, 'expected 1 or 0: one agent looks after all jobs of its cluster')
+      .default(1)
+      .describe('1, or 0 to stop it: jobs that run go on, and none is started'),
+  })
+  .prefault({});
+type Section = z.infer<typeof section>;
+
 /** The only service that holds a Kubernetes token: it makes the Pods of jobs. It dials out; nothing dials in. */
 export class Agent extends Construct {
   readonly workload: Workload;
 
-  constructor(scope: Construct, id: string, at: Site<Replicas>) {
+  constructor(scope: Construct, id: string, at: Site<Section>) {
     super(scope, id);
     const { config, context, namespace } = at;
     const api = at.get(controlApi);
@@ -46,7 +56,7 @@ export class Agent extends Construct {
 }
 
 /** What the configuration says, else what the cluster brings for disks, else its default. */
-function diskClass({ config, context }: Site<Replicas>): readonly k8s.EnvVar[] {
+function diskClass({ config, context }: Site<Section>): readonly k8s.EnvVar[] {
   const name = config.disks.storageClass ?? context.diskClass;
   return name === undefined ? [] : [env('DELOS_DISK_CLASS', name)];
 }
@@ -64,11 +74,11 @@ function standIns(all: readonly StandIn[]): readonly k8s.EnvVar[] {
 }
 
 /** The service that makes the Pods of jobs. */
-export const agent: ServiceDescriptor<Replicas, Agent> = {
+export const agent: ServiceDescriptor<Section, Agent> = {
   name: AGENT_ACCOUNT,
   idea: 'the agent: makes the Pods of jobs, and tells what becomes of them',
   image: 'runtime',
-  config: replicas,
+  config: section,
   user: 60605,
   resources: { cpu: '20m', memory: '64Mi', memoryLimit: '256Mi' },
   metrics: { port: 'internal' },
@@ -81,5 +91,6 @@ export const agent: ServiceDescriptor<Replicas, Agent> = {
       summary: 'No agent is connected to the control API: no job starts or ends',
     },
   ],
+  needs: [controlApi],
   build: (scope, at) => new Agent(scope, 'agent', at),
 };

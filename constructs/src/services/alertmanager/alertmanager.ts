@@ -49,7 +49,7 @@ export class Alertmanager extends Construct {
       runs: { kind: 'stateful-set', replicas: 1 },
       image: site.image,
       user: descriptor.user,
-      resources: descriptor.resources,
+      resources: site.resources,
       command: [
         '/bin/alertmanager',
         `--config.file=${CONFIG}/alertmanager.yaml`,

@@ -54,5 +54,6 @@ export const collector: ServiceDescriptor<Config, Collector> = {
       summary: 'A node has hardly any disk left: logs of jobs are held back there, and old ones are lost',
     },
   ],
+  needs: [controlApi],
   build: (scope, at) => new Collector(scope, 'collector', at),
 };

@@ -5,9 +5,9 @@ import { files } from '../../base/mount.ts';
 import { PORTS } from '../../base/names.ts';
 import type { Namespace } from '../../base/namespace.ts';
 import { allowedRegistriesEnv, ownWorkload, runs } from '../../base/own-service.ts';
-import type { Replicas } from '../../base/replicas.ts';
 import { Secret, type SecretKey } from '../../base/secret.ts';
 import { cacheEnv, cacheSecrets, databaseEnv, env, fileOf, mounted } from '../../base/secret-folder.ts';
+import type { Replicas } from '../../base/sections/replicas.ts';
 import type { ServiceDescriptor, Site } from '../../base/service.ts';
 import type { Workload } from '../../base/workload.ts';
 import { canonicalJson, platformSettings } from './platform-settings.ts';
@@ -95,6 +95,8 @@ export class ControlApi extends Construct {
     this.workload.reach(database.peer, identity.peer);
     // Not waited for: it works without.
     if (cache !== undefined) this.workload.reach(cache.peer);
+    // A replica that has no agent asks the one that has.
+    this.workload.reach(this.workload.peer('internal'));
     // Keycloak is waited for by `migrate`.
     this.workload.after(...database.ready);
   }

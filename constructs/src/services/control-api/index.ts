@@ -1,5 +1,5 @@
 import { REALM_PATH } from '@delos/core';
-import { type Replicas, replicas } from '../../base/replicas.ts';
+import { type Replicas, replicas } from '../../base/sections/replicas.ts';
 import type { ServiceDescriptor } from '../../base/service.ts';
 import { keycloak } from '../keycloak/index.ts';
 import { ControlApi } from './control-api.ts';
@@ -15,6 +15,7 @@ export const controlApi: ServiceDescriptor<Replicas, ControlApi> = {
   user: 60603,
   resources: { cpu: '20m', memory: '96Mi', memoryLimit: '256Mi' },
   database: 'delos',
+  needs: [keycloak],
   cache: {
     commands: [
       'ping',

@@ -5,6 +5,7 @@ import type { PlatformConfig } from '@delos/core';
  * the gateway are reached. The services' file leaves them out, so that a changed replica count touches one object.
  */
 export const NOT_FOR_SERVICES: readonly string[] = [
+  'profile',
   'cluster.engine',
   'cluster.context',
   'cluster.storageClass',

@@ -38,7 +38,7 @@ export class Devpi extends Construct {
       runs: { kind: 'stateful-set', replicas: 1 },
       image: at.image,
       user: devpi.user,
-      resources: devpi.resources,
+      resources: at.resources,
       command: python('serve'),
       before: [{ name: 'prepare', command: python('prepare') }],
       ports: { http: HTTP, internal: PORTS.internal },
@@ -70,6 +70,8 @@ export const devpi: ServiceDescriptor<Section, Devpi> = {
   config: section,
   user: 60607,
   resources: { cpu: '20m', memory: '64Mi', memoryLimit: '256Mi' },
+  needs: [controlApi],
+  diesWithNode: 'it runs once, on one volume',
   routes: [{ paths: [`${PATH}/*`], port: 'http', maxBodyBytes: MAX_UPLOAD_BYTES }],
   build: (scope, at) => new Devpi(scope, 'devpi', at),
 };

@@ -11,6 +11,7 @@ import type { Resources } from '../../base/pod.ts';
 import { OWN_PROBES } from '../../base/probes.ts';
 import type { Route } from '../../base/route.ts';
 import { Secret } from '../../base/secret.ts';
+import { partOf } from '../../base/sections/resources-section.ts';
 import { Workload } from '../../base/workload.ts';
 import type { Exposure } from '../../entrance.ts';
 import { upstreamImage } from '../../upstream-image.ts';
@@ -49,6 +50,8 @@ export const GATEWAY_USER = 60602;
 /** Processor and memory where the props say none. */
 export const GATEWAY_RESOURCES: Resources = { cpu: '20m', memory: '64Mi', memoryLimit: '256Mi' };
 
+/** Of its memory, kept by its own collection of garbage. */
+const HEAP = 200 / 256;
 const RUN = 'caddy run --config /etc/caddy/Caddyfile --adapter caddyfile';
 const LOAD_BALANCER: Exposure = { kind: 'load-balancer' };
 
@@ -137,7 +140,7 @@ export class Gateway extends Construct {
       env: () => [
         { name: 'XDG_DATA_HOME', value: '/tmp' },
         { name: 'XDG_CONFIG_HOME', value: '/tmp' },
-        { name: 'GOMEMLIMIT', value: '200MiB' },
+        { name: 'GOMEMLIMIT', value: `${partOf(props.resources.memoryLimit, HEAP)}MiB` },
       ],
       ports: { ...open, internal: PORTS.internal },
       probes: OWN_PROBES,

@@ -1,4 +1,4 @@
-import { type Replicas, replicas } from '../../base/replicas.ts';
+import { type Replicas, replicas } from '../../base/sections/replicas.ts';
 import type { ServiceDescriptor } from '../../base/service.ts';
 import { plainHttp } from '../../public-url.ts';
 import { GATEWAY_RESOURCES, GATEWAY_USER, Gateway } from './gateway.ts';
@@ -22,12 +22,12 @@ export const gateway: ServiceDescriptor<Replicas, Gateway> = {
         'The gateway answers more than one request of twenty with an error, since a service behind it does not answer',
     },
   ],
-  build: (scope, { own, config, publicUrl, exposure, namespace, image, userNamespaces }) =>
+  build: (scope, { own, config, publicUrl, exposure, namespace, image, resources, userNamespaces }) =>
     new Gateway(scope, 'gateway', {
       namespace,
       image,
       user: gateway.user,
-      resources: gateway.resources,
+      resources,
       replicas: own.replicas,
       publicUrl,
       domain: config.domain,

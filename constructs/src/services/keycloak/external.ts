@@ -17,11 +17,14 @@ export interface ExternalKeycloakProps {
   readonly peer: Extract<Peer, { readonly kind: 'addresses' | 'pods' }>;
 }
 
+/** URL of a Keycloak, its path included. */
+export const KEYCLOAK_URL = /^https?:\/\/[^/?#]+(\/[^?#]*[^/?#])?$/;
+
 /** @throws Error for a URL that is none, or that ends with a slash */
 export function externalKeycloak(props: ExternalKeycloakProps): Identity {
   const { url, internalUrl = url, realm, admin, peer } = props;
   for (const each of [url, internalUrl]) {
-    if (/^https?:\/\/[^/?#]+(\/[^?#]*[^/?#])?$/.test(each) && URL.canParse(each)) continue;
+    if (KEYCLOAK_URL.test(each) && URL.canParse(each)) continue;
     throw new Error(
       `${JSON.stringify(each)} is no URL of a Keycloak: expected https://HOST[:PORT][/PATH], no slash at the end`,
     );

@@ -2,13 +2,18 @@ import { IDENTITY_PATH, REALM_PATH } from '@delos/core';
 import { z } from 'zod';
 import type { Identity } from '../../base/identity.ts';
 import type { ServiceConstruct, ServiceDescriptor } from '../../base/service.ts';
+import { externalForm } from './external-form.ts';
 import { KEYCLOAK_RESOURCES, KEYCLOAK_USER, Keycloak } from './keycloak.ts';
 import { realmOf } from './realm.ts';
 
 const config = z.strictObject({}).prefault({});
 
 /** The service that people log in to. */
-export const keycloak: ServiceDescriptor<z.infer<typeof config>, ServiceConstruct & Identity> = {
+export const keycloak: ServiceDescriptor<
+  z.infer<typeof config>,
+  ServiceConstruct & Identity,
+  z.infer<(typeof externalForm)['config']>
+> = {
   name: 'keycloak',
   idea: 'Keycloak: who may log in',
   image: 'keycloak',
@@ -16,6 +21,9 @@ export const keycloak: ServiceDescriptor<z.infer<typeof config>, ServiceConstruc
   user: KEYCLOAK_USER,
   resources: KEYCLOAK_RESOURCES,
   database: 'keycloak',
+  // Kubernetes makes no second Pod of a StatefulSet while it cannot tell that the first has ended.
+  diesWithNode: 'it runs once, and its Pod is not moved while its node is lost',
+  external: externalForm,
   // Of the realm: login, tokens, keys. Consoles, client registration, brokering and the realm `master` are not routed.
   routes: [
     {
@@ -36,12 +44,12 @@ export const keycloak: ServiceDescriptor<z.infer<typeof config>, ServiceConstruc
       summary: 'Keycloak has hardly any memory left: logins get slow',
     },
   ],
-  build: (scope, { namespace, image, database, publicUrl, config: whole, userNamespaces }) =>
+  build: (scope, { namespace, image, resources, database, publicUrl, config: whole, userNamespaces }) =>
     new Keycloak(scope, 'keycloak', {
       namespace,
       image,
       user: keycloak.user,
-      resources: keycloak.resources,
+      resources,
       database,
       publicUrl,
       userNamespaces,

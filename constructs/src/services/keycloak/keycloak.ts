@@ -10,6 +10,7 @@ import { labelsOf, PORTS } from '../../base/names.ts';
 import type { Namespace } from '../../base/namespace.ts';
 import type { Probes, Resources } from '../../base/pod.ts';
 import { Secret, type SecretKey } from '../../base/secret.ts';
+import { partOf } from '../../base/sections/resources-section.ts';
 import { Workload } from '../../base/workload.ts';
 import { upstreamImage } from '../../upstream-image.ts';
 import { type ExternalKeycloakProps, externalKeycloak } from './external.ts';
@@ -152,7 +153,10 @@ const PROBES: Probes = {
   livenessProbe: { httpGet: management('/health/live'), periodSeconds: 10, timeoutSeconds: 10, failureThreshold: 6 },
 };
 
-function environment({ publicUrl, database }: KeycloakProps): k8s.EnvVar[] {
+/** Of its memory; the rest is for code, threads and what Java keeps outside of its heap. */
+const HEAP = 400 / 1024;
+
+function environment({ publicUrl, database, resources = KEYCLOAK_RESOURCES }: KeycloakProps): k8s.EnvVar[] {
   const plain: Readonly<Record<string, string>> = {
     KC_DB: 'postgres',
     KC_DB_URL_HOST: database.host,
@@ -174,7 +178,7 @@ function environment({ publicUrl, database }: KeycloakProps): k8s.EnvVar[] {
     KC_BOOTSTRAP_ADMIN_CLIENT_ID: OPERATOR_CLIENT,
     // Its user has no entry in the image's /etc/passwd: Java's user.home is this.
     HOME: '/opt/keycloak/data',
-    JAVA_OPTS_KC_HEAP: '-Xms128m -Xmx400m',
+    JAVA_OPTS_KC_HEAP: `-Xms128m -Xmx${partOf(resources.memoryLimit, HEAP)}m`,
     // Measured: a start costs 24 s of one core and 360 MB; with the optimizing compiler and G1, 49 s and 465 MB.
     JAVA_OPTS_APPEND: '-XX:-UseG1GC -XX:+UseSerialGC -XX:TieredStopAtLevel=1',
   };

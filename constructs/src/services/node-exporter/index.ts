@@ -39,7 +39,7 @@ const answers = { httpGet: { path: '/', port: k8s.IntOrString.fromString('http')
 export class NodeExporter extends Construct {
   readonly workload: Workload;
 
-  constructor(scope: Construct, id: string, { namespace, image, userNamespaces }: Site<Config>) {
+  constructor(scope: Construct, id: string, { namespace, image, resources, userNamespaces }: Site<Config>) {
     super(scope, id);
     this.workload = new Workload(this, 'workload', {
       namespace,
@@ -48,7 +48,7 @@ export class NodeExporter extends Construct {
       image,
       user: nodeExporter.user,
       userNamespace: userNamespaces,
-      resources: nodeExporter.resources,
+      resources,
       command: [
         ...['/bin/sh', '-c', START, 'sh'],
         '--collector.disable-defaults',

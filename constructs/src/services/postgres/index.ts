@@ -1,13 +1,21 @@
+import { quantityOf, size } from '@delos/core';
 import { z } from 'zod';
 import type { DatabaseServer } from '../../base/database.ts';
 import type { ServiceConstruct, ServiceDescriptor } from '../../base/service.ts';
+import { externalForm } from './external-form.ts';
 import { POSTGRES_USER } from './files.ts';
 import { POSTGRES_RESOURCES, Postgres } from './postgres.ts';
 
-const config = z.strictObject({}).prefault({});
+const config = z
+  .strictObject({ storage: size.prefault('10Gi').describe('Size of its volume, when that is made') })
+  .prefault({});
 
 /** The service that keeps databases. */
-export const postgres: ServiceDescriptor<z.infer<typeof config>, ServiceConstruct & DatabaseServer> = {
+export const postgres: ServiceDescriptor<
+  z.infer<typeof config>,
+  ServiceConstruct & DatabaseServer,
+  z.infer<(typeof externalForm)['config']>
+> = {
   name: 'postgres',
   idea: 'PostgreSQL: the state of the platform',
   image: 'postgres',
@@ -30,12 +38,15 @@ export const postgres: ServiceDescriptor<z.infer<typeof config>, ServiceConstruc
       summary: 'The control API waits for connections to PostgreSQL',
     },
   ],
-  build: (scope, { namespace, image, config: { cluster } }) =>
+  diesWithNode: 'it runs once, on one volume',
+  external: externalForm,
+  build: (scope, { own, namespace, image, resources, config: { cluster } }) =>
     new Postgres(scope, 'postgres', {
       namespace,
       image,
       user: postgres.user,
-      resources: postgres.resources,
+      resources,
+      size: String(quantityOf(own.storage)),
       storageClass: cluster.storageClass,
     }),
 };

@@ -8,6 +8,7 @@ import { labelsOf } from '../../base/names.ts';
 import type { Namespace } from '../../base/namespace.ts';
 import type { Resources } from '../../base/pod.ts';
 import { Secret } from '../../base/secret.ts';
+import { partOf } from '../../base/sections/resources-section.ts';
 import { Workload } from '../../base/workload.ts';
 import { upstreamImage } from '../../upstream-image.ts';
 import { type ExternalPostgresProps, externalPostgres } from './external.ts';
@@ -75,7 +76,11 @@ export class Postgres extends Construct implements DatabaseServer {
       image: props.image ?? upstreamImage('postgres'),
       user: props.user ?? POSTGRES_USER,
       resources: props.resources ?? POSTGRES_RESOURCES,
-      command: ['/bin/sh', '/etc/postgres/start.sh', ...SETTINGS.flatMap((setting) => ['-c', setting])],
+      command: [
+        '/bin/sh',
+        '/etc/postgres/start.sh',
+        ...settings(props.resources ?? POSTGRES_RESOURCES).flatMap((setting) => ['-c', setting]),
+      ],
       env: () => [{ name: 'PGDATA', value: `${DATA}/pgdata` }],
       ports: { postgres: POSTGRES_PORT },
       mounts: () => [
@@ -157,13 +162,13 @@ export class Postgres extends Construct implements DatabaseServer {
   }
 }
 
-const SETTINGS = [
+const settings = ({ memory }: Resources): readonly string[] => [
   'listen_addresses=*',
   'hba_file=/etc/postgres/pg_hba.conf',
   'unix_socket_directories=/var/run/postgresql',
   'password_encryption=scram-sha-256',
   'max_connections=100',
-  'shared_buffers=96MB',
+  `shared_buffers=${partOf(memory, 1 / 4)}MB`,
   'max_wal_size=512MB',
   'log_line_prefix=%m [%p] %u@%d ',
   // A statement in the log may hold a password.

@@ -1,4 +1,5 @@
 import type { ServiceDescriptor } from '../../base/service.ts';
+import { alertmanager } from '../alertmanager/index.ts';
 import { Prometheus } from './prometheus.ts';
 import { type PrometheusSection, prometheusSection } from './section.ts';
 
@@ -36,5 +37,6 @@ export const prometheus: ServiceDescriptor<PrometheusSection, Prometheus> = {
   ],
   wanted: ({ monitoring }) => monitoring.enabled,
   late: true,
+  needs: [alertmanager],
   build: (scope, at) => new Prometheus(scope, 'prometheus', { descriptor: prometheus, at }),
 };

@@ -71,7 +71,7 @@ export class Prometheus extends Construct {
       runs: { kind: 'stateful-set', replicas: 1 },
       image: site.image,
       user: descriptor.user,
-      resources: descriptor.resources,
+      resources: site.resources,
       graceSeconds: 60,
       command: [
         '/bin/prometheus',

@@ -1,12 +1,17 @@
 import { z } from 'zod';
 import type { CacheServer } from '../../base/cache.ts';
 import type { ServiceConstruct, ServiceDescriptor } from '../../base/service.ts';
+import { externalForm } from './external-form.ts';
 import { REDIS_RESOURCES, REDIS_USER, Redis } from './redis.ts';
 
 const config = z.strictObject({}).prefault({});
 
 /** The service that keeps what may be lost. */
-export const redis: ServiceDescriptor<z.infer<typeof config>, ServiceConstruct & { readonly cache: CacheServer }> = {
+export const redis: ServiceDescriptor<
+  z.infer<typeof config>,
+  ServiceConstruct & { readonly cache: CacheServer },
+  z.infer<(typeof externalForm)['config']>
+> = {
   name: 'redis',
   idea: 'Redis: what replicas share and may lose',
   image: 'redis',
@@ -22,12 +27,13 @@ export const redis: ServiceDescriptor<z.infer<typeof config>, ServiceConstruct &
       summary: 'Redis does not answer: each replica keeps limits by itself',
     },
   ],
-  build: (scope, { namespace, image, userNamespaces }) =>
+  external: externalForm,
+  build: (scope, { namespace, image, resources, userNamespaces }) =>
     new Redis(scope, 'redis', {
       namespace,
       image,
       user: redis.user,
-      resources: redis.resources,
+      resources,
       userNamespaces,
     }),
 };

@@ -1,7 +1,7 @@
 import { Construct } from 'constructs';
 import { ownWorkload, runs } from '../../base/own-service.ts';
-import { type Replicas, replicas } from '../../base/replicas.ts';
 import { databaseEnv, mounted } from '../../base/secret-folder.ts';
+import { type Replicas, replicas } from '../../base/sections/replicas.ts';
 import type { ServiceDescriptor, Site } from '../../base/service.ts';
 import type { Workload } from '../../base/workload.ts';
 

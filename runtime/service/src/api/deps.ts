@@ -36,6 +36,8 @@ export interface ApiSettings {
   readonly agentToken: string;
   /** The secret that collectors show: it opens nothing of the agents', nor theirs anything of these. */
   readonly collectorToken: string;
+  /** Where agents and other replicas reach this one's internal listener. No trailing slash. @default there is but one replica */
+  readonly internalAddress?: string;
   /** delos.yaml's. */
   readonly logs: LogSettings;
   /** delos.yaml's. */

@@ -1,3 +1,4 @@
+import { isIPv6 } from 'node:net';
 import { CLIENT_ID, ISSUER_CLIENT, PORTS } from '@delos/core';
 import { z } from 'zod';
 import { connectDatabase } from '../db/database.ts';
@@ -38,12 +39,17 @@ const apiEnv = databaseEnv.extend({
   DELOS_ALLOWED_REGISTRIES: z.string().default('').transform(registryList),
   DELOS_PUBLIC_PORT: z.coerce.number().int().default(PORTS.http),
   DELOS_LISTEN_HOST: z.string().default('::'),
+  /** Of its Pod: where agents and other replicas reach it. */
+  POD_IP: z.union([z.ipv4(), z.ipv6()]).optional(),
+  DELOS_INTERNAL_PORT: z.coerce.number().int().default(PORTS.internal),
 });
 
 /** Old logs are looked for this often. */
 const HOUSE_MS = 60_000;
 /** What of resources depends on time is looked at this often. */
 const SWEEP_MS = 5_000;
+
+const addressOf = (ip: string, port: number): string => `http://${isIPv6(ip) ? `[${ip}]` : ip}:${port}`;
 
 /** The control API: the client's endpoints on the public listener, the agents' on the internal one. */
 export const apiService: Service = {
@@ -63,6 +69,7 @@ export const apiService: Service = {
         publicUrl: env.DELOS_PUBLIC_URL,
         agentToken: env.DELOS_AGENT_TOKEN,
         queue: config.jobs,
+        ...(env.POD_IP === undefined ? {} : { internalAddress: addressOf(env.POD_IP, env.DELOS_INTERNAL_PORT) }),
         collectorToken: env.DELOS_COLLECTOR_TOKEN,
         logs: config.logs,
         disks: config.disks,

@@ -4,6 +4,7 @@ import {
   DNS,
   databaseEnv,
   delosConfig,
+  engineContext,
   Gateway,
   gateway,
   Keycloak,
@@ -14,7 +15,6 @@ import {
   Platform,
   Postgres,
   postgres,
-  profileContext,
   realmOf,
   replaced,
   SERVICES,
@@ -33,7 +33,7 @@ import { beforeEach, describe, expect, test } from 'vitest';
 import { z } from 'zod';
 
 const config = delosConfig.parse({ domain: 'ai.example.com' });
-const context = profileContext(config, 'existing');
+const context = engineContext(config, 'existing');
 const publicUrl = 'https://ai.example.com';
 
 let app: App;

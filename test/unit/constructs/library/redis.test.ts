@@ -2,11 +2,11 @@ import {
   cacheEnv,
   cacheSecrets,
   delosConfig,
+  engineContext,
   mounted,
   Namespace,
   objectOf,
   Platform,
-  profileContext,
   Redis,
   redis,
   replaced,
@@ -24,7 +24,7 @@ import { z } from 'zod';
 import { restrictedFaults } from '../pod-security.ts';
 
 const config = delosConfig.parse({ domain: 'ai.example.com' });
-const context = profileContext(config, 'existing');
+const context = engineContext(config, 'existing');
 const access = { commands: ['get', 'set'], keys: ['limits:*'] };
 
 let app: App;

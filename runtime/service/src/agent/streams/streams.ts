@@ -38,14 +38,14 @@ export async function openStream(props: StreamsProps, request: StreamRequest): P
     if (request.kind === 'top') {
       if (runningOf(props, request.jobId) === undefined) throw new KubeError(404, 'not running');
       const first = await tryUsage(props.client, pod);
-      const back = await dialBack(props, request.id);
+      const back = await dialBack(props, request);
       await streamUsage(back, props.client, () => runningOf(props, request.jobId), first);
       return;
     }
     const { path, query, protocols } = endpointOf(pod, request);
     const kube = await kubeSocket(props.client, path, query, protocols);
     try {
-      const back = await dialBack(props, request.id);
+      const back = await dialBack(props, request);
       if (request.kind === 'port-forward') joinForward(kube, back);
       else joinChannels(kube, back, props, request, attemptOf(pod));
     } catch (error) {
@@ -167,8 +167,12 @@ async function exitCodeOf(props: StreamsProps, jobId: string, attempt: number): 
   return undefined;
 }
 
-function dialBack(props: StreamsProps, id: string): Promise<WebSocket> {
-  return openPaused(`${props.apiUrl.replace(/^http/, 'ws')}${AGENT_PREFIX}/streams/${id}`, {
+/** The replica that waits for the stream is one of several: the common address could lead to another. */
+const placeOf = ({ apiUrl }: StreamsProps, { id, callback }: StreamRequest): string =>
+  `${callback ?? apiUrl}${AGENT_PREFIX}/streams/${id}`;
+
+function dialBack(props: StreamsProps, request: StreamRequest): Promise<WebSocket> {
+  return openPaused(placeOf(props, request).replace(/^http/, 'ws'), {
     headers: { authorization: `Bearer ${props.token}` },
     handshakeTimeout: 5_000,
   });
@@ -194,7 +198,7 @@ function refusalOf(request: StreamRequest, error: unknown): StreamRefused {
 
 async function refuse(props: StreamsProps, request: StreamRequest, refusal: StreamRefused): Promise<void> {
   try {
-    await fetch(`${props.apiUrl}${AGENT_PREFIX}/streams/${request.id}`, {
+    await fetch(placeOf(props, request), {
       method: 'POST',
       headers: { authorization: `Bearer ${props.token}`, 'content-type': 'application/json' },
       body: JSON.stringify(refusal),

@@ -6,6 +6,8 @@ import type { AgentSession } from './session.ts';
 
 /** How long an agent may take to reach a container. */
 const ANSWER_MS = 15_000;
+/** How long another replica may take to take a request. */
+const TAKE_MS = 3_000;
 const CODE_OF_STATUS: Readonly<Record<number, ErrorCode>> = {
   404: 'ERR_NOT_FOUND',
   400: 'ERR_REQUEST',
@@ -13,9 +15,19 @@ const CODE_OF_STATUS: Readonly<Record<number, ErrorCode>> = {
 };
 
 interface Awaited {
+  readonly stream: StreamRequest;
   readonly resolve: (socket: WebSocket) => void;
   readonly reject: (error: Error) => void;
-  readonly timer: NodeJS.Timeout;
+  /** Ends the wait. */
+  timer: NodeJS.Timeout;
+}
+
+/** The other replicas of the API, one of which the agent may be connected to. */
+export interface OtherReplicas {
+  /** Where the agent reaches this replica. No trailing slash. */
+  readonly address: string;
+  /** Asks them for the agent. Whichever has it takes the request from here. */
+  readonly ask: (cluster: string, id: string) => Promise<void>;
 }
 
 /** Which agents are connected to this process, and the streams that are on their way. */
@@ -24,8 +36,12 @@ export class AgentHub {
   readonly #agents = new Map<string, AgentSession[]>();
   readonly #awaited = new Map<string, Awaited>();
 
-  constructor(tails: LogTails) {
+  readonly #others: OtherReplicas | undefined;
+
+  /** @param others where there is but one replica, undefined */
+  constructor(tails: LogTails, others?: OtherReplicas) {
     this.tails = tails;
+    this.#others = others;
   }
 
   add(session: AgentSession): void {
@@ -46,27 +62,43 @@ export class AgentHub {
    * A stream into a job's container: open, and paused until somebody listens.
    * @throws DelosError ERR_NOT_FOUND where the container does not run, ERR_TIMEOUT where the cluster does not answer
    */
-  async openStream(cluster: string, request: Omit<StreamRequest, 'id'>): Promise<WebSocket> {
-    // The newest: an older one may be a connection that nobody noticed is dead.
-    const agent = this.#agents.get(cluster)?.findLast((session) => session.open);
-    if (agent === undefined) {
-      throw new DelosError('ERR_TIMEOUT', `the agent of cluster ${cluster} is not connected`, {
-        hint: 'it connects again by itself; try again in a moment',
-      });
-    }
+  async openStream(cluster: string, request: Omit<StreamRequest, 'id' | 'callback'>): Promise<WebSocket> {
+    const agent = this.agentOf(cluster);
+    const others = this.#others;
+    if (agent === undefined && others === undefined) throw notConnected(cluster);
     const id = randomUUID();
+    const stream: StreamRequest = { ...request, id, callback: others?.address ?? null };
     const { promise, resolve, reject } = Promise.withResolvers<WebSocket>();
-    const timer = setTimeout(() => {
-      this.#awaited.delete(id);
-      reject(
-        new DelosError('ERR_TIMEOUT', `the container did not answer within ${ANSWER_MS / 1000} s`, {
-          hint: 'try again in a moment',
-        }),
-      );
-    }, ANSWER_MS);
-    this.#awaited.set(id, { resolve, reject, timer });
-    agent.send({ type: 'stream', stream: { ...request, id } });
+    const first = agent === undefined ? () => notConnected(cluster) : noAnswer;
+    const timer = this.#failAfter(agent === undefined ? TAKE_MS : ANSWER_MS, id, first);
+    this.#awaited.set(id, { stream, resolve, reject, timer });
+    if (agent !== undefined) agent.send({ type: 'stream', stream });
+    else {
+      try {
+        await others?.ask(cluster, id);
+      } catch (error) {
+        this.#take(id)?.reject(error instanceof Error ? error : new Error(String(error)));
+      }
+    }
     return promise;
+  }
+
+  /** The agent of a cluster that is connected to this replica. The newest: an older one may be a connection that nobody noticed is dead. */
+  agentOf(cluster: string): AgentSession | undefined {
+    return this.#agents.get(cluster)?.findLast((session) => session.open);
+  }
+
+  /** Gives a request to another replica, which has the agent. Undefined where nobody waits for it. */
+  hand(id: string): StreamRequest | undefined {
+    const awaited = this.#awaited.get(id);
+    if (awaited === undefined) return undefined;
+    clearTimeout(awaited.timer);
+    awaited.timer = this.#failAfter(ANSWER_MS, id, noAnswer);
+    return awaited.stream;
+  }
+
+  #failAfter(ms: number, id: string, why: () => DelosError): NodeJS.Timeout {
+    return setTimeout(() => this.#take(id)?.reject(why()), ms);
   }
 
   /** Is somebody waiting for this stream? */
@@ -94,3 +126,13 @@ export class AgentHub {
     return awaited;
   }
 }
+
+const notConnected = (cluster: string): DelosError =>
+  new DelosError('ERR_TIMEOUT', `the agent of cluster ${cluster} is not connected`, {
+    hint: 'it connects again by itself; try again in a moment',
+  });
+
+const noAnswer = (): DelosError =>
+  new DelosError('ERR_TIMEOUT', `the container did not answer within ${ANSWER_MS / 1000} s`, {
+    hint: 'try again in a moment',
+  });

@@ -11,6 +11,7 @@ import { agentMetrics } from './agent-metrics.ts';
 import { CollectorSession } from './collector-session.ts';
 import { AgentHub } from './hub.ts';
 import { ingestRoutes } from './ingest.ts';
+import { answerReplicas, otherReplicas } from './other-replicas.ts';
 import { AgentSession } from './session.ts';
 import { tokenCheck } from './tokens.ts';
 
@@ -30,7 +31,8 @@ export interface AgentsPart {
 /** The agent protocol (core/src/wire/connection.ts) on the internal listener. */
 export async function agentRoutes(app: FastifyInstance, deps: ApiDeps): Promise<AgentsPart> {
   const tails = new LogTails(deps.database.notifications);
-  const hub = new AgentHub(tails);
+  const hub = new AgentHub(tails, otherReplicas(deps));
+  const endAnswers = answerReplicas(hub, deps);
   const counted = agentMetrics(deps.metrics, hub);
   const authorize = tokenCheck({ agent: deps.settings.agentToken, collector: deps.settings.collectorToken });
 
@@ -52,6 +54,12 @@ export async function agentRoutes(app: FastifyInstance, deps: ApiDeps): Promise<
       if (!parsed.success) throw new DelosError('ERR_REQUEST', 'the body is not a refusal');
       const { id } = request.params as { readonly id: string };
       return reply.send({ awaited: hub.refuse(id, parsed.data) });
+    });
+    scope.get(`${AGENT_PREFIX}/streams/:id/request`, async (request, reply) => {
+      const { id } = request.params as { readonly id: string };
+      const stream = hub.hand(id);
+      if (stream === undefined) throw new DelosError('ERR_NOT_FOUND', 'nobody waits for this stream');
+      return reply.send(stream);
     });
   });
 
@@ -103,6 +111,7 @@ export async function agentRoutes(app: FastifyInstance, deps: ApiDeps): Promise<
     hub,
     close: async () => {
       endSync();
+      endAnswers();
       upgrades.close();
       tails.close();
     },

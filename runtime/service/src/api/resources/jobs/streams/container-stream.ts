@@ -5,7 +5,7 @@ import type { ObjectStream, StreamCall } from '../../../stream.ts';
 import { splitWords } from '../shlex.ts';
 
 /** What the agent is asked for, beside the job. */
-type Asked = Omit<StreamRequest, 'id' | 'jobId'>;
+type Asked = Omit<StreamRequest, 'id' | 'jobId' | 'callback'>;
 
 /** A stream into a job's container: opened by the agent before the client's handshake is answered. */
 export function openContainer(read: (request: StreamCall) => Asked): ObjectStream<JobRow>['open'] {

@@ -1,0 +1,52 @@
+import { OWN_PREFIX } from '@delos/core';
+import type { k8s } from 'cdk8s-plus-28';
+import type { Construct } from 'constructs';
+import { selectorOf } from './names.ts';
+
+/** Where the Pods of one workload run. */
+export interface Placement {
+  /** Whether two Pods of one workload may be on one node where there is no other. */
+  readonly apart: 'preferred' | 'required';
+  /** So long after a node was lost its Pods are made elsewhere. @default Kubernetes' five minutes */
+  readonly lostNodeSeconds?: number;
+}
+
+const PLACEMENT = `${OWN_PREFIX}placement`;
+const USUAL: Placement = { apart: 'preferred' };
+
+/** Where the Pods of this tree run. Call it before anything is put into the tree. */
+export function setPlacement(tree: Construct, placement: Placement): void {
+  tree.node.setContext(PLACEMENT, placement);
+}
+
+/** Parts of a Pod's specification that place the Pods of a Deployment. */
+export function placed(
+  construct: Construct,
+  name: string,
+): Required<Pick<k8s.PodSpec, 'topologySpreadConstraints'>> & Pick<k8s.PodSpec, 'tolerations'> {
+  const { apart, lostNodeSeconds } = (construct.node.tryGetContext(PLACEMENT) ?? USUAL) as Placement;
+  const over = (topologyKey: string, whenUnsatisfiable: string): k8s.TopologySpreadConstraint => ({
+    topologyKey,
+    maxSkew: 1,
+    whenUnsatisfiable,
+    labelSelector: { matchLabels: { ...selectorOf(name) } },
+    // Pods of the form that is on its way out do not count.
+    matchLabelKeys: ['pod-template-hash'],
+  });
+  return {
+    topologySpreadConstraints: [
+      over('kubernetes.io/hostname', apart === 'required' ? 'DoNotSchedule' : 'ScheduleAnyway'),
+      over('topology.kubernetes.io/zone', 'ScheduleAnyway'),
+    ],
+    ...(lostNodeSeconds === undefined
+      ? {}
+      : {
+          tolerations: ['not-ready', 'unreachable'].map((condition) => ({
+            key: `node.kubernetes.io/${condition}`,
+            operator: 'Exists',
+            effect: 'NoExecute',
+            tolerationSeconds: lostNodeSeconds,
+          })),
+        }),
+  };
+}

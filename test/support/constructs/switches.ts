@@ -1,0 +1,148 @@
+import { engineContext, parseConfig, type Synthesis, synthesize } from '@delos/constructs';
+
+/*
+ * The switches of a delos.yaml, and combinations of them. Each setting of a switch is a part of the file; a combination has
+ * one setting of each switch.
+ */
+
+const SWITCHES = {
+  profile: ['small', 'medium', 'ha'],
+  engine: ['embedded', 'kind', 'existing'],
+  domain: ['localhost', 'ai.example.com'],
+  http: ['auto', 'on', 'off'],
+  userNamespaces: ['true', 'false'],
+  secrets: ['secret', 'file', 'externalSecret'],
+  postgres: ['ours', 'address', 'pods'],
+  keycloak: ['ours', 'external'],
+  redis: ['ours', 'external', 'tls', 'off'],
+  gateway: ['on', 'off'],
+  scheduler: ['on', 'off', 'three'],
+  agent: ['on', 'off', 'stopped'],
+  collector: ['on', 'off'],
+  devpi: ['on', 'off'],
+} as const;
+
+type Switch = keyof typeof SWITCHES;
+/** Switch to setting. */
+export type Combination = { readonly [Name in Switch]: (typeof SWITCHES)[Name][number] };
+
+const NAMES = Object.keys(SWITCHES) as readonly Switch[];
+const settingsOf = (name: Switch): readonly string[] => SWITCHES[name];
+
+/** What `ha` refuses is made what it takes. */
+function allowed(combination: Combination): Combination {
+  if (combination.profile !== 'ha') return combination;
+  const postgres = combination.postgres === 'ours' ? 'address' : combination.postgres;
+  return { ...combination, postgres, keycloak: 'external', devpi: 'off' };
+}
+
+/** Its delos.yaml. */
+export function yamlOf(combination: Combination): string {
+  const { postgres, keycloak, redis, gateway, scheduler, agent, collector, devpi } = combination;
+  const reference = (name: string): string =>
+    ({
+      secret: `{secret: {name: ours-${name}, key: password}}`,
+      file: `{file: /run/secrets/${name}}`,
+      externalSecret: `{externalSecret: {store: vault, key: delos/${name}, property: password}}`,
+    })[combination.secrets];
+  const databases = `databases: {delos: {password: ${reference('delos')}}, keycloak: {user: kc, password: ${reference('keycloak')}}}`;
+  const cacheUser = `users: {control-api: {user: delos, password: ${reference('cache')}}}`;
+  const services = [
+    {
+      ours: 'postgres: {storage: 40Gi}',
+      address: `postgres: {external: {host: db.example.com, port: 6432, addresses: [10.20.0.5, 10.30.0.0/24], ${databases}}}`,
+      pods: `postgres: {external: {host: pg.data.svc.cluster.local, pods: {namespace: data, labels: {app: pg}}, ${databases}}}`,
+    }[postgres],
+    keycloak === 'ours'
+      ? 'keycloak: {resources: {memoryLimit: 2Gi}}'
+      : `keycloak: {external: {url: 'https://sso.example.com/auth', addresses: [203.0.113.7], admin: ${reference('operator')}}}`,
+    {
+      ours: 'redis: {}',
+      external: `redis: {external: {host: 10.20.0.6, ${cacheUser}}}`,
+      tls: `redis: {external: {host: cache.example.com, addresses: [10.20.0.6], tls: {authority: ${reference('authority')}}, ${cacheUser}}}`,
+      off: 'redis: {enabled: false}',
+    }[redis],
+    gateway === 'on' ? 'gateway: {}' : 'gateway: {enabled: false}',
+    { on: 'scheduler: {}', off: 'scheduler: {enabled: false}', three: 'scheduler: {replicas: 3}' }[scheduler],
+    { on: 'agent: {}', off: 'agent: {enabled: false}', stopped: 'agent: {replicas: 0}' }[agent],
+    collector === 'on' ? 'collector: {}' : 'collector: {enabled: false}',
+    devpi === 'on' ? 'devpi: {storage: 1Gi}' : 'devpi: {enabled: false}',
+  ];
+  return [
+    `profile: ${combination.profile}`,
+    `domain: ${combination.domain}`,
+    `cluster: {userNamespaces: ${combination.userNamespaces}}`,
+    `gateway: {http: '${combination.http}'}`,
+    'services:',
+    ...services.map((line) => `  ${line}`),
+    '',
+  ].join('\n');
+}
+
+/** Its platform, as `delos synth` makes it, on nodes with user namespaces. */
+export function platformWith(combination: Combination): Synthesis {
+  const config = parseConfig(yamlOf(combination), 'delos.yaml');
+  return synthesize(config, { ...engineContext(config, combination.engine), userNamespaces: true });
+}
+
+/** What tells a combination from others. */
+export const nameOf = (combination: Combination): string =>
+  NAMES.map((name) => `${name}=${combination[name]}`).join(' ');
+
+type Pair = string;
+
+function* pairsOf(combination: Combination): Iterable<Pair> {
+  for (const [index, a] of NAMES.entries()) {
+    for (const b of NAMES.slice(index + 1)) yield `${a}=${combination[a]} ${b}=${combination[b]}`;
+  }
+}
+
+/** A sequence of numbers in [0, 1) that is the same at every run (Park and Miller). */
+function numbers(seed: number): () => number {
+  let state = seed;
+  return () => {
+    state = (state * 48_271) % 2_147_483_647;
+    return state / 2_147_483_647;
+  };
+}
+
+function drawn(next: () => number): Combination {
+  const entries = NAMES.map((name) => [name, settingsOf(name)[Math.floor(next() * settingsOf(name).length)]]);
+  return allowed(Object.fromEntries(entries) as unknown as Combination);
+}
+
+/** Every pair of settings that can stand together. */
+function allPairs(): ReadonlySet<Pair> {
+  const pairs = new Set<Pair>();
+  const next = numbers(7);
+  // 14 switches have under a thousand pairs; each is drawn by chance with a probability of a twelfth at least.
+  for (let nth = 0; nth < 5_000; nth += 1) for (const pair of pairsOf(drawn(next))) pairs.add(pair);
+  return pairs;
+}
+
+/** A few combinations in which each pair of settings that can stand together does so at least once. */
+export function pairwise(): readonly Combination[] {
+  const left = new Set(allPairs());
+  const next = numbers(11);
+  const chosen: Combination[] = [];
+  while (left.size > 0) {
+    const candidates = Array.from({ length: 200 }, () => drawn(next));
+    const gains = candidates.map((each) => [...pairsOf(each)].filter((pair) => left.has(pair)).length);
+    const best = candidates[gains.indexOf(Math.max(...gains))];
+    if (best === undefined || Math.max(...gains) === 0) continue;
+    chosen.push(best);
+    for (const pair of pairsOf(best)) left.delete(pair);
+  }
+  return chosen;
+}
+
+/** So many combinations, each another one: those of {@link pairwise} and more by chance. */
+export function combinations(count: number): readonly Combination[] {
+  const found = new Map(pairwise().map((each) => [nameOf(each), each]));
+  const next = numbers(13);
+  while (found.size < count) {
+    const one = drawn(next);
+    found.set(nameOf(one), one);
+  }
+  return [...found.values()];
+}
