@@ -91,8 +91,8 @@ describe('what Prometheus asks for metrics', () => {
       agent: alone,
       alertmanager: alone,
       collector: alone,
-      // Its internal port takes agents and collectors as well, each with its token.
-      'control-api': ['agent', 'collector', 'prometheus'],
+      // Its internal port takes agents, collectors and other replicas as well, each with its token.
+      'control-api': ['agent', 'collector', 'control-api', 'prometheus'],
       gateway: alone,
       keycloak: alone,
       'node-exporter': alone,
