@@ -6,7 +6,7 @@ export * from './base/cache.ts';
 export * from './base/config-files.ts';
 export * from './base/connections.ts';
 export * from './base/database.ts';
-export { type SecretReference, secretKeyOf, secretReference } from './base/external/secret-reference.ts';
+export { secretKeyOf } from './base/external/secret-reference.ts';
 export * from './base/identity.ts';
 export * from './base/metrics.ts';
 export * from './base/mount.ts';

@@ -10,25 +10,28 @@ export function notificationFaults({ email, webhooks, slack, pagerduty }: Notifi
   ];
 }
 
-function mailFaults({ user, passwordFrom, tls }: NonNullable<Notifications['email']>): readonly RuleFault[] {
+function mailFaults({ user, password, tls }: NonNullable<Notifications['email']>): readonly RuleFault[] {
   const fault = (key: string, message: string): readonly RuleFault[] => [
     { path: ['notifications', 'email', key], message },
   ];
-  if (user !== undefined && passwordFrom === undefined) {
-    return fault('user', 'a user needs `passwordFrom`, which says where the password lies');
+  if (user !== undefined && password === undefined) {
+    return fault('user', 'a user needs `password`, which says where the password is');
   }
-  if (user === undefined && passwordFrom !== undefined) return fault('passwordFrom', 'a password needs `user`');
-  if (tls === 'off' && passwordFrom !== undefined) {
+  if (user === undefined && password !== undefined) return fault('password', 'a password needs `user`');
+  if (tls === 'off' && password !== undefined) {
     return fault('tls', 'a password is not sent over a connection that is not protected: expected `starttls` or `tls`');
   }
   return [];
 }
 
-function webhookFaults({ name, url, urlFrom }: Notifications['webhooks'][number], index: number): readonly RuleFault[] {
-  if ((url === undefined) !== (urlFrom === undefined)) return [];
+function webhookFaults(
+  { name, url, secretUrl }: Notifications['webhooks'][number],
+  index: number,
+): readonly RuleFault[] {
+  if ((url === undefined) !== (secretUrl === undefined)) return [];
   const found = url === undefined ? 'neither' : 'both';
-  const message = `webhook \`${name}\`: expected \`url\` or \`urlFrom\`, found ${found}`;
-  return [{ path: ['notifications', 'webhooks', index, url === undefined ? 'name' : 'urlFrom'], message }];
+  const message = `webhook \`${name}\`: expected \`url\` or \`secretUrl\`, found ${found}`;
+  return [{ path: ['notifications', 'webhooks', index, url === undefined ? 'name' : 'secretUrl'], message }];
 }
 
 function twice(kind: string, all: readonly { readonly name: string }[]): readonly RuleFault[] {

@@ -1,24 +1,10 @@
 import { z } from 'zod';
-import { dnsLabel, dnsSubdomain, email, plainText } from '../config-fields.ts';
+import { dnsLabel, email, plainText } from '../config-fields.ts';
+import { secretReference } from './secret-reference.ts';
 
 /*
- * Whom the platform tells that something is wrong. A secret is never written here: it lies in a Kubernetes Secret, which
- * is named.
+ * Whom the platform tells that something is wrong. A secret is never written here: it is said where it is.
  */
-
-/** Names of keys that Kubernetes takes. */
-const secretKey = z
-  .string()
-  .max(253)
-  .regex(/^[-._a-zA-Z0-9]+$/, 'expected a key of a Secret: letters, digits, hyphens, dots and underscores')
-  .refine((key) => key !== '.' && !key.startsWith('..'), 'expected a key of a Secret, which begins with no two dots');
-
-/** A key of a Secret that is in the platform's namespace already. */
-export const secretRef = z.strictObject({
-  secret: dnsSubdomain.describe('Name of a Secret in the namespace `delos`'),
-  key: secretKey.describe('Its key'),
-});
-export type SecretRef = z.infer<typeof secretRef>;
 
 /** An address of http that holds no secret in its user or password. */
 export const webUrl = z
@@ -56,7 +42,7 @@ const mail = z.strictObject({
   from: email.describe('Address that mails come from'),
   to: z.array(email).min(1).max(50).describe('Addresses that mails go to'),
   user: plainText.optional().describe('Name that the server is signed in to with'),
-  passwordFrom: secretRef.optional().describe('Where its password lies'),
+  password: secretReference.optional().describe('Where its password is'),
   tls: z
     .enum(['starttls', 'tls', 'off'])
     .default('starttls')
@@ -67,8 +53,8 @@ const mail = z.strictObject({
 const webhook = z.strictObject({
   name,
   url: webUrl.optional().describe('Where alerts are posted to, in Alertmanager’s JSON'),
-  urlFrom: secretRef.optional().describe('Where that address lies, if it is a secret'),
-  tokenFrom: secretRef.optional().describe('Where a token lies that is sent along (Authorization: Bearer)'),
+  secretUrl: secretReference.optional().describe('Where that address is, if it is a secret itself'),
+  token: secretReference.optional().describe('Where a token is that is sent along (Authorization: Bearer)'),
   severity: least,
 });
 
@@ -78,13 +64,13 @@ const slack = z.strictObject({
     .string()
     .regex(/^[#@]\S{1,80}$/, 'expected a channel such as "#alerts", in quotes, or a person such as "@ann"')
     .describe('Channel, in quotes'),
-  urlFrom: secretRef.describe('Where the address of Slack’s incoming webhook lies'),
+  url: secretReference.describe('Where the address of Slack’s incoming webhook is'),
   severity: least,
 });
 
 const pagerduty = z.strictObject({
   name,
-  routingKeyFrom: secretRef.describe('Where the integration key (Events API v2) lies'),
+  routingKey: secretReference.describe('Where the integration key (Events API v2) is'),
   severity: least,
 });
 

@@ -46,10 +46,10 @@ beforeAll(async () => {
   const { port } = hooks.address() as AddressInfo;
   parts = generatedParts(`
 notifications:
-  webhooks: [{name: ops, url: 'http://127.0.0.1:${port}/alerts', tokenFrom: {secret: ops, key: token}}]
+  webhooks: [{name: ops, url: 'http://127.0.0.1:${port}/alerts', token: {secret: {name: ops, key: token}}}]
 services:
   prometheus:
-    remoteWrite: [{url: 'http://127.0.0.1:${port}/write', user: delos, passwordFrom: {secret: store, key: password}}]
+    remoteWrite: [{url: 'http://127.0.0.1:${port}/write', user: delos, password: {secret: {name: store, key: password}}}]
 `);
   services = await startServices(SERVICES);
   gateway = await startGateway({ api: services.publicPort, identity: services.publicPort });
@@ -57,7 +57,7 @@ services:
   monitoring = await startMonitoring(
     parts,
     { 'control-api': api, ...internal, gateway: gateway.ports.internal },
-    { 'ops/token': 'the-token', 'remote-0/password': 'the-password' },
+    { 'ops/token': 'the-token', 'store/password': 'the-password' },
   );
   await fetch(`http://127.0.0.1:${gateway.ports.http}/api/v1/ping`);
 });

@@ -40,10 +40,10 @@ function allowed(combination: Combination): Combination {
 /** Somebody of each kind is told. */
 const TOLD = [
   'notifications:',
-  '  email: {server: "mail.example.com:465", from: a@example.com, to: [b@example.com], user: u, passwordFrom: {secret: mail, key: p}, tls: tls}',
-  '  webhooks: [{name: a, url: "http://hooks.example.com:8099/"}, {name: b, urlFrom: {secret: hook, key: url}}]',
-  '  slack: [{name: a, channel: "#ops", urlFrom: {secret: slack, key: url}}]',
-  '  pagerduty: [{name: a, routingKeyFrom: {secret: duty, key: key}}]',
+  '  email: {server: "mail.example.com:465", from: a@example.com, to: [b@example.com], user: u, password: {secret: {name: mail, key: p}}, tls: tls}',
+  '  webhooks: [{name: a, url: "http://hooks.example.com:8099/"}, {name: b, secretUrl: {secret: {name: hook, key: url}}}]',
+  '  slack: [{name: a, channel: "#ops", url: {secret: {name: slack, key: url}}}]',
+  '  pagerduty: [{name: a, routingKey: {secret: {name: duty, key: key}}}]',
 ];
 
 /** Its delos.yaml. */

@@ -160,12 +160,12 @@ describe('alerts', () => {
 
 describe('whom Alertmanager tells', () => {
   const EVERY_KIND = `notifications:
-  email: {server: 'mail.example.com:465', from: a@example.com, to: [b@example.com], user: u, passwordFrom: {secret: mail, key: password}, tls: tls}
+  email: {server: 'mail.example.com:465', from: a@example.com, to: [b@example.com], user: u, password: {secret: {name: mail, key: password}}, tls: tls}
   webhooks:
     - {name: plain, url: 'http://hooks.example.com:8099/a', severity: critical}
-    - {name: hidden, urlFrom: {secret: hooks, key: url}, tokenFrom: {secret: hooks, key: token}}
-  slack: [{name: ops, channel: '#ops', urlFrom: {secret: slack, key: url}}]
-  pagerduty: [{name: duty, routingKeyFrom: {secret: duty, key: key}}]
+    - {name: hidden, secretUrl: {secret: {name: hooks, key: url}}, token: {secret: {name: hooks, key: token}}}
+  slack: [{name: ops, channel: '#ops', url: {secret: {name: slack, key: url}}}]
+  pagerduty: [{name: duty, routingKey: {secret: {name: duty, key: key}}}]
   repeatHours: 12
 `;
   const told = platformOf(EVERY_KIND);
@@ -205,8 +205,19 @@ describe('whom Alertmanager tells', () => {
     const pod = workloadsOf(told).find(({ name }) => name === 'alertmanager')?.pod;
     const mounted = pod?.volumes.flatMap(({ secret }) => (secret === undefined ? [] : [secret]));
     expect(mounted).toEqual(
-      ['duty', 'hooks', 'mail', 'slack'].map((secretName) => ({ secretName, defaultMode: 0o400 })),
+      ['mail', 'hooks', 'slack', 'duty'].map((secretName) => ({ secretName, defaultMode: 0o400 })),
     );
+  });
+
+  test('a secret in a file of the machine that deploys is in a Secret of ours, which no manifest has the value of', () => {
+    const synthesis = platformOf(
+      "notifications: {slack: [{name: ops, channel: '#ops', url: {file: /run/secrets/slack}}]}",
+    );
+    const { manifest, secrets } = objectOf(synthesis, 'Secret', 'alertmanager-slack-ops');
+    expect(secrets).toEqual({ value: { kind: 'file', path: '/run/secrets/slack' } });
+    expect(manifest.data).toBeUndefined();
+    const text = JSON.stringify(fileOf(synthesis, 'alertmanager', 'alertmanager.yaml'));
+    expect(text).toContain('"api_url_file":"/etc/alertmanager-secrets/alertmanager-slack-ops/value"');
   });
 
   test('the ports of those who are told are open, and no others', () => {
@@ -225,28 +236,25 @@ describe('remote write', () => {
   test('a user’s password and a token are files of the Secrets that delos.yaml names', () => {
     const synthesis = platformOf(
       text(
-        `{url: 'https://a.example.com/w', user: u, passwordFrom: {secret: store, key: p}}, {url: 'http://b.example.com:9009/w', tokenFrom: {secret: other, key: t}}`,
+        `{url: 'https://a.example.com/w', user: u, password: {secret: {name: store, key: p}}}, {url: 'http://b.example.com:9009/w', token: {secret: {name: other, key: t}}}`,
       ),
     );
     expect(fileOf(synthesis, 'prometheus', 'prometheus.yaml').remote_write).toMatchObject([
-      { basic_auth: { username: 'u', password_file: '/etc/prometheus-secrets/remote-0/p' } },
-      { authorization: { type: 'Bearer', credentials_file: '/etc/prometheus-secrets/remote-1/t' } },
+      { basic_auth: { username: 'u', password_file: '/etc/prometheus-secrets/store/p' } },
+      { authorization: { type: 'Bearer', credentials_file: '/etc/prometheus-secrets/other/t' } },
     ]);
     const pod = workloadsOf(synthesis).find(({ name }) => name === 'prometheus')?.pod;
     const mounts = pod?.containers[0]?.volumeMounts.map(({ name, mountPath }) => `${name} ${mountPath}`);
     expect(mounts).toEqual(
-      expect.arrayContaining([
-        'remote-0 /etc/prometheus-secrets/remote-0',
-        'remote-1 /etc/prometheus-secrets/remote-1',
-      ]),
+      expect.arrayContaining(['secret-0 /etc/prometheus-secrets/store', 'secret-1 /etc/prometheus-secrets/other']),
     );
   });
 
   test.each([
-    ["{url: 'https://a.example.com/w', user: u}", /a user needs `passwordFrom`/],
-    ["{url: 'https://a.example.com/w', passwordFrom: {secret: s, key: k}}", /a password needs `user`/],
+    ["{url: 'https://a.example.com/w', user: u}", /a user needs `password`/],
+    ["{url: 'https://a.example.com/w', password: {secret: {name: s, key: k}}}", /a password needs `user`/],
     [
-      "{url: 'https://a.example.com/w', user: u, passwordFrom: {secret: s, key: k}, tokenFrom: {secret: s, key: t}}",
+      "{url: 'https://a.example.com/w', user: u, password: {secret: {name: s, key: k}}, token: {secret: {name: s, key: t}}}",
       /found both/,
     ],
     ['{url: a.example.com}', /expected a URL such as/],

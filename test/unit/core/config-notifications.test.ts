@@ -38,12 +38,12 @@ describe('notifications that could not be sent are refused at their place in the
       'neither a URL nor where it lies',
       'webhooks: [{name: ▸a}]',
       'webhooks[0].name',
-      /expected `url` or `urlFrom`, found neither/,
+      /expected `url` or `secretUrl`, found neither/,
     ],
     [
       'both a URL and where it lies',
-      'webhooks: [{name: a, url: "https://example.com/", urlFrom: ▸{secret: s, key: k}}]',
-      'webhooks[0].urlFrom',
+      'webhooks: [{name: a, url: "https://example.com/", secretUrl: ▸{secret: {name: s, key: k}}}]',
+      'webhooks[0].secretUrl',
       /found both/,
     ],
     [
@@ -70,41 +70,41 @@ describe('notifications that could not be sent are refused at their place in the
       'email.to',
       /at least 1|>=1|1 item/,
     ],
-    ['a user without a password', `email: {${MAIL}, user: ▸u}`, 'email.user', /a user needs `passwordFrom`/],
+    ['a user without a password', `email: {${MAIL}, user: ▸u}`, 'email.user', /a user needs `password`/],
     [
       'a password without a user',
-      `email: {${MAIL}, passwordFrom: ▸{secret: s, key: k}}`,
-      'email.passwordFrom',
+      `email: {${MAIL}, password: ▸{secret: {name: s, key: k}}}`,
+      'email.password',
       /needs `user`/,
     ],
     [
       'a password over a connection that is not protected',
-      `email: {${MAIL}, user: u, passwordFrom: {secret: s, key: k}, tls: ▸off}`,
+      `email: {${MAIL}, user: u, password: {secret: {name: s, key: k}}, tls: ▸off}`,
       'email.tls',
       /not protected: expected `starttls` or `tls`/,
     ],
     [
       'a channel without its sign',
-      'slack: [{name: a, channel: ▸ops, urlFrom: {secret: s, key: k}}]',
+      'slack: [{name: a, channel: ▸ops, url: {secret: {name: s, key: k}}}]',
       'slack[0].channel',
       /expected a channel such as "#alerts"/,
     ],
     [
       'a Secret that cannot be named so',
-      'slack: [{name: a, channel: "#ops", urlFrom: {secret: ▸Slack, key: k}}]',
-      'slack[0].urlFrom.secret',
+      'slack: [{name: a, channel: "#ops", url: {secret: {name: ▸Slack, key: k}}}]',
+      'slack[0].url.secret.name',
       /lower-case letters/,
     ],
     [
       'a key that no Secret has',
-      'pagerduty: [{name: a, routingKeyFrom: {secret: s, key: ▸"a b"}}]',
-      'pagerduty[0].routingKeyFrom.key',
-      /expected a key of a Secret/,
+      'pagerduty: [{name: a, routingKey: {secret: {name: s, key: ▸"a b"}}}]',
+      'pagerduty[0].routingKey.secret.key',
+      /expected letters, digits/,
     ],
     [
       'a value where its place is asked for',
-      'pagerduty: [{name: a, routingKeyFrom: ▸R0UT1NG}]',
-      'pagerduty[0].routingKeyFrom',
+      'pagerduty: [{name: a, routingKey: ▸R0UT1NG}]',
+      'pagerduty[0].routingKey',
       /expected/,
     ],
     ['no time to tell again', 'repeatHours: ▸0', 'repeatHours', />=1|at least 1/],
@@ -121,12 +121,12 @@ describe('notifications that could not be sent are refused at their place in the
   test('a field that is missing is named, with where it should be', () => {
     const [problem, ...more] = problemsOf('notifications:\n  slack:\n    - {name: a, channel: "#ops"}\n');
     expect(more).toEqual([]);
-    expect(problem?.where).toMatchObject({ line: 3, field: 'notifications.slack[0].urlFrom' });
+    expect(problem?.where).toMatchObject({ line: 3, field: 'notifications.slack[0].url' });
   });
 
   test('a name of its own is asked for among those of one kind alone', () => {
     const text =
-      'notifications: {webhooks: [{name: a, url: "https://example.com/"}], slack: [{name: a, channel: "#a", urlFrom: {secret: s, key: k}}]}';
+      'notifications: {webhooks: [{name: a, url: "https://example.com/"}], slack: [{name: a, channel: "#a", url: {secret: {name: s, key: k}}}]}';
     expect(problemsOf(text)).toEqual([]);
   });
 });

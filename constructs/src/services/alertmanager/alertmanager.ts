@@ -2,10 +2,10 @@ import { k8s } from 'cdk8s-plus-28';
 import { Construct } from 'constructs';
 import { ConfigFiles } from '../../base/config-files.ts';
 import { DNS } from '../../base/connections.ts';
-import { claim, files, secretFiles } from '../../base/mount.ts';
+import { SecretFolder } from '../../base/external/secret-references.ts';
+import { claim, files } from '../../base/mount.ts';
 import { labelsOf } from '../../base/names.ts';
 import type { Probes } from '../../base/pod.ts';
-import { Secret } from '../../base/secret.ts';
 import type { ServiceDescriptor, Site } from '../../base/service.ts';
 import { Workload } from '../../base/workload.ts';
 import { CONFIG, portsFor, SECRETS, secretsFor, settings } from './receivers.ts';
@@ -37,11 +37,17 @@ export class Alertmanager extends Construct {
     super(scope, id);
     const { namespace } = site;
     const { notifications, cluster } = site.config;
+    const secrets = new SecretFolder(this, {
+      namespace,
+      prefix: descriptor.name,
+      folder: SECRETS,
+      references: secretsFor(notifications),
+    });
     const config = new ConfigFiles(this, 'config', {
       namespace,
       name: descriptor.name,
       labels: labelsOf(descriptor.name),
-      files: () => ({ 'alertmanager.yaml': settings(notifications) }),
+      files: () => ({ 'alertmanager.yaml': settings(notifications, (secret) => secrets.fileOf(secret)) }),
     });
     this.workload = new Workload(this, 'workload', {
       namespace,
@@ -68,9 +74,7 @@ export class Alertmanager extends Construct {
       mounts: () => [
         files(config, CONFIG, { name: 'config' }),
         claim('data', DATA, VOLUME, cluster.storageClass),
-        ...secretsFor(notifications).map((name, nth) =>
-          secretFiles(Secret.external({ name, namespace }), `${SECRETS}/${name}`, `secret-${nth}`),
-        ),
+        ...secrets.mounts(),
       ],
     });
     this.workload.reach(DNS);

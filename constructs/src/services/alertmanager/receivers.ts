@@ -1,4 +1,4 @@
-import { type Notifications, type SecretRef, yamlText } from '@delos/core';
+import { type Notifications, type SecretReference, yamlText } from '@delos/core';
 import { portOfUrl } from '../../url-port.ts';
 
 /** Where the files of the ConfigMap are mounted. */
@@ -11,13 +11,18 @@ interface Receiver {
   readonly name: string;
   readonly severity: 'warning' | 'critical';
   readonly configs: Readonly<Record<string, readonly object[]>>;
-  /** Secrets that it needs. */
-  readonly secrets: readonly SecretRef[];
+  /** Secrets that it needs: their names, and where they are. */
+  readonly secrets: readonly (readonly [name: string, reference: SecretReference])[];
   /** Port that it is reached at. */
   readonly port: number;
 }
 
-const fileOf = ({ secret, key }: SecretRef): string => `${SECRETS}/${secret}/${key}`;
+/** The file that a secret is in, by the secret's name. */
+type FileOf = (secret: string) => string;
+
+/** A secret under a name, if there is one. */
+const named = (name: string, reference: SecretReference | undefined) =>
+  reference === undefined ? [] : [[name, reference] as const];
 const some = <T>(value: T | undefined): readonly T[] => (value === undefined ? [] : [value]);
 /** Where a secret says the whole address, it is one of https. */
 const HTTPS = 443;
@@ -25,9 +30,12 @@ const HTTPS = 443;
 const MOST_ALERTS = 100;
 
 /** Everybody who is told. */
-function receivers({ email, webhooks, slack, pagerduty }: Notifications): readonly Receiver[] {
+function receivers(
+  { email, webhooks, slack, pagerduty }: Notifications,
+  fileOf: FileOf = () => '',
+): readonly Receiver[] {
   return [
-    ...some(email).map(({ severity, server, from, to, user, passwordFrom, tls }) => ({
+    ...some(email).map(({ severity, server, from, to, user, password, tls }) => ({
       name: 'email',
       severity,
       configs: {
@@ -37,62 +45,62 @@ function receivers({ email, webhooks, slack, pagerduty }: Notifications): readon
           smarthost: server,
           require_tls: tls !== 'off',
           ...(tls === 'tls' ? { force_implicit_tls: true } : {}),
-          ...(user === undefined || passwordFrom === undefined
-            ? {}
-            : { auth_username: user, auth_password_file: fileOf(passwordFrom) }),
+          ...(user === undefined ? {} : { auth_username: user, auth_password_file: fileOf('email') }),
           send_resolved: true,
         })),
       },
-      secrets: some(passwordFrom),
+      secrets: named('email', password),
       port: Number(server.split(':')[1]),
     })),
-    ...webhooks.map(({ name, severity, url, urlFrom, tokenFrom }) => ({
+    ...webhooks.map(({ name, severity, url, secretUrl, token }) => ({
       name: `webhook-${name}`,
       severity,
       configs: {
         webhook_configs: [
           {
-            ...(urlFrom === undefined ? { url } : { url_file: fileOf(urlFrom) }),
-            ...(tokenFrom === undefined
+            ...(secretUrl === undefined ? { url } : { url_file: fileOf(`webhook-${name}-url`) }),
+            ...(token === undefined
               ? {}
-              : { http_config: { authorization: { type: 'Bearer', credentials_file: fileOf(tokenFrom) } } }),
+              : {
+                  http_config: { authorization: { type: 'Bearer', credentials_file: fileOf(`webhook-${name}-token`) } },
+                }),
             max_alerts: MOST_ALERTS,
             timeout: '30s',
             send_resolved: true,
           },
         ],
       },
-      secrets: [...some(urlFrom), ...some(tokenFrom)],
+      secrets: [...named(`webhook-${name}-url`, secretUrl), ...named(`webhook-${name}-token`, token)],
       port: url === undefined ? HTTPS : portOfUrl(url),
     })),
-    ...slack.map(({ name, severity, channel, urlFrom }) => ({
+    ...slack.map(({ name, severity, channel, url }) => ({
       name: `slack-${name}`,
       severity,
-      configs: { slack_configs: [{ api_url_file: fileOf(urlFrom), channel, send_resolved: true }] },
-      secrets: [urlFrom],
+      configs: { slack_configs: [{ api_url_file: fileOf(`slack-${name}`), channel, send_resolved: true }] },
+      secrets: named(`slack-${name}`, url),
       port: HTTPS,
     })),
-    ...pagerduty.map(({ name, severity, routingKeyFrom }) => ({
+    ...pagerduty.map(({ name, severity, routingKey }) => ({
       name: `pagerduty-${name}`,
       severity,
       configs: {
         pagerduty_configs: [
           {
-            routing_key_file: fileOf(routingKeyFrom),
+            routing_key_file: fileOf(`pagerduty-${name}`),
             severity: '{{ if .CommonLabels.severity }}{{ .CommonLabels.severity }}{{ else }}error{{ end }}',
             send_resolved: true,
           },
         ],
       },
-      secrets: [routingKeyFrom],
+      secrets: named(`pagerduty-${name}`, routingKey),
       port: HTTPS,
     })),
   ];
 }
 
-/** Names of the Secrets that are mounted, each once. */
-export const secretsFor = (notifications: Notifications): readonly string[] =>
-  [...new Set(receivers(notifications).flatMap(({ secrets }) => secrets.map(({ secret }) => secret)))].sort();
+/** Names of all secrets, and where they are. */
+export const secretsFor = (notifications: Notifications): Receiver['secrets'] =>
+  receivers(notifications).flatMap(({ secrets }) => secrets);
 
 /** Ports outside of the cluster, or in it, that are reached, each once. */
 export const portsFor = (notifications: Notifications): readonly number[] =>
@@ -102,8 +110,8 @@ export const portsFor = (notifications: Notifications): readonly number[] =>
  * Alertmanager's own configuration. Secrets are names of files in it, never values.
  * @see https://prometheus.io/docs/alerting/latest/configuration/
  */
-export function settings(notifications: Notifications): string {
-  const all = receivers(notifications);
+export function settings(notifications: Notifications, fileOf: FileOf): string {
+  const all = receivers(notifications, fileOf);
   return yamlText({
     global: { resolve_timeout: '5m' },
     route: {

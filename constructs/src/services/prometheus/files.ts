@@ -36,6 +36,8 @@ export interface PrometheusSettings {
   /** `host:port` of Alertmanager. */
   readonly alertmanager: string;
   readonly remoteWrite: readonly RemoteWrite[];
+  /** The file that a secret is in, by the secret's name. */
+  fileOf(secret: string): string;
 }
 
 /**
@@ -76,23 +78,24 @@ export function settings(props: PrometheusSettings): string {
       // With a dot at its end no domain is tried behind the name.
       dns_sd_configs: [{ names: [`${host}.`], type: 'A', port, refresh_interval: every }],
     })),
-    ...(props.remoteWrite.length === 0 ? {} : { remote_write: props.remoteWrite.map(remote) }),
+    ...(props.remoteWrite.length === 0
+      ? {}
+      : { remote_write: props.remoteWrite.map((store, nth) => remote(store, nth, props.fileOf)) }),
   });
 }
 
-/** Path of the file with a secret of the nth remote store. */
-export const remoteSecret = (nth: number, key: string): string => `${SECRETS}/remote-${nth}/${key}`;
+/** Name of the secret of the nth remote store; undefined where it asks for none. */
+export const remoteSecret = ({ password, token }: RemoteWrite, nth: number): string | undefined =>
+  password === undefined && token === undefined ? undefined : `remote-${nth}`;
 
-function remote({ url, user, passwordFrom, tokenFrom }: RemoteWrite, nth: number): object {
+function remote(store: RemoteWrite, nth: number, file: (secret: string) => string): object {
+  const { url, user, token } = store;
+  const secret = file(remoteSecret(store, nth) ?? '');
   return {
     url,
     remote_timeout: '30s',
-    ...(user === undefined || passwordFrom === undefined
-      ? {}
-      : { basic_auth: { username: user, password_file: remoteSecret(nth, passwordFrom.key) } }),
-    ...(tokenFrom === undefined
-      ? {}
-      : { authorization: { type: 'Bearer', credentials_file: remoteSecret(nth, tokenFrom.key) } }),
+    ...(user === undefined ? {} : { basic_auth: { username: user, password_file: secret } }),
+    ...(token === undefined ? {} : { authorization: { type: 'Bearer', credentials_file: secret } }),
     // What waits lies in the volume; this bounds what lies in memory.
     queue_config: { capacity: 5_000, max_samples_per_send: 1_000, max_shards: 4 },
   };

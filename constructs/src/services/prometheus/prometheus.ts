@@ -3,16 +3,16 @@ import { k8s } from 'cdk8s-plus-28';
 import { Construct } from 'constructs';
 import { ConfigFiles } from '../../base/config-files.ts';
 import { DNS } from '../../base/connections.ts';
+import { SecretFolder } from '../../base/external/secret-references.ts';
 import type { Metrics } from '../../base/metrics.ts';
-import { claim, files, type Mount, secretFiles } from '../../base/mount.ts';
+import { claim, files } from '../../base/mount.ts';
 import { hostOf, labelsOf, selectorOf } from '../../base/names.ts';
 import type { Probes } from '../../base/pod.ts';
-import { Secret } from '../../base/secret.ts';
 import type { ServiceDescriptor, Site } from '../../base/service.ts';
 import { Workload } from '../../base/workload.ts';
 import { portOfUrl } from '../../url-port.ts';
 import { alertmanager } from '../alertmanager/index.ts';
-import { CONFIG, type RuleGroup, remoteSecret, rules, settings, type Target } from './files.ts';
+import { CONFIG, type RuleGroup, remoteSecret, rules, SECRETS, settings, type Target } from './files.ts';
 import type { PrometheusSection } from './section.ts';
 
 const PORT = 9090;
@@ -47,6 +47,15 @@ export class Prometheus extends Construct {
     const { descriptor, at: site } = props;
     const { namespace, own, config: whole } = site;
     const notified = site.get(alertmanager).workload;
+    const secrets = new SecretFolder(this, {
+      namespace,
+      prefix: descriptor.name,
+      folder: SECRETS,
+      references: own.remoteWrite.flatMap((store, nth) => {
+        const reference = store.password ?? store.token;
+        return reference === undefined ? [] : [[remoteSecret(store, nth) ?? '', reference] as const];
+      }),
+    });
     const config = new ConfigFiles(this, 'config', {
       namespace,
       name: descriptor.name,
@@ -58,6 +67,7 @@ export class Prometheus extends Construct {
           targets: this.#targets,
           alertmanager: `${notified.host}:${notified.portOf('http')}`,
           remoteWrite: own.remoteWrite,
+          fileOf: (secret) => secrets.fileOf(secret),
         }),
         'rules.yaml': rules(
           this.#groups,
@@ -91,7 +101,7 @@ export class Prometheus extends Construct {
       mounts: () => [
         files(config, CONFIG, { name: 'config' }),
         claim('data', DATA, String(quantityOf(own.storage)), whole.cluster.storageClass),
-        ...own.remoteWrite.flatMap((remote, nth) => secretOf(remote, nth, site)),
+        ...secrets.mounts(),
       ],
     });
     this.workload.reach(notified.peer('http'), DNS);
@@ -121,16 +131,4 @@ export class Prometheus extends Construct {
     this.workload.reach(of.peer(port));
     this.#targets.push({ job: of.name, host: hostOf(name, of.namespace.name), port: number, path });
   }
-}
-
-/** The Secret that a remote store's password or token lies in. */
-function secretOf(
-  { passwordFrom, tokenFrom }: PrometheusSection['remoteWrite'][number],
-  nth: number,
-  { namespace }: Site<PrometheusSection>,
-): readonly Mount[] {
-  const ref = passwordFrom ?? tokenFrom;
-  if (ref === undefined) return [];
-  const secret = Secret.external({ name: ref.secret, namespace });
-  return [secretFiles(secret, remoteSecret(nth, '').replace(/\/$/, ''), `remote-${nth}`)];
 }

@@ -1,20 +1,20 @@
-import { secretRef, size, webUrl } from '@delos/core';
+import { secretReference, size, webUrl } from '@delos/core';
 import { z } from 'zod';
 
 const remote = z
   .strictObject({
     url: webUrl.describe('Where samples are sent to by Prometheus’ remote write protocol'),
     user: z.string().min(1).max(253).optional().describe('Name that it is signed in to with'),
-    passwordFrom: secretRef.optional().describe('Where its password lies'),
-    tokenFrom: secretRef.optional().describe('Where a token lies that is sent instead (Authorization: Bearer)'),
+    password: secretReference.optional().describe('Where its password is'),
+    token: secretReference.optional().describe('Where a token is that is sent instead (Authorization: Bearer)'),
   })
-  .superRefine(({ user, passwordFrom, tokenFrom }, context) => {
+  .superRefine(({ user, password, token }, context) => {
     const fault = (key: string, message: string): void => context.addIssue({ code: 'custom', path: [key], message });
-    if ((user === undefined) !== (passwordFrom === undefined)) {
-      if (user === undefined) fault('passwordFrom', 'a password needs `user`');
-      else fault('user', 'a user needs `passwordFrom`, which says where the password lies');
-    } else if (user !== undefined && tokenFrom !== undefined) {
-      fault('tokenFrom', 'expected a user with a password or a token, found both');
+    if ((user === undefined) !== (password === undefined)) {
+      if (user === undefined) fault('password', 'a password needs `user`');
+      else fault('user', 'a user needs `password`, which says where the password is');
+    } else if (user !== undefined && token !== undefined) {
+      fault('token', 'expected a user with a password or a token, found both');
     }
   });
 
