@@ -14,10 +14,18 @@ export interface Database {
   readonly user: string;
   /** The owner's password. */
   readonly password: SecretKey;
+  /** How the connection is protected. @default plain TCP, as inside a cluster */
+  readonly tls?: DatabaseTls;
   /** To be reached by the client's Pods. */
   readonly peer: Peer;
   /** To be waited for by the client's Pods. */
   readonly ready: readonly IConstruct[];
+}
+
+/** TLS of a connection to a database. The server's certificate is checked against its host name. */
+export interface DatabaseTls {
+  /** Who has signed the server's certificate, in PEM. @default a public authority */
+  readonly authority?: SecretKey;
 }
 
 /** A server of databases: {@link Postgres}, or {@link Postgres.external} for one that is there already. */

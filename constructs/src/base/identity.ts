@@ -14,6 +14,8 @@ export interface Identity {
   readonly internalUrl: string;
   /** Secret of the client `delos-operator` of Keycloak's realm `master`, which may manage realms. */
   readonly admin: SecretKey;
+  /** Who has signed its certificate, in PEM, where that is no public authority. @default a public one, or no TLS */
+  readonly authority?: SecretKey;
   /** To be reached by services that sign in to it. */
   readonly peer: Peer;
 }

@@ -15,23 +15,33 @@ export const fileOf = ({ secret, key }: SecretKey): string => `${SECRETS}/${secr
 /** One variable of the environment. Never of a secret: an environment is shown by the API server. */
 export const env = (name: string, value: string): k8s.EnvVar => ({ name, value });
 
+/** Secrets that a client of a database mounts, by {@link mounted}. */
+export const databaseSecrets = ({ password, tls }: Database): readonly SecretHandle[] => secretsOf(password, tls);
+
+const secretsOf = (
+  password: SecretKey,
+  tls: { readonly authority?: SecretKey } | undefined,
+): readonly SecretHandle[] => [
+  ...new Set([password, ...(tls?.authority === undefined ? [] : [tls.authority])].map(({ secret }) => secret)),
+];
+
 /**
- * How a client signs in to its database, in libpq's variables. The password is in the file that `PGPASSWORD_FILE` names;
- * {@link mounted} puts it there.
+ * How a client signs in to its database, in libpq's variables. The password is in the file that `PGPASSWORD_FILE` names,
+ * and a certificate authority in the one that `PGSSLROOTCERT` names; {@link databaseSecrets} are the Secrets that have them.
  * @see https://www.postgresql.org/docs/current/libpq-envars.html
  */
-export const databaseEnv = ({ host, port, user, name, password }: Database): readonly k8s.EnvVar[] => [
+export const databaseEnv = ({ host, port, user, name, password, tls }: Database): readonly k8s.EnvVar[] => [
   env('PGHOST', host),
   env('PGPORT', String(port)),
   env('PGUSER', user),
   env('PGDATABASE', name),
   env('PGPASSWORD_FILE', fileOf(password)),
+  ...(tls === undefined ? [] : [env('PGSSLMODE', 'verify-full')]),
+  ...(tls?.authority === undefined ? [] : [env('PGSSLROOTCERT', fileOf(tls.authority))]),
 ];
 
 /** Secrets that a client of a cache mounts, by {@link mounted}. */
-export const cacheSecrets = ({ password, tls }: CacheUser): readonly SecretHandle[] => [
-  ...new Set([password, ...(tls?.authority === undefined ? [] : [tls.authority])].map(({ secret }) => secret)),
-];
+export const cacheSecrets = ({ password, tls }: CacheUser): readonly SecretHandle[] => secretsOf(password, tls);
 
 /**
  * How a client reaches its cache and signs in. Password and certificate authority are in files; {@link cacheSecrets} are

@@ -62,6 +62,9 @@ export const databaseEnv = z.object({
   PGUSER: z.string(),
   PGDATABASE: z.string(),
   PGPASSWORD: z.string().optional(),
+  PGSSLMODE: z.enum(['disable', 'verify-full']).default('disable'),
+  /** File of the certificate authority, PEM. @default the public ones */
+  PGSSLROOTCERT: z.string().optional(),
 });
 
 export function databaseSettings(env: z.infer<typeof databaseEnv>): DatabaseSettings {
@@ -71,5 +74,10 @@ export function databaseSettings(env: z.infer<typeof databaseEnv>): DatabaseSett
     user: env.PGUSER,
     database: env.PGDATABASE,
     ...(env.PGPASSWORD === undefined ? {} : { password: env.PGPASSWORD }),
+    ...(env.PGSSLMODE === 'disable' ? {} : { tls: tlsOf(env.PGSSLROOTCERT) }),
   };
+}
+
+function tlsOf(file: string | undefined): NonNullable<DatabaseSettings['tls']> {
+  return file === undefined ? {} : { authority: secretIn(file, 'PGSSLROOTCERT') };
 }

@@ -1,4 +1,4 @@
-import type { Manifest, Synthesis } from '@delos/constructs';
+import { type Manifest, type Synthesis, type WantedSecret, withSecrets } from '@delos/constructs';
 import { NODE_NAMESPACE, PLATFORM_NAMESPACE, yamlText } from '@delos/core';
 import { type JsonObject, KubeError } from '@delos/kube';
 import { z } from 'zod';
@@ -23,6 +23,13 @@ const EXTERNAL_SECRETS = {
     ],
   },
 };
+
+/** Something of the right form, where whoever deploys puts the value. */
+function valueFor({ source }: WantedSecret): string {
+  if (source.kind === 'password' || source.kind === 'file') return 'a-value';
+  const what = source.kind.endsWith('key') ? 'PRIVATE KEY' : 'CERTIFICATE';
+  return `-----BEGIN ${what}-----\nMA==\n-----END ${what}-----\n`;
+}
 
 const FIRST = ['Namespace', 'PriorityClass'];
 const WORKLOADS = ['Deployment', 'StatefulSet', 'DaemonSet'];
@@ -58,13 +65,14 @@ export class DryRun {
   }
 
   /** Manifests, and Pods of their templates, that the server refuses, each with its words. */
-  async refusals({ objects }: Synthesis): Promise<readonly string[]> {
+  async refusals(synthesis: Synthesis): Promise<readonly string[]> {
     const found: string[] = [];
-    for (const { id, manifest } of objects) {
+    // A Secret of type kubernetes.io/tls is refused without its keys.
+    for (const manifest of withSecrets(synthesis, valueFor)) {
       const asked = [manifest, ...(WORKLOADS.includes(manifest.kind) ? [podOf(manifest)] : [])];
       for (const each of asked) {
         const refusal = await this.#refusal(each);
-        if (refusal !== undefined) found.push(`${id} (${each.kind}): ${refusal}`);
+        if (refusal !== undefined) found.push(`${each.kind} ${each.metadata.name}: ${refusal}`);
       }
     }
     return found;

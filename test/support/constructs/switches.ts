@@ -12,7 +12,7 @@ const SWITCHES = {
   http: ['auto', 'on', 'off'],
   userNamespaces: ['true', 'false'],
   secrets: ['secret', 'file', 'externalSecret'],
-  postgres: ['ours', 'address', 'pods'],
+  postgres: ['ours', 'address', 'pods', 'tls'],
   keycloak: ['ours', 'external'],
   redis: ['ours', 'external', 'tls', 'off'],
   gateway: ['on', 'off'],
@@ -61,6 +61,7 @@ export function yamlOf(combination: Combination): string {
     {
       ours: 'postgres: {storage: 40Gi}',
       address: `postgres: {external: {host: db.example.com, port: 6432, addresses: [10.20.0.5, 10.30.0.0/24], ${databases}}}`,
+      tls: `postgres: {external: {host: db.example.com, addresses: [10.20.0.5], tls: {authority: ${reference('root')}}, ${databases}}}`,
       pods: `postgres: {external: {host: pg.data.svc.cluster.local, pods: {namespace: data, labels: {app: pg}}, ${databases}}}`,
     }[postgres],
     keycloak === 'ours'

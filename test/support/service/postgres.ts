@@ -1,5 +1,5 @@
 import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
-import { accessSync, chownSync, constants, mkdtempSync, readdirSync, rmSync } from 'node:fs';
+import { accessSync, chownSync, constants, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { delimiter, join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -33,8 +33,18 @@ const USER = 'delos';
 const TEMPLATE = 'delos_template';
 export const quiet = pino({ level: process.env.DELOS_TEST_LOG ?? 'silent' });
 
+/** Where it listens beside its socket, and what it shows there. */
+export interface PostgresOverTls {
+  /** On 127.0.0.1. */
+  readonly port: number;
+  /** PEM. */
+  readonly certificate: string;
+  /** PEM. */
+  readonly key: string;
+}
+
 /** @throws Error when no PostgreSQL is installed: a test that needs it cannot be skipped. */
-export async function startPostgres(): Promise<TestPostgres> {
+export async function startPostgres(tcp?: PostgresOverTls): Promise<TestPostgres> {
   const bin = postgresFolder();
   const folder = mkdtempSync(join(tmpdir(), 'delos-pg-'));
   const owner = process.getuid?.() === 0 ? idsOf('postgres', 'nobody') : undefined;
@@ -45,21 +55,34 @@ export async function startPostgres(): Promise<TestPostgres> {
     ...owner,
   });
   const settings = ['fsync=off', 'full_page_writes=off', 'synchronous_commit=off', 'max_connections=100'];
+  const port = tcp?.port ?? 5432;
+  if (tcp === undefined) settings.push('listen_addresses=');
+  else {
+    settings.push('listen_addresses=127.0.0.1', 'ssl=on', `port=${port}`);
+    for (const [name, text] of [
+      ['server.crt', tcp.certificate],
+      ['server.key', tcp.key],
+    ] as const) {
+      const file = join(data, name);
+      writeFileSync(file, text, { mode: 0o600 });
+      if (owner !== undefined) chownSync(file, owner.uid, owner.gid);
+    }
+  }
   const child = spawn(
     join(bin, 'postgres'),
-    ['-D', data, '-k', folder, '-c', 'listen_addresses=', ...settings.flatMap((setting) => ['-c', setting])],
+    ['-D', data, '-k', folder, ...settings.flatMap((setting) => ['-c', setting])],
     { stdio: ['ignore', 'ignore', process.env.DELOS_TEST_LOG === undefined ? 'ignore' : 'inherit'], ...owner },
   );
   const stopNow = (): void => void child.kill('SIGKILL');
   process.once('exit', stopNow);
-  const admin = await connectAdmin(folder, child);
+  const admin = await connectAdmin(folder, port, child);
   let databases = 0;
   const createDatabase = async (): Promise<string> => {
     const name = `test_${++databases}`;
     await admin.query(`create database ${name} template ${TEMPLATE}`);
     return name;
   };
-  const at = (database: string) => ({ host: folder, port: 5432, user: USER, database });
+  const at = (database: string) => ({ host: folder, port, user: USER, database });
 
   await admin.query(`create database ${TEMPLATE}`);
   const template = await connectDatabase(at(TEMPLATE), quiet);
@@ -68,14 +91,14 @@ export async function startPostgres(): Promise<TestPostgres> {
 
   return {
     host: folder,
-    port: 5432,
+    port,
     user: USER,
     createDatabase,
     connect: async () => {
       const name = await createDatabase();
       return { ...(await connectDatabase(at(name), quiet)), name };
     },
-    env: (database) => ({ PGHOST: folder, PGPORT: '5432', PGUSER: USER, PGDATABASE: database }),
+    env: (database) => ({ PGHOST: folder, PGPORT: String(port), PGUSER: USER, PGDATABASE: database }),
     cutConnections: async (database) => {
       await admin.query('select pg_terminate_backend(pid) from pg_stat_activity where datname = $1', [database]);
     },
@@ -90,9 +113,9 @@ export async function startPostgres(): Promise<TestPostgres> {
   };
 }
 
-async function connectAdmin(host: string, child: ChildProcess): Promise<pg.Client> {
+async function connectAdmin(host: string, port: number, child: ChildProcess): Promise<pg.Client> {
   for (let attempt = 1; ; attempt += 1) {
-    const client = new pg.Client({ host, port: 5432, user: USER, database: 'postgres' });
+    const client = new pg.Client({ host, port, user: USER, database: 'postgres' });
     client.on('error', () => undefined);
     try {
       await client.connect();

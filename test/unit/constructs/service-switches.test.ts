@@ -134,6 +134,34 @@ describe('a service that is there already', () => {
     expect(textOf(platform, 'ConfigMap', 'gateway')).not.toContain('keycloak.delos.svc');
   });
 
+  test('PostgreSQL with TLS: each client checks its certificate', () => {
+    const platform = platformOf(
+      external(BOTH).replace('addresses', 'tls: {authority: {file: /etc/ssl/ours.pem}}, addresses'),
+    );
+    for (const name of ['control-api', 'scheduler']) {
+      const manifest = textOf(platform, 'Deployment', name);
+      expect(manifest).toContain('{"name":"PGSSLMODE","value":"verify-full"}');
+      expect(manifest).toContain('"name":"PGSSLROOTCERT","value":"/etc/delos-secrets/postgres-authority/value"');
+      expect(manifest).toContain('"secretName":"postgres-authority"');
+    }
+    const keycloak = textOf(platform, 'StatefulSet', 'keycloak');
+    const [, properties] = /"name":"KC_DB_URL_PROPERTIES","value":"([^"]+)"/.exec(keycloak) ?? [];
+    const file = /^\?sslmode=verify-full&sslrootcert=(.+)\/value$/.exec(properties ?? '')?.[1];
+    expect(keycloak).toContain(`"mountPath":"${file}","name":"secret-authority"`);
+    const open = platformOf(external(BOTH).replace('addresses', 'tls: {}, addresses'));
+    expect(textOf(open, 'StatefulSet', 'keycloak')).toContain('sslfactory=org.postgresql.ssl.DefaultJavaSSLFactory');
+    expect(textOf(open, 'Deployment', 'scheduler')).not.toContain('PGSSLROOTCERT');
+  });
+
+  test('Keycloak with a certificate of the site’s own authority, which the control API trusts', () => {
+    const platform =
+      platformOf(`services: {keycloak: {external: {url: 'https://sso.example.com', addresses: [203.0.113.7],
+      authority: {file: /etc/ssl/ours.pem}, admin: ${PASSWORD}}}}`);
+    const api = textOf(platform, 'Deployment', 'control-api');
+    expect(api).toContain('{"name":"NODE_EXTRA_CA_CERTS","value":"/etc/delos-secrets/keycloak-authority/value"}');
+    expect(api).toContain('"secretName":"keycloak-authority"');
+  });
+
   test('Redis: with TLS, a certificate authority and a user of its own', () => {
     const platform = platformOf(`services: {redis: {external: {host: cache.example.com, port: 6380,
       pods: {namespace: caches, labels: {app: valkey}}, tls: {authority: {file: /etc/ssl/ours.pem}},

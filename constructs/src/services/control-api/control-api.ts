@@ -6,7 +6,15 @@ import { PORTS } from '../../base/names.ts';
 import type { Namespace } from '../../base/namespace.ts';
 import { allowedRegistriesEnv, ownWorkload, runs } from '../../base/own-service.ts';
 import { Secret, type SecretKey } from '../../base/secret.ts';
-import { cacheEnv, cacheSecrets, databaseEnv, env, fileOf, mounted } from '../../base/secret-folder.ts';
+import {
+  cacheEnv,
+  cacheSecrets,
+  databaseEnv,
+  databaseSecrets,
+  env,
+  fileOf,
+  mounted,
+} from '../../base/secret-folder.ts';
 import type { Replicas } from '../../base/sections/replicas.ts';
 import type { ServiceDescriptor, Site } from '../../base/service.ts';
 import type { Workload } from '../../base/workload.ts';
@@ -71,7 +79,8 @@ export class ControlApi extends Construct {
       mounts: () => [
         files(config, CONFIG_DIR),
         ...[
-          database.password.secret,
+          ...databaseSecrets(database),
+          ...(identity.authority === undefined ? [] : [identity.authority.secret]),
           agent,
           collector,
           issuer,
@@ -80,6 +89,7 @@ export class ControlApi extends Construct {
       ],
       env: () => [
         ...databaseEnv(database),
+        ...(identity.authority === undefined ? [] : [env('NODE_EXTRA_CA_CERTS', fileOf(identity.authority))]),
         ...(cache === undefined ? [] : cacheEnv(cache)),
         allowedRegistriesEnv(at),
         env('DELOS_CONFIG', `${CONFIG_DIR}/platform.json`),

@@ -22,6 +22,9 @@ const section = z
     admin: secretReference.describe(
       `Where the secret of the client \`${OPERATOR_CLIENT}\` of its realm \`master\` is, which may manage realms`,
     ),
+    authority: secretReference
+      .optional()
+      .describe('Where the authority of its certificate is, PEM; left out: a public one'),
     ...reachKeys,
   })
   .superRefine((given, context) => {
@@ -40,6 +43,9 @@ export const externalForm: ExternalForm<z.infer<typeof section>, ServiceConstruc
       url: given.url,
       ...(given.internalUrl === undefined ? {} : { internalUrl: given.internalUrl }),
       realm: realmOf(config, publicUrl),
+      ...(given.authority === undefined
+        ? {}
+        : { authority: secretKeyOf(own, 'keycloak-authority', namespace, given.authority) }),
       admin: secretKeyOf(own, 'keycloak-operator', namespace, given.admin),
       peer: peerOf(given, hostname, Number(port || (protocol === 'http:' ? 80 : 443))),
     });

@@ -13,6 +13,8 @@ export interface ExternalKeycloakProps {
   readonly realm: IdentitySpec;
   /** Secret of the client `delos-operator` of the realm `master`. */
   readonly admin: SecretKey;
+  /** Who has signed the certificate of `internalUrl`, in PEM. @default a public authority */
+  readonly authority?: SecretKey;
   /** Its addresses or Pods, as NetworkPolicies name them. A policy knows no host names. */
   readonly peer: Extract<Peer, { readonly kind: 'addresses' | 'pods' }>;
 }
@@ -22,7 +24,7 @@ export const KEYCLOAK_URL = /^https?:\/\/[^/?#]+(\/[^?#]*[^/?#])?$/;
 
 /** @throws Error for a URL that is none, or that ends with a slash */
 export function externalKeycloak(props: ExternalKeycloakProps): Identity {
-  const { url, internalUrl = url, realm, admin, peer } = props;
+  const { url, internalUrl = url, realm, admin, authority, peer } = props;
   for (const each of [url, internalUrl]) {
     if (KEYCLOAK_URL.test(each) && URL.canParse(each)) continue;
     throw new Error(
@@ -35,6 +37,7 @@ export function externalKeycloak(props: ExternalKeycloakProps): Identity {
     jwksUrl: `${internalUrl}/realms/${realm.realm}/protocol/openid-connect/certs`,
     internalUrl,
     admin,
+    ...(authority === undefined ? {} : { authority }),
     peer,
   };
 }

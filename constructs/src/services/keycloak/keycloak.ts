@@ -103,6 +103,9 @@ export class Keycloak extends Construct implements Identity {
         scratch('tmp', '/tmp', '256Mi'),
         scratch('run', '/run/keycloak', '1Mi', 'memory'),
         secretFiles(database.password.secret, `${SECRETS}/database`, 'secret-database'),
+        ...(database.tls?.authority === undefined
+          ? []
+          : [secretFiles(database.tls.authority.secret, AUTHORITY, 'secret-authority')]),
         secretFiles(secret, `${SECRETS}/admin`, 'secret-admin'),
       ],
     });
@@ -153,6 +156,15 @@ const PROBES: Probes = {
   livenessProbe: { httpGet: management('/health/live'), periodSeconds: 10, timeoutSeconds: 10, failureThreshold: 6 },
 };
 
+const AUTHORITY = `${SECRETS}/authority`;
+
+/** @see https://jdbc.postgresql.org/documentation/ssl/ */
+const tlsProperties = ({ authority }: NonNullable<Database['tls']>): string =>
+  authority === undefined
+    ? // Java's own list of public authorities; else the driver looks for a file in a home that is empty.
+      '?sslmode=verify-full&sslfactory=org.postgresql.ssl.DefaultJavaSSLFactory'
+    : `?sslmode=verify-full&sslrootcert=${AUTHORITY}/${authority.key}`;
+
 /** Of its memory; the rest is for code, threads and what Java keeps outside of its heap. */
 const HEAP = 400 / 1024;
 
@@ -164,6 +176,7 @@ function environment({ publicUrl, database, resources = KEYCLOAK_RESOURCES }: Ke
     KC_DB_URL_DATABASE: database.name,
     KC_DB_USERNAME: database.user,
     KC_DB_POOL_MAX_SIZE: '20',
+    ...(database.tls === undefined ? {} : { KC_DB_URL_PROPERTIES: tlsProperties(database.tls) }),
     KC_HOSTNAME: `${publicUrl}${IDENTITY_PATH}`,
     // Services inside the cluster ask by its Service's name; what it issues names the public one.
     KC_HOSTNAME_BACKCHANNEL_DYNAMIC: 'true',

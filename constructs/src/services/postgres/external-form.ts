@@ -3,6 +3,7 @@ import { Construct } from 'constructs';
 import { z } from 'zod';
 import type { DatabaseServer } from '../../base/database.ts';
 import { peerOf, reachKeys, refuseUnreachable } from '../../base/external/external-server.ts';
+import { tlsOf, tlsSection } from '../../base/external/external-tls.ts';
 import { secretKeyOf } from '../../base/external/secret-reference.ts';
 import type { ExternalForm, ServiceConstruct } from '../../base/service.ts';
 import { externalPostgres } from './external.ts';
@@ -11,6 +12,7 @@ const section = z
   .strictObject({
     host: host.describe('DNS name or address'),
     port: serverPort.default(POSTGRES_PORT).describe('TCP port'),
+    tls: tlsSection,
     ...reachKeys,
     databases: z
       .record(
@@ -39,7 +41,9 @@ export const externalForm: ExternalForm<z.infer<typeof section>, ServiceConstruc
         password: secretKeyOf(own, `postgres-${asked}`, namespace, password),
       },
     ]);
+    const tls = tlsOf(own, 'postgres-authority', namespace, given.tls);
     return externalPostgres({
+      ...(tls === undefined ? {} : { tls }),
       host: given.host,
       port: given.port,
       peer: peerOf(given, given.host, given.port),

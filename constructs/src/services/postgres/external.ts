@@ -1,7 +1,7 @@
 import { isIP } from 'node:net';
 import { POSTGRES_PORT } from '@delos/core';
 import type { Peer } from '../../base/connections.ts';
-import type { Database, DatabaseServer } from '../../base/database.ts';
+import type { Database, DatabaseServer, DatabaseTls } from '../../base/database.ts';
 import type { SecretKey } from '../../base/secret.ts';
 
 /** A PostgreSQL that is there already. */
@@ -15,6 +15,8 @@ export interface ExternalPostgresProps {
    * @default the address in `host`
    */
   readonly peer?: Extract<Peer, { readonly kind: 'addresses' | 'pods' }>;
+  /** Protects connections with TLS; `{}` for a certificate of a public authority. @default plain TCP */
+  readonly tls?: DatabaseTls;
   /** Name by which it is asked for → the database. */
   readonly databases: Readonly<Record<string, ExternalDatabase>>;
 }
@@ -34,7 +36,7 @@ export interface ExternalDatabase {
  * @throws Error when a database is asked for that is not listed
  */
 export function externalPostgres(props: ExternalPostgresProps): DatabaseServer {
-  const { host, port = POSTGRES_PORT, databases } = props;
+  const { host, port = POSTGRES_PORT, tls, databases } = props;
   const peer = props.peer ?? addressPeer(host, port);
   return {
     database(asked): Database {
@@ -49,6 +51,7 @@ export function externalPostgres(props: ExternalPostgresProps): DatabaseServer {
         name: found.name ?? asked,
         user: found.user ?? asked,
         password: found.password,
+        ...(tls === undefined ? {} : { tls }),
         peer,
         ready: [],
       };

@@ -3,6 +3,7 @@ import { Construct } from 'constructs';
 import { z } from 'zod';
 import type { CacheServer } from '../../base/cache.ts';
 import { peerOf, reachKeys, refuseUnreachable } from '../../base/external/external-server.ts';
+import { tlsOf, tlsSection } from '../../base/external/external-tls.ts';
 import { secretKeyOf } from '../../base/external/secret-reference.ts';
 import type { ExternalForm, ServiceConstruct } from '../../base/service.ts';
 import { externalRedis } from './external.ts';
@@ -11,14 +12,7 @@ const section = z
   .strictObject({
     host: host.describe('DNS name or address. With TLS, its certificate is for this name'),
     port: serverPort.default(6379).describe('TCP port'),
-    tls: z
-      .strictObject({
-        authority: secretReference
-          .optional()
-          .describe('Where its certificate authority is, PEM; left out: a public one'),
-      })
-      .optional()
-      .describe('Protects connections; left out: plain TCP'),
+    tls: tlsSection,
     ...reachKeys,
     users: z
       .record(
@@ -45,19 +39,14 @@ export const externalForm: ExternalForm<z.infer<typeof section>, ServiceConstruc
         password: secretKeyOf(own, `redis-${asked}`, namespace, password),
       },
     ]);
-    const authority = given.tls?.authority;
+    const tls = tlsOf(own, 'redis-authority', namespace, given.tls);
     return {
       cache: externalRedis({
         host: given.host,
         port: given.port,
         peer: peerOf(given, given.host, given.port),
         users: Object.fromEntries(users),
-        ...(given.tls === undefined
-          ? {}
-          : {
-              tls:
-                authority === undefined ? {} : { authority: secretKeyOf(own, 'redis-authority', namespace, authority) },
-            }),
+        ...(tls === undefined ? {} : { tls }),
       }),
     };
   },

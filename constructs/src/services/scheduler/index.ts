@@ -1,6 +1,6 @@
 import { Construct } from 'constructs';
 import { ownWorkload, runs } from '../../base/own-service.ts';
-import { databaseEnv, mounted } from '../../base/secret-folder.ts';
+import { databaseEnv, databaseSecrets, mounted } from '../../base/secret-folder.ts';
 import { type Replicas, replicas } from '../../base/sections/replicas.ts';
 import type { ServiceDescriptor, Site } from '../../base/service.ts';
 import type { Workload } from '../../base/workload.ts';
@@ -15,7 +15,7 @@ export class Scheduler extends Construct {
     this.workload = ownWorkload(this, scheduler, at, {
       runs: { kind: 'deployment', replicas: at.own.replicas },
       command: runs('scheduler'),
-      mounts: () => [mounted(database.password.secret)],
+      mounts: () => databaseSecrets(database).map(mounted),
       env: () => databaseEnv(database),
     });
     this.workload.reach(database.peer);

@@ -1,4 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises';
+import { checkServerIdentity, type PeerCertificate } from 'node:tls';
 import { DelosError } from '@delos/core';
 import { Kysely, PostgresDialect } from 'kysely';
 import pg from 'pg';
@@ -13,6 +14,11 @@ export interface DatabaseSettings {
   readonly user: string;
   readonly database: string;
   readonly password?: string;
+  /** Protects connections. The server's certificate is checked against `host`. @default plain */
+  readonly tls?: {
+    /** Who has signed the server's certificate, PEM. @default the public authorities */
+    readonly authority?: string;
+  };
   /** Connections of the pool. @default 10 */
   readonly connections?: number;
 }
@@ -54,6 +60,17 @@ export function clientConfig(settings: DatabaseSettings): pg.ClientConfig {
     user: settings.user,
     database: settings.database,
     ...(settings.password === undefined ? {} : { password: settings.password }),
+    ...(settings.tls === undefined
+      ? {}
+      : {
+          ssl: {
+            ...(settings.tls.authority === undefined ? {} : { ca: settings.tls.authority }),
+            rejectUnauthorized: true,
+            // The driver tells Node no name where the host is an address, and Node would then check for `localhost`.
+            checkServerIdentity: (_name: string, certificate: PeerCertificate) =>
+              checkServerIdentity(settings.host, certificate),
+          },
+        }),
     keepAlive: true,
     connectionTimeoutMillis: 5_000,
     types,
