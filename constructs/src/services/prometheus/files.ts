@@ -111,7 +111,8 @@ const serviceDown = (jobs: readonly string[]): Alert => ({
 const RECORDED: Readonly<Record<string, string>> = {
   'job_route:delos_api_requests:rate5m': 'sum by (job, route) (rate(delos_api_request_seconds_count[5m]))',
   'job:delos_api_failures:ratio5m':
-    'sum by (job) (rate(delos_api_request_seconds_count{status=~"5.."}[5m])) / sum by (job) (rate(delos_api_request_seconds_count[5m]))',
+    // Of no failure there is no series: it counts as none.
+    '(sum by (job) (rate(delos_api_request_seconds_count{status=~"5.."}[5m])) or 0 * sum by (job) (rate(delos_api_request_seconds_count[5m]))) / sum by (job) (rate(delos_api_request_seconds_count[5m]))',
   'job:delos_api_request_seconds:p99_5m':
     'histogram_quantile(0.99, sum by (job, le) (rate(delos_api_request_seconds_bucket[5m])))',
   'job:delos_scheduler_round_seconds:p99_5m':

@@ -29,9 +29,9 @@ export const prometheus: ServiceDescriptor<PrometheusSection, Prometheus> = {
     {
       name: 'RemoteWriteBehind',
       severity: 'warning',
-      expr: 'increase(prometheus_remote_storage_samples_failed_total[15m]) + increase(prometheus_remote_storage_samples_dropped_total[15m]) > 0',
+      expr: 'increase(prometheus_remote_storage_samples_failed_total[15m]) > 0 or max_over_time(prometheus_remote_storage_queue_highest_timestamp_seconds[5m]) - max_over_time(prometheus_remote_storage_queue_highest_sent_timestamp_seconds[5m]) > 120',
       for: '15m',
-      summary: 'Metrics do not get to {{ $labels.url }} and are lost there',
+      summary: 'Metrics do not get to {{ $labels.url }}, or come there late',
     },
   ],
   wanted: ({ monitoring }) => monitoring.enabled,
