@@ -25,7 +25,7 @@ export const postgres: ServiceDescriptor<z.infer<typeof config>, ServiceConstruc
     {
       name: 'DatabaseConnectionsShort',
       severity: 'warning',
-      expr: 'delos_database_connections{state="waiting"} > 0',
+      expr: 'min_over_time(delos_database_connections{state="waiting"}[5m]) > 0',
       for: '5m',
       summary: 'The control API waits for connections to PostgreSQL',
     },

@@ -14,14 +14,7 @@ export function databaseMetrics(
   database: Pick<Database, 'db' | 'unhealthy' | 'connections'>,
 ): void {
   const registers = [registry];
-  new Gauge({
-    name: 'delos_database_up',
-    help: 'Whether PostgreSQL answers this service',
-    registers,
-    async collect() {
-      this.set((await database.unhealthy()) === undefined ? 1 : 0);
-    },
-  });
+  // Before the others, whose own questions wait for a connection.
   new Gauge({
     name: 'delos_database_connections',
     help: 'Connections of this service to PostgreSQL, and who waits for one',
@@ -29,6 +22,14 @@ export function databaseMetrics(
     registers,
     collect() {
       for (const [state, count] of Object.entries(database.connections)) this.set({ state }, count);
+    },
+  });
+  new Gauge({
+    name: 'delos_database_up',
+    help: 'Whether PostgreSQL answers this service',
+    registers,
+    async collect() {
+      this.set((await database.unhealthy()) === undefined ? 1 : 0);
     },
   });
   let askedAt = Number.NEGATIVE_INFINITY;
