@@ -123,6 +123,7 @@ async function exec(at: Replica, command: string): Promise<{ readonly heard: str
 
 beforeAll(async () => {
   platform = await startApiOnPostgres();
+  await platform.database.notifications.start();
   [first, second] = [await replica(), await replica()];
   const { json } = await platform.api.request('alice', 'POST', '/jobs?from_preset', {
     preset_name: 'cpu-small',
