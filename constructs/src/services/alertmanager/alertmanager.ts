@@ -6,6 +6,7 @@ import { SecretFolder } from '../../base/external/secret-references.ts';
 import { claim, files } from '../../base/mount.ts';
 import { labelsOf } from '../../base/names.ts';
 import type { Probes } from '../../base/pod.ts';
+import { partOf } from '../../base/sections/resources-section.ts';
 import type { ServiceDescriptor, Site } from '../../base/service.ts';
 import { Workload } from '../../base/workload.ts';
 import { CONFIG, portsFor, SECRETS, secretsFor, settings } from './receivers.ts';
@@ -68,7 +69,7 @@ export class Alertmanager extends Construct {
         '--silences.max-silence-size-bytes=16384',
         '--alerts.per-alertname-limit=1000',
       ],
-      env: () => [{ name: 'GOMEMLIMIT', value: '96MiB' }],
+      env: () => [{ name: 'GOMEMLIMIT', value: `${partOf(site.resources.memoryLimit, 3 / 4)}MiB` }],
       ports: { http: PORT },
       probes: PROBES,
       mounts: () => [

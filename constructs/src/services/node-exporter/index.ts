@@ -2,6 +2,7 @@ import { k8s } from 'cdk8s-plus-28';
 import { Construct } from 'constructs';
 import { z } from 'zod';
 import { scratch } from '../../base/mount.ts';
+import { partOf } from '../../base/sections/resources-section.ts';
 import type { ServiceDescriptor, Site } from '../../base/service.ts';
 import { Workload } from '../../base/workload.ts';
 
@@ -60,7 +61,7 @@ export class NodeExporter extends Construct {
       ],
       env: () => [
         { name: 'DELOS_NODE', valueFrom: { fieldRef: { fieldPath: 'spec.nodeName' } } },
-        { name: 'GOMEMLIMIT', value: '48MiB' },
+        { name: 'GOMEMLIMIT', value: `${partOf(resources.memoryLimit, 3 / 4)}MiB` },
         { name: 'GOMAXPROCS', value: '1' },
       ],
       ports: { http: PORT },
