@@ -51,11 +51,14 @@ export function program(root: string, options: { readonly completion?: boolean }
     .action(action(() => import('./commands/platform/down.ts')));
   verb(cli, 'status', 'what runs, where, and who may log in')
     .option('--show-passwords', 'show the passwords of the platform’s users', false)
-    .action(action(() => import('./commands/platform/status.ts')));
+    .action(action(() => import('./commands/observe/status.ts')));
   verb(cli, 'logs <part>', 'log of a part: a service of the platform or a process of the embedded cluster')
     .option('-f, --follow', 'keep printing what the part writes', false)
     .option('--tail <lines>', 'only the last lines', wholeNumber)
-    .action(action(() => import('./commands/platform/logs.ts')));
+    .action(action(() => import('./commands/observe/logs.ts')));
+  verb(cli, 'support-bundle', 'one file with what somebody who helps must know: status, objects, logs; no secrets')
+    .option('--out <file>', 'where to write; left out: delos-INSTANCE-support.tar.gz')
+    .action(action(() => import('./commands/support/bundle.ts')));
   withContext(withConfig(verb(cli, 'preflight', 'look at machine, cluster and configuration; change nothing'))).action(
     action(() => import('./commands/platform/preflight.ts')),
   );

@@ -1,3 +1,4 @@
+export { explain, verdictOn } from './await/look.ts';
 export * from './bridge/identity.ts';
 export * from './bridge/order.ts';
 export * from './driver/env-lines.ts';

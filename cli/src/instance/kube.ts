@@ -12,6 +12,8 @@ export interface Kube {
   /** Executable, arguments before the verb, and environment, for a caller that runs it on our own streams. */
   readonly argv: readonly [string, ...string[]];
   readonly env: Readonly<Record<string, string>>;
+  /** For a client of the API of our own. */
+  readonly cluster: Pick<ClusterHandle, 'kubeconfig' | 'context'>;
   /** @throws DelosError ERR_CLUSTER_UNREACHABLE with kubectl's own words */
   text(args: readonly string[]): Promise<string>;
   json<T>(schema: z.ZodType<T>, args: readonly string[]): Promise<T>;
@@ -39,6 +41,7 @@ export async function kubeOf(context: CommandContext, handle: ClusterHandle): Pr
     }
   };
   return {
+    cluster: { kubeconfig: handle.kubeconfig, context: handle.context },
     argv,
     env,
     text,

@@ -3,7 +3,7 @@ import { isObject, type JsonObject, listAt, objectAt, text } from '@delos/kube';
 import type { ObjectClient } from '../kube/object-client.ts';
 import { judge } from './judge.ts';
 import { byTime, explainPod, isPodReady } from './pods.ts';
-import { ALONE, type Surroundings } from './verdict.ts';
+import { ALONE, type Surroundings, type Verdict } from './verdict.ts';
 
 /** Fetches what a verdict on this object needs beside it. */
 export async function lookAround(
@@ -33,6 +33,9 @@ export async function lookAround(
   if (kind === 'PersistentVolumeClaim') return { ...ALONE, storageClass: await storageClass(client, object, signal) };
   return ALONE;
 }
+
+/** Whether a workload is ready, and as its form says, judged from itself alone. */
+export const verdictOn = (workload: JsonObject): Verdict => judge(workload, ALONE);
 
 async function storageClass(
   client: ObjectClient,

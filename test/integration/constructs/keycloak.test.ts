@@ -22,7 +22,7 @@ import {
   issueToken,
   KeycloakAdmin,
 } from '../../../runtime/service/src/identity/index.ts';
-import { Browser, type Via } from '../../support/browser.ts';
+import { Browser, type Page, type Via } from '../../support/browser.ts';
 import { startKeycloak, type TestKeycloak } from '../../support/service/keycloak.ts';
 import { startPostgres, type TestPostgres } from '../../support/service/postgres.ts';
 
@@ -211,6 +211,13 @@ async function login(
   const code = after.status === 0 ? (new URL(after.url).searchParams.get('code') ?? '') : '';
   return { page, after, code, verifier };
 }
+
+/** What a page says, for a test that fails. */
+const words = ({ url, body }: Page): string =>
+  `${url}\n${body
+    .replace(/<(script|style)[\s\S]*?<\/\1>|<[^>]*>/g, ' ')
+    .replace(/\s+/g, ' ')
+    .slice(0, 1000)}`;
 
 async function exchange(form: Readonly<Record<string, string>>) {
   const response = await fetch(`${realmUrl()}/protocol/openid-connect/token`, {
@@ -448,9 +455,10 @@ describe('a person logs in', () => {
     const end = `${PUBLIC_URL}/api/v1/headless`;
     const url = passwordUrl(PUBLIC_URL).replace(`${PUBLIC_URL}/auth`, keycloak.url);
     const form = await browser.submit(await browser.open(url), { username: 'ann', password: PASSWORDS.ann }, end);
+    expect(form.body, words(form)).toContain('password-new');
     const chosen = { 'password-new': 'one-of-her-own-choice', 'password-confirm': 'one-of-her-own-choice' };
     const after = await browser.submit(form, chosen, end);
-    expect(new URL(after.url).searchParams.get('kc_action_status')).toBe('success');
+    expect(new URL(after.url).searchParams.get('kc_action_status'), words(after)).toBe('success');
     expect((await login('ann', PASSWORDS.ann)).code).toBe('');
     expect((await login('ann', 'one-of-her-own-choice')).code).not.toBe('');
     await converge(spec, secrets);

@@ -14,7 +14,7 @@ afterAll(() => rm(home, { recursive: true, force: true }));
 /** The command as the launcher starts it. */
 function delos(...args: string[]): Promise<{ code: number; stdout: string; stderr: string }> {
   return new Promise((resolve) => {
-    const env = { PATH: process.env.PATH, HOME: home };
+    const env = { PATH: process.env.PATH, HOME: home, NODE_COMPILE_CACHE: join(home, 'compile-cache') };
     const argv = ['--disable-warning=ExperimentalWarning', MAIN, ...args];
     execFile(process.execPath, argv, { env, cwd: home }, (error, stdout, stderr) => {
       resolve({ code: error === null ? 0 : Number(error.code), stdout, stderr });

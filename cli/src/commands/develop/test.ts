@@ -1,4 +1,4 @@
-import { spawn } from 'node:child_process';
+import { type StdioOptions, spawn } from 'node:child_process';
 import { mkdtemp, readFile, rm } from 'node:fs/promises';
 import { setPriority, tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -20,8 +20,8 @@ interface Outcome {
  * Type check, lint and all suites; the last line on stdout is the runner's own count, `N passed, N failed`. Tests of
  * real parts mostly wait, so three rows of work run at once: the end-to-end tests in front; beside them the integration
  * tests that share a cluster, in an instance of their own; and the checks, the unit tests and the integration tests
- * that need no cluster. What runs beside is printed when it has ended. The integration tests' cluster is brought up
- * first: where nothing is there yet, fetching and building it takes longer than any test may.
+ * that need no cluster. What runs beside is printed when it has ended. The integration tests' cluster, all tools and all
+ * images come first: where nothing is there yet, fetching and building them takes longer than any test may.
  */
 export async function run(
   context: CommandContext,
@@ -64,12 +64,18 @@ export async function run(
       await vitest(['integration'], integration.onCluster, 'beside', { DELOS_TEST_INSTANCE: parts }),
     ];
     const inFront = async (): Promise<readonly Outcome[]> => [await vitest(onPlatform, [], 'in front')];
-    const clusterOfParts = async (): Promise<Outcome> => {
-      const args = ['cluster', 'up', '--config', join(context.root, 'test/support/platform.yaml')];
-      return { code: await child(join(context.root, 'delos'), args, context, 'in front', { DELOS_INSTANCE: parts }) };
+    const prepared = async (): Promise<readonly Outcome[]> => {
+      const config = ['--config', join(context.root, 'test/support/platform.yaml')];
+      const outcomes: Outcome[] = [];
+      for (const verb of ['up', 'context']) {
+        const args = ['cluster', verb, ...config, '--json'];
+        const env = { DELOS_INSTANCE: parts };
+        outcomes.push({ code: await child(join(context.root, 'delos'), args, context, 'silent', env) });
+      }
+      return outcomes;
     };
     const outcomes = whole
-      ? [await clusterOfParts(), ...(await Promise.all([inFront(), onParts(), computing()])).flat()]
+      ? [...(await prepared()), ...(await Promise.all([inFront(), onParts(), computing()])).flat()]
       : [await vitest(chosen.suites, chosen.filters, 'in front')];
     if (context.signal.aborted) throw interrupted();
     report(context, outcomes);
@@ -96,8 +102,11 @@ async function tryCounts(file: string): Promise<Counts | undefined> {
   return text === undefined ? undefined : counts.parse(JSON.parse(text));
 }
 
-/** `beside`: its output is kept and printed whole at its end; `behind`: with less priority, too. */
-type Way = 'in front' | 'beside' | 'behind';
+/**
+ * `beside`: its output is kept and printed whole at its end; `behind`: with less priority, too; `silent`: what it prints
+ * to stdout is nobody's.
+ */
+type Way = 'in front' | 'silent' | 'beside' | 'behind';
 type Env = Readonly<Record<string, string>>;
 
 function child(
@@ -109,9 +118,15 @@ function child(
 ): Promise<number> {
   return new Promise((resolve, reject) => {
     const shown = context.json ? process.stderr : process.stdout;
+    const streams: Readonly<Record<Way, StdioOptions>> = {
+      'in front': ['ignore', context.json ? 2 : 'inherit', 'inherit'],
+      silent: ['ignore', 'ignore', 'inherit'],
+      beside: ['ignore', 'pipe', 'pipe'],
+      behind: ['ignore', 'pipe', 'pipe'],
+    };
     const run = spawn(command, args, {
       cwd: context.root,
-      stdio: way === 'in front' ? ['ignore', context.json ? 2 : 'inherit', 'inherit'] : ['ignore', 'pipe', 'pipe'],
+      stdio: streams[way],
       env: { ...process.env, ...env },
     });
     const kept: Buffer[] = [];

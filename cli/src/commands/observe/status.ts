@@ -8,12 +8,17 @@ import { holderOf } from '../../instance/lock.ts';
 import { recordedConfig } from '../../instance/settings.ts';
 import { platformUrls, tryDeployedUrls } from '../../platform-urls.ts';
 import { table } from '../../table.ts';
+import { type PlatformRecord, platformRecord } from '../platform/up-record.ts';
 import { type ServiceStatus, serviceStatuses } from './services.ts';
-import { type PlatformRecord, platformRecord } from './up-record.ts';
 import { type PlatformUser, platformUsers } from './users.ts';
 
 /** What runs, where, and who may log in. Says so as well when nothing does: asking is no error. */
 export async function run(context: CommandContext, options: { readonly showPasswords: boolean }): Promise<void> {
+  const document = await statusDocument(context, options.showPasswords);
+  context.result(document, text(document, options.showPasswords));
+}
+
+export async function statusDocument(context: CommandContext, showPasswords: boolean): Promise<StatusDocument> {
   const config = await recordedConfig(context);
   const engine = await engineOf(context);
   const cluster = await engine.status();
@@ -24,12 +29,12 @@ export async function run(context: CommandContext, options: { readonly showPassw
   const deployed = kube === undefined ? undefined : await tryDeployedUrls(kube);
   const urls = deployed ?? (record?.entrance === undefined ? undefined : platformUrls(config, record.entrance));
   const services = kube === undefined ? [] : await serviceStatuses(kube, config, urls?.url.replace(/\/$/, ''));
-  const users = services.length === 0 ? [] : await platformUsers(config, options.showPasswords ? kube : undefined);
+  const users = services.length === 0 ? [] : await platformUsers(config, showPasswords ? kube : undefined);
   const healthy =
     services.length > 0 &&
     services.every(({ ready }) => ready) &&
     (cluster?.parts.every((part) => part.healthy) ?? false);
-  const document: StatusDocument = {
+  return {
     instance: context.paths.instance,
     up: healthy,
     heldBy: holder ?? null,
@@ -40,10 +45,9 @@ export async function run(context: CommandContext, options: { readonly showPassw
     users,
     state: context.paths.state,
   };
-  context.result(document, text(document, options.showPasswords));
 }
 
-interface StatusDocument {
+export interface StatusDocument {
   readonly instance: string;
   readonly up: boolean;
   readonly heldBy: LockHolder | null;
@@ -78,8 +82,11 @@ function text(document: StatusDocument, passwords: boolean): string {
     `API       ${platform.apiUrl ?? ''}`,
     '',
     table(
-      ['SERVICE', 'READY', 'MESSAGE'],
-      services.map(({ name, pods: { ready, wanted }, message }) => [name, `${ready}/${wanted}`, message ?? '']),
+      ['SERVICE', 'READY'],
+      services.map(({ name, pods: { ready, wanted } }) => [name, `${ready}/${wanted}`]),
+    ),
+    ...services.flatMap(({ name, message, todo }) =>
+      message === undefined ? [] : ['', `${name}: ${message}`, `  what to do: ${todo ?? ''}`],
     ),
     '',
     passwords
