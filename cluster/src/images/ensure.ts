@@ -54,7 +54,7 @@ export async function ensureImages(
   const references: Record<string, string> = {};
   const planned: PlannedImage[] = [];
   const host = recipeHost(options);
-  for (const image of wanted(options)) {
+  for (const image of wantedImages(options)) {
     if (options.source === 'upstream' && image.role === 'service' && image.upstream !== null) {
       references[image.name] = image.upstream;
       continue;
@@ -104,12 +104,14 @@ export function recipeHost(options: Pick<ImageOptions, 'root' | 'paths' | 'tools
   return { root: options.root, cache: options.paths.cache, tools: options.tools ?? toolchain() };
 }
 
-/** The catalogue, less stand-ins where there are none, and less what is left out. */
-export const allImages = ({ standIns, leaveOut = [] }: Pick<ImageOptions, 'standIns' | 'leaveOut'>) =>
-  CATALOGUE.filter(({ name, role }) => (standIns || role !== 'stand-in') && !leaveOut.includes(name));
-
-function wanted(options: ImageOptions): readonly CatalogueImage[] {
-  if (options.names === undefined) return allImages(options);
+/** Which images of the catalogue are meant. @throws DelosError ERR_IMAGE_UNKNOWN */
+export function wantedImages(
+  options: Pick<ImageOptions, 'names' | 'standIns' | 'leaveOut'>,
+): readonly CatalogueImage[] {
+  if (options.names === undefined) {
+    const { standIns, leaveOut = [] } = options;
+    return CATALOGUE.filter(({ name, role }) => (standIns || role !== 'stand-in') && !leaveOut.includes(name));
+  }
   return options.names.map((name) => {
     const image = CATALOGUE.find((image) => image.name === name);
     if (image === undefined) throw unknown(name);

@@ -1,5 +1,5 @@
 import { MIRROR_HOST } from '@delos/artifacts';
-import { allImages, answeredAs, type ImageOptions, planImage, recipeHost } from './ensure.ts';
+import { answeredAs, type ImageOptions, planImage, recipeHost, wantedImages } from './ensure.ts';
 import { mirrorStore, tryStored } from './store.ts';
 
 export interface ListedImage {
@@ -25,7 +25,7 @@ export async function listImages(
   const host = recipeHost(options);
   const store = mirrorStore(options.paths);
   const listed: ListedImage[] = [];
-  for (const image of allImages(options)) {
+  for (const image of wantedImages(options)) {
     const { name, role, licence, standIn } = image;
     const shared = {
       name,

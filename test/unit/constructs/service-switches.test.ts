@@ -2,6 +2,7 @@ import {
   engineContext,
   isEnabled,
   objectOf,
+  ownServices,
   Platform,
   parseConfig,
   SERVICES,
@@ -12,6 +13,7 @@ import {
 import { isDelosError } from '@delos/core';
 import { App } from 'cdk8s';
 import { describe, expect, test } from 'vitest';
+import { wantedImages } from '../../../cluster/src/images/ensure.ts';
 import { yamlOf as combinationYaml, pairwise } from '../../support/constructs/switches.ts';
 import { egressOf } from './network-peers.ts';
 import { kindOf, platformOf, workloadsOf } from './synthesized.ts';
@@ -95,6 +97,18 @@ services: {keycloak: {enabled: false}, controlApi: {enabled: false},
       agent: {enabled: false}, collector: {enabled: false}, devpi: {enabled: false}, scheduler: {enabled: false}}`);
     expect(namesOf(platform)).toEqual(['gateway', 'postgres', 'redis']);
     expect(kindOf(platform, 'Secret').map(({ manifest }) => manifest.metadata.name)).not.toContain('postgres-keycloak');
+  });
+
+  test('takes along its image, unless another service runs from it', () => {
+    const built = (yaml: string): readonly string[] => {
+      const used = ownServices(parseConfig(yaml, 'delos.yaml'), SERVICES).map(({ image }) => image);
+      const leaveOut = SERVICES.map(({ image }) => image).filter((image) => !used.includes(image));
+      return wantedImages({ standIns: false, leaveOut }).map(({ name }) => name);
+    };
+    const all = built('');
+    expect(all).toEqual(expect.arrayContaining(SERVICES.map(({ image }) => image)));
+    expect(all.filter((name) => !built(off('devpi', 'collector')).includes(name))).toEqual(['devpi']);
+    expect(all.filter((name) => !built(external(BOTH)).includes(name))).toEqual(['postgres']);
   });
 
   test('leaves limits to each replica where it is the cache', () => {
