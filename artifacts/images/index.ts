@@ -1,4 +1,5 @@
 import type { CatalogueImage } from '../image.ts';
+import { alertmanager } from './alertmanager/image.ts';
 import { caddy } from './caddy/image.ts';
 import { coredns } from './coredns/image.ts';
 import { debian } from './debian/image.ts';
@@ -6,8 +7,10 @@ import { devpi } from './devpi/image.ts';
 import { keycloak } from './keycloak/image.ts';
 import { localPathProvisioner } from './local-path-provisioner/image.ts';
 import { metricsServer } from './metrics-server/image.ts';
+import { nodeExporter } from './node-exporter/image.ts';
 import { pause } from './pause/image.ts';
 import { postgres } from './postgres/image.ts';
+import { prometheus } from './prometheus/image.ts';
 import { python } from './python/image.ts';
 import { redis } from './redis/image.ts';
 import { runtime } from './runtime/image.ts';
@@ -23,6 +26,9 @@ export const CATALOGUE: readonly CatalogueImage[] = [
   redis,
   caddy,
   devpi,
+  prometheus,
+  alertmanager,
+  nodeExporter,
   coredns,
   localPathProvisioner,
   metricsServer,

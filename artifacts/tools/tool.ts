@@ -15,7 +15,10 @@ export type ToolName =
   | 'caddy'
   | 'pause'
   | 'cni-gate'
-  | 'runc-guard';
+  | 'runc-guard'
+  | 'prometheus'
+  | 'alertmanager'
+  | 'node_exporter';
 
 /** One tool and the ways to it. All of it goes into the cache key, so that a changed pin is a new entry. */
 export interface ToolSpec {
@@ -83,6 +86,18 @@ export interface GoBuild {
   readonly package: string;
   /** `-X` settings, as `importpath.name=value`. */
   readonly set?: readonly string[];
+  /** Build tags. @default none */
+  readonly tags?: readonly string[];
+  /** What a module embeds and lacks as module proxies serve it. @default nothing */
+  readonly lacking?: LackingFiles;
   /** Measured on two cores with an empty cache. */
   readonly cold: { readonly seconds: number; readonly diskBytes: number; readonly memoryBytes: number };
+}
+
+/** Files that are put into a copy of a module before it is built. */
+export interface LackingFiles {
+  /** Path of the module. */
+  readonly module: string;
+  /** Path in the module → text. */
+  readonly files: Readonly<Record<string, string>>;
 }

@@ -1,3 +1,5 @@
+import { github } from './github.ts';
+import { MONITORING_TOOLS } from './monitoring-tools.ts';
 import type { ReleaseFile, ToolName, ToolSpec } from './tool.ts';
 
 const GIB = 2 ** 30;
@@ -21,9 +23,6 @@ const kubeRelease = (command: string): ReleaseFile => ({
   checksums: `https://dl.k8s.io/release/v${KUBERNETES}/bin/linux/amd64/${command}.sha256`,
   command,
 });
-
-const github = (repository: string, tag: string, file: string): string =>
-  `https://github.com/${repository}/releases/download/${tag}/${file}`;
 
 /**
  * Every tool with its pins. What is built is pinned by go.sum; what is released, by its digest. Where no digest is known
@@ -239,4 +238,5 @@ export const TOOLS: Readonly<Record<ToolName, ToolSpec>> = {
       cold: { seconds: 15, diskBytes: 100 * MIB, memoryBytes: 300 * MIB },
     },
   },
+  ...MONITORING_TOOLS,
 };

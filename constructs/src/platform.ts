@@ -16,6 +16,7 @@ import { servicesOf } from './service-list.ts';
 import { resourcesFor, sectionOf } from './service-sections.ts';
 import { gateway } from './services/gateway/index.ts';
 import { postgres } from './services/postgres/index.ts';
+import { prometheus } from './services/prometheus/index.ts';
 import { SERVICES } from './services.ts';
 import type { SynthesisContext } from './synthesis-context.ts';
 
@@ -57,7 +58,7 @@ export class Platform extends Chart {
 
   constructor(scope: Construct, id: string, props: PlatformProps) {
     super(scope, id);
-    const services = servicesOf(props.config, props.services ?? SERVICES);
+    const services = present(props);
     this.#listed = services.map(({ name }) => name);
     const twice = this.#listed.find((name, index) => this.#listed.indexOf(name) !== index);
     if (twice !== undefined) throw new DelosError('ERR_INTERNAL', `the list has two services of the name ${twice}`);
@@ -72,10 +73,19 @@ export class Platform extends Chart {
       if (Construct.isConstruct(built)) built.node.addDependency(...ground);
       this.#built.set(service.name, built);
     }
-    if (!this.#built.has(gateway.name)) return;
-    for (const { name, routes = [] } of services) {
-      for (const route of routes) this.get(gateway).route(route, this.#workload(name));
+    for (const service of services) this.#connect(service);
+  }
+
+  /** Leads the gateway to a service, and Prometheus: where these are in the list. */
+  #connect(service: ServiceDescriptor): void {
+    const { name, routes = [], metrics } = service;
+    if (this.#built.has(gateway.name)) {
+      for (const route of routes) this.get(gateway).route(route, this.#workload(name, 'a route'));
     }
+    if (!this.#built.has(prometheus.name)) return;
+    const watched = this.get(prometheus);
+    watched.rules(service);
+    if (metrics !== undefined) watched.scrape(metrics, this.#workload(name, 'metrics'));
   }
 
   /** The constructs of one of its services. @throws DelosError ERR_INTERNAL for one that it has not, or not yet */
@@ -98,10 +108,10 @@ export class Platform extends Chart {
     return 'platform';
   }
 
-  #workload(name: string): NonNullable<ServiceConstruct['workload']> {
+  #workload(name: string, what: string): NonNullable<ServiceConstruct['workload']> {
     const workload = this.#built.get(name)?.workload;
     if (workload !== undefined) return workload;
-    throw new DelosError('ERR_INTERNAL', `service ${name} has a route and no workload that it could lead to`);
+    throw new DelosError('ERR_INTERNAL', `service ${name} has ${what} and no workload that could answer`);
   }
 
   #cacheUser({ name, cache: access }: ServiceDescriptor): CacheUser | undefined {
@@ -134,6 +144,12 @@ export class Platform extends Chart {
     };
   }
 }
+
+/** Services of the list that the configuration asks for, less those whose image may still come and is not there. */
+const present = ({ services = SERVICES, config, context, image }: PlatformProps): readonly ServiceDescriptor[] =>
+  servicesOf(config, services).filter(
+    (service) => service.late !== true || image !== undefined || Object.hasOwn(context.images, service.image),
+  );
 
 const imageOf =
   ({ images }: SynthesisContext) =>

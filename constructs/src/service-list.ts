@@ -5,12 +5,9 @@ import type { DelosConfig } from './delos-config.ts';
 import { externalOf, isEnabled } from './service-sections.ts';
 
 /** The list as the configuration wants it: less what is left out, and with what is there already in its place. */
-export function servicesOf(
-  config: Pick<DelosConfig, 'services'>,
-  services: readonly ServiceDescriptor[],
-): readonly ServiceDescriptor[] {
+export function servicesOf(config: DelosConfig, services: readonly ServiceDescriptor[]): readonly ServiceDescriptor[] {
   return services
-    .filter((service) => isEnabled(config, service))
+    .filter((service) => isAsked(config, service))
     .map((service) => {
       const given = externalOf(config, service);
       const form = service.external;
@@ -21,10 +18,14 @@ export function servicesOf(
 
 /** The services of the list that run as Pods of ours: those that are neither left out nor there already. */
 export const ownServices = (
-  config: Pick<DelosConfig, 'services'>,
+  config: DelosConfig,
   services: readonly ServiceDescriptor[],
 ): readonly ServiceDescriptor[] =>
-  services.filter((service) => isEnabled(config, service) && externalOf(config, service) === undefined);
+  services.filter((service) => isAsked(config, service) && externalOf(config, service) === undefined);
+
+/** Whether the configuration asks for the service: in its own section, and by what else decides about it. */
+const isAsked = (config: DelosConfig, service: ServiceDescriptor): boolean =>
+  isEnabled(config, service) && service.wanted?.(config) !== false;
 
 /** The service without what it asked of others and what led to it: something else stands in its place. */
 function standIn(

@@ -1,11 +1,14 @@
 import type { ServiceDescriptor } from './base/service.ts';
 import { agent } from './services/agent/index.ts';
+import { alertmanager } from './services/alertmanager/index.ts';
 import { collector } from './services/collector/index.ts';
 import { controlApi } from './services/control-api/index.ts';
 import { devpi } from './services/devpi/index.ts';
 import { gateway } from './services/gateway/index.ts';
 import { keycloak } from './services/keycloak/index.ts';
+import { nodeExporter } from './services/node-exporter/index.ts';
 import { postgres } from './services/postgres/index.ts';
+import { prometheus } from './services/prometheus/index.ts';
 import { redis } from './services/redis/index.ts';
 import { scheduler } from './services/scheduler/index.ts';
 
@@ -20,4 +23,7 @@ export const SERVICES: readonly ServiceDescriptor[] = [
   agent,
   collector,
   devpi,
+  alertmanager,
+  nodeExporter,
+  prometheus,
 ];

@@ -1,10 +1,12 @@
 export * from './addon-users.ts';
 export * from './config/index.ts';
 export * from './config/load.ts';
+export { type Notifications, webUrl } from './config/notifications.ts';
 export { type Member, PLAIN_SHARE, type Quota, type Share, shareOf } from './config/organizations.ts';
 export * from './config/reference.ts';
 export { JOB_DISK, LEAST_JOB_DISK, type SecurityProfile, securityProfile } from './config/resources.ts';
 export type { RuleFault } from './config/rule-fault.ts';
+export { type SecretReference, secretReference } from './config/secret-reference.ts';
 export * from './config/shape.ts';
 export * from './config/template.ts';
 export {

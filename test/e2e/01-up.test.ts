@@ -31,6 +31,8 @@ describe('delos up', () => {
       'images',
       'platform',
       'first job',
+      'images of monitoring',
+      'platform of monitoring',
     ]);
     for (const { seconds } of up.phases) expect(seconds).toBeGreaterThanOrEqual(0);
   });

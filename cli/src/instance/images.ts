@@ -1,5 +1,5 @@
 import type { ClusterHandle } from '@delos/cluster';
-import { type DelosConfig, ownServices, SERVICES } from '@delos/constructs';
+import { type DelosConfig, serviceImages } from '@delos/constructs';
 import type { StandIn } from '@delos/core';
 import type { CommandContext } from '../context.ts';
 
@@ -10,15 +10,19 @@ export interface PlatformImages {
   readonly standIns: readonly StandIn[];
 }
 
-/** Makes every image and brings it to where the cluster's nodes look for it. It does nothing twice. */
+/**
+ * Makes the images and brings them to where the cluster's nodes look for them. It does nothing twice.
+ * @param later names of those that are left out for now
+ */
 export async function provideImages(
   context: CommandContext,
   config: DelosConfig,
   handle: ClusterHandle,
+  later: readonly string[] = [],
 ): Promise<PlatformImages> {
   const { ensureImages, loadImages, pushImages } = await import('@delos/cluster');
   const { paths, progress } = context;
-  const images = await ensureImages(optionsOf(context, config, handle), progress);
+  const images = await ensureImages(optionsOf(context, config, handle, later), progress);
   const { images: way } = handle;
   const standIns = await standInsOf(context, config, handle);
   switch (way.kind) {
@@ -69,13 +73,12 @@ async function standInsOf(
   );
 }
 
-function optionsOf(context: CommandContext, config: DelosConfig, handle: ClusterHandle) {
-  const used = ownServices(config, SERVICES).map(({ image }) => image);
+function optionsOf(context: CommandContext, config: DelosConfig, handle: ClusterHandle, later: readonly string[] = []) {
   return {
     root: context.root,
     paths: context.paths,
     source: config.images.source,
     standIns: config.images.standIns && handle.images.kind === 'mirror',
-    leaveOut: SERVICES.map(({ image }) => image).filter((image) => !used.includes(image)),
+    leaveOut: [...serviceImages(config).unwanted, ...later],
   };
 }

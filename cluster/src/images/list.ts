@@ -1,5 +1,5 @@
-import { CATALOGUE, MIRROR_HOST } from '@delos/artifacts';
-import { answeredAs, type ImageOptions, planImage, recipeHost } from './ensure.ts';
+import { MIRROR_HOST } from '@delos/artifacts';
+import { answeredAs, type ImageOptions, planImage, recipeHost, wantedImages } from './ensure.ts';
 import { mirrorStore, tryStored } from './store.ts';
 
 export interface ListedImage {
@@ -20,13 +20,12 @@ export interface ListedImage {
 
 /** Every image of the catalogue as it stands now, for `status`. Builds and fetches nothing. */
 export async function listImages(
-  options: Pick<ImageOptions, 'root' | 'paths' | 'source' | 'standIns' | 'tools'>,
+  options: Pick<ImageOptions, 'root' | 'paths' | 'source' | 'standIns' | 'tools' | 'leaveOut'>,
 ): Promise<readonly ListedImage[]> {
   const host = recipeHost(options);
   const store = mirrorStore(options.paths);
   const listed: ListedImage[] = [];
-  for (const image of CATALOGUE) {
-    if (image.role === 'stand-in' && !options.standIns) continue;
+  for (const image of wantedImages(options)) {
     const { name, role, licence, standIn } = image;
     const shared = {
       name,

@@ -1,10 +1,11 @@
 import { createHash } from 'node:crypto';
-import { readdir, readFile, statfs } from 'node:fs/promises';
+import { readdir, readFile, rm, statfs } from 'node:fs/promises';
 import { availableParallelism } from 'node:os';
 import { join } from 'node:path';
 import type { GoBuild, ToolSpec } from '@delos/artifacts';
 import { DelosError, type Progress } from '@delos/core';
 import { run } from '@delos/host';
+import { completeModule } from './complete-module.ts';
 
 export interface GoEnvironment {
   readonly go: string;
@@ -73,8 +74,11 @@ export async function buildTool(
 ): Promise<void> {
   const cwd = join(environment.modules, build.module);
   const env = goEnv(environment);
+  const completed = await completeModule(environment.go, build, { cwd, env, folder: `${target}.module` });
+  if (typeof completed === 'object') throw failure(spec, completed.stderr, cwd);
+  const flags = [...flagsOf(build), ...(completed === undefined ? [] : ['-modfile', completed])];
   progress.step(`${spec.name} ${spec.version}: looking at what has to be built`);
-  const packages = await countPackages(environment.go, build, cwd, env, spec, progress);
+  const packages = await countPackages(environment.go, build, flags, cwd, env, spec, progress);
   const cores = availableParallelism();
   const needed = estimate(build, packages, cores);
   await requireDisk(spec, environment.cache, needed.diskBytes);
@@ -95,7 +99,7 @@ export async function buildTool(
     progress.step(`building ${spec.name}: ${state} (${Math.round((performance.now() - from) / 1000)} s)`);
   };
   const ticker = setInterval(tell, 2000);
-  const args = ['build', '-v', ...(tight ? ['-p', '1'] : []), ...flags(build), '-o', target, build.package];
+  const args = ['build', '-v', ...(tight ? ['-p', '1'] : []), ...flags, '-o', target, build.package];
   const { code, stderr } = await run(environment.go, args, {
     cwd,
     env,
@@ -107,6 +111,7 @@ export async function buildTool(
     },
   });
   clearInterval(ticker);
+  await rm(`${target}.module`, { recursive: true, force: true });
   if (code !== 0) throw failure(spec, stderr, cwd);
 }
 
@@ -118,6 +123,7 @@ function isPackage(line: string): boolean {
 async function countPackages(
   go: string,
   build: GoBuild,
+  flags: readonly string[],
   cwd: string,
   env: Readonly<Record<string, string | undefined>>,
   spec: ToolSpec,
@@ -127,16 +133,17 @@ async function countPackages(
     if (line.startsWith('go: downloading')) progress.step(`${spec.name}: ${line.slice(4)}`);
   };
   const format = '{{if .Stale}}stale{{else}}fresh{{end}}';
-  const args = ['list', '-deps', '-f', format, ...flags(build), build.package];
+  const args = ['list', '-deps', '-f', format, ...flags, build.package];
   const { code, stdout, stderr } = await run(go, args, { cwd, env, onLine, limitSeconds: 3600 });
   if (code !== 0) throw failure(spec, stderr, cwd);
   const lines = stdout.trim().split('\n');
   return { stale: lines.filter((line) => line === 'stale').length, all: lines.length };
 }
 
-function flags(build: GoBuild): readonly string[] {
+function flagsOf(build: GoBuild): readonly string[] {
   const linker = ['-s', '-w', ...(build.set ?? []).map((setting) => `-X ${setting}`)].join(' ');
-  return ['-trimpath', '-buildvcs=false', '-ldflags', linker];
+  const tags = build.tags === undefined ? [] : ['-tags', build.tags.join(',')];
+  return ['-trimpath', '-buildvcs=false', ...tags, '-ldflags', linker];
 }
 
 /** What go is run with, so that a person’s own settings change nothing of what is built. */

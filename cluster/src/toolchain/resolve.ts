@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
-import { TOOLS, type ToolName, type ToolSpec } from '@delos/artifacts';
+import { type GoBuild, TOOLS, type ToolName, type ToolSpec } from '@delos/artifacts';
 import { DEFAULT_INSTANCE, DelosError, instancePaths, isDelosError, type Progress } from '@delos/core';
 import { withFileLock } from '@delos/host';
 import { buildTool, moduleHash } from './build.ts';
@@ -142,7 +142,7 @@ export function createToolchain(options: ToolchainOptions): Toolchain {
   async function keyOf(spec: ToolSpec): Promise<string> {
     // Not what PATH would do or how long a build takes: an estimate that is corrected makes nothing anew.
     const { version, release, wheel, build } = spec;
-    const source = build === undefined ? undefined : [build.module, build.package, build.set];
+    const source = build === undefined ? undefined : sourceOf(build);
     const hash = createHash('sha256').update(JSON.stringify({ version, release, wheel, source }));
     if (build !== undefined) hash.update(await moduleHash(join(modules, build.module), build.package));
     return `${version}-${hash.digest('hex').slice(0, 12)}`;
@@ -155,6 +155,11 @@ export function createToolchain(options: ToolchainOptions): Toolchain {
       return spec === undefined ? 'unknown' : await keyOf(spec);
     },
   };
+}
+
+/** What says how a tool is built. Whatever few builds have is there only for these, so that no other is made anew. */
+function sourceOf({ module, package: main, set, tags, lacking }: GoBuild): readonly unknown[] {
+  return [module, main, set, ...(tags === undefined && lacking === undefined ? [] : [tags, lacking])];
 }
 
 function answer(spec: ToolSpec, entry: string, manifest: ToolManifest, from: ResolvedTool['from']): ResolvedTool {

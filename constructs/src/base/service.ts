@@ -5,6 +5,7 @@ import type { Exposure } from '../entrance.ts';
 import type { SynthesisContext } from '../synthesis-context.ts';
 import type { CacheAccess, CacheServer, CacheUser } from './cache.ts';
 import type { Database } from './database.ts';
+import type { Alert, Metrics } from './metrics.ts';
 import { NODE_NAMESPACE, PLATFORM_NAMESPACE } from './names.ts';
 import type { Namespace } from './namespace.ts';
 import type { Resources } from './pod.ts';
@@ -62,6 +63,17 @@ export interface ServiceDescriptor<
   readonly cache?: CacheAccess;
   /** Paths of the platform's origin that lead to it. @default none */
   readonly routes?: readonly Route[];
+  /** Where its Pods answer for their metrics. Prometheus alone may ask them. @default it has none */
+  readonly metrics?: Metrics;
+  /** What can go wrong with it, and is told. Each alert has a page in docs/runbooks. @default nothing */
+  readonly alerts?: readonly Alert[];
+  /** Whether the configuration asks for it, beside `enabled` in its section. @default it always does */
+  readonly wanted?: (config: PlatformConfig) => boolean;
+  /**
+   * The first job does not wait for it: as long as its image is not there, the platform is without it, and `delos up`
+   * makes the image after that job. @default false
+   */
+  readonly late?: boolean;
   /** Makes its constructs. */
   build(scope: Construct, at: Site<Config>): Built;
 }

@@ -3,6 +3,7 @@ import { projectNamespace } from '../project-namespace.ts';
 import { quantityOf } from '../quantity.ts';
 import { emailOf } from '../user-email.ts';
 import { GPU_FIELDS } from '../words/gpu-kinds.ts';
+import { notificationFaults } from './notification-rules.ts';
 import { LEAST_JOB_DISK } from './resources.ts';
 import type { RuleFault } from './rule-fault.ts';
 import type { PlatformConfig } from './shape.ts';
@@ -20,6 +21,7 @@ export function checkConfig(config: PlatformConfig): readonly RuleFault[] {
     ...shareFaults(config),
     ...ports(config),
     ...logs(config),
+    ...notificationFaults(config.notifications),
     ...wholeSize(config),
   ];
 }

@@ -14,6 +14,7 @@ import {
 import { parseRegistry } from '../image-registry.ts';
 import { HOST_PORTS } from '../words/ports.ts';
 import { disks } from './disks.ts';
+import { notifications } from './notifications.ts';
 import { organization } from './organizations.ts';
 import { nodePool, preset } from './resources.ts';
 
@@ -223,6 +224,16 @@ export const configShape = z.strictObject({
     })
     .prefault({})
     .describe('What is kept of the logs of jobs'),
+  monitoring: z
+    .strictObject({
+      enabled: z
+        .boolean()
+        .default(true)
+        .describe('Prometheus, Alertmanager and node exporter run, and alerts are told to those of `notifications`'),
+    })
+    .prefault({})
+    .describe('Metrics and alerts'),
+  notifications: notifications.prefault({}).describe('Whom the platform tells that something is wrong'),
 });
 
 /** The platform's configuration without the sections of its services, defaults filled in. */

@@ -20,6 +20,7 @@ const SWITCHES = {
   agent: ['on', 'off', 'stopped'],
   collector: ['on', 'off'],
   devpi: ['on', 'off'],
+  monitoring: ['on', 'off', 'told'],
 } as const;
 
 type Switch = keyof typeof SWITCHES;
@@ -35,6 +36,15 @@ function allowed(combination: Combination): Combination {
   const postgres = combination.postgres === 'ours' ? 'address' : combination.postgres;
   return { ...combination, postgres, keycloak: 'external', devpi: 'off' };
 }
+
+/** Somebody of each kind is told. */
+const TOLD = [
+  'notifications:',
+  '  email: {server: "mail.example.com:465", from: a@example.com, to: [b@example.com], user: u, password: {secret: {name: mail, key: p}}, tls: tls}',
+  '  webhooks: [{name: a, url: "http://hooks.example.com:8099/"}, {name: b, secretUrl: {secret: {name: hook, key: url}}}]',
+  '  slack: [{name: a, channel: "#ops", url: {secret: {name: slack, key: url}}}]',
+  '  pagerduty: [{name: a, routingKey: {secret: {name: duty, key: key}}}]',
+];
 
 /** Its delos.yaml. */
 export function yamlOf(combination: Combination): string {
@@ -74,6 +84,8 @@ export function yamlOf(combination: Combination): string {
     `domain: ${combination.domain}`,
     `cluster: {userNamespaces: ${combination.userNamespaces}}`,
     `gateway: {http: '${combination.http}'}`,
+    `monitoring: {enabled: ${combination.monitoring !== 'off'}}`,
+    ...(combination.monitoring === 'told' ? TOLD : []),
     'services:',
     ...services.map((line) => `  ${line}`),
     '',
@@ -116,7 +128,7 @@ function drawn(next: () => number): Combination {
 function allPairs(): ReadonlySet<Pair> {
   const pairs = new Set<Pair>();
   const next = numbers(7);
-  // 14 switches have under a thousand pairs; each is drawn by chance with a probability of a twelfth at least.
+  // 15 switches have under a thousand pairs; each is drawn by chance with a probability of a twelfth at least.
   for (let nth = 0; nth < 5_000; nth += 1) for (const pair of pairsOf(drawn(next))) pairs.add(pair);
   return pairs;
 }

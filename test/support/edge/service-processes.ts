@@ -37,6 +37,8 @@ export interface ServiceProcesses {
   readonly memory: (service: ServiceName) => Promise<number>;
   /** What it wrote to its log. */
   readonly log: (service: ServiceName) => Promise<string>;
+  /** SIGKILL; resolves when it is gone. */
+  readonly kill: (service: ServiceName) => Promise<void>;
   readonly stop: () => Promise<void>;
 }
 
@@ -97,13 +99,15 @@ export async function startServices(
     if (child === undefined) return 'not started';
     return child.exitCode === null ? (child.signalCode ?? undefined) : `exit code ${child.exitCode}`;
   };
+  const kill: ServiceProcesses['kill'] = async (service) => {
+    const child = children.get(service);
+    if (child === undefined || child.exitCode !== null || child.signalCode !== null) return;
+    const gone = new Promise((resolve) => child.once('exit', resolve));
+    child.kill('SIGKILL');
+    await gone;
+  };
   const stop = async (): Promise<void> => {
-    for (const child of children.values()) {
-      if (child.exitCode !== null || child.signalCode !== null) continue;
-      const gone = new Promise((resolve) => child.once('exit', resolve));
-      child.kill('SIGKILL');
-      await gone;
-    }
+    for (const service of children.keys()) await kill(service);
     await database.close();
     await issuer.stop();
     await postgres.stop();
@@ -135,6 +139,7 @@ export async function startServices(
       return (kib('RssAnon') + kib('RssShmem')) * 1024;
     },
     log,
+    kill,
     stop,
   };
 }

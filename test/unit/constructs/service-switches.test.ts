@@ -92,7 +92,8 @@ describe('a service that is left out', () => {
   });
 
   test('takes along its database', () => {
-    const platform = platformOf(`services: {keycloak: {enabled: false}, controlApi: {enabled: false},
+    const platform = platformOf(`monitoring: {enabled: false}
+services: {keycloak: {enabled: false}, controlApi: {enabled: false},
       agent: {enabled: false}, collector: {enabled: false}, devpi: {enabled: false}, scheduler: {enabled: false}}`);
     expect(namesOf(platform)).toEqual(['gateway', 'postgres', 'redis']);
     expect(kindOf(platform, 'Secret').map(({ manifest }) => manifest.metadata.name)).not.toContain('postgres-keycloak');

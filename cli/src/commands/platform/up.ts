@@ -1,5 +1,6 @@
 import { join } from 'node:path';
-import { writeJson } from '@delos/host';
+import { tryReadJson, writeJson } from '@delos/host';
+import type { Changes } from '@delos/stacks';
 import type { CommandContext } from '../../context.ts';
 import { engineFrom } from '../../instance/engine.ts';
 import { provideImages } from '../../instance/images.ts';
@@ -15,7 +16,7 @@ import { ApiClient } from './api-client.ts';
 import { firstJob, leftOutForJobs } from './first-job.ts';
 import { throughCluster } from './gateway-forward.ts';
 import type { Transport } from './gateway-route.ts';
-import type { PlatformRecord } from './up-record.ts';
+import { type PlatformRecord, platformRecord } from './up-record.ts';
 import { upText } from './up-text.ts';
 
 /** Goes from whatever is there to a platform that has run a job. It repeats no step that is done. */
@@ -35,7 +36,7 @@ export async function run(
 
     const { keepForward, resolveTool } = await import('@delos/cluster');
     const { deployPlatform } = await import('@delos/stacks');
-    const { wayIn } = await import('@delos/constructs');
+    const { serviceImages, wayIn } = await import('@delos/constructs');
     const { issueToken } = await import('./tokens.ts');
 
     await phases.run('toolchain', async () => {
@@ -43,15 +44,26 @@ export async function run(
       for (const tool of ['kube', 'pulumi'] as const) await interruptible(signal, resolveTool(tool, progress));
     });
     const handle = await phases.run('cluster', () => interruptible(signal, engine.up(config, progress)));
-    const images = await phases.run('images', () => interruptible(signal, provideImages(context, config, handle)));
-    const plan = await planPlatform(context, settings, handle, images);
-    const { changes } = await phases.run('platform', () => deployPlatform(plan.input));
-    const record: PlatformRecord = {
-      entrance: plan.open.entrance,
-      images: { ...images.images },
-      standIns: [...images.standIns],
+    const { late } = serviceImages(config);
+    const file = join(paths.state, 'platform.json');
+    const before = tryReadJson(file, platformRecord);
+    const deploy = async (later: readonly string[], named: (what: string) => string) => {
+      const images = await phases.run(named('images'), () =>
+        interruptible(signal, provideImages(context, config, handle, later)),
+      );
+      const plan = await planPlatform(context, settings, handle, images);
+      const { changes } = await phases.run(named('platform'), () => deployPlatform(plan.input));
+      const record: PlatformRecord = {
+        entrance: plan.open.entrance,
+        images: { ...images.images },
+        standIns: [...images.standIns],
+      };
+      writeJson(file, record);
+      return { plan, changes };
     };
-    writeJson(join(paths.state, 'platform.json'), record);
+    // The first job does not wait for what only watches. Once it is there, it is brought up to date with everything else.
+    const awaited = late.filter((name) => !Object.hasOwn(before?.images ?? {}, name));
+    const { plan, changes } = await deploy(awaited, (what) => what);
     const { apiUrl } = platformUrls(config, plan.open.entrance);
     const leftOut = leftOutForJobs(config);
     const runFirstJob = async () => {
@@ -66,12 +78,13 @@ export async function run(
       return await throughCluster(await kubeOf(context, handle), config.gateway.httpsPort, signal, send);
     };
     const job = leftOut.length === 0 ? await phases.run('first job', runFirstJob) : null;
+    const later = awaited.length === 0 ? undefined : await deploy([], (what) => `${what} of monitoring`);
     const document = {
       apiUrl,
       adminUser: config.admin.user,
       kubeconfig: handle.kubeconfig,
       phases: phases.done,
-      changes,
+      changes: later === undefined ? changes : bothChanges(changes, later.changes),
       firstJob: job,
       leftOutForJobs: leftOut,
     };
@@ -80,3 +93,12 @@ export async function run(
     unlock();
   }
 }
+
+/** Of two deployments, one after the other. */
+const bothChanges = (first: Changes, second: Changes): Changes => ({
+  same: second.same,
+  create: first.create + second.create,
+  update: first.update + second.update,
+  replace: first.replace + second.replace,
+  delete: first.delete + second.delete,
+});

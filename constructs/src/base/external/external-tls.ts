@@ -1,8 +1,9 @@
+import { secretReference } from '@delos/core';
 import type { Construct } from 'constructs';
 import { z } from 'zod';
 import type { Namespace } from '../namespace.ts';
 import type { SecretKey } from '../secret.ts';
-import { secretKeyOf, secretReference } from './secret-reference.ts';
+import { secretKeyOf } from './secret-reference.ts';
 
 /** `tls` of a server that is there already, in its section of delos.yaml. */
 export const tlsSection = z

@@ -81,6 +81,16 @@ export const agent: ServiceDescriptor<Section, Agent> = {
   config: section,
   user: 60605,
   resources: { cpu: '20m', memory: '64Mi', memoryLimit: '256Mi' },
+  metrics: { port: 'internal' },
+  alerts: [
+    {
+      name: 'AgentGone',
+      severity: 'critical',
+      expr: 'sum by (job) (delos_api_agents) < 1',
+      for: '2m',
+      summary: 'No agent is connected to the control API: no job starts or ends',
+    },
+  ],
   needs: [controlApi],
   build: (scope, at) => new Agent(scope, 'agent', at),
 };

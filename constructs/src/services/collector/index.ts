@@ -44,6 +44,16 @@ export const collector: ServiceDescriptor<Config, Collector> = {
   user: 60606,
   onNodes: true,
   resources: { cpu: '20m', memory: '64Mi', memoryLimit: '256Mi' },
+  metrics: { port: 'internal' },
+  alerts: [
+    {
+      name: 'LogsHeld',
+      severity: 'critical',
+      expr: 'delos_collector_held > 0',
+      for: '5m',
+      summary: 'A node has hardly any disk left: logs of jobs are held back there, and old ones are lost',
+    },
+  ],
   needs: [controlApi],
   build: (scope, at) => new Collector(scope, 'collector', at),
 };

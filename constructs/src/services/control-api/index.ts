@@ -38,6 +38,23 @@ export const controlApi: ServiceDescriptor<Replicas, ControlApi> = {
     // Passwords go through it on their way to Keycloak: it counts failures by source.
     { paths: [LOGIN_PATH, `${LOGIN_PATH}/*`], method: 'POST', port: 'http' },
   ],
+  metrics: { port: 'internal' },
+  alerts: [
+    {
+      name: 'ApiFailures',
+      severity: 'critical',
+      expr: 'job:delos_api_failures:ratio5m > 0.05',
+      for: '5m',
+      summary: 'The control API fails at more than one request of twenty',
+    },
+    {
+      name: 'ApiSlow',
+      severity: 'warning',
+      expr: 'job:delos_api_request_seconds:p99_5m > 5',
+      for: '10m',
+      summary: 'One request of a hundred to the control API takes more than 5 s',
+    },
+  ],
   build: (scope, at) =>
     new ControlApi(scope, 'control-api', { descriptor: controlApi, at, identity: at.get(keycloak) }),
 };

@@ -14,6 +14,8 @@ export const NOT_FOR_SERVICES: readonly string[] = [
   'disks.storageClass',
   'images',
   'gateway',
+  'monitoring',
+  'notifications',
   'services',
 ];
 

@@ -11,6 +11,17 @@ export const gateway: ServiceDescriptor<Replicas, Gateway> = {
   config: replicas,
   user: GATEWAY_USER,
   resources: GATEWAY_RESOURCES,
+  metrics: { port: 'internal' },
+  alerts: [
+    {
+      name: 'GatewayErrors',
+      severity: 'warning',
+      expr: 'sum by (job) (rate(caddy_http_request_duration_seconds_count{code=~"502|503|504"}[5m])) / sum by (job) (rate(caddy_http_request_duration_seconds_count[5m])) > 0.05',
+      for: '10m',
+      summary:
+        'The gateway answers more than one request of twenty with an error, since a service behind it does not answer',
+    },
+  ],
   build: (scope, { own, config, publicUrl, exposure, namespace, image, resources, userNamespaces }) =>
     new Gateway(scope, 'gateway', {
       namespace,

@@ -1,8 +1,8 @@
-import { OPERATOR_CLIENT } from '@delos/core';
+import { OPERATOR_CLIENT, secretReference } from '@delos/core';
 import { Construct } from 'constructs';
 import { z } from 'zod';
 import { peerOf, reachKeys, refuseUnreachable } from '../../base/external/external-server.ts';
-import { secretKeyOf, secretReference } from '../../base/external/secret-reference.ts';
+import { secretKeyOf } from '../../base/external/secret-reference.ts';
 import type { Identity } from '../../base/identity.ts';
 import type { ExternalForm, ServiceConstruct } from '../../base/service.ts';
 import { externalKeycloak, KEYCLOAK_URL } from './external.ts';

@@ -34,6 +34,16 @@ export const keycloak: ServiceDescriptor<
     },
     { paths: [`${IDENTITY_PATH}/resources/*`], port: 'http' },
   ],
+  metrics: { port: 'management' },
+  alerts: [
+    {
+      name: 'KeycloakMemoryShort',
+      severity: 'warning',
+      expr: 'sum by (job) (jvm_memory_used_bytes{area="heap"}) / sum by (job) (jvm_memory_max_bytes{area="heap"}) > 0.97',
+      for: '15m',
+      summary: 'Keycloak has hardly any memory left: logins get slow',
+    },
+  ],
   build: (scope, { namespace, image, resources, database, publicUrl, config: whole, userNamespaces }) =>
     new Keycloak(scope, 'keycloak', {
       namespace,

@@ -22,6 +22,22 @@ export const postgres: ServiceDescriptor<
   config,
   user: POSTGRES_USER,
   resources: POSTGRES_RESOURCES,
+  alerts: [
+    {
+      name: 'DatabaseUnreachable',
+      severity: 'critical',
+      expr: 'delos_database_up < 1',
+      for: '1m',
+      summary: 'PostgreSQL does not answer the control API',
+    },
+    {
+      name: 'DatabaseConnectionsShort',
+      severity: 'warning',
+      expr: 'min_over_time(delos_database_connections{state="waiting"}[5m]) > 0',
+      for: '5m',
+      summary: 'The control API waits for connections to PostgreSQL',
+    },
+  ],
   diesWithNode: 'it runs once, on one volume',
   external: externalForm,
   build: (scope, { own, namespace, image, resources, config: { cluster } }) =>

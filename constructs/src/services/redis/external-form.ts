@@ -1,10 +1,10 @@
-import { host, plainText, serverPort } from '@delos/core';
+import { host, plainText, secretReference, serverPort } from '@delos/core';
 import { Construct } from 'constructs';
 import { z } from 'zod';
 import type { CacheServer } from '../../base/cache.ts';
 import { peerOf, reachKeys, refuseUnreachable } from '../../base/external/external-server.ts';
 import { tlsOf, tlsSection } from '../../base/external/external-tls.ts';
-import { secretKeyOf, secretReference } from '../../base/external/secret-reference.ts';
+import { secretKeyOf } from '../../base/external/secret-reference.ts';
 import type { ExternalForm, ServiceConstruct } from '../../base/service.ts';
 import { externalRedis } from './external.ts';
 

@@ -18,6 +18,15 @@ export const redis: ServiceDescriptor<
   config,
   user: REDIS_USER,
   resources: REDIS_RESOURCES,
+  alerts: [
+    {
+      name: 'CacheAway',
+      severity: 'warning',
+      expr: 'delos_cache_up < 1',
+      for: '5m',
+      summary: 'Redis does not answer: each replica keeps limits by itself',
+    },
+  ],
   external: externalForm,
   build: (scope, { namespace, image, resources, userNamespaces }) =>
     new Redis(scope, 'redis', {

@@ -33,5 +33,29 @@ export const scheduler: ServiceDescriptor<Replicas, Scheduler> = {
   resources: { cpu: '20m', memory: '64Mi', memoryLimit: '256Mi' },
   // The control API's.
   database: 'delos',
+  metrics: { port: 'internal' },
+  alerts: [
+    {
+      name: 'SchedulerStands',
+      severity: 'critical',
+      expr: 'sum by (job) (delos_scheduler_leads) < 1',
+      for: '2m',
+      summary: 'No scheduler decides: jobs wait, and deadlines are not kept',
+    },
+    {
+      name: 'SchedulerSlow',
+      severity: 'warning',
+      expr: 'job:delos_scheduler_round_seconds:p99_5m > 1',
+      for: '10m',
+      summary: 'One round of the scheduler of a hundred takes more than 1 s',
+    },
+    {
+      name: 'QueueStands',
+      severity: 'warning',
+      expr: 'sum by (job) (delos_scheduler_queued_jobs) > 0 and sum by (job) (increase(delos_scheduler_admitted_total[1h])) == 0',
+      for: '1h',
+      summary: 'Jobs have waited for an hour, and none was admitted',
+    },
+  ],
   build: (scope, at) => new Scheduler(scope, 'scheduler', at),
 };

@@ -17,6 +17,7 @@ import { imageSource, registryList } from '../image-source.ts';
 import type { RunningService, Service, ServiceContext } from '../service.ts';
 import { readEnv } from '../service-env.ts';
 import { Uplink } from '../uplink.ts';
+import { connectionGauge } from '../uplink-metrics.ts';
 import { type Node, nodeShape, type PodUsage, podUsageShape } from './jobs/pod-shape.ts';
 import { Keepers } from './keepers.ts';
 import { PRIVATE_CIDRS } from './namespaces/manifests.ts';
@@ -164,6 +165,7 @@ async function start(context: ServiceContext): Promise<RunningService> {
     },
   });
 
+  connectionGauge(context.metrics, uplink);
   new Gauge({
     name: 'delos_agent_kept',
     help: 'What the agent looks after, by kind',

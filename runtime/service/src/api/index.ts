@@ -2,6 +2,7 @@ import { isIPv6 } from 'node:net';
 import { CLIENT_ID, ISSUER_CLIENT, PORTS } from '@delos/core';
 import { z } from 'zod';
 import { connectDatabase } from '../db/database.ts';
+import { databaseMetrics } from '../db/database-metrics.ts';
 import { every } from '../edge/guard.ts';
 import { realmUrlOf } from '../identity/realm.ts';
 import { imageSource, registryList } from '../image-source.ts';
@@ -58,6 +59,7 @@ export const apiService: Service = {
     const config = await readPlatformConfig(env.DELOS_CONFIG);
     const database = await connectDatabase({ ...databaseSettings(env), connections: 20 }, log);
     await database.notifications.start();
+    databaseMetrics(metrics, database);
     const logs = new PostgresLogStore(database, config.logs);
     const shared = cacheSettings(env);
     const cache = shared === undefined ? NO_CACHE : new RedisCache(shared, { log, metrics });

@@ -1,9 +1,10 @@
 import { AGENT_PREFIX, toCollector } from '@delos/core';
-import { Gauge } from 'prom-client';
+import { Counter, Gauge } from 'prom-client';
 import { z } from 'zod';
 import type { RunningService, Service, ServiceContext } from '../service.ts';
 import { readEnv } from '../service-env.ts';
 import { Uplink } from '../uplink.ts';
+import { connectionGauge } from '../uplink-metrics.ts';
 import { Collector } from './collector.ts';
 import { DiskWatch } from './disk-watch.ts';
 import { Uploader } from './uploader.ts';
@@ -25,7 +26,12 @@ export const collectorService: Service = { name: 'collector', start };
 async function start(context: ServiceContext): Promise<RunningService> {
   const { log } = context;
   const config = readEnv(settings, context.env);
-  const uploader = new Uploader(config.DELOS_API_URL, config.DELOS_COLLECTOR_TOKEN);
+  const sent = new Counter({
+    name: 'delos_collector_log_bytes_total',
+    help: 'Bytes of job logs that the control API has taken, before compression',
+    registers: [context.metrics],
+  });
+  const uploader = new Uploader(config.DELOS_API_URL, config.DELOS_COLLECTOR_TOKEN, (bytes) => sent.inc(bytes));
   const disk = new DiskWatch({ folder: config.DELOS_POD_LOGS, minFree: config.DELOS_LOG_MIN_FREE });
   const collector = new Collector({ root: config.DELOS_POD_LOGS, uploader, log, disk });
   const query = new URLSearchParams({ cluster: config.DELOS_CLUSTER, node: config.DELOS_NODE });
@@ -47,6 +53,15 @@ async function start(context: ServiceContext): Promise<RunningService> {
       this.set(collector.size);
     },
   });
+  new Gauge({
+    name: 'delos_collector_held',
+    help: '1 while logs are held back because this node has hardly any disk left',
+    registers: [context.metrics],
+    collect() {
+      this.set(disk.isShort ? 1 : 0);
+    },
+  });
+  connectionGauge(context.metrics, uplink);
   const stop = new AbortController();
   await collector.start();
   const running = uplink.run(stop.signal);

@@ -40,18 +40,25 @@ export class Uploader {
   readonly #token: string;
   readonly #agent = new http.Agent({ keepAlive: true, maxSockets: 16, scheduling: 'lifo' });
 
-  constructor(apiUrl: string, token: string) {
+  readonly #taken: (bytes: number) => void;
+
+  /** @param taken told how many bytes of a log were taken */
+  constructor(apiUrl: string, token: string, taken: (bytes: number) => void = () => undefined) {
     this.#base = `${apiUrl.replace(/\/+$/, '')}${AGENT_PREFIX}/logs`;
     this.#token = token;
+    this.#taken = taken;
   }
 
   position(key: UploadKey): Promise<Answer> {
     return this.#request('GET', key, {});
   }
 
-  append(key: UploadKey, offset: number, { gzip: body, cursor, skipped = 0, lost = false }: Packed): Promise<Answer> {
+  async append(key: UploadKey, offset: number, packed: Packed): Promise<Answer> {
+    const { gzip: body, length, cursor, skipped = 0, lost = false } = packed;
     const missing = { ...(skipped > 0 ? { skipped: String(skipped) } : {}), ...(lost ? { lost: 'true' } : {}) };
-    return this.#request('POST', key, { offset: String(offset), cursor, ...missing }, body);
+    const answer = await this.#request('POST', key, { offset: String(offset), cursor, ...missing }, body);
+    if (answer !== 'unknown' && answer.accepted) this.#taken(length);
+    return answer;
   }
 
   finish(key: UploadKey, offset: number, complete: boolean): Promise<Answer> {

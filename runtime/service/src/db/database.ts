@@ -31,7 +31,17 @@ export interface Database {
   tx<T>(body: (tx: Tx) => Promise<T>): Promise<T>;
   /** Undefined where the database answers, else why not. */
   unhealthy(): Promise<string | undefined>;
+  /** Connections of the pool as they are now. */
+  readonly connections: Connections;
   close(): Promise<void>;
+}
+
+/** Connections of a pool. */
+export interface Connections {
+  readonly used: number;
+  readonly idle: number;
+  /** Who waits for one. */
+  readonly waiting: number;
 }
 
 const CONNECT_ATTEMPTS = 60;
@@ -94,6 +104,10 @@ export async function connectDatabase(settings: DatabaseSettings, log: Logger): 
       } catch (error) {
         return `PostgreSQL at ${settings.host}:${settings.port}: ${messageOf(error)}`;
       }
+    },
+    get connections() {
+      const { totalCount, idleCount, waitingCount } = pool;
+      return { used: totalCount - idleCount, idle: idleCount, waiting: waitingCount };
     },
     close: async () => {
       await notifications.close();

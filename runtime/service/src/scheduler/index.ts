@@ -1,6 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Logger } from 'pino';
-import { Counter, Gauge, Histogram } from 'prom-client';
 import { z } from 'zod';
 import { connectDatabase } from '../db/database.ts';
 import { missingMigrations } from '../db/migrate.ts';
@@ -9,6 +8,7 @@ import type { Service } from '../service.ts';
 import { databaseEnv, databaseSettings, readEnv } from '../service-env.ts';
 import { whileLeading } from './leader.ts';
 import { type LeaderView, schedule } from './loop.ts';
+import { schedulerMetrics } from './metrics.ts';
 
 const schedulerEnv = databaseEnv.extend({ DELOS_CLUSTER: z.string().default('default') });
 
@@ -21,24 +21,10 @@ export const schedulerService: Service = {
     const env = readEnv(schedulerEnv, environment);
     const database = await connectDatabase({ ...databaseSettings(env), connections: 4 }, log);
     await database.notifications.start();
-    const registers = [metrics];
-    const leads = new Gauge({ name: 'delos_scheduler_leads', help: '1 while this one decides', registers });
-    const queued = new Gauge({ name: 'delos_scheduler_queued_jobs', help: 'Jobs that wait for admission', registers });
-    const admitted = new Counter({ name: 'delos_scheduler_admitted_total', help: 'Jobs admitted', registers });
-    const preempted = new Counter({
-      name: 'delos_scheduler_preempted_total',
-      help: 'Jobs preempted',
-      registers,
-    });
-    const seconds = new Histogram({
-      name: 'delos_scheduler_round_seconds',
-      help: 'Duration of one round, writes included',
-      buckets: [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.5, 1, 5],
-      registers,
-    });
     const controller = new AbortController();
     let prepared = false;
     let leader: LeaderView | undefined;
+    const told = schedulerMetrics(metrics, () => leader?.tally());
     // What `delos simulate --snapshot` reads. Not routed to the outside, as nothing of this listener is.
     internal.get('/snapshot', async (_request, reply) => {
       const snapshot = leader?.snapshot();
@@ -47,21 +33,16 @@ export const schedulerService: Service = {
       );
     });
     const lead = async (connection: Db): Promise<void> => {
-      leads.set(1);
+      told.leads(true);
       try {
         await schedule(connection, database, env.DELOS_CLUSTER, log, controller.signal, {
           leads: (view) => {
             leader = view;
           },
-          round: (round) => {
-            queued.set(round.queued);
-            admitted.inc(round.admitted);
-            preempted.inc(round.preempted);
-            seconds.observe(round.seconds);
-          },
+          round: told.round,
         });
       } finally {
-        leads.set(0);
+        told.leads(false);
         leader = undefined;
       }
     };

@@ -9,6 +9,7 @@ import { JobMirror } from './mirror.ts';
 import type { PlannedJob } from './planned.ts';
 import { Planner } from './planner.ts';
 import { loadAgentSeen, loadFacts, loadNodes } from './rows.ts';
+import { type Tally, tallyOf } from './tally.ts';
 import { explainWaiting, type Waiting } from './waiting.ts';
 import { Wake } from './wake.ts';
 
@@ -27,6 +28,8 @@ const AGENT_SILENT_MS = 60_000;
 export interface LeaderView {
   /** All that the core knows, as one document; undefined before its first round. */
   readonly snapshot: () => Snapshot | undefined;
+  /** How many jobs there are. */
+  readonly tally: () => Tally;
 }
 
 export interface LoopObserver {
@@ -125,6 +128,10 @@ class Loop implements LeaderView {
 
   snapshot(): Snapshot | undefined {
     return this.#planner === undefined ? undefined : observedSnapshot(this.#planner.core);
+  }
+
+  tally(): Tally {
+    return tallyOf(this.#mirror.jobs.values());
   }
 
   async turn(): Promise<void> {

@@ -1,7 +1,8 @@
 import { cp, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { TOOLS } from '@delos/artifacts';
+import { type GoBuild, TOOLS } from '@delos/artifacts';
+import { createToolchain } from '@delos/cluster';
 import fc from 'fast-check';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { estimate, moduleHash } from '../../../../cluster/src/toolchain/build.ts';
@@ -30,6 +31,22 @@ describe('the estimate of a build', () => {
 });
 
 describe('what decides a build', () => {
+  test('tags, and files that are put into a module, are another build', async () => {
+    const { build } = TOOLS.pause;
+    if (build === undefined) throw new Error('pause is built');
+    const keyOf = (more: Partial<GoBuild>): Promise<string> =>
+      createToolchain({
+        cache: folder,
+        modules: MODULES,
+        tools: { pause: { ...TOOLS.pause, build: { ...build, ...more } } },
+      }).key('pause');
+    const lacking = (text: string) => ({ lacking: { module: 'example.com/m', files: { 'ui/index.html': text } } });
+    const keys = await Promise.all([{}, { tags: ['a'] }, { tags: ['b'] }, lacking('one'), lacking('other')].map(keyOf));
+    expect(new Set(keys).size).toBe(5);
+    // What other builds have not leaves their keys as they were: nothing is built again.
+    expect(await keyOf({ cold: { seconds: 1, diskBytes: 1, memoryBytes: 1 } })).toBe(keys[0]);
+  });
+
   let folder = '';
   beforeEach(async () => {
     folder = await mkdtemp(join(tmpdir(), 'delos-module-'));

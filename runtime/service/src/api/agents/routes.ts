@@ -7,6 +7,7 @@ import { LogTails } from '../../logs/tails.ts';
 import type { ApiDeps } from '../deps.ts';
 import { httpError } from '../http-errors.ts';
 import { notServed, takeUpgrades } from '../upgrades.ts';
+import { agentMetrics } from './agent-metrics.ts';
 import { CollectorSession } from './collector-session.ts';
 import { AgentHub } from './hub.ts';
 import { ingestRoutes } from './ingest.ts';
@@ -32,6 +33,7 @@ export async function agentRoutes(app: FastifyInstance, deps: ApiDeps): Promise<
   const tails = new LogTails(deps.database.notifications);
   const hub = new AgentHub(tails, otherReplicas(deps));
   const endAnswers = answerReplicas(hub, deps);
+  const counted = agentMetrics(deps.metrics, hub);
   const authorize = tokenCheck({ agent: deps.settings.agentToken, collector: deps.settings.collectorToken });
 
   await app.register(async (scope) => {
@@ -89,6 +91,8 @@ export async function agentRoutes(app: FastifyInstance, deps: ApiDeps): Promise<
       return (socket) => {
         watchSilence(socket);
         new CollectorSession(socket, cluster, node, deps.database, deps.log);
+        counted.collector(1);
+        socket.once('close', () => counted.collector(-1));
       };
     }
     if (part === 'streams' && id !== undefined && hub.awaits(id)) {

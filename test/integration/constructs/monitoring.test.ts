@@ -1,0 +1,203 @@
+import { createServer, type IncomingMessage, type Server } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { buffer } from 'node:stream/consumers';
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import { z } from 'zod';
+import { startGateway, type TestGateway } from '../../support/edge/gateway.ts';
+import { SERVICES, type ServiceProcesses, startServices } from '../../support/edge/service-processes.ts';
+import { type GeneratedParts, generatedParts } from '../../support/monitoring/generated-parts.ts';
+import { type Monitoring, startMonitoring } from '../../support/monitoring/monitoring.ts';
+import { until } from '../../support/until.ts';
+
+/*
+ * Alerts from end to end: our services, the gateway and node exporter answer for their metrics, Prometheus judges them by the
+ * platform's rules, Alertmanager tells a webhook. Keycloak is not run here: it has no Pod, which is an alert as well.
+ */
+
+interface Told {
+  readonly authorization: string | undefined;
+  readonly alerts: readonly z.infer<typeof alert>[];
+}
+
+const alert = z.object({
+  status: z.enum(['firing', 'resolved']),
+  labels: z.looseObject({
+    alertname: z.string(),
+    job: z.string().optional(),
+    severity: z.string(),
+    cluster: z.string(),
+  }),
+  annotations: z.object({ summary: z.string(), runbook: z.string() }),
+});
+
+const told: Told[] = [];
+let written = 0;
+let hooks: Server;
+let services: ServiceProcesses;
+let gateway: TestGateway;
+let parts: GeneratedParts;
+let monitoring: Monitoring;
+
+beforeAll(async () => {
+  hooks = createServer((request, response) => {
+    void listen(request).then(() => response.end());
+  });
+  await new Promise<void>((resolve) => hooks.listen(0, '127.0.0.1', resolve));
+  const { port } = hooks.address() as AddressInfo;
+  parts = generatedParts(`
+notifications:
+  webhooks: [{name: ops, url: 'http://127.0.0.1:${port}/alerts', token: {secret: {name: ops, key: token}}}]
+services:
+  prometheus:
+    remoteWrite: [{url: 'http://127.0.0.1:${port}/write', user: delos, password: {secret: {name: store, key: password}}}]
+`);
+  services = await startServices(SERVICES);
+  gateway = await startGateway({ api: services.publicPort, identity: services.publicPort });
+  const { api, ...internal } = services.internal;
+  monitoring = await startMonitoring(
+    parts,
+    { 'control-api': api, ...internal, gateway: gateway.ports.internal },
+    { 'ops/token': 'the-token', 'store/password': 'the-password' },
+  );
+  await fetch(`http://127.0.0.1:${gateway.ports.http}/api/v1/ping`);
+});
+
+afterAll(async () => {
+  await monitoring?.stop();
+  await gateway?.stop();
+  await services?.stop();
+  hooks?.close();
+});
+
+async function listen(request: IncomingMessage): Promise<void> {
+  const body = await buffer(request);
+  const { authorization } = request.headers;
+  if (request.url === '/write') {
+    const expected = `Basic ${Buffer.from('delos:the-password').toString('base64')}`;
+    if (authorization === expected) written += body.length;
+    return;
+  }
+  told.push({ authorization, alerts: z.object({ alerts: z.array(alert) }).parse(JSON.parse(body.toString())).alerts });
+}
+
+/** Waits for a message about this alert of this part. */
+const toldOf = (name: string, job: string, status: 'firing' | 'resolved' = 'firing') =>
+  until(`${name} of ${job} is told as ${status}`, 60, (last) => {
+    last(
+      told.flatMap(({ alerts }) => alerts.map((each) => `${each.status} ${each.labels.alertname} ${each.labels.job}`)),
+    );
+    return told
+      .flatMap(({ authorization, alerts }) => alerts.map((each) => ({ authorization, ...each })))
+      .find((each) => each.status === status && each.labels.alertname === name && each.labels.job === job);
+  });
+
+const groups = z.object({
+  data: z.object({
+    groups: z.array(
+      z.object({
+        rules: z.array(
+          z.looseObject({ name: z.string(), query: z.string(), health: z.string(), lastError: z.string().optional() }),
+        ),
+      }),
+    ),
+  }),
+});
+const rulesNow = async () => groups.parse(await monitoring.ask('rules')).data.groups.flatMap(({ rules }) => rules);
+
+test('each part that is there is asked for its metrics, and answers', async () => {
+  const targets = z.object({
+    data: z.object({
+      activeTargets: z.array(
+        z.object({ labels: z.object({ job: z.string() }), health: z.string(), lastError: z.string() }),
+      ),
+    }),
+  });
+  const expected = [...parts.targets.keys()].filter((job) => job !== 'keycloak').sort();
+  expect(expected.length).toBeGreaterThan(7);
+  await until('all targets are up', 60, async (last) => {
+    const { activeTargets } = targets.parse(await monitoring.ask('targets')).data;
+    last(activeTargets);
+    const up = activeTargets.filter(({ health }) => health === 'up').map(({ labels }) => labels.job);
+    return JSON.stringify(up.sort()) === JSON.stringify(expected) ? true : undefined;
+  });
+});
+
+test('Prometheus takes every rule and evaluates it without an error', async () => {
+  const rules = await until('all rules were evaluated', 60, async (last) => {
+    const now = await rulesNow();
+    last(now.filter(({ health }) => health === 'unknown').map(({ name }) => name));
+    return now.every(({ health }) => health !== 'unknown') ? now : undefined;
+  });
+  expect(rules.length).toBeGreaterThan(20);
+  expect(rules.filter(({ health }) => health !== 'ok').map(({ name, lastError }) => [name, lastError])).toEqual([]);
+});
+
+/** What parts tell that this test does not run. */
+const OF_OTHERS = ['jvm_memory_used_bytes', 'jvm_memory_max_bytes', 'delos_cache_up'];
+
+test('every metric that a rule names is one that a real part tells, but for those of Keycloak and Redis', async () => {
+  const selectors = new Set<string>();
+  for (const { query } of await rulesNow()) {
+    for (const name of namesIn(await monitoring.ask('parse_query', { query }))) selectors.add(name);
+  }
+  expect(selectors.size).toBeGreaterThan(20);
+  const missing = await until(
+    'each metric has been told once',
+    60,
+    async (last) => {
+      const now: string[] = [];
+      for (const name of selectors) {
+        const answer = await monitoring.ask('query', { query: `count({__name__="${name}"})` });
+        const { data } = z.object({ data: z.object({ result: z.array(z.unknown()) }) }).parse(answer);
+        if (data.result.length === 0) now.push(name);
+      }
+      last(now);
+      return now.every((name) => OF_OTHERS.includes(name)) ? now : undefined;
+    },
+    1_000,
+  );
+  expect(missing.sort()).toEqual([...OF_OTHERS].sort());
+});
+
+/** Names of metrics in a parsed query, wherever they stand. */
+function namesIn(node: unknown): readonly string[] {
+  if (typeof node !== 'object' || node === null) return [];
+  const selector = z
+    .looseObject({ type: z.literal(['vectorSelector', 'matrixSelector']), name: z.string().min(1) })
+    .safeParse(node);
+  return [...(selector.success ? [selector.data.name] : []), ...Object.values(node).flatMap(namesIn)];
+}
+
+test('a part of which there is no Pod is told to the webhook, with the token that lies in a file', async () => {
+  expect(await toldOf('ServiceDown', 'keycloak')).toMatchObject({
+    authorization: 'Bearer the-token',
+    labels: { severity: 'critical', cluster: 'default' },
+    annotations: { summary: 'keycloak does not answer', runbook: 'docs/runbooks/ServiceDown.md' },
+  });
+});
+
+const active = z.object({
+  data: z.object({ alerts: z.array(z.looseObject({ labels: z.looseObject({ job: z.string().optional() }) })) }),
+});
+
+test('a service that is killed is told to the webhook', async () => {
+  // As Prometheus starts, it has found nobody yet, and nothing waits for two minutes here.
+  await until('nothing is wrong with the collector', 60, async () => {
+    const { alerts } = active.parse(await monitoring.ask('alerts')).data;
+    return alerts.some(({ labels }) => labels.job === 'collector') ? undefined : true;
+  });
+  await until('that is told as well', 60, () => {
+    const said = told.flatMap(({ alerts }) => alerts.filter(({ labels }) => labels.job === 'collector'));
+    return said.at(-1)?.status === 'firing' ? undefined : true;
+  });
+  told.length = 0;
+  await services.kill('collector');
+  expect(await toldOf('ServiceDown', 'collector')).toMatchObject({
+    labels: { severity: 'critical' },
+    annotations: { summary: 'collector does not answer' },
+  });
+});
+
+test('samples also go to the remote store, with the password that lies in a file', async () => {
+  await until('samples arrive at the remote store', 60, () => (written > 0 ? true : undefined));
+});
