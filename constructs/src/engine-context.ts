@@ -3,8 +3,8 @@ import { API_SERVER_PORT, DelosError, NODE_PORTS, nearest, type PlatformConfig }
 import type { SynthesisContext } from './synthesis-context.ts';
 
 /*
- * What only a cluster that is up can tell, filled in by what holds for its engine: so that manifests can be
- * written and reviewed without one. Addresses of an existing cluster's API server are unknown; RFC 5737's stand there.
+ * Stand-ins for what only a running cluster can tell, by engine. With them, manifests can be written and reviewed
+ * without a cluster. Addresses of an existing cluster's API server are unknown; RFC 5737's stand there.
  */
 const ENGINES = {
   embedded: {

@@ -5,7 +5,7 @@ import { ownServices } from './service-list.ts';
 import { externalOf, isEnabled, sectionName, sectionOf } from './service-sections.ts';
 import { postgres } from './services/postgres/index.ts';
 
-/** What must hold between services: each has what it needs, and what is there already lists what is asked of it. */
+/** Faults between services: one lacks a service that it needs, or an external one lacks what others ask of it. */
 export function serviceFaults(config: DelosConfig, services: readonly ServiceDescriptor[]): readonly RuleFault[] {
   return [
     ...missingNeeds(config, services),

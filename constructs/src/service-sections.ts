@@ -63,7 +63,7 @@ export function resourcesFor(config: Sections, service: Pick<ServiceDescriptor, 
   return resources === undefined ? service.resources : resourcesOf(resources);
 }
 
-/** What the configuration says of the service that is there already in place of ours; undefined where it is ours. */
+/** The section `external` of a service: the site's own server in place of ours. Undefined where ours runs. */
 export function externalOf(
   config: Sections,
   service: Pick<ServiceDescriptor, 'name' | 'external'>,

@@ -88,7 +88,7 @@ describe('jobs with a disk', () => {
     };
     const fill = 'dd if=/dev/zero of=/mnt/a bs=1M count=19 && dd if=/dev/zero of=/mnt/b bs=1M count=9';
     expect(await ended(fill, 'rw')).toContain('No space left on device');
-    expect(await ended('ls /mnt; touch /mnt/c', 'ro')).toMatch(/^a\r?$[\s\S]*Read-only file system/m);
+    expect(await ended('ls /mnt; touch /mnt/c 2>&1', 'ro')).toMatch(/^a\r?$[\s\S]*Read-only file system/m);
   });
 
   test('have it one after the other, are told so, and one that is removed goes with its last job', async () => {

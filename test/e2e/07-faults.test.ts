@@ -8,8 +8,8 @@ import { runSeed } from '../support/random.ts';
 import { type Api, api } from '../support/service/api.ts';
 import { until } from '../support/until.ts';
 
-const JOBS = 30;
-const KILLS = 20;
+const JOBS = 20;
+const KILLS = 12;
 
 describe('jobs while API, scheduler and agent are killed', () => {
   const seed = runSeed();
@@ -37,7 +37,7 @@ describe('jobs while API, scheduler and agent are killed', () => {
   });
 
   test('disks while the node’s keeper is killed too: each is written by one job at a time, and nothing is left of it', async () => {
-    await disksUnderFaults(platform, { disks: 2, jobs: 8, kills: 6, seed });
+    await disksUnderFaults(platform, { disks: 2, jobs: 6, kills: 4, seed });
   });
 
   test('no service of ours has needed more than 256 MiB', async () => {

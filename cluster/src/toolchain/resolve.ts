@@ -157,7 +157,7 @@ export function createToolchain(options: ToolchainOptions): Toolchain {
   };
 }
 
-/** What says how a tool is built. Whatever few builds have is there only for these, so that no other is made anew. */
+/** What the hash of a build covers. `tags` and `lacking` are left out where a build has neither: its hash stays as it was. */
 function sourceOf({ module, package: main, set, tags, lacking }: GoBuild): readonly unknown[] {
   return [module, main, set, ...(tags === undefined && lacking === undefined ? [] : [tags, lacking])];
 }

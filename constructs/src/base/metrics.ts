@@ -25,6 +25,6 @@ export interface Alert {
   readonly expr: string;
   /** How long it has to be so, as Prometheus writes it: `5m`. */
   readonly for: string;
-  /** What is wrong, in one sentence, for whom it is told to. `{{ $labels.job }}` is a label of the series. */
+  /** One sentence for people: what is wrong. `{{ $labels.job }}` is a label of the series. */
   readonly summary: string;
 }

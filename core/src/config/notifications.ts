@@ -3,7 +3,7 @@ import { dnsLabel, email, plainText } from '../config-fields.ts';
 import { secretReference } from './secret-reference.ts';
 
 /*
- * Whom the platform tells that something is wrong. A secret is never written here: it is said where it is.
+ * The people and services that the platform tells about faults. This section holds no secret, only where each one is.
  */
 
 /** An address of http that holds no secret in its user or password. */

@@ -1,6 +1,5 @@
 import { readFileSync } from 'node:fs';
 import { readdir, readFile } from 'node:fs/promises';
-import { join } from 'node:path';
 import type { InstancePaths } from '@delos/core';
 import { findByArgument, processesIn, tryPidNamespace } from '@delos/host';
 import { z } from 'zod';
@@ -75,10 +74,19 @@ export function nodeProcesses(layout: Layout): ReadonlyMap<number, number> {
   if (namespace === undefined) return new Map();
   return new Map(
     processesIn(namespace).flatMap(({ pid }) => {
-      const inside = /^NSpid:.*\t(\d+)$/m.exec(readFileSync(join('/proc', String(pid), 'status'), 'utf8'))?.[1];
+      const inside = /^NSpid:.*\t(\d+)$/m.exec(statusOf(pid))?.[1];
       return inside === undefined ? [] : [[Number(inside), pid] as const];
     }),
   );
+}
+
+/** '' for a process that has ended. */
+function statusOf(pid: number): string {
+  try {
+    return readFileSync(`/proc/${pid}/status`, 'utf8');
+  } catch {
+    return '';
+  }
 }
 
 /** SIGKILL to all of an embedded node: what holds it up on this machine, and everything in it. */

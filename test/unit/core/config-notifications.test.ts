@@ -1,21 +1,5 @@
-import { parseConfig } from '@delos/constructs';
-import { DelosError } from '@delos/core';
 import { describe, expect, test } from 'vitest';
-
-interface Problem {
-  readonly where: { readonly line: number; readonly column: number; readonly field?: string };
-  readonly message: string;
-}
-
-function problemsOf(text: string): readonly Problem[] {
-  try {
-    parseConfig(text, 'delos.yaml');
-  } catch (error) {
-    if (error instanceof DelosError) return error.data.problems as readonly Problem[];
-    throw error;
-  }
-  return [];
-}
+import { expectRefused, problemsOf } from '../../support/config-problems.ts';
 
 const MAIL = 'server: "mail.example.com:587", from: a@example.com, to: [b@example.com]';
 
@@ -109,13 +93,7 @@ describe('notifications that could not be sent are refused at their place in the
     ],
     ['no time to tell again', 'repeatHours: ▸0', 'repeatHours', />=1|at least 1/],
   ])('%s', (_, entry, field, says) => {
-    const marked = `notifications: {${entry}}\n`;
-    const [problem, ...more] = problemsOf(marked.replace('▸', ''));
-    expect(more).toEqual([]);
-    expect(problem).toMatchObject({
-      where: { line: 1, column: marked.indexOf('▸') + 1, field: `notifications.${field}` },
-    });
-    expect(problem?.message).toMatch(says);
+    expectRefused(`notifications: {${entry}}\n`, `notifications.${field}`, says);
   });
 
   test('a field that is missing is named, with where it should be', () => {

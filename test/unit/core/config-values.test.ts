@@ -1,30 +1,7 @@
 import { delosConfig, parseConfig } from '@delos/constructs';
-import { DelosError, type PlatformConfig, projectNamespace } from '@delos/core';
+import { type PlatformConfig, projectNamespace } from '@delos/core';
 import { describe, expect, test } from 'vitest';
-
-interface Problem {
-  readonly where: { readonly line: number; readonly column: number; readonly field?: string };
-  readonly message: string;
-}
-
-function problemsOf(text: string): readonly Problem[] {
-  try {
-    parseConfig(text, 'delos.yaml');
-  } catch (error) {
-    if (error instanceof DelosError) return error.data.problems as readonly Problem[];
-    throw error;
-  }
-  return [];
-}
-
-/** Refused at the place that `▸` marks. */
-function expectRefused(marked: string, field: string, says: RegExp): void {
-  const before = marked.slice(0, marked.indexOf('▸')).split('\n');
-  const [problem, ...more] = problemsOf(marked.replace('▸', ''));
-  expect(more).toEqual([]);
-  expect(problem).toMatchObject({ where: { line: before.length, column: (before.at(-1)?.length ?? 0) + 1, field } });
-  expect(problem?.message).toMatch(says);
-}
+import { expectRefused, problemsOf } from '../../support/config-problems.ts';
 
 const long = (length: number): string => 'a'.repeat(length);
 

@@ -103,8 +103,8 @@ async function tryCounts(file: string): Promise<Counts | undefined> {
 }
 
 /**
- * `beside`: its output is kept and printed whole at its end; `behind`: with less priority, too; `silent`: what it prints
- * to stdout is nobody's.
+ * `beside`: its output is kept and printed whole at its end; `behind`: with less priority, too; `silent`: what it
+ * prints to stdout is dropped.
  */
 type Way = 'in front' | 'silent' | 'beside' | 'behind';
 type Env = Readonly<Record<string, string>>;

@@ -26,9 +26,8 @@ export interface ServiceStatus {
   readonly todo?: string;
 }
 
-const metadata = z.looseObject({ name: z.string(), namespace: z.string() });
 const workload = z.looseObject({
-  metadata,
+  metadata: z.looseObject({ name: z.string() }),
   spec: z.looseObject({ replicas: z.number().optional() }),
   status: z.looseObject({
     readyReplicas: z.number().default(0),

@@ -30,6 +30,7 @@ const LOG_LINES = 20_000;
 const MOST_CONTAINERS = 200;
 
 const list = z.object({ items: z.array(z.record(z.string(), z.unknown())) });
+const statuses = z.array(z.object({ name: z.string(), restartCount: z.number().default(0) })).default([]);
 const podList = z.object({
   items: z.array(
     z.object({
@@ -39,8 +40,8 @@ const podList = z.object({
         phase: z.string().default(''),
         reason: z.string().optional(),
         message: z.string().optional(),
-        containerStatuses: z.array(z.object({ name: z.string(), restartCount: z.number().default(0) })).default([]),
-        initContainerStatuses: z.array(z.object({ name: z.string(), restartCount: z.number().default(0) })).default([]),
+        containerStatuses: statuses,
+        initContainerStatuses: statuses,
       }),
     }),
   ),

@@ -4,7 +4,7 @@ export const REDACTED = '[redacted]';
 export const LEAST_SECRET = 6;
 
 /**
- * What looks like a secret whatever its value is. Each keeps what comes before it, so that a reader sees what was there.
+ * Text that looks like a secret. The first group of each pattern stays: it says what was there.
  * JSON Web Tokens: RFC 7519. Private keys: RFC 7468. User information in URLs: RFC 3986 (3.2.1). Credentials: RFC 9110 (11.4).
  */
 const PATTERNS: readonly RegExp[] = [

@@ -29,7 +29,7 @@ export function secretsOfEnvironment(env: Readonly<Record<string, string | undef
   );
 }
 
-/** Of files that hold nothing but a secret, and of kubeconfigs; one that is not there has none. */
+/** Secrets in files: the whole text of some, the keys and passwords of kubeconfigs. A missing file has none. */
 export function secretsOfFiles(files: { readonly whole: readonly string[]; readonly kubeconfigs: readonly string[] }) {
   const inKubeconfig = /(?:-key-data|token|password): *["']?([^"'\s]+)/g;
   return [

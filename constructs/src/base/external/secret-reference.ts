@@ -9,7 +9,8 @@ import { Secret, type SecretHandle, type SecretKey } from '../secret.ts';
 const VALUE = 'value';
 
 /**
- * What a reference leads to, as a key that Pods can mount: the Secret that is there, or one that is made of the file or the store.
+ * The key of a Secret that a reference stands for. Pods can mount it.
+ * The Secret is there already, or it is made from the file or the store.
  * @param id of the construct, and name of the Secret where one is made
  */
 export function secretKeyOf(scope: Construct, id: string, namespace: Namespace, reference: SecretReference): SecretKey {

@@ -1,4 +1,5 @@
 import { cores, quantityOf, quantityOr0, size } from '@delos/core';
+import type { k8s } from 'cdk8s-plus-28';
 import { z } from 'zod';
 import type { Resources } from '../pod.ts';
 
@@ -40,3 +41,9 @@ const MIB = 2 ** 20;
 
 /** Whole MiB: that part of an amount of memory. */
 export const partOf = (memory: string, part: number): number => Math.floor((quantityOr0(memory) * part) / MIB);
+
+/** Tells a program in Go how much memory to aim at. @param part of the limit that its own heap may take */
+export const goMemoryLimit = ({ memoryLimit }: Pick<Resources, 'memoryLimit'>, part = 3 / 4): k8s.EnvVar => ({
+  name: 'GOMEMLIMIT',
+  value: `${partOf(memoryLimit, part)}MiB`,
+});

@@ -1,12 +1,11 @@
-import { k8s } from 'cdk8s-plus-28';
 import { Construct } from 'constructs';
 import { ConfigFiles } from '../../base/config-files.ts';
 import { DNS } from '../../base/connections.ts';
 import { SecretFolder } from '../../base/external/secret-references.ts';
 import { claim, files } from '../../base/mount.ts';
 import { labelsOf } from '../../base/names.ts';
-import type { Probes } from '../../base/pod.ts';
-import { partOf } from '../../base/sections/resources-section.ts';
+import { prometheusProbes } from '../../base/probes.ts';
+import { goMemoryLimit } from '../../base/sections/resources-section.ts';
 import type { ServiceDescriptor, Site } from '../../base/service.ts';
 import { Workload } from '../../base/workload.ts';
 import { CONFIG, portsFor, SECRETS, secretsFor, settings } from './receivers.ts';
@@ -16,12 +15,7 @@ const DATA = '/alertmanager';
 /** What was told to whom, and what was silenced. */
 const VOLUME = '128Mi';
 
-const at = (path: string): k8s.HttpGetAction => ({ path, port: k8s.IntOrString.fromString('http') });
-const PROBES: Probes = {
-  startupProbe: { httpGet: at('/-/ready'), periodSeconds: 1, timeoutSeconds: 5, failureThreshold: 60 },
-  readinessProbe: { httpGet: at('/-/ready'), periodSeconds: 5, timeoutSeconds: 5, failureThreshold: 3 },
-  livenessProbe: { httpGet: at('/-/healthy'), periodSeconds: 10, timeoutSeconds: 5, failureThreshold: 6 },
-};
+const PROBES = prometheusProbes({ periodSeconds: 1, failureThreshold: 60 });
 
 /** One Alertmanager: it tells those of `notifications` what Prometheus finds wrong. */
 export class Alertmanager extends Construct {
@@ -69,7 +63,7 @@ export class Alertmanager extends Construct {
         '--silences.max-silence-size-bytes=16384',
         '--alerts.per-alertname-limit=1000',
       ],
-      env: () => [{ name: 'GOMEMLIMIT', value: `${partOf(site.resources.memoryLimit, 3 / 4)}MiB` }],
+      env: () => [goMemoryLimit(site.resources)],
       ports: { http: PORT },
       probes: PROBES,
       mounts: () => [

@@ -11,7 +11,7 @@ import type { Resources } from '../../base/pod.ts';
 import { OWN_PROBES } from '../../base/probes.ts';
 import type { Route } from '../../base/route.ts';
 import { Secret } from '../../base/secret.ts';
-import { partOf } from '../../base/sections/resources-section.ts';
+import { goMemoryLimit } from '../../base/sections/resources-section.ts';
 import { Workload } from '../../base/workload.ts';
 import type { Exposure } from '../../entrance.ts';
 import { upstreamImage } from '../../upstream-image.ts';
@@ -140,7 +140,7 @@ export class Gateway extends Construct {
       env: () => [
         { name: 'XDG_DATA_HOME', value: '/tmp' },
         { name: 'XDG_CONFIG_HOME', value: '/tmp' },
-        { name: 'GOMEMLIMIT', value: `${partOf(props.resources.memoryLimit, HEAP)}MiB` },
+        goMemoryLimit(props.resources, HEAP),
       ],
       ports: { ...open, internal: PORTS.internal },
       probes: OWN_PROBES,

@@ -5,6 +5,7 @@ import { peerOf, reachKeys, refuseUnreachable } from '../../base/external/extern
 import { secretKeyOf } from '../../base/external/secret-reference.ts';
 import type { Identity } from '../../base/identity.ts';
 import type { ExternalForm, ServiceConstruct } from '../../base/service.ts';
+import { portOfUrl } from '../../url-port.ts';
 import { externalKeycloak, KEYCLOAK_URL } from './external.ts';
 import { realmOf } from './realm.ts';
 
@@ -37,7 +38,7 @@ const section = z
 export const externalForm: ExternalForm<z.infer<typeof section>, ServiceConstruct & Identity> = {
   config: section,
   build: (scope, { namespace, config, publicUrl }, given) => {
-    const { hostname, port, protocol } = new URL(given.internalUrl ?? given.url);
+    const inside = given.internalUrl ?? given.url;
     const own = new Construct(scope, 'keycloak');
     return externalKeycloak({
       url: given.url,
@@ -47,7 +48,7 @@ export const externalForm: ExternalForm<z.infer<typeof section>, ServiceConstruc
         ? {}
         : { authority: secretKeyOf(own, 'keycloak-authority', namespace, given.authority) }),
       admin: secretKeyOf(own, 'keycloak-operator', namespace, given.admin),
-      peer: peerOf(given, hostname, Number(port || (protocol === 'http:' ? 80 : 443))),
+      peer: peerOf(given, new URL(inside).hostname, portOfUrl(inside)),
     });
   },
 };

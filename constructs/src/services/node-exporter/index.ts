@@ -2,7 +2,7 @@ import { k8s } from 'cdk8s-plus-28';
 import { Construct } from 'constructs';
 import { z } from 'zod';
 import { scratch } from '../../base/mount.ts';
-import { partOf } from '../../base/sections/resources-section.ts';
+import { goMemoryLimit } from '../../base/sections/resources-section.ts';
 import type { ServiceDescriptor, Site } from '../../base/service.ts';
 import { Workload } from '../../base/workload.ts';
 
@@ -14,7 +14,7 @@ const PORT = 9100;
 const DISK = '/node-disk';
 const NAMES = '/run/node';
 
-/** What is told of a node. All of it is in a container's own /proc, since the kernel has one for all of these. */
+/** What is told of a node. A container's own /proc tells all of it: the kernel counts these for the whole node. */
 const COLLECTORS = [
   'cpu',
   'diskstats',
@@ -61,7 +61,7 @@ export class NodeExporter extends Construct {
       ],
       env: () => [
         { name: 'DELOS_NODE', valueFrom: { fieldRef: { fieldPath: 'spec.nodeName' } } },
-        { name: 'GOMEMLIMIT', value: `${partOf(resources.memoryLimit, 3 / 4)}MiB` },
+        goMemoryLimit(resources),
         { name: 'GOMAXPROCS', value: '1' },
       ],
       ports: { http: PORT },

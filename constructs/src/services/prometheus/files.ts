@@ -41,8 +41,8 @@ export interface PrometheusSettings {
 }
 
 /**
- * What one look may bring, so that no part can fill the memory of Prometheus: samples of one Pod, labels of a sample,
- * Pods of a service. More is not taken, and the part counts as down.
+ * Bounds of one scrape: samples of a Pod, labels of a sample, Pods of a service. They keep every part from filling the
+ * memory of Prometheus. A scrape that passes a bound is dropped, and its target counts as down.
  */
 export const SCRAPE_BOUNDS = {
   sample_limit: 20_000,

@@ -7,7 +7,7 @@ import { SecretFolder } from '../../base/external/secret-references.ts';
 import type { Metrics } from '../../base/metrics.ts';
 import { claim, files } from '../../base/mount.ts';
 import { hostOf, labelsOf, selectorOf } from '../../base/names.ts';
-import type { Probes } from '../../base/pod.ts';
+import { prometheusProbes } from '../../base/probes.ts';
 import type { ServiceDescriptor, Site } from '../../base/service.ts';
 import { Workload } from '../../base/workload.ts';
 import { portOfUrl } from '../../url-port.ts';
@@ -18,13 +18,8 @@ import type { PrometheusSection } from './section.ts';
 const PORT = 9090;
 const DATA = '/prometheus';
 
-const at = (path: string): k8s.HttpGetAction => ({ path, port: k8s.IntOrString.fromString('http') });
-const PROBES: Probes = {
-  // A start reads what was written last, at most a few hours of samples.
-  startupProbe: { httpGet: at('/-/ready'), periodSeconds: 2, timeoutSeconds: 5, failureThreshold: 300 },
-  readinessProbe: { httpGet: at('/-/ready'), periodSeconds: 5, timeoutSeconds: 5, failureThreshold: 3 },
-  livenessProbe: { httpGet: at('/-/healthy'), periodSeconds: 10, timeoutSeconds: 5, failureThreshold: 6 },
-};
+/** A start reads what was written last, at most a few hours of samples. */
+const PROBES = prometheusProbes({ periodSeconds: 2, failureThreshold: 300 });
 
 /**
  * One Prometheus. It has no Kubernetes token: what there is to watch follows from the list of services, and Pods are

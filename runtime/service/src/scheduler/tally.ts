@@ -9,7 +9,7 @@ export interface Tally {
   readonly waiting: ReadonlyMap<string, number>;
 }
 
-/** What no word of ours says: no series is made of words that come from outside. */
+/** Stands for every reason that is none of ours: words from outside make no series. */
 const OTHER = 'Other';
 
 /** Counts jobs. */
