@@ -126,14 +126,21 @@ export function socketsCheck(nodes: readonly { readonly name: string; readonly r
   });
 }
 
-/** With one node, the second Pod of a service would wait for ever. */
-export function lostNodeChecks({ profile }: Pick<PlatformConfig, 'profile'>, nodes: number): readonly Check[] {
+/**
+ * With one node, the second Pod of a service would wait for ever.
+ * @param more how this engine gets a further node
+ */
+export function lostNodeChecks(
+  { profile }: Pick<PlatformConfig, 'profile'>,
+  nodes: number,
+  more = 'add a node to the cluster',
+): readonly Check[] {
   if (profile !== 'ha') return [];
   return [
     check('nodes.ha', nodes > 1, {
       measured: `${nodes} ${nodes === 1 ? 'node' : 'nodes'}`,
       needed: 'two nodes or more for profile: ha, which runs no two Pods of a service on one',
-      fix: 'add a node to the cluster, or set profile: medium in delos.yaml',
+      fix: `${more}, or set profile: medium in delos.yaml`,
     }),
   ];
 }

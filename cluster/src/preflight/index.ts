@@ -40,7 +40,7 @@ export async function preflight(config: PlatformConfig, options: EngineOptions):
     case 'embedded': {
       const root = rootCheck();
       const missing = await missingCommands();
-      const nodes = config.cluster.embedded.nodes?.length ?? readMembers(options.paths).length;
+      const nodes = config.cluster.embedded.nodes?.length ?? Math.max(1, readMembers(options.paths).length);
       const further = Array.from({ length: nodes }, (_, at) => at + 1).filter(
         (at) => at > 1 && !runs(options, at),
       ).length;
@@ -57,7 +57,7 @@ export async function preflight(config: PlatformConfig, options: EngineOptions):
         stateFileSystemCheck(options.paths.state),
         ...inotifyChecks(readInotify(), further),
         ...(await portChecks(config, ownPorts(options.paths))),
-        ...lostNodeChecks(config, 1),
+        ...lostNodeChecks(config, nodes, 'name the pools of two nodes or more in cluster.embedded.nodes'),
       ];
     }
     case 'kind':

@@ -15,6 +15,9 @@ test('the profile ha needs two nodes, and no other profile counts them', () => {
   expect(lostNodeChecks({ profile: 'ha' }, 1)).toEqual([
     expect.objectContaining({ id: 'nodes.ha', ok: false, fatal: true, measured: '1 node' }),
   ]);
+  expect(lostNodeChecks({ profile: 'ha' }, 1, 'have more')).toMatchObject([
+    { fix: 'have more, or set profile: medium in delos.yaml' },
+  ]);
   expect(lostNodeChecks({ profile: 'ha' }, 2)).toMatchObject([{ ok: true }]);
   expect(lostNodeChecks({ profile: 'small' }, 1)).toEqual([]);
 });
