@@ -87,6 +87,7 @@ export async function prepareSpec(
       metricsServer: images['metrics-server'],
     },
     standIns: await standInsAnswer(config.images.standIns),
+    mirrors: config.images.mirrors,
     publicName: publicNameOf(config.domain),
     resolvers: [...findResolvers(addresses.hostIp).node],
     mtu: Math.min(await outsideMtu(), 9000),

@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import { readdirSync } from 'node:fs';
 import { join } from 'node:path';
-import type { InstancePaths } from '@delos/core';
+import { type InstancePaths, imageMirror } from '@delos/core';
 import { tryReadJson } from '@delos/host';
 import { z } from 'zod';
 import { MOST_NODES, nodeName } from './host/addresses.ts';
@@ -44,6 +44,8 @@ export const nodeSpec = z.object({
   }),
   /** Names whose upstream cannot be reached are answered by stand-ins. containerd reads this at each pull. */
   standIns: z.boolean().default(false),
+  /** Who is asked for the images of a registry before that itself. containerd reads it at each pull. */
+  mirrors: z.array(imageMirror).default([]),
   /** The platform's public DNS name, which cluster DNS answers with this Service's address; null where it has none. */
   publicName: z.object({ name: z.string(), service: z.string() }).nullable().default(null),
   /** Resolvers that the node can reach; empty: the machine has none. */
@@ -65,7 +67,8 @@ export type NodeSpec = z.infer<typeof nodeSpec>;
 
 /** The settings whose change needs a restart of the node; it takes over the others while it runs. */
 export function specHash(spec: NodeSpec): string {
-  const { labels: _labels, fakeResources: _fake, standIns: _standIns, publicName: _publicName, ...used } = spec;
+  const { labels: _labels, fakeResources: _fake, publicName: _publicName, ...more } = spec;
+  const { standIns: _standIns, mirrors: _mirrors, ...used } = more;
   // Nodes come and go without a restart of the others.
   const { index: _index, nodes: _nodes, ...rest } = used;
   return createHash('sha256').update(JSON.stringify(rest)).digest('hex').slice(0, 16);

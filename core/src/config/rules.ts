@@ -3,6 +3,7 @@ import { projectNamespace } from '../project-namespace.ts';
 import { quantityOf } from '../quantity.ts';
 import { emailOf } from '../user-email.ts';
 import { GPU_FIELDS } from '../words/gpu-kinds.ts';
+import { mirrorFaults } from './image-mirrors.ts';
 import { notificationFaults } from './notification-rules.ts';
 import { LEAST_JOB_DISK } from './resources.ts';
 import type { RuleFault } from './rule-fault.ts';
@@ -18,6 +19,7 @@ export function checkConfig(config: PlatformConfig): readonly RuleFault[] {
     ...references(config),
     ...capacity(config),
     ...embeddedNodes(config),
+    ...mirrorFaults(config),
     ...shareFaults(config),
     ...ports(config),
     ...logs(config),

@@ -14,6 +14,7 @@ import {
 import { parseRegistry } from '../image-registry.ts';
 import { HOST_PORTS } from '../words/ports.ts';
 import { disks } from './disks.ts';
+import { imageMirror } from './image-mirrors.ts';
 import { notifications } from './notifications.ts';
 import { organization } from './organizations.ts';
 import { nodePool, preset } from './resources.ts';
@@ -126,6 +127,13 @@ export const configShape = z.strictObject({
         .default([])
         .describe(
           'Registries, host[:port], that jobs may use though they are in the local network or in the cluster. Public ones need no entry. No other port of a host is allowed with it',
+        ),
+      mirrors: z
+        .array(imageMirror)
+        .max(100)
+        .default([])
+        .describe(
+          'Where the nodes ask for the images of a registry before they ask the registry itself, one after the other. For clusters that Delos makes',
         ),
     })
     .prefault({})

@@ -1,7 +1,8 @@
 import { existsSync } from 'node:fs';
 import { createConnection, createServer, type Server } from 'node:net';
 import { networkInterfaces } from 'node:os';
-import { silent } from '@delos/core';
+import { MIRROR_HOST } from '@delos/artifacts';
+import { imageMirror, MIRROR_PORT, silent } from '@delos/core';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { DISK_CLASS } from '../../../cluster/src/disks/names.ts';
 import { remains } from '../../../cluster/src/embedded/down.ts';
@@ -28,9 +29,13 @@ const config = () => {
   if (first === undefined) throw new Error('the tests have no node pool');
   return { ...base, nodePools: [first, { ...first, name: 'second', labels: {} }] };
 };
+const MIRRORED = 'images.example.com';
+/** The nodes' own registry plays the mirror: it holds the images of `registry.delos.internal`. */
+const mirror = imageMirror.parse({ registry: MIRRORED, url: `http://127.0.0.1:${MIRROR_PORT}/${MIRROR_HOST}` });
 const withPools = (...nodes: string[]) => {
   const base = config();
-  return { ...base, cluster: { ...base.cluster, embedded: { nodes } } };
+  const images = { ...base.images, mirrors: [mirror] };
+  return { ...base, images, cluster: { ...base.cluster, embedded: { nodes } } };
 };
 
 const inside = (args: readonly string[], input?: string) => cluster.kubectl(['-n', SPACE, ...args], input);
@@ -209,6 +214,17 @@ const allow = (name: string, from: readonly object[]) => ({
   kind: 'NetworkPolicy',
   metadata: { name, namespace: SPACE },
   spec: { podSelector: { matchLabels: { app: name } }, policyTypes: ['Ingress'], ingress: [{ from }] },
+});
+
+test('the images of a registry that has a mirror come from there, and the nodes are not restarted for it', async () => {
+  const image = cluster.spec.images.localPathProvisioner.replace(MIRROR_HOST, MIRRORED);
+  expect(image.startsWith(`${MIRRORED}/`)).toBe(true);
+  await start(
+    ...['node-1', 'node-3'].map((node) => pod(`mirrored-${node}`, 'exec sleep 3600', on(node), { image })),
+  );
+  await ready('mirrored-node-1', 'mirrored-node-3');
+  expect(cluster.parts()?.began).toBe(firstBegan);
+  await inside(['delete', 'pod/mirrored-node-1', 'pod/mirrored-node-3', '--now']);
 });
 
 describe('the machine under the nodes', () => {

@@ -1,35 +1,16 @@
 import { randomBytes } from 'node:crypto';
-import { existsSync, mkdirSync, readdirSync, rmSync } from 'node:fs';
+import { existsSync } from 'node:fs';
 import { join } from 'node:path';
-import { MIRROR_HOST } from '@delos/artifacts';
-import { API_SERVER_PORT, CLUSTER_DOMAIN, KUBELET_PORT, MIRROR_PORT, WELL_KNOWN_REGISTRIES } from '@delos/core';
+import { API_SERVER_PORT, CLUSTER_DOMAIN, KUBELET_PORT, MIRROR_PORT } from '@delos/core';
 import { writeIfChanged } from '@delos/host';
 import { stringify } from 'yaml';
+import { hostsOfNode, writeHosts } from '../../registry-hosts.ts';
 import { type Addresses, addressesOf } from '../host/addresses.ts';
 import { cgroupOf } from '../host/marks.ts';
 import { layoutOf, type NodeSpec } from '../spec.ts';
 import { ofNode } from './certificates.ts';
 import { renderContainerd } from './containerd-config.ts';
 import { renderKubeconfig } from './kubeconfig.ts';
-
-const MIRROR = `http://127.0.0.1:${MIRROR_PORT}`;
-
-/**
- * containerd's hosts.toml of one registry: the mirror holds its images as repository `<host>/<path>`, and those that
- * only stand in for a name apart, as `stand-in/<host>/<path>`.
- */
-export function renderHosts(host: string, standIns: boolean): string {
-  const mirror = `${MIRROR}/v2/${host}`;
-  const access = 'capabilities = ["pull", "resolve"]\noverride_path = true\n';
-  // Our images are nowhere else. So a missing name is told as `not found`, and not as a host that cannot be resolved.
-  const server = host === MIRROR_HOST ? `server = "${mirror}"\n${access}` : `server = "${upstreamOf(host)}"\n`;
-  const standIn = standIns ? `\n[host."${MIRROR}/v2/stand-in/${host}"]\n${access}` : '';
-  return `${server}\n[host."${mirror}"]\n${access}${standIn}`;
-}
-
-function upstreamOf(host: string): string {
-  return host === 'docker.io' ? 'https://registry-1.docker.io' : `https://${host}`;
-}
 
 export function renderCni(spec: NodeSpec): string {
   const addresses = addressesOf(spec.number, spec.index);
@@ -205,7 +186,7 @@ export function writeEtc(spec: NodeSpec): void {
   writeIfChanged(at('containerd.toml'), renderContainerd(spec));
   writeIfChanged(at('resolv.conf'), spec.resolvers.map((address) => `nameserver ${address}\n`).join(''), 0o644);
   writeIfChanged(join(layout.cniConf, '10-delos.conflist'), renderCni(spec));
-  writeHosts(layout.certsD, spec.standIns);
+  writeHosts(layout.certsD, hostsOfNode(spec));
 }
 
 function writeControlPlane(spec: NodeSpec, server: string): void {
@@ -219,14 +200,4 @@ function writeControlPlane(spec: NodeSpec, server: string): void {
   writeIfChanged(at('authentication.yaml'), renderAuthentication());
   // Made once: a new key could not read what an old one wrote.
   if (!existsSync(at('encryption.yaml'))) writeIfChanged(at('encryption.yaml'), renderEncryption());
-}
-
-function writeHosts(folder: string, standIns: boolean): void {
-  mkdirSync(folder, { recursive: true });
-  // Names at these registries are asked for at the mirror first, then at the registry itself. Others are asked for upstream.
-  const hosts: readonly string[] = [MIRROR_HOST, ...WELL_KNOWN_REGISTRIES];
-  for (const old of readdirSync(folder)) {
-    if (!hosts.includes(old)) rmSync(join(folder, old), { recursive: true });
-  }
-  for (const host of hosts) writeIfChanged(join(folder, host, 'hosts.toml'), renderHosts(host, standIns));
 }

@@ -12,7 +12,7 @@ import { type InventoryItem, readInventory, record, strike } from '../../../../c
 import { renderTable } from '../../../../cluster/src/embedded/host/tables.ts';
 import { certificatesOf } from '../../../../cluster/src/embedded/node/certificates.ts';
 import { renderContainerd } from '../../../../cluster/src/embedded/node/containerd-config.ts';
-import { renderHosts, renderKubelet, writeEtc } from '../../../../cluster/src/embedded/node/etc.ts';
+import { renderKubelet, writeEtc } from '../../../../cluster/src/embedded/node/etc.ts';
 import { partsOf } from '../../../../cluster/src/embedded/node/parts.ts';
 import { ensurePki } from '../../../../cluster/src/embedded/node/pki.ts';
 import { poolOf, publicNameOf } from '../../../../cluster/src/embedded/prepare.ts';
@@ -52,6 +52,7 @@ beforeEach(() => {
     cgroupVersion: 1,
     restrictOomScore: true,
     standIns: false,
+    mirrors: [],
   };
 });
 
@@ -79,12 +80,6 @@ describe('the files and command lines of a node', () => {
       'current-context': 'delos-mine',
       clusters: [{ cluster: { server: 'https://10.201.3.2:6443' } }],
     });
-  });
-
-  test('a name is asked for at the mirror first, by its host, then upstream; ours are nowhere else', () => {
-    expect(renderHosts('docker.io', false)).toContain('server = "https://registry-1.docker.io"');
-    expect(renderHosts('quay.io', false)).toContain('[host."http://127.0.0.1:5000/v2/quay.io"]');
-    expect(renderHosts('registry.delos.internal', false)).not.toContain('https://');
   });
 
   test('every add-on that runs meets Pod Security restricted', async () => {
