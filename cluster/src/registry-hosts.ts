@@ -87,7 +87,9 @@ export function renderHosts({ registry, asked, last }: RegistryHosts, folder: st
     ].join('\n');
   const upstream = registry === ANY_REGISTRY ? '' : `server = "${upstreamOf(registry)}"\n`;
   const server = last === undefined ? upstream : `server = "${last.url}"\n${access(last)}`;
-  return [server, ...asked.map((host) => `[host."${host.url}"]\n${access(host)}`)].filter((each) => each !== '').join('\n');
+  return [server, ...asked.map((host) => `[host."${host.url}"]\n${access(host)}`)]
+    .filter((each) => each !== '')
+    .join('\n');
 }
 
 function upstreamOf(registry: string): string {

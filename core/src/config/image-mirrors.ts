@@ -2,7 +2,6 @@ import { X509Certificate } from 'node:crypto';
 import { z } from 'zod';
 import { parseRegistry } from '../image-registry.ts';
 import type { RuleFault } from './rule-fault.ts';
-import type { PlatformConfig } from './shape.ts';
 
 /** Stands for every registry that no other entry names. */
 export const ANY_REGISTRY = '*';
@@ -73,14 +72,16 @@ export function mirrorsOf(mirrors: readonly ImageMirror[], registry: string): re
   return own.length > 0 ? own : mirrors.filter((mirror) => mirror.registry === ANY_REGISTRY);
 }
 
-export function mirrorFaults({ cluster, images }: PlatformConfig): readonly RuleFault[] {
+/** @param engine `cluster.engine` */
+export function mirrorFaults(mirrors: readonly ImageMirror[], engine: string): readonly RuleFault[] {
   const path = ['images', 'mirrors'];
-  if (images.mirrors.length > 0 && cluster.engine === 'existing') {
-    const message = 'the nodes of an existing cluster get their mirrors from its administrator (containerd: hosts.toml)';
+  if (mirrors.length > 0 && engine === 'existing') {
+    const message =
+      'the nodes of an existing cluster get their mirrors from its administrator (containerd: hosts.toml)';
     return [{ path, message }];
   }
-  return images.mirrors.flatMap(({ registry, url }, index) => {
-    const first = images.mirrors.findIndex((other) => other.registry === registry && other.url === url);
+  return mirrors.flatMap(({ registry, url }, index) => {
+    const first = mirrors.findIndex((other) => other.registry === registry && other.url === url);
     return first === index
       ? []
       : [{ path: [...path, index, 'url'], message: `\`${url}\` is a mirror of \`${registry}\` already` }];

@@ -19,7 +19,7 @@ export function checkConfig(config: PlatformConfig): readonly RuleFault[] {
     ...references(config),
     ...capacity(config),
     ...embeddedNodes(config),
-    ...mirrorFaults(config),
+    ...mirrorFaults(config.images.mirrors, config.cluster.engine),
     ...shareFaults(config),
     ...ports(config),
     ...logs(config),

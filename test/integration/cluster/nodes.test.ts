@@ -219,9 +219,7 @@ const allow = (name: string, from: readonly object[]) => ({
 test('the images of a registry that has a mirror come from there, and the nodes are not restarted for it', async () => {
   const image = cluster.spec.images.localPathProvisioner.replace(MIRROR_HOST, MIRRORED);
   expect(image.startsWith(`${MIRRORED}/`)).toBe(true);
-  await start(
-    ...['node-1', 'node-3'].map((node) => pod(`mirrored-${node}`, 'exec sleep 3600', on(node), { image })),
-  );
+  await start(...['node-1', 'node-3'].map((node) => pod(`mirrored-${node}`, 'exec sleep 3600', on(node), { image })));
   await ready('mirrored-node-1', 'mirrored-node-3');
   expect(cluster.parts()?.began).toBe(firstBegan);
   await inside(['delete', 'pod/mirrored-node-1', 'pod/mirrored-node-3', '--now']);

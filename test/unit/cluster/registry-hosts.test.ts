@@ -26,7 +26,10 @@ describe('a node asks for an image', () => {
   });
 
   test('at the mirrors of the site in their order, then at a stand-in, at last at the registry', () => {
-    const mirrors = [mirror('docker.io', 'https://one.example.com'), mirror('docker.io', 'https://two.example.com/hub')];
+    const mirrors = [
+      mirror('docker.io', 'https://one.example.com'),
+      mirror('docker.io', 'https://two.example.com/hub'),
+    ];
     expect(asked('docker.io', true, mirrors)).toEqual([
       'http://127.0.0.1:5000/v2/docker.io',
       'https://one.example.com',
@@ -44,7 +47,10 @@ describe('a node asks for an image', () => {
   });
 
   test('never at the registry itself, where a mirror is to be the only one', () => {
-    const mirrors = [mirror('docker.io', 'https://one.example.com'), mirror('docker.io', 'https://two.example.com', { only: true })];
+    const mirrors = [
+      mirror('docker.io', 'https://one.example.com'),
+      mirror('docker.io', 'https://two.example.com', { only: true }),
+    ];
     expect(asked('docker.io', false, mirrors)).toEqual([
       'http://127.0.0.1:5000/v2/docker.io',
       'https://one.example.com',
@@ -65,7 +71,10 @@ describe('the folder of containerd', () => {
 
   test('holds a file for each registry, beside the certificates that it names', () => {
     const certificateAuthority = 'the certificates';
-    writeHosts(folder, hostsOfNode({ standIns: false, mirrors: [mirror('*', 'https://a.example.com', { certificateAuthority })] }));
+    writeHosts(
+      folder,
+      hostsOfNode({ standIns: false, mirrors: [mirror('*', 'https://a.example.com', { certificateAuthority })] }),
+    );
     expect(readdirSync(folder).sort()).toEqual(['_default', MIRROR_HOST, ...WELL_KNOWN_REGISTRIES].sort());
     const named = join(folder, 'quay.io', 'authority-1.crt');
     expect(readFileSync(join(folder, 'quay.io', 'hosts.toml'), 'utf8')).toContain(`ca = "${named}"`);
