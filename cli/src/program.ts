@@ -72,9 +72,11 @@ export function program(root: string, options: { readonly completion?: boolean }
     .action(action(() => import('./commands/platform/synth.ts')));
 
   const cluster = verb(cli, 'cluster', 'the Kubernetes cluster underneath, by itself');
-  withContext(withConfig(verb(cluster, 'up', 'start or repair the cluster'))).action(
-    action(() => import('./commands/cluster/up.ts')),
-  );
+  withContext(withConfig(verb(cluster, 'up', 'start or repair the cluster; have more or fewer nodes')))
+    .option('--nodes <number>', 'how many embedded nodes there shall be', positiveNumber)
+    .option('--delete-data', 'volumes that lie on nodes which go may be lost', false)
+    .action(action(() => import('./commands/cluster/up.ts')));
+  nodeVerbs(verb(cluster, 'node', 'single nodes of the embedded cluster'), verb, action);
   withConfig(
     verb(cluster, 'context', 'bring the images to the cluster; print what a program on the library needs'),
   ).action(action(() => import('./commands/cluster/context.ts')));
@@ -146,6 +148,26 @@ type Verb = (parent: Command, nameAndArgs: string, description: string) => Comma
 type Action = <Args extends unknown[]>(
   load: () => Promise<{ run: Run<Args> }>,
 ) => (...args: unknown[]) => Promise<void>;
+
+function nodeVerbs(node: Command, verb: Verb, action: Action): void {
+  verb(node, 'ls', 'every node: its pool, its address, whether it runs').action(
+    action(() => import('./commands/cluster/node-list.ts')),
+  );
+  const deeds = {
+    stop: 'end all of a node at once, as if its machine lost its power',
+    start: 'start a node that was stopped',
+    cut: 'cut a node off from the network',
+    mend: 'connect a node that was cut off',
+  } as const;
+  for (const [deed, what] of Object.entries(deeds)) {
+    verb(node, `${deed} <node>`, what).action(
+      action(async () => {
+        const { runDeed } = await import('./commands/cluster/node-deed.ts');
+        return { run: runDeed(deed as keyof typeof deeds) };
+      }),
+    );
+  }
+}
 
 function flowVerbs(flow: Command, verb: Verb, action: Action): void {
   const placed = (command: Command): Command =>

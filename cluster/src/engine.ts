@@ -20,13 +20,32 @@ export interface ClusterEngine {
    */
   prepare(progress: Progress): Promise<void>;
   /** Brings the cluster up or repairs it; the same call goes on where a killed one stopped. */
-  up(config: PlatformConfig, progress: Progress): Promise<ClusterHandle>;
+  up(config: PlatformConfig, progress: Progress, options?: UpOptions): Promise<ClusterHandle>;
   /** Takes down what `up` made, and proves that nothing is left. An existing cluster is left as it is. */
   down(options: { readonly deleteData: boolean }, progress: Progress): Promise<void>;
   /** Undefined when the cluster is not up. Changes nothing. */
   status(): Promise<ClusterStatus | undefined>;
   /** A handle to a cluster that is up. @throws DelosError ERR_NOT_UP */
   handle(): Promise<ClusterHandle>;
+  /** Single nodes, where the engine made them as it would machines. */
+  readonly nodes?: NodeControl;
+}
+
+export interface UpOptions {
+  /** How many nodes there shall be; left out: as the configuration says, else as many as there are. */
+  readonly nodes?: number | undefined;
+  /** Volumes that lie on nodes which go are lost with them, and not a reason to refuse. @default false */
+  readonly deleteData?: boolean;
+}
+
+/** Each waits until it is done. @throws DelosError ERR_NOT_FOUND for a node that is not there */
+export interface NodeControl {
+  /** Ends all of a node at once, as if its machine lost its power. It stays so until `start`, or `up`. */
+  stop(name: string): Promise<void>;
+  start(name: string, progress: Progress): Promise<void>;
+  /** The node reaches nothing and is reached by nothing, until `mend`, or `up`. */
+  cut(name: string): Promise<void>;
+  mend(name: string, progress: Progress): Promise<void>;
 }
 
 export interface ClusterHandle {
@@ -71,6 +90,9 @@ export interface ClusterStatus {
     readonly pool: string | undefined;
     /** Container runtime and its version, e.g. `containerd://1.7.27`, where the engine asks for it. */
     readonly runtime?: string;
+    readonly address?: string;
+    /** Whether it was stopped or cut off by its engine's command. */
+    readonly state?: 'running' | 'stopped' | 'cut';
   }[];
   /** Processes or add-ons of the engine, with what is wrong where something is. */
   readonly parts: readonly { readonly name: string; readonly healthy: boolean; readonly message: string }[];

@@ -6,8 +6,14 @@ export interface KindPort {
   readonly node: number;
 }
 
-/** kind's cluster configuration: one node of the first pool, with the gateway's ports on this machine's loopback. */
-export function renderKindConfig(config: PlatformConfig, ports: readonly KindPort[]): string {
+/** Where kind's nodes look for registries' mirrors (kind 0.27 or later): https://kind.sigs.k8s.io/docs/user/local-registry */
+export const KIND_HOSTS = '/etc/containerd/certs.d';
+
+/**
+ * kind's cluster configuration: one node of the first pool, with the gateway's ports on this machine's loopback.
+ * @param hosts folder of the machine with the mirrors of registries, which may change while the cluster lives
+ */
+export function renderKindConfig(config: PlatformConfig, ports: readonly KindPort[], hosts: string): string {
   const pool = config.nodePools[0];
   return stringify({
     kind: 'Cluster',
@@ -17,6 +23,7 @@ export function renderKindConfig(config: PlatformConfig, ports: readonly KindPor
       {
         role: 'control-plane',
         labels: pool === undefined ? {} : { ...pool.labels, [POOL_LABEL]: pool.name },
+        extraMounts: [{ hostPath: hosts, containerPath: KIND_HOSTS, readOnly: true }],
         extraPortMappings: ports.map(({ host, node }) => ({
           hostPort: host,
           containerPort: node,

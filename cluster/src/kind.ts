@@ -5,7 +5,8 @@ import { KubeConfig } from '@kubernetes/client-node';
 import { z } from 'zod';
 import { readCluster } from './cluster-client.ts';
 import type { ClusterEngine, ClusterHandle, EngineOptions } from './engine.ts';
-import { type KindPort, renderKindConfig } from './kind-config.ts';
+import { KIND_HOSTS, type KindPort, renderKindConfig } from './kind-config.ts';
+import { hostsOfSite, writeHosts } from './registry-hosts.ts';
 import { lacksUserNamespaces } from './user-namespaces.ts';
 
 const portsFile = z.object({ ports: z.array(z.object({ host: z.number(), node: z.number() })) });
@@ -16,6 +17,7 @@ const CREATE_LIMIT = 900_000;
 export function kindEngine(config: PlatformConfig, options: EngineOptions): ClusterEngine {
   const name = `delos-${options.paths.instance}`;
   const kubeconfig = join(options.paths.state, 'cluster', 'kubeconfig');
+  const hosts = join(options.paths.state, 'cluster', 'certs.d');
   const portsPath = join(options.paths.state, 'cluster', 'kind-ports.json');
   const env = options.env as NodeJS.ProcessEnv;
 
@@ -102,13 +104,14 @@ export function kindEngine(config: PlatformConfig, options: EngineOptions): Clus
 
     async up(_config: PlatformConfig, progress: Progress) {
       await requireDocker(env);
+      writeHosts(hosts, hostsOfSite(config.images.mirrors), KIND_HOSTS);
       if (await exists()) {
         // After a restart of the engine the nodes may be stopped.
         const nodes = (await run('kind', ['get', 'nodes', '--name', name])).split('\n').filter((line) => line !== '');
         if (nodes.length > 0) await run('docker', ['start', ...nodes.map((node) => node.trim())]);
       } else {
         progress.step(`kind: making cluster ${name}`);
-        const text = renderKindConfig(config, await settlePorts());
+        const text = renderKindConfig(config, await settlePorts(), hosts);
         const args = [
           'create',
           'cluster',

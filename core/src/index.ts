@@ -1,4 +1,5 @@
 export * from './addon-users.ts';
+export { ANY_REGISTRY, type ImageMirror, imageMirror, mirrorsOf } from './config/image-mirrors.ts';
 export * from './config/index.ts';
 export * from './config/load.ts';
 export { type Notifications, webUrl } from './config/notifications.ts';

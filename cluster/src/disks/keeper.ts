@@ -68,7 +68,7 @@ export class DiskKeeper {
       path: VOLUMES,
       read: (object) => {
         const volume = volumeShape.safeParse(object).data;
-        return volume !== undefined && isOurs(volume) ? volume : undefined;
+        return volume !== undefined && isOurs(volume, options.node) ? volume : undefined;
       },
     });
   }
@@ -104,7 +104,7 @@ export class DiskKeeper {
       else await this.#try(name, () => this.#keep(volume));
     }
     for (const claim of claims) {
-      if (!asksForVolume(claim) || volumes.has(nameFor(claim))) continue;
+      if (!asksForVolume(claim, this.#options.node) || volumes.has(nameFor(claim))) continue;
       await this.#try(nameFor(claim), () => this.#make(claim));
     }
     const asked = new Set(claims.map(nameFor));

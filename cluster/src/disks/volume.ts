@@ -1,6 +1,7 @@
 import { MANAGED_BY, USED_BYTES } from '@delos/core';
 import { z } from 'zod';
-import { DISK_CLASS, FINALIZER, PROVISIONER } from './names.ts';
+import { DISK_CLASS, FINALIZER, FIRST_NODE, PROVISIONER } from './names.ts';
+import { HOSTNAME, liesOn, nodeAffinity } from './volume-place.ts';
 
 /*
  * What is read and written of Kubernetes' objects.
@@ -10,6 +11,8 @@ import { DISK_CLASS, FINALIZER, PROVISIONER } from './names.ts';
 /** kube-controller-manager's word to a provisioner: this claim is yours. */
 const ASKED = 'volume.kubernetes.io/storage-provisioner';
 const MADE_BY = 'pv.kubernetes.io/provisioned-by';
+/** kube-scheduler's word: the first Pod with this claim goes to that node. */
+const SELECTED = 'volume.kubernetes.io/selected-node';
 
 const metadata = z.object({
   name: z.string(),
@@ -35,6 +38,7 @@ export const volumeShape = z.object({
   spec: z.object({
     persistentVolumeReclaimPolicy: z.string().default('Retain'),
     claimRef: z.object({ uid: z.string().default('') }).optional(),
+    nodeAffinity,
   }),
   status: z.object({ phase: z.string().default('Pending') }).prefault({}),
 });
@@ -43,12 +47,18 @@ export type Volume = z.infer<typeof volumeShape>;
 /** The name of a claim's volume, its image and its mount. */
 export const nameFor = ({ metadata: { uid } }: Claim): string => `pvc-${uid}`;
 
-export const isOurs = ({ metadata: { annotations } }: Volume): boolean => annotations[MADE_BY] === PROVISIONER;
+/** Whether a volume was made by the keeper of this node. */
+export const isOurs = ({ metadata: { annotations }, spec }: Volume, node: string): boolean =>
+  annotations[MADE_BY] === PROVISIONER && liesOn(spec.nodeAffinity, node);
 
-/** Whether a claim asks for a volume of ours and has none. */
-export function asksForVolume({ metadata: { annotations, deletionTimestamp }, spec }: Claim): boolean {
+/**
+ * Whether a claim asks this node for a volume and has none: by name, or by no node's name. A claim of the latter kind is
+ * the first node's.
+ */
+export function asksForVolume({ metadata: { annotations, deletionTimestamp }, spec }: Claim, node: string): boolean {
   const asked = annotations[ASKED] === PROVISIONER && spec.storageClassName === DISK_CLASS;
-  return asked && spec.volumeName === '' && deletionTimestamp === undefined;
+  const here = (annotations[SELECTED] ?? FIRST_NODE) === node;
+  return asked && here && spec.volumeName === '' && deletionTimestamp === undefined;
 }
 
 /** Whether its claim is gone, and what it holds with it. */
@@ -81,9 +91,7 @@ export function volumeManifest(claim: Claim, path: string, node: string): Readon
       local: { path },
       nodeAffinity: {
         required: {
-          nodeSelectorTerms: [
-            { matchExpressions: [{ key: 'kubernetes.io/hostname', operator: 'In', values: [node] }] },
-          ],
+          nodeSelectorTerms: [{ matchExpressions: [{ key: HOSTNAME, operator: 'In', values: [node] }] }],
         },
       },
     },

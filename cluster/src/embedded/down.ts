@@ -3,8 +3,11 @@ import { DelosError, type InstancePaths, type Progress } from '@delos/core';
 import { findByArgument, kill, processesIn, tryPidNamespace, waitUntil, withMutex } from '@delos/host';
 import { loopsOf, releaseLoops } from '../disks/index.ts';
 import { forwardingToRestore, setForwarding } from './forwarding.ts';
-import { aliasOf, hasTable, listLinks, listRoutes, removeLink, removeTable } from './host/host-network.ts';
+import { MOST_NODES } from './host/addresses.ts';
+import { aliasOf, listLinks, listRoutes, removeLink } from './host/host-network.ts';
 import { type InventoryItem, readInventory, strike } from './host/inventory.ts';
+import { hostMarker } from './host/marks.ts';
+import { hasTable, removeTable } from './host/tables.ts';
 import { listCgroup, removeCgroup } from './node/cgroups.ts';
 import { layoutOf } from './spec.ts';
 
@@ -21,13 +24,15 @@ export async function takeDown(
   progress: Progress,
 ): Promise<void> {
   const layout = layoutOf(paths.state);
-  for (const item of [...readInventory(layout.inventory)].reverse()) {
-    progress.step(`removing ${describe(item)}`);
-    await remove(item, paths.state);
-    strike(layout.inventory, item);
+  // `host` would start again what ends before it.
+  const isHost = (item: InventoryItem): boolean => item.kind === 'processes' && item.marker === hostMarker(paths.state);
+  const items = [...readInventory(layout.inventory)].reverse();
+  await removeItems(paths, [...items.filter(isHost), ...items.filter((item) => !isHost(item))], progress);
+  for (let index = 1; index <= MOST_NODES; index++) {
+    const { nodeStatus, scratch } = layoutOf(paths.state, index);
+    for (const path of [nodeStatus, scratch]) rmSync(path, { recursive: true, force: true });
   }
-  for (const path of [layout.hostStatus, layout.nodeStatus, layout.scratch])
-    rmSync(path, { recursive: true, force: true });
+  for (const path of [layout.hostStatus, layout.wanted]) rmSync(path, { force: true });
   // Mounts of the node lived in its own namespace: these are plain folders now.
   if (options.deleteData) {
     rmSync(layout.cluster, { recursive: true, force: true });
@@ -35,6 +40,19 @@ export async function takeDown(
   }
   rmSync(layout.inventory, { force: true });
   for (const folder of [layout.run, paths.state]) removeIfEmpty(folder);
+}
+
+/** Takes each off the inventory once it is seen to be gone. @throws DelosError ERR_TIMEOUT naming what is left */
+export async function removeItems(
+  paths: Pick<InstancePaths, 'state'>,
+  items: readonly InventoryItem[],
+  progress: Progress,
+): Promise<void> {
+  for (const item of items) {
+    progress.step(`removing ${describe(item)}`);
+    await remove(item, paths.state);
+    strike(layoutOf(paths.state).inventory, item);
+  }
 }
 
 function removeIfEmpty(folder: string): void {

@@ -2,11 +2,11 @@
 # First process of an embedded node: PID 1 of its own PID, mount and network namespaces. It lays out the file system,
 # waits for its end of the veth pair, and keeps the supervisor running; as PID 1 it also reaps what others leave behind.
 # Everything here is undone by the kernel when this process ends.
-# usage: node-init.sh MARKER STATE NODE SUPERVISOR POD_GATEWAY POD_CIDR CNI_PLUGINS [CNI_GATE]
+# usage: node-init.sh MARKER STATE INDEX HOME SCRATCH NODE SUPERVISOR POD_GATEWAY POD_CIDR CNI_PLUGINS [CNI_GATE]
 set -eu
-state=$2 node=$3 supervisor=$4 gateway=$5 pods=$6 plugins=$7 gate=${8-}
-cluster=$state/cluster
-scratch=$state/run/scratch
+state=$2 index=$3 home=$4 scratch=$5 node=$6 supervisor=$7 gateway=$8 pods=$9
+shift 9
+plugins=$1 gate=${2-}
 
 mount --make-rprivate /
 
@@ -22,11 +22,11 @@ for entry in /var/lib/*; do
   fi
 done
 mkdir "$scratch/lib/kubelet" "$scratch/lib/containerd" "$scratch/lib/cni" "$scratch/lib/delos-volumes"
-mount --bind "$cluster/kubelet" "$scratch/lib/kubelet"
-mount --bind "$cluster/containerd" "$scratch/lib/containerd"
-mount --bind "$cluster/cni" "$scratch/lib/cni"
-mount --bind "$cluster/volumes" "$scratch/lib/delos-volumes"
-mount --bind "$cluster/log" /var/log
+mount --bind "$home/kubelet" "$scratch/lib/kubelet"
+mount --bind "$home/containerd" "$scratch/lib/containerd"
+mount --bind "$home/cni" "$scratch/lib/cni"
+mount --bind "$home/volumes" "$scratch/lib/delos-volumes"
+mount --bind "$home/log" /var/log
 
 # A fresh sysfs shows this network namespace; the machine's cgroups stay.
 mount --rbind /sys/fs/cgroup "$scratch/cgroup"
@@ -42,7 +42,7 @@ for plugin in "$plugins"/*; do ln -s "$plugin" "/run/delos/cni/${plugin##*/}"; d
 mount --make-rshared /
 
 ip link set lo up
-# `host` makes the veth pair and gives eth0 its address and route.
+# `host` makes the veth pair, writes the node's table, and gives eth0 its address and route.
 tries=0
 until grep -q "^eth0	00000000" /proc/net/route; do
   tries=$((tries + 1))
@@ -55,21 +55,10 @@ ip route replace unreachable "$pods"
 for setting in net.ipv4.ip_forward=1 net.ipv4.conf.all.rp_filter=0 net.ipv4.conf.default.rp_filter=0; do
   echo "${setting#*=}" > "/proc/sys/$(echo "${setting%%=*}" | tr . /)"
 done
-nft -f - <<NFT
-table ip delos_node
-delete table ip delos_node
-table ip delos_node {
-  chain postrouting {
-    type nat hook postrouting priority 101; policy accept;
-    # The machine tells Pods from the node itself by this address, see renderTable.
-    ip saddr $pods oifname "eth0" snat to $gateway
-  }
-}
-NFT
 
 set +e
 while :; do
-  "$node" "$supervisor" "$state"
+  "$node" "$supervisor" "$state" "$index"
   echo "the supervisor ended with $?; it starts again" >&2
   sleep 0.5
 done

@@ -87,6 +87,7 @@ export async function prepareSpec(
       metricsServer: images['metrics-server'],
     },
     standIns: await standInsAnswer(config.images.standIns),
+    mirrors: config.images.mirrors,
     publicName: publicNameOf(config.domain),
     resolvers: [...findResolvers(addresses.hostIp).node],
     mtu: Math.min(await outsideMtu(), 9000),
@@ -103,9 +104,9 @@ export function publicNameOf(domain: string): NodeSpec['publicName'] {
   return isLoopback(domain) || isIP(domain) !== 0 ? null : { name: domain.toLowerCase(), service: GATEWAY_HOST };
 }
 
-/** The node belongs to the first pool; its fake devices are the node's extended resources. */
-export function poolOf(config: PlatformConfig): Pick<NodeSpec, 'labels' | 'fakeResources'> {
-  const pool = config.nodePools[0];
+/** What a node has of its pool, of the first one where none is named; fake devices are the node's extended resources. */
+export function poolOf(config: PlatformConfig, name?: string): Pick<NodeSpec, 'labels' | 'fakeResources'> {
+  const pool = name === undefined ? config.nodePools[0] : config.nodePools.find((each) => each.name === name);
   if (pool === undefined) return { labels: {}, fakeResources: {} };
   const fakeResources = pool.fakeGpus ? extendedResources(pool) : {};
   return { labels: { ...pool.labels, [POOL_LABEL]: pool.name }, fakeResources };

@@ -9,6 +9,9 @@ const hostStatus = z.object({
   specHash: z.string(),
   init: identity.optional(),
   message: z.string(),
+  /** Every node, and what was done of what is asked of them. A `host` of an earlier release knows one node. */
+  members: z.array(z.object({ index: z.number(), init: identity.optional(), message: z.string() })).optional(),
+  wanted: z.object({ stopped: z.array(z.number()), cut: z.array(z.number()) }).optional(),
   forwards: z.array(z.object({ host: z.number(), node: z.number(), open: z.boolean(), error: z.string() })),
 });
 export type HostStatus = z.infer<typeof hostStatus>;
@@ -30,6 +33,8 @@ const nodeStatus = z.object({
   specHash: z.string(),
   began: z.string(),
   addons: z.string(),
+  /** Of how many nodes the add-ons are that were applied last. */
+  addonNodes: z.number().optional(),
   dns: z.string(),
   /** A supervisor of an earlier release does not tell. */
   node: nodeState.optional(),
@@ -51,9 +56,15 @@ export function tryReadHostStatus(layout: Layout): HostStatus | undefined {
   return status !== undefined && isAlive(status.process) ? status : undefined;
 }
 
-/** What the supervisor last wrote; undefined when the node's first process is gone. */
-export function tryReadNodeStatus(layout: Layout): NodeStatus | undefined {
+/** First process of a node; undefined when it is gone. */
+export function tryReadInit(layout: Layout): z.infer<typeof identity> | undefined {
   const host = tryReadHostStatus(layout);
-  if (host?.init === undefined || !isAlive(host.init)) return undefined;
+  const init = layout.index === 1 ? host?.init : host?.members?.find(({ index }) => index === layout.index)?.init;
+  return init !== undefined && isAlive(init) ? init : undefined;
+}
+
+/** What a node's supervisor last wrote; undefined when the node's first process is gone. */
+export function tryReadNodeStatus(layout: Layout): NodeStatus | undefined {
+  if (tryReadInit(layout) === undefined) return undefined;
   return tryReadJson(layout.nodeStatus, nodeStatus);
 }

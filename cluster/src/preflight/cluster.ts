@@ -21,6 +21,7 @@ export async function clusterChecks(config: PlatformConfig, options: EngineOptio
       versionCheck(status?.version ?? ''),
       storageCheck(storageClass),
       disksCheck(diskClass),
+      ...mirrorsChecks(config),
       ...(config.cluster.userNamespaces ? [usersCheck(lacksUserNamespaces)] : []),
       ...poolChecks(config, status?.nodes ?? []),
       ...lostNodeChecks(config, (status?.nodes ?? []).filter(({ ready }) => ready).length),
@@ -32,6 +33,19 @@ export async function clusterChecks(config: PlatformConfig, options: EngineOptio
     const { code, message, hint } = error;
     return [check('cluster.reachable', false, { code, measured: message, needed, fix: hint ?? '' })];
   }
+}
+
+/** Which mirrors a node asks is a setting of the node. It cannot be read from here. */
+function mirrorsChecks({ images }: PlatformConfig): readonly Check[] {
+  if (images.mirrors.length === 0) return [];
+  return [
+    check('nodes.mirrors', false, {
+      fatal: false,
+      measured: 'images.mirrors, which nodes of an existing cluster do not read',
+      needed: 'mirrors in the configuration of each node',
+      fix: 'write them to /etc/containerd/certs.d on each node (containerd: hosts.toml), and take images.mirrors out of delos.yaml',
+    }),
+  ];
 }
 
 /** @param version as the API server tells it, e.g. `v1.34.4+k3s1` */
@@ -126,14 +140,21 @@ export function socketsCheck(nodes: readonly { readonly name: string; readonly r
   });
 }
 
-/** With one node, the second Pod of a service would wait for ever. */
-export function lostNodeChecks({ profile }: Pick<PlatformConfig, 'profile'>, nodes: number): readonly Check[] {
+/**
+ * With one node, the second Pod of a service would wait for ever.
+ * @param more how this engine gets a further node
+ */
+export function lostNodeChecks(
+  { profile }: Pick<PlatformConfig, 'profile'>,
+  nodes: number,
+  more = 'add a node to the cluster',
+): readonly Check[] {
   if (profile !== 'ha') return [];
   return [
     check('nodes.ha', nodes > 1, {
       measured: `${nodes} ${nodes === 1 ? 'node' : 'nodes'}`,
       needed: 'two nodes or more for profile: ha, which runs no two Pods of a service on one',
-      fix: 'add a node to the cluster, or set profile: medium in delos.yaml',
+      fix: `${more}, or set profile: medium in delos.yaml`,
     }),
   ];
 }

@@ -4,6 +4,7 @@ import { addressesOf } from '../embedded/host/addresses.ts';
 import { nodeMarker } from '../embedded/host/marks.ts';
 import { findResolvers } from '../embedded/host/resolvers.ts';
 import { proxyOf } from '../embedded/proxy.ts';
+import { readMembers } from '../embedded/spec.ts';
 import type { EngineOptions } from '../engine.ts';
 import { engineKindOf } from '../engine-for.ts';
 import { forwardedPorts } from '../forward.ts';
@@ -39,6 +40,10 @@ export async function preflight(config: PlatformConfig, options: EngineOptions):
     case 'embedded': {
       const root = rootCheck();
       const missing = await missingCommands();
+      const nodes = config.cluster.embedded.nodes?.length ?? Math.max(1, readMembers(options.paths).length);
+      const further = Array.from({ length: nodes }, (_, at) => at + 1).filter(
+        (at) => at > 1 && !runs(options, at),
+      ).length;
       return [
         platformCheck(),
         root,
@@ -46,13 +51,13 @@ export async function preflight(config: PlatformConfig, options: EngineOptions):
           ? [...(await kernelChecks(installsPackages() ? missing : [])), ...(await networkChecks(options))]
           : []),
         commandCheck(missing),
-        memoryCheck(availableMemory(), findByArgument(nodeMarker(options.paths.state)).length > 0),
+        memoryCheck(availableMemory(), runs(options, 1), further),
         diskCheck('disk.cache', options.paths.cache, NEEDS.cacheBytes),
         diskCheck('disk.state', options.paths.state, NEEDS.stateBytes),
         stateFileSystemCheck(options.paths.state),
-        ...inotifyChecks(readInotify()),
+        ...inotifyChecks(readInotify(), further),
         ...(await portChecks(config, ownPorts(options.paths))),
-        ...lostNodeChecks(config, 1),
+        ...lostNodeChecks(config, nodes, 'name the pools of two nodes or more in cluster.embedded.nodes'),
       ];
     }
     case 'kind':
@@ -64,6 +69,9 @@ export async function preflight(config: PlatformConfig, options: EngineOptions):
       ];
   }
 }
+
+const runs = ({ paths }: EngineOptions, index: number): boolean =>
+  findByArgument(nodeMarker(paths.state, index)).length > 0;
 
 async function networkChecks({ env }: EngineOptions): Promise<readonly Check[]> {
   // Which address the machine's end will have does not matter here.

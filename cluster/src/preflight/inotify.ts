@@ -11,17 +11,24 @@ export interface InotifyFacts {
   readonly maxWatches: number;
 }
 
-/** Watches of files. A kubelet or containerd that gets none ends, or serves old certificates. */
-export function inotifyChecks({ maxInstances, usedInstances, maxWatches }: InotifyFacts): readonly Check[] {
+/**
+ * Watches of files. A kubelet or containerd that gets none ends, or serves old certificates.
+ * @param further nodes beside the first that are asked for and do not run
+ */
+export function inotifyChecks(
+  { maxInstances, usedInstances, maxWatches }: InotifyFacts,
+  further = 0,
+): readonly Check[] {
   const free = maxInstances - usedInstances;
+  const needed = NEEDS.inotifyInstances + further * NEEDS.furtherNodeInotify;
   const fix = (name: string, value: number): string =>
     `sysctl -w fs.inotify.${name}=${value}, and for good: a line fs.inotify.${name}=${value} in /etc/sysctl.d/delos.conf`;
   return [
-    check('inotify.instances', free >= NEEDS.inotifyInstances, {
+    check('inotify.instances', free >= needed, {
       // A limit below the need can never be enough; one that others use up may be enough later.
-      fatal: maxInstances < NEEDS.inotifyInstances,
+      fatal: maxInstances < needed,
       measured: `${free} of ${maxInstances} inotify instances of root are free`,
-      needed: `${NEEDS.inotifyInstances} free ones`,
+      needed: `${needed} free ones`,
       fix: fix('max_user_instances', Math.max(512, 4 * maxInstances)),
     }),
     check('inotify.watches', maxWatches >= NEEDS.inotifyWatches, {

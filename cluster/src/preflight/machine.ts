@@ -47,11 +47,15 @@ export function diskCheck(id: string, path: string, needed: number): Check {
   });
 }
 
-/** @param running whether this instance's node runs: what it holds is not available, and stops no further `up` */
-export function memoryCheck(available: number, running: boolean): Check {
-  return check('memory.least', running || available >= NEEDS.memoryBytes, {
+/**
+ * @param running whether this instance's first node runs: what it holds is not available, and stops no further `up`
+ * @param further nodes beside the first that are asked for and do not run
+ */
+export function memoryCheck(available: number, running: boolean, further = 0): Check {
+  const more = further * NEEDS.furtherNodeBytes;
+  return check('memory.least', available >= (running ? 0 : NEEDS.memoryBytes) + more, {
     measured: `${size(available)} available${running ? ', beside what this instance holds' : ''}`,
-    needed: size(NEEDS.memoryBytes),
+    needed: `${size(running && further > 0 ? more : NEEDS.memoryBytes + more)}${further === 0 ? '' : `, for ${further} further nodes among others`}`,
     fix: 'end other programs, or take a larger machine',
   });
 }

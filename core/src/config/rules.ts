@@ -3,6 +3,7 @@ import { projectNamespace } from '../project-namespace.ts';
 import { quantityOf } from '../quantity.ts';
 import { emailOf } from '../user-email.ts';
 import { GPU_FIELDS } from '../words/gpu-kinds.ts';
+import { mirrorFaults } from './image-mirrors.ts';
 import { notificationFaults } from './notification-rules.ts';
 import { LEAST_JOB_DISK } from './resources.ts';
 import type { RuleFault } from './rule-fault.ts';
@@ -17,6 +18,8 @@ export function checkConfig(config: PlatformConfig): readonly RuleFault[] {
     ...uniqueNamespaces(config),
     ...references(config),
     ...capacity(config),
+    ...embeddedNodes(config),
+    ...mirrorFaults(config.images.mirrors, config.cluster.engine),
     ...shareFaults(config),
     ...ports(config),
     ...logs(config),
@@ -137,6 +140,25 @@ function references(config: PlatformConfig): readonly RuleFault[] {
       ),
     ),
   ];
+}
+
+function embeddedNodes({ cluster, nodePools }: PlatformConfig): readonly RuleFault[] {
+  const { nodes } = cluster.embedded;
+  if (nodes === undefined) return [];
+  const path = ['cluster', 'embedded', 'nodes'];
+  if (cluster.engine === 'existing' || cluster.engine === 'kind') {
+    return [
+      { path, message: `these are nodes of the engine \`embedded\`, and cluster.engine is \`${cluster.engine}\`` },
+    ];
+  }
+  const pools = nodePools.map(({ name }) => name);
+  const strange = nodes.flatMap((pool, index) => unknown(pool, pools, [...path, index], 'node pool', 'nodePools'));
+  const tooMany = nodePools.flatMap(({ name, maxSize }) => {
+    const count = nodes.filter((pool) => pool === name).length;
+    const message = `${count} nodes are of pool \`${name}\`, whose maxSize is ${maxSize}`;
+    return count > maxSize ? [{ path, message }] : [];
+  });
+  return [...strange, ...tooMany];
 }
 
 function unknown(

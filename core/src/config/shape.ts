@@ -14,6 +14,7 @@ import {
 import { parseRegistry } from '../image-registry.ts';
 import { HOST_PORTS } from '../words/ports.ts';
 import { disks } from './disks.ts';
+import { imageMirror } from './image-mirrors.ts';
 import { notifications } from './notifications.ts';
 import { organization } from './organizations.ts';
 import { nodePool, preset } from './resources.ts';
@@ -68,6 +69,19 @@ export const configShape = z.strictObject({
         .default(true)
         .describe('The platform’s Pods run in user namespaces of their own, where every node can do that'),
       storageClass: dnsSubdomain.optional().describe('StorageClass of the platform’s volumes; left out: the default'),
+      embedded: z
+        .strictObject({
+          nodes: z
+            .array(dnsLabel)
+            .min(1)
+            .max(16)
+            .optional()
+            .describe(
+              'The pool of each embedded node, by name; the first node holds the control plane. Left out: as many nodes as there are, at first one of the first pool',
+            ),
+        })
+        .prefault({})
+        .describe('Of the cluster that is embedded on this machine'),
     })
     .prefault({})
     .describe('The Kubernetes cluster underneath'),
@@ -113,6 +127,13 @@ export const configShape = z.strictObject({
         .default([])
         .describe(
           'Registries, host[:port], that jobs may use though they are in the local network or in the cluster. Public ones need no entry. No other port of a host is allowed with it',
+        ),
+      mirrors: z
+        .array(imageMirror)
+        .max(100)
+        .default([])
+        .describe(
+          'Where the nodes ask for the images of a registry before they ask the registry itself, one after the other. For clusters that Delos makes',
         ),
     })
     .prefault({})

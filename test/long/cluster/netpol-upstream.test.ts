@@ -1,10 +1,13 @@
 import { mkdtemp, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { silent } from '@delos/core';
 import { expect, test } from 'vitest';
 import { z } from 'zod';
 import { execute } from '../../../peers/src/command.ts';
-import { probedCluster } from '../../integration/cluster/netpol/testcluster.ts';
+import { probedCluster, provideProbes } from '../../integration/cluster/netpol/testcluster.ts';
+import { clusterOf, embeddedEngineOf, testConfig } from '../../support/cluster/cluster.ts';
+import { TEST_INSTANCE } from '../../support/instance.ts';
 import { upstreamSuite } from './netpol-upstream.ts';
 
 const reports = z.array(
@@ -20,8 +23,7 @@ const reports = z.array(
   }),
 );
 
-test('Kubernetes’ own NetworkPolicy specs pass, those that send SCTP aside', async () => {
-  const { kubeconfig } = await probedCluster();
+async function passes(kubeconfig: string): Promise<void> {
   const suite = await upstreamSuite();
   const work = await mkdtemp(join(tmpdir(), 'delos-netpol-e2e-'));
   try {
@@ -46,5 +48,20 @@ test('Kubernetes’ own NetworkPolicy specs pass, those that send SCTP aside', a
     expect([specs.length, run.code]).toEqual([47, 0]);
   } finally {
     await rm(work, { recursive: true, force: true });
+  }
+}
+
+test('Kubernetes’ own NetworkPolicy specs pass, those that send SCTP aside', async () => {
+  await passes((await probedCluster()).kubeconfig);
+});
+
+test('they pass on three nodes', async () => {
+  const instance = `${TEST_INSTANCE}-np3`.slice(0, 20);
+  try {
+    const cluster = await clusterOf(instance);
+    await cluster.engine.up(testConfig(), silent, { nodes: 3 });
+    await passes((await provideProbes(cluster)).kubeconfig);
+  } finally {
+    await (await embeddedEngineOf(instance)).down({ deleteData: true }, silent);
   }
 });

@@ -53,7 +53,7 @@ function merge(into: Record<string, string>, patch: Record<string, string | null
 
 type Asked = Pick<NodeSpec, 'labels' | 'fakeResources'>;
 const asking = (labels: Asked['labels'], fakeResources: Asked['fakeResources'] = {}): NodeSpec =>
-  ({ labels, fakeResources }) as NodeSpec;
+  ({ index: 1, labels, fakeResources }) as NodeSpec;
 
 /** Keeps a Node until so much time has been waited for. The spec may be another from a time on. */
 async function kept(

@@ -15,6 +15,9 @@ test('the profile ha needs two nodes, and no other profile counts them', () => {
   expect(lostNodeChecks({ profile: 'ha' }, 1)).toEqual([
     expect.objectContaining({ id: 'nodes.ha', ok: false, fatal: true, measured: '1 node' }),
   ]);
+  expect(lostNodeChecks({ profile: 'ha' }, 1, 'have more')).toMatchObject([
+    { fix: 'have more, or set profile: medium in delos.yaml' },
+  ]);
   expect(lostNodeChecks({ profile: 'ha' }, 2)).toMatchObject([{ ok: true }]);
   expect(lostNodeChecks({ profile: 'small' }, 1)).toEqual([]);
 });
@@ -39,6 +42,21 @@ describe('the machine', () => {
     ['a byte less beside a node that holds the rest', NEEDS.memoryBytes - 1, true, true],
   ])('has memory enough: %s', (_name, available, running, ok) => {
     expect(memoryCheck(available, running)).toMatchObject({ id: 'memory.least', ok, fatal: true, needed: '4.0 GiB' });
+  });
+
+  test.each([
+    ['the first does not run', NEEDS.memoryBytes + 2 * NEEDS.furtherNodeBytes, false, true],
+    ['the first does not run, a byte less', NEEDS.memoryBytes + 2 * NEEDS.furtherNodeBytes - 1, false, false],
+    ['the first runs', 2 * NEEDS.furtherNodeBytes, true, true],
+    ['the first runs, a byte less', 2 * NEEDS.furtherNodeBytes - 1, true, false],
+  ])('has memory enough for two nodes more: %s', (_name, available, running, ok) => {
+    expect(memoryCheck(available, running, 2).ok).toBe(ok);
+  });
+
+  test('has inotify for two nodes more, or is told how many they need', () => {
+    const facts = { maxInstances: 128, usedInstances: 128 - NEEDS.inotifyInstances, maxWatches: 192_536 };
+    expect(inotifyChecks(facts)[0]?.ok).toBe(true);
+    expect(inotifyChecks(facts, 2)[0]).toMatchObject({ ok: false, fatal: false, needed: '96 free ones' });
   });
 
   test('the guide asks for what preflight asks for', () => {

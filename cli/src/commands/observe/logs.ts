@@ -12,10 +12,10 @@ interface LogOptions {
   readonly tail?: number;
 }
 
-/** The log of a process of the embedded node, from its file; else that of a service of the platform. */
+/** The log of a process of an embedded node (`node-2/kubelet` of the second), from its file; else that of a service of the platform. */
 export async function run(context: CommandContext, part: string, options: LogOptions): Promise<void> {
   const file = join(context.paths.state, 'logs', `${part}.log`);
-  if (/^[a-z0-9-]+$/.test(part) && (await isThere(file))) {
+  if (/^(node-\d+\/)?[a-z0-9-]+$/.test(part) && (await isThere(file))) {
     const lines = options.tail === undefined ? '+1' : String(options.tail);
     await show(context, part, ['tail', '-n', lines, ...(options.follow ? ['-F'] : []), file], {});
     return;

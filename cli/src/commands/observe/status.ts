@@ -24,7 +24,7 @@ export async function statusDocument(context: CommandContext, showPasswords: boo
   const cluster = await engine.status();
   const holder = await holderOf(context.paths);
   const record = tryReadJson(join(context.paths.state, 'platform.json'), platformRecord);
-  const kube = cluster === undefined ? undefined : await kubeOf(context, await engine.handle());
+  const kube = canBeAsked(cluster) ? await kubeOf(context, await engine.handle()) : undefined;
   // The platform may have been deployed by plain Pulumi, after a change of delos.yaml that no `up` has seen.
   const deployed = kube === undefined ? undefined : await tryDeployedUrls(kube);
   const urls = deployed ?? (record?.entrance === undefined ? undefined : platformUrls(config, record.entrance));
@@ -47,6 +47,11 @@ export async function statusDocument(context: CommandContext, showPasswords: boo
   };
 }
 
+/** Whether its API server can answer: the node that it is on was neither stopped nor cut off. */
+function canBeAsked(cluster: ClusterStatus | undefined): boolean {
+  return cluster !== undefined && (cluster.nodes[0]?.state ?? 'running') === 'running';
+}
+
 export interface StatusDocument {
   readonly instance: string;
   readonly up: boolean;
@@ -64,6 +69,14 @@ export interface StatusDocument {
   readonly state: string;
 }
 
+/** One node is told in one line, several each in a line of its own. */
+function nodeLines(nodes: ClusterStatus['nodes']): readonly string[] {
+  return nodes.map(({ name, ready, pool, state = 'running' }, at) => {
+    const words = [ready ? 'ready' : 'not ready', ...(state === 'running' ? [] : [state]), `pool ${pool ?? 'none'}`];
+    return `${at === 0 ? 'nodes     ' : '          '}${name} (${words.join(', ')})`;
+  });
+}
+
 function text(document: StatusDocument, passwords: boolean): string {
   const { cluster, platform, services, standIns, users } = document;
   const blocks = [`instance ${document.instance}`];
@@ -73,9 +86,10 @@ function text(document: StatusDocument, passwords: boolean): string {
   const ill = cluster.parts.filter(({ healthy }) => !healthy);
   blocks.push(
     `cluster   ${cluster.kind}, Kubernetes ${cluster.version}, ${cluster.server}`,
-    `nodes     ${cluster.nodes.map(({ name, ready, pool }) => `${name} (${ready ? 'ready' : 'not ready'}, pool ${pool ?? 'none'})`).join(', ')}`,
+    ...nodeLines(cluster.nodes),
     ...ill.map(({ name, message }) => `          ${name}: ${message}`),
   );
+  if (!canBeAsked(cluster)) return blocks.join('\n');
   if (services.length === 0) return [...blocks, 'The platform is not deployed: `delos up` does it.'].join('\n');
   blocks.push(
     `platform  ${platform.url ?? ''}`,

@@ -13,6 +13,7 @@ import { FILE_BYTES, type Source } from './bounds.ts';
 export async function machineSources(context: CommandContext): Promise<readonly Source[]> {
   const config = await recordedConfig(context);
   const { preflight } = await import('@delos/cluster');
+  const logs = join(context.paths.state, 'logs');
   const json = (path: string, read: () => Promise<unknown>): Source => ({
     path,
     read: async () => JSON.stringify(await read(), undefined, 2),
@@ -32,7 +33,11 @@ export async function machineSources(context: CommandContext): Promise<readonly 
       const choice = await chooseCluster(context, config, undefined);
       return await preflight(choice.config, choice.options);
     }),
-    ...logsIn(join(context.paths.state, 'logs'), 'logs/node'),
+    ...logsIn(logs, 'logs/node'),
+    // Of further embedded nodes.
+    ...namesIn(logs)
+      .filter((name) => /^node-\d+$/.test(name))
+      .flatMap((name) => logsIn(join(logs, name), `logs/${name}`)),
     ...logsIn(join(pulumiHome(context.paths).root, 'logs'), 'logs/stack'),
   ];
 }

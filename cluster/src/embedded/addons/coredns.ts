@@ -9,6 +9,8 @@ export interface CoreDnsOptions {
   readonly forward: boolean;
   /** The platform's public name and the DNS name of the Service that is the answer; null: it has no name. */
   readonly publicName: NodeSpec['publicName'];
+  /** How many nodes there are: of several, the loss of one takes no names away. */
+  readonly nodes: number;
 }
 
 const LABELS = CLUSTER_DNS;
@@ -73,10 +75,19 @@ export function coredns(options: CoreDnsOptions): readonly Addon[] {
     systemDeployment({
       name: 'coredns',
       labels: LABELS,
+      replicas: Math.min(options.nodes, 2),
       strategy: { type: 'RollingUpdate', rollingUpdate: { maxUnavailable: 0, maxSurge: 1 } },
       pod: {
         // The node's own resolvers: cluster DNS cannot ask itself.
         dnsPolicy: 'Default',
+        topologySpreadConstraints: [
+          {
+            maxSkew: 1,
+            topologyKey: 'kubernetes.io/hostname',
+            whenUnsatisfiable: 'ScheduleAnyway',
+            labelSelector: { matchLabels: LABELS },
+          },
+        ],
         tolerations: [{ key: 'node-role.kubernetes.io/control-plane', effect: 'NoSchedule' }],
         containers: [
           {

@@ -3,8 +3,11 @@ import { type Addon, addon, binding, clusterRole } from './object.ts';
 
 const NAME = 'delos:disks';
 
-/** The class of disks that the node itself keeps, and what their keeper may do. */
-export function disks(): readonly Addon[] {
+/**
+ * The class of disks that nodes keep themselves, and what their keepers may do. Where there are several nodes, a disk is made
+ * where the first Pod with it goes; else at once, so that what cannot be made is told at once.
+ */
+export function disks(nodes: number): readonly Addon[] {
   return [
     clusterRole(NAME, [
       { groups: [''], resources: ['persistentvolumeclaims'], verbs: ['list', 'watch'] },
@@ -16,7 +19,11 @@ export function disks(): readonly Addon[] {
       'storage.k8s.io/v1',
       'StorageClass',
       { name: DISK_CLASS },
-      { provisioner: PROVISIONER, volumeBindingMode: 'Immediate', reclaimPolicy: 'Delete' },
+      {
+        provisioner: PROVISIONER,
+        volumeBindingMode: nodes > 1 ? 'WaitForFirstConsumer' : 'Immediate',
+        reclaimPolicy: 'Delete',
+      },
     ),
   ];
 }

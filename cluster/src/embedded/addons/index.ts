@@ -26,9 +26,10 @@ export function addonsOf(spec: NodeSpec): readonly Addon[] {
       clusterIp: addressesOf(spec.number).dnsIp,
       forward: spec.resolvers.length > 0,
       publicName: spec.publicName,
+      nodes: spec.nodes,
     }),
     ...localPath(spec.images.localPathProvisioner),
-    ...disks(),
+    ...disks(spec.nodes),
     ...metricsServer({
       image: spec.images.metricsServer,
       ca: pki('ca.crt'),

@@ -81,13 +81,15 @@ interface SystemDeployment {
   /** Also names its user in core's table. */
   readonly name: 'coredns' | 'local-path-provisioner' | 'metrics-server';
   readonly labels: Readonly<Record<string, string>>;
+  /** On different nodes, where there are several. @default 1 */
+  readonly replicas?: number;
   readonly strategy?: Readonly<Record<string, unknown>>;
   /** Besides what all have: the service account of that name, and the priority of the cluster's own. */
   readonly pod: Readonly<Record<string, unknown>>;
 }
 
-/** One replica of an addon. */
-export function systemDeployment({ name, labels, strategy, pod }: SystemDeployment): Addon {
+/** An addon that runs as Pods. */
+export function systemDeployment({ name, labels, replicas = 1, strategy, pod }: SystemDeployment): Addon {
   const spec = {
     serviceAccountName: name,
     automountServiceAccountToken: true,
@@ -108,7 +110,7 @@ export function systemDeployment({ name, labels, strategy, pod }: SystemDeployme
     { name, namespace: SYSTEM_NAMESPACE },
     {
       spec: {
-        replicas: 1,
+        replicas,
         ...(strategy === undefined ? {} : { strategy }),
         selector: { matchLabels: labels },
         template: { metadata: { labels }, spec },

@@ -1,19 +1,25 @@
 /*
- * Instance number n (0–99) gives every address, so that instances on one machine never meet:
- *   veth 10.201.n.0/30 (machine .1, node .2), Pods 10.202.n.0/24, Services 10.203.n.0/24, cluster DNS 10.203.n.10.
+ * Instance number n (0–99) and node k (1–16) give every address, so that instances on one machine never meet:
+ *   link of node k: the (k-1)th /30 of 10.201.n.0/26, the machine's end first, e.g. 10.201.n.1 and 10.201.n.2
+ *   Pods: of the first node 10.202.n.0/24, of node k from the second on 10.(202+k).n.0/24
+ *   Services of all: 10.203.n.0/24, cluster DNS 10.203.n.10
  */
 
 export const INSTANCE_NUMBERS = 100;
-export const NODE_NAME = 'node-1';
+/** Most nodes of one instance. */
+export const MOST_NODES = 16;
 
 export interface Addresses {
   readonly number: number;
-  /** The machine's end of the veth pair. */
+  /** Which node of the instance, from 1. */
+  readonly index: number;
+  readonly nodeName: string;
+  /** The machine's end of the node's veth pair. */
   readonly hostIp: string;
   readonly nodeIp: string;
   readonly linkCidr: string;
   readonly podCidr: string;
-  /** What every Pod has as its default route; it sits on each Pod's veth. Outside the node, it is the address of all Pods. */
+  /** What every Pod has as its default route; it sits on each Pod's veth. Outside the nodes, it is the address of all Pods. */
   readonly podGateway: string;
   readonly serviceCidr: string;
   /** The `kubernetes` Service. */
@@ -25,23 +31,35 @@ export interface Addresses {
   readonly table: string;
 }
 
-export function addressesOf(number: number): Addresses {
-  if (!Number.isInteger(number) || number < 0 || number >= INSTANCE_NUMBERS) {
-    throw new RangeError(`instance number ${number} is not within 0–${INSTANCE_NUMBERS - 1}`);
-  }
+/** The name of a node in its cluster. The first holds the control plane. */
+export const nodeName = (index: number): string => `node-${index}`;
+
+/** Of an instance's node; of its first one where none is named. */
+export function addressesOf(number: number, index = 1): Addresses {
+  within(number, 0, INSTANCE_NUMBERS - 1, 'instance number');
+  within(index, 1, MOST_NODES, 'node');
+  const first = 4 * (index - 1);
+  const pods = `10.${index === 1 ? 202 : 202 + index}.${number}`;
   return {
     number,
-    hostIp: `10.201.${number}.1`,
-    nodeIp: `10.201.${number}.2`,
-    linkCidr: `10.201.${number}.0/30`,
-    podCidr: `10.202.${number}.0/24`,
-    podGateway: `10.202.${number}.1`,
+    index,
+    nodeName: nodeName(index),
+    hostIp: `10.201.${number}.${first + 1}`,
+    nodeIp: `10.201.${number}.${first + 2}`,
+    linkCidr: `10.201.${number}.${first}/30`,
+    podCidr: `${pods}.0/24`,
+    podGateway: `${pods}.1`,
     serviceCidr: `10.203.${number}.0/24`,
     apiServiceIp: `10.203.${number}.1`,
     dnsIp: `10.203.${number}.10`,
-    link: `delos-${number}`,
+    link: index === 1 ? `delos-${number}` : `delos-${number}-${index}`,
     table: `delos_${number}`,
   };
+}
+
+function within(value: number, least: number, most: number, what: string): void {
+  if (Number.isInteger(value) && value >= least && value <= most) return;
+  throw new RangeError(`${what} ${value} is not within ${least}–${most}`);
 }
 
 function toInt(address: string): number {

@@ -10,26 +10,24 @@ export type Forwards = z.infer<typeof forwards>;
 const DIAL_LIMIT = 10_000;
 
 /**
- * Answers on `address`, or on loopback where none is given, by connecting to `target`. Bytes go from socket to socket
+ * Answers on `address`, or on loopback where none is given, by connecting to `target` of that moment. Bytes go from socket to socket
  * with back-pressure; an end of one direction is passed on and leaves the other open; a broken end breaks the other.
  * @throws NodeJS.ErrnoException such as EADDRINUSE
  */
 export function listen(
   port: number,
-  target: { readonly host: string; readonly port: number },
+  target: () => { readonly host: string; readonly port: number },
   address = '127.0.0.1',
 ): Promise<Server> {
   const server = createServer({ allowHalfOpen: true, noDelay: true }, (client) => {
     const upstream = new Socket({ allowHalfOpen: true });
+    const { host, port: at } = target();
     upstream.setNoDelay(true);
-    const dialing = setTimeout(
-      () => upstream.destroy(new Error(`${target.host}:${target.port} does not answer`)),
-      DIAL_LIMIT,
-    );
+    const dialing = setTimeout(() => upstream.destroy(new Error(`${host}:${at} does not answer`)), DIAL_LIMIT);
     upstream.once('connect', () => clearTimeout(dialing));
     join(client, upstream);
     upstream.once('close', () => clearTimeout(dialing));
-    upstream.connect(target.port, target.host);
+    upstream.connect(at, host);
   });
   server.on('error', () => undefined);
   return new Promise((resolve, reject) => {

@@ -1,5 +1,4 @@
 import { existsSync, readFileSync, writeFileSync } from 'node:fs';
-import { isIPv4 } from 'node:net';
 import { command, tryCommand } from '@delos/host';
 import { z } from 'zod';
 import type { Addresses } from './addresses.ts';
@@ -68,7 +67,7 @@ export function hasLink(addresses: Addresses): boolean {
 
 /** Whether the machine's end leads to the namespace of `pid`, and not to one that is about to vanish. */
 async function leadsTo(addresses: Addresses, pid: number): Promise<boolean> {
-  const inside = await tryCommand('nsenter', ['--net', '--target', String(pid), 'ip', '-j', 'link', 'show', 'eth0']);
+  const inside = await tryCommand('nsenter', [...intoNetwork(pid), 'ip', '-j', 'link', 'show', 'eth0']);
   const peer = peers.safeParse(inside.code === 0 ? JSON.parse(inside.stdout) : undefined).data?.[0];
   return (
     peer !== undefined &&
@@ -90,74 +89,30 @@ export async function ensureLink(addresses: Addresses, pid: number, mtu: number,
   const ipv6 = `/proc/sys/net/ipv6/conf/${addresses.link}/disable_ipv6`;
   if (existsSync(ipv6)) writeFileSync(ipv6, '1');
   await command('ip', ['address', 'replace', `${addresses.hostIp}/30`, 'dev', addresses.link]);
-  await ensureRoute(addresses);
 }
 
-/** The way back to Pods, which leave the node under this address (see renderTable). */
-export async function ensureRoute({ podGateway, nodeIp, link }: Addresses): Promise<void> {
-  await command('ip', ['route', 'replace', `${podGateway}/32`, 'via', nodeIp, 'dev', link]);
+/**
+ * The way back to Pods, which leave the node under one address (see renderTable); where there are several nodes, the way to
+ * each Pod.
+ */
+export async function ensureRoutes({ podGateway, podCidr, nodeIp, link }: Addresses, several: boolean): Promise<void> {
+  const to = (network: string) => command('ip', ['route', 'replace', network, 'via', nodeIp, 'dev', link]);
+  await to(`${podGateway}/32`);
+  if (several) await to(podCidr);
+  else await tryCommand('ip', ['route', 'delete', podCidr, 'dev', link]);
 }
 
 /** Gives the node its address; the pair may have been made again under a node that runs. */
 export async function ensureNodeEnd(addresses: Addresses, pid: number): Promise<void> {
-  const inside = (args: readonly string[]) => command('nsenter', ['--net', '--target', String(pid), 'ip', ...args]);
+  const inside = (args: readonly string[]) => command('nsenter', [...intoNetwork(pid), 'ip', ...args]);
   await inside(['address', 'replace', `${addresses.nodeIp}/30`, 'dev', 'eth0']);
   await inside(['link', 'set', 'eth0', 'up']);
   await inside(['route', 'replace', 'default', 'via', addresses.hostIp]);
 }
 
+/** Of nsenter: the network namespace of a process. */
+export const intoNetwork = (pid: number): readonly string[] => ['--net', '--target', String(pid)];
+
 export async function removeLink(name: string): Promise<void> {
   await tryCommand('ip', ['link', 'delete', name]);
-}
-
-/**
- * The instance's one table. The node and its Pods go out under the machine's address, and nothing comes in by itself.
- *
- * Pods do not reach the machine itself, whatever addresses it has and gets: the kernel is asked at each connection
- * which addresses are its own. That is before any translation of addresses, so that a port which Docker publishes on
- * the machine is closed as well. The node (`nodeIp`) does reach the machine, since a proxy for image pulls may run
- * there. The two can be told apart because the node gives its Pods' packets the address `podGateway` (node-init.sh).
- *
- * @param resolvers what cluster DNS forwards to: the machine may be one of them
- */
-export function renderTable(addresses: Addresses, resolvers: readonly string[]): string {
-  const { table, link, linkCidr, nodeIp, podGateway, podCidr, serviceCidr } = addresses;
-  const dns = resolvers.filter((address) => isIPv4(address));
-  return `table ip ${table}
-delete table ip ${table}
-table ip ${table} {
-  chain prerouting {
-    type filter hook prerouting priority -150; policy accept;
-    iifname != "${link}" accept
-    ct direction reply accept
-    ip saddr ${nodeIp} accept
-    fib daddr type != { local, broadcast, multicast, anycast } accept
-${dns.map((address) => `    ip daddr ${address} meta l4proto { tcp, udp } th dport 53 accept\n`).join('')}\
-    counter reject with icmp admin-prohibited
-  }
-  chain postrouting {
-    type nat hook postrouting priority 101; policy accept;
-    ip saddr { ${linkCidr}, ${podGateway} } oifname != "${link}" masquerade
-  }
-  chain forward {
-    type filter hook forward priority 0; policy accept;
-    oifname "${link}" ct state established,related accept
-    oifname "${link}" drop
-    iifname "${link}" ip saddr != { ${linkCidr}, ${podGateway} } drop
-    iifname "${link}" ip daddr { ${podCidr}, ${serviceCidr} } reject
-  }
-}
-`;
-}
-
-export async function ensureTable(addresses: Addresses, resolvers: readonly string[]): Promise<void> {
-  await command('nft', ['-f', '-'], { input: renderTable(addresses, resolvers) });
-}
-
-export async function hasTable(name: string): Promise<boolean> {
-  return (await tryCommand('nft', ['list', 'table', 'ip', name])).code === 0;
-}
-
-export async function removeTable(name: string): Promise<void> {
-  await tryCommand('nft', ['delete', 'table', 'ip', name]);
 }

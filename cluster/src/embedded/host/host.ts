@@ -1,24 +1,23 @@
-import { spawn } from 'node:child_process';
-import { closeSync, mkdirSync, openSync, readFileSync, rmSync, watchFile } from 'node:fs';
+import { readFileSync, watchFile } from 'node:fs';
 import type { Server } from 'node:net';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { findByArgument, isAlive, type ProcessIdentity, self, tryReadJson, writeAtomic } from '@delos/host';
+import { self, tryReadJson, writeAtomic } from '@delos/host';
 import { setForwarding } from '../forwarding.ts';
-import { ensureCgroup, removeCgroup } from '../node/cgroups.ts';
 import { rotate } from '../node/rotate.ts';
-import { layoutOf, nodeSpec, specHash } from '../spec.ts';
+import { layoutOf, nodeSpec, readMembers, specHash } from '../spec.ts';
 import { addressesOf } from './addresses.ts';
 import { relayDns } from './dns-relay.ts';
 import { forwards, listen } from './forward.ts';
-import { ensureLink, ensureNodeEnd, ensureRoute, ensureTable, hasLink, hasTable } from './host-network.ts';
-import { cgroupOf, nodeMarker, tryFindInit } from './marks.ts';
+import { Member } from './member.ts';
 import { findResolvers } from './resolvers.ts';
+import { ensureTable, hasTable } from './tables.ts';
+import { NOTHING_WANTED, readWanted, type WantedNodes } from './wanted.ts';
 
 /*
- * What an instance needs in the machine's own namespaces: it starts the node when there is none, adopts the one there
- * is, keeps the veth pair, the nft table and the loopback forwards. Killed at any instant, it is started again (by
- * host-init.sh or the next `up`) and does what is missing. It never ends the node; `down` does.
+ * What an instance needs in the machine's own namespaces: it starts nodes that are not there, adopts those that are,
+ * keeps their veth pairs, the nft table and the loopback forwards. Killed at any instant, it is started again (by
+ * host-init.sh or the next `up`) and does what is missing. It never ends a node; `down` and `node stop` do.
  */
 const state = process.argv[2];
 if (state === undefined) throw new Error('usage: host.ts STATE');
@@ -26,7 +25,11 @@ const layout = layoutOf(state);
 const spec = nodeSpec.parse(JSON.parse(readFileSync(layout.spec, 'utf8')));
 const addresses = addressesOf(spec.number);
 const servers = new Map<number, { node: number; server: Server | undefined; error: string }>();
-let init: ProcessIdentity | undefined;
+const members = new Map<number, Member>();
+/** What was asked of nodes, and is done. */
+let wanted: WantedNodes = NOTHING_WANTED;
+/** Of the table as it was written last: nodes and those that are cut off. */
+let tabled = '';
 let message = '';
 let written = '';
 
@@ -38,8 +41,10 @@ function publish(): void {
   const status = {
     process: self(),
     specHash: specHash(spec),
-    init,
+    init: members.get(1)?.init,
     message,
+    members: [...members.values()].map(({ index, init, message }) => ({ index, init, message })),
+    wanted,
     forwards: [...servers].map(([host, { node, server, error }]) => ({
       host,
       node,
@@ -58,54 +63,48 @@ function publish(): void {
   }
 }
 
-function startNode(): void {
-  for (const folder of ['kubelet', 'containerd', 'cni', 'volumes', 'nodeLog', 'logs', 'scratch'] as const) {
-    mkdirSync(layout[folder], { recursive: true, mode: folder === 'volumes' ? 0o711 : 0o700 });
+/** Takes over which nodes there are, and what is asked of them. */
+async function keepTable(again: boolean): Promise<void> {
+  const there = readMembers({ state: spec.state });
+  for (const each of there) {
+    const member = members.get(each.index) ?? new Member(each);
+    member.spec = each;
+    members.set(each.index, member);
   }
-  const log = openSync(join(layout.logs, 'node.log'), 'a', 0o600);
-  const child = spawn(
-    'unshare',
-    [
-      ...['--net', '--mount', '--pid', '--fork', '--mount-proc', '--propagation', 'private'],
-      ...[
-        'sh',
-        join(import.meta.dirname, '../node-init.sh'),
-        nodeMarker(spec.state),
-        spec.state,
-        spec.tools.node,
-        join(import.meta.dirname, '../node/node.ts'),
-      ],
-      ...[addresses.podGateway, addresses.podCidr],
-      ...[spec.tools.cniPlugins, ...(spec.tools.cniGate === null ? [] : [spec.tools.cniGate])],
-    ],
-    { stdio: ['ignore', log, log], detached: true, cwd: '/' },
-  );
-  child.on('error', (error) => warn(`the node does not start: ${error.message}`));
-  child.unref();
-  closeSync(log);
+  for (const index of members.keys()) if (!there.some((each) => each.index === index)) members.delete(index);
+  const asked = readWanted(layout.wanted);
+  const key = JSON.stringify([[...members.keys()], asked.cut]);
+  // The first time replaces what an earlier release or another resolver has left.
+  if (key !== tabled || (again && !(await hasTable(addresses.table)))) {
+    const nodes = [...members.values()].map((each) => each.addresses);
+    await ensureTable(nodes, spec.resolvers, asked.cut);
+    tabled = key;
+  }
+  wanted = asked;
 }
 
-async function ensureNode(): Promise<void> {
-  init = tryFindInit(spec.state);
-  // A node that is about to fork its first process is not started a second time.
-  if (init === undefined && findByArgument(nodeMarker(spec.state)).length === 0) {
-    // The kubelet loses seconds on each container group whose processes are gone.
-    removeCgroup(cgroupOf(spec.instance));
-    ensureCgroup(cgroupOf(spec.instance));
-    // The last words of an earlier node are not true of this one.
-    rmSync(layout.nodeStatus, { force: true });
-    startNode();
-  }
-  if (init === undefined) {
-    const limit = performance.now() + 10_000;
-    while (init === undefined && performance.now() < limit) {
-      await sleep(20);
-      init = tryFindInit(spec.state);
-    }
-    if (init === undefined) throw new Error(`the node did not start within 10 s: see ${layout.logs}/node.log`);
-  }
-  await ensureLink(addresses, init.pid, spec.mtu, spec.state);
-  await ensureNodeEnd(addresses, init.pid);
+/** Each by itself: one that does not start keeps no other from it. */
+async function keepMembers(again: boolean): Promise<void> {
+  const nodes = [...members.values()].map((each) => each.addresses);
+  await Promise.all(
+    [...members.values()].map(async (member) => {
+      try {
+        member.message = '';
+        if (!wanted.stopped.includes(member.index)) await member.keep(nodes, again);
+      } catch (error) {
+        member.message = error instanceof Error ? error.message : String(error);
+        warn(`${member.addresses.nodeName}: ${member.message}`);
+      }
+    }),
+  );
+}
+
+/** Where a connection to a node port goes: to the first node that runs and can be reached. */
+function entrance(): string {
+  const usable = [...members.values()].filter(
+    ({ index, runs }) => runs && !wanted.stopped.includes(index) && !wanted.cut.includes(index),
+  );
+  return (usable[0]?.addresses ?? addresses).nodeIp;
 }
 
 let reconciling: Promise<void> = Promise.resolve();
@@ -126,7 +125,7 @@ async function openForwards(): Promise<void> {
   for (const { host, node } of wanted) {
     if (servers.get(host)?.server !== undefined) continue;
     try {
-      servers.set(host, { node, server: await listen(host, { host: addresses.nodeIp, port: node }), error: '' });
+      servers.set(host, { node, server: await listen(host, () => ({ host: entrance(), port: node })), error: '' });
     } catch (error) {
       servers.set(host, { node, server: undefined, error: error instanceof Error ? error.message : String(error) });
     }
@@ -138,7 +137,7 @@ const relays = new Map<number, Server>();
 /** Proxies on the machine's loopback, for the node. */
 async function openRelays(): Promise<void> {
   for (const target of spec.relays) {
-    if (!relays.has(target.port)) relays.set(target.port, await listen(target.port, target, addresses.hostIp));
+    if (!relays.has(target.port)) relays.set(target.port, await listen(target.port, () => target, addresses.hostIp));
   }
 }
 
@@ -146,16 +145,13 @@ watchFile(layout.forwards, { interval: 100 }, () => void reconcileForwards());
 const resolver = findResolvers(addresses.hostIp).relayTo;
 let relaying = false;
 for (let round = 0; ; round++) {
+  const again = round % 10 === 0;
   try {
-    // The first round replaces what an earlier release or another resolver has left.
-    if (round === 0 || (round % 10 === 0 && !(await hasTable(addresses.table)))) {
-      await ensureTable(addresses, spec.resolvers);
-    }
-    if (round % 10 === 0) for (const log of ['host.log', 'node.log']) rotate(join(layout.logs, log));
+    if (again) for (const log of ['host.log', 'node.log']) rotate(join(layout.logs, log));
     setForwarding('1');
-    if (!isAlive(init) || !hasLink(addresses)) await ensureNode();
-    else if (round % 10 === 0) await ensureRoute(addresses);
-    message = '';
+    await keepTable(again);
+    await keepMembers(again);
+    message = members.get(1)?.message ?? '';
     if (resolver !== undefined && !relaying) {
       relaying = true;
       relayDns(addresses.hostIp, resolver, warn);

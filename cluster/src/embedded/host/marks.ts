@@ -6,8 +6,9 @@ import { findByArgument, isAlive, type ProcessIdentity } from '@delos/host';
  * half written, the arguments of a live process cannot.
  */
 export const hostMarker = (state: string) => `delos-host:${state}`;
-export const nodeMarker = (state: string) => `delos-node:${state}`;
-export const cgroupOf = (instance: string) => `delos-${instance}`;
+export const nodeMarker = (state: string, index = 1) => `delos-node:${state}${index === 1 ? '' : `:${index}`}`;
+/** No instance has a point in its name. */
+export const cgroupOf = (instance: string, index = 1) => `delos-${instance}${index === 1 ? '' : `.node-${index}`}`;
 
 function isInit(identity: ProcessIdentity): boolean {
   try {
@@ -19,7 +20,7 @@ function isInit(identity: ProcessIdentity): boolean {
   }
 }
 
-/** First process of the instance's node, by its id in the machine's PID namespace. */
-export function tryFindInit(state: string): ProcessIdentity | undefined {
-  return findByArgument(nodeMarker(state)).find((identity) => isAlive(identity) && isInit(identity));
+/** First process of a node of the instance, by its id in the machine's PID namespace. */
+export function tryFindInit(state: string, index = 1): ProcessIdentity | undefined {
+  return findByArgument(nodeMarker(state, index)).find((identity) => isAlive(identity) && isInit(identity));
 }

@@ -4,7 +4,7 @@ import { DelosError } from '@delos/core';
 import { tryReadJson, withMutex, writeAtomic } from '@delos/host';
 import { z } from 'zod';
 import { layoutOf } from '../spec.ts';
-import { type Addresses, addressesOf, INSTANCE_NUMBERS, overlaps, prefixLength } from './addresses.ts';
+import { type Addresses, addressesOf, INSTANCE_NUMBERS, MOST_NODES, overlaps, prefixLength } from './addresses.ts';
 import { aliasOf, type Link, listLinks, listRoutes } from './host-network.ts';
 
 const numberFile = z.object({ number: z.number().int() });
@@ -16,13 +16,14 @@ export interface Occupied {
   readonly kept: ReadonlySet<number>;
 }
 
-/** Whether the number's addresses are free, or are this instance's own already. */
-export function isFree(number: number, occupied: Occupied, state: string): boolean {
-  const addresses = addressesOf(number);
+/** Whether the number's addresses, for so many nodes, are free, or are this instance's own already. */
+export function isFree(number: number, occupied: Occupied, state: string, nodes = 1): boolean {
   if (occupied.kept.has(number)) return false;
-  const own = occupied.links.find((link) => link.name === addresses.link);
-  if (own !== undefined && own.alias !== aliasOf(state)) return false;
-  return !occupied.routes.some((route) => route.dev !== addresses.link && collides(route.network, addresses));
+  const all = Array.from({ length: MOST_NODES }, (_, at) => addressesOf(number, at + 1));
+  const names = new Set(all.map(({ link }) => link));
+  if (occupied.links.some(({ name, alias }) => names.has(name) && alias !== aliasOf(state))) return false;
+  const foreign = occupied.routes.filter(({ dev }) => dev === undefined || !names.has(dev));
+  return !foreign.some(({ network }) => all.slice(0, nodes).some((addresses) => collides(network, addresses)));
 }
 
 /** Wide routes, such as a VPN's 10.0.0.0/8, give way to the narrower ones that an instance makes. */
@@ -39,7 +40,7 @@ export function tryReadNumber(state: string): number | undefined {
  * The instance's number: the one in its state, else the first free one. Two instances that ask at once get two.
  * @throws DelosError ERR_CLUSTER_START when none is free, or another's addresses are on the kept one
  */
-export function allocateNumber(state: string): Promise<number> {
+export function allocateNumber(state: string, nodes = 1): Promise<number> {
   return withMutex('numbers', async () => {
     const siblings = dirname(state);
     const kept = new Set<number>();
@@ -50,15 +51,16 @@ export function allocateNumber(state: string): Promise<number> {
     const occupied = { links: await listLinks(), routes: await listRoutes(), kept };
     const own = tryReadNumber(state);
     if (own !== undefined) {
-      if (isFree(own, occupied, state)) return own;
+      if (isFree(own, occupied, state, nodes)) return own;
+      const pods = nodes === 1 ? '' : `, and 10.204–${202 + nodes}.${own}.0 for Pods`;
       throw new DelosError(
         'ERR_CLUSTER_START',
-        `this instance has the addresses of number ${own} (10.201–203.${own}.0), which something else on this machine uses now`,
+        `this instance has the addresses of number ${own} (10.201–203.${own}.0${pods}), which something else on this machine uses now`,
         { hint: 'see `ip address` and `ip route`; free them, or begin anew: delos down --delete-data, then delos up' },
       );
     }
     for (let number = 0; number < INSTANCE_NUMBERS; number++) {
-      if (!isFree(number, occupied, state)) continue;
+      if (!isFree(number, occupied, state, nodes)) continue;
       writeAtomic(layoutOf(state).number, JSON.stringify({ number }));
       return number;
     }

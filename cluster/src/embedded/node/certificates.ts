@@ -1,8 +1,26 @@
 import { hostOf, SYSTEM_NAMESPACE } from '@delos/core';
-import { type Addresses, NODE_NAME } from '../host/addresses.ts';
+import type { Addresses } from '../host/addresses.ts';
 import type { LeafRequest } from './pki.ts';
 
-/** Every certificate of an embedded cluster: whom it names and what it allows. */
+/** Name of a node's own certificate among those of all nodes. */
+export const ofNode = (name: string, index: number): string => (index === 1 ? name : `${name}-${index}`);
+
+/** A node's own certificates. All others are the cluster's. */
+export function nodeCertificatesOf({ index, nodeName, nodeIp }: Addresses): readonly LeafRequest[] {
+  const subject = { authority: 'ca', commonName: `system:node:${nodeName}`, organization: 'system:nodes' } as const;
+  return [
+    {
+      ...subject,
+      name: ofNode('kubelet-server', index),
+      usages: ['server'],
+      dns: [nodeName],
+      ips: [nodeIp, '127.0.0.1'],
+    },
+    { ...subject, name: ofNode('kubelet', index), usages: ['client'] },
+  ];
+}
+
+/** Every certificate of an embedded cluster with one node: whom it names and what it allows. */
 export function certificatesOf(addresses: Addresses): readonly LeafRequest[] {
   const kubernetes = ['kubernetes', 'kubernetes.default', 'kubernetes.default.svc'];
   return [
@@ -31,22 +49,7 @@ export function certificatesOf(addresses: Addresses): readonly LeafRequest[] {
       ips: ['127.0.0.1'],
     },
     { name: 'etcd-client', authority: 'etcd-ca', commonName: 'kube-apiserver', usages: ['client'] },
-    {
-      name: 'kubelet-server',
-      authority: 'ca',
-      commonName: `system:node:${NODE_NAME}`,
-      organization: 'system:nodes',
-      usages: ['server'],
-      dns: [NODE_NAME],
-      ips: [addresses.nodeIp, '127.0.0.1'],
-    },
-    {
-      name: 'kubelet',
-      authority: 'ca',
-      commonName: `system:node:${NODE_NAME}`,
-      organization: 'system:nodes',
-      usages: ['client'],
-    },
+    ...nodeCertificatesOf(addresses),
     { name: 'admin', authority: 'ca', commonName: 'delos-admin', organization: 'system:masters', usages: ['client'] },
     // The node's supervisor may do everything: it applies the add-ons and patches node status.
     {

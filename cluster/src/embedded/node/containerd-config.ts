@@ -4,7 +4,7 @@ const text = JSON.stringify;
 
 /** containerd's configuration, version 2: understood by 1.6 (Debian 12), 1.7 and, migrated by itself, 2.x. */
 export function renderContainerd(spec: NodeSpec): string {
-  const layout = layoutOf(spec.state);
+  const layout = layoutOf(spec.state, spec.index);
   const guard = spec.tools.runcGuard;
   return `version = 2
 root = "/var/lib/containerd"

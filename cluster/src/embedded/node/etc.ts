@@ -1,36 +1,19 @@
 import { randomBytes } from 'node:crypto';
-import { existsSync, mkdirSync, readdirSync, rmSync } from 'node:fs';
+import { existsSync } from 'node:fs';
 import { join } from 'node:path';
-import { MIRROR_HOST } from '@delos/artifacts';
-import { API_SERVER_PORT, CLUSTER_DOMAIN, KUBELET_PORT, MIRROR_PORT, WELL_KNOWN_REGISTRIES } from '@delos/core';
+import { API_SERVER_PORT, CLUSTER_DOMAIN, KUBELET_PORT, MIRROR_PORT } from '@delos/core';
 import { writeIfChanged } from '@delos/host';
 import { stringify } from 'yaml';
-import { type Addresses, addressesOf, NODE_NAME } from '../host/addresses.ts';
+import { hostsOfNode, writeHosts } from '../../registry-hosts.ts';
+import { type Addresses, addressesOf } from '../host/addresses.ts';
+import { cgroupOf } from '../host/marks.ts';
 import { layoutOf, type NodeSpec } from '../spec.ts';
+import { ofNode } from './certificates.ts';
 import { renderContainerd } from './containerd-config.ts';
 import { renderKubeconfig } from './kubeconfig.ts';
 
-const MIRROR = `http://127.0.0.1:${MIRROR_PORT}`;
-
-/**
- * containerd's hosts.toml of one registry: the mirror holds its images as repository `<host>/<path>`, and those that
- * only stand in for a name apart, as `stand-in/<host>/<path>`.
- */
-export function renderHosts(host: string, standIns: boolean): string {
-  const mirror = `${MIRROR}/v2/${host}`;
-  const access = 'capabilities = ["pull", "resolve"]\noverride_path = true\n';
-  // Our images are nowhere else. So a missing name is told as `not found`, and not as a host that cannot be resolved.
-  const server = host === MIRROR_HOST ? `server = "${mirror}"\n${access}` : `server = "${upstreamOf(host)}"\n`;
-  const standIn = standIns ? `\n[host."${MIRROR}/v2/stand-in/${host}"]\n${access}` : '';
-  return `${server}\n[host."${mirror}"]\n${access}${standIn}`;
-}
-
-function upstreamOf(host: string): string {
-  return host === 'docker.io' ? 'https://registry-1.docker.io' : `https://${host}`;
-}
-
 export function renderCni(spec: NodeSpec): string {
-  const addresses = addressesOf(spec.number);
+  const addresses = addressesOf(spec.number, spec.index);
   return JSON.stringify(
     {
       cniVersion: '1.0.0',
@@ -60,8 +43,9 @@ export function renderCni(spec: NodeSpec): string {
 const POD_PIDS = 4096;
 
 export function renderKubelet(spec: NodeSpec, addresses: Addresses): string {
-  const layout = layoutOf(spec.state);
+  const layout = layoutOf(spec.state, spec.index);
   const pki = (file: string) => join(layout.pki, file);
+  const server = ofNode('kubelet-server', spec.index);
   return stringify({
     apiVersion: 'kubelet.config.k8s.io/v1beta1',
     kind: 'KubeletConfiguration',
@@ -75,10 +59,10 @@ export function renderKubelet(spec: NodeSpec, addresses: Addresses): string {
       x509: { clientCAFile: pki('ca.crt') },
     },
     authorization: { mode: 'Webhook' },
-    tlsCertFile: pki('kubelet-server.crt'),
-    tlsPrivateKeyFile: pki('kubelet-server.key'),
+    tlsCertFile: pki(`${server}.crt`),
+    tlsPrivateKeyFile: pki(`${server}.key`),
     cgroupDriver: 'cgroupfs',
-    cgroupRoot: `/delos-${spec.instance}`,
+    cgroupRoot: `/${cgroupOf(spec.instance, spec.index)}`,
     // Kubernetes 1.34 serves cgroup v1 only when told so; without swap off it would refuse the machine.
     failCgroupV1: false,
     failSwapOn: false,
@@ -131,7 +115,7 @@ export function renderProxy(addresses: Addresses, kubeconfig: string): string {
     mode: 'nftables',
     clientConnection: { kubeconfig },
     clusterCIDR: addresses.podCidr,
-    hostnameOverride: NODE_NAME,
+    hostnameOverride: addresses.nodeName,
     bindAddress: '0.0.0.0',
     healthzBindAddress: '127.0.0.1:10256',
     metricsBindAddress: '127.0.0.1:10249',
@@ -179,19 +163,35 @@ function renderRegistry(spec: NodeSpec): string {
   });
 }
 
-/** The client certificates that get a kubeconfig for use inside the node. */
-const CLIENTS = ['kubelet', 'controller-manager', 'scheduler', 'proxy', 'supervisor', 'policy-agent', 'disks'] as const;
+/** The client certificates that get a kubeconfig for use inside a node, and those for the control plane's own. */
+const CLIENTS = ['kubelet', 'proxy', 'policy-agent', 'disks'] as const;
+const CONTROL_PLANE = ['controller-manager', 'scheduler', 'supervisor'] as const;
 
-/** Writes every configuration file of the node's parts; what is there and right is not touched. */
+/** Writes every configuration file of a node's parts; what is there and right is not touched. */
 export function writeEtc(spec: NodeSpec): void {
-  const layout = layoutOf(spec.state);
-  const addresses = addressesOf(spec.number);
+  const layout = layoutOf(spec.state, spec.index);
   const at = (name: string) => join(layout.etc, name);
-  const server = `https://${addresses.nodeIp}:${API_SERVER_PORT}`;
-  for (const client of CLIENTS) {
-    const options = { cluster: 'delos', user: client, server, pki: layout.pki, certificate: client };
+  const server = `https://${addressesOf(spec.number).nodeIp}:${API_SERVER_PORT}`;
+  const first = spec.index === 1;
+  for (const client of first ? [...CLIENTS, ...CONTROL_PLANE] : CLIENTS) {
+    const certificate = client === 'kubelet' ? ofNode(client, spec.index) : client;
+    const options = { cluster: 'delos', user: client, server, pki: layout.pki, certificate };
     writeIfChanged(at(`${client}.kubeconfig`), renderKubeconfig(options));
   }
+  if (first) writeControlPlane(spec, server);
+  const addresses = addressesOf(spec.number, spec.index);
+  writeIfChanged(at('kubelet.yaml'), renderKubelet(spec, addresses));
+  writeIfChanged(at('proxy.yaml'), renderProxy(addresses, at('proxy.kubeconfig')));
+  writeIfChanged(at('registry.yaml'), renderRegistry(spec));
+  writeIfChanged(at('containerd.toml'), renderContainerd(spec));
+  writeIfChanged(at('resolv.conf'), spec.resolvers.map((address) => `nameserver ${address}\n`).join(''), 0o644);
+  writeIfChanged(join(layout.cniConf, '10-delos.conflist'), renderCni(spec));
+  writeHosts(layout.certsD, hostsOfNode(spec));
+}
+
+function writeControlPlane(spec: NodeSpec, server: string): void {
+  const layout = layoutOf(spec.state);
+  const at = (name: string) => join(layout.etc, name);
   const context = `delos-${spec.instance}`;
   writeIfChanged(
     layout.adminKubeconfig,
@@ -200,19 +200,4 @@ export function writeEtc(spec: NodeSpec): void {
   writeIfChanged(at('authentication.yaml'), renderAuthentication());
   // Made once: a new key could not read what an old one wrote.
   if (!existsSync(at('encryption.yaml'))) writeIfChanged(at('encryption.yaml'), renderEncryption());
-  writeIfChanged(at('kubelet.yaml'), renderKubelet(spec, addresses));
-  writeIfChanged(at('proxy.yaml'), renderProxy(addresses, at('proxy.kubeconfig')));
-  writeIfChanged(at('registry.yaml'), renderRegistry(spec));
-  writeIfChanged(at('containerd.toml'), renderContainerd(spec));
-  writeIfChanged(at('resolv.conf'), spec.resolvers.map((address) => `nameserver ${address}\n`).join(''), 0o644);
-  writeIfChanged(join(layout.cniConf, '10-delos.conflist'), renderCni(spec));
-  mkdirSync(layout.certsD, { recursive: true });
-  // Names at these registries are asked for at the mirror first, then at the registry itself. Others are asked for upstream.
-  const hosts: readonly string[] = [MIRROR_HOST, ...WELL_KNOWN_REGISTRIES];
-  for (const old of readdirSync(layout.certsD)) {
-    if (!hosts.includes(old)) rmSync(join(layout.certsD, old), { recursive: true });
-  }
-  for (const host of hosts) {
-    writeIfChanged(join(layout.certsD, host, 'hosts.toml'), renderHosts(host, spec.standIns));
-  }
 }

@@ -2,12 +2,14 @@ import { createHash } from 'node:crypto';
 import { Resolver } from 'node:dns/promises';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { FAKE_RESOURCES_ANNOTATION, hostOf, OWN_PREFIX, SYSTEM_NAMESPACE } from '@delos/core';
-import { type KubeClient, KubeError } from '@delos/kube';
+import { isKubeError, type KubeClient, KubeError } from '@delos/kube';
 import { z } from 'zod';
-import { addonsOf } from '../addons/index.ts';
-import { addressesOf, NODE_NAME } from '../host/addresses.ts';
+import { type Addon, addonsOf } from '../addons/index.ts';
+import { addressesOf, nodeName } from '../host/addresses.ts';
 import { askedHash, type NodeSpec } from '../spec.ts';
 import type { NodeState } from '../status.ts';
+
+type AddonApi = Pick<KubeClient, 'apply' | 'delete' | 'tryGet'>;
 
 const MARK = `/api/v1/namespaces/${SYSTEM_NAMESPACE}/configmaps/delos-addons`;
 const markSchema = z.object({ data: z.object({ hash: z.string() }) });
@@ -16,23 +18,24 @@ const markSchema = z.object({ data: z.object({ hash: z.string() }) });
  * Applies the add-ons once the API server serves, and again when the spec asks for others. What was applied is marked
  * in the cluster, so that a restart changes nothing. Runs until the process ends.
  *
- * @param report `ready` once all are applied, else what it waits for
+ * @param report `ready` once all are applied, else what it waits for; and for which spec
  */
 export async function addAddons(
   spec: () => NodeSpec,
-  api: Pick<KubeClient, 'apply' | 'tryGet'>,
+  api: AddonApi,
   serving: () => boolean,
-  report: (text: string) => void,
+  report: (text: string, used: NodeSpec) => void,
 ): Promise<never> {
   let done = '';
   for (;;) {
+    const used = spec();
     if (serving()) {
       try {
-        const addons = addonsOf(spec());
+        const addons = addonsOf(used);
         const hash = createHash('sha256').update(JSON.stringify(addons)).digest('hex').slice(0, 16);
         if (hash !== done && hash !== (await appliedHash(api))) {
-          report('applying');
-          for (const each of addons) await api.apply(each.path, each.object);
+          report('applying', used);
+          for (const each of addons) await applyAddon(api, each);
           await api.apply(MARK, {
             apiVersion: 'v1',
             kind: 'ConfigMap',
@@ -41,12 +44,23 @@ export async function addAddons(
           });
         }
         done = hash;
-        report('ready');
+        report('ready', used);
       } catch (error) {
-        report(error instanceof Error ? error.message : String(error));
+        report(error instanceof Error ? error.message : String(error), used);
       }
     }
     await sleep(done === '' ? 100 : 2000);
+  }
+}
+
+/** A StorageClass cannot be changed: it is made again. Volumes and claims of its name do not notice. */
+async function applyAddon(api: AddonApi, { path, object }: Addon): Promise<void> {
+  try {
+    await api.apply(path, object);
+  } catch (error) {
+    if (object.kind !== 'StorageClass' || !isKubeError(error, 422)) throw error;
+    await api.delete(path);
+    await api.apply(path, object);
   }
 }
 
@@ -124,7 +138,7 @@ async function look(spec: NodeSpec, api: NodeApi, serving: () => boolean): Promi
 
 /** Brings the Node to what the spec says, where it is not. */
 async function keepOnce(spec: NodeSpec, api: NodeApi): Promise<Found> {
-  const path = `/api/v1/nodes/${NODE_NAME}`;
+  const path = `/api/v1/nodes/${nodeName(spec.index)}`;
   const found = await api.tryGet(path);
   if (found === undefined) return { kind: 'waiting', text: 'the Node is not registered yet' };
   const node = nodeSchema.parse(found);

@@ -9,25 +9,29 @@ import { partsOf } from './parts.ts';
 import { supervise } from './supervisor.ts';
 
 /*
- * The node's supervisor: runs the parts, applies the add-ons, keeps the Node's labels and fake resources. It is started
- * by node-init.sh and started again when it ends; everything it knows is on disk or in the API server.
+ * A node's supervisor: runs the parts, keeps the Node's labels and fake resources; the first node's applies the add-ons. It
+ * is started by node-init.sh and started again when it ends; everything it knows is on disk or in the API server.
  */
 const state = process.argv[2];
-if (state === undefined) throw new Error('usage: node.ts STATE');
-const layout = layoutOf(state);
+const index = Number(process.argv[3] ?? '1');
+if (state === undefined) throw new Error('usage: node.ts STATE [INDEX]');
+const layout = layoutOf(state, index);
+const first = index === 1;
 const read = (): NodeSpec => nodeSpec.parse(JSON.parse(readFileSync(layout.spec, 'utf8')));
 let spec = read();
 const hash = specHash(spec);
 
 const began = new Date().toISOString();
-let addons = 'waiting';
+// They are the first node's matter.
+let addons = first ? 'waiting' : 'ready';
+let addonNodes: number | undefined;
 let dns = 'waiting';
 let node: NodeState | undefined;
 let written = '';
 const supervisor = supervise(partsOf(spec), layout.logs, readFileSync(join(layout.pki, 'ca.crt')), publish);
 
 function publish(): void {
-  const status = { pid: process.pid, specHash: hash, began, addons, dns, node, parts: supervisor.status() };
+  const status = { pid: process.pid, specHash: hash, began, addons, addonNodes, dns, node, parts: supervisor.status() };
   const text = JSON.stringify(status, null, 1);
   if (text === written) return;
   try {
@@ -44,15 +48,19 @@ watchFile(layout.spec, { interval: 1000, persistent: false }, () => {
 });
 
 const api = openApi(spec, 'supervisor');
-void addAddons(
-  () => spec,
-  api,
-  () => supervisor.isReady('kube-apiserver'),
-  (text) => {
-    addons = text;
-    publish();
-  },
-);
+const serving = (): boolean => !first || supervisor.isReady('kube-apiserver');
+if (first) {
+  void addAddons(
+    () => spec,
+    api,
+    serving,
+    (text, used) => {
+      addons = text;
+      addonNodes = used.nodes;
+      publish();
+    },
+  );
+}
 void watchDns(
   () => spec,
   (text) => {
@@ -63,7 +71,7 @@ void watchDns(
 void keepNode(
   () => spec,
   api,
-  () => supervisor.isReady('kube-apiserver'),
+  serving,
   (state) => {
     node = state;
     publish();

@@ -1,7 +1,7 @@
 import { join } from 'node:path';
 import { API_SERVER_PORT, hostOf, MIRROR_PORT } from '@delos/core';
 import { DEFAULT_SOCKET } from '../../netpol/index.ts';
-import { addressesOf, NODE_NAME } from '../host/addresses.ts';
+import { addressesOf } from '../host/addresses.ts';
 import { layoutOf, type NodeSpec } from '../spec.ts';
 
 /** One supervised process of the node. */
@@ -32,10 +32,21 @@ const CIPHERS = [
   'TLS_ECDHE_ECDSA_WITH_CHACHA20_POLY1305_SHA256',
 ].join(',');
 
-/** The command line of every part. Pure: the same spec gives the same processes. */
+/** Parts that only the first node has. */
+const CONTROL_PLANE = ['etcd', 'kube-apiserver', 'kube-controller-manager', 'kube-scheduler'];
+
+/** The command line of every part of a node. Pure: the same spec gives the same processes. */
 export function partsOf(spec: NodeSpec): readonly PartSpec[] {
-  const layout = layoutOf(spec.state);
-  const addresses = addressesOf(spec.number);
+  const all = everyPart(spec);
+  if (spec.index === 1) return all;
+  const has = (name: string): boolean => !CONTROL_PLANE.includes(name);
+  return all.filter(({ name }) => has(name)).map((part) => ({ ...part, after: part.after.filter(has) }));
+}
+
+function everyPart(spec: NodeSpec): readonly PartSpec[] {
+  const layout = layoutOf(spec.state, spec.index);
+  const addresses = addressesOf(spec.number, spec.index);
+  const { nodeName } = addresses;
   const pki = (file: string) => join(layout.pki, file);
   const etc = (file: string) => join(layout.etc, file);
   const kube = (component: string, values: Readonly<Record<string, string | number | boolean>>) => ({
@@ -58,13 +69,13 @@ export function partsOf(spec: NodeSpec): readonly PartSpec[] {
     {
       name: 'etcd',
       ...kube('etcd', {
-        name: NODE_NAME,
+        name: nodeName,
         'data-dir': layout.etcd,
         'listen-client-urls': 'https://127.0.0.1:2379',
         'advertise-client-urls': 'https://127.0.0.1:2379',
         'listen-peer-urls': 'https://127.0.0.1:2380',
         'initial-advertise-peer-urls': 'https://127.0.0.1:2380',
-        'initial-cluster': `${NODE_NAME}=https://127.0.0.1:2380`,
+        'initial-cluster': `${nodeName}=https://127.0.0.1:2380`,
         'listen-metrics-urls': 'http://127.0.0.1:2381',
         'cert-file': pki('etcd-server.crt'),
         'key-file': pki('etcd-server.key'),
@@ -132,9 +143,8 @@ export function partsOf(spec: NodeSpec): readonly PartSpec[] {
         'cluster-signing-cert-file': pki('ca.crt'),
         'cluster-signing-key-file': pki('ca.key'),
         'use-service-account-credentials': true,
-        'allocate-node-cidrs': true,
-        'cluster-cidr': addresses.podCidr,
-        'node-cidr-mask-size': 24,
+        // The addresses of a node's Pods follow from its number.
+        'allocate-node-cidrs': false,
         'service-cluster-ip-range': addresses.serviceCidr,
         'terminated-pod-gc-threshold': 500,
         // At the default of 20 requests a second, its start alone takes five.
@@ -200,7 +210,7 @@ export function partsOf(spec: NodeSpec): readonly PartSpec[] {
             name: 'disks',
             file: spec.tools.node,
             args: [spec.tools.diskKeeper],
-            env: { KUBECONFIG: etc('disks.kubeconfig'), DELOS_DISKS: layout.disks, DELOS_NODE: NODE_NAME },
+            env: { KUBECONFIG: etc('disks.kubeconfig'), DELOS_DISKS: layout.disks, DELOS_NODE: nodeName },
             after: [],
             ready: { kind: 'running' } as const,
           },
@@ -210,7 +220,7 @@ export function partsOf(spec: NodeSpec): readonly PartSpec[] {
       ...kube('kubelet', {
         config: etc('kubelet.yaml'),
         kubeconfig: etc('kubelet.kubeconfig'),
-        'hostname-override': NODE_NAME,
+        'hostname-override': nodeName,
         'node-ip': addresses.nodeIp,
         'root-dir': '/var/lib/kubelet',
         'runtime-cgroups': '/',

@@ -10,6 +10,7 @@ export const NOT_FOR_SERVICES: readonly string[] = [
   'cluster.context',
   'cluster.storageClass',
   'cluster.userNamespaces',
+  'cluster.embedded',
   'disks.storageClass',
   'images',
   'gateway',

@@ -3,16 +3,26 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { addressesOf, INSTANCE_NUMBERS, overlaps } from '../../../../cluster/src/embedded/host/addresses.ts';
+import {
+  addressesOf,
+  INSTANCE_NUMBERS,
+  MOST_NODES,
+  overlaps,
+} from '../../../../cluster/src/embedded/host/addresses.ts';
 import { aliasOf } from '../../../../cluster/src/embedded/host/host-network.ts';
 import { allocateNumber, isFree, type Occupied } from '../../../../cluster/src/embedded/host/number.ts';
 import { findResolvers } from '../../../../cluster/src/embedded/host/resolvers.ts';
 
 const number = fc.integer({ min: 0, max: INSTANCE_NUMBERS - 1 });
-const networksOf = (each: number) => {
-  const { linkCidr, podCidr, serviceCidr } = addressesOf(each);
-  return [linkCidr, podCidr, serviceCidr];
-};
+const nodes = Array.from({ length: MOST_NODES }, (_, at) => at + 1);
+/** Of all nodes that an instance may have. */
+const networksOf = (each: number) => [
+  addressesOf(each).serviceCidr,
+  ...nodes.flatMap((index) => {
+    const { linkCidr, podCidr } = addressesOf(each, index);
+    return [linkCidr, podCidr];
+  }),
+];
 
 describe('addresses', () => {
   test('no network of one instance shares an address with any of another, nor with its own others', () => {
@@ -28,8 +38,25 @@ describe('addresses', () => {
     );
   });
 
+  test('the first node has the addresses that an instance of one node always had', () => {
+    expect(addressesOf(7)).toMatchObject({
+      link: 'delos-7',
+      nodeName: 'node-1',
+      linkCidr: '10.201.7.0/30',
+      nodeIp: '10.201.7.2',
+      podCidr: '10.202.7.0/24',
+      podGateway: '10.202.7.1',
+    });
+    expect(addressesOf(7, 3)).toMatchObject({ link: 'delos-7-3', nodeIp: '10.201.7.10', podCidr: '10.205.7.0/24' });
+  });
+
+  test('an interface has a name that the kernel takes', () => {
+    for (const index of nodes) expect(addressesOf(99, index).link.length).toBeLessThan(16);
+  });
+
   test('a number out of range is refused', () => {
     for (const wrong of [-1, 100, 1.5, Number.NaN]) expect(() => addressesOf(wrong)).toThrow(RangeError);
+    for (const wrong of [0, 17, 1.5, Number.NaN]) expect(() => addressesOf(0, wrong)).toThrow(RangeError);
   });
 
   test.each([
@@ -62,6 +89,14 @@ describe('the number of an instance', () => {
     ['beside a route elsewhere', { routes: [{ network: '10.202.5.0/24', dev: 'eth1' }] }, true],
   ])('%s', (_case, occupied, free) => {
     expect(isFree(4, { ...nothing, ...occupied }, state)).toBe(free);
+  });
+
+  test.each<[string, Occupied['routes'][number], number, boolean]>([
+    ['one node does not use', { network: '10.205.4.0/24', dev: 'eth1' }, 1, true],
+    ['the third node would use', { network: '10.205.4.0/24', dev: 'eth1' }, 3, false],
+    ['the third node uses', { network: '10.205.4.0/24', dev: 'delos-4-3' }, 3, true],
+  ])('with a route over addresses that %s', (_case, route, count, free) => {
+    expect(isFree(4, { ...nothing, routes: [route] }, state, count)).toBe(free);
   });
 
   test('many that ask at once each get their own, and the same one again', async () => {

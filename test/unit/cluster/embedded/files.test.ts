@@ -8,11 +8,11 @@ import { parse } from 'yaml';
 import { corefile } from '../../../../cluster/src/embedded/addons/coredns.ts';
 import { addonsOf } from '../../../../cluster/src/embedded/addons/index.ts';
 import { addressesOf } from '../../../../cluster/src/embedded/host/addresses.ts';
-import { renderTable } from '../../../../cluster/src/embedded/host/host-network.ts';
 import { type InventoryItem, readInventory, record, strike } from '../../../../cluster/src/embedded/host/inventory.ts';
+import { renderTable } from '../../../../cluster/src/embedded/host/tables.ts';
 import { certificatesOf } from '../../../../cluster/src/embedded/node/certificates.ts';
 import { renderContainerd } from '../../../../cluster/src/embedded/node/containerd-config.ts';
-import { renderHosts, renderKubelet, writeEtc } from '../../../../cluster/src/embedded/node/etc.ts';
+import { renderKubelet, writeEtc } from '../../../../cluster/src/embedded/node/etc.ts';
 import { partsOf } from '../../../../cluster/src/embedded/node/parts.ts';
 import { ensurePki } from '../../../../cluster/src/embedded/node/pki.ts';
 import { poolOf, publicNameOf } from '../../../../cluster/src/embedded/prepare.ts';
@@ -25,6 +25,8 @@ beforeEach(() => {
   state = mkdtempSync(join(tmpdir(), 'delos-state-'));
   spec = {
     instance: 'mine',
+    index: 1,
+    nodes: 1,
     state,
     number: 3,
     tools: {
@@ -50,6 +52,7 @@ beforeEach(() => {
     cgroupVersion: 1,
     restrictOomScore: true,
     standIns: false,
+    mirrors: [],
   };
 });
 
@@ -77,12 +80,6 @@ describe('the files and command lines of a node', () => {
       'current-context': 'delos-mine',
       clusters: [{ cluster: { server: 'https://10.201.3.2:6443' } }],
     });
-  });
-
-  test('a name is asked for at the mirror first, by its host, then upstream; ours are nowhere else', () => {
-    expect(renderHosts('docker.io', false)).toContain('server = "https://registry-1.docker.io"');
-    expect(renderHosts('quay.io', false)).toContain('[host."http://127.0.0.1:5000/v2/quay.io"]');
-    expect(renderHosts('registry.delos.internal', false)).not.toContain('https://');
   });
 
   test('every add-on that runs meets Pod Security restricted', async () => {
@@ -170,8 +167,8 @@ describe('the files and command lines of a node', () => {
   });
 
   test('Pods reach the machine at none of its addresses, but for the resolvers that cluster DNS asks', () => {
-    const table = renderTable(addressesOf(3), ['10.201.3.1', '2001:db8::53']);
-    expect(table).toContain(`    ip saddr 10.201.3.2 accept
+    const table = renderTable([addressesOf(3)], ['10.201.3.1', '2001:db8::53']);
+    expect(table).toContain(`    iifname "delos-3" ip saddr 10.201.3.2 accept
     fib daddr type != { local, broadcast, multicast, anycast } accept
     ip daddr 10.201.3.1 meta l4proto { tcp, udp } th dport 53 accept
     counter reject with icmp admin-prohibited
@@ -179,7 +176,7 @@ describe('the files and command lines of a node', () => {
   });
 
   test('nothing from outside reaches the node by itself', () => {
-    const table = renderTable(addressesOf(3), []);
+    const table = renderTable([addressesOf(3)], []);
     expect(table).toContain('oifname "delos-3" ct state established,related accept\n    oifname "delos-3" drop');
   });
 });

@@ -16,7 +16,7 @@ const portOf = (server: Server) => (server.address() as AddressInfo).port;
 async function forwarded(serve: (socket: Socket) => void): Promise<number> {
   const target = createServer({ allowHalfOpen: true }, serve).listen(0, '127.0.0.1');
   await once(target, 'listening');
-  const server = await listen(0, { host: '127.0.0.1', port: portOf(target) });
+  const server = await listen(0, () => ({ host: '127.0.0.1', port: portOf(target) }));
   servers.push(target, server);
   return portOf(server);
 }
@@ -64,7 +64,7 @@ test('a target that is not there ends the connection, and the port goes on answe
   await once(gone, 'listening');
   const target = portOf(gone);
   await new Promise((resolve) => gone.close(resolve));
-  const server = await listen(0, { host: '127.0.0.1', port: target });
+  const server = await listen(0, () => ({ host: '127.0.0.1', port: target }));
   servers.push(server);
   for (let round = 0; round < 2; round++) {
     const socket = createConnection(portOf(server), '127.0.0.1');

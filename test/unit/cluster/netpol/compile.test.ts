@@ -6,7 +6,7 @@ import { parsePod, sealing } from '../../../../cluster/src/netpol/parse.ts';
 import { renderChange, renderTable } from '../../../../cluster/src/netpol/table.ts';
 import { allowed, type Flow, type World } from './judge.ts';
 import { NftSimulator, type Packet } from './simulator.ts';
-import { node, table } from './table.ts';
+import { node, second, table } from './table.ts';
 import { change, NODE, OUTSIDE, PORTS, world } from './worlds.ts';
 
 function loaded(from: World): NftSimulator {
@@ -44,6 +44,42 @@ test('the rules let pass exactly what the policies allow', () => {
       for (const flow of flows(of)) expect([flow, nft.passes(packet(flow))]).toEqual([flow, allowed(of, flow)]);
     }),
     { numRuns: 300 },
+  );
+});
+
+test('of two nodes each judges its own Pods, and together they let pass exactly what the policies allow', () => {
+  const SECOND = '10.204.0.';
+  const split = world.chain((of) =>
+    fc.array(fc.boolean(), { minLength: of.pods.length, maxLength: of.pods.length }).map((elsewhere) => ({
+      ...of,
+      pods: of.pods.map((pod, index) =>
+        elsewhere[index] === true
+          ? { ...pod, status: { ...pod.status, podIP: pod.status.podIP.replace('10.202.0.', SECOND) } }
+          : pod,
+      ),
+    })),
+  );
+  fc.assert(
+    fc.property(split, (of) => {
+      const kernels = [node, second].map((each) => {
+        const nft = new NftSimulator();
+        nft.run(renderTable(table(of, each)));
+        return nft;
+      });
+      const at = (address: string) => (address.startsWith(SECOND) ? 1 : address.startsWith('10.202.') ? 0 : undefined);
+      for (const flow of flows(of)) {
+        if (flow.to === NODE) continue;
+        // From its own node it comes by its Pod's interface, to another by the node's link.
+        const ends = new Set([at(flow.from), at(flow.to)]);
+        const passes = [0, 1].every((index) => {
+          if (!ends.has(index)) return true;
+          const iif = at(flow.from) === index ? 'veth1a2b' : 'eth0';
+          return kernels[index]?.passes({ ...packet(flow), iif }) === true;
+        });
+        expect([flow, passes]).toEqual([flow, allowed(of, flow)]);
+      }
+    }),
+    { numRuns: 100 },
   );
 });
 

@@ -1,0 +1,87 @@
+import { mkdtempSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { type JsonObject, KubeError } from '@delos/kube';
+import { beforeAll, expect, test } from 'vitest';
+import { addressesOf } from '../../../../cluster/src/embedded/host/addresses.ts';
+import { certificatesOf } from '../../../../cluster/src/embedded/node/certificates.ts';
+import { addAddons } from '../../../../cluster/src/embedded/node/keep.ts';
+import { ensurePki } from '../../../../cluster/src/embedded/node/pki.ts';
+import { layoutOf, type NodeSpec, nodeSpec } from '../../../../cluster/src/embedded/spec.ts';
+
+let spec: NodeSpec;
+
+beforeAll(async () => {
+  const state = mkdtempSync(join(tmpdir(), 'delos-addons-'));
+  await ensurePki(layoutOf(state).pki, certificatesOf(addressesOf(3)));
+  spec = nodeSpec.parse({
+    instance: 'mine',
+    state,
+    number: 3,
+    tools: {
+      node: '/n',
+      kube: '/k',
+      registry: '/r',
+      containerd: '/c',
+      cniPlugins: '/p',
+      cniGate: null,
+      policyAgent: null,
+    },
+    store: '/store',
+    images: { pause: 'p:1', coredns: 'c:1', localPathProvisioner: 'l:1', metricsServer: 'm:1' },
+    resolvers: [],
+    mtu: 1400,
+    proxy: {},
+    labels: {},
+    fakeResources: {},
+    cgroupVersion: 1,
+    restrictOomScore: true,
+  });
+});
+
+/** An API server that keeps objects by their path, and refuses to change how a StorageClass binds, as a real one does. */
+class Objects {
+  readonly at = new Map<string, JsonObject>();
+  readonly deleted: string[] = [];
+
+  async apply(path: string, body: unknown): Promise<JsonObject> {
+    const object = body as JsonObject;
+    const before = this.at.get(path)?.volumeBindingMode;
+    if (before !== undefined && before !== object.volumeBindingMode) throw new KubeError(422, 'field is immutable');
+    this.at.set(path, object);
+    return object;
+  }
+  async delete(path: string): Promise<JsonObject> {
+    this.deleted.push(path);
+    this.at.delete(path);
+    return {};
+  }
+  async tryGet(path: string): Promise<JsonObject | undefined> {
+    return this.at.get(path);
+  }
+}
+
+test('more nodes make the class of disks anew, and nothing else; add-ons say for how many nodes they are', async () => {
+  const api = new Objects();
+  let nodes = 1;
+  const applied = new Map<number, () => void>();
+  const ready = (count: number): Promise<void> => new Promise((resolve) => applied.set(count, resolve));
+  const first = ready(1);
+  void addAddons(
+    () => ({ ...spec, nodes }),
+    api,
+    () => true,
+    (text, used) => (text === 'ready' ? applied.get(used.nodes)?.() : undefined),
+  );
+  await first;
+  const path = '/apis/storage.k8s.io/v1/storageclasses/delos-disks';
+  expect(api.at.get(path)?.volumeBindingMode).toBe('Immediate');
+  const second = ready(3);
+  nodes = 3;
+  await second;
+  expect(api.at.get(path)?.volumeBindingMode).toBe('WaitForFirstConsumer');
+  expect(api.deleted).toEqual([path]);
+  expect(api.at.get('/apis/apps/v1/namespaces/kube-system/deployments/coredns')).toMatchObject({
+    spec: { replicas: 2 },
+  });
+});
