@@ -29,7 +29,9 @@ export async function preparePlugins(home: PulumiHome): Promise<void> {
     const script = [
       '#!/bin/sh',
       'export DELOS_PLUGIN_PATH="$0"',
-      `export NODE_COMPILE_CACHE=${shellWord(join(home.root, 'compile-cache'))}`,
+      // The one that the caller has serves all instances.
+      `[ -n "$NODE_COMPILE_CACHE" ] || NODE_COMPILE_CACHE=${shellWord(join(home.root, 'compile-cache'))}`,
+      'export NODE_COMPILE_CACHE',
       `exec ${shellWord(process.execPath)} --disable-warning=ExperimentalWarning ${shellWord(join(sources, entry))} "$@"`,
       '',
     ].join('\n');
