@@ -71,6 +71,13 @@ export function program(root: string, options: { readonly completion?: boolean }
     .option('--out <folder>', 'where to write, a file an object; left out: to stdout')
     .action(action(() => import('./commands/platform/synth.ts')));
 
+  const nodes = verb(cli, 'nodes', 'the nodes of the cluster, as jobs find them');
+  withContext(withConfig(verb(nodes, 'label', 'set the labels of pools on nodes, by what their devices say')))
+    .option('--plan', 'show what --apply would do; so it is without either', false)
+    .option('--apply', 'set the labels', false)
+    .option('--overwrite', 'also labels that a node has with another value', false)
+    .action(action(() => import('./commands/nodes/label.ts')));
+
   const cluster = verb(cli, 'cluster', 'the Kubernetes cluster underneath, by itself');
   withContext(withConfig(verb(cluster, 'up', 'start or repair the cluster; have more or fewer nodes')))
     .option('--nodes <number>', 'how many embedded nodes there shall be', positiveNumber)

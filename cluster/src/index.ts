@@ -1,3 +1,4 @@
+export * from './devices/index.ts';
 export * from './engine.ts';
 export * from './engine-for.ts';
 export { type ForwardedService, forwardRuns, keepForward } from './forward.ts';

@@ -1,9 +1,9 @@
 import { join } from 'node:path';
-import type { ClusterStatus } from '@delos/cluster';
+import { type ClusterStatus, devicesOf, nodeObjects } from '@delos/cluster';
 import { type LockHolder, tryReadJson } from '@delos/host';
 import type { CommandContext } from '../../context.ts';
 import { engineOf } from '../../instance/engine.ts';
-import { kubeOf } from '../../instance/kube.ts';
+import { type Kube, kubeOf } from '../../instance/kube.ts';
 import { holderOf } from '../../instance/lock.ts';
 import { recordedConfig } from '../../instance/settings.ts';
 import { platformUrls, tryDeployedUrls } from '../../platform-urls.ts';
@@ -28,7 +28,10 @@ export async function statusDocument(context: CommandContext, showPasswords: boo
   // The platform may have been deployed by plain Pulumi, after a change of delos.yaml that no `up` has seen.
   const deployed = kube === undefined ? undefined : await tryDeployedUrls(kube);
   const urls = deployed ?? (record?.entrance === undefined ? undefined : platformUrls(config, record.entrance));
-  const services = kube === undefined ? [] : await serviceStatuses(kube, config, urls?.url.replace(/\/$/, ''));
+  const [services, lacks] =
+    kube === undefined
+      ? [[], []]
+      : await Promise.all([serviceStatuses(kube, config, urls?.url.replace(/\/$/, '')), nodeLacks(kube)]);
   const users = services.length === 0 ? [] : await platformUsers(config, showPasswords ? kube : undefined);
   const healthy =
     services.length > 0 &&
@@ -39,12 +42,18 @@ export async function statusDocument(context: CommandContext, showPasswords: boo
     up: healthy,
     heldBy: holder ?? null,
     cluster: cluster ?? null,
+    lacks,
     services,
     platform: { apiUrl: urls?.apiUrl ?? null, url: urls?.url ?? null, adminUser: config.admin.user },
     standIns: record?.standIns ?? [],
     users,
     state: context.paths.state,
   };
+}
+
+async function nodeLacks(kube: Kube): Promise<StatusDocument['lacks']> {
+  const { items } = await kube.json(nodeObjects, ['get', 'nodes']);
+  return items.map(devicesOf).flatMap(({ name, lacks }) => lacks.map((message) => ({ node: name, message })));
 }
 
 /** Whether its API server can answer: the node that it is on was neither stopped nor cut off. */
@@ -57,6 +66,8 @@ export interface StatusDocument {
   readonly up: boolean;
   readonly heldBy: LockHolder | null;
   readonly cluster: ClusterStatus | null;
+  /** What single nodes lack for their devices to be of use. */
+  readonly lacks: readonly { readonly node: string; readonly message: string }[];
   readonly services: readonly ServiceStatus[];
   readonly platform: {
     readonly apiUrl: string | null;
@@ -88,6 +99,7 @@ function text(document: StatusDocument, passwords: boolean): string {
     `cluster   ${cluster.kind}, Kubernetes ${cluster.version}, ${cluster.server}`,
     ...nodeLines(cluster.nodes),
     ...ill.map(({ name, message }) => `          ${name}: ${message}`),
+    ...document.lacks.map(({ node, message }) => `          ${node}: ${message}`),
   );
   if (!canBeAsked(cluster)) return blocks.join('\n');
   if (services.length === 0) return [...blocks, 'The platform is not deployed: `delos up` does it.'].join('\n');
