@@ -52,6 +52,11 @@ function isMemory({ memory }: NodeGpus, wanted: number | undefined): boolean {
   return memory === undefined || wanted === undefined || Math.abs(memory - wanted) <= MEMORY_TOLERANCE * wanted;
 }
 
+/** What a node lacks. Devices that are announced with nothing behind them lack nothing. */
+export function lacksOf({ labels, lacks }: NodeDevices, nodePools: readonly Pool[]): readonly string[] {
+  return nodePools.some(({ name, fakeGpus }) => fakeGpus && name === labels[POOL_LABEL]) ? [] : lacks;
+}
+
 /** Which labels a node gets so that jobs find it. A label that somebody has set stays, unless the caller takes it over. */
 export function planOf(node: NodeDevices, nodePools: readonly Pool[]): NodePlan {
   if (node.unannounced) return { node: node.name, verdict: 'unknown', labels: {}, pools: [] };

@@ -20,7 +20,7 @@ export async function run(context: CommandContext, options: Options): Promise<vo
       hint: '--plan only shows what --apply does',
     });
   }
-  const { devicesOf, nodeObjects, planOf, suggest, suggestionText } = await import('@delos/cluster');
+  const { devicesOf, lacksOf, nodeObjects, planOf, suggest, suggestionText } = await import('@delos/cluster');
   const { config } = await readSettings(context, options.config);
   const engine = await engineFrom(context, config, options.context);
   const kube = await kubeOf(context, await engine.handle());
@@ -40,13 +40,13 @@ export async function run(context: CommandContext, options: Options): Promise<vo
   const suggestion = suggest(without, taken);
   const document = {
     applied: options.apply,
-    nodes: nodes.map(({ devices: { name, gpus, labels: has, lacks }, plan, labels }) => ({
-      name,
-      pool: has[POOL_LABEL] ?? null,
-      gpus,
+    nodes: nodes.map(({ devices, plan, labels }) => ({
+      name: devices.name,
+      pool: devices.labels[POOL_LABEL] ?? null,
+      gpus: devices.gpus,
       ...plan,
       change: labels,
-      lacks,
+      lacks: lacksOf(devices, config.nodePools),
     })),
     suggested: suggestion,
   };

@@ -1,5 +1,6 @@
 import { join } from 'node:path';
-import { type ClusterStatus, devicesOf, nodeObjects } from '@delos/cluster';
+import { type ClusterStatus, devicesOf, lacksOf, nodeObjects } from '@delos/cluster';
+import type { PlatformConfig } from '@delos/core';
 import { type LockHolder, tryReadJson } from '@delos/host';
 import type { CommandContext } from '../../context.ts';
 import { engineOf } from '../../instance/engine.ts';
@@ -31,7 +32,7 @@ export async function statusDocument(context: CommandContext, showPasswords: boo
   const [services, lacks] =
     kube === undefined
       ? [[], []]
-      : await Promise.all([serviceStatuses(kube, config, urls?.url.replace(/\/$/, '')), nodeLacks(kube)]);
+      : await Promise.all([serviceStatuses(kube, config, urls?.url.replace(/\/$/, '')), nodeLacks(kube, config)]);
   const users = services.length === 0 ? [] : await platformUsers(config, showPasswords ? kube : undefined);
   const healthy =
     services.length > 0 &&
@@ -51,9 +52,11 @@ export async function statusDocument(context: CommandContext, showPasswords: boo
   };
 }
 
-async function nodeLacks(kube: Kube): Promise<StatusDocument['lacks']> {
+async function nodeLacks(kube: Kube, { nodePools }: PlatformConfig): Promise<StatusDocument['lacks']> {
   const { items } = await kube.json(nodeObjects, ['get', 'nodes']);
-  return items.map(devicesOf).flatMap(({ name, lacks }) => lacks.map((message) => ({ node: name, message })));
+  return items
+    .map(devicesOf)
+    .flatMap((devices) => lacksOf(devices, nodePools).map((message) => ({ node: devices.name, message })));
 }
 
 /** Whether its API server can answer: the node that it is on was neither stopped nor cut off. */

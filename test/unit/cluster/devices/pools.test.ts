@@ -1,4 +1,4 @@
-import { isLike, type NodeDevices, type NodeGpus, planOf, suggest } from '@delos/cluster';
+import { isLike, lacksOf, type NodeDevices, type NodeGpus, planOf, suggest } from '@delos/cluster';
 import { POOL_LABEL, platformConfig } from '@delos/core';
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
@@ -102,6 +102,12 @@ describe('a node gets', () => {
     expect(planOf(node(own), two)).toMatchObject({ verdict: 'several', labels: {}, pools: ['spot', 'kept'] });
     expect(planOf(node(own, { [POOL_LABEL]: 'kept' }), two).verdict).toBe('right');
   });
+});
+
+test('a node whose pool announces devices with nothing behind them lacks nothing', () => {
+  const pools = poolsOf({ name: 'fake', ...gpu(1), fakeGpus: true }, { name: 'real', ...gpu(1) });
+  const of = (pool: string) => lacksOf({ ...node([nvidia(1)], { [POOL_LABEL]: pool }), lacks: ['a label'] }, pools);
+  expect([of('fake'), of('real')]).toEqual([[], ['a label']]);
 });
 
 describe('what is suggested for nodes that no pool is like', () => {
