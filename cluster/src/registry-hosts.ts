@@ -62,14 +62,14 @@ export function hostsOfSite(mirrors: readonly ImageMirror[]): readonly RegistryH
 
 function siteHosts(registry: string, all: readonly ImageMirror[]): RegistryHosts {
   const files = new Map<string, string>();
-  const asked = mirrorsOf(all, registry).map(({ url, certificateAuthority }, index): Asked => {
+  const mirrors = mirrorsOf(all, registry);
+  const asked = mirrors.map(({ url, certificateAuthority }, index): Asked => {
     if (certificateAuthority === undefined) return { url };
     const authority = `authority-${index + 1}.crt`;
     files.set(authority, certificateAuthority);
     return { url, authority };
   });
-  const only = mirrorsOf(all, registry).some((mirror) => mirror.only);
-  const last = only ? asked.at(-1) : undefined;
+  const last = mirrors.some(({ only }) => only) ? asked.at(-1) : undefined;
   return last === undefined ? { registry, asked, files } : { registry, asked: asked.slice(0, -1), last, files };
 }
 

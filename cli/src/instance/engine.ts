@@ -1,7 +1,7 @@
 import { existsSync } from 'node:fs';
 import { join, relative } from 'node:path';
-import type { ClusterEngine, EngineOptions } from '@delos/cluster';
-import type { PlatformConfig } from '@delos/core';
+import type { ClusterEngine, ClusterStatus, EngineOptions } from '@delos/cluster';
+import { DelosError, type PlatformConfig } from '@delos/core';
 import type { CommandContext } from '../context.ts';
 import { recordedConfig } from './settings.ts';
 
@@ -64,4 +64,13 @@ export async function engineOf(context: CommandContext): Promise<ClusterEngine> 
   const kept = config.cluster.engine === 'existing' && existsSync(keptKubeconfig(context));
   const choice = kept ? onKept(context, config) : { config, options: optionsOf(context, undefined) };
   return await engineFor(choice.config, choice.options);
+}
+
+/** The state of this instance's cluster. @throws DelosError ERR_NOT_UP */
+export async function clusterStatus(context: CommandContext): Promise<ClusterStatus> {
+  const status = await (await engineOf(context)).status();
+  if (status !== undefined) return status;
+  throw new DelosError('ERR_NOT_UP', `the cluster of instance ${context.paths.instance} is not up`, {
+    hint: '`delos cluster up` starts it',
+  });
 }

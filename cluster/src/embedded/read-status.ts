@@ -23,7 +23,7 @@ const nodeList = z.object({
 type Found = z.infer<typeof nodeList>['items'][number];
 type Part = ClusterStatus['parts'][number];
 
-/** What runs of each node, and what is wrong where something is. */
+/** The state of every node. A part that does not run says why. */
 export async function readStatus(members: readonly [NodeSpec, ...NodeSpec[]]): Promise<ClusterStatus> {
   const [spec] = members;
   const layout = layoutOf(spec.state);

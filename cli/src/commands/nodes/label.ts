@@ -1,3 +1,4 @@
+import type { NodeDevices, NodePlan } from '@delos/cluster';
 import { DelosError, GPU_KINDS, POOL_LABEL } from '@delos/core';
 import type { CommandContext } from '../../context.ts';
 import { engineFrom } from '../../instance/engine.ts';
@@ -54,23 +55,18 @@ export async function run(context: CommandContext, options: Options): Promise<vo
   context.result(document, text(document, changes.length, lines));
 }
 
-async function label(kube: Kube, node: string, labels: Readonly<Record<string, string>>, overwrite: boolean) {
+async function label(kube: Kube, node: string, labels: NodePlan['labels'], overwrite: boolean): Promise<void> {
   const pairs = Object.entries(labels).map(([key, value]) => `${key}=${value}`);
   await kube.text(['label', 'node', node, ...pairs, ...(overwrite ? ['--overwrite'] : [])]);
 }
 
 interface Shown {
   readonly applied: boolean;
-  readonly nodes: readonly {
-    readonly name: string;
-    readonly pool: string | null;
-    readonly gpus: readonly { field: keyof typeof GPU_KINDS; count: number; model: string | undefined }[];
-    readonly verdict: 'right' | 'label' | 'other' | 'several' | 'none' | 'unknown';
-    readonly labels: Readonly<Record<string, string>>;
-    readonly change: Readonly<Record<string, string>>;
-    readonly pools: readonly string[];
-    readonly lacks: readonly string[];
-  }[];
+  readonly nodes: readonly (NodePlan &
+    Pick<NodeDevices, 'name' | 'gpus' | 'lacks'> & {
+      readonly pool: string | null;
+      readonly change: NodePlan['labels'];
+    })[];
 }
 
 function text({ applied, nodes }: Shown, changes: number, suggested: string): string {

@@ -14,7 +14,7 @@ const PORT = 9100;
 const DISK = '/node-disk';
 const NAMES = '/run/node';
 
-/** What is told of a node. A container's own /proc tells all of it: the kernel counts these for the whole node. */
+/** The kernel counts these for the whole node, so a container's own /proc tells them. */
 const COLLECTORS = [
   'cpu',
   'diskstats',

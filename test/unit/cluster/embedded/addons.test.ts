@@ -8,35 +8,15 @@ import { certificatesOf } from '../../../../cluster/src/embedded/node/certificat
 import { addAddons } from '../../../../cluster/src/embedded/node/keep.ts';
 import { ensurePki } from '../../../../cluster/src/embedded/node/pki.ts';
 import { layoutOf, type NodeSpec, nodeSpec } from '../../../../cluster/src/embedded/spec.ts';
+import { firstSpec } from '../../../support/cluster/first-spec.ts';
 
 let spec: NodeSpec;
 
 beforeAll(async () => {
   const state = mkdtempSync(join(tmpdir(), 'delos-addons-'));
   await ensurePki(layoutOf(state).pki, certificatesOf(addressesOf(3)));
-  spec = nodeSpec.parse({
-    instance: 'mine',
-    state,
-    number: 3,
-    tools: {
-      node: '/n',
-      kube: '/k',
-      registry: '/r',
-      containerd: '/c',
-      cniPlugins: '/p',
-      cniGate: null,
-      policyAgent: null,
-    },
-    store: '/store',
-    images: { pause: 'p:1', coredns: 'c:1', localPathProvisioner: 'l:1', metricsServer: 'm:1' },
-    resolvers: [],
-    mtu: 1400,
-    proxy: {},
-    labels: {},
-    fakeResources: {},
-    cgroupVersion: 1,
-    restrictOomScore: true,
-  });
+  const first = firstSpec(state);
+  spec = nodeSpec.parse({ ...first, tools: { ...first.tools, cniGate: null, policyAgent: null }, resolvers: [] });
 });
 
 /** An API server that keeps objects by their path, and refuses to change how a StorageClass binds, as a real one does. */

@@ -17,43 +17,15 @@ import { partsOf } from '../../../../cluster/src/embedded/node/parts.ts';
 import { ensurePki } from '../../../../cluster/src/embedded/node/pki.ts';
 import { poolOf, publicNameOf } from '../../../../cluster/src/embedded/prepare.ts';
 import { layoutOf, type NodeSpec, nodeSpec, specHash } from '../../../../cluster/src/embedded/spec.ts';
+import { firstSpec } from '../../../support/cluster/first-spec.ts';
 
 let state: string;
 let spec: NodeSpec;
 
 beforeEach(() => {
   state = mkdtempSync(join(tmpdir(), 'delos-state-'));
-  spec = {
-    instance: 'mine',
-    index: 1,
-    nodes: 1,
-    state,
-    number: 3,
-    tools: {
-      node: '/n',
-      kube: '/k',
-      registry: '/r',
-      containerd: '/c',
-      cniPlugins: '/p',
-      cniGate: '/g',
-      runcGuard: '/rg',
-      policyAgent: '/a.ts',
-      diskKeeper: '/x/disks.ts',
-    },
-    store: '/store',
-    images: { pause: 'p:1', coredns: 'c:1', localPathProvisioner: 'l:1', metricsServer: 'm:1' },
-    publicName: null,
-    resolvers: ['192.0.2.53'],
-    mtu: 1400,
-    proxy: {},
-    relays: [],
-    labels: {},
-    fakeResources: {},
-    cgroupVersion: 1,
-    restrictOomScore: true,
-    standIns: false,
-    mirrors: [],
-  };
+  const first = firstSpec(state);
+  spec = nodeSpec.parse({ ...first, tools: { ...first.tools, runcGuard: '/rg', diskKeeper: '/x/disks.ts' } });
 });
 
 describe('the files and command lines of a node', () => {

@@ -16,6 +16,7 @@ import { writeEtc } from '../../../../cluster/src/embedded/node/etc.ts';
 import { partsOf } from '../../../../cluster/src/embedded/node/parts.ts';
 import { ensurePki } from '../../../../cluster/src/embedded/node/pki.ts';
 import { layoutOf, type NodeSpec, nodeSpec, readMembers, specHash } from '../../../../cluster/src/embedded/spec.ts';
+import { firstSpec } from '../../../support/cluster/first-spec.ts';
 
 let state: string;
 /** As an `up` of a release without further nodes wrote it. */
@@ -24,28 +25,12 @@ let spec: NodeSpec;
 
 beforeEach(() => {
   state = mkdtempSync(join(tmpdir(), 'delos-nodes-'));
+  const first = firstSpec(state);
   old = {
-    instance: 'mine',
-    state,
-    number: 3,
-    tools: {
-      node: '/n',
-      kube: '/k',
-      registry: '/r',
-      containerd: '/c',
-      cniPlugins: '/p',
-      cniGate: '/g',
-      policyAgent: '/a',
-    },
-    store: '/store',
-    images: { pause: 'p:1', coredns: 'c:1', localPathProvisioner: 'l:1', metricsServer: 'm:1' },
+    ...first,
+    tools: { ...first.tools, policyAgent: '/a' },
     resolvers: [],
-    mtu: 1400,
-    proxy: {},
     labels: { 'delos.dev/pool': 'default' },
-    fakeResources: {},
-    cgroupVersion: 1,
-    restrictOomScore: true,
   };
   spec = nodeSpec.parse(old);
 });
