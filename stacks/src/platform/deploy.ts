@@ -25,6 +25,29 @@ export interface PlatformInput {
   readonly signal: AbortSignal;
 }
 
+/** What a restore deploys before any service has started. */
+export interface GroundInput extends PlatformInput {
+  /** The secrets of the platform that comes back, as {@link platformSecrets} gave them. */
+  readonly secrets: string;
+}
+
+/** Every secret of the deployed platform, as text; undefined where none is deployed. @throws Error of `pulumi` */
+export async function platformSecrets({
+  paths,
+  pulumi,
+}: Pick<PlatformInput, 'paths' | 'pulumi'>): Promise<string | undefined> {
+  const { keptSecrets } = await import('../secrets/keeper.ts');
+  return await keptSecrets({ command: pulumi.path, home: pulumiHome(paths) });
+}
+
+/**
+ * Deploys what the services stand on, and none of them, with the secrets that they shall find. The next
+ * {@link deployPlatform} adds the services.
+ * @throws DelosError as deployPlatform does
+ */
+export const deployGround = ({ secrets, ...input }: GroundInput): Promise<UpdateResult> =>
+  up({ ...stackOf(input), program: () => runProgram(input, settingsOf(input), { services: [], secrets }) });
+
 /** Deploys the platform or brings it up to date. @throws DelosError ERR_DEPLOY, ERR_NOT_READY, ERR_LOCKED, ERR_INTERRUPTED */
 export const deployPlatform = (input: PlatformInput): Promise<UpdateResult> => up(stackOf(input));
 
@@ -38,13 +61,14 @@ export const refreshPlatform = (input: PlatformInput): Promise<UpdateResult> => 
 export const destroyPlatform = (input: PlatformInput & { readonly keepData: boolean }): Promise<UpdateResult> =>
   destroy(stackOf(input), input.keepData ? { keep: ['PersistentVolumeClaim', 'Namespace'] } : {});
 
+const settingsOf = ({ config, context, handle }: PlatformInput): PlatformSettings => ({
+  config,
+  context,
+  cluster: { kubeconfig: handle.kubeconfig, context: handle.context },
+});
+
 function stackOf(input: PlatformInput): StackOptions {
-  const { kubeconfig, context } = input.handle;
-  const settings: PlatformSettings = {
-    config: input.config,
-    context: input.context,
-    cluster: { kubeconfig, context },
-  };
+  const settings = settingsOf(input);
   return {
     paths: input.paths,
     pulumi: input.pulumi,
@@ -56,13 +80,19 @@ function stackOf(input: PlatformInput): StackOptions {
   };
 }
 
-async function runProgram(input: PlatformInput, settings: PlatformSettings): Promise<void> {
+async function runProgram(
+  input: PlatformInput,
+  settings: PlatformSettings,
+  ground?: { readonly services: readonly []; readonly secrets: string },
+): Promise<void> {
   const [{ configKeeper }, { platformProgram }] = await Promise.all([
     import('../secrets/keeper.ts'),
     import('./program.ts'),
   ]);
   const home = pulumiHome(input.paths);
   const env = { ...process.env, ...pulumiEnvironment(home) };
-  const keeper = configKeeper({ command: input.pulumi.path, cwd: home.project, env });
-  await platformProgram(settings, keeper);
+  const keeper = configKeeper({ command: input.pulumi.path, cwd: home.project, env, restored: ground?.secrets });
+  // No service asks for its secrets yet, so nothing else would keep them.
+  if (ground !== undefined) await keeper.keep(ground.secrets);
+  await platformProgram(settings, keeper, ground?.services);
 }

@@ -12,6 +12,7 @@ import { readSettings, recordSettings } from '../../instance/settings.ts';
 import { interruptible } from '../../interrupt.ts';
 import { Phases } from '../../phases.ts';
 import { platformUrls } from '../../platform-urls.ts';
+import { refuseHalfRestored } from '../backup/record.ts';
 import { ApiClient } from './api-client.ts';
 import { firstJob, leftOutForJobs } from './first-job.ts';
 import { throughCluster } from './gateway-forward.ts';
@@ -24,6 +25,7 @@ export async function run(
   context: CommandContext,
   options: { readonly config?: string; readonly context?: string },
 ): Promise<void> {
+  refuseHalfRestored(context.paths);
   const settings = await readSettings(context, options.config);
   const unlock = await lockInstance(context.paths, 'up');
   try {
