@@ -1,4 +1,5 @@
 import { CATALOGUE } from '@delos/artifacts';
+import { NAME_LABEL } from '@delos/core';
 import { z } from 'zod';
 import { type Backup, namespaceOf } from './base/service.ts';
 import type { DelosConfig } from './delos-config.ts';
@@ -9,12 +10,15 @@ import { objectOf } from './synthesize.ts';
 
 /** A service whose volume goes into a backup. */
 export interface SavedService {
+  /** Its name, which is that of its workload. */
   readonly name: string;
+  /** The namespace that it runs in. */
   readonly namespace: string;
   /** Name of its first Pod. */
   readonly pod: string;
   /** Of what its image runs; empty where the image is not of the catalogue. */
   readonly version: string;
+  /** How it is saved and brought back. */
   readonly backup: Backup;
 }
 
@@ -34,9 +38,11 @@ export const savedServices = (config: DelosConfig): readonly SavedService[] =>
         ],
   );
 
-/** What brings a service's volume back: the claim that the service will find, and a Pod that unpacks into it. */
+/** What brings a service's volume back. */
 export interface VolumeRestore {
+  /** The claim that the service will find. */
   readonly claim: Manifest;
+  /** Has the volume, and waits: whoever restores unpacks into it. */
   readonly pod: Manifest;
 }
 
@@ -89,7 +95,7 @@ export function volumeRestore(synthesis: Synthesis, { name, namespace, backup }:
     pod: {
       apiVersion: 'v1',
       kind: 'Pod',
-      metadata: { name: `restore-${name}`, namespace, labels: { 'app.kubernetes.io/name': `restore-${name}` } },
+      metadata: { name: `restore-${name}`, namespace, labels: { [NAME_LABEL]: `restore-${name}` } },
       spec: {
         ...kept,
         automountServiceAccountToken: false,
