@@ -34,6 +34,7 @@ export * from './project-namespace.ts';
 export * from './public-address.ts';
 export * from './quantity.ts';
 export * from './user-email.ts';
+export * from './wire/bucket-credential.ts';
 export * from './wire/connection.ts';
 export * from './wire/disk.ts';
 export * from './wire/disk-desire.ts';

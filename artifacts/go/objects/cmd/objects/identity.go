@@ -74,42 +74,48 @@ func expiredToken() error {
 // EvaluatePolicy says what the owner of a bucket may do, and what of that the credential of this request may.
 func (i *identity) EvaluatePolicy(access, sessionToken string, actions []auth.Action, resources []string, _ map[string][]string) (auth.PolicyEvaluation, error) {
 	evaluation := auth.PolicyEvaluation{PrincipalArn: access}
-	decide(&evaluation.Decisions, actions, resources, func(action auth.Action, bucket string) bool {
-		return bucket == access && ownerMay(action)
+	decide(&evaluation.Decisions, actions, resources, func(action auth.Action, bucket string) int {
+		switch {
+		case action == auth.DeleteBucketAction:
+			// Buckets come and go by the administrator alone.
+			return deny
+		case bucket == access && action != auth.CreateBucketAction && action != auth.ListAllMyBucketsAction:
+			return allow
+		}
+		return noMatch
 	})
 	if sessionToken == "" {
 		return evaluation, nil
 	}
 	credential, ok := parseSigned(sessionToken)
 	evaluation.HasSessionPolicy = true
-	decide(&evaluation.SessionDecisions, actions, resources, func(action auth.Action, bucket string) bool {
-		return ok && bucket == credential.bucket && credential.may(action)
+	decide(&evaluation.SessionDecisions, actions, resources, func(action auth.Action, bucket string) int {
+		if ok && bucket == credential.bucket && credential.may(action) {
+			return allow
+		}
+		return noMatch
 	})
 	return evaluation, nil
 }
 
-// decide fills a matrix of the server's decisions, whose type it does not export: 0 is no match, 1 is Allow.
-func decide[D ~int](matrix *[][]D, actions []auth.Action, resources []string, may func(auth.Action, string) bool) {
+// Decisions of the server, whose names it does not export.
+const (
+	noMatch = iota
+	allow
+	deny
+)
+
+// decide fills a matrix of decisions, whose type the server does not export either.
+func decide[D ~int](matrix *[][]D, actions []auth.Action, resources []string, decision func(auth.Action, string) int) {
 	rows := make([][]D, len(resources))
 	for r, resource := range resources {
 		bucket, _, _ := strings.Cut(strings.TrimPrefix(resource, auth.ResourceArnPrefix), "/")
 		rows[r] = make([]D, len(actions))
 		for a, action := range actions {
-			if may(action, bucket) {
-				rows[r][a] = 1
-			}
+			rows[r][a] = D(decision(action, bucket))
 		}
 	}
 	*matrix = rows
-}
-
-// ownerMay says whether the owner of a bucket may do this in it. Buckets come and go by the administrator alone.
-func ownerMay(action auth.Action) bool {
-	switch action {
-	case auth.CreateBucketAction, auth.DeleteBucketAction, auth.ListAllMyBucketsAction:
-		return false
-	}
-	return true
 }
 
 // may says whether this right is one of the credential's.

@@ -23,8 +23,8 @@ func keyFault(key string) string {
 	if !utf8.ValidString(key) {
 		return "it is not UTF-8"
 	}
-	if strings.ContainsRune(key, 0) {
-		return "it has a zero byte"
+	if strings.ContainsFunc(key, notInXML) {
+		return "it has a character that no list could show, as XML has none such"
 	}
 	parts := strings.Split(strings.TrimSuffix(key, "/"), "/")
 	for _, part := range parts {
@@ -40,6 +40,11 @@ func keyFault(key string) string {
 		}
 	}
 	return ""
+}
+
+// notInXML says whether XML 1.0 cannot have a character.
+func notInXML(char rune) bool {
+	return char < ' ' && char != '\t' && char != '\n' && char != '\r' || char == 0xFFFE || char == 0xFFFF
 }
 
 // prefixFault says why no key can begin so; "" where one can. The last part may be the beginning of one.

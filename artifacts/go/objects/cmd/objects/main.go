@@ -12,6 +12,7 @@ import (
 	"fmt"
 	"log"
 	"net"
+	"net/url"
 	"os"
 	"os/signal"
 	"strconv"
@@ -30,12 +31,13 @@ import (
 )
 
 const (
-	region = "us-east-1"
-	// innerSocket is where versitygw's server listens, in the kernel's abstract namespace: nothing of it lies on a disk, and
-	// only processes of this network namespace reach it.
-	innerSocket = "@delos-objects"
-	maxParts    = 10_000
+	region   = "us-east-1"
+	maxParts = 10_000
 )
+
+// innerSocket is where versitygw's server listens, in the kernel's abstract namespace: nothing of it lies on a disk, and
+// only processes of this network namespace reach it.
+var innerSocket = fmt.Sprintf("@delos-objects-%d", os.Getpid())
 
 func main() {
 	log.SetFlags(0)
@@ -143,12 +145,13 @@ func openStore(data string, attributes meta.MetadataStorer) (store, error) {
 		ForceNoObjLockFile:  true,
 		ValidateBucketNames: true,
 		Concurrency:         maxRequests,
+		CopyObjectThreshold: maxObjectBytes,
 		IOBufferSize:        128 * 1024,
 	}
 	options.SetNewDirPerm(0o700)
 	options.SetNewFilePerm(0o600)
 	files, err := posix.New(data, attributes, options)
-	return store{files}, err
+	return store{files, &uploadCounts{counts: map[string]uploadCount{}}}, err
 }
 
 // provide makes the bucket of a service where there is none.
@@ -182,11 +185,15 @@ func innerServer(files store, given settings) (*s3api.S3ApiServer, error) {
 }
 
 // unprefixed leads a request of the public path to its bucket. Its signature covers the path as it came, which the server
-// reads from where its own rewriting for host names keeps it.
+// reads, unescaped, from where its own rewriting for host names keeps it.
 func unprefixed(ctx fiber.Ctx) error {
 	path := string(ctx.Request().URI().PathOriginal())
 	if plain := withoutPrefix(path); plain != path {
-		utils.ContextKey("original-uri-path").Set(ctx, path)
+		whole, err := url.PathUnescape(path)
+		if err != nil {
+			return err
+		}
+		utils.ContextKey("original-uri-path").Set(ctx, whole)
 		ctx.Path(plain)
 	}
 	return ctx.Next()

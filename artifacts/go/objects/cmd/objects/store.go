@@ -6,6 +6,8 @@ import (
 	"os"
 	"path/filepath"
 	"regexp"
+	"sync"
+	"time"
 
 	"github.com/aws/aws-sdk-go-v2/service/s3"
 	"github.com/versity/versitygw/auth"
@@ -28,6 +30,44 @@ var uploadIDForm = regexp.MustCompile(`^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12
 // unchecked, whatever request it is in, and what there may be without end has a bound.
 type store struct {
 	*posix.Posix
+	uploads *uploadCounts
+}
+
+// uploadCounts knows how many uploads each bucket has that are begun and not ended: as they were counted a moment ago, and
+// those that began since.
+type uploadCounts struct {
+	lock   sync.Mutex
+	counts map[string]uploadCount
+}
+
+type uploadCount struct {
+	open    int
+	counted time.Time
+}
+
+// admit lets one more upload begin, or says that there are too many.
+func (u *uploadCounts) admit(bucket string, now time.Time) error {
+	u.lock.Lock()
+	defer u.lock.Unlock()
+	count := u.counts[bucket]
+	if now.Sub(count.counted) > time.Second || count.open >= maxOpenUploads {
+		count = uploadCount{counted: now}
+		err := eachUpload(bucket, func(string, string, os.FileInfo) error {
+			count.open++
+			return nil
+		})
+		if err != nil {
+			return err
+		}
+	}
+	if count.open >= maxOpenUploads {
+		err := s3err.GetAPIError(s3err.ErrInvalidRequest)
+		err.Description = "The bucket has 1000 multipart uploads that are not ended: complete or abort some."
+		return err
+	}
+	count.open++
+	u.counts[bucket] = count
+	return nil
 }
 
 func badKey(key *string, fault string) error {
@@ -143,17 +183,7 @@ func (s store) CreateMultipartUpload(ctx context.Context, input s3response.Creat
 	if err := checkKey(input.Key); err != nil {
 		return s3response.InitiateMultipartUploadResult{}, err
 	}
-	open := 0
-	err := eachUpload(*input.Bucket, func(string, string, os.FileInfo) error {
-		open++
-		return nil
-	})
-	if err != nil {
-		return s3response.InitiateMultipartUploadResult{}, err
-	}
-	if open >= maxOpenUploads {
-		err := s3err.GetAPIError(s3err.ErrInvalidRequest)
-		err.Description = "The bucket has 1000 multipart uploads that are not ended: complete or abort some."
+	if err := s.uploads.admit(*input.Bucket, time.Now()); err != nil {
 		return s3response.InitiateMultipartUploadResult{}, err
 	}
 	return s.Posix.CreateMultipartUpload(ctx, input)
