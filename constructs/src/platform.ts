@@ -9,6 +9,7 @@ import { Namespace } from './base/namespace.ts';
 import { setPlacement } from './base/placement.ts';
 import { priorityClasses } from './base/priority.ts';
 import type { BuiltBy, ServiceConstruct, ServiceDescriptor, Site } from './base/service.ts';
+import type { Bucket } from './base/storage/bucket.ts';
 import type { DelosConfig } from './delos-config.ts';
 import { type WayIn, wayIn } from './entrance.ts';
 import { PLACEMENTS } from './profiles.ts';
@@ -55,11 +56,13 @@ export class Platform extends Chart {
   readonly wayIn: WayIn;
   readonly #built = new Map<string, ServiceConstruct>();
   readonly #listed: readonly string[];
+  readonly #late: ReadonlySet<string>;
 
   constructor(scope: Construct, id: string, props: PlatformProps) {
     super(scope, id);
     const services = present(props);
     this.#listed = services.map(({ name }) => name);
+    this.#late = new Set(services.filter(({ late }) => late === true).map(({ name }) => name));
     const twice = this.#listed.find((name, index) => this.#listed.indexOf(name) !== index);
     if (twice !== undefined) throw new DelosError('ERR_INTERNAL', `the list has two services of the name ${twice}`);
     this.wayIn = wayIn(props.config, props.context.entrance);
@@ -120,9 +123,20 @@ export class Platform extends Chart {
     return server?.user(name, access);
   }
 
+  #bucket({ name, bucket, late }: ServiceDescriptor): Bucket | undefined {
+    const server = [...this.#built].find(([, { buckets }]) => buckets !== undefined);
+    if (bucket === undefined || server === undefined) return undefined;
+    // It would come without its bucket first, and its Pods would be made anew when the object storage has come.
+    if (this.#late.has(server[0]) && late !== true) {
+      throw new DelosError('ERR_INTERNAL', `service ${name} has a bucket and is not late, as ${server[0]} is`);
+    }
+    return server[1].buckets?.bucket(bucket);
+  }
+
   #site(service: ServiceDescriptor, props: PlatformProps): Site<unknown> {
     const { config, context } = props;
     const cacheUser = (): CacheUser | undefined => this.#cacheUser(service);
+    const bucket = (): Bucket | undefined => this.#bucket(service);
     const get = <Built extends ServiceConstruct>(other: BuiltBy<Built>): Built => this.get(other);
     return {
       own: sectionOf(config, service),
@@ -139,6 +153,9 @@ export class Platform extends Chart {
       },
       get cache(): CacheUser | undefined {
         return cacheUser();
+      },
+      get bucket(): Bucket | undefined {
+        return bucket();
       },
       get,
     };

@@ -4,8 +4,8 @@ import { request } from 'node:http';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { seeded } from '../../support/random.ts';
 import { codeOf, elements, type TestObjectStorage, testObjectStorage } from '../../support/objects/object-storage.ts';
+import { seeded } from '../../support/random.ts';
 import { until } from '../../support/until.ts';
 
 /* What the object storage does when it is killed, asked for too much, or left with uploads that nobody ends. */

@@ -16,9 +16,9 @@ afterAll(() => storage?.stop());
 
 const at = (path: string): string => `${storage.url}/${path}`;
 const escaped = (key: string): string => key.split('/').map(encodeURIComponent).join('/');
-const put = (who: AwsClient, path: string, body: string | Buffer = 'text', headers: HeadersInit = {}) =>
+const put = (who: AwsClient, path: string, body: string | Buffer = 'text', headers: Record<string, string> = {}) =>
   who.fetch(at(path), { method: 'PUT', body: typeof body === 'string' ? body : new Uint8Array(body), headers });
-const get = (who: AwsClient, path: string, headers: HeadersInit = {}) => who.fetch(at(path), { headers });
+const get = (who: AwsClient, path: string, headers: Record<string, string> = {}) => who.fetch(at(path), { headers });
 /** As it is written, without a signature: fetch would tidy it. */
 const raw = (method: string, path: string, headers: Readonly<Record<string, string>> = {}): Promise<number> =>
   new Promise((resolve, reject) => {
@@ -38,7 +38,7 @@ describe('objects', () => {
     'größe/中文/🙂',
     'percent%41/%2F',
     'plus+and&and=and?and#',
-    "quote'\"<tag>",
+    'quote\'"<tag>',
     'tilde~._-!()*',
     'line\nbreak',
     ' blank at the ends ',
@@ -50,7 +50,10 @@ describe('objects', () => {
   test.each(KEYS)('of the key %j are written, read, listed and removed, by either path', async (key) => {
     const owner = storage.owner('reports');
     const content = randomBytes(1000);
-    const written = await put(owner, `reports/${escaped(key)}`, content, { 'content-type': 'a/b', 'x-amz-meta-from': 'me' });
+    const written = await put(owner, `reports/${escaped(key)}`, content, {
+      'content-type': 'a/b',
+      'x-amz-meta-from': 'me',
+    });
     expect([written.status, await written.text()]).toEqual([200, '']);
     const read = await get(owner, `s3/reports/${escaped(key)}`);
     expect([read.status, Buffer.from(await read.arrayBuffer()).equals(content)]).toEqual([200, true]);
@@ -92,7 +95,8 @@ describe('objects', () => {
   test('in parts: begun, uploaded in any order, listed, completed; and aborted', async () => {
     const owner = storage.owner('models');
     const begin = async (): Promise<string> =>
-      elements(await (await owner.fetch(at('models/in/parts?uploads'), { method: 'POST' })).text(), 'UploadId')[0] ?? '';
+      elements(await (await owner.fetch(at('models/in/parts?uploads'), { method: 'POST' })).text(), 'UploadId')[0] ??
+      '';
     const id = await begin();
     const parts = [randomBytes(5 * 2 ** 20), randomBytes(5 * 2 ** 20), randomBytes(100)];
     const tags: string[] = [];
@@ -100,7 +104,11 @@ describe('objects', () => {
       const answer = await put(owner, `models/in/parts?partNumber=${nth + 1}&uploadId=${id}`, parts[nth]);
       tags[nth] = answer.headers.get('etag') ?? '';
     }
-    expect(elements(await (await get(owner, `models/in/parts?uploadId=${id}`)).text(), 'PartNumber')).toEqual(['1', '2', '3']);
+    expect(elements(await (await get(owner, `models/in/parts?uploadId=${id}`)).text(), 'PartNumber')).toEqual([
+      '1',
+      '2',
+      '3',
+    ]);
     expect(elements(await (await get(owner, 'models?uploads')).text(), 'UploadId')).toEqual([id]);
     expect(await codeOf(await get(owner, 'models/in/parts'))).toBe('NoSuchKey');
     const list = tags.map((tag, nth) => `<Part><PartNumber>${nth + 1}</PartNumber><ETag>${tag}</ETag></Part>`).join('');
@@ -125,7 +133,14 @@ describe('objects', () => {
       expect((await put(owner, `reports/list/${name}`, name.endsWith('/') ? '' : 'x')).status).toBe(200);
     }
     const keys = names.filter((name) => name !== 'a').map((name) => `list/${name}`);
-    for (const [prefix, delimiter] of [['list/', ''], ['list/', '/'], ['list/a', '/'], ['list/c/d/', '/'], ['list/', '-'], ['list/nothing', '']] as const) {
+    for (const [prefix, delimiter] of [
+      ['list/', ''],
+      ['list/', '/'],
+      ['list/a', '/'],
+      ['list/c/d/', '/'],
+      ['list/', '-'],
+      ['list/nothing', ''],
+    ] as const) {
       const expected = new Set<string>();
       for (const key of keys.filter((each) => each.startsWith(prefix))) {
         const end = delimiter === '' ? -1 : key.indexOf(delimiter, prefix.length);
@@ -138,9 +153,10 @@ describe('objects', () => {
           const query = new URLSearchParams({ 'list-type': '2', prefix, delimiter, 'max-keys': String(size) });
           if (token !== '') query.set('continuation-token', token);
           const text = await (await get(owner, `reports?${query}`)).text();
-          const some = [...elements(text, 'Key'), ...elements(text.replace(/^.*?<CommonPrefixes>/s, ''), 'Prefix')].filter(
-            (name) => name !== prefix || keys.includes(name),
-          );
+          const some = [
+            ...elements(text, 'Key'),
+            ...elements(text.replace(/^.*?<CommonPrefixes>/s, ''), 'Prefix'),
+          ].filter((name) => name !== prefix || keys.includes(name));
           expect(some.length).toBeLessThanOrEqual(size);
           found.push(...some.sort());
           [token = ''] = elements(text, 'NextContinuationToken');
@@ -169,7 +185,9 @@ describe('who may do what', () => {
     'rw that has ended': () => storage.signed('reports', 'rw', -1),
     'rw for too long': () => storage.signed('reports', 'rw', 8 * 24 * 3600),
   };
-  const requests: Readonly<Record<string, readonly [method: string, path: string, body?: string, headers?: Record<string, string>]>> = {
+  const requests: Readonly<
+    Record<string, readonly [method: string, path: string, body?: string, headers?: Record<string, string>]>
+  > = {
     read: ['GET', 'reports/kept'],
     list: ['GET', 'reports?list-type=2'],
     write: ['PUT', 'reports/written', 'x'],
@@ -233,7 +251,13 @@ describe('who may do what', () => {
     reader.accessKeyId = accessKey;
     reader.secretAccessKey = secretKey;
     expect((await get(reader, 'reports/kept')).status).toBe(200);
-    for (const wrong of [['reports', 'x', '60'], ['Not a bucket', 'r', '60'], ['reports', 'r', '0'], ['reports', 'r', '604900'], ['reports', 'r', 'x']] as const) {
+    for (const wrong of [
+      ['reports', 'x', '60'],
+      ['Not a bucket', 'r', '60'],
+      ['reports', 'r', '0'],
+      ['reports', 'r', '604900'],
+      ['reports', 'r', 'x'],
+    ] as const) {
       expect((await storage.issue(...wrong)).code).toBe(1);
     }
   });
@@ -247,7 +271,12 @@ describe('who may do what', () => {
     for (const client of [storage.owner('reports'), storage.signed('reports', 'rw')]) {
       const url = await presigned(client, 's3/reports/kept', 60);
       expect((await fetch(url)).status).toBe(200);
-      for (const other of [url.replace('/reports/kept', '/reports/written'), url.replace('/reports/', '/models/'), url.replace('Expires=60', 'Expires=600'), url.replace('/s3/', '/')]) {
+      for (const other of [
+        url.replace('/reports/kept', '/reports/written'),
+        url.replace('/reports/', '/models/'),
+        url.replace('Expires=60', 'Expires=600'),
+        url.replace('/s3/', '/'),
+      ]) {
         expect(await codeOf(await fetch(other))).toBe('SignatureDoesNotMatch');
       }
       expect((await fetch(url, { method: 'DELETE' })).status).toBe(403);
@@ -255,7 +284,9 @@ describe('who may do what', () => {
       expect((await fetch(writing, { method: 'PUT', body: 'by url' })).status).toBe(200);
     }
     expect((await fetch(await presigned(storage.signed('models', 'rw'), 'reports/kept', 60))).status).toBe(403);
-    expect(await codeOf(await fetch(await presigned(storage.signed('reports', 'rw', -5), 'reports/kept', 60)))).toBe('ExpiredToken');
+    expect(await codeOf(await fetch(await presigned(storage.signed('reports', 'rw', -5), 'reports/kept', 60)))).toBe(
+      'ExpiredToken',
+    );
     expect((await fetch(await presigned(storage.owner('reports'), 'reports/kept', 700_000))).ok).toBe(false);
   });
 });
@@ -266,7 +297,18 @@ describe('a policy of a bucket', () => {
 
   test('refuses even its owner what it denies, and him alone nothing else', async () => {
     await put(storage.owner('models'), 'models/frozen/a');
-    expect((await set(policy({ Effect: 'Deny', Principal: '*', Action: ['s3:PutObject', 's3:DeleteObject'], Resource: 'arn:aws:s3:::models/frozen/*' }))).status).toBe(204);
+    expect(
+      (
+        await set(
+          policy({
+            Effect: 'Deny',
+            Principal: '*',
+            Action: ['s3:PutObject', 's3:DeleteObject'],
+            Resource: 'arn:aws:s3:::models/frozen/*',
+          }),
+        )
+      ).status,
+    ).toBe(204);
     for (const client of [storage.owner('models'), storage.signed('models', 'rw')]) {
       expect(await codeOf(await put(client, 'models/frozen/a'))).toBe('AccessDenied');
       expect(await codeOf(await client.fetch(at('models/frozen/a'), { method: 'DELETE' }))).toBe('AccessDenied');
@@ -278,9 +320,19 @@ describe('a policy of a bucket', () => {
   test('lets anybody read what it makes public, and nothing else; a signed credential stays in its bucket', async () => {
     await put(storage.owner('models'), 'models/public/page', 'hello', { 'content-type': 'text/html' });
     await put(storage.owner('models'), 'models/secret', 'secret');
-    expect((await set(policy({ Effect: 'Allow', Principal: '*', Action: 's3:GetObject', Resource: 'arn:aws:s3:::models/public/*' }))).status).toBe(204);
+    expect(
+      (
+        await set(
+          policy({ Effect: 'Allow', Principal: '*', Action: 's3:GetObject', Resource: 'arn:aws:s3:::models/public/*' }),
+        )
+      ).status,
+    ).toBe(204);
     const page = await fetch(at('s3/models/public/page'), { headers: { cookie: 'session=1' } });
-    expect([page.status, await page.text(), page.headers.get('content-security-policy')]).toEqual([200, 'hello', "sandbox; default-src 'none'"]);
+    expect([page.status, await page.text(), page.headers.get('content-security-policy')]).toEqual([
+      200,
+      'hello',
+      "sandbox; default-src 'none'",
+    ]);
     expect(await codeOf(await fetch(at('models/secret')))).toBe('AccessDenied');
     expect(await codeOf(await fetch(at('models?list-type=2')))).toBe('AccessDenied');
     expect(await codeOf(await fetch(at('models/public/page'), { method: 'PUT', body: 'x' }))).toBe('AccessDenied');
@@ -292,9 +344,38 @@ describe('a policy of a bucket', () => {
   });
 
   test('is refused where it is too large for a file’s attribute, or names nobody', async () => {
-    expect(await codeOf(await set(policy({ Sid: 'x'.repeat(4000), Effect: 'Allow', Principal: '*', Action: 's3:GetObject', Resource: 'arn:aws:s3:::models/*' })))).toBe('EntityTooLarge');
-    expect((await set(policy({ Effect: 'Allow', Principal: { AWS: 'nobody' }, Action: 's3:GetObject', Resource: 'arn:aws:s3:::models/*' }))).ok).toBe(false);
-    expect((await set(policy({ Effect: 'Allow', Principal: '*', Action: 's3:GetObject', Resource: 'arn:aws:s3:::reports/*' }))).ok).toBe(false);
+    expect(
+      await codeOf(
+        await set(
+          policy({
+            Sid: 'x'.repeat(4000),
+            Effect: 'Allow',
+            Principal: '*',
+            Action: 's3:GetObject',
+            Resource: 'arn:aws:s3:::models/*',
+          }),
+        ),
+      ),
+    ).toBe('EntityTooLarge');
+    expect(
+      (
+        await set(
+          policy({
+            Effect: 'Allow',
+            Principal: { AWS: 'nobody' },
+            Action: 's3:GetObject',
+            Resource: 'arn:aws:s3:::models/*',
+          }),
+        )
+      ).ok,
+    ).toBe(false);
+    expect(
+      (
+        await set(
+          policy({ Effect: 'Allow', Principal: '*', Action: 's3:GetObject', Resource: 'arn:aws:s3:::reports/*' }),
+        )
+      ).ok,
+    ).toBe(false);
   });
 });
 
@@ -327,7 +408,10 @@ describe('names that lead elsewhere', () => {
     '/ab/x',
   ])('%s is refused before anything is asked', async (path) => {
     for (const method of ['GET', 'PUT', 'DELETE', 'HEAD']) {
-      expect([method, await raw(method, path, method === 'PUT' ? { 'content-length': '0' } : {})]).toEqual([method, 400]);
+      expect([method, await raw(method, path, method === 'PUT' ? { 'content-length': '0' } : {})]).toEqual([
+        method,
+        400,
+      ]);
     }
   });
 
@@ -337,35 +421,58 @@ describe('names that lead elsewhere', () => {
       const body = `<Delete><Object><Key>${key}</Key></Object></Delete>`;
       const headers = { 'content-md5': createHash('md5').update(body).digest('base64') };
       const answer = await storage.owner('reports').fetch(at('reports?delete'), { method: 'POST', body, headers });
-      expect([answer.ok, await get(storage.owner('models'), 'models/kept').then(({ status }) => status)]).toEqual([false, 200]);
+      expect([answer.ok, await get(storage.owner('models'), 'models/kept').then(({ status }) => status)]).toEqual([
+        false,
+        200,
+      ]);
     },
   );
 
-  test.each([`/reports/${SECRET}`, '/reports/../models/kept', '/../models/kept', 'reports/..%2Fmodels%2Fkept', '/reports/%2e%2e/models/kept', '/reports', '/'])(
-    'the source %j of a copy is refused',
-    async (source) => {
-      const answer = await put(storage.admin, 'reports/copied', '', { 'x-amz-copy-source': source });
-      expect(answer.status).toBe(400);
+  test.each([
+    `/reports/${SECRET}`,
+    '/reports/../models/kept',
+    '/../models/kept',
+    'reports/..%2Fmodels%2Fkept',
+    '/reports/%2e%2e/models/kept',
+    '/reports',
+    '/',
+  ])('the source %j of a copy is refused', async (source) => {
+    const answer = await put(storage.admin, 'reports/copied', '', { 'x-amz-copy-source': source });
+    expect(answer.status).toBe(400);
+  });
+
+  test.each(['../', '../../', '../models/', '/', '//', '.sgwtmp/', 'a/../../models/', '\u0000'])(
+    'nothing is listed of the prefix %j',
+    async (prefix) => {
+      for (const version of ['1', '2']) {
+        const answer = await get(storage.admin, `reports?list-type=${version}&prefix=${encodeURIComponent(prefix)}`);
+        expect(elements(await answer.text(), 'Key')).toEqual([]);
+      }
     },
   );
 
-  test.each(['../', '../../', '../models/', '/', '//', '.sgwtmp/', 'a/../../models/', '\u0000'])('nothing is listed of the prefix %j', async (prefix) => {
-    for (const version of ['1', '2']) {
-      const answer = await get(storage.admin, `reports?list-type=${version}&prefix=${encodeURIComponent(prefix)}`);
-      expect(elements(await answer.text(), 'Key')).toEqual([]);
-    }
-  });
-
-  test.each(['..', '../..', '../../..', '../../../models', 'x', 'a/b', '%2e%2e'])('the upload %j is none', async (id) => {
-    const before = await readdir(join(storage.data, 'reports'));
-    for (const [method, query] of [['DELETE', ''], ['GET', ''], ['PUT', '&partNumber=1'], ['POST', '']] as const) {
-      const answer = await storage.admin.fetch(at(`reports/kept?uploadId=${encodeURIComponent(id)}${query}`), {
-        method,
-        ...(method === 'PUT' || method === 'POST' ? { body: '<CompleteMultipartUpload><Part><PartNumber>1</PartNumber><ETag>x</ETag></Part></CompleteMultipartUpload>' } : {}),
-      });
-      expect([method, answer.ok]).toEqual([method, false]);
-    }
-    expect(await readdir(join(storage.data, 'reports'))).toEqual(before);
-    expect((await get(storage.admin, 'reports/kept')).status).toBe(200);
-  });
+  test.each(['..', '../..', '../../..', '../../../models', 'x', 'a/b', '%2e%2e'])(
+    'the upload %j is none',
+    async (id) => {
+      const before = await readdir(join(storage.data, 'reports'));
+      for (const [method, query] of [
+        ['DELETE', ''],
+        ['GET', ''],
+        ['PUT', '&partNumber=1'],
+        ['POST', ''],
+      ] as const) {
+        const answer = await storage.admin.fetch(at(`reports/kept?uploadId=${encodeURIComponent(id)}${query}`), {
+          method,
+          ...(method === 'PUT' || method === 'POST'
+            ? {
+                body: '<CompleteMultipartUpload><Part><PartNumber>1</PartNumber><ETag>x</ETag></Part></CompleteMultipartUpload>',
+              }
+            : {}),
+        });
+        expect([method, answer.ok]).toEqual([method, false]);
+      }
+      expect(await readdir(join(storage.data, 'reports'))).toEqual(before);
+      expect((await get(storage.admin, 'reports/kept')).status).toBe(200);
+    },
+  );
 });

@@ -82,12 +82,17 @@ export async function testObjectStorage(
   const up = async (): Promise<void> => {
     const serving = start([...(options.wrap ?? []), path], { timeout: 3600, env });
     running = serving;
-    await until('the object storage is ready', 60, async (last) => {
-      last(serving.stderr());
-      if (serving.child.exitCode !== null) throw new Error(serving.stderr());
-      const answer = await fetch(`http://127.0.0.1:${ports.internal}/health/ready`).catch(() => undefined);
-      return answer?.ok === true ? true : undefined;
-    }, 20);
+    await until(
+      'the object storage is ready',
+      60,
+      async (last) => {
+        last(serving.stderr());
+        if (serving.child.exitCode !== null) throw new Error(serving.stderr());
+        const answer = await fetch(`http://127.0.0.1:${ports.internal}/health/ready`).catch(() => undefined);
+        return answer?.ok === true ? true : undefined;
+      },
+      20,
+    );
   };
   await up();
   return {
@@ -120,7 +125,9 @@ export async function testObjectStorage(
 export const elements = (xml: string, name: string): readonly string[] =>
   [...xml.matchAll(new RegExp(`<${name}>([^<]*)</${name}>`, 'g'))].map(([, text = '']) =>
     text
-      .replace(/&#(x?)([\dA-F]+);/g, (_, hex: string, code: string) => String.fromCodePoint(Number.parseInt(code, hex === '' ? 10 : 16)))
+      .replace(/&#(x?)([\dA-F]+);/g, (_, hex: string, code: string) =>
+        String.fromCodePoint(Number.parseInt(code, hex === '' ? 10 : 16)),
+      )
       .replaceAll('&lt;', '<')
       .replaceAll('&gt;', '>')
       .replaceAll('&quot;', '"')
