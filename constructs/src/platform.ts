@@ -56,13 +56,11 @@ export class Platform extends Chart {
   readonly wayIn: WayIn;
   readonly #built = new Map<string, ServiceConstruct>();
   readonly #listed: readonly string[];
-  readonly #late: ReadonlySet<string>;
 
   constructor(scope: Construct, id: string, props: PlatformProps) {
     super(scope, id);
     const services = present(props);
     this.#listed = services.map(({ name }) => name);
-    this.#late = new Set(services.filter(({ late }) => late === true).map(({ name }) => name));
     const twice = this.#listed.find((name, index) => this.#listed.indexOf(name) !== index);
     if (twice !== undefined) throw new DelosError('ERR_INTERNAL', `the list has two services of the name ${twice}`);
     this.wayIn = wayIn(props.config, props.context.entrance);
@@ -123,14 +121,9 @@ export class Platform extends Chart {
     return server?.user(name, access);
   }
 
-  #bucket({ name, bucket, late }: ServiceDescriptor): Bucket | undefined {
-    const server = [...this.#built].find(([, { buckets }]) => buckets !== undefined);
-    if (bucket === undefined || server === undefined) return undefined;
-    // It would come without its bucket first, and its Pods would be made anew when the object storage has come.
-    if (this.#late.has(server[0]) && late !== true) {
-      throw new DelosError('ERR_INTERNAL', `service ${name} has a bucket and is not late, as ${server[0]} is`);
-    }
-    return server[1].buckets?.bucket(bucket);
+  #bucket({ bucket }: ServiceDescriptor): Bucket | undefined {
+    if (bucket === undefined) return undefined;
+    return [...this.#built.values()].find(({ buckets }) => buckets !== undefined)?.buckets?.bucket(bucket);
   }
 
   #site(service: ServiceDescriptor, props: PlatformProps): Site<unknown> {

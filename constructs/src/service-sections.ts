@@ -58,8 +58,8 @@ export function sectionOf<Config>(config: Sections, service: ServiceDescriptor<C
 
 /** Whether the configuration has the service. */
 export function isEnabled(config: Sections, service: Pick<ServiceDescriptor, 'name' | 'optional'>): boolean {
-  const { enabled, external } = written(config, service);
-  return typeof enabled === 'boolean' ? enabled : service.optional !== true || external !== undefined;
+  const { enabled, external } = written(config, service) as Partial<CommonSection> & { readonly external?: unknown };
+  return enabled ?? (service.optional !== true || external !== undefined);
 }
 
 /** Processor and memory of each of the service's Pods. */

@@ -25,7 +25,6 @@ export const objectStorage: ServiceDescriptor<
   user: OBJECT_STORAGE_USER,
   resources: OBJECT_STORAGE_RESOURCES,
   optional: true,
-  late: true,
   diesWithNode: 'it runs once, on one volume',
   routes: [{ paths: [OBJECT_PATH, `${OBJECT_PATH}/*`], port: 's3', maxBodyBytes: MAX_OBJECT_BYTES }],
   metrics: { port: 'internal' },
