@@ -96,6 +96,7 @@ describe('what Prometheus asks for metrics', () => {
       gateway: alone,
       keycloak: alone,
       'node-exporter': alone,
+      'object-storage': alone,
       prometheus: alone,
       scheduler: alone,
     });
