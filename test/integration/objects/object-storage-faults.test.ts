@@ -1,5 +1,5 @@
 import { createHash, randomBytes } from 'node:crypto';
-import { readdir } from 'node:fs/promises';
+import { mkdir, readdir, rename, writeFile } from 'node:fs/promises';
 import { request } from 'node:http';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -77,7 +77,7 @@ test('killed at any instant, it has each object whole: the last that was acknowl
   expect(acknowledged.size).toBeGreaterThan(5);
 });
 
-test('an upload that nobody ends is aborted after the stated time, and one that is killed while it is completed can be completed again', async () => {
+test('an upload that nobody ends is aborted after the stated time', async () => {
   const id = await begin('left');
   const owner = storage.owner('reports');
   await owner.fetch(at(`reports/left?partNumber=1&uploadId=${id}`), { method: 'PUT', body: 'part' });
@@ -87,6 +87,35 @@ test('an upload that nobody ends is aborted after the stated time, and one that 
   });
   expect(await readdir(join(storage.data, 'reports/.sgwtmp/multipart'))).toEqual([]);
   expect(storage.logged()).toContain('aborted a multipart upload in reports');
+});
+
+test('what was begun when it was killed is mended: an upload that was being completed, a bucket that was being made', async () => {
+  const mended = await testObjectStorage(['reports']);
+  try {
+    const owner = mended.owner('reports');
+    const url = `${mended.url}/reports/whole`;
+    const [id = ''] = elements(await (await owner.fetch(`${url}?uploads`, { method: 'POST' })).text(), 'UploadId');
+    const part = await owner.fetch(`${url}?partNumber=1&uploadId=${id}`, { method: 'PUT', body: 'all of it' });
+    await mended.kill();
+    // As it lies there in the middle of each.
+    const uploads = join(mended.data, 'reports/.sgwtmp/multipart');
+    const [folder = ''] = await readdir(uploads);
+    await rename(join(uploads, folder, id), join(uploads, folder, `${id}.0123-1.inprogress`));
+    await mkdir(join(mended.data, 'half-made'));
+    await writeFile(join(mended.data, 'reports/.sgwtmp/0123.4567'), 'half an object');
+    await mended.up();
+    expect((await readdir(mended.data)).sort()).toEqual(['reports']);
+    expect(await readdir(join(mended.data, 'reports/.sgwtmp'))).toEqual(['multipart']);
+    const list = `<Part><PartNumber>1</PartNumber><ETag>${part.headers.get('etag')}</ETag></Part>`;
+    const completed = await owner.fetch(`${url}?uploadId=${id}`, {
+      method: 'POST',
+      body: `<CompleteMultipartUpload>${list}</CompleteMultipartUpload>`,
+    });
+    expect(completed.status).toBe(200);
+    expect(await (await owner.fetch(url)).text()).toBe('all of it');
+  } finally {
+    await mended.stop();
+  }
 });
 
 describe('what is too much is refused, and says so', () => {
