@@ -93,7 +93,7 @@ export interface Backup {
   readonly save: readonly string[];
   /** Name of the volume's claim in its workload. */
   readonly claim: string;
-  /** Folder of the volume that the tar is of. */
+  /** Folder of the volume that the tar is of; `.` is the volume itself. */
   readonly folder: string;
 }
 

@@ -8,19 +8,27 @@ import { PodInput, runInPod } from './pod-command.ts';
 const OWNER = { fieldManager: 'delos-restore' };
 const READY_SECONDS = 300;
 
-/** Unpacks into a folder beside the one that is meant, which so is never half there. */
+/** Unpacks beside the folder that is meant, which so is never half there; what fills the whole volume, into it. */
 const UNPACK = `set -eu
 umask 077
 cd ${RESTORE_FOLDER}
-rm -rf "$1" "$1.restoring"
-mkdir "$1.restoring"
-tar --extract --file=- --directory="$1.restoring"`;
+into=$1
+if [ "$1" = . ]; then
+  find . -mindepth 1 -maxdepth 1 ! -name lost+found -exec rm -rf {} +
+else
+  into=$1.restoring
+  rm -rf "$1" "$into"
+  mkdir "$into"
+fi
+tar --extract --file=- --xattrs --xattrs-include='user.*' --directory="$into"`;
 
 const COMMIT = `set -eu
 cd ${RESTORE_FOLDER}
 sync
-mv "$1.restoring" "$1"
-sync`;
+if [ "$1" != . ]; then
+  mv "$1.restoring" "$1"
+  sync
+fi`;
 
 /** Volumes of services that are not there yet, while a backup is read into them. */
 export class Volumes {
