@@ -13,6 +13,7 @@ import { postgres } from './postgres/image.ts';
 import { prometheus } from './prometheus/image.ts';
 import { python } from './python/image.ts';
 import { redis } from './redis/image.ts';
+import { registry } from './registry/image.ts';
 import { runtime } from './runtime/image.ts';
 import { ubuntu } from './ubuntu/image.ts';
 import { userBase } from './user-base/image.ts';
@@ -26,6 +27,7 @@ export const CATALOGUE: readonly CatalogueImage[] = [
   redis,
   caddy,
   devpi,
+  registry,
   prometheus,
   alertmanager,
   nodeExporter,

@@ -5,7 +5,7 @@ import { type ResourcesSection, resourcesOf, resourcesSection } from './base/sec
 import type { ServiceDescriptor } from './base/service.ts';
 import type { DelosConfig } from './delos-config.ts';
 
-type Section = Pick<ServiceDescriptor, 'name' | 'idea' | 'config' | 'resources' | 'external'>;
+type Section = Pick<ServiceDescriptor, 'name' | 'idea' | 'config' | 'resources' | 'external' | 'optional'>;
 
 /** Keys of a service's section that every service has. */
 export interface CommonSection {
@@ -24,10 +24,13 @@ export function sectionsOf(services: readonly Section[]): Readonly<Record<string
   return Object.fromEntries(services.map((service) => [sectionName(service), sectionSchema(service)]));
 }
 
-function sectionSchema({ idea, config, resources, external }: Section): z.ZodType {
+function sectionSchema({ idea, config, resources, external, optional = false }: Section): z.ZodType {
   return z
     .strictObject({
-      enabled: z.boolean().default(true).describe('false: it is left out'),
+      enabled: z
+        .boolean()
+        .default(!optional)
+        .describe(optional ? 'true: it is part of the platform' : 'false: it is left out'),
       ...shapeOf(config),
       resources: resourcesSection(resources),
       ...(external === undefined
@@ -54,8 +57,8 @@ export function sectionOf<Config>(config: Sections, service: ServiceDescriptor<C
 }
 
 /** Whether the configuration has the service. */
-export const isEnabled = (config: Sections, service: Pick<ServiceDescriptor, 'name'>): boolean =>
-  (written(config, service) as Partial<CommonSection>).enabled ?? true;
+export const isEnabled = (config: Sections, service: Pick<ServiceDescriptor, 'name' | 'optional'>): boolean =>
+  (written(config, service) as Partial<CommonSection>).enabled ?? service.optional !== true;
 
 /** Processor and memory of each of the service's Pods. */
 export function resourcesFor(config: Sections, service: Pick<ServiceDescriptor, 'name' | 'resources'>): Resources {

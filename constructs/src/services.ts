@@ -10,6 +10,7 @@ import { nodeExporter } from './services/node-exporter/index.ts';
 import { postgres } from './services/postgres/index.ts';
 import { prometheus } from './services/prometheus/index.ts';
 import { redis } from './services/redis/index.ts';
+import { registry } from './services/registry/index.ts';
 import { scheduler } from './services/scheduler/index.ts';
 
 /** The services of the platform. Each is built after those above it, whose constructs it can ask for. */
@@ -23,6 +24,7 @@ export const SERVICES: readonly ServiceDescriptor[] = [
   agent,
   collector,
   devpi,
+  registry,
   alertmanager,
   nodeExporter,
   prometheus,

@@ -53,6 +53,8 @@ export interface ServiceDescriptor<
   readonly needs?: readonly BuiltBy<ServiceConstruct>[];
   /** Why it goes with the node that it runs on: the profile `ha` refuses it then. @default it does not */
   readonly diesWithNode?: string;
+  /** It is off unless its section says `enabled: true`. @default it is on unless its section says `enabled: false` */
+  readonly optional?: boolean;
   /** Its form that is there already. @default it has none */
   readonly external?: ExternalForm<External, Built>;
   /** Its Pods read the node's disk, so that they run in a namespace with Pod Security `privileged`. @default false */

@@ -20,6 +20,7 @@ const SWITCHES = {
   agent: ['on', 'off', 'stopped'],
   collector: ['on', 'off'],
   devpi: ['on', 'off'],
+  registry: ['on', 'off'],
   monitoring: ['on', 'off', 'told'],
 } as const;
 
@@ -34,7 +35,7 @@ const settingsOf = (name: Switch): readonly string[] => SWITCHES[name];
 function allowed(combination: Combination): Combination {
   if (combination.profile !== 'ha') return combination;
   const postgres = combination.postgres === 'ours' ? 'address' : combination.postgres;
-  return { ...combination, postgres, keycloak: 'external', devpi: 'off' };
+  return { ...combination, postgres, keycloak: 'external', devpi: 'off', registry: 'off' };
 }
 
 /** Somebody of each kind is told. */
@@ -48,7 +49,7 @@ const TOLD = [
 
 /** Its delos.yaml. */
 export function yamlOf(combination: Combination): string {
-  const { postgres, keycloak, redis, gateway, scheduler, agent, collector, devpi } = combination;
+  const { postgres, keycloak, redis, gateway, scheduler, agent, collector, devpi, registry } = combination;
   const reference = (name: string): string =>
     ({
       secret: `{secret: {name: ours-${name}, key: password}}`,
@@ -78,6 +79,7 @@ export function yamlOf(combination: Combination): string {
     { on: 'agent: {}', off: 'agent: {enabled: false}', stopped: 'agent: {replicas: 0}' }[agent],
     collector === 'on' ? 'collector: {}' : 'collector: {enabled: false}',
     devpi === 'on' ? 'devpi: {storage: 1Gi}' : 'devpi: {enabled: false}',
+    registry === 'on' ? 'registry: {enabled: true, storage: 1Gi}' : 'registry: {}',
   ];
   return [
     `profile: ${combination.profile}`,
@@ -128,7 +130,7 @@ function drawn(next: () => number): Combination {
 function allPairs(): ReadonlySet<Pair> {
   const pairs = new Set<Pair>();
   const next = numbers(7);
-  // 15 switches have under a thousand pairs; each is drawn by chance with a probability of a twelfth at least.
+  // 16 switches have under a thousand pairs; each is drawn by chance with a probability of a twelfth at least.
   for (let nth = 0; nth < 5_000; nth += 1) for (const pair of pairsOf(drawn(next))) pairs.add(pair);
   return pairs;
 }

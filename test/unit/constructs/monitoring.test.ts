@@ -14,10 +14,10 @@ import { describe, expect, test } from 'vitest';
 import { parse } from 'yaml';
 import { z } from 'zod';
 import { policiesFor, workloadsOfPeer } from './network-peers.ts';
-import { kindOf, platformOf, workloadsOf } from './synthesized.ts';
+import { EVERYTHING, kindOf, platformOf, workloadsOf } from './synthesized.ts';
 
 const RUNBOOKS = join(import.meta.dirname, '../../../docs/runbooks');
-const platform = platformOf();
+const platform = platformOf(EVERYTHING);
 const workloads = workloadsOf(platform);
 
 const scraped = z.array(
@@ -97,6 +97,7 @@ describe('what Prometheus asks for metrics', () => {
       keycloak: alone,
       'node-exporter': alone,
       prometheus: alone,
+      registry: alone,
       scheduler: alone,
     });
   });
@@ -270,14 +271,12 @@ describe('which platforms have it', () => {
     const without = platformOf('monitoring: {enabled: false}');
     const names = without.objects.map(({ manifest }) => manifest.metadata.name);
     expect(names.filter((name) => name.endsWith('-metrics') || monitoring.includes(name))).toEqual([]);
-    expect(serviceImages(parseConfig('monitoring: {enabled: false}', 'f'))).toEqual({
-      unwanted: [...monitoring].sort(),
-      late: [],
-    });
+    const { unwanted, late } = serviceImages(parseConfig(`monitoring: {enabled: false}\n${EVERYTHING}`, 'f'));
+    expect([unwanted.toSorted(), late]).toEqual([monitoring, []]);
   });
 
   test('as long as the images of services that come after the first job are not there, the platform is whole without them', () => {
-    const config = parseConfig('', 'delos.yaml');
+    const config = parseConfig(EVERYTHING, 'delos.yaml');
     const { late, unwanted } = serviceImages(config);
     expect([...late].sort()).toEqual(monitoring);
     expect(unwanted).toEqual([]);

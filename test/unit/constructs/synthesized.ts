@@ -1,5 +1,18 @@
-import { engineContext, parseConfig, type Synthesis, type SynthesizedObject, synthesize } from '@delos/constructs';
+import {
+  engineContext,
+  parseConfig,
+  SERVICES,
+  type Synthesis,
+  type SynthesizedObject,
+  sectionName,
+  synthesize,
+} from '@delos/constructs';
 import { z } from 'zod';
+
+/** A delos.yaml with every service, also those that are off unless a file asks for them. */
+export const EVERYTHING = `services: {${SERVICES.filter(({ optional }) => optional === true)
+  .map((service) => `${sectionName(service)}: {enabled: true}`)
+  .join(', ')}}`;
 
 /** The platform for a delos.yaml, against the context of a cluster of that engine. */
 export function platformOf(yaml = '', engine = 'embedded'): Synthesis {

@@ -1,3 +1,4 @@
+import type { k8s } from 'cdk8s-plus-28';
 import { Construct } from 'constructs';
 import { ConfigFiles } from '../../base/config-files.ts';
 import type { Identity } from '../../base/identity.ts';
@@ -28,6 +29,7 @@ export class ControlApi extends Construct {
   /** The agent signs in with it. */
   readonly agentToken: SecretKey;
   readonly #collectorToken: Secret;
+  #registry: { readonly workload: Workload; readonly key: SecretKey } | undefined;
 
   constructor(
     scope: Construct,
@@ -85,12 +87,14 @@ export class ControlApi extends Construct {
           collector,
           issuer,
           ...(cache === undefined ? [] : cacheSecrets(cache)),
+          ...(this.#registry === undefined ? [] : [this.#registry.key.secret]),
         ].map(mounted),
       ],
       env: () => [
         ...databaseEnv(database),
         ...(identity.authority === undefined ? [] : [env('NODE_EXTRA_CA_CERTS', fileOf(identity.authority))]),
         ...(cache === undefined ? [] : cacheEnv(cache)),
+        ...this.#registryEnv(),
         allowedRegistriesEnv(at),
         env('DELOS_CONFIG', `${CONFIG_DIR}/platform.json`),
         env('DELOS_OIDC_ISSUER', identity.issuer),
@@ -109,6 +113,19 @@ export class ControlApi extends Construct {
     this.workload.reach(this.workload.peer('internal'));
     // Keycloak is waited for by `migrate`.
     this.workload.after(...database.ready);
+  }
+
+  /** It signs the tokens of this registry, with this key, and asks it what images there are. */
+  issuesTokensOf(registry: Workload, key: SecretKey): void {
+    this.#registry = { workload: registry, key };
+    this.workload.reach(registry.peer('http'));
+    if (Construct.isConstruct(key.secret)) this.workload.after(key.secret);
+  }
+
+  #registryEnv(): readonly k8s.EnvVar[] {
+    if (this.#registry === undefined) return [];
+    const { workload, key } = this.#registry;
+    return [env('DELOS_REGISTRY_URL', workload.url('http')), env('DELOS_REGISTRY_SECRET_FILE', fileOf(key))];
   }
 
   /** The collectors' token, as a Secret of their own namespace. */
