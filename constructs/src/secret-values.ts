@@ -18,7 +18,7 @@ export interface WantedSecret {
  *   if (source.kind !== 'password') throw new Error(`${address}: bring a certificate`);
  *   return process.env[address.toUpperCase().replace(/[^A-Z]/g, '_')] ?? '';
  * });
- * @throws DelosError ERR_INTERNAL for an empty value, for a certificate or key that is not PEM (RFC 7468), and for a copy of what is not there once
+ * @throws DelosError ERR_INTERNAL for an empty value, for a certificate or key that is not PEM (RFC 7468) or no such key, and for a copy of what is not there once
  */
 export function withSecrets(synthesis: Synthesis, make: (wanted: WantedSecret) => string): readonly Manifest[] {
   const made = new Map<string, string>();
@@ -32,7 +32,7 @@ export function withSecrets(synthesis: Synthesis, make: (wanted: WantedSecret) =
     if (source.kind === 'same-as' || source.kind === 'signing-key-set') {
       const from = copied(synthesis, object, source);
       const copy = value(from.object, from.key, [...trail, address]);
-      return source.kind === 'same-as' ? copy : keySetOf(copy);
+      return source.kind === 'same-as' ? copy : keySet(copy, source.ref);
     }
     const text = made.get(address) ?? make({ address, source });
     if (text === '') throw new DelosError('ERR_INTERNAL', `the value of ${address} is empty`);
@@ -49,6 +49,17 @@ export function withSecrets(synthesis: Synthesis, make: (wanted: WantedSecret) =
     const data = Object.fromEntries(keys.map((key) => [key, Buffer.from(value(object, key, [])).toString('base64')]));
     return { ...object.manifest, data };
   });
+}
+
+/** @throws DelosError ERR_INTERNAL for what is no private key of P-256 */
+function keySet(privateKey: string, ref: string): string {
+  try {
+    return keySetOf(privateKey);
+  } catch (cause) {
+    throw new DelosError('ERR_INTERNAL', `the value of ${ref}: expected a private key of P-256, PKCS #8 in PEM`, {
+      cause,
+    });
+  }
 }
 
 const CERTIFICATE = /^-----BEGIN CERTIFICATE-----$/m;
