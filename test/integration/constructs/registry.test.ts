@@ -3,8 +3,10 @@ import { REGISTRY_AUTHORIZE_PATH, REGISTRY_ISSUER, REGISTRY_SERVICE, REGISTRY_TO
 import { decodeJwt, SignJWT } from 'jose';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { type ApoloClient, apoloClient } from '../../../peers/src/apolo.ts';
-import { registrySettings } from '../../../runtime/service/src/api/registry-settings.ts';
+import { pullCredential } from '../../../runtime/service/src/api/resources/registry/pull-credential.ts';
+import { registrySettings } from '../../../runtime/service/src/api/resources/registry/settings.ts';
 import type { Database } from '../../../runtime/service/src/db/database.ts';
+import { imageSource } from '../../../runtime/service/src/image-source.ts';
 import { startGateway, type TestGateway } from '../../support/edge/gateway.ts';
 import { exchange } from '../../support/edge/raw-connection.ts';
 import { type Crane, crane } from '../../support/registry/crane.ts';
@@ -41,6 +43,8 @@ beforeAll(async () => {
   );
   host = `127.0.0.1:${gateway.ports.http}`;
   Object.assign(api.deps.settings, { publicUrl: `http://${host}` });
+  // The gateway has a port only now: a platform tells the API of it.
+  Object.assign(api.deps, { imageSource: imageSource({ allowed: [host] }) });
   await registry.up();
   for (const user of ['alice', 'rita', 'bob', 'noel']) {
     cranes.set(user, await crane(host, { user: 'token', password: await issuer.token(user) }));
@@ -301,6 +305,37 @@ describe('the list of repositories', () => {
 
   test.each(['n=x', 'n=-1', 'last=../x', 'last=%00'])('refuses ?%s', async (query) => {
     expect((await ask('alice', 'GET', `/v2/_catalog?${query}`)).status).toBe(400);
+  });
+});
+
+describe('a job from an image of the platform', () => {
+  const submit = (user: string, image: string) =>
+    api.request(user, 'POST', '/jobs?from_preset', {
+      ...{ preset_name: 'cpu-small', cluster_name: 'default', org_name: 'acme', project_name: 'one', image },
+    });
+
+  test.each([
+    ['alice', 'acme/one/app:1', 202, ''],
+    ['alice', 'acme/tight/tool/deep:1', 202, ''],
+    ['alice', 'other/hidden/1st:1', 403, 'image: alice may not read the images of project other/hidden'],
+    ['alice', 'app:1', 400, 'image: "app" is the name of no image of a project'],
+  ])('of %s, %s, is answered %d', async (user, name, status, words) => {
+    const { status: answered, json } = await submit(user, `${host}/${name}`);
+    expect([answered, json.error ?? '']).toEqual([status, expect.stringContaining(words)]);
+  });
+
+  test('is pulled by a credential for the images of its project alone', async () => {
+    const { registry: settings } = api.deps.settings;
+    if (settings === undefined) throw new Error('there is no registry');
+    const credential = await pullCredential(settings, { org: 'acme', project: 'one' }, Math.floor(Date.now() / 1000));
+    const node = await crane(host, { user: 'token', password: credential });
+    expect(await node.content(`${host}/acme/one/app:1`)).toMatchObject({ code: 0, stdout: 'the first' });
+    await expect(node.push(`${host}/acme/one/app:2`, 'refused')).rejects.toThrow('DENIED');
+    for (const name of ['acme/tight/tool/deep:1', 'other/hidden/1st:1']) {
+      expect((await node.run('digest', `${host}/${name}`)).code).not.toBe(0);
+    }
+    expect((await node.run('catalog', host)).code).not.toBe(0);
+    await node.stop();
   });
 });
 

@@ -214,6 +214,7 @@ describe('Kubernetes tokens', () => {
         'pods/portforward: get create',
         'pods: get create patch delete',
         'pods: get list',
+        'secrets: create patch',
       ],
     });
   });

@@ -29,6 +29,7 @@ export class ControlApi extends Construct {
   /** The agent signs in with it. */
   readonly agentToken: SecretKey;
   readonly #collectorToken: Secret;
+  readonly #publicUrl: string;
   #registry: { readonly workload: Workload; readonly key: SecretKey } | undefined;
 
   constructor(
@@ -55,6 +56,7 @@ export class ControlApi extends Construct {
     );
     this.agentToken = { secret: agent, key: 'token' };
     this.#collectorToken = collector;
+    this.#publicUrl = at.publicUrl;
     // Read here alone: `migrate` writes it to the database, where the others learn of it.
     const config = new ConfigFiles(this, 'platform', {
       namespace,
@@ -95,7 +97,7 @@ export class ControlApi extends Construct {
         ...(identity.authority === undefined ? [] : [env('NODE_EXTRA_CA_CERTS', fileOf(identity.authority))]),
         ...(cache === undefined ? [] : cacheEnv(cache)),
         ...this.#registryEnv(),
-        allowedRegistriesEnv(at),
+        allowedRegistriesEnv(at, this.ownRegistries),
         env('DELOS_CONFIG', `${CONFIG_DIR}/platform.json`),
         env('DELOS_OIDC_ISSUER', identity.issuer),
         env('DELOS_OIDC_JWKS_URL', identity.jwksUrl),
@@ -120,6 +122,11 @@ export class ControlApi extends Construct {
     this.#registry = { workload: registry, key };
     this.workload.reach(registry.peer('http'));
     if (Construct.isConstruct(key.secret)) this.workload.after(key.secret);
+  }
+
+  /** `HOST[:PORT]` of the platform's own registry, as image names have it. Asked for when manifests are written. */
+  get ownRegistries(): readonly string[] {
+    return this.#registry === undefined ? [] : [new URL(this.#publicUrl).host];
   }
 
   #registryEnv(): readonly k8s.EnvVar[] {

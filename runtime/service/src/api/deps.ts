@@ -6,9 +6,9 @@ import type { ImageSource } from '../image-source.ts';
 import type { LogStore } from '../logs/log-store.ts';
 import type { Cache } from './cache/cache.ts';
 import type { RequestLimits } from './limits/request-limits.ts';
-import type { RegistrySettings } from './registry-settings.ts';
 import type { RequestBudget } from './request-budget.ts';
 import type { QueueLimits } from './resources/jobs/queue-limits.ts';
+import type { RegistrySettings } from './resources/registry/settings.ts';
 import type { ServiceAddress } from './service-address.ts';
 
 /** Who asks: the token's identity and what the platform lets it do. */

@@ -1,13 +1,19 @@
-import { DelosError, keySetOf, publicKeyOf, REGISTRY_ISSUER, REGISTRY_SERVICE } from '@delos/core';
+import { DelosError, type JobDesire, keySetOf, publicKeyOf, REGISTRY_ISSUER, REGISTRY_SERVICE } from '@delos/core';
 import fc from 'fast-check';
 import { createLocalJWKSet, jwtVerify } from 'jose';
 import { describe, expect, test } from 'vitest';
 import { z } from 'zod';
+import { withPullCredential } from '../../../../runtime/service/src/api/agents/pull-credentials.ts';
 import type { Caller } from '../../../../runtime/service/src/api/deps.ts';
-import { registrySettings } from '../../../../runtime/service/src/api/registry-settings.ts';
 import { catalogPage } from '../../../../runtime/service/src/api/resources/registry/catalog.ts';
 import { passwordIn } from '../../../../runtime/service/src/api/resources/registry/credentials.ts';
 import { projectOfRepository } from '../../../../runtime/service/src/api/resources/registry/names.ts';
+import { ownRepository } from '../../../../runtime/service/src/api/resources/registry/platform-image.ts';
+import {
+  pullCredential,
+  readPullCredential,
+} from '../../../../runtime/service/src/api/resources/registry/pull-credential.ts';
+import { registrySettings } from '../../../../runtime/service/src/api/resources/registry/settings.ts';
 import {
   type Access,
   CATALOG,
@@ -201,6 +207,56 @@ describe('a token', () => {
     expect(settings.url).toBe('http://registry:5000');
     expect(() => registrySettings('http://registry:5000', 'nonsense')).toThrow('no private key of P-256');
   });
+});
+
+describe('a node that pulls for a job', () => {
+  const settings = registrySettings('http://registry:5000', signingKey());
+  const at = { registry: settings, publicUrl: 'https://ai.example.com' };
+  const now = Math.floor(Date.now() / 1000);
+  const desire = (image: string, action: 'run' | 'stop' = 'run'): JobDesire =>
+    ({ kind: 'job', id: 'job-1', revision: 1, spec: { action, pod: { image } } }) as unknown as JobDesire;
+
+  test('is told what to show for an image of the platform, and of whose project that is', async () => {
+    const told = await withPullCredential(at, desire('ai.example.com/acme/one/app:1'), now);
+    expect(told.spec).toMatchObject({ pull: { registry: 'ai.example.com', org: 'acme', project: 'one' } });
+    const { pull } = told.spec as JobDesire['spec'];
+    const of = await readPullCredential(settings, pull?.password ?? '');
+    expect(of).toEqual({ org: 'acme', project: 'one' });
+    const other = registrySettings('http://registry:5000', signingKey());
+    expect(await readPullCredential(other, pull?.password ?? '')).toBeUndefined();
+    // Neither is taken for the other.
+    expect(await readToken(settings, pull?.password ?? '', CATALOG)).toBeUndefined();
+    const token = await signToken(settings, { name: 'acme/one', id: 1 }, [CATALOG], now);
+    expect(await readPullCredential(settings, token)).toBeUndefined();
+    const old = await pullCredential(settings, { org: 'acme', project: 'one' }, now - 31 * 86_400);
+    expect(await readPullCredential(settings, old)).toBeUndefined();
+  });
+
+  test.each([
+    ['another registry', 'ghcr.io/acme/one/app:1'],
+    ['another port', 'ai.example.com:5000/acme/one/app:1'],
+    ['no project', 'ai.example.com/app:1'],
+    ['Docker Hub', 'acme/one/app'],
+  ])('is told nothing for an image of %s', async (_, image) => {
+    expect(await withPullCredential(at, desire(image), now)).toEqual(desire(image));
+  });
+
+  test('is told nothing where there is nothing to start, and where there is no registry', async () => {
+    const image = 'ai.example.com/acme/one/app:1';
+    expect(await withPullCredential(at, desire(image, 'stop'), now)).toEqual(desire(image, 'stop'));
+    expect(await withPullCredential({ publicUrl: at.publicUrl }, desire(image), now)).toEqual(desire(image));
+  });
+});
+
+test.each([
+  ['ai.example.com/acme/one/app:1', 'acme/one/app'],
+  ['AI.example.com:443/acme/one/deep/app@sha256:0', 'acme/one/deep/app'],
+  ['ai.example.com/acme', 'acme'],
+  ['acme/one/app', undefined],
+  ['other.example.com/acme/one/app', undefined],
+])('the repository of the platform that %s names is %j', (image, repository) => {
+  const at = { registry: registrySettings('http://registry:5000', signingKey()), publicUrl: 'https://ai.example.com' };
+  expect(ownRepository(at, image)).toBe(repository);
 });
 
 test.each([

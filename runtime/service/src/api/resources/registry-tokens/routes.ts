@@ -7,9 +7,18 @@ import {
 } from '@delos/core';
 import type { FastifyInstance } from 'fastify';
 import { z } from 'zod';
-import type { ApiDeps } from '../../deps.ts';
+import type { ApiDeps, Caller } from '../../deps.ts';
 import { liveProjects } from '../../live-projects.ts';
-import { type Access, callerBehind, sendError, signToken, TOKEN_SECONDS } from '../registry/index.ts';
+import type { ProjectOf } from '../../rights.ts';
+import {
+  type Access,
+  callerBehind,
+  passwordIn,
+  readPullCredential,
+  sendError,
+  signToken,
+  TOKEN_SECONDS,
+} from '../registry/index.ts';
 import { grant, projectsIn } from './grant.ts';
 import { parseScopes, scopesOfRequest } from './scopes.ts';
 
@@ -76,10 +85,20 @@ export function registryTokenRoutes(app: FastifyInstance, deps: ApiDeps): void {
   ): Promise<string> {
     const { registry } = deps.settings;
     if (registry === undefined) throw new DelosError('ERR_NOT_IMPLEMENTED', 'this platform has no registry');
-    const caller = await callerBehind(deps, authorization);
+    const password = passwordIn(authorization);
+    const pulls = password === undefined ? undefined : await readPullCredential(registry, password);
+    const caller = pulls === undefined ? await callerBehind(deps, authorization) : nodeOf(pulls);
     const asked = scopes();
     const { access, refusal } = grant(caller, asked, await liveProjects(deps.database.db, projectsIn(asked)));
     if (refusal !== undefined) throw refusal;
     return signToken(registry, { name: caller.user, id: caller.id }, access, now);
   }
 }
+
+/** A node that pulls for a job: it reads the images of one project. No user has its id. */
+const nodeOf = ({ org, project }: ProjectOf): Caller => ({
+  id: 0,
+  user: `a node for jobs of ${org}/${project}`,
+  admin: false,
+  roles: new Map([[`${org}/${project}`, 'reader']]),
+});

@@ -2,8 +2,8 @@ import { DelosError } from '@delos/core';
 import { z } from 'zod';
 import type { Db } from '../../../db/schema.ts';
 import type { Caller } from '../../deps.ts';
-import type { RegistrySettings } from '../../registry-settings.ts';
 import { authorize } from '../../rights.ts';
+import type { RegistrySettings } from './settings.ts';
 import { signToken } from './token.ts';
 
 /** Names that a page has at most, and where the client does not say how many. */

@@ -2,9 +2,10 @@ import { REGISTRY_PATH } from '@delos/core';
 import type { Resource } from '../../resource.ts';
 import { registryRoutes } from './routes.ts';
 
-export { callerBehind } from './credentials.ts';
+export { callerBehind, passwordIn } from './credentials.ts';
 export { sendError } from './errors.ts';
 export { projectOfRepository } from './names.ts';
+export { pullCredential, readPullCredential } from './pull-credential.ts';
 export { type Access, CATALOG, signToken, TOKEN_SECONDS } from './token.ts';
 
 export const registry: Resource = {

@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { REGISTRY_ISSUER, REGISTRY_SERVICE } from '@delos/core';
 import { jwtVerify, SignJWT } from 'jose';
 import { z } from 'zod';
-import type { RegistrySettings } from '../../registry-settings.ts';
+import type { RegistrySettings } from './settings.ts';
 
 /** What a token lets its bearer do with one thing. @see https://distribution.github.io/distribution/spec/auth/jwt/ */
 export interface Access {
