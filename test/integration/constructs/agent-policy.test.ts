@@ -114,7 +114,11 @@ describe('the agent', () => {
   test('cannot read a Secret of a project by changing nothing of it', async () => {
     const path = `/api/v1/namespaces/${PROJECT}/secrets`;
     const data = { '.dockerconfigjson': Buffer.from('{"auths":{}}').toString('base64') };
-    const body = { metadata: { name: 'of-somebody-else', labels: MANAGED }, type: 'kubernetes.io/dockerconfigjson', data };
+    const body = {
+      metadata: { name: 'of-somebody-else', labels: MANAGED },
+      type: 'kubernetes.io/dockerconfigjson',
+      data,
+    };
     await plane.client.api.request('POST', path, { body });
     const { status, message } = await ask({ method: 'PATCH', path: `${path}/of-somebody-else`, body: {} });
     expect([status, message]).toEqual([403, expect.stringContaining('the agent makes Secrets to pull images by')]);

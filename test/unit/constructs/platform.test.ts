@@ -12,9 +12,9 @@ import { parse } from 'yaml';
 import { z } from 'zod';
 import { egressOf, isDns, policiesFor, policiesOf, workloadsOfPeer } from './network-peers.ts';
 import { restrictedFaults } from './pod-security.ts';
-import { EVERYTHING, kindOf, platformOf, selects, type Workload, workloadsOf } from './synthesized.ts';
+import { EVERY_SERVICE, kindOf, platformOf, selects, type Workload, workloadsOf } from './synthesized.ts';
 
-const platform = platformOf(EVERYTHING);
+const platform = platformOf(EVERY_SERVICE);
 const workloads = workloadsOf(platform);
 const names = workloads.map(({ name }) => name).sort();
 

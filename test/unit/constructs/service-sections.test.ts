@@ -76,9 +76,6 @@ test('a service that is optional is off unless its section says otherwise', () =
     false,
     true,
   ]);
-  expect(configReference(extra)).toContain(
-    '| `services.extra.enabled` | `true`, `false` | `false` | true: it is part of the platform |',
-  );
 });
 
 test('an unknown service is refused, at its place and with the nearest name', () => {

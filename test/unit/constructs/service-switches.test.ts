@@ -16,7 +16,7 @@ import { describe, expect, test } from 'vitest';
 import { wantedImages } from '../../../cluster/src/images/ensure.ts';
 import { yamlOf as combinationYaml, pairwise } from '../../support/constructs/switches.ts';
 import { egressOf } from './network-peers.ts';
-import { EVERYTHING, kindOf, platformOf, workloadsOf } from './synthesized.ts';
+import { EVERY_SERVICE, kindOf, platformOf, workloadsOf } from './synthesized.ts';
 
 /** Where and why a text is refused; undefined where it is accepted. */
 function refusal(text: string): { readonly field: string; readonly message: string } | undefined {
@@ -105,11 +105,13 @@ services: {keycloak: {enabled: false}, controlApi: {enabled: false},
       const leaveOut = SERVICES.map(({ image }) => image).filter((image) => !used.includes(image));
       return wantedImages({ standIns: false, leaveOut }).map(({ name }) => name);
     };
-    const all = built(EVERYTHING);
-    const optional = SERVICES.filter((service) => service.optional === true).map(({ image }) => image);
-    expect(all).toEqual(expect.arrayContaining(SERVICES.map(({ image }) => image)));
-    expect(all.filter((name) => !built(off('devpi', 'collector')).includes(name))).toEqual(['devpi', ...optional]);
-    expect(all.filter((name) => !built(external(BOTH)).includes(name))).toEqual(['postgres', ...optional]);
+    const all = built('');
+    const usual = SERVICES.filter(({ optional }) => optional !== true).map(({ image }) => image);
+    expect(all).toEqual(expect.arrayContaining(usual));
+    expect(built(EVERY_SERVICE)).toEqual(expect.arrayContaining(SERVICES.map(({ image }) => image)));
+    expect(all).not.toContain('objects');
+    expect(all.filter((name) => !built(off('devpi', 'collector')).includes(name))).toEqual(['devpi']);
+    expect(all.filter((name) => !built(external(BOTH)).includes(name))).toEqual(['postgres']);
   });
 
   test('leaves limits to each replica where it is the cache', () => {
@@ -122,11 +124,8 @@ services: {keycloak: {enabled: false}, controlApi: {enabled: false},
   test('is told by its section, and by no other', () => {
     const config = parseConfig(off('devpi', 'redis'), 'delos.yaml');
     const left = SERVICES.filter((service) => !isEnabled(config, service)).map(({ name }) => name);
-    expect(left).toEqual([
-      'redis',
-      'devpi',
-      ...SERVICES.filter((each) => each.optional === true).map(({ name }) => name),
-    ]);
+    // Object storage and the registry are off where nobody asks for them.
+    expect(left).toEqual(['redis', 'object-storage', 'devpi', 'registry']);
   });
 });
 

@@ -9,8 +9,8 @@ import {
 } from '@delos/constructs';
 import { z } from 'zod';
 
-/** A delos.yaml with every service, also those that are off unless a file asks for them. */
-export const EVERYTHING = `services: {${SERVICES.filter(({ optional }) => optional === true)
+/** A delos.yaml with every service of the list, those too that are off where nobody asks for them. */
+export const EVERY_SERVICE = `services: {${SERVICES.filter(({ optional }) => optional === true)
   .map((service) => `${sectionName(service)}: {enabled: true}`)
   .join(', ')}}`;
 

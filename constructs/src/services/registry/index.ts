@@ -22,7 +22,7 @@ export const registry: ServiceDescriptor<RegistrySection, Registry> = {
   idea: 'the registry: images of jobs, by project',
   image: 'registry',
   config: registrySection,
-  user: 60609,
+  user: 60610,
   resources: { cpu: '20m', memory: '64Mi', memoryLimit: '256Mi' },
   needs: [controlApi],
   optional: true,
