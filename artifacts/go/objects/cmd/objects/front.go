@@ -30,6 +30,8 @@ const (
 	maxHeaderBytes   = 16 * 1024
 	maxConnections   = 512
 	maxRequests      = 128
+	// maxAnonymous of them come without a signature: who reads public objects slowly keeps nobody else away.
+	maxAnonymous = 64
 	// maxListings run at once; each takes the memory of a page.
 	maxListings = 8
 	// waitForTurn is how long a request waits for its turn before it is told to come later.
@@ -46,6 +48,7 @@ type front struct {
 	proxy    *httputil.ReverseProxy
 	metrics  *requestMetrics
 	requests *semaphore.Weighted
+	unsigned *semaphore.Weighted
 	listings *semaphore.Weighted
 	lists    *semaphore.Weighted
 }
@@ -86,6 +89,7 @@ func newFront(socket string, metrics *requestMetrics) *front {
 		},
 		metrics:  metrics,
 		requests: semaphore.NewWeighted(maxRequests),
+		unsigned: semaphore.NewWeighted(maxAnonymous),
 		listings: semaphore.NewWeighted(maxListings),
 		lists:    semaphore.NewWeighted(listBudget),
 	}
@@ -137,6 +141,7 @@ func (f *front) ServeHTTP(plain http.ResponseWriter, request *http.Request) {
 		of     *semaphore.Weighted
 		weight int64
 	}{
+		{f.unsigned, one(!what.signed(request))},
 		{f.requests, 1},
 		{f.listings, one(what.lists)},
 		{f.lists, what.buffered(request)},
