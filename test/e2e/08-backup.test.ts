@@ -12,7 +12,7 @@ const measured = z.object({ bytes: z.number(), sha256: z.string() });
 const backup = z.object({
   file: z.string(),
   about: z.object({ id: z.string(), services: z.array(z.object({ name: z.string() })) }),
-  services: z.object({ postgres: measured, devpi: measured }),
+  services: z.record(z.string(), measured),
 });
 
 describe('a backup of the platform', () => {
@@ -28,15 +28,17 @@ describe('a backup of the platform', () => {
   afterAll(() => rmSync(folder, { recursive: true }));
 
   test('has every service that keeps something, and can be read to its last byte', async () => {
-    expect(written.about.services.map(({ name }) => name)).toEqual(['postgres', 'devpi']);
-    expect(written.services.postgres.bytes).toBeGreaterThan(2 ** 20);
+    const names = written.about.services.map(({ name }) => name);
+    expect([...names].sort()).toEqual(['devpi', 'object-storage', 'postgres']);
+    expect(Object.keys(written.services)).toEqual(names);
+    expect(written.services.postgres?.bytes).toBeGreaterThan(2 ** 20);
     const read = await delosJson(backup, ['restore', file, '--verify', '--key', key]);
     expect(read).toEqual({ file, about: written.about, services: written.services });
   });
 
   test('is not restored over a platform that is there, which serves on', async () => {
     const { code, stderr } = await delos(['restore', file, '--key', key]);
-    expect([code, stderr]).toEqual([8, expect.stringMatching(/has data already: data-postgres-0, data-devpi-0/)]);
+    expect([code, stderr]).toEqual([8, expect.stringMatching(/has data already: .*data-postgres-0/)]);
     await expectOk(delos(['status']));
   });
 

@@ -2,6 +2,7 @@ import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { UPLOADERS } from '@delos/artifacts';
+import { AwsClient } from 'aws4fetch';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { z } from 'zod';
 import { type ApoloClient, apoloClient, tryOpenedUrl } from '../../../peers/src/apolo.ts';
@@ -11,6 +12,7 @@ import { Browser } from '../../support/browser.ts';
 import {
   delos,
   delosJson,
+  kubectl,
   loggedIn,
   password,
   TEST_CONFIG,
@@ -51,6 +53,13 @@ describe('a platform that was backed up and lost', () => {
     expect(code, stderr).toBe(0);
     return client;
   };
+  const object = async (path: string, init?: RequestInit): Promise<Response> => {
+    const named = ['get', 'secret', '-n', 'delos', 'object-storage-admin', '-o', 'jsonpath={.data.secret}'];
+    const secretAccessKey = Buffer.from(await kubectl(named), 'base64').toString();
+    const admin = { accessKeyId: 'delos_admin', secretAccessKey, service: 's3', region: 'us-east-1', retries: 0 };
+    return await new AwsClient(admin).fetch(`${before.origin}/s3/${path}`, init);
+  };
+
   beforeAll(async () => {
     before = await testPlatform();
     tools = await pythonClient([UPLOADERS.twine, UPLOADERS.devpi]);
@@ -64,6 +73,9 @@ describe('a platform that was backed up and lost', () => {
     const running = await platform.create({ command: 'sleep 3600', preset_name: 'tiny' });
     jobs.running = running.id;
     await platform.running(running.id);
+    expect((await object('models', { method: 'PUT' })).status).toBe(200);
+    const weights = { method: 'PUT', body: 'weights', headers: { 'content-type': 'x-test/weights' } };
+    expect((await object('models/one', weights)).status).toBe(200);
     const { path } = await makeWheel(join(tools, 'bin/python3'), folder, 'greeting', '1.0');
     await expectOk(
       execute([join(tools, 'bin/twine'), 'upload', '--non-interactive', path].concat(['-u', 'ann']), {
@@ -138,5 +150,10 @@ describe('a platform that was backed up and lost', () => {
       ),
     );
     expect(readFileSync(join(folder, 'ann/greeting.py'), 'utf8')).toBe("VALUE = '1.0'\n");
+  });
+
+  test('has the objects that were written, with their types', async () => {
+    const answer = await object('models/one');
+    expect([await answer.text(), answer.headers.get('content-type')]).toEqual(['weights', 'x-test/weights']);
   });
 });
