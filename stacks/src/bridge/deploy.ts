@@ -2,7 +2,8 @@ import type { Synthesis } from '@delos/constructs';
 import pulumi from '@pulumi/pulumi';
 import { certificateAuthority } from '../secrets/certificates.ts';
 import { configKeeper, type SecretKeeper } from '../secrets/keeper.ts';
-import { completeSecrets, parseStore } from '../secrets/store.ts';
+import { parseStore } from '../secrets/secret-store.ts';
+import { completeSecrets } from '../secrets/store.ts';
 import { register } from './register.ts';
 
 /** How {@link deploy} deploys. */

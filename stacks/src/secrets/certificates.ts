@@ -3,8 +3,8 @@ import type { CertificateAuthority } from './authority.ts';
 
 const DAY_MS = 86_400_000;
 const CA_DAYS = 3650;
-/** Below the 398 days that clients accept. */
-const LEAF_DAYS = 365;
+/** What browsers accept from March 2026 on (CA/Browser Forum, ballot SC-081v3). */
+const LEAF_DAYS = 200;
 /** Renewed once less than a third of its life is left. */
 const RENEW_SHARE = 1 / 3;
 /** Clocks of other machines may be behind. */
@@ -18,6 +18,17 @@ export const certificateAuthority: CertificateAuthority = {
     const from = Date.parse(parsed.validFrom);
     const to = Date.parse(parsed.validTo);
     return now.getTime() > to - (to - from) * RENEW_SHARE || now.getTime() < from - SKEW_MS;
+  },
+
+  isValid(certificate, now) {
+    const { validFrom, validTo } = new X509Certificate(certificate);
+    return Date.parse(validFrom) <= now.getTime() && now.getTime() < Date.parse(validTo);
+  },
+
+  isSignedBy(certificate, authority) {
+    const issuer = new X509Certificate(authority);
+    const leaf = new X509Certificate(certificate);
+    return leaf.checkIssued(issuer) && leaf.verify(issuer.publicKey);
   },
 
   async createCa(now) {

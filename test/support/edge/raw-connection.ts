@@ -62,3 +62,14 @@ export async function exchange(port: number, bytes: Buffer | string, limitMs: nu
     socket.destroy();
   }
 }
+
+/** One handshake. @returns the fingerprint of the certificate that a listener of this machine shows */
+export function shownCertificate(port: number): Promise<string> {
+  return new Promise((resolve, reject) => {
+    const socket = connectTls({ port, host: '127.0.0.1', rejectUnauthorized: false }, () => {
+      resolve(socket.getPeerCertificate().fingerprint256);
+      socket.end();
+    });
+    socket.on('error', reject);
+  });
+}

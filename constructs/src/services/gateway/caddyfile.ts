@@ -2,6 +2,11 @@ import { BODY_TOO_LARGE, CLIENT_ID, HEADLESS_PATH, MAX_BODY_BYTES, REALM_PATH } 
 import { PORTS } from '../../base/names.ts';
 import type { Route } from '../../base/route.ts';
 
+/** Folder of the Caddyfile and of all files beside it. */
+export const CONFIG_FOLDER = '/etc/caddy';
+/** Folder of the certificate and its key. */
+export const TLS_FOLDER = '/etc/caddy-tls';
+
 export interface CaddyfileProps {
   /** What answers on the plain http port. `none`: nothing listens. */
   readonly http: 'serve' | 'redirect' | 'none';
@@ -88,14 +93,15 @@ export function caddyfile(props: CaddyfileProps): string {
 	}
 }
 
-# Streams and WebSockets pass as they come. A service that restarts is waited for instead of answering 502.
+# Streams and WebSockets pass as they come, and outlive a new certificate. A service that restarts is waited for instead
+# of answering 502.
 (upstream) {
 	flush_interval -1
 	lb_try_duration 15s
 	lb_try_interval 250ms
 	header_up X-Request-Id {http.request.uuid}
 	header_down X-Request-Id {http.request.uuid}
-	stream_close_delay 5m
+	stream_close_delay 24h
 	unhealthy_request_count ${GATEWAY_LIMITS.underWay}
 	transport http {
 		dial_timeout 5s
@@ -118,7 +124,7 @@ export function caddyfile(props: CaddyfileProps): string {
 ${[...props.upstreams].sort(byMethod).map(routed).join('')}	handle / {
 		header Cache-Control no-cache
 		rewrite * /index.html
-		root * /etc/caddy
+		root * ${CONFIG_FOLDER}
 		file_server
 	}
 	handle {
@@ -132,7 +138,7 @@ ${props.upstreams.map(tooLargeThere).join('')}		respond \`${JSON.stringify({ err
 
 ${http}
 https://:${PORTS.https} {
-	tls /etc/caddy-tls/tls.crt /etc/caddy-tls/tls.key
+	tls ${TLS_FOLDER}/tls.crt ${TLS_FOLDER}/tls.key
 	import site
 }
 

@@ -15,7 +15,9 @@ import { goMemoryLimit } from '../../base/sections/resources-section.ts';
 import { Workload } from '../../base/workload.ts';
 import type { Exposure } from '../../entrance.ts';
 import { upstreamImage } from '../../upstream-image.ts';
-import { caddyfile, GATEWAY_LIMITS, landingPage, type Upstream } from './caddyfile.ts';
+import { CONFIG_FOLDER, caddyfile, landingPage, TLS_FOLDER, type Upstream } from './caddyfile.ts';
+import { leafNames } from './leaf-names.ts';
+import { START_SCRIPT, startScript } from './start-script.ts';
 
 /** What a {@link Gateway} is made of. */
 export interface GatewayProps {
@@ -31,7 +33,7 @@ export interface GatewayProps {
   readonly replicas?: number;
   /** Where users reach it, no trailing slash: `https://ai.example.com`. */
   readonly publicUrl: string;
-  /** The public host name or address alone. Its certificate is for it. */
+  /** The public host name or address alone. Its certificate is for it, and for the names of jobs and apps below it. */
   readonly domain: string;
   /** What answers on the plain http port. `none`: nothing listens. @default redirect */
   readonly http?: 'serve' | 'redirect' | 'none';
@@ -52,7 +54,6 @@ export const GATEWAY_RESOURCES: Resources = { cpu: '20m', memory: '64Mi', memory
 
 /** Of its memory, kept by its own collection of garbage. */
 const HEAP = 200 / 256;
-const RUN = 'caddy run --config /etc/caddy/Caddyfile --adapter caddyfile';
 const LOAD_BALANCER: Exposure = { kind: 'load-balancer' };
 
 /** The props with their defaults. */
@@ -113,9 +114,10 @@ export class Gateway extends Construct {
       files: () => ({
         Caddyfile: caddyfile({ http: props.http, domain: props.domain, upstreams: this.#upstreams }),
         'index.html': landingPage(props.publicUrl),
+        [START_SCRIPT]: startScript(),
       }),
     });
-    const leaf = { leaf: id, ...leafNames(props, hostOf(id, namespace.name)) };
+    const leaf = { leaf: id, ...leafNames(props.domain, props.publicUrl, hostOf(id, namespace.name)) };
     const tls = new Secret(this, 'tls', {
       namespace,
       name: `${id}-tls`,
@@ -136,7 +138,7 @@ export class Gateway extends Construct {
       user: props.user,
       userNamespace: props.userNamespaces,
       resources: props.resources,
-      command: ['/bin/sh', '-c', `ulimit -n ${GATEWAY_LIMITS.openFiles} && exec ${RUN}`],
+      command: ['/bin/sh', `${CONFIG_FOLDER}/${START_SCRIPT}`],
       env: () => [
         { name: 'XDG_DATA_HOME', value: '/tmp' },
         { name: 'XDG_CONFIG_HOME', value: '/tmp' },
@@ -144,7 +146,7 @@ export class Gateway extends Construct {
       ],
       ports: { ...open, internal: PORTS.internal },
       probes: OWN_PROBES,
-      mounts: () => [scratch('tmp', '/tmp', '64Mi'), files(config, '/etc/caddy'), secretFiles(tls, '/etc/caddy-tls')],
+      mounts: () => [scratch('tmp', '/tmp', '64Mi'), files(config, CONFIG_FOLDER), secretFiles(tls, TLS_FOLDER)],
       service: {
         ...SERVICE_TYPE[props.exposure.kind],
         ports: entrancePorts(props),
@@ -189,21 +191,4 @@ function servicePorts(props: Whole): { readonly http: number; readonly https: nu
   const { httpPort: http, httpsPort: https } = props;
   // Where the configuration leaves the port to the machine, only the URL tells which one was found free.
   return url.protocol === 'http:' ? { http: Number(url.port || 80), https } : { http, https: Number(url.port || 443) };
-}
-
-const ADDRESS = /^(\d+\.){3}\d+$|:/;
-
-function leafNames(
-  props: GatewayProps,
-  inside: string,
-): {
-  readonly dnsNames: readonly string[];
-  readonly ipAddresses: readonly string[];
-} {
-  const host = new URL(props.publicUrl).hostname.replace(/^\[|\]$/g, '');
-  const names = [...new Set([props.domain, host, 'localhost', inside])];
-  return {
-    dnsNames: names.filter((name) => !ADDRESS.test(name)),
-    ipAddresses: [...new Set([...names.filter((name) => ADDRESS.test(name)), '127.0.0.1'])],
-  };
 }
