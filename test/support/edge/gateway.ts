@@ -25,7 +25,13 @@ export interface TestGateway {
   readonly stop: () => Promise<void>;
 }
 
-const files = z.object({ Caddyfile: z.string(), 'index.html': z.string(), 'start.sh': z.string() });
+const files = z.object({
+  Caddyfile: z.string(),
+  'index.html': z.string(),
+  'start.sh': z.string(),
+  'certificate.Caddyfile': z.string(),
+  'check.Caddyfile': z.string(),
+});
 
 const deployment = z.object({
   template: z.object({ spec: z.object({ containers: z.tuple([z.object({ command: z.array(z.string()) })]) }) }),
@@ -59,23 +65,22 @@ export async function startGateway(
   const parts = gatewayParts();
   await writeFile(join(folder, 'index.html'), parts['index.html']);
   const places = { '/etc/caddy-tls/': `${tls}/`, '/etc/caddy': folder };
+  const inner = { '127.0.0.1:8442': `127.0.0.1:${await freePort()}`, '/run/certificate': folder };
   const all = {
     'control-api.delos.svc.cluster.local:8080': `127.0.0.1:${backends.api}`,
     'keycloak.delos.svc.cluster.local:8080': `127.0.0.1:${backends.identity}`,
     'http://:8080': `http://:${ports.http}`,
     'https://:8443': `https://:${ports.https}`,
     'http://:8081': `http://:${ports.internal}`,
-    ...places,
+    '127.0.0.1:8442': inner['127.0.0.1:8442'],
+    '/etc/caddy': folder,
     'auto_https off': 'auto_https off\n\tdefault_bind 127.0.0.1',
     ...changes,
   };
   await writeFile(join(folder, 'Caddyfile'), replaced(parts.Caddyfile, all));
-  const script = {
-    ...places,
-    ':20FB ': `:${ports.https.toString(16).toUpperCase().padStart(4, '0')} `,
-    'sleep 10': 'sleep 0.5',
-    'sleep 5': 'sleep 1',
-  };
+  await writeFile(join(folder, 'certificate.Caddyfile'), replaced(parts['certificate.Caddyfile'], inner));
+  await writeFile(join(folder, 'check.Caddyfile'), parts['check.Caddyfile']);
+  const script = { ...places, '/run/certificate': folder, 'sleep 2': 'sleep 0.5' };
   await writeFile(join(folder, 'start.sh'), replaced(parts['start.sh'], script));
   const [shell = '', ...args] = parts.command;
   const caddy = spawn(

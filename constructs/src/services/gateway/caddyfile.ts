@@ -6,6 +6,10 @@ import type { Route } from '../../base/route.ts';
 export const CONFIG_FOLDER = '/etc/caddy';
 /** Folder of the certificate and its key. */
 export const TLS_FOLDER = '/etc/caddy-tls';
+/** Folder, in memory, of the certificate and key that are served. */
+export const SERVED_FOLDER = '/run/certificate';
+/** Port of the Pod's loopback at which the gateway asks for its certificate. */
+export const CERTIFICATE_PORT = 8442;
 
 export interface CaddyfileProps {
   /** What answers on the plain http port. `none`: nothing listens. */
@@ -93,15 +97,14 @@ export function caddyfile(props: CaddyfileProps): string {
 	}
 }
 
-# Streams and WebSockets pass as they come, and outlive a new certificate. A service that restarts is waited for instead
-# of answering 502.
+# Streams and WebSockets pass as they come. A service that restarts is waited for instead of answering 502.
 (upstream) {
 	flush_interval -1
 	lb_try_duration 15s
 	lb_try_interval 250ms
 	header_up X-Request-Id {http.request.uuid}
 	header_down X-Request-Id {http.request.uuid}
-	stream_close_delay 24h
+	stream_close_delay 5m
 	unhealthy_request_count ${GATEWAY_LIMITS.underWay}
 	transport http {
 		dial_timeout 5s
@@ -138,7 +141,9 @@ ${props.upstreams.map(tooLargeThere).join('')}		respond \`${JSON.stringify({ err
 
 ${http}
 https://:${PORTS.https} {
-	tls ${TLS_FOLDER}/tls.crt ${TLS_FOLDER}/tls.key
+	tls {
+		get_certificate http http://127.0.0.1:${CERTIFICATE_PORT}/{$CERTIFICATE_PATH}
+	}
 	import site
 }
 

@@ -15,9 +15,16 @@ import { goMemoryLimit } from '../../base/sections/resources-section.ts';
 import { Workload } from '../../base/workload.ts';
 import type { Exposure } from '../../entrance.ts';
 import { upstreamImage } from '../../upstream-image.ts';
-import { CONFIG_FOLDER, caddyfile, landingPage, TLS_FOLDER, type Upstream } from './caddyfile.ts';
+import { CONFIG_FOLDER, caddyfile, landingPage, SERVED_FOLDER, TLS_FOLDER, type Upstream } from './caddyfile.ts';
 import { leafNames } from './leaf-names.ts';
-import { START_SCRIPT, startScript } from './start-script.ts';
+import {
+  CERTIFICATE_CADDYFILE,
+  CHECK_CADDYFILE,
+  certificateCaddyfile,
+  checkCaddyfile,
+  START_SCRIPT,
+  startScript,
+} from './start-script.ts';
 
 /** What a {@link Gateway} is made of. */
 export interface GatewayProps {
@@ -115,6 +122,8 @@ export class Gateway extends Construct {
         Caddyfile: caddyfile({ http: props.http, domain: props.domain, upstreams: this.#upstreams }),
         'index.html': landingPage(props.publicUrl),
         [START_SCRIPT]: startScript(),
+        [CERTIFICATE_CADDYFILE]: certificateCaddyfile(),
+        [CHECK_CADDYFILE]: checkCaddyfile(),
       }),
     });
     const leaf = { leaf: id, ...leafNames(props.domain, props.publicUrl, hostOf(id, namespace.name)) };
@@ -146,7 +155,12 @@ export class Gateway extends Construct {
       ],
       ports: { ...open, internal: PORTS.internal },
       probes: OWN_PROBES,
-      mounts: () => [scratch('tmp', '/tmp', '64Mi'), files(config, CONFIG_FOLDER), secretFiles(tls, TLS_FOLDER)],
+      mounts: () => [
+        scratch('tmp', '/tmp', '64Mi'),
+        scratch('certificate', SERVED_FOLDER, '1Mi', 'memory'),
+        files(config, CONFIG_FOLDER),
+        secretFiles(tls, TLS_FOLDER),
+      ],
       service: {
         ...SERVICE_TYPE[props.exposure.kind],
         ports: entrancePorts(props),

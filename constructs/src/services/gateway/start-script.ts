@@ -1,56 +1,99 @@
-import { PORTS } from '../../base/names.ts';
-import { CONFIG_FOLDER, GATEWAY_LIMITS, TLS_FOLDER } from './caddyfile.ts';
+import { CERTIFICATE_PORT, CONFIG_FOLDER, GATEWAY_LIMITS, SERVED_FOLDER, TLS_FOLDER } from './caddyfile.ts';
 
 export const START_SCRIPT = 'start.sh';
-
-/** As /proc/net/tcp writes it. */
-const HTTPS_HEX = PORTS.https.toString(16).toUpperCase().padStart(4, '0');
+export const CERTIFICATE_CADDYFILE = 'certificate.Caddyfile';
+export const CHECK_CADDYFILE = 'check.Caddyfile';
 
 /**
- * Starts Caddy, and has it load each new certificate while it serves. Caddy reads certificates when it loads its
- * configuration, which it does again when it is told by a signal: whoever is connected stays so, and whoever comes meets
- * the old certificate or the new one. Where it cannot load them (half of a pair, no file left) it goes on with what it
- * has, and is told again. What asks for a certificate at each handshake instead would wait with everybody else where the
- * connections are at their limit.
- * @see https://caddyserver.com/docs/command-line#signals
+ * What the gateway is shown at each handshake: certificate and key, from a process of its own. Its files and connections
+ * so do not count with those of the gateway, which may be at their limit. The path is known to these two alone.
  */
-export function startScript(): string {
-  return `#!/bin/sh
-# Starts the gateway, and has it load each new certificate while it serves.
-caddy=$$
-
-certificate() {
-	cat ${TLS_FOLDER}/tls.crt ${TLS_FOLDER}/tls.key | sha256sum
+export const certificateCaddyfile = (): string => `{
+	admin off
+	persist_config off
+	auto_https off
+	log default {
+		level ERROR
+	}
 }
 
-# The sockets at which TLS is taken. Each configuration that Caddy loads has sockets of its own.
-sockets() {
-	grep -hE ':${HTTPS_HEX} [0-9A-F]+:0000 0A ' /proc/net/tcp /proc/net/tcp6 | while read -r _ _ _ _ _ _ _ _ _ socket _; do
-		echo "$socket"
-	done
+http://127.0.0.1:${CERTIFICATE_PORT} {
+	bind 127.0.0.1
+	@certificate path /{$CERTIFICATE_PATH}
+	handle @certificate {
+		rewrite * /current.pem
+		root * ${SERVED_FOLDER}
+		file_server
+	}
+	handle {
+		respond "not found" 404
+	}
+}
+`;
+
+/** Is loaded to see whether a certificate and a key are a pair. It serves nothing. */
+export const checkCaddyfile = (): string => `{
+	admin off
+	persist_config off
+	auto_https off
+	log default {
+		level ERROR
+	}
 }
 
-tell() {
-	before=$(sockets)
-	kill -USR1 "$caddy"
-	sleep 5
-	after=$(sockets)
-	for socket in $before; do
-		case " $(echo $after) " in *" $socket "*) return 1 ;; esac
-	done
-	[ -n "$after" ]
+https://127.0.0.1:0 {
+	tls {$CHECKED}/tls.crt {$CHECKED}/tls.key
+}
+`;
+
+/**
+ * Starts Caddy, and beside it what answers its question for the certificate.
+ *
+ * Caddy reads certificates from files only with the rest of its configuration. A configuration that is loaded anew has
+ * listening sockets of its own, and the kernel resets the connections that wait at the former ones. So nothing is loaded
+ * anew: the gateway asks for the certificate, and a new one is put in the place of the former in one step, once it was
+ * seen to be whole.
+ * @see https://caddyserver.com/docs/caddyfile/directives/tls#http
+ */
+export const startScript = (): string => `#!/bin/sh
+# Starts the gateway, and beside it what answers its question for the certificate.
+gateway=$$
+umask 077
+CERTIFICATE_PATH=$(cat /proc/sys/kernel/random/uuid)
+export CERTIFICATE_PATH
+
+# The files of a Secret change all at once: they lie in a folder whose name is new each time.
+version() {
+	dirname "$(readlink -f ${TLS_FOLDER}/tls.crt)"
+}
+
+take() {
+	CHECKED=$1 caddy validate --config ${CONFIG_FOLDER}/${CHECK_CADDYFILE} --adapter caddyfile || return 1
+	{ cat "$1/tls.crt" && echo && cat "$1/tls.key"; } >${SERVED_FOLDER}/next.pem || return 1
+	mv ${SERVED_FOLDER}/next.pem ${SERVED_FOLDER}/current.pem
+}
+
+answer() {
+	GOMAXPROCS=1 GOMEMLIMIT=24MiB caddy run --config ${CONFIG_FOLDER}/${CERTIFICATE_CADDYFILE} --adapter caddyfile &
+	answering=$!
 }
 
 watch() {
-	while sleep 10 && kill -0 "$caddy"; do
-		now=$(certificate)
-		if [ "$now" = "$loaded" ]; then continue; fi
-		if tell; then loaded=$now; fi
+	answer
+	while kill -0 "$gateway" 2>/dev/null; do
+		kill -0 "$answering" 2>/dev/null || answer
+		now=$(version)
+		if [ "$now" != "$seen" ]; then
+			seen=$now
+			if take "$now"; then echo "the certificate of $now is served" >&2; fi
+		fi
+		sleep 2
 	done
+	kill "$answering"
 }
 
-loaded=$(certificate)
+seen=$(version)
+take "$seen"
 watch &
 ulimit -n ${GATEWAY_LIMITS.openFiles} && exec caddy run --config ${CONFIG_FOLDER}/Caddyfile --adapter caddyfile
 `;
-}
