@@ -1,5 +1,6 @@
 import { randomBytes, webcrypto, X509Certificate } from 'node:crypto';
 import type { CertificateAuthority } from './authority.ts';
+import { SKEW_MS } from './certificate-times.ts';
 
 const DAY_MS = 86_400_000;
 const CA_DAYS = 3650;
@@ -7,8 +8,6 @@ const CA_DAYS = 3650;
 const LEAF_DAYS = 200;
 /** Renewed once less than a third of its life is left. */
 const RENEW_SHARE = 1 / 3;
-/** Clocks of other machines may be behind. */
-const SKEW_MS = 3_600_000;
 const ALGORITHM = { name: 'ECDSA', namedCurve: 'P-256', hash: 'SHA-256' } as const;
 
 /** An instance's own certificate authority (RFC 5280 profile, ECDSA P-256). */

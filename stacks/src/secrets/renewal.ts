@@ -1,11 +1,8 @@
 import type { SecretSource } from '@delos/constructs';
 import { DelosError } from '@delos/core';
 import type { CertificateAuthority, Pair } from './authority.ts';
+import { overlapEnd } from './certificate-times.ts';
 import type { SecretStore } from './secret-store.ts';
-
-/** For so long a former authority signs on, and is handed out beside the one that follows it. */
-export const OVERLAP_DAYS = 30;
-const DAY_MS = 86_400_000;
 
 /** What is made anew before it is due. */
 export interface Rotation {
@@ -29,15 +26,13 @@ export async function renewAuthority(
     return;
   }
   if (formerCa !== null) {
-    if (now.getTime() < Date.parse(formerCa.until) && authority.isValid(formerCa.certificate, now)) return;
+    if (now < overlapEnd(ca.certificate) && authority.isValid(formerCa.certificate, now)) return;
     store.formerCa = null;
   }
   if (rotation?.authority !== true && !authority.isDue(ca.certificate, now)) return;
   store.ca = { ...(await authority.createCa(now)), names: [] };
   // One that nobody can believe any more has no overlap.
-  if (!authority.isValid(ca.certificate, now)) return;
-  const { certificate, key } = ca;
-  store.formerCa = { certificate, key, until: new Date(now.getTime() + OVERLAP_DAYS * DAY_MS).toISOString() };
+  if (authority.isValid(ca.certificate, now)) store.formerCa = ca;
 }
 
 /**

@@ -8,8 +8,8 @@ export const secretStore = z.object({
   /** `namespace/secret/key` → value. */
   passwords: z.record(z.string(), z.string()).default({}),
   ca: pair.nullable().default(null),
-  /** The authority before `ca`, which signs until then. */
-  formerCa: z.object({ certificate: z.string(), key: z.string(), until: z.iso.datetime() }).nullable().default(null),
+  /** The authority before `ca`, which signs through the overlap. */
+  formerCa: pair.nullable().default(null),
   /** Leaf name → certificate and key. */
   leaves: z.record(z.string(), pair).default({}),
 });

@@ -2,8 +2,9 @@ import { X509Certificate } from 'node:crypto';
 import type { SecretSource, SynthesizedObject } from '@delos/constructs';
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
+import { OVERLAP_DAYS } from '../../../stacks/src/secrets/certificate-times.ts';
 import { certificateAuthority } from '../../../stacks/src/secrets/certificates.ts';
-import { OVERLAP_DAYS, type Rotation } from '../../../stacks/src/secrets/renewal.ts';
+import type { Rotation } from '../../../stacks/src/secrets/renewal.ts';
 import { EMPTY_STORE, parseStore, type SecretStore } from '../../../stacks/src/secrets/secret-store.ts';
 import { completeSecrets } from '../../../stacks/src/secrets/store.ts';
 
