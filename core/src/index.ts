@@ -1,4 +1,5 @@
 export * from './addon-users.ts';
+export { OVERLAP_DAYS, overlapEnd, SKEW_MS } from './certificate-times.ts';
 export { ANY_REGISTRY, type ImageMirror, imageMirror, mirrorsOf } from './config/image-mirrors.ts';
 export * from './config/index.ts';
 export * from './config/load.ts';

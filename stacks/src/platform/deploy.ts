@@ -1,5 +1,6 @@
-import type { DelosConfig, SynthesisContext } from '@delos/constructs';
+import { type DelosConfig, type SecretSource, type SynthesisContext, synthesize } from '@delos/constructs';
 import type { InstancePaths, Progress } from '@delos/core';
+import { resourceName } from '../bridge/identity.ts';
 import { pulumiEnvironment, pulumiHome } from '../driver/home.ts';
 import {
   destroy,
@@ -10,6 +11,7 @@ import {
   type UpdateResult,
   up,
 } from '../driver/stack.ts';
+import type { Rotation } from '../secrets/renewal.ts';
 import { type PlatformSettings, settingsToConfig } from './settings.ts';
 
 export interface PlatformInput {
@@ -28,6 +30,21 @@ export interface PlatformInput {
 /** Deploys the platform or brings it up to date. @throws DelosError ERR_DEPLOY, ERR_NOT_READY, ERR_LOCKED, ERR_INTERRUPTED */
 export const deployPlatform = (input: PlatformInput): Promise<UpdateResult> => up(stackOf(input));
 
+/**
+ * Makes the certificates of the platform's own authority anew, and changes nothing but the Secrets that hold them.
+ * @throws DelosError as {@link deployPlatform}
+ */
+export const rotateCertificates = (input: PlatformInput, rotation: Rotation): Promise<UpdateResult> => {
+  const { objects } = synthesize(input.config, input.context);
+  const only = objects
+    .filter(({ secrets }) => Object.values(secrets).some(isOfAuthority))
+    .map(({ manifest }) => resourceName(manifest));
+  return up(stackOf(input, rotation), { only: only.map((name) => ({ type: 'kubernetes:core/v1:Secret', name })) });
+};
+
+const isOfAuthority = (source: SecretSource): boolean =>
+  'leaf' in source || source.kind === 'ca-certificate' || source.kind === 'ca-key';
+
 /** What `deployPlatform` would do. Changes nothing. */
 export const previewPlatform = (input: PlatformInput): Promise<PreviewResult> => preview(stackOf(input));
 
@@ -38,7 +55,7 @@ export const refreshPlatform = (input: PlatformInput): Promise<UpdateResult> => 
 export const destroyPlatform = (input: PlatformInput & { readonly keepData: boolean }): Promise<UpdateResult> =>
   destroy(stackOf(input), input.keepData ? { keep: ['PersistentVolumeClaim', 'Namespace'] } : {});
 
-function stackOf(input: PlatformInput): StackOptions {
+function stackOf(input: PlatformInput, rotation?: Rotation): StackOptions {
   const { kubeconfig, context } = input.handle;
   const settings: PlatformSettings = {
     config: input.config,
@@ -52,11 +69,11 @@ function stackOf(input: PlatformInput): StackOptions {
     config: settingsToConfig(settings, input.configFile),
     progress: input.progress,
     signal: input.signal,
-    program: () => runProgram(input, settings),
+    program: () => runProgram(input, settings, rotation),
   };
 }
 
-async function runProgram(input: PlatformInput, settings: PlatformSettings): Promise<void> {
+async function runProgram(input: PlatformInput, settings: PlatformSettings, rotation?: Rotation): Promise<void> {
   const [{ configKeeper }, { platformProgram }] = await Promise.all([
     import('../secrets/keeper.ts'),
     import('./program.ts'),
@@ -64,5 +81,5 @@ async function runProgram(input: PlatformInput, settings: PlatformSettings): Pro
   const home = pulumiHome(input.paths);
   const env = { ...process.env, ...pulumiEnvironment(home) };
   const keeper = configKeeper({ command: input.pulumi.path, cwd: home.project, env });
-  await platformProgram(settings, keeper);
+  await platformProgram(settings, keeper, rotation);
 }

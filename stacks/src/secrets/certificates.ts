@@ -1,6 +1,6 @@
 import { randomBytes, webcrypto, X509Certificate } from 'node:crypto';
+import { SKEW_MS } from '@delos/core';
 import type { CertificateAuthority } from './authority.ts';
-import { SKEW_MS } from './certificate-times.ts';
 
 const DAY_MS = 86_400_000;
 const CA_DAYS = 3650;

@@ -1,7 +1,6 @@
 import type { SecretSource } from '@delos/constructs';
-import { DelosError } from '@delos/core';
+import { DelosError, overlapEnd } from '@delos/core';
 import type { CertificateAuthority, Pair } from './authority.ts';
-import { overlapEnd } from './certificate-times.ts';
 import type { SecretStore } from './secret-store.ts';
 
 /** What is made anew before it is due. */

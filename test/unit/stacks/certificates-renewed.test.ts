@@ -1,8 +1,8 @@
 import { X509Certificate } from 'node:crypto';
 import type { SecretSource, SynthesizedObject } from '@delos/constructs';
+import { OVERLAP_DAYS } from '@delos/core';
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { OVERLAP_DAYS } from '../../../stacks/src/secrets/certificate-times.ts';
 import { certificateAuthority } from '../../../stacks/src/secrets/certificates.ts';
 import type { Rotation } from '../../../stacks/src/secrets/renewal.ts';
 import { EMPTY_STORE, parseStore, type SecretStore } from '../../../stacks/src/secrets/secret-store.ts';

@@ -17,7 +17,7 @@ export async function throughCluster<T>(
   work: (transport: Transport) => Promise<T>,
 ): Promise<T> {
   const { data } = await kube.json(tlsSecret, ['get', 'secret', 'gateway-tls', '--namespace', PLATFORM_NAMESPACE]);
-  const forward = await openForward(kube, httpsPort, signal);
+  const forward = await openForward(kube, 'service/gateway', httpsPort || PORTS.https, signal);
   try {
     const transport = await routed(forward.port, Buffer.from(data['ca.crt'], 'base64').toString());
     try {
@@ -30,14 +30,18 @@ export async function throughCluster<T>(
   }
 }
 
-/** kubectl port-forward to the gateway's TLS port on a free port of loopback. @throws DelosError ERR_CLUSTER_UNREACHABLE */
-function openForward(
+/**
+ * kubectl port-forward to the TLS port of the gateway's Service or of one of its Pods, on a free port of loopback.
+ * @throws DelosError ERR_CLUSTER_UNREACHABLE
+ */
+export function openForward(
   kube: Kube,
-  httpsPort: number,
+  target: `${'service' | 'pod'}/${string}`,
+  port: number,
   signal: AbortSignal,
 ): Promise<{ readonly port: number; readonly end: () => void }> {
   const [command, ...before] = kube.argv;
-  const args = ['port-forward', '--namespace', PLATFORM_NAMESPACE, 'service/gateway', `:${httpsPort || PORTS.https}`];
+  const args = ['port-forward', '--namespace', PLATFORM_NAMESPACE, target, `:${port}`];
   const child = spawn(command, [...before, ...args], {
     env: { ...process.env, ...kube.env },
     stdio: ['ignore', 'pipe', 'pipe'],
