@@ -3,6 +3,7 @@ import { afterAll, beforeAll, expect, test } from 'vitest';
 import { z } from 'zod';
 import { shownCertificate } from '../support/edge/raw-connection.ts';
 import { delos, delosJson, testPlatform, token } from '../support/instance.ts';
+import { IMAGE } from '../support/service/api.ts';
 import { httpsPort, type TrustingClient, trustingClient } from '../support/trusting-client.ts';
 
 /* The platform over https, as the official client takes it, and a certificate that is made anew meanwhile. */
@@ -42,9 +43,7 @@ test('the official client logs in and runs a job once it trusts the platform, an
   const { code, stderr } = await login();
   expect(code, stderr).toBe(0);
   await client.ok(['config', 'switch-project', 'default'], { env });
-  expect(await client.ok(['run', '--preset', 'tiny', 'ubuntu', '--', 'echo', 'over https'], { env })).toContain(
-    'over https',
-  );
+  expect(await client.ok(['run', '-s', 'tiny', IMAGE, '--', 'echo', 'over https'], { env })).toContain('over https');
   await trust('--remove');
   expect((await authorities()).equals(before)).toBe(true);
   expect((await client.run(['ps'], { env })).code).not.toBe(0);
