@@ -4,7 +4,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { WebSocket, WebSocketServer } from 'ws';
 import { startGateway, type TestGateway } from '../../support/edge/gateway.ts';
-import { shownCertificate } from '../../support/edge/raw-connection.ts';
+import { shownCertificate, shownEnd } from '../../support/edge/raw-connection.ts';
 import { until } from '../../support/until.ts';
 
 /* New certificates at the real Caddy, which serves all the while. */
@@ -98,4 +98,13 @@ test('one that cannot be loaded changes nothing, and the next good one is taken'
   expect(await handshake()).toBe(before);
   await gateway.renew();
   expect(await another(before)).not.toBe(before);
+});
+
+test('its metrics are Caddy’s, and when the certificate ends that it shows', async () => {
+  const answer = await fetch(`http://127.0.0.1:${gateway.ports.internal}/metrics`);
+  expect(answer.headers.get('content-type')).toMatch(/^text\/plain/);
+  const text = await answer.text();
+  expect(text).toMatch(/^caddy_http_requests_total\{/m);
+  const end = Number(/^delos_gateway_certificate_end_timestamp_seconds (\d+)$/m.exec(text)?.[1]);
+  expect(new Date(end * 1000).toUTCString()).toBe(new Date(await shownEnd(gateway.ports.https)).toUTCString());
 });

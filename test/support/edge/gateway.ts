@@ -74,6 +74,7 @@ export async function startGateway(
     'http://:8081': `http://:${ports.internal}`,
     '127.0.0.1:8442': inner['127.0.0.1:8442'],
     '/etc/caddy': folder,
+    '/run/certificate': folder,
     'auto_https off': 'auto_https off\n\tdefault_bind 127.0.0.1',
     ...changes,
   };

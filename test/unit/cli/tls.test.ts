@@ -43,6 +43,7 @@ describe('status says of the gateway', () => {
     const found = {
       leaf: new X509Certificate(certificate),
       authorities: certificatesIn(authorities.map((one) => one.certificate).join('')),
+      given: false,
     };
     return complaintsOf(found, after(days)).map(({ message, todo }) => `${message}: ${todo}`);
   };

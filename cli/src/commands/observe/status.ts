@@ -36,7 +36,7 @@ export async function statusDocument(context: CommandContext, showPasswords: boo
       : await Promise.all([
           serviceStatuses(kube, config, urls?.url.replace(/\/$/, '')),
           nodeLacks(kube, config),
-          tryGatewayCertificate(kube),
+          tryGatewayCertificate(kube, config),
         ]);
   const users = services.length === 0 ? [] : await platformUsers(config, showPasswords ? kube : undefined);
   const healthy =

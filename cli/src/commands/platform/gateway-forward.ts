@@ -1,25 +1,29 @@
 import { spawn } from 'node:child_process';
 import { createInterface } from 'node:readline';
 import { PLATFORM_NAMESPACE, PORTS } from '@delos/constructs';
-import { DelosError } from '@delos/core';
+import { DelosError, type PlatformConfig } from '@delos/core';
 import { z } from 'zod';
 import type { Kube } from '../../instance/kube.ts';
+import { gatewaySecret } from '../tls/gateway-certificate.ts';
 import { routed, type Transport } from './gateway-route.ts';
 
 const OPEN_LIMIT = 30_000;
-const tlsSecret = z.object({ data: z.object({ 'ca.crt': z.base64() }) });
+const tlsSecret = z.object({ data: z.object({ 'ca.crt': z.base64().optional() }) });
 
 /** Does `work` with requests that reach the gateway through the Kubernetes API, wherever its public name leads yet. */
 export async function throughCluster<T>(
   kube: Kube,
-  httpsPort: number,
+  config: PlatformConfig,
   signal: AbortSignal,
   work: (transport: Transport) => Promise<T>,
 ): Promise<T> {
-  const { data } = await kube.json(tlsSecret, ['get', 'secret', 'gateway-tls', '--namespace', PLATFORM_NAMESPACE]);
-  const forward = await openForward(kube, 'service/gateway', httpsPort || PORTS.https, signal);
+  const secret = gatewaySecret(config);
+  const { data } = await kube.json(tlsSecret, ['get', 'secret', secret, '--namespace', PLATFORM_NAMESPACE]);
+  const authority = data['ca.crt'];
+  const forward = await openForward(kube, 'service/gateway', config.gateway.httpsPort || PORTS.https, signal);
   try {
-    const transport = await routed(forward.port, Buffer.from(data['ca.crt'], 'base64').toString());
+    const ca = authority === undefined ? undefined : Buffer.from(authority, 'base64').toString();
+    const transport = await routed(forward.port, ca);
     try {
       return await work(transport);
     } finally {

@@ -1,6 +1,6 @@
 import { X509Certificate } from 'node:crypto';
 import { PLATFORM_NAMESPACE } from '@delos/constructs';
-import { overlapEnd } from '@delos/core';
+import { overlapEnd, type PlatformConfig } from '@delos/core';
 import { z } from 'zod';
 import type { Kube } from '../../instance/kube.ts';
 
@@ -11,17 +11,26 @@ export interface GatewayCertificate {
   readonly leaf: X509Certificate;
   /** Authorities to trust: the one that lasts first, then the one that still signs while it is being replaced. */
   readonly authorities: readonly X509Certificate[];
+  /** Somebody else has made it. */
+  readonly given: boolean;
 }
 
+/** Name of the Secret with certificate, key and, where clients need it, authority. */
+export const gatewaySecret = ({ gateway }: PlatformConfig): string => gateway.tls?.given?.secret ?? 'gateway-tls';
+
 /** Undefined where the platform is not deployed. */
-export async function tryGatewayCertificate(kube: Kube): Promise<GatewayCertificate | undefined> {
+export async function tryGatewayCertificate(
+  kube: Kube,
+  config: PlatformConfig,
+): Promise<GatewayCertificate | undefined> {
   const where = ['--namespace', PLATFORM_NAMESPACE, '--ignore-not-found', '-o', 'json'];
-  const text = await kube.text(['get', 'secret', 'gateway-tls', ...where]);
+  const text = await kube.text(['get', 'secret', gatewaySecret(config), ...where]);
   if (text.trim() === '') return undefined;
   const { data } = tlsSecret.parse(JSON.parse(text));
   const [leaf] = certificatesIn(Buffer.from(data['tls.crt'], 'base64').toString());
   if (leaf === undefined) return undefined;
-  return { leaf, authorities: certificatesIn(Buffer.from(data['ca.crt'] ?? '', 'base64').toString()) };
+  const authorities = certificatesIn(Buffer.from(data['ca.crt'] ?? '', 'base64').toString());
+  return { leaf, authorities, given: config.gateway.tls?.given !== undefined };
 }
 
 const PEM = /-----BEGIN CERTIFICATE-----[^-]+-----END CERTIFICATE-----/g;
@@ -37,20 +46,25 @@ export interface Complaint {
 }
 
 const DAY_MS = 86_400_000;
+const GIVE_ANOTHER = 'put another where `gateway.tls.given` of delos.yaml says, then `delos up`';
 /** `up` makes one anew long before: with so little left, none has run for weeks. */
 const SHORT_DAYS = 30;
 
 /** What is wrong with the times of certificates, the worst first. */
-export function complaintsOf({ leaf, authorities }: GatewayCertificate, now: Date): readonly Complaint[] {
+export function complaintsOf({ leaf, authorities, given }: GatewayCertificate, now: Date): readonly Complaint[] {
   const complaints: Complaint[] = [];
   const ends = (what: string, { validTo }: X509Certificate): void => {
     const left = (Date.parse(validTo) - now.getTime()) / DAY_MS;
     if (left > SHORT_DAYS) return;
     const when = left < 0 ? 'has ended on' : `ends in ${Math.floor(left)} days, on`;
-    complaints.push({ message: `${what} ${when} ${dayOf(validTo)}`, todo: '`delos up` makes another' });
+    complaints.push({
+      message: `${what} ${when} ${dayOf(validTo)}`,
+      todo: given ? GIVE_ANOTHER : '`delos up` makes another',
+    });
   };
   ends('the certificate of the gateway', leaf);
   const [lasting, former] = authorities;
+  if (given) return complaints;
   if (former === undefined) {
     if (lasting !== undefined) ends('the certificate authority', lasting);
     return complaints;

@@ -29,16 +29,20 @@ export async function run(context: CommandContext, options: { readonly authority
     const { progress, signal } = context;
     const handle = await engine.handle();
     const kube = await kubeOf(context, handle);
-    const before = await tryGatewayCertificate(kube);
-    if (before === undefined) throw notDeployed(context);
     // What is deployed, not what delos.yaml has become since.
     const config = await recordedConfig(context);
+    if (config.gateway.tls?.given !== undefined) {
+      throw new DelosError('ERR_CONFLICT', 'the certificate is given by `gateway.tls.given`, and not made here', {
+        hint: 'put another in its place, then `delos up`',
+      });
+    }
+    if ((await tryGatewayCertificate(kube, config)) === undefined) throw notDeployed(context);
     const { file } = await readSettings(context, undefined);
     const images = await expectedImages(context, config, handle);
     const plan = await planPlatform(context, { config, file }, handle, images);
     progress.step('making the certificate anew');
     await interruptible(signal, rotateCertificates(plan.input, { authority: options.authority }));
-    const after = await tryGatewayCertificate(kube);
+    const after = await tryGatewayCertificate(kube, config);
     if (after === undefined) throw notDeployed(context);
     const served = await awaitServed(kube, after.leaf.fingerprint256, context);
     const [lasting, former] = after.authorities;

@@ -73,10 +73,15 @@ const unique = (places: readonly TrustPlace[]): readonly TrustPlace[] => [
 
 async function bundleOf(context: CommandContext) {
   const kube = await kubeOf(context, await (await engineOf(context)).handle());
-  const found = await tryGatewayCertificate(kube);
+  const found = await tryGatewayCertificate(kube, await recordedConfig(context));
   if (found === undefined) {
     throw new DelosError('ERR_NOT_UP', `the platform of instance ${context.paths.instance} is not deployed`, {
       hint: '`delos up` does it',
+    });
+  }
+  if (found.authorities.length === 0) {
+    throw new DelosError('ERR_NOT_FOUND', 'the certificate is given, and no authority with it that had to be trusted', {
+      hint: 'a public one is trusted already; else name it at `gateway.tls.given.authority`, or as ca.crt of the Secret',
     });
   }
   return {

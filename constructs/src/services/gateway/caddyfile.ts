@@ -151,8 +151,19 @@ http://:${PORTS.internal} {
 	handle /health/* {
 		respond 200
 	}
+	# Its own metrics, and when the certificate ends that it shows: a file that includes the others.
 	handle /metrics {
-		metrics
+		root * ${SERVED_FOLDER}
+		rewrite * /metrics.txt
+		templates {
+			mime text/plain
+		}
+		file_server
+	}
+	handle /metrics/caddy {
+		metrics {
+			disable_openmetrics
+		}
 	}
 }
 `;

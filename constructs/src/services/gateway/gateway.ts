@@ -1,5 +1,5 @@
 import { isIPv4 } from 'node:net';
-import { isLoopback } from '@delos/core';
+import { type GivenCertificate, isLoopback } from '@delos/core';
 import { k8s } from 'cdk8s-plus-28';
 import { Construct } from 'constructs';
 import { ConfigFiles } from '../../base/config-files.ts';
@@ -10,7 +10,7 @@ import type { Namespace } from '../../base/namespace.ts';
 import type { Resources } from '../../base/pod.ts';
 import { OWN_PROBES } from '../../base/probes.ts';
 import type { Route } from '../../base/route.ts';
-import { Secret } from '../../base/secret.ts';
+import { Secret, type SecretHandle, type SecretProps } from '../../base/secret.ts';
 import { goMemoryLimit } from '../../base/sections/resources-section.ts';
 import { Workload } from '../../base/workload.ts';
 import type { Exposure } from '../../entrance.ts';
@@ -42,6 +42,8 @@ export interface GatewayProps {
   readonly publicUrl: string;
   /** The public host name or address alone. Its certificate is for it, and for the names of jobs and apps below it. */
   readonly domain: string;
+  /** A certificate that is there already. @default one of the instance's own authority */
+  readonly certificate?: GivenCertificate;
   /** What answers on the plain http port. `none`: nothing listens. @default redirect */
   readonly http?: 'serve' | 'redirect' | 'none';
   /** How its Service is reached from outside. @default by a load balancer */
@@ -127,15 +129,10 @@ export class Gateway extends Construct {
       }),
     });
     const leaf = { leaf: id, ...leafNames(props.domain, props.publicUrl, hostOf(id, namespace.name)) };
-    const tls = new Secret(this, 'tls', {
-      namespace,
-      name: `${id}-tls`,
-      type: 'kubernetes.io/tls',
-      sources: {
-        'tls.crt': { kind: 'certificate', ...leaf },
-        'tls.key': { kind: 'certificate-key', ...leaf },
-        'ca.crt': { kind: 'ca-certificate' },
-      },
+    const tls = this.#certificate(namespace, `${id}-tls`, props.certificate, {
+      'tls.crt': { kind: 'certificate', ...leaf },
+      'tls.key': { kind: 'certificate-key', ...leaf },
+      'ca.crt': { kind: 'ca-certificate' },
     });
     const plain = props.http === 'none' ? {} : { http: PORTS.http };
     const open = { ...plain, https: PORTS.https };
@@ -172,6 +169,23 @@ export class Gateway extends Construct {
     });
     this.workload.admit({ kind: 'anyone', ports: Object.values(open) });
     this.workload.reach(DNS);
+  }
+
+  #certificate(
+    namespace: Namespace,
+    name: string,
+    given: GivenCertificate | undefined,
+    own: SecretProps['sources'],
+  ): SecretHandle {
+    if (given?.secret !== undefined) return Secret.external({ namespace, name: given.secret });
+    const { certificate = '', key = '', authority } = given ?? {};
+    const files: SecretProps['sources'] = {
+      'tls.crt': { kind: 'file', path: certificate },
+      'tls.key': { kind: 'file', path: key },
+      ...(authority === undefined ? {} : { 'ca.crt': { kind: 'file', path: authority } }),
+    };
+    const sources = given === undefined ? own : files;
+    return new Secret(this, 'tls', { namespace, name, type: 'kubernetes.io/tls', sources });
   }
 
   /** Sends these paths to a service. The first route that matches wins. */

@@ -3,6 +3,8 @@ import { CERTIFICATE_PORT, CONFIG_FOLDER, GATEWAY_LIMITS, SERVED_FOLDER, TLS_FOL
 export const START_SCRIPT = 'start.sh';
 export const CERTIFICATE_CADDYFILE = 'certificate.Caddyfile';
 export const CHECK_CADDYFILE = 'check.Caddyfile';
+/** Metric: when the certificate ends, in seconds since 1970. */
+export const CERTIFICATE_END = 'delos_gateway_certificate_end_timestamp_seconds';
 
 /**
  * What the gateway is shown at each handshake: certificate and key, from a process of its own. Its files and connections
@@ -67,10 +69,29 @@ version() {
 	dirname "$(readlink -f ${TLS_FOLDER}/tls.crt)"
 }
 
+# When the first certificate of a file ends, in seconds since 1970: the second time that stands in it (RFC 5280, 4.1.2.5).
+end_of() {
+	pem=$(sed -n '/-BEGIN CERTIFICATE-/,/-END/ { /^-/d; p; }; /-END/q' "$1" | tr -d '\\r')
+	time=$(echo "$pem" | base64 -d | tr -c '0-9Z' '\\n' | grep -oE '[0-9]{12,14}Z' | sed -n 2p)
+	[ "\${#time}" = 15 ] || time=20$time
+	date -u -d "$(echo "$time" | sed -E 's/(....)(..)(..)(..)(..)(..)Z/\\1-\\2-\\3 \\4:\\5:\\6/')" +%s
+}
+
+tell() {
+	cat >${SERVED_FOLDER}/next.txt <<-METRICS
+		{{httpInclude "/metrics/caddy"}}
+		# HELP ${CERTIFICATE_END} When the certificate ends that is shown
+		# TYPE ${CERTIFICATE_END} gauge
+		${CERTIFICATE_END} \${1:-NaN}
+	METRICS
+	mv ${SERVED_FOLDER}/next.txt ${SERVED_FOLDER}/metrics.txt
+}
+
 take() {
 	CHECKED=$1 caddy validate --config ${CONFIG_FOLDER}/${CHECK_CADDYFILE} --adapter caddyfile || return 1
 	{ cat "$1/tls.crt" && echo && cat "$1/tls.key"; } >${SERVED_FOLDER}/next.pem || return 1
 	mv ${SERVED_FOLDER}/next.pem ${SERVED_FOLDER}/current.pem
+	tell "$(end_of "$1/tls.crt")"
 }
 
 answer() {
@@ -92,6 +113,7 @@ watch() {
 	kill "$answering"
 }
 
+tell NaN
 seen=$(version)
 take "$seen"
 watch &
