@@ -8,6 +8,7 @@ import { keycloak } from './keycloak/image.ts';
 import { localPathProvisioner } from './local-path-provisioner/image.ts';
 import { metricsServer } from './metrics-server/image.ts';
 import { nodeExporter } from './node-exporter/image.ts';
+import { objects } from './objects/image.ts';
 import { pause } from './pause/image.ts';
 import { postgres } from './postgres/image.ts';
 import { prometheus } from './prometheus/image.ts';
@@ -26,6 +27,7 @@ export const CATALOGUE: readonly CatalogueImage[] = [
   redis,
   caddy,
   devpi,
+  objects,
   prometheus,
   alertmanager,
   nodeExporter,

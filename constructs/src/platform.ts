@@ -9,6 +9,7 @@ import { Namespace } from './base/namespace.ts';
 import { setPlacement } from './base/placement.ts';
 import { priorityClasses } from './base/priority.ts';
 import type { BuiltBy, ServiceConstruct, ServiceDescriptor, Site } from './base/service.ts';
+import type { Bucket } from './base/storage/bucket.ts';
 import type { DelosConfig } from './delos-config.ts';
 import { type WayIn, wayIn } from './entrance.ts';
 import { PLACEMENTS } from './profiles.ts';
@@ -120,9 +121,15 @@ export class Platform extends Chart {
     return server?.user(name, access);
   }
 
+  #bucket({ bucket }: ServiceDescriptor): Bucket | undefined {
+    if (bucket === undefined) return undefined;
+    return [...this.#built.values()].find(({ buckets }) => buckets !== undefined)?.buckets?.bucket(bucket);
+  }
+
   #site(service: ServiceDescriptor, props: PlatformProps): Site<unknown> {
     const { config, context } = props;
     const cacheUser = (): CacheUser | undefined => this.#cacheUser(service);
+    const bucket = (): Bucket | undefined => this.#bucket(service);
     const get = <Built extends ServiceConstruct>(other: BuiltBy<Built>): Built => this.get(other);
     return {
       own: sectionOf(config, service),
@@ -139,6 +146,9 @@ export class Platform extends Chart {
       },
       get cache(): CacheUser | undefined {
         return cacheUser();
+      },
+      get bucket(): Bucket | undefined {
+        return bucket();
       },
       get,
     };

@@ -23,6 +23,7 @@ const MEDIUM: Part = {
     scheduler: { resources: resources('250m', '256Mi', '1Gi') },
     agent: { resources: resources('100m', '128Mi', '512Mi') },
     collector: { resources: resources('50m', '96Mi', '256Mi') },
+    objectStorage: { storage: '100Gi', resources: resources('100m', '128Mi', '512Mi') },
     devpi: { storage: '50Gi', resources: resources('100m', '256Mi', '1Gi') },
     prometheus: { storage: '20Gi', resources: resources('200m', '512Mi', '2Gi') },
     alertmanager: { resources: resources('20m', '64Mi', '256Mi') },

@@ -7,6 +7,7 @@ import { devpi } from './services/devpi/index.ts';
 import { gateway } from './services/gateway/index.ts';
 import { keycloak } from './services/keycloak/index.ts';
 import { nodeExporter } from './services/node-exporter/index.ts';
+import { objectStorage } from './services/object-storage/index.ts';
 import { postgres } from './services/postgres/index.ts';
 import { prometheus } from './services/prometheus/index.ts';
 import { redis } from './services/redis/index.ts';
@@ -18,6 +19,7 @@ export const SERVICES: readonly ServiceDescriptor[] = [
   gateway,
   keycloak,
   redis,
+  objectStorage,
   controlApi,
   scheduler,
   agent,

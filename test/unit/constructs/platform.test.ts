@@ -12,9 +12,9 @@ import { parse } from 'yaml';
 import { z } from 'zod';
 import { egressOf, isDns, policiesFor, policiesOf, workloadsOfPeer } from './network-peers.ts';
 import { restrictedFaults } from './pod-security.ts';
-import { kindOf, platformOf, selects, type Workload, workloadsOf } from './synthesized.ts';
+import { EVERY_SERVICE, kindOf, platformOf, selects, type Workload, workloadsOf } from './synthesized.ts';
 
-const platform = platformOf();
+const platform = platformOf(EVERY_SERVICE);
 const workloads = workloadsOf(platform);
 const names = workloads.map(({ name }) => name).sort();
 
@@ -40,7 +40,7 @@ function rights(manifest: Manifest): readonly string[] {
 }
 
 test('the default platform is as it was looked at last (-u writes it anew)', async () => {
-  const documents = platform.objects.map(({ id, manifest, dependsOn, secrets }) => {
+  const documents = platformOf().objects.map(({ id, manifest, dependsOn, secrets }) => {
     const facts = [`# ${id}`, ...dependsOn.map((other) => `#   after ${other}`)];
     const made = Object.entries(secrets).map(([key, source]) => `#   ${key}: ${JSON.stringify(source)}`);
     return `${[...facts, ...made].join('\n')}\n${yamlText(manifest)}`;
