@@ -1,6 +1,6 @@
 import { spawn } from 'node:child_process';
 import { createInterface } from 'node:readline';
-import { PLATFORM_NAMESPACE, PORTS } from '@delos/constructs';
+import { PLATFORM_NAMESPACE } from '@delos/constructs';
 import { DelosError, type PlatformConfig } from '@delos/core';
 import { z } from 'zod';
 import type { Kube } from '../../instance/kube.ts';
@@ -20,7 +20,7 @@ export async function throughCluster<T>(
   const secret = gatewaySecret(config);
   const { data } = await kube.json(tlsSecret, ['get', 'secret', secret, '--namespace', PLATFORM_NAMESPACE]);
   const authority = data['ca.crt'];
-  const forward = await openForward(kube, 'service/gateway', config.gateway.httpsPort || PORTS.https, signal);
+  const forward = await openForward(kube, 'service/gateway', 'https', signal);
   try {
     const ca = authority === undefined ? undefined : Buffer.from(authority, 'base64').toString();
     const transport = await routed(forward.port, ca);
@@ -41,7 +41,7 @@ export async function throughCluster<T>(
 export function openForward(
   kube: Kube,
   target: `${'service' | 'pod'}/${string}`,
-  port: number,
+  port: number | 'https',
   signal: AbortSignal,
 ): Promise<{ readonly port: number; readonly end: () => void }> {
   const [command, ...before] = kube.argv;

@@ -76,7 +76,10 @@ export async function run(
       const token = await issueToken(context, { user: config.admin.user, ttlSeconds: 3600 });
       const send = (transport?: Transport) =>
         firstJob(new ApiClient(apiUrl, token, signal, transport), paths, config, progress, signal);
-      if (wayIn(config, plan.open.entrance).exposure.kind !== 'load-balancer') return await send();
+      const { exposure, publicUrl } = wayIn(config, plan.open.entrance);
+      // Where its name leads nowhere yet, and where its authority is none that this process trusts.
+      const direct = exposure.kind !== 'load-balancer' && publicUrl.startsWith('http:');
+      if (direct) return await send();
       return await throughCluster(await kubeOf(context, handle), config, signal, send);
     };
     const job = leftOut.length === 0 ? await phases.run('first job', runFirstJob) : null;
