@@ -126,6 +126,16 @@ export function program(root: string, options: { readonly completion?: boolean }
     .option('--revoke <id>', 'revoke an issued token')
     .option('--list', 'list the issued tokens', false)
     .action(action(() => import('./commands/platform/token.ts')));
+  const rotate = verb(cli, 'rotate', 'make certificates anew before they are due');
+  verb(rotate, 'tls', 'the certificate of the gateway; nothing restarts, and no connection fails')
+    .option('--authority', 'the authority that signs as well; the former one is good for 30 days more', false)
+    .action(action(() => import('./commands/tls/rotate.ts')));
+  verb(cli, 'trust', 'the certificate authorities of the platform; have apolo trust them')
+    .option('--install', 'add them to the certifi of the Python that apolo is in', false)
+    .option('--remove', 'take out again what was added, everywhere', false)
+    .option('--python <file>', 'the interpreter whose certifi is meant; left out: that of the apolo on PATH')
+    .option('--system', 'this machine’s own store as well, or alone where no --python is named', false)
+    .action(action(() => import('./commands/tls/trust.ts')));
   verb(cli, 'init', 'write a commented delos.yaml')
     .option('--force', 'overwrite one that is there', false)
     .argument('[file]', 'where to write', 'delos.yaml')
