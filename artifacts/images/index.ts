@@ -14,6 +14,7 @@ import { postgres } from './postgres/image.ts';
 import { prometheus } from './prometheus/image.ts';
 import { python } from './python/image.ts';
 import { redis } from './redis/image.ts';
+import { registry } from './registry/image.ts';
 import { runtime } from './runtime/image.ts';
 import { ubuntu } from './ubuntu/image.ts';
 import { userBase } from './user-base/image.ts';
@@ -27,6 +28,7 @@ export const CATALOGUE: readonly CatalogueImage[] = [
   redis,
   caddy,
   devpi,
+  registry,
   objects,
   prometheus,
   alertmanager,

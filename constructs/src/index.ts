@@ -52,6 +52,7 @@ export { prometheus } from './services/prometheus/index.ts';
 export type { ExternalRedisProps, ExternalRedisUser } from './services/redis/external.ts';
 export { redis } from './services/redis/index.ts';
 export { Redis, type RedisProps } from './services/redis/redis.ts';
+export { registry } from './services/registry/index.ts';
 export { scheduler } from './services/scheduler/index.ts';
 export * from './services.ts';
 export * from './synthesis.ts';

@@ -81,7 +81,10 @@ export class Platform extends Chart {
   #connect(service: ServiceDescriptor): void {
     const { name, routes = [], metrics } = service;
     if (this.#built.has(gateway.name)) {
-      for (const route of routes) this.get(gateway).route(route, this.#workload(name, 'a route'));
+      for (const route of routes) {
+        const asked = route.asks === undefined ? [] : [this.#workload(route.asks.service, 'to be asked first')];
+        this.get(gateway).route(route, this.#workload(name, 'a route'), ...asked);
+      }
     }
     if (!this.#built.has(prometheus.name)) return;
     const watched = this.get(prometheus);

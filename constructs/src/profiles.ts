@@ -25,6 +25,7 @@ const MEDIUM: Part = {
     collector: { resources: resources('50m', '96Mi', '256Mi') },
     objectStorage: { storage: '100Gi', resources: resources('100m', '128Mi', '512Mi') },
     devpi: { storage: '50Gi', resources: resources('100m', '256Mi', '1Gi') },
+    registry: { storage: '200Gi', resources: resources('100m', '128Mi', '512Mi') },
     prometheus: { storage: '20Gi', resources: resources('200m', '512Mi', '2Gi') },
     alertmanager: { resources: resources('20m', '64Mi', '256Mi') },
   },

@@ -11,6 +11,7 @@ import { objectStorage } from './services/object-storage/index.ts';
 import { postgres } from './services/postgres/index.ts';
 import { prometheus } from './services/prometheus/index.ts';
 import { redis } from './services/redis/index.ts';
+import { registry } from './services/registry/index.ts';
 import { scheduler } from './services/scheduler/index.ts';
 
 /** The services of the platform. Each is built after those above it, whose constructs it can ask for. */
@@ -25,6 +26,7 @@ export const SERVICES: readonly ServiceDescriptor[] = [
   agent,
   collector,
   devpi,
+  registry,
   alertmanager,
   nodeExporter,
   prometheus,

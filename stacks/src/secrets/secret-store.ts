@@ -5,7 +5,7 @@ const pair = z.object({ certificate: z.string(), key: z.string(), names: z.array
 /** All secrets of a stack: made once, kept encrypted in its configuration. */
 export const secretStore = z.object({
   version: z.literal(1),
-  /** `namespace/secret/key` → value. */
+  /** `namespace/secret/key` → value: of passwords, and of keys that sign. */
   passwords: z.record(z.string(), z.string()).default({}),
   ca: pair.nullable().default(null),
   /** The authority before `ca`, which signs through the overlap. */

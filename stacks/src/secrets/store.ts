@@ -1,6 +1,6 @@
-import { randomBytes } from 'node:crypto';
+import { generateKeyPairSync, randomBytes } from 'node:crypto';
 import type { SecretSource, SynthesizedObject } from '@delos/constructs';
-import { DelosError } from '@delos/core';
+import { DelosError, keySetOf } from '@delos/core';
 import type { SecretValues } from '../bridge/register.ts';
 import type { CertificateAuthority } from './authority.ts';
 import { bundleOf, type Rotation, renewAuthority, renewLeaf } from './renewal.ts';
@@ -42,6 +42,7 @@ export async function completeSecrets(
   for (const leaf of leaves.values()) await renewLeaf(store, leaf, authority, now, rotation);
   for (const { source, address } of wanted) {
     if (source.kind === 'password') store.passwords[address] ??= password(source.length ?? DEFAULT_LENGTH);
+    if (source.kind === 'signing-key') store.passwords[address] ??= signingKey();
   }
   const values = new Map<string, Record<string, string>>();
   for (const { object, key, source } of wanted) {
@@ -63,6 +64,7 @@ export async function completeSecrets(
     }
     switch (source.kind) {
       case 'password':
+      case 'signing-key':
         return store.passwords[address] ?? '';
       case 'ca-certificate':
         return bundleOf(store);
@@ -75,9 +77,11 @@ export async function completeSecrets(
       // Kept nowhere: the file is the truth, and may be another one tomorrow.
       case 'file':
         return readSecretFile(source.path);
-      case 'same-as': {
+      case 'same-as':
+      case 'signing-key-set': {
         const target = referred(wanted, source, object);
-        return resolve(target.source, target.object, target.key, [...trail, address]);
+        const value = resolve(target.source, target.object, target.key, [...trail, address]);
+        return source.kind === 'same-as' ? value : keySetOf(value);
       }
     }
   }
@@ -110,7 +114,7 @@ interface Wanted {
  */
 function referred(
   wanted: readonly Wanted[],
-  { ref, namespace }: Extract<SecretSource, { kind: 'same-as' }>,
+  { ref, namespace }: Extract<SecretSource, { kind: 'same-as' | 'signing-key-set' }>,
   from: SynthesizedObject,
 ): Wanted {
   const matches = wanted.filter(
@@ -134,4 +138,10 @@ function addressOf(object: SynthesizedObject, key: string): string {
 /** URL-safe letters and digits, six bits each. */
 function password(length: number): string {
   return randomBytes(length).toString('base64url').slice(0, length);
+}
+
+/** ECDSA P-256, PKCS #8 in PEM. */
+function signingKey(): string {
+  const { privateKey } = generateKeyPairSync('ec', { namedCurve: 'P-256' });
+  return privateKey.export({ type: 'pkcs8', format: 'pem' }).toString();
 }

@@ -20,6 +20,7 @@ const SWITCHES = {
   agent: ['on', 'off', 'stopped'],
   collector: ['on', 'off'],
   devpi: ['on', 'off'],
+  registry: ['on', 'off'],
   objectStorage: ['off', 'on', 'external', 'tls'],
   monitoring: ['on', 'off', 'told'],
 } as const;
@@ -36,7 +37,7 @@ function allowed(combination: Combination): Combination {
   if (combination.profile !== 'ha') return combination;
   const postgres = combination.postgres === 'ours' ? 'address' : combination.postgres;
   const objectStorage = combination.objectStorage === 'on' ? 'external' : combination.objectStorage;
-  return { ...combination, postgres, keycloak: 'external', devpi: 'off', objectStorage };
+  return { ...combination, postgres, keycloak: 'external', devpi: 'off', registry: 'off', objectStorage };
 }
 
 /** Somebody of each kind is told. */
@@ -50,7 +51,8 @@ const TOLD = [
 
 /** Its delos.yaml. */
 export function yamlOf(combination: Combination): string {
-  const { postgres, keycloak, redis, gateway, scheduler, agent, collector, devpi, objectStorage } = combination;
+  const { postgres, keycloak, redis, gateway, scheduler, agent, collector, devpi, registry, objectStorage } =
+    combination;
   const reference = (name: string): string =>
     ({
       secret: `{secret: {name: ours-${name}, key: password}}`,
@@ -81,6 +83,7 @@ export function yamlOf(combination: Combination): string {
     { on: 'agent: {}', off: 'agent: {enabled: false}', stopped: 'agent: {replicas: 0}' }[agent],
     collector === 'on' ? 'collector: {}' : 'collector: {enabled: false}',
     devpi === 'on' ? 'devpi: {storage: 1Gi}' : 'devpi: {enabled: false}',
+    registry === 'on' ? 'registry: {enabled: true, storage: 1Gi}' : 'registry: {}',
     {
       off: 'objectStorage: {}',
       on: 'objectStorage: {enabled: true, storage: 1Gi}',
@@ -137,7 +140,7 @@ function drawn(next: () => number): Combination {
 function allPairs(): ReadonlySet<Pair> {
   const pairs = new Set<Pair>();
   const next = numbers(7);
-  // 16 switches have about a thousand pairs; each is drawn by chance with a probability of a twelfth at least.
+  // 17 switches have about a thousand pairs; each is drawn by chance with a probability of a twelfth at least.
   for (let nth = 0; nth < 5_000; nth += 1) for (const pair of pairsOf(drawn(next))) pairs.add(pair);
   return pairs;
 }

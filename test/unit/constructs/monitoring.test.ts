@@ -98,6 +98,7 @@ describe('what Prometheus asks for metrics', () => {
       'node-exporter': alone,
       'object-storage': alone,
       prometheus: alone,
+      registry: alone,
       scheduler: alone,
     });
   });
@@ -272,7 +273,7 @@ describe('which platforms have it', () => {
     const names = without.objects.map(({ manifest }) => manifest.metadata.name);
     expect(names.filter((name) => name.endsWith('-metrics') || monitoring.includes(name))).toEqual([]);
     expect(serviceImages(parseConfig('monitoring: {enabled: false}', 'f'))).toEqual({
-      unwanted: ['objects', ...monitoring],
+      unwanted: ['objects', 'registry', ...monitoring],
       late: [],
     });
   });

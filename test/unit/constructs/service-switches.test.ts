@@ -124,8 +124,8 @@ services: {keycloak: {enabled: false}, controlApi: {enabled: false},
   test('is told by its section, and by no other', () => {
     const config = parseConfig(off('devpi', 'redis'), 'delos.yaml');
     const left = SERVICES.filter((service) => !isEnabled(config, service)).map(({ name }) => name);
-    // Object storage is off where nobody asks for it.
-    expect(left).toEqual(['redis', 'object-storage', 'devpi']);
+    // Object storage and the registry are off where nobody asks for them.
+    expect(left).toEqual(['redis', 'object-storage', 'devpi', 'registry']);
   });
 });
 

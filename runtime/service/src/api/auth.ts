@@ -110,29 +110,39 @@ async function isRevoked(db: Db, jti: string | undefined): Promise<boolean> {
 
 /** @throws DelosError ERR_UNAUTHENTICATED for an account that is no user's, or no longer */
 async function callerOf(db: Db, settings: TokenSettings, { sub, identity }: z.infer<typeof claims>): Promise<Caller> {
-  let rows = await rightsOf(db, sub);
+  let rows = await rightsOf(db, 'subject', sub);
   if (rows.length === 0 && settings.bindFirstAccount) {
     await bindFirstAccount(db, identity, sub);
     // Another request of the same account may have been faster.
-    rows = await rightsOf(db, sub);
+    rows = await rightsOf(db, 'subject', sub);
   }
+  return callerIn(rows, settings.admin, identity);
+}
+
+/** Finds a user by the id that does not change, for those who hold a token of ours with it. */
+export function callersById(db: Db, admin: string): (id: number) => Promise<Caller> {
+  return async (id) => callerIn(await rightsOf(db, 'id', id), admin, String(id));
+}
+
+/** @throws DelosError ERR_UNAUTHENTICATED */
+function callerIn(rows: Awaited<ReturnType<typeof rightsOf>>, admin: string, shown: string): Caller {
   const [user] = rows;
   if (user === undefined || user.removed_at !== null) {
     const why = user === undefined ? 'is not one of this platform' : 'was removed from this platform';
-    throw new DelosError('ERR_UNAUTHENTICATED', `the account of ${JSON.stringify(identity)} ${why}`, {
+    throw new DelosError('ERR_UNAUTHENTICATED', `the account of ${JSON.stringify(shown)} ${why}`, {
       hint: 'the administrator adds users in delos.yaml',
     });
   }
   const roles = rows.flatMap(({ org, project, role }) => (role === null ? [] : [[`${org}/${project}`, role] as const]));
-  return { id: user.id, user: user.name, admin: user.name === settings.admin, roles: new Map(roles) };
+  return { id: user.id, user: user.name, admin: user.name === admin, roles: new Map(roles) };
 }
 
 /** One row a membership; at least one for whoever is known. */
-async function rightsOf(db: Db, subject: string) {
+async function rightsOf(db: Db, by: 'subject' | 'id', value: string | number) {
   return db
     .selectFrom('users')
     .leftJoin('members', 'members.user_name', 'users.name')
     .select(['users.id', 'users.name', 'users.removed_at', 'members.org', 'members.project', 'members.role'])
-    .where('users.subject', '=', subject)
+    .where(`users.${by}`, '=', value)
     .execute();
 }
