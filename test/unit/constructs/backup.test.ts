@@ -18,7 +18,10 @@ const NOT_SAVED: Readonly<Record<string, string>> = {
   prometheus: 'metrics: large, and of the time before',
 };
 
-const config = parseConfig('services:\n  objectStorage: { enabled: true }\n  registry: { enabled: true }\n', 'delos.yaml');
+const config = parseConfig(
+  'services:\n  objectStorage: { enabled: true }\n  registry: { enabled: true }\n',
+  'delos.yaml',
+);
 const synthesis = synthesize(config, engineContext(config, 'embedded'));
 const sets = synthesis.objects.flatMap(({ manifest }) =>
   manifest.kind === 'StatefulSet' ? [{ name: manifest.metadata.name, ...claims.parse(manifest) }] : [],
