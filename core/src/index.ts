@@ -1,4 +1,9 @@
 export * from './addon-users.ts';
+export type { EntraProvider, OidcProvider, SamlProvider } from './config/identity/broker.ts';
+export { type DirectoryProvider, filterText, groupName } from './config/identity/directory.ts';
+export type { GroupMapping } from './config/identity/fields.ts';
+export type { IdentityProviders } from './config/identity/index.ts';
+export * from './config/identity/providers.ts';
 export { ANY_REGISTRY, type ImageMirror, imageMirror, mirrorsOf } from './config/image-mirrors.ts';
 export * from './config/index.ts';
 export * from './config/load.ts';

@@ -4,6 +4,7 @@ import { z } from 'zod';
 import type { Db } from '../db/schema.ts';
 import { bindFirstAccount } from '../db/users.ts';
 import type { Caller } from './deps.ts';
+import type { ProviderLogins } from './provider-logins.ts';
 
 export interface TokenSettings {
   readonly issuer: string;
@@ -20,6 +21,8 @@ export interface TokenSettings {
    * that user for good. Otherwise accounts are known beforehand, and no other is taken.
    */
   readonly bindFirstAccount: boolean;
+  /** Identity providers of delos.yaml. @default there are none */
+  readonly providers?: ProviderLogins;
 }
 
 const claims = z.object({
@@ -30,6 +33,8 @@ const claims = z.object({
   azp: z.string().optional(),
   aud: z.union([z.string(), z.array(z.string())]).optional(),
   jti: z.string().optional(),
+  /** When the person showed who they are: seconds since 1970. Later tokens of the same login keep it. */
+  auth_time: z.number().optional(),
 });
 
 // Asymmetric ones only: a public key must never pass for a shared secret.
@@ -60,7 +65,8 @@ export function authenticator(db: Db, settings: TokenSettings): (header: string 
       const made = azp !== undefined && !settings.clients.includes(azp) ? azp : aud;
       throw unauthenticated(`the token was made for ${JSON.stringify(made ?? 'nobody')}, not for ${settings.audience}`);
     }
-    const [revoked, caller] = await Promise.all([isRevoked(db, jti), callerOf(db, settings, parsed.data)]);
+    const { providers } = settings;
+    const [revoked, caller] = await Promise.all([isRevoked(db, jti), callerOf(db, settings, parsed.data, providers)]);
     if (revoked) throw unauthenticated('the token was revoked');
     return caller;
   };
@@ -109,20 +115,34 @@ async function isRevoked(db: Db, jti: string | undefined): Promise<boolean> {
 }
 
 /** @throws DelosError ERR_UNAUTHENTICATED for an account that is no user's, or no longer */
-async function callerOf(db: Db, settings: TokenSettings, { sub, identity }: z.infer<typeof claims>): Promise<Caller> {
+async function callerOf(
+  db: Db,
+  settings: TokenSettings,
+  { sub, identity, auth_time: loggedIn }: z.infer<typeof claims>,
+  providers?: ProviderLogins,
+): Promise<Caller> {
   let rows = await rightsOf(db, sub);
   if (rows.length === 0 && settings.bindFirstAccount) {
     await bindFirstAccount(db, identity, sub);
     // Another request of the same account may have been faster.
     rows = await rightsOf(db, sub);
   }
+  if (providers?.isNews(sub, rows[0], loggedIn) === true) {
+    await providers.look(sub, async () => (await rightsOf(db, sub))[0]);
+    rows = await rightsOf(db, sub);
+  }
   const [user] = rows;
   if (user === undefined || user.removed_at !== null) {
     const why = user === undefined ? 'is not one of this platform' : 'was removed from this platform';
     throw new DelosError('ERR_UNAUTHENTICATED', `the account of ${JSON.stringify(identity)} ${why}`, {
-      hint: 'the administrator adds users in delos.yaml',
+      hint:
+        providers === undefined
+          ? 'the administrator adds users in delos.yaml'
+          : 'the administrator adds users in delos.yaml, or says there what a group of an identity provider gives',
     });
   }
+  const ended = user.provider === null ? undefined : providers?.hasEnded(user.provider, loggedIn);
+  if (ended !== undefined) throw unauthenticated(ended);
   const roles = rows.flatMap(({ org, project, role }) => (role === null ? [] : [[`${org}/${project}`, role] as const]));
   return { id: user.id, user: user.name, admin: user.name === settings.admin, roles: new Map(roles) };
 }
@@ -132,7 +152,8 @@ async function rightsOf(db: Db, subject: string) {
   return db
     .selectFrom('users')
     .leftJoin('members', 'members.user_name', 'users.name')
-    .select(['users.id', 'users.name', 'users.removed_at', 'members.org', 'members.project', 'members.role'])
+    .select(['users.id', 'users.name', 'users.removed_at', 'users.provider', 'users.looked_at'])
+    .select(['members.org', 'members.project', 'members.role'])
     .where('users.subject', '=', subject)
     .execute();
 }

@@ -3,6 +3,7 @@ import { z } from 'zod';
 import type { Accounts } from '../db/users.ts';
 import { holds } from './converge.ts';
 import type { KeycloakAdmin } from './keycloak-admin.ts';
+import { providerName } from './providers/people.ts';
 import { CONFIGURED_GROUP, OPERATOR_ALIAS } from './realm.ts';
 
 const user = z.looseObject({
@@ -10,6 +11,7 @@ const user = z.looseObject({
   username: z.string(),
   email: z.string().optional(),
   enabled: z.boolean().default(true),
+  federationLink: z.string().optional(),
 });
 const group = z.looseObject({ id: z.string(), name: z.string() });
 const profile = z.looseObject({ attributes: z.array(z.looseObject({ name: z.string() })) });
@@ -54,7 +56,16 @@ export async function convergeUsers(
     changes.push(`account of the former user ${username} deleted`);
   }
   for (const { username, email } of spec.users) {
-    const found = await findUser(admin, realm, username);
+    let found = await findUser(admin, realm, username);
+    // A name of delos.yaml is nobody else's: whom a provider brought under it goes.
+    if (found !== undefined && !members.some((member) => member.id === found?.id)) {
+      const provider = await providerName(admin, realm, found);
+      if (provider !== undefined) {
+        await admin.delete(`${realm}/users/${found.id}`);
+        changes.push(`account ${username} of ${provider} deleted: delos.yaml has a user of this name`);
+        found = undefined;
+      }
+    }
     if (found === undefined) {
       const password = passwords[username];
       if (password === undefined) {
