@@ -95,6 +95,7 @@ export async function startSlapd(entries: readonly string[]): Promise<Slapd> {
     ...['people', 'groups', 'policies'].map(
       (ou) => `dn: ou=${ou},${BASE}\nobjectClass: organizationalUnit\nou: ${ou}\n`,
     ),
+    `dn: cn=default,ou=policies,${BASE}\nobjectClass: device\nobjectClass: pwdPolicy\ncn: default\npwdAttribute: userPassword\npwdLockout: TRUE\n`,
     `dn: ${BIND_DN}\nobjectClass: organizationalRole\nobjectClass: simpleSecurityObject\ncn: keycloak\nuserPassword: ${BIND_PASSWORD}\n`,
   ];
   const ldif = join(folder, 'entries.ldif');
@@ -157,6 +158,7 @@ rootpw root
 directory ${folder}/data
 dbnosync
 overlay ppolicy
+ppolicy_default cn=default,ou=policies,${BASE}
 access to attrs=userPassword by anonymous auth by * none
 access to * by dn.exact="${BIND_DN}" read by * none
 `;

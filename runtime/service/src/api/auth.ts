@@ -128,7 +128,7 @@ async function callerOf(
     rows = await rightsOf(db, sub);
   }
   if (providers?.isNews(sub, rows[0], loggedIn) === true) {
-    await providers.look(sub, async () => (await rightsOf(db, sub))[0]);
+    await providers.look(sub);
     rows = await rightsOf(db, sub);
   }
   const [user] = rows;

@@ -2,7 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { type IdentityProviders, providersOf } from '@delos/core';
 import { sql } from 'kysely';
 import type { Database } from '../db/database.ts';
-import { PERSON_SEEN } from '../db/notifications.ts';
+import { PERSON_LOOKED, PERSON_SEEN } from '../db/notifications.ts';
 
 /*
  * People of identity providers, as their tokens arrive. Whoever is new, or has logged in anew, is told to the keeper of
@@ -17,20 +17,22 @@ export interface KnownPerson {
 
 /** The keeper is waited for so long: it answers in a fraction of a second, where it runs and Keycloak does. */
 const WAIT_MS = 5_000;
-const POLL_MS = 50;
 /** Nobody is asked about again within this time. */
 const AGAIN_MS = 10_000;
 /** People that are remembered as asked about. */
 const MOST = 10_000;
 
 export class ProviderLogins {
-  readonly #database: Pick<Database, 'db'>;
+  readonly #database: Pick<Database, 'db' | 'notifications'>;
+  /** Subject → who waits for the keeper's word. */
+  readonly #waiting = new Map<string, () => void>();
   /** Provider → hours after which its users log in again. Directories are asked at each sweep, and need none. */
   readonly #relogin: ReadonlyMap<string, number>;
   readonly #asked = new Map<string, number>();
 
-  constructor(database: Pick<Database, 'db'>, configured: IdentityProviders) {
+  constructor(database: Pick<Database, 'db' | 'notifications'>, configured: IdentityProviders) {
     this.#database = database;
+    database.notifications.on(PERSON_LOOKED, (subject) => this.#waiting.get(subject)?.());
     this.#relogin = new Map(
       providersOf(configured).flatMap(({ settings }) =>
         'reloginHours' in settings ? [[settings.name, settings.reloginHours]] : [],
@@ -47,16 +49,18 @@ export class ProviderLogins {
     return performance.now() - (this.#asked.get(subject) ?? Number.NEGATIVE_INFINITY) > AGAIN_MS;
   }
 
-  /** Tells the keeper, and waits for what it finds, a bounded time. */
-  async look(subject: string, read: () => Promise<KnownPerson | undefined>): Promise<void> {
-    const before = (await read())?.looked_at?.getTime();
+  /** Tells the keeper, and waits for its word, a bounded time. */
+  async look(subject: string): Promise<void> {
     this.#note(subject);
-    await sql`select pg_notify(${PERSON_SEEN}, ${subject})`.execute(this.#database.db);
-    const until = performance.now() + WAIT_MS;
-    while (performance.now() < until) {
-      const now = await read();
-      if (now !== undefined && now.looked_at?.getTime() !== before) return;
-      await sleep(POLL_MS);
+    const { promise, resolve } = Promise.withResolvers<void>();
+    this.#waiting.set(subject, resolve);
+    const over = new AbortController();
+    try {
+      await sql`select pg_notify(${PERSON_SEEN}, ${subject})`.execute(this.#database.db);
+      await Promise.race([promise, sleep(WAIT_MS, undefined, { signal: over.signal }).catch(() => undefined)]);
+    } finally {
+      over.abort();
+      if (this.#waiting.get(subject) === resolve) this.#waiting.delete(subject);
     }
   }
 

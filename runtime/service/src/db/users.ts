@@ -11,6 +11,8 @@ import type { Db, Tx } from './schema.ts';
 export interface Accounts {
   /** Subject → whether that account may still be used. */
   readonly known: () => Promise<ReadonlyMap<string, 'live' | 'removed'>>;
+  /** Name of a live user of the platform itself → subject of the account. */
+  readonly own: () => Promise<ReadonlyMap<string, string>>;
   /** From now on this account is the user of that name. */
   readonly bind: (name: string, subject: string) => Promise<void>;
 }
@@ -24,6 +26,16 @@ export function accountsOf(database: Pick<Database, 'db' | 'tx'>): Accounts {
         .where('subject', 'is not', null)
         .execute();
       return new Map(rows.map((row) => [row.subject ?? '', row.removed_at === null ? 'live' : 'removed']));
+    },
+    own: async () => {
+      const rows = await database.db
+        .selectFrom('users')
+        .select(['name', 'subject'])
+        .where('subject', 'is not', null)
+        .where('removed_at', 'is', null)
+        .where('provider', 'is', null)
+        .execute();
+      return new Map(rows.map(({ name, subject }) => [name, subject ?? '']));
     },
     bind: (name, subject) => database.tx((tx) => bindAccount(tx, name, subject)),
   };

@@ -1,11 +1,11 @@
+import { providersOf } from '@delos/core';
 import type { Logger } from 'pino';
 import type { Database } from '../db/database.ts';
 import { wantRealm, whileKeepingRealm } from '../db/realm-wanted.ts';
 import { accountsOf } from '../db/users.ts';
 import type { Environment } from '../service.ts';
 import { readEnv } from '../service-env.ts';
-import { convergeProviders } from './providers/converge-providers.ts';
-import { convergeIdentity } from './reconcile.ts';
+import { convergeWhole } from './reconcile.ts';
 import { adminOf, identitySecrets, keeperEnv, providerSecrets, wantedRealm } from './settings.ts';
 
 /**
@@ -30,11 +30,14 @@ export async function reconcileIdentity(
   const { of, missing } = await providerSecrets(env.DELOS_PROVIDER_FILES);
   await whileKeepingRealm(database, async () => {
     await wantRealm(database.db, digest);
-    const own = await convergeIdentity(admin, spec, secrets, accountsOf(database));
-    const theirs = await convergeProviders(admin, spec.realm, spec.providers, { of, anew: () => true });
-    const changes = [...own, ...theirs.changes];
+    const given = { of, anew: () => true };
+    const { changes, problems, people } = await convergeWhole(admin, spec, secrets, given, accountsOf(database));
+    // Where no provider can be in the way, something else is wrong, and the platform cannot start with it.
+    if (people !== undefined && providersOf(spec.providers).length === 0) throw people;
+    if (people !== undefined)
+      log.error({ error: people }, 'people of the realm could not be looked after: a provider is in the way');
     log.info({ changes }, changes.length === 0 ? 'identity is up to date already' : 'identity was brought up to date');
-    for (const [provider, problem] of [...missing, ...theirs.problems]) {
+    for (const [provider, problem] of [...missing, ...problems]) {
       log.warn({ provider, problem }, 'an identity provider is not as it shall be');
     }
   });

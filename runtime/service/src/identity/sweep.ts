@@ -1,6 +1,8 @@
 import { isDirectory, type Provider, providersOf } from '@delos/core';
+import { sql } from 'kysely';
 import type { Logger } from 'pino';
 import type { Database } from '../db/database.ts';
+import { PERSON_LOOKED } from '../db/notifications.ts';
 import {
   applyProvider,
   noteProvider,
@@ -13,9 +15,9 @@ import { isRealmWanted, whileKeepingRealm } from '../db/realm-wanted.ts';
 import { accountsOf } from '../db/users.ts';
 import type { KeycloakAdmin } from './keycloak-admin.ts';
 import { directories } from './providers/converge-directory.ts';
-import { convergeProviders, type ProviderSecrets } from './providers/converge-providers.ts';
+import type { ProviderSecrets } from './providers/converge-providers.ts';
 import { directoryFault, goneOf, type Projects, peopleOf, personOf, together } from './providers/people.ts';
-import { convergeIdentity, type IdentitySecrets } from './reconcile.ts';
+import { convergeWhole, type IdentitySecrets } from './reconcile.ts';
 import type { WantedRealm } from './settings.ts';
 
 /** What a keeper of the realm works with. */
@@ -84,6 +86,15 @@ export class RealmKeeper {
 
   /** Somebody is here who is not known, or logged in anew: takes over what their provider says now. */
   async look(subject: string): Promise<void> {
+    const { database } = this.#deps;
+    try {
+      await this.#look(subject);
+    } finally {
+      await sql`select pg_notify(${PERSON_LOOKED}, ${subject})`.execute(database.db);
+    }
+  }
+
+  async #look(subject: string): Promise<void> {
     const { admin, database, wanted, projects, log } = this.#deps;
     if (!(await isRealmWanted(database.db, wanted.digest))) return;
     const found = await personOf(admin, this.#realm, this.#providers, projects, subject);
@@ -96,22 +107,22 @@ export class RealmKeeper {
   }
 
   async #converge(): Promise<{ readonly drift: readonly string[]; readonly problems: ReadonlyMap<string, string> }> {
-    const { admin, wanted, database } = this.#deps;
+    const { admin, wanted, database, log } = this.#deps;
     const { own, of, missing } = await this.#deps.secrets();
     const now = performance.now();
     const anew = (provider: string): boolean => {
       const written = this.#written.get(provider);
       return written === undefined || written.secret !== of.get(provider) || now - written.at > SECRET_MS;
     };
-    const drift = [...(await convergeIdentity(admin, wanted.spec, own, accountsOf(database)))];
-    const theirs = await convergeProviders(admin, wanted.spec.realm, wanted.spec.providers, { of, anew });
-    drift.push(...theirs.changes);
+    const accounts = accountsOf(database);
+    const { changes, problems, people } = await convergeWhole(admin, wanted.spec, own, { of, anew }, accounts);
+    if (people !== undefined) log.error({ error: people }, 'people of the realm could not be looked after');
     for (const { settings } of this.#providers) {
       const secret = of.get(settings.name);
-      if (secret === undefined || theirs.problems.has(settings.name) || !anew(settings.name)) continue;
+      if (secret === undefined || problems.has(settings.name) || !anew(settings.name)) continue;
       this.#written.set(settings.name, { secret, at: now });
     }
-    return { drift, problems: new Map([...missing, ...theirs.problems]) };
+    return { drift: changes, problems: new Map([...missing, ...problems]) };
   }
 
   /** Who is in which group now. Of a directory that does not answer nothing is concluded. */

@@ -26,17 +26,18 @@ export const directories = (admin: KeycloakAdmin, realm: string): Promise<readon
 /**
  * Makes a directory what the configuration says. Keycloak does not ask the directory for this.
  * @param realmId Keycloak's own id of the realm
+ * @param taken names that are not seen in it: of the platform's own users
  * @param secret password of `bindDn`; Keycloak shows none, so it is written where `anew` says so or something else changes
  */
 export async function convergeDirectory(
   admin: KeycloakAdmin,
   realm: { readonly path: string; readonly id: string },
   { kind, settings }: { readonly kind: Kind; readonly settings: DirectoryProvider },
-  { secret = '', anew }: { readonly secret?: string; readonly anew: boolean },
+  { secret = '', anew, taken }: { readonly secret?: string; readonly anew: boolean; readonly taken: readonly string[] },
 ): Promise<readonly string[]> {
   const { name } = settings;
   const changes: string[] = [];
-  const desired = directorySettings(kind, settings);
+  const desired = directorySettings(kind, settings, taken);
   const body = {
     name,
     providerId: 'ldap',

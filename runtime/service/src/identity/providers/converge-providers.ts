@@ -1,4 +1,4 @@
-import { isDirectory, type Provider, providersOf } from '@delos/core';
+import { type IdentitySpec, isDirectory, type Provider, providersOf } from '@delos/core';
 import { z } from 'zod';
 import type { KeycloakAdmin } from '../keycloak-admin.ts';
 import { brokers, convergeBroker, convergeFirstLogin } from './converge-broker.ts';
@@ -28,12 +28,12 @@ const user = z.looseObject({ id: z.string() });
  */
 export async function convergeProviders(
   admin: KeycloakAdmin,
-  realmName: string,
-  configured: Parameters<typeof providersOf>[0],
+  spec: Pick<IdentitySpec, 'realm' | 'providers' | 'users'>,
   secrets: ProviderSecrets,
 ): Promise<ProvidersOutcome> {
-  const realm = `/realms/${realmName}`;
-  const all = providersOf(configured);
+  const realm = `/realms/${spec.realm}`;
+  const all = providersOf(spec.providers);
+  const taken = spec.users.map(({ username }) => username);
   const { id } = await admin.get(z.looseObject({ id: z.string() }), realm);
   const changes: string[] = [...(await removeOthers(admin, realm, all))];
   changes.push(...(await convergeGroups(admin, realm, all)));
@@ -42,7 +42,7 @@ export async function convergeProviders(
   for (const provider of all) {
     const { name } = provider.settings;
     const secret = secrets.of.get(name);
-    const given = { ...(secret === undefined ? {} : { secret }), anew: secrets.anew(name) };
+    const given = { ...(secret === undefined ? {} : { secret }), anew: secrets.anew(name), taken };
     try {
       changes.push(...(await convergeOne(admin, { path: realm, id }, provider, given)));
     } catch (error) {
@@ -56,7 +56,7 @@ async function convergeOne(
   admin: KeycloakAdmin,
   realm: { readonly path: string; readonly id: string },
   provider: Provider,
-  given: { readonly secret?: string; readonly anew: boolean },
+  given: { readonly secret?: string; readonly anew: boolean; readonly taken: readonly string[] },
 ): Promise<readonly string[]> {
   if (provider.kind === 'ldap' || provider.kind === 'activeDirectory') {
     return convergeDirectory(admin, realm, provider, given);

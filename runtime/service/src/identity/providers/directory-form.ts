@@ -23,8 +23,11 @@ export interface Mapper {
 
 export type Kind = 'ldap' | 'activeDirectory';
 
-/** @see https://www.keycloak.org/docs/latest/server_admin/#_ldap */
-export function directorySettings(kind: Kind, given: DirectoryProvider): Settings {
+/**
+ * @param taken names of the platform's own users: who has one in the directory is not seen
+ * @see https://www.keycloak.org/docs/latest/server_admin/#_ldap
+ */
+export function directorySettings(kind: Kind, given: DirectoryProvider, taken: readonly string[]): Settings {
   const { url, startTls, bindDn, users, timeoutSeconds, pageSize } = given;
   const milliseconds = String(timeoutSeconds * 1000);
   return {
@@ -43,7 +46,7 @@ export function directorySettings(kind: Kind, given: DirectoryProvider): Setting
     authType: bindDn === undefined ? 'none' : 'simple',
     bindDn: bindDn ?? '',
     usersDn: users.dn,
-    customUserSearchFilter: users.filter ?? '',
+    customUserSearchFilter: peopleFilter(users, taken),
     userObjectClasses: users.classes.join(', '),
     usernameLDAPAttribute: users.name,
     rdnLDAPAttribute: kind === 'activeDirectory' ? 'cn' : users.name,
@@ -64,6 +67,14 @@ export function directorySettings(kind: Kind, given: DirectoryProvider): Setting
     useKerberosForPasswordAuthentication: 'false',
     usePasswordModifyExtendedOp: 'false',
   };
+}
+
+function peopleFilter({ name, filter }: DirectoryProvider['users'], taken: readonly string[]): string {
+  const others = `(!(|${[...taken]
+    .sort()
+    .map((user) => `(${name}=${filterText(user)})`)
+    .join('')}))`;
+  return filter === undefined ? others : `(&${filter}${others})`;
 }
 
 /** @param name of the provider: its groups are below the group of this name */
