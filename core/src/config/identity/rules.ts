@@ -1,7 +1,7 @@
 import { nearest } from '../../errors/nearest.ts';
 import type { RuleFault } from '../rule-fault.ts';
 import type { PlatformConfig } from '../shape.ts';
-import type { DirectoryProvider } from './directory.ts';
+import { type DirectoryProvider, groupName } from './directory.ts';
 import { type Provider, providersOf } from './providers.ts';
 
 /** Names that Keycloak's realm has for the platform's own use, or that its paths have. */
@@ -66,12 +66,19 @@ function directoryFaults(given: DirectoryProvider, path: RuleFault['path']): rea
   ];
 }
 
-function mappingFaults({ settings: { groups }, path }: Provider, config: PlatformConfig): readonly RuleFault[] {
+function mappingFaults({ settings, path, kind }: Provider, config: PlatformConfig): readonly RuleFault[] {
+  const { groups } = settings;
+  const directory = kind === 'ldap' || kind === 'activeDirectory';
   const organizations = config.organizations.map(({ name }) => name);
   const seen = new Set<string>();
   return groups.flatMap(({ group, organization, project }, index) => {
     const at = [...path, 'groups', index];
-    const key = JSON.stringify([group, organization, project]);
+    if (directory && groupName(group).includes('/')) {
+      return [
+        { path: [...at, 'group'], message: `\`${group}\` has a slash, which Keycloak takes for a step of a path` },
+      ];
+    }
+    const key = JSON.stringify([groupName(group), organization, project]);
     if (seen.has(key)) return [{ path: [...at, 'group'], message: `\`${group}\` is mapped to the same place already` }];
     seen.add(key);
     const found = config.organizations.find(({ name }) => name === organization);
