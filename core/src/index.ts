@@ -3,7 +3,6 @@ export type { EntraProvider, OidcProvider, SamlProvider } from './config/identit
 export { type DirectoryProvider, filterText, groupName } from './config/identity/directory.ts';
 export type { GroupMapping } from './config/identity/fields.ts';
 export type { IdentityProviders } from './config/identity/index.ts';
-export * from './config/identity/providers.ts';
 export { ANY_REGISTRY, type ImageMirror, imageMirror, mirrorsOf } from './config/image-mirrors.ts';
 export * from './config/index.ts';
 export * from './config/load.ts';
@@ -30,6 +29,7 @@ export {
 export * from './errors/error-codes.ts';
 export * from './errors/errors.ts';
 export * from './errors/nearest.ts';
+export * from './identity-providers.ts';
 export { splitReference } from './image-reference.ts';
 export * from './image-registry.ts';
 export * from './instance.ts';

@@ -20,5 +20,7 @@ export const identitySpec = z.strictObject({
   users: z.array(z.strictObject({ username: z.string(), email: z.string() })),
   /** Who else has accounts. Secrets are no part of it: each comes as a file, named like its provider. */
   providers: identity,
+  /** Organizations and their projects, which groups of providers give roles in. */
+  organizations: z.array(z.strictObject({ name: z.string(), projects: z.array(z.strictObject({ name: z.string() })) })),
 });
 export type IdentitySpec = z.infer<typeof identitySpec>;

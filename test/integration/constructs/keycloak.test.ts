@@ -44,7 +44,7 @@ const secrets: IdentitySecrets = { issuer: ISSUER_SECRET, passwords: PASSWORDS }
 function specOf(yaml: string): IdentitySpec {
   const config = parseConfig(yaml, 'delos.yaml');
   const { objects } = synthesize(config, engineContext(config, 'embedded'));
-  const map = objects.find(({ manifest }) => manifest.kind === 'ConfigMap' && manifest.metadata.name === 'platform');
+  const map = objects.find(({ manifest }) => manifest.kind === 'ConfigMap' && manifest.metadata.name === 'realm');
   const { data } = z.object({ data: z.object({ 'identity.json': z.string() }) }).parse(map?.manifest);
   return identitySpec.parse(JSON.parse(data['identity.json']));
 }

@@ -72,7 +72,6 @@ export function providersSuite(parts: () => ProviderParts): void {
       admin: keycloak.admin,
       database,
       wanted: { spec, digest },
-      projects: config.organizations,
       log: pino({}, { write: (line: string) => void lines.push(line) }),
       secrets: () =>
         Promise.resolve({

@@ -23,6 +23,7 @@ import { canonicalJson, platformSettings } from './platform-settings.ts';
 import { ProviderSecrets } from './provider-secrets.ts';
 
 const CONFIG_DIR = '/etc/delos';
+const REALM_DIR = '/etc/delos-realm';
 
 /** What somebody reads who keeps the realm: its settings, and the secrets that go into it. */
 export interface RealmKeeping {
@@ -68,8 +69,12 @@ export class ControlApi extends Construct {
       namespace,
       files: () => ({
         'platform.json': platformSettings(at.config),
-        'identity.json': canonicalJson(identity.realm),
       }),
+    });
+    // Apart, since it rolls the keeper of the realm too, which other settings are of no concern to.
+    const realm = new ConfigFiles(this, 'realm', {
+      namespace,
+      files: () => ({ 'identity.json': canonicalJson(identity.realm) }),
     });
     const providers = new ProviderSecrets(this, { namespace, providers: at.config.identity });
     const authority = identity.authority === undefined ? [] : [identity.authority];
@@ -84,15 +89,14 @@ export class ControlApi extends Construct {
     };
     const shared = (): readonly k8s.EnvVar[] => [
       ...authority.map((key) => env('NODE_EXTRA_CA_CERTS', fileOf(key))),
-      env('DELOS_CONFIG', `${CONFIG_DIR}/platform.json`),
       env('DELOS_KEYCLOAK_URL', identity.internalUrl),
-      env('DELOS_IDENTITY', `${CONFIG_DIR}/identity.json`),
+      env('DELOS_IDENTITY', `${REALM_DIR}/identity.json`),
       env('DELOS_IDENTITY_ISSUER', fileOf({ secret: issuer, key: 'secret' })),
     ];
     this.keeping = {
       env: () => [...shared(), ...keeper.env()],
       mounts: () => [
-        files(config, CONFIG_DIR),
+        files(realm, REALM_DIR),
         ...[...authority.map((key) => key.secret), issuer].map(mounted),
         ...keeper.mounts(),
       ],
@@ -111,6 +115,7 @@ export class ControlApi extends Construct {
       ],
       mounts: () => [
         files(config, CONFIG_DIR),
+        files(realm, REALM_DIR),
         ...[
           ...databaseSecrets(database),
           ...(identity.authority === undefined ? [] : [identity.authority.secret]),
@@ -129,7 +134,7 @@ export class ControlApi extends Construct {
         env('DELOS_OIDC_ISSUER', identity.issuer),
         env('DELOS_OIDC_JWKS_URL', identity.jwksUrl),
         env('DELOS_KEYCLOAK_URL', identity.internalUrl),
-        env('DELOS_IDENTITY', `${CONFIG_DIR}/identity.json`),
+        env('DELOS_IDENTITY', `${REALM_DIR}/identity.json`),
         env('DELOS_IDENTITY_ISSUER', fileOf({ secret: issuer, key: 'secret' })),
         env('DELOS_AGENT_TOKEN_FILE', fileOf(this.agentToken)),
         env('DELOS_COLLECTOR_TOKEN_FILE', fileOf({ secret: collector, key: 'token' })),

@@ -38,11 +38,11 @@ export class IdentityKeeper extends Construct {
 /** The service that keeps the realm. */
 export const identity: ServiceDescriptor<Readonly<Record<string, never>>, IdentityKeeper> = {
   name: 'identity',
-  idea: 'the keeper of the realm: puts back what was changed by hand, and reads the groups of identity providers',
+  idea: 'the keeper of the realm: undoes changes by hand, and reads groups of identity providers',
   image: 'runtime',
   config: z.strictObject({}).prefault({}),
   user: 60645,
-  resources: { cpu: '10m', memory: '64Mi', memoryLimit: '192Mi' },
+  resources: { cpu: '10m', memory: '64Mi', memoryLimit: '256Mi' },
   needs: [controlApi, keycloak],
   // The control API's.
   database: 'delos',

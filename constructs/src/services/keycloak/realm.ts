@@ -20,6 +20,10 @@ export function realmOf(config: PlatformConfig, publicUrl: string): IdentitySpec
     requireTls: publicUrl.startsWith('https:'),
     accessTokenLifespan: 1800,
     providers: config.identity,
+    organizations: config.organizations.map(({ name, projects }) => ({
+      name,
+      projects: projects.map((project) => ({ name: project.name })),
+    })),
     users: [admin, ...users.filter(({ username }) => username !== admin.username)],
   };
 }

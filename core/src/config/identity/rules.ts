@@ -1,8 +1,8 @@
 import { nearest } from '../../errors/nearest.ts';
+import { type Provider, providersOf } from '../../identity-providers.ts';
 import type { RuleFault } from '../rule-fault.ts';
 import type { PlatformConfig } from '../shape.ts';
 import { type DirectoryProvider, groupName } from './directory.ts';
-import { type Provider, providersOf } from './providers.ts';
 
 /** Names that Keycloak's realm has for the platform's own use, or that its paths have. */
 const TAKEN = ['operator', 'configured', 'local'];

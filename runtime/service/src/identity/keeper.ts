@@ -1,16 +1,14 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Counter, Gauge, type Registry } from 'prom-client';
-import { z } from 'zod';
 import { connectDatabase } from '../db/database.ts';
 import { missingMigrations } from '../db/migrate.ts';
 import { PERSON_SEEN } from '../db/notifications.ts';
-import { readPlatformConfig } from '../platform-config.ts';
 import type { Service } from '../service.ts';
 import { databaseEnv, databaseSettings, readEnv } from '../service-env.ts';
 import { adminOf, identitySecrets, keeperEnv, providerSecrets, wantedRealm } from './settings.ts';
 import { RealmKeeper, type Swept } from './sweep.ts';
 
-const env = databaseEnv.extend({ ...keeperEnv.shape, DELOS_CONFIG: z.string() });
+const env = databaseEnv.extend(keeperEnv.shape);
 
 /** People who wait to be looked at. More are left to the next sweep. */
 const MOST_WAITING = 1000;
@@ -23,7 +21,6 @@ export const identityService: Service = {
   name: 'identity',
   start: async ({ env: environment, log, metrics }) => {
     const settings = readEnv(env, environment);
-    const { organizations, identity } = await readPlatformConfig(settings.DELOS_CONFIG);
     const wanted = await wantedRealm(settings.DELOS_IDENTITY);
     const database = await connectDatabase({ ...databaseSettings(settings), connections: 4 }, log);
     const told = keeperMetrics(metrics);
@@ -31,7 +28,6 @@ export const identityService: Service = {
       admin: adminOf(settings),
       database,
       wanted,
-      projects: organizations,
       log,
       secrets: async () => ({
         own: await identitySecrets(settings),
@@ -51,7 +47,7 @@ export const identityService: Service = {
       while (!controller.signal.aborted) {
         try {
           if (performance.now() >= next) {
-            next = performance.now() + identity.sweepSeconds * 1000;
+            next = performance.now() + wanted.spec.providers.sweepSeconds * 1000;
             if ((await missingMigrations(database.db)).length === 0) told(await keeper.sweep());
           }
           for (const subject of waiting) {

@@ -16,7 +16,7 @@ import { accountsOf } from '../db/users.ts';
 import type { KeycloakAdmin } from './keycloak-admin.ts';
 import { directories } from './providers/converge-directory.ts';
 import type { ProviderSecrets } from './providers/converge-providers.ts';
-import { directoryFault, goneOf, type Projects, peopleOf, personOf, together } from './providers/people.ts';
+import { directoryFault, goneOf, peopleOf, personOf, together } from './providers/people.ts';
 import { convergeWhole, type IdentitySecrets } from './reconcile.ts';
 import type { WantedRealm } from './settings.ts';
 
@@ -25,7 +25,6 @@ export interface KeeperDeps {
   readonly admin: KeycloakAdmin;
   readonly database: Pick<Database, 'db' | 'tx'>;
   readonly wanted: WantedRealm;
-  readonly projects: Projects;
   readonly log: Logger;
   /** Read anew at each sweep. */
   readonly secrets: () => Promise<{
@@ -63,6 +62,10 @@ export class RealmKeeper {
     this.#deps = deps;
     this.#realm = `/realms/${deps.wanted.spec.realm}`;
     this.#providers = providersOf(deps.wanted.spec.providers);
+    for (const { settings } of this.#providers) {
+      if (!('insecure' in settings) || !settings.insecure) continue;
+      deps.log.warn({ provider: settings.name }, 'passwords go to this directory for everybody in between to read');
+    }
   }
 
   /** One round. Undefined where another configuration was deployed meanwhile, whose keeper will come. */
@@ -95,9 +98,9 @@ export class RealmKeeper {
   }
 
   async #look(subject: string): Promise<void> {
-    const { admin, database, wanted, projects, log } = this.#deps;
+    const { admin, database, wanted, log } = this.#deps;
     if (!(await isRealmWanted(database.db, wanted.digest))) return;
-    const found = await personOf(admin, this.#realm, this.#providers, projects, subject);
+    const found = await personOf(admin, this.#realm, this.#providers, wanted.spec.organizations, subject);
     if (found === undefined) return;
     const { provider, person } = found;
     const { name } = provider.settings;
@@ -127,12 +130,12 @@ export class RealmKeeper {
 
   /** Who is in which group now. Of a directory that does not answer nothing is concluded. */
   async #readGroups(provider: Provider): Promise<ProviderState> {
-    const { admin, database, projects, log } = this.#deps;
+    const { admin, database, wanted, log } = this.#deps;
     const { name } = provider.settings;
     try {
       const before = await this.#fault(provider);
       if (before !== undefined) return { problem: before, away: true };
-      const read = await peopleOf(admin, this.#realm, provider, projects);
+      const read = await peopleOf(admin, this.#realm, provider, wanted.spec.organizations);
       const after = await this.#fault(provider);
       if (after !== undefined) return { problem: after, away: true };
       const last = this.#read.get(name);

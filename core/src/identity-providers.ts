@@ -1,8 +1,8 @@
-import { ENTRA_URL } from '../../words/identity-names.ts';
-import type { SecretReference } from '../secret-reference.ts';
-import type { EntraProvider, OidcProvider, SamlProvider } from './broker.ts';
-import type { DirectoryProvider } from './directory.ts';
-import type { IdentityProviders } from './index.ts';
+import type { EntraProvider, OidcProvider, SamlProvider } from './config/identity/broker.ts';
+import type { DirectoryProvider } from './config/identity/directory.ts';
+import type { IdentityProviders } from './config/identity/index.ts';
+import type { SecretReference } from './config/secret-reference.ts';
+import { ENTRA_URL } from './words/identity-names.ts';
 
 /** One provider, with its kind and its place in the file. */
 export type Provider = { readonly path: readonly (string | number)[] } & (
