@@ -1,5 +1,6 @@
 import { afterAll, beforeAll } from 'vitest';
 import type { Database } from '../../../runtime/service/src/db/database.ts';
+import { brokersSuite } from '../../support/identity/brokers-suite.ts';
 import { providersSuite } from '../../support/identity/providers-suite.ts';
 import { DIRECTORY, type Slapd, startSlapd } from '../../support/identity/slapd.ts';
 import { startKeycloak, type TestKeycloak } from '../../support/service/keycloak.ts';
@@ -19,4 +20,6 @@ afterAll(async () => {
   await Promise.all([keycloak?.stop(), postgres?.stop(), slapd?.stop()]);
 });
 
-providersSuite(() => ({ keycloak, database, slapd }));
+/* The short form, of directories alone, is in test/integration/constructs/keycloak.test.ts. */
+providersSuite(() => ({ keycloak, database, slapd }), { long: true });
+brokersSuite(() => ({ keycloak, database, slapd }));

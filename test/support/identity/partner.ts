@@ -24,8 +24,8 @@ const PEOPLE: readonly { readonly name: string; readonly email: string; readonly
   { name: 'olga', email: 'olga@partner.example.com', groups: ['ml'] },
   { name: 'pia', email: 'pia@partner.example.com', groups: ['ml'] },
   // Have the name and the address of a user of the platform.
-  { name: 'ann', email: 'ann@partner.example.com', groups: ['ml'] },
-  { name: 'eve', email: 'ann@example.com', groups: ['ml'] },
+  { name: 'ruth', email: 'ruth@partner.example.com', groups: ['ml'] },
+  { name: 'eve', email: 'ruth@example.com', groups: ['ml'] },
 ];
 
 export async function makePartner({ admin, url }: TestKeycloak): Promise<Partner> {

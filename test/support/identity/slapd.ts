@@ -70,7 +70,7 @@ export const DIRECTORY: readonly string[] = [
   person('lena', 'password-of-lena'),
   person('mats', 'password-of-mats'),
   // Has the name of a user of the platform itself.
-  person('ann', 'password-of-ann-there'),
+  person('ruth', 'password-of-ruth-there'),
   // Is in no group that is mapped.
   person('nils', 'password-of-nils'),
   group('ml', ['lena']),

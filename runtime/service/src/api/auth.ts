@@ -128,7 +128,7 @@ async function callerOf(
     rows = await rightsOf(db, sub);
   }
   if (providers?.isNews(sub, rows[0], loggedIn) === true) {
-    await providers.look(sub);
+    await providers.look(sub, loggedIn);
     rows = await rightsOf(db, sub);
   }
   const [user] = rows;

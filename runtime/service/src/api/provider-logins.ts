@@ -17,7 +17,7 @@ export interface KnownPerson {
 
 /** The keeper is waited for so long: it answers in a fraction of a second, where it runs and Keycloak does. */
 const WAIT_MS = 5_000;
-/** Nobody is asked about again within this time. */
+/** Nobody's login is asked about again within this time. */
 const AGAIN_MS = 10_000;
 /** People that are remembered as asked about. */
 const MOST = 10_000;
@@ -28,7 +28,8 @@ export class ProviderLogins {
   readonly #waiting = new Map<string, () => void>();
   /** Provider → hours after which its users log in again. Directories are asked at each sweep, and need none. */
   readonly #relogin: ReadonlyMap<string, number>;
-  readonly #asked = new Map<string, number>();
+  /** Subject → when the keeper was asked, and about which login. */
+  readonly #asked = new Map<string, { readonly at: number; readonly loggedIn: number | undefined }>();
 
   constructor(database: Pick<Database, 'db' | 'notifications'>, configured: IdentityProviders) {
     this.#database = database;
@@ -46,12 +47,14 @@ export class ProviderLogins {
       const looked = known.looked_at?.getTime() ?? 0;
       if (known.provider === null || loggedIn === undefined || loggedIn * 1000 <= looked) return false;
     }
-    return performance.now() - (this.#asked.get(subject) ?? Number.NEGATIVE_INFINITY) > AGAIN_MS;
+    const asked = this.#asked.get(subject);
+    return asked === undefined || asked.loggedIn !== loggedIn || performance.now() - asked.at > AGAIN_MS;
   }
 
   /** Tells the keeper, and waits for its word, a bounded time. */
-  async look(subject: string): Promise<void> {
-    this.#note(subject);
+  async look(subject: string, loggedIn: number | undefined): Promise<void> {
+    if (this.#asked.size >= MOST) this.#asked.clear();
+    this.#asked.set(subject, { at: performance.now(), loggedIn });
     const { promise, resolve } = Promise.withResolvers<void>();
     this.#waiting.set(subject, resolve);
     const over = new AbortController();
@@ -70,10 +73,5 @@ export class ProviderLogins {
     if (hours === undefined) return undefined;
     if (loggedIn !== undefined && Date.now() < loggedIn * 1000 + hours * 3_600_000) return undefined;
     return `users of ${provider} have to log in again after ${hours} ${hours === 1 ? 'hour' : 'hours'}, so that it can say whether they still may`;
-  }
-
-  #note(subject: string): void {
-    if (this.#asked.size >= MOST) this.#asked.clear();
-    this.#asked.set(subject, performance.now());
   }
 }
