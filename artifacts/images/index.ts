@@ -8,11 +8,13 @@ import { keycloak } from './keycloak/image.ts';
 import { localPathProvisioner } from './local-path-provisioner/image.ts';
 import { metricsServer } from './metrics-server/image.ts';
 import { nodeExporter } from './node-exporter/image.ts';
+import { objects } from './objects/image.ts';
 import { pause } from './pause/image.ts';
 import { postgres } from './postgres/image.ts';
 import { prometheus } from './prometheus/image.ts';
 import { python } from './python/image.ts';
 import { redis } from './redis/image.ts';
+import { registry } from './registry/image.ts';
 import { runtime } from './runtime/image.ts';
 import { ubuntu } from './ubuntu/image.ts';
 import { userBase } from './user-base/image.ts';
@@ -26,6 +28,8 @@ export const CATALOGUE: readonly CatalogueImage[] = [
   redis,
   caddy,
   devpi,
+  registry,
+  objects,
   prometheus,
   alertmanager,
   nodeExporter,

@@ -18,7 +18,8 @@ export type ToolName =
   | 'runc-guard'
   | 'prometheus'
   | 'alertmanager'
-  | 'node_exporter';
+  | 'node_exporter'
+  | 'objects';
 
 /** One tool and the ways to it. All of it goes into the cache key, so that a changed pin is a new entry. */
 export interface ToolSpec {

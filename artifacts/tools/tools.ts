@@ -1,5 +1,6 @@
 import { github } from './github.ts';
 import { MONITORING_TOOLS } from './monitoring-tools.ts';
+import { STORAGE_TOOLS } from './storage-tools.ts';
 import type { ReleaseFile, ToolName, ToolSpec } from './tool.ts';
 
 const GIB = 2 ** 30;
@@ -239,4 +240,5 @@ export const TOOLS: Readonly<Record<ToolName, ToolSpec>> = {
     },
   },
   ...MONITORING_TOOLS,
+  ...STORAGE_TOOLS,
 };

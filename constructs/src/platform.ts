@@ -9,6 +9,7 @@ import { Namespace } from './base/namespace.ts';
 import { setPlacement } from './base/placement.ts';
 import { priorityClasses } from './base/priority.ts';
 import type { BuiltBy, ServiceConstruct, ServiceDescriptor, Site } from './base/service.ts';
+import type { Bucket } from './base/storage/bucket.ts';
 import type { DelosConfig } from './delos-config.ts';
 import { type WayIn, wayIn } from './entrance.ts';
 import { PLACEMENTS } from './profiles.ts';
@@ -80,7 +81,10 @@ export class Platform extends Chart {
   #connect(service: ServiceDescriptor): void {
     const { name, routes = [], metrics } = service;
     if (this.#built.has(gateway.name)) {
-      for (const route of routes) this.get(gateway).route(route, this.#workload(name, 'a route'));
+      for (const route of routes) {
+        const asked = route.asks === undefined ? [] : [this.#workload(route.asks.service, 'to be asked first')];
+        this.get(gateway).route(route, this.#workload(name, 'a route'), ...asked);
+      }
     }
     if (!this.#built.has(prometheus.name)) return;
     const watched = this.get(prometheus);
@@ -120,9 +124,15 @@ export class Platform extends Chart {
     return server?.user(name, access);
   }
 
+  #bucket({ bucket }: ServiceDescriptor): Bucket | undefined {
+    if (bucket === undefined) return undefined;
+    return [...this.#built.values()].find(({ buckets }) => buckets !== undefined)?.buckets?.bucket(bucket);
+  }
+
   #site(service: ServiceDescriptor, props: PlatformProps): Site<unknown> {
     const { config, context } = props;
     const cacheUser = (): CacheUser | undefined => this.#cacheUser(service);
+    const bucket = (): Bucket | undefined => this.#bucket(service);
     const get = <Built extends ServiceConstruct>(other: BuiltBy<Built>): Built => this.get(other);
     return {
       own: sectionOf(config, service),
@@ -139,6 +149,9 @@ export class Platform extends Chart {
       },
       get cache(): CacheUser | undefined {
         return cacheUser();
+      },
+      get bucket(): Bucket | undefined {
+        return bucket();
       },
       get,
     };

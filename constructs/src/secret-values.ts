@@ -1,12 +1,12 @@
-import { DelosError } from '@delos/core';
+import { DelosError, keySetOf } from '@delos/core';
 import type { Manifest, SecretSource, Synthesis, SynthesizedObject } from './synthesis.ts';
 
 /** One key of a Secret, and how its value is to be made. */
 export interface WantedSecret {
   /** `NAMESPACE/SECRET/KEY`: the same at every run, so that a value can be kept by it. */
   readonly address: string;
-  /** How it is made. A copy (`same-as`) is never asked for: it gets the value of what it copies. */
-  readonly source: Exclude<SecretSource, { readonly kind: 'same-as' }>;
+  /** How it is made. What follows from another key (`same-as`, `signing-key-set`) is never asked for. */
+  readonly source: Exclude<SecretSource, { readonly kind: 'same-as' | 'signing-key-set' }>;
 }
 
 /**
@@ -18,7 +18,7 @@ export interface WantedSecret {
  *   if (source.kind !== 'password') throw new Error(`${address}: bring a certificate`);
  *   return process.env[address.toUpperCase().replace(/[^A-Z]/g, '_')] ?? '';
  * });
- * @throws DelosError ERR_INTERNAL for an empty value, for a certificate or key that is not PEM (RFC 7468), and for a copy of what is not there once
+ * @throws DelosError ERR_INTERNAL for an empty value, for a certificate or key that is not PEM (RFC 7468) or no such key, and for a copy of what is not there once
  */
 export function withSecrets(synthesis: Synthesis, make: (wanted: WantedSecret) => string): readonly Manifest[] {
   const made = new Map<string, string>();
@@ -29,9 +29,10 @@ export function withSecrets(synthesis: Synthesis, make: (wanted: WantedSecret) =
     }
     const source = object.secrets[key];
     if (source === undefined) throw new DelosError('ERR_INTERNAL', `no Secret has the key ${address}`);
-    if (source.kind === 'same-as') {
+    if (source.kind === 'same-as' || source.kind === 'signing-key-set') {
       const from = copied(synthesis, object, source);
-      return value(from.object, from.key, [...trail, address]);
+      const copy = value(from.object, from.key, [...trail, address]);
+      return source.kind === 'same-as' ? copy : keySet(copy, source.ref);
     }
     const text = made.get(address) ?? make({ address, source });
     if (text === '') throw new DelosError('ERR_INTERNAL', `the value of ${address} is empty`);
@@ -50,9 +51,26 @@ export function withSecrets(synthesis: Synthesis, make: (wanted: WantedSecret) =
   });
 }
 
+/** @throws DelosError ERR_INTERNAL for what is no private key of P-256 */
+function keySet(privateKey: string, ref: string): string {
+  try {
+    return keySetOf(privateKey);
+  } catch (cause) {
+    throw new DelosError('ERR_INTERNAL', `the value of ${ref}: expected a private key of P-256, PKCS #8 in PEM`, {
+      cause,
+    });
+  }
+}
+
 const CERTIFICATE = /^-----BEGIN CERTIFICATE-----$/m;
 const KEY = /^-----BEGIN ([A-Z]+ )?PRIVATE KEY-----$/m;
-const PEM = { certificate: CERTIFICATE, 'ca-certificate': CERTIFICATE, 'certificate-key': KEY, 'ca-key': KEY } as const;
+const PEM = {
+  certificate: CERTIFICATE,
+  'ca-certificate': CERTIFICATE,
+  'certificate-key': KEY,
+  'ca-key': KEY,
+  'signing-key': KEY,
+} as const;
 
 const addressOf = ({ manifest }: SynthesizedObject, key: string): string =>
   `${manifest.metadata.namespace ?? ''}/${manifest.metadata.name}/${key}`;
@@ -64,7 +82,7 @@ const addressOf = ({ manifest }: SynthesizedObject, key: string): string =>
 function copied(
   { objects }: Synthesis,
   from: SynthesizedObject,
-  { ref, namespace }: Extract<SecretSource, { readonly kind: 'same-as' }>,
+  { ref, namespace }: Extract<SecretSource, { readonly kind: 'same-as' | 'signing-key-set' }>,
 ): { readonly object: SynthesizedObject; readonly key: string } {
   const all = objects.flatMap((object) => Object.keys(object.secrets).map((key) => ({ object, key })));
   const matches = all.filter(({ object: { manifest }, key }) => {

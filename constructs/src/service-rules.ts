@@ -52,7 +52,7 @@ function missingInLists(config: DelosConfig, services: readonly ServiceDescripto
     if (given === undefined || lists === undefined) return [];
     const asked = ownServices(config, services)
       .filter((other) => other[lists.of] !== undefined)
-      .map((other) => ({ by: other.name, what: lists.of === 'database' ? (other.database ?? '') : other.name }));
+      .map((other) => ({ by: other.name, what: (lists.of === 'cache' ? other.name : other[lists.of]) ?? '' }));
     const there = Object.keys(Object(given[lists.key]));
     const missing = Map.groupBy(
       asked.filter(({ what }) => !there.includes(what)),

@@ -5,12 +5,12 @@ import { type ResourcesSection, resourcesOf, resourcesSection } from './base/sec
 import type { ServiceDescriptor } from './base/service.ts';
 import type { DelosConfig } from './delos-config.ts';
 
-type Section = Pick<ServiceDescriptor, 'name' | 'idea' | 'config' | 'resources' | 'external'>;
+type Section = Pick<ServiceDescriptor, 'name' | 'idea' | 'config' | 'resources' | 'external' | 'optional'>;
 
 /** Keys of a service's section that every service has. */
 export interface CommonSection {
-  /** False: it is left out. */
-  readonly enabled: boolean;
+  /** False: it is left out. @default what the service's descriptor says */
+  readonly enabled?: boolean;
   /** Processor and memory of each Pod. */
   readonly resources: ResourcesSection;
 }
@@ -24,10 +24,13 @@ export function sectionsOf(services: readonly Section[]): Readonly<Record<string
   return Object.fromEntries(services.map((service) => [sectionName(service), sectionSchema(service)]));
 }
 
-function sectionSchema({ idea, config, resources, external }: Section): z.ZodType {
+function sectionSchema({ idea, config, resources, external, optional }: Section): z.ZodType {
   return z
     .strictObject({
-      enabled: z.boolean().default(true).describe('false: it is left out'),
+      enabled:
+        optional === true
+          ? z.boolean().optional().describe('true: it is part of the platform; left out: where `external` is given')
+          : z.boolean().default(true).describe('false: it is left out'),
       ...shapeOf(config),
       resources: resourcesSection(resources),
       ...(external === undefined
@@ -54,8 +57,10 @@ export function sectionOf<Config>(config: Sections, service: ServiceDescriptor<C
 }
 
 /** Whether the configuration has the service. */
-export const isEnabled = (config: Sections, service: Pick<ServiceDescriptor, 'name'>): boolean =>
-  (written(config, service) as Partial<CommonSection>).enabled ?? true;
+export function isEnabled(config: Sections, service: Pick<ServiceDescriptor, 'name' | 'optional'>): boolean {
+  const { enabled, external } = written(config, service) as Partial<CommonSection> & { readonly external?: unknown };
+  return enabled ?? (service.optional !== true || external !== undefined);
+}
 
 /** Processor and memory of each of the service's Pods. */
 export function resourcesFor(config: Sections, service: Pick<ServiceDescriptor, 'name' | 'resources'>): Resources {

@@ -8,9 +8,11 @@ import { gateway } from './services/gateway/index.ts';
 import { identity } from './services/identity/index.ts';
 import { keycloak } from './services/keycloak/index.ts';
 import { nodeExporter } from './services/node-exporter/index.ts';
+import { objectStorage } from './services/object-storage/index.ts';
 import { postgres } from './services/postgres/index.ts';
 import { prometheus } from './services/prometheus/index.ts';
 import { redis } from './services/redis/index.ts';
+import { registry } from './services/registry/index.ts';
 import { scheduler } from './services/scheduler/index.ts';
 
 /** The services of the platform. Each is built after those above it, whose constructs it can ask for. */
@@ -19,12 +21,14 @@ export const SERVICES: readonly ServiceDescriptor[] = [
   gateway,
   keycloak,
   redis,
+  objectStorage,
   controlApi,
   identity,
   scheduler,
   agent,
   collector,
   devpi,
+  registry,
   alertmanager,
   nodeExporter,
   prometheus,

@@ -31,6 +31,10 @@ export type SecretSource =
       readonly dnsNames: readonly string[];
       readonly ipAddresses: readonly string[];
     }
+  /** A private key that signs by ES256, PKCS #8 in PEM (RFC 7518, 3.4). */
+  | { readonly kind: 'signing-key' }
+  /** The public half of such a key of another Secret, written `SECRET/KEY`: a JSON Web Key Set (RFC 7517). */
+  | { readonly kind: 'signing-key-set'; readonly ref: string; readonly namespace?: string }
   /** The content of a file of the machine that deploys, read at each deployment; a line break at its end is not part of it. */
   | { readonly kind: 'file'; readonly path: string }
   /** The same value as another Secret's key, written `SECRET/KEY`, in that namespace or else in whichever has it. */

@@ -15,9 +15,15 @@ const HEAP = 160 / 256;
 /** Program of the runtime image, one for each service. */
 export const runs = (program: string): readonly string[] => ['node', '/app/delos-runtime.mjs', program];
 
-/** `HOST[:PORT]` of registries that jobs may use wherever they are. */
-export const allowedRegistriesEnv = ({ config, context }: Pick<Site<unknown>, 'config' | 'context'>): k8s.EnvVar =>
-  env('DELOS_ALLOWED_REGISTRIES', allowedRegistries(config, context.images).join(','));
+/** `HOST[:PORT]` of registries that jobs may use wherever they are. @param own the platform's own one, where it has one */
+export const allowedRegistriesEnv = (
+  { config, context }: Pick<Site<unknown>, 'config' | 'context'>,
+  own: readonly string[],
+): k8s.EnvVar =>
+  env(
+    'DELOS_ALLOWED_REGISTRIES',
+    [...new Set([...allowedRegistries(config, context.images), ...own])].sort().join(','),
+  );
 
 /** A workload of the runtime image: metrics and health on the port `internal`, settings that all of ours have, DNS. */
 export function ownWorkload(

@@ -6,8 +6,34 @@ export interface Route {
   readonly method?: string;
   /** Regular expression (RE2) that the path must match too. @default any path */
   readonly pattern?: string;
+  /** Requests with credentials of this scheme alone (RFC 9110, 11.6.2). @default any request */
+  readonly authorization?: 'Basic';
+  /** It takes what no route of another service takes: it answers for one that may be left out. @default false */
+  readonly fallback?: boolean;
+  /** Who is asked first whether a request may pass. @default nobody */
+  readonly asks?: AskedFirst;
+  /**
+   * How long a request may take, in hours. The gateway has one such limit: the longest of all routes. What stalls or is too slow is
+   * cut off before. @default a quarter
+   */
+  readonly requestHours?: number;
   /** Name of the service's port. */
   readonly port: string;
   /** Most bytes of a request's body. @default what the platform's API takes */
   readonly maxBodyBytes?: number;
+}
+
+/**
+ * A service that lets requests through or refuses them. It gets the headers alone, with the method and the path in
+ * `X-Forwarded-Method` and `X-Forwarded-Uri`. Where it answers 2xx, the request goes on with the header `Authorization` of
+ * that answer. Any other answer is the client's.
+ * @see https://caddyserver.com/docs/caddyfile/directives/forward_auth
+ */
+export interface AskedFirst {
+  /** Name of the service. */
+  readonly service: string;
+  /** Name of its port. */
+  readonly port: string;
+  /** Path there. */
+  readonly path: string;
 }

@@ -10,6 +10,7 @@ import { NODE_NAMESPACE, PLATFORM_NAMESPACE } from './names.ts';
 import type { Namespace } from './namespace.ts';
 import type { Resources } from './pod.ts';
 import type { Route } from './route.ts';
+import type { Bucket, BucketServer } from './storage/bucket.ts';
 import type { Workload } from './workload.ts';
 
 /*
@@ -23,6 +24,8 @@ export interface ServiceConstruct {
   readonly workload?: Workload;
   /** The server of a cache that other services have users of. @default it is none */
   readonly cache?: CacheServer;
+  /** The server of buckets that other services have. @default it is none */
+  readonly buckets?: BucketServer;
 }
 
 /** One service of the platform: everything that the gateway, PostgreSQL, the configuration, `status` and docs know of it. */
@@ -61,12 +64,16 @@ export interface ServiceDescriptor<
   readonly database?: string;
   /** What it does in the platform's cache. @default it uses none */
   readonly cache?: CacheAccess;
+  /** Name of its bucket in the platform's object storage. @default it has none */
+  readonly bucket?: string;
   /** Paths of the platform's origin that lead to it. @default none */
   readonly routes?: readonly Route[];
   /** Where its Pods answer for their metrics. Prometheus alone may ask them. @default it has none */
   readonly metrics?: Metrics;
   /** What can go wrong with it, and is told. Each alert has a page in docs/runbooks. @default nothing */
   readonly alerts?: readonly Alert[];
+  /** It is part of the platform only where its section says `enabled: true`. @default false */
+  readonly optional?: boolean;
   /** Whether the configuration asks for it, beside `enabled` in its section. @default it always does */
   readonly wanted?: (config: PlatformConfig) => boolean;
   /**
@@ -82,8 +89,8 @@ export interface ServiceDescriptor<
 export interface ExternalForm<External, Built extends ServiceConstruct> {
   /** Its section `external` of delos.yaml. */
   readonly config: z.ZodType<External>;
-  /** Names of databases or users that it must list for those who ask for them; the key that has the list. @default none */
-  readonly lists?: { readonly key: string; readonly of: 'database' | 'cache' };
+  /** Names of databases, users or buckets that it must list for those who ask for them; the key that has the list. @default none */
+  readonly lists?: { readonly key: string; readonly of: 'database' | 'cache' | 'bucket' };
   /** Makes what others ask for. */
   build(scope: Construct, at: Site<unknown>, external: External): Built;
 }
@@ -119,6 +126,10 @@ export interface Site<Config> {
    * uses none.
    */
   readonly cache: CacheUser | undefined;
+  /**
+   * Its own bucket. Undefined where no earlier line of the list is an object storage, and for a service that names none.
+   */
+  readonly bucket: Bucket | undefined;
   /** What an earlier line of the list has built. @throws DelosError ERR_INTERNAL for a later one */
   get<Built extends ServiceConstruct>(service: BuiltBy<Built>): Built;
 }

@@ -20,6 +20,11 @@ export const jobDesire = z.object({
     run: z.number().int().nonnegative().default(0),
     /** The run's Pod that was seen: when it is gone it is observed as `absent`, never made again. Null: none was seen. */
     podUid: z.string().nullable().default(null),
+    /**
+     * What the node shows to pull the image, which is in the platform's own registry and of this project. A credential:
+     * nothing that a job, or whoever lists Pods, can read may hold it. Left out: the image is elsewhere.
+     */
+    pull: z.object({ registry: z.string(), org: z.string(), project: z.string(), password: z.string() }).optional(),
     pod: jobPodSpec,
   }),
 });

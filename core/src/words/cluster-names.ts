@@ -38,5 +38,7 @@ export const AGENT_ACCOUNT = 'agent';
 export const AGENT_ROLE = 'delos-agent';
 /** ClusterRole of what the agent may do in one project's namespace. */
 export const AGENT_PROJECT_ROLE = 'delos-agent-project';
+/** Secrets with what nodes show to pull images of the platform's own registry begin so; the agent makes no other. */
+export const PULL_SECRET_PREFIX = 'delos-image-pull-';
 /** RoleBinding by which the agent gives itself that role in a namespace. */
 export const AGENT_BINDING = AGENT_ROLE;

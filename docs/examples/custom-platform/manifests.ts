@@ -26,6 +26,8 @@ function valueFor({ address, source }: WantedSecret): string {
       return leaf(source).certificate;
     case 'certificate-key':
       return leaf(source).key;
+    case 'signing-key':
+      return signingKey(join('secrets', address));
     case 'file':
       return readFileSync(source.path, 'utf8').replace(/\n$/, '');
   }
@@ -34,6 +36,13 @@ function valueFor({ address, source }: WantedSecret): string {
 function password(file: string, length: number): string {
   mkdirSync(dirname(file), { recursive: true });
   if (!existsSync(file)) writeFileSync(file, randomBytes(length).toString('base64url').slice(0, length));
+  return readFileSync(file, 'utf8');
+}
+
+function signingKey(file: string): string {
+  mkdirSync(dirname(file), { recursive: true });
+  const kind = ['genpkey', '-algorithm', 'EC', '-pkeyopt', 'ec_paramgen_curve:P-256'];
+  if (!existsSync(file)) execFileSync('openssl', [...kind, '-out', file]);
   return readFileSync(file, 'utf8');
 }
 

@@ -1,6 +1,6 @@
-import { randomBytes } from 'node:crypto';
+import { generateKeyPairSync, randomBytes } from 'node:crypto';
 import type { SecretSource, SynthesizedObject } from '@delos/constructs';
-import { DelosError } from '@delos/core';
+import { DelosError, keySetOf } from '@delos/core';
 import { z } from 'zod';
 import type { SecretValues } from '../bridge/register.ts';
 import type { CertificateAuthority } from './authority.ts';
@@ -11,7 +11,7 @@ const pair = z.object({ certificate: z.string(), key: z.string(), names: z.array
 /** All secrets of a stack: made once, kept encrypted in its configuration. */
 export const secretStore = z.object({
   version: z.literal(1),
-  /** `namespace/secret/key` → value. */
+  /** `namespace/secret/key` → value: of passwords, and of keys that sign. */
   passwords: z.record(z.string(), z.string()).default({}),
   ca: pair.nullable().default(null),
   /** Leaf name → certificate and key, signed by `ca`. */
@@ -55,6 +55,7 @@ export async function completeSecrets(
   forgetDroppedKeys(store, objects);
   for (const { source, address } of wanted) {
     if (source.kind === 'password') store.passwords[address] ??= password(source.length ?? DEFAULT_LENGTH);
+    if (source.kind === 'signing-key') store.passwords[address] ??= signingKey();
     if (source.kind === 'certificate' || source.kind === 'certificate-key')
       await renewLeaf(store, source, authority, now);
   }
@@ -78,6 +79,7 @@ export async function completeSecrets(
     }
     switch (source.kind) {
       case 'password':
+      case 'signing-key':
         return store.passwords[address] ?? '';
       case 'ca-certificate':
         return store.ca?.certificate ?? '';
@@ -90,9 +92,11 @@ export async function completeSecrets(
       // Kept nowhere: the file is the truth, and may be another one tomorrow.
       case 'file':
         return readSecretFile(source.path);
-      case 'same-as': {
+      case 'same-as':
+      case 'signing-key-set': {
         const target = referred(wanted, source, object);
-        return resolve(target.source, target.object, target.key, [...trail, address]);
+        const value = resolve(target.source, target.object, target.key, [...trail, address]);
+        return source.kind === 'same-as' ? value : keySetOf(value);
       }
     }
   }
@@ -125,7 +129,7 @@ interface Wanted {
  */
 function referred(
   wanted: readonly Wanted[],
-  { ref, namespace }: Extract<SecretSource, { kind: 'same-as' }>,
+  { ref, namespace }: Extract<SecretSource, { kind: 'same-as' | 'signing-key-set' }>,
   from: SynthesizedObject,
 ): Wanted {
   const matches = wanted.filter(
@@ -149,6 +153,12 @@ function addressOf(object: SynthesizedObject, key: string): string {
 /** URL-safe letters and digits, six bits each. */
 function password(length: number): string {
   return randomBytes(length).toString('base64url').slice(0, length);
+}
+
+/** ECDSA P-256, PKCS #8 in PEM. */
+function signingKey(): string {
+  const { privateKey } = generateKeyPairSync('ec', { namedCurve: 'P-256' });
+  return privateKey.export({ type: 'pkcs8', format: 'pem' }).toString();
 }
 
 async function renewCa(store: SecretStore, authority: CertificateAuthority, now: Date): Promise<void> {

@@ -9,7 +9,7 @@ import {
   networkPolicies,
 } from '../../../runtime/service/src/agent/namespaces/manifests.ts';
 import { attacks, duties } from '../../support/agent/agent-attacks.ts';
-import type { Targets } from '../../support/agent/agent-requests.ts';
+import { MANAGED, type Targets } from '../../support/agent/agent-requests.ts';
 import { TEST_CONFIG } from '../../support/instance.ts';
 import { askServer, type KubeAnswer, type KubeRequest } from '../../support/service/agent-token.ts';
 import { type ControlPlane, startControlPlane } from '../../support/service/control-plane.ts';
@@ -109,6 +109,19 @@ describe('the agent', () => {
         /is forbidden: (User "system:serviceaccount:delos:agent" cannot |user "system:serviceaccount:delos:agent" \(.*\) is attempting to grant RBAC permissions|ValidatingAdmissionPolicy 'delos-agent' |violates PodSecurity )/,
       ),
     });
+  });
+
+  test('cannot read a Secret of a project by changing nothing of it', async () => {
+    const path = `/api/v1/namespaces/${PROJECT}/secrets`;
+    const data = { '.dockerconfigjson': Buffer.from('{"auths":{}}').toString('base64') };
+    const body = {
+      metadata: { name: 'of-somebody-else', labels: MANAGED },
+      type: 'kubernetes.io/dockerconfigjson',
+      data,
+    };
+    await plane.client.api.request('POST', path, { body });
+    const { status, message } = await ask({ method: 'PATCH', path: `${path}/of-somebody-else`, body: {} });
+    expect([status, message]).toEqual([403, expect.stringContaining('the agent makes Secrets to pull images by')]);
   });
 
   // A stream needs a kubelet.

@@ -87,6 +87,7 @@ beforeEach(async () => {
     database: { ...database, db: database.db.withPlugin(holding) },
     cache: NO_CACHE,
     log: quiet,
+    settings: api.deps.settings,
   });
 });
 afterEach(async () => {

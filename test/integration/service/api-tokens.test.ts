@@ -61,6 +61,7 @@ beforeAll(async () => {
     imageSource: imageSource({ allowed: [] }),
     signal: new AbortController().signal,
     authenticate: unused,
+    callerById: unused,
     resources: RESOURCES,
   });
   address = (await app.listen({ host: '127.0.0.1', port: 0 })).replace('http://', '');

@@ -1,7 +1,6 @@
 import { BODY_TOO_LARGE, MAX_BODY_BYTES } from '@delos/core';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { absentAt } from '../../../runtime/service/src/api/known-services.ts';
-import { RESOURCES } from '../../../runtime/service/src/api/resources.ts';
 import type { Database } from '../../../runtime/service/src/db/database.ts';
 import { recordObservation, recordWaiting } from '../../../runtime/service/src/db/jobs-state.ts';
 import {
@@ -542,7 +541,7 @@ describe('what is not there', () => {
     '/v2/_catalog',
   ])('%s says that it is not part of this release', async (path) => {
     const plain = path.split('?', 1)[0] ?? path;
-    expect(absentAt(RESOURCES, plain)).toBeDefined();
+    expect(absentAt(api.deps.resources, plain)).toBeDefined();
     const response = await fetch(`${api.url}${path}`);
     expect(response.status).toBe(501);
     expect(await response.json()).toMatchObject({ error: expect.stringMatching(/not part of this release/) });

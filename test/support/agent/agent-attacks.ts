@@ -25,6 +25,7 @@ import {
   type Targets,
   TRUSTED,
 } from './agent-requests.ts';
+import { secretAttacks, secretDuties } from './agent-secret-attacks.ts';
 
 /** What whoever has the agent's token may try. Each must be refused. */
 export function attacks({ project, parts, dns, node }: Targets): readonly Attempt[] {
@@ -139,6 +140,7 @@ export function attacks({ project, parts, dns, node }: Targets): readonly Attemp
     ['delete a project’s namespace', remove(home)],
     ...metadataAttacks({ project, parts, dns, node }),
     ...claimAttacks({ project, parts, dns, node }),
+    ...secretAttacks({ project, parts, dns, node }),
     ['delete kube-system', remove(spaced('kube-system'))],
 
     ['bind itself in kube-system', post(bindings('kube-system'), binding(OWN_ROLE))],
@@ -242,5 +244,6 @@ export function duties(targets: Targets): readonly Attempt[] {
     ],
     ['apply a project’s namespace again', applied(home, namespaceAs(project.namespace, {}))],
     ...claimDuties(targets),
+    ...secretDuties(targets),
   ];
 }

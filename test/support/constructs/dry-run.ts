@@ -2,6 +2,7 @@ import { type Manifest, type Synthesis, type WantedSecret, withSecrets } from '@
 import { NODE_NAMESPACE, PLATFORM_NAMESPACE, yamlText } from '@delos/core';
 import { type JsonObject, KubeError } from '@delos/kube';
 import { z } from 'zod';
+import { signingKey } from '../registry/server.ts';
 import type { ControlPlane } from '../service/control-plane.ts';
 
 /** The kind of External Secrets, as far as this API server checks it: its operator is not here. */
@@ -27,10 +28,12 @@ const EXTERNAL_SECRETS = {
 /** Something of the right form, where whoever deploys puts the value. */
 function valueFor({ source }: WantedSecret): string {
   if (source.kind === 'password' || source.kind === 'file') return 'a-value';
+  if (source.kind === 'signing-key') return SIGNING_KEY;
   const what = source.kind.endsWith('key') ? 'PRIVATE KEY' : 'CERTIFICATE';
   return `-----BEGIN ${what}-----\nMA==\n-----END ${what}-----\n`;
 }
 
+const SIGNING_KEY = signingKey();
 const FIRST = ['Namespace', 'PriorityClass'];
 const WORKLOADS = ['Deployment', 'StatefulSet', 'DaemonSet'];
 const workload = z.looseObject({

@@ -20,6 +20,8 @@ const SWITCHES = {
   agent: ['on', 'off', 'stopped'],
   collector: ['on', 'off'],
   devpi: ['on', 'off'],
+  registry: ['on', 'off'],
+  objectStorage: ['off', 'on', 'external', 'tls'],
   monitoring: ['on', 'off', 'told'],
 } as const;
 
@@ -34,7 +36,8 @@ const settingsOf = (name: Switch): readonly string[] => SWITCHES[name];
 function allowed(combination: Combination): Combination {
   if (combination.profile !== 'ha') return combination;
   const postgres = combination.postgres === 'ours' ? 'address' : combination.postgres;
-  return { ...combination, postgres, keycloak: 'external', devpi: 'off' };
+  const objectStorage = combination.objectStorage === 'on' ? 'external' : combination.objectStorage;
+  return { ...combination, postgres, keycloak: 'external', devpi: 'off', registry: 'off', objectStorage };
 }
 
 /** Somebody of each kind is told. */
@@ -48,7 +51,8 @@ const TOLD = [
 
 /** Its delos.yaml. */
 export function yamlOf(combination: Combination): string {
-  const { postgres, keycloak, redis, gateway, scheduler, agent, collector, devpi } = combination;
+  const { postgres, keycloak, redis, gateway, scheduler, agent, collector, devpi, registry, objectStorage } =
+    combination;
   const reference = (name: string): string =>
     ({
       secret: `{secret: {name: ours-${name}, key: password}}`,
@@ -57,6 +61,7 @@ export function yamlOf(combination: Combination): string {
     })[combination.secrets];
   const databases = `databases: {delos: {password: ${reference('delos')}}, keycloak: {user: kc, password: ${reference('keycloak')}}}`;
   const cacheUser = `users: {control-api: {user: delos, password: ${reference('cache')}}}`;
+  const bucket = `buckets: {reports: {bucket: ours, accessKey: AKIA, secretKey: ${reference('bucket')}}}`;
   const services = [
     {
       ours: 'postgres: {storage: 40Gi}',
@@ -78,6 +83,13 @@ export function yamlOf(combination: Combination): string {
     { on: 'agent: {}', off: 'agent: {enabled: false}', stopped: 'agent: {replicas: 0}' }[agent],
     collector === 'on' ? 'collector: {}' : 'collector: {enabled: false}',
     devpi === 'on' ? 'devpi: {storage: 1Gi}' : 'devpi: {enabled: false}',
+    registry === 'on' ? 'registry: {enabled: true, storage: 1Gi}' : 'registry: {}',
+    {
+      off: 'objectStorage: {}',
+      on: 'objectStorage: {enabled: true, storage: 1Gi}',
+      external: `objectStorage: {external: {endpoint: 'http://10.20.0.7:9000', ${bucket}}}`,
+      tls: `objectStorage: {external: {endpoint: 'https://s3.example.com/a', region: eu-1, addresses: [10.20.0.7], authority: ${reference('s3')}, ${bucket}}}`,
+    }[objectStorage],
   ];
   return [
     `profile: ${combination.profile}`,
@@ -128,7 +140,7 @@ function drawn(next: () => number): Combination {
 function allPairs(): ReadonlySet<Pair> {
   const pairs = new Set<Pair>();
   const next = numbers(7);
-  // 15 switches have under a thousand pairs; each is drawn by chance with a probability of a twelfth at least.
+  // 17 switches have about a thousand pairs; each is drawn by chance with a probability of a twelfth at least.
   for (let nth = 0; nth < 5_000; nth += 1) for (const pair of pairsOf(drawn(next))) pairs.add(pair);
   return pairs;
 }

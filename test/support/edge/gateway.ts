@@ -27,8 +27,8 @@ const deployment = z.object({
 });
 
 /** The files and the command that the platform's own gateway has. */
-function gatewayParts(): z.infer<typeof files> & { readonly command: readonly string[] } {
-  const config = parseConfig('', 'delos.yaml');
+function gatewayParts(yaml: string): z.infer<typeof files> & { readonly command: readonly string[] } {
+  const config = parseConfig(yaml, 'delos.yaml');
   const { objects } = synthesize(config, engineContext(config, 'embedded'));
   const manifest = (of: string): Manifest | undefined =>
     objects.find(({ manifest: { kind, metadata } }) => kind === of && metadata.name === 'gateway')?.manifest;
@@ -38,11 +38,13 @@ function gatewayParts(): z.infer<typeof files> & { readonly command: readonly st
 
 /**
  * @param backends ports that stand where the control API and Keycloak are
+ * @param yaml the platform's delos.yaml
  * @param changes parts of the Caddyfile → what takes their place, so that a test need not wait for long limits
  */
 export async function startGateway(
   backends: { readonly api: number; readonly identity: number },
   changes: Readonly<Record<string, string>> = {},
+  yaml = '',
 ): Promise<TestGateway> {
   const { path } = await resolveTool('caddy', silent);
   const folder = await mkdtemp(join(tmpdir(), 'delos-gateway-'));
@@ -56,7 +58,7 @@ export async function startGateway(
     ],
     { stdio: 'ignore' },
   );
-  const parts = gatewayParts();
+  const parts = gatewayParts(yaml);
   await writeFile(join(folder, 'index.html'), parts['index.html']);
   let text = parts.Caddyfile;
   const all = {
@@ -95,7 +97,7 @@ export async function startGateway(
     logged += data.toString();
   });
   await until('Caddy answers', 60, async () => {
-    if (caddy.exitCode !== null) throw new Error(`Caddy ended with ${caddy.exitCode}`);
+    if (caddy.exitCode !== null) throw new Error(`Caddy ended with ${caddy.exitCode}: ${logged.slice(-500)}`);
     const answer = await fetch(`http://127.0.0.1:${ports.internal}/health/ready`).catch(() => undefined);
     return answer?.ok === true ? true : undefined;
   });

@@ -4,12 +4,13 @@ import { type PlatformConfig, platformConfig } from '@delos/core';
 import { exportJWK, generateKeyPair, SignJWT } from 'jose';
 import { Registry } from 'prom-client';
 import { AgentHub } from '../../../runtime/service/src/api/agents/index.ts';
-import { authenticator } from '../../../runtime/service/src/api/auth.ts';
+import { authenticator, callersById } from '../../../runtime/service/src/api/auth.ts';
 import { type Cache, NO_CACHE } from '../../../runtime/service/src/api/cache/cache.ts';
 import { RequestLimits } from '../../../runtime/service/src/api/limits/request-limits.ts';
 import { MOST, RequestBudget } from '../../../runtime/service/src/api/request-budget.ts';
 import type { ListenerDeps } from '../../../runtime/service/src/api/resource.ts';
-import { RESOURCES } from '../../../runtime/service/src/api/resources.ts';
+import type { RegistrySettings } from '../../../runtime/service/src/api/resources/registry/settings.ts';
+import { resourcesFor } from '../../../runtime/service/src/api/resources.ts';
 import { publicApp } from '../../../runtime/service/src/api/server.ts';
 import { streamRoutes } from '../../../runtime/service/src/api/streams/index.ts';
 import { applyConfig } from '../../../runtime/service/src/db/apply-config.ts';
@@ -107,6 +108,7 @@ export async function startControlApi(
     readonly realmUrl?: string;
     readonly resources?: ListenerDeps['resources'];
     readonly cache?: Cache;
+    readonly registry?: RegistrySettings;
   } = {},
 ): Promise<TestApi> {
   const { cache = NO_CACHE } = more;
@@ -121,6 +123,7 @@ export async function startControlApi(
     disks: config.disks,
     oidc: { issuer: issuer.issuer, clientId: 'apolo' },
     ...(more.realmUrl === undefined ? {} : { realmUrl: more.realmUrl }),
+    ...(more.registry === undefined ? {} : { registry: more.registry }),
   };
   const deps: ListenerDeps = {
     settings,
@@ -142,7 +145,8 @@ export async function startControlApi(
     }),
     logs: new PostgresLogStore(database, config.logs),
     imageSource: imageSource({ allowed: ['registry.delos.internal'], resolve: async () => [] }),
-    resources: more.resources ?? RESOURCES,
+    callerById: callersById(database.db, config.admin.user),
+    resources: more.resources ?? resourcesFor(settings),
   };
   const app = await publicApp(deps);
   const tails = new LogTails(database.notifications);

@@ -14,10 +14,10 @@ import { describe, expect, test } from 'vitest';
 import { parse } from 'yaml';
 import { z } from 'zod';
 import { policiesFor, workloadsOfPeer } from './network-peers.ts';
-import { kindOf, platformOf, workloadsOf } from './synthesized.ts';
+import { EVERY_SERVICE, kindOf, platformOf, workloadsOf } from './synthesized.ts';
 
 const RUNBOOKS = join(import.meta.dirname, '../../../docs/runbooks');
-const platform = platformOf();
+const platform = platformOf(EVERY_SERVICE);
 const workloads = workloadsOf(platform);
 
 const scraped = z.array(
@@ -97,7 +97,9 @@ describe('what Prometheus asks for metrics', () => {
       identity: alone,
       keycloak: alone,
       'node-exporter': alone,
+      'object-storage': alone,
       prometheus: alone,
+      registry: alone,
       scheduler: alone,
     });
   });
@@ -272,13 +274,13 @@ describe('which platforms have it', () => {
     const names = without.objects.map(({ manifest }) => manifest.metadata.name);
     expect(names.filter((name) => name.endsWith('-metrics') || monitoring.includes(name))).toEqual([]);
     expect(serviceImages(parseConfig('monitoring: {enabled: false}', 'f'))).toEqual({
-      unwanted: [...monitoring].sort(),
+      unwanted: ['objects', 'registry', ...monitoring],
       late: [],
     });
   });
 
   test('as long as the images of services that come after the first job are not there, the platform is whole without them', () => {
-    const config = parseConfig('', 'delos.yaml');
+    const config = parseConfig(EVERY_SERVICE, 'delos.yaml');
     const { late, unwanted } = serviceImages(config);
     expect([...late].sort()).toEqual(monitoring);
     expect(unwanted).toEqual([]);

@@ -12,9 +12,9 @@ import { parse } from 'yaml';
 import { z } from 'zod';
 import { egressOf, isDns, policiesFor, policiesOf, workloadsOfPeer } from './network-peers.ts';
 import { restrictedFaults } from './pod-security.ts';
-import { kindOf, platformOf, selects, type Workload, workloadsOf } from './synthesized.ts';
+import { EVERY_SERVICE, kindOf, platformOf, selects, type Workload, workloadsOf } from './synthesized.ts';
 
-const platform = platformOf();
+const platform = platformOf(EVERY_SERVICE);
 const workloads = workloadsOf(platform);
 const names = workloads.map(({ name }) => name).sort();
 
@@ -40,7 +40,7 @@ function rights(manifest: Manifest): readonly string[] {
 }
 
 test('the default platform is as it was looked at last (-u writes it anew)', async () => {
-  const documents = platform.objects.map(({ id, manifest, dependsOn, secrets }) => {
+  const documents = platformOf().objects.map(({ id, manifest, dependsOn, secrets }) => {
     const facts = [`# ${id}`, ...dependsOn.map((other) => `#   after ${other}`)];
     const made = Object.entries(secrets).map(([key, source]) => `#   ${key}: ${JSON.stringify(source)}`);
     return `${[...facts, ...made].join('\n')}\n${yamlText(manifest)}`;
@@ -214,6 +214,7 @@ describe('Kubernetes tokens', () => {
         'pods/portforward: get create',
         'pods: get create patch delete',
         'pods: get list',
+        'secrets: create patch',
       ],
     });
   });
@@ -287,7 +288,8 @@ describe('network', () => {
   });
 
   test.each([
-    ['control-api', ['control-api:8081', 'dns:53', 'keycloak:8080', 'postgres:5432', 'redis:6379']],
+    ['control-api', ['control-api:8081', 'dns:53', 'keycloak:8080', 'postgres:5432', 'redis:6379', 'registry:5000']],
+    ['registry', []],
     ['scheduler', ['dns:53', 'postgres:5432']],
     ['agent', ['10.201.0.2/32:6443', 'control-api:8081', 'dns:53']],
     ['collector', ['control-api:8081', 'dns:53']],
@@ -300,12 +302,16 @@ describe('network', () => {
   });
 
   test('gateway may connect to exactly the ports that routes name', () => {
+    const address = (service: string, port: string): string => {
+      const { pod } = workloads.find((workload) => workload.name === service) ?? { pod: { containers: [] } };
+      const ports = pod.containers.flatMap((container) => container.ports);
+      return `${service}:${ports.find((listened) => listened.name === port)?.containerPort}`;
+    };
     const routed = SERVICES.flatMap(({ name, routes = [] }) =>
-      routes.map(({ port }) => {
-        const { pod } = workloads.find((workload) => workload.name === name) ?? { pod: { containers: [] } };
-        const ports = pod.containers.flatMap((container) => container.ports);
-        return `${name}:${ports.find((listened) => listened.name === port)?.containerPort}`;
-      }),
+      routes.flatMap(({ port, asks }) => [
+        address(name, port),
+        ...(asks === undefined ? [] : [address(asks.service, asks.port)]),
+      ]),
     );
     expect(routed.length).toBeGreaterThan(2);
     expect(egressOf(platform, 'gateway')).toEqual([...new Set([...routed, 'dns:53'])].sort());

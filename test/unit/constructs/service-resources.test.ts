@@ -5,7 +5,7 @@ import { platformOf, workloadsOf } from './synthesized.ts';
 test.each(SERVICES.map((service) => [service.name, service] as const))(
   '%s gets the processor and the memory that the file gives it',
   (name, service) => {
-    const section = `services: {${sectionName(service)}: {resources: {cpu: 1500m, memory: 3Gi, memoryLimit: 5Gi}}}`;
+    const section = `services: {${sectionName(service)}: {enabled: true, resources: {cpu: 1500m, memory: 3Gi, memoryLimit: 5Gi}}}`;
     const { pod } = workloadsOf(platformOf(section)).find((each) => each.name === name) ?? {};
     expect(pod?.containers[0]?.resources).toEqual({
       requests: { cpu: '1500m', memory: '3Gi' },

@@ -1,4 +1,4 @@
-import { parseConfig, SERVICES, sectionName, sectionsOf } from '@delos/constructs';
+import { isEnabled, parseConfig, SERVICES, sectionName, sectionsOf } from '@delos/constructs';
 import { configReference, configWith, isDelosError, readYaml } from '@delos/core';
 import { describe, expect, test } from 'vitest';
 import { z } from 'zod';
@@ -62,6 +62,20 @@ test('each service can be left out and has its memory set, also one with nothing
   expect(services).toMatchObject({
     still: { enabled: false, resources: { cpu: 0.01, memory: 48 * 2 ** 20, memoryLimit: 64 * 2 ** 20 } },
   });
+});
+
+test('a service that is optional is off unless its section says otherwise', () => {
+  const optional = { ...still, name: 'extra', optional: true };
+  const extra = configWith(sectionsOf([...SERVICES, optional]));
+  const enabled = (text: string): boolean => {
+    const config = readYaml(extra, { file: 'delos.yaml', text });
+    return isEnabled({ ...parseConfig('', 'f'), services: config.services }, optional);
+  };
+  expect([enabled(''), enabled('services: {extra: {}}'), enabled('services: {extra: {enabled: true}}')]).toEqual([
+    false,
+    false,
+    true,
+  ]);
 });
 
 test('an unknown service is refused, at its place and with the nearest name', () => {

@@ -16,7 +16,7 @@ import { describe, expect, test } from 'vitest';
 import { wantedImages } from '../../../cluster/src/images/ensure.ts';
 import { yamlOf as combinationYaml, pairwise } from '../../support/constructs/switches.ts';
 import { egressOf } from './network-peers.ts';
-import { kindOf, platformOf, workloadsOf } from './synthesized.ts';
+import { EVERY_SERVICE, kindOf, platformOf, workloadsOf } from './synthesized.ts';
 
 /** Where and why a text is refused; undefined where it is accepted. */
 function refusal(text: string): { readonly field: string; readonly message: string } | undefined {
@@ -106,7 +106,10 @@ services: {keycloak: {enabled: false}, controlApi: {enabled: false}, identity: {
       return wantedImages({ standIns: false, leaveOut }).map(({ name }) => name);
     };
     const all = built('');
-    expect(all).toEqual(expect.arrayContaining(SERVICES.map(({ image }) => image)));
+    const usual = SERVICES.filter(({ optional }) => optional !== true).map(({ image }) => image);
+    expect(all).toEqual(expect.arrayContaining(usual));
+    expect(built(EVERY_SERVICE)).toEqual(expect.arrayContaining(SERVICES.map(({ image }) => image)));
+    expect(all).not.toContain('objects');
     expect(all.filter((name) => !built(off('devpi', 'collector')).includes(name))).toEqual(['devpi']);
     expect(all.filter((name) => !built(external(BOTH)).includes(name))).toEqual(['postgres']);
   });
@@ -121,7 +124,8 @@ services: {keycloak: {enabled: false}, controlApi: {enabled: false}, identity: {
   test('is told by its section, and by no other', () => {
     const config = parseConfig(off('devpi', 'redis'), 'delos.yaml');
     const left = SERVICES.filter((service) => !isEnabled(config, service)).map(({ name }) => name);
-    expect(left).toEqual(['redis', 'devpi']);
+    // Object storage and the registry are off where nobody asks for them.
+    expect(left).toEqual(['redis', 'object-storage', 'devpi', 'registry']);
   });
 });
 

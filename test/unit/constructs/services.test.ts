@@ -3,9 +3,9 @@ import { SERVICES } from '@delos/constructs';
 import { ADDON_USERS, PART_USERS } from '@delos/core';
 import { describe, expect, test } from 'vitest';
 import { generatedPart } from '../../support/house/generated-part.ts';
-import { kindOf, platformOf, workloadsOf } from './synthesized.ts';
+import { EVERY_SERVICE, kindOf, platformOf, workloadsOf } from './synthesized.ts';
 
-const platform = platformOf();
+const platform = platformOf(EVERY_SERVICE);
 const workloads = workloadsOf(platform);
 const named = SERVICES.map((service) => [service.name, service] as const);
 const onlyOnce = (values: readonly unknown[]): boolean => new Set(values).size === values.length;

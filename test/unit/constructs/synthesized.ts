@@ -1,5 +1,18 @@
-import { engineContext, parseConfig, type Synthesis, type SynthesizedObject, synthesize } from '@delos/constructs';
+import {
+  engineContext,
+  parseConfig,
+  SERVICES,
+  type Synthesis,
+  type SynthesizedObject,
+  sectionName,
+  synthesize,
+} from '@delos/constructs';
 import { z } from 'zod';
+
+/** A delos.yaml with every service of the list, those too that are off where nobody asks for them. */
+export const EVERY_SERVICE = `services: {${SERVICES.filter(({ optional }) => optional === true)
+  .map((service) => `${sectionName(service)}: {enabled: true}`)
+  .join(', ')}}`;
 
 /** The platform for a delos.yaml, against the context of a cluster of that engine. */
 export function platformOf(yaml = '', engine = 'embedded'): Synthesis {

@@ -3,6 +3,7 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { SecretSource, SynthesizedObject } from '@delos/constructs';
+import { keySetOf } from '@delos/core';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { certificateAuthority } from '../../../stacks/src/secrets/certificates.ts';
 import { completeSecrets, EMPTY_STORE, type SecretStore } from '../../../stacks/src/secrets/store.ts';
@@ -116,6 +117,23 @@ describe('passwords', () => {
     ['each other', [secret('a', { k: { kind: 'same-as', ref: 'a/k' } })], 'secrets refer to each other'],
   ] as const)('that repeat %s are refused', async (_, objects, message) => {
     await expect(complete(objects)).rejects.toThrow(message);
+  });
+});
+
+describe('a key that signs', () => {
+  const objects = [
+    secret('public', { keys: { kind: 'signing-key-set', ref: 'private/key' } }),
+    secret('private', { key: { kind: 'signing-key' } }),
+  ];
+  test('is made once, and its public half is a file of its own', async () => {
+    const first = await complete(objects);
+    const { key = '' } = first.values.get('delos/private') ?? {};
+    expect(createPrivateKey(key).asymmetricKeyDetails).toEqual({ namedCurve: 'prime256v1' });
+    expect(first.values.get('delos/public')?.keys).toBe(keySetOf(key));
+    expect(keySetOf(key)).not.toContain('"d"');
+    const second = await complete(objects, first.store);
+    expect(second.changed).toBe(false);
+    expect(second.values).toEqual(first.values);
   });
 });
 

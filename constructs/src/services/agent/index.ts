@@ -42,7 +42,7 @@ export class Agent extends Construct {
       env: () => [
         env('DELOS_API_URL', api.workload.url('internal')),
         env('DELOS_AGENT_TOKEN_FILE', fileOf(api.agentToken)),
-        allowedRegistriesEnv(at),
+        allowedRegistriesEnv(at, api.ownRegistries),
         env('POD_NAMESPACE', namespace.name),
         ...diskClass(at),
         ...onlyPool(config),

@@ -8,6 +8,7 @@ import {
   NAMESPACE_NAME_LABEL,
   ORG_LABEL,
   PROJECT_LABEL,
+  PULL_SECRET_PREFIX,
   READABLE_LENGTH,
 } from '@delos/core';
 import { ApiObject } from 'cdk8s';
@@ -123,6 +124,7 @@ function variables(props: AgentPolicyProps): Readonly<Record<string, string>> {
     isPolicy:
       'request.resource.group == "networking.k8s.io" && request.resource.resource == "networkpolicies" && object != null',
     isClaim: 'request.resource.group == "" && request.resource.resource == "persistentvolumeclaims" && object != null',
+    isSecret: 'request.resource.group == "" && request.resource.resource == "secrets" && object != null',
     changes: 'request.operation == "UPDATE" && object != null && oldObject != null',
   };
 }
@@ -160,8 +162,8 @@ function validations(user: string): readonly Validation[] {
       message: 'the agent changes only the labels of an object’s metadata',
     },
     {
-      expression: `!variables.changes || (${same('object', 'oldObject', ['metadata', 'spec'])})`,
-      message: 'the agent changes only metadata and specification of an object',
+      expression: `!variables.changes || (${same('object', 'oldObject', ['metadata', 'spec'])}) || variables.isSecret && (${same('object', 'oldObject', ['metadata', 'data'])})`,
+      message: 'the agent changes only metadata and specification of an object, and the data of a Secret',
     },
     {
       expression: `!(variables.changes && variables.isPod) || (${same('object.spec', 'oldObject.spec', ['activeDeadlineSeconds'])})`,
@@ -173,8 +175,8 @@ function validations(user: string): readonly Validation[] {
       message: 'the agent changes no label of a Pod',
     },
     {
-      expression: `!(variables.isBinding || variables.isPolicy) || has(object.metadata.labels) && object.metadata.labels == ${JSON.stringify(MANAGED_BY)}`,
-      message: 'the agent labels its bindings and network policies as managed by Delos, and in no other way',
+      expression: `!(variables.isBinding || variables.isPolicy || variables.isSecret) || has(object.metadata.labels) && object.metadata.labels == ${JSON.stringify(MANAGED_BY)}`,
+      message: 'the agent labels its bindings, network policies and Secrets as managed by Delos, and in no other way',
     },
     {
       expression:
@@ -193,6 +195,16 @@ function validations(user: string): readonly Validation[] {
         `has(object.subjects) && object.subjects.all(s, s.kind == "ServiceAccount" && s.name == ${text(account)} && s.namespace == ${text(namespace)})`,
       ].join(' && '),
       message: `the agent binds itself to ${AGENT_PROJECT_ROLE}, nobody else and to nothing else`,
+    },
+    {
+      // Of another type it could be a token, of another name somebody else's.
+      expression: [
+        `!variables.isSecret || object.metadata.name.matches(${text(`^${PULL_SECRET_PREFIX}[0-9a-f]{16}$`)})`,
+        'object.type == "kubernetes.io/dockerconfigjson"',
+        '!has(object.immutable)',
+        'has(object.data) && object.data.all(key, key == ".dockerconfigjson")',
+      ].join(' && '),
+      message: 'the agent makes Secrets to pull images by, and no others',
     },
     {
       // A volume by its name, or one that is filled from elsewhere, may be somebody else's.

@@ -39,6 +39,8 @@ export class ControlApi extends Construct {
   /** For the service that keeps the realm after `migrate` has made it. */
   readonly keeping: RealmKeeping;
   readonly #collectorToken: Secret;
+  readonly #publicUrl: string;
+  #registry: { readonly workload: Workload; readonly key: SecretKey } | undefined;
 
   constructor(
     scope: Construct,
@@ -64,6 +66,7 @@ export class ControlApi extends Construct {
     );
     this.agentToken = { secret: agent, key: 'token' };
     this.#collectorToken = collector;
+    this.#publicUrl = at.publicUrl;
     // Read here alone: `migrate` writes it to the database, where the others learn of it.
     const config = new ConfigFiles(this, 'platform', {
       namespace,
@@ -123,13 +126,15 @@ export class ControlApi extends Construct {
           collector,
           issuer,
           ...(cache === undefined ? [] : cacheSecrets(cache)),
+          ...(this.#registry === undefined ? [] : [this.#registry.key.secret]),
         ].map(mounted),
       ],
       env: () => [
         ...databaseEnv(database),
         ...(identity.authority === undefined ? [] : [env('NODE_EXTRA_CA_CERTS', fileOf(identity.authority))]),
         ...(cache === undefined ? [] : cacheEnv(cache)),
-        allowedRegistriesEnv(at),
+        ...this.#registryEnv(),
+        allowedRegistriesEnv(at, this.ownRegistries),
         env('DELOS_CONFIG', `${CONFIG_DIR}/platform.json`),
         env('DELOS_OIDC_ISSUER', identity.issuer),
         env('DELOS_OIDC_JWKS_URL', identity.jwksUrl),
@@ -147,6 +152,24 @@ export class ControlApi extends Construct {
     this.workload.reach(this.workload.peer('internal'));
     // Keycloak is waited for by `migrate`.
     this.workload.after(...database.ready);
+  }
+
+  /** It signs the tokens of this registry, with this key, and asks it what images there are. */
+  issuesTokensOf(registry: Workload, key: SecretKey): void {
+    this.#registry = { workload: registry, key };
+    this.workload.reach(registry.peer('http'));
+    if (Construct.isConstruct(key.secret)) this.workload.after(key.secret);
+  }
+
+  /** `HOST[:PORT]` of the platform's own registry, as image names have it. Asked for when manifests are written. */
+  get ownRegistries(): readonly string[] {
+    return this.#registry === undefined ? [] : [new URL(this.#publicUrl).host];
+  }
+
+  #registryEnv(): readonly k8s.EnvVar[] {
+    if (this.#registry === undefined) return [];
+    const { workload, key } = this.#registry;
+    return [env('DELOS_REGISTRY_URL', workload.url('http')), env('DELOS_REGISTRY_SECRET_FILE', fileOf(key))];
   }
 
   /** The collectors' token, as a Secret of their own namespace. */

@@ -1,4 +1,4 @@
-import { REALM_PATH } from '@delos/core';
+import { REALM_PATH, REGISTRY_CATALOG_PATH, REGISTRY_PATH } from '@delos/core';
 import { type Replicas, replicas } from '../../base/sections/replicas.ts';
 import type { ServiceDescriptor } from '../../base/service.ts';
 import { keycloak } from '../keycloak/index.ts';
@@ -34,7 +34,11 @@ export const controlApi: ServiceDescriptor<Replicas, ControlApi> = {
     keys: ['limits:*', 'streams:*', 'usage:*'],
   },
   routes: [
-    { paths: ['/api/v1/*', '/apis/*', '/v2', '/v2/*'], port: 'http' },
+    { paths: ['/api/v1/*', '/apis/*'], port: 'http' },
+    // What is listed depends on who asks, which the registry does not know.
+    { paths: [REGISTRY_CATALOG_PATH], port: 'http' },
+    // Says that there is no registry, where there is none.
+    { paths: [REGISTRY_PATH, `${REGISTRY_PATH}/*`], port: 'http', fallback: true },
     // Passwords go through it on their way to Keycloak: it counts failures by source.
     { paths: [LOGIN_PATH, `${LOGIN_PATH}/*`], method: 'POST', port: 'http' },
   ],

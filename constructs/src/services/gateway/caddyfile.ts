@@ -11,12 +11,14 @@ export interface CaddyfileProps {
 }
 
 /** A service behind the gateway, and the requests that go to it. */
-export interface Upstream extends Omit<Route, 'port'> {
+export interface Upstream extends Omit<Route, 'port' | 'asks'> {
   /** Different for each. */
   readonly name: string;
   /** DNS name inside the cluster. */
   readonly host: string;
   readonly port: number;
+  /** Who is asked first. @default nobody */
+  readonly asks?: { readonly host: string; readonly port: number; readonly path: string };
 }
 
 /**
@@ -27,7 +29,7 @@ export const GATEWAY_LIMITS = {
   header: '10s',
   /**
    * From the beginning of a request to the end of its body. Caddy ends a longer answer as well, WebSockets excepted: the
-   * services answer within this time.
+   * services answer within this time. A route may ask for more, and all then have it: Caddy knows one limit.
    */
   request: '15m',
   /** A body is cut off when it stalls for so long, or is that much behind its least rate. */
@@ -80,7 +82,7 @@ export function caddyfile(props: CaddyfileProps): string {
 		max_header_size ${GATEWAY_LIMITS.headerBytes}
 		timeouts {
 			read_header ${GATEWAY_LIMITS.header}
-			read_body ${GATEWAY_LIMITS.request}
+			read_body ${requestTime(props.upstreams)}
 			read_body_idle ${GATEWAY_LIMITS.bodyStall} ${GATEWAY_LIMITS.bodyRate}
 			write_idle ${GATEWAY_LIMITS.answerStall}
 			idle ${GATEWAY_LIMITS.idle}
@@ -115,7 +117,10 @@ export function caddyfile(props: CaddyfileProps): string {
 
 (site) {
 	log
-${[...props.upstreams].sort(byMethod).map(routed).join('')}	handle / {
+${[...props.upstreams]
+  .sort((a, b) => rank(a) - rank(b))
+  .map(routed)
+  .join('')}	handle / {
 		header Cache-Control no-cache
 		rewrite * /index.html
 		root * /etc/caddy
@@ -164,12 +169,25 @@ export function passwordUrl(publicUrl: string): string {
   return `${publicUrl}${REALM_PATH}/protocol/openid-connect/auth?${query}`;
 }
 
-/** Routes of one method go first: a route of any method would take their requests. */
-const byMethod = (a: Upstream, b: Upstream): number => Number(b.method !== undefined) - Number(a.method !== undefined);
+/** As Caddy writes it. */
+function requestTime(upstreams: readonly Upstream[]): string {
+  const hours = Math.max(0, ...upstreams.map(({ requestHours = 0 }) => requestHours));
+  return hours === 0 ? GATEWAY_LIMITS.request : `${hours}h`;
+}
 
-function routed({ name, paths, method, pattern, host, port, maxBodyBytes }: Upstream): string {
+/** What asks for more goes first: another route would take its requests. */
+function rank({ method, authorization, fallback, paths }: Upstream): number {
+  if (method !== undefined) return 0;
+  if (fallback === true) return 4;
+  if (paths.every((path) => !path.includes('*'))) return 1;
+  return authorization === undefined ? 3 : 2;
+}
+
+function routed(upstream: Upstream): string {
+  const { name, paths, method, authorization, pattern, host, port, maxBodyBytes, asks } = upstream;
   const matcher = [
     ...(method === undefined ? [] : [`method ${method}`]),
+    ...(authorization === undefined ? [] : [`header Authorization "${authorization} *"`]),
     `path ${paths.join(' ')}`,
     ...(pattern === undefined ? [] : [`path_regexp ${pattern}`]),
   ];
@@ -177,12 +195,19 @@ function routed({ name, paths, method, pattern, host, port, maxBodyBytes }: Upst
 ${matcher.map((line) => `\t\t${line}\n`).join('')}	}
 	handle @${name} {
 		import limited ${maxBodyBytes ?? MAX_BODY_BYTES}
-		reverse_proxy ${host}:${port} {
+${asks === undefined ? '' : askedFirst(asks)}		reverse_proxy ${host}:${port} {
 			import upstream
 		}
 	}
 `;
 }
+
+const askedFirst = ({ host, port, path }: NonNullable<Upstream['asks']>): string => `		forward_auth ${host}:${port} {
+			uri ${path}
+			copy_headers Authorization
+			import upstream
+		}
+`;
 
 /** Refuses a body that is larger than the route’s own limit, and names the limit. */
 function tooLargeThere({ name, paths, maxBodyBytes }: Upstream): string {

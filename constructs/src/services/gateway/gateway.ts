@@ -158,12 +158,24 @@ export class Gateway extends Construct {
     this.workload.reach(DNS);
   }
 
-  /** Sends these paths to a service. The first route that matches wins. */
-  route({ port, ...requests }: Route, to: Workload): void {
+  /**
+   * Sends these paths to a service. The first route that matches wins.
+   * @param asked whom the route asks first
+   */
+  route({ port, asks, ...requests }: Route, to: Workload, asked?: Workload): void {
     const nth = this.#upstreams.filter(({ host }) => host === to.host).length + 1;
     const name = nth === 1 ? to.name : `${to.name}-${nth}`;
-    this.#upstreams.push({ ...requests, name, host: to.host, port: to.portOf(port) });
-    this.workload.reach(to.peer(port));
+    const first = asks === undefined || asked === undefined ? undefined : { ...asks, workload: asked };
+    this.#upstreams.push({
+      ...requests,
+      name,
+      host: to.host,
+      port: to.portOf(port),
+      ...(first === undefined
+        ? {}
+        : { asks: { host: first.workload.host, port: first.workload.portOf(first.port), path: first.path } }),
+    });
+    this.workload.reach(to.peer(port), ...(first === undefined ? [] : [first.workload.peer(first.port)]));
   }
 }
 

@@ -65,8 +65,7 @@ export function authenticator(db: Db, settings: TokenSettings): (header: string 
       const made = azp !== undefined && !settings.clients.includes(azp) ? azp : aud;
       throw unauthenticated(`the token was made for ${JSON.stringify(made ?? 'nobody')}, not for ${settings.audience}`);
     }
-    const { providers } = settings;
-    const [revoked, caller] = await Promise.all([isRevoked(db, jti), callerOf(db, settings, parsed.data, providers)]);
+    const [revoked, caller] = await Promise.all([isRevoked(db, jti), callerOf(db, settings, parsed.data)]);
     if (revoked) throw unauthenticated('the token was revoked');
     return caller;
   };
@@ -119,41 +118,56 @@ async function callerOf(
   db: Db,
   settings: TokenSettings,
   { sub, identity, auth_time: loggedIn }: z.infer<typeof claims>,
-  providers?: ProviderLogins,
 ): Promise<Caller> {
-  let rows = await rightsOf(db, sub);
+  const { providers } = settings;
+  let rows = await rightsOf(db, 'subject', sub);
   if (rows.length === 0 && settings.bindFirstAccount) {
     await bindFirstAccount(db, identity, sub);
     // Another request of the same account may have been faster.
-    rows = await rightsOf(db, sub);
+    rows = await rightsOf(db, 'subject', sub);
   }
   if (providers?.isNews(sub, rows[0], loggedIn) === true) {
     await providers.look(sub, loggedIn);
-    rows = await rightsOf(db, sub);
+    rows = await rightsOf(db, 'subject', sub);
   }
+  const caller = callerIn(rows, settings.admin, identity, providers !== undefined);
+  const provider = rows[0]?.provider ?? null;
+  const ended = provider === null ? undefined : providers?.hasEnded(provider, loggedIn);
+  if (ended !== undefined) throw unauthenticated(ended);
+  return caller;
+}
+
+/** Finds a user by the id that does not change, for those who hold a token of ours with it. */
+export function callersById(db: Db, admin: string): (id: number) => Promise<Caller> {
+  return async (id) => callerIn(await rightsOf(db, 'id', id), admin, String(id));
+}
+
+/** @throws DelosError ERR_UNAUTHENTICATED */
+function callerIn(
+  rows: Awaited<ReturnType<typeof rightsOf>>,
+  admin: string,
+  shown: string,
+  byGroups = false,
+): Caller {
   const [user] = rows;
   if (user === undefined || user.removed_at !== null) {
     const why = user === undefined ? 'is not one of this platform' : 'was removed from this platform';
-    throw new DelosError('ERR_UNAUTHENTICATED', `the account of ${JSON.stringify(identity)} ${why}`, {
-      hint:
-        providers === undefined
-          ? 'the administrator adds users in delos.yaml'
-          : 'the administrator adds users in delos.yaml, or says there what a group of an identity provider gives',
+    const more = byGroups ? ', or says there what a group of an identity provider gives' : '';
+    throw new DelosError('ERR_UNAUTHENTICATED', `the account of ${JSON.stringify(shown)} ${why}`, {
+      hint: `the administrator adds users in delos.yaml${more}`,
     });
   }
-  const ended = user.provider === null ? undefined : providers?.hasEnded(user.provider, loggedIn);
-  if (ended !== undefined) throw unauthenticated(ended);
   const roles = rows.flatMap(({ org, project, role }) => (role === null ? [] : [[`${org}/${project}`, role] as const]));
-  return { id: user.id, user: user.name, admin: user.name === settings.admin, roles: new Map(roles) };
+  return { id: user.id, user: user.name, admin: user.name === admin, roles: new Map(roles) };
 }
 
 /** One row a membership; at least one for whoever is known. */
-async function rightsOf(db: Db, subject: string) {
+async function rightsOf(db: Db, by: 'subject' | 'id', value: string | number) {
   return db
     .selectFrom('users')
     .leftJoin('members', 'members.user_name', 'users.name')
     .select(['users.id', 'users.name', 'users.removed_at', 'users.provider', 'users.looked_at'])
     .select(['members.org', 'members.project', 'members.role'])
-    .where('users.subject', '=', subject)
+    .where(`users.${by}`, '=', value)
     .execute();
 }

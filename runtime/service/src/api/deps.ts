@@ -8,6 +8,7 @@ import type { Cache } from './cache/cache.ts';
 import type { RequestLimits } from './limits/request-limits.ts';
 import type { RequestBudget } from './request-budget.ts';
 import type { QueueLimits } from './resources/jobs/queue-limits.ts';
+import type { RegistrySettings } from './resources/registry/settings.ts';
 import type { ServiceAddress } from './service-address.ts';
 
 /** Who asks: the token's identity and what the platform lets it do. */
@@ -42,6 +43,8 @@ export interface ApiSettings {
   readonly logs: LogSettings;
   /** delos.yaml's. */
   readonly disks: DiskSettings;
+  /** The platform's registry of images. @default it has none */
+  readonly registry?: RegistrySettings;
   /** Where people log in. */
   readonly oidc: OidcSettings;
   /** Our own realm at Keycloak, as it is reached from here: passwords then pass through us, and are counted. */
@@ -68,6 +71,8 @@ export interface ApiDeps {
   readonly signal: AbortSignal;
   /** @throws DelosError ERR_UNAUTHENTICATED; `authorization` is the header's value. */
   readonly authenticate: (authorization: string | undefined) => Promise<Caller>;
+  /** A user, by the id that does not change. @throws DelosError ERR_UNAUTHENTICATED for one that was removed */
+  readonly callerById: (id: number) => Promise<Caller>;
   /** Where all is that the API has. */
   readonly resources: Readonly<Record<string, ServiceAddress>>;
 }

@@ -11,15 +11,17 @@ import { readPlatformConfig } from '../platform-config.ts';
 import type { Service } from '../service.ts';
 import { databaseEnv, databaseSettings, readEnv } from '../service-env.ts';
 import { agentRoutes } from './agents/index.ts';
-import { authenticator } from './auth.ts';
+import { authenticator, callersById } from './auth.ts';
 import { NO_CACHE } from './cache/cache.ts';
 import { cacheEnv, cacheSettings } from './cache/cache-settings.ts';
 import { RedisCache } from './cache/redis-cache.ts';
+import type { ApiSettings } from './deps.ts';
 import { RequestLimits } from './limits/request-limits.ts';
 import { ProviderLogins } from './provider-logins.ts';
 import { MOST, RequestBudget } from './request-budget.ts';
-import type { ListenerDeps, Resource } from './resource.ts';
-import { RESOURCES } from './resources.ts';
+import type { ListenerDeps } from './resource.ts';
+import { registrySettings } from './resources/registry/settings.ts';
+import { resourcesFor } from './resources.ts';
 import { publicApp } from './server.ts';
 import { streamRoutes } from './streams/index.ts';
 
@@ -38,6 +40,10 @@ const apiEnv = databaseEnv.extend({
   DELOS_KEYCLOAK_URL: z.url().optional(),
   /** `HOST[:PORT]`, separated by commas: registries that jobs may use wherever they are. */
   DELOS_ALLOWED_REGISTRIES: z.string().default('').transform(registryList),
+  /** The registry of images, where the platform has one. */
+  DELOS_REGISTRY_URL: z.url().optional(),
+  /** The key that signs its tokens: P-256, PKCS #8 in PEM. */
+  DELOS_REGISTRY_SECRET: z.string().optional(),
   DELOS_PUBLIC_PORT: z.coerce.number().int().default(PORTS.http),
   DELOS_LISTEN_HOST: z.string().default('::'),
   /** Of its Pod: where agents and other replicas reach it. */
@@ -64,21 +70,27 @@ export const apiService: Service = {
     const logs = new PostgresLogStore(database, config.logs);
     const shared = cacheSettings(env);
     const cache = shared === undefined ? NO_CACHE : new RedisCache(shared, { log, metrics });
+    const { DELOS_REGISTRY_URL: registryUrl, DELOS_REGISTRY_SECRET: registryKey } = env;
+    const settings: ApiSettings = {
+      cluster: env.DELOS_CLUSTER,
+      publicUrl: env.DELOS_PUBLIC_URL,
+      agentToken: env.DELOS_AGENT_TOKEN,
+      queue: config.jobs,
+      ...(env.POD_IP === undefined ? {} : { internalAddress: addressOf(env.POD_IP, env.DELOS_INTERNAL_PORT) }),
+      collectorToken: env.DELOS_COLLECTOR_TOKEN,
+      logs: config.logs,
+      disks: config.disks,
+      oidc: { issuer: env.DELOS_OIDC_ISSUER, clientId: env.DELOS_OIDC_AUDIENCE },
+      ...(env.DELOS_KEYCLOAK_URL === undefined
+        ? {}
+        : { realmUrl: realmUrlOf(env.DELOS_KEYCLOAK_URL, env.DELOS_OIDC_ISSUER) }),
+      ...(registryUrl === undefined || registryKey === undefined
+        ? {}
+        : { registry: registrySettings(registryUrl, registryKey) }),
+    };
+    const resources = resourcesFor(settings);
     const deps: ListenerDeps = {
-      settings: {
-        cluster: env.DELOS_CLUSTER,
-        publicUrl: env.DELOS_PUBLIC_URL,
-        agentToken: env.DELOS_AGENT_TOKEN,
-        queue: config.jobs,
-        ...(env.POD_IP === undefined ? {} : { internalAddress: addressOf(env.POD_IP, env.DELOS_INTERNAL_PORT) }),
-        collectorToken: env.DELOS_COLLECTOR_TOKEN,
-        logs: config.logs,
-        disks: config.disks,
-        oidc: { issuer: env.DELOS_OIDC_ISSUER, clientId: env.DELOS_OIDC_AUDIENCE },
-        ...(env.DELOS_KEYCLOAK_URL === undefined
-          ? {}
-          : { realmUrl: realmUrlOf(env.DELOS_KEYCLOAK_URL, env.DELOS_OIDC_ISSUER) }),
-      },
+      settings,
       database,
       budget: new RequestBudget(MOST),
       requests: new RequestLimits(config.requests, cache),
@@ -97,16 +109,17 @@ export const apiService: Service = {
           ? {}
           : { providers: new ProviderLogins(database, config.identity) }),
       }),
+      callerById: callersById(database.db, config.admin.user),
       logs,
       imageSource: imageSource({ allowed: env.DELOS_ALLOWED_REGISTRIES }),
-      resources: RESOURCES,
+      resources,
     };
     const app = await publicApp(deps);
     const agents = await agentRoutes(internal, deps);
     const streams = streamRoutes(app, deps, agents.hub);
     const publicUrl = await app.listen({ host: env.DELOS_LISTEN_HOST, port: env.DELOS_PUBLIC_PORT });
     const endHouse = every(HOUSE_MS, log, 'removing old logs', () => logs.keepHouse());
-    const endSweeps = Object.values<Resource>(RESOURCES).map(({ name, sweep }) =>
+    const endSweeps = Object.values(resources).map(({ name, sweep }) =>
       sweep === undefined ? () => {} : every(SWEEP_MS, log, `looking after ${name}`, () => sweep(deps)),
     );
     log.info({ publicUrl }, 'public listener');

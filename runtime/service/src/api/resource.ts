@@ -1,7 +1,7 @@
 import type { Right } from '@delos/core';
 import type { FastifyInstance } from 'fastify';
 import type { Schema, Tx } from '../db/schema.ts';
-import type { ApiDeps, Caller } from './deps.ts';
+import type { ApiDeps, ApiSettings, Caller } from './deps.ts';
 import type { ProjectOf } from './rights.ts';
 import type { ServiceAddress } from './service-address.ts';
 import type { Stream } from './stream.ts';
@@ -15,6 +15,8 @@ import type { Stream } from './stream.ts';
 export interface Resource extends ServiceAddress {
   /** Tables that it owns; no other resource has them. */
   readonly tables: readonly (keyof Schema)[];
+  /** Whether a platform of these settings has it. @default each has */
+  readonly wanted?: (settings: ApiSettings) => boolean;
   /** Callers need no token. Otherwise a request without a valid one is refused before any route is asked. @default false */
   readonly anonymous?: boolean;
   /** Adds the routes. Their URLs begin after the prefix: `` or `/:id`. */

@@ -1,3 +1,4 @@
+import type { ApiSettings } from './deps.ts';
 import type { Resource } from './resource.ts';
 import { admin } from './resources/admin/index.ts';
 import { config } from './resources/config/index.ts';
@@ -5,6 +6,8 @@ import { disks } from './resources/disks/index.ts';
 import { headless } from './resources/headless/index.ts';
 import { jobs } from './resources/jobs/index.ts';
 import { login } from './resources/login/index.ts';
+import { registry } from './resources/registry/index.ts';
+import { registryTokens } from './resources/registry-tokens/index.ts';
 import { users } from './resources/users/index.ts';
 
 /** Every resource of the API: one folder and one line. */
@@ -16,4 +19,12 @@ export const RESOURCES = {
   disks,
   users,
   admin,
+  registry,
+  'registry-tokens': registryTokens,
 } as const satisfies Readonly<Record<string, Resource>>;
+
+/** Those that a platform of these settings has. */
+export const resourcesFor = (settings: ApiSettings): Readonly<Record<string, Resource>> =>
+  Object.fromEntries(
+    Object.entries<Resource>(RESOURCES).filter(([, { wanted }]) => wanted === undefined || wanted(settings)),
+  );

@@ -1,3 +1,4 @@
+import { generateKeyPairSync } from 'node:crypto';
 import {
   collector,
   controlApi,
@@ -27,7 +28,7 @@ import {
   without,
   withSecrets,
 } from '@delos/constructs';
-
+import { keySetOf } from '@delos/core';
 import { ApiObject, App, Chart, JsonPatch } from 'cdk8s';
 import { beforeEach, describe, expect, test } from 'vitest';
 import { z } from 'zod';
@@ -349,6 +350,22 @@ describe('Secrets filled in', () => {
   test('are never empty', () => {
     new Secret(chart, 'token', { namespace, sources: { token: { kind: 'password' } } });
     expect(() => withSecrets(synthOf(chart), () => '')).toThrow('the value of lab/token/token is empty');
+  });
+
+  test('are the public half of a key of P-256, and of no other', () => {
+    const key = {
+      secret: new Secret(chart, 'key', { namespace, sources: { key: { kind: 'signing-key' } } }),
+      key: 'key',
+    };
+    new Secret(chart, 'set', {
+      namespace,
+      sources: { keys: { kind: 'signing-key-set', ref: `${key.secret.name}/key` } },
+    });
+    const { privateKey } = generateKeyPairSync('ec', { namedCurve: 'P-256' });
+    const text = privateKey.export({ type: 'pkcs8', format: 'pem' }).toString();
+    const data = withSecrets(synthOf(chart), () => text).map((each) => plain(each.data));
+    expect(data).toContainEqual({ keys: keySetOf(text) });
+    expect(() => withSecrets(synthOf(chart), () => pem('key'))).toThrow('expected a private key of P-256');
   });
 
   test.each(['certificate', 'certificate-key', 'ca-certificate', 'ca-key'] as const)(

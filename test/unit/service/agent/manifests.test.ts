@@ -1,6 +1,7 @@
 import { jobDesire } from '@delos/core';
 import { describe, expect, test } from 'vitest';
 import { podManifest } from '../../../../runtime/service/src/agent/jobs/pod-manifest.ts';
+import { pullSecret, pullSecretName } from '../../../../runtime/service/src/agent/jobs/pull-secret.ts';
 import {
   levelFor,
   namespaceManifest,
@@ -53,6 +54,20 @@ describe('a job’s Pod', () => {
     ['always', 'Always'],
   ])('restarts %s as Kubernetes says %s', (restartPolicy, kube) => {
     expect(podOf({ restartPolicy }).spec.restartPolicy).toBe(kube);
+  });
+
+  test('names what its node pulls the image by, and holds nothing of it', () => {
+    const pull = { registry: '127.0.0.1:8080', org: 'o', project: 'p', password: 'a-credential' };
+    const desire = job();
+    const pod = podManifest({ ...desire, spec: { ...desire.spec, pull } }, 'c', undefined);
+    expect(pod).toMatchObject({ spec: { imagePullSecrets: [{ name: pullSecretName(pull) }] } });
+    expect(JSON.stringify(pod)).not.toContain(pull.password);
+    const secret = pullSecret('job-a', pull) as { readonly data: Readonly<Record<string, string>> };
+    const text = Buffer.from(secret.data['.dockerconfigjson'] ?? '', 'base64').toString();
+    const auth = Buffer.from('token:a-credential').toString('base64');
+    expect(JSON.parse(text)).toEqual({ auths: { '127.0.0.1:8080': { auth } } });
+    expect(pullSecretName({ ...pull, project: 'q' })).not.toBe(pullSecretName(pull));
+    expect(podOf().spec).not.toHaveProperty('imagePullSecrets');
   });
 
   test('is told no secrets of the cluster', () => {

@@ -4,6 +4,7 @@ import { CONTAINER } from '../container-name.ts';
 import { hasEnded } from './observe.ts';
 import { podManifest } from './pod-manifest.ts';
 import type { Pod } from './pod-shape.ts';
+import { pullSecret, pullSecretName } from './pull-secret.ts';
 
 export interface PodActionsProps {
   readonly client: KubeClient;
@@ -29,8 +30,15 @@ export class PodActions {
   /** Makes the Pod, or takes the one of its name that is there already. @throws KubeError */
   async make(desired: JobDesire): Promise<void> {
     const { client, cluster, onlyPool, keepPod } = this.#props;
+    const { namespace } = desired.spec.pod;
+    const { pull } = desired.spec;
+    if (pull !== undefined) {
+      // Applied for each job, so that the one that is there never ends before a Pod has its image.
+      const secret = `/api/v1/namespaces/${namespace}/secrets/${pullSecretName(pull)}`;
+      await client.apply(secret, pullSecret(namespace, pull));
+    }
     try {
-      const path = `/api/v1/namespaces/${desired.spec.pod.namespace}/pods`;
+      const path = `/api/v1/namespaces/${namespace}/pods`;
       keepPod(await client.create(path, podManifest(desired, cluster, onlyPool)));
     } catch (error) {
       if (!isKubeError(error, 409)) throw error;

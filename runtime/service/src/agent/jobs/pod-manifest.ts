@@ -15,6 +15,7 @@ import {
   RUN_LABEL,
 } from '@delos/core';
 import { CONTAINER } from '../container-name.ts';
+import { pullSecretName } from './pull-secret.ts';
 
 const RESTART = { never: 'Never', 'on-failure': 'OnFailure', always: 'Always' } as const;
 
@@ -61,6 +62,7 @@ export function podManifest(
       priorityClassName: PRIORITY_CLASSES[spec.priority],
       tolerations: deviceTolerations(spec),
       securityContext: podSecurity(spec),
+      ...(desired.pull === undefined ? {} : { imagePullSecrets: [{ name: pullSecretName(desired.pull) }] }),
       containers: [
         {
           name: CONTAINER,

@@ -10,6 +10,7 @@ import type { ApiDeps } from '../deps.ts';
 import { LatestUsage } from '../usage/latest-usage.ts';
 import { Desires } from './desires.ts';
 import { recordNodes } from './nodes.ts';
+import { withPullCredential } from './pull-credentials.ts';
 
 /**
  * One connected agent. It is told what is desired when it connects and whenever that changes. Its reports are recorded
@@ -33,7 +34,7 @@ export class AgentSession {
   constructor(
     socket: WebSocket,
     cluster: string,
-    { database, cache, log }: Pick<ApiDeps, 'database' | 'cache' | 'log'>,
+    { database, cache, log, settings }: Pick<ApiDeps, 'database' | 'cache' | 'log' | 'settings'>,
   ) {
     this.#socket = socket;
     this.cluster = cluster;
@@ -45,7 +46,12 @@ export class AgentSession {
         kind,
         list: () => DESIRED[kind].list(database.db, cluster),
         find: (ids) => DESIRED[kind].find(database.db, ids),
-        send: (message) => this.#deliver(message),
+        send: async (message) =>
+          this.#deliver(
+            message.type === 'desire'
+              ? { ...message, desire: await withPullCredential(settings, message.desire) }
+              : message,
+          ),
         log: log.child({ cluster, kind }),
       });
     this.#desires = new Map(KINDS.map((kind) => [kind, desiresOf(kind)]));

@@ -9,6 +9,7 @@ import { route } from '../../route.ts';
 import { traceOf } from '../../trace.ts';
 import { findJob } from './access.ts';
 import { createJob } from './create.ts';
+import { checkImageRight } from './image-right.ts';
 import { checkImageSource } from './image-source.ts';
 import { jobJson } from './json.ts';
 import { jobListQuery, listJobs, withTransitions } from './list.ts';
@@ -46,6 +47,7 @@ export function jobRoutes(app: FastifyInstance, deps: ApiDeps): void {
     async ({ query, request, caller, reply }) => {
       const parsed = parseJobRequest(request.body, query.from_preset !== undefined);
       await checkImageSource(parsed, deps.imageSource);
+      await checkImageRight(deps, caller, parsed);
       const context = {
         cluster: settings.cluster,
         caller,

@@ -1,6 +1,7 @@
 import { DelosError, isDelosError, RIGHTS } from '@delos/core';
 import { z } from 'zod';
 import type { ApiDeps, Caller } from '../../deps.ts';
+import { liveProjects } from '../../live-projects.ts';
 import { authorize, type ProjectOf } from '../../rights.ts';
 
 /** Rights of the caller that another service asks for: `[{"uri": "pypi://CLUSTER/ORG/PROJECT", "action": "write"}]`. */
@@ -18,17 +19,7 @@ export async function missingRights(
 ): Promise<readonly AskedRight[]> {
   const names = asked.map(({ uri }) => projectIn(uri, deps.settings.cluster));
   const wanted = names.filter((name) => name !== undefined);
-  const found =
-    wanted.length === 0
-      ? []
-      : await deps.database.db
-          .selectFrom('projects')
-          .select(['org', 'name as project'])
-          .where('retired', '=', false)
-          .where((where) =>
-            where.or(wanted.map(({ org, project }) => where.and({ 'projects.org': org, 'projects.name': project }))),
-          )
-          .execute();
+  const found = await liveProjects(deps.database.db, wanted);
   return asked.filter((right, index) => {
     const name = names[index];
     const project = found.find((row) => row.org === name?.org && row.project === name.project);

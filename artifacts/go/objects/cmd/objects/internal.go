@@ -1,0 +1,57 @@
+package main
+
+import (
+	"context"
+	"net"
+	"net/http"
+	"os"
+	"sync/atomic"
+	"time"
+)
+
+// internal answers for health and metrics, on a port of its own that clients do not reach.
+type internal struct {
+	volume  string
+	metrics *requestMetrics
+	uploads *atomic.Int64
+	ready   func() error
+}
+
+func (i internal) serve(ctx context.Context, listener net.Listener) {
+	routes := http.NewServeMux()
+	routes.HandleFunc("GET /health/live", func(writer http.ResponseWriter, _ *http.Request) { writer.WriteHeader(http.StatusOK) })
+	routes.HandleFunc("GET /health/ready", func(writer http.ResponseWriter, _ *http.Request) {
+		if err := i.ready(); err != nil {
+			http.Error(writer, err.Error(), http.StatusServiceUnavailable)
+		}
+	})
+	routes.HandleFunc("GET /metrics", func(writer http.ResponseWriter, _ *http.Request) {
+		writer.Header().Set("Content-Type", "text/plain; version=0.0.4; charset=utf-8")
+		i.metrics.write(writer, i.volume, i.uploads.Load())
+	})
+	server := &http.Server{
+		Handler:           routes,
+		ReadHeaderTimeout: headerTime,
+		ReadTimeout:       headerTime,
+		WriteTimeout:      headerTime,
+		IdleTimeout:       idleTime,
+		MaxHeaderBytes:    maxHeaderBytes,
+	}
+	go func() {
+		<-ctx.Done()
+		time.Sleep(time.Second)
+		_ = server.Close()
+	}()
+	_ = server.Serve(listener)
+}
+
+// volumeThere says whether the volume can be read.
+func volumeThere(volume string) error {
+	folder, err := os.Open(volume)
+	if err != nil {
+		return err
+	}
+	defer folder.Close()
+	_, err = folder.Stat()
+	return err
+}

@@ -1,0 +1,17 @@
+import type { ToolName, ToolSpec } from './tool.ts';
+
+const GIB = 2 ** 30;
+
+/** Tools of storage, with their pins. */
+export const STORAGE_TOOLS: Readonly<Record<Extract<ToolName, 'objects'>, ToolSpec>> = {
+  objects: {
+    name: 'objects',
+    // Of versitygw, which it has inside.
+    version: '1.8.0',
+    build: {
+      module: 'objects',
+      package: './cmd/objects',
+      cold: { seconds: 30, diskBytes: 1 * GIB, memoryBytes: 0.8 * GIB },
+    },
+  },
+};

@@ -1,0 +1,50 @@
+import { REGISTRY_AUTHORIZE_PATH, REGISTRY_PATH } from '@delos/core';
+import type { ServiceDescriptor } from '../../base/service.ts';
+import { controlApi } from '../control-api/index.ts';
+import { Registry } from './registry.ts';
+import { type RegistrySection, registrySection } from './section.ts';
+
+/** Largest layer. What bounds it earlier is the volume. */
+const MAX_LAYER_BYTES = 64 * 2 ** 30;
+/** A layer of that size at 3 MiB a second. */
+const UPLOAD_HOURS = 6;
+
+const path = {
+  paths: [REGISTRY_PATH, `${REGISTRY_PATH}/*`],
+  port: 'http',
+  maxBodyBytes: MAX_LAYER_BYTES,
+  requestHours: UPLOAD_HOURS,
+};
+
+/** The service that keeps images. */
+export const registry: ServiceDescriptor<RegistrySection, Registry> = {
+  name: 'registry',
+  idea: 'the registry: images of jobs, by project',
+  image: 'registry',
+  config: registrySection,
+  user: 60610,
+  resources: { cpu: '20m', memory: '64Mi', memoryLimit: '256Mi' },
+  needs: [controlApi],
+  optional: true,
+  diesWithNode: 'it runs once, on one volume',
+  routes: [
+    // Tokens of the registry itself it checks alone. The official client shows those of the platform.
+    path,
+    {
+      ...path,
+      authorization: 'Basic',
+      asks: { service: controlApi.name, port: 'http', path: REGISTRY_AUTHORIZE_PATH },
+    },
+  ],
+  metrics: { port: 'internal' },
+  alerts: [
+    {
+      name: 'RegistryFailures',
+      severity: 'critical',
+      expr: 'sum(rate(registry_http_requests_total{job="registry",code=~"5.."}[5m])) / sum(rate(registry_http_requests_total{job="registry"}[5m])) > 0.05',
+      for: '5m',
+      summary: 'The registry of images fails at more than one request of twenty',
+    },
+  ],
+  build: (scope, at) => new Registry(scope, 'registry', { descriptor: registry, at }),
+};

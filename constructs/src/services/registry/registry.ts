@@ -1,0 +1,91 @@
+import { quantityOf } from '@delos/core';
+import { k8s } from 'cdk8s-plus-28';
+import { Construct } from 'constructs';
+import { ConfigFiles } from '../../base/config-files.ts';
+import { claim, files, scratch } from '../../base/mount.ts';
+import { labelsOf, PORTS } from '../../base/names.ts';
+import type { Probes } from '../../base/pod.ts';
+import { Secret } from '../../base/secret.ts';
+import { env, fileOf, mounted } from '../../base/secret-folder.ts';
+import { goMemoryLimit } from '../../base/sections/resources-section.ts';
+import type { ServiceDescriptor, Site } from '../../base/service.ts';
+import { Workload } from '../../base/workload.ts';
+import { controlApi } from '../control-api/index.ts';
+import { CONFIG, DATA, REGISTRY_PORT, RUN, settings, startScript } from './files.ts';
+import type { RegistrySection } from './section.ts';
+
+const at = (path: string, port: string): k8s.HttpGetAction => ({ path, port: k8s.IntOrString.fromString(port) });
+
+const PROBES: Probes = {
+  startupProbe: { httpGet: at('/', 'http'), periodSeconds: 1, timeoutSeconds: 5, failureThreshold: 180 },
+  livenessProbe: { httpGet: at('/', 'http'), periodSeconds: 10, timeoutSeconds: 5, failureThreshold: 6 },
+  // It looks at its storage.
+  readinessProbe: {
+    httpGet: at('/debug/health', 'internal'),
+    periodSeconds: 5,
+    timeoutSeconds: 5,
+    failureThreshold: 3,
+  },
+};
+
+/**
+ * Images by project. It has no users: it takes what a token allows, and tokens come from the control API, which has the one key that
+ * signs them.
+ */
+export class Registry extends Construct {
+  readonly workload: Workload;
+
+  constructor(
+    scope: Construct,
+    id: string,
+    props: { readonly descriptor: ServiceDescriptor<RegistrySection, Registry>; readonly at: Site<RegistrySection> },
+  ) {
+    super(scope, id);
+    const { descriptor, at: site } = props;
+    const { namespace } = site;
+    const { name } = descriptor;
+    const signing = new Secret(this, 'token-key', {
+      namespace,
+      name: `${name}-token-key`,
+      sources: { key: { kind: 'signing-key' } },
+    });
+    const own = new Secret(this, 'own', {
+      namespace,
+      name,
+      sources: {
+        keys: { kind: 'signing-key-set', namespace: namespace.name, ref: `${signing.name}/key` },
+        secret: { kind: 'password', length: 48 },
+      },
+    });
+    const config = new ConfigFiles(this, 'config', {
+      namespace,
+      name,
+      labels: labelsOf(name),
+      files: () => ({
+        'config.yml': settings(site.publicUrl, fileOf({ secret: own, key: 'keys' })),
+        'start.sh': startScript(fileOf({ secret: own, key: 'secret' })),
+      }),
+    });
+    this.workload = new Workload(this, 'workload', {
+      name,
+      namespace,
+      runs: { kind: 'stateful-set', replicas: 1 },
+      image: site.image,
+      user: descriptor.user,
+      resources: site.resources,
+      command: ['/bin/sh', `${CONFIG}/start.sh`],
+      ports: { http: REGISTRY_PORT, internal: PORTS.internal },
+      podPorts: ['internal'],
+      probes: PROBES,
+      mounts: () => [
+        files(config, CONFIG, { name: 'config' }),
+        scratch('run', RUN, '1Mi', 'memory'),
+        claim('data', DATA, String(quantityOf(site.own.storage)), site.config.cluster.storageClass),
+        mounted(own),
+      ],
+      // Nobody takes its traces.
+      env: () => [env('OTEL_TRACES_EXPORTER', 'none'), goMemoryLimit(site.resources)],
+    });
+    site.get(controlApi).issuesTokensOf(this.workload, { secret: signing, key: 'key' });
+  }
+}

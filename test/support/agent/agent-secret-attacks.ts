@@ -1,0 +1,58 @@
+import {
+  type Attempt,
+  applied,
+  get,
+  MANAGED,
+  patch,
+  post,
+  put,
+  remove,
+  spaced,
+  type Targets,
+} from './agent-requests.ts';
+
+const NAME = `delos-image-pull-${'0'.repeat(16)}`;
+const DATA = { '.dockerconfigjson': Buffer.from('{"auths":{}}').toString('base64') };
+
+/** A Secret to pull images by. */
+const secret = (changes: object = {}, metadata: object = {}): object => ({
+  apiVersion: 'v1',
+  kind: 'Secret',
+  metadata: { name: NAME, labels: MANAGED, ...metadata },
+  type: 'kubernetes.io/dockerconfigjson',
+  data: DATA,
+  ...changes,
+});
+
+/** Attempts on Secrets: to read any, and to make one that opens something. */
+export function secretAttacks({ project }: Targets): readonly Attempt[] {
+  const home = `${spaced(project.namespace)}/secrets`;
+  const account = { 'kubernetes.io/service-account.name': 'default' };
+  return [
+    ['read a Secret to pull images by', get(`${home}/${NAME}`)],
+    ['delete a Secret to pull images by', remove(`${home}/${NAME}`)],
+    ['replace a Secret', put(`${home}/${NAME}`, secret())],
+    ['read a Secret of the platform by changing nothing', patch(`${spaced('delos')}/secrets/agent-token`, {})],
+    ['make a Secret to pull images by in the platform', applied(`${spaced('delos')}/secrets/${NAME}`, secret())],
+    ['make a Secret of another name', applied(`${home}/another`, secret({}, { name: 'another' }))],
+    [
+      'make a Secret that is a token',
+      post(home, secret({ type: 'kubernetes.io/service-account-token', data: {} }, { annotations: account })),
+    ],
+    ['make a Secret of another type', post(home, secret({ type: 'Opaque' }))],
+    ['make a Secret with another key', post(home, secret({ data: { ...DATA, token: 'MA==' } }))],
+    ['annotate a Secret', applied(`${home}/${NAME}`, secret({}, { annotations: { a: 'b' } }))],
+    ['label a Secret as another’s', post(home, secret({}, { labels: { ...MANAGED, owner: 'helm' } }))],
+    ['close a Secret for ever', applied(`${home}/${NAME}`, secret({ immutable: true }))],
+  ];
+}
+
+/** What the agent does with Secrets. */
+export function secretDuties({ project }: Targets): readonly Attempt[] {
+  const home = `${spaced(project.namespace)}/secrets`;
+  const other = { '.dockerconfigjson': Buffer.from('{"auths":{"a":{}}}').toString('base64') };
+  return [
+    ['write what images are pulled by', applied(`${home}/${NAME}`, secret())],
+    ['write it again', applied(`${home}/${NAME}`, secret({ data: other }))],
+  ];
+}

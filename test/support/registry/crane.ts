@@ -1,0 +1,55 @@
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { resolveTool } from '@delos/cluster';
+import { silent } from '@delos/core';
+import { type CommandResult, execute, expectOk } from '../../../peers/src/command.ts';
+
+/** crane, as one person has it who is logged in at a registry. */
+export interface Crane {
+  readonly run: (...args: readonly string[]) => Promise<CommandResult>;
+  /** @throws Error when the exit code is not 0 */
+  readonly ok: (...args: readonly string[]) => Promise<string>;
+  /** Pushes an image of one layer, with this text in the file /content. @returns its digest */
+  readonly push: (reference: string, content: string) => Promise<string>;
+  /** The text of /content of an image. */
+  readonly content: (reference: string) => Promise<CommandResult>;
+  readonly stop: () => Promise<void>;
+}
+
+/** @param login user and password; undefined for nobody */
+export async function crane(
+  host: string,
+  login: { readonly user: string; readonly password: string } | undefined,
+): Promise<Crane> {
+  const { path } = await resolveTool('crane', silent);
+  const home = await mkdtemp(join(tmpdir(), 'delos-crane-'));
+  const auth = login === undefined ? undefined : Buffer.from(`${login.user}:${login.password}`).toString('base64');
+  await writeFile(
+    join(home, 'config.json'),
+    JSON.stringify({ auths: auth === undefined ? {} : { [host]: { auth } } }),
+    { mode: 0o600 },
+  );
+  const run = (...args: readonly string[]): Promise<CommandResult> =>
+    execute([path, ...args], { env: { PATH: '/usr/bin:/bin', HOME: home, DOCKER_CONFIG: home }, cwd: home });
+  const ok = (...args: readonly string[]): Promise<string> => expectOk(run(...args));
+  let nth = 0;
+  return {
+    run,
+    ok,
+    push: async (reference, content) => {
+      nth += 1;
+      const layer = join(home, `layer-${nth}.tar`);
+      await writeFile(join(home, 'content'), content);
+      await expectOk(execute(['tar', '-C', home, '-cf', layer, 'content']));
+      const pushed = await ok('append', '--new_layer', layer, '--new_tag', reference);
+      return /sha256:[0-9a-f]{64}/.exec(pushed)?.[0] ?? '';
+    },
+    content: async (reference) => {
+      const image = join(home, 'image.tar');
+      const exported = await run('export', reference, image);
+      return exported.code === 0 ? execute(['tar', '-xOf', image, 'content']) : exported;
+    },
+    stop: () => rm(home, { recursive: true, force: true }),
+  };
+}
