@@ -36,7 +36,7 @@ const PUBLIC_URL = 'http://127.0.0.1:8080';
 let keycloak: TestKeycloak;
 let postgres: TestPostgres;
 let slapd: Slapd;
-let database: Database;
+let database: Database & { readonly name: string };
 let spec: IdentitySpec;
 const secrets: IdentitySecrets = { issuer: ISSUER_SECRET, passwords: PASSWORDS };
 
@@ -530,4 +530,4 @@ describe('Keycloak refuses users that delos.yaml refuses', () => {
   });
 });
 
-providersSuite(() => ({ keycloak, database, slapd }));
+providersSuite(() => ({ keycloak, database, slapd, databaseEnv: postgres.env(database.name) }));

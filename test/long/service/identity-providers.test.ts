@@ -9,7 +9,7 @@ import { startPostgres, type TestPostgres } from '../../support/service/postgres
 let keycloak: TestKeycloak;
 let postgres: TestPostgres;
 let slapd: Slapd;
-let database: Database;
+let database: Database & { readonly name: string };
 beforeAll(async () => {
   slapd = await startSlapd(DIRECTORY);
   [keycloak, postgres] = await Promise.all([startKeycloak(slapd.authority), startPostgres()]);
@@ -21,5 +21,5 @@ afterAll(async () => {
 });
 
 /* The short form, of directories alone, is in test/integration/constructs/keycloak.test.ts. */
-providersSuite(() => ({ keycloak, database, slapd }), { long: true });
-brokersSuite(() => ({ keycloak, database, slapd }));
+providersSuite(() => ({ keycloak, database, slapd, databaseEnv: postgres.env(database.name) }), { long: true });
+brokersSuite(() => ({ keycloak, database, slapd, databaseEnv: postgres.env(database.name) }));

@@ -19,8 +19,11 @@ export interface ProviderParts {
   readonly keycloak: TestKeycloak;
   readonly database: Database;
   readonly slapd: Slapd;
+  /** How a service reaches the database. */
+  readonly databaseEnv: Readonly<Record<string, string>>;
 }
 
+export const ISSUER_SECRET = 'a-secret-of-the-issuer-for-this-test';
 export const PASSWORDS = { admin: 'first-password-of-admin', ruth: 'first-password-of-ruth' };
 
 /** Who is what where. */
@@ -44,7 +47,7 @@ export function platformOf(parts: () => ProviderParts) {
       log: pino({}, { write: (line: string) => void lines.push(line) }),
       secrets: () =>
         Promise.resolve({
-          own: { issuer: 'a-secret-of-the-issuer-for-this-test', passwords: PASSWORDS },
+          own: { issuer: ISSUER_SECRET, passwords: PASSWORDS },
           of: new Map(Object.entries(secrets)),
           missing: new Map(),
         }),

@@ -1,13 +1,22 @@
+import { createHash } from 'node:crypto';
+import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { parseConfig } from '@delos/constructs';
 import Fastify, { type FastifyInstance } from 'fastify';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { z } from 'zod';
+import { realmOf } from '../../../constructs/src/services/keycloak/realm.ts';
 import { login as loginResource } from '../../../runtime/service/src/api/resources/login/index.ts';
 import { loginRoute } from '../../../runtime/service/src/api/resources/login/route.ts';
 import { isAllowed } from '../../../runtime/service/src/api/rights.ts';
 import { wantRealm } from '../../../runtime/service/src/db/realm-wanted.ts';
+import { identityService } from '../../../runtime/service/src/identity/index.ts';
+import { startService } from '../../../runtime/service/src/service-run.ts';
+import { until } from '../until.ts';
 import { login, words } from './login.ts';
-import { PASSWORDS, type ProviderParts, platformOf, rolesOf } from './platform.ts';
-import { BASE, BIND_DN, changeMembers, userDn } from './slapd.ts';
+import { ISSUER_SECRET, PASSWORDS, type ProviderParts, platformOf, rolesOf } from './platform.ts';
+import { BASE, BIND_DN, BIND_PASSWORD, changeMembers, userDn } from './slapd.ts';
 
 /** delos.yaml of these tests. @param more further keys of `identity` */
 const yaml = (ldap: string, more = ''): string => `
@@ -148,6 +157,47 @@ export function providersSuite(parts: () => ProviderParts, { long = false }: { r
       expect(platform.lines.join('')).toContain('the realm was not as delos.yaml says, and is again');
       expect((await platform.keeper.sweep())?.drift).toEqual([]);
       expect((await login(realmUrl(), 'lena', 'password-of-lena')).code).not.toBe('');
+    });
+
+    test('the service, started as it is deployed, sweeps, tells its metrics and answers for whom the API sees', async () => {
+      const folder = await mkdtemp(join(tmpdir(), 'delos-keeper-'));
+      const file = async (name: string, text: string): Promise<string> => {
+        await writeFile(join(folder, name), text);
+        return join(folder, name);
+      };
+      const { keycloak, databaseEnv, database, slapd } = parts();
+      const text = JSON.stringify(realmOf(parseConfig(yaml(corp(slapd.url)), 'f'), 'http://127.0.0.1:8080'));
+      await wantRealm(database.db, createHash('sha256').update(text).digest('hex'));
+      await mkdir(join(folder, 'passwords'));
+      for (const [name, password] of Object.entries(PASSWORDS)) await file(`passwords/${name}`, password);
+      const service = await startService(identityService, {
+        internalPort: 0,
+        env: {
+          ...databaseEnv,
+          DELOS_LISTEN_HOST: '127.0.0.1',
+          DELOS_LOG_LEVEL: 'silent',
+          DELOS_KEYCLOAK_URL: keycloak.url,
+          DELOS_KEYCLOAK_CLIENT_SECRET_FILE: await file('client-secret', keycloak.clientSecret),
+          DELOS_IDENTITY: await file('identity.json', text),
+          DELOS_IDENTITY_PASSWORDS: join(folder, 'passwords'),
+          DELOS_IDENTITY_ISSUER: await file('issuer', ISSUER_SECRET),
+          DELOS_PROVIDER_FILES: `corp=${await file('corp', BIND_PASSWORD)}`,
+        },
+      });
+      try {
+        expect((await fetch(`${service.internalUrl}/health/ready`)).status).toBe(200);
+        await until('a sweep of the service', 60, async () => {
+          const metrics = await (await fetch(`${service.internalUrl}/metrics`)).text();
+          return /delos_identity_provider_up\{[^}]*provider="corp"[^}]*\} 1/.test(metrics) ? true : undefined;
+        });
+        silence();
+        expect(rolesOf(await platform.authenticate(await tokenOf('lena', 'password-of-lena')))).toEqual({
+          'lab/one': 'writer',
+        });
+      } finally {
+        await service.stop();
+        await rm(folder, { recursive: true });
+      }
     });
 
     test('a keeper of another deployment keeps away', async () => {

@@ -143,12 +143,7 @@ export function callersById(db: Db, admin: string): (id: number) => Promise<Call
 }
 
 /** @throws DelosError ERR_UNAUTHENTICATED */
-function callerIn(
-  rows: Awaited<ReturnType<typeof rightsOf>>,
-  admin: string,
-  shown: string,
-  byGroups = false,
-): Caller {
+function callerIn(rows: Awaited<ReturnType<typeof rightsOf>>, admin: string, shown: string, byGroups = false): Caller {
   const [user] = rows;
   if (user === undefined || user.removed_at !== null) {
     const why = user === undefined ? 'is not one of this platform' : 'was removed from this platform';
