@@ -5,6 +5,7 @@ import { collector } from './services/collector/index.ts';
 import { controlApi } from './services/control-api/index.ts';
 import { devpi } from './services/devpi/index.ts';
 import { gateway } from './services/gateway/index.ts';
+import { identity } from './services/identity/index.ts';
 import { keycloak } from './services/keycloak/index.ts';
 import { nodeExporter } from './services/node-exporter/index.ts';
 import { objectStorage } from './services/object-storage/index.ts';
@@ -22,6 +23,7 @@ export const SERVICES: readonly ServiceDescriptor[] = [
   redis,
   objectStorage,
   controlApi,
+  identity,
   scheduler,
   agent,
   collector,

@@ -1,6 +1,10 @@
 export * from './addon-users.ts';
 export { OVERLAP_DAYS, overlapEnd, SKEW_MS } from './certificate-times.ts';
 export type { GivenCertificate } from './config/given-certificate.ts';
+export type { EntraProvider, OidcProvider, SamlProvider } from './config/identity/broker.ts';
+export { type DirectoryProvider, filterText, groupName } from './config/identity/directory.ts';
+export type { GroupMapping } from './config/identity/fields.ts';
+export type { IdentityProviders } from './config/identity/index.ts';
 export { ANY_REGISTRY, type ImageMirror, imageMirror, mirrorsOf } from './config/image-mirrors.ts';
 export * from './config/index.ts';
 export * from './config/load.ts';
@@ -27,6 +31,7 @@ export {
 export * from './errors/error-codes.ts';
 export * from './errors/errors.ts';
 export * from './errors/nearest.ts';
+export * from './identity-providers.ts';
 export { splitReference } from './image-reference.ts';
 export * from './image-registry.ts';
 export * from './instance.ts';

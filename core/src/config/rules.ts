@@ -3,6 +3,7 @@ import { projectNamespace } from '../project-namespace.ts';
 import { quantityOf } from '../quantity.ts';
 import { emailOf } from '../user-email.ts';
 import { GPU_FIELDS } from '../words/gpu-kinds.ts';
+import { identityFaults } from './identity/rules.ts';
 import { mirrorFaults } from './image-mirrors.ts';
 import { notificationFaults } from './notification-rules.ts';
 import { LEAST_JOB_DISK } from './resources.ts';
@@ -24,6 +25,7 @@ export function checkConfig(config: PlatformConfig): readonly RuleFault[] {
     ...ports(config),
     ...logs(config),
     ...notificationFaults(config.notifications),
+    ...identityFaults(config),
     ...wholeSize(config),
   ];
 }

@@ -15,6 +15,7 @@ import { parseRegistry } from '../image-registry.ts';
 import { HOST_PORTS } from '../words/ports.ts';
 import { disks } from './disks.ts';
 import { givenCertificate } from './given-certificate.ts';
+import { identity } from './identity/index.ts';
 import { imageMirror } from './image-mirrors.ts';
 import { notifications } from './notifications.ts';
 import { organization } from './organizations.ts';
@@ -98,10 +99,14 @@ export const configShape = z.strictObject({
       z.strictObject({
         name: userName.describe('Login name'),
         email: email.optional().describe('E-mail address; left out: the name at the platform’s domain'),
+        provider: dnsLabel
+          .optional()
+          .describe('Name of the provider of `identity` that this user comes from; left out: the platform itself'),
       }),
     )
     .default([])
-    .describe('Further users; a password is made for each'),
+    .describe('Further users; a password is made for each that no provider has'),
+  identity: identity.prefault({}).describe('Who else says who somebody is: directories and other identity providers'),
   images: z
     .strictObject({
       source: z

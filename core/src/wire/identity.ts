@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { identity } from '../config/identity/index.ts';
 
 /*
  * What the identity provider shall hold, as the deployment writes it (identity.json) and the reconciliation reads it.
@@ -15,6 +16,11 @@ export const identitySpec = z.strictObject({
   requireTls: z.boolean(),
   /** Seconds. */
   accessTokenLifespan: z.number().int().positive(),
+  /** Accounts of the realm itself. */
   users: z.array(z.strictObject({ username: z.string(), email: z.string() })),
+  /** Who else has accounts. Secrets are no part of it: each comes as a file, named like its provider. */
+  providers: identity,
+  /** Organizations and their projects, which groups of providers give roles in. */
+  organizations: z.array(z.strictObject({ name: z.string(), projects: z.array(z.strictObject({ name: z.string() })) })),
 });
 export type IdentitySpec = z.infer<typeof identitySpec>;

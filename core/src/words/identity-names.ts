@@ -16,3 +16,5 @@ export const ISSUER_CLIENT = 'delos-issuer';
 export const OPERATOR_CLIENT = 'delos-operator';
 /** Where the login of a client without a browser ends. */
 export const HEADLESS_PATH = '/api/v1/headless';
+/** Where Microsoft Entra ID is. */
+export const ENTRA_URL = 'https://login.microsoftonline.com';

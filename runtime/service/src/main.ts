@@ -8,6 +8,7 @@ import { runService } from './service-run.ts';
 const SERVICES: Readonly<Record<string, () => Promise<Service>>> = {
   api: async () => (await import('./api/index.ts')).apiService,
   scheduler: async () => (await import('./scheduler/index.ts')).schedulerService,
+  identity: async () => (await import('./identity/index.ts')).identityService,
   agent: async () => (await import('./agent/index.ts')).agentService,
   collector: async () => (await import('./collector/index.ts')).collectorService,
 };

@@ -1,4 +1,4 @@
-import { createHash, randomBytes } from 'node:crypto';
+import { randomBytes } from 'node:crypto';
 import type { AddressInfo } from 'node:net';
 import { engineContext, parseConfig, synthesize } from '@delos/constructs';
 import { type IdentitySpec, identitySpec } from '@delos/core';
@@ -22,18 +22,21 @@ import {
   issueToken,
   KeycloakAdmin,
 } from '../../../runtime/service/src/identity/index.ts';
-import { Browser, type Page, type Via } from '../../support/browser.ts';
+import { Browser, type Via } from '../../support/browser.ts';
+import { CALLBACK, exchange as exchangeAt, login as loginAt, words } from '../../support/identity/login.ts';
+import { providersSuite } from '../../support/identity/providers-suite.ts';
+import { DIRECTORY, type Slapd, startSlapd } from '../../support/identity/slapd.ts';
 import { startKeycloak, type TestKeycloak } from '../../support/service/keycloak.ts';
 import { startPostgres, type TestPostgres } from '../../support/service/postgres.ts';
 
 const PASSWORDS = { admin: 'first-password-of-admin', ann: 'first-password-of-ann' };
 const ISSUER_SECRET = randomBytes(24).toString('hex');
-const CALLBACK = 'http://127.0.0.1:54540';
 const PUBLIC_URL = 'http://127.0.0.1:8080';
 
 let keycloak: TestKeycloak;
 let postgres: TestPostgres;
-let database: Database;
+let slapd: Slapd;
+let database: Database & { readonly name: string };
 let spec: IdentitySpec;
 const secrets: IdentitySecrets = { issuer: ISSUER_SECRET, passwords: PASSWORDS };
 
@@ -41,7 +44,7 @@ const secrets: IdentitySecrets = { issuer: ISSUER_SECRET, passwords: PASSWORDS }
 function specOf(yaml: string): IdentitySpec {
   const config = parseConfig(yaml, 'delos.yaml');
   const { objects } = synthesize(config, engineContext(config, 'embedded'));
-  const map = objects.find(({ manifest }) => manifest.kind === 'ConfigMap' && manifest.metadata.name === 'platform');
+  const map = objects.find(({ manifest }) => manifest.kind === 'ConfigMap' && manifest.metadata.name === 'realm');
   const { data } = z.object({ data: z.object({ 'identity.json': z.string() }) }).parse(map?.manifest);
   return identitySpec.parse(JSON.parse(data['identity.json']));
 }
@@ -62,7 +65,7 @@ const forget = (wanted: IdentitySpec): Promise<void> =>
   database.tx((tx) =>
     applyUsers(
       tx,
-      wanted.users.map(({ username }) => username),
+      wanted.users.map(({ username: name }) => ({ name })),
     ),
   );
 const converge = async (wanted: IdentitySpec, given: IdentitySecrets): Promise<readonly string[]> => {
@@ -71,13 +74,15 @@ const converge = async (wanted: IdentitySpec, given: IdentitySecrets): Promise<r
 };
 
 beforeAll(async () => {
-  [keycloak, postgres] = await Promise.all([startKeycloak(), startPostgres()]);
+  // Keycloak reads at its start whom it trusts.
+  slapd = await startSlapd(DIRECTORY);
+  [keycloak, postgres] = await Promise.all([startKeycloak(slapd.authority), startPostgres()]);
   database = await postgres.connect();
   spec = specOf('users: [{name: ann, email: ann@example.com}]');
 });
 afterAll(async () => {
   await database?.close();
-  await Promise.all([keycloak?.stop(), postgres?.stop()]);
+  await Promise.all([keycloak?.stop(), postgres?.stop(), slapd?.stop()]);
 });
 
 describe('the realm converges', () => {
@@ -185,55 +190,15 @@ describe('the realm converges', () => {
   });
 });
 
-/** The client's login, by HTTP: a browser, then the code exchange. */
-async function login(
+const login = (
   user: string,
   password: string,
   redirect = CALLBACK,
   scope = 'offline_access',
   client = 'apolo',
   via: Via = {},
-) {
-  const verifier = randomBytes(32).toString('base64url');
-  const challenge = createHash('sha256').update(verifier).digest('base64url');
-  const query = new URLSearchParams({
-    response_type: 'code',
-    code_challenge: challenge,
-    code_challenge_method: 'S256',
-    client_id: client,
-    redirect_uri: redirect,
-    scope,
-    audience: 'apolo',
-  });
-  const browser = new Browser(via);
-  const page = await browser.open(`${realmUrl()}/protocol/openid-connect/auth?${query}`, redirect);
-  const after = await browser.submit(page, { username: user, password }, redirect);
-  const code = after.status === 0 ? (new URL(after.url).searchParams.get('code') ?? '') : '';
-  return { page, after, code, verifier };
-}
-
-/** What a page says, for a test that fails. */
-const words = ({ url, body }: Page): string =>
-  `${url}\n${body
-    .replace(/<(script|style)[\s\S]*?<\/\1>|<[^>]*>/g, ' ')
-    .replace(/\s+/g, ' ')
-    .slice(0, 1000)}`;
-
-async function exchange(form: Readonly<Record<string, string>>) {
-  const response = await fetch(`${realmUrl()}/protocol/openid-connect/token`, {
-    method: 'POST',
-    body: new URLSearchParams({ client_id: 'apolo', ...form }),
-  });
-  const body = z
-    .looseObject({
-      access_token: z.string().optional(),
-      id_token: z.string().optional(),
-      refresh_token: z.string().optional(),
-      expires_in: z.number().optional(),
-    })
-    .parse(await response.json());
-  return { status: response.status, ...body };
-}
+) => loginAt(realmUrl(), user, password, { redirect, scope, client, via });
+const exchange = (form: Readonly<Record<string, string>>) => exchangeAt(realmUrl(), form);
 
 /** A person's own tokens, after a login by browser. */
 async function personal(user: string, password: string, scope = 'offline_access') {
@@ -564,3 +529,5 @@ describe('Keycloak refuses users that delos.yaml refuses', () => {
     expect(await converge(capitals, secrets)).toEqual([]);
   });
 });
+
+providersSuite(() => ({ keycloak, database, slapd, databaseEnv: postgres.env(database.name) }));

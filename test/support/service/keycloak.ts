@@ -34,7 +34,8 @@ const BUILD = [
   ...['--http-relative-path=/auth', '--http-management-relative-path=/'],
 ];
 
-export async function startKeycloak(): Promise<TestKeycloak> {
+/** @param trusted PEM file of an authority that it trusts beside the public ones */
+export async function startKeycloak(trusted?: string): Promise<TestKeycloak> {
   const { cache } = instancePaths(DEFAULT_INSTANCE, process.env);
   const built = await builtKeycloak(cache);
   const home = join(cache, 'test', `keycloak-run-${process.pid}-${Date.now()}`);
@@ -65,6 +66,7 @@ export async function startKeycloak(): Promise<TestKeycloak> {
       KC_HTTP_MANAGEMENT_PORT: String(management),
       KC_HOSTNAME: url,
       KC_CACHE: 'local',
+      ...(trusted === undefined ? {} : { KC_TRUSTSTORE_PATHS: trusted }),
       KC_BOOTSTRAP_ADMIN_CLIENT_ID: 'delos-operator',
       KEYCLOAK_SECRETS: secrets,
       KEYCLOAK_CONF: join(home, 'secret.conf'),

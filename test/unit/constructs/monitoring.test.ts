@@ -94,6 +94,7 @@ describe('what Prometheus asks for metrics', () => {
       // Its internal port takes agents, collectors and other replicas as well, each with its token.
       'control-api': ['agent', 'collector', 'control-api', 'prometheus'],
       gateway: alone,
+      identity: alone,
       keycloak: alone,
       'node-exporter': alone,
       'object-storage': alone,

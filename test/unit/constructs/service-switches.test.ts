@@ -75,12 +75,12 @@ describe('a service that is left out', () => {
     expect(refusal(off('postgres'))).toEqual({
       field: 'services.postgres.enabled',
       message:
-        'keycloak, control-api and scheduler cannot work without postgres: say where yours is (`services.postgres.external`), or leave those out as well ',
+        'keycloak, control-api, identity and scheduler cannot work without postgres: say where yours is (`services.postgres.external`), or leave those out as well ',
     });
     expect(refusal(off('controlApi'))?.message).toContain(
-      'agent, collector and devpi cannot work without control-api: leave those out as well',
+      'identity, agent, collector and devpi cannot work without control-api: leave those out as well',
     );
-    expect(refusal(off('controlApi', 'agent', 'collector', 'devpi'))).toBeUndefined();
+    expect(refusal(off('controlApi', 'identity', 'agent', 'collector', 'devpi'))).toBeUndefined();
   });
 
   test('takes along its routes, its way through the network and its volume', () => {
@@ -93,7 +93,7 @@ describe('a service that is left out', () => {
 
   test('takes along its database', () => {
     const platform = platformOf(`monitoring: {enabled: false}
-services: {keycloak: {enabled: false}, controlApi: {enabled: false},
+services: {keycloak: {enabled: false}, controlApi: {enabled: false}, identity: {enabled: false},
       agent: {enabled: false}, collector: {enabled: false}, devpi: {enabled: false}, scheduler: {enabled: false}}`);
     expect(namesOf(platform)).toEqual(['gateway', 'postgres', 'redis']);
     expect(kindOf(platform, 'Secret').map(({ manifest }) => manifest.metadata.name)).not.toContain('postgres-keycloak');

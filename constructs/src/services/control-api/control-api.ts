@@ -2,7 +2,7 @@ import type { k8s } from 'cdk8s-plus-28';
 import { Construct } from 'constructs';
 import { ConfigFiles } from '../../base/config-files.ts';
 import type { Identity } from '../../base/identity.ts';
-import { files } from '../../base/mount.ts';
+import { files, type Mount } from '../../base/mount.ts';
 import { PORTS } from '../../base/names.ts';
 import type { Namespace } from '../../base/namespace.ts';
 import { allowedRegistriesEnv, ownWorkload, runs } from '../../base/own-service.ts';
@@ -20,14 +20,24 @@ import type { Replicas } from '../../base/sections/replicas.ts';
 import type { ServiceDescriptor, Site } from '../../base/service.ts';
 import type { Workload } from '../../base/workload.ts';
 import { canonicalJson, platformSettings } from './platform-settings.ts';
+import { ProviderSecrets } from './provider-secrets.ts';
 
 const CONFIG_DIR = '/etc/delos';
+const REALM_DIR = '/etc/delos-realm';
+
+/** What somebody reads who keeps the realm: its settings, and the secrets that go into it. */
+export interface RealmKeeping {
+  readonly env: () => readonly k8s.EnvVar[];
+  readonly mounts: () => readonly Mount[];
+}
 
 /** The control API. Its `migrate` step makes the tables and keeps the realm, before it serves. */
 export class ControlApi extends Construct {
   readonly workload: Workload;
   /** The agent signs in with it. */
   readonly agentToken: SecretKey;
+  /** For the service that keeps the realm after `migrate` has made it. */
+  readonly keeping: RealmKeeping;
   readonly #collectorToken: Secret;
   readonly #publicUrl: string;
   #registry: { readonly workload: Workload; readonly key: SecretKey } | undefined;
@@ -62,9 +72,38 @@ export class ControlApi extends Construct {
       namespace,
       files: () => ({
         'platform.json': platformSettings(at.config),
-        'identity.json': canonicalJson(identity.realm),
       }),
     });
+    // Apart, since it rolls the keeper of the realm too, which other settings are of no concern to.
+    const realm = new ConfigFiles(this, 'realm', {
+      namespace,
+      files: () => ({ 'identity.json': canonicalJson(identity.realm) }),
+    });
+    const providers = new ProviderSecrets(this, { namespace, providers: at.config.identity });
+    const authority = identity.authority === undefined ? [] : [identity.authority];
+    // Of `migrate` and of the keeper alone: no secret that changes Keycloak is in what clients talk to.
+    const keeper: RealmKeeping = {
+      env: () => [
+        env('DELOS_KEYCLOAK_CLIENT_SECRET_FILE', fileOf(identity.admin)),
+        env('DELOS_IDENTITY_PASSWORDS', mounted(passwords).path),
+        ...providers.env(),
+      ],
+      mounts: () => [...[identity.admin.secret, passwords].map(mounted), ...providers.mounts()],
+    };
+    const shared = (): readonly k8s.EnvVar[] => [
+      ...authority.map((key) => env('NODE_EXTRA_CA_CERTS', fileOf(key))),
+      env('DELOS_KEYCLOAK_URL', identity.internalUrl),
+      env('DELOS_IDENTITY', `${REALM_DIR}/identity.json`),
+      env('DELOS_IDENTITY_ISSUER', fileOf({ secret: issuer, key: 'secret' })),
+    ];
+    this.keeping = {
+      env: () => [...shared(), ...keeper.env()],
+      mounts: () => [
+        files(realm, REALM_DIR),
+        ...[...authority.map((key) => key.secret), issuer].map(mounted),
+        ...keeper.mounts(),
+      ],
+    };
     this.workload = ownWorkload(this, descriptor, at, {
       runs: { kind: 'deployment', replicas: at.own.replicas },
       command: runs('api'),
@@ -73,15 +112,13 @@ export class ControlApi extends Construct {
         {
           name: 'migrate',
           command: runs('migrate'),
-          env: [
-            env('DELOS_KEYCLOAK_CLIENT_SECRET_FILE', fileOf(identity.admin)),
-            env('DELOS_IDENTITY_PASSWORDS', mounted(passwords).path),
-          ],
-          mounts: () => [identity.admin.secret, passwords].map(mounted),
+          env: keeper.env(),
+          mounts: keeper.mounts,
         },
       ],
       mounts: () => [
         files(config, CONFIG_DIR),
+        files(realm, REALM_DIR),
         ...[
           ...databaseSecrets(database),
           ...(identity.authority === undefined ? [] : [identity.authority.secret]),
@@ -102,7 +139,7 @@ export class ControlApi extends Construct {
         env('DELOS_OIDC_ISSUER', identity.issuer),
         env('DELOS_OIDC_JWKS_URL', identity.jwksUrl),
         env('DELOS_KEYCLOAK_URL', identity.internalUrl),
-        env('DELOS_IDENTITY', `${CONFIG_DIR}/identity.json`),
+        env('DELOS_IDENTITY', `${REALM_DIR}/identity.json`),
         env('DELOS_IDENTITY_ISSUER', fileOf({ secret: issuer, key: 'secret' })),
         env('DELOS_AGENT_TOKEN_FILE', fileOf(this.agentToken)),
         env('DELOS_COLLECTOR_TOKEN_FILE', fileOf({ secret: collector, key: 'token' })),

@@ -24,8 +24,14 @@ export const keycloak: ServiceDescriptor<
   // Kubernetes makes no second Pod of a StatefulSet while it cannot tell that the first has ended.
   diesWithNode: 'it runs once, and its Pod is not moved while its node is lost',
   external: externalForm,
-  // Of the realm: login, tokens, keys. Consoles, client registration, brokering and the realm `master` are not routed.
+  // Of the realm: login, tokens, keys. Consoles, client registration and the realm `master` are not routed.
   routes: [
+    // Whom another identity provider sends back. Linking of accounts, and tokens of the provider, are left out.
+    {
+      paths: [`${REALM_PATH}/broker/*`],
+      pattern: `^${REALM_PATH}/broker/[a-z0-9-]+/(login|endpoint|endpoint/descriptor)$`,
+      port: 'http',
+    },
     {
       paths: ['protocol/openid-connect', 'login-actions', '.well-known'].map((path) => `${REALM_PATH}/${path}/*`),
       // A path of other characters could mean one thing to the gateway and another to Keycloak.

@@ -1,9 +1,10 @@
-import { IDENTITY_PATH, type IdentitySpec, OPERATOR_CLIENT } from '@delos/core';
+import { IDENTITY_PATH, type IdentitySpec, OPERATOR_CLIENT, providersOf, providerUrlOf } from '@delos/core';
 import { k8s } from 'cdk8s-plus-28';
 import { Construct } from 'constructs';
 import { ConfigFiles } from '../../base/config-files.ts';
 import { DNS, type Peer } from '../../base/connections.ts';
 import type { Database } from '../../base/database.ts';
+import { SecretFolder } from '../../base/external/secret-references.ts';
 import type { Identity } from '../../base/identity.ts';
 import { files, scratch, secretFiles } from '../../base/mount.ts';
 import { labelsOf, PORTS } from '../../base/names.ts';
@@ -34,6 +35,18 @@ export interface KeycloakProps {
   readonly userNamespaces?: boolean;
   /** Its one realm. */
   readonly realm: IdentitySpec;
+}
+
+/** Port of each scheme that a provider is reached by. */
+const PORT_OF: Readonly<Record<string, number>> = { 'ldap:': 389, 'ldaps:': 636, 'http:': 80, 'https:': 443 };
+
+/** Ports that Keycloak reaches identity providers at. A policy knows no host names. */
+function providerPorts(realm: IdentitySpec): readonly number[] {
+  const ports = providersOf(realm.providers).map((provider) => {
+    const { port, protocol } = new URL(providerUrlOf(provider));
+    return port === '' ? (PORT_OF[protocol] ?? 443) : Number(port);
+  });
+  return [...new Set(ports)].sort((a, b) => a - b);
 }
 
 /** User and group that it runs as. */
@@ -74,6 +87,14 @@ export class Keycloak extends Construct implements Identity {
       sources: { [ADMIN_KEY]: { kind: 'password', length: 40 } },
     });
     this.admin = { secret, key: ADMIN_KEY };
+    const authorities = new SecretFolder(this, {
+      namespace,
+      prefix: 'identity-authority',
+      folder: TRUSTED,
+      references: providersOf(props.realm.providers).flatMap(({ settings: { name, authority } }) =>
+        authority === undefined ? [] : [[name, authority] as const],
+      ),
+    });
     const config = new ConfigFiles(this, 'config', {
       namespace,
       name: id,
@@ -92,7 +113,12 @@ export class Keycloak extends Construct implements Identity {
       resources: props.resources ?? KEYCLOAK_RESOURCES,
       graceSeconds: 30,
       command: ['/bin/sh', '/etc/keycloak/start.sh'],
-      env: () => environment(props),
+      env: () => [
+        ...environment(props),
+        ...trusted(
+          providersOf(props.realm.providers).flatMap(({ settings: { name } }) => authorities.fileOf(name) || []),
+        ),
+      ],
       ports: { http: PORTS.http, management: 9000 },
       podPorts: ['management'],
       probes: PROBES,
@@ -107,9 +133,12 @@ export class Keycloak extends Construct implements Identity {
           ? []
           : [secretFiles(database.tls.authority.secret, AUTHORITY, 'secret-authority')]),
         secretFiles(secret, `${SECRETS}/admin`, 'secret-admin'),
+        ...authorities.mounts(),
       ],
     });
     this.workload.reach(database.peer, DNS);
+    const ports = providerPorts(props.realm);
+    if (ports.length > 0) this.workload.reach({ kind: 'anyone', ports });
   }
 
   /**
@@ -157,6 +186,11 @@ const PROBES: Probes = {
 };
 
 const AUTHORITY = `${SECRETS}/authority`;
+/** Authorities of identity providers, beside the public ones. */
+const TRUSTED = '/etc/keycloak-authorities';
+
+const trusted = (files: readonly string[]): readonly k8s.EnvVar[] =>
+  files.length === 0 ? [] : [{ name: 'KC_TRUSTSTORE_PATHS', value: files.join(',') }];
 
 /** @see https://jdbc.postgresql.org/documentation/ssl/ */
 const tlsProperties = ({ authority }: NonNullable<Database['tls']>): string =>

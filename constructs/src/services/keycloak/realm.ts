@@ -3,7 +3,8 @@ import { CLIENT_ID, emailOf, HEADLESS_PATH, type IdentitySpec, type PlatformConf
 /** The realm as code: who may log in, by which client, to which addresses a code may be sent. */
 export function realmOf(config: PlatformConfig, publicUrl: string): IdentitySpec {
   const admin = { username: config.admin.user, email: config.admin.email };
-  const users = config.users.map((user) => ({ username: user.name, email: emailOf(user, config) }));
+  const own = config.users.filter(({ provider }) => provider === undefined);
+  const users = own.map((user) => ({ username: user.name, email: emailOf(user, config) }));
   return {
     realm: REALM,
     displayName: 'Delos',
@@ -18,6 +19,11 @@ export function realmOf(config: PlatformConfig, publicUrl: string): IdentitySpec
     audience: CLIENT_ID,
     requireTls: publicUrl.startsWith('https:'),
     accessTokenLifespan: 1800,
+    providers: config.identity,
+    organizations: config.organizations.map(({ name, projects }) => ({
+      name,
+      projects: projects.map((project) => ({ name: project.name })),
+    })),
     users: [admin, ...users.filter(({ username }) => username !== admin.username)],
   };
 }

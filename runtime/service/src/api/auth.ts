@@ -4,6 +4,7 @@ import { z } from 'zod';
 import type { Db } from '../db/schema.ts';
 import { bindFirstAccount } from '../db/users.ts';
 import type { Caller } from './deps.ts';
+import type { ProviderLogins } from './provider-logins.ts';
 
 export interface TokenSettings {
   readonly issuer: string;
@@ -20,6 +21,8 @@ export interface TokenSettings {
    * that user for good. Otherwise accounts are known beforehand, and no other is taken.
    */
   readonly bindFirstAccount: boolean;
+  /** Identity providers of delos.yaml. @default there are none */
+  readonly providers?: ProviderLogins;
 }
 
 const claims = z.object({
@@ -30,6 +33,8 @@ const claims = z.object({
   azp: z.string().optional(),
   aud: z.union([z.string(), z.array(z.string())]).optional(),
   jti: z.string().optional(),
+  /** When the person showed who they are: seconds since 1970. Later tokens of the same login keep it. */
+  auth_time: z.number().optional(),
 });
 
 // Asymmetric ones only: a public key must never pass for a shared secret.
@@ -109,14 +114,27 @@ async function isRevoked(db: Db, jti: string | undefined): Promise<boolean> {
 }
 
 /** @throws DelosError ERR_UNAUTHENTICATED for an account that is no user's, or no longer */
-async function callerOf(db: Db, settings: TokenSettings, { sub, identity }: z.infer<typeof claims>): Promise<Caller> {
+async function callerOf(
+  db: Db,
+  settings: TokenSettings,
+  { sub, identity, auth_time: loggedIn }: z.infer<typeof claims>,
+): Promise<Caller> {
+  const { providers } = settings;
   let rows = await rightsOf(db, 'subject', sub);
   if (rows.length === 0 && settings.bindFirstAccount) {
     await bindFirstAccount(db, identity, sub);
     // Another request of the same account may have been faster.
     rows = await rightsOf(db, 'subject', sub);
   }
-  return callerIn(rows, settings.admin, identity);
+  if (providers?.isNews(sub, rows[0], loggedIn) === true) {
+    await providers.look(sub, loggedIn);
+    rows = await rightsOf(db, 'subject', sub);
+  }
+  const caller = callerIn(rows, settings.admin, identity, providers !== undefined);
+  const provider = rows[0]?.provider ?? null;
+  const ended = provider === null ? undefined : providers?.hasEnded(provider, loggedIn);
+  if (ended !== undefined) throw unauthenticated(ended);
+  return caller;
 }
 
 /** Finds a user by the id that does not change, for those who hold a token of ours with it. */
@@ -125,12 +143,13 @@ export function callersById(db: Db, admin: string): (id: number) => Promise<Call
 }
 
 /** @throws DelosError ERR_UNAUTHENTICATED */
-function callerIn(rows: Awaited<ReturnType<typeof rightsOf>>, admin: string, shown: string): Caller {
+function callerIn(rows: Awaited<ReturnType<typeof rightsOf>>, admin: string, shown: string, byGroups = false): Caller {
   const [user] = rows;
   if (user === undefined || user.removed_at !== null) {
     const why = user === undefined ? 'is not one of this platform' : 'was removed from this platform';
+    const more = byGroups ? ', or says there what a group of an identity provider gives' : '';
     throw new DelosError('ERR_UNAUTHENTICATED', `the account of ${JSON.stringify(shown)} ${why}`, {
-      hint: 'the administrator adds users in delos.yaml',
+      hint: `the administrator adds users in delos.yaml${more}`,
     });
   }
   const roles = rows.flatMap(({ org, project, role }) => (role === null ? [] : [[`${org}/${project}`, role] as const]));
@@ -142,7 +161,8 @@ async function rightsOf(db: Db, by: 'subject' | 'id', value: string | number) {
   return db
     .selectFrom('users')
     .leftJoin('members', 'members.user_name', 'users.name')
-    .select(['users.id', 'users.name', 'users.removed_at', 'members.org', 'members.project', 'members.role'])
+    .select(['users.id', 'users.name', 'users.removed_at', 'users.provider', 'users.looked_at'])
+    .select(['members.org', 'members.project', 'members.role'])
     .where(`users.${by}`, '=', value)
     .execute();
 }

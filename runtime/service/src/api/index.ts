@@ -1,5 +1,5 @@
 import { isIPv6 } from 'node:net';
-import { CLIENT_ID, ISSUER_CLIENT, PORTS } from '@delos/core';
+import { CLIENT_ID, ISSUER_CLIENT, PORTS, providersOf } from '@delos/core';
 import { z } from 'zod';
 import { connectDatabase } from '../db/database.ts';
 import { databaseMetrics } from '../db/database-metrics.ts';
@@ -17,6 +17,7 @@ import { cacheEnv, cacheSettings } from './cache/cache-settings.ts';
 import { RedisCache } from './cache/redis-cache.ts';
 import type { ApiSettings } from './deps.ts';
 import { RequestLimits } from './limits/request-limits.ts';
+import { ProviderLogins } from './provider-logins.ts';
 import { MOST, RequestBudget } from './request-budget.ts';
 import type { ListenerDeps } from './resource.ts';
 import { registrySettings } from './resources/registry/settings.ts';
@@ -104,6 +105,9 @@ export const apiService: Service = {
         clients: [env.DELOS_OIDC_AUDIENCE, ISSUER_CLIENT],
         admin: config.admin.user,
         bindFirstAccount: env.DELOS_KEYCLOAK_URL === undefined,
+        ...(providersOf(config.identity).length === 0
+          ? {}
+          : { providers: new ProviderLogins(database, config.identity) }),
       }),
       callerById: callersById(database.db, config.admin.user),
       logs,

@@ -1,4 +1,4 @@
-import { PLAIN_SHARE, type PlatformConfig, projectNamespace, shareOf } from '@delos/core';
+import { PLAIN_SHARE, type PlatformConfig, projectNamespace, providersOf, shareOf } from '@delos/core';
 import { sql } from 'kysely';
 import { CONFIG_CHANGED } from './notifications.ts';
 import type { Tx } from './schema.ts';
@@ -55,8 +55,9 @@ export async function applyConfig(tx: Tx, config: PlatformConfig, cluster: strin
         .execute();
     }
   }
-  await applyUsers(tx, [config.admin.user, ...config.users.map(({ name }) => name)]);
-  await replaceMembers(tx, config);
+  const providers = providersOf(config.identity).map(({ settings: { name } }) => name);
+  await applyUsers(tx, [{ name: config.admin.user }, ...config.users], providers);
+  await replaceMembers(tx, config, providers);
   await retireVanished(tx, config);
   await tx
     .insertInto('clusters')
@@ -77,7 +78,8 @@ export async function applyConfig(tx: Tx, config: PlatformConfig, cluster: strin
   await sql`select pg_notify(${CONFIG_CHANGED}, ${cluster})`.execute(tx);
 }
 
-async function replaceMembers(tx: Tx, config: PlatformConfig): Promise<void> {
+/** Those that follow from a provider's groups stay, but where delos.yaml says something itself. */
+async function replaceMembers(tx: Tx, config: PlatformConfig, providers: readonly string[]): Promise<void> {
   const members = config.organizations.flatMap((org) =>
     org.projects.flatMap((project) => {
       const members = new Map(project.members.map((member) => [member.user, member]));
@@ -92,7 +94,14 @@ async function replaceMembers(tx: Tx, config: PlatformConfig): Promise<void> {
       }));
     }),
   );
-  await tx.deleteFrom('members').execute();
+  const declared = members.map(({ org, project, user_name }) => `${org}/${project}/${user_name}`);
+  const projects = [...new Set(members.map(({ org, project }) => `${org}/${project}`))];
+  await sql`delete from members where provider is null or provider <> all (${providers}::text[])
+    or org || '/' || project || '/' || user_name = any (${declared}::text[])
+    or org || '/' || project <> all (${projects}::text[])
+    or not exists (select from users u
+      where u.name = user_name and u.removed_at is null and u.provider = members.provider)`.execute(tx);
+  await sql`delete from identity_providers where name <> all (${providers}::text[])`.execute(tx);
   if (members.length > 0) await tx.insertInto('members').values(members).execute();
 }
 

@@ -7,7 +7,6 @@ import { databaseEnv, databaseSettings, readEnv } from '../service-env.ts';
 import { applyConfig } from './apply-config.ts';
 import { connectDatabase } from './database.ts';
 import { migrate } from './migrate.ts';
-import { accountsOf } from './users.ts';
 
 const settings = databaseEnv.extend({ DELOS_CONFIG: z.string(), DELOS_CLUSTER: z.string().default('default') });
 
@@ -25,7 +24,7 @@ export async function migrateCommand(environment: Environment): Promise<number> 
       // Where Keycloak is not part of the deployment, its realm is somebody else's.
       if (environment.DELOS_KEYCLOAK_URL) {
         const { reconcileIdentity } = await import('../identity/index.ts');
-        await reconcileIdentity(environment, accountsOf(database), log);
+        await reconcileIdentity(environment, database, log);
       }
     } finally {
       await database.close();

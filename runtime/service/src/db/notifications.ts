@@ -18,6 +18,11 @@ export const NODES_CHANGED = 'nodes_changed';
 /** The configuration (presets, projects, quotas) was applied anew; payload: the cluster's name. */
 export const CONFIG_CHANGED = 'config_changed';
 
+/** Somebody of an identity provider is here; payload: the subject of their account. */
+export const PERSON_SEEN = 'person_seen';
+/** The keeper of the realm has looked at somebody; payload: the subject of their account. */
+export const PERSON_LOOKED = 'person_looked';
+
 /** A replica of the API wants a stream of a cluster's agent; payload: `{cluster, id, at}`. */
 export const STREAM_WANTED = 'stream_wanted';
 

@@ -49,6 +49,8 @@ interface MemberTable {
   readonly user_name: string;
   readonly role: ProjectRole;
   readonly share: JsonDefaulted<Share>;
+  /** Name of the identity provider whose group gave it; null: delos.yaml. */
+  readonly provider: Generated<string | null>;
 }
 
 interface UserTable {
@@ -58,6 +60,18 @@ interface UserTable {
   readonly subject: string | null;
   readonly made_at: Generated<Date>;
   readonly removed_at: Date | null;
+  /** Name of the identity provider; null: the platform itself. */
+  readonly provider: Generated<string | null>;
+  readonly looked_at: Generated<Date | null>;
+}
+
+interface IdentityProviderTable {
+  readonly name: string;
+  readonly kind: string;
+  readonly problem: string | null;
+  readonly away: Generated<boolean>;
+  readonly looked_at: Generated<Date>;
+  readonly changed_at: Generated<Date>;
 }
 
 interface ClusterTable {
@@ -236,6 +250,7 @@ export interface Schema {
   readonly projects: ProjectTable;
   readonly members: MemberTable;
   readonly users: UserTable;
+  readonly identity_providers: IdentityProviderTable;
   readonly clusters: ClusterTable;
   readonly nodes: NodeTable;
   readonly jobs: JobTable;

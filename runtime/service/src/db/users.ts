@@ -11,6 +11,8 @@ import type { Db, Tx } from './schema.ts';
 export interface Accounts {
   /** Subject → whether that account may still be used. */
   readonly known: () => Promise<ReadonlyMap<string, 'live' | 'removed'>>;
+  /** Name of a live user of the platform itself → subject of the account. */
+  readonly own: () => Promise<ReadonlyMap<string, string>>;
   /** From now on this account is the user of that name. */
   readonly bind: (name: string, subject: string) => Promise<void>;
 }
@@ -25,21 +27,53 @@ export function accountsOf(database: Pick<Database, 'db' | 'tx'>): Accounts {
         .execute();
       return new Map(rows.map((row) => [row.subject ?? '', row.removed_at === null ? 'live' : 'removed']));
     },
+    own: async () => {
+      const rows = await database.db
+        .selectFrom('users')
+        .select(['name', 'subject'])
+        .where('subject', 'is not', null)
+        .where('removed_at', 'is', null)
+        .where('provider', 'is', null)
+        .execute();
+      return new Map(rows.map(({ name, subject }) => [name, subject ?? '']));
+    },
     bind: (name, subject) => database.tx((tx) => bindAccount(tx, name, subject)),
   };
 }
 
-/** Makes exactly these names live users. Repeating it changes nothing. */
-export async function applyUsers(tx: Tx, names: readonly string[]): Promise<void> {
+/** A user that delos.yaml names. */
+export interface DeclaredUser {
+  readonly name: string;
+  /** The provider that the user comes from. @default the platform itself */
+  readonly provider?: string | undefined;
+}
+
+/**
+ * Makes exactly these names live users, and leaves alone who else came by one of these providers. A name that changes
+ * its provider is another person. Repeating it changes nothing.
+ */
+export async function applyUsers(
+  tx: Tx,
+  users: readonly DeclaredUser[],
+  providers: readonly string[] = [],
+): Promise<void> {
+  const names = users.map(({ name }) => name);
+  const from = users.map(({ provider }) => provider ?? '');
   const gone = await tx
     .updateTable('users')
     .set({ removed_at: new Date() })
     .where('removed_at', 'is', null)
-    .where(sql<boolean>`name <> all (${names}::text[])`)
+    .where(
+      sql<boolean>`not exists (select from unnest(${names}::text[], ${from}::text[]) as declared (name, provider)
+          where declared.name = users.name and declared.provider = coalesce(users.provider, ''))
+        and (users.provider is null or users.provider <> all (${providers}::text[]) or users.name = any (${names}::text[]))`,
+    )
     .returning(['id', 'name'])
     .execute();
   for (const user of gone) await leave(tx, user);
-  await sql`insert into users (name) select unnest(${names}::text[])
+  await sql`insert into users (name, provider)
+    select declared.name, nullif(declared.provider, '')
+    from unnest(${names}::text[], ${from}::text[]) as declared (name, provider)
     on conflict (name) where removed_at is null do nothing`.execute(tx);
 }
 
@@ -77,7 +111,11 @@ export async function bindFirstAccount(db: Db, name: string, subject: string): P
 }
 
 /** Jobs and disks stay with the project, under a name that nobody else can have; tokens that were issued end. */
-async function leave(tx: Tx, user: { readonly id: number; readonly name: string }): Promise<void> {
+export async function leave(
+  tx: Tx,
+  user: { readonly id: number; readonly name: string },
+  actor = 'configuration',
+): Promise<void> {
   await tx
     .updateTable('jobs')
     .set({ owner: `${user.name}~${user.id}` })
@@ -96,6 +134,6 @@ async function leave(tx: Tx, user: { readonly id: number; readonly name: string 
     .execute();
   await tx
     .insertInto('audit')
-    .values({ actor: 'configuration', action: 'user.remove', target: user.name, outcome: 'done', details: '{}' })
+    .values({ actor, action: 'user.remove', target: user.name, outcome: 'done', details: '{}' })
     .execute();
 }

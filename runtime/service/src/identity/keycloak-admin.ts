@@ -88,6 +88,17 @@ export class KeycloakAdmin {
     if (response.status !== 404) await accepted(response, 'DELETE', path);
   }
 
+  /** The answer as it comes, a refusal too. */
+  async answer(method: 'POST', path: string, body: unknown): Promise<Response> {
+    return this.#request(method, path, body);
+  }
+
+  /** What a POST is answered by. */
+  async postFor<T>(schema: z.ZodType<T>, path: string, body: unknown): Promise<T> {
+    const response = await accepted(await this.#request('POST', path, body), 'POST', path);
+    return schema.parse(await response.json());
+  }
+
   async post(path: string, body?: unknown): Promise<void> {
     await accepted(await this.#request('POST', path, body), 'POST', path);
   }

@@ -5,6 +5,7 @@ import { closeBuiltInClients, MASTER_REALM } from './built-in-clients.ts';
 import { holds, type Json, merged } from './converge.ts';
 import { issuerClientSecret, issuerKey } from './issuer-key.ts';
 import type { KeycloakAdmin } from './keycloak-admin.ts';
+import { convergeProviders, type ProviderSecrets, type ProvidersOutcome } from './providers/converge-providers.ts';
 import {
   CLAIMS_SCOPE,
   CLIENT_SCOPES,
@@ -30,16 +31,14 @@ const client = z.looseObject({ id: z.string(), clientId: z.string() });
 
 /**
  * Makes the realm what the specification says, whatever it is now; a second run changes nothing. Killed at any point,
- * the next run completes it. Passwords are set when a user is made and never after: they are the user's own from then.
- * Each user's account is told to `accounts`, by which their tokens are known.
+ * the next run completes it. People and other identity providers are not part of it.
  *
  * @returns what was changed, in words; empty where all was so already
  */
-export async function convergeIdentity(
+export async function convergeRealm(
   admin: KeycloakAdmin,
   spec: IdentitySpec,
-  secrets: IdentitySecrets,
-  accounts: Accounts,
+  { issuer }: Pick<IdentitySecrets, 'issuer'>,
 ): Promise<readonly string[]> {
   const changes: string[] = [];
   const realm = `/realms/${spec.realm}`;
@@ -52,13 +51,67 @@ export async function convergeIdentity(
     changes.push(`realm ${spec.realm} changed`);
   }
   changes.push(...(await convergeScope(admin, realm, spec)));
-  changes.push(...(await convergeProvider(admin, realm, issuerKey(secrets.issuer).publicKey)));
+  changes.push(...(await convergeProvider(admin, realm, issuerKey(issuer).publicKey)));
   changes.push(...(await convergeClient(admin, realm, cliClient(spec))));
-  changes.push(...(await convergeClient(admin, realm, issuerClient(issuerClientSecret(secrets.issuer)))));
+  changes.push(...(await convergeClient(admin, realm, issuerClient(issuerClientSecret(issuer)))));
   for (const each of [realm, MASTER_REALM]) changes.push(...(await closeBuiltInClients(admin, each)));
   changes.push(...(await convergeUserProfile(admin, realm)));
-  changes.push(...(await convergeUsers(admin, realm, spec, secrets.passwords, accounts)));
   return changes;
+}
+
+/**
+ * The realm with its own people. Passwords are set when a user is made and never after: they are the user's own from
+ * then. Each user's account is told to `accounts`, by which their tokens are known.
+ *
+ * @returns what was changed, in words; empty where all was so already
+ */
+export async function convergeIdentity(
+  admin: KeycloakAdmin,
+  spec: IdentitySpec,
+  secrets: IdentitySecrets,
+  accounts: Accounts,
+): Promise<readonly string[]> {
+  return [
+    ...(await convergeRealm(admin, spec, secrets)),
+    ...(await convergeUsers(admin, `/realms/${spec.realm}`, spec, secrets.passwords, accounts)),
+  ];
+}
+
+/** What a convergence with other identity providers did. */
+export interface WholeOutcome extends ProvidersOutcome {
+  /** Why the realm's own people could not be looked after; a provider was in the way. */
+  readonly people?: unknown;
+}
+
+/**
+ * The realm with its own people and with other identity providers. A directory that is set up wrongly makes Keycloak fail
+ * at every search for a name, and one that has a new user's name keeps it until its filter leaves it out. So people come
+ * first, and once more after the providers, where a provider was in the way.
+ */
+export async function convergeWhole(
+  admin: KeycloakAdmin,
+  spec: IdentitySpec,
+  secrets: IdentitySecrets,
+  ofProviders: ProviderSecrets,
+  accounts: Accounts,
+): Promise<WholeOutcome> {
+  const changes: string[] = [...(await convergeRealm(admin, spec, secrets))];
+  const people = () => convergeUsers(admin, `/realms/${spec.realm}`, spec, secrets.passwords, accounts);
+  const first = await attempt(people);
+  const theirs = await convergeProviders(admin, spec, ofProviders);
+  const second = first.failed ? await attempt(people) : first;
+  changes.push(...theirs.changes, ...(second.value ?? []));
+  return { changes, problems: theirs.problems, ...(second.failed ? { people: second.error } : {}) };
+}
+
+async function attempt<T>(
+  body: () => Promise<T>,
+): Promise<{ readonly failed: boolean; readonly value?: T; readonly error?: unknown }> {
+  try {
+    return { failed: false, value: await body() };
+  } catch (error) {
+    return { failed: true, error };
+  }
 }
 
 async function convergeScope(admin: KeycloakAdmin, realm: string, spec: IdentitySpec): Promise<readonly string[]> {

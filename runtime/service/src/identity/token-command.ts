@@ -6,7 +6,7 @@ import type { Environment } from '../service.ts';
 import { databaseEnv, databaseSettings, readEnv } from '../service-env.ts';
 import { type IssuerSettings, issueToken } from './issue.ts';
 import { realmUrlOf } from './realm.ts';
-import { secretFrom } from './reconcile-command.ts';
+import { secretFrom } from './settings.ts';
 import { listTokens, recordIssue, revokeToken } from './token-records.ts';
 
 const settings = databaseEnv.extend({

@@ -3,6 +3,7 @@ import { z } from 'zod';
 import type { Accounts } from '../db/users.ts';
 import { holds } from './converge.ts';
 import type { KeycloakAdmin } from './keycloak-admin.ts';
+import { providerName } from './providers/people.ts';
 import { CONFIGURED_GROUP, OPERATOR_ALIAS } from './realm.ts';
 
 const user = z.looseObject({
@@ -10,6 +11,7 @@ const user = z.looseObject({
   username: z.string(),
   email: z.string().optional(),
   enabled: z.boolean().default(true),
+  federationLink: z.string().optional(),
 });
 const group = z.looseObject({ id: z.string(), name: z.string() });
 const profile = z.looseObject({ attributes: z.array(z.looseObject({ name: z.string() })) });
@@ -44,6 +46,7 @@ export async function convergeUsers(
 ): Promise<readonly string[]> {
   const groupId = await groupOf(admin, realm);
   const known = await accounts.known();
+  const own = await accounts.own();
   const names = new Set(spec.users.map(({ username }) => username));
   const members = await membersOf(admin, realm, groupId);
   const former = members.filter((member) => !names.has(member.username) || isFormer(member, known));
@@ -54,7 +57,16 @@ export async function convergeUsers(
     changes.push(`account of the former user ${username} deleted`);
   }
   for (const { username, email } of spec.users) {
-    const found = await findUser(admin, realm, username);
+    let found = await accountOf(admin, realm, username, own.get(username));
+    // A name of delos.yaml is nobody else's: whom a provider brought under it goes.
+    if (found !== undefined && !members.some((member) => member.id === found?.id)) {
+      const provider = await providerName(admin, realm, found);
+      if (provider !== undefined) {
+        await admin.delete(`${realm}/users/${found.id}`);
+        changes.push(`account ${username} of ${provider} deleted: delos.yaml has a user of this name`);
+        found = undefined;
+      }
+    }
     if (found === undefined) {
       const password = passwords[username];
       if (password === undefined) {
@@ -71,6 +83,7 @@ export async function convergeUsers(
         credentials: [{ type: 'password', value: password, temporary: false }],
       });
       if (made) changes.push(`user ${username} made`);
+      else await refuseProviders(admin, realm, username);
     } else if (!holds(found, { email, enabled: true })) {
       await admin.put(`${realm}/users/${found.id}`, { ...found, email, emailVerified: true, enabled: true });
       changes.push(`user ${username} changed`);
@@ -126,6 +139,21 @@ async function membersOf(
     found.push(...page);
     if (page.length < PAGE) return found;
   }
+}
+
+/** Keycloak makes no account of a name that a directory has, and shows that one's instead. It is never taken for ours. */
+async function refuseProviders(admin: KeycloakAdmin, realm: string, username: string): Promise<void> {
+  const provider = await providerName(admin, realm, await requireUser(admin, realm, username));
+  if (provider === undefined) return;
+  throw new DelosError('ERR_CONFLICT', `user ${username} of delos.yaml cannot be made: ${provider} has this name`, {
+    hint: 'it is left out of the directory as soon as Keycloak takes its new filter',
+  });
+}
+
+/** By its subject where that is known: for a name Keycloak asks every directory, each of which may be slow. */
+async function accountOf(admin: KeycloakAdmin, realm: string, username: string, subject: string | undefined) {
+  const found = subject === undefined ? undefined : await admin.tryGet(user, `${realm}/users/${subject}`);
+  return found?.username === username ? found : await findUser(admin, realm, username);
 }
 
 async function findUser(admin: KeycloakAdmin, realm: string, username: string) {

@@ -30,14 +30,29 @@ export function loginRoute(app: FastifyInstance, deps: Pick<ApiDeps, 'database'>
     const attempt = await limits.attempt(request.ip, new URLSearchParams(body).get('username') ?? '');
     if (attempt.wait > 0) return refuse(reply, attempt.wait);
     const answer = await ask(`${realmUrl}/login-actions/authenticate${queryOf(request.url)}`, request, body);
-    if (answer === undefined || answer.status >= 500 || isLogin(answer)) await attempt.takeBack();
+    const succeeded = answer !== undefined && isLogin(answer);
+    if (answer === undefined || answer.status >= 500 || succeeded) await attempt.takeBack();
     if (answer === undefined) {
       throw new DelosError('ERR_TIMEOUT', 'the identity service does not answer, so nobody can log in', {
         hint: 'try again in a moment; if it stays: delos logs keycloak',
       });
     }
-    return passBack(reply, answer);
+    return passBack(reply, answer, succeeded ? '' : await noticeOf(deps.database));
   });
+}
+
+/** What somebody has to know whose directory is away: Keycloak itself says that the password is wrong. */
+async function noticeOf({ db }: ApiDeps['database']): Promise<string> {
+  const rows = await db
+    .selectFrom('identity_providers')
+    .select('name')
+    .where('away', '=', true)
+    .orderBy('name')
+    .execute();
+  if (rows.length === 0) return '';
+  const names = rows.map(({ name }) => name).join(', ');
+  const what = rows.length === 1 ? `${names} does` : `${names} do`;
+  return `<p role="alert">${what} not answer now, so people who come from there cannot log in. Users of this platform itself can.</p>`;
 }
 
 const queryOf = (url: string): string => (url.includes('?') ? url.slice(url.indexOf('?')) : '');
@@ -66,10 +81,14 @@ function isLogin({ status, headers }: Response): boolean {
   return target.searchParams.has('code') || target.pathname.endsWith('/login-actions/required-action');
 }
 
-async function passBack(reply: FastifyReply, answer: Response): Promise<FastifyReply> {
+/** @param notice HTML that a page begins with */
+async function passBack(reply: FastifyReply, answer: Response, notice: string): Promise<FastifyReply> {
   for (const [name, value] of answer.headers) if (!KEPT_BACK.test(name)) void reply.header(name, value);
   for (const cookie of answer.headers.getSetCookie()) void reply.header('set-cookie', cookie);
-  return reply.code(answer.status).send(Buffer.from(await answer.arrayBuffer()));
+  const isPage = answer.headers.get('content-type')?.startsWith('text/html') === true;
+  if (notice === '' || !isPage) return reply.code(answer.status).send(Buffer.from(await answer.arrayBuffer()));
+  const page = await answer.text();
+  return reply.code(answer.status).send(page.replace(/<body[^>]*>/i, (body) => `${body}${notice}`));
 }
 
 function refuse(reply: FastifyReply, seconds: number): FastifyReply {
