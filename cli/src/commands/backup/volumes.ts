@@ -4,31 +4,10 @@ import { connect, type ObjectClient, type ObjectRef } from '@delos/stacks';
 import { z } from 'zod';
 import type { Kube } from '../../instance/kube.ts';
 import { PodInput, runInPod } from './pod-command.ts';
+import { commitScript, unpackScript } from './volume-scripts.ts';
 
 const OWNER = { fieldManager: 'delos-restore' };
 const READY_SECONDS = 300;
-
-/** Unpacks beside the folder that is meant, which so is never half there; what fills the whole volume, into it. */
-const UNPACK = `set -eu
-umask 077
-cd ${RESTORE_FOLDER}
-into=$1
-if [ "$1" = . ]; then
-  find . -mindepth 1 -maxdepth 1 ! -name lost+found -exec rm -rf {} +
-else
-  into=$1.restoring
-  rm -rf "$1" "$into"
-  mkdir "$into"
-fi
-tar --extract --file=- --xattrs --xattrs-include='user.*' --directory="$into"`;
-
-const COMMIT = `set -eu
-cd ${RESTORE_FOLDER}
-sync
-if [ "$1" != . ]; then
-  mv "$1.restoring" "$1"
-  sync
-fi`;
 
 /** Volumes of services that are not there yet, while a backup is read into them. */
 export class Volumes {
@@ -90,7 +69,9 @@ export class Volumes {
   /** The next bytes of a service's tar. */
   async write(name: string, bytes: Buffer): Promise<void> {
     const known = this.#inputs.get(name);
-    const input = known ?? new PodInput(this.#kube, this.#place(name), this.#script(name, UNPACK), this.#signal);
+    const input =
+      known ??
+      new PodInput(this.#kube, this.#place(name), this.#script(name, unpackScript(RESTORE_FOLDER)), this.#signal);
     this.#inputs.set(name, input);
     await input.write(bytes);
   }
@@ -99,7 +80,7 @@ export class Volumes {
   async commit(): Promise<void> {
     for (const { name } of this.#services) await this.#inputs.get(name)?.end();
     for (const { name } of this.#services) {
-      await runInPod(this.#kube, this.#place(name), this.#script(name, COMMIT), this.#signal);
+      await runInPod(this.#kube, this.#place(name), this.#script(name, commitScript(RESTORE_FOLDER)), this.#signal);
     }
     await this.close();
   }

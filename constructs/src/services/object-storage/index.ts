@@ -16,7 +16,9 @@ const MAX_OBJECT_BYTES = 5 * 2 ** 30;
  * Each object is a file that appears and goes by one rename, with its attributes beside its bytes: what comes or goes while tar
  * walks is in it whole or not at all. tar ends with 1 for what went.
  */
-const SAVE = `tar --create --file=- --xattrs --xattrs-include='user.*' --exclude=./lost+found --directory=/data . || [ $? -eq 1 ]`;
+const SAVE = `cd /data
+find . -mindepth 1 -maxdepth 1 ! -name lost+found -print0 |
+  tar --create --file=- --xattrs --xattrs-include='user.*' --null --files-from=- || [ $? -eq 1 ]`;
 
 /** The service that keeps objects in buckets. */
 export const objectStorage: ServiceDescriptor<

@@ -1,0 +1,69 @@
+import { execFileSync } from 'node:child_process';
+import {
+  chmodSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { commitScript, unpackScript } from '../../../../cli/src/commands/backup/volume-scripts.ts';
+
+/* The scripts as a service's user runs them, with the machine's own tar, on a folder that belongs to root. */
+
+const USER = 60610;
+const python = (code: string): string => execFileSync('python3', ['-c', code]).toString().trim();
+
+let root: string;
+let volume: string;
+let tar: Buffer;
+
+beforeEach(() => {
+  root = mkdtempSync(join(tmpdir(), 'delos-volume-'));
+  chmodSync(root, 0o755);
+  volume = join(root, 'volume');
+  mkdirSync(volume);
+  chmodSync(volume, 0o777);
+  const source = join(root, 'source');
+  mkdirSync(join(source, 'folder'), { recursive: true });
+  chmodSync(source, 0o700);
+  const file = join(source, 'folder', 'a');
+  writeFileSync(file, 'content');
+  python(`import os; os.setxattr(${JSON.stringify(file)}, 'user.etag', b'1')`);
+  tar = execFileSync('tar', ['--create', '--xattrs', '--xattrs-include=user.*', `--directory=${source}`, './folder']);
+});
+afterEach(() => rmSync(root, { recursive: true }));
+
+const asService = (script: string, folder: string, input: Buffer | string = ''): void => {
+  const user = ['--reuid', String(USER), '--regid', String(USER), '--clear-groups'];
+  execFileSync('setpriv', [...user, '/bin/sh', '-c', script, 'restore', folder], { input });
+};
+
+describe.each(['.', 'data'])('a restore into %s', (folder) => {
+  const restored = (): string => join(volume, folder);
+
+  test('has files with their attributes, and nothing of an earlier try', () => {
+    if (folder === '.') mkdirSync(join(volume, 'lost+found'));
+    for (const left of ['data', 'data.restoring']) {
+      mkdirSync(join(volume, left));
+      python(`import os; os.chown(${JSON.stringify(join(volume, left))}, ${USER}, ${USER})`);
+    }
+    asService(unpackScript(volume), folder, tar);
+    asService(commitScript(volume), folder);
+    expect(readFileSync(join(restored(), 'folder/a'), 'utf8')).toBe('content');
+    expect(python(`import os; print(os.getxattr(${JSON.stringify(join(restored(), 'folder/a'))}, 'user.etag'))`)).toBe(
+      "b'1'",
+    );
+    expect(readdirSync(volume).sort()).toEqual(folder === '.' ? ['folder', 'lost+found'] : ['data']);
+  });
+
+  test('fails for a tar that is cut off; a folder of its own is not there then', () => {
+    expect(() => asService(unpackScript(volume), folder, tar.subarray(0, 700))).toThrow();
+    if (folder !== '.') expect(existsSync(restored())).toBe(false);
+  });
+});
