@@ -91,6 +91,9 @@ describe('the folder of containerd', () => {
     );
     writeHosts(folder, of({}), '/etc/containerd/certs.d');
     expect(readdirSync(join(folder, 'quay.io'))).toEqual(['hosts.toml']);
+    // A port is no part of a folder's name that every release of containerd reads.
+    writeHosts(folder, hostsOfSite([mirror('r.example.com:5000', 'https://a.example.com')]));
+    expect(readdirSync(folder)).toEqual(['r.example.com_5000_']);
     writeHosts(folder, [], '/etc/containerd/certs.d');
     expect(existsSync(join(folder, 'quay.io'))).toBe(false);
   });
