@@ -21,6 +21,8 @@ const suite = (name: string, options: { readonly parallel: boolean; readonly min
     testTimeout: options.minutes * 60_000,
     hookTimeout: options.minutes * 60_000,
     ...(options.parallel ? {} : { maxWorkers: 1 }),
+    // Unit tests keep nothing in modules: to load all modules anew for each file would take longer than the tests.
+    isolate: name !== 'unit',
     ...(name === 'unit'
       ? {}
       : { globalSetup: [`./test/support/${name === 'integration' ? 'cluster' : 'platform'}-setup.ts`] }),

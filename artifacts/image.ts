@@ -42,9 +42,23 @@ export type ImageBuild = { readonly on: 'nothing' | 'base' | 'user-base' } & (
       readonly member?: string;
       /** Its name in the context. A name that ends in `.tar` asks for a member without its compression. */
       readonly file: string;
+      /** Files that a wheel brings beside it. @default none */
+      readonly wheel?: ImageWheel;
     }
   /** Its Containerfile installs the wheels of its `requirements.txt` by /machine/wheels. */
   | { readonly kind: 'wheels' }
   /** The services of this package, bundled, with the Node that runs them. */
   | { readonly kind: 'bundle'; readonly entry: string }
 );
+
+/** Files of a PyPI wheel that go into the context of an image's build. */
+export interface ImageWheel {
+  readonly project: string;
+  readonly version: string;
+  readonly sha256: string;
+  /** Folder of the wheel that the files are named from. */
+  readonly from: string;
+  /** Folder of the context that gets them, each under its own path. */
+  readonly to: string;
+  readonly files: readonly string[];
+}

@@ -2,6 +2,7 @@ import { DelosError } from '@delos/core';
 import { Command, InvalidArgumentError, Option } from 'commander';
 import { completionVerbs } from './completion.ts';
 import { type CommandContext, commandContext, type GlobalOptions } from './context.ts';
+import { RELEASE } from './release.ts';
 
 /** A command's code, loaded when it runs and not before. */
 type Run<Args extends unknown[]> = (context: CommandContext, ...args: Args) => Promise<void>;
@@ -17,7 +18,7 @@ export function program(root: string, options: { readonly completion?: boolean }
     )
     .option('--json', 'print exactly one JSON document on stdout; progress goes to stderr', false)
     .option('-y, --yes', 'answer questions with yes; never overrides a failed check', false)
-    .version('0.1.0')
+    .version(RELEASE)
     .showHelpAfterError('(delos --help lists the commands)')
     .exitOverride()
     .enablePositionalOptions();
@@ -59,6 +60,17 @@ export function program(root: string, options: { readonly completion?: boolean }
   verb(cli, 'support-bundle', 'one file with what somebody who helps must know: status, objects, logs; no secrets')
     .option('--out <file>', 'where to write; left out: delos-INSTANCE-support.tar.gz')
     .action(action(() => import('./commands/support/bundle.ts')));
+  withConfig(verb(cli, 'backup', 'all that the platform keeps, as one encrypted file; the platform serves on'))
+    .option('--to <recipient...>', 'age recipients who can open it')
+    .option('--passphrase-file <file>', 'encrypt it for whoever knows the passphrase in this file')
+    .option('--out <file>', 'where to write; left out: delos-INSTANCE-TIME.backup')
+    .option('--new-key <file>', 'make a key for backups, and do nothing else')
+    .action(action(() => import('./commands/backup/backup.ts')));
+  withContext(withConfig(verb(cli, 'restore <file>', 'bring a platform back from a backup, where there is none')))
+    .option('--key <file>', 'key that the backup was encrypted for')
+    .option('--passphrase-file <file>', 'file with the passphrase that it was encrypted with')
+    .option('--verify', 'read the whole file, say what is in it, and do nothing else', false)
+    .action(action(() => import('./commands/backup/restore.ts')));
   withContext(withConfig(verb(cli, 'preflight', 'look at machine, cluster and configuration; change nothing'))).action(
     action(() => import('./commands/platform/preflight.ts')),
   );
@@ -114,6 +126,16 @@ export function program(root: string, options: { readonly completion?: boolean }
     .option('--revoke <id>', 'revoke an issued token')
     .option('--list', 'list the issued tokens', false)
     .action(action(() => import('./commands/platform/token.ts')));
+  const rotate = verb(cli, 'rotate', 'make certificates anew before they are due');
+  verb(rotate, 'tls', 'the certificate of the gateway; nothing restarts, and no connection fails')
+    .option('--authority', 'the authority that signs as well; the former one is good for 30 days more', false)
+    .action(action(() => import('./commands/tls/rotate.ts')));
+  verb(cli, 'trust', 'the certificate authorities of the platform; have apolo trust them')
+    .option('--install', 'add them to the certifi of the Python that apolo is in', false)
+    .option('--remove', 'take out again what was added, everywhere', false)
+    .option('--python <file>', 'the interpreter whose certifi is meant; left out: that of the apolo on PATH')
+    .option('--system', 'this machine’s own store as well, or alone where no --python is named', false)
+    .action(action(() => import('./commands/tls/trust.ts')));
   verb(cli, 'init', 'write a commented delos.yaml')
     .option('--force', 'overwrite one that is there', false)
     .argument('[file]', 'where to write', 'delos.yaml')

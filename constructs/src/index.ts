@@ -2,6 +2,7 @@
  * The library that others build on. It has three layers. `base` holds parts of any service. Each folder of `services` is
  * one service of Delos. The platform is a list of services. docs/guides/library.md shows them at work.
  */
+export * from './backup.ts';
 export * from './base/cache.ts';
 export * from './base/config-files.ts';
 export * from './base/connections.ts';

@@ -3,6 +3,7 @@ import { ApiObject, App } from 'cdk8s';
 import type { IConstruct } from 'constructs';
 import { z } from 'zod';
 import { secretSourcesOf } from './base/secret.ts';
+import type { ServiceDescriptor } from './base/service.ts';
 import type { DelosConfig } from './delos-config.ts';
 import { Platform } from './platform.ts';
 import type { Manifest, Synthesis, SynthesizedObject } from './synthesis.ts';
@@ -18,12 +19,17 @@ const manifestSchema: z.ZodType<Manifest> = z.looseObject({
  * Configuration in, the whole platform's objects out. Pure: the same input gives the same bytes in the same order, in
  * which everything stands behind what it waits for.
  *
+ * @param services those of the list; left out: all
  * @see synthOf for a platform with parts of your own
  * @throws DelosError ERR_IMAGE_UNKNOWN when `context.images` lacks an image.
  */
-export function synthesize(config: DelosConfig, context: SynthesisContext): Synthesis {
+export function synthesize(
+  config: DelosConfig,
+  context: SynthesisContext,
+  services?: readonly ServiceDescriptor[],
+): Synthesis {
   const app = new App();
-  const platform = new Platform(app, 'platform', { config, context });
+  const platform = new Platform(app, 'platform', { config, context, ...(services === undefined ? {} : { services }) });
   return synthOf(platform);
 }
 

@@ -1,4 +1,6 @@
 export * from './addon-users.ts';
+export { OVERLAP_DAYS, overlapEnd, SKEW_MS } from './certificate-times.ts';
+export type { GivenCertificate } from './config/given-certificate.ts';
 export { ANY_REGISTRY, type ImageMirror, imageMirror, mirrorsOf } from './config/image-mirrors.ts';
 export * from './config/index.ts';
 export * from './config/load.ts';

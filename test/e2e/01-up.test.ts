@@ -57,7 +57,8 @@ describe('delos up', () => {
   test('a changed replica count is exactly one update, previewed and done', async () => {
     const folder = await mkdtemp(join(tmpdir(), 'delos-config-'));
     const changed = join(folder, 'changed.yaml');
-    await writeFile(changed, `${await readFile(TEST_CONFIG, 'utf8')}\nservices:\n  gateway: { replicas: 2 }\n`);
+    const text = await readFile(TEST_CONFIG, 'utf8');
+    await writeFile(changed, text.replace('\nservices:\n', '\nservices:\n  gateway: { replicas: 2 }\n'));
     try {
       const { steps } = await delosJson(previewDocument, ['preview', '--config', changed]);
       const wanted = steps.filter(({ op }) => op !== 'same');

@@ -1,8 +1,8 @@
-import { SERVICES } from '@delos/constructs';
 import { PLATFORM_NAMESPACE } from '@delos/core';
 import { beforeAll, describe, expect, test } from 'vitest';
 import { z } from 'zod';
 import { kubectl, testPlatform } from '../support/instance.ts';
+import { TEST_SERVICES } from '../support/test-services.ts';
 import { until } from '../support/until.ts';
 
 /* Prometheus and Alertmanager as they run in the platform, asked through the API server. */
@@ -38,7 +38,7 @@ describe('monitoring', () => {
   });
 
   test('every part that has metrics is asked for them and answers, Pod by Pod', async () => {
-    const expected = SERVICES.filter(({ metrics }) => metrics !== undefined).map(({ name }) => name);
+    const expected = TEST_SERVICES.filter(({ metrics }) => metrics !== undefined).map(({ name }) => name);
     const found = await until('all targets are up', 90, async (last) => {
       const { activeTargets } = (await ask(targets, 'prometheus:http/proxy/api/v1/targets')).data;
       last(activeTargets);

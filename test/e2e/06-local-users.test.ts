@@ -1,12 +1,12 @@
 import { readdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { SERVICES } from '@delos/constructs';
 import { ADDON_USERS, instancePaths } from '@delos/core';
 import { beforeAll, describe, expect, test } from 'vitest';
 import { z } from 'zod';
 import { asUser, lookAs } from '../support/cluster/local-user.ts';
 import { serviceProcesses } from '../support/cluster/node.ts';
 import { kubectl, TEST_INSTANCE, testPlatform } from '../support/instance.ts';
+import { TEST_SERVICES } from '../support/test-services.ts';
 import { until } from '../support/until.ts';
 
 /* What other users of the machine find out about the platform that runs on it. */
@@ -20,7 +20,10 @@ const podList = z.object({
 });
 
 /** Name of each part to the user that it runs as. */
-const USERS = new Map([...Object.entries(ADDON_USERS), ...SERVICES.map(({ name, user }) => [name, user] as const)]);
+const USERS = new Map([
+  ...Object.entries(ADDON_USERS),
+  ...TEST_SERVICES.map(({ name, user }) => [name, user] as const),
+]);
 
 interface Part {
   readonly name: string;

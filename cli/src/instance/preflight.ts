@@ -2,6 +2,8 @@ import { constants } from 'node:fs';
 import { access } from 'node:fs/promises';
 import type { Check } from '@delos/cluster';
 import { type DelosConfig, engineContext, synthesize } from '@delos/constructs';
+import { isDelosError } from '@delos/core';
+import { checkGiven } from '../commands/tls/given.ts';
 import type { CommandContext } from '../context.ts';
 import { chooseCluster } from './engine.ts';
 
@@ -13,7 +15,8 @@ export async function allChecks(
 ): Promise<readonly Check[]> {
   const { preflight } = await import('@delos/cluster');
   const choice = await chooseCluster(context, config, contextName);
-  return [...(await preflight(choice.config, choice.options)), ...(await secretFileChecks(config))];
+  const machine = await preflight(choice.config, choice.options);
+  return [...machine, ...(await secretFileChecks(config)), ...(await certificateChecks(config))];
 }
 
 /** Looks at machine and cluster, and warns of what may cause trouble. @throws DelosError of the first fatal check */
@@ -29,6 +32,29 @@ export async function checkMachine(
   }
   requireChecks(checks);
   return checks;
+}
+
+/** A certificate that is given in files is judged before anything is changed. */
+async function certificateChecks(config: DelosConfig): Promise<readonly Check[]> {
+  if (config.gateway.tls?.given?.certificate === undefined) return [];
+  const fault = await checkGiven(config).then(
+    () => undefined,
+    (error: unknown) => {
+      if (isDelosError(error)) return error.message;
+      throw error;
+    },
+  );
+  return [
+    {
+      id: 'gateway.certificate',
+      ok: fault === undefined,
+      fatal: true,
+      code: 'ERR_PREFLIGHT',
+      measured: fault ?? 'the given certificate can be served',
+      needed: 'a certificate for the public URL, with all that signed it, and its key',
+      fix: 'mend what `gateway.tls.given` of delos.yaml names, or leave it out: the platform then makes a certificate itself',
+    },
+  ];
 }
 
 /** Files that hold secrets of what is there already are read last, when all else is done: they are looked for first. */

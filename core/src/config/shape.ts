@@ -14,6 +14,7 @@ import {
 import { parseRegistry } from '../image-registry.ts';
 import { HOST_PORTS } from '../words/ports.ts';
 import { disks } from './disks.ts';
+import { givenCertificate } from './given-certificate.ts';
 import { imageMirror } from './image-mirrors.ts';
 import { notifications } from './notifications.ts';
 import { organization } from './organizations.ts';
@@ -148,6 +149,10 @@ export const configShape = z.strictObject({
         .enum(['auto', 'on', 'off'])
         .default('auto')
         .describe('Plain http beside TLS. auto: on loopback, where the official client trusts no private CA'),
+      tls: z
+        .strictObject({ given: givenCertificate.optional().describe('One that is there already') })
+        .optional()
+        .describe('The certificate; left out: one of the platform’s own authority, for all names'),
     })
     .prefault({})
     .describe('The one way in'),

@@ -15,6 +15,7 @@ export const ERROR_CODES = {
   ERR_CONFIG_KEY: { title: 'A configuration key is not known', exitCode: 3 },
   ERR_CONFIG_VALUE: { title: 'A configuration value is not accepted', exitCode: 3 },
   ERR_CSV: { title: 'A CSV file is not as expected', exitCode: 3 },
+  ERR_BACKUP: { title: 'A backup could not be written or read whole', exitCode: 5 },
   ERR_CONFIG_NOT_FOUND: { title: 'The configuration file is not there', exitCode: 3 },
 
   ERR_PREFLIGHT: { title: 'The machine is not ready', exitCode: 4 },

@@ -29,6 +29,8 @@ export const HTTP_PORT_LABEL = `${OWN_PREFIX}http-port`;
 export const OWNER_ANNOTATION = `${OWN_PREFIX}owner`;
 /** On a Pod template: changes with the configuration that it reads, so that exactly its readers are rolled. */
 export const CHECKSUM_ANNOTATION = `${OWN_PREFIX}config-checksum`;
+/** On a Pod of the gateway: the certificate that it shall show. A change of a Pod has the kubelet look at its Secrets. */
+export const CERTIFICATE_ANNOTATION = `${OWN_PREFIX}certificate`;
 /** On an object of a stack: the Pulumi resource that it is. */
 export const RESOURCE_MARK = `${OWN_PREFIX}pulumi-urn`;
 /** On the embedded node: its resources without a device behind them, so that those no longer asked for are taken back. */

@@ -2,7 +2,9 @@ import type { Synthesis } from '@delos/constructs';
 import pulumi from '@pulumi/pulumi';
 import { certificateAuthority } from '../secrets/certificates.ts';
 import { configKeeper, type SecretKeeper } from '../secrets/keeper.ts';
-import { completeSecrets, parseStore } from '../secrets/store.ts';
+import type { Rotation } from '../secrets/renewal.ts';
+import { parseStore } from '../secrets/secret-store.ts';
+import { completeSecrets } from '../secrets/store.ts';
 import { register } from './register.ts';
 
 /** How {@link deploy} deploys. */
@@ -11,6 +13,8 @@ export interface DeployOptions {
   readonly provider: pulumi.ProviderResource;
   /** Keeps the values of Secrets between runs. @default the configuration of the program's stack, encrypted, as `delos:secrets` */
   readonly secrets?: SecretKeeper;
+  /** Makes certificates anew before they are due. @default only those that are due */
+  readonly rotation?: Rotation;
 }
 
 /**
@@ -27,7 +31,15 @@ export async function deploy(
 ): Promise<ReadonlyMap<string, pulumi.CustomResource>> {
   const { provider, secrets = ownKeeper() } = options;
   const before = parseStore(secrets.kept);
-  const { store, changed, values } = await completeSecrets(synthesis.objects, before, certificateAuthority, new Date());
+  const { objects } = synthesis;
+  const now = new Date();
+  const { store, changed, values } = await completeSecrets(
+    objects,
+    before,
+    certificateAuthority,
+    now,
+    options.rotation,
+  );
   // Kept before the first use: a run that is killed next finds the same values again.
   if (changed && !pulumi.runtime.isDryRun()) await secrets.keep(JSON.stringify(store));
   return register(synthesis, { provider, secrets: values });

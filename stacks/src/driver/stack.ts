@@ -37,14 +37,34 @@ export interface PreviewResult {
   readonly steps: readonly { readonly urn: string; readonly type: string; readonly op: string }[];
 }
 
-/** Brings the cluster to what the program says. The same call completes what a killed one began. */
-export async function up(options: StackOptions): Promise<UpdateResult> {
+/**
+ * Brings the cluster to what the program says. The same call completes what a killed one began.
+ * @param only changes these resources and no other; they are there already
+ */
+export async function up(
+  options: StackOptions,
+  { only }: { readonly only?: readonly { readonly type: string; readonly name: string }[] } = {},
+): Promise<UpdateResult> {
   return withStack(options, async (stack, common, record) => {
     await importUnmarked(options);
-    await stack.up({ ...common, refresh: true });
+    const target = only === undefined ? undefined : await urnsOf(options, only);
+    await stack.up({ ...common, refresh: true, ...(target === undefined ? {} : { target }) });
     await settlePending(stack, options, []);
     const { changes, steps } = record();
     return { changes, steps };
+  });
+}
+
+/** @throws DelosError ERR_NOT_UP for a resource that the stack does not have */
+async function urnsOf(
+  { paths }: StackOptions,
+  wanted: readonly { readonly type: string; readonly name: string }[],
+): Promise<string[]> {
+  const resources = (await tryReadCheckpoint(pulumiHome(paths)))?.resources ?? [];
+  return wanted.map(({ type, name }) => {
+    const found = resources.find((one) => one.type === type && one.urn.endsWith(`::${name}`));
+    if (found !== undefined) return found.urn;
+    throw new DelosError('ERR_NOT_UP', `${name} is not deployed yet`, { hint: 'run `delos up` first' });
   });
 }
 

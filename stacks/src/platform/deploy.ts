@@ -1,5 +1,6 @@
-import type { DelosConfig, SynthesisContext } from '@delos/constructs';
+import { type DelosConfig, type SecretSource, type SynthesisContext, synthesize } from '@delos/constructs';
 import type { InstancePaths, Progress } from '@delos/core';
+import { resourceName } from '../bridge/identity.ts';
 import { pulumiEnvironment, pulumiHome } from '../driver/home.ts';
 import {
   destroy,
@@ -10,6 +11,7 @@ import {
   type UpdateResult,
   up,
 } from '../driver/stack.ts';
+import type { Rotation } from '../secrets/renewal.ts';
 import { type PlatformSettings, settingsToConfig } from './settings.ts';
 
 export interface PlatformInput {
@@ -25,8 +27,46 @@ export interface PlatformInput {
   readonly signal: AbortSignal;
 }
 
+/** What a restore deploys before any service has started. */
+export interface GroundInput extends PlatformInput {
+  /** The secrets of the platform that comes back, as {@link platformSecrets} gave them. */
+  readonly secrets: string;
+}
+
+/** Every secret of the deployed platform, as text; undefined where none is deployed. @throws Error of `pulumi` */
+export async function platformSecrets({
+  paths,
+  pulumi,
+}: Pick<PlatformInput, 'paths' | 'pulumi'>): Promise<string | undefined> {
+  const { keptSecrets } = await import('../secrets/keeper.ts');
+  return await keptSecrets({ command: pulumi.path, home: pulumiHome(paths) });
+}
+
+/**
+ * Deploys what the services stand on, and none of them, with the secrets that they shall find. The next
+ * {@link deployPlatform} adds the services.
+ * @throws DelosError as deployPlatform does
+ */
+export const deployGround = ({ secrets, ...input }: GroundInput): Promise<UpdateResult> =>
+  up(stackOf(input, { ground: { services: [], secrets } }));
+
 /** Deploys the platform or brings it up to date. @throws DelosError ERR_DEPLOY, ERR_NOT_READY, ERR_LOCKED, ERR_INTERRUPTED */
 export const deployPlatform = (input: PlatformInput): Promise<UpdateResult> => up(stackOf(input));
+
+/**
+ * Makes the certificates of the platform's own authority anew, and changes nothing but the Secrets that hold them.
+ * @throws DelosError as {@link deployPlatform}
+ */
+export const rotateCertificates = (input: PlatformInput, rotation: Rotation): Promise<UpdateResult> => {
+  const { objects } = synthesize(input.config, input.context);
+  const only = objects
+    .filter(({ secrets }) => Object.values(secrets).some(isOfAuthority))
+    .map(({ manifest }) => resourceName(manifest));
+  return up(stackOf(input, { rotation }), { only: only.map((name) => ({ type: 'kubernetes:core/v1:Secret', name })) });
+};
+
+const isOfAuthority = (source: SecretSource): boolean =>
+  'leaf' in source || source.kind === 'ca-certificate' || source.kind === 'ca-key';
 
 /** What `deployPlatform` would do. Changes nothing. */
 export const previewPlatform = (input: PlatformInput): Promise<PreviewResult> => preview(stackOf(input));
@@ -38,13 +78,20 @@ export const refreshPlatform = (input: PlatformInput): Promise<UpdateResult> => 
 export const destroyPlatform = (input: PlatformInput & { readonly keepData: boolean }): Promise<UpdateResult> =>
   destroy(stackOf(input), input.keepData ? { keep: ['PersistentVolumeClaim', 'Namespace'] } : {});
 
-function stackOf(input: PlatformInput): StackOptions {
-  const { kubeconfig, context } = input.handle;
-  const settings: PlatformSettings = {
-    config: input.config,
-    context: input.context,
-    cluster: { kubeconfig, context },
-  };
+/** What is special about a deployment. */
+interface Deployment {
+  readonly ground?: { readonly services: readonly []; readonly secrets: string };
+  readonly rotation?: Rotation;
+}
+
+const settingsOf = ({ config, context, handle }: PlatformInput): PlatformSettings => ({
+  config,
+  context,
+  cluster: { kubeconfig: handle.kubeconfig, context: handle.context },
+});
+
+function stackOf(input: PlatformInput, deployment: Deployment = {}): StackOptions {
+  const settings = settingsOf(input);
   return {
     paths: input.paths,
     pulumi: input.pulumi,
@@ -52,17 +99,23 @@ function stackOf(input: PlatformInput): StackOptions {
     config: settingsToConfig(settings, input.configFile),
     progress: input.progress,
     signal: input.signal,
-    program: () => runProgram(input, settings),
+    program: () => runProgram(input, settings, deployment),
   };
 }
 
-async function runProgram(input: PlatformInput, settings: PlatformSettings): Promise<void> {
+async function runProgram(
+  input: PlatformInput,
+  settings: PlatformSettings,
+  { ground, rotation }: Deployment,
+): Promise<void> {
   const [{ configKeeper }, { platformProgram }] = await Promise.all([
     import('../secrets/keeper.ts'),
     import('./program.ts'),
   ]);
   const home = pulumiHome(input.paths);
   const env = { ...process.env, ...pulumiEnvironment(home) };
-  const keeper = configKeeper({ command: input.pulumi.path, cwd: home.project, env });
-  await platformProgram(settings, keeper);
+  const keeper = configKeeper({ command: input.pulumi.path, cwd: home.project, env, restored: ground?.secrets });
+  // No service asks for its secrets yet, so nothing else would keep them.
+  if (ground !== undefined) await keeper.keep(ground.secrets);
+  await platformProgram(settings, keeper, { services: ground?.services, rotation });
 }

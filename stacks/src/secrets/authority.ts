@@ -8,6 +8,10 @@ export interface Pair {
 export interface CertificateAuthority {
   /** True when the certificate is to be made anew now. */
   isDue(certificate: string, now: Date): boolean;
+  /** True within the certificate's time. */
+  isValid(certificate: string, now: Date): boolean;
+  /** True when this authority's key has signed the certificate. */
+  isSignedBy(certificate: string, authority: string): boolean;
   createCa(now: Date): Promise<Pair>;
   createLeaf(
     ca: Pair,

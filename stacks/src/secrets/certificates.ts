@@ -1,14 +1,13 @@
 import { randomBytes, webcrypto, X509Certificate } from 'node:crypto';
+import { SKEW_MS } from '@delos/core';
 import type { CertificateAuthority } from './authority.ts';
 
 const DAY_MS = 86_400_000;
 const CA_DAYS = 3650;
-/** Below the 398 days that clients accept. */
-const LEAF_DAYS = 365;
+/** What browsers accept from March 2026 on (CA/Browser Forum, ballot SC-081v3). */
+const LEAF_DAYS = 200;
 /** Renewed once less than a third of its life is left. */
 const RENEW_SHARE = 1 / 3;
-/** Clocks of other machines may be behind. */
-const SKEW_MS = 3_600_000;
 const ALGORITHM = { name: 'ECDSA', namedCurve: 'P-256', hash: 'SHA-256' } as const;
 
 /** An instance's own certificate authority (RFC 5280 profile, ECDSA P-256). */
@@ -18,6 +17,17 @@ export const certificateAuthority: CertificateAuthority = {
     const from = Date.parse(parsed.validFrom);
     const to = Date.parse(parsed.validTo);
     return now.getTime() > to - (to - from) * RENEW_SHARE || now.getTime() < from - SKEW_MS;
+  },
+
+  isValid(certificate, now) {
+    const { validFrom, validTo } = new X509Certificate(certificate);
+    return Date.parse(validFrom) <= now.getTime() && now.getTime() < Date.parse(validTo);
+  },
+
+  isSignedBy(certificate, authority) {
+    const issuer = new X509Certificate(authority);
+    const leaf = new X509Certificate(certificate);
+    return leaf.checkIssued(issuer) && leaf.verify(issuer.publicKey);
   },
 
   async createCa(now) {

@@ -1,29 +1,11 @@
 import { generateKeyPairSync, randomBytes } from 'node:crypto';
 import type { SecretSource, SynthesizedObject } from '@delos/constructs';
 import { DelosError, keySetOf } from '@delos/core';
-import { z } from 'zod';
 import type { SecretValues } from '../bridge/register.ts';
 import type { CertificateAuthority } from './authority.ts';
+import { bundleOf, type Rotation, renewAuthority, renewLeaf } from './renewal.ts';
 import { readSecretFile } from './secret-file.ts';
-
-const pair = z.object({ certificate: z.string(), key: z.string(), names: z.array(z.string()).default([]) });
-
-/** All secrets of a stack: made once, kept encrypted in its configuration. */
-export const secretStore = z.object({
-  version: z.literal(1),
-  /** `namespace/secret/key` → value: of passwords, and of keys that sign. */
-  passwords: z.record(z.string(), z.string()).default({}),
-  ca: pair.nullable().default(null),
-  /** Leaf name → certificate and key, signed by `ca`. */
-  leaves: z.record(z.string(), pair).default({}),
-});
-export type SecretStore = z.infer<typeof secretStore>;
-
-export const EMPTY_STORE: SecretStore = { version: 1, passwords: {}, ca: null, leaves: {} };
-
-/** Secrets as they were kept last. */
-export const parseStore = (kept: string | undefined): SecretStore =>
-  kept === undefined ? EMPTY_STORE : secretStore.parse(JSON.parse(kept));
+import type { SecretStore } from './secret-store.ts';
 
 export interface Completed {
   readonly store: SecretStore;
@@ -36,28 +18,31 @@ const DEFAULT_LENGTH = 32;
 
 /**
  * Values for every key that the objects ask for. What the store has is kept; what it lacks is made; a key that a Secret
- * has lost is forgotten; a certificate near
- * its end, or for other names than are wanted now, is made anew.
+ * has lost is forgotten; a certificate near its end, or for other names than are wanted now, is made anew.
+ *
+ * @param rotation makes the leaves anew before they are due
  */
 export async function completeSecrets(
   objects: readonly SynthesizedObject[],
   before: SecretStore,
   authority: CertificateAuthority,
   now: Date,
+  rotation?: Rotation,
 ): Promise<Completed> {
   const store = structuredClone(before);
   const wanted = objects.flatMap((object) =>
     Object.entries(object.secrets).map(([key, source]) => ({ object, key, source, address: addressOf(object, key) })),
   );
   if (wanted.some(({ source }) => 'leaf' in source || source.kind === 'ca-certificate' || source.kind === 'ca-key')) {
-    await renewCa(store, authority, now);
+    await renewAuthority(store, authority, now, rotation);
   }
   forgetDroppedKeys(store, objects);
+  // Several keys ask for one leaf.
+  const leaves = new Map(wanted.flatMap(({ source }) => ('leaf' in source ? [[source.leaf, source]] : [])));
+  for (const leaf of leaves.values()) await renewLeaf(store, leaf, authority, now, rotation);
   for (const { source, address } of wanted) {
     if (source.kind === 'password') store.passwords[address] ??= password(source.length ?? DEFAULT_LENGTH);
     if (source.kind === 'signing-key') store.passwords[address] ??= signingKey();
-    if (source.kind === 'certificate' || source.kind === 'certificate-key')
-      await renewLeaf(store, source, authority, now);
   }
   const values = new Map<string, Record<string, string>>();
   for (const { object, key, source } of wanted) {
@@ -82,7 +67,7 @@ export async function completeSecrets(
       case 'signing-key':
         return store.passwords[address] ?? '';
       case 'ca-certificate':
-        return store.ca?.certificate ?? '';
+        return bundleOf(store);
       case 'ca-key':
         return store.ca?.key ?? '';
       case 'certificate':
@@ -159,24 +144,4 @@ function password(length: number): string {
 function signingKey(): string {
   const { privateKey } = generateKeyPairSync('ec', { namedCurve: 'P-256' });
   return privateKey.export({ type: 'pkcs8', format: 'pem' }).toString();
-}
-
-async function renewCa(store: SecretStore, authority: CertificateAuthority, now: Date): Promise<void> {
-  if (store.ca !== null && !authority.isDue(store.ca.certificate, now)) return;
-  store.ca = { ...(await authority.createCa(now)), names: [] };
-  store.leaves = {};
-}
-
-async function renewLeaf(
-  store: SecretStore,
-  source: Extract<SecretSource, { leaf: string }>,
-  authority: CertificateAuthority,
-  now: Date,
-): Promise<void> {
-  const names = [...source.dnsNames, ...source.ipAddresses].sort();
-  const present = store.leaves[source.leaf];
-  const same = present !== undefined && JSON.stringify(present.names) === JSON.stringify(names);
-  if (same && !authority.isDue(present.certificate, now)) return;
-  if (store.ca === null) throw new DelosError('ERR_INTERNAL', 'a leaf certificate was asked for before its CA');
-  store.leaves[source.leaf] = { ...(await authority.createLeaf(store.ca, source, now)), names };
 }

@@ -7,7 +7,7 @@ import { WebSocket, WebSocketServer } from 'ws';
 import { GATEWAY_LIMITS } from '../../../constructs/src/services/gateway/caddyfile.ts';
 import { tryPeakMemory } from '../../support/cluster/node.ts';
 import { startGateway, type TestGateway } from '../../support/edge/gateway.ts';
-import { openRaw, type RawConnection } from '../../support/edge/raw-connection.ts';
+import { openRaw, type RawConnection, shownCertificate } from '../../support/edge/raw-connection.ts';
 import { until } from '../../support/until.ts';
 
 /* Clients that begin and do not go on, at the real Caddy, whose limits in time are seconds here. */
@@ -112,28 +112,37 @@ describe('more connections than it takes at once', () => {
   });
   afterAll(() => patient?.stop());
 
-  test.each(['plain', 'TLS'] as const)('wait, it stays within its memory, and it answers again: %s', async (kind) => {
-    const port = { plain: patient.ports.http, TLS: patient.ports.https }[kind];
-    const sockets: Socket[] = [];
-    const open = async (): Promise<void> => {
-      const { socket } = await openRaw(port, { tls: kind === 'TLS', opened: (one) => sockets.push(one) });
-      socket.write(longest);
-    };
-    // Those that wait within TLS have no answer to their handshake, and break when they are ended.
-    for (let nth = 0; nth < GATEWAY_LIMITS.openFiles + 500; nth++) void open().catch(() => undefined);
-    await until('Caddy has no file left', LIMIT_S, (last) => {
-      last(openFiles(patient.pid));
-      return openFiles(patient.pid) >= GATEWAY_LIMITS.openFiles ? true : undefined;
-    });
-    await sleep(2_000);
-    expect(openFiles(patient.pid)).toBeLessThanOrEqual(GATEWAY_LIMITS.openFiles);
-    expect(await tryPeakMemory(patient.pid)).toBeLessThan(256 * 2 ** 20);
-    for (const socket of sockets) socket.destroy();
-    await until('the gateway answers', LIMIT_S, async () => {
-      const answer = await fetch(`http://127.0.0.1:${patient.ports.http}/api/v1/x`).catch(() => undefined);
-      return answer?.status === 200 ? true : undefined;
-    });
-  });
+  test.each(['plain', 'TLS'] as const)(
+    'wait; it keeps to its memory, answers again, takes a new certificate: %s',
+    async (kind) => {
+      const port = { plain: patient.ports.http, TLS: patient.ports.https }[kind];
+      const sockets: Socket[] = [];
+      const before = await shownCertificate(patient.ports.https);
+      const open = async (): Promise<void> => {
+        const { socket } = await openRaw(port, { tls: kind === 'TLS', opened: (one) => sockets.push(one) });
+        socket.write(longest);
+      };
+      // Those that wait within TLS have no answer to their handshake, and break when they are ended.
+      for (let nth = 0; nth < GATEWAY_LIMITS.openFiles + 500; nth++) void open().catch(() => undefined);
+      await until('Caddy has no file left', LIMIT_S, (last) => {
+        last(openFiles(patient.pid));
+        return openFiles(patient.pid) >= GATEWAY_LIMITS.openFiles ? true : undefined;
+      });
+      // A certificate that comes now cannot even be read, and is taken when there is room again.
+      await patient.renew();
+      await sleep(2_000);
+      expect(openFiles(patient.pid)).toBeLessThanOrEqual(GATEWAY_LIMITS.openFiles);
+      expect(await tryPeakMemory(patient.pid)).toBeLessThan(256 * 2 ** 20);
+      for (const socket of sockets) socket.destroy();
+      await until('the gateway answers', LIMIT_S, async () => {
+        const answer = await fetch(`http://127.0.0.1:${patient.ports.http}/api/v1/x`).catch(() => undefined);
+        return answer?.status === 200 ? true : undefined;
+      });
+      await until('the gateway shows the new certificate', LIMIT_S, async () =>
+        (await shownCertificate(patient.ports.https)) === before ? undefined : true,
+      );
+    },
+  );
 });
 
 test('a WebSocket outlives the limits of requests', async () => {

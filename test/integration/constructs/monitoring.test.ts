@@ -7,6 +7,7 @@ import { startGateway, type TestGateway } from '../../support/edge/gateway.ts';
 import { SERVICES, type ServiceProcesses, startServices } from '../../support/edge/service-processes.ts';
 import { type GeneratedParts, generatedParts } from '../../support/monitoring/generated-parts.ts';
 import { type Monitoring, startMonitoring } from '../../support/monitoring/monitoring.ts';
+import { type TestObjectStorage, testObjectStorage } from '../../support/objects/object-storage.ts';
 import { until } from '../../support/until.ts';
 
 /*
@@ -35,6 +36,7 @@ let written = 0;
 let hooks: Server;
 let services: ServiceProcesses;
 let gateway: TestGateway;
+let storage: TestObjectStorage;
 let parts: GeneratedParts;
 let monitoring: Monitoring;
 
@@ -48,23 +50,27 @@ beforeAll(async () => {
 notifications:
   webhooks: [{name: ops, url: 'http://127.0.0.1:${port}/alerts', token: {secret: {name: ops, key: token}}}]
 services:
+  objectStorage: {enabled: true}
   prometheus:
     remoteWrite: [{url: 'http://127.0.0.1:${port}/write', user: delos, password: {secret: {name: store, key: password}}}]
 `);
   services = await startServices(SERVICES);
+  storage = await testObjectStorage([]);
   gateway = await startGateway({ api: services.publicPort, identity: services.publicPort });
   const { api, ...internal } = services.internal;
   monitoring = await startMonitoring(
     parts,
-    { 'control-api': api, ...internal, gateway: gateway.ports.internal },
+    { 'control-api': api, ...internal, gateway: gateway.ports.internal, 'object-storage': storage.internalPort },
     { 'ops/token': 'the-token', 'store/password': 'the-password' },
   );
   await fetch(`http://127.0.0.1:${gateway.ports.http}/api/v1/ping`);
+  await fetch(storage.url);
 });
 
 afterAll(async () => {
   await monitoring?.stop();
   await gateway?.stop();
+  await storage?.stop();
   await services?.stop();
   hooks?.close();
 });

@@ -1,5 +1,5 @@
-import { execFileSync, spawn } from 'node:child_process';
-import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { spawn } from 'node:child_process';
+import { mkdir, mkdtemp, rename, rm, symlink, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { resolveTool } from '@delos/cluster';
@@ -7,6 +7,7 @@ import { engineContext, type Manifest, parseConfig, synthesize } from '@delos/co
 import { silent } from '@delos/core';
 import { freePort } from '@delos/host';
 import { z } from 'zod';
+import { certificateAuthority } from '../../../stacks/src/secrets/certificates.ts';
 import { until } from '../until.ts';
 
 /* The gateway's own Caddyfile, run by the real Caddy on loopback. Addresses are replaced, and what a test says. */
@@ -15,12 +16,22 @@ export interface TestGateway {
   /** Of Caddy's process. */
   readonly pid: number;
   readonly ports: { readonly http: number; readonly https: number; readonly internal: number };
+  /** Gives it another certificate, as the kubelet does when its Secret changes. */
+  readonly renew: () => Promise<void>;
+  /** Gives it files that are no certificate. */
+  readonly spoil: () => Promise<void>;
   /** All that Caddy has logged. */
   readonly logged: () => string;
   readonly stop: () => Promise<void>;
 }
 
-const files = z.object({ Caddyfile: z.string(), 'index.html': z.string() });
+const files = z.object({
+  Caddyfile: z.string(),
+  'index.html': z.string(),
+  'start.sh': z.string(),
+  'certificate.Caddyfile': z.string(),
+  'check.Caddyfile': z.string(),
+});
 
 const deployment = z.object({
   template: z.object({ spec: z.object({ containers: z.tuple([z.object({ command: z.array(z.string()) })]) }) }),
@@ -49,34 +60,31 @@ export async function startGateway(
   const { path } = await resolveTool('caddy', silent);
   const folder = await mkdtemp(join(tmpdir(), 'delos-gateway-'));
   const ports = { http: await freePort(), https: await freePort(), internal: await freePort() };
-  execFileSync(
-    'openssl',
-    [
-      ...['req', '-x509', '-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:P-256', '-nodes', '-subj', '/CN=test'],
-      ...['-addext', 'subjectAltName=DNS:localhost,IP:127.0.0.1'],
-      ...['-keyout', join(folder, 'tls.key'), '-out', join(folder, 'tls.crt')],
-    ],
-    { stdio: 'ignore' },
-  );
+  const tls = join(folder, 'tls');
+  await mkdir(tls);
+  await putFiles(tls, await newPair());
+  await Promise.all(['tls.crt', 'tls.key'].map((name) => symlink(join('..data', name), join(tls, name))));
   const parts = gatewayParts(yaml);
   await writeFile(join(folder, 'index.html'), parts['index.html']);
-  let text = parts.Caddyfile;
+  const places = { '/etc/caddy-tls/': `${tls}/`, '/etc/caddy': folder };
+  const inner = { '127.0.0.1:8442': `127.0.0.1:${await freePort()}`, '/run/certificate': folder };
   const all = {
     'control-api.delos.svc.cluster.local:8080': `127.0.0.1:${backends.api}`,
     'keycloak.delos.svc.cluster.local:8080': `127.0.0.1:${backends.identity}`,
     'http://:8080': `http://:${ports.http}`,
     'https://:8443': `https://:${ports.https}`,
     'http://:8081': `http://:${ports.internal}`,
-    '/etc/caddy-tls/': `${folder}/`,
+    '127.0.0.1:8442': inner['127.0.0.1:8442'],
     '/etc/caddy': folder,
+    '/run/certificate': folder,
     'auto_https off': 'auto_https off\n\tdefault_bind 127.0.0.1',
     ...changes,
   };
-  for (const [part, instead] of Object.entries(all)) {
-    if (!text.includes(part)) throw new Error(`the Caddyfile has no ${JSON.stringify(part)}`);
-    text = text.replaceAll(part, instead);
-  }
-  await writeFile(join(folder, 'Caddyfile'), text);
+  await writeFile(join(folder, 'Caddyfile'), replaced(parts.Caddyfile, all));
+  await writeFile(join(folder, 'certificate.Caddyfile'), replaced(parts['certificate.Caddyfile'], inner));
+  await writeFile(join(folder, 'check.Caddyfile'), parts['check.Caddyfile']);
+  const script = { ...places, '/run/certificate': folder, 'sleep 2': 'sleep 0.5' };
+  await writeFile(join(folder, 'start.sh'), replaced(parts['start.sh'], script));
   const [shell = '', ...args] = parts.command;
   const caddy = spawn(
     shell,
@@ -105,10 +113,38 @@ export async function startGateway(
   return {
     pid: caddy.pid,
     ports,
+    renew: async () => putFiles(tls, await newPair()),
+    spoil: () => putFiles(tls, { 'tls.crt': 'no certificate\n', 'tls.key': 'no key\n' }),
     logged: () => logged,
     stop: async () => {
       caddy.kill('SIGKILL');
       await rm(folder, { recursive: true, force: true });
     },
   };
+}
+
+function replaced(text: string, parts: Readonly<Record<string, string>>): string {
+  let all = text;
+  for (const [part, instead] of Object.entries(parts)) {
+    if (!all.includes(part)) throw new Error(`the gateway's files have no ${JSON.stringify(part)}`);
+    all = all.replaceAll(part, instead);
+  }
+  return all;
+}
+
+const newPair = async (): Promise<Readonly<Record<string, string>>> => {
+  const now = new Date();
+  const ca = await certificateAuthority.createCa(now);
+  const names = { dnsNames: ['localhost'], ipAddresses: ['127.0.0.1'] };
+  const { certificate, key } = await certificateAuthority.createLeaf(ca, names, now);
+  return { 'tls.crt': certificate, 'tls.key': key };
+};
+
+/** Changes all files of a folder at once, as the kubelet does: `..data` is a link to a folder that is replaced. */
+async function putFiles(folder: string, contents: Readonly<Record<string, string>>): Promise<void> {
+  const version = `..${process.hrtime.bigint()}`;
+  await mkdir(join(folder, version));
+  for (const [name, content] of Object.entries(contents)) await writeFile(join(folder, version, name), content);
+  await symlink(version, join(folder, '..data_tmp'));
+  await rename(join(folder, '..data_tmp'), join(folder, '..data'));
 }

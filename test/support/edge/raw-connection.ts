@@ -1,5 +1,5 @@
 import { connect, type Socket } from 'node:net';
-import { connect as connectTls } from 'node:tls';
+import { connect as connectTls, type PeerCertificate } from 'node:tls';
 
 /** A TCP connection to a listener of this machine that sends bytes as they are. */
 export interface RawConnection {
@@ -61,4 +61,20 @@ export async function exchange(port: number, bytes: Buffer | string, limitMs: nu
   } finally {
     socket.destroy();
   }
+}
+
+/** One handshake. @returns the fingerprint of the certificate that a listener of this machine shows */
+export const shownCertificate = async (port: number): Promise<string> => (await shown(port)).fingerprint256;
+
+/** One handshake. @returns when the certificate ends */
+export const shownEnd = async (port: number): Promise<string> => (await shown(port)).valid_to;
+
+function shown(port: number): Promise<PeerCertificate> {
+  return new Promise((resolve, reject) => {
+    const socket = connectTls({ port, host: '127.0.0.1', rejectUnauthorized: false }, () => {
+      resolve(socket.getPeerCertificate());
+      socket.end();
+    });
+    socket.on('error', reject);
+  });
 }

@@ -10,6 +10,7 @@ import { recordedConfig } from '../../instance/settings.ts';
 import { platformUrls, tryDeployedUrls } from '../../platform-urls.ts';
 import { table } from '../../table.ts';
 import { type PlatformRecord, platformRecord } from '../platform/up-record.ts';
+import { type Complaint, complaintsOf, tryGatewayCertificate } from '../tls/gateway-certificate.ts';
 import { type ServiceStatus, serviceStatuses } from './services.ts';
 import { type PlatformUser, platformUsers } from './users.ts';
 
@@ -29,10 +30,14 @@ export async function statusDocument(context: CommandContext, showPasswords: boo
   // The platform may have been deployed by plain Pulumi, after a change of delos.yaml that no `up` has seen.
   const deployed = kube === undefined ? undefined : await tryDeployedUrls(kube);
   const urls = deployed ?? (record?.entrance === undefined ? undefined : platformUrls(config, record.entrance));
-  const [services, lacks] =
+  const [services, lacks, certificate] =
     kube === undefined
-      ? [[], []]
-      : await Promise.all([serviceStatuses(kube, config, urls?.url.replace(/\/$/, '')), nodeLacks(kube, config)]);
+      ? [[], [], undefined]
+      : await Promise.all([
+          serviceStatuses(kube, config, urls?.url.replace(/\/$/, '')),
+          nodeLacks(kube, config),
+          tryGatewayCertificate(kube, config),
+        ]);
   const users = services.length === 0 ? [] : await platformUsers(config, showPasswords ? kube : undefined);
   const healthy =
     services.length > 0 &&
@@ -45,6 +50,13 @@ export async function statusDocument(context: CommandContext, showPasswords: boo
     cluster: cluster ?? null,
     lacks,
     services,
+    certificate:
+      certificate === undefined
+        ? null
+        : {
+            notAfter: new Date(certificate.leaf.validTo).toISOString(),
+            complaints: complaintsOf(certificate, new Date()),
+          },
     platform: { apiUrl: urls?.apiUrl ?? null, url: urls?.url ?? null, adminUser: config.admin.user },
     standIns: record?.standIns ?? [],
     users,
@@ -72,6 +84,8 @@ export interface StatusDocument {
   /** What single nodes lack for their devices to be of use. */
   readonly lacks: readonly { readonly node: string; readonly message: string }[];
   readonly services: readonly ServiceStatus[];
+  /** What the gateway shows; null where the platform is not deployed. */
+  readonly certificate: { readonly notAfter: string; readonly complaints: readonly Complaint[] } | null;
   readonly platform: {
     readonly apiUrl: string | null;
     readonly url: string | null;
@@ -117,6 +131,11 @@ function text(document: StatusDocument, passwords: boolean): string {
     ...services.flatMap(({ name, message, todo }) =>
       message === undefined ? [] : ['', `${name}: ${message}`, `  what to do: ${todo ?? ''}`],
     ),
+    ...(document.certificate?.complaints ?? []).flatMap(({ message, todo }) => [
+      '',
+      `gateway: ${message}`,
+      `  what to do: ${todo}`,
+    ]),
     '',
     passwords
       ? table(

@@ -1,25 +1,29 @@
 import { spawn } from 'node:child_process';
 import { createInterface } from 'node:readline';
-import { PLATFORM_NAMESPACE, PORTS } from '@delos/constructs';
-import { DelosError } from '@delos/core';
+import { PLATFORM_NAMESPACE } from '@delos/constructs';
+import { DelosError, type PlatformConfig } from '@delos/core';
 import { z } from 'zod';
 import type { Kube } from '../../instance/kube.ts';
+import { gatewaySecret } from '../tls/gateway-certificate.ts';
 import { routed, type Transport } from './gateway-route.ts';
 
 const OPEN_LIMIT = 30_000;
-const tlsSecret = z.object({ data: z.object({ 'ca.crt': z.base64() }) });
+const tlsSecret = z.object({ data: z.object({ 'ca.crt': z.base64().optional() }) });
 
 /** Does `work` with requests that reach the gateway through the Kubernetes API, wherever its public name leads yet. */
 export async function throughCluster<T>(
   kube: Kube,
-  httpsPort: number,
+  config: PlatformConfig,
   signal: AbortSignal,
   work: (transport: Transport) => Promise<T>,
 ): Promise<T> {
-  const { data } = await kube.json(tlsSecret, ['get', 'secret', 'gateway-tls', '--namespace', PLATFORM_NAMESPACE]);
-  const forward = await openForward(kube, httpsPort, signal);
+  const secret = gatewaySecret(config);
+  const { data } = await kube.json(tlsSecret, ['get', 'secret', secret, '--namespace', PLATFORM_NAMESPACE]);
+  const authority = data['ca.crt'];
+  const forward = await openForward(kube, 'service/gateway', 'https', signal);
   try {
-    const transport = await routed(forward.port, Buffer.from(data['ca.crt'], 'base64').toString());
+    const ca = authority === undefined ? undefined : Buffer.from(authority, 'base64').toString();
+    const transport = await routed(forward.port, ca);
     try {
       return await work(transport);
     } finally {
@@ -30,14 +34,18 @@ export async function throughCluster<T>(
   }
 }
 
-/** kubectl port-forward to the gateway's TLS port on a free port of loopback. @throws DelosError ERR_CLUSTER_UNREACHABLE */
-function openForward(
+/**
+ * kubectl port-forward to the TLS port of the gateway's Service or of one of its Pods, on a free port of loopback.
+ * @throws DelosError ERR_CLUSTER_UNREACHABLE
+ */
+export function openForward(
   kube: Kube,
-  httpsPort: number,
+  target: `${'service' | 'pod'}/${string}`,
+  port: number | 'https',
   signal: AbortSignal,
 ): Promise<{ readonly port: number; readonly end: () => void }> {
   const [command, ...before] = kube.argv;
-  const args = ['port-forward', '--namespace', PLATFORM_NAMESPACE, 'service/gateway', `:${httpsPort || PORTS.https}`];
+  const args = ['port-forward', '--namespace', PLATFORM_NAMESPACE, target, `:${port}`];
   const child = spawn(command, [...before, ...args], {
     env: { ...process.env, ...kube.env },
     stdio: ['ignore', 'pipe', 'pipe'],

@@ -17,10 +17,11 @@ export const direct: Transport = {
 /**
  * To a port of loopback that leads to the gateway, whatever the URL's host: names in DNS and a public certificate may
  * come later than the platform. TLS is checked against the URL's host and the instance's own CA.
+ * @param ca left out: the public ones
  */
-export async function routed(port: number, ca: string): Promise<Transport & { close(): Promise<void> }> {
+export async function routed(port: number, ca: string | undefined): Promise<Transport & { close(): Promise<void> }> {
   const { Agent, buildConnector, fetch: send, WebSocket: Socket } = await import('undici');
-  const connector = buildConnector({ ca });
+  const connector = buildConnector(ca === undefined ? {} : { ca });
   const dispatcher = new Agent({
     connect: (options, done) =>
       connector(

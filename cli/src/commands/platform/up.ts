@@ -12,6 +12,8 @@ import { readSettings, recordSettings } from '../../instance/settings.ts';
 import { interruptible } from '../../interrupt.ts';
 import { Phases } from '../../phases.ts';
 import { platformUrls } from '../../platform-urls.ts';
+import { refuseHalfRestored } from '../backup/record.ts';
+import { checkGiven } from '../tls/given.ts';
 import { ApiClient } from './api-client.ts';
 import { firstJob, leftOutForJobs } from './first-job.ts';
 import { throughCluster } from './gateway-forward.ts';
@@ -24,6 +26,7 @@ export async function run(
   context: CommandContext,
   options: { readonly config?: string; readonly context?: string },
 ): Promise<void> {
+  refuseHalfRestored(context.paths);
   const settings = await readSettings(context, options.config);
   const unlock = await lockInstance(context.paths, 'up');
   try {
@@ -44,6 +47,7 @@ export async function run(
       for (const tool of ['kube', 'pulumi'] as const) await interruptible(signal, resolveTool(tool, progress));
     });
     const handle = await phases.run('cluster', () => interruptible(signal, engine.up(config, progress)));
+    if (config.gateway.tls?.given?.secret !== undefined) await checkGiven(config, await kubeOf(context, handle));
     const { late } = serviceImages(config);
     const file = join(paths.state, 'platform.json');
     const before = tryReadJson(file, platformRecord);
@@ -74,8 +78,11 @@ export async function run(
       const token = await issueToken(context, { user: config.admin.user, ttlSeconds: 3600 });
       const send = (transport?: Transport) =>
         firstJob(new ApiClient(apiUrl, token, signal, transport), paths, config, progress, signal);
-      if (wayIn(config, plan.open.entrance).exposure.kind !== 'load-balancer') return await send();
-      return await throughCluster(await kubeOf(context, handle), config.gateway.httpsPort, signal, send);
+      const { exposure, publicUrl } = wayIn(config, plan.open.entrance);
+      // Where its name leads nowhere yet, and where its authority is none that this process trusts.
+      const direct = exposure.kind !== 'load-balancer' && publicUrl.startsWith('http:');
+      if (direct) return await send();
+      return await throughCluster(await kubeOf(context, handle), config, signal, send);
     };
     const job = leftOut.length === 0 ? await phases.run('first job', runFirstJob) : null;
     const later = awaited.length === 0 ? undefined : await deploy([], (what) => `${what} of monitoring`);

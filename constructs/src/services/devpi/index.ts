@@ -62,6 +62,9 @@ export class Devpi extends Construct {
   }
 }
 
+/** A program of the image. */
+const python = (program: string): readonly string[] => ['python3', '-m', `delos_devpi.${program}`];
+
 /** The service that keeps Python packages. */
 export const devpi: ServiceDescriptor<Section, Devpi> = {
   name: 'devpi',
@@ -72,14 +75,10 @@ export const devpi: ServiceDescriptor<Section, Devpi> = {
   resources: { cpu: '20m', memory: '64Mi', memoryLimit: '256Mi' },
   needs: [controlApi],
   diesWithNode: 'it runs once, on one volume',
+  backup: { save: python('save'), claim: 'data', folder: 'server' },
   routes: [{ paths: [`${PATH}/*`], port: 'http', maxBodyBytes: MAX_UPLOAD_BYTES }],
   build: (scope, at) => new Devpi(scope, 'devpi', at),
 };
-
-/** A program of the image. */
-function python(program: string): readonly string[] {
-  return ['python3', '-m', `delos_devpi.${program}`];
-}
 
 function quantity(bytes: number): string {
   return String(quantityOf(bytes));

@@ -2,6 +2,15 @@ import { BODY_TOO_LARGE, CLIENT_ID, HEADLESS_PATH, MAX_BODY_BYTES, REALM_PATH } 
 import { PORTS } from '../../base/names.ts';
 import type { Route } from '../../base/route.ts';
 
+/** Folder of the Caddyfile and of all files beside it. */
+export const CONFIG_FOLDER = '/etc/caddy';
+/** Folder of the certificate and its key. */
+export const TLS_FOLDER = '/etc/caddy-tls';
+/** Folder, in memory, of the certificate and key that are served. */
+export const SERVED_FOLDER = '/run/certificate';
+/** Port of the Pod's loopback at which the gateway asks for its certificate. */
+export const CERTIFICATE_PORT = 8442;
+
 export interface CaddyfileProps {
   /** What answers on the plain http port. `none`: nothing listens. */
   readonly http: 'serve' | 'redirect' | 'none';
@@ -123,7 +132,7 @@ ${[...props.upstreams]
   .join('')}	handle / {
 		header Cache-Control no-cache
 		rewrite * /index.html
-		root * /etc/caddy
+		root * ${CONFIG_FOLDER}
 		file_server
 	}
 	handle {
@@ -137,7 +146,9 @@ ${props.upstreams.map(tooLargeThere).join('')}		respond \`${JSON.stringify({ err
 
 ${http}
 https://:${PORTS.https} {
-	tls /etc/caddy-tls/tls.crt /etc/caddy-tls/tls.key
+	tls {
+		get_certificate http http://127.0.0.1:${CERTIFICATE_PORT}/{$CERTIFICATE_PATH}
+	}
 	import site
 }
 
@@ -145,8 +156,19 @@ http://:${PORTS.internal} {
 	handle /health/* {
 		respond 200
 	}
+	# Its own metrics, and when the certificate ends that it shows: a file that includes the others.
 	handle /metrics {
-		metrics
+		root * ${SERVED_FOLDER}
+		rewrite * /metrics.txt
+		templates {
+			mime text/plain
+		}
+		file_server
+	}
+	handle /metrics/caddy {
+		metrics {
+			disable_openmetrics
+		}
 	}
 }
 `;

@@ -1,5 +1,5 @@
 import { isIPv4 } from 'node:net';
-import { isLoopback } from '@delos/core';
+import { type GivenCertificate, isLoopback } from '@delos/core';
 import { k8s } from 'cdk8s-plus-28';
 import { Construct } from 'constructs';
 import { ConfigFiles } from '../../base/config-files.ts';
@@ -10,12 +10,21 @@ import type { Namespace } from '../../base/namespace.ts';
 import type { Resources } from '../../base/pod.ts';
 import { OWN_PROBES } from '../../base/probes.ts';
 import type { Route } from '../../base/route.ts';
-import { Secret } from '../../base/secret.ts';
+import { Secret, type SecretHandle, type SecretProps } from '../../base/secret.ts';
 import { goMemoryLimit } from '../../base/sections/resources-section.ts';
 import { Workload } from '../../base/workload.ts';
 import type { Exposure } from '../../entrance.ts';
 import { upstreamImage } from '../../upstream-image.ts';
-import { caddyfile, GATEWAY_LIMITS, landingPage, type Upstream } from './caddyfile.ts';
+import { CONFIG_FOLDER, caddyfile, landingPage, SERVED_FOLDER, TLS_FOLDER, type Upstream } from './caddyfile.ts';
+import { leafNames } from './leaf-names.ts';
+import {
+  CERTIFICATE_CADDYFILE,
+  CHECK_CADDYFILE,
+  certificateCaddyfile,
+  checkCaddyfile,
+  START_SCRIPT,
+  startScript,
+} from './start-script.ts';
 
 /** What a {@link Gateway} is made of. */
 export interface GatewayProps {
@@ -31,8 +40,10 @@ export interface GatewayProps {
   readonly replicas?: number;
   /** Where users reach it, no trailing slash: `https://ai.example.com`. */
   readonly publicUrl: string;
-  /** The public host name or address alone. Its certificate is for it. */
+  /** The public host name or address alone. Its certificate is for it, and for the names of jobs and apps below it. */
   readonly domain: string;
+  /** A certificate that is there already. @default one of the instance's own authority */
+  readonly certificate?: GivenCertificate;
   /** What answers on the plain http port. `none`: nothing listens. @default redirect */
   readonly http?: 'serve' | 'redirect' | 'none';
   /** How its Service is reached from outside. @default by a load balancer */
@@ -52,7 +63,6 @@ export const GATEWAY_RESOURCES: Resources = { cpu: '20m', memory: '64Mi', memory
 
 /** Of its memory, kept by its own collection of garbage. */
 const HEAP = 200 / 256;
-const RUN = 'caddy run --config /etc/caddy/Caddyfile --adapter caddyfile';
 const LOAD_BALANCER: Exposure = { kind: 'load-balancer' };
 
 /** The props with their defaults. */
@@ -113,18 +123,16 @@ export class Gateway extends Construct {
       files: () => ({
         Caddyfile: caddyfile({ http: props.http, domain: props.domain, upstreams: this.#upstreams }),
         'index.html': landingPage(props.publicUrl),
+        [START_SCRIPT]: startScript(),
+        [CERTIFICATE_CADDYFILE]: certificateCaddyfile(),
+        [CHECK_CADDYFILE]: checkCaddyfile(),
       }),
     });
-    const leaf = { leaf: id, ...leafNames(props, hostOf(id, namespace.name)) };
-    const tls = new Secret(this, 'tls', {
-      namespace,
-      name: `${id}-tls`,
-      type: 'kubernetes.io/tls',
-      sources: {
-        'tls.crt': { kind: 'certificate', ...leaf },
-        'tls.key': { kind: 'certificate-key', ...leaf },
-        'ca.crt': { kind: 'ca-certificate' },
-      },
+    const leaf = { leaf: id, ...leafNames(props.domain, props.publicUrl, hostOf(id, namespace.name)) };
+    const tls = this.#certificate(namespace, `${id}-tls`, props.certificate, {
+      'tls.crt': { kind: 'certificate', ...leaf },
+      'tls.key': { kind: 'certificate-key', ...leaf },
+      'ca.crt': { kind: 'ca-certificate' },
     });
     const plain = props.http === 'none' ? {} : { http: PORTS.http };
     const open = { ...plain, https: PORTS.https };
@@ -136,7 +144,7 @@ export class Gateway extends Construct {
       user: props.user,
       userNamespace: props.userNamespaces,
       resources: props.resources,
-      command: ['/bin/sh', '-c', `ulimit -n ${GATEWAY_LIMITS.openFiles} && exec ${RUN}`],
+      command: ['/bin/sh', `${CONFIG_FOLDER}/${START_SCRIPT}`],
       env: () => [
         { name: 'XDG_DATA_HOME', value: '/tmp' },
         { name: 'XDG_CONFIG_HOME', value: '/tmp' },
@@ -144,7 +152,12 @@ export class Gateway extends Construct {
       ],
       ports: { ...open, internal: PORTS.internal },
       probes: OWN_PROBES,
-      mounts: () => [scratch('tmp', '/tmp', '64Mi'), files(config, '/etc/caddy'), secretFiles(tls, '/etc/caddy-tls')],
+      mounts: () => [
+        scratch('tmp', '/tmp', '64Mi'),
+        scratch('certificate', SERVED_FOLDER, '1Mi', 'memory'),
+        files(config, CONFIG_FOLDER),
+        secretFiles(tls, TLS_FOLDER),
+      ],
       service: {
         ...SERVICE_TYPE[props.exposure.kind],
         ports: entrancePorts(props),
@@ -156,6 +169,23 @@ export class Gateway extends Construct {
     });
     this.workload.admit({ kind: 'anyone', ports: Object.values(open) });
     this.workload.reach(DNS);
+  }
+
+  #certificate(
+    namespace: Namespace,
+    name: string,
+    given: GivenCertificate | undefined,
+    own: SecretProps['sources'],
+  ): SecretHandle {
+    if (given?.secret !== undefined) return Secret.external({ namespace, name: given.secret });
+    const { certificate = '', key = '', authority } = given ?? {};
+    const files: SecretProps['sources'] = {
+      'tls.crt': { kind: 'file', path: certificate },
+      'tls.key': { kind: 'file', path: key },
+      ...(authority === undefined ? {} : { 'ca.crt': { kind: 'file', path: authority } }),
+    };
+    const sources = given === undefined ? own : files;
+    return new Secret(this, 'tls', { namespace, name, type: 'kubernetes.io/tls', sources });
   }
 
   /**
@@ -201,21 +231,4 @@ function servicePorts(props: Whole): { readonly http: number; readonly https: nu
   const { httpPort: http, httpsPort: https } = props;
   // Where the configuration leaves the port to the machine, only the URL tells which one was found free.
   return url.protocol === 'http:' ? { http: Number(url.port || 80), https } : { http, https: Number(url.port || 443) };
-}
-
-const ADDRESS = /^(\d+\.){3}\d+$|:/;
-
-function leafNames(
-  props: GatewayProps,
-  inside: string,
-): {
-  readonly dnsNames: readonly string[];
-  readonly ipAddresses: readonly string[];
-} {
-  const host = new URL(props.publicUrl).hostname.replace(/^\[|\]$/g, '');
-  const names = [...new Set([props.domain, host, 'localhost', inside])];
-  return {
-    dnsNames: names.filter((name) => !ADDRESS.test(name)),
-    ipAddresses: [...new Set([...names.filter((name) => ADDRESS.test(name)), '127.0.0.1'])],
-  };
 }

@@ -2,6 +2,7 @@ import { type Replicas, replicas } from '../../base/sections/replicas.ts';
 import type { ServiceDescriptor } from '../../base/service.ts';
 import { plainHttp } from '../../public-url.ts';
 import { GATEWAY_RESOURCES, GATEWAY_USER, Gateway } from './gateway.ts';
+import { CERTIFICATE_END } from './start-script.ts';
 
 /** The service that everything from outside comes through. */
 export const gateway: ServiceDescriptor<Replicas, Gateway> = {
@@ -21,6 +22,13 @@ export const gateway: ServiceDescriptor<Replicas, Gateway> = {
       summary:
         'The gateway answers more than one request of twenty with an error, since a service behind it does not answer',
     },
+    {
+      name: 'CertificateEnds',
+      severity: 'warning',
+      expr: `${CERTIFICATE_END} - time() < 30 * 86400`,
+      for: '15m',
+      summary: 'The certificate that the gateway shows ends within 30 days',
+    },
   ],
   build: (scope, { own, config, publicUrl, exposure, namespace, image, resources, userNamespaces }) =>
     new Gateway(scope, 'gateway', {
@@ -31,6 +39,7 @@ export const gateway: ServiceDescriptor<Replicas, Gateway> = {
       replicas: own.replicas,
       publicUrl,
       domain: config.domain,
+      ...(config.gateway.tls?.given === undefined ? {} : { certificate: config.gateway.tls.given }),
       http: plainHttp(config),
       exposure,
       userNamespaces,

@@ -12,6 +12,12 @@ const section = z
 /** Of one request, as everywhere in S3. Larger objects come in parts. */
 const MAX_OBJECT_BYTES = 5 * 2 ** 30;
 
+/**
+ * Each object is a file that appears and goes by one rename, with its attributes beside its bytes: what comes or goes while tar
+ * walks is in it whole or not at all. tar ends with 1 for what went.
+ */
+const SAVE = `tar --create --file=- --xattrs --xattrs-include='user.*' --exclude=./lost+found --directory=/data . || [ $? -eq 1 ]`;
+
 /** The service that keeps objects in buckets. */
 export const objectStorage: ServiceDescriptor<
   z.infer<typeof section>,
@@ -26,6 +32,7 @@ export const objectStorage: ServiceDescriptor<
   resources: OBJECT_STORAGE_RESOURCES,
   optional: true,
   diesWithNode: 'it runs once, on one volume',
+  backup: { save: ['/bin/sh', '-c', SAVE], claim: 'data', folder: '.' },
   routes: [{ paths: [OBJECT_PATH, `${OBJECT_PATH}/*`], port: 's3', maxBodyBytes: MAX_OBJECT_BYTES }],
   metrics: { port: 'internal' },
   alerts: [

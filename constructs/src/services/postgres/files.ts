@@ -1,7 +1,8 @@
 import { DelosError, FORMER_POSTGRES_USER } from '@delos/core';
 
-/** TCP by password alone; the socket inside the container for the one user who owns the files. */
+/** TCP by password alone; the socket inside the container for the one user who owns the files, who may also copy them. */
 export const HBA = `local all postgres                peer
+local replication postgres        peer
 host  all postgres   127.0.0.1/32 scram-sha-256
 host  all postgres   ::1/128      scram-sha-256
 host  all postgres   all          reject

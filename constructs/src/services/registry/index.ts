@@ -1,6 +1,7 @@
 import { REGISTRY_AUTHORIZE_PATH, REGISTRY_PATH } from '@delos/core';
 import type { ServiceDescriptor } from '../../base/service.ts';
 import { controlApi } from '../control-api/index.ts';
+import { DATA } from './files.ts';
 import { Registry } from './registry.ts';
 import { type RegistrySection, registrySection } from './section.ts';
 
@@ -16,6 +17,18 @@ const path = {
   requestHours: UPLOAD_HOURS,
 };
 
+/**
+ * Names of images before their blobs: a blob is there before a name leads to it, so each name in the tar has its blobs there. tar
+ * ends with 1 for what went while it walked.
+ */
+const SAVE = `cd ${DATA}
+set --
+for folder in repositories blobs; do
+  [ ! -d "docker/registry/v2/$folder" ] || set -- "$@" "docker/registry/v2/$folder"
+done
+[ $# -gt 0 ] || set -- --files-from=/dev/null
+tar --create --file=- --exclude=_uploads "$@" || [ $? -eq 1 ]`;
+
 /** The service that keeps images. */
 export const registry: ServiceDescriptor<RegistrySection, Registry> = {
   name: 'registry',
@@ -27,6 +40,7 @@ export const registry: ServiceDescriptor<RegistrySection, Registry> = {
   needs: [controlApi],
   optional: true,
   diesWithNode: 'it runs once, on one volume',
+  backup: { save: ['/bin/sh', '-c', SAVE], claim: 'data', folder: '.' },
   routes: [
     // Tokens of the registry itself it checks alone. The official client shows those of the platform.
     path,

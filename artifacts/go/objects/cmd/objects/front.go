@@ -30,6 +30,8 @@ const (
 	maxHeaderBytes   = 16 * 1024
 	maxConnections   = 512
 	maxRequests      = 128
+	// maxAnonymous of them come without a signature: who reads public objects slowly keeps nobody else away.
+	maxAnonymous = 64
 	// maxListings run at once; each takes the memory of a page.
 	maxListings = 8
 	// waitForTurn is how long a request waits for its turn before it is told to come later.
@@ -46,6 +48,7 @@ type front struct {
 	proxy    *httputil.ReverseProxy
 	metrics  *requestMetrics
 	requests *semaphore.Weighted
+	unsigned *semaphore.Weighted
 	listings *semaphore.Weighted
 	lists    *semaphore.Weighted
 }
@@ -86,6 +89,7 @@ func newFront(socket string, metrics *requestMetrics) *front {
 		},
 		metrics:  metrics,
 		requests: semaphore.NewWeighted(maxRequests),
+		unsigned: semaphore.NewWeighted(maxAnonymous),
 		listings: semaphore.NewWeighted(maxListings),
 		lists:    semaphore.NewWeighted(listBudget),
 	}
@@ -117,6 +121,9 @@ func (f *front) ServeHTTP(plain http.ResponseWriter, request *http.Request) {
 	body := &watchedBody{ReadCloser: request.Body, control: writer.control}
 	request.Body = body
 	began := time.Now()
+	if request.ContentLength > 0 {
+		_ = writer.control.SetReadDeadline(began.Add(stallTime))
+	}
 	what := whatOf(request)
 	f.metrics.begin()
 	defer func() { f.metrics.end(what.name(), writer.status, time.Since(began), body.bytes, writer.bytes) }()
@@ -137,6 +144,7 @@ func (f *front) ServeHTTP(plain http.ResponseWriter, request *http.Request) {
 		of     *semaphore.Weighted
 		weight int64
 	}{
+		{f.unsigned, one(!what.signed(request))},
 		{f.requests, 1},
 		{f.listings, one(what.lists)},
 		{f.lists, what.buffered(request)},
@@ -176,8 +184,9 @@ func (b *watchedBody) Read(into []byte) (int, error) {
 	}
 	count, err := b.ReadCloser.Read(into)
 	b.bytes += int64(count)
-	if err != nil {
-		// The connection may have another request.
+	if errors.Is(err, io.EOF) {
+		// The connection may have another request. A body that is left unread keeps its deadline: what is left is read and
+		// thrown away.
 		_ = b.control.SetReadDeadline(time.Time{})
 	}
 	return count, err
@@ -195,17 +204,23 @@ type watchedWriter struct {
 func (w *watchedWriter) Unwrap() http.ResponseWriter { return w.ResponseWriter }
 
 func (w *watchedWriter) WriteHeader(status int) {
+	w.alive()
 	if w.status == 0 && status >= 200 {
 		w.status = status
 	}
 	w.ResponseWriter.WriteHeader(status)
 }
 
-func (w *watchedWriter) Write(from []byte) (int, error) {
+// alive gives the client time to take what comes next.
+func (w *watchedWriter) alive() {
 	if now := time.Now(); now.Sub(w.last) > time.Second {
 		w.last = now
 		_ = w.control.SetWriteDeadline(now.Add(stallTime))
 	}
+}
+
+func (w *watchedWriter) Write(from []byte) (int, error) {
+	w.alive()
 	if w.status == 0 {
 		w.status = http.StatusOK
 	}

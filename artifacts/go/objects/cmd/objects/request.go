@@ -90,6 +90,11 @@ func (w what) has(names ...string) bool {
 	return false
 }
 
+// signed says whether the request claims to be somebody's.
+func (w what) signed(request *http.Request) bool {
+	return request.Header.Get("Authorization") != "" || w.has("X-Amz-Signature")
+}
+
 // refused says why the request is not passed on; nil where it is.
 func (w what) refused(request *http.Request) *fault {
 	switch request.Method {

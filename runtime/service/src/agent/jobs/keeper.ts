@@ -144,8 +144,9 @@ export class JobKeeper {
     } catch (error) {
       entry.failures += 1;
       const { desired } = entry;
-      const refusal = desired?.spec.action === 'run' && entry.pod === undefined ? explainRefusal(error) : undefined;
-      if (refusal?.final === true) {
+      const refusal = entry.pod === undefined ? explainRefusal(error) : undefined;
+      const starts = desired?.spec.action === 'run';
+      if (starts && refusal?.final === true) {
         this.#tell(entry, {
           ...nothing(entry),
           phase: 'failed',
@@ -159,7 +160,7 @@ export class JobKeeper {
         { error, jobId: entry.jobId, action: desired?.spec.action, failures: entry.failures },
         'will try again',
       );
-      if (entry.failures >= 3 && refusal !== undefined) {
+      if (starts && entry.failures >= 3 && refusal !== undefined) {
         this.#tell(entry, { ...nothing(entry), reason: refusal.reason, description: refusal.description });
       }
       clearTimeout(entry.retry);
@@ -214,8 +215,12 @@ export class JobKeeper {
     await this.#pods.make(desired);
   }
 
-  /** There was one and it is no more, which the API server itself must say. */
+  /**
+   * There was one and it is no more, which the API server itself must say. It answers only where the agent has its rights: in
+   * a cluster that was restored, or where the namespace was deleted with the Pod, these are made first.
+   */
   async #absent(entry: Entry, desired: JobDesire): Promise<void> {
+    await this.#props.namespaces.ensure(desired.spec.pod);
     if (await this.#pods.isThere(desired)) return;
     const uid = desired.spec.podUid ?? seenUid(entry) ?? '';
     const last = entry.told?.observation;

@@ -31,7 +31,7 @@ export function explainRefusal(error: unknown): Refusal | undefined {
   // The namespace's service account, or a priority class, is on its way; or the agent has lost its rights there, which it
   // has by a RoleBinding that is made with the namespace.
   if (status === 403) {
-    const again = /being terminated|^(?:pods|secrets "[^"]*") is forbidden: User /.test(message);
+    const again = /being terminated|^(?:pods|(?:pods|secrets) "[^"]*") is forbidden: User /.test(message);
     return refusal('Creating', `waiting for the cluster: ${clip(message)}`, false, again);
   }
   if (status === 404) return refusal('Creating', 'its namespace is made again', false, true);

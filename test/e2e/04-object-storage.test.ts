@@ -1,0 +1,80 @@
+import { PLATFORM_NAMESPACE } from '@delos/core';
+import { AwsClient } from 'aws4fetch';
+import { beforeAll, describe, expect, test } from 'vitest';
+import { kubectl, testPlatform } from '../support/instance.ts';
+import { codeOf } from '../support/objects/object-storage.ts';
+import { until } from '../support/until.ts';
+
+/* The object storage as a Pod, from this machine through the gateway, as an operator would use it. */
+
+const inPlatform = (...args: string[]): Promise<string> => kubectl(['-n', PLATFORM_NAMESPACE, ...args]);
+const client = (accessKeyId: string, secretAccessKey: string): AwsClient =>
+  new AwsClient({ accessKeyId, secretAccessKey, service: 's3', region: 'us-east-1', retries: 0 });
+
+/** Another one in each run: with DELOS_TEST_KEEP that of an earlier run is still there. */
+const BUCKET = `models-${process.pid}-${Date.now()}`;
+
+describe('object storage', () => {
+  let buckets: string;
+  let admin: AwsClient;
+  beforeAll(async () => {
+    const { origin } = await testPlatform();
+    buckets = `${origin}/s3`;
+    const secret = await inPlatform('get', 'secret', 'object-storage-admin', '-o', 'jsonpath={.data.secret}');
+    admin = client('delos_admin', Buffer.from(secret, 'base64').toString());
+  });
+  const put = (who: AwsClient, path: string, body: string) =>
+    who.fetch(`${buckets}/${path}`, { method: 'PUT', body }).then(async (answer) => {
+      return answer.ok ? answer.status : await codeOf(answer);
+    });
+  const issued = async (rights: string): Promise<AwsClient> => {
+    const text = await inPlatform('exec', 'object-storage-0', '--', '/bin/objects', 'issue', BUCKET, rights, '600');
+    const { accessKey, secretKey } = JSON.parse(text) as { accessKey: string; secretKey: string };
+    return client(accessKey, secretKey);
+  };
+
+  test('an object is written and read through the gateway, by the administrator and by a credential for its bucket', async () => {
+    expect(await put(admin, BUCKET, '')).toBe(200);
+    const key = `${BUCKET}/größe%20und%2Bmehr/a.bin`;
+    const writer = await issued('rw');
+    expect(await put(writer, key, 'content')).toBe(200);
+    const reader = await issued('r');
+    expect(await (await reader.fetch(`${buckets}/${key}`)).text()).toBe('content');
+    expect(await put(reader, key, 'other')).toBe('AccessDenied');
+    expect(await put(writer, 'others/x', 'x')).toBe('NoSuchBucket');
+    const url = new URL(`${buckets}/${key}`);
+    url.searchParams.set('X-Amz-Expires', '60');
+    const signed = await reader.sign(url.href, { aws: { signQuery: true } });
+    expect(await (await fetch(signed.url)).text()).toBe('content');
+    expect((await fetch(`${buckets}/${key}`)).status).toBe(403);
+  });
+
+  test('what the policy of a bucket denies is refused, and what it makes public anybody reads', async () => {
+    const policy = {
+      Version: '2012-10-17',
+      Statement: [
+        { Effect: 'Deny', Principal: '*', Action: 's3:PutObject', Resource: `arn:aws:s3:::${BUCKET}/frozen/*` },
+        { Effect: 'Allow', Principal: '*', Action: 's3:GetObject', Resource: `arn:aws:s3:::${BUCKET}/public/*` },
+      ],
+    };
+    expect(await put(admin, `${BUCKET}?policy`, JSON.stringify(policy))).toBe(204);
+    const writer = await issued('rw');
+    expect(await put(writer, `${BUCKET}/frozen/a`, 'x')).toBe('AccessDenied');
+    expect(await put(writer, `${BUCKET}/public/a`, 'for all')).toBe(200);
+    const page = await fetch(`${buckets}/${BUCKET}/public/a`);
+    expect([await page.text(), page.headers.get('content-security-policy')]).toEqual([
+      'for all',
+      "sandbox; default-src 'none'",
+    ]);
+  });
+
+  test('its objects are there after its Pod was killed', async () => {
+    await inPlatform('delete', 'pod', 'object-storage-0', '--grace-period=0', '--force');
+    const text = await until('the object is there again', 120, async (last) => {
+      const answer = await admin.fetch(`${buckets}/${BUCKET}/public/a`);
+      last(answer.status);
+      return answer.status === 200 ? await answer.text() : undefined;
+    });
+    expect(text).toBe('for all');
+  });
+});
