@@ -95,10 +95,6 @@ export function renderHosts({ registry, asked, last }: RegistryHosts, folder: st
     .join('\n');
 }
 
-/** As every release of containerd finds it. That of Debian 12 takes no colon, and so no port, in the name of a folder. */
-const folderOf = (registry: string): string =>
-  registry === ANY_REGISTRY ? '_default' : registry.replace(/:(\d+)$/, '_$1_');
-
 function upstreamOf(registry: string): string {
   return registry === 'docker.io' ? 'https://registry-1.docker.io' : `https://${registry}`;
 }
@@ -110,7 +106,7 @@ function upstreamOf(registry: string): string {
  */
 export function writeHosts(folder: string, hosts: readonly RegistryHosts[], seen = folder): void {
   mkdirSync(folder, { recursive: true });
-  const wanted = new Map(hosts.map((each) => [folderOf(each.registry), each]));
+  const wanted = new Map(hosts.map((each) => [each.registry === ANY_REGISTRY ? '_default' : each.registry, each]));
   for (const old of readdirSync(folder)) {
     if (!wanted.has(old)) rmSync(join(folder, old), { recursive: true });
   }

@@ -91,9 +91,6 @@ describe('the folder of containerd', () => {
     );
     writeHosts(folder, of({}), '/etc/containerd/certs.d');
     expect(readdirSync(join(folder, 'quay.io'))).toEqual(['hosts.toml']);
-    // A port is no part of a folder's name that every release of containerd reads.
-    writeHosts(folder, hostsOfSite([mirror('r.example.com:5000', 'https://a.example.com')]));
-    expect(readdirSync(folder)).toEqual(['r.example.com_5000_']);
     writeHosts(folder, [], '/etc/containerd/certs.d');
     expect(existsSync(join(folder, 'quay.io'))).toBe(false);
   });
@@ -111,14 +108,15 @@ describe('the platform’s own registry', () => {
     return new Map(hosts.map((each) => [each.registry, renderHosts(each, '/certs')]));
   };
   const pull = 'capabilities = ["pull", "resolve"]\n';
+  const at = (url: string, more = ''): string => `server = "${url}"\n${pull}${more}\n[host."${url}"]\n${pull}${more}`;
 
   test('is asked at the node’s own port, by each name that people know the platform by', () => {
     expect(texts('ai.example.com')).toEqual(
       new Map([
-        ['127.0.0.1:8080', `server = "http://10.201.3.2:30080"\n${pull}`],
-        ['ai.example.com:8080', `server = "http://10.201.3.2:30080"\n${pull}`],
-        ['127.0.0.1', `server = "https://10.201.3.2:30443"\n${pull}skip_verify = true\n`],
-        ['ai.example.com', `server = "https://10.201.3.2:30443"\n${pull}skip_verify = true\n`],
+        ['127.0.0.1:8080', at('http://10.201.3.2:30080')],
+        ['ai.example.com:8080', at('http://10.201.3.2:30080')],
+        ['127.0.0.1', at('https://10.201.3.2:30443', 'skip_verify = true\n')],
+        ['ai.example.com', at('https://10.201.3.2:30443', 'skip_verify = true\n')],
       ]),
     );
     expect([...texts(null).keys()]).toEqual(['127.0.0.1:8080', '127.0.0.1']);

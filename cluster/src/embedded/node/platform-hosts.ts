@@ -21,11 +21,13 @@ export function hostsOfPlatform(
   return ports.flatMap(({ host, node }) => {
     const scheme = { [NODE_PORTS.http]: 'http', [NODE_PORTS.https]: 'https' }[node];
     if (scheme === undefined) return [];
+    // The certificate is for the public name. What is asked is the node itself, and nothing outside of it.
+    const own = { url: `${scheme}://${nodeIp}:${node}`, ...(scheme === 'https' ? { unchecked: true } : {}) };
     return names.map((name) => ({
       registry: scheme === 'https' && host === USUAL_PORT ? name : `${name}:${host}`,
-      asked: [],
-      // The certificate is for the public name. What is asked is the node itself, and nothing outside of it.
-      last: { url: `${scheme}://${nodeIp}:${node}`, ...(scheme === 'https' ? { unchecked: true } : {}) },
+      // Twice: containerd 1.6 reads no file that has a server alone.
+      asked: [own],
+      last: own,
       files: new Map<string, string>(),
     }));
   });
