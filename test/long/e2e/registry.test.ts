@@ -1,10 +1,10 @@
 import { mirrorStore, resolveTool, withRegistry } from '@delos/cluster';
 import { instancePaths, PULL_SECRET_PREFIX, projectNamespace, silent } from '@delos/core';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import type { ApoloClient } from '../../peers/src/apolo.ts';
-import { kubectl, loggedIn, TEST_INSTANCE, testPlatform, token } from '../support/instance.ts';
-import { type Crane, crane } from '../support/registry/crane.ts';
-import { IMAGE } from '../support/service/api.ts';
+import type { ApoloClient } from '../../../peers/src/apolo.ts';
+import { kubectl, loggedIn, TEST_INSTANCE, testPlatform, token } from '../../support/instance.ts';
+import { type Crane, crane } from '../../support/registry/crane.ts';
+import { IMAGE } from '../../support/service/api.ts';
 
 /* The registry of images, as people have it: pushed to by crane, listed by the official client, and jobs start from it. */
 
