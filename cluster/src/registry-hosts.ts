@@ -16,6 +16,8 @@ interface Asked {
   readonly url: string;
   /** File with the certificates of who signed the server's. */
   readonly authority?: string;
+  /** Its certificate is not checked: it is this node itself. @default false */
+  readonly unchecked?: boolean;
 }
 
 /** How the images of one registry are found. */
@@ -77,11 +79,12 @@ const isWellKnown = (registry: string): boolean => WELL_KNOWN_REGISTRIES.some((k
 
 /** @param folder where containerd finds the files that the hosts name */
 export function renderHosts({ registry, asked, last }: RegistryHosts, folder: string): string {
-  const access = ({ url, authority }: Asked): string =>
+  const access = ({ url, authority, unchecked = false }: Asked): string =>
     [
       'capabilities = ["pull", "resolve"]',
       // A path is taken as it is; without one, containerd adds that of the registry API.
       ...(new URL(url).pathname === '/' ? [] : ['override_path = true']),
+      ...(unchecked ? ['skip_verify = true'] : []),
       ...(authority === undefined ? [] : [`ca = ${JSON.stringify(join(folder, authority))}`]),
       '',
     ].join('\n');

@@ -17,6 +17,7 @@ import { exposeLoopback } from './host/expose.ts';
 import { hostMarker, nodeMarker } from './host/marks.ts';
 import { allocateNumber } from './host/number.ts';
 import { membersOf, poolsWanted } from './members.ts';
+import { writeNodeHosts } from './node/platform-hosts.ts';
 import { nodeControl } from './node-control.ts';
 import { type EmbeddedParts, prepareMachine, prepareSpec } from './prepare.ts';
 import { readStatus } from './read-status.ts';
@@ -43,7 +44,12 @@ export function embeddedEngine(paths: InstancePaths, parts: EmbeddedParts): Clus
       diskClass: DISK_CLASS,
       lacksUserNamespaces: ['the embedded node runs Debian’s containerd, which has no user namespaces before 2.0'],
       images: { kind: 'mirror', endpoint: `http://127.0.0.1:${MIRROR_PORT}`, standIns: spec.standIns },
-      exposeLoopback: (ports) => exposeLoopback(layout, ports),
+      exposeLoopback: async (ports) => {
+        const settled = await exposeLoopback(layout, ports);
+        // The name of the platform's registry has such a port.
+        for (const member of readMembers(paths)) writeNodeHosts(member);
+        return settled;
+      },
     };
   }
 

@@ -10,8 +10,8 @@ export interface Crane {
   readonly run: (...args: readonly string[]) => Promise<CommandResult>;
   /** @throws Error when the exit code is not 0 */
   readonly ok: (...args: readonly string[]) => Promise<string>;
-  /** Pushes an image of one layer, with this text in the file /content. @returns its digest */
-  readonly push: (reference: string, content: string) => Promise<string>;
+  /** Pushes an image of one layer, or of one more than `base` has, with this text in the file /content. @returns its digest */
+  readonly push: (reference: string, content: string, base?: string) => Promise<string>;
   /** The text of /content of an image. */
   readonly content: (reference: string) => Promise<CommandResult>;
   readonly stop: () => Promise<void>;
@@ -37,12 +37,13 @@ export async function crane(
   return {
     run,
     ok,
-    push: async (reference, content) => {
+    push: async (reference, content, base) => {
       nth += 1;
       const layer = join(home, `layer-${nth}.tar`);
       await writeFile(join(home, 'content'), content);
       await expectOk(execute(['tar', '-C', home, '-cf', layer, 'content']));
-      const pushed = await ok('append', '--new_layer', layer, '--new_tag', reference);
+      const on = base === undefined ? [] : ['--base', base];
+      const pushed = await ok('append', ...on, '--new_layer', layer, '--new_tag', reference);
       return /sha256:[0-9a-f]{64}/.exec(pushed)?.[0] ?? '';
     },
     content: async (reference) => {

@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { MIRROR_HOST } from '@delos/artifacts';
 import { type ImageMirror, imageMirror, WELL_KNOWN_REGISTRIES } from '@delos/core';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { hostsOfPlatform } from '../../../cluster/src/embedded/node/platform-hosts.ts';
 import { hostsOfNode, hostsOfSite, renderHosts, writeHosts } from '../../../cluster/src/registry-hosts.ts';
 
 const mirror = (registry: string, url: string, more: Partial<ImageMirror> = {}): ImageMirror => ({
@@ -92,5 +93,33 @@ describe('the folder of containerd', () => {
     expect(readdirSync(join(folder, 'quay.io'))).toEqual(['hosts.toml']);
     writeHosts(folder, [], '/etc/containerd/certs.d');
     expect(existsSync(join(folder, 'quay.io'))).toBe(false);
+  });
+});
+
+describe('the platform’s own registry', () => {
+  const ports = [
+    { host: 8080, node: 30080 },
+    { host: 443, node: 30443 },
+    { host: 5432, node: 31_000 },
+  ];
+  const texts = (publicName: string | null, index = 1): ReadonlyMap<string, string> => {
+    const name = publicName === null ? null : { name: publicName, service: 'gateway' };
+    const hosts = hostsOfPlatform({ number: 3, index, publicName: name }, { ports });
+    return new Map(hosts.map((each) => [each.registry, renderHosts(each, '/certs')]));
+  };
+  const pull = 'capabilities = ["pull", "resolve"]\n';
+  const at = (url: string, more = ''): string => `server = "${url}"\n${pull}${more}\n[host."${url}"]\n${pull}${more}`;
+
+  test('is asked at the node’s own port, by each name that people know the platform by', () => {
+    expect(texts('ai.example.com')).toEqual(
+      new Map([
+        ['127.0.0.1:8080', at('http://10.201.3.2:30080')],
+        ['ai.example.com:8080', at('http://10.201.3.2:30080')],
+        ['127.0.0.1', at('https://10.201.3.2:30443', 'skip_verify = true\n')],
+        ['ai.example.com', at('https://10.201.3.2:30443', 'skip_verify = true\n')],
+      ]),
+    );
+    expect([...texts(null).keys()]).toEqual(['127.0.0.1:8080', '127.0.0.1']);
+    expect(texts(null, 2).get('127.0.0.1:8080')).toContain('http://10.201.3.6:30080');
   });
 });

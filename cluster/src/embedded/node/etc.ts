@@ -4,13 +4,13 @@ import { join } from 'node:path';
 import { API_SERVER_PORT, CLUSTER_DOMAIN, KUBELET_PORT, MIRROR_PORT } from '@delos/core';
 import { writeIfChanged } from '@delos/host';
 import { stringify } from 'yaml';
-import { hostsOfNode, writeHosts } from '../../registry-hosts.ts';
 import { type Addresses, addressesOf } from '../host/addresses.ts';
 import { cgroupOf } from '../host/marks.ts';
 import { layoutOf, type NodeSpec } from '../spec.ts';
 import { ofNode } from './certificates.ts';
 import { renderContainerd } from './containerd-config.ts';
 import { renderKubeconfig } from './kubeconfig.ts';
+import { writeNodeHosts } from './platform-hosts.ts';
 
 export function renderCni(spec: NodeSpec): string {
   const addresses = addressesOf(spec.number, spec.index);
@@ -186,7 +186,7 @@ export function writeEtc(spec: NodeSpec): void {
   writeIfChanged(at('containerd.toml'), renderContainerd(spec));
   writeIfChanged(at('resolv.conf'), spec.resolvers.map((address) => `nameserver ${address}\n`).join(''), 0o644);
   writeIfChanged(join(layout.cniConf, '10-delos.conflist'), renderCni(spec));
-  writeHosts(layout.certsD, hostsOfNode(spec));
+  writeNodeHosts(spec);
 }
 
 function writeControlPlane(spec: NodeSpec, server: string): void {
