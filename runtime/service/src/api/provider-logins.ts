@@ -45,7 +45,8 @@ export class ProviderLogins {
   isNews(subject: string, known: KnownPerson | undefined, loggedIn: number | undefined): boolean {
     if (known !== undefined) {
       const looked = known.looked_at?.getTime() ?? 0;
-      if (known.provider === null || loggedIn === undefined || loggedIn * 1000 <= looked) return false;
+      // A token tells whole seconds: a look within the same one may have been before the login.
+      if (known.provider === null || loggedIn === undefined || (loggedIn + 1) * 1000 <= looked) return false;
     }
     const asked = this.#asked.get(subject);
     return asked === undefined || asked.loggedIn !== loggedIn || performance.now() - asked.at > AGAIN_MS;
