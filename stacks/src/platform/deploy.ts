@@ -38,7 +38,7 @@ export async function platformSecrets({
   paths,
   pulumi,
 }: Pick<PlatformInput, 'paths' | 'pulumi'>): Promise<string | undefined> {
-  const { keptSecrets } = await import('../secrets/keeper.ts');
+  const { keptSecrets } = await import('../driver/kept-secrets.ts');
   return await keptSecrets({ command: pulumi.path, home: pulumiHome(paths) });
 }
 

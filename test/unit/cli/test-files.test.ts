@@ -45,16 +45,24 @@ describe('a refusal', () => {
 describe('the two rows of integration tests', () => {
   const { alone, onCluster } = integrationRows(ROOT);
 
-  test('hold each room once', () => {
-    const rooms = readdirSync(join(ROOT, 'test/integration')).map((room) => `test/integration/${room}/`);
-    expect([...alone, ...onCluster].sort()).toEqual(rooms.sort());
+  const filesOf = (filter: string): readonly string[] =>
+    filter.endsWith('.test.ts')
+      ? [filter]
+      : readdirSync(join(ROOT, filter), { recursive: true, encoding: 'utf8' })
+          .filter((file) => file.endsWith('.ts'))
+          .map((file) => `${filter}${file}`);
+
+  test('hold each file once', () => {
+    const tests = [...alone, ...onCluster].flatMap(filesOf).filter((file) => file.endsWith('.test.ts'));
+    expect(tests.sort()).toEqual(
+      filesOf('test/integration/')
+        .filter((file) => file.endsWith('.test.ts'))
+        .sort(),
+    );
   });
 
-  test.each(alone)('%s starts no cluster', (folder) => {
-    const files = readdirSync(join(ROOT, folder), { recursive: true, encoding: 'utf8' });
-    const texts = files
-      .filter((file) => file.endsWith('.ts'))
-      .map((file) => readFileSync(join(ROOT, folder, file), 'utf8'));
+  test.each(alone)('%s starts no cluster', (filter) => {
+    const texts = filesOf(filter).map((file) => readFileSync(join(ROOT, file), 'utf8'));
     expect(texts.filter((text) => /support\/(cluster\/cluster|instance)\.ts/.test(text))).toEqual([]);
   });
 });

@@ -60,18 +60,39 @@ export function roomsWithTests(root: string): readonly string[] {
   return [...new Set([...inside, 'e2e'])].sort();
 }
 
-/** Rooms whose integration tests start what they need by themselves, and no cluster. */
-const WITHOUT_CLUSTER: ReadonlySet<string> = new Set(['db', 'flow', 'stacks']);
+/** Rooms, and files of other rooms, whose integration tests start what they need by themselves, and no cluster. */
+const WITHOUT_CLUSTER: ReadonlySet<string> = new Set([
+  'db',
+  'flow',
+  'objects',
+  'stacks',
+  ...['devpi', 'gateway', 'gateway-certificate', 'gateway-limits', 'keycloak', 'monitoring', 'postgres-prepare']
+    .concat('redis', 'registry')
+    .map((name) => `constructs/${name}.test.ts`),
+]);
 
-/** Filters for the two rows of integration tests that run at once: a room that is in no list shares the cluster. */
+/**
+ * Filters for the two rows of integration tests that run at once, each as long as the other: what is in no list shares the
+ * cluster.
+ */
 export function integrationRows(root: string): {
   readonly alone: readonly string[];
   readonly onCluster: readonly string[];
 } {
-  const rooms = readdirSync(join(root, 'test/integration'), { withFileTypes: true })
+  const folder = join(root, 'test/integration');
+  const rooms = readdirSync(folder, { withFileTypes: true })
     .filter((entry) => entry.isDirectory())
     .map(({ name }) => name);
+  // A room of which only some files start no cluster is told file by file.
+  const parts = rooms.flatMap((room) => {
+    const isSplit = [...WITHOUT_CLUSTER].some((each) => each.startsWith(`${room}/`));
+    if (!isSplit) return [{ part: room, filter: `test/integration/${room}/` }];
+    return readdirSync(join(folder, room), { recursive: true, encoding: 'utf8' })
+      .filter((file) => file.endsWith('.test.ts'))
+      .sort()
+      .map((file) => ({ part: `${room}/${file}`, filter: `test/integration/${room}/${file}` }));
+  });
   const filtersOf = (wanted: boolean) =>
-    rooms.filter((room) => WITHOUT_CLUSTER.has(room) === wanted).map((room) => `test/integration/${room}/`);
+    parts.filter(({ part }) => WITHOUT_CLUSTER.has(part) === wanted).map(({ filter }) => filter);
   return { alone: filtersOf(true), onCluster: filtersOf(false) };
 }

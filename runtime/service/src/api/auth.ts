@@ -35,6 +35,8 @@ const claims = z.object({
   jti: z.string().optional(),
   /** When the person showed who they are: seconds since 1970. Later tokens of the same login keep it. */
   auth_time: z.number().optional(),
+  /** The session of that login. */
+  sid: z.string().max(255).optional(),
 });
 
 // Asymmetric ones only: a public key must never pass for a shared secret.
@@ -117,7 +119,7 @@ async function isRevoked(db: Db, jti: string | undefined): Promise<boolean> {
 async function callerOf(
   db: Db,
   settings: TokenSettings,
-  { sub, identity, auth_time: loggedIn }: z.infer<typeof claims>,
+  { sub, identity, auth_time: loggedIn, sid: session }: z.infer<typeof claims>,
 ): Promise<Caller> {
   const { providers } = settings;
   let rows = await rightsOf(db, 'subject', sub);
@@ -126,8 +128,9 @@ async function callerOf(
     // Another request of the same account may have been faster.
     rows = await rightsOf(db, 'subject', sub);
   }
-  if (providers?.isNews(sub, rows[0], loggedIn) === true) {
-    await providers.look(sub, loggedIn);
+  const login = { at: loggedIn, session };
+  if (providers?.isNews(sub, rows[0], login) === true) {
+    await providers.look(sub, login);
     rows = await rightsOf(db, 'subject', sub);
   }
   const caller = callerIn(rows, settings.admin, identity, providers !== undefined);

@@ -15,6 +15,14 @@ export interface KnownPerson {
   readonly looked_at: Date | null;
 }
 
+/** A login, as tokens tell of it. */
+export interface Login {
+  /** When the person showed who they are: seconds since 1970. */
+  readonly at: number | undefined;
+  /** Its session in Keycloak: two logins of one second differ in it. */
+  readonly session: string | undefined;
+}
+
 /** The keeper is waited for so long: it answers in a fraction of a second, where it runs and Keycloak does. */
 const WAIT_MS = 5_000;
 /** Nobody's login is asked about again within this time. */
@@ -29,7 +37,7 @@ export class ProviderLogins {
   /** Provider → hours after which its users log in again. Directories are asked at each sweep, and need none. */
   readonly #relogin: ReadonlyMap<string, number>;
   /** Subject → when the keeper was asked, and about which login. */
-  readonly #asked = new Map<string, { readonly at: number; readonly loggedIn: number | undefined }>();
+  readonly #asked = new Map<string, { readonly at: number; readonly login: Login }>();
 
   constructor(database: Pick<Database, 'db' | 'notifications'>, configured: IdentityProviders) {
     this.#database = database;
@@ -41,21 +49,22 @@ export class ProviderLogins {
     );
   }
 
-  /** Whether the keeper shall look at somebody. @param loggedIn seconds since 1970 */
-  isNews(subject: string, known: KnownPerson | undefined, loggedIn: number | undefined): boolean {
+  /** Whether the keeper shall look at somebody. */
+  isNews(subject: string, known: KnownPerson | undefined, login: Login): boolean {
     if (known !== undefined) {
       const looked = known.looked_at?.getTime() ?? 0;
       // A token tells whole seconds: a look within the same one may have been before the login.
-      if (known.provider === null || loggedIn === undefined || (loggedIn + 1) * 1000 <= looked) return false;
+      if (known.provider === null || login.at === undefined || (login.at + 1) * 1000 <= looked) return false;
     }
     const asked = this.#asked.get(subject);
-    return asked === undefined || asked.loggedIn !== loggedIn || performance.now() - asked.at > AGAIN_MS;
+    if (asked === undefined || performance.now() - asked.at > AGAIN_MS) return true;
+    return asked.login.at !== login.at || asked.login.session !== login.session;
   }
 
   /** Tells the keeper, and waits for its word, a bounded time. */
-  async look(subject: string, loggedIn: number | undefined): Promise<void> {
+  async look(subject: string, login: Login): Promise<void> {
     if (this.#asked.size >= MOST) this.#asked.clear();
-    this.#asked.set(subject, { at: performance.now(), loggedIn });
+    this.#asked.set(subject, { at: performance.now(), login });
     const { promise, resolve } = Promise.withResolvers<void>();
     this.#waiting.set(subject, resolve);
     const over = new AbortController();
