@@ -3,6 +3,7 @@ import { join, relative } from 'node:path';
 import type { ClusterEngine, ClusterStatus, EngineOptions } from '@delos/cluster';
 import { DelosError, type PlatformConfig } from '@delos/core';
 import type { CommandContext } from '../context.ts';
+import { interruptible } from '../interrupt.ts';
 import { recordedConfig } from './settings.ts';
 
 export interface ClusterChoice {
@@ -73,4 +74,14 @@ export async function clusterStatus(context: CommandContext): Promise<ClusterSta
   throw new DelosError('ERR_NOT_UP', `the cluster of instance ${context.paths.instance} is not up`, {
     hint: '`delos cluster up` starts it',
   });
+}
+
+/** Brings what the engine needs, and the tools that every deployment needs. */
+export async function provideTools(
+  { progress, signal }: CommandContext,
+  engine: Pick<ClusterEngine, 'prepare'>,
+): Promise<void> {
+  const { resolveTool } = await import('@delos/cluster');
+  await interruptible(signal, engine.prepare(progress));
+  for (const tool of ['kube', 'pulumi'] as const) await interruptible(signal, resolveTool(tool, progress));
 }

@@ -24,6 +24,7 @@ import {
 } from '../../../runtime/service/src/identity/index.ts';
 import { Browser, type Via } from '../../support/browser.ts';
 import { CALLBACK, exchange as exchangeAt, login as loginAt, words } from '../../support/identity/login.ts';
+import { tokenSettings } from '../../support/identity/platform.ts';
 import { providersSuite } from '../../support/identity/providers-suite.ts';
 import { DIRECTORY, type Slapd, startSlapd } from '../../support/identity/slapd.ts';
 import { startKeycloak, type TestKeycloak } from '../../support/service/keycloak.ts';
@@ -51,15 +52,7 @@ function specOf(yaml: string): IdentitySpec {
 
 const realmUrl = (): string => `${keycloak.url}/realms/delos`;
 const issuer = (): IssuerSettings => ({ issuer: realmUrl(), realmUrl: realmUrl(), secret: ISSUER_SECRET });
-const authenticate = (token: string) =>
-  authenticator(database.db, {
-    issuer: realmUrl(),
-    jwksUrl: `${realmUrl()}/protocol/openid-connect/certs`,
-    audience: 'apolo',
-    clients: ['apolo', 'delos-issuer'],
-    admin: 'admin',
-    bindFirstAccount: false,
-  })(`Bearer ${token}`);
+const authenticate = (token: string) => authenticator(database.db, tokenSettings(realmUrl()))(`Bearer ${token}`);
 /** What `migrate` does: the database first, which refuses whoever was removed, then Keycloak. */
 const forget = (wanted: IdentitySpec): Promise<void> =>
   database.tx((tx) =>

@@ -26,6 +26,16 @@ export interface ProviderParts {
 export const ISSUER_SECRET = 'a-secret-of-the-issuer-for-this-test';
 export const PASSWORDS = { admin: 'first-password-of-admin', ruth: 'first-password-of-ruth' };
 
+/** How the control API checks tokens of a realm. */
+export const tokenSettings = (realmUrl: string) => ({
+  issuer: realmUrl,
+  jwksUrl: `${realmUrl}/protocol/openid-connect/certs`,
+  audience: 'apolo',
+  clients: ['apolo', 'delos-issuer'],
+  admin: 'admin',
+  bindFirstAccount: false,
+});
+
 /** Who is what where. */
 export const rolesOf = ({ roles }: { readonly roles: ReadonlyMap<string, string> }) => Object.fromEntries(roles);
 
@@ -53,12 +63,7 @@ export function platformOf(parts: () => ProviderParts) {
         }),
     });
     const check = authenticator(database.db, {
-      issuer: realmUrl(),
-      jwksUrl: `${realmUrl()}/protocol/openid-connect/certs`,
-      audience: 'apolo',
-      clients: ['apolo', 'delos-issuer'],
-      admin: 'admin',
-      bindFirstAccount: false,
+      ...tokenSettings(realmUrl()),
       providers: new ProviderLogins(database, config.identity),
     });
     await keeper.sweep();

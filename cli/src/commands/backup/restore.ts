@@ -4,7 +4,7 @@ import type { SavedService } from '@delos/constructs';
 import { DelosError } from '@delos/core';
 import { writeIfChanged } from '@delos/host';
 import type { CommandContext } from '../../context.ts';
-import { engineFrom } from '../../instance/engine.ts';
+import { engineFrom, provideTools } from '../../instance/engine.ts';
 import { provideImages } from '../../instance/images.ts';
 import { kubeOf } from '../../instance/kube.ts';
 import { lockInstance } from '../../instance/lock.ts';
@@ -17,7 +17,7 @@ import { decrypterFor, type OpenOptions } from './keys.ts';
 import { type BackupTexts, readBackup } from './reader.ts';
 import { endRestore, keepRestore, restoreOf } from './record.ts';
 import { megabytes } from './sizes.ts';
-import { Volumes } from './volumes.ts';
+import { notRun, Volumes } from './volumes.ts';
 
 export interface Options extends OpenOptions {
   readonly verify: boolean;
@@ -78,14 +78,10 @@ async function restoreVolumes(context: CommandContext, phases: Phases, settings:
   const { paths, progress, signal } = context;
   const { savedServices, synthesize } = await import('@delos/constructs');
   const { deployGround } = await import('@delos/stacks');
-  const { resolveTool } = await import('@delos/cluster');
   const services = fitting(savedServices(config), backup);
   const engine = await engineFrom(context, config, options.context);
   await recordSettings(context, settings, settings.file, engine.kind);
-  await phases.run('toolchain', async () => {
-    await interruptible(signal, engine.prepare(progress));
-    for (const tool of ['kube', 'pulumi'] as const) await interruptible(signal, resolveTool(tool, progress));
-  });
+  await phases.run('toolchain', () => provideTools(context, engine));
   const handle = await phases.run('cluster', () => interruptible(signal, engine.up(config, progress)));
   const images = await phases.run('images', () => interruptible(signal, provideImages(context, config, handle)));
   const { input } = await planPlatform(context, settings, handle, images);
@@ -116,11 +112,7 @@ function fitting(services: readonly SavedService[], { about }: BackupTexts): rea
   const major = (version: string): string => version.split('.')[0] ?? '';
   for (const { name, version } of about.services) {
     const own = services.find((service) => service.name === name);
-    if (own === undefined) {
-      throw new DelosError('ERR_BACKUP', `the backup has ${name}, which this configuration does not run`, {
-        hint: 'restore with the configuration of the backup, or one that has the same services',
-      });
-    }
+    if (own === undefined) throw notRun(name);
     if (major(own.version) !== major(version)) {
       throw new DelosError('ERR_BACKUP', `the backup is of ${name} ${version}, and this release runs ${own.version}`, {
         hint: `restore with the release that wrote it (${about.release}), then upgrade`,

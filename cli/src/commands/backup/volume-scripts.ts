@@ -1,6 +1,6 @@
 /*
- * What the Pod that has a volume runs, as the service's own user. Their argument is the folder of the volume; `.` is the volume
- * itself, which belongs to somebody else: its tar has no entry for it.
+ * Scripts of the Pod that has the volume. They run as the service's own user. Their argument is a folder of the volume. `.` is the
+ * volume itself. Its tar has no entry for `.`, because the folder belongs to somebody else.
  */
 
 /** Unpacks beside the folder that is meant, which so is never half there; what fills the whole volume, into it. */

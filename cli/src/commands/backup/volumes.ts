@@ -1,34 +1,44 @@
-import { type Manifest, RESTORE_FOLDER, type SavedService, type Synthesis, volumeRestore } from '@delos/constructs';
+import {
+  type Manifest,
+  RESTORE_FOLDER,
+  type SavedService,
+  type Synthesis,
+  type VolumeRestore,
+  volumeRestore,
+} from '@delos/constructs';
 import { DelosError } from '@delos/core';
 import { connect, type ObjectClient, type ObjectRef } from '@delos/stacks';
 import { z } from 'zod';
 import type { Kube } from '../../instance/kube.ts';
-import { PodInput, runInPod } from './pod-command.ts';
+import { PodInput, type PodPlace, runInPod } from './pod-command.ts';
 import { commitScript, unpackScript } from './volume-scripts.ts';
 
 const OWNER = { fieldManager: 'delos-restore' };
 const READY_SECONDS = 300;
 
+/** A service, and what brings its volume back. */
+interface Restored extends VolumeRestore {
+  readonly service: SavedService;
+}
+
+/** The refusal of a backup that has a service which is not run here. */
+export const notRun = (name: string): DelosError =>
+  new DelosError('ERR_BACKUP', `the backup has ${name}, which this configuration does not run`, {
+    hint: 'restore with the configuration of the backup, or one that has the same services',
+  });
+
 /** Volumes of services that are not there yet, while a backup is read into them. */
 export class Volumes {
   readonly #kube: Kube;
   readonly #objects: ObjectClient;
-  readonly #synthesis: Synthesis;
-  readonly #services: readonly SavedService[];
+  readonly #restored: readonly Restored[];
   readonly #signal: AbortSignal;
   readonly #inputs = new Map<string, PodInput>();
 
-  private constructor(
-    kube: Kube,
-    objects: ObjectClient,
-    synthesis: Synthesis,
-    services: readonly SavedService[],
-    signal: AbortSignal,
-  ) {
+  private constructor(kube: Kube, objects: ObjectClient, restored: readonly Restored[], signal: AbortSignal) {
     this.#kube = kube;
     this.#objects = objects;
-    this.#synthesis = synthesis;
-    this.#services = services;
+    this.#restored = restored;
     this.#signal = signal;
   }
 
@@ -38,31 +48,28 @@ export class Volumes {
     services: readonly SavedService[],
     signal: AbortSignal,
   ): Promise<Volumes> {
-    return new Volumes(kube, await connect(kube.cluster), synthesis, services, signal);
+    const restored = services.map((service) => ({ service, ...volumeRestore(synthesis, service) }));
+    return new Volumes(kube, await connect(kube.cluster), restored, signal);
   }
 
   /** Claims that are there already. */
   async present(): Promise<readonly string[]> {
     const found = await Promise.all(
-      this.#services.map(async (service) => {
-        const { claim } = volumeRestore(this.#synthesis, service);
-        return (await this.#objects.tryGet(refOf(claim), this.#signal)) === undefined ? [] : [claim.metadata.name];
-      }),
+      this.#restored.map(async ({ claim }) =>
+        (await this.#objects.tryGet(refOf(claim), this.#signal)) === undefined ? [] : [claim.metadata.name],
+      ),
     );
     return found.flat();
   }
 
   /** Makes each claim, and a Pod that has it. */
   async open(): Promise<void> {
-    for (const service of this.#services) {
-      const { claim, pod } = volumeRestore(this.#synthesis, service);
-      await this.#objects.apply(refOf(claim), jsonOf(claim), OWNER, this.#signal);
-      await this.#objects.apply(refOf(pod), jsonOf(pod), OWNER, this.#signal);
+    for (const object of this.#restored.flatMap(({ claim, pod }) => [claim, pod])) {
+      await this.#objects.apply(refOf(object), jsonOf(object), OWNER, this.#signal);
     }
-    for (const service of this.#services) {
-      const { namespace } = service;
+    for (const { namespace, name } of this.#restored.map(({ pod }) => pod.metadata)) {
       const ready = ['wait', `--namespace=${namespace}`, '--for=condition=Ready', `--timeout=${READY_SECONDS}s`];
-      await this.#kube.text([...ready, '--request-timeout=0', `pod/restore-${service.name}`]);
+      await this.#kube.text([...ready, '--request-timeout=0', `pod/${name}`]);
     }
   }
 
@@ -78,34 +85,27 @@ export class Volumes {
 
   /** Lets what was written be the services' folders, and removes the Pods. */
   async commit(): Promise<void> {
-    for (const { name } of this.#services) await this.#inputs.get(name)?.end();
-    for (const { name } of this.#services) {
-      await runInPod(this.#kube, this.#place(name), this.#script(name, commitScript(RESTORE_FOLDER)), this.#signal);
+    for (const { service } of this.#restored) await this.#inputs.get(service.name)?.end();
+    for (const { service } of this.#restored) {
+      const script = this.#script(service.name, commitScript(RESTORE_FOLDER));
+      await runInPod(this.#kube, this.#place(service.name), script, this.#signal);
     }
-    await this.close();
+    for (const { pod } of this.#restored) await this.#objects.delete(refOf(pod), 'Background');
   }
 
-  /** Removes the Pods. Claims stay. */
-  async close(): Promise<void> {
-    for (const service of this.#services) {
-      await this.#objects.delete(refOf(volumeRestore(this.#synthesis, service).pod), 'Background');
-    }
-  }
-
-  #place(name: string): { readonly namespace: string; readonly pod: string } {
-    return { namespace: this.#service(name).namespace, pod: `restore-${name}` };
+  #place(name: string): PodPlace {
+    const { namespace = '', name: pod } = this.#of(name).pod.metadata;
+    return { namespace, pod };
   }
 
   #script(name: string, script: string): readonly string[] {
-    return ['/bin/sh', '-c', script, 'restore', this.#service(name).backup.folder];
+    return ['/bin/sh', '-c', script, 'restore', this.#of(name).service.backup.folder];
   }
 
-  #service(name: string): SavedService {
-    const service = this.#services.find((each) => each.name === name);
-    if (service !== undefined) return service;
-    throw new DelosError('ERR_BACKUP', `the backup has ${name}, which this configuration does not run`, {
-      hint: 'restore with the configuration of the backup, or one that has the same services',
-    });
+  #of(name: string): Restored {
+    const restored = this.#restored.find(({ service }) => service.name === name);
+    if (restored === undefined) throw notRun(name);
+    return restored;
   }
 }
 

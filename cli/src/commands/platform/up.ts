@@ -2,7 +2,7 @@ import { join } from 'node:path';
 import { tryReadJson, writeJson } from '@delos/host';
 import type { Changes } from '@delos/stacks';
 import type { CommandContext } from '../../context.ts';
-import { engineFrom } from '../../instance/engine.ts';
+import { engineFrom, provideTools } from '../../instance/engine.ts';
 import { provideImages } from '../../instance/images.ts';
 import { kubeOf } from '../../instance/kube.ts';
 import { lockInstance } from '../../instance/lock.ts';
@@ -42,10 +42,7 @@ export async function run(
     const { serviceImages, wayIn } = await import('@delos/constructs');
     const { issueToken } = await import('./tokens.ts');
 
-    await phases.run('toolchain', async () => {
-      await interruptible(signal, engine.prepare(progress));
-      for (const tool of ['kube', 'pulumi'] as const) await interruptible(signal, resolveTool(tool, progress));
-    });
+    await phases.run('toolchain', () => provideTools(context, engine));
     const handle = await phases.run('cluster', () => interruptible(signal, engine.up(config, progress)));
     if (config.gateway.tls?.given?.secret !== undefined) await checkGiven(config, await kubeOf(context, handle));
     const { late } = serviceImages(config);

@@ -1,10 +1,10 @@
 import { quantityOf } from '@delos/core';
-import { k8s } from 'cdk8s-plus-28';
 import { Construct } from 'constructs';
 import { ConfigFiles } from '../../base/config-files.ts';
 import { claim, files, scratch } from '../../base/mount.ts';
 import { labelsOf, PORTS } from '../../base/names.ts';
 import type { Probes } from '../../base/pod.ts';
+import { httpGet } from '../../base/probes.ts';
 import { Secret } from '../../base/secret.ts';
 import { env, fileOf, mounted } from '../../base/secret-folder.ts';
 import { goMemoryLimit } from '../../base/sections/resources-section.ts';
@@ -14,14 +14,12 @@ import { controlApi } from '../control-api/index.ts';
 import { CONFIG, DATA, REGISTRY_PORT, RUN, settings, startScript } from './files.ts';
 import type { RegistrySection } from './section.ts';
 
-const at = (path: string, port: string): k8s.HttpGetAction => ({ path, port: k8s.IntOrString.fromString(port) });
-
 const PROBES: Probes = {
-  startupProbe: { httpGet: at('/', 'http'), periodSeconds: 1, timeoutSeconds: 5, failureThreshold: 180 },
-  livenessProbe: { httpGet: at('/', 'http'), periodSeconds: 10, timeoutSeconds: 5, failureThreshold: 6 },
+  startupProbe: { httpGet: httpGet('/', 'http'), periodSeconds: 1, timeoutSeconds: 5, failureThreshold: 180 },
+  livenessProbe: { httpGet: httpGet('/', 'http'), periodSeconds: 10, timeoutSeconds: 5, failureThreshold: 6 },
   // It looks at its storage.
   readinessProbe: {
-    httpGet: at('/debug/health', 'internal'),
+    httpGet: httpGet('/debug/health', 'internal'),
     periodSeconds: 5,
     timeoutSeconds: 5,
     failureThreshold: 3,

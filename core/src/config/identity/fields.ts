@@ -25,7 +25,7 @@ export const common = {
     .array(mapping)
     .max(MOST_GROUPS)
     .default([])
-    .describe('What its groups give. Whoever is in none of them, and is not in `users`, is let in nowhere'),
+    .describe('What its groups give. A person who is in none of these groups and not in `users` is refused'),
   authority: secretReference
     .optional()
     .describe('Where the authority of its certificate is, PEM; left out: a public one'),

@@ -128,7 +128,7 @@ export class RealmKeeper {
     return { drift: changes, problems: new Map([...missing, ...problems]) };
   }
 
-  /** Who is in which group now. Of a directory that does not answer nothing is concluded. */
+  /** Reads who is in which group now. A directory that does not answer changes nothing. */
   async #readGroups(provider: Provider): Promise<ProviderState> {
     const { admin, database, wanted, log } = this.#deps;
     const { name } = provider.settings;

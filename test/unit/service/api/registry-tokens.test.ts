@@ -129,7 +129,7 @@ describe('rights', () => {
     ['repository:other/hidden/x:pull', ann, [], 'is no member'],
     ['repository:gone/gone/x:pull', ann, [], 'is no member'],
     ['repository:acme/x:pull', ann, [], 'name of no image'],
-    // What may be mounted from is left out; what is asked for first is refused.
+    // The first scope is refused with a reason. Further ones name sources of a mount: they are left out.
     ['repository:acme/one/x:push repository:other/hidden/x:pull', ann, [repository('acme/one/x', 'push')], undefined],
     [
       'repository:other/hidden/x:push repository:acme/one/x:pull',

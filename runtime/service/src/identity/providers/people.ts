@@ -7,8 +7,8 @@ import { type Component, directories } from './converge-directory.ts';
 import { groupIds, groupPath } from './groups.ts';
 
 /*
- * Who is in which group of a provider. Of a directory Keycloak asks it at each question; of a broker it knows what was
- * said at the last login.
+ * Who is in which group of a provider. Keycloak asks a directory anew each time. Of a broker it knows what the broker said at
+ * the last login.
  */
 
 /** Organizations and their projects. */

@@ -41,7 +41,7 @@ export function loginRoute(app: FastifyInstance, deps: Pick<ApiDeps, 'database'>
   });
 }
 
-/** What somebody has to know whose directory is away: Keycloak itself says that the password is wrong. */
+/** Names the directories that are away. Keycloak itself tells their users that the password is wrong. */
 async function noticeOf({ db }: ApiDeps['database']): Promise<string> {
   const rows = await db
     .selectFrom('identity_providers')

@@ -33,7 +33,7 @@ function parseScope(text: string): Access {
   return { type, name, actions: [...new Set(actions.split(',').filter((action) => action !== ''))] };
 }
 
-/** What the registry asks for at a request of this method and path. The same as its own code, of which a test is the proof. */
+/** The rights that the registry asks for when it gets this request. A test compares them with the registry's own answers. */
 export function scopesOfRequest(method: string, uri: string): readonly Access[] {
   const [path = '', search = ''] = splitAt(uri, '?');
   const name = /^\/v2\/(.+)\/(?:manifests|blobs|tags|referrers)\//.exec(path)?.[1];

@@ -45,7 +45,7 @@ export function signToken(
     .sign(privateKey);
 }
 
-/** Whose token it is, where it is one of ours that gives this right. */
+/** The user of the token. Undefined for a token that is not ours, and for one that does not give this right. */
 export async function readToken(
   { publicKey }: RegistrySettings,
   token: string,
