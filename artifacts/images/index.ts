@@ -6,6 +6,7 @@ import { debian } from './debian/image.ts';
 import { devpi } from './devpi/image.ts';
 import { keycloak } from './keycloak/image.ts';
 import { localPathProvisioner } from './local-path-provisioner/image.ts';
+import { metricsProxy } from './metrics-proxy/image.ts';
 import { metricsServer } from './metrics-server/image.ts';
 import { nodeExporter } from './node-exporter/image.ts';
 import { objects } from './objects/image.ts';
@@ -31,6 +32,7 @@ export const CATALOGUE: readonly CatalogueImage[] = [
   registry,
   objects,
   prometheus,
+  metricsProxy,
   alertmanager,
   nodeExporter,
   coredns,

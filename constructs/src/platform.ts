@@ -154,6 +154,7 @@ export class Platform extends Chart {
         return bucket();
       },
       get,
+      find: <Built extends ServiceConstruct>({ name }: BuiltBy<Built>) => this.#built.get(name) as Built | undefined,
     };
   }
 }

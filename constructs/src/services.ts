@@ -7,6 +7,7 @@ import { devpi } from './services/devpi/index.ts';
 import { gateway } from './services/gateway/index.ts';
 import { identity } from './services/identity/index.ts';
 import { keycloak } from './services/keycloak/index.ts';
+import { metricsProxy } from './services/metrics-proxy/index.ts';
 import { nodeExporter } from './services/node-exporter/index.ts';
 import { objectStorage } from './services/object-storage/index.ts';
 import { postgres } from './services/postgres/index.ts';
@@ -32,4 +33,5 @@ export const SERVICES: readonly ServiceDescriptor[] = [
   alertmanager,
   nodeExporter,
   prometheus,
+  metricsProxy,
 ];

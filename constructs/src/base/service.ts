@@ -1,11 +1,12 @@
 import type { PlatformConfig } from '@delos/core';
 import type { Construct } from 'constructs';
 import type { z } from 'zod';
+import type { DelosConfig } from '../delos-config.ts';
 import type { Exposure } from '../entrance.ts';
 import type { SynthesisContext } from '../synthesis-context.ts';
 import type { CacheAccess, CacheServer, CacheUser } from './cache.ts';
 import type { Database } from './database.ts';
-import type { Alert, Metrics } from './metrics.ts';
+import type { Alert, Metrics, Panel } from './metrics.ts';
 import { NODE_NAMESPACE, PLATFORM_NAMESPACE } from './names.ts';
 import type { Namespace } from './namespace.ts';
 import type { Resources } from './pod.ts';
@@ -72,10 +73,12 @@ export interface ServiceDescriptor<
   readonly metrics?: Metrics;
   /** What can go wrong with it, and is told. Each alert has a page in docs/runbooks. @default nothing */
   readonly alerts?: readonly Alert[];
+  /** What its dashboard shows. @default it has none */
+  readonly panels?: readonly Panel[];
   /** It is part of the platform only where its section says `enabled: true`. @default false */
   readonly optional?: boolean;
   /** Whether the configuration asks for it, beside `enabled` in its section. @default it always does */
-  readonly wanted?: (config: PlatformConfig) => boolean;
+  readonly wanted?: (config: DelosConfig) => boolean;
   /**
    * The first job does not wait for it: as long as its image is not there, the platform is without it, and `delos up`
    * makes the image after that job. @default false
@@ -144,6 +147,8 @@ export interface Site<Config> {
   readonly bucket: Bucket | undefined;
   /** What an earlier line of the list has built. @throws DelosError ERR_INTERNAL for a later one */
   get<Built extends ServiceConstruct>(service: BuiltBy<Built>): Built;
+  /** What an earlier line of the list has built; undefined where the platform is without it, or still is. */
+  find<Built extends ServiceConstruct>(service: BuiltBy<Built>): Built | undefined;
 }
 
 /** A descriptor, by what it builds alone. */

@@ -96,9 +96,11 @@ describe('what Prometheus asks for metrics', () => {
       gateway: alone,
       identity: alone,
       keycloak: alone,
+      'metrics-proxy': alone,
       'node-exporter': alone,
       'object-storage': alone,
-      prometheus: alone,
+      // It has one port for all.
+      prometheus: ['metrics-proxy', 'prometheus'],
       registry: alone,
       scheduler: alone,
     });
@@ -274,7 +276,7 @@ describe('which platforms have it', () => {
     const names = without.objects.map(({ manifest }) => manifest.metadata.name);
     expect(names.filter((name) => name.endsWith('-metrics') || monitoring.includes(name))).toEqual([]);
     expect(serviceImages(parseConfig('monitoring: {enabled: false}', 'f'))).toEqual({
-      unwanted: ['objects', 'registry', ...monitoring],
+      unwanted: ['objects', 'registry', ...monitoring, 'metrics-proxy'],
       late: [],
     });
   });

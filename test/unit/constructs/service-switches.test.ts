@@ -78,9 +78,9 @@ describe('a service that is left out', () => {
         'keycloak, control-api, identity and scheduler cannot work without postgres: say where yours is (`services.postgres.external`), or leave those out as well ',
     });
     expect(refusal(off('controlApi'))?.message).toContain(
-      'identity, agent, collector and devpi cannot work without control-api: leave those out as well',
+      'identity, agent, collector, devpi and metrics-proxy cannot work without control-api: leave those out as well',
     );
-    expect(refusal(off('controlApi', 'identity', 'agent', 'collector', 'devpi'))).toBeUndefined();
+    expect(refusal(off('controlApi', 'identity', 'agent', 'collector', 'devpi', 'metricsProxy'))).toBeUndefined();
   });
 
   test('takes along its routes, its way through the network and its volume', () => {
