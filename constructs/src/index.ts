@@ -39,6 +39,7 @@ export { collector } from './services/collector/index.ts';
 export { controlApi } from './services/control-api/index.ts';
 export { Gateway, type GatewayProps } from './services/gateway/gateway.ts';
 export { gateway } from './services/gateway/index.ts';
+export { grafana } from './services/grafana/index.ts';
 export type { ExternalKeycloakProps } from './services/keycloak/external.ts';
 export { keycloak } from './services/keycloak/index.ts';
 export { Keycloak, type KeycloakProps } from './services/keycloak/keycloak.ts';

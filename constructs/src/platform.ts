@@ -8,7 +8,7 @@ import { NODE_NAMESPACE, PLATFORM_NAMESPACE } from './base/names.ts';
 import { Namespace } from './base/namespace.ts';
 import { setPlacement } from './base/placement.ts';
 import { priorityClasses } from './base/priority.ts';
-import type { BuiltBy, ServiceConstruct, ServiceDescriptor, Site } from './base/service.ts';
+import type { BuiltBy, ServiceConstruct, ServiceDescriptor, ServiceLogin, Site } from './base/service.ts';
 import type { Bucket } from './base/storage/bucket.ts';
 import type { DelosConfig } from './delos-config.ts';
 import { type WayIn, wayIn } from './entrance.ts';
@@ -56,11 +56,16 @@ export class Platform extends Chart {
   readonly wayIn: WayIn;
   readonly #built = new Map<string, ServiceConstruct>();
   readonly #listed: readonly string[];
+  readonly #asked: readonly ServiceDescriptor[];
+  readonly #logins: readonly ServiceLogin[];
 
   constructor(scope: Construct, id: string, props: PlatformProps) {
     super(scope, id);
     const services = present(props);
     this.#listed = services.map(({ name }) => name);
+    // Also of those that are still to come: a realm that changed later would roll its keepers.
+    this.#asked = servicesOf(props.config, props.services ?? SERVICES);
+    this.#logins = this.#asked.flatMap(({ name, login }) => (login === undefined ? [] : [{ service: name, ...login }]));
     const twice = this.#listed.find((name, index) => this.#listed.indexOf(name) !== index);
     if (twice !== undefined) throw new DelosError('ERR_INTERNAL', `the list has two services of the name ${twice}`);
     this.wayIn = wayIn(props.config, props.context.entrance);
@@ -142,6 +147,8 @@ export class Platform extends Chart {
       image: (props.image ?? imageOf(context))(service.image),
       resources: resourcesFor(config, service),
       ...this.wayIn,
+      services: this.#asked,
+      logins: this.#logins,
       userNamespaces: config.cluster.userNamespaces && (context.userNamespaces ?? false),
       get database(): Database {
         if (service.database !== undefined) return get(postgres).database(service.database);

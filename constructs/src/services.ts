@@ -5,6 +5,7 @@ import { collector } from './services/collector/index.ts';
 import { controlApi } from './services/control-api/index.ts';
 import { devpi } from './services/devpi/index.ts';
 import { gateway } from './services/gateway/index.ts';
+import { grafana } from './services/grafana/index.ts';
 import { identity } from './services/identity/index.ts';
 import { keycloak } from './services/keycloak/index.ts';
 import { metricsProxy } from './services/metrics-proxy/index.ts';
@@ -34,4 +35,5 @@ export const SERVICES: readonly ServiceDescriptor[] = [
   nodeExporter,
   prometheus,
   metricsProxy,
+  grafana,
 ];

@@ -69,6 +69,8 @@ export interface ServiceDescriptor<
   readonly bucket?: string;
   /** Paths of the platform's origin that lead to it. @default none */
   readonly routes?: readonly Route[];
+  /** People log in to it by a browser. @default nobody does, or by a token of the platform alone */
+  readonly login?: Login;
   /** Where its Pods answer for their metrics. Prometheus alone may ask them. @default it has none */
   readonly metrics?: Metrics;
   /** What can go wrong with it, and is told. Each alert has a page in docs/runbooks. @default nothing */
@@ -88,6 +90,19 @@ export interface ServiceDescriptor<
   readonly backup?: Backup;
   /** Makes its constructs. */
   build(scope: Construct, at: Site<Config>): Built;
+}
+
+/** How people log in to a service by a browser: it is a client of the realm, public, with code and PKCE (RFC 7636). */
+export interface Login {
+  /** What the realm calls it, where people see it. */
+  readonly title: string;
+  /** Paths of the platform's origin that the realm may send a code to. */
+  readonly paths: readonly string[];
+}
+
+/** A login, and which service it is to: the client's id. */
+export interface ServiceLogin extends Login {
+  readonly service: string;
 }
 
 /** How what a service keeps on its volume is saved while it runs, and is there again before it starts. */
@@ -134,6 +149,10 @@ export interface Site<Config> {
   readonly exposure: Exposure;
   /** Whether its Pods have user namespaces of their own. */
   readonly userNamespaces: boolean;
+  /** All services of the platform, also those that are still to come. */
+  readonly services: readonly ServiceDescriptor[];
+  /** Those that people log in to by a browser. */
+  readonly logins: readonly ServiceLogin[];
   /** Its own database. @throws DelosError ERR_INTERNAL for a service that has none */
   readonly database: Database;
   /**

@@ -72,7 +72,7 @@ export const keycloak: ServiceDescriptor<
       ],
     },
   ],
-  build: (scope, { namespace, image, resources, database, publicUrl, config: whole, userNamespaces }) =>
+  build: (scope, { namespace, image, resources, database, publicUrl, config: whole, userNamespaces, logins }) =>
     new Keycloak(scope, 'keycloak', {
       namespace,
       image,
@@ -81,6 +81,6 @@ export const keycloak: ServiceDescriptor<
       database,
       publicUrl,
       userNamespaces,
-      realm: realmOf(whole, publicUrl),
+      realm: realmOf(whole, publicUrl, logins),
     }),
 };

@@ -18,6 +18,8 @@ export const metrics: Resource = {
   title: 'metrics: whose one may see',
   prefix: METRICS_RIGHTS,
   tables: [],
+  // It checks tokens itself, since it takes more of them.
+  anonymous: true,
   routes: metricsRoutes,
   audit: {},
 };
@@ -25,7 +27,7 @@ export const metrics: Resource = {
 function metricsRoutes(app: FastifyInstance, deps: ApiDeps): void {
   route(
     app,
-    deps,
+    { authenticate: deps.authenticateLogin, requests: deps.requests },
     {
       ...{ method: 'GET', url: '', tag: 'metrics', response: metricsRights },
       summary: 'Whose metrics the caller may see: asked by the proxy of metrics',
