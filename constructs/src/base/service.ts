@@ -9,6 +9,8 @@ import type { Database } from './database.ts';
 import type { Alert, Metrics, Panel } from './metrics.ts';
 import { NODE_NAMESPACE, PLATFORM_NAMESPACE } from './names.ts';
 import type { Namespace } from './namespace.ts';
+import type { Authorities } from './outward/authorities.ts';
+import type { DialsOut } from './outward/way-out.ts';
 import type { Resources } from './pod.ts';
 import type { Route } from './route.ts';
 import type { Bucket, BucketServer } from './storage/bucket.ts';
@@ -77,6 +79,11 @@ export interface ServiceDescriptor<
   readonly alerts?: readonly Alert[];
   /** What its dashboard shows. @default it has none */
   readonly panels?: readonly Panel[];
+  /**
+   * It dials out of the cluster: by the proxy of `network`, and trusting the authorities named there. @default it does not, or
+   * the network's rules are none of its concern
+   */
+  readonly dialsOut?: DialsOut;
   /** It is part of the platform only where its section says `enabled: true`. @default false */
   readonly optional?: boolean;
   /** Whether the configuration asks for it, beside `enabled` in its section. @default it always does */
@@ -102,6 +109,7 @@ export interface Login {
 
 /** A login, and which service it is to: the client's id. */
 export interface ServiceLogin extends Login {
+  /** Its name, which is the client's as well. */
   readonly service: string;
 }
 
@@ -164,6 +172,8 @@ export interface Site<Config> {
    * Its own bucket. Undefined where no earlier line of the list is an object storage, and for a service that names none.
    */
   readonly bucket: Bucket | undefined;
+  /** Whom Pods trust; undefined where the lists of their images are enough. */
+  readonly authorities: Authorities | undefined;
   /** What an earlier line of the list has built. @throws DelosError ERR_INTERNAL for a later one */
   get<Built extends ServiceConstruct>(service: BuiltBy<Built>): Built;
   /** What an earlier line of the list has built; undefined where the platform is without it, or still is. */

@@ -93,13 +93,15 @@ describe('what Prometheus asks for metrics', () => {
       collector: alone,
       // Its internal port takes agents, collectors and other replicas as well, each with its token.
       'control-api': ['agent', 'collector', 'control-api', 'prometheus'],
+      egress: alone,
       gateway: alone,
+      // It has one port for all.
+      grafana: ['gateway', 'prometheus'],
       identity: alone,
       keycloak: alone,
       'metrics-proxy': alone,
       'node-exporter': alone,
       'object-storage': alone,
-      // It has one port for all.
       prometheus: ['metrics-proxy', 'prometheus'],
       registry: alone,
       scheduler: alone,
@@ -276,7 +278,7 @@ describe('which platforms have it', () => {
     const names = without.objects.map(({ manifest }) => manifest.metadata.name);
     expect(names.filter((name) => name.endsWith('-metrics') || monitoring.includes(name))).toEqual([]);
     expect(serviceImages(parseConfig('monitoring: {enabled: false}', 'f'))).toEqual({
-      unwanted: ['objects', 'registry', ...monitoring, 'metrics-proxy'],
+      unwanted: ['objects', 'registry', ...monitoring, 'metrics-proxy', 'grafana'],
       late: [],
     });
   });
