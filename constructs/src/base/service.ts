@@ -66,6 +66,8 @@ export interface ServiceDescriptor<
   readonly cache?: CacheAccess;
   /** Name of its bucket in the platform's object storage. @default it has none */
   readonly bucket?: string;
+  /** It works without its bucket too: an object storage of one's own need not list it. @default false */
+  readonly bucketOptional?: boolean;
   /** Paths of the platform's origin that lead to it. @default none */
   readonly routes?: readonly Route[];
   /** Where its Pods answer for their metrics. Prometheus alone may ask them. @default it has none */
@@ -139,7 +141,8 @@ export interface Site<Config> {
    */
   readonly cache: CacheUser | undefined;
   /**
-   * Its own bucket. Undefined where no earlier line of the list is an object storage, and for a service that names none.
+   * Its own bucket. Undefined where no earlier line of the list is an object storage, for a service that names none, and
+   * where one's own storage does not list one that is optional.
    */
   readonly bucket: Bucket | undefined;
   /** What an earlier line of the list has built. @throws DelosError ERR_INTERNAL for a later one */
