@@ -142,9 +142,10 @@ export class Platform extends Chart {
     return server?.user(name, access);
   }
 
-  #bucket({ bucket }: ServiceDescriptor): Bucket | undefined {
+  #bucket({ bucket, bucketOptional }: ServiceDescriptor): Bucket | undefined {
     if (bucket === undefined) return undefined;
-    return [...this.#built.values()].find(({ buckets }) => buckets !== undefined)?.buckets?.bucket(bucket);
+    const server = [...this.#built.values()].find(({ buckets }) => buckets !== undefined)?.buckets;
+    return bucketOptional === true && server?.has?.(bucket) === false ? undefined : server?.bucket(bucket);
   }
 
   #site(service: ServiceDescriptor, props: PlatformProps): Site<unknown> {

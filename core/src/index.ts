@@ -26,6 +26,7 @@ export {
   dnsSubdomain,
   host,
   plainText,
+  SMALLEST_LOG_LIMIT,
   serverPort,
   size,
 } from './config-fields.ts';

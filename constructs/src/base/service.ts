@@ -69,6 +69,8 @@ export interface ServiceDescriptor<
   readonly cache?: CacheAccess;
   /** Name of its bucket in the platform's object storage. @default it has none */
   readonly bucket?: string;
+  /** It works without its bucket too: an object storage of one's own need not list it. @default false */
+  readonly bucketOptional?: boolean;
   /** Paths of the platform's origin that lead to it. @default none */
   readonly routes?: readonly Route[];
   /** People log in to it by a browser. @default nobody does, or by a token of the platform alone */
@@ -169,7 +171,8 @@ export interface Site<Config> {
    */
   readonly cache: CacheUser | undefined;
   /**
-   * Its own bucket. Undefined where no earlier line of the list is an object storage, and for a service that names none.
+   * Its own bucket. Undefined where no earlier line of the list is an object storage, for a service that names none, and
+   * where one's own storage does not list one that is optional.
    */
   readonly bucket: Bucket | undefined;
   /** Whom Pods trust; undefined where the lists of their images are enough. */

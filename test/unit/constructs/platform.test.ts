@@ -289,7 +289,18 @@ describe('network', () => {
   });
 
   test.each([
-    ['control-api', ['control-api:8081', 'dns:53', 'keycloak:8080', 'postgres:5432', 'redis:6379', 'registry:5000']],
+    [
+      'control-api',
+      [
+        'control-api:8081',
+        'dns:53',
+        'keycloak:8080',
+        'object-storage:7070',
+        'postgres:5432',
+        'redis:6379',
+        'registry:5000',
+      ],
+    ],
     ['registry', []],
     ['scheduler', ['dns:53', 'postgres:5432']],
     ['agent', ['10.201.0.2/32:6443', 'control-api:8081', 'dns:53']],

@@ -15,6 +15,8 @@ export const controlApi: ServiceDescriptor<Replicas, ControlApi> = {
   user: 60603,
   resources: { cpu: '20m', memory: '96Mi', memoryLimit: '256Mi' },
   database: 'delos',
+  bucket: 'job-logs',
+  bucketOptional: true,
   needs: [keycloak],
   cache: {
     commands: [
@@ -58,6 +60,21 @@ export const controlApi: ServiceDescriptor<Replicas, ControlApi> = {
       expr: 'job:delos_api_request_seconds:p99_5m > 5',
       for: '10m',
       summary: 'One request of a hundred to the control API takes more than 5 s',
+    },
+    {
+      name: 'LogsNotMoved',
+      severity: 'warning',
+      expr: 'max(delos_logs_stuck_seconds) > 300',
+      for: '5m',
+      summary: 'The object storage takes no logs of jobs: they stay in PostgreSQL meanwhile',
+    },
+    {
+      name: 'LogsRefused',
+      severity: 'critical',
+      expr: 'max(delos_logs_refused) > 0',
+      for: '1m',
+      summary:
+        'PostgreSQL holds as many logs as it may, and the object storage takes none: new ones wait on their nodes',
     },
   ],
   panels: [

@@ -6,7 +6,9 @@ import { databaseMetrics } from '../db/database-metrics.ts';
 import { every } from '../edge/guard.ts';
 import { realmUrlOf } from '../identity/realm.ts';
 import { imageSource, registryList } from '../image-source.ts';
-import { PostgresLogStore } from '../logs/archive.ts';
+import { bucketEnv, bucketSettings } from '../logs/bucket-env.ts';
+import { openLogArchive } from '../logs/log-archive.ts';
+import { logPolicyOf } from '../logs/log-store.ts';
 import { readPlatformConfig } from '../platform-config.ts';
 import type { Service } from '../service.ts';
 import { databaseEnv, databaseSettings, readEnv } from '../service-env.ts';
@@ -27,6 +29,7 @@ import { streamRoutes } from './streams/index.ts';
 
 const apiEnv = databaseEnv.extend({
   ...cacheEnv.shape,
+  ...bucketEnv.shape,
   DELOS_CONFIG: z.string(),
   DELOS_CLUSTER: z.string().default('default'),
   DELOS_PUBLIC_URL: z.url().transform((url) => url.replace(/\/+$/, '')),
@@ -56,8 +59,6 @@ const apiEnv = databaseEnv.extend({
   DELOS_INTERNAL_PORT: z.coerce.number().int().default(PORTS.internal),
 });
 
-/** Old logs are looked for this often. */
-const HOUSE_MS = 60_000;
 /** What of resources depends on time is looked at this often. */
 const SWEEP_MS = 5_000;
 
@@ -72,7 +73,15 @@ export const apiService: Service = {
     const database = await connectDatabase({ ...databaseSettings(env), connections: 20 }, log);
     await database.notifications.start();
     databaseMetrics(metrics, database);
-    const logs = new PostgresLogStore(database, config.logs);
+    const archive = await openLogArchive({
+      database,
+      policy: logPolicyOf(config),
+      bufferLimit: config.logs.bufferLimit,
+      bucket: bucketSettings(env),
+      log,
+      metrics,
+    });
+    const logs = archive.store;
     const shared = cacheSettings(env);
     const cache = shared === undefined ? NO_CACHE : new RedisCache(shared, { log, metrics });
     const { DELOS_REGISTRY_URL: registryUrl, DELOS_REGISTRY_SECRET: registryKey } = env;
@@ -128,7 +137,6 @@ export const apiService: Service = {
     const agents = await agentRoutes(internal, deps);
     const streams = streamRoutes(app, deps, agents.hub);
     const publicUrl = await app.listen({ host: env.DELOS_LISTEN_HOST, port: env.DELOS_PUBLIC_PORT });
-    const endHouse = every(HOUSE_MS, log, 'removing old logs', () => logs.keepHouse());
     const endSweeps = Object.values(resources).map(({ name, sweep }) =>
       sweep === undefined ? () => {} : every(SWEEP_MS, log, `looking after ${name}`, () => sweep(deps)),
     );
@@ -137,11 +145,11 @@ export const apiService: Service = {
       unready: async () =>
         database.notifications.connected ? database.unhealthy() : 'the connection that listens to PostgreSQL is down',
       stop: async () => {
-        endHouse();
         for (const end of endSweeps) end();
         streams.close();
         await agents.close();
         await app.close();
+        await archive.close();
         await cache.close();
         await database.close();
       },
