@@ -42,3 +42,6 @@ export const AGENT_PROJECT_ROLE = 'delos-agent-project';
 export const PULL_SECRET_PREFIX = 'delos-image-pull-';
 /** RoleBinding by which the agent gives itself that role in a namespace. */
 export const AGENT_BINDING = AGENT_ROLE;
+
+/** ConfigMap in the platform's namespace that says, under `version`, which release is installed; made when all else is ready. */
+export const INSTALLED_CONFIG_MAP = 'installed';

@@ -12,6 +12,7 @@ import {
   up,
 } from '../driver/stack.ts';
 import type { Rotation } from '../secrets/renewal.ts';
+import type { Gating } from './program.ts';
 import { type PlatformSettings, settingsToConfig } from './settings.ts';
 
 export interface PlatformInput {
@@ -51,7 +52,8 @@ export const deployGround = ({ secrets, ...input }: GroundInput): Promise<Update
   up(stackOf(input, { ground: { services: [], secrets } }));
 
 /** Deploys the platform or brings it up to date. @throws DelosError ERR_DEPLOY, ERR_NOT_READY, ERR_LOCKED, ERR_INTERRUPTED */
-export const deployPlatform = (input: PlatformInput): Promise<UpdateResult> => up(stackOf(input));
+export const deployPlatform = (input: PlatformInput, gating: Gating = {}): Promise<UpdateResult> =>
+  up(stackOf(input, { gating }));
 
 /**
  * Makes the certificates of the platform's own authority anew, and changes nothing but the Secrets that hold them.
@@ -82,6 +84,7 @@ export const destroyPlatform = (input: PlatformInput & { readonly keepData: bool
 interface Deployment {
   readonly ground?: { readonly services: readonly []; readonly secrets: string };
   readonly rotation?: Rotation;
+  readonly gating?: Gating;
 }
 
 const settingsOf = ({ config, context, handle }: PlatformInput): PlatformSettings => ({
@@ -106,7 +109,7 @@ function stackOf(input: PlatformInput, deployment: Deployment = {}): StackOption
 async function runProgram(
   input: PlatformInput,
   settings: PlatformSettings,
-  { ground, rotation }: Deployment,
+  { ground, rotation, gating }: Deployment,
 ): Promise<void> {
   const [{ configKeeper }, { platformProgram }] = await Promise.all([
     import('../secrets/keeper.ts'),
@@ -117,5 +120,5 @@ async function runProgram(
   const keeper = configKeeper({ command: input.pulumi.path, cwd: home.project, env, restored: ground?.secrets });
   // No service asks for its secrets yet, so nothing else would keep them.
   if (ground !== undefined) await keeper.keep(ground.secrets);
-  await platformProgram(settings, keeper, { services: ground?.services, rotation });
+  await platformProgram(settings, keeper, { services: ground?.services, rotation, ...gating });
 }

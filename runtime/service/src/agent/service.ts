@@ -7,6 +7,7 @@ import {
   JOB_LABEL,
   type NodeReport,
   PLATFORM_NAMESPACE,
+  RELEASE,
   toAgent,
 } from '@delos/core';
 import { KubeClient, kubeconfigAccess, podAccess, Reflector } from '@delos/kube';
@@ -49,7 +50,7 @@ const settings = z.object({
   DELOS_ALLOWED_REGISTRIES: z.string().default('').transform(registryList),
   /** StorageClass of new disks; left out: the cluster's default. */
   DELOS_DISK_CLASS: z.string().optional(),
-  DELOS_VERSION: z.string().default('0.1.0'),
+  DELOS_VERSION: z.string().default(RELEASE),
 });
 
 /** Node reports are repeated this often: they also say that the agent lives. */
