@@ -1,10 +1,11 @@
-import { DelosError } from '@delos/core';
+import { DelosError, INSTALLED_CONFIG_MAP, RELEASE } from '@delos/core';
 import { Chart } from 'cdk8s';
+import { k8s } from 'cdk8s-plus-28';
 import { Construct } from 'constructs';
 import type { CacheUser } from './base/cache.ts';
 import { setDnsAddresses } from './base/connections.ts';
 import type { Database } from './base/database.ts';
-import { NODE_NAMESPACE, PLATFORM_NAMESPACE } from './base/names.ts';
+import { NODE_NAMESPACE, PART_OF, PLATFORM_NAMESPACE } from './base/names.ts';
 import { Namespace } from './base/namespace.ts';
 import { type Authorities, authoritiesOf } from './base/outward/authorities.ts';
 import { leadOut } from './base/outward/way-out.ts';
@@ -85,6 +86,16 @@ export class Platform extends Chart {
       this.#built.set(service.name, built);
     }
     for (const service of services) this.#connect(service);
+    if (services.length > 0) this.#record();
+  }
+
+  /** Says which release is installed, once all of it is there and ready. */
+  #record(): void {
+    const installed = new k8s.KubeConfigMap(this, INSTALLED_CONFIG_MAP, {
+      metadata: { name: INSTALLED_CONFIG_MAP, namespace: this.services.name, labels: { ...PART_OF } },
+      data: { version: RELEASE },
+    });
+    installed.node.addDependency(this.services, ...[...this.#built.values()].filter(Construct.isConstruct));
   }
 
   /** Leads the gateway to a service, and Prometheus: where these are in the list. */

@@ -68,6 +68,7 @@ test('each object is of the part that it belongs to: a service of the list, or t
   const parts = Map.groupBy(platform.objects, ({ part }) => part);
   expect([...parts.keys()].sort()).toEqual(['platform', ...SERVICES.map(({ name }) => name)].sort());
   expect([...new Set(parts.get('platform')?.map(({ manifest }) => manifest.kind))].sort()).toEqual([
+    'ConfigMap',
     'Namespace',
     'NetworkPolicy',
     'PriorityClass',
