@@ -168,8 +168,8 @@ async function convergeProvider(admin: KeycloakAdmin, realm: string, publicKey: 
 async function convergeLogins(admin: KeycloakAdmin, realm: string, spec: IdentitySpec): Promise<readonly string[]> {
   const changes: string[] = [];
   for (const desired of loginClients(spec)) changes.push(...(await convergeClient(admin, realm, desired)));
-  const ours = await admin.get(z.array(client), `${realm}/clients?q=${encodeURIComponent(`${LOGIN_ATTRIBUTE}:true`)}`);
-  for (const { id, clientId, attributes } of ours) {
+  const all = await admin.get(z.array(client), `${realm}/clients`);
+  for (const { id, clientId, attributes } of all) {
     if (attributes?.[LOGIN_ATTRIBUTE] !== 'true' || spec.logins.some((login) => login.id === clientId)) continue;
     await admin.delete(`${realm}/clients/${id}`);
     changes.push(`client ${clientId} removed`);
