@@ -1,7 +1,8 @@
-import { PLATFORM_NAMESPACE } from '@delos/core';
+import { dashboardsOf } from '@delos/constructs';
+import { METRICS_PATH, PLATFORM_NAMESPACE } from '@delos/core';
 import { beforeAll, describe, expect, test } from 'vitest';
 import { z } from 'zod';
-import { kubectl, testPlatform } from '../support/instance.ts';
+import { kubectl, testPlatform, token } from '../support/instance.ts';
 import { TEST_SERVICES } from '../support/test-services.ts';
 import { until } from '../support/until.ts';
 
@@ -85,13 +86,41 @@ describe('monitoring', () => {
     });
   });
 
-  test('no label of our own metrics is of a user, a project or a job', async () => {
+  test('every panel of every dashboard shows something, but for those that say when they show nothing', async () => {
+    const panels = dashboardsOf(TEST_SERVICES).flatMap((page) =>
+      page.panels.map((panel) => ({ page: page.name, ...panel })),
+    );
+    expect(panels.length).toBeGreaterThan(40);
+    for (const { page, title, series, emptyUnless } of panels) {
+      const isThere = async () =>
+        (await Promise.all(series.map(({ expr }) => query(expr)))).some((found) => found.length > 0);
+      if (emptyUnless !== undefined) await isThere();
+      else await until(`${page}: ${title}`, 120, async () => ((await isThere()) ? true : undefined));
+    }
+  });
+
+  test('by the platform’s own address a user sees the metrics of the own projects, and no others', async () => {
+    const { apiUrl } = await testPlatform();
+    const ask = async (user: string): Promise<readonly string[]> => {
+      const url = `${new URL(apiUrl).origin}${METRICS_PATH}/api/v1/query?query=${encodeURIComponent('delos_project_quota')}`;
+      const answered = await fetch(url, { headers: { authorization: `Bearer ${await token(user)}` } });
+      const { result } = answer.parse(await answered.json()).data;
+      return [...new Set(result.map(({ metric }) => metric.project ?? ''))].sort();
+    };
+    expect(
+      await until('the quotas are told', 60, async () => ((await ask('ann')).length > 1 ? ask('ann') : undefined)),
+    ).toEqual(['default/closed', 'default/tight']);
+    expect(await ask('bob')).toEqual([]);
+    expect((await fetch(`${new URL(apiUrl).origin}${METRICS_PATH}/api/v1/query?query=up`)).status).toBe(401);
+  });
+
+  test('no label of our own metrics is of a user or a job, and those of projects say whose they are', async () => {
     const found = await query('count by (__name__) ({__name__=~"delos_.+"})');
     expect(found.length).toBeGreaterThan(15);
     const labels = new Set((await query('{__name__=~"delos_.+"}')).flatMap(({ metric }) => Object.keys(metric)));
     const ours = [
       ...['__name__', 'instance', 'job', 'kind', 'le', 'method', 'node', 'phase', 'reason', 'route', 'service'],
-      ...['state', 'status', 'why'],
+      ...['organization', 'pool', 'project', 'resource', 'state', 'status', 'why'],
     ];
     expect([...labels].filter((label) => !ours.includes(label))).toEqual([]);
   });
