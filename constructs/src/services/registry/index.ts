@@ -15,6 +15,8 @@ const path = {
   port: 'http',
   maxBodyBytes: MAX_LAYER_BYTES,
   requestHours: UPLOAD_HOURS,
+  // An upload that was resumed is read again to its end before it is taken.
+  answerMinutes: 30,
 };
 
 /**
