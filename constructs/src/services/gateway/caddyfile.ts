@@ -133,7 +133,7 @@ export function caddyfile(props: CaddyfileProps): string {
 (site) {
 	log
 ${[...props.upstreams]
-  .sort((a, b) => rank(a) - rank(b))
+  .sort((a, b) => rank(a) - rank(b) || leastPath(b) - leastPath(a))
   .map(routed)
   .join('')}	handle / {
 		header Cache-Control no-cache
@@ -210,6 +210,9 @@ function rank({ method, authorization, fallback, paths }: Upstream): number {
   if (paths.every((path) => !path.includes('*'))) return 1;
   return authorization === undefined ? 3 : 2;
 }
+
+/** A part of what another route takes goes before that. */
+const leastPath = ({ paths }: Upstream): number => Math.min(...paths.map(({ length }) => length));
 
 function routed(upstream: Upstream): string {
   const { name, paths, method, authorization, pattern, host, port, maxBodyBytes, answerMinutes, asks } = upstream;
