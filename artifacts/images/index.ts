@@ -9,6 +9,7 @@ import { localPathProvisioner } from './local-path-provisioner/image.ts';
 import { metricsServer } from './metrics-server/image.ts';
 import { nodeExporter } from './node-exporter/image.ts';
 import { objects } from './objects/image.ts';
+import { patroni } from './patroni/image.ts';
 import { pause } from './pause/image.ts';
 import { postgres } from './postgres/image.ts';
 import { prometheus } from './prometheus/image.ts';
@@ -24,6 +25,7 @@ export const CATALOGUE: readonly CatalogueImage[] = [
   runtime,
   userBase,
   postgres,
+  patroni,
   keycloak,
   redis,
   caddy,

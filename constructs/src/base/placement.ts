@@ -50,3 +50,17 @@ export function placed(
         }),
   };
 }
+
+/** The part of a Pod's specification that keeps members, each of which holds a copy, on nodes of their own. */
+export function apart(construct: Construct, name: string): Pick<k8s.PodSpec, 'affinity'> {
+  const placement = (construct.node.tryGetContext(PLACEMENT) ?? USUAL) as Placement;
+  const term = { topologyKey: 'kubernetes.io/hostname', labelSelector: { matchLabels: { ...selectorOf(name) } } };
+  return {
+    affinity: {
+      podAntiAffinity:
+        placement.apart === 'required'
+          ? { requiredDuringSchedulingIgnoredDuringExecution: [term] }
+          : { preferredDuringSchedulingIgnoredDuringExecution: [{ weight: 100, podAffinityTerm: term }] },
+    },
+  };
+}

@@ -38,6 +38,8 @@ export interface WorkloadPod {
   readonly image: string;
   /** Program and arguments of the main container. */
   readonly command: readonly string[];
+  /** Labels of the Pods, beside those of every Pod. @default none */
+  readonly labels?: Readonly<Record<string, string>>;
   /** Environment. A secret never goes here: mount it. Asked for when manifests are written. @default none */
   readonly env?: () => readonly k8s.EnvVar[];
   /** Port name → number, in the Pod and of the Service. */
@@ -92,7 +94,7 @@ export interface PodPlace {
   /** Name of its PriorityClass; undefined for the cluster's default. */
   readonly priority: string | undefined;
   /** How Pods that any other can replace are spread over nodes. @default they are not */
-  readonly spread?: Pick<k8s.PodSpec, 'topologySpreadConstraints' | 'tolerations'>;
+  readonly spread?: Pick<k8s.PodSpec, 'affinity' | 'topologySpreadConstraints' | 'tolerations'>;
 }
 
 /** The Pod's specification. @throws Error for a Secret of another namespace: no Pod could mount it */

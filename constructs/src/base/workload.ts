@@ -6,7 +6,7 @@ import { Connections, connect, type Endpoint, type Peer } from './connections.ts
 import { lazy } from './lazy.ts';
 import { hostOf, labelsOf, selectorOf } from './names.ts';
 import type { Namespace } from './namespace.ts';
-import { placed } from './placement.ts';
+import { apart, placed } from './placement.ts';
 import { configOf, podSpec, secretsOf, type WorkloadPod } from './pod.ts';
 import { priorityOf } from './priority.ts';
 
@@ -35,6 +35,11 @@ export interface StatefulSet {
   readonly kind: 'stateful-set';
   /** How many run. */
   readonly replicas: number;
+  /**
+   * True where each holds a copy of the same: they start at the same time, on nodes of their own, and leave one at a time.
+   * @default false
+   */
+  readonly members?: boolean;
 }
 /** One Pod on every node. It has no Service. */
 export interface DaemonSet {
@@ -148,7 +153,7 @@ export class Workload extends Construct implements Endpoint {
       const config = configOf(props);
       return {
         metadata: {
-          labels: { ...labelsOf(this.name) },
+          labels: { ...labelsOf(this.name), ...props.labels },
           ...(config.length === 0 ? {} : { annotations: { [CHECKSUM_ANNOTATION]: checksumOf(config) } }),
         },
         spec: podSpec(this.name, props, {
@@ -156,6 +161,7 @@ export class Workload extends Construct implements Endpoint {
           everywhere: runs.kind === 'daemon-set',
           priority: priorityOf(this)?.name,
           ...(runs.kind === 'deployment' ? { spread: placed(this, this.name) } : {}),
+          ...(areMembers(runs) ? { spread: apart(this, this.name) } : {}),
         }),
       };
     };
@@ -185,6 +191,7 @@ export class Workload extends Construct implements Endpoint {
             return {
               serviceName: this.name,
               replicas: runs.replicas,
+              ...(areMembers(runs) ? { podManagementPolicy: 'Parallel' } : {}),
               selector,
               template: template(),
               ...(claims.length === 0 ? {} : { volumeClaimTemplates: [...claims] }),
@@ -205,7 +212,7 @@ export class Workload extends Construct implements Endpoint {
         ...props.service,
       },
     });
-    if (props.runs.kind !== 'deployment') return service;
+    if (props.runs.kind !== 'deployment' && !areMembers(props.runs)) return service;
     // Present at any number of replicas, so that a changed number is one update; with one replica it permits a drain.
     new k8s.KubePodDisruptionBudget(this, 'disruption-budget', {
       metadata,
@@ -217,6 +224,8 @@ export class Workload extends Construct implements Endpoint {
     return service;
   }
 }
+
+const areMembers = (runs: WorkloadProps['runs']): boolean => runs.kind === 'stateful-set' && runs.members === true;
 
 const noGap = (): k8s.DeploymentStrategy => ({
   type: 'RollingUpdate',

@@ -166,10 +166,11 @@ describe('the profile ha', () => {
       return 'accepted';
     };
     expect(refusal('profile: ha')).toBe(
-      '1:profile ha goes on when any node is lost, and postgres (it runs once, on one volume), keycloak (it runs once, and ' +
-        'its Pod is not moved while its node is lost) and devpi (it runs once, on one volume) would not: set ' +
-        '`services.postgres.external`, `services.keycloak.external` and `services.devpi.enabled: false`, or use medium',
+      '1:profile ha goes on when any node is lost, and keycloak (it runs once, and its Pod is not moved while its node is ' +
+        'lost) and devpi (it runs once, on one volume) would not: set `services.keycloak.external` and ' +
+        '`services.devpi.enabled: false`, or use medium',
     );
+    expect(refusal('profile: ha\nservices: {postgres: {replicas: 1}}')).toContain('`services.postgres.replicas: 3`');
     expect(refusal(HA.replace('enabled: false', 'enabled: true'))).toContain(
       'and devpi (it runs once, on one volume) would not: set `services.devpi.enabled: false`, or use medium',
     );

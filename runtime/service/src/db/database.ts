@@ -1,3 +1,4 @@
+import { Socket } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { checkServerIdentity, type PeerCertificate } from 'node:tls';
 import { DelosError } from '@delos/core';
@@ -21,6 +22,8 @@ export interface DatabaseSettings {
   };
   /** Connections of the pool. @default 10 */
   readonly connections?: number;
+  /** For statements that take long, as migrations do: a server may be silent for as long as it likes. @default false */
+  readonly patient?: boolean;
 }
 
 /** A service's connection to PostgreSQL: a pool, and one connection that listens. */
@@ -29,6 +32,8 @@ export interface Database {
   readonly notifications: Notifications;
   /** Runs the body in one transaction (read committed). */
   tx<T>(body: (tx: Tx) => Promise<T>): Promise<T>;
+  /** Runs one statement, that may take so long and be silent meanwhile, on a connection of its own. */
+  alone(statement: string, ms: number): Promise<void>;
   /** Undefined where the database answers, else why not. */
   unhealthy(): Promise<string | undefined>;
   /** Connections of the pool as they are now. */
@@ -72,9 +77,35 @@ export function clientConfig(settings: DatabaseSettings): pg.ClientConfig {
           },
         }),
     keepAlive: true,
+    // With nothing on its way, a server that is gone is noticed ten seconds later: Node asks once a second, ten times.
+    keepAliveInitialDelayMillis: 5_000,
+    // TLS reads past the socket that it is given. It is for a server elsewhere, whose operator says what happens when it is gone.
+    ...(settings.patient === true || settings.tls !== undefined ? {} : { stream: answeringSocket }),
     connectionTimeoutMillis: 5_000,
     types,
   };
+}
+
+/** Longest statement; the server ends it. */
+const STATEMENT_MS = 20_000;
+const PATIENT_STATEMENT_MS = 30_000;
+/** Longest silence of a server that was asked something; beyond what the longest statement takes. */
+const ANSWER_MS = STATEMENT_MS + 2_000;
+
+/**
+ * A socket that ends with an error where a question is not answered in time. A server that is gone with its node does not say so:
+ * the kernel alone would send the question again for a quarter of an hour.
+ */
+function answeringSocket(): Socket {
+  const socket = new Socket();
+  const write = socket.write.bind(socket);
+  socket.write = ((...args: Parameters<typeof write>) => {
+    socket.setTimeout(ANSWER_MS);
+    return write(...args);
+  }) as typeof socket.write;
+  socket.on('data', () => socket.setTimeout(0));
+  socket.on('timeout', () => socket.destroy(new Error(`PostgreSQL did not answer for ${ANSWER_MS / 1000} s`)));
+  return socket;
 }
 
 /** @throws DelosError ERR_TIMEOUT when the database does not answer within a minute. */
@@ -83,7 +114,7 @@ export async function connectDatabase(settings: DatabaseSettings, log: Logger): 
     ...clientConfig(settings),
     max: settings.connections ?? 10,
     idleTimeoutMillis: 60_000,
-    statement_timeout: 30_000,
+    statement_timeout: settings.patient === true ? PATIENT_STATEMENT_MS : STATEMENT_MS,
     lock_timeout: 10_000,
     idle_in_transaction_session_timeout: 30_000,
   });
@@ -97,6 +128,16 @@ export async function connectDatabase(settings: DatabaseSettings, log: Logger): 
     db,
     notifications,
     tx: (body) => db.transaction().execute(body),
+    alone: async (statement, ms) => {
+      const client = new pg.Client({ ...clientConfig({ ...settings, patient: true }), statement_timeout: ms });
+      client.on('error', (error) => log.warn({ error }, 'database connection lost'));
+      try {
+        await client.connect();
+        await client.query(statement);
+      } finally {
+        await client.end();
+      }
+    },
     unhealthy: async () => {
       try {
         await pool.query('select 1');
