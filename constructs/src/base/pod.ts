@@ -93,8 +93,8 @@ export interface PodPlace {
   readonly everywhere: boolean;
   /** Name of its PriorityClass; undefined for the cluster's default. */
   readonly priority: string | undefined;
-  /** How Pods that any other can replace are spread over nodes. @default they are not */
-  readonly spread?: Pick<k8s.PodSpec, 'affinity' | 'topologySpreadConstraints' | 'tolerations'>;
+  /** What a node that is lost asks of it: how its Pods are spread over nodes, and how they ask for names. @default nothing */
+  readonly spread?: Pick<k8s.PodSpec, 'affinity' | 'dnsConfig' | 'topologySpreadConstraints' | 'tolerations'>;
 }
 
 /** The Pod's specification. @throws Error for a Secret of another namespace: no Pod could mount it */

@@ -7,7 +7,7 @@ import { lazy } from './lazy.ts';
 import type { Mount } from './mount.ts';
 import { hostOf, labelsOf, selectorOf } from './names.ts';
 import type { Namespace } from './namespace.ts';
-import { apart, placed } from './placement.ts';
+import { apart, placed, quickNames } from './placement.ts';
 import { configOf, podSpec, secretsOf, type WorkloadPod } from './pod.ts';
 import { priorityOf } from './priority.ts';
 
@@ -174,8 +174,11 @@ export class Workload extends Construct implements Endpoint {
           namespace: this.namespace,
           everywhere: runs.kind === 'daemon-set',
           priority: priorityOf(this)?.name,
-          ...(runs.kind === 'deployment' ? { spread: placed(this, this.name) } : {}),
-          ...(areMembers(runs) ? { spread: apart(this, this.name) } : {}),
+          spread: {
+            ...(runs.kind === 'deployment' ? placed(this, this.name) : {}),
+            ...(areMembers(runs) ? apart(this, this.name) : {}),
+            ...quickNames(this),
+          },
         }),
       };
     };

@@ -202,6 +202,14 @@ describe('the profile ha', () => {
     }
   });
 
+  test('with a node that is lost no Pod waits long for names', () => {
+    for (const { pod } of workloads) {
+      expect(pod.dnsConfig).toMatchObject({
+        options: expect.arrayContaining([{ name: 'timeout', value: '1' }]) as unknown,
+      });
+    }
+  });
+
   test('no Deployment waits longer than half a minute for a lost node', () => {
     const deployments = workloads.filter(({ object }) => object.manifest.kind === 'Deployment');
     expect(deployments.length).toBeGreaterThan(3);

@@ -1,10 +1,10 @@
-import { Socket } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { checkServerIdentity, type PeerCertificate } from 'node:tls';
 import { DelosError } from '@delos/core';
 import { Kysely, PostgresDialect } from 'kysely';
 import pg from 'pg';
 import type { Logger } from 'pino';
+import { AnsweringSocket } from './answering-socket.ts';
 import { Notifications } from './notifications.ts';
 import type { Db, Schema, Tx } from './schema.ts';
 
@@ -24,6 +24,8 @@ export interface DatabaseSettings {
   readonly connections?: number;
   /** For statements that take long, as migrations do: a server may be silent for as long as it likes. @default false */
   readonly patient?: boolean;
+  /** Longest silence of a server that was asked something, milliseconds. @default 22 s, more than the longest statement takes */
+  readonly answerMs?: number;
 }
 
 /** A service's connection to PostgreSQL: a pool, and one connection that listens. */
@@ -80,7 +82,9 @@ export function clientConfig(settings: DatabaseSettings): pg.ClientConfig {
     // With nothing on its way, a server that is gone is noticed ten seconds later: Node asks once a second, ten times.
     keepAliveInitialDelayMillis: 5_000,
     // TLS reads past the socket that it is given. It is for a server elsewhere, whose operator says what happens when it is gone.
-    ...(settings.patient === true || settings.tls !== undefined ? {} : { stream: answeringSocket }),
+    ...(settings.patient === true || settings.tls !== undefined
+      ? {}
+      : { stream: () => new AnsweringSocket(settings.answerMs ?? ANSWER_MS) }),
     connectionTimeoutMillis: 5_000,
     types,
   };
@@ -89,24 +93,7 @@ export function clientConfig(settings: DatabaseSettings): pg.ClientConfig {
 /** Longest statement; the server ends it. */
 const STATEMENT_MS = 20_000;
 const PATIENT_STATEMENT_MS = 30_000;
-/** Longest silence of a server that was asked something; beyond what the longest statement takes. */
 const ANSWER_MS = STATEMENT_MS + 2_000;
-
-/**
- * A socket that ends with an error where a question is not answered in time. A server that is gone with its node does not say so:
- * the kernel alone would send the question again for a quarter of an hour.
- */
-function answeringSocket(): Socket {
-  const socket = new Socket();
-  const write = socket.write.bind(socket);
-  socket.write = ((...args: Parameters<typeof write>) => {
-    socket.setTimeout(ANSWER_MS);
-    return write(...args);
-  }) as typeof socket.write;
-  socket.on('data', () => socket.setTimeout(0));
-  socket.on('timeout', () => socket.destroy(new Error(`PostgreSQL did not answer for ${ANSWER_MS / 1000} s`)));
-  return socket;
-}
 
 /** @throws DelosError ERR_TIMEOUT when the database does not answer within a minute. */
 export async function connectDatabase(settings: DatabaseSettings, log: Logger): Promise<Database> {
