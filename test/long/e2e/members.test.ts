@@ -186,12 +186,15 @@ describe('while a client writes', () => {
 
   test('the Kubernetes API is away for a minute: the primary stays the primary', async () => {
     const timeline = (await allFollow()).map(({ TL }) => TL);
-    const until = Date.now() + 60_000;
-    while (Date.now() < until) {
+    const end = Date.now() + 60_000;
+    while (Date.now() < end) {
       for (const pid of apiServers()) process.kill(pid, 'SIGKILL');
       await sleep(300);
     }
-    await expectOk(delos(['kubectl', 'wait', '--for=condition=Ready', 'node/node-1', '--timeout=120s']));
+    // What was killed so often is started again after a while.
+    await until('the API answers', 240, async () =>
+      (await delos(['kubectl', 'get', 'nodes'])).code === 0 ? true : undefined,
+    );
     expect(await judged()).toBeLessThan(0.5);
     expect([await primary(), (await allFollow()).map(({ TL }) => TL)]).toEqual([first, timeline]);
   });
