@@ -1,7 +1,7 @@
 import { existsSync, mkdirSync, readFileSync } from 'node:fs';
 import { dirname, resolve } from 'node:path';
 import type { SavedService } from '@delos/constructs';
-import { DelosError } from '@delos/core';
+import { DelosError, RELEASE } from '@delos/core';
 import { z } from 'zod';
 import type { CommandContext } from '../../context.ts';
 import { engineOf } from '../../instance/engine.ts';
@@ -9,7 +9,6 @@ import { type Kube, kubeOf } from '../../instance/kube.ts';
 import { lockInstance } from '../../instance/lock.ts';
 import { readSettings } from '../../instance/settings.ts';
 import { Phases } from '../../phases.ts';
-import { RELEASE } from '../../release.ts';
 import { encrypterFor, newKey, type SealOptions } from './keys.ts';
 import { outputOf } from './pod-command.ts';
 import { megabytes } from './sizes.ts';
