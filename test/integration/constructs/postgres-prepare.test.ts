@@ -68,12 +68,12 @@ async function script(text: string, user: number = USER, group: number = USER): 
   return stdout + stderr;
 }
 
-const prepare = (databases: readonly string[]): Promise<string> => script(prepareScript(databases));
+const prepare = (databases: readonly string[]): Promise<string> => script(prepareScript({ databases }));
 
 /** A run of `prepare` that is killed, with all its processes, after this many milliseconds. */
 async function killedAfter(ms: number, databases: readonly string[]): Promise<void> {
   const file = join(folder, 'script.sh');
-  await writeFile(file, prepareScript(databases));
+  await writeFile(file, prepareScript({ databases }));
   const child = spawn('unshare', ['--pid', '--kill-child', '--fork', ...asPod(USER, USER, ['sh', file])], {
     env: environment(),
     stdio: 'ignore',
@@ -234,7 +234,9 @@ describe('the databases', () => {
   );
 
   test.each(['admin', 'postgres', 'Delos', 'a;drop', '-a', 'a-', '1a', ''])('none can be named %j', (name) => {
-    expect(() => prepareScript(['delos', name])).toThrow(`no database can be named ${JSON.stringify(name)}`);
+    expect(() => prepareScript({ databases: ['delos', name] })).toThrow(
+      `no database can be named ${JSON.stringify(name)}`,
+    );
   });
 });
 
