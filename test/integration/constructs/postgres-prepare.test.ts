@@ -240,6 +240,13 @@ describe('the databases', () => {
   });
 });
 
+test('a folder of one of several members does not become a database of its own: it may lack what the others have', async () => {
+  await passwords({ admin: 'a', delos: 'd' });
+  await prepare(['delos']);
+  await writeFile(join(volume, 'pgdata/patroni.dynamic.json'), '{}');
+  await expect(prepare(['delos'])).rejects.toThrow('the volume of the claim data-postgres-0 is one of three');
+});
+
 describe('a data folder of the user that earlier releases had', () => {
   const data = () => join(volume, 'pgdata');
 
