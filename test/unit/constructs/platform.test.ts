@@ -68,6 +68,7 @@ test('each object is of the part that it belongs to: a service of the list, or t
   const parts = Map.groupBy(platform.objects, ({ part }) => part);
   expect([...parts.keys()].sort()).toEqual(['platform', ...SERVICES.map(({ name }) => name)].sort());
   expect([...new Set(parts.get('platform')?.map(({ manifest }) => manifest.kind))].sort()).toEqual([
+    'ConfigMap',
     'Namespace',
     'NetworkPolicy',
     'PriorityClass',
@@ -153,7 +154,7 @@ describe('users', () => {
 
   test('where nodes have user namespaces, all have one but what reads the node’s disk or lies on a volume', () => {
     const inOwn = (userNamespaces: boolean | undefined): readonly string[] => {
-      const config = parseConfig('', 'delos.yaml');
+      const config = parseConfig(EVERY_SERVICE, 'delos.yaml');
       const synthesis = synthesize(config, { ...engineContext(config, 'existing'), userNamespaces });
       return workloadsOf(synthesis)
         .filter(({ pod }) => pod.hostUsers === false)
@@ -163,7 +164,7 @@ describe('users', () => {
     const onDisk = (text: string): boolean => /"(hostPath|volumeClaimTemplates)"/.test(text);
     const free = workloads.filter(({ object }) => !onDisk(JSON.stringify(object.manifest))).map(({ name }) => name);
     expect(free.length).toBeGreaterThan(3);
-    expect(inOwn(true)).toEqual(free.filter((name) => name !== 'egress').sort());
+    expect(inOwn(true)).toEqual(free.sort());
     expect(inOwn(false)).toEqual([]);
     expect(inOwn(undefined)).toEqual([]);
   });

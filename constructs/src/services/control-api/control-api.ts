@@ -141,6 +141,9 @@ export class ControlApi extends Construct {
         env('DELOS_CONFIG', `${CONFIG_DIR}/platform.json`),
         env('DELOS_OIDC_ISSUER', identity.issuer),
         env('DELOS_OIDC_JWKS_URL', identity.jwksUrl),
+        ...(at.logins.length === 0
+          ? []
+          : [env('DELOS_OIDC_LOGINS', at.logins.map(({ service }) => service).join(','))]),
         env('DELOS_KEYCLOAK_URL', identity.internalUrl),
         env('DELOS_IDENTITY', `${REALM_DIR}/identity.json`),
         env('DELOS_IDENTITY_ISSUER', fileOf({ secret: issuer, key: 'secret' })),

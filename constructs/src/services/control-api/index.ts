@@ -77,6 +77,28 @@ export const controlApi: ServiceDescriptor<Replicas, ControlApi> = {
         'PostgreSQL holds as many logs as it may, and the object storage takes none: new ones wait on their nodes',
     },
   ],
+  panels: [
+    {
+      title: 'Requests by route',
+      unit: 'per-second',
+      series: [{ expr: 'topk(10, job_route:delos_api_requests:rate5m)', legend: '{{route}}' }],
+    },
+    {
+      title: 'Failures',
+      unit: 'ratio',
+      series: [{ expr: 'job:delos_api_failures:ratio5m', legend: 'failed' }],
+    },
+    {
+      title: 'Slowest of a hundred requests',
+      unit: 'seconds',
+      series: [{ expr: 'job:delos_api_request_seconds:p99_5m', legend: 'p99' }],
+    },
+    {
+      title: 'Logs that arrive',
+      unit: 'bytes-per-second',
+      series: [{ expr: 'sum(rate(delos_api_log_bytes_total[5m]))', legend: 'logs' }],
+    },
+  ],
   build: (scope, at) =>
     new ControlApi(scope, 'control-api', { descriptor: controlApi, at, identity: at.get(keycloak) }),
 };

@@ -13,7 +13,7 @@ import { readPlatformConfig } from '../platform-config.ts';
 import type { Service } from '../service.ts';
 import { databaseEnv, databaseSettings, readEnv } from '../service-env.ts';
 import { agentRoutes } from './agents/index.ts';
-import { authenticator, callersById } from './auth.ts';
+import { authenticator, callersById, type TokenSettings } from './auth.ts';
 import { NO_CACHE } from './cache/cache.ts';
 import { cacheEnv, cacheSettings } from './cache/cache-settings.ts';
 import { RedisCache } from './cache/redis-cache.ts';
@@ -39,6 +39,11 @@ const apiEnv = databaseEnv.extend({
   DELOS_OIDC_JWKS_URL: z.url(),
   /** The realm's client that tokens are for. */
   DELOS_OIDC_AUDIENCE: z.string().default(CLIENT_ID),
+  /** Clients of services that people log in to by a browser, separated by commas. */
+  DELOS_OIDC_LOGINS: z
+    .string()
+    .default('')
+    .transform((text) => text.split(',').filter((name) => name !== '')),
   /** Our own Keycloak; left out where the realm is somebody else's. */
   DELOS_KEYCLOAK_URL: z.url().optional(),
   /** `HOST[:PORT]`, separated by commas: registries that jobs may use wherever they are. */
@@ -98,6 +103,17 @@ export const apiService: Service = {
         : { registry: registrySettings(registryUrl, registryKey) }),
     };
     const resources = resourcesFor(settings);
+    const tokens: TokenSettings = {
+      issuer: env.DELOS_OIDC_ISSUER,
+      jwksUrl: env.DELOS_OIDC_JWKS_URL,
+      audience: env.DELOS_OIDC_AUDIENCE,
+      clients: [env.DELOS_OIDC_AUDIENCE, ISSUER_CLIENT],
+      admin: config.admin.user,
+      bindFirstAccount: env.DELOS_KEYCLOAK_URL === undefined,
+      ...(providersOf(config.identity).length === 0
+        ? {}
+        : { providers: new ProviderLogins(database, config.identity) }),
+    };
     const deps: ListenerDeps = {
       settings,
       database,
@@ -107,16 +123,10 @@ export const apiService: Service = {
       log,
       metrics,
       signal,
-      authenticate: authenticator(database.db, {
-        issuer: env.DELOS_OIDC_ISSUER,
-        jwksUrl: env.DELOS_OIDC_JWKS_URL,
-        audience: env.DELOS_OIDC_AUDIENCE,
-        clients: [env.DELOS_OIDC_AUDIENCE, ISSUER_CLIENT],
-        admin: config.admin.user,
-        bindFirstAccount: env.DELOS_KEYCLOAK_URL === undefined,
-        ...(providersOf(config.identity).length === 0
-          ? {}
-          : { providers: new ProviderLogins(database, config.identity) }),
+      authenticate: authenticator(database.db, tokens),
+      authenticateLogin: authenticator(database.db, {
+        ...tokens,
+        clients: [...tokens.clients, ...env.DELOS_OIDC_LOGINS],
       }),
       callerById: callersById(database.db, config.admin.user),
       logs,
