@@ -67,6 +67,7 @@ export const registry: ServiceDescriptor<RegistrySection, Registry> = {
       title: 'Requests',
       unit: 'per-second',
       series: [{ expr: 'sum by (code) (rate(registry_http_requests_total[5m]))', legend: '{{code}}' }],
+      emptyUnless: 'somebody has asked it',
     },
   ],
   build: (scope, at) => new Registry(scope, 'registry', { descriptor: registry, at }),
