@@ -38,6 +38,7 @@ export { agent } from './services/agent/index.ts';
 export { alertmanager } from './services/alertmanager/index.ts';
 export { collector } from './services/collector/index.ts';
 export { controlApi } from './services/control-api/index.ts';
+export { dns } from './services/dns/index.ts';
 export { egress } from './services/egress/index.ts';
 export { Gateway, type GatewayProps } from './services/gateway/gateway.ts';
 export { gateway } from './services/gateway/index.ts';

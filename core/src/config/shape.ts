@@ -14,6 +14,7 @@ import {
 import { parseRegistry } from '../image-registry.ts';
 import { HOST_PORTS } from '../words/ports.ts';
 import { disks } from './disks.ts';
+import { dns } from './dns.ts';
 import { givenCertificate } from './given-certificate.ts';
 import { identity } from './identity/index.ts';
 import { imageMirror } from './image-mirrors.ts';
@@ -162,6 +163,7 @@ export const configShape = z.strictObject({
     })
     .prefault({})
     .describe('The one way in'),
+  dns: dns.prefault({}).describe('How the platform’s names come to lead to it, where it has a domain'),
   network: network.prefault({}).describe('The way out of the cluster: a proxy, and further certificate authorities'),
   nodePools: z
     .array(nodePool)

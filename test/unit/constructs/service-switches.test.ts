@@ -125,7 +125,7 @@ services: {keycloak: {enabled: false}, controlApi: {enabled: false}, identity: {
     const config = parseConfig(off('devpi', 'redis'), 'delos.yaml');
     const left = SERVICES.filter((service) => !isEnabled(config, service)).map(({ name }) => name);
     // Object storage and the registry are off where nobody asks for them.
-    expect(left).toEqual(['redis', 'object-storage', 'devpi', 'registry']);
+    expect(left).toEqual(['redis', 'object-storage', 'devpi', 'registry', 'dns']);
   });
 });
 

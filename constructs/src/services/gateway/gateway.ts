@@ -54,6 +54,8 @@ export interface GatewayProps {
   readonly httpPort?: number;
   /** Port of TLS that answers outside. @default 443 */
   readonly httpsPort?: number;
+  /** Annotations of its Service, for what watches Services. @default none */
+  readonly annotations?: Readonly<Record<string, string>>;
 }
 
 /** User and group that it runs as. */
@@ -158,6 +160,7 @@ export class Gateway extends Construct {
         files(config, CONFIG_FOLDER),
         secretFiles(tls, TLS_FOLDER),
       ],
+      serviceAnnotations: props.annotations ?? {},
       service: {
         ...SERVICE_TYPE[props.exposure.kind],
         ports: entrancePorts(props),
