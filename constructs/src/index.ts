@@ -34,6 +34,7 @@ export * from './secret-values.ts';
 export * from './service-images.ts';
 export * from './service-list.ts';
 export * from './service-sections.ts';
+export { acme } from './services/acme/index.ts';
 export { agent } from './services/agent/index.ts';
 export { alertmanager } from './services/alertmanager/index.ts';
 export { collector } from './services/collector/index.ts';

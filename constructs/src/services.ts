@@ -1,4 +1,5 @@
 import type { ServiceDescriptor } from './base/service.ts';
+import { acme } from './services/acme/index.ts';
 import { agent } from './services/agent/index.ts';
 import { alertmanager } from './services/alertmanager/index.ts';
 import { collector } from './services/collector/index.ts';
@@ -28,6 +29,7 @@ export const SERVICES: readonly ServiceDescriptor[] = [
   identity,
   scheduler,
   egress,
+  acme,
   agent,
   collector,
   devpi,

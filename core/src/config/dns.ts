@@ -79,3 +79,17 @@ export function dnsFaults(dns: DnsSection, domain: string): readonly RuleFault[]
   if (update === undefined || domain === update.zone || domain.endsWith(`.${update.zone}`)) return [];
   return [{ path: ['dns', 'update', 'zone'], message: `\`${domain}\` is not in the zone \`${update.zone}\`` }];
 }
+
+/** What a certificate by ACME needs. */
+export function acmeFaults(
+  tls: { readonly acme?: unknown; readonly given?: unknown } | undefined,
+  { update }: DnsSection,
+  domain: string,
+): readonly RuleFault[] {
+  if (tls?.acme === undefined) return [];
+  const fault = (message: string): readonly RuleFault[] => [{ path: ['gateway', 'tls', 'acme'], message }];
+  if (tls.given !== undefined) return fault('there is a certificate that is given: expected one of `given` and `acme`');
+  if (isLoopback(domain) || isIPv4(domain))
+    return fault(`no server gives a certificate for \`${domain}\`: set \`domain\``);
+  return update === undefined ? fault('it needs `dns.update`: the server looks for records there') : [];
+}

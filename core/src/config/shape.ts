@@ -13,6 +13,7 @@ import {
 } from '../config-fields.ts';
 import { parseRegistry } from '../image-registry.ts';
 import { HOST_PORTS } from '../words/ports.ts';
+import { acme } from './acme.ts';
 import { disks } from './disks.ts';
 import { dns } from './dns.ts';
 import { givenCertificate } from './given-certificate.ts';
@@ -157,7 +158,10 @@ export const configShape = z.strictObject({
         .default('auto')
         .describe('Plain http beside TLS. auto: on loopback, where the official client trusts no private CA'),
       tls: z
-        .strictObject({ given: givenCertificate.optional().describe('One that is there already') })
+        .strictObject({
+          given: givenCertificate.optional().describe('One that is there already'),
+          acme: acme.optional().describe('One by ACME, confirmed by records that are written to `dns.update`'),
+        })
         .optional()
         .describe('The certificate; left out: one of the platform’s own authority, for all names'),
     })

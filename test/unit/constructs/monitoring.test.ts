@@ -88,6 +88,7 @@ describe('what Prometheus asks for metrics', () => {
     );
     const alone = ['prometheus'];
     expect(peers).toEqual({
+      acme: alone,
       agent: alone,
       alertmanager: alone,
       collector: alone,

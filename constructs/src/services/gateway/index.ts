@@ -1,4 +1,4 @@
-import { entranceNames, type PlatformConfig } from '@delos/core';
+import { ACME_SECRET, entranceNames, type PlatformConfig } from '@delos/core';
 import { type Replicas, replicas } from '../../base/sections/replicas.ts';
 import type { ServiceDescriptor } from '../../base/service.ts';
 import { plainHttp } from '../../public-url.ts';
@@ -48,6 +48,7 @@ export const gateway: ServiceDescriptor<Replicas, Gateway> = {
       publicUrl,
       domain: config.domain,
       ...(config.gateway.tls?.given === undefined ? {} : { certificate: config.gateway.tls.given }),
+      ...(config.gateway.tls?.acme === undefined ? {} : { later: ACME_SECRET }),
       http: plainHttp(config),
       exposure,
       userNamespaces,
