@@ -63,5 +63,5 @@ test('a certificate is due without one, of another server, for other names, and 
   );
   expect(dueFor(pair, wanted, now)).toBeUndefined();
   expect(dueFor(pair, wanted, new Date(end - 70 * 86_400_000))).toBeUndefined();
-  expect(dueFor(pair, wanted, new Date(end - 60 * 86_400_000))).toBe('less than a third of its time is left');
+  expect(dueFor(pair, wanted, new Date(end - 60 * 86_400_000))).toBe('its time is nearly over');
 });

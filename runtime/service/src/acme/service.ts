@@ -8,7 +8,7 @@ import { z } from 'zod';
 import type { RunningService, Service, ServiceContext } from '../service.ts';
 import { readEnv } from '../service-env.ts';
 import { AcmeClient, type ChallengeRecord } from './client.ts';
-import { AcmeStore, dueFor, type Pair } from './store.ts';
+import { AcmeStore, dueFor, type Pair, RENEW_SHARE } from './store.ts';
 
 const settings = z.object({
   DELOS_ACME_DIRECTORY: z.url(),
@@ -27,6 +27,8 @@ const settings = z.object({
   /** It is read at each order, so that a changed one needs no restart. */
   DELOS_DNS_KEY_FILE: z.string(),
   POD_NAMESPACE: z.string().default(PLATFORM_NAMESPACE),
+  /** What part of its life is left when a certificate is renewed. */
+  DELOS_ACME_RENEW_SHARE: z.coerce.number().positive().max(1).default(RENEW_SHARE),
   /** Seconds between two looks. */
   DELOS_ACME_LOOK_SECONDS: z.coerce.number().positive().default(3600),
   /** Seconds after a first failure. Doubled each time, up to the time between two looks. */
@@ -67,7 +69,7 @@ async function start({ env, log, metrics }: ServiceContext): Promise<RunningServ
   /** Gets a certificate where one is due, and gives the gateways what there is. */
   async function look(): Promise<void> {
     let pair = await store.tryPair();
-    const why = dueFor(pair, wanted, new Date());
+    const why = dueFor(pair, wanted, new Date(), config.DELOS_ACME_RENEW_SHARE);
     if (why !== undefined) {
       log.info({ why, names: wanted.names }, 'a certificate is ordered');
       const acme = new AcmeClient({

@@ -64,13 +64,14 @@ export interface Pair {
 }
 
 /** Renewed when so much of its life is left. */
-const RENEW_SHARE = 1 / 3;
+export const RENEW_SHARE = 1 / 3;
 
 /** Why another certificate is to be had; undefined where this one is good. */
 export function dueFor(
   pair: Pair | undefined,
   wanted: { readonly directory: string; readonly names: readonly string[] },
   now: Date,
+  share = RENEW_SHARE,
 ): string | undefined {
   if (pair === undefined) return 'there is none yet';
   if (pair.directory !== wanted.directory) return 'it is of another server';
@@ -79,5 +80,5 @@ export function dueFor(
   const missing = wanted.names.filter((name) => !has.includes(name));
   if (missing.length > 0) return `it is not for ${missing.join(', ')}`;
   const [from, to] = [Date.parse(validFrom), Date.parse(validTo)];
-  return now.getTime() > to - (to - from) * RENEW_SHARE ? 'less than a third of its time is left' : undefined;
+  return now.getTime() > to - (to - from) * share ? 'its time is nearly over' : undefined;
 }
