@@ -1,8 +1,7 @@
-import { DelosError } from '@delos/core';
+import { DelosError, RELEASE } from '@delos/core';
 import { Command, InvalidArgumentError, Option } from 'commander';
 import { completionVerbs } from './completion.ts';
 import { type CommandContext, commandContext, type GlobalOptions } from './context.ts';
-import { RELEASE } from './release.ts';
 
 /** A command's code, loaded when it runs and not before. */
 type Run<Args extends unknown[]> = (context: CommandContext, ...args: Args) => Promise<void>;
@@ -50,6 +49,13 @@ export function program(root: string, options: { readonly completion?: boolean }
   withContext(verb(cli, 'down', 'take this instance down; its data stays'))
     .option('--delete-data', 'remove its data as well: databases, volumes, keys', false)
     .action(action(() => import('./commands/platform/down.ts')));
+  withContext(withConfig(verb(cli, 'upgrade', 'bring an installed platform to this version, or leave it as it was')))
+    .option('--plan', 'say what would be done, and what is refused; change nothing', false)
+    .option('--offline', 'the platform may stop meanwhile', false)
+    .option('--gate-limit <seconds>', 'how long each object may take to be ready', positiveNumber, 600)
+    .option('--rollback', 'go back to the restore point', false)
+    .option('--confirm', 'remove the restore point: there is no way back then', false)
+    .action(action(() => import('./commands/upgrade/upgrade.ts')));
   verb(cli, 'status', 'what runs, where, and who may log in')
     .option('--show-passwords', 'show the passwords of the platform’s users', false)
     .action(action(() => import('./commands/observe/status.ts')));

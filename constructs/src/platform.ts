@@ -1,16 +1,17 @@
-import { DelosError } from '@delos/core';
+import { DelosError, INSTALLED_CONFIG_MAP, RELEASE } from '@delos/core';
 import { Chart } from 'cdk8s';
+import { k8s } from 'cdk8s-plus-28';
 import { Construct } from 'constructs';
 import type { CacheUser } from './base/cache.ts';
 import { setDnsAddresses } from './base/connections.ts';
 import type { Database } from './base/database.ts';
-import { NODE_NAMESPACE, PLATFORM_NAMESPACE } from './base/names.ts';
+import { NODE_NAMESPACE, PART_OF, PLATFORM_NAMESPACE } from './base/names.ts';
 import { Namespace } from './base/namespace.ts';
 import { type Authorities, authoritiesOf } from './base/outward/authorities.ts';
 import { leadOut } from './base/outward/way-out.ts';
 import { setPlacement } from './base/placement.ts';
 import { priorityClasses } from './base/priority.ts';
-import type { BuiltBy, ServiceConstruct, ServiceDescriptor, Site } from './base/service.ts';
+import type { BuiltBy, ServiceConstruct, ServiceDescriptor, ServiceLogin, Site } from './base/service.ts';
 import type { Bucket } from './base/storage/bucket.ts';
 import type { DelosConfig } from './delos-config.ts';
 import { type WayIn, wayIn } from './entrance.ts';
@@ -59,12 +60,17 @@ export class Platform extends Chart {
   readonly wayIn: WayIn;
   readonly #built = new Map<string, ServiceConstruct>();
   readonly #listed: readonly string[];
+  readonly #asked: readonly ServiceDescriptor[];
+  readonly #logins: readonly ServiceLogin[];
   readonly #authorities: Authorities | undefined;
 
   constructor(scope: Construct, id: string, props: PlatformProps) {
     super(scope, id);
     const services = present(props);
     this.#listed = services.map(({ name }) => name);
+    // Also of those that are still to come: a realm that changed later would roll its keepers.
+    this.#asked = servicesOf(props.config, props.services ?? SERVICES);
+    this.#logins = this.#asked.flatMap(({ name, login }) => (login === undefined ? [] : [{ service: name, ...login }]));
     const twice = this.#listed.find((name, index) => this.#listed.indexOf(name) !== index);
     if (twice !== undefined) throw new DelosError('ERR_INTERNAL', `the list has two services of the name ${twice}`);
     this.wayIn = wayIn(props.config, props.context.entrance);
@@ -80,6 +86,16 @@ export class Platform extends Chart {
       this.#built.set(service.name, built);
     }
     for (const service of services) this.#connect(service);
+    if (services.length > 0) this.#record();
+  }
+
+  /** Says which release is installed, once all of it is there and ready. */
+  #record(): void {
+    const installed = new k8s.KubeConfigMap(this, INSTALLED_CONFIG_MAP, {
+      metadata: { name: INSTALLED_CONFIG_MAP, namespace: this.services.name, labels: { ...PART_OF } },
+      data: { version: RELEASE },
+    });
+    installed.node.addDependency(this.services, ...[...this.#built.values()].filter(Construct.isConstruct));
   }
 
   /** Leads the gateway to a service, and Prometheus: where these are in the list. */
@@ -137,9 +153,10 @@ export class Platform extends Chart {
     return server?.user(name, access);
   }
 
-  #bucket({ bucket }: ServiceDescriptor): Bucket | undefined {
+  #bucket({ bucket, bucketOptional }: ServiceDescriptor): Bucket | undefined {
     if (bucket === undefined) return undefined;
-    return [...this.#built.values()].find(({ buckets }) => buckets !== undefined)?.buckets?.bucket(bucket);
+    const server = [...this.#built.values()].find(({ buckets }) => buckets !== undefined)?.buckets;
+    return bucketOptional === true && server?.has?.(bucket) === false ? undefined : server?.bucket(bucket);
   }
 
   #site(service: ServiceDescriptor, props: PlatformProps): Site<unknown> {
@@ -155,6 +172,8 @@ export class Platform extends Chart {
       image: (props.image ?? imageOf(context))(service.image),
       resources: resourcesFor(config, service),
       ...this.wayIn,
+      services: this.#asked,
+      logins: this.#logins,
       authorities: this.#authorities,
       userNamespaces: config.cluster.userNamespaces && (context.userNamespaces ?? false),
       get database(): Database {
@@ -168,6 +187,7 @@ export class Platform extends Chart {
         return bucket();
       },
       get,
+      find: <Built extends ServiceConstruct>({ name }: BuiltBy<Built>) => this.#built.get(name) as Built | undefined,
     };
   }
 }

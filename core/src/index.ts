@@ -28,6 +28,7 @@ export {
   dnsSubdomain,
   host,
   plainText,
+  SMALLEST_LOG_LIMIT,
   serverPort,
   size,
 } from './config-fields.ts';
@@ -48,6 +49,7 @@ export * from './progress.ts';
 export * from './project-namespace.ts';
 export * from './public-address.ts';
 export * from './quantity.ts';
+export { compareReleases, RELEASE } from './release.ts';
 export * from './site-network.ts';
 export * from './user-email.ts';
 export * from './wire/bucket-credential.ts';
@@ -72,6 +74,7 @@ export * from './words/gpu-kinds.ts';
 export * from './words/identity-names.ts';
 export * from './words/job-words.ts';
 export * from './words/labels.ts';
+export * from './words/metrics-names.ts';
 export * from './words/object-storage.ts';
 export * from './words/ports.ts';
 export * from './words/registry-names.ts';

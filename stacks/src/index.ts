@@ -7,3 +7,5 @@ export { pulumiEnvironment, pulumiHome } from './driver/home.ts';
 export * from './driver/stack.ts';
 export { connect, ObjectClient, type ObjectRef } from './kube/object-client.ts';
 export * from './platform/deploy.ts';
+export * from './platform/former.ts';
+export type { Gating } from './platform/program.ts';

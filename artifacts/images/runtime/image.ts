@@ -4,7 +4,7 @@ export const runtime: CatalogueImage = {
   name: 'runtime',
   role: 'ours',
   upstream: null,
-  version: '0.1.0',
+  version: '0.2.0',
   licence: 'Apache-2.0 AND MIT',
   answers: [],
   tags: [],

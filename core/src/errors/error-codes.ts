@@ -16,6 +16,8 @@ export const ERROR_CODES = {
   ERR_CONFIG_VALUE: { title: 'A configuration value is not accepted', exitCode: 3 },
   ERR_CSV: { title: 'A CSV file is not as expected', exitCode: 3 },
   ERR_BACKUP: { title: 'A backup could not be written or read whole', exitCode: 5 },
+  ERR_UPGRADE_REFUSED: { title: 'An upgrade is not safe, and was not begun', exitCode: 8 },
+  ERR_UPGRADE_FAILED: { title: 'An upgrade failed, and was undone', exitCode: 5 },
   ERR_CONFIG_NOT_FOUND: { title: 'The configuration file is not there', exitCode: 3 },
 
   ERR_PREFLIGHT: { title: 'The machine is not ready', exitCode: 4 },

@@ -43,6 +43,9 @@ export const PULL_SECRET_PREFIX = 'delos-image-pull-';
 /** RoleBinding by which the agent gives itself that role in a namespace. */
 export const AGENT_BINDING = AGENT_ROLE;
 
+/** ConfigMap in the platform's namespace that says, under `version`, which release is installed; made when all else is ready. */
+export const INSTALLED_CONFIG_MAP = 'installed';
+
 /** ConfigMap with the certificate authorities that are trusted, in the platform's namespace and in each project's. */
 export const AUTHORITIES_NAME = 'delos-authorities';
 /** Its one key: certificates in PEM, the public authorities among them. */

@@ -15,6 +15,8 @@ export interface DeployOptions {
   readonly secrets?: SecretKeeper;
   /** Makes certificates anew before they are due. @default only those that are due */
   readonly rotation?: Rotation;
+  /** Seconds in which each object must be ready. @default what the object says, else 600 */
+  readonly limitSeconds?: number;
 }
 
 /**
@@ -42,7 +44,8 @@ export async function deploy(
   );
   // Kept before the first use: a run that is killed next finds the same values again.
   if (changed && !pulumi.runtime.isDryRun()) await secrets.keep(JSON.stringify(store));
-  return register(synthesis, { provider, secrets: values });
+  const { limitSeconds } = options;
+  return register(synthesis, { provider, secrets: values, ...(limitSeconds === undefined ? {} : { limitSeconds }) });
 }
 
 const ownKeeper = (): SecretKeeper =>

@@ -56,7 +56,12 @@ const SKIP_AWAIT = 'pulumi.com/skipAwait';
  */
 export function register(
   synthesis: Synthesis,
-  options: { readonly provider: pulumi.ProviderResource; readonly secrets: SecretValues },
+  options: {
+    readonly provider: pulumi.ProviderResource;
+    readonly secrets: SecretValues;
+    /** In which each object must be ready. */
+    readonly limitSeconds?: number;
+  },
 ): ReadonlyMap<string, pulumi.CustomResource> {
   const resources = new Map<string, pulumi.CustomResource>();
   const parts = new Map<string, Part>();
@@ -67,6 +72,7 @@ export function register(
   };
   const objects = ordered(synthesis.objects);
   const unawaited = servicesBeforeTheirBackends(objects);
+  const limit = `${options.limitSeconds ?? 0}s`;
   const marks = marksOf(objects, options.secrets);
   for (const object of objects) {
     const { manifest } = object;
@@ -79,6 +85,7 @@ export function register(
     const resource = new ClusterObject(typeToken(manifest), resourceName(manifest), inputs, {
       provider: options.provider,
       dependsOn,
+      ...(options.limitSeconds === undefined ? {} : { customTimeouts: { create: limit, update: limit } }),
       ...(object.part === undefined
         ? {}
         : { parent: partNamed(object.part), aliases: [{ parent: pulumi.rootStackResource }] }),

@@ -26,6 +26,7 @@ const checkpointFile = z.looseObject({
               type: z.string(),
               id: z.string().default(''),
               parent: z.string().optional(),
+              inputs: z.record(z.string(), z.unknown()).default({}),
             }),
           )
           .default([]),
@@ -41,6 +42,8 @@ export interface Checkpoint {
     readonly type: string;
     readonly id: string;
     readonly parent?: string | undefined;
+    /** Secrets among them are encrypted. */
+    readonly inputs: Readonly<Record<string, unknown>>;
   }[];
   readonly pending: readonly PendingOperation[];
 }

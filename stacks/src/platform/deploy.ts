@@ -13,6 +13,7 @@ import {
 } from '../driver/stack.ts';
 import type { Rotation } from '../secrets/renewal.ts';
 import { isOfAuthority } from '../secrets/store.ts';
+import type { Gating } from './program.ts';
 import { type PlatformSettings, settingsToConfig } from './settings.ts';
 
 export interface PlatformInput {
@@ -52,7 +53,8 @@ export const deployGround = ({ secrets, ...input }: GroundInput): Promise<Update
   up(stackOf(input, { ground: { services: [], secrets } }));
 
 /** Deploys the platform or brings it up to date. @throws DelosError ERR_DEPLOY, ERR_NOT_READY, ERR_LOCKED, ERR_INTERRUPTED */
-export const deployPlatform = (input: PlatformInput): Promise<UpdateResult> => up(stackOf(input));
+export const deployPlatform = (input: PlatformInput, gating: Gating = {}): Promise<UpdateResult> =>
+  up(stackOf(input, { gating }));
 
 /**
  * Makes the certificates of the platform's own authority anew, and changes nothing but the objects that hold them.
@@ -80,6 +82,7 @@ export const destroyPlatform = (input: PlatformInput & { readonly keepData: bool
 interface Deployment {
   readonly ground?: { readonly services: readonly []; readonly secrets: string };
   readonly rotation?: Rotation;
+  readonly gating?: Gating;
 }
 
 const settingsOf = ({ config, context, handle }: PlatformInput): PlatformSettings => ({
@@ -104,7 +107,7 @@ function stackOf(input: PlatformInput, deployment: Deployment = {}): StackOption
 async function runProgram(
   input: PlatformInput,
   settings: PlatformSettings,
-  { ground, rotation }: Deployment,
+  { ground, rotation, gating }: Deployment,
 ): Promise<void> {
   const [{ configKeeper }, { platformProgram }] = await Promise.all([
     import('../secrets/keeper.ts'),
@@ -115,5 +118,5 @@ async function runProgram(
   const keeper = configKeeper({ command: input.pulumi.path, cwd: home.project, env, restored: ground?.secrets });
   // No service asks for its secrets yet, so nothing else would keep them.
   if (ground !== undefined) await keeper.keep(ground.secrets);
-  await platformProgram(settings, keeper, { services: ground?.services, rotation });
+  await platformProgram(settings, keeper, { services: ground?.services, rotation, ...gating });
 }

@@ -32,12 +32,22 @@ export async function upByRelease(checkout: string): Promise<UpDocument> {
 /** `up` of the present code. */
 export const upNow = async (): Promise<UpDocument> => documentOf(await expectOk(present(UP, LIMIT)));
 
-/** `up` of the present code, all of whose processes end by SIGKILL some time after it has said something that matches. */
-export async function upUntilKilled(said: RegExp, milliseconds: number): Promise<void> {
+/** `upgrade` of the present code, with these options. */
+export const UPGRADE = ['upgrade', '--offline', '--config', CONFIG, '--json'];
+
+/** `upgrade` of the code in another checkout. */
+export const upgradeBy = (checkout: string, ...options: readonly string[]): Promise<CommandResult> => {
+  const { KUBECONFIG: _, ...env } = process.env;
+  const where = { ...LIMIT, cwd: checkout, env: { ...env, DELOS_INSTANCE: OLD_INSTANCE } };
+  return execute([join(checkout, 'delos'), ...UPGRADE, ...options], where);
+};
+
+/** A command of the present code, all of whose processes end by SIGKILL some time after it has said something that matches. */
+export async function untilKilled(args: readonly string[], said: RegExp, milliseconds: number): Promise<void> {
   const root = join(import.meta.dirname, '../../..');
   const { KUBECONFIG: _, ...env } = process.env;
   // A process group of its own, so that what it has started ends with it.
-  const command = ['setsid', '--wait', 'sh', '-c', 'echo $$; exec "$0" "$@"', join(root, 'delos'), ...UP];
+  const command = ['setsid', '--wait', 'sh', '-c', 'echo $$; exec "$0" "$@"', join(root, 'delos'), ...args];
   const run = start(command, { ...LIMIT, input: '', cwd: root, env: { ...env, DELOS_INSTANCE: OLD_INSTANCE } });
   await new Promise<void>((resolve, reject) => {
     run.child.stderr?.on('data', () => {

@@ -12,10 +12,14 @@ const releaseShape = z.strictObject({
 /** A version that was given out, and the commit that it is. */
 export type Release = z.infer<typeof releaseShape>;
 
+const list = z
+  .strictObject({ upgradesFrom: z.array(z.string()), releases: z.array(releaseShape).min(1) })
+  .parse(parse(readFileSync(join(ROOT, 'docs/releases.yaml'), 'utf8')));
+
 /** All releases, newest first, as docs/releases.yaml lists them. */
-export const RELEASES: readonly Release[] = z
-  .strictObject({ releases: z.array(releaseShape).min(1) })
-  .parse(parse(readFileSync(join(ROOT, 'docs/releases.yaml'), 'utf8'))).releases;
+export const RELEASES: readonly Release[] = list.releases;
+/** Versions that `delos upgrade` takes over. */
+export const UPGRADES_FROM: readonly string[] = list.upgradesFrom;
 
 /** @throws Error for a version that is not in the list */
 export function releaseOf(version: string): Release {

@@ -97,11 +97,14 @@ describe('what Prometheus asks for metrics', () => {
       dns: alone,
       egress: alone,
       gateway: alone,
+      // It has one port for all.
+      grafana: ['gateway', 'prometheus'],
       identity: alone,
       keycloak: alone,
+      'metrics-proxy': alone,
       'node-exporter': alone,
       'object-storage': alone,
-      prometheus: alone,
+      prometheus: ['metrics-proxy', 'prometheus'],
       registry: alone,
       scheduler: alone,
     });
@@ -277,7 +280,7 @@ describe('which platforms have it', () => {
     const names = without.objects.map(({ manifest }) => manifest.metadata.name);
     expect(names.filter((name) => name.endsWith('-metrics') || monitoring.includes(name))).toEqual([]);
     expect(serviceImages(parseConfig('monitoring: {enabled: false}', 'f'))).toEqual({
-      unwanted: ['objects', 'registry', 'coredns', ...monitoring],
+      unwanted: ['objects', 'registry', 'coredns', ...monitoring, 'metrics-proxy', 'grafana'],
       late: [],
     });
   });

@@ -68,6 +68,7 @@ test('each object is of the part that it belongs to: a service of the list, or t
   const parts = Map.groupBy(platform.objects, ({ part }) => part);
   expect([...parts.keys()].sort()).toEqual(['platform', ...SERVICES.map(({ name }) => name)].sort());
   expect([...new Set(parts.get('platform')?.map(({ manifest }) => manifest.kind))].sort()).toEqual([
+    'ConfigMap',
     'Namespace',
     'NetworkPolicy',
     'PriorityClass',
@@ -153,7 +154,7 @@ describe('users', () => {
 
   test('where nodes have user namespaces, all have one but what reads the node’s disk or lies on a volume', () => {
     const inOwn = (userNamespaces: boolean | undefined): readonly string[] => {
-      const config = parseConfig('', 'delos.yaml');
+      const config = parseConfig(EVERY_SERVICE, 'delos.yaml');
       const synthesis = synthesize(config, { ...engineContext(config, 'existing'), userNamespaces });
       return workloadsOf(synthesis)
         .filter(({ pod }) => pod.hostUsers === false)
@@ -298,7 +299,18 @@ describe('network', () => {
   });
 
   test.each([
-    ['control-api', ['control-api:8081', 'dns:53', 'keycloak:8080', 'postgres:5432', 'redis:6379', 'registry:5000']],
+    [
+      'control-api',
+      [
+        'control-api:8081',
+        'dns:53',
+        'keycloak:8080',
+        'object-storage:7070',
+        'postgres:5432',
+        'redis:6379',
+        'registry:5000',
+      ],
+    ],
     ['registry', []],
     ['scheduler', ['dns:53', 'postgres:5432']],
     ['agent', ['10.201.0.2/32:6443', 'control-api:8081', 'dns:53']],

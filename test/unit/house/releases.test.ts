@@ -3,11 +3,13 @@ import { readdirSync, readFileSync } from 'node:fs';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { basename, join } from 'node:path';
+import { CATALOGUE } from '@delos/artifacts';
+import { RELEASE } from '@delos/core';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { z } from 'zod';
 import { ROOT } from '../../support/house/rooms.ts';
 import { releaseCheckout, requireCommit } from '../../support/releases/checkout.ts';
-import { RELEASES, releaseOf } from '../../support/releases/releases.ts';
+import { RELEASES, releaseOf, UPGRADES_FROM } from '../../support/releases/releases.ts';
 
 const MIGRATIONS = join(ROOT, 'runtime/service/src/db/migrations');
 
@@ -32,6 +34,17 @@ test('releases are listed from the newest to the oldest, each version and each c
 test('no release is later than the version that the packages have', () => {
   const current = versionIn(readFileSync(join(ROOT, 'package.json'), 'utf8'));
   expect(RELEASES.filter(({ version }) => later(version, current) > 0)).toEqual([]);
+});
+
+test('the command, the packages and the services’ image are of one version', () => {
+  expect(versionIn(readFileSync(join(ROOT, 'package.json'), 'utf8'))).toBe(RELEASE);
+  expect(CATALOGUE.find(({ name }) => name === 'runtime')?.version).toBe(RELEASE);
+});
+
+test('what an upgrade takes over was given out before, the latest first', () => {
+  const versions = RELEASES.map(({ version }) => version);
+  expect(UPGRADES_FROM).toEqual(versions.filter((version) => UPGRADES_FROM.includes(version)));
+  expect(UPGRADES_FROM.filter((version) => later(version, RELEASE) >= 0)).toEqual([]);
 });
 
 describe.each(RELEASES)('$version', (release) => {

@@ -1,13 +1,12 @@
 import { existsSync, mkdirSync, readFileSync } from 'node:fs';
 import { dirname, resolve } from 'node:path';
-import { DelosError } from '@delos/core';
+import { DelosError, RELEASE } from '@delos/core';
 import type { CommandContext } from '../../context.ts';
 import { engineOf } from '../../instance/engine.ts';
 import { kubeOf } from '../../instance/kube.ts';
 import { lockInstance } from '../../instance/lock.ts';
 import { readSettings } from '../../instance/settings.ts';
 import { Phases } from '../../phases.ts';
-import { RELEASE } from '../../release.ts';
 import { encrypterFor, newKey, type SealOptions } from './keys.ts';
 import { outputOf } from './pod-command.ts';
 import { megabytes } from './sizes.ts';

@@ -15,6 +15,8 @@ import { platformUrls } from '../../platform-urls.ts';
 import { refuseHalfRestored } from '../backup/record.ts';
 import { writeRecords } from '../dns/write.ts';
 import { checkGiven } from '../tls/given.ts';
+import { refuseOtherRelease } from '../upgrade/other-release.ts';
+import { refuseHalfUpgraded } from '../upgrade/record.ts';
 import { ApiClient } from './api-client.ts';
 import { firstJob, leftOutForJobs } from './first-job.ts';
 import { throughCluster } from './gateway-forward.ts';
@@ -28,6 +30,8 @@ export async function run(
   options: { readonly config?: string; readonly context?: string },
 ): Promise<void> {
   refuseHalfRestored(context.paths);
+  refuseHalfUpgraded(context.paths);
+  await refuseOtherRelease(context.paths);
   const settings = await readSettings(context, options.config);
   const unlock = await lockInstance(context.paths, 'up');
   try {

@@ -2,6 +2,7 @@ import { readdirSync } from 'node:fs';
 import { open } from 'node:fs/promises';
 import { arch, cpus, release, totalmem, version } from 'node:os';
 import { join } from 'node:path';
+import { RELEASE } from '@delos/core';
 import { pulumiHome } from '@delos/stacks';
 import type { CommandContext } from '../../context.ts';
 import { chooseCluster } from '../../instance/engine.ts';
@@ -20,7 +21,7 @@ export async function machineSources(context: CommandContext): Promise<readonly 
   });
   return [
     json('machine.json', async () => ({
-      delos: '0.1.0',
+      delos: RELEASE,
       node: process.version,
       instance: context.paths.instance,
       kernel: `${release()} ${arch()} ${version()}`,

@@ -7,6 +7,7 @@ import {
   JOB_LABEL,
   type NodeReport,
   PLATFORM_NAMESPACE,
+  RELEASE,
   toAgent,
 } from '@delos/core';
 import { KubeClient, kubeconfigAccess, podAccess, Reflector } from '@delos/kube';
@@ -49,12 +50,12 @@ const settings = z.object({
   DELOS_ALLOWED_REGISTRIES: z.string().default('').transform(registryList),
   /** StorageClass of new disks; left out: the cluster's default. */
   DELOS_DISK_CLASS: z.string().optional(),
+  DELOS_VERSION: z.string().default(RELEASE),
   /** Proxy that jobs are told of, and what they reach without it. */
   DELOS_JOB_PROXY: z.url().optional(),
   DELOS_JOB_NO_PROXY: z.string().default(''),
   /** File with the certificate authorities that jobs get, PEM. It may change. */
   DELOS_JOB_AUTHORITIES_FILE: z.string().optional(),
-  DELOS_VERSION: z.string().default('0.1.0'),
 });
 
 /** Node reports are repeated this often: they also say that the agent lives. */
