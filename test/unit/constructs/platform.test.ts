@@ -164,7 +164,7 @@ describe('users', () => {
     const onDisk = (text: string): boolean => /"(hostPath|volumeClaimTemplates)"/.test(text);
     const free = workloads.filter(({ object }) => !onDisk(JSON.stringify(object.manifest))).map(({ name }) => name);
     expect(free.length).toBeGreaterThan(3);
-    expect(inOwn(true)).toEqual(free.filter((name) => !['egress', 'dns'].includes(name)).sort());
+    expect(inOwn(true)).toEqual(free.sort());
     expect(inOwn(false)).toEqual([]);
     expect(inOwn(undefined)).toEqual([]);
   });

@@ -21,7 +21,7 @@ export class Acme extends Construct {
 
   constructor(scope: Construct, id: string, at: Site<unknown>) {
     super(scope, id);
-    const { namespace, config, context } = at;
+    const { namespace, config, context, image, resources, publicUrl } = at;
     const acmeConfig = config.gateway.tls?.acme;
     const { update } = config.dns;
     // Without both delos.yaml is refused.
@@ -40,7 +40,9 @@ export class Acme extends Construct {
       subjects: [{ kind: 'ServiceAccount', name: acme.name, namespace: namespace.name }],
     });
     for (const object of [role, binding]) object.node.addDependency(namespace);
-    this.workload = ownWorkload(this, acme, at, {
+    // What lies on a volume belongs to its user as the node knows it.
+    const place = { namespace, config, image, resources, publicUrl, userNamespaces: false };
+    this.workload = ownWorkload(this, acme, place, {
       runs: { kind: 'stateful-set', replicas: 1 },
       command: runs('acme'),
       kubernetesToken: true,
@@ -90,6 +92,14 @@ export const acme: ServiceDescriptor<Readonly<Record<string, never>>, Acme> = {
       expr: 'max by (job) (delos_acme_failing) > 0',
       for: '2h',
       summary: 'No certificate was had by ACME for two hours, though one is due',
+    },
+  ],
+  panels: [
+    {
+      title: 'Attempts to have a certificate by ACME that failed',
+      unit: 'per-second',
+      series: [{ expr: 'sum by (job) (rate(delos_acme_failures_total[5m]))', legend: '{{job}}' }],
+      emptyUnless: 'the certificate comes by ACME',
     },
   ],
   // Its account and its certificate: without them the server may refuse another order for a week.

@@ -105,5 +105,13 @@ export const dns: ServiceDescriptor<Replicas, NameServer> = {
       summary: 'The name server of the platform cannot answer for the platform’s names',
     },
   ],
+  panels: [
+    {
+      title: 'Answers of the name server',
+      unit: 'per-second',
+      series: [{ expr: 'sum by (rcode) (rate(coredns_dns_responses_total{job="dns"}[5m]))', legend: '{{rcode}}' }],
+      emptyUnless: 'services.dns is on, and somebody has asked for a name',
+    },
+  ],
   build: (scope, at) => new NameServer(scope, 'dns', at),
 };

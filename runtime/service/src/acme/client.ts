@@ -68,6 +68,8 @@ export interface AcmeClientProps {
   readonly publish: (records: readonly ChallengeRecord[]) => Promise<void>;
   /** Takes them away again. */
   readonly withdraw: (records: readonly ChallengeRecord[]) => Promise<void>;
+  /** Authorities of the server's own certificate, PEM. @default those that the process trusts */
+  readonly authorities?: string;
   readonly signal: AbortSignal;
 }
 
@@ -199,7 +201,9 @@ export class AcmeClient {
           ? {}
           : { 'content-type': 'application/jose+json', 'content-length': Buffer.byteLength(body) }),
       };
-      const asked = request(url, { method, headers, agent: this.#agent, signal: this.#props.signal });
+      const { authorities, signal } = this.#props;
+      const trust = authorities === undefined ? {} : { ca: authorities };
+      const asked = request(url, { method, headers, agent: this.#agent, signal, ...trust });
       asked.setTimeout(REQUEST_MS, () => asked.destroy(new Error(`no answer within ${REQUEST_MS / 1000} s`)));
       asked.once('error', reject);
       asked.once('response', (answer) => {
