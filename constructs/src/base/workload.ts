@@ -21,6 +21,8 @@ export interface WorkloadProps extends WorkloadPod {
   readonly runs: Deployment | StatefulSet | DaemonSet;
   /** The Service, where it is more than the ports inside the cluster. @default a ClusterIP with these ports */
   readonly service?: Pick<k8s.ServiceSpec, 'type' | 'ports' | 'externalTrafficPolicy'>;
+  /** Annotations of the Service. @default none */
+  readonly serviceAnnotations?: Readonly<Record<string, string>>;
 }
 
 /** Pods without a volume of their own, any of which can be replaced by another. */
@@ -219,8 +221,9 @@ export class Workload extends Construct implements Endpoint {
   }
 
   #service(props: WorkloadProps, metadata: k8s.ObjectMeta): k8s.KubeService {
+    const annotations = props.serviceAnnotations ?? {};
     const service = new k8s.KubeService(this, 'service', {
-      metadata,
+      metadata: Object.keys(annotations).length === 0 ? metadata : { ...metadata, annotations },
       spec: {
         selector: { ...selectorOf(this.name) },
         ports: Object.entries(this.ports)
