@@ -74,17 +74,19 @@ function diesWithNode(config: DelosConfig, services: readonly ServiceDescriptor[
   const mortal = ownServices(config, services).filter((service) => service.diesWithNode !== undefined);
   if (mortal.length === 0) return [];
   const reasons = mortal.map(({ name, diesWithNode: why }) => `${name} (${why})`);
-  const ways = mortal.map((service) =>
-    service.external === undefined
-      ? `\`services.${sectionName(service)}.enabled: false\``
-      : `\`services.${sectionName(service)}.external\``,
-  );
+  const ways = mortal.map((service) => `\`services.${sectionName(service)}.${wayOut(service)}\``);
   return [
     {
       path: ['profile'],
       message: `ha goes on when any node is lost, and ${listed(reasons)} would not: set ${listed(ways)}, or use medium`,
     },
   ];
+}
+
+/** The key by which nothing is lost with a node. */
+function wayOut({ members, external }: ServiceDescriptor): string {
+  if (members !== undefined) return 'replicas: 3';
+  return external === undefined ? 'enabled: false' : 'external';
 }
 
 /** The archive of logs is a table. */

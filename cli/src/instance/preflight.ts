@@ -1,7 +1,7 @@
 import { constants } from 'node:fs';
 import { access } from 'node:fs/promises';
 import type { Check } from '@delos/cluster';
-import { type DelosConfig, engineContext, synthesize } from '@delos/constructs';
+import { type DelosConfig, engineContext, podsApart, SERVICES, synthesize } from '@delos/constructs';
 import { isDelosError } from '@delos/core';
 import { nameFaults, resolveNames } from '../commands/dns/resolve.ts';
 import { checkGiven } from '../commands/tls/given.ts';
@@ -17,7 +17,7 @@ export async function allChecks(
 ): Promise<readonly Check[]> {
   const { preflight } = await import('@delos/cluster');
   const choice = await chooseCluster(context, config, contextName);
-  const machine = await preflight(choice.config, choice.options);
+  const machine = await preflight(choice.config, choice.options, podsApart(config, SERVICES));
   return [
     ...machine,
     ...(await secretFileChecks(config)),

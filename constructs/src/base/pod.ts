@@ -38,6 +38,8 @@ export interface WorkloadPod {
   readonly image: string;
   /** Program and arguments of the main container. */
   readonly command: readonly string[];
+  /** Labels of the Pods, beside those of every Pod. @default none */
+  readonly labels?: Readonly<Record<string, string>>;
   /** Environment. A secret never goes here: mount it. Asked for when manifests are written. @default none */
   readonly env?: () => readonly k8s.EnvVar[];
   /** Port name → number, in the Pod and of the Service. */
@@ -93,8 +95,8 @@ export interface PodPlace {
   readonly everywhere: boolean;
   /** Name of its PriorityClass; undefined for the cluster's default. */
   readonly priority: string | undefined;
-  /** How Pods that any other can replace are spread over nodes. @default they are not */
-  readonly spread?: Pick<k8s.PodSpec, 'topologySpreadConstraints' | 'tolerations'>;
+  /** What a node that is lost asks of it: how its Pods are spread over nodes, and how they ask for names. @default nothing */
+  readonly spread?: Pick<k8s.PodSpec, 'affinity' | 'dnsConfig' | 'topologySpreadConstraints' | 'tolerations'>;
 }
 
 /** The one right that Pod Security `restricted` lets a Pod add. */

@@ -7,7 +7,7 @@ import { lazy } from './lazy.ts';
 import type { Mount } from './mount.ts';
 import { hostOf, labelsOf, selectorOf } from './names.ts';
 import type { Namespace } from './namespace.ts';
-import { placed } from './placement.ts';
+import { apart, placed, quickNames } from './placement.ts';
 import { configOf, podSpec, secretsOf, type WorkloadPod } from './pod.ts';
 import { priorityOf } from './priority.ts';
 
@@ -38,6 +38,11 @@ export interface StatefulSet {
   readonly kind: 'stateful-set';
   /** How many run. */
   readonly replicas: number;
+  /**
+   * True where each holds a copy of the same: they start at the same time, on nodes of their own, and leave one at a time.
+   * @default false
+   */
+  readonly members?: boolean;
 }
 /** One Pod on every node. It has no Service. */
 export interface DaemonSet {
@@ -164,14 +169,18 @@ export class Workload extends Construct implements Endpoint {
       const config = configOf(props);
       return {
         metadata: {
-          labels: { ...labelsOf(this.name) },
+          labels: { ...labelsOf(this.name), ...props.labels },
           ...(config.length === 0 ? {} : { annotations: { [CHECKSUM_ANNOTATION]: checksumOf(config) } }),
         },
         spec: podSpec(this.name, props, {
           namespace: this.namespace,
           everywhere: runs.kind === 'daemon-set',
           priority: priorityOf(this)?.name,
-          ...(runs.kind === 'deployment' ? { spread: placed(this, this.name) } : {}),
+          spread: {
+            ...(runs.kind === 'deployment' ? placed(this, this.name) : {}),
+            ...(areMembers(runs) ? apart(this, this.name) : {}),
+            ...quickNames(this),
+          },
         }),
       };
     };
@@ -201,6 +210,7 @@ export class Workload extends Construct implements Endpoint {
             return {
               serviceName: this.name,
               replicas: runs.replicas,
+              ...(areMembers(runs) ? { podManagementPolicy: 'Parallel' } : {}),
               selector,
               template: template(),
               ...(claims.length === 0 ? {} : { volumeClaimTemplates: [...claims] }),
@@ -222,7 +232,7 @@ export class Workload extends Construct implements Endpoint {
         ...props.service,
       },
     });
-    if (props.runs.kind !== 'deployment') return service;
+    if (props.runs.kind !== 'deployment' && !areMembers(props.runs)) return service;
     // Present at any number of replicas, so that a changed number is one update; with one replica it permits a drain.
     new k8s.KubePodDisruptionBudget(this, 'disruption-budget', {
       metadata,
@@ -234,6 +244,8 @@ export class Workload extends Construct implements Endpoint {
     return service;
   }
 }
+
+const areMembers = (runs: WorkloadProps['runs']): boolean => runs.kind === 'stateful-set' && runs.members === true;
 
 /** Variables that hold a list of paths, by commas. */
 const LISTS = ['KC_TRUSTSTORE_PATHS'];

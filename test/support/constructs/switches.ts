@@ -12,7 +12,7 @@ const SWITCHES = {
   http: ['auto', 'on', 'off'],
   userNamespaces: ['true', 'false'],
   secrets: ['secret', 'file', 'externalSecret'],
-  postgres: ['ours', 'address', 'pods', 'tls'],
+  postgres: ['ours', 'three', 'address', 'pods', 'tls'],
   keycloak: ['ours', 'external'],
   redis: ['ours', 'external', 'tls', 'off'],
   gateway: ['on', 'off'],
@@ -37,9 +37,8 @@ const settingsOf = (name: Switch): readonly string[] => SWITCHES[name];
 /** What `ha` refuses is made what it takes. */
 function allowed(combination: Combination): Combination {
   if (combination.profile !== 'ha') return combination;
-  const postgres = combination.postgres === 'ours' ? 'address' : combination.postgres;
   const objectStorage = combination.objectStorage === 'on' ? 'external' : combination.objectStorage;
-  return { ...combination, postgres, keycloak: 'external', devpi: 'off', registry: 'off', objectStorage };
+  return { ...combination, keycloak: 'external', devpi: 'off', registry: 'off', objectStorage };
 }
 
 /** Somebody of each kind is told. */
@@ -67,6 +66,7 @@ export function yamlOf(combination: Combination): string {
   const services = [
     {
       ours: 'postgres: {storage: 40Gi}',
+      three: 'postgres: {replicas: 3, storage: 40Gi}',
       address: `postgres: {external: {host: db.example.com, port: 6432, addresses: [10.20.0.5, 10.30.0.0/24], ${databases}}}`,
       tls: `postgres: {external: {host: db.example.com, addresses: [10.20.0.5], tls: {authority: ${reference('root')}}, ${databases}}}`,
       pods: `postgres: {external: {host: pg.data.svc.cluster.local, pods: {namespace: data, labels: {app: pg}}, ${databases}}}`,

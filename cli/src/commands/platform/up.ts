@@ -18,6 +18,7 @@ import { checkGiven } from '../tls/given.ts';
 import { refuseOtherRelease } from '../upgrade/other-release.ts';
 import { refuseHalfUpgraded } from '../upgrade/record.ts';
 import { ApiClient } from './api-client.ts';
+import { refuseFewerMembers } from './fewer-members.ts';
 import { firstJob, leftOutForJobs } from './first-job.ts';
 import { throughCluster } from './gateway-forward.ts';
 import type { Transport } from './gateway-route.ts';
@@ -50,6 +51,7 @@ export async function run(
     await phases.run('toolchain', () => provideTools(context, engine));
     const handle = await phases.run('cluster', () => interruptible(signal, engine.up(config, progress)));
     if (config.gateway.tls?.given?.secret !== undefined) await checkGiven(config, await kubeOf(context, handle));
+    await refuseFewerMembers(config, await kubeOf(context, handle));
     const { late } = serviceImages(config);
     const file = join(paths.state, 'platform.json');
     const before = tryReadJson(file, platformRecord);

@@ -4,6 +4,7 @@ import { DelosError } from '@delos/core';
 import { Kysely, PostgresDialect } from 'kysely';
 import pg from 'pg';
 import type { Logger } from 'pino';
+import { AnsweringSocket } from './answering-socket.ts';
 import { Notifications } from './notifications.ts';
 import type { Db, Schema, Tx } from './schema.ts';
 
@@ -21,6 +22,10 @@ export interface DatabaseSettings {
   };
   /** Connections of the pool. @default 10 */
   readonly connections?: number;
+  /** For statements that take long, as migrations do: a server may be silent for as long as it likes. @default false */
+  readonly patient?: boolean;
+  /** Longest silence of a server that was asked something, milliseconds. @default 22 s, more than the longest statement takes */
+  readonly answerMs?: number;
 }
 
 /** A service's connection to PostgreSQL: a pool, and one connection that listens. */
@@ -29,6 +34,8 @@ export interface Database {
   readonly notifications: Notifications;
   /** Runs the body in one transaction (read committed). */
   tx<T>(body: (tx: Tx) => Promise<T>): Promise<T>;
+  /** Runs one statement, that may take so long and be silent meanwhile, on a connection of its own. */
+  alone(statement: string, ms: number): Promise<void>;
   /** Undefined where the database answers, else why not. */
   unhealthy(): Promise<string | undefined>;
   /** Connections of the pool as they are now. */
@@ -72,10 +79,21 @@ export function clientConfig(settings: DatabaseSettings): pg.ClientConfig {
           },
         }),
     keepAlive: true,
+    // With nothing on its way, a server that is gone is noticed ten seconds later: Node asks once a second, ten times.
+    keepAliveInitialDelayMillis: 5_000,
+    // TLS reads past the socket that it is given. It is for a server elsewhere, whose operator says what happens when it is gone.
+    ...(settings.patient === true || settings.tls !== undefined
+      ? {}
+      : { stream: () => new AnsweringSocket(settings.answerMs ?? ANSWER_MS) }),
     connectionTimeoutMillis: 5_000,
     types,
   };
 }
+
+/** Longest statement; the server ends it. */
+const STATEMENT_MS = 20_000;
+const PATIENT_STATEMENT_MS = 30_000;
+const ANSWER_MS = STATEMENT_MS + 2_000;
 
 /** @throws DelosError ERR_TIMEOUT when the database does not answer within a minute. */
 export async function connectDatabase(settings: DatabaseSettings, log: Logger): Promise<Database> {
@@ -83,7 +101,7 @@ export async function connectDatabase(settings: DatabaseSettings, log: Logger): 
     ...clientConfig(settings),
     max: settings.connections ?? 10,
     idleTimeoutMillis: 60_000,
-    statement_timeout: 30_000,
+    statement_timeout: settings.patient === true ? PATIENT_STATEMENT_MS : STATEMENT_MS,
     lock_timeout: 10_000,
     idle_in_transaction_session_timeout: 30_000,
   });
@@ -97,6 +115,16 @@ export async function connectDatabase(settings: DatabaseSettings, log: Logger): 
     db,
     notifications,
     tx: (body) => db.transaction().execute(body),
+    alone: async (statement, ms) => {
+      const client = new pg.Client({ ...clientConfig({ ...settings, patient: true }), statement_timeout: ms });
+      client.on('error', (error) => log.warn({ error }, 'database connection lost'));
+      try {
+        await client.connect();
+        await client.query(statement);
+      } finally {
+        await client.end();
+      }
+    },
     unhealthy: async () => {
       try {
         await pool.query('select 1');
