@@ -24,6 +24,7 @@ const SWITCHES = {
   objectStorage: ['off', 'on', 'external', 'tls'],
   monitoring: ['on', 'off', 'told'],
   network: ['open', 'proxy', 'closed'],
+  names: ['none', 'served', 'written'],
 } as const;
 
 type Switch = keyof typeof SWITCHES;
@@ -84,6 +85,7 @@ export function yamlOf(combination: Combination): string {
     { on: 'agent: {}', off: 'agent: {enabled: false}', stopped: 'agent: {replicas: 0}' }[agent],
     collector === 'on' ? 'collector: {}' : 'collector: {enabled: false}',
     devpi === 'on' ? 'devpi: {storage: 1Gi}' : 'devpi: {enabled: false}',
+    combination.names === 'served' && combination.domain !== 'localhost' ? 'dns: {enabled: true}' : 'dns: {}',
     registry === 'on' ? 'registry: {enabled: true, storage: 1Gi}' : 'registry: {}',
     {
       off: 'objectStorage: {}',
@@ -96,7 +98,7 @@ export function yamlOf(combination: Combination): string {
     `profile: ${combination.profile}`,
     `domain: ${combination.domain}`,
     `cluster: {engine: ${combination.engine}, userNamespaces: ${combination.userNamespaces}}`,
-    `gateway: {http: '${combination.http}'}`,
+    ...namesOf(combination, reference('tsig')),
     ...networkOf(combination, reference('proxy')),
     `monitoring: {enabled: ${combination.monitoring !== 'off'}}`,
     ...(combination.monitoring === 'told' ? TOLD : []),
@@ -104,6 +106,17 @@ export function yamlOf(combination: Combination): string {
     ...services.map((line) => `  ${line}`),
     '',
   ].join('\n');
+}
+
+/** How its names come to lead to it. A platform without a name has none. */
+function namesOf({ names, domain, http }: Combination, reference: string): readonly string[] {
+  const plain = `gateway: {http: '${http}'}`;
+  if (domain === 'localhost' || names === 'none') return [plain];
+  if (names === 'served') return [plain, 'dns: {addresses: [192.0.2.1, "2001:db8::1"], externalDns: true}'];
+  return [
+    `gateway: {http: '${http}', tls: {acme: {acceptTerms: true}}}`,
+    `dns: {update: {server: ns.example.com, zone: example.com, key: {name: delos, secret: ${reference}}}}`,
+  ];
 }
 
 /** Where nodes of ours pull images by the proxy, its login can be in a file alone. */

@@ -38,6 +38,8 @@ export class NameServer extends Construct {
       runs: { kind: 'deployment', replicas: at.own.replicas },
       image: at.image,
       user: dns.user,
+      // The published image's program has the mark.
+      lowPorts: true,
       resources: at.resources,
       command: ['/coredns', '-conf', `${CONFIG}/Corefile`],
       // One core at most, whoever asks how often.
