@@ -107,6 +107,33 @@ test.each(Object.keys(OUTAGES))(
   4 * OUTAGE_MS + 300_000,
 );
 
+test('beyond what the node keeps, the log says how many bytes are missing, exactly', async () => {
+  const key = await runningJob(database);
+  const files = services.container(key.jobId);
+  files.append(criLine('the beginning'));
+  await until('its beginning is archived', 60, async () =>
+    ((await store.position(key))?.length ?? 0) > 0 ? true : undefined,
+  );
+  await services.kill('api');
+  files.append(criLine('not read'));
+  for (let each = 0; each < 8; each += 1) {
+    files.append(
+      Buffer.concat(Array.from({ length: 500 }, () => criLine(randomBytes(LINE_BYTES / 2).toString('hex')))),
+    );
+    // As long as a kubelet needs, at the least, between two rotations.
+    await sleep(11_000);
+    files.rotate();
+  }
+  files.append(criLine('the end'));
+  services.start('api');
+  await archived(key);
+  const text = await readLog(database, store, key);
+  expect(text).toMatch(/^the beginning\n\[delos\] \d+ bytes are missing here: [^\n]*\n/);
+  expect(text.endsWith('\nthe end\n')).toBe(true);
+  const told = Number(/(\d+) bytes are missing/.exec(text)?.[1]);
+  expect(told).toBe(files.deleted - criLine('the beginning').length);
+}, 300_000);
+
 test('a control API that is killed at any instant while it moves logs loses none and leaves none twice', async () => {
   const keys: { key: LogKey; text: string }[] = [];
   for (let each = 0; each < 4; each += 1) {

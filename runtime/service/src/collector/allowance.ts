@@ -2,6 +2,10 @@
 const MOST_BYTES = 4 * 2 ** 20;
 /** What is saved up is worth this long. */
 const SAVED_SECONDS = 30;
+/** A log over its limit is carried on when so much may be sent. */
+export const WORTH_BYTES = 16 * 1024;
+/** How often it is looked whether that is so. */
+export const SAVING_MS = 1_000;
 
 /**
  * Bytes that a log over its limit may still bring. Half of what is saved up is kept for the log's end, which its readers

@@ -1,7 +1,8 @@
 import { createReadStream } from 'node:fs';
 import { access, constants, type FileHandle, open, stat } from 'node:fs/promises';
 import { createGunzip, type Gunzip } from 'node:zlib';
-import { type Head, type LogFile, logFiles, readHead, tryReadHead } from './log-files.ts';
+import type { FileLedger } from './file-ledger.ts';
+import { type Head, type LogFile, lastTimeIn, logFiles, readHead, tryReadHead, unlessForbidden } from './log-files.ts';
 
 /** Bytes in their order, and what to go on from after them. */
 export interface Piece {
@@ -9,6 +10,8 @@ export interface Piece {
   readonly cursor: string;
   /** Bytes before these may be missing: the node deleted them before they were read. */
   readonly lost: boolean;
+  /** How many of them, where that is known. */
+  readonly missing?: number;
 }
 
 /** After a file was succeeded by a new one the runtime may still finish lines in it. */
@@ -48,12 +51,17 @@ export class AttemptReader {
   complete = true;
   /** They are missing before what is read next. */
   #lost = false;
+  /** Bytes that were lost and that no piece has told of; undefined: nobody knows how many. */
+  untold: number | undefined;
+  readonly #ledger: FileLedger | undefined;
   /** When bytes were last found. */
   grewAt = Date.now();
 
-  constructor(folder: string, attempt: number) {
+  /** @param ledger knows files that are gone. @default what they had is unknown */
+  constructor(folder: string, attempt: number, ledger?: FileLedger) {
     this.#folder = folder;
     this.#attempt = attempt;
+    this.#ledger = ledger;
   }
 
   /** Goes to where a cursor says; null: to the beginning. */
@@ -71,8 +79,8 @@ export class AttemptReader {
       return;
     }
     // It was deleted before it was read to its end, or just at its end: what follows is the next best.
-    this.#lose();
     const next = await this.#firstSince(files, time);
+    await this.#loseUntil(next, digest, Number(offset));
     if (next !== undefined) await this.#open(next, 0);
   }
 
@@ -205,15 +213,27 @@ export class AttemptReader {
     return this.#piece(bytes, source);
   }
 
-  #lose(): void {
+  #lose(bytes?: number): void {
+    this.untold =
+      bytes === undefined || (this.#lost && this.untold === undefined) ? undefined : (this.untold ?? 0) + bytes;
     this.complete = false;
     this.#lost = true;
   }
 
+  /** What lay between a place in a file and the next file that is there. */
+  async #loseUntil(next: LogFile | undefined, digest: string, offset: number): Promise<void> {
+    await this.#ledger?.look();
+    const head = next === undefined ? undefined : await tryReadHead(next);
+    if (next !== undefined && head === undefined) this.#lose();
+    else this.#lose(this.#ledger?.bytesBetween(digest, offset, head?.digest));
+  }
+
   #piece(bytes: Buffer, source: Source): Piece {
     const lost = this.#lost;
+    const missing = this.untold;
     this.#lost = false;
-    return { bytes, cursor: this.#cursor(source), lost };
+    this.untold = undefined;
+    return { bytes, cursor: this.#cursor(source), lost, ...(lost && missing !== undefined ? { missing } : {}) };
   }
 
   /** By the open file where there is one: its name may be another's by now. */
@@ -253,7 +273,9 @@ export class AttemptReader {
     if (place >= 0) return files[place + 1];
     const next = await this.#firstSince(files, this.#lastTime);
     // The kubelet deletes the oldest: where rotated ones are left, others may have gone with the one that was read.
-    if (next?.rotated !== undefined && source.follower !== (await tryReadHead(next))?.digest) this.#lose();
+    if (next?.rotated !== undefined && source.follower !== (await tryReadHead(next))?.digest) {
+      await this.#loseUntil(next, source.head?.digest ?? '', source.offset);
+    }
     return next;
   }
 
@@ -275,20 +297,4 @@ export class AttemptReader {
     }
     return -1;
   }
-}
-
-/** A file that is gone is passed over. One that may not be read is an error: its log must not be taken for empty. */
-function unlessForbidden(error: unknown): undefined {
-  if (isForbidden(error)) throw error;
-}
-
-/** The file is there, and this process's user may not read it. */
-export const isForbidden = (error: unknown): error is NodeJS.ErrnoException =>
-  error instanceof Error && 'code' in error && (error.code === 'EACCES' || error.code === 'EPERM');
-
-/** Time of the last line. */
-function lastTimeIn(bytes: Buffer): string | undefined {
-  const start = bytes.lastIndexOf(NEWLINE, bytes.length - 2) + 1;
-  const space = bytes.indexOf(0x20, start);
-  return space < 0 || space - start > 64 ? undefined : bytes.toString('latin1', start, space);
 }

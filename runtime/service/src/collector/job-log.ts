@@ -3,10 +3,11 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import type { LogPosition } from '@delos/core';
 import type { Logger } from 'pino';
 import { detach } from '../edge/guard.ts';
-import { Allowance } from './allowance.ts';
-import { AttemptReader, isForbidden } from './attempt-reader.ts';
+import { Allowance, SAVING_MS, WORTH_BYTES } from './allowance.ts';
+import { AttemptReader } from './attempt-reader.ts';
+import { FileLedger } from './file-ledger.ts';
 import type { Gate } from './gate.ts';
-import { isFolder, lastAttempt, type PodFolder } from './log-files.ts';
+import { forbiddenText, isFolder, isForbidden, lastAttempt, type PodFolder } from './log-files.ts';
 import { readNewest } from './newest.ts';
 import { type Packed, packBytes, type Uploader } from './uploader.ts';
 
@@ -29,12 +30,8 @@ const QUIET_MS = 300;
 const RETRY_MS = [100, 250, 500, 1_000, 2_000, 5_000];
 /** A Pod that the control plane does not know may be asked about again. */
 const UNKNOWN_MS = 30_000;
-
 /** How often it is looked whether logs are still held. */
 const HELD_MS = 2_000;
-/** A log over its limit is carried on when so much may be sent. */
-const WORTH_BYTES = 16 * 1024;
-const SAVING_MS = 1_000;
 
 type Step = 'again' | 'idle' | 'done';
 
@@ -55,12 +52,14 @@ export class JobLog {
   #woken = false;
   #closed = false;
   #unknownUntil = 0;
-  #problem: string | undefined;
   #timer: NodeJS.Timeout | undefined;
   readonly #allowance = new Allowance();
+  /** Of the attempt that is carried; kept while nothing can be. */
+  #files: FileLedger;
 
   constructor(props: JobLogProps) {
     this.#props = props;
+    this.#files = new FileLedger(this.folder, 0);
   }
 
   /** Everything is archived and sealed. */
@@ -69,9 +68,7 @@ export class JobLog {
   }
 
   /** A file that may not be read, in words; undefined where there is none. */
-  get problem(): string | undefined {
-    return this.#problem;
-  }
+  problem: string | undefined;
 
   get folder(): string {
     return join(this.#props.path, 'main');
@@ -84,6 +81,7 @@ export class JobLog {
     if (this.#closed) {
       this.#closed = false;
       this.#attempt = attempts;
+      this.#files = new FileLedger(this.folder, attempts);
       this.#position = undefined;
     }
     this.wake();
@@ -112,19 +110,20 @@ export class JobLog {
           step = await this.#step();
           if (step === 'done') await this.close();
           failures = 0;
-          this.#problem = undefined;
+          this.problem = undefined;
         }
       } catch (error) {
         const { log, pod } = this.#props;
         const wait = RETRY_MS[Math.min(failures, RETRY_MS.length - 1)] ?? 5_000;
         failures += 1;
         if (isForbidden(error)) {
-          const user = `user ${process.getuid?.()} with groups ${process.getgroups?.().join(', ')}`;
-          this.#problem = `${error.path ?? this.folder} may not be read by ${user}`;
+          this.problem = forbiddenText(error, this.folder);
         }
         log.warn({ error, jobId: pod.jobId, failures }, 'log could not be carried on; trying again');
         // Where the archive stands now is asked again: an answer may have been lost.
         this.#position = undefined;
+        // What its node deletes meanwhile is counted.
+        await this.#files.look();
         await sleep(wait / 2 + (Math.random() * wait) / 2);
         this.#woken = true;
       }
@@ -135,6 +134,7 @@ export class JobLog {
   async #step(): Promise<Step> {
     if (Date.now() < this.#unknownUntil) return 'idle';
     if (this.#props.isHeld?.() === true) {
+      await this.#files.look();
       this.#later(HELD_MS);
       return 'idle';
     }
@@ -145,13 +145,11 @@ export class JobLog {
     if (position === undefined) return 'idle';
     if (position.final) return this.#nextAttempt();
     const reader = this.#reader ?? (await this.#begin(position));
-    if (await this.#carry(reader)) return 'again';
-    return this.#atEnd(reader);
+    return (await this.#carry(reader)) ? 'again' : this.#atEnd(reader);
   }
 
   async #findPosition(): Promise<LogPosition | undefined> {
-    const { uploader, pod } = this.#props;
-    const answer = await uploader.position({ ...pod, attempt: this.#attempt });
+    const answer = await this.#props.uploader.position({ ...this.#props.pod, attempt: this.#attempt });
     await this.#reader?.close();
     this.#reader = undefined;
     if (answer === 'unknown') {
@@ -164,10 +162,9 @@ export class JobLog {
   }
 
   async #begin(position: LogPosition): Promise<AttemptReader> {
-    const reader = new AttemptReader(this.folder, this.#attempt);
-    await reader.seek(position.length === 0 ? null : position.cursor);
-    this.#reader = reader;
-    return reader;
+    this.#reader = new AttemptReader(this.folder, this.#attempt, this.#files);
+    await this.#reader.seek(position.length === 0 ? null : position.cursor);
+    return this.#reader;
   }
 
   /**
@@ -223,7 +220,8 @@ export class JobLog {
   async #take(reader: AttemptReader): Promise<Packed | undefined> {
     const piece = await reader.read(PIECE_BYTES, this.#flush);
     if (piece === undefined) return undefined;
-    return { ...(await packBytes(piece.bytes, piece.cursor)), lost: piece.lost };
+    const { bytes, cursor, ...gap } = piece;
+    return { ...(await packBytes(bytes, cursor)), ...gap };
   }
 
   async #append(packed: Packed): Promise<boolean> {
@@ -266,7 +264,8 @@ export class JobLog {
     const position = this.#position;
     if (position === undefined) return 'again';
     const complete = reader.complete && (await this.#wasThere(reader, position));
-    const answer = await uploader.finish({ ...pod, attempt: this.#attempt }, position.length, complete);
+    const key = { ...pod, attempt: this.#attempt };
+    const answer = await uploader.finish(key, position.length, { complete, missing: reader.untold ?? 0 });
     if (answer === 'unknown') return 'done';
     if (!answer.accepted) {
       this.#position = undefined;
@@ -290,6 +289,7 @@ export class JobLog {
     this.#flush = false;
     if (this.#seal !== undefined && this.#attempt >= this.#seal) return 'done';
     this.#attempt += 1;
+    this.#files = new FileLedger(this.folder, this.#attempt);
     return 'again';
   }
 

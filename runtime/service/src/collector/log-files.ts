@@ -126,3 +126,25 @@ export async function isFolder(path: string): Promise<boolean> {
     return false;
   }
 }
+
+/** A file that is gone is passed over. One that may not be read is an error: its log must not be taken for empty. */
+export function unlessForbidden(error: unknown): undefined {
+  if (isForbidden(error)) throw error;
+}
+
+/** The file is there, and this process's user may not read it. */
+export const isForbidden = (error: unknown): error is NodeJS.ErrnoException =>
+  error instanceof Error && 'code' in error && (error.code === 'EACCES' || error.code === 'EPERM');
+
+/** What to say of a file that may not be read. */
+export function forbiddenText(error: NodeJS.ErrnoException, folder: string): string {
+  const user = `user ${process.getuid?.()} with groups ${process.getgroups?.().join(', ')}`;
+  return `${error.path ?? folder} may not be read by ${user}`;
+}
+
+/** Time of the last line. */
+export function lastTimeIn(bytes: Buffer): string | undefined {
+  const start = bytes.lastIndexOf(0x0a, bytes.length - 2) + 1;
+  const space = bytes.indexOf(0x20, start);
+  return space < 0 || space - start > 64 ? undefined : bytes.toString('latin1', start, space);
+}

@@ -18,6 +18,8 @@ export interface Packed {
   readonly skipped?: number;
   /** Further bytes before these were lost on the node. @default false */
   readonly lost?: boolean;
+  /** How many these were, where that is known. */
+  readonly missing?: number;
 }
 
 /** `unknown`: the control plane has no such job or Pod. */
@@ -54,18 +56,27 @@ export class Uploader {
   }
 
   async append(key: UploadKey, offset: number, packed: Packed): Promise<Answer> {
-    const { gzip: body, length, cursor, skipped = 0, lost = false } = packed;
-    const missing = { ...(skipped > 0 ? { skipped: String(skipped) } : {}), ...(lost ? { lost: 'true' } : {}) };
-    const answer = await this.#request('POST', key, { offset: String(offset), cursor, ...missing }, body);
+    const { gzip: body, length, cursor, skipped = 0, lost = false, missing } = packed;
+    const gaps = {
+      ...(skipped > 0 ? { skipped: String(skipped) } : {}),
+      ...(lost ? { lost: 'true' } : {}),
+      ...(missing === undefined ? {} : { missing: String(missing) }),
+    };
+    const answer = await this.#request('POST', key, { offset: String(offset), cursor, ...gaps }, body);
     if (answer !== 'unknown' && answer.accepted) this.#taken(length);
     return answer;
   }
 
-  finish(key: UploadKey, offset: number, complete: boolean): Promise<Answer> {
+  /** @param end `missing`: bytes that are known to be missing at the end */
+  finish(
+    key: UploadKey,
+    offset: number,
+    end: { readonly complete: boolean; readonly missing: number },
+  ): Promise<Answer> {
     return this.#request(
       'POST',
       key,
-      { offset: String(offset), final: 'true', complete: String(complete) },
+      { offset: String(offset), final: 'true', complete: String(end.complete), missing: String(end.missing) },
       Buffer.alloc(0),
     );
   }
@@ -83,6 +94,15 @@ export class Uploader {
     const url = new URL(`${this.#base}/${key.jobId}`);
     const all = { pod: key.podUid, attempt: String(key.attempt), ...query };
     for (const [name, value] of Object.entries(all)) url.searchParams.set(name, value);
+    const { status, answer } = await this.#ask(method, url, body);
+    if (status === 404) return 'unknown';
+    if (status !== 200 && status !== 409) {
+      throw new Error(`the control plane answered ${status}: ${answer.slice(0, 200)}`);
+    }
+    return { accepted: status === 200, position: logPosition.parse(JSON.parse(answer)) };
+  }
+
+  async #ask(method: string, url: URL, body?: Buffer): Promise<{ readonly status: number; readonly answer: string }> {
     const response = await new Promise<http.IncomingMessage>((resolve, reject) => {
       const request = http.request(url, {
         method,
@@ -100,12 +120,6 @@ export class Uploader {
       request.once('timeout', () => request.destroy(new Error('the control plane did not answer in time')));
       request.end(body);
     });
-    const answer = await text(response);
-    const status = response.statusCode ?? 0;
-    if (status === 404) return 'unknown';
-    if (status !== 200 && status !== 409) {
-      throw new Error(`the control plane answered ${status}: ${answer.slice(0, 200)}`);
-    }
-    return { accepted: status === 200, position: logPosition.parse(JSON.parse(answer)) };
+    return { status: response.statusCode ?? 0, answer: await text(response) };
   }
 }

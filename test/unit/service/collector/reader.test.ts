@@ -5,6 +5,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { gzipSync } from 'node:zlib';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { AttemptReader } from '../../../../runtime/service/src/collector/attempt-reader.ts';
+import { FileLedger } from '../../../../runtime/service/src/collector/file-ledger.ts';
 import { tryPodFolder } from '../../../../runtime/service/src/collector/log-files.ts';
 
 let folder: string;
@@ -232,4 +233,67 @@ test('only folders of jobs are logs to carry', () => {
   for (const name of ['kube-system_coredns_uid', `${id}_uid`, `job-a_${id}x_uid`]) {
     expect(tryPodFolder(name)).toBeUndefined();
   }
+});
+
+describe('what a node deletes before it was read', () => {
+  test('is counted where its files were seen, whatever was compressed', async () => {
+    const ledger = new FileLedger(folder, 0);
+    const reader = new AttemptReader(folder, 0, ledger);
+    write(3);
+    const { cursor } = await drain(reader);
+    await reader.close();
+    let missing = write(2).length;
+    let old: string | undefined;
+    const names: string[] = [];
+    for (let each = 0; each < 5; each += 1) {
+      await ledger.look();
+      names.push(rotate());
+      if (old !== undefined) compress(old);
+      old = names.at(-1);
+      const text = write(10);
+      if (each < 3) missing += text.length;
+    }
+    await ledger.look();
+    for (const name of names.slice(0, 4)) {
+      rmSync(path(name), { force: true });
+      rmSync(path(`${name}.gz`), { force: true });
+    }
+    const after = new AttemptReader(folder, 0, ledger);
+    await after.seek(cursor);
+    const first = await nextOf(after);
+    expect(first).toMatchObject({ lost: true, missing });
+    expect(await nextOf(after)).not.toHaveProperty('missing');
+    await after.close();
+  });
+
+  test('is unknown where nobody saw them', async () => {
+    const reader = new AttemptReader(folder, 0);
+    write(3);
+    const { cursor } = await drain(reader);
+    await reader.close();
+    unlinkSync(path(rotate()));
+    write(2);
+    const after = new AttemptReader(folder, 0, new FileLedger(folder, 0));
+    await after.seek(cursor);
+    const first = await nextOf(after);
+    expect(first?.lost).toBe(true);
+    expect(first).not.toHaveProperty('missing');
+    await after.close();
+  });
+
+  test('is counted at the end too, where nothing follows', async () => {
+    const ledger = new FileLedger(folder, 0);
+    const reader = new AttemptReader(folder, 0, ledger);
+    write(3);
+    const { cursor } = await drain(reader);
+    await reader.close();
+    const missing = write(4).length;
+    await ledger.look();
+    unlinkSync(path('0.log'));
+    const after = new AttemptReader(folder, 0, ledger);
+    await after.seek(cursor);
+    expect(await nextOf(after)).toBeUndefined();
+    expect(after.untold).toBe(missing);
+    await after.close();
+  });
 });

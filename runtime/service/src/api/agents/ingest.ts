@@ -20,6 +20,7 @@ const append = where.extend({
   offset: z.coerce.number().int().nonnegative(),
   skipped: z.coerce.number().int().nonnegative().max(Number.MAX_SAFE_INTEGER).default(0),
   lost: flag.default(false),
+  missing: z.coerce.number().int().nonnegative().max(Number.MAX_SAFE_INTEGER).optional(),
   cursor: z.string().max(512).nullable().default(null),
   final: flag.default(false),
   complete: flag.default(true),
@@ -44,7 +45,7 @@ export function ingestRoutes(app: FastifyInstance, deps: ApiDeps, hub: AgentHub)
 
   app.post(url, { bodyLimit: MAX_BYTES }, async (request, reply) => {
     const { job } = parse(params, request.params);
-    const { pod, attempt, offset, skipped, lost, cursor, final, complete } = parse(append, request.query);
+    const { pod, attempt, offset, skipped, lost, missing, cursor, final, complete } = parse(append, request.query);
     const key = { jobId: job, podUid: pod, attempt };
     const gzip = Buffer.isBuffer(request.body) ? request.body : Buffer.alloc(0);
     let outcome: AppendOutcome;
@@ -52,7 +53,15 @@ export function ingestRoutes(app: FastifyInstance, deps: ApiDeps, hub: AgentHub)
     if (gzip.length > 0) {
       const bytes = await unpack(gzip);
       end += skipped + bytes.length;
-      outcome = await deps.logs.append(key, { offset, skipped, lost, length: bytes.length, gzip, cursor });
+      outcome = await deps.logs.append(key, {
+        offset,
+        skipped,
+        lost,
+        ...(missing === undefined ? {} : { missing }),
+        length: bytes.length,
+        gzip,
+        cursor,
+      });
       if (outcome?.accepted === true) {
         received.inc(bytes.length);
         // After a gap, readers take the bytes from the store, which tells what was lost.
@@ -64,7 +73,7 @@ export function ingestRoutes(app: FastifyInstance, deps: ApiDeps, hub: AgentHub)
     return reply.code(outcome.accepted ? 200 : 409).send(logPosition.parse(outcome.position));
 
     async function finishOrAsk(): Promise<AppendOutcome> {
-      if (final) return deps.logs.finish(key, { offset: end, complete });
+      if (final) return deps.logs.finish(key, { offset: end, complete, missing: missing ?? 0 });
       const position = await deps.logs.position(key);
       return position === undefined ? undefined : { accepted: true, position, attempt: position.attempt };
     }
