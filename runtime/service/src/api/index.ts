@@ -9,6 +9,7 @@ import { imageSource, registryList } from '../image-source.ts';
 import { PostgresLogStore } from '../logs/archive.ts';
 import { readPlatformConfig } from '../platform-config.ts';
 import type { Service } from '../service.ts';
+import { liveSecret } from '../live-secret.ts';
 import { databaseEnv, databaseSettings, readEnv } from '../service-env.ts';
 import { agentRoutes } from './agents/index.ts';
 import { authenticator, callersById } from './auth.ts';
@@ -31,7 +32,9 @@ const apiEnv = databaseEnv.extend({
   DELOS_CLUSTER: z.string().default('default'),
   DELOS_PUBLIC_URL: z.url().transform((url) => url.replace(/\/+$/, '')),
   DELOS_AGENT_TOKEN: z.string().min(16, 'expected at least 16 characters'),
+  DELOS_AGENT_TOKEN_FILE: z.string(),
   DELOS_COLLECTOR_TOKEN: z.string().min(16, 'expected at least 16 characters'),
+  DELOS_COLLECTOR_TOKEN_FILE: z.string(),
   DELOS_OIDC_ISSUER: z.url(),
   DELOS_OIDC_JWKS_URL: z.url(),
   /** The realm's client that tokens are for. */
@@ -74,10 +77,10 @@ export const apiService: Service = {
     const settings: ApiSettings = {
       cluster: env.DELOS_CLUSTER,
       publicUrl: env.DELOS_PUBLIC_URL,
-      agentToken: env.DELOS_AGENT_TOKEN,
+      agentToken: liveSecret(env.DELOS_AGENT_TOKEN_FILE),
       queue: config.jobs,
       ...(env.POD_IP === undefined ? {} : { internalAddress: addressOf(env.POD_IP, env.DELOS_INTERNAL_PORT) }),
-      collectorToken: env.DELOS_COLLECTOR_TOKEN,
+      collectorToken: liveSecret(env.DELOS_COLLECTOR_TOKEN_FILE),
       logs: config.logs,
       disks: config.disks,
       oidc: { issuer: env.DELOS_OIDC_ISSUER, clientId: env.DELOS_OIDC_AUDIENCE },

@@ -4,7 +4,9 @@ import { DelosError } from '@delos/core';
 import { Kysely, PostgresDialect } from 'kysely';
 import pg from 'pg';
 import type { Logger } from 'pino';
+import { type LiveSecret, liveOf } from '../live-secret.ts';
 import { Notifications } from './notifications.ts';
+import { passwordOf, withRightPassword } from './passwords.ts';
 import type { Db, Schema, Tx } from './schema.ts';
 
 /** How the database is reached; the PG* variables' meaning. */
@@ -13,7 +15,7 @@ export interface DatabaseSettings {
   readonly port: number;
   readonly user: string;
   readonly database: string;
-  readonly password?: string;
+  readonly password?: string | LiveSecret;
   /** Protects connections. The server's certificate is checked against `host`. @default plain */
   readonly tls?: {
     /** Who has signed the server's certificate, PEM. @default the public authorities */
@@ -59,7 +61,7 @@ export function clientConfig(settings: DatabaseSettings): pg.ClientConfig {
     port: settings.port,
     user: settings.user,
     database: settings.database,
-    ...(settings.password === undefined ? {} : { password: settings.password }),
+    ...(settings.password === undefined ? {} : { password: passwordOf(liveOf(settings.password)) }),
     ...(settings.tls === undefined
       ? {}
       : {
@@ -90,8 +92,9 @@ export async function connectDatabase(settings: DatabaseSettings, log: Logger): 
   // An error on an idle connection ends the process unless somebody listens, on the pool and on each client.
   pool.on('error', (error) => log.warn({ error }, 'idle database connection lost'));
   pool.on('connect', (client) => client.on('error', (error) => log.warn({ error }, 'database connection lost')));
-  await waitForDatabase(pool, settings, log);
-  const db = new Kysely<Schema>({ dialect: new PostgresDialect({ pool }) });
+  const connect = (): Promise<pg.PoolClient> => withRightPassword(() => pool.connect());
+  await waitForDatabase(pool, connect, settings, log);
+  const db = new Kysely<Schema>({ dialect: new PostgresDialect({ pool: { connect, end: () => pool.end() } }) });
   const notifications = new Notifications(clientConfig(settings), log);
   return {
     db,
@@ -99,7 +102,7 @@ export async function connectDatabase(settings: DatabaseSettings, log: Logger): 
     tx: (body) => db.transaction().execute(body),
     unhealthy: async () => {
       try {
-        await pool.query('select 1');
+        await ask(connect);
         return undefined;
       } catch (error) {
         return `PostgreSQL at ${settings.host}:${settings.port}: ${messageOf(error)}`;
@@ -118,10 +121,26 @@ export async function connectDatabase(settings: DatabaseSettings, log: Logger): 
   };
 }
 
-async function waitForDatabase(pool: pg.Pool, settings: DatabaseSettings, log: Logger): Promise<void> {
+async function ask(connect: () => Promise<pg.PoolClient>): Promise<void> {
+  const client = await connect();
+  try {
+    await client.query('select 1');
+    client.release();
+  } catch (error) {
+    client.release(true);
+    throw error;
+  }
+}
+
+async function waitForDatabase(
+  pool: pg.Pool,
+  connect: () => Promise<pg.PoolClient>,
+  settings: DatabaseSettings,
+  log: Logger,
+): Promise<void> {
   for (let attempt = 1; ; attempt += 1) {
     try {
-      await pool.query('select 1');
+      await ask(connect);
       return;
     } catch (error) {
       if (attempt === CONNECT_ATTEMPTS) {

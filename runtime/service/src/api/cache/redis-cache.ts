@@ -6,6 +6,7 @@ import { Counter, Gauge, type Registry } from 'prom-client';
 import { detach } from '../../edge/guard.ts';
 import type { Cache, Reply, Script } from './cache.ts';
 import type { CacheSettings } from './cache-settings.ts';
+import { liveOf } from '../../live-secret.ts';
 
 /** A command that takes longer is given up, and its connection too. In a cluster one takes less than a millisecond. */
 export const COMMAND_MS = 100;
@@ -183,7 +184,7 @@ function clientOf({ host, port, username, password, tls }: CacheSettings): Clien
   const secure = tls === undefined ? {} : { tls: true as const, ...name, ...tls };
   return createClient({
     username,
-    password,
+    password: liveOf(password).current(),
     // Connecting again is ours: the library would keep commands meanwhile.
     socket: { host, port, connectTimeout: CONNECT_MS, reconnectStrategy: false, ...secure },
     disableOfflineQueue: true,
