@@ -51,7 +51,7 @@ export function program(root: string, options: { readonly completion?: boolean }
     .action(action(() => import('./commands/platform/down.ts')));
   withContext(withConfig(verb(cli, 'upgrade', 'bring an installed platform to this version, or leave it as it was')))
     .option('--plan', 'say what would be done, and what is refused; change nothing', false)
-    .option('--offline', 'the platform may stop meanwhile; jobs run on', false)
+    .option('--offline', 'the platform may stop meanwhile', false)
     .option('--gate-limit <seconds>', 'how long each object may take to be ready', positiveNumber, 600)
     .option('--rollback', 'go back to the restore point', false)
     .option('--confirm', 'remove the restore point: there is no way back then', false)

@@ -49,6 +49,7 @@ const nodes = list(
 );
 
 const services = list(z.object({ spec: z.object({ clusterIPs: z.array(z.string()).default([]) }) }));
+const serviceRanges = list(z.object({ spec: z.object({ cidrs: z.array(z.string()) }) }));
 const kubeletConfig = z.object({
   kubeletconfig: z.object({
     podPidsLimit: z.number().default(-1),
@@ -66,6 +67,8 @@ export interface ClusterReader {
   apiServer(): Promise<{ readonly addresses: readonly string[]; readonly port: number }>;
   /** Addresses of the Services of cluster DNS, where a DNS cache on each node may answer in their place. */
   dnsServices(): Promise<readonly string[]>;
+  /** Ranges of its Services, as far as the API server tells. */
+  networks(): Promise<readonly string[]>;
   nodes(): Promise<ClusterStatus['nodes']>;
   /** What every node says of its kubelet and container runtime. */
   nodeFacts(): Promise<readonly NodeFacts[]>;
@@ -123,6 +126,11 @@ export function readCluster(kubeConfig: KubeConfig, server: string): ClusterRead
         await get(`/api/v1/namespaces/${SYSTEM_NAMESPACE}/services`, { labelSelector: CLUSTER_DNS_SELECTOR }),
       );
       return [...new Set(items.flatMap(({ spec }) => spec.clusterIPs))].filter((address) => isIP(address) !== 0);
+    },
+    async networks() {
+      // Kubernetes 1.33. Others do not tell: their Services are known by their names.
+      const answer = await get('/apis/networking.k8s.io/v1/servicecidrs').catch(() => undefined);
+      return (serviceRanges.safeParse(answer).data?.items ?? []).flatMap(({ spec }) => spec.cidrs).sort();
     },
     async tryKubeletConfig(node) {
       const path = `/api/v1/nodes/${encodeURIComponent(node)}/proxy/configz`;

@@ -58,6 +58,8 @@ export interface ClusterHandle {
   readonly apiServer: { readonly addresses: readonly string[]; readonly port: number };
   /** Addresses at which Pods ask for names, beside the Pods of cluster DNS. */
   readonly dnsAddresses: readonly string[];
+  /** Ranges of its own addresses, as far as they are known: its nodes, Pods and Services. */
+  readonly networks: readonly string[];
   readonly storageClass: string | undefined;
   /** StorageClass of users' disks where the configuration names none; undefined: the cluster's default. */
   readonly diskClass: string | undefined;

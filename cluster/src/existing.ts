@@ -36,6 +36,7 @@ export function existingEngine(config: PlatformConfig, options: EngineOptions): 
       server: chosen.server,
       apiServer: await reader.apiServer(),
       dnsAddresses: [NODE_LOCAL_DNS, ...(await reader.dnsServices())],
+      networks: await reader.networks(),
       storageClass: config.cluster.storageClass ?? (await reader.tryDefaultStorageClass()),
       diskClass: config.disks.storageClass ?? (await reader.tryDefaultStorageClass()),
       lacksUserNamespaces: lacksUserNamespaces(await reader.version(), await reader.nodeFacts()),

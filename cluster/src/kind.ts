@@ -77,6 +77,7 @@ export function kindEngine(config: PlatformConfig, options: EngineOptions): Clus
       server,
       apiServer: await reader.apiServer(),
       dnsAddresses: [],
+      networks: await reader.networks(),
       storageClass: config.cluster.storageClass ?? (await reader.tryDefaultStorageClass()),
       diskClass: await reader.tryDefaultStorageClass(),
       lacksUserNamespaces: lacksUserNamespaces(await reader.version(), await reader.nodeFacts()),

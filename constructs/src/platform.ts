@@ -7,6 +7,8 @@ import { setDnsAddresses } from './base/connections.ts';
 import type { Database } from './base/database.ts';
 import { NODE_NAMESPACE, PART_OF, PLATFORM_NAMESPACE } from './base/names.ts';
 import { Namespace } from './base/namespace.ts';
+import { type Authorities, authoritiesOf } from './base/outward/authorities.ts';
+import { leadOut } from './base/outward/way-out.ts';
 import { setPlacement } from './base/placement.ts';
 import { priorityClasses } from './base/priority.ts';
 import type { BuiltBy, ServiceConstruct, ServiceDescriptor, Site } from './base/service.ts';
@@ -16,6 +18,7 @@ import { type WayIn, wayIn } from './entrance.ts';
 import { PLACEMENTS } from './profiles.ts';
 import { servicesOf } from './service-list.ts';
 import { resourcesFor, sectionOf } from './service-sections.ts';
+import { egress } from './services/egress/index.ts';
 import { gateway } from './services/gateway/index.ts';
 import { postgres } from './services/postgres/index.ts';
 import { prometheus } from './services/prometheus/index.ts';
@@ -57,6 +60,7 @@ export class Platform extends Chart {
   readonly wayIn: WayIn;
   readonly #built = new Map<string, ServiceConstruct>();
   readonly #listed: readonly string[];
+  readonly #authorities: Authorities | undefined;
 
   constructor(scope: Construct, id: string, props: PlatformProps) {
     super(scope, id);
@@ -69,6 +73,7 @@ export class Platform extends Chart {
     setPlacement(this, PLACEMENTS[props.config.profile]);
     this.services = new Namespace(this, PLATFORM_NAMESPACE);
     this.nodes = new Namespace(this, NODE_NAMESPACE, { podSecurity: 'privileged' });
+    this.#authorities = authoritiesOf(this, this.services, props.config);
     const ground = [this.services, this.nodes, ...priorityClasses(this)];
     for (const service of services) {
       const built = service.build(this, this.#site(service, props));
@@ -91,6 +96,7 @@ export class Platform extends Chart {
   /** Leads the gateway to a service, and Prometheus: where these are in the list. */
   #connect(service: ServiceDescriptor): void {
     const { name, routes = [], metrics } = service;
+    this.#leadOut(service);
     if (this.#built.has(gateway.name)) {
       for (const route of routes) {
         const asked = route.asks === undefined ? [] : [this.#workload(route.asks.service, 'to be asked first')];
@@ -101,6 +107,13 @@ export class Platform extends Chart {
     const watched = this.get(prometheus);
     watched.rules(service);
     if (metrics !== undefined) watched.scrape(metrics, this.#workload(name, 'metrics'));
+  }
+
+  #leadOut({ name, dialsOut }: ServiceDescriptor): void {
+    const workload = this.#built.get(name)?.workload;
+    if (dialsOut === undefined || workload === undefined) return;
+    const proxy = this.#built.has(egress.name) ? this.get(egress).proxy : undefined;
+    leadOut(workload, dialsOut, { proxy, authorities: this.#authorities });
   }
 
   /** The constructs of one of its services. @throws DelosError ERR_INTERNAL for one that it has not, or not yet */
@@ -153,6 +166,7 @@ export class Platform extends Chart {
       image: (props.image ?? imageOf(context))(service.image),
       resources: resourcesFor(config, service),
       ...this.wayIn,
+      authorities: this.#authorities,
       userNamespaces: config.cluster.userNamespaces && (context.userNamespaces ?? false),
       get database(): Database {
         if (service.database !== undefined) return get(postgres).database(service.database);

@@ -45,6 +45,9 @@ export function withSecrets(synthesis: Synthesis, make: (wanted: WantedSecret) =
   return synthesis.objects.map((object) => {
     const keys = Object.keys(object.secrets);
     if (keys.length === 0) return object.manifest;
+    if (object.manifest.kind === 'ConfigMap') {
+      return { ...object.manifest, data: Object.fromEntries(keys.map((key) => [key, value(object, key, [])])) };
+    }
     // Not `stringData`, which the API server does not keep: a second `kubectl apply` would find it missing.
     const data = Object.fromEntries(keys.map((key) => [key, Buffer.from(value(object, key, [])).toString('base64')]));
     return { ...object.manifest, data };
@@ -67,6 +70,7 @@ const KEY = /^-----BEGIN ([A-Z]+ )?PRIVATE KEY-----$/m;
 const PEM = {
   certificate: CERTIFICATE,
   'ca-certificate': CERTIFICATE,
+  authorities: CERTIFICATE,
   'certificate-key': KEY,
   'ca-key': KEY,
   'signing-key': KEY,

@@ -3,6 +3,7 @@ import type { ServiceDescriptor } from './base/service.ts';
 import type { DelosConfig } from './delos-config.ts';
 import { ownServices } from './service-list.ts';
 import { externalOf, isEnabled, sectionName, sectionOf } from './service-sections.ts';
+import { egress } from './services/egress/index.ts';
 import { postgres } from './services/postgres/index.ts';
 
 /** Faults between services: one lacks a service that it needs, or an external one lacks what others ask of it. */
@@ -12,6 +13,7 @@ export function serviceFaults(config: DelosConfig, services: readonly ServiceDes
     ...missingInLists(config, services),
     ...diesWithNode(config, services),
     ...logsBeyondVolume(config, services),
+    ...noWayOut(config, services),
   ];
 }
 
@@ -94,4 +96,12 @@ function logsBeyondVolume(config: DelosConfig, services: readonly ServiceDescrip
       message: `it must be less than \`services.postgres.storage\` (${quantityOf(storage)}), since logs lie in PostgreSQL`,
     },
   ];
+}
+
+/** Nothing else knows the proxy's login. */
+function noWayOut(config: DelosConfig, services: readonly ServiceDescriptor[]): readonly RuleFault[] {
+  if (config.network.proxy === undefined || !services.some(({ name }) => name === egress.name)) return [];
+  if (isEnabled(config, egress)) return [];
+  const message = '`network.proxy` is reached through this service: leave out one of both, or none';
+  return [{ path: ['services', sectionName(egress), 'enabled'], message }];
 }

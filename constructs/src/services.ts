@@ -4,6 +4,7 @@ import { alertmanager } from './services/alertmanager/index.ts';
 import { collector } from './services/collector/index.ts';
 import { controlApi } from './services/control-api/index.ts';
 import { devpi } from './services/devpi/index.ts';
+import { egress } from './services/egress/index.ts';
 import { gateway } from './services/gateway/index.ts';
 import { identity } from './services/identity/index.ts';
 import { keycloak } from './services/keycloak/index.ts';
@@ -25,6 +26,7 @@ export const SERVICES: readonly ServiceDescriptor[] = [
   controlApi,
   identity,
   scheduler,
+  egress,
   agent,
   collector,
   devpi,

@@ -16,6 +16,8 @@ export interface SynthesisContext {
    * reaches one of those. @default none
    */
   readonly dnsAddresses?: readonly string[] | undefined;
+  /** Ranges of the cluster's own addresses, as far as they are known: no proxy is asked for these. @default none */
+  readonly networks?: readonly string[] | undefined;
   /** Stand-ins that answer on this cluster: jobs that run on one say so. @default none */
   readonly standIns?: readonly StandIn[] | undefined;
   /** StorageClass of disks where the configuration names none. @default the cluster's default */
@@ -31,6 +33,7 @@ export const synthesisContext: z.ZodType<SynthesisContext> = z.object({
   images: z.record(z.string(), z.string()),
   apiServer: z.object({ addresses: z.array(z.string()), port: z.number().int() }),
   dnsAddresses: z.array(z.string()).optional(),
+  networks: z.array(z.string()).optional(),
   diskClass: z.string().optional(),
   standIns: z.array(standIn).optional(),
   userNamespaces: z.boolean().optional(),

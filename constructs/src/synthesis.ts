@@ -37,6 +37,11 @@ export type SecretSource =
   | { readonly kind: 'signing-key-set'; readonly ref: string; readonly namespace?: string }
   /** The content of a file of the machine that deploys, read at each deployment; a line break at its end is not part of it. */
   | { readonly kind: 'file'; readonly path: string }
+  /**
+   * Certificates of all authorities that are trusted, PEM: the public ones, those in these files of the machine that deploys,
+   * and the instance's own.
+   */
+  | { readonly kind: 'authorities'; readonly files: readonly string[]; readonly own: boolean }
   /** The same value as another Secret's key, written `SECRET/KEY`, in that namespace or else in whichever has it. */
   | { readonly kind: 'same-as'; readonly ref: string; readonly namespace?: string };
 
@@ -50,7 +55,7 @@ export interface SynthesizedObject {
   readonly part?: string;
   /** Ids of objects that must be ready first; from the constructs' own dependency graph. */
   readonly dependsOn: readonly string[];
-  /** For a Secret: its keys and where their values come from. `manifest` has no data for these. */
+  /** Keys of a Secret, or of a ConfigMap, and where their values come from. `manifest` has no data for these. */
   readonly secrets: Readonly<Record<string, SecretSource>>;
 }
 

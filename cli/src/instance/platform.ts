@@ -32,6 +32,7 @@ export async function planPlatform(
         apiServer,
         userNamespaces,
         dnsAddresses: handle.dnsAddresses,
+        networks: handle.networks,
         diskClass: handle.diskClass,
         entrance: open.entrance,
       },

@@ -6,6 +6,7 @@ import { isDelosError } from '@delos/core';
 import { checkGiven } from '../commands/tls/given.ts';
 import type { CommandContext } from '../context.ts';
 import { chooseCluster } from './engine.ts';
+import { siteNetworkChecks } from './site-network.ts';
 
 /** All that `up` will need: machine, cluster, and what the configuration names. Changes nothing. */
 export async function allChecks(
@@ -16,7 +17,12 @@ export async function allChecks(
   const { preflight } = await import('@delos/cluster');
   const choice = await chooseCluster(context, config, contextName);
   const machine = await preflight(choice.config, choice.options);
-  return [...machine, ...(await secretFileChecks(config)), ...(await certificateChecks(config))];
+  return [
+    ...machine,
+    ...(await secretFileChecks(config)),
+    ...(await certificateChecks(config)),
+    ...(await siteNetworkChecks(config)),
+  ];
 }
 
 /** Looks at machine and cluster, and warns of what may cause trouble. @throws DelosError of the first fatal check */

@@ -5,6 +5,7 @@ import type { ProfileName } from '@delos/core';
 import { tryReadJson, writeJson } from '@delos/host';
 import { z } from 'zod';
 import type { CommandContext } from '../context.ts';
+import { useSiteProxy } from './site-network.ts';
 
 /** A configuration and where it came from. */
 export interface Settings {
@@ -35,7 +36,9 @@ export async function readSettings(
   const file = given ?? recorded ?? ((await isThere(local)) ? local : undefined);
   if (file === undefined) return { config: parseConfig('', 'delos.yaml', profile), file: undefined };
   const path = resolve(file);
-  return { config: await loadConfig(path, profile), file: path };
+  const config = await loadConfig(path, profile);
+  useSiteProxy(config);
+  return { config, file: path };
 }
 
 /**

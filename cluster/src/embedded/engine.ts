@@ -12,7 +12,7 @@ import { DISK_CLASS } from '../disks/index.ts';
 import type { ClusterEngine, ClusterHandle, ClusterStatus, UpOptions } from '../engine.ts';
 import { STORAGE_CLASS } from './addons/index.ts';
 import { takeDown } from './down.ts';
-import { addressesOf } from './host/addresses.ts';
+import { addressesOf, networksOf } from './host/addresses.ts';
 import { exposeLoopback } from './host/expose.ts';
 import { hostMarker, nodeMarker } from './host/marks.ts';
 import { allocateNumber } from './host/number.ts';
@@ -40,6 +40,7 @@ export function embeddedEngine(paths: InstancePaths, parts: EmbeddedParts): Clus
       server: `https://${nodeIp}:${API_SERVER_PORT}`,
       apiServer: { addresses: [nodeIp], port: API_SERVER_PORT },
       dnsAddresses: [],
+      networks: networksOf(spec.number),
       storageClass: STORAGE_CLASS,
       diskClass: DISK_CLASS,
       lacksUserNamespaces: ['the embedded node runs Debian’s containerd, which has no user namespaces before 2.0'],

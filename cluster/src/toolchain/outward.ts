@@ -14,17 +14,20 @@ export interface OutwardOptions {
   readonly redirects?: number;
 }
 
-const agents = {
-  'http:': new HttpAgent({ proxyEnv: process.env }),
-  'https:': new HttpsAgent({ proxyEnv: process.env }),
-};
+/** Made when they are first used: delos.yaml may name the proxy. */
+let agents: { readonly 'http:': HttpAgent; readonly 'https:': HttpsAgent } | undefined;
+const agentsOf = () =>
+  (agents ??= {
+    'http:': new HttpAgent({ proxyEnv: process.env }),
+    'https:': new HttpsAgent({ proxyEnv: process.env }),
+  });
 
 /** The answer, its body unread, after redirects; rejects when none comes in time. An https address never becomes http. */
 export async function askOutward(url: string, options: OutwardOptions): Promise<IncomingMessage> {
   const { protocol } = new URL(url);
   if (protocol !== 'https:' && protocol !== 'http:') throw new Error(`${url} is neither http nor https`);
   const answer = await new Promise<IncomingMessage>((resolve, reject) => {
-    const settings = { method: options.method ?? 'GET', agent: agents[protocol] };
+    const settings = { method: options.method ?? 'GET', agent: agentsOf()[protocol] };
     const asked = protocol === 'https:' ? httpsRequest(url, settings) : httpRequest(url, settings);
     const late = (): void => void asked.destroy(new Error(`no answer within ${options.limitMs / 1000} s`));
     const timer = setTimeout(late, options.limitMs);

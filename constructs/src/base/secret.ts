@@ -31,6 +31,10 @@ export interface SecretHandle {
 // Beside the objects: cdk8s makes `instanceof` true for every ApiObject, so that a subclass cannot be told apart.
 const SOURCES = new WeakMap<IConstruct, Readonly<Record<string, SecretSource>>>();
 
+/** Says where the values of an object's data come from, which its manifest leaves out. */
+export const setSecretSources = (construct: IConstruct, sources: Readonly<Record<string, SecretSource>>): void =>
+  void SOURCES.set(construct, sources);
+
 /** Where the values of this construct's Secret come from; empty for all other constructs. */
 export const secretSourcesOf = (construct: IConstruct): Readonly<Record<string, SecretSource>> =>
   SOURCES.get(construct) ?? {};
@@ -51,7 +55,7 @@ export class Secret extends k8s.KubeSecret implements SecretHandle {
     });
     this.namespace = props.namespace;
     this.node.addDependency(props.namespace);
-    SOURCES.set(this, props.sources);
+    setSecretSources(this, props.sources);
   }
 
   /**

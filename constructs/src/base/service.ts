@@ -8,6 +8,8 @@ import type { Database } from './database.ts';
 import type { Alert, Metrics } from './metrics.ts';
 import { NODE_NAMESPACE, PLATFORM_NAMESPACE } from './names.ts';
 import type { Namespace } from './namespace.ts';
+import type { Authorities } from './outward/authorities.ts';
+import type { DialsOut } from './outward/way-out.ts';
 import type { Resources } from './pod.ts';
 import type { Route } from './route.ts';
 import type { Bucket, BucketServer } from './storage/bucket.ts';
@@ -72,6 +74,11 @@ export interface ServiceDescriptor<
   readonly metrics?: Metrics;
   /** What can go wrong with it, and is told. Each alert has a page in docs/runbooks. @default nothing */
   readonly alerts?: readonly Alert[];
+  /**
+   * It dials out of the cluster: by the proxy of `network`, and trusting the authorities named there. @default it does not, or
+   * the network's rules are none of its concern
+   */
+  readonly dialsOut?: DialsOut;
   /** It is part of the platform only where its section says `enabled: true`. @default false */
   readonly optional?: boolean;
   /** Whether the configuration asks for it, beside `enabled` in its section. @default it always does */
@@ -142,6 +149,8 @@ export interface Site<Config> {
    * Its own bucket. Undefined where no earlier line of the list is an object storage, and for a service that names none.
    */
   readonly bucket: Bucket | undefined;
+  /** Whom Pods trust; undefined where the lists of their images are enough. */
+  readonly authorities: Authorities | undefined;
   /** What an earlier line of the list has built. @throws DelosError ERR_INTERNAL for a later one */
   get<Built extends ServiceConstruct>(service: BuiltBy<Built>): Built;
 }

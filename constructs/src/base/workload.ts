@@ -4,6 +4,7 @@ import { Construct, type IConstruct } from 'constructs';
 import { checksumOf } from './config-files.ts';
 import { Connections, connect, type Endpoint, type Peer } from './connections.ts';
 import { lazy } from './lazy.ts';
+import type { Mount } from './mount.ts';
 import { hostOf, labelsOf, selectorOf } from './names.ts';
 import type { Namespace } from './namespace.ts';
 import { placed } from './placement.ts';
@@ -76,9 +77,16 @@ export class Workload extends Construct implements Endpoint {
   readonly serviceAccount: k8s.KubeServiceAccount;
   /** Its NetworkPolicy. */
   readonly connections: Connections;
+  readonly #env: k8s.EnvVar[] = [];
+  readonly #mounts: Mount[] = [];
 
-  constructor(scope: Construct, id: string, props: WorkloadProps) {
+  constructor(scope: Construct, id: string, given: WorkloadProps) {
     super(scope, id);
+    const props: WorkloadProps = {
+      ...given,
+      env: () => withMore(given.env?.() ?? [], this.#env),
+      mounts: () => [...(given.mounts?.() ?? []), ...this.#mounts],
+    };
     this.name = props.name ?? id;
     this.namespace = props.namespace;
     this.ports = props.ports;
@@ -128,6 +136,12 @@ export class Workload extends Construct implements Endpoint {
   /** Lets these peers in, where the other end is no workload of this tree. */
   admit(...peers: readonly Peer[]): void {
     for (const peer of peers) this.connections.admit(peer);
+  }
+
+  /** More variables and mounts of its Pods. A variable that they have already stays, or becomes a list of both. */
+  add({ env = [], mounts = [] }: { readonly env?: readonly k8s.EnvVar[]; readonly mounts?: readonly Mount[] }): void {
+    this.#env.push(...env);
+    this.#mounts.push(...mounts);
   }
 
   /** Its Pods start after these are ready. */
@@ -216,6 +230,18 @@ export class Workload extends Construct implements Endpoint {
     });
     return service;
   }
+}
+
+/** Variables that hold a list of paths, by commas. */
+const LISTS = ['KC_TRUSTSTORE_PATHS'];
+
+function withMore(env: readonly k8s.EnvVar[], more: readonly k8s.EnvVar[]): readonly k8s.EnvVar[] {
+  const added = more.filter(({ name }) => !env.some((each) => each.name === name));
+  const own = env.map((each) => {
+    const same = LISTS.includes(each.name) ? more.find(({ name }) => name === each.name) : undefined;
+    return same === undefined ? each : { ...each, value: `${each.value},${same.value}` };
+  });
+  return [...own, ...added];
 }
 
 const noGap = (): k8s.DeploymentStrategy => ({

@@ -5,6 +5,7 @@ import { emailOf } from '../user-email.ts';
 import { GPU_FIELDS } from '../words/gpu-kinds.ts';
 import { identityFaults } from './identity/rules.ts';
 import { mirrorFaults } from './image-mirrors.ts';
+import { networkFaults } from './network.ts';
 import { notificationFaults } from './notification-rules.ts';
 import { LEAST_JOB_DISK } from './resources.ts';
 import type { RuleFault } from './rule-fault.ts';
@@ -21,6 +22,7 @@ export function checkConfig(config: PlatformConfig): readonly RuleFault[] {
     ...capacity(config),
     ...embeddedNodes(config),
     ...mirrorFaults(config.images.mirrors, config.cluster.engine),
+    ...networkFaults(config.network, config.cluster.engine),
     ...shareFaults(config),
     ...ports(config),
     ...logs(config),

@@ -17,6 +17,7 @@ import { disks } from './disks.ts';
 import { givenCertificate } from './given-certificate.ts';
 import { identity } from './identity/index.ts';
 import { imageMirror } from './image-mirrors.ts';
+import { network } from './network.ts';
 import { notifications } from './notifications.ts';
 import { organization } from './organizations.ts';
 import { nodePool, preset } from './resources.ts';
@@ -161,6 +162,7 @@ export const configShape = z.strictObject({
     })
     .prefault({})
     .describe('The one way in'),
+  network: network.prefault({}).describe('The way out of the cluster: a proxy, and further certificate authorities'),
   nodePools: z
     .array(nodePool)
     .min(1)

@@ -18,7 +18,7 @@ export function hostOf(service: string, namespace: string): string {
 }
 
 /** Services of the platform that more than their own folder names. */
-export const SERVICE_NAMES = { gateway: 'gateway', controlApi: 'control-api' } as const;
+export const SERVICE_NAMES = { gateway: 'gateway', controlApi: 'control-api', egress: 'egress' } as const;
 
 /** The gateway's Service, as cluster DNS names it. */
 export const GATEWAY_HOST = hostOf(SERVICE_NAMES.gateway, PLATFORM_NAMESPACE);
@@ -45,3 +45,8 @@ export const AGENT_BINDING = AGENT_ROLE;
 
 /** ConfigMap in the platform's namespace that says, under `version`, which release is installed; made when all else is ready. */
 export const INSTALLED_CONFIG_MAP = 'installed';
+
+/** ConfigMap with the certificate authorities that are trusted, in the platform's namespace and in each project's. */
+export const AUTHORITIES_NAME = 'delos-authorities';
+/** Its one key: certificates in PEM, the public authorities among them. */
+export const AUTHORITIES_KEY = 'ca.pem';

@@ -20,3 +20,5 @@ export const API_SERVER_PORT = 6443;
 export const KUBELET_PORT = 10250;
 /** The registry of the embedded node, from which its containerd takes our images. */
 export const MIRROR_PORT = 5000;
+/** Ports of the way out: one for the platform's Pods, one for jobs. */
+export const EGRESS_PORTS = { platform: 3128, jobs: 3129 } as const;

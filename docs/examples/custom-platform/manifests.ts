@@ -4,6 +4,7 @@ import { execFileSync } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
+import { rootCertificates } from 'node:tls';
 import { type WantedSecret, withSecrets } from '@delos/constructs';
 import { yamlText } from '@delos/core';
 import { customPlatform } from './platform.ts';
@@ -28,6 +29,10 @@ function valueFor({ address, source }: WantedSecret): string {
       return leaf(source).key;
     case 'signing-key':
       return signingKey(join('secrets', address));
+    case 'authorities': {
+      const files = source.files.map((file) => readFileSync(file, 'utf8'));
+      return [...files, ...(source.own ? [ca().certificate] : []), ...rootCertificates].join('\n');
+    }
     case 'file':
       return readFileSync(source.path, 'utf8').replace(/\n$/, '');
   }

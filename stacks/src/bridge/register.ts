@@ -1,6 +1,7 @@
-import type { Synthesis, SynthesizedObject } from '@delos/constructs';
+import type { Manifest, Synthesis, SynthesizedObject } from '@delos/constructs';
 import type { ProviderArgs } from '@pulumi/kubernetes/provider.js';
 import pulumi from '@pulumi/pulumi';
+import { marked, marksOf, type SecretValues } from './filled-config.ts';
 import { resourceName, typeToken } from './identity.ts';
 import { ordered, servicesBeforeTheirBackends } from './order.ts';
 
@@ -45,9 +46,6 @@ class Part extends pulumi.ComponentResource {
 /** One Kubernetes object. */
 class ClusterObject extends pulumi.CustomResource {}
 
-/** Object id → key → value, for the keys of a Secret that its manifest leaves out. */
-export type SecretValues = ReadonlyMap<string, Readonly<Record<string, string>>>;
-
 const SKIP_AWAIT = 'pulumi.com/skipAwait';
 
 /**
@@ -75,9 +73,14 @@ export function register(
   const objects = ordered(synthesis.objects);
   const unawaited = servicesBeforeTheirBackends(objects);
   const limit = `${options.limitSeconds ?? 0}s`;
+  const marks = marksOf(objects, options.secrets);
   for (const object of objects) {
     const { manifest } = object;
-    const inputs = properties(object, options.secrets.get(object.id) ?? {}, unawaited.has(object.id));
+    const inputs = marked(
+      properties(object, options.secrets.get(object.id) ?? {}, unawaited.has(object.id)),
+      manifest.metadata.namespace,
+      marks,
+    );
     const dependsOn = object.dependsOn.flatMap((id) => resources.get(id) ?? []);
     const resource = new ClusterObject(typeToken(manifest), resourceName(manifest), inputs, {
       provider: options.provider,
@@ -104,6 +107,7 @@ function properties(
         metadata: { ...manifest.metadata, annotations: { ...manifest.metadata.annotations, [SKIP_AWAIT]: 'true' } },
       }
     : manifest;
+  if (manifest.kind === 'ConfigMap') return { ...annotated, ...filledData(annotated, values) };
   if (manifest.kind !== 'Secret') return { ...annotated };
   const { stringData, data, ...rest } = annotated as typeof annotated & {
     readonly stringData?: Readonly<Record<string, string>>;
@@ -112,4 +116,12 @@ function properties(
   const encode = (plain: Readonly<Record<string, string>>): Record<string, string> =>
     Object.fromEntries(Object.entries(plain).map(([key, value]) => [key, Buffer.from(value).toString('base64')]));
   return { ...rest, data: pulumi.secret({ ...data, ...encode(stringData ?? {}), ...encode(values) }) };
+}
+
+/** What a ConfigMap holds that is filled in here: no secret, so it stands in the state as it is. */
+function filledData(
+  { data }: Manifest & { readonly data?: Readonly<Record<string, string>> },
+  values: Readonly<Record<string, string>>,
+): Record<string, unknown> {
+  return Object.keys(values).length === 0 ? {} : { data: { ...data, ...values } };
 }

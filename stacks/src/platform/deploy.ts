@@ -1,6 +1,6 @@
-import { type DelosConfig, type SecretSource, type SynthesisContext, synthesize } from '@delos/constructs';
+import { type DelosConfig, type SynthesisContext, synthesize } from '@delos/constructs';
 import type { InstancePaths, Progress } from '@delos/core';
-import { resourceName } from '../bridge/identity.ts';
+import { resourceName, typeToken } from '../bridge/identity.ts';
 import { pulumiEnvironment, pulumiHome } from '../driver/home.ts';
 import {
   destroy,
@@ -12,6 +12,7 @@ import {
   up,
 } from '../driver/stack.ts';
 import type { Rotation } from '../secrets/renewal.ts';
+import { isOfAuthority } from '../secrets/store.ts';
 import type { Gating } from './program.ts';
 import { type PlatformSettings, settingsToConfig } from './settings.ts';
 
@@ -56,19 +57,16 @@ export const deployPlatform = (input: PlatformInput, gating: Gating = {}): Promi
   up(stackOf(input, { gating }));
 
 /**
- * Makes the certificates of the platform's own authority anew, and changes nothing but the Secrets that hold them.
+ * Makes the certificates of the platform's own authority anew, and changes nothing but the objects that hold them.
  * @throws DelosError as {@link deployPlatform}
  */
 export const rotateCertificates = (input: PlatformInput, rotation: Rotation): Promise<UpdateResult> => {
   const { objects } = synthesize(input.config, input.context);
   const only = objects
     .filter(({ secrets }) => Object.values(secrets).some(isOfAuthority))
-    .map(({ manifest }) => resourceName(manifest));
-  return up(stackOf(input, { rotation }), { only: only.map((name) => ({ type: 'kubernetes:core/v1:Secret', name })) });
+    .map(({ manifest }) => ({ type: typeToken(manifest), name: resourceName(manifest) }));
+  return up(stackOf(input, { rotation }), { only });
 };
-
-const isOfAuthority = (source: SecretSource): boolean =>
-  'leaf' in source || source.kind === 'ca-certificate' || source.kind === 'ca-key';
 
 /** What `deployPlatform` would do. Changes nothing. */
 export const previewPlatform = (input: PlatformInput): Promise<PreviewResult> => preview(stackOf(input));

@@ -1,11 +1,12 @@
 import { generateKeyPairSync, randomBytes } from 'node:crypto';
 import type { SecretSource, SynthesizedObject } from '@delos/constructs';
 import { DelosError, keySetOf } from '@delos/core';
-import type { SecretValues } from '../bridge/register.ts';
+import type { SecretValues } from '../bridge/filled-config.ts';
 import type { CertificateAuthority } from './authority.ts';
 import { bundleOf, type Rotation, renewAuthority, renewLeaf } from './renewal.ts';
 import { readSecretFile } from './secret-file.ts';
 import type { SecretStore } from './secret-store.ts';
+import { trustedAuthorities } from './trusted-authorities.ts';
 
 export interface Completed {
   readonly store: SecretStore;
@@ -15,6 +16,13 @@ export interface Completed {
 }
 
 const DEFAULT_LENGTH = 32;
+
+/** Whether a value follows from the instance's own authority. */
+export const isOfAuthority = (source: SecretSource): boolean =>
+  'leaf' in source ||
+  source.kind === 'ca-certificate' ||
+  source.kind === 'ca-key' ||
+  (source.kind === 'authorities' && source.own);
 
 /**
  * Values for every key that the objects ask for. What the store has is kept; what it lacks is made; a key that a Secret
@@ -33,7 +41,7 @@ export async function completeSecrets(
   const wanted = objects.flatMap((object) =>
     Object.entries(object.secrets).map(([key, source]) => ({ object, key, source, address: addressOf(object, key) })),
   );
-  if (wanted.some(({ source }) => 'leaf' in source || source.kind === 'ca-certificate' || source.kind === 'ca-key')) {
+  if (wanted.some(({ source }) => isOfAuthority(source))) {
     await renewAuthority(store, authority, now, rotation);
   }
   forgetDroppedKeys(store, objects);
@@ -74,6 +82,8 @@ export async function completeSecrets(
         return store.leaves[source.leaf]?.certificate ?? '';
       case 'certificate-key':
         return store.leaves[source.leaf]?.key ?? '';
+      case 'authorities':
+        return trustedAuthorities(source.files, source.own ? bundleOf(store) : '');
       // Kept nowhere: the file is the truth, and may be another one tomorrow.
       case 'file':
         return readSecretFile(source.path);

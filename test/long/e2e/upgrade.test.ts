@@ -140,7 +140,9 @@ describe.each(RELEASES)('an instance that release $version brought up', (release
     expect(await migrationsNow()).not.toContain('0006_users.sql');
     expect(await ann.ok(['logs', jobs.finished])).toBe('the first line\nthe last line\n');
     expect(await job(jobs.finished)).toMatchObject({ status: 'succeeded' });
-    expect((await job(jobs.waiting)).status).toBe('pending');
+    // Where its forerunner was lost with its node, it runs under the former version.
+    if ((await job(jobs.running)).status === 'running') expect((await job(jobs.waiting)).status).toBe('pending');
+    else await reaches(jobs.waiting, 'succeeded');
     // 0.1.0's own command finds its stack again.
     const { changes } = await upByRelease(await releaseCheckout(release));
     expect(changes).toMatchObject({ create: 0, delete: 0, replace: 0 });

@@ -1,4 +1,5 @@
 import { projectNamespace } from '@delos/core';
+import { authorityAttacks, authorityDuties } from './agent-authority-attacks.ts';
 import { claimAttacks, claimDuties } from './agent-claim-attacks.ts';
 import { metadataAttacks } from './agent-metadata-attacks.ts';
 import {
@@ -141,6 +142,7 @@ export function attacks({ project, parts, dns, node }: Targets): readonly Attemp
     ...metadataAttacks({ project, parts, dns, node }),
     ...claimAttacks({ project, parts, dns, node }),
     ...secretAttacks({ project, parts, dns, node }),
+    ...authorityAttacks({ project, parts, dns, node }),
     ['delete kube-system', remove(spaced('kube-system'))],
 
     ['bind itself in kube-system', post(bindings('kube-system'), binding(OWN_ROLE))],
@@ -245,5 +247,6 @@ export function duties(targets: Targets): readonly Attempt[] {
     ['apply a project’s namespace again', applied(home, namespaceAs(project.namespace, {}))],
     ...claimDuties(targets),
     ...secretDuties(targets),
+    ...authorityDuties(targets),
   ];
 }

@@ -23,6 +23,7 @@ const SWITCHES = {
   registry: ['on', 'off'],
   objectStorage: ['off', 'on', 'external', 'tls'],
   monitoring: ['on', 'off', 'told'],
+  network: ['open', 'proxy', 'closed'],
 } as const;
 
 type Switch = keyof typeof SWITCHES;
@@ -94,14 +95,30 @@ export function yamlOf(combination: Combination): string {
   return [
     `profile: ${combination.profile}`,
     `domain: ${combination.domain}`,
-    `cluster: {userNamespaces: ${combination.userNamespaces}}`,
+    `cluster: {engine: ${combination.engine}, userNamespaces: ${combination.userNamespaces}}`,
     `gateway: {http: '${combination.http}'}`,
+    ...networkOf(combination, reference('proxy')),
     `monitoring: {enabled: ${combination.monitoring !== 'off'}}`,
     ...(combination.monitoring === 'told' ? TOLD : []),
     'services:',
     ...services.map((line) => `  ${line}`),
     '',
   ].join('\n');
+}
+
+/** Where nodes of ours pull images by the proxy, its login can be in a file alone. */
+function networkOf({ network, engine }: Combination, reference: string): readonly string[] {
+  const login = engine === 'existing' ? reference : '{file: /run/secrets/proxy}';
+  return {
+    open: [],
+    proxy: ['network: {proxy: {http: "http://proxy.example.com:3128"}}'],
+    closed: [
+      'network:',
+      `  proxy: {https: "https://proxy.example.com", no: [.example.com], credentials: ${login}, addresses: [10.9.0.1]}`,
+      '  authorities: [/etc/ssl/site.pem]',
+      '  jobs: {proxy: true}',
+    ],
+  }[network];
 }
 
 /** Its platform, as `delos synth` makes it, on nodes with user namespaces. */

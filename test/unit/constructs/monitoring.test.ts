@@ -93,6 +93,7 @@ describe('what Prometheus asks for metrics', () => {
       collector: alone,
       // Its internal port takes agents, collectors and other replicas as well, each with its token.
       'control-api': ['agent', 'collector', 'control-api', 'prometheus'],
+      egress: alone,
       gateway: alone,
       identity: alone,
       keycloak: alone,

@@ -6,7 +6,8 @@ test.each(SERVICES.map((service) => [service.name, service] as const))(
   '%s gets the processor and the memory that the file gives it',
   (name, service) => {
     const section = `services: {${sectionName(service)}: {enabled: true, resources: {cpu: 1500m, memory: 3Gi, memoryLimit: 5Gi}}}`;
-    const { pod } = workloadsOf(platformOf(section)).find((each) => each.name === name) ?? {};
+    const proxy = 'network: {proxy: {http: "http://proxy.example.com:3128"}}';
+    const { pod } = workloadsOf(platformOf(`${proxy}\n${section}`)).find((each) => each.name === name) ?? {};
     expect(pod?.containers[0]?.resources).toEqual({
       requests: { cpu: '1500m', memory: '3Gi' },
       limits: { memory: '5Gi' },

@@ -9,8 +9,12 @@ import {
 } from '@delos/constructs';
 import { z } from 'zod';
 
+/** What has the way out in it. */
+const WITH_PROXY = 'network: {proxy: {http: "http://proxy.example.com:3128"}}';
+
 /** A delos.yaml with every service of the list, those too that are off where nobody asks for them. */
-export const EVERY_SERVICE = `services: {${SERVICES.filter(({ optional }) => optional === true)
+export const EVERY_SERVICE = `${WITH_PROXY}
+services: {${SERVICES.filter(({ optional }) => optional === true)
   .map((service) => `${sectionName(service)}: {enabled: true}`)
   .join(', ')}}`;
 

@@ -57,6 +57,12 @@ export function addressesOf(number: number, index = 1): Addresses {
   };
 }
 
+/** All ranges that an instance may have, whatever number of nodes it has today. */
+export function networksOf(number: number): readonly string[] {
+  const nodes = Array.from({ length: MOST_NODES }, (_, at) => addressesOf(number, at + 1).podCidr);
+  return [`10.201.${number}.0/26`, addressesOf(number).serviceCidr, ...nodes];
+}
+
 function within(value: number, least: number, most: number, what: string): void {
   if (Number.isInteger(value) && value >= least && value <= most) return;
   throw new RangeError(`${what} ${value} is not within ${least}–${most}`);

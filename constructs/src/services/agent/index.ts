@@ -1,12 +1,14 @@
-import { AGENT_ACCOUNT, count, type PlatformConfig, projectNamespace, type StandIn } from '@delos/core';
+import { AGENT_ACCOUNT, count, jobsTrustMore, type PlatformConfig, projectNamespace, type StandIn } from '@delos/core';
 import type { k8s } from 'cdk8s-plus-28';
 import { Construct } from 'constructs';
 import { z } from 'zod';
+import type { Authorities } from '../../base/outward/authorities.ts';
 import { allowedRegistriesEnv, ownWorkload, runs } from '../../base/own-service.ts';
 import { env, fileOf, mounted } from '../../base/secret-folder.ts';
 import type { ServiceDescriptor, Site } from '../../base/service.ts';
 import type { Workload } from '../../base/workload.ts';
 import { controlApi } from '../control-api/index.ts';
+import { type Egress, egress } from '../egress/index.ts';
 import { AgentRights } from './rights.ts';
 
 const section = z
@@ -27,6 +29,10 @@ export class Agent extends Construct {
     super(scope, id);
     const { config, context, namespace } = at;
     const api = at.get(controlApi);
+    const forJobs: WayOutOfJobs = {
+      proxy: config.network.jobs.proxy ? at.get(egress).forJobs : undefined,
+      authorities: jobsTrustMore(config.network) ? at.authorities : undefined,
+    };
     const rights = new AgentRights(this, 'rights', {
       serviceAccount: AGENT_ACCOUNT,
       namespace,
@@ -38,7 +44,10 @@ export class Agent extends Construct {
       runs: { kind: 'deployment', replicas: at.own.replicas, recreate: true },
       command: runs('agent'),
       kubernetesToken: true,
-      mounts: () => [mounted(api.agentToken.secret)],
+      mounts: () => [
+        mounted(api.agentToken.secret),
+        ...(forJobs.authorities === undefined ? [] : [forJobs.authorities.mount()]),
+      ],
       env: () => [
         env('DELOS_API_URL', api.workload.url('internal')),
         env('DELOS_AGENT_TOKEN_FILE', fileOf(api.agentToken)),
@@ -47,13 +56,25 @@ export class Agent extends Construct {
         ...diskClass(at),
         ...onlyPool(config),
         ...standIns(context.standIns ?? []),
+        ...wayOutOfJobs(forJobs),
       ],
     });
     const { addresses, port } = context.apiServer;
     this.workload.reach({ kind: 'addresses', addresses, ports: [port] }, api.workload.peer('internal'));
-    this.workload.after(rights);
+    this.workload.after(rights, ...(forJobs.authorities === undefined ? [] : [forJobs.authorities]));
   }
 }
+
+/** What of the way out jobs have. */
+interface WayOutOfJobs {
+  readonly proxy: Egress['forJobs'];
+  readonly authorities: Authorities | undefined;
+}
+
+const wayOutOfJobs = ({ proxy, authorities }: WayOutOfJobs): readonly k8s.EnvVar[] => [
+  ...(proxy === undefined ? [] : [env('DELOS_JOB_PROXY', proxy.url), env('DELOS_JOB_NO_PROXY', proxy.none)]),
+  ...(authorities === undefined ? [] : [env('DELOS_JOB_AUTHORITIES_FILE', authorities.file)]),
+];
 
 /** What the configuration says, else what the cluster brings for disks, else its default. */
 function diskClass({ config, context }: Site<Section>): readonly k8s.EnvVar[] {

@@ -3,6 +3,8 @@ import {
   AGENT_PROJECT_ROLE,
   AGENT_ROLE,
   AUDIT_LABEL,
+  AUTHORITIES_KEY,
+  AUTHORITIES_NAME,
   ENFORCE_LABEL,
   MANAGED_BY,
   NAMESPACE_NAME_LABEL,
@@ -125,6 +127,7 @@ function variables(props: AgentPolicyProps): Readonly<Record<string, string>> {
       'request.resource.group == "networking.k8s.io" && request.resource.resource == "networkpolicies" && object != null',
     isClaim: 'request.resource.group == "" && request.resource.resource == "persistentvolumeclaims" && object != null',
     isSecret: 'request.resource.group == "" && request.resource.resource == "secrets" && object != null',
+    isConfigMap: 'request.resource.group == "" && request.resource.resource == "configmaps" && object != null',
     changes: 'request.operation == "UPDATE" && object != null && oldObject != null',
   };
 }
@@ -162,8 +165,9 @@ function validations(user: string): readonly Validation[] {
       message: 'the agent changes only the labels of an object’s metadata',
     },
     {
-      expression: `!variables.changes || (${same('object', 'oldObject', ['metadata', 'spec'])}) || variables.isSecret && (${same('object', 'oldObject', ['metadata', 'data'])})`,
-      message: 'the agent changes only metadata and specification of an object, and the data of a Secret',
+      expression: `!variables.changes || (${same('object', 'oldObject', ['metadata', 'spec'])}) || (variables.isSecret || variables.isConfigMap) && (${same('object', 'oldObject', ['metadata', 'data'])})`,
+      message:
+        'the agent changes only metadata and specification of an object, and the data of a Secret and of a ConfigMap',
     },
     {
       expression: `!(variables.changes && variables.isPod) || (${same('object.spec', 'oldObject.spec', ['activeDeadlineSeconds'])})`,
@@ -175,8 +179,9 @@ function validations(user: string): readonly Validation[] {
       message: 'the agent changes no label of a Pod',
     },
     {
-      expression: `!(variables.isBinding || variables.isPolicy || variables.isSecret) || has(object.metadata.labels) && object.metadata.labels == ${JSON.stringify(MANAGED_BY)}`,
-      message: 'the agent labels its bindings, network policies and Secrets as managed by Delos, and in no other way',
+      expression: `!(variables.isBinding || variables.isPolicy || variables.isSecret || variables.isConfigMap) || has(object.metadata.labels) && object.metadata.labels == ${JSON.stringify(MANAGED_BY)}`,
+      message:
+        'the agent labels its bindings, network policies, Secrets and ConfigMaps as managed by Delos, and in no other way',
     },
     {
       expression:
@@ -205,6 +210,14 @@ function validations(user: string): readonly Validation[] {
         'has(object.data) && object.data.all(key, key == ".dockerconfigjson")',
       ].join(' && '),
       message: 'the agent makes Secrets to pull images by, and no others',
+    },
+    {
+      expression: [
+        `!variables.isConfigMap || object.metadata.name == ${text(AUTHORITIES_NAME)}`,
+        '!has(object.immutable) && !has(object.binaryData)',
+        `has(object.data) && object.data.all(key, key == ${text(AUTHORITIES_KEY)})`,
+      ].join(' && '),
+      message: 'the agent makes the ConfigMap of certificate authorities, and no other',
     },
     {
       // A volume by its name, or one that is filled from elsewhere, may be somebody else's.

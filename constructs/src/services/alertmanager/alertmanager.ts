@@ -31,7 +31,7 @@ export class Alertmanager extends Construct {
   ) {
     super(scope, id);
     const { namespace } = site;
-    const { notifications, cluster } = site.config;
+    const { notifications, cluster, network } = site.config;
     const secrets = new SecretFolder(this, {
       namespace,
       prefix: descriptor.name,
@@ -42,7 +42,12 @@ export class Alertmanager extends Construct {
       namespace,
       name: descriptor.name,
       labels: labelsOf(descriptor.name),
-      files: () => ({ 'alertmanager.yaml': settings(notifications, (secret) => secrets.fileOf(secret)) }),
+      files: () => ({
+        'alertmanager.yaml': settings(notifications, {
+          fileOf: (secret) => secrets.fileOf(secret),
+          proxied: network.proxy !== undefined,
+        }),
+      }),
     });
     this.workload = new Workload(this, 'workload', {
       namespace,

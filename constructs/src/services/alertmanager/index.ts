@@ -12,6 +12,7 @@ export const alertmanager: ServiceDescriptor<z.infer<typeof config>, Alertmanage
   config,
   user: 60631,
   resources: { cpu: '10m', memory: '32Mi', memoryLimit: '128Mi' },
+  dialsOut: { trustedBy: 'SSL_CERT_FILE' },
   metrics: { port: 'http' },
   alerts: [
     {

@@ -17,6 +17,9 @@ interface Receiver {
   readonly port: number;
 }
 
+/** Without it, Alertmanager leaves the proxy of its environment aside. */
+const BY_PROXY = { proxy_from_environment: true } as const;
+
 /** The file that a secret is in, by the secret's name. */
 type FileOf = (secret: string) => string;
 
@@ -33,7 +36,9 @@ const MOST_ALERTS = 100;
 function receivers(
   { email, webhooks, slack, pagerduty }: Notifications,
   fileOf: FileOf = () => '',
+  proxied = false,
 ): readonly Receiver[] {
+  const byProxy = proxied ? BY_PROXY : {};
   return [
     ...some(email).map(({ severity, server, from, to, user, password, tls }) => ({
       name: 'email',
@@ -62,7 +67,10 @@ function receivers(
             ...(token === undefined
               ? {}
               : {
-                  http_config: { authorization: { type: 'Bearer', credentials_file: fileOf(`webhook-${name}-token`) } },
+                  http_config: {
+                    ...byProxy,
+                    authorization: { type: 'Bearer', credentials_file: fileOf(`webhook-${name}-token`) },
+                  },
                 }),
             max_alerts: MOST_ALERTS,
             timeout: '30s',
@@ -110,10 +118,13 @@ export const portsFor = (notifications: Notifications): readonly number[] =>
  * Alertmanager's own configuration. Secrets are names of files in it, never values.
  * @see https://prometheus.io/docs/alerting/latest/configuration/
  */
-export function settings(notifications: Notifications, fileOf: FileOf): string {
-  const all = receivers(notifications, fileOf);
+export function settings(
+  notifications: Notifications,
+  { fileOf, proxied }: { readonly fileOf: FileOf; readonly proxied: boolean },
+): string {
+  const all = receivers(notifications, fileOf, proxied);
   return yamlText({
-    global: { resolve_timeout: '5m' },
+    global: { resolve_timeout: '5m', ...(proxied ? { http_config: BY_PROXY } : {}) },
     route: {
       // Who is told of nothing else: without anybody in `notifications`, alerts are kept and told to nobody.
       receiver: 'nobody',

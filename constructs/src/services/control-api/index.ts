@@ -42,6 +42,7 @@ export const controlApi: ServiceDescriptor<Replicas, ControlApi> = {
     // Passwords go through it on their way to Keycloak: it counts failures by source.
     { paths: [LOGIN_PATH, `${LOGIN_PATH}/*`], method: 'POST', port: 'http' },
   ],
+  dialsOut: { trustedBy: 'NODE_EXTRA_CA_CERTS', direct: true },
   metrics: { port: 'internal' },
   alerts: [
     {

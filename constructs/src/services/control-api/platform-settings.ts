@@ -15,6 +15,7 @@ export const NOT_FOR_SERVICES: readonly string[] = [
   'images',
   'gateway',
   'monitoring',
+  'network',
   'notifications',
   'services',
 ];

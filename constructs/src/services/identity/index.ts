@@ -46,6 +46,7 @@ export const identity: ServiceDescriptor<Readonly<Record<string, never>>, Identi
   needs: [controlApi, keycloak],
   // The control API's.
   database: 'delos',
+  dialsOut: { trustedBy: 'NODE_EXTRA_CA_CERTS', direct: true },
   metrics: { port: 'internal' },
   alerts: [
     {

@@ -40,6 +40,7 @@ export const keycloak: ServiceDescriptor<
     },
     { paths: [`${IDENTITY_PATH}/resources/*`], port: 'http' },
   ],
+  dialsOut: { trustedBy: 'KC_TRUSTSTORE_PATHS' },
   metrics: { port: 'management' },
   alerts: [
     {

@@ -36,6 +36,8 @@ export interface PrometheusSettings {
   /** `host:port` of Alertmanager. */
   readonly alertmanager: string;
   readonly remoteWrite: readonly RemoteWrite[];
+  /** Whether stores are reached by the proxy of its environment. */
+  readonly proxied: boolean;
   /** The file that a secret is in, by the secret's name. */
   fileOf(secret: string): string;
 }
@@ -80,20 +82,28 @@ export function settings(props: PrometheusSettings): string {
     })),
     ...(props.remoteWrite.length === 0
       ? {}
-      : { remote_write: props.remoteWrite.map((store, nth) => remote(store, nth, props.fileOf)) }),
+      : { remote_write: props.remoteWrite.map((store, nth) => remote(store, nth, props)) }),
   });
 }
+
+/** Without it, Prometheus leaves the proxy of its environment aside. */
+const BY_PROXY = { proxy_from_environment: true } as const;
 
 /** Name of the secret of the nth remote store; undefined where it asks for none. */
 export const remoteSecret = ({ password, token }: RemoteWrite, nth: number): string | undefined =>
   password === undefined && token === undefined ? undefined : `remote-${nth}`;
 
-function remote(store: RemoteWrite, nth: number, file: (secret: string) => string): object {
+function remote(
+  store: RemoteWrite,
+  nth: number,
+  { proxied, fileOf: file }: Pick<PrometheusSettings, 'proxied' | 'fileOf'>,
+): object {
   const { url, user, token } = store;
   const secret = file(remoteSecret(store, nth) ?? '');
   return {
     url,
     remote_timeout: '30s',
+    ...(proxied ? BY_PROXY : {}),
     ...(user === undefined ? {} : { basic_auth: { username: user, password_file: secret } }),
     ...(token === undefined ? {} : { authorization: { type: 'Bearer', credentials_file: secret } }),
     // What waits lies in the volume; this bounds what lies in memory.

@@ -11,6 +11,7 @@ export const prometheus: ServiceDescriptor<PrometheusSection, Prometheus> = {
   config: prometheusSection,
   user: 60630,
   resources: { cpu: '20m', memory: '96Mi', memoryLimit: '384Mi' },
+  dialsOut: { trustedBy: 'SSL_CERT_FILE' },
   metrics: { port: 'http' },
   alerts: [
     {

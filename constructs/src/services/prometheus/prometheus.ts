@@ -62,6 +62,7 @@ export class Prometheus extends Construct {
           targets: this.#targets,
           alertmanager: `${notified.host}:${notified.portOf('http')}`,
           remoteWrite: own.remoteWrite,
+          proxied: whole.network.proxy !== undefined,
           fileOf: (secret) => secrets.fileOf(secret),
         }),
         'rules.yaml': rules(

@@ -4,6 +4,7 @@ import type { Logger } from 'pino';
 import type { z } from 'zod';
 import type { ImageSource } from '../image-source.ts';
 import type { Node, Pod } from './jobs/pod-shape.ts';
+import type { WayOut } from './jobs/way-out.ts';
 import type { Namespaces } from './namespaces/namespaces.ts';
 
 /** Makes true what is desired of one kind of things, and tells what it sees. */
@@ -40,6 +41,8 @@ export interface KeeperContext {
   readonly cluster: string;
   /** The pool of nodes without a pool's label, where there is but one. */
   readonly onlyPool: string | undefined;
+  /** What jobs are given of the way out of the cluster. */
+  readonly wayOut: WayOut;
   readonly namespaces: Namespaces;
   readonly log: Logger;
   /** Sends, or drops where there is no connection: all is told again at the next one. */

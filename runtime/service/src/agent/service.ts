@@ -52,6 +52,11 @@ const settings = z.object({
   /** StorageClass of new disks; left out: the cluster's default. */
   DELOS_DISK_CLASS: z.string().optional(),
   DELOS_VERSION: z.string().default(RELEASE),
+  /** Proxy that jobs are told of, and what they reach without it. */
+  DELOS_JOB_PROXY: z.url().optional(),
+  DELOS_JOB_NO_PROXY: z.string().default(''),
+  /** File with the certificate authorities that jobs get, PEM. It may change. */
+  DELOS_JOB_AUTHORITIES_FILE: z.string().optional(),
 });
 
 /** Node reports are repeated this often: they also say that the agent lives. */
@@ -75,12 +80,20 @@ async function start(context: ServiceContext): Promise<RunningService> {
     platformNamespace: config.POD_NAMESPACE,
     // The agent asks where every Pod does.
     dnsAddresses: dnsServers(await readFile('/etc/resolv.conf', 'utf8').catch(() => '')),
+    proxied: config.DELOS_JOB_PROXY !== undefined,
   });
+  const authorities = config.DELOS_JOB_AUTHORITIES_FILE;
+  const readAuthorities = async (): Promise<void> => {
+    if (authorities !== undefined) namespaces.trust(await readFile(authorities, 'utf8'));
+  };
+  // Before the first job, which would find none.
+  await readAuthorities();
   const refreshPolicies = async (): Promise<void> => {
+    await readAuthorities().catch((error: unknown) => log.warn({ error }, 'the authorities cannot be read'));
     // Before all nodes are known, some of their addresses would be open.
     if (nodes.synced) namespaces.close(closedNetworks(config.DELOS_DENIED_CIDRS, nodes.values()));
     for (const { namespace, error } of await namespaces.refresh()) {
-      log.warn({ error, namespace }, 'network policies are not up to date, will try again');
+      log.warn({ error, namespace }, 'a project’s namespace is not up to date, will try again');
     }
   };
   const stop = new AbortController();
@@ -96,6 +109,13 @@ async function start(context: ServiceContext): Promise<RunningService> {
     client,
     cluster,
     onlyPool: config.DELOS_ONLY_POOL,
+    wayOut: {
+      proxy:
+        config.DELOS_JOB_PROXY === undefined
+          ? undefined
+          : { url: config.DELOS_JOB_PROXY, none: config.DELOS_JOB_NO_PROXY },
+      authorities: authorities !== undefined,
+    },
     namespaces,
     log,
     send: (message) => send(message),

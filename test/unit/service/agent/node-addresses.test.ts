@@ -153,6 +153,25 @@ describe('the policies of a namespace', () => {
     expect(api.excepted()).toEqual([['203.0.113.7/32']]);
   });
 
+  test('come with the authorities that jobs trust, which are written again when they change', async () => {
+    const api = await recorder();
+    const namespaces = new Namespaces(api.client, SETTINGS);
+    namespaces.close([]);
+    namespaces.trust('first');
+    await namespaces.ensure(SPEC);
+    const bundles = () => api.written.filter(({ path }) => path.endsWith('/configmaps/delos-authorities'));
+    expect(bundles()).toHaveLength(1);
+    namespaces.trust('first');
+    await namespaces.refresh();
+    expect(bundles()).toHaveLength(1);
+    namespaces.trust('second');
+    await namespaces.refresh();
+    expect(bundles().map(({ body }) => body)).toMatchObject([
+      { data: { 'ca.pem': 'first' } },
+      { data: { 'ca.pem': 'second' } },
+    ]);
+  });
+
   test('that could not be written are due again; those of a namespace that is gone are not', async () => {
     const api = await recorder();
     const namespaces = new Namespaces(api.client, SETTINGS);

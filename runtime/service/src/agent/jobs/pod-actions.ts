@@ -5,12 +5,14 @@ import { hasEnded } from './observe.ts';
 import { podManifest } from './pod-manifest.ts';
 import type { Pod } from './pod-shape.ts';
 import { pullSecret, pullSecretName } from './pull-secret.ts';
+import type { WayOut } from './way-out.ts';
 
 export interface PodActionsProps {
   readonly client: KubeClient;
   readonly cluster: string;
   /** The pool of nodes without a pool's label, where there is but one. */
   readonly onlyPool: string | undefined;
+  readonly wayOut: WayOut;
   /** Keeps a Pod that a call of ours returned. */
   readonly keepPod: (object: unknown) => Pod | undefined;
 }
@@ -29,7 +31,7 @@ export class PodActions {
 
   /** Makes the Pod, or takes the one of its name that is there already. @throws KubeError */
   async make(desired: JobDesire): Promise<void> {
-    const { client, cluster, onlyPool, keepPod } = this.#props;
+    const { client, cluster, onlyPool, wayOut, keepPod } = this.#props;
     const { namespace } = desired.spec.pod;
     const { pull } = desired.spec;
     if (pull !== undefined) {
@@ -39,7 +41,7 @@ export class PodActions {
     }
     try {
       const path = `/api/v1/namespaces/${namespace}/pods`;
-      keepPod(await client.create(path, podManifest(desired, cluster, onlyPool)));
+      keepPod(await client.create(path, podManifest(desired, cluster, onlyPool, wayOut)));
     } catch (error) {
       if (!isKubeError(error, 409)) throw error;
       keepPod(await client.get(pathOf(desired)));

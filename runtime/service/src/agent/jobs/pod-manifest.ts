@@ -16,6 +16,7 @@ import {
 } from '@delos/core';
 import { CONTAINER } from '../container-name.ts';
 import { pullSecretName } from './pull-secret.ts';
+import { NO_WAY_OUT, type WayOut, wayOutEnv, wayOutVolumes } from './way-out.ts';
 
 const RESTART = { never: 'Never', 'on-failure': 'OnFailure', always: 'Always' } as const;
 
@@ -27,6 +28,7 @@ export function podManifest(
   job: JobDesire,
   cluster: string,
   onlyPool: string | undefined,
+  wayOut: WayOut = NO_WAY_OUT,
 ): Readonly<Record<string, unknown>> {
   const { id: jobId, spec: desired } = job;
   const { pod: spec } = desired;
@@ -70,7 +72,7 @@ export function podManifest(
           ...(spec.entrypoint === null ? {} : { command: spec.entrypoint.map(literal) }),
           ...(spec.command === null ? {} : { args: spec.command.map(literal) }),
           ...(spec.workingDir === null ? {} : { workingDir: spec.workingDir }),
-          env: environment(job),
+          env: environment(job, wayOut),
           tty: spec.tty,
           // Open for the whole run, attached or not: whoever attaches later can still type.
           stdin: true,
@@ -88,10 +90,10 @@ export function podManifest(
           },
           securityContext: containerSecurity(spec),
           terminationMessagePolicy: 'File',
-          ...volumeMounts(spec),
+          ...volumeMounts(spec, wayOut),
         },
       ],
-      ...volumes(spec),
+      ...volumes(spec, wayOut),
     },
   };
 }
@@ -99,20 +101,20 @@ export function podManifest(
 /** The group that may write to a job's disks, whatever user its image has. Above all groups of people. */
 const DISK_GROUP = 60690;
 
-function volumes({ resources, disks = [] }: JobPodSpec): Readonly<Record<string, unknown>> {
+function volumes({ resources, disks = [] }: JobPodSpec, wayOut: WayOut): Readonly<Record<string, unknown>> {
   const shm = { name: 'shm', emptyDir: { medium: 'Memory', sizeLimit: String(resources.memory) } };
   const claims = [...new Set(disks.map(({ disk }) => disk))].map((claimName) => ({
     name: claimName,
     persistentVolumeClaim: { claimName },
   }));
-  const all = [...(resources.shm ? [shm] : []), ...claims];
+  const all = [...(resources.shm ? [shm] : []), ...claims, ...wayOutVolumes(wayOut).volumes];
   return all.length === 0 ? {} : { volumes: all };
 }
 
-function volumeMounts({ resources, disks = [] }: JobPodSpec): Readonly<Record<string, unknown>> {
+function volumeMounts({ resources, disks = [] }: JobPodSpec, wayOut: WayOut): Readonly<Record<string, unknown>> {
   const shm = { name: 'shm', mountPath: '/dev/shm' };
   const mounts = disks.map(({ disk: name, path: mountPath, readOnly }) => ({ name, mountPath, readOnly }));
-  const all = [...(resources.shm ? [shm] : []), ...mounts];
+  const all = [...(resources.shm ? [shm] : []), ...mounts, ...wayOutVolumes(wayOut).mounts];
   return all.length === 0 ? {} : { volumeMounts: all };
 }
 
@@ -148,8 +150,11 @@ function literal(text: string): string {
   return text.replaceAll('$', () => '$$');
 }
 
-function environment({ id, spec: { pod } }: JobDesire): readonly { readonly name: string; readonly value: string }[] {
-  return Object.entries({ NEURO_JOB_ID: id, ...pod.env }).map(([name, value]) => ({
+function environment(
+  { id, spec: { pod } }: JobDesire,
+  wayOut: WayOut,
+): readonly { readonly name: string; readonly value: string }[] {
+  return Object.entries({ ...wayOutEnv(wayOut), NEURO_JOB_ID: id, ...pod.env }).map(([name, value]) => ({
     name,
     value: literal(value),
   }));

@@ -3,7 +3,10 @@ import {
   AGENT_BINDING,
   AGENT_PROJECT_ROLE,
   AUDIT_LABEL,
+  AUTHORITIES_KEY,
+  AUTHORITIES_NAME,
   CLUSTER_DNS,
+  EGRESS_PORTS,
   ENFORCE_LABEL,
   HTTP_PORT_LABEL,
   type JobPodSpec,
@@ -42,6 +45,8 @@ export interface NetworkSettings {
    * address of the node, or at that of the DNS Service.
    */
   readonly dnsAddresses: readonly string[];
+  /** Whether jobs may use the platform's way out. @default false */
+  readonly proxied?: boolean;
 }
 
 /**
@@ -108,7 +113,15 @@ export function networkPolicies(namespace: string, settings: NetworkSettings): r
           ports: ['UDP', 'TCP'].map((protocol) => ({ protocol, port: 53 })),
         },
         // Its own policy says which ports it opens.
-        { to: [gatewayPods(settings)] },
+        { to: [platformPods(settings, SERVICE_NAMES.gateway)] },
+        ...(settings.proxied === true
+          ? [
+              {
+                to: [platformPods(settings, SERVICE_NAMES.egress)],
+                ports: [{ protocol: 'TCP', port: EGRESS_PORTS.jobs }],
+              },
+            ]
+          : []),
         { to: [{ ipBlock: { cidr: '0.0.0.0/0', except: settings.deniedCidrs } }] },
       ],
     }),
@@ -126,17 +139,25 @@ export function httpPolicy(
     policyTypes: ['Ingress'],
     ingress: [
       {
-        from: [gatewayPods(settings)],
+        from: [platformPods(settings, SERVICE_NAMES.gateway)],
         ports: [{ protocol: 'TCP', port }],
       },
     ],
   });
 }
 
-function gatewayPods({ platformNamespace }: Pick<NetworkSettings, 'platformNamespace'>): Manifest {
+/** The certificate authorities that a project's jobs trust. @param text PEM */
+export const authoritiesManifest = (namespace: string, text: string): Manifest => ({
+  apiVersion: 'v1',
+  kind: 'ConfigMap',
+  metadata: { name: AUTHORITIES_NAME, namespace, labels: { ...MANAGED_BY } },
+  data: { [AUTHORITIES_KEY]: text },
+});
+
+function platformPods({ platformNamespace }: Pick<NetworkSettings, 'platformNamespace'>, service: string): Manifest {
   return {
     namespaceSelector: { matchLabels: { [NAMESPACE_NAME_LABEL]: platformNamespace } },
-    podSelector: { matchLabels: { [NAME_LABEL]: SERVICE_NAMES.gateway } },
+    podSelector: { matchLabels: { [NAME_LABEL]: service } },
   };
 }
 

@@ -1,8 +1,9 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import type { JobPodSpec, SecurityProfile } from '@delos/core';
+import { AUTHORITIES_NAME, type JobPodSpec, type SecurityProfile } from '@delos/core';
 import { isKubeError, type KubeClient } from '@delos/kube';
 import {
   agentBinding,
+  authoritiesManifest,
   httpPolicy,
   levelFor,
   type NetworkSettings,
@@ -15,6 +16,14 @@ export type NamespaceNeeds = Pick<JobPodSpec, 'namespace' | 'org' | 'project' | 
 
 type NamespaceSettings = Omit<NetworkSettings, 'deniedCidrs'>;
 
+/** What each project's namespace shall have. Another object wherever it changes. */
+interface Wanted {
+  /** Networks closed to jobs; undefined: not known yet. */
+  readonly closed: readonly string[] | undefined;
+  /** Certificate authorities, PEM; undefined: jobs get none. */
+  readonly authorities: string | undefined;
+}
+
 /** The API server's authorizer learns of a new RoleBinding a moment after it was made. */
 const GRANT_MS = [10, 20, 50, 100, 200, 500];
 
@@ -26,10 +35,10 @@ export class Namespaces {
   readonly #client: KubeClient;
   readonly #settings: NamespaceSettings;
   readonly #ready = new Map<string, Promise<void>>();
-  /** Namespace → the closed networks that its policies were last written with; undefined: not by this agent. */
-  readonly #written = new Map<string, readonly string[] | undefined>();
+  /** Namespace → what was last written to it; undefined: not by this agent. */
+  readonly #written = new Map<string, Wanted | undefined>();
   readonly #firstNetworks = Promise.withResolvers<void>();
-  #closed: readonly string[] | undefined;
+  #wanted: Wanted = { closed: undefined, authorities: undefined };
   #refreshing = false;
 
   constructor(client: KubeClient, settings: NamespaceSettings) {
@@ -42,9 +51,15 @@ export class Namespaces {
    * @see refresh
    */
   close(networks: readonly string[]): void {
-    if (this.#closed?.join() === networks.join()) return;
-    this.#closed = networks;
+    if (this.#wanted.closed?.join() === networks.join()) return;
+    this.#wanted = { ...this.#wanted, closed: networks };
     this.#firstNetworks.resolve();
+  }
+
+  /** Says whom jobs trust from now on, PEM. @see refresh */
+  trust(authorities: string): void {
+    if (this.#wanted.authorities === authorities) return;
+    this.#wanted = { ...this.#wanted, authorities };
   }
 
   /** Tells of a namespace that has jobs: its policies may be of an earlier agent. */
@@ -53,19 +68,19 @@ export class Namespaces {
   }
 
   /**
-   * Writes the policies of those namespaces that close other networks than they should. Whatever fails is due again at
+   * Writes what is out of date in any namespace: its policies, and whom its jobs trust. Whatever fails is due again at
    * the next call.
    * @returns why one could not be written
    */
   async refresh(): Promise<readonly { readonly namespace: string; readonly error: unknown }[]> {
     const failures: { namespace: string; error: unknown }[] = [];
-    const closed = this.#closed;
-    if (closed === undefined || this.#refreshing) return failures;
+    const wanted = this.#wanted;
+    if (wanted.closed === undefined || this.#refreshing) return failures;
     this.#refreshing = true;
     for (const [namespace, written] of [...this.#written]) {
-      if (written === closed) continue;
+      if (written === wanted) continue;
       try {
-        await this.#applyPolicies(namespace);
+        await this.#applyWanted(namespace);
       } catch (error) {
         // Deleted meanwhile, with all that was in it.
         if (isKubeError(error, 404)) this.#written.delete(namespace);
@@ -98,15 +113,19 @@ export class Namespaces {
     await this.#firstNetworks.promise;
     await this.#client.apply(`/api/v1/namespaces/${spec.namespace}`, namespaceManifest(spec, level));
     await this.#bind(spec.namespace);
-    await this.#applyPolicies(spec.namespace);
+    await this.#applyWanted(spec.namespace);
   }
 
-  async #applyPolicies(namespace: string): Promise<void> {
-    const closed = this.#closed ?? [];
-    const settings = { ...this.#settings, deniedCidrs: closed };
+  async #applyWanted(namespace: string): Promise<void> {
+    const wanted = this.#wanted;
+    const settings = { ...this.#settings, deniedCidrs: wanted.closed ?? [] };
     // One after the other: default-deny stands before anything is opened.
     for (const policy of networkPolicies(namespace, settings)) await this.#apply(namespace, policy);
-    this.#written.set(namespace, closed);
+    if (wanted.authorities !== undefined) {
+      const path = `/api/v1/namespaces/${namespace}/configmaps/${AUTHORITIES_NAME}`;
+      await this.#granted(path, authoritiesManifest(namespace, wanted.authorities));
+    }
+    this.#written.set(namespace, wanted);
   }
 
   async #bind(namespace: string): Promise<void> {
@@ -120,17 +139,20 @@ export class Namespaces {
 
   async #apply(namespace: string, policy: Readonly<Record<string, unknown>>): Promise<void> {
     const { name } = policy.metadata as { readonly name: string };
-    const path = `/apis/networking.k8s.io/v1/namespaces/${namespace}/networkpolicies/${name}`;
+    await this.#granted(`/apis/networking.k8s.io/v1/namespaces/${namespace}/networkpolicies/${name}`, policy);
+  }
+
+  async #granted(path: string, object: Readonly<Record<string, unknown>>): Promise<void> {
     for (const wait of GRANT_MS) {
       try {
-        await this.#client.apply(path, policy);
+        await this.#client.apply(path, object);
         return;
       } catch (error) {
         if (!isKubeError(error, 403)) throw error;
         await sleep(wait);
       }
     }
-    await this.#client.apply(path, policy);
+    await this.#client.apply(path, object);
   }
 
   async #once(key: string, make: () => Promise<void>): Promise<void> {
