@@ -2,8 +2,8 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import type { Logger } from 'pino';
 import WebSocket, { type RawData } from 'ws';
 import { every, guard } from './edge/guard.ts';
-import { bufferOf } from './relay.ts';
 import { type LiveSecret, liveOf } from './live-secret.ts';
+import { bufferOf } from './relay.ts';
 
 /*
  * A connection that agents and collectors keep to the control plane: dialled, watched, dialled again.

@@ -15,8 +15,8 @@ import { Gauge } from 'prom-client';
 import { z } from 'zod';
 import { detach, every, guard } from '../edge/guard.ts';
 import { imageSource, registryList } from '../image-source.ts';
-import type { RunningService, Service, ServiceContext } from '../service.ts';
 import { liveSecret } from '../live-secret.ts';
+import type { RunningService, Service, ServiceContext } from '../service.ts';
 import { readEnv } from '../service-env.ts';
 import { Uplink } from '../uplink.ts';
 import { connectionGauge } from '../uplink-metrics.ts';
@@ -180,10 +180,7 @@ async function start(context: ServiceContext): Promise<RunningService> {
         return;
       }
       detach(log, 'opening a stream', () =>
-        openStream(
-          { client, apiUrl, token: token.current(), podOf: (id) => keepers.podOf(id), log },
-          message.stream,
-        ),
+        openStream({ client, apiUrl, token: token.current(), podOf: (id) => keepers.podOf(id), log }, message.stream),
       );
     },
   });

@@ -1,8 +1,8 @@
 import { AGENT_PREFIX, toCollector } from '@delos/core';
 import { Counter, Gauge } from 'prom-client';
 import { z } from 'zod';
-import type { RunningService, Service, ServiceContext } from '../service.ts';
 import { liveSecret } from '../live-secret.ts';
+import type { RunningService, Service, ServiceContext } from '../service.ts';
 import { readEnv } from '../service-env.ts';
 import { Uplink } from '../uplink.ts';
 import { connectionGauge } from '../uplink-metrics.ts';

@@ -94,7 +94,9 @@ export async function connectDatabase(settings: DatabaseSettings, log: Logger): 
   pool.on('connect', (client) => client.on('error', (error) => log.warn({ error }, 'database connection lost')));
   const connect = (): Promise<pg.PoolClient> => withRightPassword(() => pool.connect());
   await waitForDatabase(pool, connect, settings, log);
-  const db = new Kysely<Schema>({ dialect: new PostgresDialect({ pool: { connect, end: () => pool.end() } }) });
+  const db = new Kysely<Schema>({
+    dialect: new PostgresDialect({ pool: { options: pool.options, connect, end: () => pool.end() } }),
+  });
   const notifications = new Notifications(clientConfig(settings), log);
   return {
     db,

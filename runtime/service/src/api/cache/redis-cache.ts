@@ -4,9 +4,9 @@ import { createClient, ErrorReply } from '@redis/client';
 import type { Logger } from 'pino';
 import { Counter, Gauge, type Registry } from 'prom-client';
 import { detach } from '../../edge/guard.ts';
+import { liveOf } from '../../live-secret.ts';
 import type { Cache, Reply, Script } from './cache.ts';
 import type { CacheSettings } from './cache-settings.ts';
-import { liveOf } from '../../live-secret.ts';
 
 /** A command that takes longer is given up, and its connection too. In a cluster one takes less than a millisecond. */
 export const COMMAND_MS = 100;
