@@ -23,7 +23,7 @@ const rotated = z.object({
 });
 const secretData = z.object({ data: z.record(z.string(), z.string()) });
 
-async function valueOf(address: string): Promise<string> {
+async function secretAt(address: string): Promise<string> {
   const [namespace = '', name = '', key = ''] = address.split('/');
   const text = await kubectl(['get', 'secret', name, '--namespace', namespace, '-o', 'json']);
   const { data } = secretData.parse(JSON.parse(text));
@@ -95,7 +95,7 @@ async function answerTo(secret: string): Promise<number> {
     'control-api',
     '--',
   ];
-  const url = 'http://127.0.0.1:8081/internal/v1/agents/logs/none/none/0';
+  const url = 'http://127.0.0.1:8081/internal/agent/v1/logs/none';
   const program = `let t='';for await(const c of process.stdin)t+=c;const r=await fetch('${url}',{headers:{authorization:'Bearer '+t.trim()}});console.log(r.status)`;
   const said = await expectOk(
     delos(['kubectl', ...inPod, 'node', '--input-type=module', '-e', program], { input: secret }),
@@ -112,7 +112,7 @@ describe('secrets', () => {
     platform = await testPlatform();
     const { secrets } = await delosJson(listed, ['rotate', '--list']);
     names = secrets.filter(({ way }) => way.kind !== 'kept');
-    for (const { address } of names) before.set(address, await valueOf(address));
+    for (const { address } of names) before.set(address, await secretAt(address));
   });
 
   test('are all rotated while people log in and send requests, none of which fails', async () => {
@@ -125,18 +125,18 @@ describe('secrets', () => {
     expect(load.requests).toBeGreaterThan(100);
     expect(load.logins).toBeGreaterThan(5);
     expect([...done.rotated].sort()).toEqual(names.map(({ name }) => name).sort());
-    for (const { address } of names) expect(await valueOf(address), address).not.toBe(before.get(address));
+    for (const { address } of names) expect(await secretAt(address), address).not.toBe(before.get(address));
   });
 
   test('that were in use before open nothing any more, and those that are in use now do', async () => {
     for (const role of ['delos', 'keycloak']) {
       const address = `delos/postgres-${role}/password`;
       expect(await letsIn(role, before.get(address) ?? '')).toBe(false);
-      expect(await letsIn(role, await valueOf(address))).toBe(true);
+      expect(await letsIn(role, await secretAt(address))).toBe(true);
     }
     const collector = 'delos/collector-token/token';
     expect(await answerTo(before.get(collector) ?? '')).toBe(401);
-    expect(await answerTo(await valueOf(collector))).not.toBe(401);
+    expect(await answerTo(await secretAt(collector))).not.toBe(401);
   });
 
   test('leave a platform that `up` has nothing to do for, and that runs jobs', async () => {
@@ -157,7 +157,7 @@ describe('secrets', () => {
       const former = await valueNow('delos/postgres-delos/password');
       const done = await delosJson(rotated, ['rotate', '--all'], { timeout: 900 });
       expect([...done.rotated].sort()).toEqual(['agent-token', 'postgres-delos']);
-      const value = await valueOf('delos/postgres-delos/password');
+      const value = await secretAt('delos/postgres-delos/password');
       expect(await letsIn('delos', value)).toBe(true);
       if (phase === 'accept both') expect(await letsIn('delos', former)).toBe(false);
     },
