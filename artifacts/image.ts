@@ -26,7 +26,12 @@ export interface CatalogueImage {
   readonly tags: readonly string[];
   /** For a stand-in: its true content, shown in label and status. */
   readonly standIn: string | null;
-  /** The local build, beside the Containerfile and the other files of its folder. */
+  /** The local build, beside the Containerfile and the other files of its folder; null: what is published is used everywhere. */
+  readonly build: ImageBuild | null;
+}
+
+/** An image that can be built here. */
+export interface BuildableImage extends CatalogueImage {
   readonly build: ImageBuild;
 }
 

@@ -4,8 +4,10 @@ import { caddy } from './caddy/image.ts';
 import { coredns } from './coredns/image.ts';
 import { debian } from './debian/image.ts';
 import { devpi } from './devpi/image.ts';
+import { grafana } from './grafana/image.ts';
 import { keycloak } from './keycloak/image.ts';
 import { localPathProvisioner } from './local-path-provisioner/image.ts';
+import { metricsProxy } from './metrics-proxy/image.ts';
 import { metricsServer } from './metrics-server/image.ts';
 import { nodeExporter } from './node-exporter/image.ts';
 import { objects } from './objects/image.ts';
@@ -31,6 +33,8 @@ export const CATALOGUE: readonly CatalogueImage[] = [
   registry,
   objects,
   prometheus,
+  metricsProxy,
+  grafana,
   alertmanager,
   nodeExporter,
   coredns,

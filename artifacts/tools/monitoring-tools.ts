@@ -5,7 +5,7 @@ const GIB = 2 ** 30;
 
 /** Tools of monitoring, with their pins. */
 export const MONITORING_TOOLS: Readonly<
-  Record<Extract<ToolName, 'prometheus' | 'alertmanager' | 'node_exporter'>, ToolSpec>
+  Record<Extract<ToolName, 'prometheus' | 'alertmanager' | 'node_exporter' | 'metrics-proxy'>, ToolSpec>
 > = {
   prometheus: {
     name: 'prometheus',
@@ -72,6 +72,16 @@ export const MONITORING_TOOLS: Readonly<
       package: 'github.com/prometheus/node_exporter',
       set: ['github.com/prometheus/common/version.Version=1.12.1'],
       cold: { seconds: 20, diskBytes: 0.5 * GIB, memoryBytes: 0.6 * GIB },
+    },
+  },
+  'metrics-proxy': {
+    name: 'metrics-proxy',
+    // Of prom-label-proxy, which it has inside.
+    version: '0.11.1',
+    build: {
+      module: 'metrics-proxy',
+      package: './cmd/metrics-proxy',
+      cold: { seconds: 15, diskBytes: 0.5 * GIB, memoryBytes: 0.5 * GIB },
     },
   },
 };

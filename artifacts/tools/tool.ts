@@ -19,7 +19,8 @@ export type ToolName =
   | 'prometheus'
   | 'alertmanager'
   | 'node_exporter'
-  | 'objects';
+  | 'objects'
+  | 'metrics-proxy';
 
 /** One tool and the ways to it. All of it goes into the cache key, so that a changed pin is a new entry. */
 export interface ToolSpec {

@@ -11,7 +11,7 @@ import { type Authorities, authoritiesOf } from './base/outward/authorities.ts';
 import { leadOut } from './base/outward/way-out.ts';
 import { setPlacement } from './base/placement.ts';
 import { priorityClasses } from './base/priority.ts';
-import type { BuiltBy, ServiceConstruct, ServiceDescriptor, Site } from './base/service.ts';
+import type { BuiltBy, ServiceConstruct, ServiceDescriptor, ServiceLogin, Site } from './base/service.ts';
 import type { Bucket } from './base/storage/bucket.ts';
 import type { DelosConfig } from './delos-config.ts';
 import { type WayIn, wayIn } from './entrance.ts';
@@ -60,12 +60,17 @@ export class Platform extends Chart {
   readonly wayIn: WayIn;
   readonly #built = new Map<string, ServiceConstruct>();
   readonly #listed: readonly string[];
+  readonly #asked: readonly ServiceDescriptor[];
+  readonly #logins: readonly ServiceLogin[];
   readonly #authorities: Authorities | undefined;
 
   constructor(scope: Construct, id: string, props: PlatformProps) {
     super(scope, id);
     const services = present(props);
     this.#listed = services.map(({ name }) => name);
+    // Also of those that are still to come: a realm that changed later would roll its keepers.
+    this.#asked = servicesOf(props.config, props.services ?? SERVICES);
+    this.#logins = this.#asked.flatMap(({ name, login }) => (login === undefined ? [] : [{ service: name, ...login }]));
     const twice = this.#listed.find((name, index) => this.#listed.indexOf(name) !== index);
     if (twice !== undefined) throw new DelosError('ERR_INTERNAL', `the list has two services of the name ${twice}`);
     this.wayIn = wayIn(props.config, props.context.entrance);
@@ -148,9 +153,10 @@ export class Platform extends Chart {
     return server?.user(name, access);
   }
 
-  #bucket({ bucket }: ServiceDescriptor): Bucket | undefined {
+  #bucket({ bucket, bucketOptional }: ServiceDescriptor): Bucket | undefined {
     if (bucket === undefined) return undefined;
-    return [...this.#built.values()].find(({ buckets }) => buckets !== undefined)?.buckets?.bucket(bucket);
+    const server = [...this.#built.values()].find(({ buckets }) => buckets !== undefined)?.buckets;
+    return bucketOptional === true && server?.has?.(bucket) === false ? undefined : server?.bucket(bucket);
   }
 
   #site(service: ServiceDescriptor, props: PlatformProps): Site<unknown> {
@@ -166,6 +172,8 @@ export class Platform extends Chart {
       image: (props.image ?? imageOf(context))(service.image),
       resources: resourcesFor(config, service),
       ...this.wayIn,
+      services: this.#asked,
+      logins: this.#logins,
       authorities: this.#authorities,
       userNamespaces: config.cluster.userNamespaces && (context.userNamespaces ?? false),
       get database(): Database {
@@ -179,6 +187,7 @@ export class Platform extends Chart {
         return bucket();
       },
       get,
+      find: <Built extends ServiceConstruct>({ name }: BuiltBy<Built>) => this.#built.get(name) as Built | undefined,
     };
   }
 }

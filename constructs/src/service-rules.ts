@@ -53,7 +53,7 @@ function missingInLists(config: DelosConfig, services: readonly ServiceDescripto
     const lists = service.external?.lists;
     if (given === undefined || lists === undefined) return [];
     const asked = ownServices(config, services)
-      .filter((other) => other[lists.of] !== undefined)
+      .filter((other) => other[lists.of] !== undefined && !(lists.of === 'bucket' && other.bucketOptional === true))
       .map((other) => ({ by: other.name, what: (lists.of === 'cache' ? other.name : other[lists.of]) ?? '' }));
     const there = Object.keys(Object(given[lists.key]));
     const missing = Map.groupBy(

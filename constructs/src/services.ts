@@ -6,8 +6,10 @@ import { controlApi } from './services/control-api/index.ts';
 import { devpi } from './services/devpi/index.ts';
 import { egress } from './services/egress/index.ts';
 import { gateway } from './services/gateway/index.ts';
+import { grafana } from './services/grafana/index.ts';
 import { identity } from './services/identity/index.ts';
 import { keycloak } from './services/keycloak/index.ts';
+import { metricsProxy } from './services/metrics-proxy/index.ts';
 import { nodeExporter } from './services/node-exporter/index.ts';
 import { objectStorage } from './services/object-storage/index.ts';
 import { postgres } from './services/postgres/index.ts';
@@ -34,4 +36,6 @@ export const SERVICES: readonly ServiceDescriptor[] = [
   alertmanager,
   nodeExporter,
   prometheus,
+  metricsProxy,
+  grafana,
 ];

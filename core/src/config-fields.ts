@@ -165,6 +165,13 @@ const MOST_CORES_OF_ALL = 2_000_000_000;
 export const size = bytesOf(MIB, MOST_OF_A_NODE);
 /** Bytes of many jobs together; 0 is none. */
 export const bytes = bytesOf(0, MOST_OF_ALL);
+/** A chunk of a log can be 4 MiB, and half of the limit is for the log's end. */
+export const SMALLEST_LOG_LIMIT = 8 * 2 ** 20;
+/** What may be kept of logs. */
+export const logLimit = bytes.refine((size) => size >= SMALLEST_LOG_LIMIT, 'expected 8Mi or more');
+/** So long a log is kept; 0: as long as there is room. */
+export const keepDays = z.number().int().nonnegative().max(36_500);
+
 /** Cores of a node or a job. */
 export const cores = coresOf(0.001, MOST_CORES_OF_A_NODE);
 /** Cores of many jobs together; 0 is none. */

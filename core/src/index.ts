@@ -26,6 +26,7 @@ export {
   dnsSubdomain,
   host,
   plainText,
+  SMALLEST_LOG_LIMIT,
   serverPort,
   size,
 } from './config-fields.ts';
@@ -67,6 +68,7 @@ export * from './words/gpu-kinds.ts';
 export * from './words/identity-names.ts';
 export * from './words/job-words.ts';
 export * from './words/labels.ts';
+export * from './words/metrics-names.ts';
 export * from './words/object-storage.ts';
 export * from './words/ports.ts';
 export * from './words/registry-names.ts';

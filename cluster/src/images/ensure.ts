@@ -1,7 +1,14 @@
 import { createHash } from 'node:crypto';
 import { cp, mkdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
-import { CATALOGUE, type CatalogueImage, MIRROR_HOST, STAND_IN_FOR_LABEL, STAND_IN_LABEL } from '@delos/artifacts';
+import {
+  type BuildableImage,
+  CATALOGUE,
+  type CatalogueImage,
+  MIRROR_HOST,
+  STAND_IN_FOR_LABEL,
+  STAND_IN_LABEL,
+} from '@delos/artifacts';
 import { DelosError, type InstancePaths, type Progress } from '@delos/core';
 import { run, withFileLock } from '@delos/host';
 import { type Toolchain, toolchain } from '../toolchain/index.ts';
@@ -10,6 +17,7 @@ import { findBuilder, type ImageBuilder } from './builder.ts';
 import { prepareMachine, tryDebian } from './machine.ts';
 import { folderHash, type Recipe, type RecipeHost, recipeOf, textHash } from './recipes.ts';
 import { dropDamaged, mirrorStore, tryStored, withRegistry } from './store.ts';
+import { wayTo } from './way.ts';
 
 export interface ImageOptions {
   /** Names of the catalogue. @default all; stand-ins as `standIns` says */
@@ -28,7 +36,7 @@ export interface ImageOptions {
 
 /** An image that is in the store, or will be. */
 export interface PlannedImage {
-  readonly image: CatalogueImage;
+  readonly image: BuildableImage;
   readonly recipe: Recipe;
   readonly tag: string;
   /** Repository in the mirror store. */
@@ -55,11 +63,12 @@ export async function ensureImages(
   const planned: PlannedImage[] = [];
   const host = recipeHost(options);
   for (const image of wantedImages(options)) {
-    if (options.source === 'upstream' && image.role === 'service' && image.upstream !== null) {
-      references[image.name] = image.upstream;
+    const way = wayTo(image, options.source);
+    if (way.kind === 'published') {
+      references[image.name] = way.reference;
       continue;
     }
-    const plan = await planImage(image, host);
+    const plan = await planImage(way.image, host);
     planned.push(plan);
     references[image.name] = plan.reference;
   }
@@ -80,7 +89,7 @@ export async function ensureImages(
 }
 
 /** The plan of one image. Its tag depends on everything that goes in. Nothing is built. */
-export async function planImage(image: CatalogueImage, host: RecipeHost): Promise<PlannedImage> {
+export async function planImage(image: BuildableImage, host: RecipeHost): Promise<PlannedImage> {
   const recipe = recipeOf(image);
   const images = join(host.root, IMAGES);
   const hash = createHash('sha256')
@@ -202,7 +211,9 @@ async function buildOne(plan: PlannedImage, workshop: Workshop, progress: Progre
   const base = image.build.on === 'nothing' ? undefined : await workshop.onBase();
   const args: Record<string, string> = base === undefined ? {} : { BASE: base.name };
   if (image.build.on === 'user-base') {
-    const parent = await planImage(catalogueImage('user-base'), host);
+    const way = wayTo(catalogueImage('user-base'), 'local');
+    if (way.kind !== 'built') throw unknown('user-base');
+    const parent = await planImage(way.image, host);
     const name = `localhost/delos/user-base:${parent.tag}`;
     args.USER_BASE = (await builder.has(name)) ? name : await buildOne(parent, workshop, progress);
   }

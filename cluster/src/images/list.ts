@@ -1,6 +1,7 @@
 import { MIRROR_HOST } from '@delos/artifacts';
 import { answeredAs, type ImageOptions, planImage, recipeHost, wantedImages } from './ensure.ts';
 import { mirrorStore, tryStored } from './store.ts';
+import { wayTo } from './way.ts';
 
 export interface ListedImage {
   readonly name: string;
@@ -34,11 +35,12 @@ export async function listImages(
       standIn,
       answers: answeredAs(image).map(({ repository, tag }) => `${repository.replace(/^stand-in\//, '')}:${tag}`),
     };
-    if (options.source === 'upstream' && role === 'service' && image.upstream !== null) {
-      listed.push({ ...shared, reference: image.upstream, state: 'upstream', digest: null });
+    const way = wayTo(image, options.source);
+    if (way.kind === 'published') {
+      listed.push({ ...shared, reference: way.reference, state: 'upstream', digest: null });
       continue;
     }
-    const { tag } = await planImage(image, host);
+    const { tag } = await planImage(way.image, host);
     const reference = `${MIRROR_HOST}/delos/${name}:${tag}`;
     const stored = await tryStored(store, `${MIRROR_HOST}/delos/${name}`, tag);
     listed.push({

@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import { chmod, copyFile, mkdir, mkdtemp, readdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
-import type { CatalogueImage, ImageWheel } from '@delos/artifacts';
+import type { BuildableImage, ImageWheel } from '@delos/artifacts';
 import { DelosError, type Progress } from '@delos/core';
 import { run } from '@delos/host';
 import type { Toolchain } from '../toolchain/index.ts';
@@ -32,7 +32,7 @@ export interface Recipe {
 const WHEELS = 'artifacts/images/machine/wheels';
 
 /** How the context of this image is made. */
-export function recipeOf({ name, build }: CatalogueImage): Recipe {
+export function recipeOf({ name, build }: BuildableImage): Recipe {
   switch (build.kind) {
     case 'folder':
       return { inputs: () => Promise.resolve(''), prepare: () => Promise.resolve() };

@@ -28,3 +28,50 @@ export interface Alert {
   /** One sentence for people: what is wrong. `{{ $labels.job }}` is a label of the series. */
   readonly summary: string;
 }
+
+/*
+ * Terminology: a *dashboard* is a page of *panels*, each of which draws *series*: what Prometheus answers to a query. All of it is
+ * data of ours, which says nothing of the program that draws it.
+ */
+
+/** What the numbers of a panel are. */
+export type Unit = 'count' | 'per-second' | 'seconds' | 'bytes' | 'bytes-per-second' | 'cores' | 'ratio';
+
+/** A query, and what its series are called. */
+export interface Series {
+  /**
+   * PromQL. Rates are over five minutes, so that they need no variable of the program that draws them.
+   * @see https://prometheus.io/docs/prometheus/latest/querying/basics/
+   */
+  readonly expr: string;
+  /** Name of a series: `{{pool}}` is its label. */
+  readonly legend: string;
+}
+
+/** One drawing. */
+export interface Panel {
+  /** What it shows, in a few words. */
+  readonly title: string;
+  /** What its numbers are. */
+  readonly unit: Unit;
+  /** `lines`: over time. `now`: the last values alone. @default lines */
+  readonly kind?: 'lines' | 'now';
+  /** What is drawn. */
+  readonly series: readonly Series[];
+  /** When it shows nothing though all is well. @default it always shows something once its part has run for some minutes */
+  readonly emptyUnless?: string;
+}
+
+/** A page of panels. */
+export interface Dashboard {
+  /** Its name in addresses and files: lower case and dashes. */
+  readonly name: string;
+  /** Its heading. */
+  readonly title: string;
+  /** What one sees there, in one sentence. */
+  readonly idea: string;
+  /** Whom it is for: those who look after the platform, or everybody, who sees the series of their own projects. */
+  readonly audience: 'platform' | 'everybody';
+  /** In the order in which they are read. */
+  readonly panels: readonly Panel[];
+}

@@ -1,11 +1,12 @@
 import type { PlatformConfig } from '@delos/core';
 import type { Construct } from 'constructs';
 import type { z } from 'zod';
+import type { DelosConfig } from '../delos-config.ts';
 import type { Exposure } from '../entrance.ts';
 import type { SynthesisContext } from '../synthesis-context.ts';
 import type { CacheAccess, CacheServer, CacheUser } from './cache.ts';
 import type { Database } from './database.ts';
-import type { Alert, Metrics } from './metrics.ts';
+import type { Alert, Metrics, Panel } from './metrics.ts';
 import { NODE_NAMESPACE, PLATFORM_NAMESPACE } from './names.ts';
 import type { Namespace } from './namespace.ts';
 import type { Authorities } from './outward/authorities.ts';
@@ -68,12 +69,18 @@ export interface ServiceDescriptor<
   readonly cache?: CacheAccess;
   /** Name of its bucket in the platform's object storage. @default it has none */
   readonly bucket?: string;
+  /** It works without its bucket too: an object storage of one's own need not list it. @default false */
+  readonly bucketOptional?: boolean;
   /** Paths of the platform's origin that lead to it. @default none */
   readonly routes?: readonly Route[];
+  /** People log in to it by a browser. @default nobody does, or by a token of the platform alone */
+  readonly login?: Login;
   /** Where its Pods answer for their metrics. Prometheus alone may ask them. @default it has none */
   readonly metrics?: Metrics;
   /** What can go wrong with it, and is told. Each alert has a page in docs/runbooks. @default nothing */
   readonly alerts?: readonly Alert[];
+  /** What its dashboard shows. @default it has none */
+  readonly panels?: readonly Panel[];
   /**
    * It dials out of the cluster: by the proxy of `network`, and trusting the authorities named there. @default it does not, or
    * the network's rules are none of its concern
@@ -82,7 +89,7 @@ export interface ServiceDescriptor<
   /** It is part of the platform only where its section says `enabled: true`. @default false */
   readonly optional?: boolean;
   /** Whether the configuration asks for it, beside `enabled` in its section. @default it always does */
-  readonly wanted?: (config: PlatformConfig) => boolean;
+  readonly wanted?: (config: DelosConfig) => boolean;
   /**
    * The first job does not wait for it: as long as its image is not there, the platform is without it, and `delos up`
    * makes the image after that job. @default false
@@ -92,6 +99,20 @@ export interface ServiceDescriptor<
   readonly backup?: Backup;
   /** Makes its constructs. */
   build(scope: Construct, at: Site<Config>): Built;
+}
+
+/** How people log in to a service by a browser: it is a client of the realm, public, with code and PKCE (RFC 7636). */
+export interface Login {
+  /** What the realm calls it, where people see it. */
+  readonly title: string;
+  /** Paths of the platform's origin that the realm may send a code to. */
+  readonly paths: readonly string[];
+}
+
+/** A login, and which service it is to: the client's id. */
+export interface ServiceLogin extends Login {
+  /** Its name, which is the client's as well. */
+  readonly service: string;
 }
 
 /** How what a service keeps on its volume is saved while it runs, and is there again before it starts. */
@@ -138,6 +159,10 @@ export interface Site<Config> {
   readonly exposure: Exposure;
   /** Whether its Pods have user namespaces of their own. */
   readonly userNamespaces: boolean;
+  /** All services of the platform, also those that are still to come. */
+  readonly services: readonly ServiceDescriptor[];
+  /** Those that people log in to by a browser. */
+  readonly logins: readonly ServiceLogin[];
   /** Its own database. @throws DelosError ERR_INTERNAL for a service that has none */
   readonly database: Database;
   /**
@@ -146,13 +171,16 @@ export interface Site<Config> {
    */
   readonly cache: CacheUser | undefined;
   /**
-   * Its own bucket. Undefined where no earlier line of the list is an object storage, and for a service that names none.
+   * Its own bucket. Undefined where no earlier line of the list is an object storage, for a service that names none, and
+   * where one's own storage does not list one that is optional.
    */
   readonly bucket: Bucket | undefined;
   /** Whom Pods trust; undefined where the lists of their images are enough. */
   readonly authorities: Authorities | undefined;
   /** What an earlier line of the list has built. @throws DelosError ERR_INTERNAL for a later one */
   get<Built extends ServiceConstruct>(service: BuiltBy<Built>): Built;
+  /** What an earlier line of the list has built; undefined where the platform is without it, or still is. */
+  find<Built extends ServiceConstruct>(service: BuiltBy<Built>): Built | undefined;
 }
 
 /** A descriptor, by what it builds alone. */

@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { bytes, coresTogether, count, dnsLabel } from '../config-fields.ts';
+import { bytes, coresTogether, count, dnsLabel, keepDays, logLimit } from '../config-fields.ts';
 import { PROJECT_ROLES } from '../words/roles.ts';
 
 /* Who shares the platform, and how much each may take. */
@@ -43,6 +43,15 @@ const project = z.strictObject({
   quota: quota.prefault({}).describe('What its jobs may take together, and its disks'),
   ...share,
   privileged: z.boolean().default(false).describe('Its jobs may be privileged: root on the node, in effect'),
+  logs: z
+    .strictObject({
+      limit: logLimit.optional().describe('All logs of this project; left out: `logs.projectLimit`'),
+      keepDays: keepDays
+        .optional()
+        .describe('Days for which a log of this project is kept after its job has ended; left out: `logs.keepDays`'),
+    })
+    .prefault({})
+    .describe('What is kept of the logs of its jobs'),
   members: z.array(member).default([]).describe('Who may work in it, beside the admin'),
 });
 

@@ -6,6 +6,8 @@ import {
   dnsSubdomain,
   domain,
   email,
+  keepDays,
+  logLimit,
   plainText,
   port,
   registry,
@@ -31,10 +33,6 @@ import { nodePool, preset } from './resources.ts';
  * What `describe` says is what people read: the file that `delos init` writes, docs/guides/configuration.md and the
  * JSON Schema for editors are made from it.
  */
-
-/** A chunk of a log can be 4 MiB, and half of the limit is for the log's end. */
-export const SMALLEST_LOG_LIMIT = 8 * 2 ** 20;
-const logLimit = bytes.refine((size) => size >= SMALLEST_LOG_LIMIT, 'expected 8Mi or more');
 
 /** Bounds in time and at once, so that a slip of the finger is no open door and no closed one. */
 const rate = (perSecond: number, burst: number) =>
@@ -227,13 +225,14 @@ export const configShape = z.strictObject({
       totalLimit: logLimit
         .prefault('6Gi')
         .describe(
-          'All logs of all projects: less than the volume of PostgreSQL, in which they lie. Where they are over it, the projects that hold the most give way',
+          'All logs of all projects: less than the volume that they lie on, of the object storage where there is one, else of PostgreSQL. Where they are over it, the projects that hold the most give way',
         ),
-      keepDays: z
-        .number()
-        .int()
-        .nonnegative()
-        .max(36_500)
+      bufferLimit: logLimit
+        .prefault('1Gi')
+        .describe(
+          'With an object storage: logs in PostgreSQL that are not there yet. Over it PostgreSQL takes no more, and logs wait on their nodes, as long as these keep them',
+        ),
+      keepDays: keepDays
         .default(30)
         .describe('Days for which a log is kept after its job has ended. 0: as long as its project has room'),
       minFreeDisk: bytes

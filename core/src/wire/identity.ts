@@ -10,6 +10,8 @@ export const identitySpec = z.strictObject({
   displayName: z.string(),
   /** The official client: public, authorization code with PKCE. */
   client: z.strictObject({ id: z.string(), redirectUris: z.array(z.string()) }),
+  /** Services that people log in to by a browser: public clients, authorization code with PKCE. */
+  logins: z.array(z.strictObject({ id: z.string(), title: z.string(), redirectUris: z.array(z.string()) })).default([]),
   /** Claim `aud` of the tokens that the control API takes: the client's id. */
   audience: z.string(),
   /** Plain http is refused, but for private addresses. */

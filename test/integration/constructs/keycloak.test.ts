@@ -365,6 +365,30 @@ describe('a person logs in', () => {
     expect(await authenticate(token)).toMatchObject({ user: 'ann', admin: false });
   });
 
+  test('to a service that has a login; its token opens nothing that is not for it, and its client goes with it', async () => {
+    const redirect = 'https://ai.example.com/grafana/login/generic_oauth';
+    const withLogin = { ...spec, logins: [{ id: 'grafana', title: 'Dashboards', redirectUris: [redirect] }] };
+    expect(await converge(withLogin, secrets)).toEqual(['client grafana made']);
+    expect(await converge(withLogin, secrets)).toEqual([]);
+    const asGrafana = { client: 'grafana', redirect, scope: 'openid' };
+    const { code, verifier } = await loginAt(realmUrl(), 'ann', PASSWORDS.ann, asGrafana);
+    const given = { client_id: 'grafana', code, code_verifier: verifier, redirect_uri: redirect };
+    const { access_token: token = '' } = await exchange({ grant_type: 'authorization_code', ...given });
+    expect(decodeJwt(token)).toMatchObject({ identity: 'ann', aud: 'apolo', azp: 'grafana' });
+    await expect(authenticate(token)).rejects.toThrow('the token was made for "grafana", not for apolo');
+    const settings = tokenSettings(realmUrl());
+    const whoLogsIn = authenticator(database.db, { ...settings, clients: [...settings.clients, 'grafana'] });
+    expect(await whoLogsIn(`Bearer ${token}`)).toMatchObject({ user: 'ann', admin: false });
+    // By this the service knows who came.
+    const info = await fetch(`${realmUrl()}/protocol/openid-connect/userinfo`, {
+      headers: { authorization: `Bearer ${token}` },
+    });
+    expect(await info.json()).toMatchObject({ identity: 'ann' });
+    const elsewhere = { ...asGrafana, redirect: 'https://evil.example.com/login' };
+    await expect(loginAt(realmUrl(), 'ann', PASSWORDS.ann, elsewhere)).rejects.toThrow();
+    expect(await converge(spec, secrets)).toEqual(['client grafana removed']);
+  });
+
   test('the first refresh token works again and again, in parallel too', async () => {
     const { code, verifier } = await login('admin', PASSWORDS.admin);
     const { refresh_token: refresh = '' } = await exchange({

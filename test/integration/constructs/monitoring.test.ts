@@ -1,13 +1,17 @@
 import { createServer, type IncomingMessage, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { buffer } from 'node:stream/consumers';
-import { afterAll, beforeAll, expect, test } from 'vitest';
+import { dashboardsOf, SERVICES as PLATFORM } from '@delos/constructs';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { z } from 'zod';
 import { startGateway, type TestGateway } from '../../support/edge/gateway.ts';
 import { SERVICES, type ServiceProcesses, startServices } from '../../support/edge/service-processes.ts';
 import { type GeneratedParts, generatedParts } from '../../support/monitoring/generated-parts.ts';
-import { type Monitoring, startMonitoring } from '../../support/monitoring/monitoring.ts';
+import { attacks, HIDDEN, HIDDEN_QUOTA, withQuotas } from '../../support/monitoring/metric-attacks.ts';
+import { startMetricsProxy, type TestMetricsProxy } from '../../support/monitoring/metrics-proxy.ts';
+import { type Monitoring, PROMETHEUS_URL, startMonitoring } from '../../support/monitoring/monitoring.ts';
 import { type TestObjectStorage, testObjectStorage } from '../../support/objects/object-storage.ts';
+import { TEST_CONFIG } from '../../support/service/control-api.ts';
 import { until } from '../../support/until.ts';
 
 /*
@@ -39,6 +43,7 @@ let gateway: TestGateway;
 let storage: TestObjectStorage;
 let parts: GeneratedParts;
 let monitoring: Monitoring;
+let proxy: TestMetricsProxy;
 
 beforeAll(async () => {
   hooks = createServer((request, response) => {
@@ -54,21 +59,30 @@ services:
   prometheus:
     remoteWrite: [{url: 'http://127.0.0.1:${port}/write', user: delos, password: {secret: {name: store, key: password}}}]
 `);
-  services = await startServices(SERVICES);
+  services = await startServices(SERVICES, withQuotas(TEST_CONFIG));
   storage = await testObjectStorage([]);
   gateway = await startGateway({ api: services.publicPort, identity: services.publicPort });
   const { api, ...internal } = services.internal;
+  proxy = await startMetricsProxy(PROMETHEUS_URL, `http://127.0.0.1:${services.publicPort}`);
   monitoring = await startMonitoring(
     parts,
-    { 'control-api': api, ...internal, gateway: gateway.ports.internal, 'object-storage': storage.internalPort },
+    {
+      'control-api': api,
+      ...internal,
+      gateway: gateway.ports.internal,
+      'object-storage': storage.internalPort,
+      'metrics-proxy': proxy.internalPort,
+    },
     { 'ops/token': 'the-token', 'store/password': 'the-password' },
   );
   await fetch(`http://127.0.0.1:${gateway.ports.http}/api/v1/ping`);
   await fetch(storage.url);
+  await proxy.ask('', undefined);
 });
 
 afterAll(async () => {
   await monitoring?.stop();
+  await proxy?.stop();
   await gateway?.stop();
   await storage?.stop();
   await services?.stop();
@@ -182,6 +196,65 @@ function namesIn(node: unknown): readonly string[] {
     .safeParse(node);
   return [...(selector.success ? [selector.data.name] : []), ...Object.values(node).flatMap(namesIn)];
 }
+
+test.each(dashboardsOf(PLATFORM).map((dashboard) => [dashboard.name, dashboard] as const))(
+  'every query of the dashboard %s is taken',
+  async (_name, { panels }) => {
+    for (const { expr } of panels.flatMap(({ series }) => series)) await monitoring.ask('query', { query: expr });
+  },
+);
+
+const FORBIDDEN = [HIDDEN, String(HIDDEN_QUOTA), 'prometheus_build_info', 'delos_scheduler_leads', '"up"'];
+
+describe('metrics for users', () => {
+  const ask = async (user: string, path: string, init?: RequestInit) =>
+    proxy.ask(path, await services.token(user), init);
+  const quotas = `/api/v1/query?${new URLSearchParams({ query: 'delos_project_quota{resource="cpu"}' })}`;
+
+  beforeAll(async () => {
+    await until('the quota is told', 60, async () => {
+      const { text } = await ask('admin', quotas);
+      return text.includes(String(HIDDEN_QUOTA)) ? true : undefined;
+    });
+  });
+
+  test.each([
+    ['admin', ['acme/one', 'acme/open', 'acme/tight', 'other/hidden']],
+    ['alice', ['acme/one', 'acme/open', 'acme/tight']],
+    ['rita', ['acme/one']],
+    ['bob', ['other/hidden']],
+    ['noel', []],
+  ])('%s sees those of the projects that she or he may read', async (user, expected) => {
+    const { status, text } = await ask(user, quotas);
+    expect(status).toBe(200);
+    const found = z
+      .object({ data: z.object({ result: z.array(z.object({ metric: z.object({ project: z.string() }) })) }) })
+      .parse(JSON.parse(text)).data.result;
+    expect(found.map(({ metric }) => metric.project).sort()).toEqual(expected);
+  });
+
+  test('whatever is asked, nobody sees a series of another project or of the platform', async () => {
+    let seenByAdmin = 0;
+    for (const { name, path, init } of attacks(Date.now() / 1_000)) {
+      const { status, text } = await ask('alice', path, init);
+      const seen = FORBIDDEN.filter((word) => text.includes(word));
+      expect({ name, seen }).toEqual({ name, seen: [] });
+      expect(name.startsWith('not offered') ? [404] : [200, 400, 422]).toContain(status);
+      const whole = await ask('admin', path, init);
+      if (FORBIDDEN.some((word) => whole.text.includes(word))) seenByAdmin += 1;
+    }
+    // It is there to be seen.
+    expect(seenByAdmin).toBeGreaterThan(60);
+  });
+
+  test('without a token, with a wrong one, by another method and with more than a query may be, it is refused', async () => {
+    expect((await proxy.ask(quotas, undefined)).status).toBe(401);
+    expect((await proxy.ask(quotas, 'x.y.z')).status).toBe(401);
+    expect((await ask('alice', quotas, { method: 'DELETE' })).status).toBe(405);
+    const long = new URLSearchParams({ query: `vector(1) # ${'x'.repeat(70_000)}` });
+    expect((await ask('alice', '/api/v1/query', { method: 'POST', body: long })).status).toBe(400);
+  });
+});
 
 test('a part of which there is no Pod is told to the webhook, with the token that lies in a file', async () => {
   expect(await toldOf('ServiceDown', 'keycloak')).toMatchObject({

@@ -62,6 +62,7 @@ beforeAll(async () => {
     signal: new AbortController().signal,
     authenticate: unused,
     callerById: unused,
+    authenticateLogin: unused,
     resources: RESOURCES,
   });
   address = (await app.listen({ host: '127.0.0.1', port: 0 })).replace('http://', '');

@@ -66,6 +66,24 @@ describe('tokens', () => {
     expect(answer.json.error).not.toContain('\n');
   });
 
+  test('a token of a service that people log in to by a browser opens whose metrics they may see, and nothing else', async () => {
+    const ofGrafana = await issuer.token('alice', { azp: 'grafana' });
+    const { status, json } = await get(ofGrafana, '/metrics-rights');
+    expect({ status, json }).toEqual({
+      status: 200,
+      json: { everything: false, projects: ['acme/one', 'acme/open', 'acme/tight'] },
+    });
+    for (const path of ['/jobs', '/config', '/disk', '/users/alice'])
+      expect((await get(ofGrafana, path)).status).toBe(401);
+    const ofAnother = await issuer.token('alice', { azp: 'mlflow' });
+    expect((await get(ofAnother, '/metrics-rights')).status).toBe(401);
+    expect((await get(undefined, '/metrics-rights')).status).toBe(401);
+    expect((await get(await issuer.token('admin'), '/metrics-rights')).json).toEqual({
+      everything: true,
+      projects: [],
+    });
+  });
+
   test('a signature of another key is refused', async () => {
     const foreign = await startIssuer();
     const token = await foreign.token('alice', { iss: issuer.issuer });

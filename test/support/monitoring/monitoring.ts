@@ -28,6 +28,8 @@ export interface Monitoring {
 const addressOf = (nth: number): string => `127.0.77.${nth + 1}`;
 const DNS = '127.0.77.253';
 const PROMETHEUS = '127.0.77.251';
+/** Where Prometheus answers. */
+export const PROMETHEUS_URL = `http://${PROMETHEUS}:9090`;
 const ALERTMANAGER = '127.0.77.252';
 
 /**

@@ -6,6 +6,7 @@ import { type BucketRights, bucketCredential, silent } from '@delos/core';
 import { freePort } from '@delos/host';
 import { AwsClient } from 'aws4fetch';
 import { execute, type RunningCommand, start } from '../../../peers/src/command.ts';
+import type { BucketSettings } from '../../../runtime/service/src/logs/object-bucket.ts';
 import { until } from '../until.ts';
 
 /** The image's own program on a folder of this machine, and S3 clients of it. */
@@ -21,6 +22,8 @@ export interface TestObjectStorage {
   readonly admin: AwsClient;
   /** A client with the account of a bucket that a service has. */
   owner(bucket: string): AwsClient;
+  /** What a service is given that has this bucket. */
+  settings(bucket: string): BucketSettings;
   /** A client with a credential for one bucket. @param seconds from now until its end */
   signed(bucket: string, rights: BucketRights, seconds?: number): AwsClient;
   /** What the program itself issues. */
@@ -105,6 +108,13 @@ export async function testObjectStorage(
     url: `http://127.0.0.1:${ports.s3}`,
     admin: client('delos_admin', ADMIN_SECRET),
     owner: (bucket) => client(bucket, secretOf(bucket)),
+    settings: (bucket) => ({
+      endpoint: `http://127.0.0.1:${ports.s3}`,
+      region: 'us-east-1',
+      bucket,
+      accessKey: bucket,
+      secretFile: join(folder, 'buckets', bucket, 'secret-key'),
+    }),
     signed: (bucket, rights, seconds = 3600) => {
       const given = bucketCredential(SIGNING_KEY, { bucket, rights, end: Math.floor(Date.now() / 1000) + seconds });
       return client(given.accessKey, given.secretKey);

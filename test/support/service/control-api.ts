@@ -125,6 +125,15 @@ export async function startControlApi(
     ...(more.realmUrl === undefined ? {} : { realmUrl: more.realmUrl }),
     ...(more.registry === undefined ? {} : { registry: more.registry }),
   };
+  const tokens = {
+    issuer: issuer.issuer,
+    jwksUrl: issuer.jwksUrl,
+    audience: 'apolo',
+    clients: ['apolo'],
+    admin: config.admin.user,
+    // This issuer is nobody's Keycloak.
+    bindFirstAccount: true,
+  };
   const deps: ListenerDeps = {
     settings,
     database,
@@ -134,15 +143,8 @@ export async function startControlApi(
     log: quiet,
     metrics: new Registry(),
     signal: new AbortController().signal,
-    authenticate: authenticator(database.db, {
-      issuer: issuer.issuer,
-      jwksUrl: issuer.jwksUrl,
-      audience: 'apolo',
-      clients: ['apolo'],
-      admin: config.admin.user,
-      // This issuer is nobody's Keycloak.
-      bindFirstAccount: true,
-    }),
+    authenticate: authenticator(database.db, tokens),
+    authenticateLogin: authenticator(database.db, { ...tokens, clients: [...tokens.clients, 'grafana'] }),
     logs: new PostgresLogStore(database, config.logs),
     imageSource: imageSource({ allowed: ['registry.delos.internal'], resolve: async () => [] }),
     callerById: callersById(database.db, config.admin.user),

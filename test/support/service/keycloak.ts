@@ -11,7 +11,7 @@ import { CONFIGURATION } from '../../../constructs/src/services/keycloak/files.t
 import { KeycloakAdmin } from '../../../runtime/service/src/identity/index.ts';
 
 const KEYCLOAK = CATALOGUE.map(({ build }) =>
-  build.kind === 'archive' && build.file === 'keycloak.tar.gz' ? build.archive : undefined,
+  build?.kind === 'archive' && build.file === 'keycloak.tar.gz' ? build.archive : undefined,
 ).find((archive) => archive !== undefined);
 if (KEYCLOAK === undefined) throw new Error('the catalogue has no archive of Keycloak');
 const ARCHIVE = KEYCLOAK;

@@ -1,5 +1,14 @@
 import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
-import { accessSync, chownSync, constants, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
+import {
+  accessSync,
+  chownSync,
+  constants,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import { delimiter, join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -26,6 +35,9 @@ export interface TestPostgres {
   readonly env: (database: string) => Readonly<Record<string, string>>;
   /** Ends every connection to a database, as a failing server would. */
   readonly cutConnections: (database: string) => Promise<void>;
+  /** All its processes stand still, as on a node that hangs. */
+  readonly freeze: () => Promise<void>;
+  readonly thaw: () => Promise<void>;
   readonly stop: () => Promise<void>;
 }
 
@@ -102,6 +114,8 @@ export async function startPostgres(tcp?: PostgresOverTls): Promise<TestPostgres
     cutConnections: async (database) => {
       await admin.query('select pg_terminate_backend(pid) from pg_stat_activity where datname = $1', [database]);
     },
+    freeze: async () => signalAll(child, 'SIGSTOP'),
+    thaw: async () => signalAll(child, 'SIGCONT'),
     stop: async () => {
       await admin.end();
       const ended = new Promise((resolve) => child.once('exit', resolve));
@@ -111,6 +125,13 @@ export async function startPostgres(tcp?: PostgresOverTls): Promise<TestPostgres
       rmSync(folder, { recursive: true, force: true });
     },
   };
+}
+
+/** The server and the processes that it has started. */
+function signalAll(child: ChildProcess, signal: NodeJS.Signals): void {
+  const pid = child.pid ?? 0;
+  const started = readFileSync(`/proc/${pid}/task/${pid}/children`, 'utf8').trim().split(' ').filter(Boolean);
+  for (const each of [pid, ...started.map(Number)]) process.kill(each, signal);
 }
 
 async function connectAdmin(host: string, port: number, child: ChildProcess): Promise<pg.Client> {

@@ -6,6 +6,7 @@ import { describe, expect, test } from 'vitest';
 
 const IMAGES = join(import.meta.dirname, '../../../artifacts/images');
 const named = CATALOGUE.map((image) => [image.name, image] as const);
+const built = named.filter(([, { build }]) => build !== null);
 
 describe('the catalogue', () => {
   test('names each image once, and each has a folder of its name; no folder is left over', () => {
@@ -36,13 +37,18 @@ describe('the catalogue', () => {
     },
   );
 
-  test.each(named)('%s: its Containerfile names no registry and fetches nothing by itself', (name) => {
+  test('what is not built here is published', () => {
+    for (const { name, build, upstream } of CATALOGUE)
+      expect([name, build !== null || upstream !== null]).toEqual([name, true]);
+  });
+
+  test.each(built)('%s: its Containerfile names no registry and fetches nothing by itself', (name) => {
     const text = readFileSync(join(IMAGES, name, 'Containerfile'), 'utf8');
     for (const [, from = ''] of text.matchAll(/^FROM (\S+)/gm)) expect(from).toMatch(/^(scratch|\$\{(USER_)?BASE\})$/);
     expect(text).not.toMatch(/https?:|\bgit clone\b|\bpip install\b|\bapt(-get)? install\b/);
   });
 
-  test.each(named.filter(([, { build }]) => build.kind === 'wheels'))(
+  test.each(named.filter(([, { build }]) => build?.kind === 'wheels'))(
     '%s: each of its wheels is pinned by version and hash',
     (name) => {
       const text = readFileSync(join(IMAGES, name, 'requirements.txt'), 'utf8').replaceAll(/^#.*\n/gm, '');
@@ -52,7 +58,7 @@ describe('the catalogue', () => {
     },
   );
 
-  test.each(named.filter(([, { role }]) => role === 'service'))('%s: runs as a user of its own', (name) => {
+  test.each(built.filter(([, { role }]) => role === 'service'))('%s: runs as a user of its own', (name) => {
     const user = /^USER (\d+):(\d+)$/m.exec(readFileSync(join(IMAGES, name, 'Containerfile'), 'utf8'));
     expect(Number(user?.[1])).toBeGreaterThan(0);
   });

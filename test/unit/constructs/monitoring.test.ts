@@ -95,11 +95,14 @@ describe('what Prometheus asks for metrics', () => {
       'control-api': ['agent', 'collector', 'control-api', 'prometheus'],
       egress: alone,
       gateway: alone,
+      // It has one port for all.
+      grafana: ['gateway', 'prometheus'],
       identity: alone,
       keycloak: alone,
+      'metrics-proxy': alone,
       'node-exporter': alone,
       'object-storage': alone,
-      prometheus: alone,
+      prometheus: ['metrics-proxy', 'prometheus'],
       registry: alone,
       scheduler: alone,
     });
@@ -275,7 +278,7 @@ describe('which platforms have it', () => {
     const names = without.objects.map(({ manifest }) => manifest.metadata.name);
     expect(names.filter((name) => name.endsWith('-metrics') || monitoring.includes(name))).toEqual([]);
     expect(serviceImages(parseConfig('monitoring: {enabled: false}', 'f'))).toEqual({
-      unwanted: ['objects', 'registry', ...monitoring],
+      unwanted: ['objects', 'registry', ...monitoring, 'metrics-proxy', 'grafana'],
       late: [],
     });
   });

@@ -154,7 +154,7 @@ describe('users', () => {
 
   test('where nodes have user namespaces, all have one but what reads the node’s disk or lies on a volume', () => {
     const inOwn = (userNamespaces: boolean | undefined): readonly string[] => {
-      const config = parseConfig('', 'delos.yaml');
+      const config = parseConfig(EVERY_SERVICE, 'delos.yaml');
       const synthesis = synthesize(config, { ...engineContext(config, 'existing'), userNamespaces });
       return workloadsOf(synthesis)
         .filter(({ pod }) => pod.hostUsers === false)
@@ -164,7 +164,7 @@ describe('users', () => {
     const onDisk = (text: string): boolean => /"(hostPath|volumeClaimTemplates)"/.test(text);
     const free = workloads.filter(({ object }) => !onDisk(JSON.stringify(object.manifest))).map(({ name }) => name);
     expect(free.length).toBeGreaterThan(3);
-    expect(inOwn(true)).toEqual(free.filter((name) => name !== 'egress').sort());
+    expect(inOwn(true)).toEqual(free.sort());
     expect(inOwn(false)).toEqual([]);
     expect(inOwn(undefined)).toEqual([]);
   });
@@ -290,7 +290,18 @@ describe('network', () => {
   });
 
   test.each([
-    ['control-api', ['control-api:8081', 'dns:53', 'keycloak:8080', 'postgres:5432', 'redis:6379', 'registry:5000']],
+    [
+      'control-api',
+      [
+        'control-api:8081',
+        'dns:53',
+        'keycloak:8080',
+        'object-storage:7070',
+        'postgres:5432',
+        'redis:6379',
+        'registry:5000',
+      ],
+    ],
     ['registry', []],
     ['scheduler', ['dns:53', 'postgres:5432']],
     ['agent', ['10.201.0.2/32:6443', 'control-api:8081', 'dns:53']],

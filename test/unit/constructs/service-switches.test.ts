@@ -78,9 +78,9 @@ describe('a service that is left out', () => {
         'keycloak, control-api, identity and scheduler cannot work without postgres: say where yours is (`services.postgres.external`), or leave those out as well ',
     });
     expect(refusal(off('controlApi'))?.message).toContain(
-      'identity, agent, collector and devpi cannot work without control-api: leave those out as well',
+      'identity, agent, collector, devpi and metrics-proxy cannot work without control-api: leave those out as well',
     );
-    expect(refusal(off('controlApi', 'identity', 'agent', 'collector', 'devpi'))).toBeUndefined();
+    expect(refusal(off('controlApi', 'identity', 'agent', 'collector', 'devpi', 'metricsProxy'))).toBeUndefined();
   });
 
   test('takes along its routes, its way through the network and its volume', () => {
@@ -124,8 +124,8 @@ services: {keycloak: {enabled: false}, controlApi: {enabled: false}, identity: {
   test('is told by its section, and by no other', () => {
     const config = parseConfig(off('devpi', 'redis'), 'delos.yaml');
     const left = SERVICES.filter((service) => !isEnabled(config, service)).map(({ name }) => name);
-    // Object storage and the registry are off where nobody asks for them.
-    expect(left).toEqual(['redis', 'object-storage', 'devpi', 'registry']);
+    // Object storage, the registry and Grafana are off where nobody asks for them.
+    expect(left).toEqual(['redis', 'object-storage', 'devpi', 'registry', 'grafana']);
   });
 });
 

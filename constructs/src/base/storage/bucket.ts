@@ -32,6 +32,8 @@ export interface BucketServer {
    * @param name of the bucket; also the end of the name of its Secret
    */
   bucket(name: string): Bucket;
+  /** Whether it has a bucket of this name. @default it makes each that is asked for */
+  has?(name: string): boolean;
 }
 
 const NAME = /^[a-z0-9][a-z0-9-]{1,40}[a-z0-9]$/;

@@ -112,6 +112,19 @@ export const agent: ServiceDescriptor<Section, Agent> = {
       summary: 'No agent is connected to the control API: no job starts or ends',
     },
   ],
+  panels: [
+    {
+      title: 'Connected agents',
+      unit: 'count',
+      kind: 'now',
+      series: [{ expr: 'sum(delos_api_agents)', legend: 'agents' }],
+    },
+    {
+      title: 'What it keeps of the cluster',
+      unit: 'count',
+      series: [{ expr: 'sum by (kind) (delos_agent_kept)', legend: '{{kind}}' }],
+    },
+  ],
   needs: [controlApi],
   build: (scope, at) => new Agent(scope, 'agent', at),
 };

@@ -23,6 +23,24 @@ export const alertmanager: ServiceDescriptor<z.infer<typeof config>, Alertmanage
       summary: 'Alerts do not get to those of {{ $labels.integration }} who shall be told',
     },
   ],
+  panels: [
+    {
+      title: 'Alerts',
+      unit: 'count',
+      series: [{ expr: 'sum by (state) (alertmanager_alerts)', legend: '{{state}}' }],
+    },
+    {
+      title: 'Messages',
+      unit: 'per-second',
+      series: [
+        { expr: 'sum by (integration) (rate(alertmanager_notifications_total[5m]))', legend: '{{integration}}: sent' },
+        {
+          expr: 'sum by (integration) (rate(alertmanager_notifications_failed_total[5m]))',
+          legend: '{{integration}}: failed',
+        },
+      ],
+    },
+  ],
   wanted: ({ monitoring }) => monitoring.enabled,
   late: true,
   build: (scope, at) => new Alertmanager(scope, 'alertmanager', { descriptor: alertmanager, at }),

@@ -54,6 +54,21 @@ export const collector: ServiceDescriptor<Config, Collector> = {
       summary: 'A node has hardly any disk left: logs of jobs are held back there, and old ones are lost',
     },
   ],
+  panels: [
+    {
+      title: 'Logs read',
+      unit: 'bytes-per-second',
+      series: [{ expr: 'sum by (instance) (rate(delos_collector_log_bytes_total[5m]))', legend: '{{instance}}' }],
+    },
+    {
+      title: 'Logs that it reads',
+      unit: 'count',
+      series: [
+        { expr: 'sum(delos_collector_logs)', legend: 'logs' },
+        { expr: 'sum(delos_collector_held)', legend: 'held back' },
+      ],
+    },
+  ],
   needs: [controlApi],
   build: (scope, at) => new Collector(scope, 'collector', at),
 };

@@ -18,6 +18,7 @@ import {
 } from '../../base/secret-folder.ts';
 import type { Replicas } from '../../base/sections/replicas.ts';
 import type { ServiceDescriptor, Site } from '../../base/service.ts';
+import { bucketEnv, bucketSecrets } from '../../base/storage/bucket.ts';
 import type { Workload } from '../../base/workload.ts';
 import type { RotationWay } from '../../synthesis.ts';
 import { canonicalJson, platformSettings } from './platform-settings.ts';
@@ -61,7 +62,7 @@ export class ControlApi extends Construct {
   ) {
     super(scope, id);
     const { descriptor, at, identity } = props;
-    const { namespace, database, cache } = at;
+    const { namespace, database, cache, bucket } = at;
     const secret = (name: string, sources: ConstructorParameters<typeof Secret>[2]['sources']): Secret =>
       new Secret(this, name, { namespace, sources });
     const agent = secret('agent-token', { token: { kind: 'password', length: 48, rotation: { kind: 'overlap' } } });
@@ -140,6 +141,7 @@ export class ControlApi extends Construct {
           collector,
           issuer,
           ...(cache === undefined ? [] : cacheSecrets(cache)),
+          ...(bucket === undefined ? [] : bucketSecrets(bucket)),
           ...(this.#registry === undefined ? [] : [this.#registry.key.secret]),
         ].map(mounted),
       ],
@@ -147,11 +149,15 @@ export class ControlApi extends Construct {
         ...databaseEnv(database),
         ...(identity.authority === undefined ? [] : [env('NODE_EXTRA_CA_CERTS', fileOf(identity.authority))]),
         ...(cache === undefined ? [] : cacheEnv(cache)),
+        ...(bucket === undefined ? [] : bucketEnv(bucket)),
         ...this.#registryEnv(),
         allowedRegistriesEnv(at, this.ownRegistries),
         env('DELOS_CONFIG', `${CONFIG_DIR}/platform.json`),
         env('DELOS_OIDC_ISSUER', identity.issuer),
         env('DELOS_OIDC_JWKS_URL', identity.jwksUrl),
+        ...(at.logins.length === 0
+          ? []
+          : [env('DELOS_OIDC_LOGINS', at.logins.map(({ service }) => service).join(','))]),
         env('DELOS_KEYCLOAK_URL', identity.internalUrl),
         env('DELOS_IDENTITY', `${REALM_DIR}/identity.json`),
         env('DELOS_IDENTITY_ISSUER', fileOf({ secret: issuer, key: 'secret' })),
@@ -162,6 +168,8 @@ export class ControlApi extends Construct {
     this.workload.reach(database.peer, identity.peer);
     // Not waited for: it works without.
     if (cache !== undefined) this.workload.reach(cache.peer);
+    // Not waited for either: PostgreSQL has the logs meanwhile.
+    if (bucket !== undefined) this.workload.reach(bucket.peer);
     // A replica that has no agent asks the one that has.
     this.workload.reach(this.workload.peer('internal'));
     // Keycloak is waited for by `migrate`.

@@ -15,6 +15,8 @@ export const controlApi: ServiceDescriptor<Replicas, ControlApi> = {
   user: 60603,
   resources: { cpu: '20m', memory: '96Mi', memoryLimit: '256Mi' },
   database: 'delos',
+  bucket: 'job-logs',
+  bucketOptional: true,
   needs: [keycloak],
   cache: {
     commands: [
@@ -58,6 +60,43 @@ export const controlApi: ServiceDescriptor<Replicas, ControlApi> = {
       expr: 'job:delos_api_request_seconds:p99_5m > 5',
       for: '10m',
       summary: 'One request of a hundred to the control API takes more than 5 s',
+    },
+    {
+      name: 'LogsNotMoved',
+      severity: 'warning',
+      expr: 'max(delos_logs_stuck_seconds) > 300',
+      for: '5m',
+      summary: 'The object storage takes no logs of jobs: they stay in PostgreSQL meanwhile',
+    },
+    {
+      name: 'LogsRefused',
+      severity: 'critical',
+      expr: 'max(delos_logs_refused) > 0',
+      for: '1m',
+      summary:
+        'PostgreSQL holds as many logs as it may, and the object storage takes none: new ones wait on their nodes',
+    },
+  ],
+  panels: [
+    {
+      title: 'Requests by route',
+      unit: 'per-second',
+      series: [{ expr: 'topk(10, job_route:delos_api_requests:rate5m)', legend: '{{route}}' }],
+    },
+    {
+      title: 'Failures',
+      unit: 'ratio',
+      series: [{ expr: 'job:delos_api_failures:ratio5m', legend: 'failed' }],
+    },
+    {
+      title: 'Slowest of a hundred requests',
+      unit: 'seconds',
+      series: [{ expr: 'job:delos_api_request_seconds:p99_5m', legend: 'p99' }],
+    },
+    {
+      title: 'Logs that arrive',
+      unit: 'bytes-per-second',
+      series: [{ expr: 'sum(rate(delos_api_log_bytes_total[5m]))', legend: 'logs' }],
     },
   ],
   build: (scope, at) =>

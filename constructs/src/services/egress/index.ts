@@ -82,5 +82,13 @@ export const egress: ServiceDescriptor<Replicas, Egress> = {
       summary: 'The proxy of the site does not answer, or does not take the platform’s login',
     },
   ],
+  panels: [
+    {
+      title: 'Requests by the site’s proxy',
+      unit: 'per-second',
+      series: [{ expr: 'sum by (outcome) (rate(delos_egress_requests_total[5m]))', legend: '{{outcome}}' }],
+      emptyUnless: 'the site has a proxy, and something was asked by it',
+    },
+  ],
   build: (scope, at) => new Egress(scope, 'egress', at),
 };

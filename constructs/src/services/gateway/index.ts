@@ -30,6 +30,28 @@ export const gateway: ServiceDescriptor<Replicas, Gateway> = {
       summary: 'The certificate that the gateway shows ends within 30 days',
     },
   ],
+  panels: [
+    {
+      title: 'Requests',
+      unit: 'per-second',
+      series: [{ expr: 'sum by (code) (rate(caddy_http_request_duration_seconds_count[5m]))', legend: '{{code}}' }],
+    },
+    {
+      title: 'Slowest of a hundred requests',
+      unit: 'seconds',
+      series: [
+        {
+          expr: 'histogram_quantile(0.99, sum by (le) (rate(caddy_http_request_duration_seconds_bucket[5m])))',
+          legend: 'p99',
+        },
+      ],
+    },
+    {
+      title: 'Bytes answered',
+      unit: 'bytes-per-second',
+      series: [{ expr: 'sum(rate(caddy_http_response_size_bytes_sum[5m]))', legend: 'answers' }],
+    },
+  ],
   build: (scope, { own, config, publicUrl, exposure, namespace, image, resources, userNamespaces }) =>
     new Gateway(scope, 'gateway', {
       namespace,

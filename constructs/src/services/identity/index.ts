@@ -64,6 +64,20 @@ export const identity: ServiceDescriptor<Readonly<Record<string, never>>, Identi
       summary: 'Somebody changed the realm in Keycloak by hand; it was put back',
     },
   ],
+  panels: [
+    {
+      title: 'Changes by hand that were undone',
+      unit: 'count',
+      series: [{ expr: 'sum(increase(delos_identity_drift_total[1h]))', legend: 'in an hour' }],
+    },
+    {
+      title: 'Identity providers that answer',
+      unit: 'count',
+      kind: 'now',
+      series: [{ expr: 'min by (provider) (delos_identity_provider_up)', legend: '{{provider}}' }],
+      emptyUnless: '`identity` in delos.yaml names a provider',
+    },
+  ],
   build: (scope, at) =>
     new IdentityKeeper(scope, 'identity', { at, of: at.get(keycloak), keeping: at.get(controlApi).keeping }),
 };

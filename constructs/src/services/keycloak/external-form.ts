@@ -37,13 +37,13 @@ const section = z
 /** `services.keycloak.external` of delos.yaml. */
 export const externalForm: ExternalForm<z.infer<typeof section>, ServiceConstruct & Identity> = {
   config: section,
-  build: (scope, { namespace, config, publicUrl }, given) => {
+  build: (scope, { namespace, config, publicUrl, logins }, given) => {
     const inside = given.internalUrl ?? given.url;
     const own = new Construct(scope, 'keycloak');
     return externalKeycloak({
       url: given.url,
       ...(given.internalUrl === undefined ? {} : { internalUrl: given.internalUrl }),
-      realm: realmOf(config, publicUrl),
+      realm: realmOf(config, publicUrl, logins),
       ...(given.authority === undefined
         ? {}
         : { authority: secretKeyOf(own, 'keycloak-authority', namespace, given.authority) }),

@@ -51,7 +51,29 @@ export const keycloak: ServiceDescriptor<
       summary: 'Keycloak has hardly any memory left: logins get slow',
     },
   ],
-  build: (scope, { namespace, image, resources, database, publicUrl, config: whole, userNamespaces }) =>
+  panels: [
+    {
+      title: 'Heap in use',
+      unit: 'ratio',
+      series: [
+        {
+          expr: 'sum by (job) (jvm_memory_used_bytes{area="heap"}) / sum by (job) (jvm_memory_max_bytes{area="heap"})',
+          legend: 'heap',
+        },
+      ],
+    },
+    {
+      title: 'Requests',
+      unit: 'per-second',
+      series: [
+        {
+          expr: 'sum by (status) (rate(http_server_requests_seconds_count{job="keycloak"}[5m]))',
+          legend: '{{status}}',
+        },
+      ],
+    },
+  ],
+  build: (scope, { namespace, image, resources, database, publicUrl, config: whole, userNamespaces, logins }) =>
     new Keycloak(scope, 'keycloak', {
       namespace,
       image,
@@ -60,6 +82,6 @@ export const keycloak: ServiceDescriptor<
       database,
       publicUrl,
       userNamespaces,
-      realm: realmOf(whole, publicUrl),
+      realm: realmOf(whole, publicUrl, logins),
     }),
 };

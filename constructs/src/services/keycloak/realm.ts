@@ -1,7 +1,11 @@
 import { CLIENT_ID, emailOf, HEADLESS_PATH, type IdentitySpec, type PlatformConfig, REALM } from '@delos/core';
+import type { ServiceLogin } from '../../base/service.ts';
 
-/** The realm as code: who may log in, by which client, to which addresses a code may be sent. */
-export function realmOf(config: PlatformConfig, publicUrl: string): IdentitySpec {
+/**
+ * The realm as code: who may log in, by which client, to which addresses a code may be sent.
+ * @param logins services that people log in to by a browser. @default none
+ */
+export function realmOf(config: PlatformConfig, publicUrl: string, logins: readonly ServiceLogin[] = []): IdentitySpec {
   const admin = { username: config.admin.user, email: config.admin.email };
   const own = config.users.filter(({ provider }) => provider === undefined);
   const users = own.map((user) => ({ username: user.name, email: emailOf(user, config) }));
@@ -16,6 +20,11 @@ export function realmOf(config: PlatformConfig, publicUrl: string): IdentitySpec
         `${publicUrl}${HEADLESS_PATH}`,
       ],
     },
+    logins: logins.map(({ service, title, paths }) => ({
+      id: service,
+      title,
+      redirectUris: paths.map((path) => `${publicUrl}${path}`),
+    })),
     audience: CLIENT_ID,
     requireTls: publicUrl.startsWith('https:'),
     accessTokenLifespan: 1800,

@@ -100,6 +100,23 @@ export const nodeExporter: ServiceDescriptor<Config, NodeExporter> = {
       summary: '{{ $labels.node }} has used {{ $value | humanizePercentage }} of its memory',
     },
   ],
+  panels: [
+    {
+      title: 'Processors in use',
+      unit: 'ratio',
+      series: [{ expr: 'node:cpu_used:ratio5m', legend: '{{node}}' }],
+    },
+    {
+      title: 'Memory in use',
+      unit: 'ratio',
+      series: [{ expr: 'node:memory_used:ratio', legend: '{{node}}' }],
+    },
+    {
+      title: 'Disk in use',
+      unit: 'ratio',
+      series: [{ expr: 'node:disk_used:ratio', legend: '{{node}}' }],
+    },
+  ],
   wanted: ({ monitoring }) => monitoring.enabled,
   late: true,
   build: (scope, at) => new NodeExporter(scope, 'node-exporter', at),

@@ -35,6 +35,7 @@ export function externalObjectStorage({
   buckets,
 }: ExternalObjectStorageProps): BucketServer {
   return {
+    has: (asked) => Object.hasOwn(buckets, asked),
     bucket(asked): Bucket {
       const found = Object.hasOwn(buckets, asked) ? buckets[asked] : undefined;
       if (found === undefined) {

@@ -60,6 +60,22 @@ export const objectStorage: ServiceDescriptor<
       summary: 'The object storage turns requests away, since too many are under way',
     },
   ],
+  panels: [
+    {
+      title: 'Requests',
+      unit: 'per-second',
+      series: [{ expr: 'sum by (answer) (rate(delos_objects_requests_total[5m]))', legend: '{{answer}}' }],
+      emptyUnless: 'a client has asked',
+    },
+    {
+      title: 'Space',
+      unit: 'bytes',
+      series: [
+        { expr: 'delos_objects_volume_bytes', legend: 'size' },
+        { expr: 'delos_objects_volume_free_bytes', legend: 'free' },
+      ],
+    },
+  ],
   external: externalForm,
   build: (scope, { namespace, image, own, config, resources }) =>
     new ObjectStorage(scope, 'object-storage', {

@@ -38,6 +38,18 @@ export const postgres: ServiceDescriptor<
       summary: 'The control API waits for connections to PostgreSQL',
     },
   ],
+  panels: [
+    {
+      title: 'Connections to the database',
+      unit: 'count',
+      series: [{ expr: 'sum by (job, state) (delos_database_connections)', legend: '{{job}}: {{state}}' }],
+    },
+    {
+      title: 'Size of the database',
+      unit: 'bytes',
+      series: [{ expr: 'max(delos_database_bytes)', legend: 'size' }],
+    },
+  ],
   diesWithNode: 'it runs once, on one volume',
   backup: {
     save: [

@@ -36,6 +36,23 @@ export const prometheus: ServiceDescriptor<PrometheusSection, Prometheus> = {
       summary: 'Metrics do not get to {{ $labels.url }}, or come there late',
     },
   ],
+  panels: [
+    {
+      title: 'Series that it holds',
+      unit: 'count',
+      series: [{ expr: 'prometheus_tsdb_head_series', legend: 'series' }],
+    },
+    {
+      title: 'Samples',
+      unit: 'per-second',
+      series: [{ expr: 'sum(rate(prometheus_tsdb_head_samples_appended_total[5m]))', legend: 'samples' }],
+    },
+    {
+      title: 'Size of what is kept',
+      unit: 'bytes',
+      series: [{ expr: 'prometheus_tsdb_storage_blocks_bytes', legend: 'blocks' }],
+    },
+  ],
   wanted: ({ monitoring }) => monitoring.enabled,
   late: true,
   needs: [alertmanager],

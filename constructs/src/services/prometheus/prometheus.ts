@@ -15,7 +15,8 @@ import { alertmanager } from '../alertmanager/index.ts';
 import { CONFIG, type RuleGroup, remoteSecret, rules, SECRETS, settings, type Target } from './files.ts';
 import type { PrometheusSection } from './section.ts';
 
-const PORT = 9090;
+/** Port of its API. */
+export const PROMETHEUS_PORT = 9090;
 const DATA = '/prometheus';
 
 /** A start reads what was written last, at most a few hours of samples. */
@@ -86,13 +87,13 @@ export class Prometheus extends Construct {
         `--storage.tsdb.retention.time=${own.keepDays}d`,
         // Beside blocks of samples there are the newest, which are not counted, and room to put blocks together.
         `--storage.tsdb.retention.size=${Math.floor((own.storage * 4) / 5 / 2 ** 20)}MB`,
-        `--web.listen-address=:${PORT}`,
+        `--web.listen-address=:${PROMETHEUS_PORT}`,
         '--web.max-connections=64',
         '--query.max-concurrency=4',
         '--query.timeout=30s',
         '--query.max-samples=5000000',
       ],
-      ports: { http: PORT },
+      ports: { http: PROMETHEUS_PORT },
       probes: PROBES,
       mounts: () => [
         files(config, CONFIG, { name: 'config' }),

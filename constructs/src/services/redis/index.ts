@@ -27,6 +27,20 @@ export const redis: ServiceDescriptor<
       summary: 'Redis does not answer: each replica keeps limits by itself',
     },
   ],
+  panels: [
+    {
+      title: 'Whether the control API reaches it',
+      unit: 'count',
+      kind: 'now',
+      series: [{ expr: 'min by (instance) (delos_cache_up)', legend: '{{instance}}' }],
+    },
+    {
+      title: 'What the control API could not do there',
+      unit: 'per-second',
+      series: [{ expr: 'sum by (why) (rate(delos_cache_failures_total[5m]))', legend: '{{why}}' }],
+      emptyUnless: 'the cache has failed',
+    },
+  ],
   external: externalForm,
   build: (scope, { namespace, image, resources, userNamespaces }) =>
     new Redis(scope, 'redis', {

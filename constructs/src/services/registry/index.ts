@@ -60,5 +60,12 @@ export const registry: ServiceDescriptor<RegistrySection, Registry> = {
       summary: 'The registry of images fails at more than one request of twenty',
     },
   ],
+  panels: [
+    {
+      title: 'Requests',
+      unit: 'per-second',
+      series: [{ expr: 'sum by (code) (rate(registry_http_requests_total[5m]))', legend: '{{code}}' }],
+    },
+  ],
   build: (scope, at) => new Registry(scope, 'registry', { descriptor: registry, at }),
 };

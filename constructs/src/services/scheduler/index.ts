@@ -57,5 +57,26 @@ export const scheduler: ServiceDescriptor<Replicas, Scheduler> = {
       summary: 'Jobs have waited for an hour, and none was admitted',
     },
   ],
+  panels: [
+    {
+      title: 'Rounds: slowest of a hundred',
+      unit: 'seconds',
+      series: [{ expr: 'job:delos_scheduler_round_seconds:p99_5m', legend: 'p99' }],
+    },
+    {
+      title: 'Decisions',
+      unit: 'per-second',
+      series: [
+        { expr: 'sum(rate(delos_scheduler_admitted_total[5m]))', legend: 'admitted' },
+        { expr: 'sum(rate(delos_scheduler_preempted_total[5m]))', legend: 'preempted' },
+      ],
+    },
+    {
+      title: 'Which one decides',
+      unit: 'count',
+      kind: 'now',
+      series: [{ expr: 'delos_scheduler_leads', legend: '{{instance}}' }],
+    },
+  ],
   build: (scope, at) => new Scheduler(scope, 'scheduler', at),
 };

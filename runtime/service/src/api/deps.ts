@@ -72,6 +72,10 @@ export interface ApiDeps {
   readonly signal: AbortSignal;
   /** @throws DelosError ERR_UNAUTHENTICATED; `authorization` is the header's value. */
   readonly authenticate: (authorization: string | undefined) => Promise<Caller>;
+  /**
+   * As `authenticate`, and takes tokens of services that people log in to by a browser as well: they open nothing else.
+   */
+  readonly authenticateLogin: (authorization: string | undefined) => Promise<Caller>;
   /** A user, by the id that does not change. @throws DelosError ERR_UNAUTHENTICATED for one that was removed */
   readonly callerById: (id: number) => Promise<Caller>;
   /** Where all is that the API has. */

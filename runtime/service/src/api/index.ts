@@ -7,12 +7,14 @@ import { every } from '../edge/guard.ts';
 import { realmUrlOf } from '../identity/realm.ts';
 import { imageSource, registryList } from '../image-source.ts';
 import { liveSecret } from '../live-secret.ts';
-import { PostgresLogStore } from '../logs/archive.ts';
+import { bucketEnv, bucketSettings } from '../logs/bucket-env.ts';
+import { openLogArchive } from '../logs/log-archive.ts';
+import { logPolicyOf } from '../logs/log-store.ts';
 import { readPlatformConfig } from '../platform-config.ts';
 import type { Service } from '../service.ts';
 import { databaseEnv, databaseSettings, readEnv } from '../service-env.ts';
 import { agentRoutes } from './agents/index.ts';
-import { authenticator, callersById } from './auth.ts';
+import { authenticator, callersById, type TokenSettings } from './auth.ts';
 import { NO_CACHE } from './cache/cache.ts';
 import { cacheEnv, cacheSettings } from './cache/cache-settings.ts';
 import { RedisCache } from './cache/redis-cache.ts';
@@ -28,6 +30,7 @@ import { streamRoutes } from './streams/index.ts';
 
 const apiEnv = databaseEnv.extend({
   ...cacheEnv.shape,
+  ...bucketEnv.shape,
   DELOS_CONFIG: z.string(),
   DELOS_CLUSTER: z.string().default('default'),
   DELOS_PUBLIC_URL: z.url().transform((url) => url.replace(/\/+$/, '')),
@@ -39,6 +42,11 @@ const apiEnv = databaseEnv.extend({
   DELOS_OIDC_JWKS_URL: z.url(),
   /** The realm's client that tokens are for. */
   DELOS_OIDC_AUDIENCE: z.string().default(CLIENT_ID),
+  /** Clients of services that people log in to by a browser, separated by commas. */
+  DELOS_OIDC_LOGINS: z
+    .string()
+    .default('')
+    .transform((text) => text.split(',').filter((name) => name !== '')),
   /** Our own Keycloak; left out where the realm is somebody else's. */
   DELOS_KEYCLOAK_URL: z.url().optional(),
   /** `HOST[:PORT]`, separated by commas: registries that jobs may use wherever they are. */
@@ -54,8 +62,6 @@ const apiEnv = databaseEnv.extend({
   DELOS_INTERNAL_PORT: z.coerce.number().int().default(PORTS.internal),
 });
 
-/** Old logs are looked for this often. */
-const HOUSE_MS = 60_000;
 /** What of resources depends on time is looked at this often. */
 const SWEEP_MS = 5_000;
 
@@ -70,7 +76,15 @@ export const apiService: Service = {
     const database = await connectDatabase({ ...databaseSettings(env), connections: 20 }, log);
     await database.notifications.start();
     databaseMetrics(metrics, database);
-    const logs = new PostgresLogStore(database, config.logs);
+    const archive = await openLogArchive({
+      database,
+      policy: logPolicyOf(config),
+      bufferLimit: config.logs.bufferLimit,
+      bucket: bucketSettings(env),
+      log,
+      metrics,
+    });
+    const logs = archive.store;
     const shared = cacheSettings(env);
     const cache = shared === undefined ? NO_CACHE : new RedisCache(shared, { log, metrics });
     const { DELOS_REGISTRY_URL: registryUrl, DELOS_REGISTRY_SECRET: registryKey } = env;
@@ -92,6 +106,17 @@ export const apiService: Service = {
         : { registry: registrySettings(registryUrl, registryKey) }),
     };
     const resources = resourcesFor(settings);
+    const tokens: TokenSettings = {
+      issuer: env.DELOS_OIDC_ISSUER,
+      jwksUrl: env.DELOS_OIDC_JWKS_URL,
+      audience: env.DELOS_OIDC_AUDIENCE,
+      clients: [env.DELOS_OIDC_AUDIENCE, ISSUER_CLIENT],
+      admin: config.admin.user,
+      bindFirstAccount: env.DELOS_KEYCLOAK_URL === undefined,
+      ...(providersOf(config.identity).length === 0
+        ? {}
+        : { providers: new ProviderLogins(database, config.identity) }),
+    };
     const deps: ListenerDeps = {
       settings,
       database,
@@ -101,16 +126,10 @@ export const apiService: Service = {
       log,
       metrics,
       signal,
-      authenticate: authenticator(database.db, {
-        issuer: env.DELOS_OIDC_ISSUER,
-        jwksUrl: env.DELOS_OIDC_JWKS_URL,
-        audience: env.DELOS_OIDC_AUDIENCE,
-        clients: [env.DELOS_OIDC_AUDIENCE, ISSUER_CLIENT],
-        admin: config.admin.user,
-        bindFirstAccount: env.DELOS_KEYCLOAK_URL === undefined,
-        ...(providersOf(config.identity).length === 0
-          ? {}
-          : { providers: new ProviderLogins(database, config.identity) }),
+      authenticate: authenticator(database.db, tokens),
+      authenticateLogin: authenticator(database.db, {
+        ...tokens,
+        clients: [...tokens.clients, ...env.DELOS_OIDC_LOGINS],
       }),
       callerById: callersById(database.db, config.admin.user),
       logs,
@@ -121,7 +140,6 @@ export const apiService: Service = {
     const agents = await agentRoutes(internal, deps);
     const streams = streamRoutes(app, deps, agents.hub);
     const publicUrl = await app.listen({ host: env.DELOS_LISTEN_HOST, port: env.DELOS_PUBLIC_PORT });
-    const endHouse = every(HOUSE_MS, log, 'removing old logs', () => logs.keepHouse());
     const endSweeps = Object.values(resources).map(({ name, sweep }) =>
       sweep === undefined ? () => {} : every(SWEEP_MS, log, `looking after ${name}`, () => sweep(deps)),
     );
@@ -130,11 +148,11 @@ export const apiService: Service = {
       unready: async () =>
         database.notifications.connected ? database.unhealthy() : 'the connection that listens to PostgreSQL is down',
       stop: async () => {
-        endHouse();
         for (const end of endSweeps) end();
         streams.close();
         await agents.close();
         await app.close();
+        await archive.close();
         await cache.close();
         await database.close();
       },

@@ -6,6 +6,7 @@ import { disks } from './resources/disks/index.ts';
 import { headless } from './resources/headless/index.ts';
 import { jobs } from './resources/jobs/index.ts';
 import { login } from './resources/login/index.ts';
+import { metrics } from './resources/metrics/index.ts';
 import { registry } from './resources/registry/index.ts';
 import { registryTokens } from './resources/registry-tokens/index.ts';
 import { users } from './resources/users/index.ts';
@@ -19,6 +20,7 @@ export const RESOURCES = {
   disks,
   users,
   admin,
+  metrics,
   registry,
   'registry-tokens': registryTokens,
 } as const satisfies Readonly<Record<string, Resource>>;

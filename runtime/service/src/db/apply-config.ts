@@ -49,6 +49,7 @@ export async function applyConfig(tx: Tx, config: PlatformConfig, cluster: strin
             share: (row) => row.ref('excluded.share'),
             privileged: (row) => row.ref('excluded.privileged'),
             retired: false,
+            retired_at: null,
             position: place,
           }),
         )
@@ -109,7 +110,7 @@ async function retireVanished(tx: Tx, config: PlatformConfig): Promise<void> {
   const kept = config.organizations.flatMap((org) => org.projects.map((project) => `${org.name}/${project.name}`));
   const orgs = config.organizations.map((org) => org.name);
   const plain = JSON.stringify(PLAIN_SHARE);
-  await sql`update projects set retired = true, share = ${plain}::jsonb
+  await sql`update projects set retired = true, retired_at = coalesce(retired_at, now()), share = ${plain}::jsonb
     where org || '/' || name <> all (${kept}::text[])`.execute(tx);
   await sql`delete from projects p where retired
     and not exists (select from jobs j where j.org = p.org and j.project = p.name)

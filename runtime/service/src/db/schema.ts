@@ -40,6 +40,7 @@ interface ProjectTable {
   readonly privileged: Generated<boolean>;
   readonly namespace: string;
   readonly retired: Generated<boolean>;
+  readonly retired_at: Date | null;
   readonly position: Generated<number>;
 }
 
@@ -196,6 +197,9 @@ interface LogStreamTable {
   readonly cursor: string | null;
   readonly complete: Generated<boolean>;
   readonly final: Generated<boolean>;
+  readonly waiting_bytes: Generated<number>;
+  readonly waiting_since: Date | null;
+  readonly missing: Generated<number>;
 }
 
 interface LogChunkTable {
@@ -207,6 +211,21 @@ interface LogChunkTable {
   readonly at: Generated<Date>;
   readonly tail: Generated<boolean>;
   readonly lost: Generated<boolean>;
+  readonly missing: number | null;
+}
+
+export interface LogObjectTable {
+  readonly job: string;
+  readonly attempt: number;
+  readonly start: number;
+  readonly length: number;
+  readonly tail: boolean;
+  readonly lost: boolean;
+  readonly missing: number | null;
+  readonly at: Date;
+  readonly digest: string;
+  readonly state: 'writing' | 'there' | 'removing';
+  readonly changed_at: Generated<Date>;
 }
 
 interface LogUsageTable {
@@ -259,6 +278,7 @@ export interface Schema {
   readonly job_transitions: JobTransitionTable;
   readonly log_streams: LogStreamTable;
   readonly log_chunks: LogChunkTable;
+  readonly log_objects: LogObjectTable;
   readonly log_usage: LogUsageTable;
   readonly issued_tokens: IssuedTokenTable;
   readonly login_failures: LoginFailureTable;

@@ -124,6 +124,27 @@ export function cliClient(spec: IdentitySpec): Representation {
   };
 }
 
+/** Marks clients that are ours to remove. */
+export const LOGIN_ATTRIBUTE = 'dev.delos.login';
+
+/** Clients of services that people log in to by a browser. */
+export const loginClients = ({ logins }: IdentitySpec): readonly Representation[] =>
+  logins.map(({ id, title, redirectUris }) => ({
+    clientId: id,
+    name: title,
+    enabled: true,
+    publicClient: true,
+    standardFlowEnabled: true,
+    implicitFlowEnabled: false,
+    directAccessGrantsEnabled: false,
+    serviceAccountsEnabled: false,
+    fullScopeAllowed: false,
+    consentRequired: false,
+    redirectUris,
+    webOrigins: [],
+    attributes: { 'pkce.code.challenge.method': 'S256', [LOGIN_ATTRIBUTE]: 'true' },
+  }));
+
 export function issuerClient(secret: string): Representation {
   return {
     clientId: ISSUER_CLIENT,

@@ -12,6 +12,8 @@ import {
   claimsScope,
   cliClient,
   issuerClient,
+  LOGIN_ATTRIBUTE,
+  loginClients,
   OPERATOR_ALIAS,
   operatorProvider,
   realmRepresentation,
@@ -27,7 +29,11 @@ export interface IdentitySecrets {
 
 const named = z.looseObject({ id: z.string(), name: z.string() });
 const record = z.record(z.string(), z.unknown());
-const client = z.looseObject({ id: z.string(), clientId: z.string() });
+const client = z.looseObject({
+  id: z.string(),
+  clientId: z.string(),
+  attributes: z.record(z.string(), z.unknown()).optional(),
+});
 
 /**
  * Makes the realm what the specification says, whatever it is now; a second run changes nothing. Killed at any point,
@@ -53,6 +59,7 @@ export async function convergeRealm(
   changes.push(...(await convergeScope(admin, realm, spec)));
   changes.push(...(await convergeProvider(admin, realm, issuerKey(issuer).publicKey)));
   changes.push(...(await convergeClient(admin, realm, cliClient(spec))));
+  changes.push(...(await convergeLogins(admin, realm, spec)));
   changes.push(...(await convergeClient(admin, realm, issuerClient(issuerClientSecret(issuer)))));
   for (const each of [realm, MASTER_REALM]) changes.push(...(await closeBuiltInClients(admin, each)));
   changes.push(...(await convergeUserProfile(admin, realm)));
@@ -155,6 +162,19 @@ async function convergeProvider(admin: KeycloakAdmin, realm: string, publicKey: 
   if (holds(actual, desired)) return [];
   await admin.put(path, merged(actual, desired));
   return ['issuer of tokens changed'];
+}
+
+/** Clients of services that people log in to: those of services that are no more go. */
+async function convergeLogins(admin: KeycloakAdmin, realm: string, spec: IdentitySpec): Promise<readonly string[]> {
+  const changes: string[] = [];
+  for (const desired of loginClients(spec)) changes.push(...(await convergeClient(admin, realm, desired)));
+  const all = await admin.get(z.array(client), `${realm}/clients`);
+  for (const { id, clientId, attributes } of all) {
+    if (attributes?.[LOGIN_ATTRIBUTE] !== 'true' || spec.logins.some((login) => login.id === clientId)) continue;
+    await admin.delete(`${realm}/clients/${id}`);
+    changes.push(`client ${clientId} removed`);
+  }
+  return changes;
 }
 
 async function convergeClient(

@@ -1,10 +1,11 @@
-import { type JobPhase, type JobStatus, TERMINAL } from '@delos/core';
+import { DelosError, type JobPhase, type JobStatus, TERMINAL } from '@delos/core';
 import { sql } from 'kysely';
 import type { Database } from '../db/database.ts';
 import { sealLogs } from '../db/jobs-state.ts';
 import { LOG_APPENDED } from '../db/notifications.ts';
 import type { Db, Tx } from '../db/schema.ts';
 import { LogHousekeeper } from './housekeeper.ts';
+import { archivedChunk, OBJECT_BYTES, PieceReader, type PieceRow } from './log-object.ts';
 import {
   type AppendedBytes,
   type AppendOutcome,
@@ -19,6 +20,7 @@ import {
   rateOf,
 } from './log-store.ts';
 import { trimLog } from './log-trim.ts';
+import type { Bucket } from './object-bucket.ts';
 
 /** Clocks of node and database may differ by this. */
 const SLACK_MS = 60_000;
@@ -30,16 +32,27 @@ interface Appended {
   readonly cap: number;
 }
 
-/** Logs in PostgreSQL: chunks are rows. */
+/**
+ * Logs in PostgreSQL: chunks are rows. Where there is an object storage, LogMover brings them there, and this reads them
+ * from wherever they are.
+ */
 export class PostgresLogStore implements LogStore {
   readonly #database: Database;
   readonly #policy: LogPolicy;
   readonly #housekeeper: LogHousekeeper;
+  readonly #pieces: PieceReader;
+  readonly #isFull: () => boolean;
 
-  constructor(database: Database, policy: LogPolicy) {
+  constructor(
+    database: Database,
+    policy: LogPolicy,
+    { bucket, isFull = () => false }: { readonly bucket?: Bucket; readonly isFull?: () => boolean } = {},
+  ) {
     this.#database = database;
     this.#policy = policy;
     this.#housekeeper = new LogHousekeeper(database, policy);
+    this.#pieces = new PieceReader(bucket);
+    this.#isFull = isFull;
   }
 
   position(key: LogKey): Promise<Place | undefined> {
@@ -47,6 +60,11 @@ export class PostgresLogStore implements LogStore {
   }
 
   async append(key: LogKey, bytes: AppendedBytes): Promise<AppendOutcome> {
+    if (this.#isFull()) {
+      throw new DelosError('ERR_BUSY', 'logs.bufferLimit is reached, and the object storage takes none', {
+        hint: 'collectors try again; their nodes keep what they can meanwhile',
+      });
+    }
     const { db } = this.#database;
     let appended = await this.#tryAppend(key, bytes);
     let place = appended === undefined ? await this.#findPosition(db, key) : undefined;
@@ -64,7 +82,10 @@ export class PostgresLogStore implements LogStore {
     return { accepted: true, position: { length, final: false, cursor: bytes.cursor, rate }, attempt };
   }
 
-  async finish(key: LogKey, end: { readonly offset: number; readonly complete: boolean }): Promise<AppendOutcome> {
+  async finish(
+    key: LogKey,
+    end: { readonly offset: number; readonly complete: boolean; readonly missing?: number },
+  ): Promise<AppendOutcome> {
     return this.#database.tx(async (tx) => {
       const position = await this.#positionIn(tx, key);
       if (position === undefined) return undefined;
@@ -73,7 +94,11 @@ export class PostgresLogStore implements LogStore {
       if (!position.final) {
         await tx
           .updateTable('log_streams')
-          .set({ final: true, complete: sql<boolean>`complete and ${end.complete}::boolean` })
+          .set({
+            final: true,
+            complete: sql<boolean>`complete and ${end.complete}::boolean`,
+            missing: end.missing ?? 0,
+          })
           .where('job', '=', key.jobId)
           .where('attempt', '=', attempt)
           .execute();
@@ -84,26 +109,29 @@ export class PostgresLogStore implements LogStore {
   }
 
   async chunks(of: Attempt & { readonly offset: number }, limit: number): Promise<readonly ArchivedChunk[]> {
-    return this.#database.db
-      .selectFrom('log_chunks')
-      .select(['start', 'length', 'data', 'lost'])
-      .where('job', '=', of.jobId)
-      .where('attempt', '=', of.attempt)
-      .where('start', '>=', of.offset)
-      .orderBy('start')
-      .limit(limit)
-      .execute();
+    // One statement: a chunk that moves meanwhile is seen once.
+    const { rows } = await sql<PieceRow>`
+      select start, length, lost, missing, data, null as digest from log_chunks
+      where job = ${of.jobId} and attempt = ${of.attempt} and start >= ${of.offset}
+      union all
+      select start, length, lost, missing, null, digest from log_objects
+      where job = ${of.jobId} and attempt = ${of.attempt} and state = 'there'
+        and start > ${of.offset - OBJECT_BYTES} and start + length > ${of.offset}
+      order by start limit ${limit}`.execute(this.#database.db);
+    return rows.map((row) => archivedChunk(row, { job: of.jobId, attempt: of.attempt }, this.#pieces));
   }
 
   async offsetSince(of: Attempt & { readonly since: Date }): Promise<number> {
-    const row = await this.#database.db
-      .selectFrom('log_chunks')
-      .select((eb) => eb.fn.max(eb('start', '+', eb.ref('length'))).as('end'))
-      .where('job', '=', of.jobId)
-      .where('attempt', '=', of.attempt)
-      .where('at', '<', new Date(of.since.getTime() - SLACK_MS))
-      .executeTakeFirst();
-    return Number(row?.end ?? 0);
+    const before = new Date(of.since.getTime() - SLACK_MS);
+    const { rows } = await sql<{ end: number | null }>`
+      select max(start + length) as "end" from (
+        select start, length from log_chunks
+        where job = ${of.jobId} and attempt = ${of.attempt} and at < ${before}
+        union all
+        select start, length from log_objects
+        where job = ${of.jobId} and attempt = ${of.attempt} and at < ${before} and state = 'there'
+      ) as older`.execute(this.#database.db);
+    return rows[0]?.end ?? 0;
   }
 
   async progress({ jobId, attempt }: Attempt): Promise<LogProgress> {
@@ -115,9 +143,11 @@ export class PostgresLogStore implements LogStore {
       final: boolean | null;
       complete: boolean | null;
       length: number | null;
+      missing: number | null;
       last: number | null;
     }>`
       select phase, status, ${attempt} < first_attempt as past, logs_removed as removed, s.final, s.complete, s.length,
+        s.missing,
         (select max(attempt) from log_streams where job = ${jobId}) as last
       from jobs left join log_streams s on s.job = jobs.id and s.attempt = ${attempt}
       where id = ${jobId}`.execute(this.#database.db);
@@ -129,6 +159,7 @@ export class PostgresLogStore implements LogStore {
       final: row?.past === true || row?.final === true,
       length: row?.length ?? 0,
       complete: row?.complete ?? true,
+      missing: row?.missing ?? 0,
       last: row?.last ?? 0,
       removed: row?.removed ?? false,
     };
@@ -187,7 +218,8 @@ export class PostgresLogStore implements LogStore {
       with grown as (
         update log_streams
         set length = length + ${skipped}::bigint + ${bytes.length}::int, cursor = ${bytes.cursor},
-          complete = complete and not ${bytes.lost ?? false}::boolean
+          complete = complete and not ${bytes.lost ?? false}::boolean,
+          waiting_bytes = waiting_bytes + ${bytes.length}::int, waiting_since = coalesce(waiting_since, now())
         where job = ${key.jobId} and pod_uid = ${key.podUid} and pod_attempt = ${key.attempt}
           and length = ${bytes.offset} and not final
         returning attempt
@@ -205,9 +237,9 @@ export class PostgresLogStore implements LogStore {
           head_full = ${full}
         returning u.head_full, u.head, u.tail, u.cut
       ), kept as (
-        insert into log_chunks (job, attempt, start, length, data, tail, lost)
+        insert into log_chunks (job, attempt, start, length, data, tail, lost, missing)
         select ${key.jobId}, grown.attempt, ${bytes.offset}::bigint + ${skipped}::bigint, ${bytes.length}::int,
-          ${bytes.gzip}::bytea, used.head_full, ${bytes.lost ?? false}::boolean
+          ${bytes.gzip}::bytea, used.head_full, ${bytes.lost ?? false}::boolean, ${bytes.missing ?? null}::bigint
         from grown, used
       )
       select grown.attempt, used.head + used.tail > limits.cap as over, used.cut, limits.cap,

@@ -1,8 +1,7 @@
-import { promisify } from 'node:util';
-import { gunzip } from 'node:zlib';
 import { Alarm } from './alarm.ts';
+import { PieceGone } from './log-object.ts';
 import type { ArchivedChunk, LogStore } from './log-store.ts';
-import { leftOutText, lostText, REMOVED_TEXT } from './notices.ts';
+import { leftOutText, lostText, pieceGoneText, REMOVED_TEXT } from './notices.ts';
 import { LogRenderer, type RenderOptions } from './renderer.ts';
 import { Separated } from './separated.ts';
 import type { LogTails } from './tails.ts';
@@ -13,11 +12,10 @@ export interface FollowOptions extends RenderOptions {
   readonly signal: AbortSignal;
 }
 
-/** Chunks of at most 1 MiB each, compressed: what one query may hold in memory. */
+/** Of those that lie in PostgreSQL, at most 1 MiB each, compressed: what one query may hold in memory. */
 const CHUNKS_A_QUERY = 4;
 /** A notification may be lost. */
 const SWEEP_MS = 2_000;
-const inflate = promisify(gunzip);
 
 /**
  * A job's log as its container wrote it: all attempts in order, from the beginning (or `since`), followed until the
@@ -41,6 +39,8 @@ export async function* followLog(
       let renderer = new LogRenderer(options);
       let offset = since === undefined ? 0 : await logs.offsetSince({ jobId, attempt, since });
       let told = false;
+      // A piece that the storage did not have: it may have been taken out of the log just then, which is looked up once.
+      let goneAt = -1;
       // What was begun before a gap is not continued after it.
       const gap = (text: string): readonly Buffer[] => {
         const rest = renderer.end();
@@ -50,7 +50,7 @@ export async function* followLog(
       };
       const gapsBefore = (start: number, chunk?: ArchivedChunk): readonly Buffer[] => [
         ...(start > offset ? gap(leftOutText(start - offset)) : []),
-        ...(chunk?.lost === true ? gap(lostText()) : []),
+        ...(chunk?.lost === true && start >= offset ? gap(lostText(chunk.missing)) : []),
       ];
       for (let settled = false; !signal.aborted; ) {
         const piece = tails.tryPiece(jobId, attempt, offset);
@@ -61,9 +61,18 @@ export async function* followLog(
         }
         const chunks = await logs.chunks({ jobId, attempt, offset }, CHUNKS_A_QUERY);
         for (const chunk of chunks) {
-          for (const bytes of gapsBefore(chunk.start, chunk)) yield* separated.pass(bytes);
-          yield* separated.pass(renderer.push(await inflate(chunk.data)));
-          offset = chunk.start + chunk.length;
+          const bytes = await bytesOf(chunk);
+          if (bytes === undefined && goneAt !== chunk.start) {
+            goneAt = chunk.start;
+            break;
+          }
+          for (const before of gapsBefore(chunk.start, chunk)) yield* separated.pass(before);
+          const end = chunk.start + chunk.length;
+          // Of one that holds what was read already, as chunks, the rest.
+          const done = Math.max(0, offset - chunk.start);
+          if (bytes !== undefined) yield* separated.pass(renderer.push(bytes.subarray(done)));
+          else for (const text of gap(pieceGoneText(end - offset))) yield* separated.pass(text);
+          offset = end;
         }
         if (chunks.length > 0) continue;
         // "Nothing more" counts only if it was said before a read that found nothing.
@@ -82,7 +91,8 @@ export async function* followLog(
       }
       if (since === undefined && ended.length > offset && !signal.aborted)
         yield* separated.pass(separated.lineOf(leftOutText(ended.length - offset)));
-      if (!ended.complete && !told && !signal.aborted) yield* separated.pass(separated.lineOf(lostText()));
+      const unsaid = ended.missing > 0 ? lostText(ended.missing) : ended.complete || told ? undefined : lostText();
+      if (unsaid !== undefined && !signal.aborted) yield* separated.pass(separated.lineOf(unsaid));
       for (let state = ended; attempt >= state.last; ) {
         if (state.over || signal.aborted) return;
         await alarm.wait(SWEEP_MS);
@@ -92,5 +102,15 @@ export async function* followLog(
   } finally {
     signal.removeEventListener('abort', onAbort);
     unfollow();
+  }
+}
+
+/** Undefined where they are nowhere any more. */
+async function bytesOf(chunk: ArchivedChunk): Promise<Buffer | undefined> {
+  try {
+    return await chunk.bytes();
+  } catch (error) {
+    if (error instanceof PieceGone) return undefined;
+    throw error;
   }
 }

@@ -11,6 +11,8 @@ const LOCK = 0x6c6f6773;
 const BATCH = 50;
 /** So many bytes taken out are made room for others at once, and not at the next round. */
 const VACUUM_BYTES = 32 * 2 ** 20;
+/** So long the logs of a project stay that was taken out of delos.yaml: it may have been a slip. */
+const RETIRED_DAYS = 1;
 /** A project that is over its limit leaves this to each log. */
 const SMALLEST_LIMIT = 2 ** 20;
 
@@ -41,12 +43,15 @@ export class LogHousekeeper {
   /** One process at once; the others leave it to that one. */
   async keep(): Promise<void> {
     while ((await this.#locked((tx) => this.#removeOld(tx))) > 0);
-    const projects = await this.#projects();
-    const limit = projectShare(
-      projects.map(({ size }) => size),
-      this.#policy,
+    while ((await this.#locked((tx) => this.#removeRetired(tx))) > 0);
+    const projects = (await this.#projects()).map((each) => ({ ...each, most: this.#mostOf(each) }));
+    const share = projectShare(
+      projects.map(({ size, most }) => Math.min(size, most)),
+      { projectLimit: Number.MAX_SAFE_INTEGER, totalLimit: this.#policy.totalLimit },
     );
-    for (const project of projects.filter(({ size }) => size > limit)) {
+    for (const project of projects) {
+      const limit = Math.min(project.most, share);
+      if (project.size <= limit) continue;
       while ((await this.#locked((tx) => this.#removeForRoom(tx, project, limit))) > 0);
       await this.#locked((tx) => this.#lowerLimits(tx, project, limit));
     }
@@ -60,11 +65,34 @@ export class LogHousekeeper {
     });
   }
 
+  #mostOf({ org, project }: Project): number {
+    const own = this.#policy.projects?.find((each) => each.org === org && each.project === project)?.limit;
+    return own ?? this.#policy.projectLimit;
+  }
+
   async #removeOld(tx: Tx): Promise<number> {
-    if (this.#policy.keepDays === 0) return 0;
+    const own = (this.#policy.projects ?? []).filter(({ keepDays }) => keepDays !== undefined);
     const { rows } = await sql<{ id: string }>`
-      select id from jobs join log_usage on job = id
-      where phase = 'gone' and not logs_removed and finished_at < now() - make_interval(days => ${this.#policy.keepDays}::int)
+      select id from (
+        select id, finished_at, coalesce(own.days, ${this.#policy.keepDays}::int) as days
+        from jobs join log_usage on job = id left join unnest(
+          ${own.map(({ org }) => org)}::text[], ${own.map(({ project }) => project)}::text[],
+          ${own.map(({ keepDays }) => keepDays)}::int[]
+        ) as own (org, project, days) on own.org = jobs.org and own.project = jobs.project
+        where phase = 'gone' and not logs_removed
+      ) as kept where days > 0 and finished_at < now() - make_interval(days => days)
+      limit ${BATCH}`.execute(tx);
+    return this.#remove(
+      tx,
+      rows.map(({ id }) => id),
+    );
+  }
+
+  /** Of projects that delos.yaml does not have any more. */
+  async #removeRetired(tx: Tx): Promise<number> {
+    const { rows } = await sql<{ id: string }>`
+      select id from jobs join log_usage on job = id join projects p on p.org = jobs.org and p.name = jobs.project
+      where phase = 'gone' and not logs_removed and p.retired_at < now() - make_interval(days => ${RETIRED_DAYS}::int)
       limit ${BATCH}`.execute(tx);
     return this.#remove(
       tx,
@@ -114,6 +142,10 @@ export class LogHousekeeper {
   /** All chunks; what is said of them stays, so that nobody sends them again and readers are told. */
   async #remove(tx: Tx, jobs: readonly string[]): Promise<number> {
     if (jobs.length === 0) return 0;
+    // Locked in the order of LogMover and of trimLog.
+    await sql`select from log_usage where job = any (${jobs}::text[]) order by job for update`.execute(tx);
+    await sql`update log_objects set state = 'removing', changed_at = now()
+      where job = any (${jobs}::text[]) and state <> 'removing'`.execute(tx);
     const { rows } = await sql<{ bytes: number }>`
       with gone as (delete from log_chunks where job = any (${jobs}::text[]) returning length)
       select coalesce(sum(length), 0)::bigint as bytes from gone`.execute(tx);

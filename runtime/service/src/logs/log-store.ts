@@ -1,4 +1,4 @@
-import type { LogPosition, LogSettings } from '@delos/core';
+import type { LogPosition, LogSettings, PlatformConfig } from '@delos/core';
 
 /*
  * Where the logs of jobs are kept. Terminology: an *attempt* is one start of a job's container; its bytes are counted
@@ -20,8 +20,10 @@ export interface AppendedBytes {
   readonly offset: number;
   /** Bytes after that which the sender left out, the log being over its limit. @default 0 */
   readonly skipped?: number;
-  /** Further bytes before these were lost, nobody knows how many. @default false */
+  /** Further bytes before these were lost. @default false */
   readonly lost?: boolean;
+  /** How many of them, where that is known. */
+  readonly missing?: number;
   /** Uncompressed bytes. */
   readonly length: number;
   /** One gzip member. */
@@ -40,8 +42,12 @@ export type AppendOutcome =
 export interface ArchivedChunk {
   readonly start: number;
   readonly length: number;
-  readonly data: Buffer;
+  /** Bytes before it were lost on their node. */
   readonly lost: boolean;
+  /** How many; null: nobody knows. */
+  readonly missing: number | null;
+  /** Fetches them, uncompressed. @throws PieceGone where they are nowhere any more; Error where they may come later */
+  bytes(): Promise<Buffer>;
 }
 
 /** How far an attempt's log has come. */
@@ -54,6 +60,8 @@ export interface LogProgress {
   readonly length: number;
   /** False once bytes are known to be lost. */
   readonly complete: boolean;
+  /** Bytes that are known to be missing at its end. */
+  readonly missing: number;
   /** The last attempt that has a log. */
   readonly last: number;
   /** The job's log was removed: it had ended long ago, or its project needed the room. */
@@ -69,8 +77,11 @@ export interface LogStore {
    */
   append(key: LogKey, bytes: AppendedBytes): Promise<AppendOutcome>;
   /** Ends an attempt's log at `offset`. With the last one of a run that has ended, the job's log is sealed. */
-  finish(key: LogKey, end: { readonly offset: number; readonly complete: boolean }): Promise<AppendOutcome>;
-  /** The next chunks of an attempt from `offset` on, at most `limit`. */
+  finish(
+    key: LogKey,
+    end: { readonly offset: number; readonly complete: boolean; readonly missing?: number },
+  ): Promise<AppendOutcome>;
+  /** The next chunks of an attempt from `offset` on, at most `limit`. The first may begin before it. */
   chunks(of: Attempt & { readonly offset: number }, limit: number): Promise<readonly ArchivedChunk[]>;
   /** Start of the first chunk that may hold lines written since. */
   offsetSince(of: Attempt & { readonly since: Date }): Promise<number>;
@@ -89,7 +100,29 @@ export interface Attempt {
  * The section `logs` of delos.yaml. `jobLimit` is in bytes, for a job without a limit of its own. `projectLimit` is in
  * bytes, for all logs of a project, and `totalLimit` for those of all projects. `keepDays` counts days after a job's end; 0 keeps its log as long as there is room.
  */
-export type LogPolicy = Pick<LogSettings, 'jobLimit' | 'projectLimit' | 'totalLimit' | 'keepDays'>;
+export interface LogPolicy extends Pick<LogSettings, 'jobLimit' | 'projectLimit' | 'totalLimit' | 'keepDays'> {
+  /** Projects that have settings of their own, which go before these. @default none */
+  readonly projects?: readonly ProjectLogPolicy[];
+}
+
+export interface ProjectLogPolicy {
+  readonly org: string;
+  readonly project: string;
+  readonly limit?: number | undefined;
+  readonly keepDays?: number | undefined;
+}
+
+/** What delos.yaml says of logs, its projects included. */
+export const logPolicyOf = ({ logs, organizations }: PlatformConfig): LogPolicy => ({
+  ...logs,
+  projects: organizations.flatMap((org) =>
+    org.projects.flatMap((project) =>
+      project.logs.limit === undefined && project.logs.keepDays === undefined
+        ? []
+        : [{ org: org.name, project: project.name, ...project.logs }],
+    ),
+  ),
+});
 
 /** What a chunk is charged beyond its bytes: a row, its index entry and gzip's frame. */
 export const CHUNK_COST = 256;

@@ -26,18 +26,30 @@ export async function trimLog(tx: Tx, jobId: string, cap: number): Promise<numbe
   return head + tail;
 }
 
-/** Keeps the oldest chunks of the beginning, or the newest of the end. */
+/** Keeps the oldest chunks of the beginning, or the newest of the end, wherever they are. */
 async function drop(tx: Tx, jobId: string, tail: boolean, keep: number): Promise<number> {
   const order = tail ? sql`desc` : sql`asc`;
   const { rows } = await sql<{ dropped: number }>`
     with ranked as (
-      select attempt, start, sum(length + ${CHUNK_COST}::int) over (order by attempt ${order}, start ${order}) as upto
-      from log_chunks where job = ${jobId} and tail = ${tail}
+      select attempt, start, length, moved,
+        sum(length + ${CHUNK_COST}::int) over (order by attempt ${order}, start ${order}) as upto
+      from (
+        select attempt, start, length, false as moved from log_chunks where job = ${jobId} and tail = ${tail}
+        union all
+        select attempt, start, length, true from log_objects
+        where job = ${jobId} and tail = ${tail} and state = 'there'
+      ) as pieces
     ), gone as (
       delete from log_chunks c using ranked r
-      where c.job = ${jobId} and c.attempt = r.attempt and c.start = r.start and r.upto > ${keep}
+      where c.job = ${jobId} and c.attempt = r.attempt and c.start = r.start and not r.moved and r.upto > ${keep}
       returning c.length
+    ), left_to_go as (
+      update log_objects o set state = 'removing', changed_at = now() from ranked r
+      where o.job = ${jobId} and o.attempt = r.attempt and o.start = r.start and o.length = r.length and r.moved
+        and r.upto > ${keep} and o.state = 'there'
+      returning o.length
     )
-    select coalesce(sum(length + ${CHUNK_COST}::int), 0)::bigint as dropped from gone`.execute(tx);
+    select coalesce(sum(length + ${CHUNK_COST}::int), 0)::bigint as dropped
+    from (select length from gone union all select length from left_to_go) as dropped`.execute(tx);
   return rows[0]?.dropped ?? 0;
 }

@@ -7,8 +7,15 @@ export function leftOutText(bytes: number): string {
   return `[delos] ${sizeText(bytes)} are left out here: this log is over its limit. Its beginning and its end are kept.`;
 }
 
-export function lostText(): string {
+/** @param bytes how many, as the node counts them; null: nobody knows */
+export function lostText(bytes: number | null = null): string {
+  if (bytes !== null) return `[delos] ${bytes} bytes are missing here: their node deleted them before they were read.`;
   return '[delos] A part of this log may be missing here: its node deleted it before it was read, or is gone.';
+}
+
+/** @param bytes as the node counts them */
+export function pieceGoneText(bytes: number): string {
+  return `[delos] ${bytes} bytes are missing here: the object storage does not have them any more.`;
 }
 
 export const REMOVED_TEXT =

@@ -9,6 +9,7 @@ import { databaseEnv, databaseSettings, readEnv } from '../service-env.ts';
 import { whileLeading } from './leader.ts';
 import { type LeaderView, schedule } from './loop.ts';
 import { schedulerMetrics } from './metrics.ts';
+import { usageMetrics } from './usage-metrics.ts';
 
 const schedulerEnv = databaseEnv.extend({ DELOS_CLUSTER: z.string().default('default') });
 
@@ -25,6 +26,7 @@ export const schedulerService: Service = {
     let prepared = false;
     let leader: LeaderView | undefined;
     const told = schedulerMetrics(metrics, () => leader?.tally());
+    usageMetrics(metrics, () => leader?.usage());
     // What `delos simulate --snapshot` reads. Not routed to the outside, as nothing of this listener is.
     internal.get('/snapshot', async (_request, reply) => {
       const snapshot = leader?.snapshot();

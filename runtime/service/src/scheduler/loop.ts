@@ -6,10 +6,11 @@ import { CONFIG_CHANGED, NODES_CHANGED } from '../db/notifications.ts';
 import type { Db, Tx } from '../db/schema.ts';
 import { due } from './clock.ts';
 import { JobMirror } from './mirror.ts';
-import type { PlannedJob } from './planned.ts';
+import type { Facts, PlannedJob, ReportedNode } from './planned.ts';
 import { Planner } from './planner.ts';
 import { loadAgentSeen, loadFacts, loadNodes } from './rows.ts';
 import { type Tally, tallyOf } from './tally.ts';
+import { type Usage, usageOf } from './usage.ts';
 import { explainWaiting, type Waiting } from './waiting.ts';
 import { Wake } from './wake.ts';
 
@@ -30,6 +31,8 @@ export interface LeaderView {
   readonly snapshot: () => Snapshot | undefined;
   /** How many jobs there are. */
   readonly tally: () => Tally;
+  /** Who has how much of what there is. */
+  readonly usage: () => Usage;
 }
 
 export interface LoopObserver {
@@ -101,6 +104,9 @@ class Loop implements LeaderView {
   readonly #observer: LoopObserver;
   readonly #mirror: JobMirror;
   #planner: Planner | undefined;
+  /** As they were read last. */
+  #nodes: readonly ReportedNode[] = [];
+  #projects: Facts['projects'] = [];
   /** Something was heard since the last round, or since all reasons were told. */
   #changed = true;
   #reasonsStale = true;
@@ -134,6 +140,10 @@ class Loop implements LeaderView {
     return tallyOf(this.#mirror.jobs.values());
   }
 
+  usage(): Usage {
+    return usageOf({ nodes: this.#nodes, projects: this.#projects, jobs: this.#mirror.jobs.values() });
+  }
+
   async turn(): Promise<void> {
     if (Date.now() >= this.sweepAt) {
       this.dirty.clear();
@@ -165,6 +175,8 @@ class Loop implements LeaderView {
     this.lookAround = false;
     const facts = await loadFacts(this.#reader, this.#cluster);
     const reports = await loadNodes(this.#reader, this.#cluster);
+    this.#nodes = reports;
+    this.#projects = facts.projects;
     const now = new Date();
     if (this.#planner?.isFor(facts, reports) === true) this.#planner.setNodes(reports, now);
     else {

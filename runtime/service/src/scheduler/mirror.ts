@@ -8,6 +8,8 @@ import { plannedJob, type ScheduledRow, selectJobs } from './rows.ts';
 const PAGE = 500;
 
 export interface MirroredJob extends Clocked {
+  readonly org: string;
+  readonly project: string;
   readonly planned: PlannedJob | undefined;
   /** In the queue, but held back until then. */
   readonly retryAt: Date | null;
@@ -82,6 +84,8 @@ export class JobMirror {
 
 function mirrored(row: ScheduledRow): MirroredJob {
   return {
+    org: row.org,
+    project: row.project,
     phase: row.phase,
     reason: row.reason,
     status_description: row.status_description,

@@ -163,6 +163,20 @@ describe('the object storage of a platform', () => {
     expect(egressOf(synthesis, 'reports')).toEqual(['203.0.113.9/32:443']);
   });
 
+  test('has the logs of jobs, one’s own only where it lists their bucket', () => {
+    const apiEnv = (yaml: string): readonly string[] =>
+      workloadsOf(platformOf(yaml))
+        .find(({ name }) => name === 'control-api')
+        ?.pod.containers[0]?.env.map(({ name, value }) => `${name}=${value}`) ?? [];
+    const lists = BUCKET.replace('reports', 'job-logs');
+    expect(apiEnv('').filter((line) => line.startsWith('S3_'))).toEqual([]);
+    expect(apiEnv(EXTERNAL('')).filter((line) => line.startsWith('S3_'))).toEqual([]);
+    expect(apiEnv(ON)).toContain('S3_BUCKET=job-logs');
+    expect(apiEnv(ON)).toContain('S3_SECRET_KEY_FILE=/etc/delos-secrets/object-storage-bucket-job-logs/secret-key');
+    expect(apiEnv(EXTERNAL(lists))).toContain('S3_BUCKET=our-reports');
+    expect(egressOf(platformOf(EXTERNAL(lists)), 'control-api')).toContain('203.0.113.9/32:443');
+  });
+
   test.each([
     ['a slash at the end', 'endpoint: https://s3.example.com/', 'no slash at the end'],
     ['another protocol', 'endpoint: ftp://s3.example.com', 'expected https://'],

@@ -1,8 +1,5 @@
 import { DelosError } from '@delos/core';
 import { z } from 'zod';
-import type { Db } from '../../../db/schema.ts';
-import type { Caller } from '../../deps.ts';
-import { authorize } from '../../rights.ts';
 import type { RegistrySettings } from './settings.ts';
 import { signToken } from './token.ts';
 
@@ -61,25 +58,6 @@ export async function catalogPage(
     }
   }
   return { names: found, more: false };
-}
-
-/** Projects whose images a caller may see, as `ORG/PROJECT`. */
-export async function visibleProjects(db: Db, caller: Caller): Promise<readonly string[]> {
-  const rows = await db
-    .selectFrom('projects')
-    .select(['org', 'name as project'])
-    .where('retired', '=', false)
-    .execute();
-  return rows.filter((row) => maySee(caller, row)).map(({ org, project }) => `${org}/${project}`);
-}
-
-function maySee(caller: Caller, project: { readonly org: string; readonly project: string }): boolean {
-  try {
-    authorize(caller, project, 'read', () => new DelosError('ERR_NOT_FOUND', 'no such project'));
-    return true;
-  } catch {
-    return false;
-  }
 }
 
 const answer = z.object({ repositories: z.array(z.string()).nullable() });
