@@ -119,7 +119,10 @@ describe('secrets', () => {
     expect(names.length).toBeGreaterThan(4);
     const load = new Load(platform, await token('ann'), await password('ann'));
     await sleep(5000);
-    const done = await delosJson(rotated, ['rotate', '--all'], { timeout: 900 }).finally(() => load.stop());
+    const rotating = delosJson(rotated, ['rotate', '--all'], { timeout: 900 });
+    await rotating.catch(() => undefined);
+    await load.stop();
+    const done = await rotating;
     console.log(JSON.stringify({ phases: done.phases, requests: load.requests, logins: load.logins }));
     expect(load.failed).toEqual([]);
     expect(load.requests).toBeGreaterThan(100);
