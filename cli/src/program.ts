@@ -89,6 +89,14 @@ export function program(root: string, options: { readonly completion?: boolean }
     .option('--out <folder>', 'where to write, a file an object; left out: to stdout')
     .action(action(() => import('./commands/platform/synth.ts')));
 
+  const dns = verb(cli, 'dns', 'the records that lead to the platform');
+  withConfig(verb(dns, 'records', 'print them'))
+    .option('--zone', 'the whole zone, as a zone file', false)
+    .option('--check', 'also resolve each name, and fail where one does not lead to the platform', false)
+    .action(action(() => import('./commands/dns/records.ts')));
+  withConfig(verb(dns, 'update', 'write them to the server of `dns.update`; `up` does it too')).action(
+    action(() => import('./commands/dns/update.ts')),
+  );
   const nodes = verb(cli, 'nodes', 'the nodes of the cluster, as jobs find them');
   withContext(withConfig(verb(nodes, 'label', 'set the labels of pools on nodes, by what their devices say')))
     .option('--plan', 'show what --apply would do; so it is without either', false)

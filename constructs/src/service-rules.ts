@@ -1,8 +1,9 @@
-import { quantityOf, type RuleFault } from '@delos/core';
+import { entranceNames, quantityOf, type RuleFault } from '@delos/core';
 import type { ServiceDescriptor } from './base/service.ts';
 import type { DelosConfig } from './delos-config.ts';
 import { ownServices } from './service-list.ts';
 import { externalOf, isEnabled, sectionName, sectionOf } from './service-sections.ts';
+import { dns } from './services/dns/index.ts';
 import { egress } from './services/egress/index.ts';
 import { postgres } from './services/postgres/index.ts';
 
@@ -14,6 +15,7 @@ export function serviceFaults(config: DelosConfig, services: readonly ServiceDes
     ...diesWithNode(config, services),
     ...logsBeyondVolume(config, services),
     ...noWayOut(config, services),
+    ...zoneWithoutRecords(config),
   ];
 }
 
@@ -106,4 +108,17 @@ function noWayOut(config: DelosConfig, services: readonly ServiceDescriptor[]): 
   if (isEnabled(config, egress)) return [];
   const message = '`network.proxy` is reached through this service: leave out one of both, or none';
   return [{ path: ['services', sectionName(egress), 'enabled'], message }];
+}
+
+/** A zone leads somewhere, and manifests are made before a load balancer has an address. */
+function zoneWithoutRecords(config: DelosConfig): readonly RuleFault[] {
+  // A platform without a name has no records: the zone is then empty.
+  if (!isEnabled(config, dns) || entranceNames(config.domain).length === 0) return [];
+  if (config.dns.addresses.length > 0) return [];
+  return [
+    {
+      path: ['services', 'dns', 'enabled'],
+      message: 'set `dns.addresses` to the addresses that the names lead to',
+    },
+  ];
 }

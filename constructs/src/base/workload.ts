@@ -23,6 +23,8 @@ export interface WorkloadProps extends WorkloadPod {
   readonly service?: Pick<k8s.ServiceSpec, 'type' | 'ports' | 'externalTrafficPolicy'>;
   /** Its containers read the files of secrets anew for each use, so that a changed one restarts nothing. @default false */
   readonly rereadsSecrets?: boolean;
+  /** Annotations of the Service. @default none */
+  readonly serviceAnnotations?: Readonly<Record<string, string>>;
 }
 
 /** Pods without a volume of their own, any of which can be replaced by another. */
@@ -222,8 +224,9 @@ export class Workload extends Construct implements Endpoint {
   }
 
   #service(props: WorkloadProps, metadata: k8s.ObjectMeta): k8s.KubeService {
+    const annotations = props.serviceAnnotations ?? {};
     const service = new k8s.KubeService(this, 'service', {
-      metadata,
+      metadata: Object.keys(annotations).length === 0 ? metadata : { ...metadata, annotations },
       spec: {
         selector: { ...selectorOf(this.name) },
         ports: Object.entries(this.ports)

@@ -97,11 +97,13 @@ describe('what Prometheus asks for metrics', () => {
     );
     const alone = ['prometheus'];
     expect(peers).toEqual({
+      acme: alone,
       agent: alone,
       alertmanager: alone,
       collector: alone,
       // Its internal port takes agents, collectors and other replicas as well, each with its token.
       'control-api': ['agent', 'collector', 'control-api', 'prometheus'],
+      dns: alone,
       egress: alone,
       gateway: alone,
       // It has one port for all.
@@ -289,7 +291,7 @@ describe('which platforms have it', () => {
     const names = without.objects.map(({ manifest }) => manifest.metadata.name);
     expect(names.filter((name) => name.endsWith('-metrics') || monitoring.includes(name))).toEqual([]);
     expect(serviceImages(parseConfig('monitoring: {enabled: false}', 'f'))).toEqual({
-      unwanted: ['objects', 'registry', ...monitoring, 'metrics-proxy', 'grafana', 'patroni'],
+      unwanted: ['objects', 'registry', 'coredns', ...monitoring, 'metrics-proxy', 'grafana', 'patroni'],
       late: [],
     });
   });

@@ -13,6 +13,7 @@ import { interruptible } from '../../interrupt.ts';
 import { Phases } from '../../phases.ts';
 import { platformUrls } from '../../platform-urls.ts';
 import { refuseHalfRestored } from '../backup/record.ts';
+import { writeRecords } from '../dns/write.ts';
 import { checkGiven } from '../tls/given.ts';
 import { refuseOtherRelease } from '../upgrade/other-release.ts';
 import { refuseHalfUpgraded } from '../upgrade/record.ts';
@@ -88,6 +89,9 @@ export async function run(
       return await throughCluster(await kubeOf(context, handle), config, signal, send);
     };
     const job = leftOut.length === 0 ? await phases.run('first job', runFirstJob) : null;
+    if (config.dns.update !== undefined) {
+      await phases.run('dns', () => writeRecords(config, () => kubeOf(context, handle)));
+    }
     const later = awaited.length === 0 ? undefined : await deploy([], (what) => `${what} of monitoring`);
     const document = {
       apiUrl,

@@ -6,6 +6,8 @@ import type { Route } from '../../base/route.ts';
 export const CONFIG_FOLDER = '/etc/caddy';
 /** Folder of the certificate and its key. */
 export const TLS_FOLDER = '/etc/caddy-tls';
+/** Folder of a certificate and its key that may come later, and then stand above the others. */
+export const LATER_FOLDER = '/etc/caddy-tls-later';
 /** Folder, in memory, of the certificate and key that are served. */
 export const SERVED_FOLDER = '/run/certificate';
 /** Port of the Pod's loopback at which the gateway asks for its certificate. */

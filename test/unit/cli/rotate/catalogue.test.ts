@@ -55,3 +55,11 @@ test('the list says of each how or why not, and never a value', () => {
   expect(text).toMatch(/keycloak-admin +never +not: Keycloak takes it/);
   expect(text).toMatch(/postgres-delos +never +its clients have both/);
 });
+
+test('roles of a PostgreSQL with several members are kept', () => {
+  const three = delosConfig.parse({ services: { postgres: { replicas: 3 } } });
+  const secrets = rotatedSecrets(synthesize(three, engineContext(three, 'embedded')), EMPTY_STORE);
+  const roles = secrets.filter(({ name }) => name.startsWith('postgres-'));
+  expect(roles.length).toBeGreaterThan(2);
+  expect(roles.filter(({ way }) => way.kind !== 'kept')).toEqual([]);
+});
