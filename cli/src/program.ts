@@ -140,7 +140,10 @@ export function program(root: string, options: { readonly completion?: boolean }
     .option('--revoke <id>', 'revoke an issued token')
     .option('--list', 'list the issued tokens', false)
     .action(action(() => import('./commands/platform/token.ts')));
-  const rotate = verb(cli, 'rotate', 'make certificates anew before they are due');
+  const rotate = verb(cli, 'rotate [secrets...]', 'replace secrets by others while the platform serves')
+    .option('--list', 'say which there are, and how each is rotated or why not', false)
+    .option('--all', 'all that can be', false)
+    .action(action(() => import('./commands/rotate/rotate.ts')));
   verb(rotate, 'tls', 'the certificate of the gateway; nothing restarts, and no connection fails')
     .option('--authority', 'the authority that signs as well; the former one is good for 30 days more', false)
     .action(action(() => import('./commands/tls/rotate.ts')));

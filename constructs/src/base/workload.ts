@@ -1,4 +1,4 @@
-import { CHECKSUM_ANNOTATION } from '@delos/core';
+import { CHECKSUM_ANNOTATION, REREADS_ANNOTATION } from '@delos/core';
 import { k8s } from 'cdk8s-plus-28';
 import { Construct, type IConstruct } from 'constructs';
 import { checksumOf } from './config-files.ts';
@@ -21,6 +21,8 @@ export interface WorkloadProps extends WorkloadPod {
   readonly runs: Deployment | StatefulSet | DaemonSet;
   /** The Service, where it is more than the ports inside the cluster. @default a ClusterIP with these ports */
   readonly service?: Pick<k8s.ServiceSpec, 'type' | 'ports' | 'externalTrafficPolicy'>;
+  /** Its containers read the files of secrets anew for each use, so that a changed one restarts nothing. @default false */
+  readonly rereadsSecrets?: boolean;
   /** Annotations of the Service. @default none */
   readonly serviceAnnotations?: Readonly<Record<string, string>>;
 }
@@ -98,13 +100,14 @@ export class Workload extends Construct implements Endpoint {
     this.namespace = props.namespace;
     this.ports = props.ports;
     const metadata = { name: this.name, namespace: this.namespace.name, labels: { ...labelsOf(this.name) } };
+    const rereads = props.rereadsSecrets === true ? { annotations: { [REREADS_ANNOTATION]: 'true' } } : {};
     this.serviceAccount = new k8s.KubeServiceAccount(this, 'service-account', {
       metadata,
       automountServiceAccountToken: false,
     });
     this.node.addDependency(this.namespace);
     this.connections = new Connections(this, 'connections', { name: this.name, namespace: this.namespace });
-    this.object = this.#object(props, metadata);
+    this.object = this.#object(props, { ...metadata, ...rereads });
     this.object.addDependency(this.serviceAccount, this.connections);
     for (const config of configOf(props)) this.object.addDependency(config.object);
     for (const secret of secretsOf(props)) if (Construct.isConstruct(secret)) this.object.addDependency(secret);

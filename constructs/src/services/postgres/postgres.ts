@@ -177,7 +177,9 @@ export class Postgres extends Construct implements DatabaseServer {
     const secret = new Secret(this, `secret-${name}`, {
       namespace: this.#namespace,
       name: `${this.node.id}-${name}`,
-      sources: { password: { kind: 'password' } },
+      sources: {
+        password: { kind: 'password', rotation: { kind: 'role', role: name === 'admin' ? 'postgres' : name } },
+      },
     });
     this.#secrets.set(name, secret);
     return secret;

@@ -4,6 +4,8 @@ import { DelosError } from '@delos/core';
 import { Kysely, PostgresDialect } from 'kysely';
 import pg from 'pg';
 import type { Logger } from 'pino';
+import { type LiveSecret, liveOf } from '../live-secret.ts';
+import { passwordOf, withRightPassword } from '../right-password.ts';
 import { AnsweringSocket } from './answering-socket.ts';
 import { Notifications } from './notifications.ts';
 import type { Db, Schema, Tx } from './schema.ts';
@@ -14,7 +16,7 @@ export interface DatabaseSettings {
   readonly port: number;
   readonly user: string;
   readonly database: string;
-  readonly password?: string;
+  readonly password?: string | LiveSecret;
   /** Protects connections. The server's certificate is checked against `host`. @default plain */
   readonly tls?: {
     /** Who has signed the server's certificate, PEM. @default the public authorities */
@@ -66,7 +68,7 @@ export function clientConfig(settings: DatabaseSettings): pg.ClientConfig {
     port: settings.port,
     user: settings.user,
     database: settings.database,
-    ...(settings.password === undefined ? {} : { password: settings.password }),
+    ...(settings.password === undefined ? {} : { password: passwordOf(liveOf(settings.password)) }),
     ...(settings.tls === undefined
       ? {}
       : {
@@ -108,18 +110,24 @@ export async function connectDatabase(settings: DatabaseSettings, log: Logger): 
   // An error on an idle connection ends the process unless somebody listens, on the pool and on each client.
   pool.on('error', (error) => log.warn({ error }, 'idle database connection lost'));
   pool.on('connect', (client) => client.on('error', (error) => log.warn({ error }, 'database connection lost')));
-  await waitForDatabase(pool, settings, log);
-  const db = new Kysely<Schema>({ dialect: new PostgresDialect({ pool }) });
+  const connect = (): Promise<pg.PoolClient> => withRightPassword(() => pool.connect());
+  await waitForDatabase(pool, connect, settings, log);
+  const db = new Kysely<Schema>({
+    dialect: new PostgresDialect({ pool: { options: pool.options, connect, end: () => pool.end() } }),
+  });
   const notifications = new Notifications(clientConfig(settings), log);
   return {
     db,
     notifications,
     tx: (body) => db.transaction().execute(body),
     alone: async (statement, ms) => {
-      const client = new pg.Client({ ...clientConfig({ ...settings, patient: true }), statement_timeout: ms });
-      client.on('error', (error) => log.warn({ error }, 'database connection lost'));
+      const client = await withRightPassword(async () => {
+        const one = new pg.Client({ ...clientConfig({ ...settings, patient: true }), statement_timeout: ms });
+        one.on('error', (error) => log.warn({ error }, 'database connection lost'));
+        await one.connect();
+        return one;
+      });
       try {
-        await client.connect();
         await client.query(statement);
       } finally {
         await client.end();
@@ -127,7 +135,7 @@ export async function connectDatabase(settings: DatabaseSettings, log: Logger): 
     },
     unhealthy: async () => {
       try {
-        await pool.query('select 1');
+        await ask(connect);
         return undefined;
       } catch (error) {
         return `PostgreSQL at ${settings.host}:${settings.port}: ${messageOf(error)}`;
@@ -146,10 +154,26 @@ export async function connectDatabase(settings: DatabaseSettings, log: Logger): 
   };
 }
 
-async function waitForDatabase(pool: pg.Pool, settings: DatabaseSettings, log: Logger): Promise<void> {
+async function ask(connect: () => Promise<pg.PoolClient>): Promise<void> {
+  const client = await connect();
+  try {
+    await client.query('select 1');
+    client.release();
+  } catch (error) {
+    client.release(true);
+    throw error;
+  }
+}
+
+async function waitForDatabase(
+  pool: pg.Pool,
+  connect: () => Promise<pg.PoolClient>,
+  settings: DatabaseSettings,
+  log: Logger,
+): Promise<void> {
   for (let attempt = 1; ; attempt += 1) {
     try {
-      await pool.query('select 1');
+      await ask(connect);
       return;
     } catch (error) {
       if (attempt === CONNECT_ATTEMPTS) {
