@@ -13,7 +13,7 @@ import { refuseOtherRelease } from '../upgrade/other-release.ts';
 import { refuseHalfUpgraded } from '../upgrade/record.ts';
 import { chosen, listText, type RotatedSecret, rotatedSecrets } from './catalogue.ts';
 import { untilArrived } from './pods.ts';
-import { endRotation, keepRotation, rotationOf } from './record.ts';
+import { beforeFirstStep, endRotation, keepRotation, rotationFrom, rotationOf } from './record.ts';
 import { setRolePasswords } from './roles.ts';
 
 export interface Options {
@@ -40,7 +40,11 @@ export async function run(context: CommandContext, names: readonly string[], opt
       rotatedSecrets(synthesize(input.config, input.context), await storeOf(input));
     const all = await look();
     if (options.list) return context.result({ secrets: all }, listText(all));
-    const some = chosen(all, { names, every: options.all, interrupted: rotationOf(context.paths) ?? [] });
+    const some = chosen(all, {
+      names,
+      every: options.all,
+      interrupted: Object.keys(rotationOf(context.paths)?.timesBefore ?? {}),
+    });
     if (some.length === 0) {
       throw new DelosError('ERR_USAGE', 'expected names of secrets, or --all', {
         hint: '`delos rotate --list` names them',
@@ -58,18 +62,21 @@ async function rotate(context: CommandContext, input: PlatformInput, some: reado
   const phases = new Phases(context.progress, context.signal);
   const addresses = some.map(({ address }) => address);
   const objects = new Set(addresses.map((address) => address.split('/')[1] ?? ''));
-  // Whether it had taken its first step before: it then goes on, and no further values are made.
-  const goesOn = rotationOf(context.paths) !== undefined;
-  keepRotation(context.paths, addresses);
-  const step = (to: 'next' | 'former' | 'done', what: string): Promise<void> =>
+  const rotation = rotationOf(context.paths) ?? rotationFrom(some);
+  keepRotation(context.paths, rotation);
+  const step = (to: 'next' | 'former' | 'done', what: string, of = addresses): Promise<void> =>
     phases.run(what, async () => {
-      await turnSecrets(input, { addresses, to });
+      await turnSecrets(input, { addresses: of, to });
       await untilArrived(kube, objects, context);
     });
-  // All of a rotation take each step together. One that is interrupted is repeated; after the last nothing but that is left.
-  const begun = some.some(({ phase }) => phase !== 'none');
-  if (some.some(({ phase }) => phase === 'next') || !(goesOn || begun)) {
-    await step('next', 'accept both');
+  // All of a rotation take each step together. A step that is interrupted is repeated, and no further values are made.
+  const first = beforeFirstStep(some, rotation);
+  if (first.length > 0) {
+    await step(
+      'next',
+      'accept both',
+      first.map(({ address }) => address),
+    );
     await phases.run('roles', async () => {
       const store = await storeOf(input);
       const passwords = some.flatMap(({ address, way }) => {
