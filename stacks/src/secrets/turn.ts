@@ -38,8 +38,8 @@ export const isRotated = (source: SecretSource): boolean =>
   source.rotation !== undefined &&
   source.rotation.kind !== 'kept';
 
-/** Of so many steps, those after which a server accepts something else: the first and the last of each rotation. */
+/** How many of these steps changed what a server accepts: the first and the last step of each rotation do. */
 export const serverSteps = (steps: number): number => steps - clientSteps(steps);
 
-/** Of so many steps, those after which a client shows something else: the second of each rotation. */
+/** How many of these steps changed what a client shows: the second step of each rotation does. */
 export const clientSteps = (steps: number): number => Math.floor((steps + 1) / 3);

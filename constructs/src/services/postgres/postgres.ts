@@ -186,7 +186,7 @@ export class Postgres extends Construct implements DatabaseServer {
   }
 }
 
-/** What a workload of PostgreSQL is beside what every form of it has. */
+/** The part of PostgreSQL's workload that differs from one form of it to another. */
 type Shape = Pick<WorkloadProps, 'runs' | 'image' | 'command' | 'ports'> &
   Pick<WorkloadPod, 'labels' | 'kubernetesToken' | 'preStop' | 'podPorts'> & {
     readonly env: () => readonly k8s.EnvVar[];
