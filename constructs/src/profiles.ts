@@ -40,6 +40,7 @@ export const PROFILES: Readonly<Record<ProfileName, Part>> = {
     services: {
       postgres: { replicas: 3 },
       gateway: { replicas: 2 },
+      keycloak: { replicas: 2 },
       controlApi: { replicas: 2 },
       scheduler: { replicas: 2 },
     },

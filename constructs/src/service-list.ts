@@ -35,8 +35,9 @@ export const podsApart = (config: DelosConfig, services: readonly ServiceDescrip
 
 /** The service as the configuration wants it: as one, or as several members. */
 function formOf(config: DelosConfig, service: ServiceDescriptor): ServiceDescriptor {
-  if (service.members === undefined || membersOf(config, service) === 1) return service;
   const { diesWithNode: _, ...rest } = service;
+  if (service.outlivesNode?.holds(sectionOf(config, service)) === true) return rest;
+  if (service.members === undefined || membersOf(config, service) === 1) return service;
   const { image, metrics, alerts } = service.members;
   return { ...rest, image, metrics, alerts: [...(service.alerts ?? []), ...alerts] };
 }

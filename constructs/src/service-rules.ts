@@ -84,7 +84,8 @@ function diesWithNode(config: DelosConfig, services: readonly ServiceDescriptor[
 }
 
 /** The key by which nothing is lost with a node. */
-function wayOut({ members, external }: ServiceDescriptor): string {
+function wayOut({ members, external, outlivesNode }: ServiceDescriptor): string {
+  if (outlivesNode !== undefined) return outlivesNode.setting;
   if (members !== undefined) return 'replicas: 3';
   return external === undefined ? 'enabled: false' : 'external';
 }

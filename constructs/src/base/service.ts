@@ -59,6 +59,8 @@ export interface ServiceDescriptor<
   readonly needs?: readonly BuiltBy<ServiceConstruct>[];
   /** Why it goes with the node that it runs on: the profile `ha` refuses it then. @default it does not */
   readonly diesWithNode?: string;
+  /** A setting of its own by which it does not go with a node. @default there is none */
+  readonly outlivesNode?: OutlivesNode<Config>;
   /** Its form that is there already. @default it has none */
   readonly external?: ExternalForm<External, Built>;
   /** Its Pods read the node's disk, so that they run in a namespace with Pod Security `privileged`. @default false */
@@ -101,6 +103,14 @@ export interface ServiceDescriptor<
   readonly backup?: Backup;
   /** Makes its constructs. */
   build(scope: Construct, at: Site<Config>): Built;
+}
+
+/** The setting by which a service goes on when a node is lost. */
+export interface OutlivesNode<Config> {
+  /** The setting, as a person writes it into the service's section. */
+  readonly setting: string;
+  /** Whether its section has it. */
+  holds(own: Config): boolean;
 }
 
 /** A service that goes on when a node is lost, since each of several members has a copy of all. */

@@ -37,8 +37,9 @@ export interface Api {
 
 export const FINISHED = new Set(['succeeded', 'failed', 'cancelled']);
 
-export async function api(user = 'ann'): Promise<Api> {
-  const { apiUrl } = await testPlatform();
+/** @param url of the API of a platform that the test has made itself; else that of the test run */
+export async function api(user = 'ann', url?: string): Promise<Api> {
+  const apiUrl = url ?? (await testPlatform()).apiUrl;
   const bearer = await token(user, '6h');
   const call = (method: string, path: string, body?: unknown, init: RequestInit = {}): Promise<Response> =>
     fetch(apiUrl + path, {

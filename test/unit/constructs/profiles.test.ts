@@ -32,8 +32,6 @@ services:
       databases:
         delos: {password: {secret: {name: ours, key: delos}}}
         keycloak: {password: {secret: {name: ours, key: keycloak}}}
-  keycloak:
-    external: {url: 'https://sso.example.com', addresses: [203.0.113.7], admin: {secret: {name: ours, key: sso}}}
   devpi: {enabled: false}
 `;
 const yamlOf: Readonly<Record<ProfileName, string>> = { small: '', medium: 'profile: medium', ha: HA };
@@ -167,9 +165,12 @@ describe('the profile ha', () => {
       return 'accepted';
     };
     expect(refusal('profile: ha')).toBe(
-      '1:profile ha goes on when any node is lost, and keycloak (it runs once, and its Pod is not moved while its node is ' +
-        'lost) and devpi (it runs once, on one volume) would not: set `services.keycloak.external` and ' +
+      '1:profile ha goes on when any node is lost, and devpi (it runs once, on one volume) would not: set ' +
         '`services.devpi.enabled: false`, or use medium',
+    );
+    expect(refusal('profile: ha\nservices: {keycloak: {replicas: 1}, devpi: {enabled: false}}')).toContain(
+      'keycloak (it runs once, and its Pod is not moved while its node is lost) would not: set ' +
+        '`services.keycloak.replicas: 2`',
     );
     expect(refusal('profile: ha\nservices: {postgres: {replicas: 1}}')).toContain('`services.postgres.replicas: 3`');
     expect(refusal(HA.replace('enabled: false', 'enabled: true'))).toContain(
@@ -180,7 +181,7 @@ describe('the profile ha', () => {
 
   test('runs two of each service that can run more than once, on two nodes', () => {
     const twice = workloads.filter(({ replicas }) => replicas === 2);
-    expect(twice.map(({ name }) => name).sort()).toEqual(['control-api', 'gateway', 'scheduler']);
+    expect(twice.map(({ name }) => name).sort()).toEqual(['control-api', 'gateway', 'keycloak', 'scheduler']);
     for (const { pod } of twice) {
       expect(pod.topologySpreadConstraints).toContainEqual(
         expect.objectContaining({

@@ -1,28 +1,28 @@
 import { IDENTITY_PATH, REALM_PATH } from '@delos/core';
-import { z } from 'zod';
+import type { z } from 'zod';
 import type { Identity } from '../../base/identity.ts';
+import { type Replicas, replicas } from '../../base/sections/replicas.ts';
 import type { ServiceConstruct, ServiceDescriptor } from '../../base/service.ts';
 import { externalForm } from './external-form.ts';
 import { KEYCLOAK_RESOURCES, KEYCLOAK_USER, Keycloak } from './keycloak.ts';
 import { realmOf } from './realm.ts';
 
-const config = z.strictObject({}).prefault({});
-
 /** The service that people log in to. */
 export const keycloak: ServiceDescriptor<
-  z.infer<typeof config>,
+  Replicas,
   ServiceConstruct & Identity,
   z.infer<(typeof externalForm)['config']>
 > = {
   name: 'keycloak',
   idea: 'Keycloak: who may log in',
   image: 'keycloak',
-  config,
+  config: replicas,
   user: KEYCLOAK_USER,
   resources: KEYCLOAK_RESOURCES,
   database: 'keycloak',
   // Kubernetes makes no second Pod of a StatefulSet while it cannot tell that the first has ended.
   diesWithNode: 'it runs once, and its Pod is not moved while its node is lost',
+  outlivesNode: { setting: 'replicas: 2', holds: (own) => own.replicas > 1 },
   external: externalForm,
   // Of the realm: login, tokens, keys. Consoles, client registration and the realm `master` are not routed.
   routes: [
@@ -73,12 +73,13 @@ export const keycloak: ServiceDescriptor<
       ],
     },
   ],
-  build: (scope, { namespace, image, resources, database, publicUrl, config: whole, userNamespaces, logins }) =>
+  build: (scope, { own, namespace, image, resources, database, publicUrl, config: whole, userNamespaces, logins }) =>
     new Keycloak(scope, 'keycloak', {
       namespace,
       image,
       user: keycloak.user,
       resources,
+      replicas: own.replicas,
       database,
       publicUrl,
       userNamespaces,

@@ -28,6 +28,8 @@ export interface KeycloakProps {
   readonly user?: number;
   /** Processor and memory. @default 0.1 core, 832Mi, at most 1Gi */
   readonly resources?: Resources;
+  /** How many run. Several keep in step with each other, and find each other by the database. @default 1 */
+  readonly replicas?: number;
   /** Where it keeps its state. Its password lies in the namespace that Keycloak runs in. */
   readonly database: Database;
   /** Origin that users reach it by, at the path `/auth`. No trailing slash. */
@@ -61,7 +63,7 @@ const ADMIN_KEPT: RotationWay = {
 };
 
 /**
- * One Keycloak. Its realm is made and kept by the control API's `migrate` step, not imported: an import is done once.
+ * Keycloak. Its realm is made and kept by the control API's `migrate` step, not imported: an import is done once.
  * @example
  * const database = new Postgres(chart, 'postgres', { namespace }).database('keycloak');
  * const publicUrl = 'https://ai.example.com';
@@ -84,7 +86,8 @@ export class Keycloak extends Construct implements Identity {
 
   constructor(scope: Construct, id: string, props: KeycloakProps) {
     super(scope, id);
-    const { namespace, database } = props;
+    const { namespace, database, replicas = 1 } = props;
+    const several = replicas > 1;
     this.realm = props.realm;
     this.#publicUrl = props.publicUrl;
     const secret = new Secret(this, 'admin-secret', {
@@ -110,7 +113,8 @@ export class Keycloak extends Construct implements Identity {
     this.workload = new Workload(this, 'workload', {
       namespace,
       name: id,
-      runs: { kind: 'stateful-set', replicas: 1 },
+      // A single one has only its own cache, and no second one beside it, not even during an update.
+      runs: several ? { kind: 'deployment', replicas } : { kind: 'stateful-set', replicas },
       image: props.image ?? upstreamImage('keycloak'),
       user: props.user ?? KEYCLOAK_USER,
       // As the upstream image's files have it.
@@ -125,8 +129,8 @@ export class Keycloak extends Construct implements Identity {
           providersOf(props.realm.providers).flatMap(({ settings: { name } }) => authorities.fileOf(name) || []),
         ),
       ],
-      ports: { http: PORTS.http, management: 9000 },
-      podPorts: ['management'],
+      ports: { http: PORTS.http, management: 9000, ...(several ? CLUSTER_PORTS : {}) },
+      podPorts: ['management', ...Object.keys(CLUSTER_PORTS)],
       probes: PROBES,
       mounts: () => [
         files(config, '/etc/keycloak', { name: 'config' }),
@@ -143,6 +147,7 @@ export class Keycloak extends Construct implements Identity {
       ],
     });
     this.workload.reach(database.peer, DNS);
+    if (several) this.workload.reach(this.workload.peer(...Object.keys(CLUSTER_PORTS)));
     const ports = providerPorts(props.realm);
     if (ports.length > 0) this.workload.reach({ kind: 'anyone', ports });
   }
@@ -183,6 +188,9 @@ export class Keycloak extends Construct implements Identity {
   }
 }
 
+/** What its Pods talk to each other by (JGroups), and see each other's end by. @see https://www.keycloak.org/server/caching */
+const CLUSTER_PORTS = { cluster: 7800, failure: 57_800 } as const;
+
 const management = (path: string): k8s.HttpGetAction => ({ path, port: k8s.IntOrString.fromString('management') });
 const PROBES: Probes = {
   // A first start makes a hundred tables, and may build before: minutes on a slow machine.
@@ -208,7 +216,19 @@ const tlsProperties = ({ authority }: NonNullable<Database['tls']>): string =>
 /** Of its memory; the rest is for code, threads and what Java keeps outside of its heap. */
 const HEAP = 400 / 1024;
 
-function environment({ publicUrl, database, resources = KEYCLOAK_RESOURCES }: KeycloakProps): k8s.EnvVar[] {
+/** Measured: a start costs 24 s of one core and 360 MB; with the optimizing compiler and G1, 49 s and 465 MB. */
+const JAVA_OPTIONS = '-XX:-UseG1GC -XX:+UseSerialGC -XX:TieredStopAtLevel=1';
+
+/** A Pod's address need not be a private one, which JGroups would look for. */
+const POD_ADDRESS: k8s.EnvVar = { name: 'POD_IP', valueFrom: { fieldRef: { fieldPath: 'status.podIP' } } };
+
+function environment({
+  publicUrl,
+  database,
+  resources = KEYCLOAK_RESOURCES,
+  replicas = 1,
+}: KeycloakProps): k8s.EnvVar[] {
+  const several = replicas > 1;
   const plain: Readonly<Record<string, string>> = {
     KC_DB: 'postgres',
     KC_DB_URL_HOST: database.host,
@@ -226,14 +246,13 @@ function environment({ publicUrl, database, resources = KEYCLOAK_RESOURCES }: Ke
     KC_PROXY_HEADERS: 'xforwarded',
     KC_HEALTH_ENABLED: 'true',
     KC_METRICS_ENABLED: 'true',
-    KC_CACHE: 'local',
+    ...(several ? { KC_CACHE: 'ispn', KC_CACHE_STACK: 'jdbc-ping' } : { KC_CACHE: 'local' }),
     KC_LOG_CONSOLE_OUTPUT: 'json',
     KC_BOOTSTRAP_ADMIN_CLIENT_ID: OPERATOR_CLIENT,
     // Its user has no entry in the image's /etc/passwd: Java's user.home is this.
     HOME: '/opt/keycloak/data',
     JAVA_OPTS_KC_HEAP: `-Xms128m -Xmx${partOf(resources.memoryLimit, HEAP)}m`,
-    // Measured: a start costs 24 s of one core and 360 MB; with the optimizing compiler and G1, 49 s and 465 MB.
-    JAVA_OPTS_APPEND: '-XX:-UseG1GC -XX:+UseSerialGC -XX:TieredStopAtLevel=1',
+    JAVA_OPTS_APPEND: several ? `${JAVA_OPTIONS} -Djgroups.bind.address=$(POD_IP)` : JAVA_OPTIONS,
   };
-  return Object.entries(plain).map(([name, value]) => ({ name, value }));
+  return [...(several ? [POD_ADDRESS] : []), ...Object.entries(plain).map(([name, value]) => ({ name, value }))];
 }

@@ -1,0 +1,214 @@
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { z } from 'zod';
+import { expectOk } from '../../../peers/src/command.ts';
+import { beginLogin, codeOf, words } from '../../support/identity/login.ts';
+import { delos, delosJson, kubectl, password, upDocument } from '../../support/instance.ts';
+import { type Api, api } from '../../support/service/api.ts';
+import { until } from '../../support/until.ts';
+
+/* The profile `ha` on three nodes, in a platform of its own: what it promises while its parts are lost, one at a time. */
+
+/** What the profile promises: so long after a loss, at most, requests are answered again. */
+const PROMISE_MS = 30_000;
+
+const folder = mkdtempSync(join(tmpdir(), 'delos-ha-'));
+const config = join(folder, 'delos.yaml');
+writeFileSync(
+  config,
+  `domain: localhost
+profile: ha
+cluster: { engine: embedded, embedded: { nodes: [default, default, default] } }
+gateway: { httpPort: 0, httpsPort: 0 }
+nodePools: [{ name: default, maxSize: 3 }]
+users: [{ name: ann, email: ann@example.com }]
+presets: [{ name: tiny, cpu: 0.02, memory: 64Mi }]
+organizations:
+  - name: default
+    projects: [{ name: default, members: [{ user: ann, role: manager }] }]
+services:
+  devpi: { enabled: false }
+`,
+);
+
+const podList = z.object({
+  items: z.array(
+    z.object({
+      metadata: z.object({ name: z.string(), labels: z.record(z.string(), z.string()) }),
+      spec: z.object({ nodeName: z.string().optional() }),
+      status: z.object({
+        conditions: z.array(z.object({ type: z.string(), status: z.string() })).default([]),
+      }),
+    }),
+  ),
+});
+interface Pod {
+  readonly name: string;
+  readonly service: string;
+  readonly node: string | undefined;
+  readonly ready: boolean;
+}
+const pods = async (): Promise<readonly Pod[]> =>
+  podList.parse(JSON.parse(await kubectl(['get', 'pods', '-n', 'delos', '-o', 'json']))).items.map((pod) => ({
+    name: pod.metadata.name,
+    service: pod.metadata.labels['app.kubernetes.io/name'] ?? '',
+    node: pod.spec.nodeName,
+    ready: pod.status.conditions.some(({ type, status }) => type === 'Ready' && status === 'True'),
+  }));
+const kill = (name: string) =>
+  kubectl(['delete', 'pod', name, '-n', 'delos', '--grace-period=0', '--force', '--wait=false']);
+
+let platform: Api;
+let realm: string;
+/** Service → how many Pods of it there are while nothing is lost. */
+let whole: ReadonlyMap<string, number>;
+
+const counted = (all: readonly Pod[]): Map<string, number> =>
+  new Map([...Map.groupBy(all, ({ service }) => service)].map(([service, some]) => [service, some.length]));
+const recovered = () =>
+  until('every Pod is ready', 300, async (last) => {
+    const ready = counted((await pods()).filter((pod) => pod.ready));
+    const missing = [...whole].filter(([service, count]) => (ready.get(service) ?? 0) < count);
+    last(missing);
+    return missing.length === 0 ? true : undefined;
+  });
+
+/** Five requests a second and a job each two seconds, until it is stopped. */
+class Load {
+  readonly accepted: string[] = [];
+  #failed = 0;
+  #longest = 0;
+  #running = true;
+  readonly #all: Promise<unknown>;
+
+  constructor() {
+    this.#all = Promise.all([this.#read(), this.#submit()]);
+  }
+
+  /** Milliseconds: the longest time without an answered request. */
+  get longest(): number {
+    return this.#longest;
+  }
+
+  async stop(): Promise<void> {
+    this.#running = false;
+    await this.#all;
+    console.log(JSON.stringify({ longest: this.#longest, failed: this.#failed, accepted: this.accepted.length }));
+  }
+
+  async #read(): Promise<void> {
+    let last = performance.now();
+    const underWay = new Set<Promise<void>>();
+    while (this.#running) {
+      // Each starts on time, whatever became of the one before it.
+      const request = platform
+        .call('GET', '/jobs?cluster_name=default&limit=1', undefined, { signal: AbortSignal.timeout(10_000) })
+        .then(async (answer) => {
+          await answer.text();
+          if (!answer.ok) throw new Error(String(answer.status));
+          last = performance.now();
+        })
+        .catch(() => {
+          this.#failed += 1;
+        });
+      underWay.add(request);
+      void request.finally(() => underWay.delete(request));
+      await sleep(200);
+      this.#longest = Math.max(this.#longest, performance.now() - last);
+    }
+    await Promise.all(underWay);
+  }
+
+  async #submit(): Promise<void> {
+    for (let number = 0; this.#running; number++) {
+      const command = `sh -c "for i in 1 2 3; do echo job ${number} line $i; sleep 1; done"`;
+      await platform.create({ command }).then(
+        ({ id }) => this.accepted.push(id),
+        () => undefined,
+      );
+      await sleep(2_000);
+    }
+  }
+}
+
+/** Each accepted job has run, and its log is whole. */
+async function allRan(ids: readonly string[]): Promise<void> {
+  for (const id of ids) {
+    expect((await platform.ended(id, 300)).status, id).toBe('succeeded');
+    const lines = (await platform.log(id)).toString().trim().split(/\r?\n/);
+    expect(
+      lines.map((line) => line.replace(/^job \d+ /, '')),
+      id,
+    ).toEqual(['line 1', 'line 2', 'line 3']);
+  }
+}
+
+beforeAll(async () => {
+  await expectOk(delos(['down', '--delete-data']));
+  const { apiUrl } = await delosJson(upDocument, ['up', '--config', config], { timeout: 2400 });
+  platform = await api('ann', apiUrl);
+  realm = `${new URL(apiUrl).origin}/auth/realms/delos`;
+  whole = counted(await pods());
+});
+afterAll(async () => {
+  await expectOk(delos(['down', '--delete-data']));
+  rmSync(folder, { recursive: true });
+});
+
+test('what runs more than once runs on different nodes', async () => {
+  const all = await pods();
+  const nodes = Object.fromEntries(
+    ['gateway', 'control-api', 'scheduler', 'keycloak', 'postgres'].map((service) => [
+      service,
+      new Set(all.filter((pod) => pod.service === service).map(({ node }) => node)).size,
+    ]),
+  );
+  expect(nodes).toEqual({ gateway: 2, 'control-api': 2, scheduler: 2, keycloak: 2, postgres: 3 });
+});
+
+describe('a login that has begun goes on', () => {
+  test.each(['first', 'second'])('when the %s Keycloak is killed', async (which) => {
+    const secret = await password('ann');
+    const { browser, page, redirect } = await beginLogin(realm);
+    const names = (await pods()).flatMap(({ service, name }) => (service === 'keycloak' ? name : [])).sort();
+    await kill((which === 'first' ? names[0] : names.at(-1)) ?? '');
+    const after = await browser.submit(page, { username: 'ann', password: secret }, redirect);
+    expect(codeOf(after), words(after)).not.toBe('');
+    await recovered();
+  });
+});
+
+describe('while five requests a second and jobs come', () => {
+  test('every Pod is killed, one after the other: no accepted job is lost, and the API answers', async () => {
+    const load = new Load();
+    await sleep(5_000);
+    for (const { name } of await pods()) {
+      await kill(name);
+      await sleep(1_000);
+      await recovered();
+    }
+    await load.stop();
+    expect(load.longest).toBeLessThan(PROMISE_MS);
+    await allRan(load.accepted);
+  });
+
+  test('a worker is lost and comes back: the gateway and the API answer, and what was lost heals', async () => {
+    const placed = (await pods()).filter(({ service }) => service === 'gateway' || service === 'control-api');
+    const victim = placed.map(({ node }) => node).find((node) => node !== 'node-1') ?? '';
+    const load = new Load();
+    await sleep(5_000);
+    await expectOk(delos(['cluster', 'node', 'cut', victim]));
+    try {
+      await sleep(90_000);
+    } finally {
+      await expectOk(delos(['cluster', 'node', 'mend', victim]));
+    }
+    await recovered();
+    await load.stop();
+    expect(load.longest).toBeLessThan(PROMISE_MS);
+    await allRan(load.accepted);
+  });
+});
