@@ -28,6 +28,7 @@ export { dashboardsOf } from './dashboards/index.ts';
 export * from './delos-config.ts';
 export * from './engine-context.ts';
 export * from './entrance.ts';
+export { type FileVolume, fileVolume } from './file-storage.ts';
 export * from './platform.ts';
 export * from './profiles.ts';
 export * from './public-url.ts';

@@ -15,6 +15,7 @@ import type { BuiltBy, ServiceConstruct, ServiceDescriptor, ServiceLogin, Site }
 import type { Bucket } from './base/storage/bucket.ts';
 import type { DelosConfig } from './delos-config.ts';
 import { type WayIn, wayIn } from './entrance.ts';
+import { FileStorage } from './file-storage.ts';
 import { PLACEMENTS } from './profiles.ts';
 import { servicesOf } from './service-list.ts';
 import { resourcesFor, sectionOf } from './service-sections.ts';
@@ -86,6 +87,9 @@ export class Platform extends Chart {
       this.#built.set(service.name, built);
     }
     for (const service of services) this.#connect(service);
+    if (services.length > 0) {
+      new FileStorage(this, 'file-storage', { namespace: this.services, storage: props.config.storage });
+    }
     if (services.length > 0) this.#record();
   }
 

@@ -12,6 +12,7 @@ import { LEAST_JOB_DISK } from './resources.ts';
 import type { RuleFault } from './rule-fault.ts';
 import type { PlatformConfig } from './shape.ts';
 import { shareFaults } from './shares.ts';
+import { fileStorageFaults } from './storage/file-storage.ts';
 
 /** What must hold between fields: names are unique, what is named is there, what is asked for can be had. */
 export function checkConfig(config: PlatformConfig): readonly RuleFault[] {
@@ -31,6 +32,7 @@ export function checkConfig(config: PlatformConfig): readonly RuleFault[] {
     ...logs(config),
     ...notificationFaults(config.notifications),
     ...identityFaults(config),
+    ...fileStorageFaults(config.storage, config.profile),
     ...wholeSize(config),
   ];
 }

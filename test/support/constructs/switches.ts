@@ -25,6 +25,7 @@ const SWITCHES = {
   monitoring: ['on', 'off', 'told'],
   network: ['open', 'proxy', 'closed'],
   names: ['none', 'served', 'written'],
+  storage: ['none', 'directory', 'nfs', 'csi', 'claim'],
 } as const;
 
 type Switch = keyof typeof SWITCHES;
@@ -49,6 +50,17 @@ const TOLD = [
   '  slack: [{name: a, channel: "#ops", url: {secret: {name: slack, key: url}}}]',
   '  pagerduty: [{name: a, routingKey: {secret: {name: duty, key: key}}}]',
 ];
+
+const STORAGE: Readonly<Record<Combination['storage'], readonly string[]>> = {
+  none: [],
+  directory: ['storage: {directory: {path: /srv/delos, shared: true}}'],
+  nfs: ['storage: {size: 1Ti, nfs: {server: 10.0.0.9, path: /exports/delos, mountOptions: [nfsvers=4.2, hard]}}'],
+  csi: [
+    'storage:',
+    '  csi: {driver: smb.csi.k8s.io, volumeHandle: a, fsType: ext4, attributes: {source: //a/b}, stageSecret: {name: a, namespace: b}, publishSecret: {name: c, namespace: d}, mountOptions: [dir_mode=0770]}',
+  ],
+  claim: ['storage: {claim: {storageClass: cephfs}}'],
+};
 
 /** Its delos.yaml. */
 export function yamlOf(combination: Combination): string {
@@ -102,6 +114,7 @@ export function yamlOf(combination: Combination): string {
     ...networkOf(combination, reference('proxy')),
     `monitoring: {enabled: ${combination.monitoring !== 'off'}}`,
     ...(combination.monitoring === 'told' ? TOLD : []),
+    ...STORAGE[combination.storage],
     'services:',
     ...services.map((line) => `  ${line}`),
     '',
