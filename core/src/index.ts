@@ -24,6 +24,7 @@ export {
   type FileStorageSection,
   fileStorageKind,
 } from './config/storage/file-storage.ts';
+export type { ClassData, Device, StorageClassSections } from './config/storage/storage-classes.ts';
 export * from './config/template.ts';
 export {
   addressRange,

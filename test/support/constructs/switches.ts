@@ -26,6 +26,7 @@ const SWITCHES = {
   network: ['open', 'proxy', 'closed'],
   names: ['none', 'served', 'written'],
   storage: ['none', 'directory', 'nfs', 'csi', 'claim'],
+  classes: ['none', 'local', 'replicated', 'clouds'],
 } as const;
 
 type Switch = keyof typeof SWITCHES;
@@ -60,6 +61,32 @@ const STORAGE: Readonly<Record<Combination['storage'], readonly string[]>> = {
     '  csi: {driver: smb.csi.k8s.io, volumeHandle: a, fsType: ext4, attributes: {source: //a/b}, stageSecret: {name: a, namespace: b}, publishSecret: {name: c, namespace: d}, mountOptions: [dir_mode=0770]}',
   ],
   claim: ['storage: {claim: {storageClass: cephfs}}'],
+};
+
+/** Some with all that they may have, some with nothing but what they must. */
+const CLASSES: Readonly<Record<Combination['classes'], readonly string[]>> = {
+  none: [],
+  local: [
+    'storageClasses:',
+    '  localPath: [{name: folders}]',
+    '  openebsLvm: [{name: lvm, volumeGroup: vg0, devices: [{node: n1, path: /dev/sdb}]}, {name: thin, volumeGroup: vg1, fileSystem: xfs, thin: true, keep: true}]',
+    '  openebsZfs: [{name: zfs, pool: tank/delos}, {name: zvol, pool: tank, fileSystem: ext4, compression: lz4, thin: true}]',
+    '  topolvm: [{name: topo}, {name: ssd, deviceClass: ssd, fileSystem: btrfs}]',
+    'disks: {storageClass: topo}',
+  ],
+  replicated: [
+    'storageClasses:',
+    '  mayastor: [{name: nvme}, {name: one, replicas: 1, fileSystem: xfs, thin: true}]',
+    '  longhorn: [{name: long}, {name: near, replicas: 2, dataLocality: best-effort, diskSelector: [ssd, fast], keep: true}]',
+    'disks: {storageClass: long}',
+  ],
+  clouds: [
+    'storageClasses:',
+    '  awsEbs: [{name: ebs}, {name: quick, type: io2, iops: 9000, encrypted: false, kmsKeyId: "arn:aws:kms:a:1:key/b", fileSystem: xfs}]',
+    '  gcpDisk: [{name: pd}, {name: both, type: pd-ssd, regional: true}]',
+    '  azureDisk: [{name: disk}, {name: zrs, sku: Premium_ZRS, cachingMode: None}]',
+    'disks: {storageClass: ebs}',
+  ],
 };
 
 /** Its delos.yaml. */
@@ -115,6 +142,7 @@ export function yamlOf(combination: Combination): string {
     `monitoring: {enabled: ${combination.monitoring !== 'off'}}`,
     ...(combination.monitoring === 'told' ? TOLD : []),
     ...STORAGE[combination.storage],
+    ...CLASSES[combination.classes],
     'services:',
     ...services.map((line) => `  ${line}`),
     '',

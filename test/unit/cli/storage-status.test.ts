@@ -25,6 +25,14 @@ describe('status names a StorageClass that is not there', () => {
     ]);
   });
 
+  test('and of one that Delos makes, that `up` makes it again', () => {
+    const yaml = 'disks: {storageClass: a}\nstorageClasses: {topolvm: [{name: a}, {name: b}]}';
+    expect(complaints(yaml, [classOf('local', DEFAULT)])).toEqual([
+      [expect.stringContaining('the StorageClass a is not there: new disks'), '`delos up` makes it again'],
+      ['the StorageClass b is not there', '`delos up` makes it again'],
+    ]);
+  });
+
   test('and that none is the default, where that is needed', () => {
     expect(complaints('', [classOf('a')])).toEqual([
       [

@@ -76,5 +76,5 @@ test('another namespace gets a volume of its own that leads to the same files', 
   const first = fileVolume(storage, { volume: 'v1', namespace: 'a', claim: 'c' });
   const second = fileVolume(storage, { volume: 'v2', namespace: 'b', claim: 'c' });
   expect(second?.volume).toMatchObject({ nfs: { server: 'a.example.com', path: '/x' }, claimRef: { namespace: 'b' } });
-  expect([first?.claim.volumeName, second?.claim.volumeName]).toEqual(['v1', 'v2']);
+  expect([first?.claim, second?.claim]).toMatchObject([{ volumeName: 'v1' }, { volumeName: 'v2' }]);
 });

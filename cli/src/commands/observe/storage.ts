@@ -1,4 +1,4 @@
-import type { DelosConfig } from '@delos/constructs';
+import { classesOf, type DelosConfig } from '@delos/constructs';
 import { DEFAULT_CLASS_ANNOTATION, FILE_STORAGE_CLAIM, fileStorageKind, PLATFORM_NAMESPACE } from '@delos/core';
 import { z } from 'zod';
 import type { Kube } from '../../instance/kube.ts';
@@ -56,7 +56,7 @@ export function storageOf(config: DelosConfig, classes: StorageClasses, claim: C
 
 /** What delos.yaml names. */
 function missingClasses(
-  { cluster, disks, storage }: DelosConfig,
+  { cluster, disks, storage, storageClasses }: DelosConfig,
   classes: StorageClasses,
 ): StorageStatus['complaints'] {
   const names = classes.map(({ metadata }) => metadata.name);
@@ -66,21 +66,29 @@ function missingClasses(
     { key: 'disks.storageClass', name: disks.storageClass, what: 'new disks' },
     { key: 'storage.claim.storageClass', name: storage.claim?.storageClass, what: 'the file storage' },
   ];
+  const made = classesOf(storageClasses).map(({ name }) => name);
   const missing = named.flatMap(({ key, name, what }) =>
     name === undefined || names.includes(name)
       ? []
       : [
           {
             message: `the StorageClass ${name} is not there: ${what} cannot be made (${there})`,
-            todo: `make it, or name another in \`${key}\` of delos.yaml`,
+            todo: made.includes(name)
+              ? '`delos up` makes it again'
+              : `make it, or name another in \`${key}\` of delos.yaml`,
           },
         ],
   );
+  const unused = made.filter((name) => !names.includes(name) && !named.some((use) => use.name === name));
+  const all = [
+    ...missing,
+    ...unused.map((name) => ({ message: `the StorageClass ${name} is not there`, todo: '`delos up` makes it again' })),
+  ];
   const isDefault = ({ metadata }: StorageClasses[number]): boolean =>
     metadata.annotations[DEFAULT_CLASS_ANNOTATION] === 'true';
-  if (cluster.storageClass !== undefined || classes.some(isDefault)) return missing;
+  if (cluster.storageClass !== undefined || classes.some(isDefault)) return all;
   return [
-    ...missing,
+    ...all,
     {
       message: `no StorageClass is marked as default: new volumes of the platform cannot be made (${there})`,
       todo: 'name one in `cluster.storageClass` of delos.yaml',

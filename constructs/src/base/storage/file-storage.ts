@@ -7,14 +7,26 @@ import {
 } from '@delos/core';
 import { k8s } from 'cdk8s-plus-28';
 import { Construct } from 'constructs';
-import { labelsOf } from './base/names.ts';
-import type { Namespace } from './base/namespace.ts';
+import { labelsOf } from '../names.ts';
+import type { Namespace } from '../namespace.ts';
 
-/** What a volume of the file storage is, for one claim. */
+/** What a volume of the file storage is, for one claim, as Kubernetes has it. */
 export interface FileVolume {
-  /** The volume; undefined where a StorageClass makes it. A volume has one claim, so each claim has one of its own. */
+  /** `spec` of the volume; undefined where a StorageClass makes it. A volume has one claim, so each claim has one of its own. */
+  readonly volume: object | undefined;
+  /** `spec` of the claim, of which the volume takes no other. */
+  readonly claim: object;
+}
+
+/** Where a volume is for: its own name, and its claim's. */
+interface Place {
+  readonly volume: string;
+  readonly namespace: string;
+  readonly claim: string;
+}
+
+interface Specs {
   readonly volume: k8s.PersistentVolumeSpec | undefined;
-  /** The claim, of which the volume takes no other. */
   readonly claim: k8s.PersistentVolumeClaimSpec;
 }
 
@@ -25,10 +37,16 @@ const MODES = ['ReadWriteMany'];
  * is deleted with its claim, but for those that a StorageClass makes.
  * @returns undefined where delos.yaml asks for no file storage
  */
-export function fileVolume(
-  storage: FileStorageSection,
-  at: { readonly volume: string; readonly namespace: string; readonly claim: string },
-): FileVolume | undefined {
+export function fileVolume(storage: FileStorageSection, at: Place): FileVolume | undefined {
+  const specs = specsOf(storage, at);
+  if (specs === undefined) return undefined;
+  return {
+    volume: specs.volume === undefined ? undefined : k8s.toJson_PersistentVolumeSpec(specs.volume),
+    claim: k8s.toJson_PersistentVolumeClaimSpec(specs.claim) ?? {},
+  };
+}
+
+function specsOf(storage: FileStorageSection, at: Place): Specs | undefined {
   const kind = fileStorageKind(storage);
   if (kind === undefined) return undefined;
   const asked = k8s.Quantity.fromString(String(quantityOf(storage.size)));
@@ -65,12 +83,17 @@ function sourceOf({ directory, nfs, csi }: FileStorageSection): Partial<k8s.Pers
       volumeHandle: csi.volumeHandle,
       ...(csi.fsType === undefined ? {} : { fsType: csi.fsType }),
       ...(Object.keys(csi.attributes).length === 0 ? {} : { volumeAttributes: csi.attributes }),
-      ...(csi.stageSecret === undefined ? {} : { nodeStageSecretRef: csi.stageSecret }),
-      ...(csi.publishSecret === undefined ? {} : { nodePublishSecretRef: csi.publishSecret }),
+      ...(csi.stageSecret === undefined ? {} : { nodeStageSecretRef: secretRef(csi.stageSecret) }),
+      ...(csi.publishSecret === undefined ? {} : { nodePublishSecretRef: secretRef(csi.publishSecret) }),
     },
     ...optionsOf(csi.mountOptions),
   };
 }
+
+const secretRef = ({ name, namespace }: NonNullable<NonNullable<FileStorageSection['csi']>['stageSecret']>) => ({
+  name,
+  namespace,
+});
 
 const optionsOf = (mountOptions: readonly string[]): Partial<k8s.PersistentVolumeSpec> =>
   mountOptions.length === 0 ? {} : { mountOptions: [...mountOptions] };
@@ -85,14 +108,13 @@ export class FileStorage extends Construct {
     super(scope, id);
     const { namespace, storage } = props;
     const names = { volume: FILE_STORAGE_VOLUME, namespace: namespace.name, claim: FILE_STORAGE_CLAIM };
-    const made = fileVolume(storage, names);
+    const made = specsOf(storage, names);
     if (made === undefined) return;
     const labels = labelsOf(FILE_STORAGE_CLAIM);
     const claim = new k8s.KubePersistentVolumeClaim(this, 'claim', {
       metadata: { name: FILE_STORAGE_CLAIM, namespace: namespace.name, labels },
       spec: made.claim,
     });
-    claim.node.addDependency(namespace);
     if (made.volume === undefined) return;
     const volume = new k8s.KubePersistentVolume(this, 'volume', {
       metadata: { name: FILE_STORAGE_VOLUME, labels },
