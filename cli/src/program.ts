@@ -77,9 +77,9 @@ export function program(root: string, options: { readonly completion?: boolean }
     .option('--passphrase-file <file>', 'file with the passphrase that it was encrypted with')
     .option('--verify', 'read the whole file, say what is in it, and do nothing else', false)
     .action(action(() => import('./commands/backup/restore.ts')));
-  withContext(withConfig(verb(cli, 'preflight', 'look at machine, cluster and configuration; change nothing'))).action(
-    action(() => import('./commands/platform/preflight.ts')),
-  );
+  withContext(withConfig(verb(cli, 'preflight', 'look at machine, cluster and configuration; change nothing')))
+    .option('--storage', 'make a volume of each kind in the cluster, use it, and take it away again', false)
+    .action(action(() => import('./commands/platform/preflight.ts')));
   withContext(withConfig(verb(cli, 'preview', 'what `up` would change, object by object'))).action(
     action(() => import('./commands/platform/preview.ts')),
   );

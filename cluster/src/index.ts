@@ -4,4 +4,10 @@ export * from './engine-for.ts';
 export { type ForwardedService, forwardRuns, keepForward } from './forward.ts';
 export * from './images/index.ts';
 export * from './preflight/index.ts';
+export {
+  type StorageCheckOptions,
+  storageChecks,
+  type WantedStorage,
+  type WantedVolume,
+} from './storage-check/index.ts';
 export * from './toolchain/index.ts';

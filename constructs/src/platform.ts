@@ -13,6 +13,7 @@ import { setPlacement } from './base/placement.ts';
 import { priorityClasses } from './base/priority.ts';
 import type { BuiltBy, ServiceConstruct, ServiceDescriptor, ServiceLogin, Site } from './base/service.ts';
 import type { Bucket } from './base/storage/bucket.ts';
+import { FileStorage } from './base/storage/file-storage.ts';
 import type { DelosConfig } from './delos-config.ts';
 import { type WayIn, wayIn } from './entrance.ts';
 import { PLACEMENTS } from './profiles.ts';
@@ -23,6 +24,7 @@ import { gateway } from './services/gateway/index.ts';
 import { postgres } from './services/postgres/index.ts';
 import { prometheus } from './services/prometheus/index.ts';
 import { SERVICES } from './services.ts';
+import { StorageClasses } from './storage-classes/index.ts';
 import type { SynthesisContext } from './synthesis-context.ts';
 
 /** What a {@link Platform} is made of. */
@@ -79,13 +81,18 @@ export class Platform extends Chart {
     this.services = new Namespace(this, PLATFORM_NAMESPACE);
     this.nodes = new Namespace(this, NODE_NAMESPACE, { podSecurity: 'privileged' });
     this.#authorities = authoritiesOf(this, this.services, props.config);
-    const ground = [this.services, this.nodes, ...priorityClasses(this)];
+    const classes = new StorageClasses(this, 'storage-classes', props.config.storageClasses);
+    const ground = [this.services, this.nodes, classes, ...priorityClasses(this)];
     for (const service of services) {
       const built = service.build(this, this.#site(service, props));
       if (Construct.isConstruct(built)) built.node.addDependency(...ground);
       this.#built.set(service.name, built);
     }
     for (const service of services) this.#connect(service);
+    if (services.length > 0) {
+      const files = new FileStorage(this, 'file-storage', { namespace: this.services, storage: props.config.storage });
+      files.node.addDependency(...ground);
+    }
     if (services.length > 0) this.#record();
   }
 

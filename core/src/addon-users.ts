@@ -13,6 +13,12 @@ export const ADDON_USERS = {
 } as const;
 
 /**
+ * The user, and the group of the same number, that the root of the file storage belongs to. Whoever may read or write in it has
+ * the group.
+ */
+export const FILE_STORAGE_USER = 60650;
+
+/**
  * Numbers that parts of the platform may have. Accounts end at 60000, systemd gives out its own on both sides of the
  * range, and a Pod with a user namespace of its own has no number above 65535.
  *

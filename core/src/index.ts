@@ -18,6 +18,13 @@ export { JOB_DISK, LEAST_JOB_DISK, type SecurityProfile, securityProfile } from 
 export type { RuleFault } from './config/rule-fault.ts';
 export { type SecretReference, secretReference } from './config/secret-reference.ts';
 export * from './config/shape.ts';
+export {
+  FILE_STORAGE_KINDS,
+  type FileStorageKind,
+  type FileStorageSection,
+  fileStorageKind,
+} from './config/storage/file-storage.ts';
+export type { ClassData, Device, StorageClassSections } from './config/storage/storage-classes.ts';
 export * from './config/template.ts';
 export {
   addressRange,

@@ -24,6 +24,7 @@ import { readStatus } from './read-status.ts';
 import { removeNodes, surplusOf } from './remove-nodes.ts';
 import { layoutOf, type NodeSpec, readMembers, tryReadSpec } from './spec.ts';
 import { startNodes } from './start.ts';
+import { prepareStorageFolder } from './storage-folder.ts';
 import { waitForCluster } from './wait.ts';
 
 /** A whole Kubernetes cluster on this machine, each node in namespaces of its own. */
@@ -101,6 +102,7 @@ export function embeddedEngine(paths: InstancePaths, parts: EmbeddedParts): Clus
           });
         }
         mkdirSync(paths.state, { recursive: true, mode: 0o700 });
+        prepareStorageFolder(config.storage);
         const before = readMembers(paths);
         const pools = poolsWanted(config, before, options.nodes);
         const number = await allocateNumber(paths.state, pools.length);

@@ -26,6 +26,7 @@ export async function clusterChecks(
       storageCheck(storageClass),
       disksCheck(diskClass),
       ...mirrorsChecks(config),
+      ...folderChecks(config, status?.nodes.length ?? 0),
       ...(config.cluster.userNamespaces ? [usersCheck(lacksUserNamespaces)] : []),
       ...poolChecks(config, status?.nodes ?? []),
       ...lostNodeChecks(config, { nodes: (status?.nodes ?? []).filter(({ ready }) => ready).length, apart }),
@@ -69,6 +70,19 @@ function storageCheck(storageClass: string | undefined): Check {
     needed: 'a StorageClass for the platform’s volumes',
     fix: 'set cluster.storageClass in delos.yaml to one of: kubectl get storageclass',
   });
+}
+
+/** Where the nodes are several machines, a folder of one is none of the others'. */
+export function folderChecks({ storage }: Pick<PlatformConfig, 'storage'>, nodes: number): readonly Check[] {
+  if (storage.directory === undefined) return [];
+  const { path, shared } = storage.directory;
+  return [
+    check('storage.directory', shared || nodes <= 1, {
+      measured: `${path}${shared ? ', the same on all nodes' : ''}, and ${nodes} ${nodes === 1 ? 'node' : 'nodes'}`,
+      needed: 'one folder that every node sees, for the file storage',
+      fix: 'say `shared: true` in `storage.directory` where all nodes mount the same file system there, or use `nfs`, `csi` or `claim`',
+    }),
+  ];
 }
 
 /** Without one the platform works, but for users' disks. */

@@ -12,6 +12,8 @@ import { LEAST_JOB_DISK } from './resources.ts';
 import type { RuleFault } from './rule-fault.ts';
 import type { PlatformConfig } from './shape.ts';
 import { shareFaults } from './shares.ts';
+import { fileStorageFaults } from './storage/file-storage.ts';
+import { storageClassFaults } from './storage/storage-classes.ts';
 
 /** What must hold between fields: names are unique, what is named is there, what is asked for can be had. */
 export function checkConfig(config: PlatformConfig): readonly RuleFault[] {
@@ -31,6 +33,8 @@ export function checkConfig(config: PlatformConfig): readonly RuleFault[] {
     ...logs(config),
     ...notificationFaults(config.notifications),
     ...identityFaults(config),
+    ...storageClassFaults(config.storageClasses),
+    ...fileStorageFaults(config.storage, config.profile),
     ...wholeSize(config),
   ];
 }

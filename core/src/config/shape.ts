@@ -25,6 +25,8 @@ import { network } from './network.ts';
 import { notifications } from './notifications.ts';
 import { organization } from './organizations.ts';
 import { nodePool, preset } from './resources.ts';
+import { fileStorage } from './storage/file-storage.ts';
+import { storageClasses } from './storage/storage-classes.ts';
 
 /*
  * delos.yaml, but for the sections of the platform's services: `configWith` adds those. Terminology: an *organization* has *projects*, a project has members and a quota. A *node pool* is a set
@@ -210,6 +212,14 @@ export const configShape = z.strictObject({
     .prefault({})
     .describe('Bounds on jobs'),
   disks: disks.prefault({}).describe('Disks, which jobs mount'),
+  storageClasses: storageClasses
+    .prefault({})
+    .describe(
+      'StorageClasses to make, whose engines the cluster has. `cluster.storageClass`, `disks.storageClass` and `storage.claim` say what uses them',
+    ),
+  storage: fileStorage
+    .prefault({})
+    .describe('File storage: one volume that every node sees. There is none unless one of its ways is chosen'),
   requests: z
     .strictObject({
       ofUser: rate(100, 1_000).describe('Requests of one user, whatever they use'),

@@ -53,3 +53,8 @@ export const AUTHORITIES_KEY = 'ca.pem';
 
 /** Secret that the certificate by ACME is in, in the platform's namespace; empty until there is one. */
 export const ACME_SECRET = 'gateway-acme';
+
+/** The claim of the file storage, in the platform's namespace. */
+export const FILE_STORAGE_CLAIM = 'file-storage';
+/** Its volume, which has no namespace. */
+export const FILE_STORAGE_VOLUME = 'delos-file-storage';

@@ -66,3 +66,6 @@ export const CLUSTER_DNS_SELECTOR = `${SYSTEM_APP_LABEL}=${CLUSTER_DNS[SYSTEM_AP
 
 /** Annotation of a workload whose containers read their secrets' files anew for each use: a changed one restarts nothing. */
 export const REREADS_ANNOTATION = `${OWN_PREFIX}rereads-secrets`;
+
+/** On all that a check of storage makes: the run of it. Nothing of it stays. */
+export const STORAGE_CHECK_LABEL = `${OWN_PREFIX}storage-check`;

@@ -1,5 +1,5 @@
 import { DEFAULT_CLASS_ANNOTATION, SERVICE_NAME_LABEL } from '@delos/core';
-import { isObject, type JsonObject, listAt, objectAt, text } from '@delos/kube';
+import { at, isObject, type JsonObject, listAt, objectAt, text } from '@delos/kube';
 import type { ObjectClient } from '../kube/object-client.ts';
 import { judge } from './judge.ts';
 import { byTime, explainPod, isPodReady } from './pods.ts';
@@ -43,11 +43,12 @@ async function storageClass(
   signal?: AbortSignal,
 ): Promise<JsonObject | undefined> {
   const classes = await client.api.get('/apis/storage.k8s.io/v1/storageclasses', {}, { signal });
-  const named = text(claim, 'spec', 'storageClassName');
+  // '' asks for a volume that is there, of no class. Left out, it is the cluster's default.
+  const named = at(claim, 'spec', 'storageClassName');
   return listAt(classes, 'items')
     .filter(isObject)
     .find((item) =>
-      named !== ''
+      typeof named === 'string'
         ? text(item, 'metadata', 'name') === named
         : text(item, 'metadata', 'annotations', DEFAULT_CLASS_ANNOTATION) === 'true',
     );

@@ -82,9 +82,9 @@ export const previewPlatform = (input: PlatformInput): Promise<PreviewResult> =>
 /** Takes over into the state what others changed on the cluster. */
 export const refreshPlatform = (input: PlatformInput): Promise<UpdateResult> => refresh(stackOf(input));
 
-/** Deletes the platform's objects. With `keepData`, claims of volumes and the namespaces they lie in stay. */
+/** Deletes the platform's objects. With `keepData`, claims, their volumes and the namespaces they lie in stay. */
 export const destroyPlatform = (input: PlatformInput & { readonly keepData: boolean }): Promise<UpdateResult> =>
-  destroy(stackOf(input), input.keepData ? { keep: ['PersistentVolumeClaim', 'Namespace'] } : {});
+  destroy(stackOf(input), input.keepData ? { keep: ['PersistentVolumeClaim', 'PersistentVolume', 'Namespace'] } : {});
 
 /** What is special about a deployment. */
 interface Deployment {

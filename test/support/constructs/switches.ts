@@ -25,6 +25,8 @@ const SWITCHES = {
   monitoring: ['on', 'off', 'told'],
   network: ['open', 'proxy', 'closed'],
   names: ['none', 'served', 'written'],
+  storage: ['none', 'directory', 'nfs', 'csi', 'claim'],
+  classes: ['none', 'local', 'replicated', 'clouds'],
 } as const;
 
 type Switch = keyof typeof SWITCHES;
@@ -49,6 +51,43 @@ const TOLD = [
   '  slack: [{name: a, channel: "#ops", url: {secret: {name: slack, key: url}}}]',
   '  pagerduty: [{name: a, routingKey: {secret: {name: duty, key: key}}}]',
 ];
+
+const STORAGE: Readonly<Record<Combination['storage'], readonly string[]>> = {
+  none: [],
+  directory: ['storage: {directory: {path: /srv/delos, shared: true}}'],
+  nfs: ['storage: {size: 1Ti, nfs: {server: 10.0.0.9, path: /exports/delos, mountOptions: [nfsvers=4.2, hard]}}'],
+  csi: [
+    'storage:',
+    '  csi: {driver: smb.csi.k8s.io, volumeHandle: a, fsType: ext4, attributes: {source: //a/b}, stageSecret: {name: a, namespace: b}, publishSecret: {name: c, namespace: d}, mountOptions: [dir_mode=0770]}',
+  ],
+  claim: ['storage: {claim: {storageClass: cephfs}}'],
+};
+
+/** Some with all that they may have, some with nothing but what they must. */
+const CLASSES: Readonly<Record<Combination['classes'], readonly string[]>> = {
+  none: [],
+  local: [
+    'storageClasses:',
+    '  localPath: [{name: folders}]',
+    '  openebsLvm: [{name: lvm, volumeGroup: vg0, devices: [{node: n1, path: /dev/sdb}]}, {name: thin, volumeGroup: vg1, fileSystem: xfs, thin: true, keep: true}]',
+    '  openebsZfs: [{name: zfs, pool: tank/delos}, {name: zvol, pool: tank, fileSystem: ext4, compression: lz4, thin: true}]',
+    '  topolvm: [{name: topo}, {name: ssd, deviceClass: ssd, fileSystem: btrfs}]',
+    'disks: {storageClass: topo}',
+  ],
+  replicated: [
+    'storageClasses:',
+    '  mayastor: [{name: nvme}, {name: one, replicas: 1, fileSystem: xfs, thin: true}]',
+    '  longhorn: [{name: long}, {name: near, replicas: 2, dataLocality: best-effort, diskSelector: [ssd, fast], keep: true}]',
+    'disks: {storageClass: long}',
+  ],
+  clouds: [
+    'storageClasses:',
+    '  awsEbs: [{name: ebs}, {name: quick, type: io2, iops: 9000, encrypted: false, kmsKeyId: "arn:aws:kms:a:1:key/b", fileSystem: xfs}]',
+    '  gcpDisk: [{name: pd}, {name: both, type: pd-ssd, regional: true}]',
+    '  azureDisk: [{name: disk}, {name: zrs, sku: Premium_ZRS, cachingMode: None}]',
+    'disks: {storageClass: ebs}',
+  ],
+};
 
 /** Its delos.yaml. */
 export function yamlOf(combination: Combination): string {
@@ -102,6 +141,8 @@ export function yamlOf(combination: Combination): string {
     ...networkOf(combination, reference('proxy')),
     `monitoring: {enabled: ${combination.monitoring !== 'off'}}`,
     ...(combination.monitoring === 'told' ? TOLD : []),
+    ...STORAGE[combination.storage],
+    ...CLASSES[combination.classes],
     'services:',
     ...services.map((line) => `  ${line}`),
     '',

@@ -12,6 +12,7 @@ import { table } from '../../table.ts';
 import { type PlatformRecord, platformRecord } from '../platform/up-record.ts';
 import { type Complaint, complaintsOf, tryGatewayCertificate } from '../tls/gateway-certificate.ts';
 import { type ServiceStatus, serviceStatuses } from './services.ts';
+import { type StorageStatus, storageStatus } from './storage.ts';
 import { type PlatformUser, platformUsers } from './users.ts';
 
 /** What runs, where, and who may log in. Says so as well when nothing does: asking is no error. */
@@ -30,13 +31,14 @@ export async function statusDocument(context: CommandContext, showPasswords: boo
   // The platform may have been deployed by plain Pulumi, after a change of delos.yaml that no `up` has seen.
   const deployed = kube === undefined ? undefined : await tryDeployedUrls(kube);
   const urls = deployed ?? (record?.entrance === undefined ? undefined : platformUrls(config, record.entrance));
-  const [services, lacks, certificate] =
+  const [services, lacks, certificate, storage] =
     kube === undefined
-      ? [[], [], undefined]
+      ? [[], [], undefined, undefined]
       : await Promise.all([
           serviceStatuses(kube, config, urls?.url.replace(/\/$/, '')),
           nodeLacks(kube, config),
           tryGatewayCertificate(kube, config),
+          storageStatus(kube, config),
         ]);
   const users = services.length === 0 ? [] : await platformUsers(config, showPasswords ? kube : undefined);
   const healthy =
@@ -57,6 +59,7 @@ export async function statusDocument(context: CommandContext, showPasswords: boo
             notAfter: new Date(certificate.leaf.validTo).toISOString(),
             complaints: complaintsOf(certificate, new Date()),
           },
+    storage: services.length === 0 ? null : (storage ?? null),
     platform: { apiUrl: urls?.apiUrl ?? null, url: urls?.url ?? null, adminUser: config.admin.user },
     standIns: record?.standIns ?? [],
     users,
@@ -86,6 +89,8 @@ export interface StatusDocument {
   readonly services: readonly ServiceStatus[];
   /** What the gateway shows; null where the platform is not deployed. */
   readonly certificate: { readonly notAfter: string; readonly complaints: readonly Complaint[] } | null;
+  /** What volumes are made of; null where the platform is not deployed. */
+  readonly storage: StorageStatus | null;
   readonly platform: {
     readonly apiUrl: string | null;
     readonly url: string | null;
@@ -105,6 +110,15 @@ function nodeLines(nodes: ClusterStatus['nodes']): readonly string[] {
   });
 }
 
+function filesLines(storage: StatusDocument['storage']): readonly string[] {
+  if (storage === null || storage.files === null) return [];
+  const { phase, volume } = storage.files;
+  return [`files     ${volume === null ? 'no volume yet' : `volume ${volume}`} (${phase.toLowerCase()})`];
+}
+
+const complaintLines = (who: string, complaints: readonly Complaint[]): readonly string[] =>
+  complaints.flatMap(({ message, todo }) => ['', `${who}: ${message}`, `  what to do: ${todo}`]);
+
 function text(document: StatusDocument, passwords: boolean): string {
   const { cluster, platform, services, standIns, users } = document;
   const blocks = [`instance ${document.instance}`];
@@ -123,6 +137,7 @@ function text(document: StatusDocument, passwords: boolean): string {
   blocks.push(
     `platform  ${platform.url ?? ''}`,
     `API       ${platform.apiUrl ?? ''}`,
+    ...filesLines(document.storage),
     '',
     table(
       ['SERVICE', 'READY'],
@@ -131,11 +146,8 @@ function text(document: StatusDocument, passwords: boolean): string {
     ...services.flatMap(({ name, message, todo }) =>
       message === undefined ? [] : ['', `${name}: ${message}`, `  what to do: ${todo ?? ''}`],
     ),
-    ...(document.certificate?.complaints ?? []).flatMap(({ message, todo }) => [
-      '',
-      `gateway: ${message}`,
-      `  what to do: ${todo}`,
-    ]),
+    ...complaintLines('gateway', document.certificate?.complaints ?? []),
+    ...complaintLines('storage', document.storage?.complaints ?? []),
     '',
     passwords
       ? table(

@@ -2,15 +2,23 @@ import { DelosError } from '@delos/core';
 import type { CommandContext } from '../../context.ts';
 import { allChecks } from '../../instance/preflight.ts';
 import { readSettings } from '../../instance/settings.ts';
+import { checkStorage } from '../../instance/storage-checks.ts';
 import { table } from '../../table.ts';
 
-/** Lists every check. Changes nothing, not even the instance's own state. */
+/**
+ * Lists every check. Changes nothing, not even the instance's own state; with `--storage` it makes volumes in the cluster, and takes
+ * them away again.
+ */
 export async function run(
   context: CommandContext,
-  options: { readonly config?: string; readonly context?: string },
+  options: { readonly config?: string; readonly context?: string; readonly storage?: boolean },
 ): Promise<void> {
   const { config, file } = await readSettings(context, options.config);
-  const checks = await allChecks(context, config, options.context);
+  const machine = await allChecks(context, config, options.context);
+  // Where there is no cluster, all has been said.
+  const reachable = machine.every(({ id, ok }) => ok || id !== 'cluster.reachable');
+  const storage = options.storage === true && reachable ? await checkStorage(context, config, options.context) : [];
+  const checks = [...machine, ...storage];
   const failed = checks.filter(({ ok, fatal }) => !ok && fatal);
   const rows = checks.map(({ id, ok, fatal, measured, needed, fix }) => [
     ok ? 'ok' : fatal ? 'FAILED' : 'warning',

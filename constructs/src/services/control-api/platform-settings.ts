@@ -19,6 +19,8 @@ export const NOT_FOR_SERVICES: readonly string[] = [
   'network',
   'notifications',
   'services',
+  'storage',
+  'storageClasses',
 ];
 
 /**
