@@ -6,11 +6,14 @@ import type { Step } from './plan.ts';
 export const UNDO_SECONDS = 60;
 const UNDO = 'delos-machine-undo';
 
+/** Folders with data of parts that have gone. */
+export const KEPT = `${RECORDS}/kept`;
+
 /** Where the content of a step lies when the script runs: a path for the shell, which may use `$P`. */
 export type Place = (step: Extract<Step, { do: 'put' | 'unpack' }>) => string;
 
-/** Folders that parts put something in, the inner ones first: removed when they are empty. */
-const FOLDERS = ['/etc/delos-aux', '/opt/delos-aux'];
+/** Folders that parts alone put something in. */
+const FOLDERS = '/etc/delos-aux /opt/delos-aux';
 
 /**
  * A script of the POSIX shell that does the steps. Its first argument is the folder with their contents. A file gets its name when
@@ -24,7 +27,7 @@ export function applyScript(
   { guarded }: { readonly guarded: boolean } = { guarded: true },
 ): string {
   const line = (step: Step): string => lineOf(step, name, place, guarded);
-  return `${HEAD}\n${steps.map(line).join('\n')}\n${tidy(name)}\n`;
+  return `${HEAD}\n${steps.map(line).join('\n')}\n${TIDY}\n`;
 }
 
 function lineOf(step: Step, name: string, place: Place, guarded: boolean): string {
@@ -52,7 +55,7 @@ function lineOf(step: Step, name: string, place: Place, guarded: boolean): strin
         ? `guarded ${word(step.unit)} ${word(step.guards)}`
         : `start ${word(step.unit)}\nsystemctl --quiet enable ${word(step.unit)}`;
     case 'forget':
-      return `rm -f ${record} ${record}.new`;
+      return `{ cat ${KEPT}; sed -n 's/^data\\t//p' ${record}; } 2>/dev/null | sort -u >${KEPT}.new; whole ${KEPT}.new ${KEPT}; [ -s ${KEPT} ] || rm ${KEPT}; rm -f ${record} ${record}.new`;
   }
 }
 
@@ -109,11 +112,9 @@ guarded() {
 }`;
 
 /** What is empty goes with the last part. */
-const tidy = (name: string): string =>
-  `for folder in ${FOLDERS.map((folder) => `${folder}/${name} ${folder}`).join(' ')} ${RECORDS}/parts ${RECORDS}; do
-  rmdir "$folder" 2>/dev/null || :
-done
-[ -e ${RECORDS} ] || rm -rf ${RUN} /run/delos-machine.lock`;
+const TIDY = `find ${FOLDERS} -depth -type d -empty -delete 2>/dev/null || :
+rmdir ${RECORDS}/parts ${RECORDS} 2>/dev/null || :
+[ -e ${RECORDS}/parts ] || rm -rf ${RUN} /run/delos-machine.lock`;
 
 /**
  * Run over a new connection: who makes one is not locked out.

@@ -1,6 +1,7 @@
 import { removePart } from './apply.ts';
 import { word } from './facts.ts';
 import { RECORDS } from './part.ts';
+import { KEPT } from './script.ts';
 import type { Connection } from './ssh.ts';
 
 /** Takes every part from the machine that is not named, but for its data. */
@@ -17,15 +18,16 @@ export async function removeOthers(
   }
 }
 
-/** Folders with data that the machine's records name. */
+/** Folders with data that the machine's records name, also of parts that have gone. */
 export const dataOf = (connection: Connection, signal: AbortSignal): Promise<readonly string[]> =>
-  lines(connection, `sed -n 's/^data\\t//p' ${RECORDS}/parts/* 2>/dev/null || :`, signal);
+  lines(connection, `{ cat ${KEPT}; sed -n 's/^data\\t//p' ${RECORDS}/parts/*; } 2>/dev/null | sort -u`, signal);
 
 /** Takes every part from the machine, and deletes these folders. */
 export async function removeAll(connection: Connection, data: readonly string[], signal: AbortSignal): Promise<void> {
   await removeOthers(connection, [], signal);
   const ours = data.filter((path) => /^\/var\/lib\/(private\/)?delos-[a-z-]+$/.test(path));
-  if (ours.length > 0) await lines(connection, `rm -rf ${ours.map(word).join(' ')}`, signal);
+  if (ours.length > 0)
+    await lines(connection, `rm -rf ${ours.map(word).join(' ')} ${KEPT}; rmdir ${RECORDS} 2>/dev/null || :`, signal);
 }
 
 async function lines(connection: Connection, line: string, signal: AbortSignal): Promise<readonly string[]> {
