@@ -1,10 +1,8 @@
 import { DelosError, RELEASE } from '@delos/core';
 import { Command, InvalidArgumentError, Option } from 'commander';
 import { completionVerbs } from './completion.ts';
-import { type CommandContext, commandContext, type GlobalOptions } from './context.ts';
-
-/** A command's code, loaded when it runs and not before. */
-type Run<Args extends unknown[]> = (context: CommandContext, ...args: Args) => Promise<void>;
+import { commandContext, type GlobalOptions } from './context.ts';
+import { auxVmVerbs, flowVerbs, nodeVerbs, type Run } from './verb-groups.ts';
 
 /** The whole command line. Each verb names its module; modules are imported lazily. */
 export function program(root: string, options: { readonly completion?: boolean } = {}): Command {
@@ -123,6 +121,8 @@ export function program(root: string, options: { readonly completion?: boolean }
     .option('--raw', 'print the file itself', false)
     .action(action(() => import('./commands/cluster/kubeconfig.ts')));
 
+  auxVmVerbs(verb(cli, 'aux-vm', 'a Debian machine with a site’s registry, charts, packages and names'), verb, action);
+
   cli
     .command('kubectl')
     .description('kubectl with this instance’s kubeconfig; everything after it is passed through')
@@ -190,63 +190,6 @@ export function program(root: string, options: { readonly completion?: boolean }
   return cli;
 }
 
-type Verb = (parent: Command, nameAndArgs: string, description: string) => Command;
-type Action = <Args extends unknown[]>(
-  load: () => Promise<{ run: Run<Args> }>,
-) => (...args: unknown[]) => Promise<void>;
-
-function nodeVerbs(node: Command, verb: Verb, action: Action): void {
-  verb(node, 'ls', 'every node: its pool, its address, whether it runs').action(
-    action(() => import('./commands/cluster/node-list.ts')),
-  );
-  const deeds = {
-    stop: 'end all of a node at once, as if its machine lost its power',
-    start: 'start a node that was stopped',
-    cut: 'cut a node off from the network',
-    mend: 'connect a node that was cut off',
-  } as const;
-  for (const [deed, what] of Object.entries(deeds)) {
-    verb(node, `${deed} <node>`, what).action(
-      action(async () => {
-        const { runDeed } = await import('./commands/cluster/node-deed.ts');
-        return { run: runDeed(deed as keyof typeof deeds) };
-      }),
-    );
-  }
-}
-
-function flowVerbs(flow: Command, verb: Verb, action: Action): void {
-  const placed = (command: Command): Command =>
-    command
-      .option('--param <name=value>', 'value of a parameter; may be given several times', collected)
-      .option(
-        '--workspace <folder>',
-        'folder that the flow belongs to; left out: the one above .apolo, or the file’s own',
-      )
-      .option('--actions <folder>', 'folder of actions of repositories: OWNER/REPO@TAG/action.yml')
-      .option('--cluster <name>', 'cluster that addresses are relative to', 'default')
-      .option('--org <name>', 'organisation, if any')
-      .option('--project <name>', 'project on the platform', 'default')
-      .option('--user <name>', 'user name', 'user');
-  placed(
-    verb(flow, 'validate <files...>', 'say everything that is wrong with the files, or with all files of a folder'),
-  )
-    .option('--strict', 'exit code 1 where there is a warning, too', false)
-    .action(action(() => import('./commands/flow/validate.ts')));
-  placed(verb(flow, 'expand <file>', 'the concrete tasks of a flow')).action(
-    action(() => import('./commands/flow/expand.ts')),
-  );
-  placed(verb(flow, 'graph <file>', 'draw the tasks of a flow'))
-    .addOption(new Option('--format <format>', 'what to draw').choices(['mermaid', 'dot', 'svg']).default('mermaid'))
-    .action(action(() => import('./commands/flow/graph.ts')));
-  verb(flow, 'eval <expression>', 'value of an expression, bare or as ${{ … }}')
-    .option('--context <file>', 'JSON file with the contexts that it may use')
-    .action(action(() => import('./commands/flow/eval.ts')));
-  verb(flow, 'format <file>', 'write a file in the one layout; comments stay')
-    .option('--check', 'only say whether it is', false)
-    .action(action(() => import('./commands/flow/format.ts')));
-}
-
 /** An empty value names nothing: mostly a shell's variable that was not set. @throws DelosError ERR_USAGE */
 function refuseEmpty(command: Command): void {
   // What comes after `kubectl` is kubectl's.
@@ -264,8 +207,6 @@ const emptyValue = (what: string): DelosError =>
   new DelosError('ERR_USAGE', `${what}: the value is empty`, {
     hint: 'give a value, or leave it out; a shell variable may not be set',
   });
-
-const collected = (value: string, before: readonly string[] = []): readonly string[] => [...before, value];
 
 /** Global options as they were given, before or after the verb; the nearest to the verb wins, a default never does. */
 function globalOptions(command: Command): GlobalOptions {

@@ -1,9 +1,14 @@
+export { type ProgramsArchive, userData } from './aux-vm/cloud-init.ts';
+export { type AuxVmConfig, auxVmConfig } from './aux-vm/config.ts';
+export * from './aux-vm/deploy.ts';
+export { type AuxVmOutputs, platformSnippet } from './aux-vm/outputs.ts';
+export { DEVPI, EXECUTABLES } from './aux-vm/programs.ts';
 export { explain, verdictOn } from './await/look.ts';
 export * from './bridge/identity.ts';
 export * from './bridge/order.ts';
 export * from './driver/env-lines.ts';
 export type { Changes, ResourceStep } from './driver/events.ts';
-export { pulumiEnvironment, pulumiHome } from './driver/home.ts';
+export { auxVmHome, pulumiEnvironment, pulumiHome } from './driver/home.ts';
 export * from './driver/stack.ts';
 export { connect, ObjectClient, type ObjectRef } from './kube/object-client.ts';
 export * from './platform/deploy.ts';

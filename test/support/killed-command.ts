@@ -10,6 +10,7 @@ export async function killedAfter(
   said: RegExp,
   milliseconds: number,
   instance: string = TEST_INSTANCE,
+  pulumiHome: string = join(instancePaths(instance, process.env).state, 'pulumi/home'),
 ): Promise<void> {
   const root = join(import.meta.dirname, '../..');
   const { KUBECONFIG: _, ...env } = process.env;
@@ -24,13 +25,12 @@ export async function killedAfter(
   });
   await new Promise((resolve) => setTimeout(resolve, milliseconds));
   process.kill(-Number(run.stdout().split('\n')[0]), 'SIGKILL');
-  for (const pid of await pulumiProcesses(instance)) process.kill(pid, 'SIGKILL');
+  for (const pid of await pulumiProcesses(pulumiHome)) process.kill(pid, 'SIGKILL');
   await run.end;
 }
 
 /** The engine and its plugins, which have a session of their own, are told by their variables. */
-async function pulumiProcesses(instance: string): Promise<readonly number[]> {
-  const home = join(instancePaths(instance, process.env).state, 'pulumi/home');
+async function pulumiProcesses(home: string): Promise<readonly number[]> {
   const all = (await readdir('/proc')).filter((name) => /^\d+$/.test(name)).map(Number);
   const found = await Promise.all(
     all.map(async (pid) => {

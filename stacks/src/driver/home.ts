@@ -25,8 +25,14 @@ export const PROJECT = 'delos';
 export const DOWNLOAD_OUTCOME = 'provider-download';
 export const DOWNLOADED = 'downloaded';
 
-export function pulumiHome(paths: InstancePaths): PulumiHome {
-  const root = join(paths.state, 'pulumi');
+/** That of the platform's stack. */
+export const pulumiHome = (paths: InstancePaths): PulumiHome => homeAt(join(paths.state, 'pulumi'), paths);
+
+/** That of the auxiliary machine's stack. It is no part of the platform, and outlives it. */
+export const auxVmHome = (paths: InstancePaths): PulumiHome =>
+  homeAt(join(paths.state, '..', '.aux-vm', paths.instance, 'pulumi'), paths);
+
+function homeAt(root: string, paths: InstancePaths): PulumiHome {
   const project = join(root, 'project');
   return {
     root,

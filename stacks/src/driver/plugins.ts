@@ -16,6 +16,11 @@ const OWN_VERSION = '0.1.0';
 const PROVIDER = 'pulumi-resource-kubernetes';
 const OWN = [
   { folder: `resource-kubernetes-v${OWN_VERSION}`, executable: PROVIDER, entry: 'provider/main.ts' },
+  {
+    folder: `resource-delos-machine-v${OWN_VERSION}`,
+    executable: 'pulumi-resource-delos-machine',
+    entry: 'machine/main.ts',
+  },
   { folder: `language-nodejs-v${OWN_VERSION}`, executable: 'pulumi-language-nodejs', entry: 'language-host/main.ts' },
 ] as const;
 /** As long as a download makes no first step, and as long as a whole one may take on a slow line. */

@@ -17,14 +17,19 @@ export interface StackOptions {
   readonly paths: InstancePaths;
   /** The Pulumi command, see cluster's toolchain. */
   readonly pulumi: { readonly path: string };
-  readonly cluster: KubeconfigChoice;
-  /** Registers the resources. */
-  readonly program: () => Promise<void>;
+  /** Where the stack's objects are; undefined: in no cluster. */
+  readonly cluster?: KubeconfigChoice;
+  /** Where all of the stack is kept. @default that of the platform */
+  readonly home?: PulumiHome;
+  /** Registers the resources, and gives what the stack tells others. */
+  readonly program: () => Promise<unknown>;
   /** Plain values for the stack's configuration, which a plain `pulumi up` reads as well. */
   readonly config: Readonly<Record<string, string | undefined>>;
   readonly progress: Progress;
   readonly signal: AbortSignal;
 }
+
+const homeOf = ({ home, paths }: StackOptions): PulumiHome => home ?? pulumiHome(paths);
 
 export interface UpdateResult {
   readonly changes: Changes;
@@ -57,10 +62,10 @@ export async function up(
 
 /** @throws DelosError ERR_NOT_UP for a resource that the stack does not have */
 async function urnsOf(
-  { paths }: StackOptions,
+  options: StackOptions,
   wanted: readonly { readonly type: string; readonly name: string }[],
 ): Promise<string[]> {
-  const resources = (await tryReadCheckpoint(pulumiHome(paths)))?.resources ?? [];
+  const resources = (await tryReadCheckpoint(homeOf(options)))?.resources ?? [];
   return wanted.map(({ type, name }) => {
     const found = resources.find((one) => one.type === type && one.urn.endsWith(`::${name}`));
     if (found !== undefined) return found.urn;
@@ -90,7 +95,7 @@ export async function destroy(
   options: StackOptions,
   { keep = [] }: { readonly keep?: readonly string[] } = {},
 ): Promise<UpdateResult> {
-  const home = pulumiHome(options.paths);
+  const home = homeOf(options);
   if ((await tryReadCheckpoint(home)) === undefined) {
     return { changes: { same: 0, create: 0, update: 0, delete: 0, replace: 0 }, steps: [] };
   }
@@ -121,12 +126,12 @@ async function withStack<T>(
   run: (stack: PulumiStack, common: Common, record: () => EventRecord) => Promise<T>,
 ): Promise<T> {
   const { progress, signal } = options;
-  const home = pulumiHome(options.paths);
+  const home = homeOf(options);
   const { onEvent, record } = recorder(progress);
   try {
     await prepareHome(home, options.pulumi);
     await preparePlugins(home);
-    await tryDownloadProvider(home, progress);
+    if (options.cluster !== undefined) await tryDownloadProvider(home, progress);
     await setStackConfig(home, options.config);
     const stack = await openStack(home, options.program);
     for (let attempt = 1; ; attempt++) {
@@ -153,7 +158,7 @@ function isLockError(error: unknown): boolean {
   return error instanceof Error && error.message.includes('the stack is currently locked');
 }
 
-async function openStack(home: PulumiHome, program: () => Promise<void>): Promise<PulumiStack> {
+async function openStack(home: PulumiHome, program: StackOptions['program']): Promise<PulumiStack> {
   // Commands inherit this process's variables, and the SDK can add some but take none away.
   delete process.env[MISLEADING];
   const { LocalWorkspace, PulumiCommand, Stack } = await loadAutomation();
@@ -163,7 +168,10 @@ async function openStack(home: PulumiHome, program: () => Promise<void>): Promis
     pulumiHome: home.home,
     envVars: { ...pulumiEnvironment(home) },
     pulumiCommand,
-    program,
+    program: async () => {
+      const told = await program();
+      return typeof told === 'object' ? { ...told } : {};
+    },
   });
   // Every command names its stack: to select one that is there would be a run of the CLI for nothing.
   if ((await tryReadCheckpoint(home)) !== undefined) workspace.selectStack = async () => undefined;
@@ -174,7 +182,7 @@ async function openStack(home: PulumiHome, program: () => Promise<void>): Promis
 
 /** Creations that were cut short under the official provider: the engine must know their objects before it runs. */
 async function importUnmarked(options: StackOptions): Promise<void> {
-  const home = pulumiHome(options.paths);
+  const home = homeOf(options);
   const checkpoint = await tryReadCheckpoint(home);
   const imports = checkpoint === undefined ? undefined : await importOfUnmarked(checkpoint, pendingWork(options));
   if (imports === undefined) return;
@@ -191,14 +199,14 @@ async function importUnmarked(options: StackOptions): Promise<void> {
 
 /** Once a run is complete, creations that were cut short before it are in the state, or leftovers. */
 async function settlePending(stack: PulumiStack, options: StackOptions, keep: readonly string[]): Promise<void> {
-  const checkpoint = await tryReadCheckpoint(pulumiHome(options.paths));
+  const checkpoint = await tryReadCheckpoint(homeOf(options));
   if (checkpoint === undefined || !hasPendingCreations(checkpoint)) return;
   options.progress.step('settling creations that were interrupted before');
   if (!(await removeLeftovers(checkpoint, keep, pendingWork(options)))) return;
   await stack.refresh({ clearPendingCreates: true, signal: options.signal, color: 'never', suppressProgress: true });
 }
 
-const pendingWork = ({ cluster, signal, progress }: StackOptions): PendingWork => ({
+const pendingWork = ({ cluster = {}, signal, progress }: StackOptions): PendingWork => ({
   cluster,
   signal,
   report: (message) => progress.step(message),

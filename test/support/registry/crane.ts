@@ -17,10 +17,14 @@ export interface Crane {
   readonly stop: () => Promise<void>;
 }
 
-/** @param login user and password; undefined for nobody */
+/**
+ * @param login user and password; undefined for nobody
+ * @param authorities file with those that it trusts
+ */
 export async function crane(
   host: string,
   login: { readonly user: string; readonly password: string } | undefined,
+  authorities?: string,
 ): Promise<Crane> {
   const { path } = await resolveTool('crane', silent);
   const home = await mkdtemp(join(tmpdir(), 'delos-crane-'));
@@ -31,7 +35,10 @@ export async function crane(
     { mode: 0o600 },
   );
   const run = (...args: readonly string[]): Promise<CommandResult> =>
-    execute([path, ...args], { env: { PATH: '/usr/bin:/bin', HOME: home, DOCKER_CONFIG: home }, cwd: home });
+    execute([path, ...args], {
+      env: { PATH: '/usr/bin:/bin', HOME: home, DOCKER_CONFIG: home, SSL_CERT_FILE: authorities },
+      cwd: home,
+    });
   const ok = (...args: readonly string[]): Promise<string> => expectOk(run(...args));
   let nth = 0;
   return {

@@ -1,0 +1,99 @@
+import { type Command, InvalidArgumentError, Option } from 'commander';
+import type { CommandContext } from './context.ts';
+
+/** A command's code, loaded when it runs and not before. */
+export type Run<Args extends unknown[]> = (context: CommandContext, ...args: Args) => Promise<void>;
+
+export type Verb = (parent: Command, nameAndArgs: string, description: string) => Command;
+export type Action = <Args extends unknown[]>(
+  load: () => Promise<{ run: Run<Args> }>,
+) => (...args: unknown[]) => Promise<void>;
+
+/** `delos cluster node …` */
+export function nodeVerbs(node: Command, verb: Verb, action: Action): void {
+  verb(node, 'ls', 'every node: its pool, its address, whether it runs').action(
+    action(() => import('./commands/cluster/node-list.ts')),
+  );
+  const deeds = {
+    stop: 'end all of a node at once, as if its machine lost its power',
+    start: 'start a node that was stopped',
+    cut: 'cut a node off from the network',
+    mend: 'connect a node that was cut off',
+  } as const;
+  for (const [deed, what] of Object.entries(deeds)) {
+    verb(node, `${deed} <node>`, what).action(
+      action(async () => {
+        const { runDeed } = await import('./commands/cluster/node-deed.ts');
+        return { run: runDeed(deed as keyof typeof deeds) };
+      }),
+    );
+  }
+}
+
+/** `delos aux-vm …` */
+export function auxVmVerbs(auxVm: Command, verb: Verb, action: Action): void {
+  const placed = (command: Command): Command =>
+    command.option('--config <file>', 'file that says what the machine is', 'aux-vm.yaml');
+  placed(verb(auxVm, 'up', 'make the machine as its file says, by ssh')).action(
+    action(() => import('./commands/aux-vm/up.ts')),
+  );
+  placed(verb(auxVm, 'preview', 'what `up` would change there')).action(
+    action(() => import('./commands/aux-vm/preview.ts')),
+  );
+  placed(verb(auxVm, 'destroy', 'take from the machine what was made there; its data stays'))
+    .option('--delete-data', 'delete its data as well', false)
+    .action(action(() => import('./commands/aux-vm/destroy.ts')));
+  placed(verb(auxVm, 'show', 'how the machine is used; asks nobody'))
+    .option('--show-password', 'show the password of who may write', false)
+    .action(action(() => import('./commands/aux-vm/show.ts')));
+  placed(verb(auxVm, 'cloud-init', 'print user data that makes a new machine the same at its first start'))
+    .requiredOption('--archive <place>', 'where the machine finds the programs: an address, or a path of its own')
+    .requiredOption('--sha256 <digest>', 'digest of that archive, as `aux-vm programs` prints it', sha256)
+    .action(action(() => import('./commands/aux-vm/cloud-init.ts')));
+  verb(auxVm, 'programs', 'write the programs that the machine runs: to be carried there')
+    .requiredOption('--out <place>', 'a folder, or a file NAME.tar')
+    .action(action(() => import('./commands/aux-vm/programs.ts')));
+  verb(auxVm, 'env', 'shell lines that make plain pulumi in stacks/aux-vm find this machine').action(
+    action(() => import('./commands/aux-vm/env.ts')),
+  );
+}
+
+function sha256(text: string): string {
+  if (!/^[0-9a-f]{64}$/.test(text)) throw new InvalidArgumentError('expected 64 hexadecimal digits');
+  return text;
+}
+
+/** `delos flow …` */
+export function flowVerbs(flow: Command, verb: Verb, action: Action): void {
+  const placed = (command: Command): Command =>
+    command
+      .option('--param <name=value>', 'value of a parameter; may be given several times', collected)
+      .option(
+        '--workspace <folder>',
+        'folder that the flow belongs to; left out: the one above .apolo, or the file’s own',
+      )
+      .option('--actions <folder>', 'folder of actions of repositories: OWNER/REPO@TAG/action.yml')
+      .option('--cluster <name>', 'cluster that addresses are relative to', 'default')
+      .option('--org <name>', 'organisation, if any')
+      .option('--project <name>', 'project on the platform', 'default')
+      .option('--user <name>', 'user name', 'user');
+  placed(
+    verb(flow, 'validate <files...>', 'say everything that is wrong with the files, or with all files of a folder'),
+  )
+    .option('--strict', 'exit code 1 where there is a warning, too', false)
+    .action(action(() => import('./commands/flow/validate.ts')));
+  placed(verb(flow, 'expand <file>', 'the concrete tasks of a flow')).action(
+    action(() => import('./commands/flow/expand.ts')),
+  );
+  placed(verb(flow, 'graph <file>', 'draw the tasks of a flow'))
+    .addOption(new Option('--format <format>', 'what to draw').choices(['mermaid', 'dot', 'svg']).default('mermaid'))
+    .action(action(() => import('./commands/flow/graph.ts')));
+  verb(flow, 'eval <expression>', 'value of an expression, bare or as ${{ … }}')
+    .option('--context <file>', 'JSON file with the contexts that it may use')
+    .action(action(() => import('./commands/flow/eval.ts')));
+  verb(flow, 'format <file>', 'write a file in the one layout; comments stay')
+    .option('--check', 'only say whether it is', false)
+    .action(action(() => import('./commands/flow/format.ts')));
+}
+
+const collected = (value: string, before: readonly string[] = []): readonly string[] => [...before, value];
