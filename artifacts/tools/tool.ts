@@ -20,6 +20,7 @@ export type ToolName =
   | 'alertmanager'
   | 'node_exporter'
   | 'objects'
+  | 'pg-archive'
   | 'metrics-proxy';
 
 /** One tool and the ways to it. All of it goes into the cache key, so that a changed pin is a new entry. */
