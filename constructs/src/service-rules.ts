@@ -2,7 +2,7 @@ import { entranceNames, quantityOf, type RuleFault } from '@delos/core';
 import type { ServiceDescriptor } from './base/service.ts';
 import type { DelosConfig } from './delos-config.ts';
 import { ownServices } from './service-list.ts';
-import { externalOf, isEnabled, sectionName, sectionOf } from './service-sections.ts';
+import { externalOf, isEnabled, sectionName, sectionOf, written } from './service-sections.ts';
 import { databaseArchive } from './services/database-archive/index.ts';
 import { ARCHIVE_BUCKET } from './services/database-archive/section.ts';
 import { dns } from './services/dns/index.ts';
@@ -115,9 +115,12 @@ function archiveWithoutPlace(config: DelosConfig, services: readonly ServiceDesc
   if (externalOf(config, postgres) !== undefined) {
     return fault('enabled', 'your own PostgreSQL has an archive of its own: leave this one out');
   }
-  if (sectionOf(config, databaseArchive).store !== undefined) return [];
+  if (written(config, databaseArchive).store !== undefined) return [];
   const external = externalOf(config, objectStorage);
   const listed = external === undefined || Object.hasOwn(Object(external.buckets), ARCHIVE_BUCKET);
+  if (external !== undefined && listed && /^https?:\/\/[^/]+\//.test(String(external.endpoint))) {
+    return fault('store', 'the archive needs a storage at the root of its host: your object storage is below a path');
+  }
   if (isEnabled(config, objectStorage) && listed) return [];
   return fault(
     'store',

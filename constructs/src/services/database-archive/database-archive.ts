@@ -46,6 +46,7 @@ export class DatabaseArchive extends Construct {
       runs: { kind: 'deployment', replicas: 1, recreate: true },
       image: at.image,
       user: descriptor.user,
+      userNamespace: at.userNamespaces,
       resources,
       command: ['/bin/pg-archive'],
       ports: { internal: PORTS.internal },

@@ -16,7 +16,6 @@ export const databaseArchive: ServiceDescriptor<ArchiveSection, DatabaseArchive>
   resources: { cpu: '20m', memory: '64Mi', memoryLimit: '256Mi' },
   needs: [postgres],
   optional: true,
-  late: true,
   bucket: ARCHIVE_BUCKET,
   bucketOptional: true,
   dialsOut: { trustedBy: 'SSL_CERT_FILE', direct: true },

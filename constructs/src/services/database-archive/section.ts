@@ -33,6 +33,7 @@ const store = z
     ...reachKeys,
   })
   .superRefine((given, context) => {
+    if (!URL.canParse(given.endpoint)) return;
     refuseUnreachable(given, { host: new URL(given.endpoint).hostname, path: ['endpoint'] }, context);
   });
 
