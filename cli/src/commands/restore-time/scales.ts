@@ -33,7 +33,7 @@ export async function scalesOf(kube: Kube): Promise<readonly Scale[]> {
 
 /** Lets these have no Pod, and waits until none is left. */
 export async function stop(kube: Kube, { progress, signal }: CommandContext, scales: readonly Scale[]): Promise<void> {
-  for (const { kind, name } of scales) await kube.text(['scale', `${kind}/${name}`, '--replicas=0', ...NAMESPACE]);
+  for (const { kind, name } of scales) await kube.text(['scale', `${kind.toLowerCase()}/${name}`, '--replicas=0', ...NAMESPACE]);
   const names = new Set(scales.map(({ name }) => name));
   for (const end = Date.now() + STOP_LIMIT_MS; ; ) {
     const { items } = await kube.json(pods, ['get', 'pods', ...NAMESPACE]);
@@ -53,11 +53,11 @@ export async function stop(kube: Kube, { progress, signal }: CommandContext, sca
 /** Lets these have so many Pods, and waits until all of them serve. */
 export async function start(kube: Kube, scales: readonly Scale[]): Promise<void> {
   for (const { kind, name, replicas } of scales) {
-    await kube.text(['scale', `${kind}/${name}`, `--replicas=${replicas}`, ...NAMESPACE]);
+    await kube.text(['scale', `${kind.toLowerCase()}/${name}`, `--replicas=${replicas}`, ...NAMESPACE]);
   }
   for (const { kind, name, replicas } of scales) {
     if (replicas === 0) continue;
-    const wait = ['rollout', 'status', `${kind}/${name}`, `--timeout=${START_SECONDS}s`, '--request-timeout=0'];
+    const wait = ['rollout', 'status', `${kind.toLowerCase()}/${name}`, `--timeout=${START_SECONDS}s`, '--request-timeout=0'];
     await kube.text([...wait, ...NAMESPACE]);
   }
 }
