@@ -33,7 +33,8 @@ export async function scalesOf(kube: Kube): Promise<readonly Scale[]> {
 
 /** Lets these have no Pod, and waits until none is left. */
 export async function stop(kube: Kube, { progress, signal }: CommandContext, scales: readonly Scale[]): Promise<void> {
-  for (const { kind, name } of scales) await kube.text(['scale', `${kind.toLowerCase()}/${name}`, '--replicas=0', ...NAMESPACE]);
+  for (const { kind, name } of scales)
+    await kube.text(['scale', `${kind.toLowerCase()}/${name}`, '--replicas=0', ...NAMESPACE]);
   const names = new Set(scales.map(({ name }) => name));
   for (const end = Date.now() + STOP_LIMIT_MS; ; ) {
     const { items } = await kube.json(pods, ['get', 'pods', ...NAMESPACE]);
@@ -57,7 +58,13 @@ export async function start(kube: Kube, scales: readonly Scale[]): Promise<void>
   }
   for (const { kind, name, replicas } of scales) {
     if (replicas === 0) continue;
-    const wait = ['rollout', 'status', `${kind.toLowerCase()}/${name}`, `--timeout=${START_SECONDS}s`, '--request-timeout=0'];
+    const wait = [
+      'rollout',
+      'status',
+      `${kind.toLowerCase()}/${name}`,
+      `--timeout=${START_SECONDS}s`,
+      '--request-timeout=0',
+    ];
     await kube.text([...wait, ...NAMESPACE]);
   }
 }
