@@ -13,6 +13,7 @@ import { nodeExporter } from './node-exporter/image.ts';
 import { objects } from './objects/image.ts';
 import { patroni } from './patroni/image.ts';
 import { pause } from './pause/image.ts';
+import { pgArchive } from './pg-archive/image.ts';
 import { postgres } from './postgres/image.ts';
 import { prometheus } from './prometheus/image.ts';
 import { python } from './python/image.ts';
@@ -34,6 +35,7 @@ export const CATALOGUE: readonly CatalogueImage[] = [
   devpi,
   registry,
   objects,
+  pgArchive,
   prometheus,
   metricsProxy,
   grafana,

@@ -3,7 +3,7 @@ import type { ToolName, ToolSpec } from './tool.ts';
 const GIB = 2 ** 30;
 
 /** Tools of storage, with their pins. */
-export const STORAGE_TOOLS: Readonly<Record<Extract<ToolName, 'objects' | 'depot'>, ToolSpec>> = {
+export const STORAGE_TOOLS: Readonly<Record<Extract<ToolName, 'objects' | 'depot' | 'pg-archive'>, ToolSpec>> = {
   objects: {
     name: 'objects',
     // Of versitygw, which it has inside.
@@ -21,6 +21,15 @@ export const STORAGE_TOOLS: Readonly<Record<Extract<ToolName, 'objects' | 'depot
       module: 'depot',
       package: './cmd/depot',
       cold: { seconds: 15, diskBytes: 0.3 * GIB, memoryBytes: 0.4 * GIB },
+    },
+  },
+  'pg-archive': {
+    name: 'pg-archive',
+    version: '0.1.0',
+    build: {
+      module: 'pg-archive',
+      package: './cmd/pg-archive',
+      cold: { seconds: 25, diskBytes: 0.5 * GIB, memoryBytes: 0.6 * GIB },
     },
   },
 };

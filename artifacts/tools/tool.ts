@@ -21,6 +21,7 @@ export type ToolName =
   | 'node_exporter'
   | 'objects'
   | 'depot'
+  | 'pg-archive'
   | 'metrics-proxy';
 
 /** One tool and the ways to it. All of it goes into the cache key, so that a changed pin is a new entry. */

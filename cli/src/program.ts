@@ -70,10 +70,13 @@ export function program(root: string, options: { readonly completion?: boolean }
     .option('--out <file>', 'where to write; left out: delos-INSTANCE-TIME.backup')
     .option('--new-key <file>', 'make a key for backups, and do nothing else')
     .action(action(() => import('./commands/backup/backup.ts')));
-  withContext(withConfig(verb(cli, 'restore <file>', 'bring a platform back from a backup, where there is none')))
+  withContext(withConfig(verb(cli, 'restore [file]', 'bring a platform back from a backup, or its database to a time')))
     .option('--key <file>', 'key that the backup was encrypted for')
     .option('--passphrase-file <file>', 'file with the passphrase that it was encrypted with')
     .option('--verify', 'read the whole file, say what is in it, and do nothing else', false)
+    .option('--points', 'say to which times the database can go back, and do nothing else', false)
+    .option('--to-time <time>', 'take the database back to this time, such as 2026-11-30T15:04:05Z')
+    .option('--plan', 'say what --to-time would do, and what is refused; change nothing', false)
     .action(action(() => import('./commands/backup/restore.ts')));
   withContext(withConfig(verb(cli, 'preflight', 'look at machine, cluster and configuration; change nothing')))
     .option('--storage', 'make a volume of each kind in the cluster, use it, and take it away again', false)

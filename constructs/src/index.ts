@@ -41,6 +41,7 @@ export { agent } from './services/agent/index.ts';
 export { alertmanager } from './services/alertmanager/index.ts';
 export { collector } from './services/collector/index.ts';
 export { controlApi } from './services/control-api/index.ts';
+export { databaseArchive } from './services/database-archive/index.ts';
 export { dns } from './services/dns/index.ts';
 export { egress } from './services/egress/index.ts';
 export { Gateway, type GatewayProps } from './services/gateway/gateway.ts';
@@ -58,7 +59,7 @@ export { ObjectStorage, type ObjectStorageProps } from './services/object-storag
 export type { ExternalDatabase, ExternalPostgresProps } from './services/postgres/external.ts';
 export { postgres } from './services/postgres/index.ts';
 export { primaryOf } from './services/postgres/members.ts';
-export { Postgres, type PostgresMembers, type PostgresProps } from './services/postgres/postgres.ts';
+export { type Follower, Postgres, type PostgresMembers, type PostgresProps } from './services/postgres/postgres.ts';
 export { prometheus } from './services/prometheus/index.ts';
 export type { ExternalRedisProps, ExternalRedisUser } from './services/redis/external.ts';
 export { redis } from './services/redis/index.ts';

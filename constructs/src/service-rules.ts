@@ -2,9 +2,12 @@ import { entranceNames, quantityOf, type RuleFault } from '@delos/core';
 import type { ServiceDescriptor } from './base/service.ts';
 import type { DelosConfig } from './delos-config.ts';
 import { ownServices } from './service-list.ts';
-import { externalOf, isEnabled, sectionName, sectionOf } from './service-sections.ts';
+import { externalOf, isEnabled, sectionName, sectionOf, written } from './service-sections.ts';
+import { databaseArchive } from './services/database-archive/index.ts';
+import { ARCHIVE_BUCKET } from './services/database-archive/section.ts';
 import { dns } from './services/dns/index.ts';
 import { egress } from './services/egress/index.ts';
+import { objectStorage } from './services/object-storage/index.ts';
 import { postgres } from './services/postgres/index.ts';
 
 /** Faults between services: one lacks a service that it needs, or an external one lacks what others ask of it. */
@@ -14,6 +17,7 @@ export function serviceFaults(config: DelosConfig, services: readonly ServiceDes
     ...missingInLists(config, services),
     ...diesWithNode(config, services),
     ...logsBeyondVolume(config, services),
+    ...archiveWithoutPlace(config, services),
     ...noWayOut(config, services),
     ...zoneWithoutRecords(config),
   ];
@@ -101,6 +105,29 @@ function logsBeyondVolume(config: DelosConfig, services: readonly ServiceDescrip
       message: `it must be less than \`services.postgres.storage\` (${quantityOf(storage)}), since logs lie in PostgreSQL`,
     },
   ];
+}
+
+/** The archive follows a PostgreSQL of ours, into a bucket. */
+function archiveWithoutPlace(config: DelosConfig, services: readonly ServiceDescriptor[]): readonly RuleFault[] {
+  if (!services.some(({ name }) => name === databaseArchive.name) || !isEnabled(config, databaseArchive)) return [];
+  const fault = (key: string, message: string): readonly RuleFault[] => [
+    { path: ['services', sectionName(databaseArchive), key], message },
+  ];
+  if (externalOf(config, postgres) !== undefined) {
+    return fault('enabled', 'your own PostgreSQL has an archive of its own: leave this one out');
+  }
+  if (written(config, databaseArchive).store !== undefined) return [];
+  const external = externalOf(config, objectStorage);
+  const listed = external === undefined || Object.hasOwn(Object(external.buckets), ARCHIVE_BUCKET);
+  if (external !== undefined && listed && /^https?:\/\/[^/]+\//.test(String(external.endpoint))) {
+    return fault('store', 'the archive needs a storage at the root of its host: your object storage is below a path');
+  }
+  if (isEnabled(config, objectStorage) && listed) return [];
+  return fault(
+    'store',
+    `the archive needs a bucket: say where one is, or set \`services.objectStorage.enabled\`, ` +
+      `or list \`${ARCHIVE_BUCKET}\` in \`services.objectStorage.external.buckets\``,
+  );
 }
 
 /** Nothing else knows the proxy's login. */

@@ -45,8 +45,11 @@ const sentence = (idea: string): string => `${idea.charAt(0).toUpperCase()}${ide
 
 type Sections = Pick<DelosConfig, 'services'>;
 const mapping = z.record(z.string(), z.unknown());
-const written = ({ services }: Sections, service: Pick<ServiceDescriptor, 'name'>): Readonly<Record<string, unknown>> =>
-  mapping.parse(services[sectionName(service)] ?? {});
+/** A service's section as it is written, which may still be wrong. */
+export const written = (
+  { services }: Sections,
+  service: Pick<ServiceDescriptor, 'name'>,
+): Readonly<Record<string, unknown>> => mapping.parse(services[sectionName(service)] ?? {});
 
 /** A service's own keys of its section, defaults filled in. */
 export function sectionOf<Config>(config: Sections, service: ServiceDescriptor<Config>): Config {

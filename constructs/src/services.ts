@@ -4,6 +4,7 @@ import { agent } from './services/agent/index.ts';
 import { alertmanager } from './services/alertmanager/index.ts';
 import { collector } from './services/collector/index.ts';
 import { controlApi } from './services/control-api/index.ts';
+import { databaseArchive } from './services/database-archive/index.ts';
 import { devpi } from './services/devpi/index.ts';
 import { dns } from './services/dns/index.ts';
 import { egress } from './services/egress/index.ts';
@@ -27,6 +28,7 @@ export const SERVICES: readonly ServiceDescriptor[] = [
   keycloak,
   redis,
   objectStorage,
+  databaseArchive,
   controlApi,
   identity,
   scheduler,

@@ -301,3 +301,17 @@ describe('a data folder of the user that earlier releases had', () => {
     expect(await readdir(volume)).toEqual(['pgdata']);
   });
 });
+
+test('the role of an archive may copy all, is made at a database that is there already, and owns nothing', async () => {
+  await passwords({ admin: 'a', delos: 'd', archiver: 'first' });
+  await prepare(['delos']);
+  await script(prepareScript({ databases: ['delos'], followed: true }));
+  await served(async ({ connect }) => {
+    const found = await rows(
+      await connect('postgres', 'a'),
+      "select rolreplication, rolsuper, rolcanlogin from pg_roles where rolname = 'archiver'",
+    );
+    expect(found).toEqual([{ rolreplication: true, rolsuper: false, rolcanlogin: true }]);
+    await (await connect('archiver', 'first', 'postgres')).end();
+  });
+});

@@ -22,6 +22,7 @@ const SWITCHES = {
   devpi: ['on', 'off'],
   registry: ['on', 'off'],
   objectStorage: ['off', 'on', 'external', 'tls'],
+  archive: ['off', 'on', 'sealed', 'elsewhere'],
   monitoring: ['on', 'off', 'told'],
   network: ['open', 'proxy', 'closed'],
   names: ['none', 'served', 'written'],
@@ -36,8 +37,13 @@ export type Combination = { readonly [Name in Switch]: (typeof SWITCHES)[Name][n
 const NAMES = Object.keys(SWITCHES) as readonly Switch[];
 const settingsOf = (name: Switch): readonly string[] => SWITCHES[name];
 
-/** What `ha` refuses is made what it takes. */
+/** What is refused is made what is taken. */
 function allowed(combination: Combination): Combination {
+  const archived = ['ours', 'three'].includes(combination.postgres);
+  return takenByHa({ ...combination, archive: archived ? combination.archive : 'off' });
+}
+
+function takenByHa(combination: Combination): Combination {
   if (combination.profile !== 'ha') return combination;
   const objectStorage = combination.objectStorage === 'on' ? 'external' : combination.objectStorage;
   return { ...combination, keycloak: 'external', devpi: 'off', registry: 'off', objectStorage };
@@ -101,7 +107,8 @@ export function yamlOf(combination: Combination): string {
     })[combination.secrets];
   const databases = `databases: {delos: {password: ${reference('delos')}}, keycloak: {user: kc, password: ${reference('keycloak')}}}`;
   const cacheUser = `users: {control-api: {user: delos, password: ${reference('cache')}}}`;
-  const bucket = `buckets: {reports: {bucket: ours, accessKey: AKIA, secretKey: ${reference('bucket')}}}`;
+  const key = `accessKey: AKIA, secretKey: ${reference('bucket')}`;
+  const bucket = `buckets: {reports: {bucket: ours, ${key}}, database-archive: {bucket: archive, ${key}}}`;
   const services = [
     {
       ours: 'postgres: {storage: 40Gi}',
@@ -132,6 +139,7 @@ export function yamlOf(combination: Combination): string {
       external: `objectStorage: {external: {endpoint: 'http://10.20.0.7:9000', ${bucket}}}`,
       tls: `objectStorage: {external: {endpoint: 'https://s3.example.com/a', region: eu-1, addresses: [10.20.0.7], authority: ${reference('s3')}, ${bucket}}}`,
     }[objectStorage],
+    archiveOf(combination, reference),
   ];
   return [
     `profile: ${combination.profile}`,
@@ -147,6 +155,18 @@ export function yamlOf(combination: Combination): string {
     ...services.map((line) => `  ${line}`),
     '',
   ].join('\n');
+}
+
+/** A bucket of the platform's storage, or one elsewhere where there is none. */
+function archiveOf({ archive, objectStorage }: Combination, reference: (name: string) => string): string {
+  if (archive === 'off') return 'databaseArchive: {}';
+  const store = `store: {endpoint: 'https://s3.example.org', bucket: ours, accessKey: AKIA, secretKey: ${reference('archive')}, authority: ${reference('s3')}, addresses: [10.20.0.8]}`;
+  const parts = [
+    'enabled: true',
+    ...(archive === 'sealed' ? [`key: ${reference('age')}`] : []),
+    ...(archive === 'elsewhere' || objectStorage === 'off' || objectStorage === 'tls' ? [store] : []),
+  ];
+  return `databaseArchive: {${parts.join(', ')}}`;
 }
 
 /** How its names come to lead to it. A platform without a name has none. */

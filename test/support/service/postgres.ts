@@ -180,7 +180,7 @@ function isExecutable(file: string): boolean {
   }
 }
 
-function idsOf(...names: readonly string[]): { readonly uid: number; readonly gid: number } {
+export function idsOf(...names: readonly string[]): { readonly uid: number; readonly gid: number } {
   for (const name of names) {
     try {
       const id = (flag: string): number =>

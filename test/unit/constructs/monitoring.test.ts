@@ -103,6 +103,7 @@ describe('what Prometheus asks for metrics', () => {
       collector: alone,
       // Its internal port takes agents, collectors and other replicas as well, each with its token.
       'control-api': ['agent', 'collector', 'control-api', 'prometheus'],
+      'database-archive': alone,
       dns: alone,
       egress: alone,
       gateway: alone,
@@ -291,7 +292,7 @@ describe('which platforms have it', () => {
     const names = without.objects.map(({ manifest }) => manifest.metadata.name);
     expect(names.filter((name) => name.endsWith('-metrics') || monitoring.includes(name))).toEqual([]);
     expect(serviceImages(parseConfig('monitoring: {enabled: false}', 'f'))).toEqual({
-      unwanted: ['objects', 'registry', 'coredns', ...monitoring, 'metrics-proxy', 'grafana', 'patroni'],
+      unwanted: ['objects', 'pg-archive', 'registry', 'coredns', ...monitoring, 'metrics-proxy', 'grafana', 'patroni'],
       late: [],
     });
   });

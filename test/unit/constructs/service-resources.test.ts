@@ -2,10 +2,13 @@ import { parseConfig, SERVICES, sectionName } from '@delos/constructs';
 import { describe, expect, test } from 'vitest';
 import { ASKED_ELSEWHERE, platformOf, workloadsOf } from './synthesized.ts';
 
+/** Services without which another is refused. */
+const NEEDED: Readonly<Record<string, string>> = { 'database-archive': ', objectStorage: {enabled: true}' };
+
 test.each(SERVICES.map((service) => [service.name, service] as const))(
   '%s gets the processor and the memory that the file gives it',
   (name, service) => {
-    const section = `services: {${sectionName(service)}: {enabled: true, resources: {cpu: 1500m, memory: 3Gi, memoryLimit: 5Gi}}}`;
+    const section = `services: {${sectionName(service)}: {enabled: true, resources: {cpu: 1500m, memory: 3Gi, memoryLimit: 5Gi}}${NEEDED[name] ?? ''}}`;
     const { pod } = workloadsOf(platformOf(`${ASKED_ELSEWHERE}\n${section}`)).find((each) => each.name === name) ?? {};
     expect(pod?.containers[0]?.resources).toEqual({
       requests: { cpu: '1500m', memory: '3Gi' },

@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { DelosError, type InstancePaths } from '@delos/core';
 import { tryReadJson, writeJson } from '@delos/host';
 import { z } from 'zod';
+import { refuseHalfBack } from '../restore-time/record.ts';
 
 /** How far a restore got. `volumes`: they are being written. `services`: all that is left is an `up`. */
 const restoreRecord = z.object({ id: z.uuid(), file: z.string(), phase: z.enum(['volumes', 'services']) });
@@ -19,6 +20,7 @@ export const endRestore = (paths: InstancePaths): void => rmSync(pathOf(paths), 
 
 /** Services must not start on volumes that are half written. @throws DelosError ERR_CONFLICT */
 export function refuseHalfRestored(paths: InstancePaths): void {
+  refuseHalfBack(paths);
   const record = restoreOf(paths);
   if (record?.phase !== 'volumes') return;
   throw new DelosError('ERR_CONFLICT', `a restore of ${record.file} was interrupted`, {

@@ -13,20 +13,32 @@ import { readSettings, recordSettings, type Settings } from '../../instance/sett
 import { interruptible } from '../../interrupt.ts';
 import { Phases } from '../../phases.ts';
 import { run as up } from '../platform/up.ts';
+import { refuseHalfBack } from '../restore-time/record.ts';
+import { restoreToTime, type TimeOptions } from '../restore-time/restore-time.ts';
 import { decrypterFor, type OpenOptions } from './keys.ts';
 import { type BackupTexts, readBackup } from './reader.ts';
 import { endRestore, keepRestore, restoreOf } from './record.ts';
 import { megabytes } from './sizes.ts';
 import { notRun, Volumes } from './volumes.ts';
 
-export interface Options extends OpenOptions {
+export interface Options extends OpenOptions, TimeOptions {
   readonly verify: boolean;
   readonly config?: string;
   readonly context?: string;
 }
 
 /** Brings a platform back from a backup, where there is none: reads the whole file first, and changes nothing before. */
-export async function run(context: CommandContext, given: string, options: Options): Promise<void> {
+export async function run(context: CommandContext, given: string | undefined, options: Options): Promise<void> {
+  if (options.points || options.toTime !== undefined) {
+    if (given !== undefined) throw new DelosError('ERR_USAGE', 'expected a FILE, --points or --to-time, one of them');
+    return await restoreToTime(context, options);
+  }
+  if (given === undefined) {
+    throw new DelosError('ERR_USAGE', 'expected the file of a backup', {
+      hint: '`delos restore FILE` where there is no platform; `delos restore --to-time TIME` takes one back to a time',
+    });
+  }
+  refuseHalfBack(context.paths);
   const file = resolve(given);
   const decrypter = decrypterFor(options);
   const { paths, progress, signal } = context;

@@ -13,8 +13,9 @@ import type { Kube } from '../../instance/kube.ts';
 import { PodInput, type PodPlace, runInPod } from './pod-command.ts';
 import { commitScript, unpackScript } from './volume-scripts.ts';
 
-const OWNER = { fieldManager: 'delos-restore' };
-const READY_SECONDS = 300;
+/** Who made the Pods that have a volume. */
+export const OWNER = { fieldManager: 'delos-restore' };
+export const READY_SECONDS = 300;
 
 /** A service, and what brings its volume back. */
 interface Restored extends VolumeRestore {
@@ -110,10 +111,11 @@ export class Volumes {
 }
 
 /** Manifests are data. */
-const jsonOf = (manifest: Manifest): JsonObject => jsonObject.parse(JSON.parse(JSON.stringify(manifest)));
+export const jsonOf = (manifest: Manifest): JsonObject => jsonObject.parse(JSON.parse(JSON.stringify(manifest)));
 const jsonObject = z.record(z.string(), z.json());
 type JsonObject = z.infer<typeof jsonObject>;
 
-function refOf({ apiVersion, kind, metadata }: Manifest): ObjectRef {
+/** An object's address at the API. */
+export function refOf({ apiVersion, kind, metadata }: Manifest): ObjectRef {
   return { apiVersion, kind, name: metadata.name, namespace: metadata.namespace };
 }

@@ -2,6 +2,7 @@ import { OBJECT_PATH, quantityOf, size } from '@delos/core';
 import { z } from 'zod';
 import type { ServiceConstruct, ServiceDescriptor } from '../../base/service.ts';
 import type { BucketServer } from '../../base/storage/bucket.ts';
+import { ARCHIVE_BUCKET } from '../database-archive/section.ts';
 import { externalForm } from './external-form.ts';
 import { OBJECT_STORAGE_RESOURCES, OBJECT_STORAGE_USER, ObjectStorage } from './object-storage.ts';
 
@@ -14,10 +15,11 @@ const MAX_OBJECT_BYTES = 5 * 2 ** 30;
 
 /**
  * Each object is a file that appears and goes by one rename, with its attributes beside its bytes: what comes or goes while tar
- * walks is in it whole or not at all. tar ends with 1 for what went.
+ * walks is in it whole or not at all. tar ends with 1 for what went. The archive of the database is
+ * not in it: it is of a history that ends with this backup.
  */
 const SAVE = `cd /data
-find . -mindepth 1 -maxdepth 1 ! -name lost+found -print0 |
+find . -mindepth 1 -maxdepth 1 ! -name lost+found ! -name ${ARCHIVE_BUCKET} -print0 |
   tar --create --file=- --xattrs --xattrs-include='user.*' --null --files-from=- || [ $? -eq 1 ]`;
 
 /** The service that keeps objects in buckets. */

@@ -13,6 +13,18 @@ host  all all        all          scram-sha-256
 export const MEMBER_ROLES = { replication: 'replicator', rewind: 'rewinder' } as const;
 export const MEMBER_SECRETS = [...Object.values(MEMBER_ROLES), 'patroni'] as const;
 
+/** Follows the log, and copies all: the archive. */
+export const FOLLOWER_ROLE = 'archiver';
+
+/** Lets the archive in, beside those of an HBA. */
+export const followedHba = (hba: string): string =>
+  hba.replace(
+    /(?=host {2}all all {8}all)/,
+    `host  replication ${FOLLOWER_ROLE}    all  scram-sha-256
+host  all         ${FOLLOWER_ROLE}    all  reject
+`,
+  );
+
 /** The same where several members copy from each other. */
 export const MEMBERS_HBA = HBA.replace(
   /(?=host {2}all all {8}all)/,
@@ -65,7 +77,7 @@ exec postgres "$@"
 
 /** Also the end of a Secret's name, so what both may be; PostgreSQL's own names are not free. */
 const NAME = /^[a-z]([a-z0-9-]{0,40}[a-z0-9])?$/;
-const TAKEN = ['admin', 'postgres', 'template0', 'template1', ...MEMBER_SECRETS];
+const TAKEN = ['admin', 'postgres', 'template0', 'template1', FOLLOWER_ROLE, ...MEMBER_SECRETS];
 
 /** What a script makes true. */
 export interface Wanted {
@@ -74,6 +86,8 @@ export interface Wanted {
   readonly server?: string;
   /** Whether several members copy from each other. @default false */
   readonly members?: boolean;
+  /** Whether an archive follows the log. @default false */
+  readonly followed?: boolean;
 }
 
 /**
@@ -87,7 +101,8 @@ export interface Wanted {
  *
  * @throws DelosError ERR_INTERNAL for a name that no database can have
  */
-export function prepareScript({ databases, server = 'postgres', members = false }: Wanted): string {
+export function prepareScript(wanted: Wanted): string {
+  const { databases, server = 'postgres', members = false } = wanted;
   refuseNames(databases);
   return `#!/bin/sh
 set -eu
@@ -96,7 +111,7 @@ server=${server}
 ${TAKE_OVER}
 ${RECONCILE}
 ${SINGLE}
-${members ? ROLES : NO_ROLES}
+${rolesOf(wanted)}
 databases="${databases.join(' ')}"
 take_over
 ${members ? '' : FORMER_MEMBER}
@@ -120,7 +135,8 @@ reconcile "$PGDATA"
  * Makes databases, owners, roles of members and passwords what they shall be, at a primary that serves.
  * @throws DelosError ERR_INTERNAL for a name that no database can have
  */
-export function reconcileScript({ databases, server = 'postgres' }: Wanted): string {
+export function reconcileScript(wanted: Wanted): string {
+  const { databases, server = 'postgres' } = wanted;
   refuseNames(databases);
   return `#!/bin/sh
 set -eu
@@ -128,7 +144,7 @@ umask 077
 server=${server}
 ${RECONCILE}
 ${SERVING}
-${ROLES}
+${rolesOf({ ...wanted, members: true })}
 databases="${databases.join(' ')}"
 reconcile primary
 `;
@@ -227,21 +243,26 @@ const SERVING = `sql() {
     --dbname=postgres
 }`;
 
-const NO_ROLES = 'roles() { :; }';
-
 /** @see https://www.postgresql.org/docs/17/app-pgrewind.html "Notes": what pg_rewind asks of the server that it copies from */
-const ROLES = `roles() {
-  for name in ${Object.values(MEMBER_ROLES).join(' ')}; do
+const REWIND_GRANTS = `for function in 'pg_ls_dir(text, boolean, boolean)' 'pg_stat_file(text, boolean)' 'pg_read_binary_file(text)' \\
+    'pg_read_binary_file(text, bigint, bigint, boolean)'; do
+    echo "grant execute on function pg_catalog.$function to ${MEMBER_ROLES.rewind};"
+  done`;
+
+/** Roles that own no database. */
+function rolesOf({ members = false, followed = false }: Wanted): string {
+  const copying = [...(members ? [MEMBER_ROLES.replication] : []), ...(followed ? [FOLLOWER_ROLE] : [])];
+  const all = [...copying, ...(members ? [MEMBER_ROLES.rewind] : [])];
+  if (all.length === 0) return 'roles() { :; }';
+  return `roles() {
+  for name in ${all.join(' ')}; do
     value=$(password "$name")
     has "role $name" || printf '%s\\n' "create role $name;"
     printf '%s\\n' "alter role $name login password '$value';"
   done
-  echo "alter role ${MEMBER_ROLES.replication} replication;"
-  for function in 'pg_ls_dir(text, boolean, boolean)' 'pg_stat_file(text, boolean)' 'pg_read_binary_file(text)' \\
-    'pg_read_binary_file(text, bigint, bigint, boolean)'; do
-    echo "grant execute on function pg_catalog.$function to ${MEMBER_ROLES.rewind};"
-  done
+  ${[...copying.map((name) => `echo "alter role ${name} replication;"`), ...(members ? [REWIND_GRANTS] : [])].join('\n  ')}
 }`;
+}
 
 /**
  * A folder of one of several members may lack what the others have, and waits for one of them in its settings. Only one that was

@@ -17,6 +17,9 @@ const config = z
   })
   .prefault({});
 
+/** The service that follows its log, further down in the list. */
+export const ARCHIVE_SERVICE = 'database-archive';
+
 /** The service that keeps databases. */
 export const postgres: ServiceDescriptor<
   z.infer<typeof config>,
@@ -69,7 +72,7 @@ export const postgres: ServiceDescriptor<
     folder: 'pgdata',
   },
   external: externalForm,
-  build: (scope, { own, namespace, image, resources, config: { cluster }, context: { apiServer } }) =>
+  build: (scope, { own, namespace, image, resources, services, config: { cluster }, context: { apiServer } }) =>
     new Postgres(scope, 'postgres', {
       namespace,
       image,
@@ -78,5 +81,6 @@ export const postgres: ServiceDescriptor<
       resources,
       size: String(quantityOf(own.storage)),
       storageClass: cluster.storageClass,
+      followed: services.some(({ name }) => name === ARCHIVE_SERVICE),
     }),
 };

@@ -33,7 +33,7 @@ export const primaryOf = (name: string): string => `${name}-primary`;
  * below thirty. Patroni asks that a primary can find out in time that it is none: `loop_wait` + 2 × `retry_timeout` ≤ `ttl`.
  * @see https://patroni.readthedocs.io/en/latest/dynamic_configuration.html
  */
-const agreed = (parameters: Readonly<Record<string, string | number>>) => ({
+const agreed = (parameters: Readonly<Record<string, string | number>>, slots: readonly string[]) => ({
   ttl: TTL,
   loop_wait: LOOP_WAIT,
   retry_timeout: RETRY_TIMEOUT,
@@ -48,6 +48,8 @@ const agreed = (parameters: Readonly<Record<string, string | number>>) => ({
   primary_stop_timeout: 15,
   // So long the log is kept for a member that is away; within `max_slot_wal_keep_size`.
   member_slots_ttl: '1h',
+  // Kept by all members, so that whoever follows the log goes on with the next primary where it was.
+  ...(slots.length === 0 ? {} : { slots: Object.fromEntries(slots.map((name) => [name, { type: 'physical' }])) }),
   postgresql: {
     use_pg_rewind: true,
     use_slots: true,
@@ -58,11 +60,15 @@ const agreed = (parameters: Readonly<Record<string, string | number>>) => ({
 });
 
 /** Settings of every member, for `delos_postgres` in the image: it adds the member's own address and passwords. */
-export function memberSettings(id: string, parameters: Readonly<Record<string, string | number>>): string {
+export function memberSettings(
+  id: string,
+  parameters: Readonly<Record<string, string | number>>,
+  slots: readonly string[],
+): string {
   const settings = {
     ports: { postgres: POSTGRES_PORT, patroni: PATRONI_PORT },
     roles: MEMBER_ROLES,
-    dynamic: agreed(parameters),
+    dynamic: agreed(parameters, slots),
     local: {
       scope: primaryOf(id),
       kubernetes: {

@@ -1,4 +1,4 @@
-import { FORMER_POSTGRES_USER, POSTGRES_PORT, quantityOr0 } from '@delos/core';
+import { FORMER_POSTGRES_USER, POSTGRES_PORT } from '@delos/core';
 import { k8s } from 'cdk8s-plus-28';
 import { Construct } from 'constructs';
 import { ConfigFiles } from '../../base/config-files.ts';
@@ -8,11 +8,12 @@ import { hostOf, labelsOf } from '../../base/names.ts';
 import type { Namespace } from '../../base/namespace.ts';
 import type { Probes, Resources, Step, WorkloadPod } from '../../base/pod.ts';
 import { Secret } from '../../base/secret.ts';
-import { partOf } from '../../base/sections/resources-section.ts';
 import { Workload, type WorkloadProps } from '../../base/workload.ts';
 import { upstreamImage } from '../../upstream-image.ts';
 import { type ExternalPostgresProps, externalPostgres } from './external.ts';
 import {
+  FOLLOWER_ROLE,
+  followedHba,
   HAND_OVER,
   HBA,
   MEMBER_SECRETS,
@@ -32,6 +33,7 @@ import {
   PATRONI_PORT,
   primaryOf,
 } from './members.ts';
+import { settings } from './settings.ts';
 
 /** What a {@link Postgres} is made of. */
 export interface PostgresProps {
@@ -49,7 +51,15 @@ export interface PostgresProps {
   readonly storageClass?: string | undefined;
   /** Several members instead of one, each with a volume and a copy of all. @default one */
   readonly members?: PostgresMembers;
+  /** An archive follows its log ({@link Postgres.follower}). @default none does */
+  readonly followed?: boolean;
 }
+
+/** Who follows the log of a {@link Postgres}: it may read all of it, and copy all databases. */
+export type Follower = Pick<Database, 'host' | 'port' | 'user' | 'password' | 'peer'> & {
+  /** Name of its replication slot, by which the log is kept until it has it, up to an eighth of the volume. */
+  readonly slot: string;
+};
 
 /** Members of a {@link Postgres}, of which one is the primary at a time. */
 export interface PostgresMembers {
@@ -85,10 +95,11 @@ export class Postgres extends Construct implements DatabaseServer {
 
   constructor(scope: Construct, id: string, props: PostgresProps) {
     super(scope, id);
-    const { members, namespace } = props;
+    const { members, namespace, followed = false } = props;
     this.#namespace = namespace;
     this.#secret('admin');
     if (members !== undefined) for (const name of MEMBER_SECRETS) this.#secret(name);
+    if (followed) this.#secret(FOLLOWER_ROLE);
     const resources = props.resources ?? POSTGRES_RESOURCES;
     const size = props.size ?? '10Gi';
     const config = new ConfigFiles(this, 'config', {
@@ -96,17 +107,23 @@ export class Postgres extends Construct implements DatabaseServer {
       name: id,
       labels: labelsOf(id),
       files: () => {
-        const wanted = { databases: [...this.#databases.keys()].sort(), server: id, members: members !== undefined };
+        const databases = [...this.#databases.keys()].sort();
+        const wanted = { databases, server: id, members: members !== undefined, followed };
+        const hba = members === undefined ? HBA : MEMBERS_HBA;
         return {
           'hand-over.sh': HAND_OVER,
           'prepare.sh': prepareScript(wanted),
           passwd: PASSWD,
+          'pg_hba.conf': followed ? followedHba(hba) : hba,
           ...(members === undefined
-            ? { 'start.sh': START, 'pg_hba.conf': HBA }
+            ? { 'start.sh': START }
             : {
                 'reconcile.sh': reconcileScript(wanted),
-                'pg_hba.conf': MEMBERS_HBA,
-                'patroni.json': memberSettings(id, { ...settings(resources), ...MEMBER_PARAMETERS, ...kept(size) }),
+                'patroni.json': memberSettings(
+                  id,
+                  { ...settings(resources, size), ...MEMBER_PARAMETERS },
+                  followed ? [SLOT] : [],
+                ),
               }),
         };
       },
@@ -173,6 +190,20 @@ export class Postgres extends Construct implements DatabaseServer {
     return database;
   }
 
+  /** The one who may follow its log. @throws Error where it is not `followed` */
+  follower(): Follower {
+    const secret = this.#secrets.get(FOLLOWER_ROLE);
+    if (secret === undefined) throw new Error(`${this.node.path} is not \`followed\`: it has no role for a follower`);
+    return {
+      host: this.host,
+      port: POSTGRES_PORT,
+      user: FOLLOWER_ROLE,
+      password: { secret, key: 'password' },
+      peer: this.workload.peer('postgres'),
+      slot: SLOT,
+    };
+  }
+
   #secret(name: string): Secret {
     const secret = new Secret(this, `secret-${name}`, {
       namespace: this.#namespace,
@@ -195,6 +226,9 @@ type Shape = Pick<WorkloadProps, 'runs' | 'image' | 'command' | 'ports'> &
     readonly probes: Probes;
   };
 
+/** Of the archive. */
+const SLOT = 'archive';
+
 const PGDATA: k8s.EnvVar = { name: 'PGDATA', value: `${DATA}/pgdata` };
 const HANDS_OVER: Step = {
   name: 'hand-over',
@@ -215,10 +249,11 @@ function alone(props: PostgresProps, passwords: () => readonly Mount[]): Shape {
       '/etc/postgres/start.sh',
       '-c',
       'listen_addresses=*',
-      ...Object.entries(settings(props.resources ?? POSTGRES_RESOURCES)).flatMap(([key, value]) => [
-        '-c',
-        `${key}=${value}`,
-      ]),
+      ...Object.entries({
+        ...settings(props.resources ?? POSTGRES_RESOURCES, props.size ?? '10Gi'),
+        // A follower that comes back finds what it had last, by which it knows the database.
+        ...(props.followed === true ? { wal_keep_size: MEMBER_PARAMETERS.wal_keep_size } : {}),
+      }).flatMap(([key, value]) => ['-c', `${key}=${value}`]),
     ],
     env: () => [PGDATA],
     ports: { postgres: POSTGRES_PORT },
@@ -261,20 +296,3 @@ function oneOf(id: string, { replicas, image }: PostgresMembers, passwords: () =
     probes: MEMBER_PROBES,
   };
 }
-
-const settings = ({ memory }: Resources): Readonly<Record<string, string | number>> => ({
-  hba_file: '/etc/postgres/pg_hba.conf',
-  unix_socket_directories: '/var/run/postgresql',
-  password_encryption: 'scram-sha-256',
-  max_connections: 100,
-  shared_buffers: `${partOf(memory, 1 / 4)}MB`,
-  max_wal_size: '512MB',
-  log_line_prefix: '%m [%p] %u@%d ',
-  // A statement in the log may hold a password.
-  log_min_error_statement: 'panic',
-});
-
-/** For a member that is away, the primary keeps no more of its log than this. */
-const kept = (size: string): Readonly<Record<string, string>> => ({
-  max_slot_wal_keep_size: `${Math.max(256, Math.floor(quantityOr0(size) / 8 / 2 ** 20))}MB`,
-});
