@@ -105,6 +105,7 @@ describe('what Prometheus asks for metrics', () => {
       prometheus: ['metrics-proxy', 'prometheus'],
       registry: alone,
       scheduler: alone,
+      'victoria-logs': ['collector', 'prometheus'],
     });
   });
 
@@ -278,7 +279,7 @@ describe('which platforms have it', () => {
     const names = without.objects.map(({ manifest }) => manifest.metadata.name);
     expect(names.filter((name) => name.endsWith('-metrics') || monitoring.includes(name))).toEqual([]);
     expect(serviceImages(parseConfig('monitoring: {enabled: false}', 'f'))).toEqual({
-      unwanted: ['objects', 'registry', ...monitoring, 'metrics-proxy', 'grafana'],
+      unwanted: ['objects', 'victoria-logs', 'registry', ...monitoring, 'metrics-proxy', 'grafana'],
       late: [],
     });
   });

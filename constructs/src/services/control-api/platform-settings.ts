@@ -13,6 +13,7 @@ export const NOT_FOR_SERVICES: readonly string[] = [
   'cluster.embedded',
   'disks.storageClass',
   'images',
+  'logs.sinks',
   'gateway',
   'monitoring',
   'network',
