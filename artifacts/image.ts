@@ -49,6 +49,8 @@ export type ImageBuild = { readonly on: 'nothing' | 'base' | 'user-base' } & (
       readonly file: string;
       /** Files that a wheel brings beside it. @default none */
       readonly wheel?: ImageWheel;
+      /** Its Containerfile installs wheels as well, as those of the kind `wheels` do. @default false */
+      readonly wheels?: boolean;
     }
   /** Its Containerfile installs the wheels of its `requirements.txt` by /machine/wheels. */
   | { readonly kind: 'wheels' }

@@ -11,6 +11,7 @@ import { metricsProxy } from './metrics-proxy/image.ts';
 import { metricsServer } from './metrics-server/image.ts';
 import { nodeExporter } from './node-exporter/image.ts';
 import { objects } from './objects/image.ts';
+import { patroni } from './patroni/image.ts';
 import { pause } from './pause/image.ts';
 import { postgres } from './postgres/image.ts';
 import { prometheus } from './prometheus/image.ts';
@@ -27,6 +28,7 @@ export const CATALOGUE: readonly CatalogueImage[] = [
   runtime,
   userBase,
   postgres,
+  patroni,
   keycloak,
   redis,
   caddy,

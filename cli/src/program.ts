@@ -96,6 +96,14 @@ export function program(root: string, options: { readonly completion?: boolean }
     .option('--out <folder>', 'where to write, a file an object; left out: to stdout')
     .action(action(() => import('./commands/platform/synth.ts')));
 
+  const dns = verb(cli, 'dns', 'the records that lead to the platform');
+  withConfig(verb(dns, 'records', 'print them'))
+    .option('--zone', 'the whole zone, as a zone file', false)
+    .option('--check', 'also resolve each name, and fail where one does not lead to the platform', false)
+    .action(action(() => import('./commands/dns/records.ts')));
+  withConfig(verb(dns, 'update', 'write them to the server of `dns.update`; `up` does it too')).action(
+    action(() => import('./commands/dns/update.ts')),
+  );
   const nodes = verb(cli, 'nodes', 'the nodes of the cluster, as jobs find them');
   withContext(withConfig(verb(nodes, 'label', 'set the labels of pools on nodes, by what their devices say')))
     .option('--plan', 'show what --apply would do; so it is without either', false)
@@ -139,7 +147,10 @@ export function program(root: string, options: { readonly completion?: boolean }
     .option('--revoke <id>', 'revoke an issued token')
     .option('--list', 'list the issued tokens', false)
     .action(action(() => import('./commands/platform/token.ts')));
-  const rotate = verb(cli, 'rotate', 'make certificates anew before they are due');
+  const rotate = verb(cli, 'rotate [secrets...]', 'replace secrets by others while the platform serves')
+    .option('--list', 'say which there are, and how each is rotated or why not', false)
+    .option('--all', 'all that can be', false)
+    .action(action(() => import('./commands/rotate/rotate.ts')));
   verb(rotate, 'tls', 'the certificate of the gateway; nothing restarts, and no connection fails')
     .option('--authority', 'the authority that signs as well; the former one is good for 30 days more', false)
     .action(action(() => import('./commands/tls/rotate.ts')));

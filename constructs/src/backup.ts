@@ -3,7 +3,7 @@ import { NAME_LABEL } from '@delos/core';
 import { z } from 'zod';
 import { type Backup, namespaceOf } from './base/service.ts';
 import type { DelosConfig } from './delos-config.ts';
-import { ownServices } from './service-list.ts';
+import { membersOf, ownServices } from './service-list.ts';
 import { SERVICES } from './services.ts';
 import type { Manifest, Synthesis } from './synthesis.ts';
 import { objectOf } from './synthesize.ts';
@@ -14,8 +14,8 @@ export interface SavedService {
   readonly name: string;
   /** The namespace that it runs in. */
   readonly namespace: string;
-  /** Name of its first Pod. */
-  readonly pod: string;
+  /** Names of its Pods, each of which has all. The first is the one whose volume is filled by a restore. */
+  readonly pods: readonly [string, ...string[]];
   /** Of what its image runs; empty where the image is not of the catalogue. */
   readonly version: string;
   /** How it is saved and brought back. */
@@ -31,7 +31,10 @@ export const savedServices = (config: DelosConfig): readonly SavedService[] =>
           {
             name: service.name,
             namespace: namespaceOf(service),
-            pod: `${service.name}-0`,
+            pods: [
+              `${service.name}-0`,
+              ...Array.from({ length: membersOf(config, service) - 1 }, (_, at) => `${service.name}-${at + 1}`),
+            ],
             version: CATALOGUE.find(({ name }) => name === service.image)?.version ?? '',
             backup: service.backup,
           },
@@ -40,8 +43,10 @@ export const savedServices = (config: DelosConfig): readonly SavedService[] =>
 
 /** What brings a service's volume back. */
 export interface VolumeRestore {
-  /** The claim that the service will find. */
+  /** The claim that the service will find: of the first of its Pods. The others copy from that one. */
   readonly claim: Manifest;
+  /** Names of the claims of all its Pods. */
+  readonly claims: readonly string[];
   /** Has the volume, and waits: whoever restores unpacks into it. */
   readonly pod: Manifest;
 }
@@ -78,14 +83,15 @@ const WAIT = 'trap "exit 0" TERM; while :; do sleep 3600 & wait $!; done';
  * What a service's volume is restored by, before the service is there: its own image, user, nodes and claim.
  * @throws DelosError ERR_INTERNAL for a service that the synthesis lacks
  */
-export function volumeRestore(synthesis: Synthesis, { name, namespace, backup }: SavedService): VolumeRestore {
+export function volumeRestore(synthesis: Synthesis, { name, namespace, pods, backup }: SavedService): VolumeRestore {
   const { spec } = statefulSet.parse(objectOf(synthesis, 'StatefulSet', name, namespace).manifest);
   const { template, selector, volumeClaimTemplates } = spec;
   const [first] = template.spec.containers;
   const claimed = volumeClaimTemplates.find(({ metadata }) => metadata.name === backup.claim);
-  const claimName = `${backup.claim}-${name}-0`;
+  const claimName = `${backup.claim}-${pods[0]}`;
   const kept = Object.fromEntries(KEPT.flatMap((key) => (key in template.spec ? [[key, template.spec[key]]] : [])));
   return {
+    claims: pods.map((each) => `${backup.claim}-${each}`),
     claim: {
       apiVersion: 'v1',
       kind: 'PersistentVolumeClaim',

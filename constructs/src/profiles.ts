@@ -38,7 +38,12 @@ export const PROFILES: Readonly<Record<ProfileName, Part>> = {
   medium: MEDIUM,
   /** Several nodes, of which any may be lost: what can run more than once does. */
   ha: merged(MEDIUM, {
-    services: { gateway: { replicas: 2 }, controlApi: { replicas: 2 }, scheduler: { replicas: 2 } },
+    services: {
+      postgres: { replicas: 3 },
+      gateway: { replicas: 2 },
+      controlApi: { replicas: 2 },
+      scheduler: { replicas: 2 },
+    },
   }) as Part,
 };
 

@@ -17,7 +17,9 @@ export function serviceImages(config: DelosConfig, services: readonly ServiceDes
   const needed = imagesOf(own);
   const first = imagesOf(own.filter(({ late }) => late !== true));
   return {
-    unwanted: imagesOf(services).filter((image) => !needed.includes(image)),
+    unwanted: [...imagesOf(services), ...services.flatMap(({ members }) => members?.image ?? [])].filter(
+      (image) => !needed.includes(image),
+    ),
     late: needed.filter((image) => !first.includes(image)),
   };
 }

@@ -2,7 +2,7 @@ import { DelosError } from '@delos/core';
 import type { Construct } from 'constructs';
 import type { BuiltBy, ServiceConstruct, ServiceDescriptor, Site } from './base/service.ts';
 import type { DelosConfig } from './delos-config.ts';
-import { externalOf, isEnabled } from './service-sections.ts';
+import { externalOf, isEnabled, sectionOf } from './service-sections.ts';
 
 /** The list as the configuration wants it: less what is left out, and with what is there already in its place. */
 export function servicesOf(config: DelosConfig, services: readonly ServiceDescriptor[]): readonly ServiceDescriptor[] {
@@ -11,7 +11,7 @@ export function servicesOf(config: DelosConfig, services: readonly ServiceDescri
     .map((service) => {
       const given = externalOf(config, service);
       const form = service.external;
-      if (given === undefined || form === undefined) return service;
+      if (given === undefined || form === undefined) return formOf(config, service);
       return standIn(service, (scope, at) => form.build(scope, at, given));
     });
 }
@@ -21,7 +21,25 @@ export const ownServices = (
   config: DelosConfig,
   services: readonly ServiceDescriptor[],
 ): readonly ServiceDescriptor[] =>
-  services.filter((service) => isAsked(config, service) && externalOf(config, service) === undefined);
+  services
+    .filter((service) => isAsked(config, service) && externalOf(config, service) === undefined)
+    .map((service) => formOf(config, service));
+
+/** How many Pods of it have a copy of all that it keeps; 1 for a service that has no members. */
+export const membersOf = (config: DelosConfig, service: ServiceDescriptor): number =>
+  service.members?.count(sectionOf(config, service)) ?? 1;
+
+/** Pods of one service, each of which needs a node of its own where any may be lost. */
+export const podsApart = (config: DelosConfig, services: readonly ServiceDescriptor[]): number =>
+  Math.max(2, ...ownServices(config, services).map((service) => membersOf(config, service)));
+
+/** The service as the configuration wants it: as one, or as several members. */
+function formOf(config: DelosConfig, service: ServiceDescriptor): ServiceDescriptor {
+  if (service.members === undefined || membersOf(config, service) === 1) return service;
+  const { diesWithNode: _, ...rest } = service;
+  const { image, metrics, alerts } = service.members;
+  return { ...rest, image, metrics, alerts: [...(service.alerts ?? []), ...alerts] };
+}
 
 /** Whether the configuration asks for the service: in its own section, and by what else decides about it. */
 const isAsked = (config: DelosConfig, service: ServiceDescriptor): boolean =>

@@ -1,8 +1,9 @@
-import { quantityOf, type RuleFault } from '@delos/core';
+import { entranceNames, quantityOf, type RuleFault } from '@delos/core';
 import type { ServiceDescriptor } from './base/service.ts';
 import type { DelosConfig } from './delos-config.ts';
 import { ownServices } from './service-list.ts';
 import { externalOf, isEnabled, sectionName, sectionOf } from './service-sections.ts';
+import { dns } from './services/dns/index.ts';
 import { egress } from './services/egress/index.ts';
 import { postgres } from './services/postgres/index.ts';
 
@@ -14,6 +15,7 @@ export function serviceFaults(config: DelosConfig, services: readonly ServiceDes
     ...diesWithNode(config, services),
     ...logsBeyondVolume(config, services),
     ...noWayOut(config, services),
+    ...zoneWithoutRecords(config),
   ];
 }
 
@@ -72,17 +74,19 @@ function diesWithNode(config: DelosConfig, services: readonly ServiceDescriptor[
   const mortal = ownServices(config, services).filter((service) => service.diesWithNode !== undefined);
   if (mortal.length === 0) return [];
   const reasons = mortal.map(({ name, diesWithNode: why }) => `${name} (${why})`);
-  const ways = mortal.map((service) =>
-    service.external === undefined
-      ? `\`services.${sectionName(service)}.enabled: false\``
-      : `\`services.${sectionName(service)}.external\``,
-  );
+  const ways = mortal.map((service) => `\`services.${sectionName(service)}.${wayOut(service)}\``);
   return [
     {
       path: ['profile'],
       message: `ha goes on when any node is lost, and ${listed(reasons)} would not: set ${listed(ways)}, or use medium`,
     },
   ];
+}
+
+/** The key by which nothing is lost with a node. */
+function wayOut({ members, external }: ServiceDescriptor): string {
+  if (members !== undefined) return 'replicas: 3';
+  return external === undefined ? 'enabled: false' : 'external';
 }
 
 /** The archive of logs is a table. */
@@ -104,4 +108,17 @@ function noWayOut(config: DelosConfig, services: readonly ServiceDescriptor[]): 
   if (isEnabled(config, egress)) return [];
   const message = '`network.proxy` is reached through this service: leave out one of both, or none';
   return [{ path: ['services', sectionName(egress), 'enabled'], message }];
+}
+
+/** A zone leads somewhere, and manifests are made before a load balancer has an address. */
+function zoneWithoutRecords(config: DelosConfig): readonly RuleFault[] {
+  // A platform without a name has no records: the zone is then empty.
+  if (!isEnabled(config, dns) || entranceNames(config.domain).length === 0) return [];
+  if (config.dns.addresses.length > 0) return [];
+  return [
+    {
+      path: ['services', 'dns', 'enabled'],
+      message: 'set `dns.addresses` to the addresses that the names lead to',
+    },
+  ];
 }

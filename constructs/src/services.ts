@@ -1,9 +1,11 @@
 import type { ServiceDescriptor } from './base/service.ts';
+import { acme } from './services/acme/index.ts';
 import { agent } from './services/agent/index.ts';
 import { alertmanager } from './services/alertmanager/index.ts';
 import { collector } from './services/collector/index.ts';
 import { controlApi } from './services/control-api/index.ts';
 import { devpi } from './services/devpi/index.ts';
+import { dns } from './services/dns/index.ts';
 import { egress } from './services/egress/index.ts';
 import { gateway } from './services/gateway/index.ts';
 import { grafana } from './services/grafana/index.ts';
@@ -30,11 +32,13 @@ export const SERVICES: readonly ServiceDescriptor[] = [
   identity,
   scheduler,
   egress,
+  acme,
   agent,
   victoriaLogs,
   collector,
   devpi,
   registry,
+  dns,
   alertmanager,
   nodeExporter,
   prometheus,

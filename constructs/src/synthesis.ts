@@ -17,12 +17,24 @@ export interface Manifest {
   readonly [field: string]: unknown;
 }
 
+/** How a value that is made here is replaced by another while all that use it go on. */
+export type RotationWay =
+  /**
+   * The server of the Secret's own part takes two values for a while: beside `KEY` it reads `KEY.next` and `KEY.former`, where
+   * they are.
+   */
+  | { readonly kind: 'overlap' }
+  /** The password of a role of PostgreSQL, which has one at a time. Its clients try `KEY.next` and `KEY.former` as well. */
+  | { readonly kind: 'role'; readonly role: string }
+  /** It is not rotated. */
+  | { readonly kind: 'kept'; readonly why: string };
+
 /**
  * What a Secret's key shall hold. Manifests never carry the value: whoever deploys makes it once, keeps it with its
  * other secrets and fills it in.
  */
 export type SecretSource =
-  | { readonly kind: 'password'; readonly length?: number }
+  | { readonly kind: 'password'; readonly length?: number; readonly rotation?: RotationWay }
   | { readonly kind: 'ca-certificate' | 'ca-key' }
   /** A leaf for these names, signed by the instance's CA. */
   | {
@@ -32,7 +44,7 @@ export type SecretSource =
       readonly ipAddresses: readonly string[];
     }
   /** A private key that signs by ES256, PKCS #8 in PEM (RFC 7518, 3.4). */
-  | { readonly kind: 'signing-key' }
+  | { readonly kind: 'signing-key'; readonly rotation?: RotationWay }
   /** The public half of such a key of another Secret, written `SECRET/KEY`: a JSON Web Key Set (RFC 7517). */
   | { readonly kind: 'signing-key-set'; readonly ref: string; readonly namespace?: string }
   /** The content of a file of the machine that deploys, read at each deployment; a line break at its end is not part of it. */

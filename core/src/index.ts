@@ -1,5 +1,7 @@
 export * from './addon-users.ts';
 export { OVERLAP_DAYS, overlapEnd, SKEW_MS } from './certificate-times.ts';
+export type { AcmeSection } from './config/acme.ts';
+export type { DnsSection, DnsServer } from './config/dns.ts';
 export type { GivenCertificate } from './config/given-certificate.ts';
 export type { EntraProvider, OidcProvider, SamlProvider } from './config/identity/broker.ts';
 export { type DirectoryProvider, filterText, groupName } from './config/identity/directory.ts';
@@ -30,6 +32,10 @@ export {
   serverPort,
   size,
 } from './config-fields.ts';
+export * from './dns/entrance-names.ts';
+export type { TsigKey } from './dns/tsig.ts';
+export * from './dns/update.ts';
+export * from './dns/zone.ts';
 export * from './errors/error-codes.ts';
 export * from './errors/errors.ts';
 export * from './errors/nearest.ts';

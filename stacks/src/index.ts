@@ -9,3 +9,5 @@ export { connect, ObjectClient, type ObjectRef } from './kube/object-client.ts';
 export * from './platform/deploy.ts';
 export * from './platform/former.ts';
 export type { Gating } from './platform/program.ts';
+export { parseStore, type SecretStore } from './secrets/secret-store.ts';
+export type { Turn } from './secrets/turn.ts';

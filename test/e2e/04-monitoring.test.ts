@@ -1,7 +1,8 @@
-import { PLATFORM_NAMESPACE } from '@delos/core';
+import { dashboardsOf } from '@delos/constructs';
+import { METRICS_PATH, PLATFORM_NAMESPACE } from '@delos/core';
 import { beforeAll, describe, expect, test } from 'vitest';
 import { z } from 'zod';
-import { kubectl, testPlatform } from '../support/instance.ts';
+import { kubectl, testPlatform, token } from '../support/instance.ts';
 import { TEST_SERVICES } from '../support/test-services.ts';
 import { until } from '../support/until.ts';
 
@@ -31,6 +32,17 @@ const rules = z.object({
     ),
   }),
 });
+
+/** Asks as a user, at the platform's own address. */
+async function asking(user: string): Promise<(text: string) => ReturnType<typeof query>> {
+  const { apiUrl } = await testPlatform();
+  const headers = { authorization: `Bearer ${await token(user)}` };
+  const url = `${new URL(apiUrl).origin}${METRICS_PATH}/api/v1/query`;
+  return async (text) => {
+    const answered = await fetch(`${url}?${new URLSearchParams({ query: text })}`, { headers });
+    return answer.parse(await answered.json()).data.result;
+  };
+}
 
 describe('monitoring', () => {
   beforeAll(async () => {
@@ -85,13 +97,53 @@ describe('monitoring', () => {
     });
   });
 
-  test('no label of our own metrics is of a user, a project or a job', async () => {
+  test('every panel of every dashboard shows something, but for those that say when they show nothing', async () => {
+    const panels = dashboardsOf(TEST_SERVICES).flatMap((page) =>
+      page.panels.map((panel) => ({ page: page.name, ...panel })),
+    );
+    expect(panels.length).toBeGreaterThan(40);
+    const ask = await asking('admin');
+    for (const { page, title, series, emptyUnless } of panels) {
+      const found = async () => (await Promise.all(series.map(({ expr }) => ask(expr)))).flat().length > 0;
+      if (emptyUnless !== undefined) await found();
+      else await until(`${page}: ${title}`, 120, async () => ((await found()) ? true : undefined));
+    }
+  });
+
+  test('by the platform’s own address a user sees the metrics of the own projects, and no others', async () => {
+    const [ann, bob] = [await asking('ann'), await asking('bob')];
+    const quotas = await until('the quotas are told', 60, async () => {
+      const found = await ann('delos_project_quota');
+      return found.length > 1 ? found : undefined;
+    });
+    expect([...new Set(quotas.map(({ metric }) => metric.project))].sort()).toEqual([
+      'default/closed',
+      'default/tight',
+    ]);
+    expect(await bob('{__name__=~".+"}')).toEqual([]);
+  });
+
+  test('no label of our own metrics is of a user or a job, and those of projects say whose they are', async () => {
     const found = await query('count by (__name__) ({__name__=~"delos_.+"})');
     expect(found.length).toBeGreaterThan(15);
     const labels = new Set((await query('{__name__=~"delos_.+"}')).flatMap(({ metric }) => Object.keys(metric)));
     const ours = [
-      ...['__name__', 'instance', 'job', 'kind', 'le', 'method', 'node', 'phase', 'reason', 'route', 'service'],
-      ...['state', 'status', 'why'],
+      ...[
+        '__name__',
+        'answer',
+        'instance',
+        'job',
+        'kind',
+        'le',
+        'method',
+        'node',
+        'of',
+        'phase',
+        'reason',
+        'route',
+        'service',
+      ],
+      ...['organization', 'pool', 'project', 'resource', 'state', 'status', 'why'],
     ];
     expect([...labels].filter((label) => !ours.includes(label))).toEqual([]);
   });

@@ -1,8 +1,9 @@
 import { constants } from 'node:fs';
 import { access } from 'node:fs/promises';
 import type { Check } from '@delos/cluster';
-import { type DelosConfig, engineContext, synthesize } from '@delos/constructs';
+import { type DelosConfig, engineContext, podsApart, SERVICES, synthesize } from '@delos/constructs';
 import { isDelosError } from '@delos/core';
+import { nameFaults, resolveNames } from '../commands/dns/resolve.ts';
 import { checkGiven } from '../commands/tls/given.ts';
 import type { CommandContext } from '../context.ts';
 import { chooseCluster } from './engine.ts';
@@ -16,12 +17,13 @@ export async function allChecks(
 ): Promise<readonly Check[]> {
   const { preflight } = await import('@delos/cluster');
   const choice = await chooseCluster(context, config, contextName);
-  const machine = await preflight(choice.config, choice.options);
+  const machine = await preflight(choice.config, choice.options, podsApart(config, SERVICES));
   return [
     ...machine,
     ...(await secretFileChecks(config)),
     ...(await certificateChecks(config)),
     ...(await siteNetworkChecks(config)),
+    ...(await nameChecks(config)),
   ];
 }
 
@@ -38,6 +40,24 @@ export async function checkMachine(
   }
   requireChecks(checks);
   return checks;
+}
+
+/** Names are looked up as this machine does it; users' may know others, so that nothing is refused for it. */
+async function nameChecks(config: DelosConfig): Promise<readonly Check[]> {
+  const names = await resolveNames(config);
+  if (names.length === 0) return [];
+  const faults = nameFaults(names, config.dns.addresses);
+  return [
+    {
+      id: 'dns.names',
+      ok: faults.length === 0,
+      fatal: false,
+      code: 'ERR_PREFLIGHT',
+      measured: faults.length === 0 ? `${names.length} names lead to the platform` : faults.join('; '),
+      needed: 'the records that `delos dns records` prints',
+      fix: 'write them into your zone, or have them written: docs/guides/dns.md',
+    },
+  ];
 }
 
 /** A certificate that is given in files is judged before anything is changed. */

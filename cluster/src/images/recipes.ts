@@ -49,8 +49,11 @@ export function recipeOf({ name, build }: BuildableImage): Recipe {
       };
     case 'archive':
       return {
-        inputs: () =>
-          Promise.resolve([build.archive.sha256, build.member ?? '', build.file, ...wheelKey(build.wheel)].join(' ')),
+        inputs: async ({ root }) =>
+          [
+            ...[build.archive.sha256, build.member ?? '', build.file, ...wheelKey(build.wheel)],
+            ...(build.wheels === true ? [await textHash(join(root, WHEELS))] : []),
+          ].join(' '),
         async prepare(context, { cache }, progress) {
           const archive = await fetchArtifact(build.archive, cache, progress);
           if (build.member === undefined) await copyFile(archive, join(context, build.file));

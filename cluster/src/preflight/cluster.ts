@@ -10,7 +10,11 @@ const LEAST = { major: 1, minor: 30 };
 /**
  * What an existing cluster must bring: an API server that answers, new enough, with volumes and nodes for each pool.
  */
-export async function clusterChecks(config: PlatformConfig, options: EngineOptions): Promise<readonly Check[]> {
+export async function clusterChecks(
+  config: PlatformConfig,
+  options: EngineOptions,
+  apart: number,
+): Promise<readonly Check[]> {
   const engine = existingEngine(config, options);
   const needed = 'an API server that answers';
   try {
@@ -24,7 +28,7 @@ export async function clusterChecks(config: PlatformConfig, options: EngineOptio
       ...mirrorsChecks(config),
       ...(config.cluster.userNamespaces ? [usersCheck(lacksUserNamespaces)] : []),
       ...poolChecks(config, status?.nodes ?? []),
-      ...lostNodeChecks(config, (status?.nodes ?? []).filter(({ ready }) => ready).length),
+      ...lostNodeChecks(config, { nodes: (status?.nodes ?? []).filter(({ ready }) => ready).length, apart }),
       pidsCheck(await engine.kubeletConfigs(ASKED_NODES)),
       socketsCheck((status?.nodes ?? []).map(({ name, runtime }) => ({ name, runtime: runtime ?? '' }))),
     ];
@@ -141,19 +145,20 @@ export function socketsCheck(nodes: readonly { readonly name: string; readonly r
 }
 
 /**
- * With one node, the second Pod of a service would wait for ever.
+ * With fewer nodes, a Pod of a service would wait for ever.
+ * @param apart Pods of one service, each of which needs a node of its own
  * @param more how this engine gets a further node
  */
 export function lostNodeChecks(
   { profile }: Pick<PlatformConfig, 'profile'>,
-  nodes: number,
+  { nodes, apart }: { readonly nodes: number; readonly apart: number },
   more = 'add a node to the cluster',
 ): readonly Check[] {
   if (profile !== 'ha') return [];
   return [
-    check('nodes.ha', nodes > 1, {
+    check('nodes.ha', nodes >= apart, {
       measured: `${nodes} ${nodes === 1 ? 'node' : 'nodes'}`,
-      needed: 'two nodes or more for profile: ha, which runs no two Pods of a service on one',
+      needed: `${apart} nodes or more for profile: ha, which runs no two Pods of a service on one`,
       fix: `${more}, or set profile: medium in delos.yaml`,
     }),
   ];

@@ -34,8 +34,9 @@ export { type Check, requireChecks } from './check.ts';
 /**
  * Looks at all that `up` will need, and changes nothing. All checks are made, so that a person sees everything at once.
  * What would cost or fail without root is left out for others.
+ * @param apart Pods of one service, each of which needs a node of its own in the profile `ha`
  */
-export async function preflight(config: PlatformConfig, options: EngineOptions): Promise<readonly Check[]> {
+export async function preflight(config: PlatformConfig, options: EngineOptions, apart = 2): Promise<readonly Check[]> {
   switch (engineKindOf(config, options)) {
     case 'embedded': {
       const root = rootCheck();
@@ -57,14 +58,14 @@ export async function preflight(config: PlatformConfig, options: EngineOptions):
         stateFileSystemCheck(options.paths.state),
         ...inotifyChecks(readInotify(), further),
         ...(await portChecks(config, ownPorts(options.paths))),
-        ...lostNodeChecks(config, nodes, 'name the pools of two nodes or more in cluster.embedded.nodes'),
+        ...lostNodeChecks(config, { nodes, apart }, 'name the pools of as many in cluster.embedded.nodes'),
       ];
     }
     case 'kind':
       return [await commandAnswers('docker', ['version']), await commandAnswers('kind', ['version'])];
     case 'existing':
       return [
-        ...(await clusterChecks(config, options)),
+        ...(await clusterChecks(config, options, apart)),
         ...(isLoopback(config.domain) ? await portChecks(config, forwardedPorts(options.paths)) : []),
       ];
   }

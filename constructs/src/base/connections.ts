@@ -27,8 +27,8 @@ export type Peer =
     }
   /** IP addresses, each by itself, and ranges of them as `10.1.0.0/16`. */
   | { readonly kind: 'addresses'; readonly addresses: readonly string[]; readonly ports: readonly number[] }
-  /** Every address, inside the cluster and outside. */
-  | { readonly kind: 'anyone'; readonly ports: readonly number[] }
+  /** Every address, inside the cluster and outside; by TCP, and where that is said by UDP. */
+  | { readonly kind: 'anyone'; readonly ports: readonly number[]; readonly udp?: true }
   /** The cluster's DNS. */
   | { readonly kind: 'dns' };
 
@@ -172,5 +172,8 @@ function portsOf(peer: Peer): k8s.NetworkPolicyPort[] {
   if (peer.kind === 'dns') {
     return ['UDP', 'TCP'].map((protocol) => ({ port: k8s.IntOrString.fromNumber(53), protocol }));
   }
-  return peer.ports.map((port) => ({ port: k8s.IntOrString.fromNumber(port), protocol: 'TCP' }));
+  const protocols = peer.kind === 'anyone' && peer.udp === true ? ['UDP', 'TCP'] : ['TCP'];
+  return peer.ports.flatMap((port) =>
+    protocols.map((protocol) => ({ port: k8s.IntOrString.fromNumber(port), protocol })),
+  );
 }

@@ -70,7 +70,7 @@ export interface Dashboard {
   readonly title: string;
   /** What one sees there, in one sentence. */
   readonly idea: string;
-  /** Whom it is for: those who look after the platform, or everybody, who sees the series of their own projects. */
+  /** Who reads it. `platform`: those who look after the platform. `everybody`: all users, each for the own projects. */
   readonly audience: 'platform' | 'everybody';
   /** In the order in which they are read. */
   readonly panels: readonly Panel[];

@@ -42,6 +42,7 @@ export function ownWorkload(
     name: descriptor.name,
     namespace: at.namespace,
     image: at.image,
+    rereadsSecrets: true,
     user: descriptor.user,
     resources: at.resources,
     // Folders of the node are not mounted into a user namespace.

@@ -50,3 +50,36 @@ export function placed(
         }),
   };
 }
+
+/** The part of a Pod's specification that keeps members, each of which holds a copy, on nodes of their own. */
+export function apart(construct: Construct, name: string): Pick<k8s.PodSpec, 'affinity'> {
+  const placement = (construct.node.tryGetContext(PLACEMENT) ?? USUAL) as Placement;
+  const term = { topologyKey: 'kubernetes.io/hostname', labelSelector: { matchLabels: { ...selectorOf(name) } } };
+  return {
+    affinity: {
+      podAntiAffinity:
+        placement.apart === 'required'
+          ? { requiredDuringSchedulingIgnoredDuringExecution: [term] }
+          : { preferredDuringSchedulingIgnoredDuringExecution: [{ weight: 100, podAffinityTerm: term }] },
+    },
+  };
+}
+
+/**
+ * How Pods ask for names where a node may be lost, and with it a Pod of cluster DNS: another is asked after a second, and not after
+ * five, and names that are whole are not tried with five endings before.
+ * @see https://man7.org/linux/man-pages/man5/resolv.conf.5.html
+ */
+export function quickNames(construct: Construct): Pick<k8s.PodSpec, 'dnsConfig'> {
+  const { lostNodeSeconds } = (construct.node.tryGetContext(PLACEMENT) ?? USUAL) as Placement;
+  if (lostNodeSeconds === undefined) return {};
+  return {
+    dnsConfig: {
+      options: [
+        { name: 'timeout', value: '1' },
+        { name: 'attempts', value: '5' },
+        { name: 'ndots', value: '2' },
+      ],
+    },
+  };
+}

@@ -38,6 +38,8 @@ export interface WorkloadPod {
   readonly image: string;
   /** Program and arguments of the main container. */
   readonly command: readonly string[];
+  /** Labels of the Pods, beside those of every Pod. @default none */
+  readonly labels?: Readonly<Record<string, string>>;
   /** Environment. A secret never goes here: mount it. Asked for when manifests are written. @default none */
   readonly env?: () => readonly k8s.EnvVar[];
   /** Port name → number, in the Pod and of the Service. */
@@ -58,6 +60,8 @@ export interface WorkloadPod {
   readonly groups?: readonly number[];
   /** Runs in a user namespace of its own, where the nodes have them. @default false */
   readonly userNamespace?: boolean;
+  /** Its program is marked as one that may listen below port 1024: it is not started without that right. @default false */
+  readonly lowPorts?: boolean;
   /** Mounts a Kubernetes token. @default false */
   readonly kubernetesToken?: boolean;
   /** Seconds between the polite and the hard end. @default 20 */
@@ -91,9 +95,12 @@ export interface PodPlace {
   readonly everywhere: boolean;
   /** Name of its PriorityClass; undefined for the cluster's default. */
   readonly priority: string | undefined;
-  /** How Pods that any other can replace are spread over nodes. @default they are not */
-  readonly spread?: Pick<k8s.PodSpec, 'topologySpreadConstraints' | 'tolerations'>;
+  /** What a node that is lost asks of it: how its Pods are spread over nodes, and how they ask for names. @default nothing */
+  readonly spread?: Pick<k8s.PodSpec, 'affinity' | 'dnsConfig' | 'topologySpreadConstraints' | 'tolerations'>;
 }
+
+/** The one right that Pod Security `restricted` lets a Pod add. */
+const LOW_PORTS: k8s.Capabilities = { drop: ['ALL'], add: ['NET_BIND_SERVICE'] };
 
 /** The Pod's specification. @throws Error for a Secret of another namespace: no Pod could mount it */
 export function podSpec(name: string, props: WorkloadPod, place: PodPlace): k8s.PodSpec {
@@ -109,7 +116,7 @@ export function podSpec(name: string, props: WorkloadPod, place: PodPlace): k8s.
   const container = {
     image: props.image,
     imagePullPolicy: 'IfNotPresent',
-    securityContext: CONTAINER_SECURITY,
+    securityContext: props.lowPorts === true ? { ...CONTAINER_SECURITY, capabilities: LOW_PORTS } : CONTAINER_SECURITY,
     volumeMounts: mountsOf(props).map(volumeMount),
     resources: {
       requests: { cpu: k8s.Quantity.fromString(cpu), memory: k8s.Quantity.fromString(memory) },

@@ -17,6 +17,8 @@ export interface Route {
    * cut off before. @default a quarter
    */
   readonly requestHours?: number;
+  /** How long its service may take until the head of an answer, in minutes. @default 2 */
+  readonly answerMinutes?: number;
   /** Name of the service's port. */
   readonly port: string;
   /** Most bytes of a request's body. @default what the platform's API takes */

@@ -95,10 +95,24 @@ export interface ServiceDescriptor<
    * makes the image after that job. @default false
    */
   readonly late?: boolean;
+  /** What is otherwise where it runs as several members, each with a copy of all. @default it has no such form */
+  readonly members?: Members<Config>;
   /** How `delos backup` saves what it keeps. @default it keeps nothing that a backup must hold */
   readonly backup?: Backup;
   /** Makes its constructs. */
   build(scope: Construct, at: Site<Config>): Built;
+}
+
+/** A service that goes on when a node is lost, since each of several members has a copy of all. */
+export interface Members<Config> {
+  /** How many its section asks for. With one it is no such service. */
+  count(own: Config): number;
+  /** Name of their image in the catalogue. */
+  readonly image: string;
+  /** Where they answer for their metrics, in place of {@link ServiceDescriptor.metrics}. */
+  readonly metrics: Metrics;
+  /** Alerts beside those of the service. */
+  readonly alerts: readonly Alert[];
 }
 
 /** How people log in to a service by a browser: it is a client of the realm, public, with code and PKCE (RFC 7636). */

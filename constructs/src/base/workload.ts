@@ -1,4 +1,4 @@
-import { CHECKSUM_ANNOTATION } from '@delos/core';
+import { CHECKSUM_ANNOTATION, REREADS_ANNOTATION } from '@delos/core';
 import { k8s } from 'cdk8s-plus-28';
 import { Construct, type IConstruct } from 'constructs';
 import { checksumOf } from './config-files.ts';
@@ -7,7 +7,7 @@ import { lazy } from './lazy.ts';
 import type { Mount } from './mount.ts';
 import { hostOf, labelsOf, selectorOf } from './names.ts';
 import type { Namespace } from './namespace.ts';
-import { placed } from './placement.ts';
+import { apart, placed, quickNames } from './placement.ts';
 import { configOf, podSpec, secretsOf, type WorkloadPod } from './pod.ts';
 import { priorityOf } from './priority.ts';
 
@@ -21,6 +21,10 @@ export interface WorkloadProps extends WorkloadPod {
   readonly runs: Deployment | StatefulSet | DaemonSet;
   /** The Service, where it is more than the ports inside the cluster. @default a ClusterIP with these ports */
   readonly service?: Pick<k8s.ServiceSpec, 'type' | 'ports' | 'externalTrafficPolicy'>;
+  /** Its containers read the files of secrets anew for each use, so that a changed one restarts nothing. @default false */
+  readonly rereadsSecrets?: boolean;
+  /** Annotations of the Service. @default none */
+  readonly serviceAnnotations?: Readonly<Record<string, string>>;
 }
 
 /** Pods without a volume of their own, any of which can be replaced by another. */
@@ -36,6 +40,11 @@ export interface StatefulSet {
   readonly kind: 'stateful-set';
   /** How many run. */
   readonly replicas: number;
+  /**
+   * True where each holds a copy of the same: they start at the same time, on nodes of their own, and leave one at a time.
+   * @default false
+   */
+  readonly members?: boolean;
 }
 /** One Pod on every node. It has no Service. */
 export interface DaemonSet {
@@ -91,13 +100,14 @@ export class Workload extends Construct implements Endpoint {
     this.namespace = props.namespace;
     this.ports = props.ports;
     const metadata = { name: this.name, namespace: this.namespace.name, labels: { ...labelsOf(this.name) } };
+    const rereads = props.rereadsSecrets === true ? { annotations: { [REREADS_ANNOTATION]: 'true' } } : {};
     this.serviceAccount = new k8s.KubeServiceAccount(this, 'service-account', {
       metadata,
       automountServiceAccountToken: false,
     });
     this.node.addDependency(this.namespace);
     this.connections = new Connections(this, 'connections', { name: this.name, namespace: this.namespace });
-    this.object = this.#object(props, metadata);
+    this.object = this.#object(props, { ...metadata, ...rereads });
     this.object.addDependency(this.serviceAccount, this.connections);
     for (const config of configOf(props)) this.object.addDependency(config.object);
     for (const secret of secretsOf(props)) if (Construct.isConstruct(secret)) this.object.addDependency(secret);
@@ -162,14 +172,18 @@ export class Workload extends Construct implements Endpoint {
       const config = configOf(props);
       return {
         metadata: {
-          labels: { ...labelsOf(this.name) },
+          labels: { ...labelsOf(this.name), ...props.labels },
           ...(config.length === 0 ? {} : { annotations: { [CHECKSUM_ANNOTATION]: checksumOf(config) } }),
         },
         spec: podSpec(this.name, props, {
           namespace: this.namespace,
           everywhere: runs.kind === 'daemon-set',
           priority: priorityOf(this)?.name,
-          ...(runs.kind === 'deployment' ? { spread: placed(this, this.name) } : {}),
+          spread: {
+            ...(runs.kind === 'deployment' ? placed(this, this.name) : {}),
+            ...(areMembers(runs) ? apart(this, this.name) : {}),
+            ...quickNames(this),
+          },
         }),
       };
     };
@@ -199,6 +213,7 @@ export class Workload extends Construct implements Endpoint {
             return {
               serviceName: this.name,
               replicas: runs.replicas,
+              ...(areMembers(runs) ? { podManagementPolicy: 'Parallel' } : {}),
               selector,
               template: template(),
               ...(claims.length === 0 ? {} : { volumeClaimTemplates: [...claims] }),
@@ -209,8 +224,9 @@ export class Workload extends Construct implements Endpoint {
   }
 
   #service(props: WorkloadProps, metadata: k8s.ObjectMeta): k8s.KubeService {
+    const annotations = props.serviceAnnotations ?? {};
     const service = new k8s.KubeService(this, 'service', {
-      metadata,
+      metadata: Object.keys(annotations).length === 0 ? metadata : { ...metadata, annotations },
       spec: {
         selector: { ...selectorOf(this.name) },
         ports: Object.entries(this.ports)
@@ -219,7 +235,7 @@ export class Workload extends Construct implements Endpoint {
         ...props.service,
       },
     });
-    if (props.runs.kind !== 'deployment') return service;
+    if (props.runs.kind !== 'deployment' && !areMembers(props.runs)) return service;
     // Present at any number of replicas, so that a changed number is one update; with one replica it permits a drain.
     new k8s.KubePodDisruptionBudget(this, 'disruption-budget', {
       metadata,
@@ -231,6 +247,8 @@ export class Workload extends Construct implements Endpoint {
     return service;
   }
 }
+
+const areMembers = (runs: WorkloadProps['runs']): boolean => runs.kind === 'stateful-set' && runs.members === true;
 
 /** Variables that hold a list of paths, by commas. */
 const LISTS = ['KC_TRUSTSTORE_PATHS'];

@@ -1,4 +1,5 @@
 import type { Dashboard } from '../base/metrics.ts';
+import { NODE_PANELS } from './shared-panels.ts';
 
 /** The nodes, by pool. */
 export const cluster: Dashboard = {
@@ -29,20 +30,6 @@ export const cluster: Dashboard = {
         { expr: 'delos_pool_used{resource="memory"}', legend: '{{pool}}: given to jobs' },
       ],
     },
-    {
-      title: 'Processors in use',
-      unit: 'ratio',
-      series: [{ expr: 'node:cpu_used:ratio5m', legend: '{{node}}' }],
-    },
-    {
-      title: 'Memory in use',
-      unit: 'ratio',
-      series: [{ expr: 'node:memory_used:ratio', legend: '{{node}}' }],
-    },
-    {
-      title: 'Disk in use',
-      unit: 'ratio',
-      series: [{ expr: 'node:disk_used:ratio', legend: '{{node}}' }],
-    },
+    ...NODE_PANELS,
   ],
 };

@@ -1,4 +1,5 @@
 import type { Dashboard } from '../base/metrics.ts';
+import { DECISIONS_PANEL, ROUNDS_PANEL } from './shared-panels.ts';
 
 /** Jobs of all projects, and the queue. */
 export const jobs: Dashboard = {
@@ -14,19 +15,8 @@ export const jobs: Dashboard = {
       series: [{ expr: 'sum by (reason) (delos_scheduler_waiting_jobs) > 0', legend: '{{reason}}' }],
       emptyUnless: 'a job waits',
     },
-    {
-      title: 'Decisions',
-      unit: 'per-second',
-      series: [
-        { expr: 'sum(rate(delos_scheduler_admitted_total[5m]))', legend: 'admitted' },
-        { expr: 'sum(rate(delos_scheduler_preempted_total[5m]))', legend: 'preempted' },
-      ],
-    },
-    {
-      title: 'Rounds: slowest of a hundred',
-      unit: 'seconds',
-      series: [{ expr: 'job:delos_scheduler_round_seconds:p99_5m', legend: 'p99' }],
-    },
+    DECISIONS_PANEL,
+    ROUNDS_PANEL,
     {
       title: 'Projects with most jobs',
       unit: 'count',

@@ -3,6 +3,7 @@ import { projectNamespace } from '../project-namespace.ts';
 import { quantityOf } from '../quantity.ts';
 import { emailOf } from '../user-email.ts';
 import { GPU_FIELDS } from '../words/gpu-kinds.ts';
+import { acmeFaults, dnsFaults } from './dns.ts';
 import { identityFaults } from './identity/rules.ts';
 import { mirrorFaults } from './image-mirrors.ts';
 import { networkFaults } from './network.ts';
@@ -22,6 +23,8 @@ export function checkConfig(config: PlatformConfig): readonly RuleFault[] {
     ...capacity(config),
     ...embeddedNodes(config),
     ...mirrorFaults(config.images.mirrors, config.cluster.engine),
+    ...dnsFaults(config.dns, config.domain),
+    ...acmeFaults(config.gateway.tls, config.dns, config.domain),
     ...networkFaults(config.network, config.cluster.engine),
     ...shareFaults(config),
     ...ports(config),

@@ -15,7 +15,9 @@ import {
 } from '../config-fields.ts';
 import { parseRegistry } from '../image-registry.ts';
 import { HOST_PORTS } from '../words/ports.ts';
+import { acme } from './acme.ts';
 import { disks } from './disks.ts';
+import { dns } from './dns.ts';
 import { givenCertificate } from './given-certificate.ts';
 import { identity } from './identity/index.ts';
 import { imageMirror } from './image-mirrors.ts';
@@ -155,12 +157,16 @@ export const configShape = z.strictObject({
         .default('auto')
         .describe('Plain http beside TLS. auto: on loopback, where the official client trusts no private CA'),
       tls: z
-        .strictObject({ given: givenCertificate.optional().describe('One that is there already') })
+        .strictObject({
+          given: givenCertificate.optional().describe('One that is there already'),
+          acme: acme.optional().describe('One by ACME, confirmed by records that are written to `dns.update`'),
+        })
         .optional()
         .describe('The certificate; left out: one of the platform’s own authority, for all names'),
     })
     .prefault({})
     .describe('The one way in'),
+  dns: dns.prefault({}).describe('How the platform’s names come to lead to it, where it has a domain'),
   network: network.prefault({}).describe('The way out of the cluster: a proxy, and further certificate authorities'),
   nodePools: z
     .array(nodePool)

@@ -33,6 +33,7 @@ export const ERROR_CODES = {
   ERR_IMAGE_UNKNOWN: { title: 'An image is not in the catalogue', exitCode: 7 },
 
   ERR_DEPLOY: { title: 'The deployment failed', exitCode: 5 },
+  ERR_DNS: { title: 'A DNS server did not take records', exitCode: 5 },
   ERR_NOT_READY: { title: 'An object did not become ready in time', exitCode: 6 },
   ERR_LOCKED: { title: 'Another run holds this instance', exitCode: 8 },
   ERR_NOT_UP: { title: 'This instance is not up', exitCode: 7 },

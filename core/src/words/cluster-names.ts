@@ -50,3 +50,6 @@ export const INSTALLED_CONFIG_MAP = 'installed';
 export const AUTHORITIES_NAME = 'delos-authorities';
 /** Its one key: certificates in PEM, the public authorities among them. */
 export const AUTHORITIES_KEY = 'ca.pem';
+
+/** Secret that the certificate by ACME is in, in the platform's namespace; empty until there is one. */
+export const ACME_SECRET = 'gateway-acme';

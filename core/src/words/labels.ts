@@ -63,3 +63,6 @@ export const SYSTEM_APP_LABEL = 'k8s-app';
 /** What selects the Pods, and the Services, of cluster DNS. */
 export const CLUSTER_DNS = { [SYSTEM_APP_LABEL]: 'kube-dns' } as const;
 export const CLUSTER_DNS_SELECTOR = `${SYSTEM_APP_LABEL}=${CLUSTER_DNS[SYSTEM_APP_LABEL]}`;
+
+/** Annotation of a workload whose containers read their secrets' files anew for each use: a changed one restarts nothing. */
+export const REREADS_ANNOTATION = `${OWN_PREFIX}rereads-secrets`;

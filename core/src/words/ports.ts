@@ -14,6 +14,9 @@ export const HOST_PORTS = { http: 8080, https: 8443 } as const;
 /** Node ports that the gateway's Service answers on, where the nodes are on this machine. */
 export const NODE_PORTS = { http: 30080, https: 30443 } as const;
 
+/** Node port of the name server, in the same place. */
+export const DNS_NODE_PORT = 30053;
+
 /** Ports of what the platform stands on. */
 export const POSTGRES_PORT = 5432;
 export const API_SERVER_PORT = 6443;

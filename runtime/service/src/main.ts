@@ -10,6 +10,7 @@ const SERVICES: Readonly<Record<string, () => Promise<Service>>> = {
   scheduler: async () => (await import('./scheduler/index.ts')).schedulerService,
   identity: async () => (await import('./identity/index.ts')).identityService,
   agent: async () => (await import('./agent/index.ts')).agentService,
+  acme: async () => (await import('./acme/index.ts')).acmeService,
   egress: async () => (await import('./egress/index.ts')).egressService,
   collector: async () => (await import('./collector/index.ts')).collectorService,
 };

@@ -2,6 +2,7 @@ import { readFileSync } from 'node:fs';
 import { DelosError, POSTGRES_PORT } from '@delos/core';
 import { z } from 'zod';
 import type { DatabaseSettings } from './db/database.ts';
+import { liveSecret } from './live-secret.ts';
 import type { Environment } from './service.ts';
 
 /** Settings of such a name are secrets. */
@@ -62,6 +63,7 @@ export const databaseEnv = z.object({
   PGUSER: z.string(),
   PGDATABASE: z.string(),
   PGPASSWORD: z.string().optional(),
+  PGPASSWORD_FILE: z.string().optional(),
   PGSSLMODE: z.enum(['disable', 'verify-full']).default('disable'),
   /** File of the certificate authority, PEM. @default the public ones */
   PGSSLROOTCERT: z.string().optional(),
@@ -73,7 +75,7 @@ export function databaseSettings(env: z.infer<typeof databaseEnv>): DatabaseSett
     port: env.PGPORT,
     user: env.PGUSER,
     database: env.PGDATABASE,
-    ...(env.PGPASSWORD === undefined ? {} : { password: env.PGPASSWORD }),
+    ...(env.PGPASSWORD_FILE === undefined ? {} : { password: liveSecret(env.PGPASSWORD_FILE) }),
     ...(env.PGSSLMODE === 'disable' ? {} : { tls: tlsOf(env.PGSSLROOTCERT) }),
   };
 }

@@ -2,6 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import type { Logger } from 'pino';
 import WebSocket, { type RawData } from 'ws';
 import { every, guard } from './edge/guard.ts';
+import { type LiveSecret, liveOf } from './live-secret.ts';
 import { bufferOf } from './relay.ts';
 
 /*
@@ -11,7 +12,7 @@ import { bufferOf } from './relay.ts';
 export interface UplinkProps {
   /** Where it dials; http or https. */
   readonly url: string;
-  readonly token: string;
+  readonly token: string | LiveSecret;
   readonly log: Logger;
   /** First messages of a new connection are sent from here. */
   readonly onOpen: () => void;
@@ -80,7 +81,7 @@ export class Uplink {
   #connection(signal: AbortSignal): Promise<boolean> {
     const { url, token, log, onOpen, onMessage } = this.#props;
     const socket = new WebSocket(url.replace(/^http/, 'ws'), {
-      headers: { authorization: `Bearer ${token}` },
+      headers: { authorization: `Bearer ${liveOf(token).current()}` },
       handshakeTimeout: 5_000,
       perMessageDeflate: false,
       maxPayload: MAX_MESSAGE_BYTES,

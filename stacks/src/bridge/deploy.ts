@@ -5,7 +5,9 @@ import { configKeeper, type SecretKeeper } from '../secrets/keeper.ts';
 import type { Rotation } from '../secrets/renewal.ts';
 import { parseStore } from '../secrets/secret-store.ts';
 import { completeSecrets } from '../secrets/store.ts';
+import type { Turn } from '../secrets/turn.ts';
 import { register } from './register.ts';
+import { restarting } from './restarts.ts';
 
 /** How {@link deploy} deploys. */
 export interface DeployOptions {
@@ -15,6 +17,8 @@ export interface DeployOptions {
   readonly secrets?: SecretKeeper;
   /** Makes certificates anew before they are due. @default only those that are due */
   readonly rotation?: Rotation;
+  /** A step in the rotation of passwords. @default none */
+  readonly turn?: Turn;
   /** Seconds in which each object must be ready. @default what the object says, else 600 */
   readonly limitSeconds?: number;
 }
@@ -35,17 +39,18 @@ export async function deploy(
   const before = parseStore(secrets.kept);
   const { objects } = synthesis;
   const now = new Date();
-  const { store, changed, values } = await completeSecrets(
-    objects,
-    before,
-    certificateAuthority,
-    now,
-    options.rotation,
-  );
+  const { store, changed, values } = await completeSecrets(objects, before, certificateAuthority, now, {
+    rotation: options.rotation,
+    turn: options.turn,
+  });
   // Kept before the first use: a run that is killed next finds the same values again.
   if (changed && !pulumi.runtime.isDryRun()) await secrets.keep(JSON.stringify(store));
   const { limitSeconds } = options;
-  return register(synthesis, { provider, secrets: values, ...(limitSeconds === undefined ? {} : { limitSeconds }) });
+  return register(restarting(synthesis, store.steps), {
+    provider,
+    secrets: values,
+    ...(limitSeconds === undefined ? {} : { limitSeconds }),
+  });
 }
 
 const ownKeeper = (): SecretKeeper =>

@@ -118,7 +118,7 @@ function properties(
   return { ...rest, data: pulumi.secret({ ...data, ...encode(stringData ?? {}), ...encode(values) }) };
 }
 
-/** What a ConfigMap holds that is filled in here: no secret, so it stands in the state as it is. */
+/** Contents of a ConfigMap that are filled in here. They are no secret, so the state has them in the clear. */
 function filledData(
   { data }: Manifest & { readonly data?: Readonly<Record<string, string>> },
   values: Readonly<Record<string, string>>,

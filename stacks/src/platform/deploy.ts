@@ -13,6 +13,7 @@ import {
 } from '../driver/stack.ts';
 import type { Rotation } from '../secrets/renewal.ts';
 import { isOfAuthority } from '../secrets/store.ts';
+import type { Turn } from '../secrets/turn.ts';
 import type { Gating } from './program.ts';
 import { type PlatformSettings, settingsToConfig } from './settings.ts';
 
@@ -68,6 +69,13 @@ export const rotateCertificates = (input: PlatformInput, rotation: Rotation): Pr
   return up(stackOf(input, { rotation }), { only });
 };
 
+/**
+ * Takes a step in the rotation of secrets: deploys their Secrets, and lets what reads them at its start, start anew. The same step
+ * again completes one that was interrupted.
+ * @throws DelosError as {@link deployPlatform}
+ */
+export const turnSecrets = (input: PlatformInput, turn: Turn): Promise<UpdateResult> => up(stackOf(input, { turn }));
+
 /** What `deployPlatform` would do. Changes nothing. */
 export const previewPlatform = (input: PlatformInput): Promise<PreviewResult> => preview(stackOf(input));
 
@@ -83,6 +91,7 @@ interface Deployment {
   readonly ground?: { readonly services: readonly []; readonly secrets: string };
   readonly rotation?: Rotation;
   readonly gating?: Gating;
+  readonly turn?: Turn;
 }
 
 const settingsOf = ({ config, context, handle }: PlatformInput): PlatformSettings => ({
@@ -107,7 +116,7 @@ function stackOf(input: PlatformInput, deployment: Deployment = {}): StackOption
 async function runProgram(
   input: PlatformInput,
   settings: PlatformSettings,
-  { ground, rotation, gating }: Deployment,
+  { ground, rotation, gating, turn }: Deployment,
 ): Promise<void> {
   const [{ configKeeper }, { platformProgram }] = await Promise.all([
     import('../secrets/keeper.ts'),
@@ -118,5 +127,5 @@ async function runProgram(
   const keeper = configKeeper({ command: input.pulumi.path, cwd: home.project, env, restored: ground?.secrets });
   // No service asks for its secrets yet, so nothing else would keep them.
   if (ground !== undefined) await keeper.keep(ground.secrets);
-  await platformProgram(settings, keeper, { services: ground?.services, rotation, ...gating });
+  await platformProgram(settings, keeper, { services: ground?.services, rotation, turn, ...gating });
 }

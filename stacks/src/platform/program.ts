@@ -5,6 +5,7 @@ import { deploy } from '../bridge/deploy.ts';
 import { ClusterProvider } from '../bridge/register.ts';
 import type { SecretKeeper } from '../secrets/keeper.ts';
 import type { Rotation } from '../secrets/renewal.ts';
+import type { Turn } from '../secrets/turn.ts';
 import type { PlatformSettings } from './settings.ts';
 
 /** How carefully a deployment goes. */
@@ -21,13 +22,15 @@ export interface ProgramOptions extends Gating {
   readonly services?: readonly ServiceDescriptor[] | undefined;
   /** What is made anew. @default what is due */
   readonly rotation?: Rotation | undefined;
+  /** A step in the rotation of passwords. @default none */
+  readonly turn?: Turn | undefined;
 }
 
 /** The platform: every object of the constructs as a resource of its own, Secrets filled in. */
 export async function platformProgram(
   settings: PlatformSettings,
   secrets: SecretKeeper,
-  { services, rotation, closed = [], limitSeconds }: ProgramOptions = {},
+  { services, rotation, turn, closed = [], limitSeconds }: ProgramOptions = {},
 ): Promise<void> {
   const provider = new ClusterProvider('cluster', settings.cluster);
   await deploy(closing(synthesize(settings.config, settings.context, services), closed), {
@@ -35,6 +38,7 @@ export async function platformProgram(
     secrets,
     ...(limitSeconds === undefined ? {} : { limitSeconds }),
     ...(rotation === undefined ? {} : { rotation }),
+    ...(turn === undefined ? {} : { turn }),
   });
 }
 

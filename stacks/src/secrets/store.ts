@@ -7,6 +7,7 @@ import { bundleOf, type Rotation, renewAuthority, renewLeaf } from './renewal.ts
 import { readSecretFile } from './secret-file.ts';
 import type { SecretStore } from './secret-store.ts';
 import { trustedAuthorities } from './trusted-authorities.ts';
+import { isRotated, type Turn, takeTurn } from './turn.ts';
 
 export interface Completed {
   readonly store: SecretStore;
@@ -28,14 +29,14 @@ export const isOfAuthority = (source: SecretSource): boolean =>
  * Values for every key that the objects ask for. What the store has is kept; what it lacks is made; a key that a Secret
  * has lost is forgotten; a certificate near its end, or for other names than are wanted now, is made anew.
  *
- * @param rotation makes the leaves anew before they are due
+ * @param options `rotation` makes the leaves anew before they are due, `turn` takes a step in the rotation of others
  */
 export async function completeSecrets(
   objects: readonly SynthesizedObject[],
   before: SecretStore,
   authority: CertificateAuthority,
   now: Date,
-  rotation?: Rotation,
+  { rotation, turn }: { readonly rotation?: Rotation | undefined; readonly turn?: Turn | undefined } = {},
 ): Promise<Completed> {
   const store = structuredClone(before);
   const wanted = objects.flatMap((object) =>
@@ -52,10 +53,16 @@ export async function completeSecrets(
     if (source.kind === 'password') store.passwords[address] ??= password(source.length ?? DEFAULT_LENGTH);
     if (source.kind === 'signing-key') store.passwords[address] ??= signingKey();
   }
+  if (turn !== undefined) {
+    const sources = new Map(wanted.map(({ address, source }) => [address, source]));
+    takeTurn(store, turn, (address) => another(sources.get(address), address));
+  }
   const values = new Map<string, Record<string, string>>();
-  for (const { object, key, source } of wanted) {
+  for (const { object, key, source, address } of wanted) {
     const own = values.get(object.id) ?? {};
     own[key] = resolve(source, object, key);
+    const beside = isRotated(source) ? store.turns[address] : undefined;
+    if (beside !== undefined) own[`${key}.${beside.phase}`] = beside.value;
     values.set(object.id, own);
   }
   return { store, changed: JSON.stringify(store) !== JSON.stringify(before), values };
@@ -97,6 +104,12 @@ export async function completeSecrets(
   }
 }
 
+/** Another value for what is rotated. */
+function another(source: SecretSource | undefined, address: string): string {
+  if (source?.kind === 'password' && isRotated(source)) return password(source.length ?? DEFAULT_LENGTH);
+  throw new DelosError('ERR_INTERNAL', `${address} is not rotated`);
+}
+
 /**
  * A key that its Secret no longer has is forgotten: a user's name that is given again gets another password. A Secret
  * that is not there at all keeps its values, since it may come back to data that was made with them.
@@ -106,8 +119,8 @@ function forgetDroppedKeys(store: SecretStore, objects: readonly SynthesizedObje
     if (Object.keys(object.secrets).length === 0) continue;
     const prefix = addressOf(object, '');
     for (const address of Object.keys(store.passwords)) {
-      if (address.startsWith(prefix) && !(address.slice(prefix.length) in object.secrets))
-        delete store.passwords[address];
+      if (!address.startsWith(prefix) || address.slice(prefix.length) in object.secrets) continue;
+      for (const record of [store.passwords, store.turns, store.steps]) delete record[address];
     }
   }
 }

@@ -51,13 +51,16 @@ async function pull(endpoint: string, repository: string, tag: string) {
   };
 }
 
+const BUILT = CATALOGUE.filter(({ build }) => build !== null);
+
 describe('the store of all images', () => {
   test('serves each by the reference that is given out, with title, licence and what it stands in for', async () => {
     const references = await ensureImages({ ...shared, paths: users }, silent);
     expect(Object.keys(references).sort()).toEqual(CATALOGUE.map(({ name }) => name).sort());
     const registry = await resolveTool('registry', silent);
+    for (const { name, build, upstream } of CATALOGUE) if (build === null) expect(references[name]).toBe(upstream);
     await withRegistry(registry.path, mirrorStore(users), async (endpoint) => {
-      for (const image of CATALOGUE) {
+      for (const image of BUILT) {
         const [repository = '', tag = ''] = (references[image.name] ?? '').split(':');
         expect(repository).toBe(`${MIRROR_HOST}/delos/${image.name}`);
         const own = await pull(endpoint, repository, tag);
@@ -82,7 +85,10 @@ describe('the store of all images', () => {
   test('is listed as it is, and published images are named upstream where that is the choice', async () => {
     await ensureImages({ ...shared, paths: users }, silent);
     const local = await listImages({ ...shared, paths: users });
-    expect(local.filter(({ state }) => state !== 'stored')).toEqual([]);
+    const published = CATALOGUE.filter(({ build }) => build === null).map(({ name, upstream }) => [name, upstream]);
+    expect(local.filter(({ state }) => state !== 'stored').map(({ name, reference }) => [name, reference])).toEqual(
+      published,
+    );
     const upstream = await listImages({ ...shared, paths: users, source: 'upstream', standIns: false });
     expect(upstream.filter(({ role }) => role === 'stand-in')).toEqual([]);
     expect(upstream.find(({ name }) => name === 'postgres')).toMatchObject({

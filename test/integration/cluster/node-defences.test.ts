@@ -224,9 +224,15 @@ describe('the machine under the node', () => {
   });
 });
 
-test('the platform’s public name is its gateway’s Service within the cluster, and other names are not', async () => {
+test('the platform’s public name and those of jobs and apps are its gateway’s Service within the cluster, and other names are not', async () => {
   expect(await exec(JOBS, 'job', 'wget', '-qO-', `http://${NAME}:8080`)).toBe('the gateway\n');
-  await expect(exec(JOBS, 'job', 'nslookup', `other.${NAME}`)).rejects.toThrow();
+  const addressOf = async (name: string): Promise<string | undefined> =>
+    /Name:.*\nAddress: (\S+)/.exec(await exec(JOBS, 'job', 'nslookup', name))?.[1];
+  const gateway = await addressOf(NAME);
+  expect(gateway).toMatch(/^\d/);
+  for (const below of ['other', 'a-job.jobs', 'an-app.apps']) expect(await addressOf(`${below}.${NAME}`)).toBe(gateway);
+  for (const name of [`deep.other.${NAME}`, `not-${NAME}`])
+    await expect(exec(JOBS, 'job', 'nslookup', name)).rejects.toThrow();
 });
 
 describe('a Pod that takes what it can get', () => {

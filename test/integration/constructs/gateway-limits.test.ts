@@ -40,6 +40,7 @@ beforeAll(async () => {
       [`idle ${GATEWAY_LIMITS.idle}`]: 'idle 1s',
       [`unhealthy_request_count ${GATEWAY_LIMITS.underWay}`]: `unhealthy_request_count ${MOST_UNDER_WAY}`,
       'lb_try_duration 15s': 'lb_try_duration 1s',
+      [`import upstream ${GATEWAY_LIMITS.answer}`]: 'import upstream 3s',
     },
   );
 });
@@ -157,6 +158,16 @@ test('a WebSocket outlives the limits of requests', async () => {
   socket.send('still there');
   expect(await echoed).toBe('still there');
   socket.close();
+});
+
+test('a service that takes a request and says no word is waited for so long, and no longer', async () => {
+  const began = held.length;
+  const { status } = await get('/hold');
+  expect(status).toBe(504);
+  // It was not asked a second time, and others are answered.
+  expect(held.length - began).toBe(1);
+  expect((await get('/x')).status).toBe(200);
+  held.length = 0;
 });
 
 test('requests under way at a service are bounded, and there is room again when they are answered', async () => {

@@ -160,11 +160,13 @@ const OF_OTHERS = [
   'delos_cache_up',
   'delos_identity_drift_total',
   'delos_identity_provider_up',
+  'delos_logs_refused',
+  'delos_logs_stuck_seconds',
   'jvm_memory_max_bytes',
   'jvm_memory_used_bytes',
 ];
 
-test('every metric that a rule names is one that a real part tells, but for those of Keycloak, its keeper and Redis', async () => {
+test('every metric that a rule names is one that a real part tells, but for those of Keycloak, its keeper, Redis and a bucket of logs', async () => {
   const selectors = new Set<string>();
   for (const { query } of await rulesNow()) {
     for (const name of namesIn(await monitoring.ask('parse_query', { query }))) selectors.add(name);

@@ -68,12 +68,12 @@ async function script(text: string, user: number = USER, group: number = USER): 
   return stdout + stderr;
 }
 
-const prepare = (databases: readonly string[]): Promise<string> => script(prepareScript(databases));
+const prepare = (databases: readonly string[]): Promise<string> => script(prepareScript({ databases }));
 
 /** A run of `prepare` that is killed, with all its processes, after this many milliseconds. */
 async function killedAfter(ms: number, databases: readonly string[]): Promise<void> {
   const file = join(folder, 'script.sh');
-  await writeFile(file, prepareScript(databases));
+  await writeFile(file, prepareScript({ databases }));
   const child = spawn('unshare', ['--pid', '--kill-child', '--fork', ...asPod(USER, USER, ['sh', file])], {
     env: environment(),
     stdio: 'ignore',
@@ -234,8 +234,17 @@ describe('the databases', () => {
   );
 
   test.each(['admin', 'postgres', 'Delos', 'a;drop', '-a', 'a-', '1a', ''])('none can be named %j', (name) => {
-    expect(() => prepareScript(['delos', name])).toThrow(`no database can be named ${JSON.stringify(name)}`);
+    expect(() => prepareScript({ databases: ['delos', name] })).toThrow(
+      `no database can be named ${JSON.stringify(name)}`,
+    );
   });
+});
+
+test('a folder of one of several members does not become a database of its own: it may lack what the others have', async () => {
+  await passwords({ admin: 'a', delos: 'd' });
+  await prepare(['delos']);
+  await writeFile(join(volume, 'pgdata/patroni.dynamic.json'), '{}');
+  await expect(prepare(['delos'])).rejects.toThrow('the volume of the claim data-postgres-0 is one of three');
 });
 
 describe('a data folder of the user that earlier releases had', () => {

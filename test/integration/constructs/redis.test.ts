@@ -79,6 +79,24 @@ describe('a user of the cache', () => {
   });
 });
 
+test.each(['next', 'former'] as const)(
+  'a user has two passwords while it is rotated: the %s one too',
+  async (ending) => {
+    const server = await startRedis(
+      { ann: { commands: ['set', 'get'], keys: ['limits:*'] } },
+      { beside: { ann: { ending, password: 'the-other-one' } } },
+    );
+    try {
+      for (const password of [server.password('ann'), 'the-other-one']) {
+        expect(await answer('ann', ['set', 'limits:a', '1'], { server, password })).toBe('OK');
+      }
+      expect(await answer('ann', ['get', 'limits:a'], { server, password: 'a-third' })).toMatch(/WRONGPASS|NOAUTH/);
+    } finally {
+      await server.stop();
+    }
+  },
+);
+
 test('who has no user may do nothing, and who asks for the health nothing else', async () => {
   expect(await answer('default', ['ping'], { password: '' })).toMatch(/NOAUTH|WRONGPASS/);
   expect(await answer('default', ['get', 'limits:a'], { password: 'x' })).toMatch(/NOAUTH|WRONGPASS/);

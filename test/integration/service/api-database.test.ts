@@ -1,12 +1,16 @@
+import { once } from 'node:events';
+import { createConnection, createServer, type Socket } from 'node:net';
 import { platformConfig, projectNamespace } from '@delos/core';
 import { sql } from 'kysely';
 import { afterAll, beforeAll, expect, test } from 'vitest';
+import { z } from 'zod';
 import { applyConfig } from '../../../runtime/service/src/db/apply-config.ts';
-import type { Database } from '../../../runtime/service/src/db/database.ts';
+import { connectDatabase, type Database } from '../../../runtime/service/src/db/database.ts';
 import { migrate } from '../../../runtime/service/src/db/migrate.ts';
-import { startPostgres, type TestPostgres } from '../../support/service/postgres.ts';
+import { quiet, startPostgres, type TestPostgres } from '../../support/service/postgres.ts';
 import { until } from '../../support/until.ts';
 
+const addressInfo = z.object({ port: z.number() });
 let postgres: TestPostgres;
 let database: Database;
 
@@ -34,6 +38,39 @@ test('a connection that was never used is closed too: a command that ends early 
   expect(await connections()).toBe(1);
   await close();
   expect(await until('it is gone', 20, async () => ((await connections()) === 0 ? 0 : undefined))).toBe(0);
+});
+
+test('a server that falls silent, as one whose node is lost, is given up in time; the next question has a new connection', async () => {
+  const open = new Set<Socket>();
+  const proxy = createServer((client) => {
+    const server = createConnection(`${postgres.host}/.s.PGSQL.${postgres.port}`);
+    for (const [from, to] of [
+      [client, server],
+      [server, client],
+    ] as const) {
+      open.add(from);
+      from.on('error', () => undefined);
+      from.pipe(to);
+    }
+  });
+  await once(proxy.listen(0, '127.0.0.1'), 'listening');
+  const { port } = addressInfo.parse(proxy.address());
+  const settings = { host: '127.0.0.1', port, user: postgres.user, database: await postgres.createDatabase() };
+  const { db, close } = await connectDatabase({ ...settings, answerMs: 500, connections: 1 }, quiet);
+  try {
+    // Longer than that, and not silent: nothing was asked.
+    await new Promise((resolve) => setTimeout(resolve, 700));
+    const ask = () => sql<{ pid: number }>`select pg_backend_pid() as pid`.execute(db);
+    const before = await ask();
+    for (const socket of open) socket.unpipe().pause();
+    await expect(ask()).rejects.toThrow('PostgreSQL did not answer for 0.5 s');
+    const after = await ask();
+    expect(after.rows[0]?.pid).not.toBe(before.rows[0]?.pid);
+  } finally {
+    await close();
+    for (const socket of open) socket.destroy();
+    proxy.close();
+  }
 });
 
 test('projects of different names never share a namespace', () => {

@@ -8,6 +8,7 @@ import { WebSocket } from 'ws';
 import { agentRoutes } from '../../../runtime/service/src/api/agents/index.ts';
 import { publicApp } from '../../../runtime/service/src/api/server.ts';
 import { streamRoutes } from '../../../runtime/service/src/api/streams/index.ts';
+import { liveOf } from '../../../runtime/service/src/live-secret.ts';
 import { type ApiOnPostgres, startApiOnPostgres } from '../../support/service/control-api.ts';
 import { until } from '../../support/until.ts';
 
@@ -196,10 +197,10 @@ describe('with the agent at the first replica', () => {
       return (await fetch(url, { headers: { authorization: `Bearer ${token}` } })).status;
     };
     expect(await status('nobody')).toBe(401);
-    expect(await status(platform.api.deps.settings.collectorToken)).toBe(403);
+    expect(await status(liveOf(platform.api.deps.settings.collectorToken).current())).toBe(403);
     await answer(request);
     await client;
-    expect(await status(platform.api.deps.settings.agentToken)).toBe(404);
+    expect(await status(liveOf(platform.api.deps.settings.agentToken).current())).toBe(404);
   });
 });
 

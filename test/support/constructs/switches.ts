@@ -12,7 +12,7 @@ const SWITCHES = {
   http: ['auto', 'on', 'off'],
   userNamespaces: ['true', 'false'],
   secrets: ['secret', 'file', 'externalSecret'],
-  postgres: ['ours', 'address', 'pods', 'tls'],
+  postgres: ['ours', 'three', 'address', 'pods', 'tls'],
   keycloak: ['ours', 'external'],
   redis: ['ours', 'external', 'tls', 'off'],
   gateway: ['on', 'off'],
@@ -24,6 +24,7 @@ const SWITCHES = {
   objectStorage: ['off', 'on', 'external', 'tls'],
   monitoring: ['on', 'off', 'told'],
   network: ['open', 'proxy', 'closed'],
+  names: ['none', 'served', 'written'],
 } as const;
 
 type Switch = keyof typeof SWITCHES;
@@ -36,9 +37,8 @@ const settingsOf = (name: Switch): readonly string[] => SWITCHES[name];
 /** What `ha` refuses is made what it takes. */
 function allowed(combination: Combination): Combination {
   if (combination.profile !== 'ha') return combination;
-  const postgres = combination.postgres === 'ours' ? 'address' : combination.postgres;
   const objectStorage = combination.objectStorage === 'on' ? 'external' : combination.objectStorage;
-  return { ...combination, postgres, keycloak: 'external', devpi: 'off', registry: 'off', objectStorage };
+  return { ...combination, keycloak: 'external', devpi: 'off', registry: 'off', objectStorage };
 }
 
 /** Somebody of each kind is told. */
@@ -66,6 +66,7 @@ export function yamlOf(combination: Combination): string {
   const services = [
     {
       ours: 'postgres: {storage: 40Gi}',
+      three: 'postgres: {replicas: 3, storage: 40Gi}',
       address: `postgres: {external: {host: db.example.com, port: 6432, addresses: [10.20.0.5, 10.30.0.0/24], ${databases}}}`,
       tls: `postgres: {external: {host: db.example.com, addresses: [10.20.0.5], tls: {authority: ${reference('root')}}, ${databases}}}`,
       pods: `postgres: {external: {host: pg.data.svc.cluster.local, pods: {namespace: data, labels: {app: pg}}, ${databases}}}`,
@@ -84,6 +85,7 @@ export function yamlOf(combination: Combination): string {
     { on: 'agent: {}', off: 'agent: {enabled: false}', stopped: 'agent: {replicas: 0}' }[agent],
     collector === 'on' ? 'collector: {}' : 'collector: {enabled: false}',
     devpi === 'on' ? 'devpi: {storage: 1Gi}' : 'devpi: {enabled: false}',
+    combination.names === 'served' && combination.domain !== 'localhost' ? 'dns: {enabled: true}' : 'dns: {}',
     registry === 'on' ? 'registry: {enabled: true, storage: 1Gi}' : 'registry: {}',
     {
       off: 'objectStorage: {}',
@@ -96,7 +98,7 @@ export function yamlOf(combination: Combination): string {
     `profile: ${combination.profile}`,
     `domain: ${combination.domain}`,
     `cluster: {engine: ${combination.engine}, userNamespaces: ${combination.userNamespaces}}`,
-    `gateway: {http: '${combination.http}'}`,
+    ...namesOf(combination, reference('tsig')),
     ...networkOf(combination, reference('proxy')),
     `monitoring: {enabled: ${combination.monitoring !== 'off'}}`,
     ...(combination.monitoring === 'told' ? TOLD : []),
@@ -104,6 +106,17 @@ export function yamlOf(combination: Combination): string {
     ...services.map((line) => `  ${line}`),
     '',
   ].join('\n');
+}
+
+/** How its names come to lead to it. A platform without a name has none. */
+function namesOf({ names, domain, http }: Combination, reference: string): readonly string[] {
+  const plain = `gateway: {http: '${http}'}`;
+  if (domain === 'localhost' || names === 'none') return [plain];
+  if (names === 'served') return [plain, 'dns: {addresses: [192.0.2.1, "2001:db8::1"], externalDns: true}'];
+  return [
+    `gateway: {http: '${http}', tls: {acme: {acceptTerms: true}}}`,
+    `dns: {update: {server: ns.example.com, zone: example.com, key: {name: delos, secret: ${reference}}}}`,
+  ];
 }
 
 /** Where nodes of ours pull images by the proxy, its login can be in a file alone. */

@@ -20,6 +20,8 @@ export interface TestGateway {
   readonly renew: () => Promise<void>;
   /** Gives it files that are no certificate. */
   readonly spoil: () => Promise<void>;
+  /** Gives it, beside its own, a certificate that came later. */
+  readonly later: (files: Readonly<Record<string, string>>) => Promise<void>;
   /** All that Caddy has logged. */
   readonly logged: () => string;
   readonly stop: () => Promise<void>;
@@ -66,7 +68,9 @@ export async function startGateway(
   await Promise.all(['tls.crt', 'tls.key'].map((name) => symlink(join('..data', name), join(tls, name))));
   const parts = gatewayParts(yaml);
   await writeFile(join(folder, 'index.html'), parts['index.html']);
-  const places = { '/etc/caddy-tls/': `${tls}/`, '/etc/caddy': folder };
+  const later = join(folder, 'later');
+  await mkdir(later);
+  const places = { '/etc/caddy-tls-later': later, '/etc/caddy-tls': tls, '/etc/caddy': folder };
   const inner = { '127.0.0.1:8442': `127.0.0.1:${await freePort()}`, '/run/certificate': folder };
   const all = {
     'control-api.delos.svc.cluster.local:8080': `127.0.0.1:${backends.api}`,
@@ -115,6 +119,12 @@ export async function startGateway(
     ports,
     renew: async () => putFiles(tls, await newPair()),
     spoil: () => putFiles(tls, { 'tls.crt': 'no certificate\n', 'tls.key': 'no key\n' }),
+    later: async (files) => {
+      await putFiles(later, files);
+      for (const name of Object.keys(files)) {
+        await symlink(join('..data', name), join(later, name)).catch(() => undefined);
+      }
+    },
     logged: () => logged,
     stop: async () => {
       caddy.kill('SIGKILL');

@@ -1,9 +1,8 @@
-import { readdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { instancePaths } from '@delos/core';
 import { z } from 'zod';
-import { type CommandOptions, type CommandResult, execute, expectOk, start } from '../../../peers/src/command.ts';
+import { type CommandOptions, type CommandResult, execute, expectOk } from '../../../peers/src/command.ts';
 import { delos, TEST_INSTANCE, type UpDocument, upDocument } from '../instance.ts';
+import { killedAfter } from '../killed-command.ts';
 
 /** An instance of its own that one release has brought up, and another takes over. */
 export const OLD_INSTANCE = `${TEST_INSTANCE}-old`;
@@ -42,37 +41,9 @@ export const upgradeBy = (checkout: string, ...options: readonly string[]): Prom
   return execute([join(checkout, 'delos'), ...UPGRADE, ...options], where);
 };
 
-/** A command of the present code, all of whose processes end by SIGKILL some time after it has said something that matches. */
-export async function untilKilled(args: readonly string[], said: RegExp, milliseconds: number): Promise<void> {
-  const root = join(import.meta.dirname, '../../..');
-  const { KUBECONFIG: _, ...env } = process.env;
-  // A process group of its own, so that what it has started ends with it.
-  const command = ['setsid', '--wait', 'sh', '-c', 'echo $$; exec "$0" "$@"', join(root, 'delos'), ...args];
-  const run = start(command, { ...LIMIT, input: '', cwd: root, env: { ...env, DELOS_INSTANCE: OLD_INSTANCE } });
-  await new Promise<void>((resolve, reject) => {
-    run.child.stderr?.on('data', () => {
-      if (said.test(run.stderr())) resolve();
-    });
-    void run.end.then(({ stderr }) => reject(new Error(`it ended before it said ${said}:\n${stderr}`)), reject);
-  });
-  await new Promise((resolve) => setTimeout(resolve, milliseconds));
-  process.kill(-Number(run.stdout().split('\n')[0]), 'SIGKILL');
-  for (const pid of await pulumiProcesses()) process.kill(pid, 'SIGKILL');
-  await run.end;
-}
-
-/** The engine and its plugins, which have a session of their own, are told by their variables. */
-async function pulumiProcesses(): Promise<readonly number[]> {
-  const home = join(instancePaths(OLD_INSTANCE, process.env).state, 'pulumi/home');
-  const all = (await readdir('/proc')).filter((name) => /^\d+$/.test(name)).map(Number);
-  const found = await Promise.all(
-    all.map(async (pid) => {
-      const environment = await readFile(`/proc/${pid}/environ`, 'utf8').catch(() => '');
-      return environment.includes(`PULUMI_HOME=${home}\0`) && pid !== process.pid ? [pid] : [];
-    }),
-  );
-  return found.flat();
-}
+/** A command of the present code, killed with all of its processes some time after it has said something that matches. */
+export const untilKilled = (args: readonly string[], said: RegExp, milliseconds: number): Promise<void> =>
+  killedAfter(args, said, milliseconds, OLD_INSTANCE);
 
 const uids = z.record(z.string(), z.string());
 const KINDS = 'namespaces,persistentvolumeclaims,persistentvolumes,statefulsets,secrets,services';

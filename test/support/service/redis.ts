@@ -36,6 +36,8 @@ export interface RedisOptions {
   readonly maxMemory?: string;
   /** Passwords as somebody has put them into the Secrets. @default one for each user */
   readonly passwords?: Readonly<Record<string, string>>;
+  /** User → what lies beside the file of its password while it is rotated. @default nothing */
+  readonly beside?: Readonly<Record<string, { readonly ending: 'next' | 'former'; readonly password: string }>>;
   /** Files of a certificate and its key: it speaks TLS alone. @default plain TCP */
   readonly tls?: { readonly certificate: string; readonly key: string };
 }
@@ -56,6 +58,10 @@ export async function startRedis(
   for (const user of Object.keys(users)) {
     await mkdir(join(folder, 'passwords', user), { recursive: true });
     await writeFile(join(folder, 'passwords', user, 'password'), `${password(user)}\n`, { mode: 0o400 });
+    const beside = options.beside?.[user];
+    if (beside !== undefined) {
+      await writeFile(join(folder, 'passwords', user, `password.${beside.ending}`), beside.password, { mode: 0o400 });
+    }
   }
   const port = await freePort();
   const { maxMemory, tls } = options;

@@ -47,7 +47,7 @@ describe('the command line', () => {
     [['token', '--user', 'x'.repeat(201)], 2, /--user: /],
     [['bench', 'scheduler', '--samples', '0'], 2, /whole number from 1/],
     [['synth', '--profile', 'medum'], 2, /did you mean medium/],
-    [['synth', '--profile', 'ha'], 3, /services.postgres.external/],
+    [['synth', '--profile', 'ha'], 3, /services.keycloak.external/],
     [['synth', '--engine', 'embeded'], 2, /did you mean embedded/],
   ])('%j is refused with exit code %i', async (args, exit, words) => {
     const { code, stdout, stderr } = await delos(...args);

@@ -11,15 +11,18 @@ import { NEEDS } from '../../../cluster/src/preflight/needs.ts';
 
 const GIB = 2 ** 30;
 
-test('the profile ha needs two nodes, and no other profile counts them', () => {
-  expect(lostNodeChecks({ profile: 'ha' }, 1)).toEqual([
+test('the profile ha needs a node for each Pod of a service, and no other profile counts them', () => {
+  expect(lostNodeChecks({ profile: 'ha' }, { nodes: 1, apart: 2 })).toEqual([
     expect.objectContaining({ id: 'nodes.ha', ok: false, fatal: true, measured: '1 node' }),
   ]);
-  expect(lostNodeChecks({ profile: 'ha' }, 1, 'have more')).toMatchObject([
+  expect(lostNodeChecks({ profile: 'ha' }, { nodes: 1, apart: 2 }, 'have more')).toMatchObject([
     { fix: 'have more, or set profile: medium in delos.yaml' },
   ]);
-  expect(lostNodeChecks({ profile: 'ha' }, 2)).toMatchObject([{ ok: true }]);
-  expect(lostNodeChecks({ profile: 'small' }, 1)).toEqual([]);
+  expect(lostNodeChecks({ profile: 'ha' }, { nodes: 2, apart: 2 })).toMatchObject([{ ok: true }]);
+  expect(lostNodeChecks({ profile: 'ha' }, { nodes: 2, apart: 3 })).toMatchObject([
+    { ok: false, measured: '2 nodes', needed: expect.stringMatching(/^3 nodes or more/) as unknown },
+  ]);
+  expect(lostNodeChecks({ profile: 'small' }, { nodes: 1, apart: 3 })).toEqual([]);
 });
 
 describe('the machine', () => {

@@ -41,12 +41,21 @@ function fileOf(synthesis: Synthesis, service: string, file: string): Readonly<R
 }
 
 const targets = scraped.parse(fileOf(platform, 'prometheus', 'prometheus.yaml').scrape_configs);
-const alerts = z
-  .array(z.object({ rules: z.array(z.looseObject({})) }))
-  .parse(fileOf(platform, 'prometheus', 'rules.yaml').groups)
-  .flatMap(({ rules }) => rules)
-  .filter((rule) => 'alert' in rule)
-  .map((rule) => alertRule.parse(rule));
+const alertsOf = (synthesis: Synthesis) =>
+  z
+    .array(z.object({ rules: z.array(z.looseObject({})) }))
+    .parse(fileOf(synthesis, 'prometheus', 'rules.yaml').groups)
+    .flatMap(({ rules }) => rules)
+    .filter((rule) => 'alert' in rule)
+    .map((rule) => alertRule.parse(rule));
+const alone = alertsOf(platform);
+/** Those too that a service has only where it has members. */
+const alerts = [
+  ...alone,
+  ...alertsOf(platformOf('services: {postgres: {replicas: 3}}')).filter(
+    ({ alert }) => !alone.some((each) => each.alert === alert),
+  ),
+];
 
 describe('what Prometheus asks for metrics', () => {
   test('it asks each service whose descriptor says where its metrics are, and nobody else', () => {
@@ -88,11 +97,13 @@ describe('what Prometheus asks for metrics', () => {
     );
     const alone = ['prometheus'];
     expect(peers).toEqual({
+      acme: alone,
       agent: alone,
       alertmanager: alone,
       collector: alone,
       // Its internal port takes agents, collectors and other replicas as well, each with its token.
       'control-api': ['agent', 'collector', 'control-api', 'prometheus'],
+      dns: alone,
       egress: alone,
       gateway: alone,
       // It has one port for all.
@@ -134,7 +145,9 @@ describe('alerts', () => {
   });
 
   test('each is in the rules of the service that says it', () => {
-    const said = SERVICES.flatMap(({ alerts: own = [] }) => own.map(({ name }) => name));
+    const said = SERVICES.flatMap(({ alerts: own = [], members }) =>
+      [...own, ...(members?.alerts ?? [])].map(({ name }) => name),
+    );
     expect(said.length).toBeGreaterThan(15);
     expect([...names].sort()).toEqual([...said, 'ServiceDown'].sort());
   });
@@ -279,7 +292,7 @@ describe('which platforms have it', () => {
     const names = without.objects.map(({ manifest }) => manifest.metadata.name);
     expect(names.filter((name) => name.endsWith('-metrics') || monitoring.includes(name))).toEqual([]);
     expect(serviceImages(parseConfig('monitoring: {enabled: false}', 'f'))).toEqual({
-      unwanted: ['objects', 'victoria-logs', 'registry', ...monitoring, 'metrics-proxy', 'grafana'],
+      unwanted: ['objects', 'victoria-logs', 'registry', 'coredns', ...monitoring, 'metrics-proxy', 'grafana', 'patroni'],
       late: [],
     });
   });
@@ -288,7 +301,7 @@ describe('which platforms have it', () => {
     const config = parseConfig(EVERY_SERVICE, 'delos.yaml');
     const { late, unwanted } = serviceImages(config);
     expect([...late].sort()).toEqual(monitoring);
-    expect(unwanted).toEqual([]);
+    expect(unwanted).toEqual(['patroni']);
     const context = engineContext(config, 'embedded');
     const images = Object.fromEntries(Object.entries(context.images).filter(([name]) => !late.includes(name)));
     const early = synthesize(config, { ...context, images });

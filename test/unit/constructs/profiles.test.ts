@@ -168,10 +168,11 @@ describe('the profile ha', () => {
       return 'accepted';
     };
     expect(refusal('profile: ha')).toBe(
-      '1:profile ha goes on when any node is lost, and postgres (it runs once, on one volume), keycloak (it runs once, and ' +
-        'its Pod is not moved while its node is lost) and devpi (it runs once, on one volume) would not: set ' +
-        '`services.postgres.external`, `services.keycloak.external` and `services.devpi.enabled: false`, or use medium',
+      '1:profile ha goes on when any node is lost, and keycloak (it runs once, and its Pod is not moved while its node is ' +
+        'lost) and devpi (it runs once, on one volume) would not: set `services.keycloak.external` and ' +
+        '`services.devpi.enabled: false`, or use medium',
     );
+    expect(refusal('profile: ha\nservices: {postgres: {replicas: 1}}')).toContain('`services.postgres.replicas: 3`');
     expect(refusal(HA.replace('enabled: false', 'enabled: true'))).toContain(
       'and devpi (it runs once, on one volume) would not: set `services.devpi.enabled: false`, or use medium',
     );
@@ -198,6 +199,14 @@ describe('the profile ha', () => {
       expect(budgets.find(({ metadata }) => metadata.name === name)?.spec).toEqual({
         selector: { matchLabels: selector },
         maxUnavailable: 1,
+      });
+    }
+  });
+
+  test('with a node that is lost no Pod waits long for names', () => {
+    for (const { pod } of workloads) {
+      expect(pod.dnsConfig).toMatchObject({
+        options: expect.arrayContaining([{ name: 'timeout', value: '1' }]) as unknown,
       });
     }
   });

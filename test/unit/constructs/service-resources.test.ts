@@ -1,13 +1,12 @@
 import { parseConfig, SERVICES, sectionName } from '@delos/constructs';
 import { describe, expect, test } from 'vitest';
-import { platformOf, workloadsOf } from './synthesized.ts';
+import { ASKED_ELSEWHERE, platformOf, workloadsOf } from './synthesized.ts';
 
 test.each(SERVICES.map((service) => [service.name, service] as const))(
   '%s gets the processor and the memory that the file gives it',
   (name, service) => {
     const section = `services: {${sectionName(service)}: {enabled: true, resources: {cpu: 1500m, memory: 3Gi, memoryLimit: 5Gi}}}`;
-    const proxy = 'network: {proxy: {http: "http://proxy.example.com:3128"}}';
-    const { pod } = workloadsOf(platformOf(`${proxy}\n${section}`)).find((each) => each.name === name) ?? {};
+    const { pod } = workloadsOf(platformOf(`${ASKED_ELSEWHERE}\n${section}`)).find((each) => each.name === name) ?? {};
     expect(pod?.containers[0]?.resources).toEqual({
       requests: { cpu: '1500m', memory: '3Gi' },
       limits: { memory: '5Gi' },

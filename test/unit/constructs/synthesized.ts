@@ -9,11 +9,16 @@ import {
 } from '@delos/constructs';
 import { z } from 'zod';
 
-/** What has the way out in it. */
-const WITH_PROXY = 'network: {proxy: {http: "http://proxy.example.com:3128"}}';
+/** What services are there for that a section of their own does not ask for: the way out, and a certificate by ACME. */
+export const ASKED_ELSEWHERE = `domain: ai.example.com
+gateway: {http: "on", tls: {acme: {acceptTerms: true}}}
+network: {proxy: {http: "http://proxy.example.com:3128"}}
+dns:
+  addresses: [192.0.2.1]
+  update: {server: ns.example.com, zone: example.com, key: {name: delos, secret: {file: /run/secrets/tsig}}}`;
 
 /** A delos.yaml with every service of the list, those too that are off where nobody asks for them. */
-export const EVERY_SERVICE = `${WITH_PROXY}
+export const EVERY_SERVICE = `${ASKED_ELSEWHERE}
 services: {${SERVICES.filter(({ optional }) => optional === true)
   .map((service) => `${sectionName(service)}: {enabled: true}`)
   .join(', ')}}`;

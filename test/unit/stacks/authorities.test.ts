@@ -26,7 +26,7 @@ const objectWith = (own: boolean, files: readonly string[] = [file]): Synthesize
 });
 async function bundleOf(own: boolean, store: SecretStore = EMPTY_STORE, rotate = false) {
   const rotation = rotate ? { authority: true } : undefined;
-  const done = await completeSecrets([objectWith(own)], store, certificateAuthority, NOW, rotation);
+  const done = await completeSecrets([objectWith(own)], store, certificateAuthority, NOW, { rotation });
   return { text: done.values.get('bundle')?.['ca.pem'] ?? '', store: done.store };
 }
 const site = async (): Promise<string> => (await certificateAuthority.createCa(NOW)).certificate;

@@ -33,7 +33,7 @@ interface State {
 }
 
 async function deployed(before: SecretStore, now: Date, rotation?: Rotation): Promise<State> {
-  const { store, changed, values } = await completeSecrets([tls], before, certificateAuthority, now, rotation);
+  const { store, changed, values } = await completeSecrets([tls], before, certificateAuthority, now, { rotation });
   const own = values.get('tls') ?? {};
   const bundle = (own['ca.crt'] ?? '').match(/-----BEGIN[^-]+-----[^-]+-----END[^-]+-----/g) ?? [];
   return { store, changed, leaf: own['tls.crt'] ?? '', bundle };

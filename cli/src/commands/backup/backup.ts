@@ -1,9 +1,11 @@
 import { existsSync, mkdirSync, readFileSync } from 'node:fs';
 import { dirname, resolve } from 'node:path';
+import type { SavedService } from '@delos/constructs';
 import { DelosError, RELEASE } from '@delos/core';
+import { z } from 'zod';
 import type { CommandContext } from '../../context.ts';
 import { engineOf } from '../../instance/engine.ts';
-import { kubeOf } from '../../instance/kube.ts';
+import { type Kube, kubeOf } from '../../instance/kube.ts';
 import { lockInstance } from '../../instance/lock.ts';
 import { readSettings } from '../../instance/settings.ts';
 import { Phases } from '../../phases.ts';
@@ -65,7 +67,7 @@ export async function run(context: CommandContext, options: Options): Promise<vo
         open: (name, ended) => {
           const service = services.find((each) => each.name === name);
           if (service === undefined) throw new DelosError('ERR_INTERNAL', `no service ${name} is saved`);
-          return outputOf(kube, service, service.backup.save, AbortSignal.any([signal, ended]));
+          return saved(kube, service, AbortSignal.any([signal, ended]));
         },
         onBytes: (name, bytes) => progress.step(`${name}: ${megabytes(bytes)}`),
       }),
@@ -78,4 +80,29 @@ export async function run(context: CommandContext, options: Options): Promise<vo
   } finally {
     unlock();
   }
+}
+
+/** The tar of a service, from the first of its Pods that is ready. Each has all. */
+async function* saved(kube: Kube, service: SavedService, signal: AbortSignal): AsyncGenerator<Buffer> {
+  const { namespace, pods, backup } = service;
+  yield* outputOf(kube, { namespace, pod: await readyPod(kube, namespace, pods) }, backup.save, signal);
+}
+
+const podList = z.object({
+  items: z.array(
+    z.object({
+      metadata: z.object({ name: z.string() }),
+      status: z.object({ conditions: z.array(z.object({ type: z.string(), status: z.string() })).default([]) }),
+    }),
+  ),
+});
+
+/** Where none is ready, the first: its command fails, and says why. */
+async function readyPod(kube: Kube, namespace: string, pods: SavedService['pods']): Promise<string> {
+  if (pods.length === 1) return pods[0];
+  const { items } = await kube.json(podList, ['get', 'pods', `--namespace=${namespace}`]);
+  const ready = items.filter(({ status }) =>
+    status.conditions.some(({ type, status: is }) => type === 'Ready' && is === 'True'),
+  );
+  return pods.find((name) => ready.some(({ metadata }) => metadata.name === name)) ?? pods[0];
 }

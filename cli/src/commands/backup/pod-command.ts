@@ -11,6 +11,8 @@ const MOST_WORDS = 500;
 export interface PodPlace {
   readonly namespace: string;
   readonly pod: string;
+  /** @default the Pod's first one */
+  readonly container?: string;
 }
 
 /**
@@ -71,13 +73,14 @@ export async function runInPod(
 
 function start(
   kube: Kube,
-  { namespace, pod }: PodPlace,
+  { namespace, pod, container }: PodPlace,
   command: readonly string[],
   flags: readonly string[],
   signal: AbortSignal,
 ) {
   const [program, ...before] = kube.argv;
-  const args = [...before, 'exec', ...flags, `--namespace=${namespace}`, pod, '--', ...command];
+  const inside = container === undefined ? [] : [`--container=${container}`];
+  const args = [...before, 'exec', ...flags, `--namespace=${namespace}`, pod, ...inside, '--', ...command];
   return spawn(program, args, { env: { ...process.env, ...kube.env }, stdio: ['pipe', 'pipe', 'pipe'], signal });
 }
 

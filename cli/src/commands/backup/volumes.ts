@@ -55,9 +55,9 @@ export class Volumes {
   /** Claims that are there already. */
   async present(): Promise<readonly string[]> {
     const found = await Promise.all(
-      this.#restored.map(async ({ claim }) =>
-        (await this.#objects.tryGet(refOf(claim), this.#signal)) === undefined ? [] : [claim.metadata.name],
-      ),
+      this.#restored
+        .flatMap(({ claim, claims }) => claims.map((name) => ({ ...refOf(claim), name })))
+        .map(async (ref) => ((await this.#objects.tryGet(ref, this.#signal)) === undefined ? [] : [ref.name])),
     );
     return found.flat();
   }

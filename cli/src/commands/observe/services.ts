@@ -1,8 +1,11 @@
 import {
   type DelosConfig,
+  membersOf,
   NODE_NAMESPACE,
+  namespaceOf,
   ownServices,
   PLATFORM_NAMESPACE,
+  primaryOf,
   type Route,
   SERVICES,
 } from '@delos/constructs';
@@ -50,18 +53,63 @@ export async function serviceStatuses(
 ): Promise<readonly ServiceStatus[]> {
   const { connect } = await import('@delos/stacks');
   const client = await connect(cluster);
-  const found = await workloadsOf(client).finally(() => client.api.close());
-  if (found.size === 0) return [];
-  return ownServices(config, SERVICES).map(({ name, routes }) => ({
-    ...(found.get(name) ?? {
-      name,
-      ready: false,
-      pods: { ready: 0, wanted: 1 },
-      message: 'not deployed',
-      todo: '`delos up`',
+  try {
+    const found = await workloadsOf(client);
+    if (found.size === 0) return [];
+    const lacking = await lackingPrimary(client, config);
+    return ownServices(config, SERVICES).map(({ name, routes }) => ({
+      ...(found.get(name) ?? {
+        name,
+        ready: false,
+        pods: { ready: 0, wanted: 1 },
+        message: 'not deployed',
+        todo: '`delos up`',
+      }),
+      ...(lacking.includes(name) ? WITHOUT_PRIMARY : {}),
+      ...(url === undefined ? {} : placeOf(url, routes)),
+    }));
+  } finally {
+    client.api.close();
+  }
+}
+
+const WITHOUT_PRIMARY = {
+  ready: false,
+  message: 'none of its members is the primary: nothing can be written',
+  todo: 'see docs/runbooks/DatabaseWithoutPrimary.md',
+};
+
+const lease = z.looseObject({
+  metadata: z.looseObject({
+    annotations: z
+      .looseObject({
+        leader: z.string().optional(),
+        renewTime: z.string().optional(),
+        ttl: z.coerce.number().default(0),
+      })
+      .optional(),
+  }),
+});
+
+/** Services with members of which none has said in time that it is the primary. */
+async function lackingPrimary(client: ObjectClient, config: DelosConfig): Promise<readonly string[]> {
+  const several = ownServices(config, SERVICES).filter((service) => membersOf(config, service) > 1);
+  const lacking = await Promise.all(
+    several.map(async (service) => {
+      const ref = {
+        apiVersion: 'v1',
+        kind: 'Endpoints',
+        namespace: namespaceOf(service),
+        name: primaryOf(service.name),
+      };
+      const { annotations } = lease.parse((await client.tryGet(ref)) ?? { metadata: {} }).metadata;
+      const { leader, renewTime = '', ttl } = annotations ?? { ttl: 0 };
+      // Twice the time in which another would have taken its place: this machine's clock may be another than the node's.
+      const known = leader !== undefined && Date.now() - Date.parse(renewTime) < 2 * ttl * 1000;
+      return known ? [] : [service.name];
     }),
-    ...(url === undefined ? {} : placeOf(url, routes)),
-  }));
+  );
+  return lacking.flat();
 }
 
 async function workloadsOf(client: ObjectClient): Promise<ReadonlyMap<string, Omit<ServiceStatus, 'url'>>> {

@@ -1,5 +1,7 @@
 import { spawn } from 'node:child_process';
+import { readFileSync } from 'node:fs';
 import { createInterface } from 'node:readline';
+import { rootCertificates } from 'node:tls';
 import { PLATFORM_NAMESPACE } from '@delos/constructs';
 import { DelosError, type PlatformConfig } from '@delos/core';
 import { z } from 'zod';
@@ -22,8 +24,8 @@ export async function throughCluster<T>(
   const authority = data['ca.crt'];
   const forward = await openForward(kube, 'service/gateway', 'https', signal);
   try {
-    const ca = authority === undefined ? undefined : Buffer.from(authority, 'base64').toString();
-    const transport = await routed(forward.port, ca);
+    const own = authority === undefined ? undefined : Buffer.from(authority, 'base64').toString();
+    const transport = await routed(forward.port, own === undefined ? undefined : trusted(config, own));
     try {
       return await work(transport);
     } finally {
@@ -70,4 +72,10 @@ export function openForward(
       resolve({ port: Number(port), end: () => void child.kill() });
     });
   });
+}
+
+/** By ACME the certificate is of somebody else's authority, and until there is one of the platform's own. */
+function trusted({ gateway, network }: PlatformConfig, own: string): string {
+  if (gateway.tls?.acme === undefined) return own;
+  return [own, ...network.authorities.map((file) => readFileSync(file, 'utf8')), ...rootCertificates].join('\n');
 }

@@ -13,10 +13,12 @@ import { interruptible } from '../../interrupt.ts';
 import { Phases } from '../../phases.ts';
 import { platformUrls } from '../../platform-urls.ts';
 import { refuseHalfRestored } from '../backup/record.ts';
+import { writeRecords } from '../dns/write.ts';
 import { checkGiven } from '../tls/given.ts';
 import { refuseOtherRelease } from '../upgrade/other-release.ts';
 import { refuseHalfUpgraded } from '../upgrade/record.ts';
 import { ApiClient } from './api-client.ts';
+import { refuseFewerMembers } from './fewer-members.ts';
 import { firstJob, leftOutForJobs } from './first-job.ts';
 import { throughCluster } from './gateway-forward.ts';
 import type { Transport } from './gateway-route.ts';
@@ -49,6 +51,7 @@ export async function run(
     await phases.run('toolchain', () => provideTools(context, engine));
     const handle = await phases.run('cluster', () => interruptible(signal, engine.up(config, progress)));
     if (config.gateway.tls?.given?.secret !== undefined) await checkGiven(config, await kubeOf(context, handle));
+    await refuseFewerMembers(config, await kubeOf(context, handle));
     const { late } = serviceImages(config);
     const file = join(paths.state, 'platform.json');
     const before = tryReadJson(file, platformRecord);
@@ -86,6 +89,9 @@ export async function run(
       return await throughCluster(await kubeOf(context, handle), config, signal, send);
     };
     const job = leftOut.length === 0 ? await phases.run('first job', runFirstJob) : null;
+    if (config.dns.update !== undefined) {
+      await phases.run('dns', () => writeRecords(config, () => kubeOf(context, handle)));
+    }
     const later = awaited.length === 0 ? undefined : await deploy([], (what) => `${what} of monitoring`);
     const document = {
       apiUrl,

@@ -2,6 +2,7 @@ import { readdirSync } from 'node:fs';
 import { open } from 'node:fs/promises';
 import { arch, cpus, release, totalmem, version } from 'node:os';
 import { join } from 'node:path';
+import { podsApart, SERVICES } from '@delos/constructs';
 import { RELEASE } from '@delos/core';
 import { pulumiHome } from '@delos/stacks';
 import type { CommandContext } from '../../context.ts';
@@ -32,7 +33,7 @@ export async function machineSources(context: CommandContext): Promise<readonly 
     json('status.json', () => statusDocument(context, false)),
     json('preflight.json', async () => {
       const choice = await chooseCluster(context, config, undefined);
-      return await preflight(choice.config, choice.options);
+      return await preflight(choice.config, choice.options, podsApart(config, SERVICES));
     }),
     ...logsIn(logs, 'logs/node'),
     // Of further embedded nodes.

@@ -1,10 +1,11 @@
 import { X509Certificate } from 'node:crypto';
 import { PLATFORM_NAMESPACE } from '@delos/constructs';
-import { overlapEnd, type PlatformConfig } from '@delos/core';
+import { ACME_SECRET, overlapEnd, type PlatformConfig } from '@delos/core';
 import { z } from 'zod';
 import type { Kube } from '../../instance/kube.ts';
 
 const tlsSecret = z.object({ data: z.object({ 'tls.crt': z.base64(), 'ca.crt': z.base64().optional() }) });
+const anySecret = z.object({ data: z.record(z.string(), z.string()).default({}) });
 
 /** What the gateway shows, as its Secret has it. */
 export interface GatewayCertificate {
@@ -24,13 +25,17 @@ export async function tryGatewayCertificate(
   config: PlatformConfig,
 ): Promise<GatewayCertificate | undefined> {
   const where = ['--namespace', PLATFORM_NAMESPACE, '--ignore-not-found', '-o', 'json'];
-  const text = await kube.text(['get', 'secret', gatewaySecret(config), ...where]);
+  const read = (secret: string): Promise<string> => kube.text(['get', 'secret', secret, ...where]);
+  const byAcme = config.gateway.tls?.acme === undefined ? '' : await read(ACME_SECRET);
+  const has = byAcme.trim() !== '' && anySecret.parse(JSON.parse(byAcme)).data['tls.crt'] !== undefined;
+  // Until there is one by ACME, gateways serve one of the platform's own authority.
+  const text = has ? byAcme : await read(gatewaySecret(config));
   if (text.trim() === '') return undefined;
   const { data } = tlsSecret.parse(JSON.parse(text));
   const [leaf] = certificatesIn(Buffer.from(data['tls.crt'], 'base64').toString());
   if (leaf === undefined) return undefined;
   const authorities = certificatesIn(Buffer.from(data['ca.crt'] ?? '', 'base64').toString());
-  return { leaf, authorities, given: config.gateway.tls?.given !== undefined };
+  return { leaf, authorities, given: has || config.gateway.tls?.given !== undefined };
 }
 
 const PEM = /-----BEGIN CERTIFICATE-----[^-]+-----END CERTIFICATE-----/g;
@@ -46,7 +51,8 @@ export interface Complaint {
 }
 
 const DAY_MS = 86_400_000;
-const GIVE_ANOTHER = 'put another where `gateway.tls.given` of delos.yaml says, then `delos up`';
+const GIVE_ANOTHER =
+  'put another where `gateway.tls.given` of delos.yaml says, then `delos up`; of one by ACME, `delos logs acme` says why there is no other';
 /** `up` makes one anew long before: with so little left, none has run for weeks. */
 const SHORT_DAYS = 30;
 

@@ -36,6 +36,11 @@ export async function run(context: CommandContext, options: { readonly authority
         hint: 'put another in its place, then `delos up`',
       });
     }
+    if (config.gateway.tls?.acme !== undefined && !options.authority) {
+      throw new DelosError('ERR_CONFLICT', 'the certificate comes by ACME (`gateway.tls.acme`), and not from here', {
+        hint: 'it is renewed when a third of its time is left; `delos logs acme` tells how that goes',
+      });
+    }
     if ((await tryGatewayCertificate(kube, config)) === undefined) throw notDeployed(context);
     const { file } = await readSettings(context, undefined);
     const images = await expectedImages(context, config, handle);

@@ -65,6 +65,9 @@ export async function upgradeFacts(
     images: { former: imagesIn(former), next: imagesIn(next) },
     ...(await databaseFacts(context, kube, services)),
     external: savedServices(config).some(({ name }) => name === postgres.name) ? [] : [postgres.name],
+    members: savedServices(config)
+      .filter(({ pods }) => pods.length > 1)
+      .map(({ name }) => name),
     volumes: await volumeSizes(context, kube, services),
     free: bavail * bsize,
     ill: statuses.flatMap(({ name, ready, message }) =>
@@ -113,7 +116,7 @@ async function volumeSizes(
   for (const service of services) {
     // Of its first container, wherever that has the volume.
     const place = await kube.text([
-      ...['get', 'pod', service.pod, '--namespace', service.namespace, '-o'],
+      ...['get', 'pod', service.pods[0], '--namespace', service.namespace, '-o'],
       `jsonpath={.spec.containers[0].volumeMounts[?(@.name=="${service.backup.claim}")].mountPath}`,
     ]);
     const folder = `${place.split(' ')[0] ?? ''}/${service.backup.folder}`;
@@ -127,10 +130,10 @@ async function volumeSizes(
 async function inPod(
   { signal }: CommandContext,
   kube: Kube,
-  { namespace, pod }: SavedService,
+  { namespace, pods }: SavedService,
   command: readonly string[],
 ): Promise<string> {
   const parts: Buffer[] = [];
-  for await (const bytes of outputOf(kube, { namespace, pod }, command, signal)) parts.push(bytes);
+  for await (const bytes of outputOf(kube, { namespace, pod: pods[0] }, command, signal)) parts.push(bytes);
   return Buffer.concat(parts).toString();
 }

@@ -18,6 +18,8 @@ export interface UpgradeFacts {
   readonly postgres: { readonly data: string; readonly image: string };
   /** Services that the site runs by itself and that keep what the platform keeps: no copy of them can be made. */
   readonly external: readonly string[];
+  /** Services of which each of several Pods has a copy of all: one volume brought back would not fit the others. */
+  readonly members: readonly string[];
   /** Volumes that are copied, in bytes. */
   readonly volumes: readonly { readonly service: string; readonly bytes: number }[];
   /** Bytes that are free where the copy goes. */
@@ -81,6 +83,12 @@ function refusalsOf(facts: UpgradeFacts): readonly Refusal[] {
     refusals.push({
       what: `${name} is the site’s own: no restore point can be taken of it, and so nothing can be rolled back`,
       todo: 'save it by its own means, then deploy with `delos down` and `delos up`',
+    });
+  }
+  for (const name of facts.members) {
+    refusals.push({
+      what: `${name} has several members: a restore point brings back the volume of one, which would not fit the others`,
+      todo: `\`delos backup\` with ${from}, \`delos down --delete-data\`, then \`delos restore\` with ${to}`,
     });
   }
   for (const { name, message } of facts.ill) {

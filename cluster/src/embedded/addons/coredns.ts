@@ -16,11 +16,14 @@ export interface CoreDnsOptions {
 const LABELS = CLUSTER_DNS;
 
 /**
- * The public name is answered with the gateway's Service, so that a job reaches the platform by the name that its users
+ * The public name, and each name of a job or an app below it, is answered with the gateway's Service, so that a job reaches the platform by the name that its users
  * know without leaving the cluster. `rewrite` puts the name that was asked for back into the answer.
  */
 export function corefile({ forward, publicName }: Pick<CoreDnsOptions, 'forward' | 'publicName'>): string {
-  const rewrite = publicName === null ? '' : `    rewrite stop name exact ${publicName.name} ${publicName.service}\n`;
+  const rewrite =
+    publicName === null
+      ? ''
+      : `    rewrite stop name regex ^([^.]+\\.((jobs|apps)\\.)?)?${publicName.name.replaceAll('.', '\\.')}\\.$ ${publicName.service} answer auto\n`;
   return `.:53 {
 ${rewrite}    errors
     health {

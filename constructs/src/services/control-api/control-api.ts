@@ -20,6 +20,7 @@ import type { Replicas } from '../../base/sections/replicas.ts';
 import type { ServiceDescriptor, Site } from '../../base/service.ts';
 import { bucketEnv, bucketSecrets } from '../../base/storage/bucket.ts';
 import type { Workload } from '../../base/workload.ts';
+import type { RotationWay } from '../../synthesis.ts';
 import { canonicalJson, platformSettings } from './platform-settings.ts';
 import { ProviderSecrets } from './provider-secrets.ts';
 
@@ -31,6 +32,12 @@ export interface RealmKeeping {
   readonly env: () => readonly k8s.EnvVar[];
   readonly mounts: () => readonly Mount[];
 }
+
+const ISSUER_KEPT: RotationWay = {
+  kind: 'kept',
+  why: 'Keycloak takes one value, and forgets the tokens that were issued by `delos token` with another',
+};
+const FIRST_PASSWORD_KEPT: RotationWay = { kind: 'kept', why: 'a person’s first password: they change it themselves' };
 
 /** The control API. Its `migrate` step makes the tables and keeps the realm, before it serves. */
 export class ControlApi extends Construct {
@@ -58,12 +65,19 @@ export class ControlApi extends Construct {
     const { namespace, database, cache, bucket } = at;
     const secret = (name: string, sources: ConstructorParameters<typeof Secret>[2]['sources']): Secret =>
       new Secret(this, name, { namespace, sources });
-    const agent = secret('agent-token', { token: { kind: 'password', length: 48 } });
-    const collector = secret('collector-token', { token: { kind: 'password', length: 48 } });
-    const issuer = secret('token-issuer', { secret: { kind: 'password', length: 48 } });
+    const agent = secret('agent-token', { token: { kind: 'password', length: 48, rotation: { kind: 'overlap' } } });
+    const collector = secret('collector-token', {
+      token: { kind: 'password', length: 48, rotation: { kind: 'overlap' } },
+    });
+    const issuer = secret('token-issuer', { secret: { kind: 'password', length: 48, rotation: ISSUER_KEPT } });
     const passwords = secret(
       'identity-passwords',
-      Object.fromEntries(identity.realm.users.map(({ username }) => [username, { kind: 'password', length: 20 }])),
+      Object.fromEntries(
+        identity.realm.users.map(({ username }) => [
+          username,
+          { kind: 'password', length: 20, rotation: FIRST_PASSWORD_KEPT },
+        ]),
+      ),
     );
     this.agentToken = { secret: agent, key: 'token' };
     this.#collectorToken = collector;

@@ -12,6 +12,7 @@ export const NOT_FOR_SERVICES: readonly string[] = [
   'cluster.userNamespaces',
   'cluster.embedded',
   'disks.storageClass',
+  'dns',
   'images',
   'logs.sinks',
   'gateway',

@@ -6,6 +6,8 @@ import type { Route } from '../../base/route.ts';
 export const CONFIG_FOLDER = '/etc/caddy';
 /** Folder of the certificate and its key. */
 export const TLS_FOLDER = '/etc/caddy-tls';
+/** Folder of a certificate and its key that may come later, and then stand above the others. */
+export const LATER_FOLDER = '/etc/caddy-tls-later';
 /** Folder, in memory, of the certificate and key that are served. */
 export const SERVED_FOLDER = '/run/certificate';
 /** Port of the Pod's loopback at which the gateway asks for its certificate. */
@@ -45,6 +47,11 @@ export const GATEWAY_LIMITS = {
   bodyStall: '20s',
   /** Bytes a second. */
   bodyRate: 8192,
+  /**
+   * From the end of a request to the head of its answer: a service that has gone without a word, with its node or its address, is
+   * not waited for. A route may ask for more. Streams and WebSockets have their head at once.
+   */
+  answer: '2m',
   /** An answer is cut off when its client takes nothing for so long. */
   answerStall: '1m',
   /** Of a connection between two requests. */
@@ -112,6 +119,7 @@ export function caddyfile(props: CaddyfileProps): string {
 		dial_timeout 5s
 		keepalive 60s
 		versions 1.1
+		response_header_timeout {args[0]}
 	}
 }
 
@@ -127,7 +135,7 @@ export function caddyfile(props: CaddyfileProps): string {
 (site) {
 	log
 ${[...props.upstreams]
-  .sort((a, b) => rank(a) - rank(b))
+  .sort((a, b) => rank(a) - rank(b) || leastPath(b) - leastPath(a))
   .map(routed)
   .join('')}	handle / {
 		header Cache-Control no-cache
@@ -205,8 +213,11 @@ function rank({ method, authorization, fallback, paths }: Upstream): number {
   return authorization === undefined ? 3 : 2;
 }
 
+/** A part of what another route takes goes before that. */
+const leastPath = ({ paths }: Upstream): number => Math.min(...paths.map(({ length }) => length));
+
 function routed(upstream: Upstream): string {
-  const { name, paths, method, authorization, pattern, host, port, maxBodyBytes, asks } = upstream;
+  const { name, paths, method, authorization, pattern, host, port, maxBodyBytes, answerMinutes, asks } = upstream;
   const matcher = [
     ...(method === undefined ? [] : [`method ${method}`]),
     ...(authorization === undefined ? [] : [`header Authorization "${authorization} *"`]),
@@ -218,7 +229,7 @@ ${matcher.map((line) => `\t\t${line}\n`).join('')}	}
 	handle @${name} {
 		import limited ${maxBodyBytes ?? MAX_BODY_BYTES}
 ${asks === undefined ? '' : askedFirst(asks)}		reverse_proxy ${host}:${port} {
-			import upstream
+			import upstream ${answerMinutes === undefined ? GATEWAY_LIMITS.answer : `${answerMinutes}m`}
 		}
 	}
 `;
@@ -227,7 +238,7 @@ ${asks === undefined ? '' : askedFirst(asks)}		reverse_proxy ${host}:${port} {
 const askedFirst = ({ host, port, path }: NonNullable<Upstream['asks']>): string => `		forward_auth ${host}:${port} {
 			uri ${path}
 			copy_headers Authorization
-			import upstream
+			import upstream ${GATEWAY_LIMITS.answer}
 		}
 `;
 

@@ -4,7 +4,7 @@ import { k8s } from 'cdk8s-plus-28';
 import { Construct } from 'constructs';
 import { ConfigFiles } from '../../base/config-files.ts';
 import { DNS } from '../../base/connections.ts';
-import { files, scratch, secretFiles } from '../../base/mount.ts';
+import { files, type Mount, scratch, secretFiles } from '../../base/mount.ts';
 import { hostOf, labelsOf, PORTS } from '../../base/names.ts';
 import type { Namespace } from '../../base/namespace.ts';
 import type { Resources } from '../../base/pod.ts';
@@ -12,10 +12,19 @@ import { OWN_PROBES } from '../../base/probes.ts';
 import type { Route } from '../../base/route.ts';
 import { Secret, type SecretHandle, type SecretProps } from '../../base/secret.ts';
 import { goMemoryLimit } from '../../base/sections/resources-section.ts';
+import { SECRET_MODE } from '../../base/security.ts';
 import { Workload } from '../../base/workload.ts';
 import type { Exposure } from '../../entrance.ts';
 import { upstreamImage } from '../../upstream-image.ts';
-import { CONFIG_FOLDER, caddyfile, landingPage, SERVED_FOLDER, TLS_FOLDER, type Upstream } from './caddyfile.ts';
+import {
+  CONFIG_FOLDER,
+  caddyfile,
+  LATER_FOLDER,
+  landingPage,
+  SERVED_FOLDER,
+  TLS_FOLDER,
+  type Upstream,
+} from './caddyfile.ts';
 import { leafNames } from './leaf-names.ts';
 import {
   CERTIFICATE_CADDYFILE,
@@ -44,6 +53,11 @@ export interface GatewayProps {
   readonly domain: string;
   /** A certificate that is there already. @default one of the instance's own authority */
   readonly certificate?: GivenCertificate;
+  /**
+   * Name of a Secret whose tls.crt and tls.key are served as soon as it has them, in place of the other. It may be filled
+   * in later. @default none
+   */
+  readonly later?: string;
   /** What answers on the plain http port. `none`: nothing listens. @default redirect */
   readonly http?: 'serve' | 'redirect' | 'none';
   /** How its Service is reached from outside. @default by a load balancer */
@@ -54,6 +68,8 @@ export interface GatewayProps {
   readonly httpPort?: number;
   /** Port of TLS that answers outside. @default 443 */
   readonly httpsPort?: number;
+  /** Annotations of its Service, for what watches Services. @default none */
+  readonly annotations?: Readonly<Record<string, string>>;
 }
 
 /** User and group that it runs as. */
@@ -157,7 +173,9 @@ export class Gateway extends Construct {
         scratch('certificate', SERVED_FOLDER, '1Mi', 'memory'),
         files(config, CONFIG_FOLDER),
         secretFiles(tls, TLS_FOLDER),
+        ...(props.later === undefined ? [] : [laterFiles(props.later)]),
       ],
+      serviceAnnotations: props.annotations ?? {},
       service: {
         ...SERVICE_TYPE[props.exposure.kind],
         ports: entrancePorts(props),
@@ -208,6 +226,14 @@ export class Gateway extends Construct {
     this.workload.reach(to.peer(port), ...(first === undefined ? [] : [first.workload.peer(first.port)]));
   }
 }
+
+/** Files that may come later: a Pod does not wait for them. */
+const laterFiles = (name: string): Mount => ({
+  name: 'later',
+  path: LATER_FOLDER,
+  readOnly: true,
+  volume: { secret: { secretName: name, optional: true, defaultMode: SECRET_MODE } },
+});
 
 function entrancePorts(props: Whole): k8s.ServicePort[] {
   const { exposure } = props;

@@ -1,8 +1,16 @@
+import { ACME_SECRET, entranceNames, type PlatformConfig } from '@delos/core';
 import { type Replicas, replicas } from '../../base/sections/replicas.ts';
 import type { ServiceDescriptor } from '../../base/service.ts';
 import { plainHttp } from '../../public-url.ts';
 import { GATEWAY_RESOURCES, GATEWAY_USER, Gateway } from './gateway.ts';
 import { CERTIFICATE_END } from './start-script.ts';
+
+/** What external-dns reads. @see https://kubernetes-sigs.github.io/external-dns/latest/docs/annotations/annotations/ */
+const externalDns = ({ domain, dns: { ttlSeconds, addresses } }: PlatformConfig): Readonly<Record<string, string>> => ({
+  'external-dns.alpha.kubernetes.io/hostname': entranceNames(domain).join(','),
+  'external-dns.alpha.kubernetes.io/ttl': String(ttlSeconds),
+  ...(addresses.length === 0 ? {} : { 'external-dns.alpha.kubernetes.io/target': addresses.join(',') }),
+});
 
 /** The service that everything from outside comes through. */
 export const gateway: ServiceDescriptor<Replicas, Gateway> = {
@@ -62,10 +70,12 @@ export const gateway: ServiceDescriptor<Replicas, Gateway> = {
       publicUrl,
       domain: config.domain,
       ...(config.gateway.tls?.given === undefined ? {} : { certificate: config.gateway.tls.given }),
+      ...(config.gateway.tls?.acme === undefined ? {} : { later: ACME_SECRET }),
       http: plainHttp(config),
       exposure,
       userNamespaces,
       httpPort: config.gateway.httpPort || 80,
       httpsPort: config.gateway.httpsPort || 443,
+      ...(config.dns.externalDns ? { annotations: externalDns(config) } : {}),
     }),
 };

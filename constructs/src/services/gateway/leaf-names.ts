@@ -1,3 +1,5 @@
+import { namesBelow } from '@delos/core';
+
 /** What a certificate is for (RFC 5280, subjectAltName). */
 export interface LeafNames {
   readonly dnsNames: readonly string[];
@@ -14,7 +16,7 @@ const ADDRESS = /^(\d+\.){3}\d+$|:/;
  */
 export function leafNames(domain: string, publicUrl: string, inside: string): LeafNames {
   const host = new URL(publicUrl).hostname.replace(/^\[|\]$/g, '');
-  const below = ADDRESS.test(domain) ? [] : [`*.${domain}`, `*.jobs.${domain}`, `*.apps.${domain}`];
+  const below = ADDRESS.test(domain) ? [] : namesBelow(domain);
   const names = [...new Set([domain, host, ...below, 'localhost', inside])];
   return {
     dnsNames: names.filter((name) => !ADDRESS.test(name)),

@@ -1,4 +1,11 @@
-import { CERTIFICATE_PORT, CONFIG_FOLDER, GATEWAY_LIMITS, SERVED_FOLDER, TLS_FOLDER } from './caddyfile.ts';
+import {
+  CERTIFICATE_PORT,
+  CONFIG_FOLDER,
+  GATEWAY_LIMITS,
+  LATER_FOLDER,
+  SERVED_FOLDER,
+  TLS_FOLDER,
+} from './caddyfile.ts';
 
 export const START_SCRIPT = 'start.sh';
 export const CERTIFICATE_CADDYFILE = 'certificate.Caddyfile';
@@ -66,7 +73,10 @@ export CERTIFICATE_PATH
 
 # The files of a Secret change all at once: they lie in a folder whose name is new each time.
 version() {
-	dirname "$(readlink -f ${TLS_FOLDER}/tls.crt)"
+	folder=${TLS_FOLDER}
+	# What may come later stands above the other, once it is there.
+	if [ -e ${LATER_FOLDER}/tls.crt ] && [ -e ${LATER_FOLDER}/tls.key ]; then folder=${LATER_FOLDER}; fi
+	dirname "$(readlink -f "$folder/tls.crt")"
 }
 
 # When the first certificate of a file ends, in seconds since 1970: the second time that stands in it (RFC 5280, 4.1.2.5).
@@ -115,7 +125,8 @@ watch() {
 
 tell NaN
 seen=$(version)
-take "$seen"
+# One of them is always served.
+take "$seen" || take "$(dirname "$(readlink -f ${TLS_FOLDER}/tls.crt)")"
 watch &
 ulimit -n ${GATEWAY_LIMITS.openFiles} && exec caddy run --config ${CONFIG_FOLDER}/Caddyfile --adapter caddyfile
 `;

@@ -11,6 +11,7 @@ import { databaseSecrets, fileOf, mounted } from '../../base/secret-folder.ts';
 import type { ServiceDescriptor, Site } from '../../base/service.ts';
 import { Workload } from '../../base/workload.ts';
 import { dashboardsOf } from '../../dashboards/index.ts';
+import type { RotationWay } from '../../synthesis.ts';
 import { keycloak } from '../keycloak/index.ts';
 import { metricsProxy } from '../metrics-proxy/index.ts';
 import { dashboardJson } from './dashboard-json.ts';
@@ -28,6 +29,8 @@ const PROBES: Probes = {
   livenessProbe: { httpGet: httpGet('/api/health', 'http'), periodSeconds: 10, timeoutSeconds: 5, failureThreshold: 6 },
   readinessProbe: { httpGet: httpGet('/api/health', 'http'), periodSeconds: 5, timeoutSeconds: 5, failureThreshold: 3 },
 };
+
+const KEPT: RotationWay = { kind: 'kept', why: 'Grafana has encrypted with it what it keeps, and knows one value' };
 
 /**
  * Draws metrics. People log in to it by the realm, and each query goes out with its user's own token, so that what somebody sees is
@@ -47,7 +50,11 @@ export class Grafana extends Construct {
     const { name } = descriptor;
     const identity = at.get(keycloak);
     const proxy = at.get(metricsProxy).workload;
-    const own = new Secret(this, 'own', { namespace, name, sources: { key: { kind: 'password', length: 48 } } });
+    const own = new Secret(this, 'own', {
+      namespace,
+      name,
+      sources: { key: { kind: 'password', length: 48, rotation: KEPT } },
+    });
     const labels = labelsOf(name);
     const config = (id: string, of: () => Readonly<Record<string, string>>): ConfigFiles =>
       new ConfigFiles(this, id, { namespace, name: `${name}-${id}`, labels, files: of });

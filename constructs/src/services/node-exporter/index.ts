@@ -5,6 +5,7 @@ import { scratch } from '../../base/mount.ts';
 import { goMemoryLimit } from '../../base/sections/resources-section.ts';
 import type { ServiceDescriptor, Site } from '../../base/service.ts';
 import { Workload } from '../../base/workload.ts';
+import { NODE_PANELS } from '../../dashboards/shared-panels.ts';
 
 const config = z.strictObject({}).prefault({});
 type Config = z.infer<typeof config>;
@@ -100,23 +101,7 @@ export const nodeExporter: ServiceDescriptor<Config, NodeExporter> = {
       summary: '{{ $labels.node }} has used {{ $value | humanizePercentage }} of its memory',
     },
   ],
-  panels: [
-    {
-      title: 'Processors in use',
-      unit: 'ratio',
-      series: [{ expr: 'node:cpu_used:ratio5m', legend: '{{node}}' }],
-    },
-    {
-      title: 'Memory in use',
-      unit: 'ratio',
-      series: [{ expr: 'node:memory_used:ratio', legend: '{{node}}' }],
-    },
-    {
-      title: 'Disk in use',
-      unit: 'ratio',
-      series: [{ expr: 'node:disk_used:ratio', legend: '{{node}}' }],
-    },
-  ],
+  panels: NODE_PANELS,
   wanted: ({ monitoring }) => monitoring.enabled,
   late: true,
   build: (scope, at) => new NodeExporter(scope, 'node-exporter', at),

@@ -35,7 +35,8 @@ export const objectStorage: ServiceDescriptor<
   optional: true,
   diesWithNode: 'it runs once, on one volume',
   backup: { save: ['/bin/sh', '-c', SAVE], claim: 'data', folder: '.' },
-  routes: [{ paths: [OBJECT_PATH, `${OBJECT_PATH}/*`], port: 's3', maxBodyBytes: MAX_OBJECT_BYTES }],
+  // The parts of a large object are put together before its upload is answered.
+  routes: [{ paths: [OBJECT_PATH, `${OBJECT_PATH}/*`], port: 's3', maxBodyBytes: MAX_OBJECT_BYTES, answerMinutes: 30 }],
   metrics: { port: 'internal' },
   alerts: [
     {

@@ -10,6 +10,7 @@ import { env } from '../../base/secret-folder.ts';
 import { goMemoryLimit } from '../../base/sections/resources-section.ts';
 import { type Bucket, type BucketServer, checkBucketName } from '../../base/storage/bucket.ts';
 import { Workload } from '../../base/workload.ts';
+import type { RotationWay } from '../../synthesis.ts';
 import { type ExternalObjectStorageProps, externalObjectStorage } from './external.ts';
 
 /** What an {@link ObjectStorage} is made of. */
@@ -39,6 +40,11 @@ const SECRETS = '/run/objects';
 /** Of its memory, kept by its own collection of garbage. */
 const HEAP = 0.8;
 
+const KEPT: RotationWay = {
+  kind: 'kept',
+  why: 'the object storage takes one secret for each access key, at its start',
+};
+
 /**
  * One S3 storage on a volume. Each bucket that is asked for has an account that reaches it alone. Its name, and the beginning
  * of the names of its Secrets, is its id: two of them live side by side.
@@ -65,7 +71,7 @@ export class ObjectStorage extends Construct implements BucketServer {
       new Secret(this, name, {
         namespace: props.namespace,
         name: `${id}-${name}`,
-        sources: { secret: { kind: 'password', length: 48 } },
+        sources: { secret: { kind: 'password', length: 48, rotation: KEPT } },
       });
     const [admin, signing] = [secretOf('admin'), secretOf('signing')];
     this.adminSecret = { secret: admin, key: 'secret' };
@@ -134,7 +140,7 @@ export class ObjectStorage extends Construct implements BucketServer {
     const secret = new Secret(this, `bucket-${name}`, {
       namespace: this.#namespace,
       name: `${this.node.id}-bucket-${name}`,
-      sources: { 'secret-key': { kind: 'password', length: 48 } },
+      sources: { 'secret-key': { kind: 'password', length: 48, rotation: KEPT } },
     });
     const bucket: Bucket = {
       endpoint: this.workload.url('s3'),

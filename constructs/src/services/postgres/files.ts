@@ -9,6 +9,20 @@ host  all postgres   all          reject
 host  all all        all          scram-sha-256
 `;
 
+/** Roles of members among themselves, each with a Secret of its name. `patroni` is none of PostgreSQL's: it asks members over HTTP. */
+export const MEMBER_ROLES = { replication: 'replicator', rewind: 'rewinder' } as const;
+export const MEMBER_SECRETS = [...Object.values(MEMBER_ROLES), 'patroni'] as const;
+
+/** The same where several members copy from each other. */
+export const MEMBERS_HBA = HBA.replace(
+  /(?=host {2}all all {8}all)/,
+  `host  replication replicator  all  scram-sha-256
+host  postgres    rewinder    all  scram-sha-256
+host  all         replicator  all  reject
+host  all         rewinder    all  reject
+`,
+);
+
 /** It is in the files below, too. */
 export const POSTGRES_USER = 60600;
 
@@ -51,7 +65,16 @@ exec postgres "$@"
 
 /** Also the end of a Secret's name, so what both may be; PostgreSQL's own names are not free. */
 const NAME = /^[a-z]([a-z0-9-]{0,40}[a-z0-9])?$/;
-const TAKEN = ['admin', 'postgres', 'template0', 'template1'];
+const TAKEN = ['admin', 'postgres', 'template0', 'template1', ...MEMBER_SECRETS];
+
+/** What a script makes true. */
+export interface Wanted {
+  readonly databases: readonly string[];
+  /** Name of the workload, by which messages name its Secrets and its claim. @default postgres */
+  readonly server?: string;
+  /** Whether several members copy from each other. @default false */
+  readonly members?: boolean;
+}
 
 /**
  * Makes the data folder, the databases and their owners, and lets passwords be what the Secrets say; runs before each
@@ -62,24 +85,21 @@ const TAKEN = ['admin', 'postgres', 'template0', 'template1'];
  * Works through `postgres --single`, one statement a line: no server listens meanwhile, and no password is in an
  * argument. `PASSWORDS` names another folder of passwords.
  *
- * @param server name of its workload, by which messages name its Secrets and its claim
  * @throws DelosError ERR_INTERNAL for a name that no database can have
  */
-export function prepareScript(databases: readonly string[], server = 'postgres'): string {
-  for (const name of databases) {
-    if (NAME.test(name) && !TAKEN.includes(name)) continue;
-    throw new DelosError('ERR_INTERNAL', `no database can be named ${JSON.stringify(name)}`, {
-      hint: `expected small letters, digits and inner hyphens, at most 42, and none of ${TAKEN.join(', ')}`,
-    });
-  }
+export function prepareScript({ databases, server = 'postgres', members = false }: Wanted): string {
+  refuseNames(databases);
   return `#!/bin/sh
 set -eu
 umask 077
 server=${server}
 ${TAKE_OVER}
 ${RECONCILE}
+${SINGLE}
+${members ? ROLES : NO_ROLES}
 databases="${databases.join(' ')}"
 take_over
+${members ? '' : FORMER_MEMBER}
 if [ ! -s "$PGDATA/PG_VERSION" ]; then
   echo "making the data folder"
   rm -rf "$PGDATA.new"
@@ -94,6 +114,33 @@ fi
 ${UNLOCK}
 reconcile "$PGDATA"
 `;
+}
+
+/**
+ * Makes databases, owners, roles of members and passwords what they shall be, at a primary that serves.
+ * @throws DelosError ERR_INTERNAL for a name that no database can have
+ */
+export function reconcileScript({ databases, server = 'postgres' }: Wanted): string {
+  refuseNames(databases);
+  return `#!/bin/sh
+set -eu
+umask 077
+server=${server}
+${RECONCILE}
+${SERVING}
+${ROLES}
+databases="${databases.join(' ')}"
+reconcile primary
+`;
+}
+
+function refuseNames(databases: readonly string[]): void {
+  for (const name of databases) {
+    if (NAME.test(name) && !TAKEN.includes(name)) continue;
+    throw new DelosError('ERR_INTERNAL', `no database can be named ${JSON.stringify(name)}`, {
+      hint: `expected small letters, digits and inner hyphens, at most 42, and none of ${TAKEN.join(', ')}`,
+    });
+  }
 }
 
 /**
@@ -134,11 +181,6 @@ password() {
   fi
   sed "s/'/''/g" "$file"
 }
-# sql FOLDER [OPTION]...: does what stdin says.
-sql() {
-  data=$1 && shift
-  postgres --single -c exit_on_error=on -c log_min_error_statement=panic -c log_checkpoints=off "$@" -D "$data" postgres
-}
 statements() {
   value=$(password admin)
   printf '%s\\n' "alter role postgres password '$value';"
@@ -154,6 +196,7 @@ statements() {
     fi
     printf '%s\\n' "revoke all on database \\"$name\\" from public;"
   done
+  roles
 }
 # reconcile FOLDER [OPTION]...
 reconcile() {
@@ -162,7 +205,8 @@ reconcile() {
 select 'role ' || rolname from pg_roles;
 select 'database ' || datname from pg_database;
 EOF
-  has() { grep -qF "= \\"$1\\"" "$known"; }
+  # As a server alone shows a value, and as psql does.
+  has() { grep -qF -e "= \\"$1\\"" "$known" || grep -qxF -e "$1" "$known"; }
   wanted=$(statements)
   echo "setting databases, owners and passwords"
   sql "$@" >/dev/null <<EOF
@@ -170,3 +214,45 @@ $wanted
 EOF
   rm -f "$known"
 }`;
+
+/** `sql FOLDER [OPTION]...` does what stdin says, one statement a line, where no server runs. */
+const SINGLE = `sql() {
+  data=$1 && shift
+  postgres --single -c exit_on_error=on -c log_min_error_statement=panic -c log_checkpoints=off "$@" -D "$data" postgres
+}`;
+
+/** The same at a server that runs. */
+const SERVING = `sql() {
+  psql --no-psqlrc --quiet --no-align --tuples-only --set=ON_ERROR_STOP=1 --host=/var/run/postgresql --username=postgres \\
+    --dbname=postgres
+}`;
+
+const NO_ROLES = 'roles() { :; }';
+
+/** @see https://www.postgresql.org/docs/17/app-pgrewind.html "Notes": what pg_rewind asks of the server that it copies from */
+const ROLES = `roles() {
+  for name in ${Object.values(MEMBER_ROLES).join(' ')}; do
+    value=$(password "$name")
+    has "role $name" || printf '%s\\n' "create role $name;"
+    printf '%s\\n' "alter role $name login password '$value';"
+  done
+  echo "alter role ${MEMBER_ROLES.replication} replication;"
+  for function in 'pg_ls_dir(text, boolean, boolean)' 'pg_stat_file(text, boolean)' 'pg_read_binary_file(text)' \\
+    'pg_read_binary_file(text, bigint, bigint, boolean)'; do
+    echo "grant execute on function pg_catalog.$function to ${MEMBER_ROLES.rewind};"
+  done
+}`;
+
+/**
+ * A folder of one of several members may lack what the others have, and waits for one of them in its settings. Only one that was
+ * restored from a backup, which bears this mark until its first start, is the whole database.
+ */
+const FORMER_MEMBER = `if [ -e "$PGDATA/patroni.dynamic.json" ]; then
+  if [ ! -e "$PGDATA/backup_label" ]; then
+    echo "the volume of the claim data-$server-0 is one of three (services.postgres.replicas: 3), and may lack what the others have" >&2
+    echo "set replicas: 3 again; to have one: delos backup, delos down --delete-data, then delos restore with replicas: 1" >&2
+    exit 1
+  fi
+  if [ -e "$PGDATA/postgresql.base.conf" ]; then mv "$PGDATA/postgresql.base.conf" "$PGDATA/postgresql.conf"; fi
+  rm -f "$PGDATA/standby.signal" "$PGDATA/recovery.signal" "$PGDATA/patroni.dynamic.json"
+fi`;

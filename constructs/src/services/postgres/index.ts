@@ -2,12 +2,19 @@ import { quantityOf, size } from '@delos/core';
 import { z } from 'zod';
 import type { DatabaseServer } from '../../base/database.ts';
 import type { ServiceConstruct, ServiceDescriptor } from '../../base/service.ts';
+import { MEMBER_ALERTS } from './alerts.ts';
 import { externalForm } from './external-form.ts';
 import { POSTGRES_USER } from './files.ts';
 import { POSTGRES_RESOURCES, Postgres } from './postgres.ts';
 
 const config = z
-  .strictObject({ storage: size.prefault('10Gi').describe('Size of its volume, when that is made') })
+  .strictObject({
+    storage: size.prefault('10Gi').describe('Size of its volume, when that is made'),
+    replicas: z
+      .union([z.literal(1), z.literal(3)])
+      .default(1)
+      .describe('1, or 3 members, each with a volume and a copy of all: any one may be lost'),
+  })
   .prefault({});
 
 /** The service that keeps databases. */
@@ -51,6 +58,7 @@ export const postgres: ServiceDescriptor<
     },
   ],
   diesWithNode: 'it runs once, on one volume',
+  members: { count: ({ replicas }) => replicas, image: 'patroni', metrics: { port: 'patroni' }, alerts: MEMBER_ALERTS },
   backup: {
     save: [
       ...['pg_basebackup', '--host=/var/run/postgresql', '--username=postgres', '--no-password'],
@@ -61,10 +69,11 @@ export const postgres: ServiceDescriptor<
     folder: 'pgdata',
   },
   external: externalForm,
-  build: (scope, { own, namespace, image, resources, config: { cluster } }) =>
+  build: (scope, { own, namespace, image, resources, config: { cluster }, context: { apiServer } }) =>
     new Postgres(scope, 'postgres', {
       namespace,
       image,
+      ...(own.replicas === 1 ? {} : { members: { replicas: own.replicas, image, apiServer } }),
       user: postgres.user,
       resources,
       size: String(quantityOf(own.storage)),

@@ -1,18 +1,37 @@
-import { FORMER_POSTGRES_USER, POSTGRES_PORT } from '@delos/core';
+import { FORMER_POSTGRES_USER, POSTGRES_PORT, quantityOr0 } from '@delos/core';
 import { k8s } from 'cdk8s-plus-28';
 import { Construct } from 'constructs';
 import { ConfigFiles } from '../../base/config-files.ts';
 import type { Database, DatabaseServer } from '../../base/database.ts';
-import { claim, files, scratch, secretFiles } from '../../base/mount.ts';
-import { labelsOf } from '../../base/names.ts';
+import { claim, files, type Mount, scratch, secretFiles } from '../../base/mount.ts';
+import { hostOf, labelsOf } from '../../base/names.ts';
 import type { Namespace } from '../../base/namespace.ts';
-import type { Resources } from '../../base/pod.ts';
+import type { Probes, Resources, Step, WorkloadPod } from '../../base/pod.ts';
 import { Secret } from '../../base/secret.ts';
 import { partOf } from '../../base/sections/resources-section.ts';
-import { Workload } from '../../base/workload.ts';
+import { Workload, type WorkloadProps } from '../../base/workload.ts';
 import { upstreamImage } from '../../upstream-image.ts';
 import { type ExternalPostgresProps, externalPostgres } from './external.ts';
-import { HAND_OVER, HBA, PASSWD, POSTGRES_USER, prepareScript, START } from './files.ts';
+import {
+  HAND_OVER,
+  HBA,
+  MEMBER_SECRETS,
+  MEMBERS_HBA,
+  PASSWD,
+  POSTGRES_USER,
+  prepareScript,
+  reconcileScript,
+  START,
+} from './files.ts';
+import {
+  DATABASE_LABEL,
+  MEMBER_PARAMETERS,
+  MEMBER_PROBES,
+  MemberObjects,
+  memberSettings,
+  PATRONI_PORT,
+  primaryOf,
+} from './members.ts';
 
 /** What a {@link Postgres} is made of. */
 export interface PostgresProps {
@@ -28,6 +47,18 @@ export interface PostgresProps {
   readonly size?: string;
   /** Name of the volume's StorageClass. @default the cluster's default */
   readonly storageClass?: string | undefined;
+  /** Several members instead of one, each with a volume and a copy of all. @default one */
+  readonly members?: PostgresMembers;
+}
+
+/** Members of a {@link Postgres}, of which one is the primary at a time. */
+export interface PostgresMembers {
+  /** How many. Three go on when any one is lost. */
+  readonly replicas: number;
+  /** Reference of their image, which has Patroni. */
+  readonly image: string;
+  /** Where the Kubernetes API server answers, in which they agree who is the primary. */
+  readonly apiServer: { readonly addresses: readonly string[]; readonly port: number };
 }
 
 const DATA = '/var/lib/postgresql/data';
@@ -36,8 +67,8 @@ const DATA = '/var/lib/postgresql/data';
 export const POSTGRES_RESOURCES: Resources = { cpu: '100m', memory: '384Mi', memoryLimit: '576Mi' };
 
 /**
- * One PostgreSQL with one volume, which stays when the StatefulSet goes. Its name, and the beginning of the names of its
- * Secrets, is its id: two of them live side by side.
+ * One PostgreSQL with one volume, which stays when the StatefulSet goes; or several members, each with one. Its name, and the
+ * beginning of the names of its Secrets, is its id: two of them live side by side.
  * @example
  * const postgres = new Postgres(chart, 'postgres', { namespace, size: '20Gi' });
  * const { host, port, user, password, peer } = postgres.database('mlflow');
@@ -46,76 +77,67 @@ export const POSTGRES_RESOURCES: Resources = { cpu: '100m', memory: '384Mi', mem
 export class Postgres extends Construct implements DatabaseServer {
   /** Its Pods, Service and connections. */
   readonly workload: Workload;
+  /** Where its clients reach it: the primary, where there are members. */
+  readonly host: string;
   readonly #namespace: Namespace;
   readonly #databases = new Map<string, Database>();
   readonly #secrets = new Map<string, Secret>();
 
   constructor(scope: Construct, id: string, props: PostgresProps) {
     super(scope, id);
-    this.#namespace = props.namespace;
+    const { members, namespace } = props;
+    this.#namespace = namespace;
+    this.#secret('admin');
+    if (members !== undefined) for (const name of MEMBER_SECRETS) this.#secret(name);
+    const resources = props.resources ?? POSTGRES_RESOURCES;
+    const size = props.size ?? '10Gi';
     const config = new ConfigFiles(this, 'config', {
-      namespace: props.namespace,
+      namespace,
       name: id,
       labels: labelsOf(id),
-      files: () => ({
-        'hand-over.sh': HAND_OVER,
-        'prepare.sh': prepareScript([...this.#databases.keys()].sort(), id),
-        'start.sh': START,
-        'pg_hba.conf': HBA,
-        passwd: PASSWD,
-      }),
+      files: () => {
+        const wanted = { databases: [...this.#databases.keys()].sort(), server: id, members: members !== undefined };
+        return {
+          'hand-over.sh': HAND_OVER,
+          'prepare.sh': prepareScript(wanted),
+          passwd: PASSWD,
+          ...(members === undefined
+            ? { 'start.sh': START, 'pg_hba.conf': HBA }
+            : {
+                'reconcile.sh': reconcileScript(wanted),
+                'pg_hba.conf': MEMBERS_HBA,
+                'patroni.json': memberSettings(id, { ...settings(resources), ...MEMBER_PARAMETERS, ...kept(size) }),
+              }),
+        };
+      },
     });
-    this.#secret('admin');
-    const ready = {
-      command: ['pg_isready', '--quiet', '--host=127.0.0.1', '--username=postgres', '--dbname=postgres'],
-    };
+    const passwords = (): readonly Mount[] =>
+      [...this.#secrets].map(([name, secret]) => secretFiles(secret, `/run/passwords/${name}`, `password-${name}`));
+    const shape = members === undefined ? alone(props, passwords) : oneOf(id, members, passwords);
     this.workload = new Workload(this, 'workload', {
-      namespace: props.namespace,
+      namespace,
       name: id,
-      runs: { kind: 'stateful-set', replicas: 1 },
-      image: props.image ?? upstreamImage('postgres'),
       user: props.user ?? POSTGRES_USER,
-      resources: props.resources ?? POSTGRES_RESOURCES,
-      command: [
-        '/bin/sh',
-        '/etc/postgres/start.sh',
-        ...settings(props.resources ?? POSTGRES_RESOURCES).flatMap((setting) => ['-c', setting]),
-      ],
-      env: () => [{ name: 'PGDATA', value: `${DATA}/pgdata` }],
-      ports: { postgres: POSTGRES_PORT },
+      resources,
+      ...shape,
       mounts: () => [
-        claim('data', DATA, props.size ?? '10Gi', props.storageClass),
+        claim('data', DATA, size, props.storageClass),
         files(config, '/etc/postgres', { name: 'config' }),
         files(config, '/etc/passwd', { name: 'config', only: 'passwd' }),
         scratch('run', '/var/run/postgresql', '1Mi', 'memory'),
         scratch('tmp', '/tmp', '256Mi'),
         scratch('shm', '/dev/shm', '128Mi', 'memory'),
+        ...shape.mounts(),
       ],
-      before: [
-        { name: 'hand-over', command: ['/bin/sh', '/etc/postgres/hand-over.sh'], user: FORMER_POSTGRES_USER },
-        {
-          name: 'prepare',
-          command: ['/bin/sh', '/etc/postgres/prepare.sh'],
-          mounts: () =>
-            [...this.#secrets].map(([name, secret]) =>
-              secretFiles(secret, `/run/passwords/${name}`, `password-${name}`),
-            ),
-        },
-      ],
-      // The fast shutdown, which writes a checkpoint. The kubelet's SIGTERM alone would wait for every client to leave.
-      preStop: ['/bin/sh', '-c', 'kill -INT 1'],
       graceSeconds: 60,
-      probes: {
-        startupProbe: { exec: ready, periodSeconds: 1, timeoutSeconds: 5, failureThreshold: 300 },
-        readinessProbe: { exec: ready, periodSeconds: 5, timeoutSeconds: 5, failureThreshold: 3 },
-        livenessProbe: {
-          tcpSocket: { port: k8s.IntOrString.fromString('postgres') },
-          periodSeconds: 10,
-          timeoutSeconds: 5,
-          failureThreshold: 6,
-        },
-      },
     });
+    this.host = this.workload.host;
+    if (members === undefined) return;
+    this.host = hostOf(primaryOf(id), namespace.name);
+    const { addresses, port } = members.apiServer;
+    this.workload.reach(this.workload.peer('postgres', 'patroni'), { kind: 'addresses', addresses, ports: [port] });
+    const objects = new MemberObjects(this, 'members', { namespace, name: id, replicas: members.replicas });
+    this.workload.after(objects);
   }
 
   /**
@@ -138,7 +160,7 @@ export class Postgres extends Construct implements DatabaseServer {
     if (known !== undefined) return known;
     const secret = this.#secret(name);
     const database: Database = {
-      host: this.workload.host,
+      host: this.host,
       port: POSTGRES_PORT,
       name,
       user: name,
@@ -155,22 +177,104 @@ export class Postgres extends Construct implements DatabaseServer {
     const secret = new Secret(this, `secret-${name}`, {
       namespace: this.#namespace,
       name: `${this.node.id}-${name}`,
-      sources: { password: { kind: 'password' } },
+      sources: {
+        password: { kind: 'password', rotation: { kind: 'role', role: name === 'admin' ? 'postgres' : name } },
+      },
     });
     this.#secrets.set(name, secret);
     return secret;
   }
 }
 
-const settings = ({ memory }: Resources): readonly string[] => [
-  'listen_addresses=*',
-  'hba_file=/etc/postgres/pg_hba.conf',
-  'unix_socket_directories=/var/run/postgresql',
-  'password_encryption=scram-sha-256',
-  'max_connections=100',
-  `shared_buffers=${partOf(memory, 1 / 4)}MB`,
-  'max_wal_size=512MB',
-  'log_line_prefix=%m [%p] %u@%d ',
+/** The part of PostgreSQL's workload that differs from one form of it to another. */
+type Shape = Pick<WorkloadProps, 'runs' | 'image' | 'command' | 'ports'> &
+  Pick<WorkloadPod, 'labels' | 'kubernetesToken' | 'preStop' | 'podPorts'> & {
+    readonly env: () => readonly k8s.EnvVar[];
+    readonly mounts: () => readonly Mount[];
+    readonly before: readonly Step[];
+    readonly probes: Probes;
+  };
+
+const PGDATA: k8s.EnvVar = { name: 'PGDATA', value: `${DATA}/pgdata` };
+const HANDS_OVER: Step = {
+  name: 'hand-over',
+  command: ['/bin/sh', '/etc/postgres/hand-over.sh'],
+  user: FORMER_POSTGRES_USER,
+};
+
+/** One that is alone. */
+function alone(props: PostgresProps, passwords: () => readonly Mount[]): Shape {
+  const ready = {
+    command: ['pg_isready', '--quiet', '--host=127.0.0.1', '--username=postgres', '--dbname=postgres'],
+  };
+  return {
+    runs: { kind: 'stateful-set', replicas: 1 },
+    image: props.image ?? upstreamImage('postgres'),
+    command: [
+      '/bin/sh',
+      '/etc/postgres/start.sh',
+      '-c',
+      'listen_addresses=*',
+      ...Object.entries(settings(props.resources ?? POSTGRES_RESOURCES)).flatMap(([key, value]) => [
+        '-c',
+        `${key}=${value}`,
+      ]),
+    ],
+    env: () => [PGDATA],
+    ports: { postgres: POSTGRES_PORT },
+    mounts: () => [],
+    before: [HANDS_OVER, { name: 'prepare', command: ['/bin/sh', '/etc/postgres/prepare.sh'], mounts: passwords }],
+    // The fast shutdown, which writes a checkpoint. The kubelet's SIGTERM alone would wait for every client to leave.
+    preStop: ['/bin/sh', '-c', 'kill -INT 1'],
+    probes: {
+      startupProbe: { exec: ready, periodSeconds: 1, timeoutSeconds: 5, failureThreshold: 300 },
+      readinessProbe: { exec: ready, periodSeconds: 5, timeoutSeconds: 5, failureThreshold: 3 },
+      livenessProbe: {
+        tcpSocket: { port: k8s.IntOrString.fromString('postgres') },
+        periodSeconds: 10,
+        timeoutSeconds: 5,
+        failureThreshold: 6,
+      },
+    },
+  };
+}
+
+/** One of several, which Patroni starts and ends. */
+function oneOf(id: string, { replicas, image }: PostgresMembers, passwords: () => readonly Mount[]): Shape {
+  const field = (name: string, fieldPath: string): k8s.EnvVar => ({ name, valueFrom: { fieldRef: { fieldPath } } });
+  return {
+    runs: { kind: 'stateful-set', replicas, members: true },
+    image,
+    command: ['python3', '-m', 'delos_postgres.start'],
+    labels: { [DATABASE_LABEL]: primaryOf(id) },
+    kubernetesToken: true,
+    env: () => [
+      PGDATA,
+      field('POD_NAME', 'metadata.name'),
+      field('POD_NAMESPACE', 'metadata.namespace'),
+      field('POD_IP', 'status.podIP'),
+    ],
+    ports: { postgres: POSTGRES_PORT, patroni: PATRONI_PORT },
+    podPorts: ['patroni'],
+    mounts: () => [scratch('patroni', '/run/patroni', '1Mi', 'memory'), ...passwords()],
+    before: [HANDS_OVER],
+    probes: MEMBER_PROBES,
+  };
+}
+
+const settings = ({ memory }: Resources): Readonly<Record<string, string | number>> => ({
+  hba_file: '/etc/postgres/pg_hba.conf',
+  unix_socket_directories: '/var/run/postgresql',
+  password_encryption: 'scram-sha-256',
+  max_connections: 100,
+  shared_buffers: `${partOf(memory, 1 / 4)}MB`,
+  max_wal_size: '512MB',
+  log_line_prefix: '%m [%p] %u@%d ',
   // A statement in the log may hold a password.
-  'log_min_error_statement=panic',
-];
+  log_min_error_statement: 'panic',
+});
+
+/** For a member that is away, the primary keeps no more of its log than this. */
+const kept = (size: string): Readonly<Record<string, string>> => ({
+  max_slot_wal_keep_size: `${Math.max(256, Math.floor(quantityOr0(size) / 8 / 2 ** 20))}MB`,
+});

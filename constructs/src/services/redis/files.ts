@@ -44,8 +44,12 @@ run=\${REDIS_RUN:-/run/redis}
       echo "$file holds no password of one line: put one into the Secret that it is from, and restart this Pod" >&2
       exit 1
     fi
-    hash=$(tr -d '\\n' <"$file" | sha256sum | cut -d' ' -f1)
-    echo "user $name reset on #$hash $rules"
+    hashes=
+    # While it is rotated two are good: the one that comes, or the one that was, lies beside it.
+    for one in "$file" "$file.next" "$file.former"; do
+      if [ -s "$one" ]; then hashes="$hashes #$(tr -d '\\n' <"$one" | sha256sum | cut -d' ' -f1)"; fi
+    done
+    echo "user $name reset on$hashes $rules"
   done <"$config/users"
 } >"$run/users.acl.new"
 mv "$run/users.acl.new" "$run/users.acl"

@@ -130,7 +130,7 @@ export class Redis extends Construct implements CacheServer {
     const secret = new Secret(this, `secret-${name}`, {
       namespace: this.#namespace,
       name: `${this.node.id}-${name}`,
-      sources: { password: { kind: 'password', length: 48 } },
+      sources: { password: { kind: 'password', length: 48, rotation: { kind: 'overlap' } } },
     });
     const user: CacheUser = {
       host: this.workload.host,

@@ -15,6 +15,8 @@ const path = {
   port: 'http',
   maxBodyBytes: MAX_LAYER_BYTES,
   requestHours: UPLOAD_HOURS,
+  // An upload that was resumed is read again to its end before it is taken.
+  answerMinutes: 30,
 };
 
 /**
@@ -65,6 +67,7 @@ export const registry: ServiceDescriptor<RegistrySection, Registry> = {
       title: 'Requests',
       unit: 'per-second',
       series: [{ expr: 'sum by (code) (rate(registry_http_requests_total[5m]))', legend: '{{code}}' }],
+      emptyUnless: 'somebody has asked it',
     },
   ],
   build: (scope, at) => new Registry(scope, 'registry', { descriptor: registry, at }),

@@ -10,6 +10,7 @@ import { env, fileOf, mounted } from '../../base/secret-folder.ts';
 import { goMemoryLimit } from '../../base/sections/resources-section.ts';
 import type { ServiceDescriptor, Site } from '../../base/service.ts';
 import { Workload } from '../../base/workload.ts';
+import type { RotationWay } from '../../synthesis.ts';
 import { controlApi } from '../control-api/index.ts';
 import { CONFIG, DATA, REGISTRY_PORT, RUN, settings, startScript } from './files.ts';
 import type { RegistrySection } from './section.ts';
@@ -24,6 +25,11 @@ const PROBES: Probes = {
     timeoutSeconds: 5,
     failureThreshold: 3,
   },
+};
+
+const KEPT: RotationWay = {
+  kind: 'kept',
+  why: 'the registry reads it at its start, and a push that is under way would end with it',
 };
 
 /**
@@ -45,14 +51,14 @@ export class Registry extends Construct {
     const signing = new Secret(this, 'token-key', {
       namespace,
       name: `${name}-token-key`,
-      sources: { key: { kind: 'signing-key' } },
+      sources: { key: { kind: 'signing-key', rotation: KEPT } },
     });
     const own = new Secret(this, 'own', {
       namespace,
       name,
       sources: {
         keys: { kind: 'signing-key-set', namespace: namespace.name, ref: `${signing.name}/key` },
-        secret: { kind: 'password', length: 48 },
+        secret: { kind: 'password', length: 48, rotation: KEPT },
       },
     });
     const config = new ConfigFiles(this, 'config', {

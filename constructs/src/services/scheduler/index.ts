@@ -4,6 +4,7 @@ import { databaseEnv, databaseSecrets, mounted } from '../../base/secret-folder.
 import { type Replicas, replicas } from '../../base/sections/replicas.ts';
 import type { ServiceDescriptor, Site } from '../../base/service.ts';
 import type { Workload } from '../../base/workload.ts';
+import { DECISIONS_PANEL, ROUNDS_PANEL } from '../../dashboards/shared-panels.ts';
 
 /** Decides which job runs where. It waits by itself for the tables that the control API makes: their starts overlap. */
 export class Scheduler extends Construct {
@@ -58,19 +59,8 @@ export const scheduler: ServiceDescriptor<Replicas, Scheduler> = {
     },
   ],
   panels: [
-    {
-      title: 'Rounds: slowest of a hundred',
-      unit: 'seconds',
-      series: [{ expr: 'job:delos_scheduler_round_seconds:p99_5m', legend: 'p99' }],
-    },
-    {
-      title: 'Decisions',
-      unit: 'per-second',
-      series: [
-        { expr: 'sum(rate(delos_scheduler_admitted_total[5m]))', legend: 'admitted' },
-        { expr: 'sum(rate(delos_scheduler_preempted_total[5m]))', legend: 'preempted' },
-      ],
-    },
+    ROUNDS_PANEL,
+    DECISIONS_PANEL,
     {
       title: 'Which one decides',
       unit: 'count',

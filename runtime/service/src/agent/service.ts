@@ -15,6 +15,7 @@ import { Gauge } from 'prom-client';
 import { z } from 'zod';
 import { detach, every, guard } from '../edge/guard.ts';
 import { imageSource, registryList } from '../image-source.ts';
+import { liveSecret } from '../live-secret.ts';
 import type { RunningService, Service, ServiceContext } from '../service.ts';
 import { readEnv } from '../service-env.ts';
 import { Uplink } from '../uplink.ts';
@@ -31,7 +32,7 @@ import { openStream } from './streams/streams.ts';
 const settings = z.object({
   DELOS_API_URL: z.url(),
   DELOS_CLUSTER: z.string(),
-  DELOS_AGENT_TOKEN: z.string(),
+  DELOS_AGENT_TOKEN_FILE: z.string(),
   /** Where the gateway runs. */
   POD_NAMESPACE: z.string().default(PLATFORM_NAMESPACE),
   /** The only pool of the configuration, where it has one alone: nodes without a pool's label belong to it. */
@@ -163,9 +164,10 @@ async function start(context: ServiceContext): Promise<RunningService> {
     send({ type: 'nodes', nodes: [...reports] });
   }
 
+  const token = liveSecret(config.DELOS_AGENT_TOKEN_FILE);
   const uplink = new Uplink({
     url: `${apiUrl}${AGENT_PREFIX}/connect?cluster=${encodeURIComponent(cluster)}`,
-    token: config.DELOS_AGENT_TOKEN,
+    token,
     log,
     onOpen: () => {
       send({ type: 'hello', version: config.DELOS_VERSION, protocol: AGENT_PROTOCOL });
@@ -178,10 +180,7 @@ async function start(context: ServiceContext): Promise<RunningService> {
         return;
       }
       detach(log, 'opening a stream', () =>
-        openStream(
-          { client, apiUrl, token: config.DELOS_AGENT_TOKEN, podOf: (id) => keepers.podOf(id), log },
-          message.stream,
-        ),
+        openStream({ client, apiUrl, token: token.current(), podOf: (id) => keepers.podOf(id), log }, message.stream),
       );
     },
   });

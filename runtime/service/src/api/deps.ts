@@ -3,6 +3,7 @@ import type { Logger } from 'pino';
 import type { Registry } from 'prom-client';
 import type { Database } from '../db/database.ts';
 import type { ImageSource } from '../image-source.ts';
+import type { LiveSecret } from '../live-secret.ts';
 import type { LogStore } from '../logs/log-store.ts';
 import type { Cache } from './cache/cache.ts';
 import type { RequestLimits } from './limits/request-limits.ts';
@@ -34,9 +35,9 @@ export interface ApiSettings {
   /** Most jobs that may wait. */
   readonly queue: QueueLimits;
   /** The secret that agents show. */
-  readonly agentToken: string;
+  readonly agentToken: string | LiveSecret;
   /** The secret that collectors show: it opens nothing of the agents', nor theirs anything of these. */
-  readonly collectorToken: string;
+  readonly collectorToken: string | LiveSecret;
   /** Where agents and other replicas reach this one's internal listener. No trailing slash. @default there is but one replica */
   readonly internalAddress?: string;
   /** delos.yaml's. */

@@ -6,6 +6,7 @@ import { databaseMetrics } from '../db/database-metrics.ts';
 import { every } from '../edge/guard.ts';
 import { realmUrlOf } from '../identity/realm.ts';
 import { imageSource, registryList } from '../image-source.ts';
+import { liveSecret } from '../live-secret.ts';
 import { bucketEnv, bucketSettings } from '../logs/bucket-env.ts';
 import { openLogArchive } from '../logs/log-archive.ts';
 import { logPolicyOf } from '../logs/log-store.ts';
@@ -34,7 +35,9 @@ const apiEnv = databaseEnv.extend({
   DELOS_CLUSTER: z.string().default('default'),
   DELOS_PUBLIC_URL: z.url().transform((url) => url.replace(/\/+$/, '')),
   DELOS_AGENT_TOKEN: z.string().min(16, 'expected at least 16 characters'),
+  DELOS_AGENT_TOKEN_FILE: z.string(),
   DELOS_COLLECTOR_TOKEN: z.string().min(16, 'expected at least 16 characters'),
+  DELOS_COLLECTOR_TOKEN_FILE: z.string(),
   DELOS_OIDC_ISSUER: z.url(),
   DELOS_OIDC_JWKS_URL: z.url(),
   /** The realm's client that tokens are for. */
@@ -88,10 +91,10 @@ export const apiService: Service = {
     const settings: ApiSettings = {
       cluster: env.DELOS_CLUSTER,
       publicUrl: env.DELOS_PUBLIC_URL,
-      agentToken: env.DELOS_AGENT_TOKEN,
+      agentToken: liveSecret(env.DELOS_AGENT_TOKEN_FILE),
       queue: config.jobs,
       ...(env.POD_IP === undefined ? {} : { internalAddress: addressOf(env.POD_IP, env.DELOS_INTERNAL_PORT) }),
-      collectorToken: env.DELOS_COLLECTOR_TOKEN,
+      collectorToken: liveSecret(env.DELOS_COLLECTOR_TOKEN_FILE),
       logs: config.logs,
       disks: config.disks,
       oidc: { issuer: env.DELOS_OIDC_ISSUER, clientId: env.DELOS_OIDC_AUDIENCE },

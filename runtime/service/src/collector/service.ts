@@ -1,6 +1,7 @@
 import { AGENT_PREFIX, logSink, toCollector } from '@delos/core';
 import { Counter, Gauge } from 'prom-client';
 import { z } from 'zod';
+import { liveSecret } from '../live-secret.ts';
 import type { RunningService, Service, ServiceContext } from '../service.ts';
 import { readEnv } from '../service-env.ts';
 import { Uplink } from '../uplink.ts';
@@ -13,7 +14,7 @@ import { Uploader } from './uploader.ts';
 const settings = z.object({
   DELOS_API_URL: z.url(),
   DELOS_CLUSTER: z.string(),
-  DELOS_COLLECTOR_TOKEN: z.string(),
+  DELOS_COLLECTOR_TOKEN_FILE: z.string(),
   DELOS_NODE: z.string(),
   /** Where the kubelet keeps container logs. */
   DELOS_POD_LOGS: z.string().default('/var/log/pods'),
@@ -37,13 +38,14 @@ async function start(context: ServiceContext): Promise<RunningService> {
     help: 'Bytes of job logs that the control API has taken, before compression',
     registers: [context.metrics],
   });
-  const uploader = new Uploader(config.DELOS_API_URL, config.DELOS_COLLECTOR_TOKEN, (bytes) => sent.inc(bytes));
+  const token = liveSecret(config.DELOS_COLLECTOR_TOKEN_FILE);
+  const uploader = new Uploader(config.DELOS_API_URL, token, (bytes) => sent.inc(bytes));
   const disk = new DiskWatch({ folder: config.DELOS_POD_LOGS, minFree: config.DELOS_LOG_MIN_FREE });
   const collector = new Collector({ root: config.DELOS_POD_LOGS, uploader, log, disk });
   const query = new URLSearchParams({ cluster: config.DELOS_CLUSTER, node: config.DELOS_NODE });
   const uplink = new Uplink({
     url: `${config.DELOS_API_URL.replace(/\/+$/, '')}${AGENT_PREFIX}/collect?${query}`,
-    token: config.DELOS_COLLECTOR_TOKEN,
+    token,
     log,
     onOpen: () => undefined,
     onMessage: (text) => {

@@ -3,6 +3,7 @@ import { text } from 'node:stream/consumers';
 import { promisify } from 'node:util';
 import { constants, gzip, gzipSync } from 'node:zlib';
 import { AGENT_PREFIX, type JobFacts, jobFacts, type LogPosition, logPosition } from '@delos/core';
+import { type LiveSecret, liveOf } from '../live-secret.ts';
 
 export interface UploadKey {
   readonly jobId: string;
@@ -39,15 +40,15 @@ export async function packBytes(bytes: Buffer, cursor: string): Promise<Packed> 
 /** The log half of the agent protocol, from the collector's side. Throws where the control plane does not answer. */
 export class Uploader {
   readonly #base: string;
-  readonly #token: string;
+  readonly #token: LiveSecret;
   readonly #agent = new http.Agent({ keepAlive: true, maxSockets: 16, scheduling: 'lifo' });
 
   readonly #taken: (bytes: number) => void;
 
   /** @param taken told how many bytes of a log were taken */
-  constructor(apiUrl: string, token: string, taken: (bytes: number) => void = () => undefined) {
+  constructor(apiUrl: string, token: string | LiveSecret, taken: (bytes: number) => void = () => undefined) {
     this.#base = `${apiUrl.replace(/\/+$/, '')}${AGENT_PREFIX}/logs`;
-    this.#token = token;
+    this.#token = liveOf(token);
     this.#taken = taken;
   }
 
@@ -117,7 +118,7 @@ export class Uploader {
         agent: this.#agent,
         timeout: TIMEOUT_MS,
         headers: {
-          authorization: `Bearer ${this.#token}`,
+          authorization: `Bearer ${this.#token.current()}`,
           ...(body === undefined
             ? {}
             : { 'content-type': 'application/octet-stream', 'content-length': String(body.length) }),

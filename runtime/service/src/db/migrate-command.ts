@@ -16,7 +16,7 @@ export async function migrateCommand(environment: Environment): Promise<number> 
   try {
     const env = readEnv(settings, environment);
     const config = await readPlatformConfig(env.DELOS_CONFIG);
-    const database = await connectDatabase({ ...databaseSettings(env), connections: 2 }, log);
+    const database = await connectDatabase({ ...databaseSettings(env), connections: 2, patient: true }, log);
     try {
       const applied = await migrate(database.db);
       await database.tx((tx) => applyConfig(tx, config, env.DELOS_CLUSTER));

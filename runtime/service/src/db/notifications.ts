@@ -5,6 +5,7 @@ import pg from 'pg';
 import type { Logger } from 'pino';
 import { z } from 'zod';
 import { guard } from '../edge/guard.ts';
+import { withRightPassword } from '../right-password.ts';
 
 /** A job changed its state; payload {@link JobChanged}. */
 export const JOB_CHANGED = 'job_changed';
@@ -92,7 +93,7 @@ export class Notifications {
 
   /** Connects, and keeps connected until {@link close}. The first connection is awaited. */
   async start(): Promise<void> {
-    const first = await this.#connect();
+    const first = await withRightPassword(() => this.#connect());
     this.#loop = this.#keep(first);
   }
 
@@ -112,7 +113,7 @@ export class Notifications {
         continue;
       }
       try {
-        connection = await this.#connect();
+        connection = await withRightPassword(() => this.#connect());
       } catch (error) {
         this.#log.warn({ error }, 'LISTEN connection could not be renewed');
         await sleep(RETRY_MS[Math.min(failures, RETRY_MS.length - 1)] ?? 5_000);

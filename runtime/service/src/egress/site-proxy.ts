@@ -6,7 +6,7 @@ import type { Duplex } from 'node:stream';
 /** How long the site's proxy may take to answer a request to connect. */
 export const CONNECT_MS = 20_000;
 
-/** What is known of the site's proxy. Files are read at each request, so that a change of one needs no restart. */
+/** The site's proxy, and how to log in to it. Its files are read at each request: a change needs no restart. */
 export interface SiteProxySettings {
   /** Its URL for each scheme. */
   readonly url: { readonly http: string; readonly https: string };
@@ -88,7 +88,7 @@ export class SiteProxyClient {
   }
 }
 
-/** What the proxy answered, for people. A client of ours cannot log in to it: what asks for a login is an error of ours. */
+/** An error that says in words what the proxy answered. A 407 is not passed on, since our services have no login to give. */
 export function refusal({ statusCode = 0, statusMessage = '' }: Pick<IncomingMessage, 'statusCode' | 'statusMessage'>) {
   const said = `${statusCode} ${statusMessage}`.trim();
   const what = statusCode === 407 ? 'the proxy does not take the credentials of `network.proxy`' : 'the proxy refuses';

@@ -106,44 +106,37 @@ const OPTIONAL_SCOPES = ['offline_access'];
 /** Which client scopes a client has; Keycloak takes them at creation alone, later by calls of their own. */
 export const CLIENT_SCOPES = { default: DEFAULT_SCOPES, optional: OPTIONAL_SCOPES } as const;
 
-export function cliClient(spec: IdentitySpec): Representation {
-  return {
-    clientId: spec.client.id,
-    name: 'Command line client',
-    enabled: true,
-    publicClient: true,
-    standardFlowEnabled: true,
-    implicitFlowEnabled: false,
-    directAccessGrantsEnabled: false,
-    serviceAccountsEnabled: false,
-    fullScopeAllowed: false,
-    consentRequired: false,
-    redirectUris: spec.client.redirectUris,
-    webOrigins: [],
-    attributes: { 'pkce.code.challenge.method': 'S256', 'post.logout.redirect.uris': '+' },
-  };
-}
+/** A client that anybody can be, so that it has no secret: authorization code with PKCE (RFC 7636), and no other way in. */
+const publicClient = (
+  id: string,
+  name: string,
+  redirectUris: readonly string[],
+  attributes: Readonly<Record<string, string>>,
+): Representation => ({
+  clientId: id,
+  name,
+  enabled: true,
+  publicClient: true,
+  standardFlowEnabled: true,
+  implicitFlowEnabled: false,
+  directAccessGrantsEnabled: false,
+  serviceAccountsEnabled: false,
+  fullScopeAllowed: false,
+  consentRequired: false,
+  redirectUris,
+  webOrigins: [],
+  attributes: { 'pkce.code.challenge.method': 'S256', ...attributes },
+});
+
+export const cliClient = ({ client }: IdentitySpec): Representation =>
+  publicClient(client.id, 'Command line client', client.redirectUris, { 'post.logout.redirect.uris': '+' });
 
 /** Marks clients that are ours to remove. */
 export const LOGIN_ATTRIBUTE = 'dev.delos.login';
 
 /** Clients of services that people log in to by a browser. */
 export const loginClients = ({ logins }: IdentitySpec): readonly Representation[] =>
-  logins.map(({ id, title, redirectUris }) => ({
-    clientId: id,
-    name: title,
-    enabled: true,
-    publicClient: true,
-    standardFlowEnabled: true,
-    implicitFlowEnabled: false,
-    directAccessGrantsEnabled: false,
-    serviceAccountsEnabled: false,
-    fullScopeAllowed: false,
-    consentRequired: false,
-    redirectUris,
-    webOrigins: [],
-    attributes: { 'pkce.code.challenge.method': 'S256', [LOGIN_ATTRIBUTE]: 'true' },
-  }));
+  logins.map(({ id, title, redirectUris }) => publicClient(id, title, redirectUris, { [LOGIN_ATTRIBUTE]: 'true' }));
 
 export function issuerClient(secret: string): Representation {
   return {

@@ -11,6 +11,7 @@ const LOCK = 0x6c6f6773;
 const BATCH = 50;
 /** So many bytes taken out are made room for others at once, and not at the next round. */
 const VACUUM_BYTES = 32 * 2 ** 20;
+const VACUUM_MS = 10 * 60_000;
 /** So long the logs of a project stay that was taken out of delos.yaml: it may have been a slip. */
 const RETIRED_DAYS = 1;
 /** A project that is over its limit leaves this to each log. */
@@ -165,14 +166,7 @@ export class LogHousekeeper {
 
   async #vacuumNow(): Promise<void> {
     const dropped = this.#dropped;
-    await this.#database.db.connection().execute(async (connection) => {
-      await sql`set statement_timeout = '10min'`.execute(connection);
-      try {
-        await sql`vacuum (skip_locked) log_chunks`.execute(connection);
-      } finally {
-        await sql`reset statement_timeout`.execute(connection);
-      }
-    });
+    await this.#database.alone('vacuum (skip_locked) log_chunks', VACUUM_MS);
     this.#dropped = Math.max(0, this.#dropped - dropped);
   }
 }

@@ -107,7 +107,7 @@ export class LogBuffer {
     this.#limit = limit;
   }
 
-  /** What is there of before may be more than the limit: as long as it goes, what comes is taken. */
+  /** Whether new bytes are refused. As long as what waits gets less, they are taken, even beyond the limit. */
   get isFull(): boolean {
     return this.stuckSeconds > STUCK_SECONDS && this.bytes >= this.#limit;
   }

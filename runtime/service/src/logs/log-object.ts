@@ -17,7 +17,7 @@ const SMALL_BYTES = 16 * 1024;
 const inflate = promisify(gunzip);
 const deflate = promisify(gzip);
 
-/** What an object's name is made of. Bytes of a log never change, so that the same name is the same content. */
+/** The parts of an object's name. Bytes of a log never change, so one name always means one content. */
 export interface LogPiece {
   readonly job: string;
   readonly attempt: number;

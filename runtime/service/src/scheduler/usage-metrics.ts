@@ -1,5 +1,5 @@
 import { Gauge, type Registry } from 'prom-client';
-import type { Amounts, Usage } from './usage.ts';
+import type { Amounts, ProjectUsage, Usage } from './usage.ts';
 
 /**
  * Tells who has how much of what there is. Whose series a person may see is decided by their label `project`, so each series
@@ -24,7 +24,7 @@ export function usageMetrics(registry: Registry, usage: () => Usage | undefined)
         if (now !== undefined) tell(now, (labels, value) => this.set(labels, value));
       },
     });
-  // Gauges are asked in the order of their names' registration: this one is the first.
+  // Gauges are asked in the order in which they were registered. This one is the first, and asks for all.
   new Gauge({
     name: 'delos_projects_untold',
     help: 'Projects whose use is not told, since there are too many',
@@ -50,10 +50,7 @@ export function usageMetrics(registry: Registry, usage: () => Usage | undefined)
     for (const [pool, { nodes }] of told.pools) for (const [state, count] of nodes) set({ pool, state }, count);
   });
   const ofProjects =
-    <Label extends 'phase' | 'resource'>(
-      label: Label,
-      amounts: (project: Usage['projects'] extends ReadonlyMap<string, infer P> ? P : never) => Amounts,
-    ) =>
+    <Label extends 'phase' | 'resource'>(label: Label, amounts: (project: ProjectUsage) => Amounts) =>
     (told: Usage, set: (labels: Record<Label | 'organization' | 'project', string>, value: number) => void) => {
       for (const [project, own] of told.projects) {
         const { organization } = own;

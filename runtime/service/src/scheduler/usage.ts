@@ -2,7 +2,7 @@ import type { NodeReport, Quota } from '@delos/core';
 import type { MirroredJob } from './mirror.ts';
 
 /*
- * What there is and who has how much of it, for whoever draws it. Amounts are in the units of the Kubernetes API: cores of
+ * How much the cluster has, and who uses how much of it. Amounts are in the units of the Kubernetes API: cores of
  * `cpu`, bytes of `memory`, whole devices of an extended resource.
  */
 

@@ -14,6 +14,7 @@ const FACTS: UpgradeFacts = {
   migrations: ['0002_more.sql'],
   postgres: { data: '17', image: '17' },
   external: [],
+  members: [],
   volumes: [
     { service: 'postgres', bytes: 100 * MIB },
     { service: 'devpi', bytes: 20 * MIB },
@@ -57,6 +58,7 @@ describe('an upgrade is refused', () => {
       [/PostgreSQL 16.*PostgreSQL 17/],
     ],
     ['where the database is the site’s own', { external: ['postgres'] }, [/postgres is the site’s own/]],
+    ['where a service has several members', { members: ['postgres'] }, [/postgres has several members/]],
     [
       'while a service is ill',
       { ill: [{ name: 'agent', message: '0/1 ready' }] },

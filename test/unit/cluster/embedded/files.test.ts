@@ -110,7 +110,7 @@ describe('the files and command lines of a node', () => {
     expect(publicNameOf(domain)).toEqual(expected);
     const written = corefile({ forward: true, publicName: publicNameOf(domain) });
     if (expected === null) expect(written).not.toContain('rewrite');
-    else expect(written).toContain(`rewrite stop name exact ${expected.name} ${expected.service}\n`);
+    else expect(written).toContain(`ai\\.example\\.com\\.$ ${expected.service} answer auto\n`);
   });
 
   test('containers are made through the guard; a node that was started before there was one is still understood', () => {

@@ -71,7 +71,9 @@ describe('a database', () => {
     });
     client.reach(database.peer, DNS);
     const synthesis = synthOf(chart);
-    expect(objectOf(synthesis, 'Secret', 'db-reports').secrets).toEqual({ password: { kind: 'password' } });
+    expect(objectOf(synthesis, 'Secret', 'db-reports').secrets).toEqual({
+      password: { kind: 'password', rotation: { kind: 'role', role: 'reports' } },
+    });
     expect(policyOf(synthesis, 'db')).toMatchObject({
       ingress: [{ from: [pods('reports')], ports: [{ port: 5432 }] }],
     });

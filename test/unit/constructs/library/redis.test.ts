@@ -58,7 +58,7 @@ describe('a user of a Redis', () => {
     client('stranger');
     const synthesis = synthOf(chart);
     expect(objectOf(synthesis, 'Secret', 'redis-reports').secrets).toEqual({
-      password: { kind: 'password', length: 48 },
+      password: { kind: 'password', length: 48, rotation: { kind: 'overlap' } },
     });
     expect(objectOf(synthesis, 'NetworkPolicy', 'redis').manifest.spec).toMatchObject({
       ingress: [{ from: [pods('reports')], ports: [{ port: 6379, protocol: 'TCP' }] }],

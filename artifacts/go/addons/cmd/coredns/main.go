@@ -5,9 +5,12 @@ import (
 	"github.com/coredns/coredns/core/dnsserver"
 	"github.com/coredns/coredns/coremain"
 
+	_ "github.com/coredns/coredns/plugin/any"
 	_ "github.com/coredns/coredns/plugin/bind"
+	_ "github.com/coredns/coredns/plugin/bufsize"
 	_ "github.com/coredns/coredns/plugin/cache"
 	_ "github.com/coredns/coredns/plugin/errors"
+	_ "github.com/coredns/coredns/plugin/file"
 	_ "github.com/coredns/coredns/plugin/forward"
 	_ "github.com/coredns/coredns/plugin/health"
 	_ "github.com/coredns/coredns/plugin/hosts"
@@ -26,18 +29,21 @@ import (
 func init() {
 	dnsserver.Directives = []string{
 		"reload",
+		"bufsize",
 		"bind",
 		"health",
 		"ready",
 		"prometheus",
 		"errors",
 		"log",
+		"any",
 		"cache",
 		"loadbalance",
 		"rewrite",
 		"template",
 		"hosts",
 		"kubernetes",
+		"file",
 		"loop",
 		"forward",
 	}

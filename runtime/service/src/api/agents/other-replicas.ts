@@ -3,6 +3,7 @@ import { sql } from 'kysely';
 import { z } from 'zod';
 import { STREAM_WANTED } from '../../db/notifications.ts';
 import { detach } from '../../edge/guard.ts';
+import { liveOf } from '../../live-secret.ts';
 import type { ApiDeps } from '../deps.ts';
 import type { AgentHub, OtherReplicas } from './hub.ts';
 
@@ -37,7 +38,7 @@ export function answerReplicas(hub: AgentHub, deps: Pick<ApiDeps, 'database' | '
     const agent = hub.agentOf(cluster);
     if (agent === undefined || at === settings.internalAddress) return;
     const answer = await fetch(`${at}${AGENT_PREFIX}/streams/${id}/request`, {
-      headers: { authorization: `Bearer ${settings.agentToken}` },
+      headers: { authorization: `Bearer ${liveOf(settings.agentToken).current()}` },
       signal: AbortSignal.timeout(FETCH_MS),
     });
     // Its client has gone, or another replica was quicker.

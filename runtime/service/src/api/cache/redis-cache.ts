@@ -4,6 +4,7 @@ import { createClient, ErrorReply } from '@redis/client';
 import type { Logger } from 'pino';
 import { Counter, Gauge, type Registry } from 'prom-client';
 import { detach } from '../../edge/guard.ts';
+import { liveOf } from '../../live-secret.ts';
 import type { Cache, Reply, Script } from './cache.ts';
 import type { CacheSettings } from './cache-settings.ts';
 
@@ -183,7 +184,7 @@ function clientOf({ host, port, username, password, tls }: CacheSettings): Clien
   const secure = tls === undefined ? {} : { tls: true as const, ...name, ...tls };
   return createClient({
     username,
-    password,
+    password: liveOf(password).current(),
     // Connecting again is ours: the library would keep commands meanwhile.
     socket: { host, port, connectTimeout: CONNECT_MS, reconnectStrategy: false, ...secure },
     disableOfflineQueue: true,

@@ -36,7 +36,7 @@ function metricsRoutes(app: FastifyInstance, deps: ApiDeps): void {
       void reply.header('cache-control', 'no-store');
       if (caller.admin) return { everything: true, projects: [] };
       const projects = await visibleProjects(deps.database.db, caller);
-      if (projects.length <= MOST_METRICS_PROJECTS) return { everything: false, projects };
+      if (projects.length <= MOST_METRICS_PROJECTS) return { everything: false, projects: projects.toSorted() };
       throw new DelosError(
         'ERR_REQUEST',
         `${caller.user} may read ${projects.length} projects, and metrics are shown of ${MOST_METRICS_PROJECTS} at most`,

@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import { z } from 'zod';
-import { isDns, policiesFor } from './network-peers.ts';
-import { kindOf, platformOf, workloadsOf } from './synthesized.ts';
+import { isDns, policiesFor } from '../network-peers.ts';
+import { kindOf, platformOf, workloadsOf } from '../synthesized.ts';
 
 const CLOSED = `
 domain: ai.example.com

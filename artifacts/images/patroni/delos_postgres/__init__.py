@@ -1,0 +1,1 @@
+"""A member of PostgreSQL: what comes before Patroni, and beside it."""
