@@ -1,12 +1,15 @@
 import { mkdirSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { linesIn, logsQl } from '../../../cli/src/commands/observe/search.ts';
 import { containersIn } from '../../../runtime/service/src/collector/search/containers.ts';
-import { elasticsearch, loki, victoriaLogs } from '../../../runtime/service/src/collector/search/senders.ts';
+import { elasticsearch } from '../../../runtime/service/src/collector/search/elasticsearch.ts';
+import { loki } from '../../../runtime/service/src/collector/search/loki.ts';
 import { Shipper } from '../../../runtime/service/src/collector/search/shipper.ts';
 import type { LogSink, SearchLine } from '../../../runtime/service/src/collector/search/sink.ts';
+import { victoriaLogs } from '../../../runtime/service/src/collector/search/victoria-logs.ts';
 import { type ContainerFiles, containerFiles } from '../../support/logs/log-services.ts';
 import { type TestVictoriaLogs, testVictoriaLogs } from '../../support/logs/victoria-logs.ts';
 import { quiet } from '../../support/service/postgres.ts';
@@ -41,17 +44,32 @@ let nodes = 0;
 function ship(
   sink: LogSink = victoriaLogs({ url: store.url }),
   node = `node-${++nodes}`,
-): { readonly node: string; readonly shipper: Shipper } {
+): { readonly node: string; readonly counts: Record<'sent' | 'resent' | 'refused' | 'lost', number> } {
   stop = new AbortController();
+  const counts = { sent: 0, resent: 0, refused: 0, lost: 0 };
   const shipper = new Shipper({
     root,
     node,
     sink,
     log: quiet,
+    counts: {
+      sent: (lines) => {
+        counts.sent += lines;
+      },
+      resent: (lines) => {
+        counts.resent += lines;
+      },
+      refused: ({ lines }) => {
+        counts.refused += lines;
+      },
+      lost: (bytes) => {
+        counts.lost += bytes;
+      },
+    },
     factsOf: async (id) => (id === JOB ? FACTS : undefined),
   });
   running = shipper.run(stop.signal);
-  return { node, shipper };
+  return { node, counts };
 }
 async function end(): Promise<void> {
   stop.abort();
@@ -118,6 +136,82 @@ describe('lines of platform and jobs', () => {
   });
 });
 
+describe('what VictoriaLogs had in its memory', () => {
+  const ofScheduler = (uid: string): ContainerFiles =>
+    files(`delos_scheduler-7d9f8b6c5d-x7k2p_${uid}`, 'scheduler');
+  const rounds = (from: number, to: number): readonly string[] =>
+    Array.from({ length: to - from }, (_, each) => `round ${from + each}`);
+
+  test('is sent again after its SIGKILL, once, though nothing more is written', async () => {
+    const log = ofScheduler('uid-5');
+    const expected = [...rounds(0, 400), ''];
+    for (const text of expected) log.append(line(text));
+    const { node, counts } = ship();
+    await until('all is sent', 30, async () => (counts.sent === expected.length ? true : undefined), 5);
+    await store.kill();
+    await store.up();
+    await arrive(node, expected);
+    expect((await texts(node)).map((text) => text.trim())).toEqual(expected);
+    expect(counts).toMatchObject({ sent: expected.length, refused: 0, lost: 0 });
+    expect(counts.resent).toBeGreaterThan(0);
+  });
+
+  test('is sent again by a new collector, once, where both were ended as soon as it was sent', async () => {
+    const log = ofScheduler('uid-6');
+    for (const text of rounds(0, 50)) log.append(line(text));
+    const first = ship();
+    await arrive(first.node, rounds(0, 50));
+    for (const text of rounds(50, 300)) log.append(line(text));
+    await until('all is sent', 30, async () => (first.counts.sent === 300 ? true : undefined), 5);
+    await store.kill();
+    await end();
+    await store.up();
+    ship(undefined, first.node);
+    await arrive(first.node, rounds(0, 300));
+    expect(await texts(first.node)).toEqual(rounds(0, 300));
+    await end();
+    // Nor twice where the store lived on, and cannot tell yet of what it just took.
+    for (const text of rounds(300, 400)) log.append(line(text));
+    const third = ship(undefined, first.node);
+    await until('all is sent', 30, async () => (third.counts.sent === 100 ? true : undefined), 5);
+    await end();
+    ship(undefined, first.node);
+    for (const text of rounds(400, 410)) log.append(line(text));
+    await arrive(first.node, rounds(0, 410));
+    expect(await texts(first.node)).toEqual(rounds(0, 410));
+  });
+});
+
+describe('while VictoriaLogs is down', () => {
+  test('what a Pod wrote that is gone is held, and what its node deleted is counted', async () => {
+    const api = files('delos_control-api-7d9f8b6c5d-x7k2p_uid-7', 'control-api');
+    const { node, counts } = ship();
+    api.append(line('before'));
+    await arrive(node, ['before']);
+    await store.kill();
+    api.append(line('waits'));
+    const job = files(`delos-p-lab_${JOB}_uid-8`, 'main');
+    job.append(line('short-lived'));
+    const other = files('delos_registry-7d9f8b6c5d-x7k2p_uid-9', 'registry');
+    other.append(line('held open'));
+    await sleep(6_000);
+    const lostLine = line('in a file that is deleted');
+    other.rotate();
+    other.append(lostLine);
+    await sleep(6_000);
+    for (const pod of [`delos-p-lab_${JOB}_uid-8`, 'delos_registry-7d9f8b6c5d-x7k2p_uid-9']) {
+      rmSync(join(root, pod), { recursive: true });
+    }
+    await sleep(2_000);
+    await store.up();
+    const missing = `[delos] ${Buffer.byteLength(lostLine)} bytes are missing here: their node deleted them before they were read.`;
+    const expected = ['before', 'waits', 'short-lived', 'held open', missing];
+    await arrive(node, expected);
+    expect([...(await texts(node))].sort()).toEqual([...expected].sort());
+    expect(counts.lost).toBe(Buffer.byteLength(lostLine));
+  });
+});
+
 describe('other stores', () => {
   const lines: readonly SearchLine[] = ['one', 'two'].map((text) => ({
     time: line('').split(' ')[0] ?? '',
@@ -154,7 +248,10 @@ describe('other stores', () => {
   );
 
   test('one that refuses is told with its own words', async () => {
-    await expect(loki({ url: `${store.url}/nowhere` }).send(lines)).rejects.toThrow(/it answered 4\d\d: /);
+    const nowhere = { url: `${store.url}/nowhere` };
+    await expect(elasticsearch(nowhere, 'i').send(lines)).rejects.toThrow(/it answered 400: .*unsupported path/);
+    // Of Loki that status says that it took what it could.
+    expect(await loki(nowhere).send(lines)).toEqual({ lines: 2, why: expect.stringContaining('it answered 400') });
   });
 });
 

@@ -32,7 +32,14 @@ export async function testVictoriaLogs(): Promise<TestVictoriaLogs> {
     await ending?.end;
   };
   const up = async (): Promise<void> => {
-    const args = [`-storageDataPath=${folder}`, `-httpListenAddr=127.0.0.1:${port}`, '-retentionPeriod=100y'];
+    const args = [
+      `-storageDataPath=${folder}`,
+      `-httpListenAddr=127.0.0.1:${port}`,
+      '-retentionPeriod=100y',
+      '-inmemoryDataFlushInterval=2s',
+      '-insert.maxLineSizeBytes=512KiB',
+      '-delete.enable',
+    ];
     const serving = start([path, ...args, '-memory.allowedBytes=200MB'], {
       timeout: 3600,
       env: { PATH: '/usr/bin:/bin' },

@@ -2,7 +2,7 @@ import { createReadStream } from 'node:fs';
 import { access, constants, type FileHandle, open, stat } from 'node:fs/promises';
 import { createGunzip, type Gunzip } from 'node:zlib';
 import type { FileLedger } from './file-ledger.ts';
-import { type Head, type LogFile, lastTimeIn, logFiles, readHead, tryReadHead, unlessForbidden } from './log-files.ts';
+import { firstSince, type Head, type LogFile, lastTimeIn, logFiles, readHead, tryReadHead, unlessForbidden } from './log-files.ts';
 
 /** Bytes in their order, and what to go on from after them. */
 export interface Piece {
@@ -79,9 +79,14 @@ export class AttemptReader {
       return;
     }
     // It was deleted before it was read to its end, or just at its end: what follows is the next best.
-    const next = await this.#firstSince(files, time);
+    const next = await firstSince(files, time);
     await this.#loseUntil(next, digest, Number(offset));
     if (next !== undefined) await this.#open(next, 0);
+  }
+
+  /** Opens the file that is read next, where there is one: what is open stays readable when it is deleted. */
+  async open(): Promise<void> {
+    if (this.#source === undefined) await this.#first();
   }
 
   /** True once there is a file to read. */
@@ -137,14 +142,6 @@ export class AttemptReader {
     if (file === undefined) return undefined;
     if (files.length > KEPT_FILES) this.#lose();
     return this.#open(file, 0);
-  }
-
-  async #firstSince(files: readonly LogFile[], time: string): Promise<LogFile | undefined> {
-    for (const file of files) {
-      const head = await tryReadHead(file);
-      if (head === undefined || head.time >= time) return file;
-    }
-    return undefined;
   }
 
   async #open(file: LogFile, offset: number): Promise<Source | undefined> {
@@ -271,7 +268,7 @@ export class AttemptReader {
     const files = await logFiles(this.#folder, this.#attempt);
     const place = await this.#placeIn(files, source);
     if (place >= 0) return files[place + 1];
-    const next = await this.#firstSince(files, this.#lastTime);
+    const next = await firstSince(files, this.#lastTime);
     // The kubelet deletes the oldest: where rotated ones are left, others may have gone with the one that was read.
     if (next?.rotated !== undefined && source.follower !== (await tryReadHead(next))?.digest) {
       await this.#loseUntil(next, source.head?.digest ?? '', source.offset);

@@ -36,10 +36,16 @@ export class LineReader {
       }
     }
   }
+
+  /** What was begun and never ended: nothing more is written. */
+  *end(): Generator<SearchLine, void, void> {
+    for (const [output, open] of this.#open) yield { ...open, output, labels: this.#labels };
+    this.#open.clear();
+  }
 }
 
 function joined(before: string, more: string): string {
   if (before.endsWith(CUT)) return before;
   const all = before + more;
-  return all.length <= MOST_TEXT ? all : all.slice(0, MOST_TEXT) + CUT;
+  return all.length <= MOST_TEXT ? all : all.slice(0, MOST_TEXT).toWellFormed() + CUT;
 }

@@ -1,6 +1,7 @@
 import http from 'node:http';
 import https from 'node:https';
 import { text } from 'node:stream/consumers';
+import type { LiveSecret } from '../../live-secret.ts';
 
 /** A line of a container, as it goes to where logs can be searched. */
 export interface SearchLine {
@@ -34,13 +35,32 @@ export const STREAM_LABELS = ['node', 'namespace', 'pod', 'container'] as const;
 /** Where lines are sent to. */
 export interface LogSink {
   readonly name: string;
-  /** Sends lines. Safe to repeat, as far as the store tells equal lines. @throws Error where it does not take them all */
-  send(lines: readonly SearchLine[]): Promise<void>;
   /**
-   * Time of the newest line that it has of a container, so that a collector that starts anew sends none twice. Without it
-   * all that the node has is sent, and the store knows equal lines.
+   * Sends lines. What it took may be sent again: see `recall`.
+   * @returns what it refuses for good, such as lines that are too old for it
+   * @throws Error where it may take them later
    */
-  newest?(labels: LineLabels): Promise<string | undefined>;
+  send(lines: readonly SearchLine[]): Promise<Refusal | undefined>;
+  /** Of a store that keeps equal lines twice. Without it the store knows equal lines, and all may be sent again. */
+  readonly recall?: Recall;
+}
+
+export interface Refusal {
+  readonly lines: number;
+  /** In the store's own words. */
+  readonly why: string;
+}
+
+/** What a store can tell of what it has. */
+export interface Recall {
+  /** Which process of the store answers: another one after a restart, which may not have what was taken last. */
+  incarnation(): Promise<string>;
+  /** Afterwards the next two tell of all that was taken. */
+  settle(): Promise<void>;
+  /** Time of the newest line of a container. */
+  newest(labels: LineLabels): Promise<string | undefined>;
+  /** Those of the lines that it does not have. */
+  lacking(lines: readonly SearchLine[]): Promise<readonly SearchLine[]>;
 }
 
 export interface SinkAddress {
@@ -48,35 +68,40 @@ export interface SinkAddress {
   readonly url: string;
   readonly user?: string | undefined;
   /** Password of the user; without a user, a token that is sent as `Bearer`. */
-  readonly secret?: string | undefined;
+  readonly secret?: LiveSecret | undefined;
+}
+
+/** A store answered with a status that is no success. */
+export class StoreAnswer extends Error {
+  readonly status: number;
+  constructor(status: number, text: string) {
+    super(`it answered ${status}: ${text.slice(0, 200)}`);
+    this.status = status;
+  }
 }
 
 const TIMEOUT_MS = 30_000;
 
-/** One request to a store. @throws Error with what it said, unless it answers with a status of 200 to 299 */
-export async function ask(
-  address: SinkAddress,
-  path: string,
-  body: string,
-  options: { readonly type: string; readonly query?: Readonly<Record<string, string>> },
-): Promise<string> {
+interface Question {
+  readonly type?: string;
+  readonly query?: Readonly<Record<string, string>>;
+}
+
+/** One request to a store: a GET where there is no body. @throws StoreAnswer unless it answers with a status of 200 to 299 */
+export async function ask(address: SinkAddress, path: string, question: Question = {}, body?: string): Promise<string> {
   const url = new URL(address.url);
   url.pathname = `${url.pathname.replace(/\/$/, '')}${path}`;
-  for (const [name, value] of Object.entries(options.query ?? {})) url.searchParams.set(name, value);
-  const { user, secret } = address;
-  const authorization =
-    secret === undefined
-      ? {}
-      : {
-          authorization:
-            user === undefined ? `Bearer ${secret}` : `Basic ${Buffer.from(`${user}:${secret}`).toString('base64')}`,
-        };
+  for (const [name, value] of Object.entries(question.query ?? {})) url.searchParams.set(name, value);
   const response = await new Promise<http.IncomingMessage>((resolve, reject) => {
     const send = url.protocol === 'https:' ? https.request : http.request;
     const request = send(url, {
-      method: 'POST',
+      method: body === undefined ? 'GET' : 'POST',
       timeout: TIMEOUT_MS,
-      headers: { 'content-type': options.type, 'content-length': Buffer.byteLength(body), ...authorization },
+      headers: {
+        ...(body === undefined ? {} : { 'content-length': Buffer.byteLength(body) }),
+        ...(question.type === undefined ? {} : { 'content-type': question.type }),
+        ...authorizationOf(address),
+      },
     });
     request.once('response', resolve);
     request.once('error', reject);
@@ -85,6 +110,15 @@ export async function ask(
   });
   const answer = await text(response);
   const status = response.statusCode ?? 0;
-  if (status < 200 || status > 299) throw new Error(`it answered ${status}: ${answer.slice(0, 200)}`);
+  if (status < 200 || status > 299) throw new StoreAnswer(status, answer);
   return answer;
+}
+
+function authorizationOf({ user, secret }: SinkAddress): { readonly authorization?: string } {
+  if (secret === undefined) return {};
+  const text = secret.current();
+  return {
+    authorization:
+      user === undefined ? `Bearer ${text}` : `Basic ${Buffer.from(`${user}:${text}`).toString('base64')}`,
+  };
 }
