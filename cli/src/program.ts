@@ -1,7 +1,9 @@
 import { DelosError, RELEASE } from '@delos/core';
-import { Command, InvalidArgumentError, Option } from 'commander';
+import { Command, Option } from 'commander';
 import { completionVerbs } from './completion.ts';
 import { type CommandContext, commandContext, type GlobalOptions } from './context.ts';
+import { positiveNumber, wholeNumber } from './option-numbers.ts';
+import { withSearch } from './search-options.ts';
 
 /** A command's code, loaded when it runs and not before. */
 type Run<Args extends unknown[]> = (context: CommandContext, ...args: Args) => Promise<void>;
@@ -59,16 +61,15 @@ export function program(root: string, options: { readonly completion?: boolean }
   verb(cli, 'status', 'what runs, where, and who may log in')
     .option('--show-passwords', 'show the passwords of the platform’s users', false)
     .action(action(() => import('./commands/observe/status.ts')));
-  verb(cli, 'logs [part]', 'log of a part: a service of the platform or a process of the embedded cluster; or a search')
+  withSearch(
+    verb(
+      cli,
+      'logs [part]',
+      'log of a part: a service of the platform or a process of the embedded cluster; or a search',
+    ),
+  )
     .option('-f, --follow', 'keep printing what the part writes', false)
     .option('--tail <lines>', 'only the last lines', wholeNumber)
-    .option('--search <text>', 'lines of platform and jobs with this text, also of Pods that are gone')
-    .option('--since <time>', 'with --search: of the last 30m, 12h, 7d; left out: 1d')
-    .option('--service <name>', 'with --search: of this service of the platform')
-    .option('--job <id>', 'with --search: of this job')
-    .option('--project <name>', 'with --search: of jobs of this project')
-    .option('--user <name>', 'with --search: of jobs of this user')
-    .option('--limit <lines>', 'with --search: the newest so many; left out: 1000', positiveNumber)
     .action(action(() => import('./commands/observe/logs.ts')));
   verb(cli, 'support-bundle', 'one file with what somebody who helps must know: status, objects, logs; no secrets')
     .option('--out <file>', 'where to write; left out: delos-INSTANCE-support.tar.gz')
@@ -289,14 +290,4 @@ function globalOptions(command: Command): GlobalOptions {
     yes: given('yes') === true,
     ...(typeof instance === 'string' ? { instance } : {}),
   };
-}
-
-function positiveNumber(text: string): number {
-  if (!/^[1-9]\d{0,8}$/.test(text)) throw new InvalidArgumentError('expected a whole number from 1');
-  return Number(text);
-}
-
-function wholeNumber(text: string): number {
-  if (!/^\d{1,9}$/.test(text)) throw new InvalidArgumentError('expected a whole number');
-  return Number(text);
 }

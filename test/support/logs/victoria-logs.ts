@@ -1,6 +1,7 @@
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { resolveTool } from '@delos/cluster';
 import { silent } from '@delos/core';
 import { freePort } from '@delos/host';
@@ -31,7 +32,11 @@ export async function testVictoriaLogs(): Promise<TestVictoriaLogs> {
     ending?.child.kill('SIGKILL');
     await ending?.end;
   };
+  let startedIn = 0;
   const up = async (): Promise<void> => {
+    // It tells its start to the second. In a cluster no Pod is ready twice within one.
+    while (Math.floor(Date.now() / 1_000) === startedIn) await sleep(50);
+    startedIn = Math.floor(Date.now() / 1_000);
     const args = [
       `-storageDataPath=${folder}`,
       `-httpListenAddr=127.0.0.1:${port}`,
@@ -59,6 +64,8 @@ export async function testVictoriaLogs(): Promise<TestVictoriaLogs> {
   return {
     url,
     query: async (text) => {
+      // What it took within a second is else found by one question and not by the next.
+      await fetch(`${url}/internal/force_flush`);
       const answer = await fetch(`${url}/select/logsql/query`, {
         method: 'POST',
         body: new URLSearchParams({ query: text }),

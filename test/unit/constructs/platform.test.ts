@@ -309,6 +309,7 @@ describe('network', () => {
         'postgres:5432',
         'redis:6379',
         'registry:5000',
+        'victoria-logs:9428',
       ],
     ],
     ['registry', []],

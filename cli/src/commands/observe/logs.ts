@@ -1,14 +1,14 @@
 import { access } from 'node:fs/promises';
 import { join } from 'node:path';
 import { namespaceOf, SERVICES } from '@delos/constructs';
-import { DelosError, NAME_LABEL } from '@delos/core';
+import { DelosError, type LogQuestion, NAME_LABEL } from '@delos/core';
 import type { CommandContext } from '../../context.ts';
 import { engineOf } from '../../instance/engine.ts';
 import { kubeOf } from '../../instance/kube.ts';
 import { capture, passThrough } from '../../process.ts';
-import { type Search, searchLogs } from './search.ts';
+import { searchLogs } from './search.ts';
 
-interface LogOptions extends Omit<Search, 'search'> {
+interface LogOptions extends Omit<LogQuestion, 'search' | 'within'> {
   readonly follow: boolean;
   readonly tail?: number;
   readonly search?: string;

@@ -89,6 +89,13 @@ export const collector: ServiceDescriptor<Config, Collector> = {
       for: '5m',
       summary: '{{ $labels.sink }} takes no lines: newer ones cannot be searched there',
     },
+    {
+      name: 'SearchedLogsLost',
+      severity: 'warning',
+      expr: 'sum by (sink) (increase(delos_collector_search_lost_bytes_total[15m])) > 0 or sum by (sink) (increase(delos_collector_search_refused_lines_total[15m])) > 0',
+      for: '1m',
+      summary: 'Lines will never be found in {{ $labels.sink }}: their node deleted them, or it refuses them',
+    },
   ],
   panels: [
     {
@@ -103,6 +110,15 @@ export const collector: ServiceDescriptor<Config, Collector> = {
         { expr: 'sum(delos_collector_logs)', legend: 'logs' },
         { expr: 'sum(delos_collector_held)', legend: 'held back' },
       ],
+    },
+    {
+      title: 'Lines brought to where they are searched',
+      unit: 'per-second',
+      series: [
+        { expr: 'sum by (sink) (rate(delos_collector_search_lines_total[5m]))', legend: '{{sink}}' },
+        { expr: 'sum by (sink) (rate(delos_collector_search_resent_lines_total[5m]))', legend: '{{sink}}, once more' },
+      ],
+      emptyUnless: 'logs can be searched, here or in a store of `logs.sinks`',
     },
   ],
   needs: [controlApi],

@@ -4,12 +4,16 @@ import { claim } from '../../base/mount.ts';
 import { httpGet } from '../../base/probes.ts';
 import type { ServiceDescriptor, Site } from '../../base/service.ts';
 import { Workload } from '../../base/workload.ts';
+import { controlApi } from '../control-api/index.ts';
 import type { VictoriaLogsSection } from './section.ts';
 
 const PORT = 9428;
 const DATA = '/data';
 
-/** One VictoriaLogs. It has no users: the collectors alone may write, and operators read through the Kubernetes API. */
+/**
+ * One VictoriaLogs. It has no users: collectors write, operators read through the Kubernetes API, and the control API asks for
+ * its users, and removes what projects keep for a shorter time.
+ */
 export class VictoriaLogs extends Construct {
   readonly workload: Workload;
 
@@ -39,6 +43,11 @@ export class VictoriaLogs extends Construct {
         // Beside what is counted there is room to put parts together.
         `-retention.maxDiskSpaceUsageBytes=${Math.floor((own.storage * 4) / 5)}`,
         `-httpListenAddr=:${PORT}`,
+        // On its disk after two seconds at most, and those of merges: collectors count on it (SETTLED_MS).
+        '-inmemoryDataFlushInterval=2s',
+        // A line of 64 KiB of text, each character escaped.
+        '-insert.maxLineSizeBytes=512KiB',
+        '-delete.enable',
         '-memory.allowedPercent=50',
         '-search.maxConcurrentRequests=4',
         '-search.maxQueryDuration=30s',
@@ -67,5 +76,6 @@ export class VictoriaLogs extends Construct {
       },
       mounts: () => [claim('data', DATA, String(quantityOf(own.storage)), site.config.cluster.storageClass)],
     });
+    site.find(controlApi)?.searchesLogsIn(this.workload);
   }
 }

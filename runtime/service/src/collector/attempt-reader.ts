@@ -1,8 +1,18 @@
 import { createReadStream } from 'node:fs';
-import { access, constants, type FileHandle, open, stat } from 'node:fs/promises';
-import { createGunzip, type Gunzip } from 'node:zlib';
+import { access, constants, open, stat } from 'node:fs/promises';
+import { createGunzip } from 'node:zlib';
 import type { FileLedger } from './file-ledger.ts';
-import { firstSince, type Head, type LogFile, lastTimeIn, logFiles, readHead, tryReadHead, unlessForbidden } from './log-files.ts';
+import {
+  firstSince,
+  type Head,
+  type LogFile,
+  lastTimeIn,
+  logFiles,
+  readHead,
+  tryReadHead,
+  unlessForbidden,
+} from './log-files.ts';
+import type { Source } from './log-source.ts';
 
 /** Bytes in their order, and what to go on from after them. */
 export interface Piece {
@@ -19,22 +29,6 @@ const SETTLE_MS = 200;
 const NEWLINE = 0x0a;
 /** With as many rotated files as a kubelet keeps (containerLogMaxFiles less one) older ones may have been deleted. */
 const KEPT_FILES = 4;
-
-interface Source {
-  readonly file: LogFile;
-  /** Of a plain file: stays readable when it is renamed or deleted. */
-  readonly handle: FileHandle | undefined;
-  readonly unpacked: AsyncIterator<Buffer> | undefined;
-  readonly stream: Gunzip | undefined;
-  readonly inode: number;
-  /** Bytes of the uncompressed file that were read. */
-  offset: number;
-  head: Head | undefined;
-  /** Since when a newer file is there and nothing more came. */
-  supersededAt: number | undefined;
-  /** Digest of the file that followed it when that was first seen. */
-  follower: string | undefined;
-}
 
 /**
  * Reads one attempt's log on, over rotations: files are told apart by their first line, not by name or inode, so that

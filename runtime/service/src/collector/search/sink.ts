@@ -118,7 +118,6 @@ function authorizationOf({ user, secret }: SinkAddress): { readonly authorizatio
   if (secret === undefined) return {};
   const text = secret.current();
   return {
-    authorization:
-      user === undefined ? `Bearer ${text}` : `Basic ${Buffer.from(`${user}:${text}`).toString('base64')}`,
+    authorization: user === undefined ? `Bearer ${text}` : `Basic ${Buffer.from(`${user}:${text}`).toString('base64')}`,
   };
 }

@@ -31,6 +31,7 @@ export function victoriaLogs(address: SinkAddress): LogSink {
       return undefined;
     },
     recall: {
+      // To the second: two within one would look like one, but no Pod becomes ready twice in that time.
       incarnation: async () => {
         const started = /^process_start_time_seconds (\S+)$/m.exec(await ask(address, '/metrics'))?.[1];
         if (started === undefined) throw new Error('it does not say when it started');
