@@ -46,6 +46,8 @@ async function gone(word: string): Promise<string> {
 
 const answer = z.looseObject({ lines: z.array(z.looseObject({ _msg: z.string(), pod: z.string() })) });
 
+const owned = z.object({ lines: z.array(z.looseObject({ text: z.string() })) });
+
 /** Lines that the operator's command finds. */
 const found = async (...args: readonly string[]) => (await delosJson(answer, ['logs', ...args])).lines;
 const finds = (expected: readonly string[], ...args: readonly string[]): Promise<true> =>
@@ -75,12 +77,12 @@ describe('a deleted Pod’s log', () => {
       const response = await fetch(`${origin}${LOG_SEARCH}?search=said+egret`, {
         headers: { authorization: `Bearer ${await token(user)}` },
       });
-      return { status: response.status, body: await response.json() };
+      return { status: response.status, body: owned.parse(await response.json()) };
     };
     await until('it is found', 90, async (last) => {
       const there = await ask('ann');
       last(there);
-      return there.body.lines?.length === 1 ? true : undefined;
+      return there.body.lines.length === 1 ? true : undefined;
     });
     expect((await ask('ann')).body.lines).toMatchObject([
       { text: 'said egret', job: id, owner: 'ann', output: 'stdout', org_name: 'default', project_name: 'default' },
@@ -95,6 +97,6 @@ describe('a deleted Pod’s log', () => {
     expect(processes.length).toBeGreaterThan(0);
     for (const { pid } of processes) process.kill(pid, 'SIGKILL');
     await finds(['said stork'], '--search', 'said stork', '--job', id);
-    await finds(['said heron'], '--search', 'said heron');
+    await finds(['said heron'], '--search', 'said heron', '--project', 'default');
   });
 });
