@@ -22,6 +22,7 @@ import { registry } from './registry/image.ts';
 import { runtime } from './runtime/image.ts';
 import { ubuntu } from './ubuntu/image.ts';
 import { userBase } from './user-base/image.ts';
+import { victoriaLogs } from './victoria-logs/image.ts';
 
 /** Every image that Delos runs or answers for: one folder and one line each. */
 export const CATALOGUE: readonly CatalogueImage[] = [
@@ -41,6 +42,7 @@ export const CATALOGUE: readonly CatalogueImage[] = [
   grafana,
   alertmanager,
   nodeExporter,
+  victoriaLogs,
   coredns,
   localPathProvisioner,
   metricsServer,

@@ -5,7 +5,10 @@ const GIB = 2 ** 30;
 
 /** Tools of monitoring, with their pins. */
 export const MONITORING_TOOLS: Readonly<
-  Record<Extract<ToolName, 'prometheus' | 'alertmanager' | 'node_exporter' | 'metrics-proxy'>, ToolSpec>
+  Record<
+    Extract<ToolName, 'prometheus' | 'alertmanager' | 'node_exporter' | 'metrics-proxy' | 'victoria-logs'>,
+    ToolSpec
+  >
 > = {
   prometheus: {
     name: 'prometheus',
@@ -82,6 +85,29 @@ export const MONITORING_TOOLS: Readonly<
       module: 'metrics-proxy',
       package: './cmd/metrics-proxy',
       cold: { seconds: 15, diskBytes: 0.5 * GIB, memoryBytes: 0.5 * GIB },
+    },
+  },
+  'victoria-logs': {
+    name: 'victoria-logs',
+    version: '1.52.1',
+    release: {
+      files: [
+        {
+          url: github('VictoriaMetrics/VictoriaLogs', 'v1.52.1', 'victoria-logs-linux-amd64-v1.52.1.tar.gz'),
+          checksums: github(
+            'VictoriaMetrics/VictoriaLogs',
+            'v1.52.1',
+            'victoria-logs-linux-amd64-v1.52.1_checksums.txt',
+          ),
+          member: 'victoria-logs-prod',
+        },
+      ],
+    },
+    build: {
+      module: 'victoria-logs',
+      package: 'github.com/VictoriaMetrics/VictoriaLogs/app/victoria-logs',
+      set: ['github.com/VictoriaMetrics/VictoriaMetrics/lib/buildinfo.Version=victoria-logs-v1.52.1'],
+      cold: { seconds: 60, diskBytes: 0.5 * GIB, memoryBytes: 1 * GIB },
     },
   },
 };

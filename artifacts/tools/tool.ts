@@ -19,6 +19,7 @@ export type ToolName =
   | 'prometheus'
   | 'alertmanager'
   | 'node_exporter'
+  | 'victoria-logs'
   | 'objects'
   | 'depot'
   | 'pg-archive'

@@ -1,7 +1,9 @@
 import { DelosError, RELEASE } from '@delos/core';
-import { Command, InvalidArgumentError, Option } from 'commander';
+import { Command, Option } from 'commander';
 import { completionVerbs } from './completion.ts';
 import { commandContext, type GlobalOptions } from './context.ts';
+import { positiveNumber, wholeNumber } from './option-numbers.ts';
+import { withSearch } from './search-options.ts';
 import { auxVmVerbs, flowVerbs, nodeVerbs, type Run } from './verb-groups.ts';
 
 /** The whole command line. Each verb names its module; modules are imported lazily. */
@@ -57,7 +59,13 @@ export function program(root: string, options: { readonly completion?: boolean }
   verb(cli, 'status', 'what runs, where, and who may log in')
     .option('--show-passwords', 'show the passwords of the platform’s users', false)
     .action(action(() => import('./commands/observe/status.ts')));
-  verb(cli, 'logs <part>', 'log of a part: a service of the platform or a process of the embedded cluster')
+  withSearch(
+    verb(
+      cli,
+      'logs [part]',
+      'log of a part: a service of the platform or a process of the embedded cluster; or a search',
+    ),
+  )
     .option('-f, --follow', 'keep printing what the part writes', false)
     .option('--tail <lines>', 'only the last lines', wholeNumber)
     .action(action(() => import('./commands/observe/logs.ts')));
@@ -226,14 +234,4 @@ function globalOptions(command: Command): GlobalOptions {
     yes: given('yes') === true,
     ...(typeof instance === 'string' ? { instance } : {}),
   };
-}
-
-function positiveNumber(text: string): number {
-  if (!/^[1-9]\d{0,8}$/.test(text)) throw new InvalidArgumentError('expected a whole number from 1');
-  return Number(text);
-}
-
-function wholeNumber(text: string): number {
-  if (!/^\d{1,9}$/.test(text)) throw new InvalidArgumentError('expected a whole number');
-  return Number(text);
 }

@@ -66,6 +66,7 @@ export { redis } from './services/redis/index.ts';
 export { Redis, type RedisProps } from './services/redis/redis.ts';
 export { registry } from './services/registry/index.ts';
 export { scheduler } from './services/scheduler/index.ts';
+export { victoriaLogs } from './services/victoria-logs/index.ts';
 export * from './services.ts';
 export { classesOf } from './storage-classes/index.ts';
 export * from './synthesis.ts';

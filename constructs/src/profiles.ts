@@ -7,7 +7,7 @@ import type { Placement } from './base/placement.ts';
  */
 
 /** A part of a delos.yaml. */
-type Part = { readonly [key: string]: Part | string | number };
+type Part = { readonly [key: string]: Part | string | number | boolean };
 
 const resources = (cpu: string, memory: string, memoryLimit: string): Part => ({ cpu, memory, memoryLimit });
 
@@ -28,6 +28,7 @@ const MEDIUM: Part = {
     registry: { storage: '200Gi', resources: resources('100m', '128Mi', '512Mi') },
     prometheus: { storage: '20Gi', resources: resources('200m', '512Mi', '2Gi') },
     alertmanager: { resources: resources('20m', '64Mi', '256Mi') },
+    victoriaLogs: { enabled: true, storage: '20Gi', resources: resources('100m', '256Mi', '1Gi') },
   },
 };
 

@@ -20,6 +20,7 @@ import { prometheus } from './services/prometheus/index.ts';
 import { redis } from './services/redis/index.ts';
 import { registry } from './services/registry/index.ts';
 import { scheduler } from './services/scheduler/index.ts';
+import { victoriaLogs } from './services/victoria-logs/index.ts';
 
 /** The services of the platform. Each is built after those above it, whose constructs it can ask for. */
 export const SERVICES: readonly ServiceDescriptor[] = [
@@ -35,6 +36,7 @@ export const SERVICES: readonly ServiceDescriptor[] = [
   egress,
   acme,
   agent,
+  victoriaLogs,
   collector,
   devpi,
   registry,

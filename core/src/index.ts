@@ -70,6 +70,7 @@ export * from './wire/job-desire.ts';
 export * from './wire/job-observation.ts';
 export * from './wire/kinds.ts';
 export * from './wire/log.ts';
+export * from './wire/log-query.ts';
 export * from './wire/node-report.ts';
 export * from './wire/request-body.ts';
 export * from './wire/stand-in.ts';

@@ -21,6 +21,7 @@ import { dns } from './dns.ts';
 import { givenCertificate } from './given-certificate.ts';
 import { identity } from './identity/index.ts';
 import { imageMirror } from './image-mirrors.ts';
+import { logSinks } from './log-sinks.ts';
 import { network } from './network.ts';
 import { notifications } from './notifications.ts';
 import { organization } from './organizations.ts';
@@ -251,6 +252,7 @@ export const configShape = z.strictObject({
       keepDays: keepDays
         .default(30)
         .describe('Days for which a log is kept after its job has ended. 0: as long as its project has room'),
+      sinks: logSinks,
       minFreeDisk: bytes
         .prefault('2Gi')
         .describe(

@@ -17,6 +17,22 @@ export const logPosition = z.object({
 });
 export type LogPosition = z.infer<typeof logPosition>;
 
+/** Whose a job is: what its lines are found by where logs are searched. */
+export const jobFacts = z.object({ organization: z.string(), project: z.string(), user: z.string() });
+export type JobFacts = z.infer<typeof jobFacts>;
+
+/** Where a collector sends lines to, beside the control API, so that they can be searched. */
+export const logSink = z.object({
+  kind: z.enum(['victoria-logs', 'loki', 'elasticsearch']),
+  url: z.url(),
+  user: z.string().optional(),
+  /** File of the password, or of the token where there is no user. */
+  secretFile: z.string().optional(),
+  /** Of Elasticsearch. */
+  index: z.string().optional(),
+});
+export type LogSinkSettings = z.infer<typeof logSink>;
+
 /** To the collector of one node: read this log to its end and seal it. */
 export const toCollector = z.discriminatedUnion('type', [
   z.object({ type: z.literal('seal'), jobId, podUid: z.string(), attempts: z.number().int().nonnegative() }),

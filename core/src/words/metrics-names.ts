@@ -1,5 +1,5 @@
 /*
- * What the control API, the proxy of metrics and whoever draws them must say alike.
+ * What the control API, the proxy of metrics and whoever draws them must say alike; and where logs are searched.
  */
 
 /** Path of the platform at which the API of Prometheus begins, for the metrics of one's own projects. */
@@ -10,3 +10,5 @@ export const METRICS_RIGHTS = '/api/v1/metrics-rights';
 export const METRICS_LABEL = 'project';
 /** Most projects whose metrics one caller may see, but for the administrator, who sees all. */
 export const MOST_METRICS_PROJECTS = 1_000;
+/** Path of the API that searches in the logs of jobs. */
+export const LOG_SEARCH = '/api/v1/log-search';

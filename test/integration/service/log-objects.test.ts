@@ -7,6 +7,7 @@ import { PostgresLogStore } from '../../../runtime/service/src/logs/archive.ts';
 import { LogBuffer } from '../../../runtime/service/src/logs/log-archive.ts';
 import { LogMover, type LogMoverProps } from '../../../runtime/service/src/logs/log-mover.ts';
 import { type LogKey, logPolicyOf } from '../../../runtime/service/src/logs/log-store.ts';
+import { LogSweep } from '../../../runtime/service/src/logs/log-sweep.ts';
 import { type Bucket, ObjectBucket } from '../../../runtime/service/src/logs/object-bucket.ts';
 import {
   appendLine,
@@ -138,6 +139,7 @@ describe('a log', () => {
     const counting: Bucket = {
       put: (...args) => bucket.put(...args),
       remove: (name) => bucket.remove(name),
+      list: (from, most) => bucket.list(from, most),
       get: (...args) => {
         got += 1;
         return bucket.get(...args);
@@ -213,6 +215,7 @@ describe('whatever fails while it moves', () => {
     put: (...args) => bucket.put(...args),
     get: (...args) => bucket.get(...args),
     remove: (name) => bucket.remove(name),
+    list: (from, most) => bucket.list(from, most),
   });
 
   test.each(Object.keys(FAULTS))('%s: nothing is lost nor twice, in the log and in the bucket', async (what) => {
@@ -341,5 +344,69 @@ describe('a project', () => {
     expect(await readLog(database, store, key)).toMatch(/^\[delos\] This log was removed: /);
     await moveAll();
     expect((await objectKeys()).filter((name) => name.startsWith(key.jobId))).toEqual([]);
+  });
+});
+
+describe('objects that no log has, as after a restore of an older database', () => {
+  const sweeping = (keepSeconds: number): { readonly by: LogMover; readonly swept: () => number } => {
+    let swept = 0;
+    const onSwept = (objects: number): void => {
+      swept += objects;
+    };
+    const sweep = new LogSweep({ bucket, log: quiet, keepSeconds, everyMs: 0, pageObjects: 150, onSwept });
+    return { by: mover({ sweep }), swept: () => swept };
+  };
+  const unmarked = (): Promise<void> => bucket.remove('platform');
+
+  test('go after a while, page by page; those of logs and of others stay', async () => {
+    await unmarked();
+    const key = await runningJob(database);
+    const text = await written(key, 8, 64 * KIB);
+    await endJob(database, store, key);
+    await moveAll();
+    const foreign = ['readme.txt', `${key.jobId}/0/notes.gz`, 'job-1/0/000000000000000-1-0123456789abcdef.gz'];
+    const lost = Array.from(
+      { length: 320 },
+      (_, each) => `${key.jobId}/7/${String(each).padStart(15, '0')}-1-0123456789abcdef.gz`,
+    );
+    const put = async (names: readonly string[]): Promise<void> => {
+      for (let from = 0; from < names.length; from += 20) {
+        await Promise.all(names.slice(from, from + 20).map((name) => bucket.put(name, Buffer.from('x'))));
+      }
+    };
+    await put([...foreign, ...lost]);
+    const young = sweeping(3_600);
+    for (let round = 0; round < 4; round += 1) await young.by.round();
+    expect(young.swept()).toBe(0);
+    const { by, swept } = sweeping(-1);
+    let most = 0;
+    let removed = 0;
+    for (let round = 0; round < 30; round += 1) {
+      const now = await by.round();
+      most = Math.max(most, now);
+      removed += now;
+    }
+    expect(most).toBe(100);
+    expect(removed).toBe(swept());
+    // Those of other tests' databases are no log's here either.
+    expect(swept()).toBeGreaterThanOrEqual(lost.length);
+    const left = await objectKeys();
+    expect(left.filter((name) => name.includes('/7/'))).toEqual([]);
+    expect(left).toEqual(expect.arrayContaining(foreign));
+    expect(await readLog(database, store, key)).toBe(text);
+  });
+
+  test('stay in a bucket that another platform has marked', async () => {
+    const lost = 'job-00000000-0000-4000-8000-00000000000f/0/000000000000000-1-0123456789abcdef.gz';
+    await bucket.put('platform', Buffer.from('another'));
+    await bucket.put(lost, Buffer.from('x'));
+    const { by, swept } = sweeping(-1);
+    for (let round = 0; round < 3; round += 1) await by.round();
+    expect(swept()).toBe(0);
+    expect(await objectKeys()).toContain(lost);
+    await unmarked();
+    await by.round();
+    expect(swept()).toBeGreaterThan(0);
+    expect(await objectKeys()).not.toContain(lost);
   });
 });

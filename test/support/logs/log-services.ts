@@ -108,7 +108,7 @@ export async function startLogServices(props: {
 /** A kubelet keeps as many rotated files, beside the one that is written. */
 const KEPT = 4;
 
-function containerFiles(folder: string): ContainerFiles {
+export function containerFiles(folder: string): ContainerFiles {
   mkdirSync(folder, { recursive: true });
   const current = join(folder, '0.log');
   appendFileSync(current, '');

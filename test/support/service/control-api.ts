@@ -17,6 +17,7 @@ import { applyConfig } from '../../../runtime/service/src/db/apply-config.ts';
 import type { Database } from '../../../runtime/service/src/db/database.ts';
 import { imageSource } from '../../../runtime/service/src/image-source.ts';
 import { PostgresLogStore } from '../../../runtime/service/src/logs/archive.ts';
+import { logDaysOf } from '../../../runtime/service/src/logs/log-store.ts';
 import { LogTails } from '../../../runtime/service/src/logs/tails.ts';
 import { quiet, startPostgres } from './postgres.ts';
 
@@ -109,6 +110,7 @@ export async function startControlApi(
     readonly resources?: ListenerDeps['resources'];
     readonly cache?: Cache;
     readonly registry?: RegistrySettings;
+    readonly logSearchUrl?: string;
   } = {},
 ): Promise<TestApi> {
   const { cache = NO_CACHE } = more;
@@ -124,6 +126,7 @@ export async function startControlApi(
     oidc: { issuer: issuer.issuer, clientId: 'apolo' },
     ...(more.realmUrl === undefined ? {} : { realmUrl: more.realmUrl }),
     ...(more.registry === undefined ? {} : { registry: more.registry }),
+    ...(more.logSearchUrl === undefined ? {} : { logSearchUrl: more.logSearchUrl, logDays: logDaysOf(config) }),
   };
   const tokens = {
     issuer: issuer.issuer,

@@ -16,10 +16,11 @@ const claims = z.looseObject({
 const NOT_SAVED: Readonly<Record<string, string>> = {
   alertmanager: 'silences and what was told already: an alert is told again',
   prometheus: 'metrics: large, and of the time before',
+  'victoria-logs': 'an index to search in: logs of jobs are in the archive, which is saved',
 };
 
 const config = parseConfig(
-  'services:\n  objectStorage: { enabled: true }\n  registry: { enabled: true }\n',
+  'services:\n  objectStorage: { enabled: true }\n  registry: { enabled: true }\n  victoriaLogs: { enabled: true }\n',
   'delos.yaml',
 );
 const synthesis = synthesize(config, engineContext(config, 'embedded'));

@@ -117,6 +117,7 @@ describe('what Prometheus asks for metrics', () => {
       prometheus: ['metrics-proxy', 'prometheus'],
       registry: alone,
       scheduler: alone,
+      'victoria-logs': ['collector', 'control-api', 'prometheus'],
     });
   });
 
@@ -292,7 +293,17 @@ describe('which platforms have it', () => {
     const names = without.objects.map(({ manifest }) => manifest.metadata.name);
     expect(names.filter((name) => name.endsWith('-metrics') || monitoring.includes(name))).toEqual([]);
     expect(serviceImages(parseConfig('monitoring: {enabled: false}', 'f'))).toEqual({
-      unwanted: ['objects', 'pg-archive', 'registry', 'coredns', ...monitoring, 'metrics-proxy', 'grafana', 'patroni'],
+      unwanted: [
+        'objects',
+        'pg-archive',
+        'victoria-logs',
+        'registry',
+        'coredns',
+        ...monitoring,
+        'metrics-proxy',
+        'grafana',
+        'patroni',
+      ],
       late: [],
     });
   });

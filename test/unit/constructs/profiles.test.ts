@@ -43,6 +43,7 @@ const at = (value: unknown, path: string): unknown =>
 
 /** Values that a file may have there. */
 const OTHER: Readonly<Record<string, readonly [yaml: string, parsed: unknown]>> = {
+  enabled: ['false', false],
   storage: ['60Gi', 60 * GIB],
   replicas: ['3', 3],
   keepDays: ['7', 7],
@@ -236,12 +237,12 @@ test('docs/guides/profiles.md shows the profiles', async () => {
     return shown(value);
   };
   const shown = (value: unknown): string =>
-    typeof value === 'number' && value > 10_000 ? String(quantityOf(value)) : String(value);
+    typeof value === 'number' && value > 10_000 ? String(quantityOf(value)) : String(value ?? false);
   const keys = [
     ...['logs.projectLimit', 'logs.totalLimit', 'logs.keepDays'],
     ...SERVICES.flatMap((service) =>
-      ['replicas', 'storage', 'resources'].map((key) => `services.${sectionName(service)}.${key}`),
-    ).filter((path) => has(configs[0], path)),
+      ['enabled', 'replicas', 'storage', 'resources'].map((key) => `services.${sectionName(service)}.${key}`),
+    ).filter((path) => (path.endsWith('.enabled') ? PROFILE_KEYS.has(path) : has(configs[0], path))),
   ];
   expect([...PROFILE_KEYS].filter((path) => !keys.includes(path))).toEqual([]);
   const rows = keys.map((path) => `| \`${path}\` | ${configs.map((config) => cell(at(config, path))).join(' | ')} |`);

@@ -124,8 +124,8 @@ services: {keycloak: {enabled: false}, controlApi: {enabled: false}, identity: {
   test('is told by its section, and by no other', () => {
     const config = parseConfig(off('devpi', 'redis'), 'delos.yaml');
     const left = SERVICES.filter((service) => !isEnabled(config, service)).map(({ name }) => name);
-    // Object storage, the archive of the database, the registry, the name server and Grafana are off where nobody asks for them.
-    expect(left).toEqual(['redis', 'object-storage', 'database-archive', 'devpi', 'registry', 'dns', 'grafana']);
+    // Object storage, the archive of the database, the search in logs, the registry, the name server and Grafana are off where nobody asks for them.
+    expect(left).toEqual(['redis', 'object-storage', 'database-archive', 'victoria-logs', 'devpi', 'registry', 'dns', 'grafana']);
   });
 });
 

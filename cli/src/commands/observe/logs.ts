@@ -1,19 +1,38 @@
 import { access } from 'node:fs/promises';
 import { join } from 'node:path';
 import { namespaceOf, SERVICES } from '@delos/constructs';
-import { DelosError, NAME_LABEL } from '@delos/core';
+import { DelosError, type LogQuestion, NAME_LABEL } from '@delos/core';
 import type { CommandContext } from '../../context.ts';
 import { engineOf } from '../../instance/engine.ts';
 import { kubeOf } from '../../instance/kube.ts';
 import { capture, passThrough } from '../../process.ts';
+import { searchLogs } from './search.ts';
 
-interface LogOptions {
+interface LogOptions extends Omit<LogQuestion, 'search' | 'within'> {
   readonly follow: boolean;
   readonly tail?: number;
+  readonly search?: string;
 }
 
+const ONLY_SEARCHED = ['since', 'service', 'job', 'project', 'user', 'limit'] as const;
+
 /** The log of a process of an embedded node (`node-2/kubelet` of the second), from its file; else that of a service of the platform. */
-export async function run(context: CommandContext, part: string, options: LogOptions): Promise<void> {
+export async function run(context: CommandContext, part: string | undefined, options: LogOptions): Promise<void> {
+  const { search } = options;
+  if (search !== undefined) {
+    if (part !== undefined || options.follow || options.tail !== undefined) {
+      throw new DelosError('ERR_USAGE', '--search looks through all parts, and what is there already', {
+        hint: 'leave out the part, --follow and --tail; --service names a service, --limit says how many lines',
+      });
+    }
+    return await searchLogs(context, { ...options, search });
+  }
+  const alone = ONLY_SEARCHED.find((name) => options[name] !== undefined);
+  if (alone !== undefined || part === undefined) {
+    throw new DelosError('ERR_USAGE', alone === undefined ? 'no part is named' : `--${alone} goes with --search`, {
+      hint: '`delos logs PART`, or `delos logs --search TEXT`',
+    });
+  }
   const file = join(context.paths.state, 'logs', `${part}.log`);
   if (/^(node-\d+\/)?[a-z0-9-]+$/.test(part) && (await isThere(file))) {
     const lines = options.tail === undefined ? '+1' : String(options.tail);

@@ -48,6 +48,7 @@ export class ControlApi extends Construct {
   readonly keeping: RealmKeeping;
   readonly #collectorToken: Secret;
   readonly #publicUrl: string;
+  #search: Workload | undefined;
   #registry: { readonly workload: Workload; readonly key: SecretKey } | undefined;
 
   constructor(
@@ -151,6 +152,7 @@ export class ControlApi extends Construct {
         ...(cache === undefined ? [] : cacheEnv(cache)),
         ...(bucket === undefined ? [] : bucketEnv(bucket)),
         ...this.#registryEnv(),
+        ...(this.#search === undefined ? [] : [env('DELOS_LOG_SEARCH_URL', this.#search.url('http'))]),
         allowedRegistriesEnv(at, this.ownRegistries),
         env('DELOS_CONFIG', `${CONFIG_DIR}/platform.json`),
         env('DELOS_OIDC_ISSUER', identity.issuer),
@@ -181,6 +183,12 @@ export class ControlApi extends Construct {
     this.#registry = { workload: registry, key };
     this.workload.reach(registry.peer('http'));
     if (Construct.isConstruct(key.secret)) this.workload.after(key.secret);
+  }
+
+  /** Users search for lines of their jobs there. Not waited for: nothing else needs it. */
+  searchesLogsIn(store: Workload): void {
+    this.#search = store;
+    this.workload.reach(store.peer('http'));
   }
 
   /** `HOST[:PORT]` of the platform's own registry, as image names have it. Asked for when manifests are written. */

@@ -46,6 +46,10 @@ export interface ApiSettings {
   readonly disks: DiskSettings;
   /** The platform's registry of images. @default it has none */
   readonly registry?: RegistrySettings;
+  /** Where VictoriaLogs is reached from here, without a trailing slash. @default logs cannot be searched */
+  readonly logSearchUrl?: string;
+  /** Projects whose lines can be searched for fewer days than others. @default none */
+  readonly logDays?: readonly { readonly org: string; readonly project: string; readonly days: number }[];
   /** Where people log in. */
   readonly oidc: OidcSettings;
   /** Our own realm at Keycloak, as it is reached from here: passwords then pass through us, and are counted. */

@@ -9,7 +9,7 @@ import { imageSource, registryList } from '../image-source.ts';
 import { liveSecret } from '../live-secret.ts';
 import { bucketEnv, bucketSettings } from '../logs/bucket-env.ts';
 import { openLogArchive } from '../logs/log-archive.ts';
-import { logPolicyOf } from '../logs/log-store.ts';
+import { logDaysOf, logPolicyOf } from '../logs/log-store.ts';
 import { readPlatformConfig } from '../platform-config.ts';
 import type { Service } from '../service.ts';
 import { databaseEnv, databaseSettings, readEnv } from '../service-env.ts';
@@ -55,6 +55,11 @@ const apiEnv = databaseEnv.extend({
   DELOS_REGISTRY_URL: z.url().optional(),
   /** The key that signs its tokens: P-256, PKCS #8 in PEM. */
   DELOS_REGISTRY_SECRET: z.string().optional(),
+  /** VictoriaLogs, where the platform has it. */
+  DELOS_LOG_SEARCH_URL: z
+    .url()
+    .optional()
+    .transform((text) => text?.replace(/\/+$/, '')),
   DELOS_PUBLIC_PORT: z.coerce.number().int().default(PORTS.http),
   DELOS_LISTEN_HOST: z.string().default('::'),
   /** Of its Pod: where agents and other replicas reach it. */
@@ -97,6 +102,8 @@ export const apiService: Service = {
       collectorToken: liveSecret(env.DELOS_COLLECTOR_TOKEN_FILE),
       logs: config.logs,
       disks: config.disks,
+      ...(env.DELOS_LOG_SEARCH_URL === undefined ? {} : { logSearchUrl: env.DELOS_LOG_SEARCH_URL }),
+      logDays: logDaysOf(config),
       oidc: { issuer: env.DELOS_OIDC_ISSUER, clientId: env.DELOS_OIDC_AUDIENCE },
       ...(env.DELOS_KEYCLOAK_URL === undefined
         ? {}

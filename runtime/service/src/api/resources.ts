@@ -5,6 +5,7 @@ import { config } from './resources/config/index.ts';
 import { disks } from './resources/disks/index.ts';
 import { headless } from './resources/headless/index.ts';
 import { jobs } from './resources/jobs/index.ts';
+import { logSearch } from './resources/log-search/index.ts';
 import { login } from './resources/login/index.ts';
 import { metrics } from './resources/metrics/index.ts';
 import { registry } from './resources/registry/index.ts';
@@ -21,6 +22,7 @@ export const RESOURCES = {
   users,
   admin,
   metrics,
+  'log-search': logSearch,
   registry,
   'registry-tokens': registryTokens,
 } as const satisfies Readonly<Record<string, Resource>>;

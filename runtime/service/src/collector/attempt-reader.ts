@@ -1,8 +1,18 @@
 import { createReadStream } from 'node:fs';
-import { access, constants, type FileHandle, open, stat } from 'node:fs/promises';
-import { createGunzip, type Gunzip } from 'node:zlib';
+import { access, constants, open, stat } from 'node:fs/promises';
+import { createGunzip } from 'node:zlib';
 import type { FileLedger } from './file-ledger.ts';
-import { type Head, type LogFile, lastTimeIn, logFiles, readHead, tryReadHead, unlessForbidden } from './log-files.ts';
+import {
+  firstSince,
+  type Head,
+  type LogFile,
+  lastTimeIn,
+  logFiles,
+  readHead,
+  tryReadHead,
+  unlessForbidden,
+} from './log-files.ts';
+import type { Source } from './log-source.ts';
 
 /** Bytes in their order, and what to go on from after them. */
 export interface Piece {
@@ -19,22 +29,6 @@ const SETTLE_MS = 200;
 const NEWLINE = 0x0a;
 /** With as many rotated files as a kubelet keeps (containerLogMaxFiles less one) older ones may have been deleted. */
 const KEPT_FILES = 4;
-
-interface Source {
-  readonly file: LogFile;
-  /** Of a plain file: stays readable when it is renamed or deleted. */
-  readonly handle: FileHandle | undefined;
-  readonly unpacked: AsyncIterator<Buffer> | undefined;
-  readonly stream: Gunzip | undefined;
-  readonly inode: number;
-  /** Bytes of the uncompressed file that were read. */
-  offset: number;
-  head: Head | undefined;
-  /** Since when a newer file is there and nothing more came. */
-  supersededAt: number | undefined;
-  /** Digest of the file that followed it when that was first seen. */
-  follower: string | undefined;
-}
 
 /**
  * Reads one attempt's log on, over rotations: files are told apart by their first line, not by name or inode, so that
@@ -79,9 +73,14 @@ export class AttemptReader {
       return;
     }
     // It was deleted before it was read to its end, or just at its end: what follows is the next best.
-    const next = await this.#firstSince(files, time);
+    const next = await firstSince(files, time);
     await this.#loseUntil(next, digest, Number(offset));
     if (next !== undefined) await this.#open(next, 0);
+  }
+
+  /** Opens the file that is read next, where there is one: what is open stays readable when it is deleted. */
+  async open(): Promise<void> {
+    if (this.#source === undefined) await this.#first();
   }
 
   /** True once there is a file to read. */
@@ -137,14 +136,6 @@ export class AttemptReader {
     if (file === undefined) return undefined;
     if (files.length > KEPT_FILES) this.#lose();
     return this.#open(file, 0);
-  }
-
-  async #firstSince(files: readonly LogFile[], time: string): Promise<LogFile | undefined> {
-    for (const file of files) {
-      const head = await tryReadHead(file);
-      if (head === undefined || head.time >= time) return file;
-    }
-    return undefined;
   }
 
   async #open(file: LogFile, offset: number): Promise<Source | undefined> {
@@ -271,7 +262,7 @@ export class AttemptReader {
     const files = await logFiles(this.#folder, this.#attempt);
     const place = await this.#placeIn(files, source);
     if (place >= 0) return files[place + 1];
-    const next = await this.#firstSince(files, this.#lastTime);
+    const next = await firstSince(files, this.#lastTime);
     // The kubelet deletes the oldest: where rotated ones are left, others may have gone with the one that was read.
     if (next?.rotated !== undefined && source.follower !== (await tryReadHead(next))?.digest) {
       await this.#loseUntil(next, source.head?.digest ?? '', source.offset);

@@ -35,6 +35,11 @@ export class FileLedger {
     }
   }
 
+  /** Bytes of all that was seen. */
+  get bytes(): number {
+    return [...this.#known.values()].reduce((sum, { size }) => sum + size, 0);
+  }
+
   /**
    * Bytes between a place in one file and the beginning of another.
    * @param before digest of the other's first line; undefined: to the end of all that was seen

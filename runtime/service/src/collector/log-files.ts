@@ -49,6 +49,15 @@ export async function logFiles(folder: string, attempt: number): Promise<readonl
   return [...found.entries()].sort(([a], [b]) => (a < b ? -1 : 1)).map(([, file]) => file);
 }
 
+/** The first file that has lines of that time or later, as far as its first line says. */
+export async function firstSince(files: readonly LogFile[], time: string): Promise<LogFile | undefined> {
+  for (const file of files) {
+    const head = await tryReadHead(file);
+    if (head === undefined || head.time >= time) return file;
+  }
+  return undefined;
+}
+
 /** The last attempt that has a file; -1 where there is none. */
 export async function lastAttempt(folder: string): Promise<number> {
   const numbers = (await tryReaddir(folder)).map((name) => Number(FILE.exec(name)?.[1] ?? -1));

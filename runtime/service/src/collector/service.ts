@@ -1,4 +1,4 @@
-import { AGENT_PREFIX, toCollector } from '@delos/core';
+import { AGENT_PREFIX, logSink, toCollector } from '@delos/core';
 import { Counter, Gauge } from 'prom-client';
 import { z } from 'zod';
 import { liveSecret } from '../live-secret.ts';
@@ -8,6 +8,7 @@ import { Uplink } from '../uplink.ts';
 import { connectionGauge } from '../uplink-metrics.ts';
 import { Collector } from './collector.ts';
 import { DiskWatch } from './disk-watch.ts';
+import { ship } from './search/start.ts';
 import { Uploader } from './uploader.ts';
 
 const settings = z.object({
@@ -17,11 +18,16 @@ const settings = z.object({
   DELOS_NODE: z.string(),
   /** Where the kubelet keeps container logs. */
   DELOS_POD_LOGS: z.string().default('/var/log/pods'),
+  /** Where lines can be searched; JSON. */
+  DELOS_LOG_SINKS: z
+    .string()
+    .default('[]')
+    .transform((text) => z.array(logSink).max(10).parse(JSON.parse(text))),
   /** Bytes that must be free on the node's disk for logs to be carried. */
   DELOS_LOG_MIN_FREE: z.coerce.number().int().nonnegative().default(0),
 });
 
-/** The log collector of one node. It reads files, and speaks to the control plane alone. */
+/** The log collector of one node. It reads files, and speaks to the control plane, and to where logs can be searched. */
 export const collectorService: Service = { name: 'collector', start };
 
 async function start(context: ServiceContext): Promise<RunningService> {
@@ -67,6 +73,14 @@ async function start(context: ServiceContext): Promise<RunningService> {
   const stop = new AbortController();
   await collector.start();
   const running = uplink.run(stop.signal);
+  const shipping = ship(
+    config.DELOS_LOG_SINKS,
+    { root: config.DELOS_POD_LOGS, node: config.DELOS_NODE, factsOf: (jobId) => uploader.facts(jobId), log },
+    context.metrics,
+    stop.signal,
+  );
+  // A failed one must not end the process: it is told when the service ends.
+  shipping.catch((error: unknown) => log.error({ error }, 'lines cannot be brought to where logs are searched'));
   return {
     unready: async () => collector.problem ?? uplink.problem,
     stop: async () => {
@@ -74,6 +88,7 @@ async function start(context: ServiceContext): Promise<RunningService> {
       await collector.close();
       uploader.close();
       await running;
+      await shipping.catch(() => undefined);
     },
   };
 }

@@ -2,7 +2,7 @@ import http from 'node:http';
 import { text } from 'node:stream/consumers';
 import { promisify } from 'node:util';
 import { constants, gzip, gzipSync } from 'node:zlib';
-import { AGENT_PREFIX, type LogPosition, logPosition } from '@delos/core';
+import { AGENT_PREFIX, type JobFacts, jobFacts, type LogPosition, logPosition } from '@delos/core';
 import { type LiveSecret, liveOf } from '../live-secret.ts';
 
 export interface UploadKey {
@@ -80,6 +80,14 @@ export class Uploader {
       { offset: String(offset), final: 'true', complete: String(end.complete), missing: String(end.missing) },
       Buffer.alloc(0),
     );
+  }
+
+  /** Undefined where the control plane has no such job. */
+  async facts(jobId: string): Promise<JobFacts | undefined> {
+    const { status, answer } = await this.#ask('GET', new URL(`${this.#base}/${jobId}/facts`));
+    if (status === 404) return undefined;
+    if (status !== 200) throw new Error(`the control plane answered ${status}: ${answer.slice(0, 200)}`);
+    return jobFacts.parse(JSON.parse(answer));
   }
 
   close(): void {

@@ -6,6 +6,7 @@ import { every } from '../edge/guard.ts';
 import { PostgresLogStore } from './archive.ts';
 import { LogMover } from './log-mover.ts';
 import type { LogPolicy, LogStore } from './log-store.ts';
+import { LogSweep } from './log-sweep.ts';
 import { type BucketSettings, ObjectBucket } from './object-bucket.ts';
 
 export interface LogArchiveProps {
@@ -32,6 +33,8 @@ const RETRY_MS = 5_000;
 const LOOK_MS = 5_000;
 /** A piece that was begun so long ago is one that the storage does not take. */
 const STUCK_SECONDS = 60;
+/** An object that no log has goes after a day, as one does that was taken out of a log: a backup may know it. */
+const SWEPT_SECONDS = 86_400;
 
 /** The archive of a process of the control API: the store, and what looks after it at intervals. */
 export async function openLogArchive(props: LogArchiveProps): Promise<LogArchive> {
@@ -45,7 +48,8 @@ export async function openLogArchive(props: LogArchiveProps): Promise<LogArchive
   let endRounds = async (): Promise<void> => undefined;
   if (bucket !== undefined) {
     const counted = archiveMetrics(props.metrics, buffer);
-    const mover = new LogMover({ database, bucket, log, onMoved: counted.moved });
+    const sweep = new LogSweep({ bucket, log, keepSeconds: SWEPT_SECONDS, onSwept: counted.swept });
+    const mover = new LogMover({ database, bucket, log, onMoved: counted.moved, sweep });
     ends.push(every(LOOK_MS, log, 'looking how many logs wait', () => buffer.look()));
     endRounds = rounds(mover, log, counted.failed);
   }
@@ -126,7 +130,11 @@ export class LogBuffer {
 function archiveMetrics(
   registry: Registry,
   buffer: LogBuffer,
-): { readonly moved: (bytes: number) => void; readonly failed: () => void } {
+): {
+  readonly moved: (bytes: number) => void;
+  readonly failed: () => void;
+  readonly swept: (objects: number) => void;
+} {
   const registers = [registry];
   const gauge = (name: string, help: string, value: () => number): void => {
     new Gauge({
@@ -161,5 +169,10 @@ function archiveMetrics(
     help: 'Rounds of bringing logs to the object storage that failed',
     registers,
   });
-  return { moved: (bytes) => moved.inc(bytes), failed: () => failed.inc() };
+  const swept = new Counter({
+    name: 'delos_logs_swept_objects_total',
+    help: 'Objects that belonged to no log, and were removed from the object storage',
+    registers,
+  });
+  return { moved: (bytes) => moved.inc(bytes), failed: () => failed.inc(), swept: (objects) => swept.inc(objects) };
 }

@@ -4,6 +4,7 @@ import type { Database } from '../db/database.ts';
 import type { Db, LogObjectTable } from '../db/schema.ts';
 import { digestOf, keyOf, type LogPiece, OBJECT_BYTES, packPiece, unpackChunk } from './log-object.ts';
 import { CHUNK_COST } from './log-store.ts';
+import type { LogSweep } from './log-sweep.ts';
 import type { Bucket } from './object-bucket.ts';
 
 export interface LogMoverProps {
@@ -18,6 +19,8 @@ export interface LogMoverProps {
   readonly waitSeconds?: number;
   /** An object that nobody reads any more goes after this: a backup may know it. @default one day */
   readonly keepSeconds?: number;
+  /** Looks for objects that no log has. @default nothing does */
+  readonly sweep?: LogSweep;
 }
 
 /** Any constant that nothing else in this database locks. */
@@ -51,7 +54,7 @@ type ObjectRow = Omit<LogObjectTable, 'changed_at' | 'state'>;
  * next round goes on from the row: a piece's name follows from its bytes, which never change, so nothing is there twice.
  */
 export class LogMover {
-  readonly #props: Required<Omit<LogMoverProps, 'onMoved'>> & Pick<LogMoverProps, 'onMoved'>;
+  readonly #props: Required<Omit<LogMoverProps, 'onMoved' | 'sweep'>> & Pick<LogMoverProps, 'onMoved' | 'sweep'>;
 
   constructor(props: LogMoverProps) {
     this.#props = { pieceBytes: 2 * 2 ** 20, waitSeconds: 3_600, keepSeconds: 86_400, ...props };
@@ -94,7 +97,8 @@ export class LogMover {
       if (moved >= MOST_MOVES) break;
       moved += await this.#moveStream(db, stream, MOST_MOVES - moved);
     }
-    return moved + (await this.#removeObjects(db));
+    moved += await this.#removeObjects(db);
+    return moved + ((await this.#props.sweep?.page(db)) ?? 0);
   }
 
   async #waiting(db: Db): Promise<readonly WaitingStream[]> {

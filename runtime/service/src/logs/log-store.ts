@@ -124,6 +124,16 @@ export const logPolicyOf = ({ logs, organizations }: PlatformConfig): LogPolicy 
   ),
 });
 
+/** Projects of delos.yaml that say themselves for how many days their logs are kept. */
+export const logDaysOf = ({
+  organizations,
+}: PlatformConfig): readonly { readonly org: string; readonly project: string; readonly days: number }[] =>
+  organizations.flatMap((org) =>
+    org.projects.flatMap(({ name, logs: { keepDays } }) =>
+      keepDays === undefined || keepDays === 0 ? [] : [{ org: org.name, project: name, days: keepDays }],
+    ),
+  );
+
 /** What a chunk is charged beyond its bytes: a row, its index entry and gzip's frame. */
 export const CHUNK_COST = 256;
 /** After a cut the end of a log is renewed no faster than twice in this time. */

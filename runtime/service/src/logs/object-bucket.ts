@@ -17,12 +17,27 @@ export interface BucketSettings {
   readonly authorityFile?: string;
 }
 
+export interface ListedObject {
+  readonly key: string;
+  /** Milliseconds since 1970. */
+  readonly changedAt: number;
+}
+
 /** Objects of one bucket. */
 export interface Bucket {
   /** Writes an object whole, over one that is there. @throws Error where the storage does not say that it has it */
   put(key: string, bytes: Buffer): Promise<void>;
   /** Undefined where there is none. @throws Error where the storage does not answer, or with more than `most` bytes */
   get(key: string, most: number): Promise<Buffer | undefined>;
+  /**
+   * A page of what is there, in the order of keys.
+   * @param from the `next` of the page before
+   * @returns no `next` where it is the last one
+   */
+  list(
+    from: string | undefined,
+    most: number,
+  ): Promise<{ readonly objects: readonly ListedObject[]; readonly next: string | undefined }>;
   /** Removes an object; one that is not there is removed. @throws Error */
   remove(key: string): Promise<void>;
 }
@@ -35,6 +50,8 @@ interface Answer {
 const TIMEOUT_MS = 20_000;
 /** A reader waits so long for a storage that is away for a moment: it is restarted, or turns requests away. */
 const GET_RETRY_MS = [200, 500, 1_000, 2_000, 4_000];
+/** Of a list of a thousand keys, each at its longest. */
+const PAGE_BYTES = 4 * 2 ** 20;
 /** Of an answer that is an error. */
 const ERROR_BYTES = 64 * 1024;
 
@@ -86,6 +103,28 @@ export class ObjectBucket implements Bucket {
     if (answer.status !== 204 && answer.status !== 200 && !gone) throw refused('DELETE', key, answer);
   }
 
+  async list(
+    from: string | undefined,
+    most: number,
+  ): Promise<{ readonly objects: readonly ListedObject[]; readonly next: string | undefined }> {
+    const query = new URLSearchParams({
+      'list-type': '2',
+      'max-keys': String(most),
+      ...(from === undefined ? {} : { 'continuation-token': from }),
+    });
+    const answer = await this.#request('GET', `?${query}`, PAGE_BYTES);
+    if (answer.status !== 200) throw refused('GET', '?list-type=2', answer);
+    const text = answer.body.toString('utf8');
+    const element = (name: string, within: string): string | undefined =>
+      new RegExp(`<${name}>([^<]*)</${name}>`).exec(within)?.[1];
+    const objects = [...text.matchAll(/<Contents>(.*?)<\/Contents>/gs)].map(([, one = '']) => ({
+      key: element('Key', one) ?? '',
+      changedAt: Date.parse(element('LastModified', one) ?? ''),
+    }));
+    const next = element('NextContinuationToken', text)?.replaceAll('&amp;', '&');
+    return { objects, next: element('IsTruncated', text) === 'true' ? next : undefined };
+  }
+
   close(): void {
     this.#agent.destroy();
   }
@@ -94,7 +133,7 @@ export class ObjectBucket implements Bucket {
     const { endpoint, region, bucket, accessKey, secretFile } = this.#settings;
     const signed = await new AwsV4Signer({
       method,
-      url: `${endpoint}/${bucket}/${key}`,
+      url: `${endpoint}/${bucket}${key.startsWith('?') ? '' : '/'}${key}`,
       service: 's3',
       region,
       accessKeyId: accessKey,

@@ -1,6 +1,6 @@
 import { promisify } from 'node:util';
 import { gunzip } from 'node:zlib';
-import { AGENT_PREFIX, DelosError, jobId, logPosition } from '@delos/core';
+import { AGENT_PREFIX, DelosError, jobFacts, jobId, logPosition } from '@delos/core';
 import type { FastifyInstance } from 'fastify';
 import { Counter } from 'prom-client';
 import { z } from 'zod';
@@ -41,6 +41,17 @@ export function ingestRoutes(app: FastifyInstance, deps: ApiDeps, hub: AgentHub)
     const position = await deps.logs.position({ jobId: job, podUid: pod, attempt });
     if (position === undefined) throw unknownLog(job);
     return reply.send(logPosition.parse(position));
+  });
+
+  app.get(`${url}/facts`, async (request, reply) => {
+    const { job } = parse(params, request.params);
+    const row = await deps.database.db
+      .selectFrom('jobs')
+      .select(['org as organization', 'project', 'owner as user'])
+      .where('id', '=', job)
+      .executeTakeFirst();
+    if (row === undefined) throw unknownLog(job);
+    return reply.send(jobFacts.parse(row));
   });
 
   app.post(url, { bodyLimit: MAX_BYTES }, async (request, reply) => {
