@@ -6,6 +6,7 @@ import { FASTIFY_LIMITS, limitServer } from '../edge/server-limits.ts';
 import { decodedBody } from '../edge/text.ts';
 import { admitRequests, callerOf } from './admit-requests.ts';
 import { auditRequests } from './audit.ts';
+import { rewriteUrl } from './cluster-paths.ts';
 import type { ApiDeps } from './deps.ts';
 import { httpError } from './http-errors.ts';
 import { absentServices } from './known-services.ts';
@@ -19,6 +20,7 @@ export async function publicApp(deps: ListenerDeps): Promise<FastifyInstance> {
     logController: new LogController({ disableRequestLogging: true }),
     // The gateway in front sets them; the peer is always the gateway.
     trustProxy: true,
+    rewriteUrl,
     bodyLimit: MAX_BODY_BYTES,
     forceCloseConnections: true,
     ...FASTIFY_LIMITS,
