@@ -9,6 +9,7 @@ export function servicesOf(config: DelosConfig, services: readonly ServiceDescri
   return services
     .filter((service) => isAsked(config, service))
     .map((service) => {
+      if (config.join !== undefined && typeof service.joined === 'function') return standIn(service, service.joined);
       const given = externalOf(config, service);
       const form = service.external;
       if (given === undefined || form === undefined) return formOf(config, service);
@@ -22,7 +23,7 @@ export const ownServices = (
   services: readonly ServiceDescriptor[],
 ): readonly ServiceDescriptor[] =>
   services
-    .filter((service) => isAsked(config, service) && externalOf(config, service) === undefined)
+    .filter((service) => isAsked(config, service) && externalOf(config, service) === undefined && !isElsewhere(config, service))
     .map((service) => formOf(config, service));
 
 /** How many Pods of it have a copy of all that it keeps; 1 for a service that has no members. */
@@ -43,7 +44,13 @@ function formOf(config: DelosConfig, service: ServiceDescriptor): ServiceDescrip
 
 /** Whether the configuration asks for the service: in its own section, and by what else decides about it. */
 const isAsked = (config: DelosConfig, service: ServiceDescriptor): boolean =>
-  isEnabled(config, service) && service.wanted?.(config) !== false;
+  isEnabled(config, service) &&
+  service.wanted?.(config) !== false &&
+  (config.join === undefined || service.joined !== undefined);
+
+/** Whether the platform that this cluster has joined has it. */
+const isElsewhere = ({ join }: DelosConfig, { joined }: ServiceDescriptor): boolean =>
+  join !== undefined && typeof joined === 'function';
 
 /** The service without what it asked of others and what led to it: something else stands in its place. */
 function standIn(

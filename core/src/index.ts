@@ -10,6 +10,7 @@ export type { IdentityProviders } from './config/identity/index.ts';
 export { ANY_REGISTRY, type ImageMirror, imageMirror, mirrorsOf } from './config/image-mirrors.ts';
 export * from './config/index.ts';
 export * from './config/load.ts';
+export type { JoinSection } from './config/join.ts';
 export type { NetworkSection, SiteProxy } from './config/network.ts';
 export { type Notifications, webUrl } from './config/notifications.ts';
 export { type Member, PLAIN_SHARE, type Quota, type Share, shareOf } from './config/organizations.ts';

@@ -51,7 +51,7 @@ export function ownWorkload(
     probes: OWN_PROBES,
     mounts: () => [scratch('tmp', '/tmp', '64Mi'), ...props.mounts()],
     env: () => [
-      env('DELOS_CLUSTER', at.config.cluster.name),
+      env('DELOS_CLUSTER', at.config.join?.cluster ?? at.config.cluster.name),
       env('DELOS_PUBLIC_URL', at.publicUrl),
       { name: 'POD_IP', valueFrom: { fieldRef: { fieldPath: 'status.podIP' } } },
       // Well below the limit: buffers live outside the heap.

@@ -59,6 +59,11 @@ export interface ServiceDescriptor<
   readonly needs?: readonly BuiltBy<ServiceConstruct>[];
   /** Why it goes with the node that it runs on: the profile `ha` refuses it then. @default it does not */
   readonly diesWithNode?: string;
+  /**
+   * In a cluster that has joined a platform elsewhere (`join` in delos.yaml): it runs there too, or this stands in its place.
+   * @default it is not there
+   */
+  readonly joined?: true | ((scope: Construct, at: Site<unknown>) => Construct & ServiceConstruct);
   /** Its form that is there already. @default it has none */
   readonly external?: ExternalForm<External, Built>;
   /** Its Pods read the node's disk, so that they run in a namespace with Pod Security `privileged`. @default false */

@@ -21,6 +21,7 @@ import { dns } from './dns.ts';
 import { givenCertificate } from './given-certificate.ts';
 import { identity } from './identity/index.ts';
 import { imageMirror } from './image-mirrors.ts';
+import { join } from './join.ts';
 import { network } from './network.ts';
 import { notifications } from './notifications.ts';
 import { organization } from './organizations.ts';
@@ -88,6 +89,9 @@ export const configShape = z.strictObject({
     })
     .prefault({})
     .describe('The Kubernetes cluster underneath'),
+  join: join
+    .optional()
+    .describe('This cluster runs jobs of a platform elsewhere: it has an agent and collectors, and no platform of its own'),
   admin: z
     .strictObject({
       user: userName.default('admin').describe('Login name'),

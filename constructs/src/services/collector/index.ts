@@ -5,6 +5,7 @@ import { ownWorkload, runs } from '../../base/own-service.ts';
 import { env, fileOf, mounted } from '../../base/secret-folder.ts';
 import type { ServiceDescriptor, Site } from '../../base/service.ts';
 import type { Workload } from '../../base/workload.ts';
+import type { AgentsEntrance } from '../control-api/agents-entrance.ts';
 import { controlApi } from '../control-api/index.ts';
 
 const config = z.strictObject({}).prefault({});
@@ -16,7 +17,7 @@ export class Collector extends Construct {
 
   constructor(scope: Construct, id: string, at: Site<Config>) {
     super(scope, id);
-    const api = at.get(controlApi);
+    const api = at.get<AgentsEntrance>(controlApi);
     const token = api.collectorToken(this, at.namespace);
     this.workload = ownWorkload(this, collector, at, {
       runs: { kind: 'daemon-set' },
@@ -25,13 +26,13 @@ export class Collector extends Construct {
       groups: [0],
       mounts: () => [mounted(token.secret), nodeFolder('/var/log/pods')],
       env: () => [
-        env('DELOS_API_URL', api.workload.url('internal')),
+        ...api.address(),
         env('DELOS_COLLECTOR_TOKEN_FILE', fileOf(token)),
         env('DELOS_LOG_MIN_FREE', String(at.config.logs.minFreeDisk)),
         { name: 'DELOS_NODE', valueFrom: { fieldRef: { fieldPath: 'spec.nodeName' } } },
       ],
     });
-    this.workload.reach(api.workload.peer('internal'));
+    api.lead(this.workload, this, at.namespace);
   }
 }
 
@@ -69,6 +70,7 @@ export const collector: ServiceDescriptor<Config, Collector> = {
       ],
     },
   ],
+  joined: true,
   needs: [controlApi],
   build: (scope, at) => new Collector(scope, 'collector', at),
 };
