@@ -14,7 +14,7 @@ const ofUrl = (url: string): PlatformUrls => ({ url, apiUrl: `${url}/api/v1` });
 
 /** Where the platform is reached, by the configuration that it is deployed with. */
 export const platformUrls = (config: PlatformConfig, entrance: Entrance): PlatformUrls =>
-  ofUrl(wayIn(config, entrance).publicUrl);
+  ofUrl(config.join === undefined ? wayIn(config, entrance).publicUrl : config.join.platform.replace(/\/+$/, ''));
 
 const deployments = z.object({
   items: z.array(

@@ -1,10 +1,9 @@
 import { DelosError, RELEASE } from '@delos/core';
 import { Command, InvalidArgumentError, Option } from 'commander';
 import { completionVerbs } from './completion.ts';
-import { type CommandContext, commandContext, type GlobalOptions } from './context.ts';
-
-/** A command's code, loaded when it runs and not before. */
-type Run<Args extends unknown[]> = (context: CommandContext, ...args: Args) => Promise<void>;
+import { commandContext, type GlobalOptions } from './context.ts';
+import { clustersVerbs } from './program-clusters.ts';
+import type { Action, Run, Verb } from './verbs.ts';
 
 /** The whole command line. Each verb names its module; modules are imported lazily. */
 export function program(root: string, options: { readonly completion?: boolean } = {}): Command {
@@ -88,6 +87,8 @@ export function program(root: string, options: { readonly completion?: boolean }
     .option('--engine <name>', 'for which kind of cluster: embedded, kind or existing; left out: that of delos.yaml')
     .option('--out <folder>', 'where to write, a file an object; left out: to stdout')
     .action(action(() => import('./commands/platform/synth.ts')));
+
+  clustersVerbs(cli, { verb, action, withConfig, withContext });
 
   const dns = verb(cli, 'dns', 'the records that lead to the platform');
   withConfig(verb(dns, 'records', 'print them'))
@@ -189,11 +190,6 @@ export function program(root: string, options: { readonly completion?: boolean }
   if (options.completion ?? true) completionVerbs(cli, () => program(root, { completion: false }));
   return cli;
 }
-
-type Verb = (parent: Command, nameAndArgs: string, description: string) => Command;
-type Action = <Args extends unknown[]>(
-  load: () => Promise<{ run: Run<Args> }>,
-) => (...args: unknown[]) => Promise<void>;
 
 function nodeVerbs(node: Command, verb: Verb, action: Action): void {
   verb(node, 'ls', 'every node: its pool, its address, whether it runs').action(

@@ -23,7 +23,10 @@ export const ownServices = (
   services: readonly ServiceDescriptor[],
 ): readonly ServiceDescriptor[] =>
   services
-    .filter((service) => isAsked(config, service) && externalOf(config, service) === undefined && !isElsewhere(config, service))
+    .filter(
+      (service) =>
+        isAsked(config, service) && externalOf(config, service) === undefined && !isElsewhere(config, service),
+    )
     .map((service) => formOf(config, service));
 
 /** How many Pods of it have a copy of all that it keeps; 1 for a service that has no members. */

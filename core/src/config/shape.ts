@@ -91,7 +91,9 @@ export const configShape = z.strictObject({
     .describe('The Kubernetes cluster underneath'),
   join: join
     .optional()
-    .describe('This cluster runs jobs of a platform elsewhere: it has an agent and collectors, and no platform of its own'),
+    .describe(
+      'This cluster runs jobs of a platform elsewhere: it has an agent and collectors, and no platform of its own',
+    ),
   admin: z
     .strictObject({
       user: userName.default('admin').describe('Login name'),

@@ -73,7 +73,11 @@ export const clusterRequest = z.discriminatedUnion('action', [
   z.strictObject({
     action: z.literal('token'),
     cluster: dnsLabel,
-    ttlSeconds: z.number().int().min(60).max(30 * 86_400),
+    ttlSeconds: z
+      .number()
+      .int()
+      .min(60)
+      .max(30 * 86_400),
     by,
   }),
   z.strictObject({ action: z.literal('revoke'), cluster: dnsLabel, by }),

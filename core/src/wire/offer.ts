@@ -1,6 +1,6 @@
 import { z } from 'zod';
-import { count } from '../config-fields.ts';
 import { nodePool, preset } from '../config/resources.ts';
+import { count } from '../config-fields.ts';
 
 /** What a cluster that has joined offers to jobs, as its own delos.yaml says. The platform's own cluster sends none. */
 export const offer = z.object({

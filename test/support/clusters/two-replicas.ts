@@ -1,5 +1,5 @@
-import { once } from 'node:events';
 import { randomBytes } from 'node:crypto';
+import { once } from 'node:events';
 import { AGENT_PREFIX, AGENT_PROTOCOL, JOINED_PREFIX, type StreamRequest, type ToAgent, toAgent } from '@delos/core';
 import { freePort } from '@delos/host';
 import Fastify from 'fastify';

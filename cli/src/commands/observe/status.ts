@@ -38,7 +38,10 @@ export async function statusDocument(context: CommandContext, showPasswords: boo
           nodeLacks(kube, config),
           tryGatewayCertificate(kube, config),
         ]);
-  const users = services.length === 0 ? [] : await platformUsers(config, showPasswords ? kube : undefined);
+  const users =
+    services.length === 0 || config.join !== undefined
+      ? []
+      : await platformUsers(config, showPasswords ? kube : undefined);
   const healthy =
     services.length > 0 &&
     services.every(({ ready }) => ready) &&

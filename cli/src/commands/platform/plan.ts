@@ -10,6 +10,8 @@ export interface OpenEntrance {
 
 /** Settles which ports lead to the gateway. @throws DelosError ERR_PORT_TAKEN */
 export async function openEntrance(config: PlatformConfig, handle: ClusterHandle): Promise<OpenEntrance> {
+  // A cluster that has joined a platform elsewhere has no way in of its own.
+  if (config.join !== undefined) return { entrance: { kind: 'service' }, forward: undefined };
   const existing = handle.kind === 'existing';
   if (existing && !isLoopback(config.domain)) return { entrance: { kind: 'service' }, forward: undefined };
   const { httpPort, httpsPort } = config.gateway;

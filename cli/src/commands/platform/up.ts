@@ -73,7 +73,7 @@ export async function run(
     const awaited = late.filter((name) => !Object.hasOwn(before?.images ?? {}, name));
     const { plan, changes } = await deploy(awaited, (what) => what);
     const { apiUrl } = platformUrls(config, plan.open.entrance);
-    const leftOut = leftOutForJobs(config);
+    const leftOut = config.join === undefined ? leftOutForJobs(config) : ['a platform of its own'];
     const runFirstJob = async () => {
       if (plan.open.forward !== undefined) {
         const { path } = await resolveTool('kube', progress);
@@ -89,7 +89,7 @@ export async function run(
       return await throughCluster(await kubeOf(context, handle), config, signal, send);
     };
     const job = leftOut.length === 0 ? await phases.run('first job', runFirstJob) : null;
-    if (config.dns.update !== undefined) {
+    if (config.dns.update !== undefined && config.join === undefined) {
       await phases.run('dns', () => writeRecords(config, () => kubeOf(context, handle)));
     }
     const later = awaited.length === 0 ? undefined : await deploy([], (what) => `${what} of monitoring`);
@@ -101,6 +101,7 @@ export async function run(
       changes: later === undefined ? changes : bothChanges(changes, later.changes),
       firstJob: job,
       leftOutForJobs: leftOut,
+      joined: config.join?.cluster ?? null,
     };
     context.result(document, upText(document, paths.instance));
   } finally {

@@ -4,7 +4,11 @@ import { liveSecret } from '../live-secret.ts';
 import type { Environment } from '../service.ts';
 import { readEnv } from '../service-env.ts';
 
-const settings = z.object({ DELOS_API_URL: z.url(), DELOS_AGENT_TOKEN_FILE: z.string(), DELOS_JOIN_TOKEN_FILE: z.string() });
+const settings = z.object({
+  DELOS_API_URL: z.url(),
+  DELOS_AGENT_TOKEN_FILE: z.string(),
+  DELOS_JOIN_TOKEN_FILE: z.string(),
+});
 const ANSWER_MS = 30_000;
 
 /**
@@ -24,13 +28,20 @@ export async function leaveCommand(environment: Environment): Promise<number> {
     // It is no member any more, or never was one.
     if (answer.status === 401) write({ result: { jobs: 0, disks: 0 } });
     else if (answer.ok) write({ result: left.parse(await answer.json()) });
-    else throw new DelosError('ERR_NOT_UP', `the platform answered ${answer.status}: ${(await answer.text()).slice(0, 200)}`);
+    else
+      throw new DelosError(
+        'ERR_NOT_UP',
+        `the platform answered ${answer.status}: ${(await answer.text()).slice(0, 200)}`,
+      );
     return 0;
   } catch (error) {
     write({
       error: isDelosError(error)
         ? error
-        : new DelosError('ERR_NOT_UP', `the platform cannot be asked: ${error instanceof Error ? error.message : String(error)}`),
+        : new DelosError(
+            'ERR_NOT_UP',
+            `the platform cannot be asked: ${error instanceof Error ? error.message : String(error)}`,
+          ),
     });
     return 1;
   }

@@ -190,7 +190,17 @@ async function start(context: ServiceContext): Promise<RunningService> {
         return;
       }
       detach(log, 'opening a stream', () =>
-        openStream({ client, apiUrl, prefix: config.DELOS_AGENT_PREFIX, token: token.current(), podOf: (id) => keepers.podOf(id), log }, message.stream),
+        openStream(
+          {
+            client,
+            apiUrl,
+            prefix: config.DELOS_AGENT_PREFIX,
+            token: token.current(),
+            podOf: (id) => keepers.podOf(id),
+            log,
+          },
+          message.stream,
+        ),
       );
     },
   });
@@ -217,7 +227,8 @@ async function start(context: ServiceContext): Promise<RunningService> {
     every(SWEEP_MS, log, 'looking after what is desired', sweep),
   ];
   return {
-    unready: async () => membership?.problem ?? uplink.problem ?? [keepers, nodes, others].map(({ problem }) => problem).find(Boolean),
+    unready: async () =>
+      membership?.problem ?? uplink.problem ?? [keepers, nodes, others].map(({ problem }) => problem).find(Boolean),
     stop: async () => {
       for (const end of endTimers) end();
       stop.abort();
@@ -229,7 +240,9 @@ async function start(context: ServiceContext): Promise<RunningService> {
 
 /** Of a cluster that has joined: what it offers to jobs. */
 const offerOf = async (file: string | undefined): Promise<FromAgent | undefined> =>
-  file === undefined ? undefined : { type: 'offer', ...offer.omit({ type: true }).parse(JSON.parse(await readFile(file, 'utf8'))) };
+  file === undefined
+    ? undefined
+    : { type: 'offer', ...offer.omit({ type: true }).parse(JSON.parse(await readFile(file, 'utf8'))) };
 
 /** Undefined in the platform's own cluster. */
 function membershipOf(

@@ -101,9 +101,9 @@ export function configUrls(
 ): Readonly<Record<string, string>> {
   const services: readonly ServiceAddress[] = [...Object.values(resources), ...absentOf(resources)];
   const urls = services.flatMap(({ prefix, config = [] }) =>
-    config.filter((each) => each.in === part).map(
-      ({ key, path }) => [key, publicUrl + (path ?? (on === undefined ? prefix : prefixOn(on, prefix)))] as const,
-    ),
+    config
+      .filter((each) => each.in === part)
+      .map(({ key, path }) => [key, publicUrl + (path ?? (on === undefined ? prefix : prefixOn(on, prefix)))] as const),
   );
   return Object.fromEntries(urls);
 }

@@ -11,12 +11,7 @@ import type { JobRow, Tx } from './schema.ts';
  * notification are written in the caller's transaction.
  * @param cluster whose agent says so: a job of another one is none. @default any
  */
-export async function applyEvent(
-  tx: Tx,
-  id: string,
-  event: JobEvent,
-  cluster?: string,
-): Promise<JobRow | undefined> {
+export async function applyEvent(tx: Tx, id: string, event: JobEvent, cluster?: string): Promise<JobRow | undefined> {
   const row = await tx
     .selectFrom('jobs')
     .selectAll()

@@ -1,12 +1,4 @@
-import type {
-  JobPhase,
-  JobPodSpec,
-  JobStatus,
-  NodeReport,
-  ProjectRole,
-  Quota,
-  Share,
-} from '@delos/core';
+import type { JobPhase, JobPodSpec, JobStatus, NodeReport, ProjectRole, Quota, Share } from '@delos/core';
 import type { ColumnType, Generated, Kysely, Selectable, Transaction } from 'kysely';
 import type { ClusterCredentialTable, ClusterTable, JoinTokenTable } from './clusters/tables.ts';
 

@@ -33,7 +33,10 @@ export const schedulerService: Service = {
     // What `delos simulate --snapshot` reads. Not routed to the outside, as nothing of this listener is.
     internal.get('/snapshot', async (request, reply) => {
       const { cluster } = asked.parse(request.query);
-      const snapshot = loops.views().get(cluster ?? env.DELOS_CLUSTER)?.snapshot();
+      const snapshot = loops
+        .views()
+        .get(cluster ?? env.DELOS_CLUSTER)
+        ?.snapshot();
       return (
         snapshot ?? reply.code(404).send({ error: 'this scheduler does not decide (yet): ask the one that leads' })
       );

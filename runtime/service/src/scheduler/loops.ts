@@ -60,7 +60,9 @@ export class Loops {
 
   /** What each of them tells: of the platform's own cluster without a name. */
   told<T>(tell: (view: LeaderView) => T): ReturnType<OfClusters<T>> {
-    return [...this.views()].map(([cluster, view]) => [cluster === this.#own ? undefined : cluster, tell(view)] as const);
+    return [...this.views()].map(
+      ([cluster, view]) => [cluster === this.#own ? undefined : cluster, tell(view)] as const,
+    );
   }
 
   async close(): Promise<void> {

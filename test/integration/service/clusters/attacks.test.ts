@@ -4,8 +4,8 @@ import { AGENT_PREFIX, JOINED_PREFIX } from '@delos/core';
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { WebSocket } from 'ws';
 import { LatestUsage } from '../../../../runtime/service/src/api/usage/latest-usage.ts';
-import { applyEvent } from '../../../../runtime/service/src/db/jobs-state.ts';
 import { recordClaim } from '../../../../runtime/service/src/db/disks-state.ts';
+import { applyEvent } from '../../../../runtime/service/src/db/jobs-state.ts';
 import {
   dial,
   handshake,
@@ -64,7 +64,9 @@ const ask = (by: string, token: string, method = 'GET', body?: Buffer | string):
     method,
     headers: {
       authorization: `Bearer ${token}`,
-      ...(body === undefined ? {} : { 'content-type': Buffer.isBuffer(body) ? 'application/octet-stream' : 'application/json' }),
+      ...(body === undefined
+        ? {}
+        : { 'content-type': Buffer.isBuffer(body) ? 'application/octet-stream' : 'application/json' }),
     },
     ...(body === undefined ? {} : { body: Buffer.isBuffer(body) ? new Uint8Array(body) : body }),
   });
@@ -148,7 +150,9 @@ test('a stream is for the cluster of its job alone, on whichever replica it arri
   const query = new URLSearchParams({ cmd: 'cat', stdin: '1', stdout: '1', stderr: '1', tty: '0' });
   const client = async (): Promise<WebSocket> => {
     const headers = { authorization: `Bearer ${await platform.issuer.token('alice')}` };
-    const socket = new WebSocket(`${platform.second.url.replace('http', 'ws')}/api/v1/jobs/${job}/exec?${query}`, { headers });
+    const socket = new WebSocket(`${platform.second.url.replace('http', 'ws')}/api/v1/jobs/${job}/exec?${query}`, {
+      headers,
+    });
     socket.on('error', () => undefined);
     return socket;
   };
@@ -159,7 +163,12 @@ test('a stream is for the cluster of its job alone, on whichever replica it arri
   // No address of a replica that an agent elsewhere could dial: the gateway leads it to any.
   expect(request.callback).toBeNull();
   const [id = '', place = ''] = request.id.split('.');
-  const stolen = [request.id, id, `${id}.${place}.forged`, `${id}.${Buffer.from('http://127.0.0.1:9').toString('base64url')}.x`];
+  const stolen = [
+    request.id,
+    id,
+    `${id}.${place}.forged`,
+    `${id}.${Buffer.from('http://127.0.0.1:9').toString('base64url')}.x`,
+  ];
   for (const at of [platform.first, platform.second]) {
     for (const path of stolen) {
       expect(await handshake(dial(at, `streams/${path}`, a.agent))).toBe(404);
@@ -181,7 +190,9 @@ test('a stream is for the cluster of its job alone, on whichever replica it arri
 
   // A refusal of the right agent arrives at the replica that waits as well.
   const second = await client();
-  const refused = once(second, 'unexpected-response').then(([, answer]: { statusCode?: number }[]) => answer?.statusCode);
+  const refused = once(second, 'unexpected-response').then(
+    ([, answer]: { statusCode?: number }[]) => answer?.statusCode,
+  );
   const next = await agent.nextStream();
   const body = JSON.stringify({ status: 404, message: 'the container is not running' });
   const answer = await ask(`${JOINED_PREFIX}/streams/${next.id}`, b.agent, 'POST', body);
@@ -193,7 +204,12 @@ test('a stream is for the cluster of its job alone, on whichever replica it arri
 test('the platform’s own agent offers nothing: what it offers is said in delos.yaml', async () => {
   const agent = await PlayedAgent.at(platform.first, own);
   const before = await platform.database.db.selectFrom('clusters').selectAll().where('name', '=', 'default').execute();
-  agent.say({ type: 'offer', pools: [{ name: 'x' }], presets: [{ name: 'x', cpu: 1, memory: 2 ** 30 }], scheduling: { minRunSeconds: 0 } });
+  agent.say({
+    type: 'offer',
+    pools: [{ name: 'x' }],
+    presets: [{ name: 'x', cpu: 1, memory: 2 ** 30 }],
+    scheduling: { minRunSeconds: 0 },
+  });
   expect(await agent.closed).toBe(1002);
   const after = await platform.database.db.selectFrom('clusters').selectAll().where('name', '=', 'default').execute();
   expect(after.map(({ presets }) => presets)).toEqual(before.map(({ presets }) => presets));

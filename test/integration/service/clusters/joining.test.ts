@@ -102,7 +102,11 @@ test('the agent joins by itself, goes on after a restart without the token, and 
       log: quiet,
     });
     const done = membership.run(stop.signal);
-    return { membership, end: () => (stop.abort(), done) };
+    const end = (): Promise<void> => {
+      stop.abort();
+      return done;
+    };
+    return { membership, end };
   };
   const opens = (token: string) => handshake(dial(platform.second, 'connect', token));
   let running = start();
@@ -116,7 +120,9 @@ test('the agent joins by itself, goes on after a restart without the token, and 
   await until('it is a member again', 10, async () => running.membership.problem === undefined || undefined);
   // Step by step, as `delos rotate` does it: both are good for a while, then the former one is good no more.
   await write('agent.next', 'agent-two-0123456789');
-  await until('the next one is good', 10, async () => ((await opens('agent-two-0123456789')) === 101 ? true : undefined));
+  await until('the next one is good', 10, async () =>
+    (await opens('agent-two-0123456789')) === 101 ? true : undefined,
+  );
   expect(await opens('agent-one-0123456789')).toBe(101);
   await write('agent', 'agent-two-0123456789');
   await rm(pathTo(folder, 'agent.next'));
@@ -195,7 +201,11 @@ test('the scheduler places each job on its own cluster, as soon as that has join
     const hall = await join(platform, 'hall');
     const id = (await jobOn('hall', 'gpu-tiny')).json.id;
     const stays = (await jobOn('default', 'cpu-small')).json.id;
-    await until('the job of the hall is admitted', 20, async () => (await jobRow(id)).phase === 'admitted' || undefined);
+    await until(
+      'the job of the hall is admitted',
+      20,
+      async () => (await jobRow(id)).phase === 'admitted' || undefined,
+    );
     expect(await jobRow(id)).toMatchObject({ cluster: 'hall', pool: 'hall', planned_node: 'node-1' });
     // The platform's own cluster has no node.
     expect((await jobRow(stays)).phase).toBe('queued');
@@ -205,7 +215,11 @@ test('the scheduler places each job on its own cluster, as soon as that has join
     const agent = await PlayedAgent.at(platform.second, hall);
     expect(agent.desired).toEqual([id]);
     await agent.end();
-    await handleClusters(database, { own: 'default', url: 'http://x' }, { action: 'remove', cluster: 'hall', by: 'test' });
+    await handleClusters(
+      database,
+      { own: 'default', url: 'http://x' },
+      { action: 'remove', cluster: 'hall', by: 'test' },
+    );
     expect(await jobRow(id)).toMatchObject({ phase: 'gone', status: 'cancelled' });
     await database.db.deleteFrom('jobs').execute();
   } finally {
@@ -229,9 +243,13 @@ test('a cluster that leaves takes no jobs, has its own ended by its agent, and i
   expect(await leave()).toEqual({ jobs: 1, disks: 0 });
   expect(await jobRow(waits)).toMatchObject({ phase: 'gone', status: 'cancelled' });
   expect((await jobOn('hall', 'gpu-tiny')).status).toBe(400);
-  await until('the agent is told to stop it', 10, async () =>
-    agent.told.some((told) => told.type === 'desire' && told.desire.kind === 'job' && told.desire.spec.action === 'stop') ||
-    undefined,
+  await until(
+    'the agent is told to stop it',
+    10,
+    async () =>
+      agent.told.some(
+        (told) => told.type === 'desire' && told.desire.kind === 'job' && told.desire.spec.action === 'stop',
+      ) || undefined,
   );
   agent.say({
     ...{ type: 'observation', kind: 'job', id: runs, seq: 1 },
@@ -249,11 +267,18 @@ test('a cluster that leaves takes no jobs, has its own ended by its agent, and i
   expect(await handshake(dial(platform.first, 'connect', hall.agent))).toBe(401);
   expect(await jobRow(runs)).toMatchObject({ cluster: 'hall', phase: 'gone', status: 'cancelled' });
   const records = await handleClusters(database, { own: 'default', url: 'http://x' }, { action: 'list' });
-  expect(records).toMatchObject([{ name: 'default', state: 'own' }, { name: 'hall', state: 'left', nodes: 0, jobs: 0 }]);
+  expect(records).toMatchObject([
+    { name: 'default', state: 'own' },
+    { name: 'hall', state: 'left', nodes: 0, jobs: 0 },
+  ]);
   const { json } = await platform.api.request('alice', 'GET', '/config');
   expect(json.clusters).toHaveLength(1);
   // And it may come back.
   await join(platform, 'hall');
   expect((await platform.api.request('alice', 'GET', '/config')).json.clusters).toHaveLength(2);
-  await handleClusters(database, { own: 'default', url: 'http://x' }, { action: 'remove', cluster: 'hall', by: 'test' });
+  await handleClusters(
+    database,
+    { own: 'default', url: 'http://x' },
+    { action: 'remove', cluster: 'hall', by: 'test' },
+  );
 });

@@ -1,5 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import { type StreamRefused, type StreamRequest } from '@delos/core';
+import type { StreamRefused, StreamRequest } from '@delos/core';
 import { type KubeClient, KubeError, type Query } from '@delos/kube';
 import type { Logger } from 'pino';
 import WebSocket from 'ws';

@@ -1,7 +1,7 @@
-import { credentials, DelosError, joinRequest, JOINED_PREFIX } from '@delos/core';
+import { credentials, DelosError, JOINED_PREFIX, joinRequest } from '@delos/core';
 import type { FastifyInstance, FastifyRequest } from 'fastify';
-import { leaveCluster } from '../../db/clusters/leaving.ts';
 import { joinCluster, setCredentials } from '../../db/clusters/joining.ts';
+import { leaveCluster } from '../../db/clusters/leaving.ts';
 import type { ApiDeps } from '../deps.ts';
 import type { Principal } from './tokens.ts';
 

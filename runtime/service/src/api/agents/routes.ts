@@ -49,10 +49,7 @@ export async function agentRoutes(app: FastifyInstance, deps: ApiDeps): Promise<
     joined: (secret) => whoseCredential(database.db, secret),
   });
   /** Guesses from outside are counted by where they come from; whoever has a secret may ask as often as it needs to. */
-  const admit = async (
-    path: string,
-    from: Pick<FastifyRequest['raw'], 'headers' | 'socket'>,
-  ): Promise<Principal> => {
+  const admit = async (path: string, from: Pick<FastifyRequest['raw'], 'headers' | 'socket'>): Promise<Principal> => {
     try {
       return await authorize(path, from.headers.authorization);
     } catch (error) {
@@ -150,7 +147,8 @@ export async function agentRoutes(app: FastifyInstance, deps: ApiDeps): Promise<
       const place = readPlace(id, cluster, settings);
       const { elsewhere } = place;
       if (elsewhere !== undefined && joined) {
-        return (socket) => detach(log, 'passing a stream to its replica', () => passToReplica(socket, elsewhere, place.id, settings));
+        return (socket) =>
+          detach(log, 'passing a stream to its replica', () => passToReplica(socket, elsewhere, place.id, settings));
       }
       if (hub.awaits(place.id, principal)) {
         return (socket) => {

@@ -105,7 +105,11 @@ export class AgentSession {
   /** Asks it for a stream. From elsewhere it cannot dial one replica of several: the id then says which one waits. */
   ask(stream: StreamRequest): void {
     const there = this.#joined
-      ? { ...stream, id: sealPlace({ id: stream.id, cluster: this.cluster }, stream.callback, this.#settings), callback: null }
+      ? {
+          ...stream,
+          id: sealPlace({ id: stream.id, cluster: this.cluster }, stream.callback, this.#settings),
+          callback: null,
+        }
       : stream;
     this.send({ type: 'stream', stream: there });
   }

@@ -16,8 +16,10 @@ export interface StreamPlace {
 
 type Sealed = Pick<ApiSettings, 'agentToken' | 'internalAddress'>;
 
-const sealOf = (of: { readonly id: string; readonly place: string; readonly cluster: string }, secret: string): string =>
-  createHmac('sha256', secret).update(`stream ${of.id} of ${of.cluster} at ${of.place}`).digest('base64url');
+const sealOf = (
+  of: { readonly id: string; readonly place: string; readonly cluster: string },
+  secret: string,
+): string => createHmac('sha256', secret).update(`stream ${of.id} of ${of.cluster} at ${of.place}`).digest('base64url');
 
 /**
  * The id as the agent of a cluster elsewhere is told it. No other cluster's agent can use it.

@@ -9,7 +9,12 @@ export async function clustersChanged(tx: Tx, cluster: string): Promise<void> {
 
 export async function auditCluster(
   tx: Tx,
-  { actor, action, cluster, details }: { actor: string; action: string; cluster: string; details: Record<string, unknown> },
+  {
+    actor,
+    action,
+    cluster,
+    details,
+  }: { actor: string; action: string; cluster: string; details: Record<string, unknown> },
 ): Promise<void> {
   await tx
     .insertInto('audit')

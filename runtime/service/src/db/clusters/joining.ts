@@ -1,6 +1,6 @@
 import { createHash, randomBytes } from 'node:crypto';
 import { type Credentials, DelosError, type JoinRequest } from '@delos/core';
-import { type Db, type Tx } from '../schema.ts';
+import type { Db, Tx } from '../schema.ts';
 import { auditCluster, clustersChanged } from './changes.ts';
 import type { Dialler } from './tables.ts';
 
@@ -41,7 +41,12 @@ export async function makeJoinToken(
     .insertInto('join_tokens')
     .values({ digest: digestOf(secret), cluster, made_by: by, expires_at: expires, spent_for: null })
     .execute();
-  await auditCluster(tx, { actor: by, action: 'cluster.invite', cluster, details: { expiresAt: expires.toISOString() } });
+  await auditCluster(tx, {
+    actor: by,
+    action: 'cluster.invite',
+    cluster,
+    details: { expiresAt: expires.toISOString() },
+  });
   return { secret, expiresAt: expires };
 }
 
@@ -71,9 +76,13 @@ export async function joinCluster(tx: Tx, { token, agent, collector }: JoinReque
     .executeTakeFirst();
   if (row?.spent_for === agent) return row.cluster;
   if (row === undefined || row.spent_for !== null || row.expires_at <= new Date()) {
-    throw new DelosError('ERR_UNAUTHENTICATED', 'the join token is not valid: it is unknown, over, or was used already', {
-      hint: 'make another one where the platform is: delos clusters token NAME',
-    });
+    throw new DelosError(
+      'ERR_UNAUTHENTICATED',
+      'the join token is not valid: it is unknown, over, or was used already',
+      {
+        hint: 'make another one where the platform is: delos clusters token NAME',
+      },
+    );
   }
   const { cluster } = row;
   await refuseJoined(tx, cluster);

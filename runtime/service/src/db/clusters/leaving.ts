@@ -1,4 +1,11 @@
-import { type ClusterRecord, DelosError, LIVE_STATUSES, type Offer, PHASES_WITHOUT_POD, type PodObservation } from '@delos/core';
+import {
+  type ClusterRecord,
+  DelosError,
+  LIVE_STATUSES,
+  type Offer,
+  PHASES_WITHOUT_POD,
+  type PodObservation,
+} from '@delos/core';
 import { type SqlBool, sql } from 'kysely';
 import { claimRemoved, markDisk } from '../disks-state.ts';
 import { applyEvent, stopJob } from '../jobs-state.ts';

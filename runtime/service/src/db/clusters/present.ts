@@ -35,8 +35,12 @@ export async function requirePresent(db: Db | Tx, own: string, wanted: string): 
   if (wanted === own) return own;
   const present = await presentClusters(db, own);
   if (present.includes(wanted)) return wanted;
-  throw new DelosError('ERR_REQUEST', `there is no cluster ${JSON.stringify(wanted)}; there are: ${present.join(', ')}`, {
-    where: { field: 'cluster_name' },
-    hint: 'apolo config get-clusters lists them; apolo config switch-cluster changes it',
-  });
+  throw new DelosError(
+    'ERR_REQUEST',
+    `there is no cluster ${JSON.stringify(wanted)}; there are: ${present.join(', ')}`,
+    {
+      where: { field: 'cluster_name' },
+      hint: 'apolo config get-clusters lists them; apolo config switch-cluster changes it',
+    },
+  );
 }

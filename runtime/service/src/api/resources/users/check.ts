@@ -41,5 +41,7 @@ function isGiven(caller: Caller, project: ProjectOf | undefined, { action }: Ask
 
 function projectIn(uri: string, clusters: readonly string[]): ProjectOf | undefined {
   const [, of, org, project] = /^[a-z][a-z0-9+.-]*:\/\/([^/]+)\/([^/]+)\/([^/]+)(?:\/.*)?$/.exec(uri) ?? [];
-  return of === undefined || !clusters.includes(of) || org === undefined || project === undefined ? undefined : { org, project };
+  return of === undefined || !clusters.includes(of) || org === undefined || project === undefined
+    ? undefined
+    : { org, project };
 }
