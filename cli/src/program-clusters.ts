@@ -14,6 +14,7 @@ export function clustersVerbs(cli: Command, { verb, action, withConfig, withCont
   verb(clusters, 'token <name>', 'make the token by which a cluster of that name may join, once; print it')
     .option('--ttl <duration>', 'how long it is good, e.g. 30m, 24h, 7d', '24h')
     .option('--url <url>', 'where that cluster reaches the platform; left out: its public URL')
+    .option('--authority <file>', 'certificate authority to trust there, in PEM; left out: that of the gateway')
     .action(action(() => import('./commands/clusters/token.ts')));
   verb(clusters, 'list', 'every cluster: its own, those that have joined, are invited, or have left').action(
     action(() => import('./commands/clusters/list.ts')),

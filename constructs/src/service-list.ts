@@ -1,4 +1,4 @@
-import { DelosError } from '@delos/core';
+import { DelosError, joinOf } from '@delos/core';
 import type { Construct } from 'constructs';
 import type { BuiltBy, ServiceConstruct, ServiceDescriptor, Site } from './base/service.ts';
 import type { DelosConfig } from './delos-config.ts';
@@ -9,7 +9,7 @@ export function servicesOf(config: DelosConfig, services: readonly ServiceDescri
   return services
     .filter((service) => isAsked(config, service))
     .map((service) => {
-      if (config.join !== undefined && typeof service.joined === 'function') return standIn(service, service.joined);
+      if (joinOf(config) !== undefined && typeof service.joined === 'function') return standIn(service, service.joined);
       const given = externalOf(config, service);
       const form = service.external;
       if (given === undefined || form === undefined) return formOf(config, service);
@@ -49,11 +49,11 @@ function formOf(config: DelosConfig, service: ServiceDescriptor): ServiceDescrip
 const isAsked = (config: DelosConfig, service: ServiceDescriptor): boolean =>
   isEnabled(config, service) &&
   service.wanted?.(config) !== false &&
-  (config.join === undefined || service.joined !== undefined);
+  (joinOf(config) === undefined || service.joined !== undefined);
 
 /** Whether the platform that this cluster has joined has it. */
-const isElsewhere = ({ join }: DelosConfig, { joined }: ServiceDescriptor): boolean =>
-  join !== undefined && typeof joined === 'function';
+const isElsewhere = (config: DelosConfig, { joined }: ServiceDescriptor): boolean =>
+  joinOf(config) !== undefined && typeof joined === 'function';
 
 /** The service without what it asked of others and what led to it: something else stands in its place. */
 function standIn(

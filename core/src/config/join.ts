@@ -17,22 +17,33 @@ const platformUrl = webUrl.superRefine((text, context) => {
   if (fault !== undefined) context.addIssue({ code: 'custom', message: `expected the URL of a platform: ${fault}` });
 });
 
-/** This cluster runs the jobs of a platform elsewhere. */
-export const join = z.strictObject({
-  platform: platformUrl.describe('Public URL of the platform. Its agent and collectors dial there; nothing dials in'),
-  cluster: dnsLabel.describe('The name that this cluster has there'),
-  token: secretReference.describe(
-    'Where the join token is that `delos clusters token` printed there. It is read once, and good for nothing afterwards',
-  ),
-  authority: z
-    .string()
-    .regex(/^\/[^\0]+$/, 'expected an absolute path')
-    .optional()
-    .describe('File in PEM with the certificate authority of the platform; left out: a public one'),
-  addresses: z
-    .array(addressRange)
-    .max(50)
-    .default([])
-    .describe('IP addresses and ranges of the platform, for NetworkPolicies; left out: every address at its port'),
-});
-export type JoinSection = z.infer<typeof join>;
+/** Whether, and how, this cluster runs the jobs of a platform elsewhere. */
+export const join = z
+  .strictObject({
+    platform: platformUrl
+      .optional()
+      .describe('Public URL of the platform. Its agent and collectors dial there; nothing dials in'),
+    cluster: dnsLabel.optional().describe('The name that this cluster has there'),
+    token: secretReference
+      .optional()
+      .describe(
+        'Where the join token is that `delos clusters token` printed there. It is used once, and good for nothing afterwards',
+      ),
+    authority: z
+      .string()
+      .regex(/^\/[^\0]+$/, 'expected an absolute path')
+      .optional()
+      .describe('File in PEM with the certificate authority of the platform; left out: a public one'),
+    addresses: z
+      .array(addressRange)
+      .max(50)
+      .default([])
+      .describe('IP addresses and ranges of the platform, for NetworkPolicies; left out: every address at its port'),
+  })
+  .superRefine((given, context) => {
+    const lacking = (['platform', 'cluster', 'token'] as const).filter((key) => given[key] === undefined);
+    if (lacking.length === 0 || (lacking.length === 3 && given.authority === undefined)) return;
+    context.addIssue({ code: 'custom', message: `\`${lacking.join('` and `')}\` is missing` });
+  });
+/** The section `join`. */
+export type Join = z.infer<typeof join>;

@@ -90,9 +90,9 @@ export const configShape = z.strictObject({
     .prefault({})
     .describe('The Kubernetes cluster underneath'),
   join: join
-    .optional()
+    .prefault({})
     .describe(
-      'This cluster runs jobs of a platform elsewhere: it has an agent and collectors, and no platform of its own',
+      'Where given, this cluster runs the jobs of a platform elsewhere: it has an agent and collectors, and no platform of its own',
     ),
   admin: z
     .strictObject({

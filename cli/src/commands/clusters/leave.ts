@@ -1,5 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import { DelosError, isDelosError, left } from '@delos/core';
+import { DelosError, isDelosError, joinOf, left } from '@delos/core';
 import type { CommandContext } from '../../context.ts';
 import { askRuntime } from '../../instance/runtime-command.ts';
 import { readSettings, recordedConfig } from '../../instance/settings.ts';
@@ -18,7 +18,7 @@ export async function run(
   options: { readonly force: boolean; readonly context?: string },
 ): Promise<void> {
   const config = await recordedConfig(context);
-  const { join } = config;
+  const join = joinOf(config);
   if (join === undefined) {
     throw new DelosError('ERR_CONFLICT', `instance ${context.paths.instance} has joined no platform`, {
       hint: '`delos down` takes an instance down',

@@ -1,3 +1,4 @@
+import { readFile } from 'node:fs/promises';
 import { DelosError, isLoopback, joinText, madeJoinToken } from '@delos/core';
 import type { CommandContext } from '../../context.ts';
 import { engineOf } from '../../instance/engine.ts';
@@ -5,16 +6,23 @@ import { kubeOf } from '../../instance/kube.ts';
 import { operator } from '../../instance/runtime-command.ts';
 import { recordedConfig } from '../../instance/settings.ts';
 import { secondsOf } from '../platform/token.ts';
-import { tryGatewayCertificate } from '../tls/gateway-certificate.ts';
+import { certificatesIn, tryGatewayCertificate } from '../tls/gateway-certificate.ts';
 import { askClusters } from './ask.ts';
 
 /** Makes a token by which one cluster may join. Only the token itself goes to stdout. */
 export async function run(
   context: CommandContext,
   cluster: string,
-  options: { readonly ttl: string; readonly url?: string },
+  options: { readonly ttl: string; readonly url?: string; readonly authority?: string },
 ): Promise<void> {
   const ttlSeconds = secondsOf(options.ttl);
+  // Read before anything is made.
+  const given = options.authority === undefined ? undefined : await readFile(options.authority, 'utf8');
+  if (given !== undefined && certificatesIn(given).length === 0) {
+    throw new DelosError('ERR_USAGE', `--authority: ${options.authority} has no certificate in PEM`, {
+      hint: 'for example: delos clusters token hall-b --url https://ai.example.com --authority /etc/ssl/site.pem',
+    });
+  }
   const answer = await askClusters(context, { action: 'token', cluster, ttlSeconds, by: operator() });
   const { secret, url: own, expiresAt } = madeJoinToken.parse(answer);
   const url = options.url ?? own;
@@ -30,7 +38,7 @@ export async function run(
       },
     );
   }
-  const authority = url.startsWith('https:') ? await authorityOf(context) : undefined;
+  const authority = url.startsWith('https:') ? (given ?? (await authorityOf(context))) : undefined;
   const token = joinText({ url, cluster, secret, ...(authority === undefined ? {} : { authority }) });
   context.result({ cluster, url, expiresAt, token }, token);
 }

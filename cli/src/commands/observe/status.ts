@@ -1,6 +1,6 @@
 import { join } from 'node:path';
 import { type ClusterStatus, devicesOf, lacksOf, nodeObjects } from '@delos/cluster';
-import type { PlatformConfig } from '@delos/core';
+import { joinOf, type PlatformConfig } from '@delos/core';
 import { type LockHolder, tryReadJson } from '@delos/host';
 import type { CommandContext } from '../../context.ts';
 import { engineOf } from '../../instance/engine.ts';
@@ -39,7 +39,7 @@ export async function statusDocument(context: CommandContext, showPasswords: boo
           tryGatewayCertificate(kube, config),
         ]);
   const users =
-    services.length === 0 || config.join !== undefined
+    services.length === 0 || joinOf(config) !== undefined
       ? []
       : await platformUsers(config, showPasswords ? kube : undefined);
   const healthy =

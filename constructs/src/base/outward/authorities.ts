@@ -1,4 +1,4 @@
-import { AUTHORITIES_KEY, AUTHORITIES_NAME, type PlatformConfig, trustsMore } from '@delos/core';
+import { AUTHORITIES_KEY, AUTHORITIES_NAME, joinOf, type PlatformConfig, trustsMore } from '@delos/core';
 import { k8s } from 'cdk8s-plus-28';
 import type { Construct } from 'constructs';
 import type { Mount } from '../mount.ts';
@@ -47,7 +47,8 @@ export class Authorities extends k8s.KubeConfigMap {
 
 /** Those that a configuration asks for; undefined where images' own lists are enough. */
 export function authoritiesOf(scope: Construct, namespace: Namespace, config: PlatformConfig): Authorities | undefined {
-  const { join, network } = config;
+  const { network } = config;
+  const join = joinOf(config);
   if (!trustsMore(network) && join?.authority === undefined) return undefined;
   const given = config.gateway.tls?.given;
   const further = [given?.authority, join?.authority].filter((file) => file !== undefined);

@@ -1,4 +1,4 @@
-import { DelosError, JOINED_PREFIX, REALM_PATH, REGISTRY_CATALOG_PATH, REGISTRY_PATH } from '@delos/core';
+import { DelosError, JOINED_PREFIX, joinOf, REALM_PATH, REGISTRY_CATALOG_PATH, REGISTRY_PATH } from '@delos/core';
 import { type Replicas, replicas } from '../../base/sections/replicas.ts';
 import type { ServiceDescriptor } from '../../base/service.ts';
 import { keycloak } from '../keycloak/index.ts';
@@ -48,7 +48,7 @@ export const controlApi: ServiceDescriptor<Replicas, ControlApi> = {
     { paths: [LOGIN_PATH, `${LOGIN_PATH}/*`], method: 'POST', port: 'http' },
   ],
   joined: (scope, at) => {
-    const { join } = at.config;
+    const join = joinOf(at.config);
     if (join === undefined) throw new DelosError('ERR_INTERNAL', 'this cluster joins no platform');
     return new JoinedPlatform(scope, 'joined-platform', at, join);
   },

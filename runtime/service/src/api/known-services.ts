@@ -1,6 +1,6 @@
 import { DelosError } from '@delos/core';
 import type { FastifyInstance } from 'fastify';
-import { prefixOn } from './cluster-paths.ts';
+import { prefixOn } from './paths/cluster-paths.ts';
 import type { ServiceAddress } from './service-address.ts';
 
 interface KnownService extends ServiceAddress {

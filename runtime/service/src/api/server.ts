@@ -6,11 +6,11 @@ import { FASTIFY_LIMITS, limitServer } from '../edge/server-limits.ts';
 import { decodedBody } from '../edge/text.ts';
 import { admitRequests, callerOf } from './admit-requests.ts';
 import { auditRequests } from './audit.ts';
-import { rewriteUrl } from './cluster-paths.ts';
 import type { ApiDeps } from './deps.ts';
 import { httpError } from './http-errors.ts';
 import { absentServices } from './known-services.ts';
 import { limitSources } from './limits/request-limits.ts';
+import { rewriteUrl } from './paths/cluster-paths.ts';
 import type { ListenerDeps } from './resource.ts';
 
 /** The public listener (port 8080), all routes but the WebSockets'. */

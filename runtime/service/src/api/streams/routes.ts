@@ -1,10 +1,10 @@
 import type { FastifyInstance } from 'fastify';
 import { checkedQuery, decodedPath } from '../../edge/text.ts';
 import type { AgentHub } from '../agents/hub.ts';
-import { depsAt, splitCluster } from '../cluster-paths.ts';
 import { absentAt } from '../known-services.ts';
 import { addressOf } from '../limits/request-limits.ts';
 import { StreamLimits } from '../limits/stream-limits.ts';
+import { depsAt, splitCluster } from '../paths/cluster-paths.ts';
 import type { ListenerDeps } from '../resource.ts';
 import { notServed, takeUpgrades } from '../upgrades.ts';
 import { UsageReaders } from '../usage/usage-readers.ts';

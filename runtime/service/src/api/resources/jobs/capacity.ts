@@ -2,8 +2,8 @@ import type { FastifyInstance } from 'fastify';
 import { z } from 'zod';
 import { Planner } from '../../../scheduler/planner.ts';
 import { loadActive, loadFacts, loadNodes } from '../../../scheduler/rows.ts';
-import { depsAt } from '../../cluster-paths.ts';
 import type { ApiDeps } from '../../deps.ts';
+import { depsAt } from '../../paths/cluster-paths.ts';
 import { route } from '../../route.ts';
 
 /** GET /api/v1/jobs/capacity: how many more jobs of each preset would find room now, whatever the quotas. */

@@ -1,8 +1,8 @@
 import type { IncomingMessage } from 'node:http';
 import { DelosError } from '@delos/core';
 import type { FastifyRequest } from 'fastify';
-import { heldClusters } from '../db/clusters/present.ts';
-import type { ApiDeps } from './deps.ts';
+import { heldClusters } from '../../db/clusters/present.ts';
+import type { ApiDeps } from '../deps.ts';
 
 /*
  * The client adds the name of no cluster to most of its requests: it asks each cluster at the addresses that /config gives of
