@@ -1,4 +1,5 @@
 import type { Join } from './config/join.ts';
+import type { PlatformConfig } from './config/shape.ts';
 
 type Given<T> = { readonly [K in keyof T]-?: NonNullable<T[K]> };
 
@@ -6,7 +7,7 @@ type Given<T> = { readonly [K in keyof T]-?: NonNullable<T[K]> };
 export type JoinSection = Join & Given<Pick<Join, 'platform' | 'cluster' | 'token'>>;
 
 /** The platform that this cluster joins; undefined where it has one of its own. */
-export function joinOf(config: { readonly join: Join }): JoinSection | undefined {
+export function joinOf(config: Pick<PlatformConfig, 'join'>): JoinSection | undefined {
   const { platform, cluster, token } = config.join;
   if (platform === undefined || cluster === undefined || token === undefined) return undefined;
   return { ...config.join, platform, cluster, token };
