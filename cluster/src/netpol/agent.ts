@@ -7,6 +7,7 @@ import { closedTable, compile, type NodeFacts } from './compile.ts';
 import { Enforcer } from './enforcer.ts';
 import type { NamespaceFacts, PodFacts, PolicyFacts } from './facts.ts';
 import { type GateAnswer, type GateRequest, serveGate } from './gate.ts';
+import { LeavingPods } from './leaving.ts';
 import type { Nft } from './nft.ts';
 import { parseNamespace, parsePod, parsePolicy, sealing } from './parse.ts';
 
@@ -45,6 +46,7 @@ export class Agent {
   readonly #policies: Reflector<PolicyFacts>;
   /** Addresses that the gate took back of Pods that the API still shows with them. */
   readonly #released = new Set<string>();
+  readonly #leaving = new LeavingPods();
   readonly #started = new Date();
   #timer: NodeJS.Timeout | undefined;
   #synced = false;
@@ -91,8 +93,14 @@ export class Agent {
     await Promise.all([this.#pods.listed, this.#namespaces.listed, this.#policies.listed]);
   }
 
+  /** Pods that the API shows, and those that leave. */
+  #present(): readonly PodFacts[] {
+    const shown = [...this.#pods.values()];
+    return [...shown, ...this.#leaving.update(shown, this.#assignments.values(), performance.now())];
+  }
+
   #wanted() {
-    const pods = [...this.#pods.values()];
+    const pods = this.#present();
     const alive = new Set(pods.map(({ uid }) => uid));
     for (const key of this.#released) if (!alive.has(key.split(' ')[0] ?? '')) this.#released.delete(key);
     return compile(
@@ -134,7 +142,7 @@ export class Agent {
 
   /** Sandboxes whose removal nobody told us of, since we were down: without its Pod a note opens nothing. */
   #tidy(): void {
-    const alive = new Set([...this.#pods.values()].map(({ uid }) => uid));
+    const alive = new Set(this.#present().map(({ uid }) => uid));
     for (const { uid, container } of this.#assignments.values()) {
       if (!alive.has(uid)) this.#assignments.delete(container);
     }

@@ -139,6 +139,20 @@ describe('live connections', () => {
     await world.flow('x/b', 'egress', 'stop');
   });
 
+  test('a Pod that is deleted by force ends its connections: who is at the other end does not wait for it', async () => {
+    const leaver = await world.addPod('x', 'leaver', { app: 'leaver' });
+    const host = await world.client.ready(leaver);
+    await world.flow('x/b', 'leaver', 'start', { protocol: 'tcp', host, port: 80 });
+    await advances('leaver', 0);
+    await world.client.remove('Pod', leaver.namespace, leaver.name);
+    await until('the connection has ended', 60, async (last) => {
+      const { error } = await world.flow('x/b', 'leaver', 'look');
+      last(error);
+      return /reset|broken pipe/i.test(error ?? '') ? true : undefined;
+    });
+    await world.flow('x/b', 'leaver', 'stop');
+  });
+
   test('an allowed connection is not disturbed by twenty changes beside it', async () => {
     await world.apply('x/p', { ...a, ingress: [fromB] });
     await world.expect(['x/b -> x/a:80 open', 'y/a -> x/a:80 closed']);
