@@ -61,7 +61,7 @@ export class Membership {
       this.#told = text;
       this.#problem = undefined;
     } catch (error) {
-      const reason = error instanceof Error ? error.message : String(error);
+      const reason = `${this.#props.url}: ${wordsOf(error)}`;
       if (reason !== this.#problem) this.#props.log.warn({ reason }, 'no member of the platform');
       this.#problem = reason;
     }
@@ -91,6 +91,12 @@ export class Membership {
     const { agent, collector } = this.#props;
     return { agent: agent.accepted().map(digest), collector: collector.accepted().map(digest) };
   }
+}
+
+/** `fetch` says why in the cause alone. */
+function wordsOf(error: unknown): string {
+  if (!(error instanceof Error)) return String(error);
+  return error.cause instanceof Error ? error.cause.message : error.message;
 }
 
 const digest = (secret: string): string => createHash('sha256').update(secret).digest('hex');
