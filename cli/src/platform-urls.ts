@@ -1,5 +1,5 @@
 import { type Entrance, PLATFORM_NAMESPACE, wayIn } from '@delos/constructs';
-import type { PlatformConfig } from '@delos/core';
+import { joinOf, type PlatformConfig } from '@delos/core';
 import { z } from 'zod';
 import type { Kube } from './instance/kube.ts';
 
@@ -14,7 +14,7 @@ const ofUrl = (url: string): PlatformUrls => ({ url, apiUrl: `${url}/api/v1` });
 
 /** Where the platform is reached, by the configuration that it is deployed with. */
 export const platformUrls = (config: PlatformConfig, entrance: Entrance): PlatformUrls =>
-  ofUrl(wayIn(config, entrance).publicUrl);
+  ofUrl(joinOf(config)?.platform.replace(/\/+$/, '') ?? wayIn(config, entrance).publicUrl);
 
 const deployments = z.object({
   items: z.array(

@@ -3,8 +3,10 @@ import { Command, Option } from 'commander';
 import { completionVerbs } from './completion.ts';
 import { commandContext, type GlobalOptions } from './context.ts';
 import { positiveNumber, wholeNumber } from './option-numbers.ts';
+import { clustersVerbs } from './program-clusters.ts';
 import { withSearch } from './search-options.ts';
-import { auxVmVerbs, flowVerbs, nodeVerbs, type Run } from './verb-groups.ts';
+import { auxVmVerbs, flowVerbs, nodeVerbs } from './verb-groups.ts';
+import type { Action, Run, Verb } from './verbs.ts';
 
 /** The whole command line. Each verb names its module; modules are imported lazily. */
 export function program(root: string, options: { readonly completion?: boolean } = {}): Command {
@@ -97,6 +99,8 @@ export function program(root: string, options: { readonly completion?: boolean }
     .option('--engine <name>', 'for which kind of cluster: embedded, kind or existing; left out: that of delos.yaml')
     .option('--out <folder>', 'where to write, a file an object; left out: to stdout')
     .action(action(() => import('./commands/platform/synth.ts')));
+
+  clustersVerbs(cli, { verb, action, withConfig, withContext });
 
   const dns = verb(cli, 'dns', 'the records that lead to the platform');
   withConfig(verb(dns, 'records', 'print them'))

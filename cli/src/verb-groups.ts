@@ -1,13 +1,5 @@
 import { type Command, InvalidArgumentError, Option } from 'commander';
-import type { CommandContext } from './context.ts';
-
-/** A command's code, loaded when it runs and not before. */
-export type Run<Args extends unknown[]> = (context: CommandContext, ...args: Args) => Promise<void>;
-
-export type Verb = (parent: Command, nameAndArgs: string, description: string) => Command;
-export type Action = <Args extends unknown[]>(
-  load: () => Promise<{ run: Run<Args> }>,
-) => (...args: unknown[]) => Promise<void>;
+import type { Action, Verb } from './verbs.ts';
 
 /** `delos cluster node …` */
 export function nodeVerbs(node: Command, verb: Verb, action: Action): void {

@@ -1,4 +1,4 @@
-import { DelosError } from '@delos/core';
+import { DelosError, joinOf } from '@delos/core';
 import type { Construct } from 'constructs';
 import type { BuiltBy, ServiceConstruct, ServiceDescriptor, Site } from './base/service.ts';
 import type { DelosConfig } from './delos-config.ts';
@@ -9,6 +9,7 @@ export function servicesOf(config: DelosConfig, services: readonly ServiceDescri
   return services
     .filter((service) => isAsked(config, service))
     .map((service) => {
+      if (joinOf(config) !== undefined && typeof service.joined === 'function') return standIn(service, service.joined);
       const given = externalOf(config, service);
       const form = service.external;
       if (given === undefined || form === undefined) return formOf(config, service);
@@ -22,7 +23,10 @@ export const ownServices = (
   services: readonly ServiceDescriptor[],
 ): readonly ServiceDescriptor[] =>
   services
-    .filter((service) => isAsked(config, service) && externalOf(config, service) === undefined)
+    .filter(
+      (service) =>
+        isAsked(config, service) && externalOf(config, service) === undefined && !isElsewhere(config, service),
+    )
     .map((service) => formOf(config, service));
 
 /** How many Pods of it have a copy of all that it keeps; 1 for a service that has no members. */
@@ -44,7 +48,13 @@ function formOf(config: DelosConfig, service: ServiceDescriptor): ServiceDescrip
 
 /** Whether the configuration asks for the service: in its own section, and by what else decides about it. */
 const isAsked = (config: DelosConfig, service: ServiceDescriptor): boolean =>
-  isEnabled(config, service) && service.wanted?.(config) !== false;
+  isEnabled(config, service) &&
+  service.wanted?.(config) !== false &&
+  (joinOf(config) === undefined || service.joined !== undefined);
+
+/** Whether the platform that this cluster has joined has it. */
+const isElsewhere = (config: DelosConfig, { joined }: ServiceDescriptor): boolean =>
+  joinOf(config) !== undefined && typeof joined === 'function';
 
 /** The service without what it asked of others and what led to it: something else stands in its place. */
 function standIn(

@@ -1,7 +1,7 @@
 import { existsSync, readFileSync, statfsSync } from 'node:fs';
 import { arch, platform } from 'node:os';
 import { dirname } from 'node:path';
-import { type InstancePaths, isDelosError, type PlatformConfig } from '@delos/core';
+import { type InstancePaths, isDelosError, joinOf, type PlatformConfig } from '@delos/core';
 import { canBind, tryHolderOf } from '@delos/host';
 import { layoutOf } from '../embedded/spec.ts';
 import { tryReadHostStatus } from '../embedded/status.ts';
@@ -84,6 +84,8 @@ export const ownPorts = (paths: InstancePaths): readonly number[] =>
 /** A port is fine when it is free, or when it is this instance's own already. */
 export async function portChecks(config: PlatformConfig, own: readonly number[]): Promise<readonly Check[]> {
   const checks: Check[] = [];
+  // A cluster that joins a platform elsewhere has no gateway.
+  if (joinOf(config) !== undefined) return checks;
   for (const [name, port] of [
     ['http', config.gateway.httpPort],
     ['https', config.gateway.httpsPort],

@@ -1,3 +1,4 @@
+import { joinOf } from '@delos/core';
 import type { k8s } from 'cdk8s-plus-28';
 import type { Construct } from 'constructs';
 import { allowedRegistries } from '../allowed-registries.ts';
@@ -51,7 +52,7 @@ export function ownWorkload(
     probes: OWN_PROBES,
     mounts: () => [scratch('tmp', '/tmp', '64Mi'), ...props.mounts()],
     env: () => [
-      env('DELOS_CLUSTER', at.config.cluster.name),
+      env('DELOS_CLUSTER', joinOf(at.config)?.cluster ?? at.config.cluster.name),
       env('DELOS_PUBLIC_URL', at.publicUrl),
       { name: 'POD_IP', valueFrom: { fieldRef: { fieldPath: 'status.podIP' } } },
       // Well below the limit: buffers live outside the heap.

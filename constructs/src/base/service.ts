@@ -61,6 +61,11 @@ export interface ServiceDescriptor<
   readonly diesWithNode?: string;
   /** A setting of its own by which it does not go with a node. @default there is none */
   readonly outlivesNode?: OutlivesNode<Config>;
+  /**
+   * In a cluster that has joined a platform elsewhere (`join` in delos.yaml): it runs there too, or this stands in its place.
+   * @default it is not there
+   */
+  readonly joined?: true | ((scope: Construct, at: Site<unknown>) => Construct & ServiceConstruct);
   /** Its form that is there already. @default it has none */
   readonly external?: ExternalForm<External, Built>;
   /** Its Pods read the node's disk, so that they run in a namespace with Pod Security `privileged`. @default false */

@@ -21,6 +21,7 @@ import { dns } from './dns.ts';
 import { givenCertificate } from './given-certificate.ts';
 import { identity } from './identity/index.ts';
 import { imageMirror } from './image-mirrors.ts';
+import { join } from './join.ts';
 import { logSinks } from './log-sinks.ts';
 import { network } from './network.ts';
 import { notifications } from './notifications.ts';
@@ -91,6 +92,11 @@ export const configShape = z.strictObject({
     })
     .prefault({})
     .describe('The Kubernetes cluster underneath'),
+  join: join
+    .prefault({})
+    .describe(
+      'Where given, this cluster runs the jobs of a platform elsewhere: it has an agent and collectors, and no platform of its own',
+    ),
   admin: z
     .strictObject({
       user: userName.default('admin').describe('Login name'),

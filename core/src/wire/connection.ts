@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { desire, KINDS, observation, removed } from './kinds.ts';
 import { nodeReport } from './node-report.ts';
+import { offer } from './offer.ts';
 import { streamRequest } from './stream.ts';
 import { usageReport } from './usage-report.ts';
 
@@ -30,6 +31,8 @@ import { usageReport } from './usage-report.ts';
  *   GET  /internal/agent/v1/logs/JOB?pod=UID&attempt=N      → LogPosition
  *   POST /internal/agent/v1/logs/JOB?pod=UID&attempt=N&offset=BYTES&skipped=BYTES&lost=BOOL&cursor=TEXT&final=BOOL&complete=BOOL
  *        → LogPosition (409: too). `skipped` bytes after `offset` are left out; `lost`: further ones, nobody knows how many. The body is one gzip member of what follows `offset`, empty where there is nothing but `final`.
+ *
+ * The agent of a cluster that has joined does the same below JOINED_PREFIX (join.ts), and sends its `offer` after `hello`.
  *
  * Stream frames are binary and the client's own: attach and exec carry a channel in byte 0 (STREAM_CHANNEL), a port
  * forward raw bytes. `top` alone is text: a JobUsage each. A normal end of the WebSocket is the end of the stream.
@@ -64,6 +67,7 @@ export const hello = z.object({
 export const fromAgent = z.discriminatedUnion('type', [
   hello,
   z.object({ type: z.literal('nodes'), nodes: z.array(nodeReport) }),
+  offer,
   usageReport,
   observation,
   removed,

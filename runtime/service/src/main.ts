@@ -18,6 +18,8 @@ const SERVICES: Readonly<Record<string, () => Promise<Service>>> = {
 /** What runs once and ends, with its exit code. */
 const COMMANDS: Readonly<Record<string, () => Promise<number>>> = {
   migrate: async () => (await import('./db/migrate-command.ts')).migrateCommand(process.env),
+  clusters: async () => (await import('./db/clusters/command.ts')).clustersCommand(process.env, process.stdin),
+  leave: async () => (await import('./agent/leave-command.ts')).leaveCommand(process.env),
   token: async () => (await import('./identity/token-command.ts')).tokenCommand(process.env, process.stdin),
 };
 

@@ -1,6 +1,8 @@
 import { setTimeout as sleep } from 'node:timers/promises';
+import { AGENT_PREFIX, JOINED_PREFIX } from '@delos/core';
 import type { Logger } from 'pino';
 import WebSocket, { type RawData } from 'ws';
+import { z } from 'zod';
 import { every, guard } from './edge/guard.ts';
 import { type LiveSecret, liveOf } from './live-secret.ts';
 import { bufferOf } from './relay.ts';
@@ -8,6 +10,10 @@ import { bufferOf } from './relay.ts';
 /*
  * A connection that agents and collectors keep to the control plane: dialled, watched, dialled again.
  */
+
+/** Below which path the control API serves: it has one for the platform's own cluster, and one for those that have joined. */
+export const agentPrefix = z.enum([AGENT_PREFIX, JOINED_PREFIX]).default(AGENT_PREFIX);
+export type AgentPrefix = z.infer<typeof agentPrefix>;
 
 export interface UplinkProps {
   /** Where it dials; http or https. */

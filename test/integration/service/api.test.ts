@@ -282,7 +282,7 @@ describe('a new job', () => {
     ['a relative folder', { working_dir: 'x' }, 400, /^working_dir: expected an absolute path/],
     ['a priority', { priority: 'urgent' }, 400, /^priority: /],
     ['a negative life-span', { max_run_time_minutes: -1 }, 400, /^max_run_time_minutes: /],
-    ['another cluster', { cluster_name: 'moon' }, 400, /there is no cluster "moon"; this one is default/],
+    ['another cluster', { cluster_name: 'moon' }, 400, /there is no cluster "moon"; there are: default;/],
     [
       'a foreign project',
       { org_name: 'other', project_name: 'hidden' },

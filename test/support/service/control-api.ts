@@ -186,6 +186,8 @@ export interface ApiOnPostgres {
   readonly api: TestApi;
   readonly issuer: TestIssuer;
   readonly database: Database;
+  /** How a service finds the same database. */
+  readonly postgresEnv: Readonly<Record<string, string>>;
 }
 
 /** A control API with an issuer and a database of its own. */
@@ -198,6 +200,7 @@ export async function startApiOnPostgres(): Promise<ApiOnPostgres & { readonly s
     api,
     issuer,
     database,
+    postgresEnv: postgres.env(database.name),
     stop: async () => {
       await api.stop();
       await issuer.stop();

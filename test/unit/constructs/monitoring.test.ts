@@ -101,8 +101,9 @@ describe('what Prometheus asks for metrics', () => {
       agent: alone,
       alertmanager: alone,
       collector: alone,
-      // Its internal port takes agents, collectors and other replicas as well, each with its token.
-      'control-api': ['agent', 'collector', 'control-api', 'prometheus'],
+      // Its internal port takes agents, collectors and other replicas as well, each with its token; by the gateway those of
+      // clusters that have joined.
+      'control-api': ['agent', 'collector', 'control-api', 'gateway', 'prometheus'],
       'database-archive': alone,
       dns: alone,
       egress: alone,

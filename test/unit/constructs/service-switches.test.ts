@@ -125,7 +125,16 @@ services: {keycloak: {enabled: false}, controlApi: {enabled: false}, identity: {
     const config = parseConfig(off('devpi', 'redis'), 'delos.yaml');
     const left = SERVICES.filter((service) => !isEnabled(config, service)).map(({ name }) => name);
     // Object storage, the archive of the database, the search in logs, the registry, the name server and Grafana are off where nobody asks for them.
-    expect(left).toEqual(['redis', 'object-storage', 'database-archive', 'victoria-logs', 'devpi', 'registry', 'dns', 'grafana']);
+    expect(left).toEqual([
+      'redis',
+      'object-storage',
+      'database-archive',
+      'victoria-logs',
+      'devpi',
+      'registry',
+      'dns',
+      'grafana',
+    ]);
   });
 });
 

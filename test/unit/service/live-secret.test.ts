@@ -43,10 +43,14 @@ describe('a secret of a file', () => {
 
 test('a token opens its endpoints while it is accepted, and nothing afterwards', async () => {
   write('token', 'agent-one');
-  const check = tokenCheck({ agent: liveSecret(file()), collector: 'collector' });
-  const opens = (token: string): boolean => {
+  const check = tokenCheck({
+    cluster: 'default',
+    tokens: { agent: liveSecret(file()), collector: 'collector' },
+    joined: async () => undefined,
+  });
+  const opens = async (token: string): Promise<boolean> => {
     try {
-      check('/internal/agent/v1/connect', `Bearer ${token}`);
+      await check('/internal/agent/v1/connect', `Bearer ${token}`);
       return true;
     } catch (error) {
       expect(error).toMatchObject({ code: 'ERR_UNAUTHENTICATED' });
@@ -54,15 +58,15 @@ test('a token opens its endpoints while it is accepted, and nothing afterwards',
     }
   };
   const looked = (): Promise<void> => new Promise((resolve) => setTimeout(resolve, 600));
-  expect([opens('agent-one'), opens('agent-two')]).toEqual([true, false]);
+  expect([await opens('agent-one'), await opens('agent-two')]).toEqual([true, false]);
   write('token.next', 'agent-two');
   await looked();
-  expect([opens('agent-one'), opens('agent-two')]).toEqual([true, true]);
+  expect([await opens('agent-one'), await opens('agent-two')]).toEqual([true, true]);
   write('token', 'agent-two');
   rmSync(join(folder, 'token.next'));
   await looked();
-  expect([opens('agent-one'), opens('agent-two')]).toEqual([false, true]);
-  expect(() => check('/internal/agent/v1/connect', 'Bearer collector')).toThrow("only the agent's token");
+  expect([await opens('agent-one'), await opens('agent-two')]).toEqual([false, true]);
+  await expect(check('/internal/agent/v1/connect', 'Bearer collector')).rejects.toThrow("only the agent's token");
 });
 
 describe('a connection to a database', () => {

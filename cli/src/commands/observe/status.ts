@@ -1,6 +1,6 @@
 import { join } from 'node:path';
 import { type ClusterStatus, devicesOf, lacksOf, nodeObjects } from '@delos/cluster';
-import type { PlatformConfig } from '@delos/core';
+import { joinOf, type PlatformConfig } from '@delos/core';
 import { type LockHolder, tryReadJson } from '@delos/host';
 import type { CommandContext } from '../../context.ts';
 import { engineOf } from '../../instance/engine.ts';
@@ -40,7 +40,10 @@ export async function statusDocument(context: CommandContext, showPasswords: boo
           tryGatewayCertificate(kube, config),
           storageStatus(kube, config),
         ]);
-  const users = services.length === 0 ? [] : await platformUsers(config, showPasswords ? kube : undefined);
+  const users =
+    services.length === 0 || joinOf(config) !== undefined
+      ? []
+      : await platformUsers(config, showPasswords ? kube : undefined);
   const healthy =
     services.length > 0 &&
     services.every(({ ready }) => ready) &&

@@ -1,6 +1,6 @@
 import type { ClusterHandle, ForwardedService } from '@delos/cluster';
 import { type Entrance, PLATFORM_NAMESPACE, PORTS, plainHttp } from '@delos/constructs';
-import { DelosError, isLoopback, NODE_PORTS, type PlatformConfig, SERVICE_NAMES } from '@delos/core';
+import { DelosError, isLoopback, joinOf, NODE_PORTS, type PlatformConfig, SERVICE_NAMES } from '@delos/core';
 
 export interface OpenEntrance {
   readonly entrance: Entrance;
@@ -10,6 +10,8 @@ export interface OpenEntrance {
 
 /** Settles which ports lead to the gateway. @throws DelosError ERR_PORT_TAKEN */
 export async function openEntrance(config: PlatformConfig, handle: ClusterHandle): Promise<OpenEntrance> {
+  // A cluster that has joined a platform elsewhere has no way in of its own.
+  if (joinOf(config) !== undefined) return { entrance: { kind: 'service' }, forward: undefined };
   const existing = handle.kind === 'existing';
   if (existing && !isLoopback(config.domain)) return { entrance: { kind: 'service' }, forward: undefined };
   const { httpPort, httpsPort } = config.gateway;

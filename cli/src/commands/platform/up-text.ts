@@ -14,16 +14,34 @@ export interface UpDocument {
   readonly firstJob: FirstJob | null;
   /** Services that jobs need and that the configuration leaves out. */
   readonly leftOutForJobs: readonly string[];
+  /** Name of this cluster in the platform that it has joined; null where it has one of its own. */
+  readonly joined: string | null;
 }
 
 /** The end of `up` for a person: what the job printed, where the platform is, and what to type next. */
 export function upText(document: UpDocument, instance: string): string {
-  const { apiUrl, adminUser, changes, firstJob, phases } = document;
+  const { apiUrl, adminUser, changes, firstJob, joined, phases } = document;
   const delos = instance === DEFAULT_INSTANCE ? './delos' : `./delos --instance ${instance}`;
   const changed = (['create', 'update', 'replace', 'delete'] as const)
     .filter((kind) => changes[kind] > 0)
     .map((kind) => `${changes[kind]} to ${kind}`);
   const total = phases.reduce((sum, { seconds }) => sum + seconds, 0);
+  const platform = apiUrl.replace(/\/api\/v1$/, '/');
+  const done = [
+    `Changes   ${changed.length === 0 ? `none: ${changes.same} objects are as they should be` : changed.join(', ')}`,
+    `Time      ${total.toFixed(1)} s: ${phases.map(({ name, seconds }) => `${name} ${seconds.toFixed(1)}`).join(', ')}`,
+  ];
+  if (joined !== null) {
+    return [
+      `This cluster is ${joined} of the platform ${platform}`,
+      ...done,
+      '',
+      'Go on, as a user of the platform:',
+      `    apolo config switch-cluster ${joined}`,
+      '    apolo run ghcr.io/neuro-inc/base -- echo Hello',
+      `    ${delos} leave    # here: ends its jobs, and takes all away again`,
+    ].join('\n');
+  }
   const job =
     firstJob === null
       ? [`No first job was sent: delos.yaml leaves out ${document.leftOutForJobs.join(', ')}.`]
@@ -38,10 +56,9 @@ export function upText(document: UpDocument, instance: string): string {
   return [
     ...job,
     '',
-    `Platform  ${apiUrl.replace(/\/api\/v1$/, '/')}`,
+    `Platform  ${platform}`,
     `API       ${apiUrl}`,
-    `Changes   ${changed.length === 0 ? `none: ${changes.same} objects are as they should be` : changed.join(', ')}`,
-    `Time      ${total.toFixed(1)} s: ${phases.map(({ name, seconds }) => `${name} ${seconds.toFixed(1)}`).join(', ')}`,
+    ...done,
     '',
     'Go on:',
     '    pip install apolo-cli',

@@ -1,4 +1,5 @@
 import { join } from 'node:path';
+import { joinOf } from '@delos/core';
 import { tryReadJson, writeJson } from '@delos/host';
 import type { Changes } from '@delos/stacks';
 import type { CommandContext } from '../../context.ts';
@@ -37,6 +38,7 @@ export async function run(
   const unlock = await lockInstance(context.paths, 'up');
   try {
     const { config } = settings;
+    const joins = joinOf(config);
     const { progress, signal, paths } = context;
     const phases = new Phases(progress, signal);
     const engine = await engineFrom(context, config, options.context);
@@ -73,7 +75,7 @@ export async function run(
     const awaited = late.filter((name) => !Object.hasOwn(before?.images ?? {}, name));
     const { plan, changes } = await deploy(awaited, (what) => what);
     const { apiUrl } = platformUrls(config, plan.open.entrance);
-    const leftOut = leftOutForJobs(config);
+    const leftOut = joins === undefined ? leftOutForJobs(config) : ['a platform of its own'];
     const runFirstJob = async () => {
       if (plan.open.forward !== undefined) {
         const { path } = await resolveTool('kube', progress);
@@ -89,7 +91,7 @@ export async function run(
       return await throughCluster(await kubeOf(context, handle), config, signal, send);
     };
     const job = leftOut.length === 0 ? await phases.run('first job', runFirstJob) : null;
-    if (config.dns.update !== undefined) {
+    if (config.dns.update !== undefined && joins === undefined) {
       await phases.run('dns', () => writeRecords(config, () => kubeOf(context, handle)));
     }
     const later = awaited.length === 0 ? undefined : await deploy([], (what) => `${what} of monitoring`);
@@ -101,6 +103,7 @@ export async function run(
       changes: later === undefined ? changes : bothChanges(changes, later.changes),
       firstJob: job,
       leftOutForJobs: leftOut,
+      joined: joins?.cluster ?? null,
     };
     context.result(document, upText(document, paths.instance));
   } finally {

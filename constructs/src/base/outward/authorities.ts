@@ -1,4 +1,4 @@
-import { AUTHORITIES_KEY, AUTHORITIES_NAME, type PlatformConfig, trustsMore } from '@delos/core';
+import { AUTHORITIES_KEY, AUTHORITIES_NAME, joinOf, type PlatformConfig, trustsMore } from '@delos/core';
 import { k8s } from 'cdk8s-plus-28';
 import type { Construct } from 'constructs';
 import type { Mount } from '../mount.ts';
@@ -29,8 +29,12 @@ export class Authorities extends k8s.KubeConfigMap {
   /** The file, where {@link Authorities.mount} puts it. */
   readonly file = `${FOLDER}/${AUTHORITIES_KEY}`;
 
+  /** What it is filled with. */
+  readonly trusted: Required<Pick<AuthoritiesProps, 'files' | 'own'>>;
+
   constructor(scope: Construct, id: string, { namespace, files = [], own = true }: AuthoritiesProps) {
     super(scope, id, { metadata: { name: AUTHORITIES_NAME, namespace: namespace.name, labels: { ...PART_OF } } });
+    this.trusted = { files, own };
     this.node.addDependency(namespace);
     setSecretSources(this, { [AUTHORITIES_KEY]: { kind: 'authorities', files: [...files], own } });
   }
@@ -43,11 +47,15 @@ export class Authorities extends k8s.KubeConfigMap {
 
 /** Those that a configuration asks for; undefined where images' own lists are enough. */
 export function authoritiesOf(scope: Construct, namespace: Namespace, config: PlatformConfig): Authorities | undefined {
-  if (!trustsMore(config.network)) return undefined;
+  const { network } = config;
+  const join = joinOf(config);
+  if (!trustsMore(network) && join?.authority === undefined) return undefined;
   const given = config.gateway.tls?.given;
+  const further = [given?.authority, join?.authority].filter((file) => file !== undefined);
   return new Authorities(scope, AUTHORITIES_NAME, {
     namespace,
-    files: [...config.network.authorities, ...(given?.authority === undefined ? [] : [given.authority])],
-    own: given === undefined,
+    files: [...network.authorities, ...further],
+    // A cluster that has joined serves nothing by a certificate of its own.
+    own: given === undefined && join === undefined,
   });
 }

@@ -7,6 +7,7 @@ import { allowedRegistriesEnv, ownWorkload, runs } from '../../base/own-service.
 import { env, fileOf, mounted } from '../../base/secret-folder.ts';
 import type { ServiceDescriptor, Site } from '../../base/service.ts';
 import type { Workload } from '../../base/workload.ts';
+import type { AgentsEntrance } from '../control-api/agents-entrance.ts';
 import { controlApi } from '../control-api/index.ts';
 import { type Egress, egress } from '../egress/index.ts';
 import { AgentRights } from './rights.ts';
@@ -28,7 +29,7 @@ export class Agent extends Construct {
   constructor(scope: Construct, id: string, at: Site<Section>) {
     super(scope, id);
     const { config, context, namespace } = at;
-    const api = at.get(controlApi);
+    const api = at.get<AgentsEntrance>(controlApi);
     const forJobs: WayOutOfJobs = {
       proxy: config.network.jobs.proxy ? at.get(egress).forJobs : undefined,
       authorities: jobsTrustMore(config.network) ? at.authorities : undefined,
@@ -46,10 +47,12 @@ export class Agent extends Construct {
       kubernetesToken: true,
       mounts: () => [
         mounted(api.agentToken.secret),
+        ...(api.joining?.mounts() ?? []),
         ...(forJobs.authorities === undefined ? [] : [forJobs.authorities.mount()]),
       ],
       env: () => [
-        env('DELOS_API_URL', api.workload.url('internal')),
+        ...api.address(),
+        ...(api.joining?.env() ?? []),
         env('DELOS_AGENT_TOKEN_FILE', fileOf(api.agentToken)),
         allowedRegistriesEnv(at, api.ownRegistries),
         env('POD_NAMESPACE', namespace.name),
@@ -60,7 +63,8 @@ export class Agent extends Construct {
       ],
     });
     const { addresses, port } = context.apiServer;
-    this.workload.reach({ kind: 'addresses', addresses, ports: [port] }, api.workload.peer('internal'));
+    this.workload.reach({ kind: 'addresses', addresses, ports: [port] });
+    api.lead(this.workload, this, namespace);
     this.workload.after(rights, ...(forJobs.authorities === undefined ? [] : [forJobs.authorities]));
   }
 }
@@ -125,6 +129,7 @@ export const agent: ServiceDescriptor<Section, Agent> = {
       series: [{ expr: 'sum by (kind) (delos_agent_kept)', legend: '{{kind}}' }],
     },
   ],
+  joined: true,
   needs: [controlApi],
   build: (scope, at) => new Agent(scope, 'agent', at),
 };

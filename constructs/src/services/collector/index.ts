@@ -9,6 +9,7 @@ import { env, fileOf, mounted } from '../../base/secret-folder.ts';
 import type { ServiceDescriptor, Site } from '../../base/service.ts';
 import type { Workload } from '../../base/workload.ts';
 import { portOfUrl } from '../../url-port.ts';
+import type { AgentsEntrance } from '../control-api/agents-entrance.ts';
 import { controlApi } from '../control-api/index.ts';
 import { victoriaLogs } from '../victoria-logs/index.ts';
 
@@ -23,7 +24,7 @@ export class Collector extends Construct {
 
   constructor(scope: Construct, id: string, at: Site<Config>) {
     super(scope, id);
-    const api = at.get(controlApi);
+    const api = at.get<AgentsEntrance>(controlApi);
     const { sinks } = at.config.logs;
     const search = at.find(victoriaLogs)?.workload;
     const secrets = new SecretFolder(this, {
@@ -50,14 +51,14 @@ export class Collector extends Construct {
       groups: [0],
       mounts: () => [mounted(token.secret), nodeFolder('/var/log/pods'), ...secrets.mounts()],
       env: () => [
-        env('DELOS_API_URL', api.workload.url('internal')),
+        ...api.address(),
         env('DELOS_COLLECTOR_TOKEN_FILE', fileOf(token)),
         env('DELOS_LOG_MIN_FREE', String(at.config.logs.minFreeDisk)),
         ...(lines().length === 0 ? [] : [env('DELOS_LOG_SINKS', JSON.stringify(lines()))]),
         { name: 'DELOS_NODE', valueFrom: { fieldRef: { fieldPath: 'spec.nodeName' } } },
       ],
     });
-    this.workload.reach(api.workload.peer('internal'));
+    api.lead(this.workload, this, at.namespace);
     if (search !== undefined) this.workload.reach(search.peer('http'));
     const outside = [...new Set(sinks.map(({ url }) => portOfUrl(url)))];
     if (outside.length > 0) this.workload.reach({ kind: 'anyone', ports: outside }, DNS);
@@ -121,6 +122,7 @@ export const collector: ServiceDescriptor<Config, Collector> = {
       emptyUnless: 'logs can be searched, here or in a store of `logs.sinks`',
     },
   ],
+  joined: true,
   needs: [controlApi],
   build: (scope, at) => new Collector(scope, 'collector', at),
 };

@@ -21,6 +21,7 @@ import type { ServiceDescriptor, Site } from '../../base/service.ts';
 import { bucketEnv, bucketSecrets } from '../../base/storage/bucket.ts';
 import type { Workload } from '../../base/workload.ts';
 import type { RotationWay } from '../../synthesis.ts';
+import type { AgentsEntrance } from './agents-entrance.ts';
 import { canonicalJson, platformSettings } from './platform-settings.ts';
 import { ProviderSecrets } from './provider-secrets.ts';
 
@@ -40,7 +41,7 @@ const ISSUER_KEPT: RotationWay = {
 const FIRST_PASSWORD_KEPT: RotationWay = { kind: 'kept', why: 'a person’s first password: they change it themselves' };
 
 /** The control API. Its `migrate` step makes the tables and keeps the realm, before it serves. */
-export class ControlApi extends Construct {
+export class ControlApi extends Construct implements AgentsEntrance {
   readonly workload: Workload;
   /** The agent signs in with it. */
   readonly agentToken: SecretKey;
@@ -200,6 +201,16 @@ export class ControlApi extends Construct {
     if (this.#registry === undefined) return [];
     const { workload, key } = this.#registry;
     return [env('DELOS_REGISTRY_URL', workload.url('http')), env('DELOS_REGISTRY_SECRET_FILE', fileOf(key))];
+  }
+
+  /** Where it is, inside the cluster. */
+  address(): readonly k8s.EnvVar[] {
+    return [env('DELOS_API_URL', this.workload.url('internal'))];
+  }
+
+  /** Lets a workload reach it. */
+  lead(workload: Workload): void {
+    workload.reach(this.workload.peer('internal'));
   }
 
   /** The collectors' token, as a Secret of their own namespace. */

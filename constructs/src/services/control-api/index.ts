@@ -1,8 +1,9 @@
-import { REALM_PATH, REGISTRY_CATALOG_PATH, REGISTRY_PATH } from '@delos/core';
+import { DelosError, JOINED_PREFIX, joinOf, REALM_PATH, REGISTRY_CATALOG_PATH, REGISTRY_PATH } from '@delos/core';
 import { type Replicas, replicas } from '../../base/sections/replicas.ts';
 import type { ServiceDescriptor } from '../../base/service.ts';
 import { keycloak } from '../keycloak/index.ts';
 import { ControlApi } from './control-api.ts';
+import { JoinedPlatform } from './joined-platform.ts';
 
 const LOGIN_PATH = `${REALM_PATH}/login-actions/authenticate`;
 
@@ -41,9 +42,16 @@ export const controlApi: ServiceDescriptor<Replicas, ControlApi> = {
     { paths: [REGISTRY_CATALOG_PATH], port: 'http' },
     // Says that there is no registry, where there is none.
     { paths: [REGISTRY_PATH, `${REGISTRY_PATH}/*`], port: 'http', fallback: true },
+    // Agents of clusters that have joined dial in here. What they bring at once: twice what a collector sends.
+    { paths: [`${JOINED_PREFIX}/*`], port: 'internal', maxBodyBytes: 4 * 2 ** 20 },
     // Passwords go through it on their way to Keycloak: it counts failures by source.
     { paths: [LOGIN_PATH, `${LOGIN_PATH}/*`], method: 'POST', port: 'http' },
   ],
+  joined: (scope, at) => {
+    const join = joinOf(at.config);
+    if (join === undefined) throw new DelosError('ERR_INTERNAL', 'this cluster joins no platform');
+    return new JoinedPlatform(scope, 'joined-platform', at, join);
+  },
   dialsOut: { trustedBy: 'NODE_EXTRA_CA_CERTS', direct: true },
   metrics: { port: 'internal' },
   alerts: [

@@ -14,6 +14,7 @@ export const NOT_FOR_SERVICES: readonly string[] = [
   'disks.storageClass',
   'dns',
   'images',
+  'join',
   'logs.sinks',
   'gateway',
   'monitoring',

@@ -71,6 +71,7 @@ export const egress: ServiceDescriptor<Replicas, Egress> = {
   config: replicas,
   user: 60611,
   resources: { cpu: '10m', memory: '64Mi', memoryLimit: '256Mi' },
+  joined: true,
   wanted: ({ network }) => network.proxy !== undefined,
   metrics: { port: 'internal' },
   alerts: [

@@ -1,11 +1,11 @@
 import { readFile } from 'node:fs/promises';
 import {
-  AGENT_PREFIX,
   AGENT_PROTOCOL,
   AGENT_ROLE,
   type FromAgent,
   JOB_LABEL,
   type NodeReport,
+  offer,
   PLATFORM_NAMESPACE,
   RELEASE,
   toAgent,
@@ -18,10 +18,11 @@ import { imageSource, registryList } from '../image-source.ts';
 import { liveSecret } from '../live-secret.ts';
 import type { RunningService, Service, ServiceContext } from '../service.ts';
 import { readEnv } from '../service-env.ts';
-import { Uplink } from '../uplink.ts';
+import { agentPrefix, Uplink } from '../uplink.ts';
 import { connectionGauge } from '../uplink-metrics.ts';
 import { type Node, nodeShape, type PodUsage, podUsageShape } from './jobs/pod-shape.ts';
 import { Keepers } from './keepers.ts';
+import { Membership, type MembershipProps } from './membership.ts';
 import { PRIVATE_CIDRS } from './namespaces/manifests.ts';
 import { Namespaces } from './namespaces/namespaces.ts';
 import { closedNetworks, dnsServers } from './node-addresses.ts';
@@ -32,7 +33,13 @@ import { openStream } from './streams/streams.ts';
 const settings = z.object({
   DELOS_API_URL: z.url(),
   DELOS_CLUSTER: z.string(),
+  DELOS_AGENT_PREFIX: agentPrefix,
   DELOS_AGENT_TOKEN_FILE: z.string(),
+  /** In a cluster that has joined: what it joins by, and its collectors' token, whose digest it tells. */
+  DELOS_JOIN_TOKEN_FILE: z.string().optional(),
+  DELOS_COLLECTOR_TOKEN_FILE: z.string().optional(),
+  /** There: what it offers to jobs, JSON. */
+  DELOS_OFFER_FILE: z.string().optional(),
   /** Where the gateway runs. */
   POD_NAMESPACE: z.string().default(PLATFORM_NAMESPACE),
   /** The only pool of the configuration, where it has one alone: nodes without a pool's label belong to it. */
@@ -72,6 +79,7 @@ async function start(context: ServiceContext): Promise<RunningService> {
   const { env, log } = context;
   const config = readEnv(settings, env);
   const apiUrl = config.DELOS_API_URL.replace(/\/+$/, '');
+  const agentsUrl = `${apiUrl}${config.DELOS_AGENT_PREFIX}`;
   const cluster = config.DELOS_CLUSTER;
   // The official client library would take more memory than all of the agent: it is not used here.
   const access = env.DELOS_KUBECONFIG === undefined ? await podAccess(env) : kubeconfigAccess(env.DELOS_KUBECONFIG);
@@ -165,12 +173,14 @@ async function start(context: ServiceContext): Promise<RunningService> {
   }
 
   const token = liveSecret(config.DELOS_AGENT_TOKEN_FILE);
+  const offered = await offerOf(config.DELOS_OFFER_FILE);
   const uplink = new Uplink({
-    url: `${apiUrl}${AGENT_PREFIX}/connect?cluster=${encodeURIComponent(cluster)}`,
+    url: `${agentsUrl}/connect?cluster=${encodeURIComponent(cluster)}`,
     token,
     log,
     onOpen: () => {
       send({ type: 'hello', version: config.DELOS_VERSION, protocol: AGENT_PROTOCOL });
+      if (offered !== undefined) send(offered);
       sendNodes();
     },
     onMessage: (text) => {
@@ -180,7 +190,17 @@ async function start(context: ServiceContext): Promise<RunningService> {
         return;
       }
       detach(log, 'opening a stream', () =>
-        openStream({ client, apiUrl, token: token.current(), podOf: (id) => keepers.podOf(id), log }, message.stream),
+        openStream(
+          {
+            client,
+            apiUrl,
+            prefix: config.DELOS_AGENT_PREFIX,
+            token: token.current(),
+            podOf: (id) => keepers.podOf(id),
+            log,
+          },
+          message.stream,
+        ),
       );
     },
   });
@@ -195,7 +215,9 @@ async function start(context: ServiceContext): Promise<RunningService> {
       for (const [kind, size] of keepers.sizes) this.set({ kind }, size);
     },
   });
-  const running = [uplink, nodes, others, keepers].map((part) => part.run(stop.signal));
+  const membership = membershipOf(config, { url: apiUrl, agent: token, log });
+  const parts = [uplink, nodes, others, keepers, ...(membership === undefined ? [] : [membership])];
+  const running = parts.map((part) => part.run(stop.signal));
   const sweep = (): void => {
     keepers.sweep();
     void refreshPolicies();
@@ -205,7 +227,8 @@ async function start(context: ServiceContext): Promise<RunningService> {
     every(SWEEP_MS, log, 'looking after what is desired', sweep),
   ];
   return {
-    unready: async () => uplink.problem ?? [keepers, nodes, others].map(({ problem }) => problem).find(Boolean),
+    unready: async () =>
+      membership?.problem ?? uplink.problem ?? [keepers, nodes, others].map(({ problem }) => problem).find(Boolean),
     stop: async () => {
       for (const end of endTimers) end();
       stop.abort();
@@ -213,6 +236,21 @@ async function start(context: ServiceContext): Promise<RunningService> {
       await Promise.all(running);
     },
   };
+}
+
+/** Of a cluster that has joined: what it offers to jobs. */
+const offerOf = async (file: string | undefined): Promise<FromAgent | undefined> =>
+  file === undefined
+    ? undefined
+    : { type: 'offer', ...offer.omit({ type: true }).parse(JSON.parse(await readFile(file, 'utf8'))) };
+
+/** Undefined in the platform's own cluster. */
+function membershipOf(
+  { DELOS_JOIN_TOKEN_FILE: ticket, DELOS_COLLECTOR_TOKEN_FILE: collector }: z.infer<typeof settings>,
+  props: Omit<MembershipProps, 'ticket' | 'collector'>,
+): Membership | undefined {
+  if (ticket === undefined || collector === undefined) return undefined;
+  return new Membership({ ...props, ticket: liveSecret(ticket), collector: liveSecret(collector) });
 }
 
 /** A node's own addresses, public ones among them. */

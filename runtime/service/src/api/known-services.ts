@@ -1,5 +1,6 @@
 import { DelosError } from '@delos/core';
 import type { FastifyInstance } from 'fastify';
+import { prefixOn } from './paths/cluster-paths.ts';
 import type { ServiceAddress } from './service-address.ts';
 
 interface KnownService extends ServiceAddress {
@@ -88,11 +89,21 @@ export function absentServices(app: FastifyInstance, resources: List): void {
   }
 }
 
-/** The addresses that /config gives, of services that are there and of those that are not. */
-export function configUrls(resources: List, publicUrl: string, part: 'public' | 'platform' | 'cluster') {
+/**
+ * The addresses that /config gives, of services that are there and of those that are not.
+ * @param on the cluster that they are of, where it is not the platform's own
+ */
+export function configUrls(
+  resources: List,
+  publicUrl: string,
+  part: 'public' | 'platform' | 'cluster',
+  on?: string,
+): Readonly<Record<string, string>> {
   const services: readonly ServiceAddress[] = [...Object.values(resources), ...absentOf(resources)];
   const urls = services.flatMap(({ prefix, config = [] }) =>
-    config.filter((each) => each.in === part).map(({ key, path }) => [key, publicUrl + (path ?? prefix)] as const),
+    config
+      .filter((each) => each.in === part)
+      .map(({ key, path }) => [key, publicUrl + (path ?? (on === undefined ? prefix : prefixOn(on, prefix)))] as const),
   );
   return Object.fromEntries(urls);
 }

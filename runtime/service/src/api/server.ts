@@ -10,6 +10,7 @@ import type { ApiDeps } from './deps.ts';
 import { httpError } from './http-errors.ts';
 import { absentServices } from './known-services.ts';
 import { limitSources } from './limits/request-limits.ts';
+import { rewriteUrl } from './paths/cluster-paths.ts';
 import type { ListenerDeps } from './resource.ts';
 
 /** The public listener (port 8080), all routes but the WebSockets'. */
@@ -19,6 +20,7 @@ export async function publicApp(deps: ListenerDeps): Promise<FastifyInstance> {
     logController: new LogController({ disableRequestLogging: true }),
     // The gateway in front sets them; the peer is always the gateway.
     trustProxy: true,
+    rewriteUrl,
     bodyLimit: MAX_BODY_BYTES,
     forceCloseConnections: true,
     ...FASTIFY_LIMITS,

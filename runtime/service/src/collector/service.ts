@@ -1,10 +1,10 @@
-import { AGENT_PREFIX, logSink, toCollector } from '@delos/core';
+import { logSink, toCollector } from '@delos/core';
 import { Counter, Gauge } from 'prom-client';
 import { z } from 'zod';
 import { liveSecret } from '../live-secret.ts';
 import type { RunningService, Service, ServiceContext } from '../service.ts';
 import { readEnv } from '../service-env.ts';
-import { Uplink } from '../uplink.ts';
+import { agentPrefix, Uplink } from '../uplink.ts';
 import { connectionGauge } from '../uplink-metrics.ts';
 import { Collector } from './collector.ts';
 import { DiskWatch } from './disk-watch.ts';
@@ -14,6 +14,7 @@ import { Uploader } from './uploader.ts';
 const settings = z.object({
   DELOS_API_URL: z.url(),
   DELOS_CLUSTER: z.string(),
+  DELOS_AGENT_PREFIX: agentPrefix,
   DELOS_COLLECTOR_TOKEN_FILE: z.string(),
   DELOS_NODE: z.string(),
   /** Where the kubelet keeps container logs. */
@@ -39,12 +40,13 @@ async function start(context: ServiceContext): Promise<RunningService> {
     registers: [context.metrics],
   });
   const token = liveSecret(config.DELOS_COLLECTOR_TOKEN_FILE);
-  const uploader = new Uploader(config.DELOS_API_URL, token, (bytes) => sent.inc(bytes));
+  const base = `${config.DELOS_API_URL.replace(/\/+$/, '')}${config.DELOS_AGENT_PREFIX}`;
+  const uploader = new Uploader(base, token, (bytes) => sent.inc(bytes));
   const disk = new DiskWatch({ folder: config.DELOS_POD_LOGS, minFree: config.DELOS_LOG_MIN_FREE });
   const collector = new Collector({ root: config.DELOS_POD_LOGS, uploader, log, disk });
   const query = new URLSearchParams({ cluster: config.DELOS_CLUSTER, node: config.DELOS_NODE });
   const uplink = new Uplink({
-    url: `${config.DELOS_API_URL.replace(/\/+$/, '')}${AGENT_PREFIX}/collect?${query}`,
+    url: `${base}/collect?${query}`,
     token,
     log,
     onOpen: () => undefined,

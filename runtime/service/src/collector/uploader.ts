@@ -1,8 +1,9 @@
 import http from 'node:http';
+import https from 'node:https';
 import { text } from 'node:stream/consumers';
 import { promisify } from 'node:util';
 import { constants, gzip, gzipSync } from 'node:zlib';
-import { AGENT_PREFIX, type JobFacts, jobFacts, type LogPosition, logPosition } from '@delos/core';
+import { type JobFacts, jobFacts, type LogPosition, logPosition } from '@delos/core';
 import { type LiveSecret, liveOf } from '../live-secret.ts';
 
 export interface UploadKey {
@@ -41,13 +42,18 @@ export async function packBytes(bytes: Buffer, cursor: string): Promise<Packed> 
 export class Uploader {
   readonly #base: string;
   readonly #token: LiveSecret;
-  readonly #agent = new http.Agent({ keepAlive: true, maxSockets: 16, scheduling: 'lifo' });
+  readonly #agent: http.Agent;
 
   readonly #taken: (bytes: number) => void;
 
-  /** @param taken told how many bytes of a log were taken */
-  constructor(apiUrl: string, token: string | LiveSecret, taken: (bytes: number) => void = () => undefined) {
-    this.#base = `${apiUrl.replace(/\/+$/, '')}${AGENT_PREFIX}/logs`;
+  /**
+   * @param base of the agents' endpoints, http or https; no trailing slash
+   * @param taken told how many bytes of a log were taken
+   */
+  constructor(base: string, token: string | LiveSecret, taken: (bytes: number) => void = () => undefined) {
+    this.#base = `${base}/logs`;
+    const options = { keepAlive: true, maxSockets: 16, scheduling: 'lifo' } as const;
+    this.#agent = base.startsWith('https:') ? new https.Agent(options) : new http.Agent(options);
     this.#token = liveOf(token);
     this.#taken = taken;
   }
@@ -113,7 +119,7 @@ export class Uploader {
 
   async #ask(method: string, url: URL, body?: Buffer): Promise<{ readonly status: number; readonly answer: string }> {
     const response = await new Promise<http.IncomingMessage>((resolve, reject) => {
-      const request = http.request(url, {
+      const request = (url.protocol === 'https:' ? https : http).request(url, {
         method,
         agent: this.#agent,
         timeout: TIMEOUT_MS,

@@ -1,4 +1,4 @@
-import { PLAIN_SHARE, type PlatformConfig, projectNamespace, providersOf, shareOf } from '@delos/core';
+import { DelosError, PLAIN_SHARE, type PlatformConfig, projectNamespace, providersOf, shareOf } from '@delos/core';
 import { sql } from 'kysely';
 import { CONFIG_CHANGED } from './notifications.ts';
 import type { Tx } from './schema.ts';
@@ -60,6 +60,7 @@ export async function applyConfig(tx: Tx, config: PlatformConfig, cluster: strin
   await applyUsers(tx, [{ name: config.admin.user }, ...config.users], providers);
   await replaceMembers(tx, config, providers);
   await retireVanished(tx, config);
+  await refuseJoinedName(tx, cluster);
   await tx
     .insertInto('clusters')
     .values({
@@ -77,6 +78,21 @@ export async function applyConfig(tx: Tx, config: PlatformConfig, cluster: strin
     )
     .execute();
   await sql`select pg_notify(${CONFIG_CHANGED}, ${cluster})`.execute(tx);
+}
+
+/** The platform's own cluster has a name of its own. @throws DelosError ERR_CONFIG_VALUE */
+async function refuseJoinedName(tx: Tx, name: string): Promise<void> {
+  const joined = await tx
+    .selectFrom('clusters')
+    .select('name')
+    .where('name', '=', name)
+    .where('joined_at', 'is not', null)
+    .executeTakeFirst();
+  if (joined === undefined) return;
+  throw new DelosError('ERR_CONFIG_VALUE', `a cluster that has joined is called ${name}`, {
+    where: { field: 'cluster.name' },
+    hint: 'choose another name',
+  });
 }
 
 /** Those that follow from a provider's groups stay, but where delos.yaml says something itself. */

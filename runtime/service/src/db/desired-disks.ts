@@ -41,14 +41,14 @@ async function* desiredWhere(
 export const desiredDisks: DesireSource<'disk'> = {
   kind: 'disk',
   list: (db, cluster) => desiredWhere(db, sql<SqlBool>`cluster = ${cluster}`),
-  find: (db, ids) => desiredWhere(db, sql<SqlBool>`id = any (${[...ids]}::text[])`),
+  find: (db, cluster, ids) => desiredWhere(db, sql<SqlBool>`id = any (${[...ids]}::text[]) and cluster = ${cluster}`),
   onChange: (notifications, cluster, changed) =>
     notifications.on(DISK_CHANGED, (payload) => {
       const parsed = change.parse(JSON.parse(payload));
       if (parsed.cluster === cluster) changed(parsed.id);
     }),
-  record: async (tx, report) => {
-    if (report.type === 'removed') await claimRemoved(tx, report.id);
-    else await recordClaim(tx, report.id, report.observation);
+  record: async (tx, cluster, report) => {
+    if (report.type === 'removed') await claimRemoved(tx, report.id, cluster);
+    else await recordClaim(tx, report.id, report.observation, cluster);
   },
 };

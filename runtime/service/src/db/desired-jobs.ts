@@ -42,8 +42,8 @@ function listDesired(db: Db | Tx, cluster: string): AsyncGenerator<readonly JobD
   return desiredWhere(db, sql<SqlBool>`cluster = ${cluster} and phase = any (${phases}::text[])`);
 }
 
-function findDesired(db: Db | Tx, ids: readonly string[]): AsyncGenerator<readonly JobDesire[]> {
-  return desiredWhere(db, sql<SqlBool>`id = any (${[...ids]}::text[])`);
+function findDesired(db: Db | Tx, cluster: string, ids: readonly string[]): AsyncGenerator<readonly JobDesire[]> {
+  return desiredWhere(db, sql<SqlBool>`id = any (${[...ids]}::text[]) and cluster = ${cluster}`);
 }
 
 async function* desiredWhere(
@@ -83,8 +83,8 @@ export const desiredJobs: DesireSource<'job'> = {
     notifications.onJobChanged((change) => {
       if (change.cluster === cluster && change.phase !== 'queued') changed(change.id);
     }),
-  record: async (tx, report) => {
-    if (report.type === 'removed') await podRemoved(tx, report.id, { run: report.run, podUid: report.podUid });
-    else await recordObservation(tx, report.id, report.observation);
+  record: async (tx, cluster, report) => {
+    if (report.type === 'removed') await podRemoved(tx, report.id, { run: report.run, podUid: report.podUid }, cluster);
+    else await recordObservation(tx, report.id, report.observation, cluster);
   },
 };

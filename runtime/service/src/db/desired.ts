@@ -11,6 +11,9 @@ export const DESIRED: { readonly [K in Kind]: DesireSource<K> } = {
 };
 
 /** Writes down what an agent reports of one thing. */
-export function recordReport<K extends Kind>(tx: Tx, kind: K, report: ReportOf<K>): Promise<void> {
-  return DESIRED[kind].record(tx, report);
+export function recordReport<K extends Kind>(
+  tx: Tx,
+  { cluster, kind, report }: { readonly cluster: string; readonly kind: K; readonly report: ReportOf<K> },
+): Promise<void> {
+  return DESIRED[kind].record(tx, cluster, report);
 }

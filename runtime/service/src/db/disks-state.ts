@@ -64,8 +64,14 @@ export async function jobMoved(tx: Tx, job: { readonly id: string; readonly gone
 }
 
 /** Records what the agent saw of a disk's claim. A report of a disk that is being removed changes nothing. */
-export async function recordClaim(tx: Tx, id: string, seen: ClaimObservation): Promise<void> {
-  const row = await tx.selectFrom('disks').selectAll().where('id', '=', id).forUpdate().executeTakeFirst();
+export async function recordClaim(tx: Tx, id: string, seen: ClaimObservation, cluster?: string): Promise<void> {
+  const row = await tx
+    .selectFrom('disks')
+    .selectAll()
+    .where('id', '=', id)
+    .$if(cluster !== undefined, (query) => query.where('cluster', '=', cluster ?? ''))
+    .forUpdate()
+    .executeTakeFirst();
   if (row === undefined || row.phase === 'removing') return;
   // A claim is never made again, so another one is none of ours.
   if (row.claim_uid !== null && seen.claimUid !== '' && row.claim_uid !== seen.claimUid) return;
@@ -85,10 +91,11 @@ export async function recordClaim(tx: Tx, id: string, seen: ClaimObservation): P
 }
 
 /** The claim is gone, so the disk is. */
-export async function claimRemoved(tx: Tx, id: string): Promise<void> {
+export async function claimRemoved(tx: Tx, id: string, cluster?: string): Promise<void> {
   const row = await tx
     .deleteFrom('disks')
     .where('id', '=', id)
+    .$if(cluster !== undefined, (query) => query.where('cluster', '=', cluster ?? ''))
     .where('phase', '=', 'removing')
     .returning(['id', 'cluster'])
     .executeTakeFirst();

@@ -9,9 +9,16 @@ import type { JobRow, Tx } from './schema.ts';
 /**
  * Every change of a job's state passes here: the row is locked, the machine asked, and row, transition and
  * notification are written in the caller's transaction.
+ * @param cluster whose agent says so: a job of another one is none. @default any
  */
-export async function applyEvent(tx: Tx, id: string, event: JobEvent): Promise<JobRow | undefined> {
-  const row = await tx.selectFrom('jobs').selectAll().where('id', '=', id).forUpdate().executeTakeFirst();
+export async function applyEvent(tx: Tx, id: string, event: JobEvent, cluster?: string): Promise<JobRow | undefined> {
+  const row = await tx
+    .selectFrom('jobs')
+    .selectAll()
+    .where('id', '=', id)
+    .$if(cluster !== undefined, (query) => query.where('cluster', '=', cluster ?? ''))
+    .forUpdate()
+    .executeTakeFirst();
   if (row === undefined) return undefined;
   const before = stateOf(row);
   const after = nextState(before, event, new Date());
@@ -72,8 +79,13 @@ export async function notifyJobChanged(tx: Tx, row: Pick<JobRow, 'id' | 'phase' 
 }
 
 /** What the agent saw of a job's Pod. Late, repeated and foreign observations change nothing. */
-export async function recordObservation(tx: Tx, id: string, observation: PodObservation): Promise<JobRow | undefined> {
-  return applyEvent(tx, id, { type: 'observe', observation });
+export async function recordObservation(
+  tx: Tx,
+  id: string,
+  observation: PodObservation,
+  cluster?: string,
+): Promise<JobRow | undefined> {
+  return applyEvent(tx, id, { type: 'observe', observation }, cluster);
 }
 
 /**
@@ -89,8 +101,9 @@ export async function podRemoved(
   tx: Tx,
   id: string,
   pod: { readonly run: number; readonly podUid: string },
+  cluster?: string,
 ): Promise<JobRow | undefined> {
-  return applyEvent(tx, id, { type: 'removed', ...pod });
+  return applyEvent(tx, id, { type: 'removed', ...pod }, cluster);
 }
 
 /** Preempts a run: its container is ended, its Pod removed, then the job waits for its next run. */

@@ -19,6 +19,9 @@ export const NODES_CHANGED = 'nodes_changed';
 /** The configuration (presets, projects, quotas) was applied anew; payload: the cluster's name. */
 export const CONFIG_CHANGED = 'config_changed';
 
+/** A cluster has joined, offers something else, is leaving or has left; payload: its name. */
+export const CLUSTERS_CHANGED = 'clusters_changed';
+
 /** Somebody of an identity provider is here; payload: the subject of their account. */
 export const PERSON_SEEN = 'person_seen';
 /** The keeper of the realm has looked at somebody; payload: the subject of their account. */

@@ -1,16 +1,6 @@
-import type {
-  JobPhase,
-  JobPodSpec,
-  JobStatus,
-  NodePool,
-  NodeReport,
-  Preset,
-  ProjectRole,
-  Quota,
-  Scheduling,
-  Share,
-} from '@delos/core';
+import type { JobPhase, JobPodSpec, JobStatus, NodeReport, ProjectRole, Quota, Share } from '@delos/core';
 import type { ColumnType, Generated, Kysely, Selectable, Transaction } from 'kysely';
+import type { ClusterCredentialTable, ClusterTable, JoinTokenTable } from './clusters/tables.ts';
 
 /*
  * The tables of migrations/, as kysely sees them. bigint columns are read as numbers (log lengths and revisions stay
@@ -73,14 +63,6 @@ interface IdentityProviderTable {
   readonly away: Generated<boolean>;
   readonly looked_at: Generated<Date>;
   readonly changed_at: Generated<Date>;
-}
-
-interface ClusterTable {
-  readonly name: string;
-  readonly pools: Json<readonly NodePool[]>;
-  readonly presets: Json<readonly Preset[]>;
-  readonly scheduling: JsonDefaulted<Scheduling>;
-  readonly last_seen_at: Date | null;
 }
 
 interface NodeTable {
@@ -272,6 +254,8 @@ export interface Schema {
   readonly identity_providers: IdentityProviderTable;
   readonly clusters: ClusterTable;
   readonly nodes: NodeTable;
+  readonly join_tokens: JoinTokenTable;
+  readonly cluster_credentials: ClusterCredentialTable;
   readonly jobs: JobTable;
   readonly disks: DiskTable;
   readonly job_disks: JobDiskTable;

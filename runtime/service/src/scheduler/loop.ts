@@ -41,7 +41,8 @@ export interface LoopObserver {
   readonly round: (round: Round) => void;
 }
 
-interface Round {
+/** What one round of decisions did. */
+export interface Round {
   readonly seconds: number;
   readonly queued: number;
   readonly admitted: number;

@@ -1,18 +1,34 @@
 import { Counter, Gauge, Histogram, type Registry } from 'prom-client';
-import type { LoopObserver } from './loop.ts';
+import type { Round } from './loop.ts';
 import type { Tally } from './tally.ts';
 
+/**
+ * What a scheduler tells of each cluster that it decides for; of others, whoever decides for them tells. Series of the
+ * platform's own cluster, which has no name here, have no label `cluster`; those of one that has joined have.
+ */
+export type OfClusters<T> = () => readonly (readonly [cluster: string | undefined, told: T])[];
+
+/** The label of a cluster. */
+export const ofCluster = (cluster: string | undefined): { cluster?: string } =>
+  cluster === undefined ? {} : { cluster };
+
 /** What a scheduler tells of itself. */
-export interface SchedulerMetrics extends Pick<LoopObserver, 'round'> {
-  /** It decides from now on, or no more. */
-  leads(leads: boolean): void;
+export interface SchedulerMetrics {
+  /** It decides for this cluster from now on, or no more. */
+  leads(cluster: string | undefined, leads: boolean): void;
+  round(cluster: string | undefined, round: Round): void;
 }
 
-/** @param tally asked when somebody looks; undefined where this scheduler does not decide: the one that does tells */
-export function schedulerMetrics(registry: Registry, tally: () => Tally | undefined): SchedulerMetrics {
+/** @param tally asked when somebody looks */
+export function schedulerMetrics(registry: Registry, tally: OfClusters<Tally>): SchedulerMetrics {
   const registers = [registry];
   const leads = new Gauge({ name: 'delos_scheduler_leads', help: '1 while this one decides', registers });
-  const queued = new Gauge({ name: 'delos_scheduler_queued_jobs', help: 'Jobs that wait for admission', registers });
+  const queued = new Gauge({
+    name: 'delos_scheduler_queued_jobs',
+    help: 'Jobs that wait for admission',
+    labelNames: ['cluster'],
+    registers,
+  });
   const admitted = new Counter({ name: 'delos_scheduler_admitted_total', help: 'Jobs admitted', registers });
   const preempted = new Counter({ name: 'delos_scheduler_preempted_total', help: 'Jobs preempted', registers });
   const seconds = new Histogram({
@@ -24,28 +40,29 @@ export function schedulerMetrics(registry: Registry, tally: () => Tally | undefi
   new Gauge({
     name: 'delos_jobs',
     help: 'Jobs that are not over, by the step that they are at',
-    labelNames: ['phase'],
+    labelNames: ['phase', 'cluster'],
     registers,
     collect() {
-      setAll(this, 'phase', tally()?.phases);
+      setAll(this, 'phase', tally(), ({ phases }) => phases);
     },
   });
   new Gauge({
     name: 'delos_scheduler_waiting_jobs',
     help: 'Jobs in the queue, by why they wait',
-    labelNames: ['reason'],
+    labelNames: ['reason', 'cluster'],
     registers,
     collect() {
-      setAll(this, 'reason', tally()?.waiting);
+      setAll(this, 'reason', tally(), ({ waiting }) => waiting);
     },
   });
   return {
-    leads: (value) => {
-      leads.set(value ? 1 : 0);
-      if (!value) queued.set(0);
+    leads: (cluster, value) => {
+      // Whether anybody decides is asked of the platform's own cluster: for the others the same schedulers do.
+      if (cluster === undefined) leads.set(value ? 1 : 0);
+      if (!value) queued.set(ofCluster(cluster), 0);
     },
-    round: (round) => {
-      queued.set(round.queued);
+    round: (cluster, round) => {
+      queued.set(ofCluster(cluster), round.queued);
       admitted.inc(round.admitted);
       preempted.inc(round.preempted);
       seconds.observe(round.seconds);
@@ -54,10 +71,14 @@ export function schedulerMetrics(registry: Registry, tally: () => Tally | undefi
 }
 
 function setAll<Label extends string>(
-  gauge: Gauge<Label>,
+  gauge: Gauge<Label | 'cluster'>,
   label: Label,
-  counts: ReadonlyMap<string, number> | undefined,
+  tallies: ReturnType<OfClusters<Tally>>,
+  countsOf: (tally: Tally) => ReadonlyMap<string, number>,
 ): void {
   gauge.reset();
-  for (const [word, count] of counts ?? []) gauge.set({ [label]: word } as Record<Label, string>, count);
+  for (const [cluster, tally] of tallies) {
+    for (const [word, count] of countsOf(tally))
+      gauge.set({ [label]: word, ...ofCluster(cluster) } as Partial<Record<Label | 'cluster', string>>, count);
+  }
 }

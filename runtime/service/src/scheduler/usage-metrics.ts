@@ -1,27 +1,29 @@
 import { Gauge, type Registry } from 'prom-client';
+import { type OfClusters, ofCluster } from './metrics.ts';
 import type { Amounts, ProjectUsage, Usage } from './usage.ts';
 
 /**
  * Tells who has how much of what there is. Whose series a person may see is decided by their label `project`, so each series
  * of one project has it, and no other has.
- * @param usage asked once for each look; undefined where this scheduler does not decide: the one that does tells
+ * @param usage asked once for each look
  */
-export function usageMetrics(registry: Registry, usage: () => Usage | undefined): void {
-  let now: Usage | undefined;
+export function usageMetrics(registry: Registry, usage: OfClusters<Usage>): void {
+  let now: ReturnType<OfClusters<Usage>> = [];
   const gauge = <Label extends string>(
     name: string,
     help: string,
     labelNames: readonly Label[],
     tell: (usage: Usage, set: (labels: Record<Label, string>, value: number) => void) => void,
-  ): Gauge<Label> =>
-    new Gauge({
+  ): Gauge<Label | 'cluster'> =>
+    new Gauge<Label | 'cluster'>({
       name,
       help,
-      labelNames,
+      labelNames: [...labelNames, 'cluster'],
       registers: [registry],
       collect() {
         this.reset();
-        if (now !== undefined) tell(now, (labels, value) => this.set(labels, value));
+        for (const [cluster, told] of now)
+          tell(told, (labels, value) => this.set({ ...labels, ...ofCluster(cluster) }, value));
       },
     });
   // Gauges are asked in the order in which they were registered. This one is the first, and asks for all.
@@ -32,7 +34,7 @@ export function usageMetrics(registry: Registry, usage: () => Usage | undefined)
     collect() {
       now = usage();
       this.reset();
-      if (now !== undefined) this.set(now.untold);
+      if (now.length > 0) this.set(now.reduce((sum, [, { untold }]) => sum + untold, 0));
     },
   });
   const ofPools = (key: 'capacity' | 'used') => (told: Usage, set: (labels: Pooled, value: number) => void) => {

@@ -142,7 +142,7 @@ const measure = (id: string, timestamp: number): void =>
   agent.send(JSON.stringify({ type: 'usage', jobs: [{ id, usage: usage(timestamp) }] }));
 
 const latest = (id: string): Promise<JobUsage | undefined> =>
-  new LatestUsage(second.cache, 'default').of([id]).then((found) => found.get(id));
+  new LatestUsage(second.cache).of([{ id, cluster: 'default' }]).then((found) => found.get(id));
 
 test('what the agent tells one replica is read on another, by many, and the agent is not asked', async () => {
   const id = await runningJob();
@@ -189,8 +189,8 @@ test('readers that the cache leaves alone go on with a stream of the agent, and 
   const id = await runningJob();
   const cache = cacheOf();
   await connected(cache);
-  const measured = new LatestUsage(cache, 'default');
-  await measured.record([{ id, usage: usage(1) }]);
+  const measured = new LatestUsage(cache);
+  await measured.record('default', [{ id, usage: usage(1) }]);
   const server = new WebSocketServer({ host: '127.0.0.1', port: 0 });
   await once(server, 'listening');
   const address = server.address();
@@ -217,7 +217,7 @@ test('readers that the cache leaves alone go on with a stream of the agent, and 
   const readers = new UsageReaders({ ...jobs.deps, cache }, { openStream }, 50);
   try {
     readers.add(socket, { id, cluster: 'default', started_at: null }, usage(1));
-    await measured.record([{ id, usage: usage(2) }]);
+    await measured.record('default', [{ id, usage: usage(2) }]);
     await until('the second measurement', 5, async () => (seen.includes(2) ? true : undefined));
     await redis.kill();
     await until('the third measurement, from the agent', 10, async () => (seen.includes(3) ? true : undefined));

@@ -134,7 +134,7 @@ async function startDiskApi(): Promise<Started> {
       ),
     happens: (job, event) => database.tx((tx) => applyEvent(tx, job, event)),
     desired: async (id) => {
-      for await (const [desire] of desiredDisks.find(database.db, [id])) return desire;
+      for await (const [desire] of desiredDisks.find(database.db, 'default', [id])) return desire;
       return undefined;
     },
     clear: async () => {

@@ -32,15 +32,15 @@ test('whatever words jobs bring, there are no more series than words of ours', (
 test('a scheduler that does not decide tells no jobs, since the one that does tells them', async () => {
   const registry = new Registry();
   let tally: Tally | undefined = tallyOf([waits('NoCapacity')]);
-  const metrics = schedulerMetrics(registry, () => tally);
-  metrics.leads(true);
-  metrics.round({ seconds: 0.002, queued: 1, admitted: 0, preempted: 0 });
+  const metrics = schedulerMetrics(registry, () => (tally === undefined ? [] : [[undefined, tally]]));
+  metrics.leads(undefined, true);
+  metrics.round(undefined, { seconds: 0.002, queued: 1, admitted: 0, preempted: 0 });
   const leading = await registry.metrics();
   expect(leading).toContain('delos_scheduler_waiting_jobs{reason="NoCapacity"} 1');
   expect(leading).toContain('delos_jobs{phase="queued"} 1');
   expect(leading).toContain('delos_scheduler_queued_jobs 1');
   tally = undefined;
-  metrics.leads(false);
+  metrics.leads(undefined, false);
   const standingBy = await registry.metrics();
   expect(standingBy).not.toMatch(/^delos_(jobs|scheduler_waiting_jobs)\{/m);
   expect(standingBy).toContain('delos_scheduler_queued_jobs 0');

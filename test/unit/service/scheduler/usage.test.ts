@@ -100,7 +100,7 @@ test('however many projects and pools there are, the series are bounded, and tho
 test('each series of a project has the label by which it is shown or not; one that does not decide tells none', async () => {
   const registry = new Registry();
   let usage: Usage | undefined = usageOf({ nodes: [node('node-1')], jobs: [job('running')], projects: [] });
-  usageMetrics(registry, () => usage);
+  usageMetrics(registry, () => (usage === undefined ? [] : [[undefined, usage]]));
   const text = await registry.metrics();
   expect(text).toContain('delos_pool_capacity{pool="a100",resource="nvidia.com/gpu"} 4');
   expect(text).toContain('delos_project_jobs{organization="acme",project="acme/nlp",phase="running"} 1');

@@ -1,10 +1,11 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import { AGENT_PREFIX, type StreamRefused, type StreamRequest } from '@delos/core';
+import type { StreamRefused, StreamRequest } from '@delos/core';
 import { type KubeClient, KubeError, type Query } from '@delos/kube';
 import type { Logger } from 'pino';
 import WebSocket from 'ws';
 import { detach } from '../../edge/guard.ts';
 import { endSocket, forwardFrames, joinSockets } from '../../relay.ts';
+import type { AgentPrefix } from '../../uplink.ts';
 import { CONTAINER } from '../container-name.ts';
 import type { Pod } from '../jobs/pod-shape.ts';
 import { streamUsage, tryUsage } from '../jobs/usage.ts';
@@ -15,6 +16,7 @@ import { openPaused } from './paused-socket.ts';
 export interface StreamsProps {
   readonly client: KubeClient;
   readonly apiUrl: string;
+  readonly prefix: AgentPrefix;
   readonly token: string;
   readonly podOf: (jobId: string) => Pod | undefined;
   readonly log: Logger;
@@ -168,8 +170,8 @@ async function exitCodeOf(props: StreamsProps, jobId: string, attempt: number): 
 }
 
 /** The replica that waits for the stream is one of several: the common address could lead to another. */
-const placeOf = ({ apiUrl }: StreamsProps, { id, callback }: StreamRequest): string =>
-  `${callback ?? apiUrl}${AGENT_PREFIX}/streams/${id}`;
+const placeOf = ({ apiUrl, prefix }: StreamsProps, { id, callback }: StreamRequest): string =>
+  `${callback ?? apiUrl}${prefix}/streams/${id}`;
 
 function dialBack(props: StreamsProps, request: StreamRequest): Promise<WebSocket> {
   return openPaused(placeOf(props, request).replace(/^http/, 'ws'), {

@@ -3,6 +3,7 @@ import { DelosError, type ErrorCode, type StreamRefused, type StreamRequest } fr
 import type WebSocket from 'ws';
 import type { LogTails } from '../../logs/tails.ts';
 import type { AgentSession } from './session.ts';
+import type { Principal } from './tokens.ts';
 
 /** How long an agent may take to reach a container. */
 const ANSWER_MS = 15_000;
@@ -15,6 +16,7 @@ const CODE_OF_STATUS: Readonly<Record<number, ErrorCode>> = {
 };
 
 interface Awaited {
+  readonly cluster: string;
   readonly stream: StreamRequest;
   readonly resolve: (socket: WebSocket) => void;
   readonly reject: (error: Error) => void;
@@ -71,8 +73,8 @@ export class AgentHub {
     const { promise, resolve, reject } = Promise.withResolvers<WebSocket>();
     const first = agent === undefined ? () => notConnected(cluster) : noAnswer;
     const timer = this.#failAfter(agent === undefined ? TAKE_MS : ANSWER_MS, id, first);
-    this.#awaited.set(id, { stream, resolve, reject, timer });
-    if (agent !== undefined) agent.send({ type: 'stream', stream });
+    this.#awaited.set(id, { cluster, stream, resolve, reject, timer });
+    if (agent !== undefined) agent.ask(stream);
     else {
       try {
         await others?.ask(cluster, id);
@@ -101,9 +103,10 @@ export class AgentHub {
     return setTimeout(() => this.#take(id)?.reject(why()), ms);
   }
 
-  /** Is somebody waiting for this stream? */
-  awaits(id: string): boolean {
-    return this.#awaited.has(id);
+  /** Is somebody waiting for this stream, and for it from there? */
+  awaits(id: string, from: Principal): boolean {
+    const awaited = this.#awaited.get(id);
+    return awaited !== undefined && isFrom(awaited, from);
   }
 
   /** The agent's call back. */
@@ -113,8 +116,8 @@ export class AgentHub {
     else awaited.resolve(socket);
   }
 
-  refuse(id: string, refusal: StreamRefused): boolean {
-    const awaited = this.#take(id);
+  refuse(id: string, refusal: StreamRefused, from: Principal): boolean {
+    const awaited = this.awaits(id, from) ? this.#take(id) : undefined;
     awaited?.reject(new DelosError(CODE_OF_STATUS[refusal.status] ?? 'ERR_TIMEOUT', refusal.message));
     return awaited !== undefined;
   }
@@ -126,6 +129,13 @@ export class AgentHub {
     return awaited;
   }
 }
+
+/**
+ * Whether a stream is this one's to answer. The platform's own secret is shown by another replica as well, which passes on what
+ * came to it from elsewhere; the id, which was told to the right agent alone, stands for that.
+ */
+const isFrom = ({ cluster }: Pick<Awaited, 'cluster'>, from: Principal): boolean =>
+  !from.joined || from.cluster === cluster;
 
 const notConnected = (cluster: string): DelosError =>
   new DelosError('ERR_TIMEOUT', `the agent of cluster ${cluster} is not connected`, {

@@ -1,13 +1,14 @@
 import { promisify } from 'node:util';
 import { gunzip } from 'node:zlib';
-import { AGENT_PREFIX, DelosError, jobFacts, jobId, logPosition } from '@delos/core';
-import type { FastifyInstance } from 'fastify';
+import { DelosError, jobFacts, jobId, logPosition } from '@delos/core';
+import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { Counter } from 'prom-client';
 import { z } from 'zod';
 import { checkTexts } from '../../edge/text.ts';
 import type { AppendOutcome } from '../../logs/log-store.ts';
 import type { ApiDeps } from '../deps.ts';
 import type { AgentHub } from './hub.ts';
+import type { Principal } from './tokens.ts';
 
 const inflate = promisify(gunzip);
 /** Of a body, both compressed and unpacked. A collector sends at most half of it. */
@@ -26,25 +27,45 @@ const append = where.extend({
   complete: flag.default(true),
 });
 
+interface IngestProps {
+  /** Below which the endpoints are. */
+  readonly prefixes: readonly string[];
+  readonly principalOf: (request: FastifyRequest) => Principal;
+}
+
 /** Where collectors bring container logs to, and ask how far they are. */
-export function ingestRoutes(app: FastifyInstance, deps: ApiDeps, hub: AgentHub): void {
+export function ingestRoutes(
+  app: FastifyInstance,
+  deps: ApiDeps,
+  hub: AgentHub,
+  { prefixes, principalOf }: IngestProps,
+): void {
   const received = new Counter({
     name: 'delos_api_log_bytes_total',
     help: 'Container log bytes archived, before compression',
     registers: [deps.metrics],
   });
-  const url = `${AGENT_PREFIX}/logs/:job`;
-
-  app.get(url, async (request, reply) => {
-    const { pod, attempt } = parse(where, request.query);
+  /** A job of another cluster is none. */
+  const jobOf = async (request: FastifyRequest): Promise<string> => {
     const { job } = parse(params, request.params);
+    const row = await deps.database.db
+      .selectFrom('jobs')
+      .select('id')
+      .where('id', '=', job)
+      .where('cluster', '=', principalOf(request).cluster)
+      .executeTakeFirst();
+    if (row === undefined) throw unknownLog(job);
+    return job;
+  };
+  const tell = async (request: FastifyRequest, reply: FastifyReply): Promise<FastifyReply> => {
+    const { pod, attempt } = parse(where, request.query);
+    const job = await jobOf(request);
     const position = await deps.logs.position({ jobId: job, podUid: pod, attempt });
     if (position === undefined) throw unknownLog(job);
     return reply.send(logPosition.parse(position));
-  });
-
-  app.get(`${url}/facts`, async (request, reply) => {
-    const { job } = parse(params, request.params);
+  };
+  const facts = async (request: FastifyRequest, reply: FastifyReply): Promise<FastifyReply> => {
+    const job = await jobOf(request);
     const row = await deps.database.db
       .selectFrom('jobs')
       .select(['org as organization', 'project', 'owner as user'])
@@ -52,10 +73,9 @@ export function ingestRoutes(app: FastifyInstance, deps: ApiDeps, hub: AgentHub)
       .executeTakeFirst();
     if (row === undefined) throw unknownLog(job);
     return reply.send(jobFacts.parse(row));
-  });
-
-  app.post(url, { bodyLimit: MAX_BYTES }, async (request, reply) => {
-    const { job } = parse(params, request.params);
+  };
+  const take = async (request: FastifyRequest, reply: FastifyReply): Promise<FastifyReply> => {
+    const job = await jobOf(request);
     const { pod, attempt, offset, skipped, lost, missing, cursor, final, complete } = parse(append, request.query);
     const key = { jobId: job, podUid: pod, attempt };
     const gzip = Buffer.isBuffer(request.body) ? request.body : Buffer.alloc(0);
@@ -88,7 +108,12 @@ export function ingestRoutes(app: FastifyInstance, deps: ApiDeps, hub: AgentHub)
       const position = await deps.logs.position(key);
       return position === undefined ? undefined : { accepted: true, position, attempt: position.attempt };
     }
-  });
+  };
+  for (const prefix of prefixes) {
+    app.get(`${prefix}/logs/:job`, tell);
+    app.get(`${prefix}/logs/:job/facts`, facts);
+    app.post(`${prefix}/logs/:job`, { bodyLimit: MAX_BYTES }, take);
+  }
 }
 
 async function unpack(gzip: Buffer): Promise<Buffer> {

@@ -43,7 +43,7 @@ export function answerReplicas(hub: AgentHub, deps: Pick<ApiDeps, 'database' | '
     });
     // Its client has gone, or another replica was quicker.
     if (!answer.ok) return;
-    agent.send({ type: 'stream', stream: streamRequest.parse(await answer.json()) });
+    agent.ask(streamRequest.parse(await answer.json()));
   };
   return deps.database.notifications.on(STREAM_WANTED, (text) => detach(log, 'passing on a stream', () => pass(text)));
 }

@@ -1,25 +1,33 @@
-import { AGENT_PREFIX, DelosError, streamRefused } from '@delos/core';
-import type { FastifyInstance } from 'fastify';
+import { AGENT_PREFIX, DelosError, JOINED_PREFIX, streamRefused } from '@delos/core';
+import type { FastifyInstance, FastifyRequest } from 'fastify';
 import type { WebSocket } from 'ws';
-import { every } from '../../edge/guard.ts';
+import { whoseCredential } from '../../db/clusters/joining.ts';
+import { detach, every } from '../../edge/guard.ts';
 import { checkedQuery } from '../../edge/text.ts';
 import { LogTails } from '../../logs/tails.ts';
 import type { ApiDeps } from '../deps.ts';
 import { httpError } from '../http-errors.ts';
+import { addressOf } from '../limits/request-limits.ts';
 import { notServed, takeUpgrades } from '../upgrades.ts';
 import { agentMetrics } from './agent-metrics.ts';
 import { CollectorSession } from './collector-session.ts';
 import { AgentHub } from './hub.ts';
 import { ingestRoutes } from './ingest.ts';
+import { joinedRoutes } from './joined.ts';
+import { OpenDials } from './open-dials.ts';
 import { answerReplicas, otherReplicas } from './other-replicas.ts';
+import { passRefusal, passToReplica } from './pass-stream.ts';
 import { AgentSession } from './session.ts';
-import { tokenCheck } from './tokens.ts';
+import { readPlace } from './stream-place.ts';
+import { type Principal, tokenCheck } from './tokens.ts';
 
 /** A connection that says nothing for this long is dead; agents and collectors ping more often. */
 const SILENCE_MS = 35_000;
 const MAX_MESSAGE_BYTES = 64 * 2 ** 20;
 /** Agents, collectors and streams into containers at once. */
 const MOST_SOCKETS = 900;
+/** Of the platform's own cluster, and of those that have joined. */
+const PREFIXES = [AGENT_PREFIX, JOINED_PREFIX] as const;
 /** Everything is told again this often: a notification may be lost. */
 const SYNC_MS = 60_000;
 
@@ -30,11 +38,32 @@ export interface AgentsPart {
 
 /** The agent protocol (core/src/wire/connection.ts) on the internal listener. */
 export async function agentRoutes(app: FastifyInstance, deps: ApiDeps): Promise<AgentsPart> {
-  const tails = new LogTails(deps.database.notifications);
+  const { database, settings, log } = deps;
+  const tails = new LogTails(database.notifications);
   const hub = new AgentHub(tails, otherReplicas(deps));
   const endAnswers = answerReplicas(hub, deps);
   const counted = agentMetrics(deps.metrics, hub);
-  const authorize = tokenCheck({ agent: deps.settings.agentToken, collector: deps.settings.collectorToken });
+  const authorize = tokenCheck({
+    cluster: settings.cluster,
+    tokens: { agent: settings.agentToken, collector: settings.collectorToken },
+    joined: (secret) => whoseCredential(database.db, secret),
+  });
+  /** Guesses from outside are counted by where they come from; whoever has a secret may ask as often as it needs to. */
+  const admit = async (path: string, from: Pick<FastifyRequest['raw'], 'headers' | 'socket'>): Promise<Principal> => {
+    try {
+      return await authorize(path, from.headers.authorization);
+    } catch (error) {
+      if (path.startsWith(JOINED_PREFIX)) await deps.requests.ofSource(addressOf(from));
+      throw error;
+    }
+  };
+  const principals = new WeakMap<FastifyRequest, Principal>();
+  const principalOf = (request: FastifyRequest): Principal => {
+    const principal = principals.get(request);
+    if (principal === undefined) throw new DelosError('ERR_UNAUTHENTICATED', 'nobody asks');
+    return principal;
+  };
+  const dials = new OpenDials(database, log);
 
   await app.register(async (scope) => {
     scope.setErrorHandler((error, request, reply) => {
@@ -43,18 +72,30 @@ export async function agentRoutes(app: FastifyInstance, deps: ApiDeps): Promise<
       return reply.code(answer.status).send(answer.body);
     });
     scope.addHook('onRequest', async (request) => {
-      authorize(request.url.split('?', 1)[0] ?? '', request.headers.authorization);
+      const path = request.url.split('?', 1)[0] ?? '';
+      // Whoever joins has nothing but the join token, which is in the body.
+      if (path === `${JOINED_PREFIX}/join`) await deps.requests.ofSource(addressOf(request.raw));
+      else principals.set(request, await admit(path, request.raw));
     });
     scope.addContentTypeParser('application/octet-stream', { parseAs: 'buffer' }, (_request, body, done) =>
       done(null, body),
     );
-    ingestRoutes(scope, deps, hub);
-    scope.post(`${AGENT_PREFIX}/streams/:id`, async (request, reply) => {
-      const parsed = streamRefused.safeParse(request.body);
-      if (!parsed.success) throw new DelosError('ERR_REQUEST', 'the body is not a refusal');
-      const { id } = request.params as { readonly id: string };
-      return reply.send({ awaited: hub.refuse(id, parsed.data) });
-    });
+    joinedRoutes(scope, deps, principalOf);
+    ingestRoutes(scope, deps, hub, { prefixes: PREFIXES, principalOf });
+    for (const prefix of PREFIXES) {
+      scope.post(`${prefix}/streams/*`, async (request, reply) => {
+        const parsed = streamRefused.safeParse(request.body);
+        if (!parsed.success) throw new DelosError('ERR_REQUEST', 'the body is not a refusal');
+        const principal = principalOf(request);
+        const { '*': text } = request.params as { readonly '*': string };
+        const { id, elsewhere } = readPlace(text, principal.cluster, settings);
+        const awaited =
+          elsewhere !== undefined && principal.joined
+            ? await passRefusal(elsewhere, id, parsed.data, settings)
+            : hub.refuse(id, parsed.data, principal);
+        return reply.send({ awaited });
+      });
+    }
     scope.get(`${AGENT_PREFIX}/streams/:id/request`, async (request, reply) => {
       const { id } = request.params as { readonly id: string };
       const stream = hub.hand(id);
@@ -64,47 +105,62 @@ export async function agentRoutes(app: FastifyInstance, deps: ApiDeps): Promise<
   });
 
   const upgrades = takeUpgrades(app.server, {
-    log: deps.log,
+    log,
     maxMessageBytes: MAX_MESSAGE_BYTES,
     most: MOST_SOCKETS,
-    prepare: (request, url) => {
-      if (!url.pathname.startsWith(`${AGENT_PREFIX}/`)) throw notServed(url.pathname);
-      authorize(url.pathname, request.headers.authorization);
-      return { accept: acceptorOf(url) };
+    prepare: async (request, url) => {
+      const prefix = PREFIXES.find((one) => url.pathname.startsWith(`${one}/`));
+      if (prefix === undefined) throw notServed(url.pathname);
+      const principal = await admit(url.pathname, request);
+      return { accept: acceptorOf(url, prefix, principal) };
     },
   });
 
-  function acceptorOf(url: URL): (socket: WebSocket) => void {
-    const [part, id] = url.pathname.slice(AGENT_PREFIX.length + 1).split('/');
+  function acceptorOf(url: URL, prefix: string, principal: Principal): (socket: WebSocket) => void {
+    const [part, id] = url.pathname.slice(prefix.length + 1).split('/');
     const query = checkedQuery(url.search);
-    const cluster = query.get('cluster') ?? '';
     const node = query.get('node') ?? '';
-    if (part === 'connect' && cluster !== '') {
+    const { cluster, joined } = principal;
+    if (part === 'connect' || part === 'collect') {
+      const named = query.get('cluster') ?? cluster;
+      if (named !== cluster) throw new DelosError('ERR_FORBIDDEN', `this token is not of cluster ${named}`);
+    }
+    if (part === 'connect') {
       return (socket) => {
         watchSilence(socket);
-        const session = new AgentSession(socket, cluster, deps);
+        const session = new AgentSession(socket, cluster, deps, { joined });
         hub.add(session);
+        if (joined) dials.add(socket, cluster);
         socket.once('close', () => hub.remove(session));
       };
     }
-    if (part === 'collect' && cluster !== '' && node !== '') {
+    if (part === 'collect' && node !== '') {
       return (socket) => {
         watchSilence(socket);
-        new CollectorSession(socket, cluster, node, deps.database, deps.log);
+        new CollectorSession(socket, cluster, node, database, log);
+        if (joined) dials.add(socket, cluster);
         counted.collector(1);
         socket.once('close', () => counted.collector(-1));
       };
     }
-    if (part === 'streams' && id !== undefined && hub.awaits(id)) {
-      return (socket) => {
-        socket.pause();
-        hub.deliver(id, socket);
-      };
+    if (part === 'streams' && id !== undefined) {
+      const place = readPlace(id, cluster, settings);
+      const { elsewhere } = place;
+      if (elsewhere !== undefined && joined) {
+        return (socket) =>
+          detach(log, 'passing a stream to its replica', () => passToReplica(socket, elsewhere, place.id, settings));
+      }
+      if (hub.awaits(place.id, principal)) {
+        return (socket) => {
+          socket.pause();
+          hub.deliver(place.id, socket);
+        };
+      }
     }
     throw notServed(url.pathname);
   }
 
-  const endSync = every(SYNC_MS, deps.log, 'telling agents everything again', () => {
+  const endSync = every(SYNC_MS, log, 'telling agents everything again', () => {
     for (const session of hub.sessions) session.sync();
   });
   return {
@@ -112,6 +168,7 @@ export async function agentRoutes(app: FastifyInstance, deps: ApiDeps): Promise<
     close: async () => {
       endSync();
       endAnswers();
+      dials.close();
       upgrades.close();
       tails.close();
     },

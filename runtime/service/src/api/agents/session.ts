@@ -1,6 +1,17 @@
-import { AGENT_PROTOCOL, fromAgent, KINDS, type Kind, type NodeReport, type Report, type ToAgent } from '@delos/core';
+import {
+  AGENT_PROTOCOL,
+  fromAgent,
+  KINDS,
+  type Kind,
+  type NodeReport,
+  type Offer,
+  type Report,
+  type StreamRequest,
+  type ToAgent,
+} from '@delos/core';
 import type { Logger } from 'pino';
 import WebSocket, { type RawData } from 'ws';
+import { recordOffer } from '../../db/clusters/leaving.ts';
 import type { Database } from '../../db/database.ts';
 import { DESIRED, recordReport } from '../../db/desired.ts';
 import { guard } from '../../edge/guard.ts';
@@ -11,6 +22,7 @@ import { LatestUsage } from '../usage/latest-usage.ts';
 import { Desires } from './desires.ts';
 import { recordNodes } from './nodes.ts';
 import { withPullCredential } from './pull-credentials.ts';
+import { sealPlace } from './stream-place.ts';
 
 /**
  * One connected agent. It is told what is desired when it connects and whenever that changes. Its reports are recorded
@@ -22,6 +34,9 @@ export class AgentSession {
   readonly #socket: WebSocket;
   readonly #database: Database;
   readonly #usage: LatestUsage;
+  readonly #settings: ApiDeps['settings'];
+  /** Its cluster has joined: it dials from elsewhere. */
+  readonly #joined: boolean;
   readonly #log: Logger;
   /** Reports of one thing are recorded in their order. */
   readonly #queues = new Map<string, Promise<void>>();
@@ -35,17 +50,20 @@ export class AgentSession {
     socket: WebSocket,
     cluster: string,
     { database, cache, log, settings }: Pick<ApiDeps, 'database' | 'cache' | 'log' | 'settings'>,
+    { joined }: { readonly joined: boolean } = { joined: false },
   ) {
     this.#socket = socket;
     this.cluster = cluster;
     this.#database = database;
-    this.#usage = new LatestUsage(cache, cluster);
+    this.#usage = new LatestUsage(cache);
+    this.#settings = settings;
+    this.#joined = joined;
     this.#log = log;
     const desiresOf = (kind: Kind): Desires =>
       new Desires({
         kind,
         list: () => DESIRED[kind].list(database.db, cluster),
-        find: (ids) => DESIRED[kind].find(database.db, ids),
+        find: (ids) => DESIRED[kind].find(database.db, cluster, ids),
         send: async (message) =>
           this.#deliver(
             message.type === 'desire'
@@ -84,6 +102,18 @@ export class AgentSession {
     void this.#deliver(message);
   }
 
+  /** Asks it for a stream. From elsewhere it cannot dial one replica of several: the id then says which one waits. */
+  ask(stream: StreamRequest): void {
+    const there = this.#joined
+      ? {
+          ...stream,
+          id: sealPlace({ id: stream.id, cluster: this.cluster }, stream.callback, this.#settings),
+          callback: null,
+        }
+      : stream;
+    this.send({ type: 'stream', stream: there });
+  }
+
   /** Settles when the operating system has taken the message, or the connection is gone. */
   #deliver(message: ToAgent): Promise<void> {
     if (!this.open) return Promise.resolve();
@@ -120,7 +150,11 @@ export class AgentSession {
         this.#inOrder('', () => this.#recordNodes(message.nodes));
         break;
       case 'usage':
-        this.#inOrder('usage', () => this.#usage.record(message.jobs));
+        this.#inOrder('usage', () => this.#usage.record(this.cluster, message.jobs));
+        break;
+      case 'offer':
+        if (this.#joined) this.#inOrder('offer', () => this.#recordOffer(message));
+        else this.#refuse("what the platform's own cluster offers is said in delos.yaml");
         break;
       case 'observation':
       case 'removed':
@@ -149,10 +183,15 @@ export class AgentSession {
 
   async #record(report: Report): Promise<void> {
     const { kind, id } = report;
-    await this.#database.tx((tx) => recordReport(tx, kind, report));
+    await this.#database.tx((tx) => recordReport(tx, { cluster: this.cluster, kind, report }));
     if (report.type === 'observation') this.send({ type: 'ack', kind, id, seq: report.seq });
     // Not gone yet: it is not archived, or there is to be another run; what is desired then tells the agent what to do.
     else this.#desires.get(kind)?.tell(id);
+  }
+
+  async #recordOffer(offer: Offer): Promise<void> {
+    const changed = await this.#database.tx((tx) => recordOffer(tx, this.cluster, offer));
+    if (changed) this.#log.info({ cluster: this.cluster, presets: offer.presets.length }, 'the cluster offers');
   }
 
   async #recordNodes(nodes: readonly NodeReport[]): Promise<void> {

@@ -4,6 +4,7 @@ import type { AgentHub } from '../agents/hub.ts';
 import { absentAt } from '../known-services.ts';
 import { addressOf } from '../limits/request-limits.ts';
 import { StreamLimits } from '../limits/stream-limits.ts';
+import { depsAt, splitCluster } from '../paths/cluster-paths.ts';
 import type { ListenerDeps } from '../resource.ts';
 import { notServed, takeUpgrades } from '../upgrades.ts';
 import { UsageReaders } from '../usage/usage-readers.ts';
@@ -28,8 +29,9 @@ export function streamRoutes(app: FastifyInstance, deps: ListenerDeps, hub: Agen
     maxMessageBytes: MAX_MESSAGE_BYTES,
     most: MOST_STREAMS,
     prepare: async (request, url) => {
-      const found = find(url.pathname);
-      if (found === undefined) throw absentAt(deps.resources, url.pathname) ?? notServed(url.pathname);
+      const { url: path, cluster } = splitCluster(url.pathname);
+      const found = find(path);
+      if (found === undefined) throw absentAt(deps.resources, path) ?? notServed(path);
       const { stream, parts } = found;
       const query = checkedQuery(url.search);
       await deps.requests.ofSource(addressOf(request));
@@ -40,7 +42,10 @@ export function streamRoutes(app: FastifyInstance, deps: ListenerDeps, hub: Agen
         const params = Object.fromEntries(
           Object.entries(parts).map(([name, part]) => [name, decodedPath(part, name)] as const),
         );
-        const { project, accept, abandon } = await stream.open({ ...deps, hub, usage }, { caller, params, query });
+        const { project, accept, abandon } = await stream.open(
+          { ...(await depsAt(deps, cluster)), hub, usage },
+          { caller, params, query },
+        );
         return {
           protocol: stream.protocol,
           accept: (socket) => {

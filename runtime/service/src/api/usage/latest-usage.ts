@@ -11,47 +11,50 @@ for i, key in ipairs(KEYS) do redis.call('SET', key, ARGV[i + 1], 'PX', ARGV[1])
 return #KEYS
 `);
 
+/** A job, and the cluster that it runs on. */
+export interface UsedJob {
+  readonly id: string;
+  readonly cluster: string;
+}
+
 /**
  * What running jobs used when they were measured last. The replica that the agent is connected to writes each measurement
  * once, and every replica reads it.
  */
 export class LatestUsage {
   readonly #cache: Cache;
-  readonly #cluster: string;
 
-  constructor(cache: Cache, cluster: string) {
+  constructor(cache: Cache) {
     this.#cache = cache;
-    this.#cluster = cluster;
   }
 
-  async record(jobs: UsageReport['jobs']): Promise<void> {
+  /** @param cluster whose agent measured: it writes nothing of another's jobs */
+  async record(cluster: string, jobs: UsageReport['jobs']): Promise<void> {
     for (const some of chunks(jobs)) {
       const values = some.map(({ usage }) => JSON.stringify(usage));
       await this.#cache.run(
         SET_ALL,
-        some.map(({ id }) => this.#keyOf(id)),
+        some.map(({ id }) => keyOf({ cluster, id })),
         [String(KEPT_MS), ...values],
       );
     }
   }
 
   /** Job → what it used last; without those of which nothing is known. */
-  async of(ids: readonly string[]): Promise<ReadonlyMap<string, JobUsage>> {
+  async of(jobs: readonly UsedJob[]): Promise<ReadonlyMap<string, JobUsage>> {
     const found = new Map<string, JobUsage>();
-    for (const some of chunks(ids)) {
-      const values = await this.#cache.command('MGET', ...some.map((id) => this.#keyOf(id)));
-      for (const [index, id] of some.entries()) {
+    for (const some of chunks(jobs)) {
+      const values = await this.#cache.command('MGET', ...some.map(keyOf));
+      for (const [index, { id }] of some.entries()) {
         const usage = Array.isArray(values) ? tryUsage(values[index]) : undefined;
         if (usage !== undefined) found.set(id, usage);
       }
     }
     return found;
   }
-
-  #keyOf(id: string): string {
-    return `usage:${this.#cluster}:${id}`;
-  }
 }
+
+const keyOf = ({ cluster, id }: UsedJob): string => `usage:${cluster}:${id}`;
 
 function chunks<T>(items: readonly T[]): readonly (readonly T[])[] {
   const count = Math.ceil(items.length / AT_ONCE);

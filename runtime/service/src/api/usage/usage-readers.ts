@@ -38,20 +38,20 @@ export class UsageReaders {
   readonly #end: () => void;
 
   constructor(
-    { database, cache, settings, log }: Pick<ApiDeps, 'database' | 'cache' | 'settings' | 'log'>,
+    { database, cache, log }: Pick<ApiDeps, 'database' | 'cache' | 'log'>,
     hub: Pick<AgentHub, 'openStream'>,
     lookMs: number = LOOK_MS,
   ) {
     this.#database = database;
-    this.#latest = new LatestUsage(cache, settings.cluster);
+    this.#latest = new LatestUsage(cache);
     this.#hub = hub;
     this.#log = log;
     this.#end = every(lookMs, log, 'reading what jobs use', () => this.#look());
   }
 
   /** What a job used when it was measured last; undefined where nobody knows: its agent has to be asked. */
-  async first({ id, started_at: started }: Job): Promise<JobUsage | undefined> {
-    const usage = (await this.#latest.of([id])).get(id);
+  async first({ id, cluster, started_at: started }: Job): Promise<JobUsage | undefined> {
+    const usage = (await this.#latest.of([{ id, cluster }])).get(id);
     // A measurement of a former run says nothing of this one.
     return usage !== undefined && usage.timestamp * 1000 >= (started?.getTime() ?? 0) ? usage : undefined;
   }
@@ -70,9 +70,10 @@ export class UsageReaders {
   }
 
   async #look(): Promise<void> {
-    const ids = [...new Set([...this.#readers.values()].map(({ job }) => job.id))];
+    const jobs = new Map([...this.#readers.values()].map(({ job }) => [job.id, job]));
+    const ids = [...jobs.keys()];
     if (ids.length === 0) return;
-    const [latest, running] = await Promise.all([this.#latest.of(ids), this.#running(ids)]);
+    const [latest, running] = await Promise.all([this.#latest.of([...jobs.values()]), this.#running(ids)]);
     for (const [socket, reader] of this.#readers) {
       // One that came meanwhile was not asked about.
       if (!ids.includes(reader.job.id)) continue;

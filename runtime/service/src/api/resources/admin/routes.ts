@@ -1,6 +1,7 @@
 import { DelosError, type Quota } from '@delos/core';
 import type { FastifyInstance } from 'fastify';
 import { z } from 'zod';
+import { presentClusters } from '../../../db/clusters/present.ts';
 import type { Db } from '../../../db/schema.ts';
 import type { ApiDeps, Caller } from '../../deps.ts';
 import { route } from '../../route.ts';
@@ -14,8 +15,7 @@ const TAG = 'admin';
 
 export function adminRoutes(app: FastifyInstance, deps: ApiDeps): void {
   const { db } = deps.database;
-  const { cluster } = deps.settings;
-  const clusterJson = { name: cluster, default_role: 'user', maintenance: false };
+  const present = () => presentClusters(db, deps.settings.cluster);
   const path = z.object({
     cluster: z.string().optional(),
     org: z.string().optional(),
@@ -28,12 +28,15 @@ export function adminRoutes(app: FastifyInstance, deps: ApiDeps): void {
     handler: (caller: Caller, params: z.infer<typeof path>) => Promise<unknown>,
   ) =>
     route(app, deps, { method: 'GET', url, tag: TAG, summary, params: path }, async ({ caller, params }) => {
-      if (params.cluster !== undefined && params.cluster !== cluster) throw notFound(`cluster ${params.cluster}`);
+      const { cluster } = params;
+      if (cluster !== undefined && !(await present()).includes(cluster)) throw notFound(`cluster ${cluster}`);
       if (params.org !== undefined) requireOrg(caller, params.org);
       return handler(caller, params);
     });
 
-  get('/clusters', 'Clusters', async () => [clusterJson]);
+  get('/clusters', 'Clusters', async () =>
+    (await present()).map((name) => ({ name, default_role: 'user', maintenance: false })),
+  );
   get('/orgs', 'Organizations of the caller', async (caller) => (await orgs(db, caller)).map(({ name }) => ({ name })));
   get('/orgs/:org/users', 'Users of an organization', async (caller, { org = '' }) =>
     [...new Set((await members(db, caller, org)).map((member) => member.user_name))].map(orgUserJson),
@@ -58,10 +61,10 @@ export function adminRoutes(app: FastifyInstance, deps: ApiDeps): void {
       const quota = org === undefined ? undefined : (await organization(db, org)).quota;
       return userJson(user, org, quota);
     });
-    get(`${scope}/projects`, 'Projects', async (caller, { org }) =>
+    get(`${scope}/projects`, 'Projects', async (caller, { cluster = '', org }) =>
       (await projects(db, caller, org)).map((project, index) => projectJson(cluster, project, index)),
     );
-    get(`${scope}/projects/:project/users`, 'Members of a project', async (caller, { org, project }) =>
+    get(`${scope}/projects/:project/users`, 'Members of a project', async (caller, { cluster = '', org, project }) =>
       (await members(db, caller, org))
         .filter((member) => member.project === project)
         .map((member) => ({

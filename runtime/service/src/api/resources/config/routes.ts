@@ -1,5 +1,6 @@
 import { GPU_FIELDS, GPU_KINDS, isDelosError, type NodePool, type NodeReport, type Preset } from '@delos/core';
 import type { FastifyInstance } from 'fastify';
+import { presentClusters } from '../../../db/clusters/present.ts';
 import type { Db } from '../../../db/schema.ts';
 import { callerOf } from '../../admit-requests.ts';
 import type { ApiDeps, Caller, OidcSettings } from '../../deps.ts';
@@ -46,9 +47,16 @@ function authBlock(oidc: OidcSettings): Record<string, unknown> {
 }
 
 async function platform(db: Db, caller: Caller, { resources, settings }: ApiDeps): Promise<Record<string, unknown>> {
-  const [cluster, nodes, all] = await Promise.all([
-    db.selectFrom('clusters').selectAll().where('name', '=', settings.cluster).executeTakeFirst(),
-    db.selectFrom('nodes').select('report').where('cluster', '=', settings.cluster).orderBy('name').execute(),
+  const present = await presentClusters(db, settings.cluster);
+  const [clusters, nodes, all] = await Promise.all([
+    db.selectFrom('clusters').selectAll().where('name', 'in', present).execute(),
+    db
+      .selectFrom('nodes')
+      .select(['cluster', 'report'])
+      .where('cluster', 'in', present)
+      .orderBy('cluster')
+      .orderBy('name')
+      .execute(),
     db
       .selectFrom('projects')
       .innerJoin('organizations', 'organizations.name', 'projects.org')
@@ -60,32 +68,37 @@ async function platform(db: Db, caller: Caller, { resources, settings }: ApiDeps
   ]);
   const projects = all.filter(({ org, name }) => caller.admin || caller.roles.has(`${org}/${name}`));
   const orgs = [...new Set(projects.map(({ org }) => org))];
-  const pools = cluster?.pools ?? [];
+  const byName = new Map(clusters.map((cluster) => [cluster.name, cluster]));
   return {
     // A user in no project gets no cluster: the client would stumble over one without organizations.
     clusters:
-      cluster === undefined || orgs.length === 0
+      orgs.length === 0
         ? []
-        : [
-            {
-              name: cluster.name,
-              orgs,
-              ...configUrls(resources, settings.publicUrl, 'cluster'),
-              resource_pool_types: pools.map((pool) =>
-                poolJson(
-                  pool,
-                  nodes.map((node) => node.report),
-                ),
-              ),
-              resource_presets: cluster.presets.map((preset) => presetJson(preset, pools)),
-            },
-          ],
-    projects: projects.map(({ org, name }) => ({
-      name,
-      cluster_name: settings.cluster,
-      org_name: org,
-      role: caller.roles.get(`${org}/${name}`) ?? 'admin',
-    })),
+        : present.flatMap((name) => {
+            const cluster = byName.get(name);
+            if (cluster === undefined) return [];
+            const { pools, presets } = cluster;
+            const own = nodes.filter((node) => node.cluster === name).map((node) => node.report);
+            const on = name === settings.cluster ? undefined : name;
+            return [
+              {
+                name,
+                orgs,
+                ...configUrls(resources, settings.publicUrl, 'cluster', on),
+                resource_pool_types: pools.map((pool) => poolJson(pool, own)),
+                resource_presets: presets.map((preset) => presetJson(preset, pools)),
+              },
+            ];
+          }),
+    // Each project is on each cluster.
+    projects: present.flatMap((cluster) =>
+      projects.map(({ org, name }) => ({
+        name,
+        cluster_name: cluster,
+        org_name: org,
+        role: caller.roles.get(`${org}/${name}`) ?? 'admin',
+      })),
+    ),
   };
 }
 

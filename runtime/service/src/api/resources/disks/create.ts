@@ -1,5 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { DelosError, type DiskSettings } from '@delos/core';
+import { requirePresent } from '../../../db/clusters/present.ts';
 import { diskMade } from '../../../db/disks-state.ts';
 import type { DiskRow, Tx } from '../../../db/schema.ts';
 import type { Caller } from '../../deps.ts';
@@ -11,6 +12,8 @@ import { sizeText } from './size-text.ts';
 
 export interface CreateDiskContext {
   readonly cluster: string;
+  /** The platform's own one. */
+  readonly ownCluster: string;
   readonly caller: Caller;
   readonly settings: DiskSettings;
   /** @throws DelosError ERR_QUOTA_EXCEEDED */
@@ -32,7 +35,8 @@ export async function createDisk(tx: Tx, request: DiskRequest, context: CreateDi
   }
   await stillUser(tx, caller);
   const project = await projectFor(tx, { org: request.org_name, name: request.project_name }, caller);
-  await context.checkQuota(tx, { project, storage, settings });
+  await requirePresent(tx, context.ownCluster, cluster);
+  await context.checkQuota(tx, { cluster, project, storage, settings });
   const row = await tx
     .insertInto('disks')
     .values({

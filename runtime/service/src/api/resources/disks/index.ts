@@ -1,3 +1,4 @@
+import { heldClusters } from '../../../db/clusters/present.ts';
 import { sweepDisks } from '../../../db/disks-state.ts';
 import type { DiskRow } from '../../../db/schema.ts';
 import type { ObjectResource, QuotaResource } from '../../resource.ts';
@@ -17,8 +18,10 @@ export const disks: ObjectResource<DiskRow> & QuotaResource<DiskDemand> = {
   find: findDisk,
   quota: checkDiskQuotas,
   sweep: async ({ database, settings, log }) => {
-    const expired = await database.tx((tx) => sweepDisks(tx, settings.cluster));
-    if (expired.length > 0) log.info({ disks: expired }, 'the life-span of disks is over');
+    for (const cluster of await heldClusters(database.db, settings.cluster)) {
+      const expired = await database.tx((tx) => sweepDisks(tx, cluster));
+      if (expired.length > 0) log.info({ cluster, disks: expired }, 'the life-span of disks is over');
+    }
   },
   audit: { 'POST ': 'disk.create', 'DELETE /:id': 'disk.remove' },
 };

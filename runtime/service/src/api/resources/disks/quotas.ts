@@ -6,6 +6,8 @@ import { sizeText } from './size-text.ts';
 
 /** What a new disk asks of its project. */
 export interface DiskDemand {
+  /** A quota is of one cluster: each has it anew. */
+  readonly cluster: string;
   readonly project: OwnedProject;
   /** Bytes. */
   readonly storage: number;
@@ -25,7 +27,7 @@ interface Held {
  * organization are judged one after another, so that many at once do not pass together. A disk counts until its claim is gone.
  * @throws DelosError ERR_QUOTA_EXCEEDED
  */
-export async function checkDiskQuotas(tx: Tx, { project, storage, settings }: DiskDemand): Promise<void> {
+export async function checkDiskQuotas(tx: Tx, { cluster, project, storage, settings }: DiskDemand): Promise<void> {
   const { org, name } = project;
   await sql`select pg_advisory_xact_lock(hashtextextended(${`disks of organization ${org}`}, 0))`.execute(tx);
   const { rows } = await sql<Held>`
@@ -33,7 +35,7 @@ export async function checkDiskQuotas(tx: Tx, { project, storage, settings }: Di
       coalesce(sum(storage), 0)::bigint as org,
       count(*) filter (where project = ${name})::int as disks,
       coalesce(sum(storage) filter (where phase <> 'kept'), 0)::bigint as leaving
-    from disks where org = ${org}`.execute(tx);
+    from disks where cluster = ${cluster} and org = ${org}`.execute(tx);
   const held = rows[0] ?? { project: 0, org: 0, disks: 0, leaving: 0 };
   if (held.disks >= settings.perProject) {
     throw new DelosError(

@@ -4,6 +4,7 @@ import { z } from 'zod';
 import { markDisk } from '../../../db/disks-state.ts';
 import type { DiskRow } from '../../../db/schema.ts';
 import type { ApiDeps } from '../../deps.ts';
+import { depsAt } from '../../paths/cluster-paths.ts';
 import { route } from '../../route.ts';
 import { createDisk } from './create.ts';
 import { findDisk } from './find.ts';
@@ -32,8 +33,14 @@ export function diskRoutes(app: FastifyInstance, deps: ApiDeps): void {
     app,
     deps,
     { method: 'POST', url: '', tag: TAG, summary: 'Make a disk', body: diskRequest, response: disk },
-    async ({ body, caller, reply }) => {
-      const context = { cluster: settings.cluster, caller, settings: settings.disks, checkQuota: checkDiskQuotas };
+    async ({ body, caller, request, reply }) => {
+      const context = {
+        cluster: (await depsAt(deps, request)).settings.cluster,
+        ownCluster: settings.cluster,
+        caller,
+        settings: settings.disks,
+        checkQuota: checkDiskQuotas,
+      };
       const row = await database.tx((tx) => createDisk(tx, body, context));
       deps.log.info({ disk: row.id, user: caller.user, storage: row.storage }, 'disk made');
       return reply.code(201).send(await show(row));
@@ -44,16 +51,18 @@ export function diskRoutes(app: FastifyInstance, deps: ApiDeps): void {
     app,
     deps,
     { method: 'GET', url: '', tag: TAG, summary: 'List disks', query, response: z.array(disk) },
-    async ({ query: { org_name: org, project_name: name }, caller, reply }) =>
-      sendDisks(listDisks(database.db, settings.cluster, caller, { org, name }), reply),
+    async ({ query: { org_name: org, project_name: name }, caller, request, reply }) => {
+      const { cluster } = (await depsAt(deps, request)).settings;
+      return sendDisks(listDisks(database.db, cluster, caller, { org, name }), reply);
+    },
   );
 
   route(
     app,
     deps,
     { method: 'GET', url: '/:id', tag: TAG, summary: 'One disk, by id or name', params, query, response: disk },
-    async ({ params: { id }, query: { org_name: org, project_name: name }, caller }) =>
-      show(await findDisk(deps, caller, id, 'read', { org, name })),
+    async ({ params: { id }, query: { org_name: org, project_name: name }, caller, request }) =>
+      show(await findDisk(await depsAt(deps, request), caller, id, 'read', { org, name })),
   );
 
   route(
@@ -67,8 +76,8 @@ export function diskRoutes(app: FastifyInstance, deps: ApiDeps): void {
       params,
       query,
     },
-    async ({ params: { id }, query: { org_name: org, project_name: name }, caller, reply }) => {
-      const found = await findDisk(deps, caller, id, 'write', { org, name });
+    async ({ params: { id }, query: { org_name: org, project_name: name }, caller, request, reply }) => {
+      const found = await findDisk(await depsAt(deps, request), caller, id, 'write', { org, name });
       await database.tx((tx) => markDisk(tx, found.id));
       const after = await untilRemoved(found.id);
       deps.log.info({ disk: found.id, user: caller.user, after }, 'disk removed');

@@ -3,12 +3,12 @@ import { z } from 'zod';
 import { Planner } from '../../../scheduler/planner.ts';
 import { loadActive, loadFacts, loadNodes } from '../../../scheduler/rows.ts';
 import type { ApiDeps } from '../../deps.ts';
+import { depsAt } from '../../paths/cluster-paths.ts';
 import { route } from '../../route.ts';
 
 /** GET /api/v1/jobs/capacity: how many more jobs of each preset would find room now, whatever the quotas. */
 export function capacityRoute(app: FastifyInstance, deps: ApiDeps): void {
   const { db } = deps.database;
-  const { cluster } = deps.settings;
   route(
     app,
     deps,
@@ -19,7 +19,8 @@ export function capacityRoute(app: FastifyInstance, deps: ApiDeps): void {
       summary: 'Jobs of each preset that fit now',
       response: z.record(z.string(), z.number().int()),
     },
-    async () => {
+    async ({ request }) => {
+      const { cluster } = (await depsAt(deps, request)).settings;
       const [facts, reports, active] = await Promise.all([
         loadFacts(db, cluster),
         loadNodes(db, cluster),

@@ -9,6 +9,7 @@ import {
   type Preset,
 } from '@delos/core';
 import { sql } from 'kysely';
+import { requirePresent } from '../../../db/clusters/present.ts';
 import { notifyJobChanged, recordTransition } from '../../../db/jobs-state.ts';
 import type { JobRow, ProjectRow, Tx } from '../../../db/schema.ts';
 import type { Caller } from '../../deps.ts';
@@ -29,7 +30,10 @@ const NOT_YET = {
 } as const;
 
 export interface CreateContext {
+  /** Of a job that names none. */
   readonly cluster: string;
+  /** The platform's own one. */
+  readonly ownCluster: string;
   readonly caller: Caller;
   readonly queue: QueueLimits;
   readonly logs: LogSettings;
@@ -54,11 +58,12 @@ export async function createJob(tx: Tx, request: JobRequest, context: CreateCont
     if (same !== undefined) return same;
   }
   await stillUser(tx, context.caller);
-  const preset = await presetFor(tx, request, context.cluster);
+  const cluster = await requirePresent(tx, context.ownCluster, request.meta.cluster_name ?? context.cluster);
+  const preset = await presetFor(tx, request, cluster);
   const project = await projectFor(tx, { org: request.meta.org_name, name: request.meta.project_name }, context.caller);
   const resources = resourcesOf(request, preset);
-  await context.checkQuota(tx, { request, project, needs: resources });
-  const { cluster, caller } = context;
+  await context.checkQuota(tx, { cluster, request, project, needs: resources });
+  const { caller } = context;
   await checkQueue(tx, context.queue, { cluster, user: caller.user, org: project.org, project: project.name });
   const id = `job-${randomUUID()}`;
   const { meta, container } = request;
@@ -92,7 +97,7 @@ export async function createJob(tx: Tx, request: JobRequest, context: CreateCont
     .insertInto('jobs')
     .values({
       id,
-      cluster: context.cluster,
+      cluster,
       org: project.org,
       project: project.name,
       owner: context.caller.user,
@@ -147,13 +152,6 @@ function wordsOf(text: string | null | undefined, field: string): string[] | nul
 }
 
 async function presetFor(tx: Tx, request: JobRequest, cluster: string): Promise<Preset> {
-  const wanted = request.meta.cluster_name ?? cluster;
-  if (wanted !== cluster) {
-    throw new DelosError('ERR_REQUEST', `there is no cluster ${JSON.stringify(wanted)}; this one is ${cluster}`, {
-      where: { field: 'cluster_name' },
-      hint: 'apolo config get-clusters lists them; apolo config switch-cluster changes it',
-    });
-  }
   const row = await tx.selectFrom('clusters').select('presets').where('name', '=', cluster).executeTakeFirst();
   const presets = row?.presets ?? [];
   const name = request.meta.preset_name;

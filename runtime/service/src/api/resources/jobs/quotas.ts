@@ -6,6 +6,8 @@ import type { JobRequest } from './request.ts';
 
 /** What a new job asks of its project. */
 export interface JobDemand {
+  /** A quota is of one cluster: each has it anew. */
+  readonly cluster: string;
   readonly request: JobRequest;
   readonly project: OwnedProject;
   readonly needs: Needs;
@@ -22,7 +24,7 @@ interface Needs {
  * its seat. Otherwise it waits in the queue. The scheduler alone enforces quotas: this is a courtesy, and may be late.
  * @throws DelosError ERR_QUOTA_EXCEEDED
  */
-export async function checkQuotas(tx: Tx, { request, project, needs }: JobDemand): Promise<void> {
+export async function checkQuotas(tx: Tx, { cluster, request, project, needs }: JobDemand): Promise<void> {
   const scopes = [
     {
       who: `project ${project.org}/${project.name}`,
@@ -47,7 +49,7 @@ export async function checkQuotas(tx: Tx, { request, project, needs }: JobDemand
     }
     if (quota.runningJobs === undefined || request.meta.wait_for_jobs_quota === true) continue;
     const { rows } = await sql<{ live: number }>`select count(*)::int as live from jobs
-      where org = ${project.org} and (${name ?? null}::text is null or project = ${name ?? null})
+      where cluster = ${cluster} and org = ${project.org} and (${name ?? null}::text is null or project = ${name ?? null})
       and status in ('pending', 'suspended', 'running')`.execute(tx);
     const live = rows[0]?.live ?? 0;
     if (live >= quota.runningJobs) {

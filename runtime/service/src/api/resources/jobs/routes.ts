@@ -1,10 +1,11 @@
 import { DelosError, type Right } from '@delos/core';
-import type { FastifyInstance } from 'fastify';
+import type { FastifyInstance, FastifyRequest } from 'fastify';
 import { z } from 'zod';
 import { extendLifeSpan, stopJob } from '../../../db/jobs-state.ts';
 import type { JobRow } from '../../../db/schema.ts';
 import { reserve } from '../../admit-requests.ts';
 import type { ApiDeps, Caller } from '../../deps.ts';
+import { depsAt } from '../../paths/cluster-paths.ts';
 import { route } from '../../route.ts';
 import { traceOf } from '../../trace.ts';
 import { findJob } from './access.ts';
@@ -26,7 +27,10 @@ const LIST_BYTES = 2 ** 19;
 /** Jobs: make, list, look, end, extend. */
 export function jobRoutes(app: FastifyInstance, deps: ApiDeps): void {
   const { database, settings } = deps;
-  const find = (caller: Caller, id: string, right: Right): Promise<JobRow> => findJob(deps, caller, id, right);
+  const find = async (
+    { caller, params, request }: { caller: Caller; params: { id: string }; request: FastifyRequest },
+    right: Right,
+  ): Promise<JobRow> => findJob(await depsAt(deps, request), caller, params.id, right);
   const show = async (row: JobRow): Promise<unknown> => {
     const [listed] = await withTransitions(database.db, [row]);
     return jobJson(row, listed?.transitions ?? []);
@@ -49,7 +53,8 @@ export function jobRoutes(app: FastifyInstance, deps: ApiDeps): void {
       await checkImageSource(parsed, deps.imageSource);
       await checkImageRight(deps, caller, parsed);
       const context = {
-        cluster: settings.cluster,
+        cluster: (await depsAt(deps, request)).settings.cluster,
+        ownCluster: settings.cluster,
         caller,
         idempotencyKey: idempotencyKey(request.headers['idempotency-key']),
         queue: settings.queue,
@@ -85,7 +90,7 @@ export function jobRoutes(app: FastifyInstance, deps: ApiDeps): void {
     app,
     deps,
     { method: 'GET', url: '/:id', tag: TAG, summary: 'One job, by id or name', params, response: job },
-    async ({ params, caller }) => show(await find(caller, params.id, 'read')),
+    async (input) => show(await find(input, 'read')),
   );
 
   for (const [method, url] of [
@@ -97,7 +102,7 @@ export function jobRoutes(app: FastifyInstance, deps: ApiDeps): void {
       deps,
       { method, url, tag: TAG, summary: 'End a job; an ended one is left as it is', params },
       async (input) => {
-        const found = await find(input.caller, input.params.id, 'write');
+        const found = await find(input, 'write');
         const end = { status: 'cancelled', reason: 'Killed', description: `killed by ${input.caller.user}` } as const;
         await database.tx((tx) => stopJob(tx, found.id, end));
         return input.reply.code(204).send();
@@ -116,8 +121,8 @@ export function jobRoutes(app: FastifyInstance, deps: ApiDeps): void {
       params,
       body: z.object({ additional_max_run_time_minutes: z.number().int().positive().max(5_256_000) }),
     },
-    async ({ params, body, caller, reply }) => {
-      const found = await find(caller, params.id, 'write');
+    async ({ body, reply, ...input }) => {
+      const found = await find(input, 'write');
       if (!(await database.tx((tx) => extendLifeSpan(tx, found.id, body.additional_max_run_time_minutes)))) {
         throw new DelosError('ERR_CONFLICT', `job ${found.id} has ended: its life-span cannot be extended`, {
           hint: 'run it again: apolo job generate-run-command prints how',

@@ -1,5 +1,6 @@
 import { DelosError, isDelosError, RIGHTS } from '@delos/core';
 import { z } from 'zod';
+import { heldClusters } from '../../../db/clusters/present.ts';
 import type { ApiDeps, Caller } from '../../deps.ts';
 import { liveProjects } from '../../live-projects.ts';
 import { authorize, type ProjectOf } from '../../rights.ts';
@@ -17,7 +18,8 @@ export async function missingRights(
   caller: Caller,
   asked: readonly AskedRight[],
 ): Promise<readonly AskedRight[]> {
-  const names = asked.map(({ uri }) => projectIn(uri, deps.settings.cluster));
+  const clusters = await heldClusters(deps.database.db, deps.settings.cluster);
+  const names = asked.map(({ uri }) => projectIn(uri, clusters));
   const wanted = names.filter((name) => name !== undefined);
   const found = await liveProjects(deps.database.db, wanted);
   return asked.filter((right, index) => {
@@ -37,7 +39,9 @@ function isGiven(caller: Caller, project: ProjectOf | undefined, { action }: Ask
   }
 }
 
-function projectIn(uri: string, cluster: string): ProjectOf | undefined {
+function projectIn(uri: string, clusters: readonly string[]): ProjectOf | undefined {
   const [, of, org, project] = /^[a-z][a-z0-9+.-]*:\/\/([^/]+)\/([^/]+)\/([^/]+)(?:\/.*)?$/.exec(uri) ?? [];
-  return of !== cluster || org === undefined || project === undefined ? undefined : { org, project };
+  return of === undefined || !clusters.includes(of) || org === undefined || project === undefined
+    ? undefined
+    : { org, project };
 }

@@ -1,6 +1,7 @@
 import { DelosError } from '@delos/core';
 import type { FastifyInstance } from 'fastify';
 import { z } from 'zod';
+import { heldClusters } from '../../../db/clusters/present.ts';
 import type { ApiDeps, Caller } from '../../deps.ts';
 import { route } from '../../route.ts';
 import { traceOf } from '../../trace.ts';
@@ -34,11 +35,11 @@ export function userRoutes(app: FastifyInstance, deps: ApiDeps): void {
     async ({ caller, params, query }) => {
       requireSelf(caller, params.user);
       const rows = await db.selectFrom('members').selectAll().where('user_name', '=', params.user).execute();
-      return rows
-        .map((row) => ({
-          uri: `job://${deps.settings.cluster}/${row.org}/${row.project}`,
-          action: ACTION[row.role],
-        }))
+      const clusters = await heldClusters(db, deps.settings.cluster);
+      return clusters
+        .flatMap((cluster) =>
+          rows.map((row) => ({ uri: `job://${cluster}/${row.org}/${row.project}`, action: ACTION[row.role] })),
+        )
         .filter(({ uri }) => query.uri === undefined || uri.startsWith(query.uri.replace(/:$/, '://')));
     },
   );
