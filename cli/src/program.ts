@@ -6,7 +6,7 @@ import { positiveNumber, wholeNumber } from './option-numbers.ts';
 import { clustersVerbs } from './program-clusters.ts';
 import { withSearch } from './search-options.ts';
 import { auxVmVerbs, flowVerbs, nodeVerbs } from './verb-groups.ts';
-import type { Action, Run, Verb } from './verbs.ts';
+import type { Run } from './verbs.ts';
 
 /** The whole command line. Each verb names its module; modules are imported lazily. */
 export function program(root: string, options: { readonly completion?: boolean } = {}): Command {
