@@ -22,6 +22,7 @@ const SWITCHES = {
   devpi: ['on', 'off'],
   registry: ['on', 'off'],
   objectStorage: ['off', 'on', 'external', 'tls'],
+  search: ['off', 'on', 'stores'],
   monitoring: ['on', 'off', 'told'],
   network: ['open', 'proxy', 'closed'],
   names: ['none', 'served', 'written'],
@@ -48,6 +49,14 @@ const TOLD = [
   '  webhooks: [{name: a, url: "http://hooks.example.com:8099/"}, {name: b, secretUrl: {secret: {name: hook, key: url}}}]',
   '  slack: [{name: a, channel: "#ops", url: {secret: {name: slack, key: url}}}]',
   '  pagerduty: [{name: a, routingKey: {secret: {name: duty, key: key}}}]',
+];
+
+/** Lines of logs also go to stores of one's own. */
+const STORES = [
+  'logs:',
+  '  sinks:',
+  '    - {kind: loki, url: "http://10.20.0.8:3100", user: delos, secret: {file: /run/secrets/loki}}',
+  '    - {kind: elasticsearch, url: "https://search.example.com", index: logs, secret: {externalSecret: {store: vault, key: search}}}',
 ];
 
 /** Its delos.yaml. */
@@ -93,6 +102,7 @@ export function yamlOf(combination: Combination): string {
       external: `objectStorage: {external: {endpoint: 'http://10.20.0.7:9000', ${bucket}}}`,
       tls: `objectStorage: {external: {endpoint: 'https://s3.example.com/a', region: eu-1, addresses: [10.20.0.7], authority: ${reference('s3')}, ${bucket}}}`,
     }[objectStorage],
+    `victoriaLogs: {enabled: ${combination.search !== 'off'}}`,
   ];
   return [
     `profile: ${combination.profile}`,
@@ -102,6 +112,7 @@ export function yamlOf(combination: Combination): string {
     ...networkOf(combination, reference('proxy')),
     `monitoring: {enabled: ${combination.monitoring !== 'off'}}`,
     ...(combination.monitoring === 'told' ? TOLD : []),
+    ...(combination.search === 'stores' ? STORES : []),
     'services:',
     ...services.map((line) => `  ${line}`),
     '',
