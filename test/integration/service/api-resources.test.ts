@@ -57,7 +57,8 @@ beforeAll(async () => {
   postgres = await startPostgres();
   database = await postgres.connect();
   issuer = await startIssuer();
-  api = await startControlApi(database, issuer);
+  // Search in logs is there too; nobody of these tests gets as far as its store.
+  api = await startControlApi(database, issuer, undefined, undefined, { logSearchUrl: 'http://127.0.0.1:1' });
   larger = await startControlApi(database, issuer, undefined, undefined, { resources: { ...RESOURCES, buckets } });
 });
 afterAll(async () => {

@@ -23,6 +23,7 @@ const SWITCHES = {
   registry: ['on', 'off'],
   objectStorage: ['off', 'on', 'external', 'tls'],
   archive: ['off', 'on', 'sealed', 'elsewhere'],
+  search: ['off', 'on', 'stores'],
   monitoring: ['on', 'off', 'told'],
   network: ['open', 'proxy', 'closed'],
   names: ['none', 'served', 'written'],
@@ -95,6 +96,14 @@ const CLASSES: Readonly<Record<Combination['classes'], readonly string[]>> = {
   ],
 };
 
+/** Lines of logs also go to stores of one's own. */
+const STORES = [
+  'logs:',
+  '  sinks:',
+  '    - {kind: loki, url: "http://10.20.0.8:3100", user: delos, secret: {file: /run/secrets/loki}}',
+  '    - {kind: elasticsearch, url: "https://search.example.com", index: logs, secret: {externalSecret: {store: vault, key: search}}}',
+];
+
 /** Its delos.yaml. */
 export function yamlOf(combination: Combination): string {
   const { postgres, keycloak, redis, gateway, scheduler, agent, collector, devpi, registry, objectStorage } =
@@ -140,6 +149,7 @@ export function yamlOf(combination: Combination): string {
       tls: `objectStorage: {external: {endpoint: 'https://s3.example.com/a', region: eu-1, addresses: [10.20.0.7], authority: ${reference('s3')}, ${bucket}}}`,
     }[objectStorage],
     archiveOf(combination, reference),
+    `victoriaLogs: {enabled: ${combination.search !== 'off'}}`,
   ];
   return [
     `profile: ${combination.profile}`,
@@ -151,6 +161,7 @@ export function yamlOf(combination: Combination): string {
     ...(combination.monitoring === 'told' ? TOLD : []),
     ...STORAGE[combination.storage],
     ...CLASSES[combination.classes],
+    ...(combination.search === 'stores' ? STORES : []),
     'services:',
     ...services.map((line) => `  ${line}`),
     '',

@@ -8,7 +8,7 @@ export const victoriaLogs: ServiceDescriptor<VictoriaLogsSection, VictoriaLogs> 
   idea: 'VictoriaLogs: logs of the platform and of jobs, to search in',
   image: 'victoria-logs',
   config: victoriaLogsSection,
-  user: 60650,
+  user: 60615,
   resources: { cpu: '20m', memory: '96Mi', memoryLimit: '384Mi' },
   optional: true,
   metrics: { port: 'http' },
