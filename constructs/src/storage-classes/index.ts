@@ -7,27 +7,21 @@ import type { Engine, Given, Kind } from './kind.ts';
 import { localPath, longhorn, topolvm } from './nodes.ts';
 import { mayastor, openebsLvm, openebsZfs } from './openebs.ts';
 
-/** The kinds, each with its engine. A section of delos.yaml without one does not compile. */
-const ENGINES: { readonly [K in Kind]: Engine<K> } = {
-  localPath,
-  openebsLvm,
-  openebsZfs,
-  mayastor,
-  topolvm,
-  longhorn,
-  awsEbs,
-  gcpDisk,
-  azureDisk,
-};
-const KINDS = Object.keys(ENGINES) as readonly Kind[];
+/** All classes that delos.yaml asks for: one line a kind. */
+export const classesOf = (sections: StorageClassSections): readonly ClassData[] => [
+  ...ofKind('localPath', sections.localPath, localPath),
+  ...ofKind('openebsLvm', sections.openebsLvm, openebsLvm),
+  ...ofKind('openebsZfs', sections.openebsZfs, openebsZfs),
+  ...ofKind('mayastor', sections.mayastor, mayastor),
+  ...ofKind('topolvm', sections.topolvm, topolvm),
+  ...ofKind('longhorn', sections.longhorn, longhorn),
+  ...ofKind('awsEbs', sections.awsEbs, awsEbs),
+  ...ofKind('gcpDisk', sections.gcpDisk, gcpDisk),
+  ...ofKind('azureDisk', sections.azureDisk, azureDisk),
+];
 
-/** All classes that delos.yaml asks for, in the order of their kinds. */
-export const classesOf = (sections: StorageClassSections): readonly ClassData[] =>
-  KINDS.flatMap((kind) => classesOfKind(kind, sections));
-
-function classesOfKind<K extends Kind>(kind: K, sections: StorageClassSections): readonly ClassData[] {
-  const { provisioner, parameters, expands, waitsForPod, csi = true, install, marks = [] } = ENGINES[kind];
-  const list: readonly Given<K>[] = sections[kind];
+function ofKind<K extends Kind>(kind: K, list: readonly Given<K>[], engine: Engine<K>): readonly ClassData[] {
+  const { provisioner, parameters, expands, waitsForPod, csi = true, install, marks = [] } = engine;
   return list.map((given) => ({
     name: given.name,
     kind,
