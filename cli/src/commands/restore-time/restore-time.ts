@@ -48,6 +48,9 @@ interface Scene {
   volume(): Promise<DatabaseVolume>;
 }
 
+/** Between two lines of progress. */
+const TELL_BYTES = 64 * 2 ** 20;
+
 /** What stays: the archive needs the object storage, and is needed. */
 const STAYS: readonly string[] = [databaseArchive.name, objectStorage.name];
 
@@ -245,7 +248,14 @@ async function goBack(scene: Scene, begun: TimeRecord): Promise<void> {
 async function recover(scene: Scene, phases: Phases, volume: DatabaseVolume, record: TimeRecord): Promise<void> {
   const { archive, context } = scene;
   if (await volume.recovered()) return;
-  const tell = (what: string) => (bytes: number) => context.progress.step(`${what}: ${megabytes(bytes)}`);
+  const tell = (what: string) => {
+    let told = 0;
+    return (bytes: number): void => {
+      if (bytes - told < TELL_BYTES) return;
+      told = bytes;
+      context.progress.step(`${what}: ${megabytes(bytes)}`);
+    };
+  };
   await phases.run('base backup', async () => {
     await volume.begin();
     await volume.fill('data', archive.base(record.set, record.base), tell('base backup'), record.bytes);
