@@ -55,7 +55,7 @@ function lineOf(step: Step, name: string, place: Place, guarded: boolean): strin
         ? `guarded ${word(step.unit)} ${word(step.guards)}`
         : `start ${word(step.unit)}\nsystemctl --quiet enable ${word(step.unit)}`;
     case 'forget':
-      return `{ cat ${KEPT}; sed -n 's/^data\\t//p' ${record}; } 2>/dev/null | sort -u >${KEPT}.new; whole ${KEPT}.new ${KEPT}; [ -s ${KEPT} ] || rm ${KEPT}; rm -f ${record} ${record}.new`;
+      return `{ cat ${KEPT} || :; sed -n 's/^data\\t//p' ${record}; } 2>/dev/null | sort -u >${KEPT}.new; whole ${KEPT}.new ${KEPT}; [ -s ${KEPT} ] || rm ${KEPT}; rm -f ${record} ${record}.new`;
   }
 }
 

@@ -1,5 +1,5 @@
 import { type ChildProcess, spawn } from 'node:child_process';
-import { access, cp, mkdir, mkdtemp, readdir, readFile, readlink, rename, rm, writeFile } from 'node:fs/promises';
+import { access, cp, mkdir, mkdtemp, readFile, rename, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { ensureOsPackages } from '@delos/cluster';
@@ -70,8 +70,12 @@ export async function debianMachine(
     const ended = new Promise((resolve) => child?.once('exit', resolve));
     child.kill('SIGKILL');
     await ended;
-    // Its own processes end with their namespace, which takes a moment.
-    await until(`${name} to be off`, 30, async () => ((await inside(root)).length === 0 ? true : undefined));
+    // What runs inside does not end with it at once.
+    await until(`${name} to be off`, 60, async () => {
+      const left = (await expectOk(execute(['ip', 'netns', 'pids', name]))).split('\n').filter((pid) => pid !== '');
+      for (const pid of left) await execute(['kill', '-9', pid]);
+      return left.length === 0 ? true : undefined;
+    });
   };
   const known = join(folder, 'known_hosts');
   const run = (line: string): Promise<CommandResult> =>
@@ -130,15 +134,6 @@ async function network(name: string, here: string, there: string): Promise<void>
   await ip('-n', name, 'address', 'add', `${there}/30`, 'dev', 'host0');
   await ip('-n', name, 'link', 'set', 'lo', 'up');
   await ip('-n', name, 'link', 'set', 'host0', 'up');
-}
-
-/** Processes whose root is there. */
-async function inside(root: string): Promise<readonly string[]> {
-  const pids = (await readdir('/proc')).filter((name) => /^\d+$/.test(name));
-  const found = await Promise.all(
-    pids.map(async (pid) => ((await readlink(`/proc/${pid}/root`).catch(() => '')) === root ? [pid] : [])),
-  );
-  return found.flat();
 }
 
 /** A Debian as mmdebstrap makes it from this machine's package mirrors; made once a cache. */

@@ -128,6 +128,12 @@ describe('the certificate', () => {
   });
 });
 
+test('the schema for editors is the one that files are read by (npx vitest run --project unit -u writes it)', async () => {
+  const schema = z.toJSONSchema(auxVmConfig, { io: 'input' });
+  const file = join(import.meta.dirname, '../../../../docs/guides/aux-vm.schema.json');
+  await expect(`${JSON.stringify(schema, undefined, 2)}\n`).toMatchFileSnapshot(file);
+});
+
 test('user data holds all files of a machine, compressed, and names the programs by their digest', async () => {
   const text = userData(await parts(), { from: 'https://files.test/programs.tar', sha256: 'c'.repeat(64) });
   expect(text.startsWith('#cloud-config\n')).toBe(true);
