@@ -1,9 +1,9 @@
 import { objectOf } from '@delos/constructs';
 import { describe, expect, test } from 'vitest';
 import { z } from 'zod';
-import { problemsOf } from '../../support/config-problems.ts';
-import { restrictedFaults } from './pod-security.ts';
-import { platformOf, workloadsOf } from './synthesized.ts';
+import { problemsOf } from '../../../support/config-problems.ts';
+import { restrictedFaults } from '../pod-security.ts';
+import { platformOf, workloadsOf } from '../synthesized.ts';
 
 const STORE =
   'store: {endpoint: "https://s3.example.org", bucket: ours, accessKey: AKIA, secretKey: {secret: {name: s, key: k}}, addresses: [10.20.0.8]}';

@@ -1,7 +1,7 @@
 import { fileVolume, objectOf, parseConfig } from '@delos/constructs';
 import { FILE_STORAGE_CLAIM, FILE_STORAGE_VOLUME, PLATFORM_NAMESPACE } from '@delos/core';
 import { describe, expect, test } from 'vitest';
-import { platformOf } from './synthesized.ts';
+import { platformOf } from '../synthesized.ts';
 
 const WAYS = {
   directory: ['directory: {path: /srv/delos}', { hostPath: { path: '/srv/delos', type: 'Directory' } }],

@@ -1,7 +1,7 @@
 import { classesOf, objectOf, parseConfig } from '@delos/constructs';
 import { describe, expect, test } from 'vitest';
-import { expectRefused } from '../../support/config-problems.ts';
-import { platformOf } from './synthesized.ts';
+import { expectRefused } from '../../../support/config-problems.ts';
+import { platformOf } from '../synthesized.ts';
 
 /* Their engines are not here: what a provisioner makes of a class is its makers' word. The real API server takes each (switches). */
 
