@@ -19,4 +19,5 @@ const paths = instancePaths(setting('auxVmInstance') || DEFAULT_INSTANCE, proces
 const vm = await planAuxVm(paths, config, setting('auxVmPrograms'), !pulumi.runtime.isDryRun());
 auxVmProgram(addressOf(config), vm.parts);
 
-export const outputs = vm.outputs;
+// The same as those of `delos aux-vm up`.
+export const { url, registry, charts, chartsOci, packages, packagesUpload, dns, authorities, user } = vm.outputs;

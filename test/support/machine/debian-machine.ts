@@ -111,10 +111,10 @@ async function seed(root: string, userData: string): Promise<void> {
   const folder = join(root, 'var/lib/cloud/seed/nocloud');
   await mkdir(folder, { recursive: true });
   await writeFile(join(folder, 'meta-data'), 'instance-id: test\n');
-  // The network is there already.
+  // The network is there already, and so small a Debian has no locales.
   await writeFile(
     join(root, 'etc/cloud/cloud.cfg.d/99-test.cfg'),
-    'network: {config: disabled}\nssh_deletekeys: false\n',
+    'network: {config: disabled}\nssh_deletekeys: false\nlocale: false\n',
   );
   await writeFile(join(folder, 'user-data'), userData, { mode: 0o600 });
 }
