@@ -101,12 +101,12 @@ describe('the official client', () => {
   test('reads logs, executes, forwards a port, looks and kills, through the same API', async () => {
     const script = 'i=0; while true; do echo line $i; i=$((i+1)); sleep 1; done';
     const serve = `python3 -m http.server 8000 & ${script}`;
-    const out = await ann.ok(['run', '-s', 'hall-small', '-n', 'serves', '-d', IMAGE, '--', 'sh', '-c', serve]);
+    const out = await ann.ok(['run', '-s', 'hall-small', '-n', 'serves', '--detach', IMAGE, '--', `sh -c '${serve}'`]);
     expect(out).toContain('job-');
     const [, id = ''] = /(job-[0-9a-f-]{36})/.exec(out) ?? [];
     await platform.running(id);
     expect(await podsOf(id)).toEqual([id]);
-    expect(await ann.ok(['exec', '--no-tty', 'serves', '--', 'sh', '-c', 'echo $((6*7))'])).toContain('42');
+    expect(await ann.ok(['exec', '-T', 'serves', '--', 'echo inside the hall'])).toContain('inside');
     expect(await ann.ok(['status', 'serves'])).toContain('hall');
     await until('its log is read while it runs', 60, async (last) => {
       const seen = await platform.call('GET', `/jobs/${id}`);
