@@ -26,8 +26,7 @@ export function clustersVerbs(cli: Command, { verb, action, withConfig, withCont
     action(() => import('./commands/clusters/remove.ts')),
   );
   withContext(withConfig(verb(cli, 'join', 'have this cluster run the jobs of a platform elsewhere')))
-    .option('--token <token>', 'what `delos clusters token` printed there')
-    .option('--token-file <file>', 'a file that has it')
+    .option('--token-file <file>', 'a file that has what `delos clusters token` printed there; - is standard input')
     .action(action(() => import('./commands/clusters/join.ts')));
   withContext(verb(cli, 'leave', 'leave that platform, and take away all that was made here'))
     .option('--force', 'also where the platform cannot be asked', false)

@@ -46,6 +46,8 @@ describe('the command line', () => {
     [['token', '--user', 'x', '--ttl', '0s'], 2, /--ttl: /],
     [['token', '--user', 'x'.repeat(201)], 2, /--user: /],
     [['bench', 'scheduler', '--samples', '0'], 2, /whole number from 1/],
+    [['join'], 2, /--token-file is missing/],
+    [['join', '--token-file', '/no/such/file'], 2, /--token-file: \/no\/such\/file cannot be read: ENOENT/],
     [['synth', '--profile', 'medum'], 2, /did you mean medium/],
     [['synth', '--profile', 'ha'], 3, /services.devpi.enabled: false/],
     [['synth', '--engine', 'embeded'], 2, /did you mean embedded/],

@@ -1,5 +1,6 @@
 import { existsSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
+import { text } from 'node:stream/consumers';
 import { DelosError, tryJoinTicket } from '@delos/core';
 import type { CommandContext } from '../../context.ts';
 import { readSettings } from '../../instance/settings.ts';
@@ -7,7 +8,6 @@ import { run as up } from '../platform/up.ts';
 import { ownFile, writeJoin } from './join-block.ts';
 
 interface Options {
-  readonly token?: string;
   readonly tokenFile?: string;
   readonly config?: string;
   readonly context?: string;
@@ -18,8 +18,8 @@ interface Options {
  * another token.
  */
 export async function run(context: CommandContext, options: Options): Promise<void> {
-  const text = await tokenOf(options);
-  const ticket = tryJoinTicket(text);
+  const token = await tokenOf(options.tokenFile);
+  const ticket = tryJoinTicket(token);
   if (ticket === undefined) {
     throw new DelosError('ERR_USAGE', 'that is no join token', {
       hint: 'where the platform is, `delos clusters token NAME` prints one: it begins with delos-join-',
@@ -27,17 +27,22 @@ export async function run(context: CommandContext, options: Options): Promise<vo
   }
   const { file: known } = await readSettings(context, options.config);
   const file = known ?? ownFile(context.paths);
-  writeJoin(context.paths, file, ticket, text);
+  writeJoin(context.paths, file, ticket, token);
   if (!existsSync(file)) throw new DelosError('ERR_INTERNAL', `${file} was not written`);
   await up(context, { ...options, config: file });
 }
 
-async function tokenOf({ token, tokenFile }: Options): Promise<string> {
-  if ((token === undefined) === (tokenFile === undefined)) {
-    throw new DelosError('ERR_USAGE', 'say one of --token TOKEN, --token-file FILE', {
-      hint: 'a file is seen by nobody in the list of processes',
-    });
+/** A token is an argument of no command: every process of the machine could read it. @throws DelosError ERR_USAGE */
+async function tokenOf(file: string | undefined): Promise<string> {
+  const hint = 'the file has what `delos clusters token NAME` printed; - is standard input';
+  if (file === undefined) throw new DelosError('ERR_USAGE', '--token-file is missing', { hint });
+  try {
+    return (file === '-' ? await text(process.stdin) : await readFile(file, 'utf8')).trim();
+  } catch (error) {
+    throw new DelosError(
+      'ERR_USAGE',
+      `--token-file: ${file} cannot be read: ${error instanceof Error ? error.message : String(error)}`,
+      { hint },
+    );
   }
-  if (tokenFile === undefined) return token ?? '';
-  return (await readFile(tokenFile, 'utf8')).trim();
 }
