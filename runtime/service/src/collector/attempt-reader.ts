@@ -5,6 +5,8 @@ import type { FileLedger } from './file-ledger.ts';
 import {
   firstSince,
   type Head,
+  type HeadedFile,
+  headedFiles,
   type LogFile,
   lastTimeIn,
   logFiles,
@@ -38,6 +40,8 @@ export class AttemptReader {
   readonly #folder: string;
   readonly #attempt: number;
   #source: Source | undefined;
+  /** Where reading goes on, while the file that holds it has just got another name. */
+  #sought: string | null = null;
   /** Read, and not yet a whole line. */
   #rest: Buffer = Buffer.alloc(0);
   #lastTime = '';
@@ -62,20 +66,21 @@ export class AttemptReader {
   async seek(cursor: string | null): Promise<void> {
     await this.close();
     this.#rest = Buffer.alloc(0);
+    this.#sought = cursor;
     if (cursor === null) return;
     const [digest = '', offset = '0', time = ''] = cursor.split(' ');
     this.#lastTime = time;
-    const files = await logFiles(this.#folder, this.#attempt);
-    for (const file of files) {
-      const head = await tryReadHead(file);
-      if (head?.digest !== digest) continue;
-      await this.#open(file, Number(offset));
+    const files = await headedFiles(this.#folder, this.#attempt);
+    const found = files.find(({ head }) => head?.digest === digest);
+    if (found !== undefined) {
+      await this.#open(found, Number(offset));
       return;
     }
     // It was deleted before it was read to its end, or just at its end: what follows is the next best.
-    const next = await firstSince(files, time);
+    const next = firstSince(files, time);
+    if (next !== undefined && (await this.#open(next, 0)) === undefined) return;
+    this.#sought = null;
     await this.#loseUntil(next, digest, Number(offset));
-    if (next !== undefined) await this.#open(next, 0);
   }
 
   /** Opens the file that is read next, where there is one: what is open stays readable when it is deleted. */
@@ -131,6 +136,10 @@ export class AttemptReader {
   }
 
   async #first(): Promise<Source | undefined> {
+    if (this.#sought !== null) {
+      await this.seek(this.#sought);
+      return this.#source;
+    }
     const files = await logFiles(this.#folder, this.#attempt);
     const [file] = files;
     if (file === undefined) return undefined;
@@ -159,6 +168,7 @@ export class AttemptReader {
       await this.#skip(this.#source, offset);
     }
     this.#source.head = await this.#headOf(this.#source);
+    this.#sought = null;
     return this.#source;
   }
 
@@ -212,11 +222,10 @@ export class AttemptReader {
   }
 
   /** What lay between a place in a file and the next file that is there. */
-  async #loseUntil(next: LogFile | undefined, digest: string, offset: number): Promise<void> {
+  async #loseUntil(next: HeadedFile | undefined, digest: string, offset: number): Promise<void> {
     await this.#ledger?.look();
-    const head = next === undefined ? undefined : await tryReadHead(next);
-    if (next !== undefined && head === undefined) this.#lose();
-    else this.#lose(this.#ledger?.bytesBetween(digest, offset, head?.digest));
+    if (next !== undefined && next.head === undefined) this.#lose();
+    else this.#lose(this.#ledger?.bytesBetween(digest, offset, next?.head?.digest));
   }
 
   #piece(bytes: Buffer, source: Source): Piece {
@@ -248,41 +257,40 @@ export class AttemptReader {
       }
       if (Date.now() - source.supersededAt < SETTLE_MS) return false;
     }
-    const next = await this.#successor(source);
+    // The file that follows; without the one that was read, the oldest that is left, which may be a later one.
+    const files = await headedFiles(this.#folder, this.#attempt);
+    const place = await this.#placeIn(files, source);
+    const next = place >= 0 ? files[place + 1] : firstSince(files, this.#lastTime);
     if (next === undefined) return false;
     const rest = this.#rest;
-    const opened = await this.#open(next, 0);
+    const here = this.#cursor(source);
+    if ((await this.#open(next, 0)) === undefined) {
+      // It got another name just now. What was read of a line is read again.
+      this.#rest = Buffer.alloc(0);
+      this.#sought = here;
+      return false;
+    }
     // A line that the runtime did not finish stays in its place.
     this.#rest = rest;
-    return opened !== undefined;
-  }
-
-  /** The file that follows; without the one that was read, the oldest that is left, which may be a later one. */
-  async #successor(source: Source): Promise<LogFile | undefined> {
-    const files = await logFiles(this.#folder, this.#attempt);
-    const place = await this.#placeIn(files, source);
-    if (place >= 0) return files[place + 1];
-    const next = await firstSince(files, this.#lastTime);
     // The kubelet deletes the oldest: where rotated ones are left, others may have gone with the one that was read.
-    if (next?.rotated !== undefined && source.follower !== (await tryReadHead(next))?.digest) {
+    if (place < 0 && next.rotated !== undefined && source.follower !== next.head?.digest) {
       await this.#loseUntil(next, source.head?.digest ?? '', source.offset);
     }
-    return next;
+    return true;
   }
 
   async #followerOf(source: Source): Promise<string | undefined> {
-    const files = await logFiles(this.#folder, this.#attempt);
+    const files = await headedFiles(this.#folder, this.#attempt);
     const place = await this.#placeIn(files, source);
-    const next = place < 0 ? undefined : files[place + 1];
-    return next === undefined ? undefined : (await tryReadHead(next))?.digest;
+    return place < 0 ? undefined : files[place + 1]?.head?.digest;
   }
 
   /** -1 where it is not there any more. */
-  async #placeIn(files: readonly LogFile[], source: Source): Promise<number> {
+  async #placeIn(files: readonly HeadedFile[], source: Source): Promise<number> {
     for (const [index, file] of files.entries()) {
       const same =
         source.handle === undefined || source.head !== undefined
-          ? (await tryReadHead(file))?.digest === source.head?.digest
+          ? file.head?.digest === source.head?.digest
           : (await stat(file.path).catch(() => undefined))?.ino === source.inode;
       if (same) return index;
     }

@@ -49,14 +49,33 @@ export async function logFiles(folder: string, attempt: number): Promise<readonl
   return [...found.entries()].sort(([a], [b]) => (a < b ? -1 : 1)).map(([, file]) => file);
 }
 
-/** The first file that has lines of that time or later, as far as its first line says. */
-export async function firstSince(files: readonly LogFile[], time: string): Promise<LogFile | undefined> {
-  for (const file of files) {
-    const head = await tryReadHead(file);
-    if (head === undefined || head.time >= time) return file;
-  }
-  return undefined;
+/** A file, and its first line; undefined as long as that is not whole. */
+export interface HeadedFile extends LogFile {
+  readonly head: Head | undefined;
 }
+
+const LISTINGS = 10;
+
+/**
+ * {@link logFiles} with their first lines. Where one goes while it is looked at, all are listed again: it has another name by
+ * then, or is compressed.
+ */
+export async function headedFiles(folder: string, attempt: number): Promise<readonly HeadedFile[]> {
+  for (let listing = 1; ; listing++) {
+    const files: HeadedFile[] = [];
+    let gone = false;
+    for (const file of await logFiles(folder, attempt)) {
+      const head = await readHeadOf(file).catch((error: unknown) => (isGone(error) ? 'gone' : undefined));
+      if (head === 'gone') gone = true;
+      else files.push({ ...file, head });
+    }
+    if (!gone || listing === LISTINGS) return files;
+  }
+}
+
+/** The first file that has lines of that time or later, as far as its first line says. */
+export const firstSince = (files: readonly HeadedFile[], time: string): HeadedFile | undefined =>
+  files.find(({ head }) => head === undefined || head.time >= time);
 
 /** The last attempt that has a file; -1 where there is none. */
 export async function lastAttempt(folder: string): Promise<number> {
@@ -86,32 +105,31 @@ export function headOf(start: Buffer): Head | undefined {
 }
 
 /** Undefined where the file is gone or has no whole line yet. */
-export async function tryReadHead(file: LogFile): Promise<Head | undefined> {
-  try {
-    if (!file.compressed) {
-      const handle = await open(file.path, 'r');
-      try {
-        return await readHead(handle);
-      } finally {
-        await handle.close();
-      }
+export const tryReadHead = (file: LogFile): Promise<Head | undefined> => readHeadOf(file).catch(() => undefined);
+
+/** Undefined where the file has no whole line yet. @throws where it cannot be read */
+async function readHeadOf(file: LogFile): Promise<Head | undefined> {
+  if (!file.compressed) {
+    const handle = await open(file.path, 'r');
+    try {
+      return await readHead(handle);
+    } finally {
+      await handle.close();
     }
-    const input = createReadStream(file.path, { highWaterMark: 64 * 1024 });
-    const stream = createGunzip();
-    // A file that cannot be opened would else end the process.
-    input.on('error', (error) => stream.destroy(error));
-    input.pipe(stream);
-    const parts: Buffer[] = [];
-    let length = 0;
-    for await (const part of stream) {
-      parts.push(part as Buffer);
-      length += (part as Buffer).length;
-      if (length >= HEAD_BYTES) break;
-    }
-    return headOf(Buffer.concat(parts).subarray(0, HEAD_BYTES));
-  } catch {
-    return undefined;
   }
+  const input = createReadStream(file.path, { highWaterMark: 64 * 1024 });
+  const stream = createGunzip();
+  // A file that cannot be opened would else end the process.
+  input.on('error', (error) => stream.destroy(error));
+  input.pipe(stream);
+  const parts: Buffer[] = [];
+  let length = 0;
+  for await (const part of stream) {
+    parts.push(part as Buffer);
+    length += (part as Buffer).length;
+    if (length >= HEAD_BYTES) break;
+  }
+  return headOf(Buffer.concat(parts).subarray(0, HEAD_BYTES));
 }
 
 export async function readHead(handle: FileHandle): Promise<Head | undefined> {
@@ -140,6 +158,8 @@ export async function isFolder(path: string): Promise<boolean> {
 export function unlessForbidden(error: unknown): undefined {
   if (isForbidden(error)) throw error;
 }
+
+const isGone = (error: unknown): boolean => error instanceof Error && 'code' in error && error.code === 'ENOENT';
 
 /** The file is there, and this process's user may not read it. */
 export const isForbidden = (error: unknown): error is NodeJS.ErrnoException =>

@@ -2,11 +2,13 @@ import { appendFileSync, mkdtempSync, readFileSync, renameSync, rmSync, unlinkSy
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { Worker } from 'node:worker_threads';
 import { gzipSync } from 'node:zlib';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { AttemptReader } from '../../../../runtime/service/src/collector/attempt-reader.ts';
 import { FileLedger } from '../../../../runtime/service/src/collector/file-ledger.ts';
 import { tryPodFolder } from '../../../../runtime/service/src/collector/log-files.ts';
+import { until } from '../../../support/until.ts';
 
 let folder: string;
 let count = 0;
@@ -224,6 +226,37 @@ describe('an attempt’s log is read whole and once', () => {
     }
     await writer;
     expect(text).toBe(all);
+  });
+
+  test('while its file gets another name at the very moment at which it is looked for', async () => {
+    const read = write(5);
+    const rest = write(5);
+    const reader = new AttemptReader(folder, 0);
+    const piece = await reader.read(read.length);
+    expect(piece?.bytes.toString()).toBe(read);
+    const cursor = piece?.cursor ?? null;
+    await reader.close();
+    const name = rotate();
+    write(1);
+    const stop = new Int32Array(new SharedArrayBuffer(4));
+    const renamer = new Worker(
+      `const { renameSync } = require('node:fs');
+       const { workerData: { a, b, stop } } = require('node:worker_threads');
+       while (Atomics.load(stop, 0) === 0) { renameSync(a, b); renameSync(b, a); }`,
+      { eval: true, workerData: { a: path(name), b: path(`${name.slice(0, -1)}9`), stop } },
+    );
+    try {
+      for (let round = 0; round < 100; round += 1) {
+        const again = new AttemptReader(folder, 0);
+        await again.seek(cursor);
+        const next = await until('it is found', 20, () => again.read(1 << 20), 1);
+        expect([next.bytes.toString(), next.lost]).toEqual([rest, false]);
+        await again.close();
+      }
+    } finally {
+      Atomics.store(stop, 0, 1);
+      await renamer.terminate();
+    }
   });
 });
 
