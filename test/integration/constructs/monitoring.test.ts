@@ -59,7 +59,9 @@ services:
   prometheus:
     remoteWrite: [{url: 'http://127.0.0.1:${port}/write', user: delos, password: {secret: {name: store, key: password}}}]
 `);
-  services = await startServices(SERVICES, withQuotas(TEST_CONFIG));
+  // The collector tells of stores where logs are searched if there is one; it has no line for this one.
+  const sinks = JSON.stringify([{ kind: 'loki', url: 'http://127.0.0.1:9' }]);
+  services = await startServices(SERVICES, withQuotas(TEST_CONFIG), { DELOS_LOG_SINKS: sinks });
   storage = await testObjectStorage([]);
   gateway = await startGateway({ api: services.publicPort, identity: services.publicPort });
   const { api, ...internal } = services.internal;

@@ -47,7 +47,7 @@ function allowed(combination: Combination): Combination {
 function takenByHa(combination: Combination): Combination {
   if (combination.profile !== 'ha') return combination;
   const objectStorage = combination.objectStorage === 'on' ? 'external' : combination.objectStorage;
-  return { ...combination, keycloak: 'external', devpi: 'off', registry: 'off', objectStorage };
+  return { ...combination, devpi: 'off', registry: 'off', objectStorage };
 }
 
 /** Somebody of each kind is told. */

@@ -50,6 +50,7 @@ const NODE_OPTIONS = '--max-old-space-size=160 --max-semi-space-size=4';
 export async function startServices(
   services: readonly ServiceName[],
   config: PlatformConfig = TEST_CONFIG,
+  more: Readonly<Record<string, string>> = {},
 ): Promise<ServiceProcesses> {
   const folder = await mkdtemp(join(tmpdir(), 'delos-edge-'));
   const postgres = await startPostgres();
@@ -81,6 +82,7 @@ export async function startServices(
     DELOS_KUBECONFIG: join(folder, 'kubeconfig'),
     DELOS_POD_LOGS: join(folder, 'pods'),
     DELOS_NODE: 'node-1',
+    ...more,
   };
   const children = new Map<ServiceName, ChildProcess>();
   for (const service of services) {
