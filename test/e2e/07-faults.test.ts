@@ -9,7 +9,7 @@ import { type Api, api } from '../support/service/api.ts';
 import { until } from '../support/until.ts';
 
 const JOBS = 20;
-const KILLS = 12;
+const KILLS = 6;
 
 describe('jobs while API, scheduler and agent are killed', () => {
   const seed = runSeed();

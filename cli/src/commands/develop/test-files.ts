@@ -69,6 +69,7 @@ const WITHOUT_CLUSTER: ReadonlySet<string> = new Set([
   ...['devpi', 'gateway', 'gateway-certificate', 'gateway-limits', 'keycloak', 'monitoring', 'postgres-prepare']
     .concat('redis', 'registry')
     .map((name) => `constructs/${name}.test.ts`),
+  ...['edge/edge-stalled', 'scheduler-core'].map((name) => `service/${name}.test.ts`),
 ]);
 
 /**
