@@ -1,14 +1,9 @@
 import { once } from 'node:events';
 import { AGENT_PREFIX, AGENT_PROTOCOL, type StreamRequest, type ToAgent, toAgent } from '@delos/core';
-import { freePort } from '@delos/host';
-import Fastify from 'fastify';
-import { Registry } from 'prom-client';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { WebSocket } from 'ws';
-import { agentRoutes } from '../../../runtime/service/src/api/agents/index.ts';
-import { publicApp } from '../../../runtime/service/src/api/server.ts';
-import { streamRoutes } from '../../../runtime/service/src/api/streams/index.ts';
 import { liveOf } from '../../../runtime/service/src/live-secret.ts';
+import { type Replica, replicaOf } from '../../support/clusters/two-replicas.ts';
 import { type ApiOnPostgres, startApiOnPostgres } from '../../support/service/control-api.ts';
 import { until } from '../../support/until.ts';
 
@@ -17,39 +12,14 @@ import { until } from '../../support/until.ts';
  * them. With a real agent and real containers: test/e2e/04-replicas.test.ts.
  */
 
-interface Replica {
-  readonly url: string;
-  /** Where agents and the other replica reach it. */
-  readonly address: string;
-  readonly stop: () => Promise<void>;
-}
-
 let platform: ApiOnPostgres & { readonly stop: () => Promise<void> };
 let first: Replica;
 let second: Replica;
 let job: string;
 
 async function replica(): Promise<Replica> {
-  const port = await freePort();
-  const address = `http://127.0.0.1:${port}`;
-  const { deps } = platform.api;
-  const own = { ...deps, settings: { ...deps.settings, internalAddress: address }, metrics: new Registry() };
-  const app = await publicApp(own);
-  const internal = Fastify({ forceCloseConnections: true });
-  const agents = await agentRoutes(internal, own);
-  const streams = streamRoutes(app, own, agents.hub);
-  await internal.listen({ host: '127.0.0.1', port });
-  const url = (await app.listen({ host: '127.0.0.1', port: 0 })).replace('http', 'ws');
-  return {
-    url,
-    address,
-    stop: async () => {
-      streams.close();
-      await agents.close();
-      await app.close();
-      await internal.close();
-    },
-  };
+  const made = await replicaOf(platform);
+  return { ...made, url: made.url.replace('http', 'ws') };
 }
 
 const authorization = (): string => `Bearer ${platform.api.deps.settings.agentToken}`;

@@ -47,7 +47,8 @@ export async function startTwoReplicas(): Promise<TwoReplicas> {
   };
 }
 
-async function replicaOf(platform: ApiOnPostgres): Promise<Replica> {
+/** One more replica of the control API over its database. */
+export async function replicaOf(platform: ApiOnPostgres): Promise<Replica> {
   const port = await freePort();
   const address = `http://127.0.0.1:${port}`;
   const { deps } = platform.api;

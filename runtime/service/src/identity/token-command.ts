@@ -1,7 +1,8 @@
-import { DelosError, isDelosError, type TokenRequest, tokenRequest } from '@delos/core';
+import { type TokenRequest, tokenRequest } from '@delos/core';
 import { pino } from 'pino';
 import { z } from 'zod';
 import { connectDatabase, type Database } from '../db/database.ts';
+import { answerRequest } from '../request-command.ts';
 import type { Environment } from '../service.ts';
 import { databaseEnv, databaseSettings, readEnv } from '../service-env.ts';
 import { type IssuerSettings, issueToken } from './issue.ts';
@@ -21,9 +22,8 @@ const settings = databaseEnv.extend({
  * `{result}` or `{error}`. @returns the exit code
  */
 export async function tokenCommand(environment: Environment, input: AsyncIterable<Buffer | string>): Promise<number> {
-  try {
+  return await answerRequest(tokenRequest, input, async (request) => {
     const env = readEnv(settings, environment);
-    const request = requestOf(await textOf(input));
     const log = pino({ level: 'error' }, pino.destination(2));
     const database = await connectDatabase({ ...databaseSettings(env), connections: 1 }, log);
     try {
@@ -32,19 +32,11 @@ export async function tokenCommand(environment: Environment, input: AsyncIterabl
         realmUrl: realmUrlOf(env.DELOS_KEYCLOAK_URL, env.DELOS_OIDC_ISSUER),
         secret: await secretFrom(env.DELOS_IDENTITY_ISSUER),
       };
-      write({ result: await handleToken(database, issuer, request) });
+      return await handleToken(database, issuer, request);
     } finally {
       await database.close();
     }
-    return 0;
-  } catch (error) {
-    write({
-      error: isDelosError(error)
-        ? error
-        : new DelosError('ERR_INTERNAL', error instanceof Error ? error.message : String(error)),
-    });
-    return 1;
-  }
+  });
 }
 
 /** One request, with its record and its audit line. */
@@ -65,28 +57,3 @@ export async function handleToken(
     }
   }
 }
-
-/** @throws DelosError ERR_REQUEST naming the first field that is wrong */
-function requestOf(text: string): TokenRequest {
-  let json: unknown;
-  try {
-    json = JSON.parse(text);
-  } catch {
-    throw new DelosError('ERR_REQUEST', 'the request for a token is not JSON');
-  }
-  const parsed = tokenRequest.safeParse(json);
-  if (parsed.success) return parsed.data;
-  const [issue] = parsed.error.issues;
-  const field = issue?.path.join('.') ?? '';
-  throw new DelosError('ERR_REQUEST', issue?.message ?? 'not accepted', field === '' ? {} : { where: { field } });
-}
-
-async function textOf(input: AsyncIterable<Buffer | string>): Promise<string> {
-  let text = '';
-  for await (const part of input) text += part.toString();
-  return text;
-}
-
-const write = (document: unknown): void => {
-  process.stdout.write(`${JSON.stringify(document)}\n`);
-};
