@@ -15,7 +15,8 @@ function processWith(errors: number): { readonly status: number | null; readonly
       if (index % 2 === 0) setImmediate(() => { throw new Error('thrown'); });
       else void Promise.reject(new Error('rejected'));
     }
-    setTimeout(() => console.log('lives on'), 100);`;
+    // Its own end, once there is nothing left to do.
+    process.on('exit', (code) => { if (code === 0) console.log('lives on'); });`;
   const { status, stdout } = spawnSync(process.execPath, ['--input-type=module', '-e', program], { encoding: 'utf8' });
   return { status, lines: stdout.trim().split('\n') };
 }
