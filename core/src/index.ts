@@ -57,6 +57,7 @@ export * from './progress.ts';
 export * from './project-namespace.ts';
 export * from './public-address.ts';
 export * from './quantity.ts';
+export * from './registry-settings.ts';
 export { compareReleases, RELEASE } from './release.ts';
 export * from './site-network.ts';
 export * from './user-email.ts';

@@ -13,7 +13,7 @@ export type DeviceFacts =
       readonly size: number;
       readonly readOnly: boolean;
       readonly partitions: readonly string[];
-      /** Who has it: where it is mounted, or which device is made of it. */
+      /** Where it is mounted, and which devices are made of it. */
       readonly holders: readonly string[];
       /** Hexadecimal, by the offset where it stands. */
       readonly windows: ReadonlyMap<number, string>;

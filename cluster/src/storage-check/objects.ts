@@ -101,16 +101,22 @@ export const onNode = (node: string) => ({
   },
 });
 
+/** A Pod of a check runs once, and never for long. */
+const ONE_RUN = {
+  restartPolicy: 'Never',
+  activeDeadlineSeconds: DEADLINE_SECONDS,
+  terminationGracePeriodSeconds: 5,
+  automountServiceAccountToken: false,
+  enableServiceLinks: false,
+} as const;
+const LITTLE = { requests: { cpu: '5m', memory: '16Mi' }, limits: { memory: '64Mi' } } as const;
+
 export const podObject = (run: Run, { name, claim, script, env, shared, node }: CheckPod) => ({
   apiVersion: 'v1',
   kind: 'Pod',
   metadata: { name, namespace: namespaceOf(run), labels: labelsOf(run) },
   spec: {
-    restartPolicy: 'Never',
-    activeDeadlineSeconds: DEADLINE_SECONDS,
-    terminationGracePeriodSeconds: 5,
-    automountServiceAccountToken: false,
-    enableServiceLinks: false,
+    ...ONE_RUN,
     securityContext: { runAsNonRoot: true, seccompProfile: { type: 'RuntimeDefault' }, ...userOf(shared) },
     ...(node === undefined ? {} : { affinity: onNode(node) }),
     containers: [
@@ -124,7 +130,7 @@ export const podObject = (run: Run, { name, claim, script, env, shared, node }: 
           readOnlyRootFilesystem: true,
           capabilities: { drop: ['ALL'] },
         },
-        resources: { requests: { cpu: '5m', memory: '16Mi' }, limits: { memory: '64Mi' } },
+        resources: LITTLE,
         volumeMounts: [{ name: 'volume', mountPath: '/v' }],
       },
     ],
@@ -138,11 +144,7 @@ export const devicePod = (run: Run, name: string, node: string, script: string, 
   kind: 'Pod',
   metadata: { name, namespace: deviceNamespaceOf(run), labels: labelsOf(run) },
   spec: {
-    restartPolicy: 'Never',
-    activeDeadlineSeconds: DEADLINE_SECONDS,
-    terminationGracePeriodSeconds: 5,
-    automountServiceAccountToken: false,
-    enableServiceLinks: false,
+    ...ONE_RUN,
     // Mounts are those of the node's first process.
     hostPID: true,
     tolerations: [{ operator: 'Exists' }],
@@ -154,7 +156,7 @@ export const devicePod = (run: Run, name: string, node: string, script: string, 
         command: ['/bin/busybox', 'sh', '-c', script],
         env: [{ name: 'DEVICE', value: device }],
         securityContext: { privileged: true, runAsUser: 0, readOnlyRootFilesystem: true },
-        resources: { requests: { cpu: '5m', memory: '16Mi' }, limits: { memory: '64Mi' } },
+        resources: LITTLE,
         volumeMounts: [{ name: 'dev', mountPath: '/node/dev', readOnly: true }],
       },
     ],

@@ -3,7 +3,7 @@ import type { WantedVolume } from './wanted.ts';
 
 const OPEN = `chown ${FILE_STORAGE_USER}:${FILE_STORAGE_USER} and chmod 2770`;
 
-/** What a person does about the words of Kubernetes, of a node or of a Pod; the first that fits. */
+/** Words of Kubernetes, a node or a Pod, and what a person does about them. The first pattern that fits counts. */
 const REMEDIES: readonly (readonly [RegExp, (wanted: WantedVolume) => string])[] = [
   [
     /hostPath type check failed/,

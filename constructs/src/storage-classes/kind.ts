@@ -3,7 +3,7 @@ import type { ClassData, StorageClassSections } from '@delos/core';
 /** A kind of StorageClass: its key under `storageClasses`. */
 export type Kind = keyof StorageClassSections;
 
-/** What an entry of delos.yaml says of a class of that kind. */
+/** An entry of that kind in delos.yaml. */
 export type Given<K extends Kind> = StorageClassSections[K][number];
 
 /** What follows from an entry. What every kind has is taken from the entry as it is. */

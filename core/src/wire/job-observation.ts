@@ -30,6 +30,25 @@ export const podObservation = z.object({
 });
 export type PodObservation = z.infer<typeof podObservation>;
 
+/** What is observed of a run that has no Pod. It waits for one, as long as nobody says more. */
+export const podlessObservation = (run: number): PodObservation => ({
+  podUid: '',
+  run,
+  phase: 'pending',
+  reason: null,
+  description: null,
+  nodeName: null,
+  podIp: null,
+  restarts: 0,
+  startedAt: null,
+  finishedAt: null,
+  exitCode: null,
+  ofItself: false,
+  putOut: false,
+  refused: false,
+  standIn: null,
+});
+
 /** Counts only once it is acknowledged. */
 export const jobObservation = z.object({
   type: z.literal('observation'),

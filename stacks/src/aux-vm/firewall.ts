@@ -8,8 +8,8 @@ const TABLE = 'inet delos_aux';
 const UNIT = 'delos-firewall.service';
 
 /**
- * What comes in is dropped but for ssh, the services and what else is named. One table of our own: others stay as they are, and
- * what they drop stays dropped.
+ * It lets in ssh, the services and what the file names, and drops the rest. It is a table of our own. Other tables stay, and what
+ * they drop stays dropped.
  */
 export function firewallPart(config: AuxVmConfig): PartProps {
   return {

@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import { REGISTRY_ISSUER, REGISTRY_SERVICE } from '@delos/core';
+import { REGISTRY_ISSUER, REGISTRY_SERVICE, registryStore } from '@delos/core';
 import type { PartProps } from '../machine/part.ts';
 import type { AuxVmConfig } from './config.ts';
 import type { Programs } from './programs.ts';
@@ -9,6 +9,8 @@ import { LOOPBACK, TOKEN_PATH, WRITER } from './words.ts';
 
 const NAME = 'delos-registry';
 const TOKENS = 'delos-registry-tokens';
+const ETC = '/etc/delos-aux/registry';
+const KEYS = `${ETC}/keys.json`;
 
 /** Who may write, as depot reads it: the password's digest. */
 const usersFile = (password: string): string => `${WRITER}:${createHash('sha256').update(password).digest('hex')}\n`;
@@ -19,17 +21,16 @@ export function registryPart(
   secrets: AuxVmSecrets & { readonly keys: string },
   programs: Programs,
 ): PartProps {
-  const etc = '/etc/delos-aux/registry';
   const opt = '/opt/delos-aux/registry';
   return {
     name: 'registry',
     files: {
       [`${opt}/registry`]: programs.file('registry'),
       [`${opt}/depot`]: programs.file('depot'),
-      [`${etc}/config.yml`]: { mode: 0o600, content: { text: settings(secrets.registrySecret) } },
-      [`${etc}/keys.json`]: { mode: 0o644, content: { text: secrets.keys } },
-      [`${etc}/token-key.pem`]: { mode: 0o600, content: { text: secrets.tokenKey } },
-      [`${etc}/users`]: { mode: 0o600, content: { text: usersFile(secrets.password) } },
+      [`${ETC}/config.yml`]: { mode: 0o600, content: { text: settings(secrets.registrySecret) } },
+      [KEYS]: { mode: 0o644, content: { text: secrets.keys } },
+      [`${ETC}/token-key.pem`]: { mode: 0o600, content: { text: secrets.tokenKey } },
+      [`${ETC}/users`]: { mode: 0o600, content: { text: usersFile(secrets.password) } },
     },
     units: [
       serviceUnit({
@@ -37,7 +38,7 @@ export function registryPart(
         idea: 'Delos: tokens for clients of the registry',
         exec: `${opt}/depot tokens`,
         port: LOOPBACK.tokens,
-        secrets: { key: `${etc}/token-key.pem`, users: `${etc}/users` },
+        secrets: { key: `${ETC}/token-key.pem`, users: `${ETC}/users` },
         environment: {
           DEPOT_LISTEN: `127.0.0.1:${LOOPBACK.tokens}`,
           DEPOT_KEY: '%d/key',
@@ -54,9 +55,9 @@ export function registryPart(
         exec: `${opt}/registry serve ${secretsOf(NAME)}/config`,
         port: LOOPBACK.registry,
         data: true,
-        secrets: { config: `${etc}/config.yml` },
+        secrets: { config: `${ETC}/config.yml` },
         environment: { OTEL_TRACES_EXPORTER: 'none' },
-        reads: [`${opt}/registry`, `${etc}/keys.json`],
+        reads: [`${opt}/registry`, KEYS],
         memory: registry.memory,
       }),
     ],
@@ -70,29 +71,7 @@ log:
   level: warn
   accesslog:
     disabled: true
-storage:
-  filesystem:
-    rootdirectory: /var/lib/${NAME}
-  delete:
-    enabled: true
-  redirect:
-    disable: true
-  maintenance:
-    uploadpurging:
-      enabled: true
-      age: 168h
-      interval: 24h
-      dryrun: false
-auth:
-  token:
-    realm: https://localhost${TOKEN_PATH}
-    autoredirect: true
-    autoredirectpath: ${TOKEN_PATH}
-    service: ${REGISTRY_SERVICE}
-    issuer: ${REGISTRY_ISSUER}
-    jwks: /etc/delos-aux/registry/keys.json
-    signingalgorithms: [ES256]
-http:
+${registryStore({ folder: `/var/lib/${NAME}`, origin: 'https://localhost', tokenPath: TOKEN_PATH, keys: KEYS })}http:
   addr: 127.0.0.1:${LOOPBACK.registry}
   relativeurls: true
   draintimeout: 10s

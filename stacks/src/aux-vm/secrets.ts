@@ -26,8 +26,8 @@ export interface AuxVmSecrets {
 const LEAF = 'aux-vm';
 
 /**
- * What is kept is used; what is lacking, or a certificate in the last third of its time or for other names, is made, and kept
- * before it is used.
+ * Uses the secrets that are kept, and makes those that are missing. A certificate is made anew in the last third of its time, and
+ * for other names. A new secret is kept before it is used.
  * @param folder where they are kept, readable by their owner alone
  */
 export async function auxVmSecrets(config: AuxVmConfig, folder: string, now: Date, keep = true): Promise<AuxVmSecrets> {

@@ -38,7 +38,7 @@ export type Combination = { readonly [Name in Switch]: (typeof SWITCHES)[Name][n
 const NAMES = Object.keys(SWITCHES) as readonly Switch[];
 const settingsOf = (name: Switch): readonly string[] => SWITCHES[name];
 
-/** What is refused is made what is taken. */
+/** Changes settings that a platform refuses together, so that it takes them. */
 function allowed(combination: Combination): Combination {
   const archived = ['ours', 'three'].includes(combination.postgres);
   return takenByHa({ ...combination, archive: archived ? combination.archive : 'off' });

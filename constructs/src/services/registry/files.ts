@@ -1,4 +1,4 @@
-import { REGISTRY_ISSUER, REGISTRY_SERVICE, REGISTRY_TOKEN_PATH } from '@delos/core';
+import { REGISTRY_TOKEN_PATH, registryStore } from '@delos/core';
 import { PORTS } from '../../base/names.ts';
 
 /** Where files of the ConfigMap are mounted. */
@@ -12,9 +12,6 @@ export const REGISTRY_PORT = 5000;
 
 /**
  * The settings of distribution 3. The section `http` is the last one, so that {@link START} can add the secret to it.
- *
- * No cache of what blobs there are: what a collection of garbage has removed would still seem to be there. The realm follows the
- * host that a client asks by, so that nodes may know the platform by another one.
  * @param keys file of the keys that check tokens
  * @see https://distribution.github.io/distribution/about/configuration/
  */
@@ -24,29 +21,7 @@ log:
   formatter: json
   accesslog:
     disabled: true
-storage:
-  filesystem:
-    rootdirectory: ${DATA}
-  delete:
-    enabled: true
-  redirect:
-    disable: true
-  maintenance:
-    uploadpurging:
-      enabled: true
-      age: 168h
-      interval: 24h
-      dryrun: false
-auth:
-  token:
-    realm: ${publicUrl}${REGISTRY_TOKEN_PATH}
-    autoredirect: true
-    autoredirectpath: ${REGISTRY_TOKEN_PATH}
-    service: ${REGISTRY_SERVICE}
-    issuer: ${REGISTRY_ISSUER}
-    jwks: ${keys}
-    signingalgorithms: [ES256]
-health:
+${registryStore({ folder: DATA, origin: publicUrl, tokenPath: REGISTRY_TOKEN_PATH, keys })}health:
   storagedriver:
     enabled: true
     interval: 10s

@@ -3,8 +3,8 @@ import type { Round } from './loop.ts';
 import type { Tally } from './tally.ts';
 
 /**
- * What a scheduler tells of each cluster that it decides for; of others, whoever decides for them tells. Series of the
- * platform's own cluster, which has no name here, have no label `cluster`; those of one that has joined have.
+ * What a scheduler tells of each cluster that it decides for. The platform's own cluster has no name here, and its series have no
+ * label `cluster`. Series of a cluster that has joined have that label.
  */
 export type OfClusters<T> = () => readonly (readonly [cluster: string | undefined, told: T])[];
 

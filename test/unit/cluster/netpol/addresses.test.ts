@@ -1,27 +1,7 @@
 import { expect, test } from 'vitest';
 import { type Assignment, addressPods, releaseKey } from '../../../../cluster/src/netpol/addresses.ts';
 import type { PodFacts } from '../../../../cluster/src/netpol/facts.ts';
-
-const pod = (name: string, facts: Partial<PodFacts> = {}): PodFacts => ({
-  namespace: 'red',
-  name,
-  uid: name,
-  labels: {},
-  ip: undefined,
-  hostNetwork: false,
-  finished: false,
-  created: '2026-01-01T00:00:00Z',
-  ports: [],
-  ...facts,
-});
-const assignment = (uid: string, ip: string, order = 1, container = `${uid}-${order}`): Assignment => ({
-  container,
-  namespace: 'red',
-  name: uid,
-  uid,
-  ip,
-  order,
-});
+import { assignment, pod } from './pods.ts';
 
 const cases: readonly {
   readonly rule: string;

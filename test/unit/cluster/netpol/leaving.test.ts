@@ -1,27 +1,9 @@
 import { expect, test } from 'vitest';
-import type { Assignment } from '../../../../cluster/src/netpol/addresses.ts';
 import type { PodFacts } from '../../../../cluster/src/netpol/facts.ts';
 import { LeavingPods } from '../../../../cluster/src/netpol/leaving.ts';
+import { assignment, pod } from './pods.ts';
 
-const pod = (uid: string, name = uid): PodFacts => ({
-  namespace: 'red',
-  name,
-  uid,
-  labels: {},
-  ip: undefined,
-  hostNetwork: false,
-  finished: false,
-  created: '2026-01-01T00:00:00Z',
-  ports: [],
-});
-const sandbox = (uid: string): Assignment => ({
-  container: `of-${uid}`,
-  namespace: 'red',
-  name: uid,
-  uid,
-  ip: '10.0.0.2',
-  order: 1,
-});
+const sandbox = (uid: string) => assignment(uid, '10.0.0.2');
 const uids = (pods: readonly PodFacts[]) => pods.map(({ uid }) => uid);
 
 test('a Pod that the API shows does not leave', () => {
@@ -39,8 +21,8 @@ test('a Pod that the API no longer shows leaves until its sandbox is taken back'
 
 test('another Pod of its name takes nothing from it', () => {
   const leaving = new LeavingPods();
-  leaving.update([pod('old', 'web')], [sandbox('old')], 0);
-  expect(uids(leaving.update([pod('new', 'web')], [sandbox('old'), sandbox('new')], 1))).toEqual(['old']);
+  leaving.update([pod('web', { uid: 'old' })], [sandbox('old')], 0);
+  expect(uids(leaving.update([pod('web', { uid: 'new' })], [sandbox('old'), sandbox('new')], 1))).toEqual(['old']);
 });
 
 test('a Pod that has no sandbox here never leaves', () => {

@@ -1,4 +1,4 @@
-import type { JobDesire, PodObservation } from '@delos/core';
+import { type JobDesire, type PodObservation, podlessObservation } from '@delos/core';
 import type { Pod } from './pod-shape.ts';
 
 /** What is known of one job. */
@@ -39,22 +39,4 @@ export function seenUid({ seen, desired }: Entry): string | undefined {
 }
 
 /** What is told of a job that has no Pod. */
-export function nothing({ desired }: Entry): PodObservation {
-  return {
-    podUid: '',
-    run: desired?.spec.run ?? 0,
-    phase: 'pending',
-    reason: null,
-    description: null,
-    nodeName: null,
-    podIp: null,
-    restarts: 0,
-    startedAt: null,
-    finishedAt: null,
-    exitCode: null,
-    ofItself: false,
-    putOut: false,
-    refused: false,
-    standIn: null,
-  };
-}
+export const nothing = ({ desired }: Entry): PodObservation => podlessObservation(desired?.spec.run ?? 0);

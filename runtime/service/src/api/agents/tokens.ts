@@ -28,7 +28,7 @@ export interface TokenChecks {
   readonly cluster: string;
   /** What its agent and collectors show. */
   readonly tokens: Readonly<Record<Dialler, string | LiveSecret>>;
-  /** Whose secret this is, among those of clusters that have joined; undefined where it is nobody's. */
+  /** Which joined cluster has this secret. Undefined where none has it. */
   readonly joined: (secret: string) => Promise<Pick<Principal, 'cluster' | 'dialler'> | undefined>;
 }
 

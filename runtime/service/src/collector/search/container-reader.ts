@@ -75,7 +75,7 @@ export class ContainerReader {
     }
   }
 
-  /** Of a container whose folder is gone, after all was read: bytes that its node deleted before. 0: none that is known of. */
+  /** Asked when the folder is gone and all was read. @returns known bytes that the node deleted unread */
   lostAtEnd(): number {
     const [digest = '', offset = '0'] = this.#cursor.split(' ');
     if (this.#cursor === '') return this.#ledger.bytes;

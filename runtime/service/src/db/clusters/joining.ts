@@ -133,14 +133,19 @@ export async function whoseCredential(
     .executeTakeFirst();
 }
 
-async function refuseJoined(tx: Tx, cluster: string): Promise<void> {
+/** Whether a cluster of that name has joined, and has not left since. */
+export async function hasJoined(tx: Tx, cluster: string): Promise<boolean> {
   const row = await tx
     .selectFrom('clusters')
     .select('name')
     .where('name', '=', cluster)
     .where('joined_at', 'is not', null)
     .executeTakeFirst();
-  if (row === undefined) return;
+  return row !== undefined;
+}
+
+async function refuseJoined(tx: Tx, cluster: string): Promise<void> {
+  if (!(await hasJoined(tx, cluster))) return;
   throw new DelosError('ERR_CONFLICT', `cluster ${cluster} has joined already`, {
     hint: 'let it leave first: `delos leave` there, or `delos clusters remove NAME` where the platform is',
   });

@@ -4,7 +4,7 @@ import {
   LIVE_STATUSES,
   type Offer,
   PHASES_WITHOUT_POD,
-  type PodObservation,
+  podlessObservation,
 } from '@delos/core';
 import { type SqlBool, sql } from 'kysely';
 import { claimRemoved, markDisk } from '../disks-state.ts';
@@ -12,8 +12,9 @@ import { applyEvent, stopJob } from '../jobs-state.ts';
 import { CONFIG_CHANGED } from '../notifications.ts';
 import type { Db, Tx } from '../schema.ts';
 import { auditCluster, clustersChanged } from './changes.ts';
+import { hasJoined } from './joining.ts';
 
-/** What is left of a cluster that leaves: its agent still has to end so much. */
+/** How many jobs and disks of a leaving cluster its agent still has to end. */
 export interface LeftOver {
   readonly jobs: number;
   readonly disks: number;
@@ -72,13 +73,7 @@ export async function leaveCluster(tx: Tx, cluster: string, by: string): Promise
  * there. @throws DelosError ERR_NOT_FOUND for one that has not joined
  */
 export async function removeCluster(tx: Tx, cluster: string, by: string): Promise<LeftOver> {
-  const row = await tx
-    .selectFrom('clusters')
-    .select('name')
-    .where('name', '=', cluster)
-    .where('joined_at', 'is not', null)
-    .executeTakeFirst();
-  if (row === undefined) {
+  if (!(await hasJoined(tx, cluster))) {
     throw new DelosError('ERR_NOT_FOUND', `no cluster ${JSON.stringify(cluster)} has joined`, {
       hint: '`delos clusters list` names those that have',
     });
@@ -101,23 +96,8 @@ const LEFT = { status: 'cancelled', reason: 'Killed', description: 'its cluster 
 async function endForGood(tx: Tx, id: string): Promise<void> {
   const stopped = await stopJob(tx, id, LEFT);
   if (stopped === undefined) return;
-  const gone: PodObservation = {
-    podUid: '',
-    run: stopped.run,
-    phase: 'absent',
-    reason: 'NodeLost',
-    description: LEFT.description,
-    nodeName: null,
-    podIp: null,
-    restarts: 0,
-    startedAt: null,
-    finishedAt: null,
-    exitCode: null,
-    ofItself: false,
-    putOut: false,
-    refused: false,
-    standIn: null,
-  };
+  const absent = { phase: 'absent', reason: 'NodeLost', description: LEFT.description } as const;
+  const gone = { ...podlessObservation(stopped.run), ...absent };
   await applyEvent(tx, id, { type: 'observe', observation: gone });
   await applyEvent(tx, id, { type: 'seal', complete: false });
   await applyEvent(tx, id, { type: 'removed', run: stopped.run, podUid: '' });
