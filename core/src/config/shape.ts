@@ -16,6 +16,7 @@ import {
 import { parseRegistry } from '../image-registry.ts';
 import { HOST_PORTS } from '../words/ports.ts';
 import { acme } from './acme.ts';
+import { buckets } from './buckets.ts';
 import { disks } from './disks.ts';
 import { dns } from './dns.ts';
 import { givenCertificate } from './given-certificate.ts';
@@ -219,6 +220,7 @@ export const configShape = z.strictObject({
     .prefault({})
     .describe('Bounds on jobs'),
   disks: disks.prefault({}).describe('Disks, which jobs mount'),
+  buckets: buckets.prefault({}).describe('Buckets of projects'),
   storageClasses: storageClasses
     .prefault({})
     .describe(
@@ -285,4 +287,5 @@ export type Preset = PlatformConfig['presets'][number];
 export type NodePool = PlatformConfig['nodePools'][number];
 export type Scheduling = PlatformConfig['scheduling'];
 export type DiskSettings = PlatformConfig['disks'];
+export type BucketLimits = PlatformConfig['buckets'];
 export type LogSettings = PlatformConfig['logs'];

@@ -21,6 +21,7 @@ import type { ServiceDescriptor, Site } from '../../base/service.ts';
 import { bucketEnv, bucketSecrets } from '../../base/storage/bucket.ts';
 import type { Workload } from '../../base/workload.ts';
 import type { RotationWay } from '../../synthesis.ts';
+import { ObjectStorage, objectStorage } from '../object-storage/index.ts';
 import type { AgentsEntrance } from './agents-entrance.ts';
 import { canonicalJson, platformSettings } from './platform-settings.ts';
 import { ProviderSecrets } from './provider-secrets.ts';
@@ -40,6 +41,12 @@ const ISSUER_KEPT: RotationWay = {
 };
 const FIRST_PASSWORD_KEPT: RotationWay = { kind: 'kept', why: 'a person’s first password: they change it themselves' };
 
+/** Where buckets of projects are, and the key to them. */
+const bucketsEnv = ({ workload, projectsKey }: ObjectStorage): readonly k8s.EnvVar[] => [
+  env('DELOS_BUCKETS_URL', workload.url('s3')),
+  env('DELOS_BUCKETS_SIGNING_FILE', fileOf(projectsKey)),
+];
+
 /** The control API. Its `migrate` step makes the tables and keeps the realm, before it serves. */
 export class ControlApi extends Construct implements AgentsEntrance {
   readonly workload: Workload;
@@ -49,6 +56,7 @@ export class ControlApi extends Construct implements AgentsEntrance {
   readonly keeping: RealmKeeping;
   readonly #collectorToken: Secret;
   readonly #publicUrl: string;
+  readonly #buckets: ObjectStorage | undefined;
   #search: Workload | undefined;
   #registry: { readonly workload: Workload; readonly key: SecretKey } | undefined;
 
@@ -84,6 +92,9 @@ export class ControlApi extends Construct implements AgentsEntrance {
     this.agentToken = { secret: agent, key: 'token' };
     this.#collectorToken = collector;
     this.#publicUrl = at.publicUrl;
+    // Projects have buckets in a storage of ours alone: another one's credentials are not ours to give.
+    const storage = at.find(objectStorage);
+    this.#buckets = storage instanceof ObjectStorage ? storage : undefined;
     // Read here alone: `migrate` writes it to the database, where the others learn of it.
     const config = new ConfigFiles(this, 'platform', {
       namespace,
@@ -144,6 +155,7 @@ export class ControlApi extends Construct implements AgentsEntrance {
           issuer,
           ...(cache === undefined ? [] : cacheSecrets(cache)),
           ...(bucket === undefined ? [] : bucketSecrets(bucket)),
+          ...(this.#buckets === undefined ? [] : [this.#buckets.projectsKey.secret]),
           ...(this.#registry === undefined ? [] : [this.#registry.key.secret]),
         ].map(mounted),
       ],
@@ -152,6 +164,7 @@ export class ControlApi extends Construct implements AgentsEntrance {
         ...(identity.authority === undefined ? [] : [env('NODE_EXTRA_CA_CERTS', fileOf(identity.authority))]),
         ...(cache === undefined ? [] : cacheEnv(cache)),
         ...(bucket === undefined ? [] : bucketEnv(bucket)),
+        ...(this.#buckets === undefined ? [] : bucketsEnv(this.#buckets)),
         ...this.#registryEnv(),
         ...(this.#search === undefined ? [] : [env('DELOS_LOG_SEARCH_URL', this.#search.url('http'))]),
         allowedRegistriesEnv(at, this.ownRegistries),
@@ -173,6 +186,11 @@ export class ControlApi extends Construct implements AgentsEntrance {
     if (cache !== undefined) this.workload.reach(cache.peer);
     // Not waited for either: PostgreSQL has the logs meanwhile.
     if (bucket !== undefined) this.workload.reach(bucket.peer);
+    if (this.#buckets !== undefined) {
+      this.workload.reach(this.#buckets.workload.peer('s3'));
+      if (Construct.isConstruct(this.#buckets.projectsKey.secret))
+        this.workload.after(this.#buckets.projectsKey.secret);
+    }
     // A replica that has no agent asks the one that has.
     this.workload.reach(this.workload.peer('internal'));
     // Keycloak is waited for by `migrate`.

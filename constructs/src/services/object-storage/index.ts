@@ -23,6 +23,8 @@ find . -mindepth 1 -maxdepth 1 ! -name lost+found ! -name ${ARCHIVE_BUCKET} -pri
   tar --create --file=- --xattrs --xattrs-include='user.*' --null --files-from=- || [ $? -eq 1 ]`;
 
 /** The service that keeps objects in buckets. */
+export { ObjectStorage };
+
 export const objectStorage: ServiceDescriptor<
   z.infer<typeof section>,
   ServiceConstruct & { readonly buckets: BucketServer },
@@ -88,5 +90,6 @@ export const objectStorage: ServiceDescriptor<
       resources,
       storage: String(quantityOf(own.storage)),
       storageClass: config.cluster.storageClass,
+      projectBuckets: { bytes: config.buckets.maxSize, objects: config.buckets.maxObjects },
     }),
 };

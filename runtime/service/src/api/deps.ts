@@ -8,6 +8,7 @@ import type { LogStore } from '../logs/log-store.ts';
 import type { Cache } from './cache/cache.ts';
 import type { RequestLimits } from './limits/request-limits.ts';
 import type { RequestBudget } from './request-budget.ts';
+import type { BucketSettings } from './resources/buckets/settings.ts';
 import type { QueueLimits } from './resources/jobs/queue-limits.ts';
 import type { RegistrySettings } from './resources/registry/settings.ts';
 import type { ServiceAddress } from './service-address.ts';
@@ -44,6 +45,8 @@ export interface ApiSettings {
   readonly logs: LogSettings;
   /** delos.yaml's. */
   readonly disks: DiskSettings;
+  /** Buckets of projects, in the platform's own object storage. @default it has none */
+  readonly buckets?: BucketSettings;
   /** The platform's registry of images. @default it has none */
   readonly registry?: RegistrySettings;
   /** Where VictoriaLogs is reached from here, without a trailing slash. @default logs cannot be searched */

@@ -55,6 +55,13 @@ const apiEnv = databaseEnv.extend({
   DELOS_REGISTRY_URL: z.url().optional(),
   /** The key that signs its tokens: P-256, PKCS #8 in PEM. */
   DELOS_REGISTRY_SECRET: z.string().optional(),
+  /** The platform's own object storage, where projects have buckets. */
+  DELOS_BUCKETS_URL: z
+    .url()
+    .optional()
+    .transform((text) => text?.replace(/\/+$/, '')),
+  /** File of the keys that sign credentials for them. */
+  DELOS_BUCKETS_SIGNING_FILE: z.string().optional(),
   /** VictoriaLogs, where the platform has it. */
   DELOS_LOG_SEARCH_URL: z
     .url()
@@ -92,6 +99,7 @@ export const apiService: Service = {
     const logs = archive.store;
     const shared = cacheSettings(env);
     const cache = shared === undefined ? NO_CACHE : new RedisCache(shared, { log, metrics });
+    const { DELOS_BUCKETS_URL: bucketsUrl, DELOS_BUCKETS_SIGNING_FILE: bucketsKey } = env;
     const { DELOS_REGISTRY_URL: registryUrl, DELOS_REGISTRY_SECRET: registryKey } = env;
     const settings: ApiSettings = {
       cluster: env.DELOS_CLUSTER,
@@ -111,6 +119,11 @@ export const apiService: Service = {
       ...(registryUrl === undefined || registryKey === undefined
         ? {}
         : { registry: registrySettings(registryUrl, registryKey) }),
+      ...(bucketsUrl === undefined || bucketsKey === undefined
+        ? {}
+        : {
+            buckets: { url: bucketsUrl, signingKey: liveSecret(bucketsKey), perProject: config.buckets.perProject },
+          }),
     };
     const resources = resourcesFor(settings);
     const tokens: TokenSettings = {

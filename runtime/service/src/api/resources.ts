@@ -1,6 +1,7 @@
 import type { ApiSettings } from './deps.ts';
 import type { Resource } from './resource.ts';
 import { admin } from './resources/admin/index.ts';
+import { buckets } from './resources/buckets/index.ts';
 import { config } from './resources/config/index.ts';
 import { disks } from './resources/disks/index.ts';
 import { headless } from './resources/headless/index.ts';
@@ -19,6 +20,7 @@ export const RESOURCES = {
   login,
   jobs,
   disks,
+  buckets,
   users,
   admin,
   metrics,

@@ -159,6 +159,34 @@ interface JobDiskTable {
   readonly read_only: boolean;
 }
 
+interface BucketTable {
+  readonly id: string;
+  readonly org: string;
+  readonly project: string;
+  readonly owner: string;
+  readonly name: string | null;
+  readonly phase: Generated<'making' | 'kept' | 'removing'>;
+  readonly public: Generated<boolean>;
+  readonly policy_due: Generated<boolean>;
+  readonly created_at: Generated<Date>;
+  readonly phase_at: Generated<Date>;
+}
+
+interface BucketCredentialTable {
+  readonly id: string;
+  readonly user_id: number;
+  readonly owner: string;
+  readonly name: string | null;
+  readonly read_only: boolean;
+  readonly access_key: string;
+  readonly created_at: Generated<Date>;
+}
+
+interface BucketCredentialBucketTable {
+  readonly credential: string;
+  readonly bucket: string;
+}
+
 interface JobTransitionTable {
   readonly job: string;
   readonly seq: number;
@@ -259,6 +287,9 @@ export interface Schema {
   readonly jobs: JobTable;
   readonly disks: DiskTable;
   readonly job_disks: JobDiskTable;
+  readonly buckets: BucketTable;
+  readonly bucket_credentials: BucketCredentialTable;
+  readonly bucket_credential_buckets: BucketCredentialBucketTable;
   readonly job_transitions: JobTransitionTable;
   readonly log_streams: LogStreamTable;
   readonly log_chunks: LogChunkTable;
@@ -272,4 +303,6 @@ export interface Schema {
 export type JobRow = Selectable<JobTable>;
 export type TransitionRow = Selectable<JobTransitionTable>;
 export type DiskRow = Selectable<DiskTable>;
+export type BucketRow = Selectable<BucketTable>;
+export type BucketCredentialRow = Selectable<BucketCredentialTable>;
 export type ProjectRow = Selectable<ProjectTable>;
