@@ -29,7 +29,8 @@ test('a bucket is made, written, listed, read back, shared by an address and rem
   const inside = 'http://gateway.delos.svc.cluster.local:8080';
   const bucket = new URL(url).pathname;
   await ann.ok(['blob', 'set-bucket-publicity', name, 'public']);
-  const script = `wget -qO- ${inside}${bucket}; wget -T 5 -qO- http://object-storage.delos.svc.cluster.local:7070${bucket} || echo closed`;
+  const straight = `http://object-storage.delos.svc.cluster.local:7070${bucket}`;
+  const script = `curl -s ${inside}${bucket}; curl -s -m 5 ${straight} || echo closed`;
   expect(await ann.ok(['run', '-s', 'tiny', IMAGE, '--', 'sh', '-c', script])).toMatch(/of mine\n[^]*closed/);
   await ann.ok(['blob', 'rmbucket', '--force', name]);
   expect(await ann.ok(['blob', 'lsbucket'])).not.toContain(name);
