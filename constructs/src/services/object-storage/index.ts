@@ -22,9 +22,9 @@ const SAVE = `cd /data
 find . -mindepth 1 -maxdepth 1 ! -name lost+found ! -name ${ARCHIVE_BUCKET} -print0 |
   tar --create --file=- --xattrs --xattrs-include='user.*' --null --files-from=- || [ $? -eq 1 ]`;
 
-/** The service that keeps objects in buckets. */
 export { ObjectStorage };
 
+/** The service that keeps objects in buckets. */
 export const objectStorage: ServiceDescriptor<
   z.infer<typeof section>,
   ServiceConstruct & { readonly buckets: BucketServer },
