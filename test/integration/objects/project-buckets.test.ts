@@ -1,5 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { request } from 'node:http';
+import { connect } from 'node:net';
 import { bucketCredential, keptAccessKey, keptSecret } from '@delos/core';
 import { AwsClient } from 'aws4fetch';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
@@ -185,6 +186,24 @@ const begin = async (who: AwsClient, bucket: string, key: string): Promise<strin
   const begun = await who.fetch(at(`${bucket}/${key}?uploads`), { method: 'POST' });
   return elements(await begun.text(), 'UploadId')[0] ?? '';
 };
+
+test('a client that waits for leave to send is given it before a refusal', async () => {
+  // botocore's waits for it also after an answer, until the connection ends.
+  const heard = await new Promise<string>((resolve, reject) => {
+    const socket = connect(storage.port, '127.0.0.1');
+    let text = '';
+    socket.on('data', (data: Buffer) => {
+      text += data.toString();
+      if (text.endsWith('100 Continue\r\n\r\n')) socket.write('x');
+    });
+    socket.on('error', reject);
+    socket.on('close', () => resolve(text));
+    socket.write(
+      `PUT /s3/${mine}/%2e%2e/a HTTP/1.1\r\nHost: storage\r\nContent-Length: 1\r\nExpect: 100-continue\r\n\r\n`,
+    );
+  });
+  expect([...heard.matchAll(/HTTP\/1.1 (\d+)/g)].map(([, status]) => status)).toEqual(['100', '400']);
+});
 
 describe('an account that does not end', () => {
   test('may do what a policy says by its name, until that says nothing of it any more', async () => {

@@ -1,5 +1,6 @@
 import type { JobPhase, JobPodSpec, JobStatus, NodeReport, ProjectRole, Quota, Share } from '@delos/core';
 import type { ColumnType, Generated, Kysely, Selectable, Transaction } from 'kysely';
+import type { BucketCredentialBucketTable, BucketCredentialTable, BucketTable } from './buckets/tables.ts';
 import type { ClusterCredentialTable, ClusterTable, JoinTokenTable } from './clusters/tables.ts';
 
 /*
@@ -157,34 +158,6 @@ interface JobDiskTable {
   readonly job: string;
   readonly disk: string;
   readonly read_only: boolean;
-}
-
-interface BucketTable {
-  readonly id: string;
-  readonly org: string;
-  readonly project: string;
-  readonly owner: string;
-  readonly name: string | null;
-  readonly phase: Generated<'making' | 'kept' | 'removing'>;
-  readonly public: Generated<boolean>;
-  readonly policy_due: Generated<boolean>;
-  readonly created_at: Generated<Date>;
-  readonly phase_at: Generated<Date>;
-}
-
-interface BucketCredentialTable {
-  readonly id: string;
-  readonly user_id: number;
-  readonly owner: string;
-  readonly name: string | null;
-  readonly read_only: boolean;
-  readonly access_key: string;
-  readonly created_at: Generated<Date>;
-}
-
-interface BucketCredentialBucketTable {
-  readonly credential: string;
-  readonly bucket: string;
 }
 
 interface JobTransitionTable {
