@@ -12,7 +12,7 @@ import type { ServiceDescriptor, Site } from '../../base/service.ts';
 import { Workload } from '../../base/workload.ts';
 import type { RotationWay } from '../../synthesis.ts';
 import { controlApi } from '../control-api/index.ts';
-import { CONFIG, DATA, REGISTRY_PORT, RUN, settings, startScript } from './files.ts';
+import { CONFIG, DATA, limitsFile, REGISTRY_PORT, RUN, settings, startScript, variables } from './files.ts';
 import type { RegistrySection } from './section.ts';
 
 const PROBES: Probes = {
@@ -68,6 +68,7 @@ export class Registry extends Construct {
       files: () => ({
         'config.yml': settings(site.publicUrl, fileOf({ secret: own, key: 'keys' })),
         'start.sh': startScript(fileOf({ secret: own, key: 'secret' })),
+        ...limitsFile(site.config.organizations),
       }),
     });
     this.workload = new Workload(this, 'workload', {
@@ -88,7 +89,7 @@ export class Registry extends Construct {
         mounted(own),
       ],
       // Nobody takes its traces.
-      env: () => [env('OTEL_TRACES_EXPORTER', 'none'), goMemoryLimit(site.resources)],
+      env: () => [env('OTEL_TRACES_EXPORTER', 'none'), goMemoryLimit(site.resources), ...variables(site.own)],
     });
     site.get(controlApi).issuesTokensOf(this.workload, { secret: signing, key: 'key' });
   }
