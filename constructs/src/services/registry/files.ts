@@ -3,6 +3,7 @@ import type { k8s } from 'cdk8s-plus-28';
 import { PORTS } from '../../base/names.ts';
 import { env } from '../../base/secret-folder.ts';
 import type { DelosConfig } from '../../delos-config.ts';
+import { IMAGE_REGISTRY_PORT } from '../control-api/image-registry.ts';
 import type { RegistrySection } from './section.ts';
 
 /** Where files of the ConfigMap are mounted. */
@@ -13,8 +14,6 @@ export const DATA = '/var/lib/registry';
 export const RUN = '/run/registry';
 /** Folder of ours on the volume. Its file `lock` is held by a collection of unused blobs, and by a backup, which reads names before blobs. */
 export const OWN = 'delos';
-/** Port of its API. */
-export const REGISTRY_PORT = 5000;
 
 /**
  * The settings of distribution 3. The section `http` is the last one, so that {@link START} can add the secret to it.
@@ -36,7 +35,7 @@ health:
     interval: 10s
     threshold: 3
 http:
-  addr: :${REGISTRY_PORT}
+  addr: :${IMAGE_REGISTRY_PORT}
   relativeurls: true
   draintimeout: 15s
   headers:

@@ -1,5 +1,6 @@
 import { REGISTRY_AUTHORIZE_PATH, REGISTRY_PATH } from '@delos/core';
 import type { ServiceDescriptor } from '../../base/service.ts';
+import { IMAGE_REGISTRY_PORT } from '../control-api/image-registry.ts';
 import { controlApi } from '../control-api/index.ts';
 import { DATA, OWN } from './files.ts';
 import { Registry } from './registry.ts';
@@ -44,6 +45,8 @@ export const registry: ServiceDescriptor<RegistrySection, Registry> = {
   resources: { cpu: '20m', memory: '64Mi', memoryLimit: '256Mi' },
   needs: [controlApi],
   optional: true,
+  late: true,
+  ports: { http: IMAGE_REGISTRY_PORT },
   diesWithNode: 'it runs once, on one volume',
   backup: { save: ['/bin/sh', '-c', SAVE], claim: 'data', folder: '.' },
   routes: [

@@ -102,7 +102,7 @@ func (c *collector) locked(grace time.Duration) (report, error) {
 	if err := c.sync(); err != nil {
 		return s.done, err
 	}
-	if err := inParts(func() {}, s.blobs); err != nil {
+	if err := inParts(func() { s.done.Kept = 0 }, s.blobs); err != nil {
 		return s.done, err
 	}
 	return s.done, errors.Join(c.emptyTrash(), c.measure())

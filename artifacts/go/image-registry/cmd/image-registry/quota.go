@@ -94,7 +94,7 @@ func always(*account) bool { return true }
 func never(*account) bool  { return false }
 
 // again is how often a project is measured that would be refused: it costs a twentieth of the time at most.
-func again(of *account) bool { return time.Since(of.measured) > max(2*time.Second, 20*of.took) }
+func again(of *account) bool { return time.Since(of.measured) > max(100*time.Millisecond, 20*of.took) }
 
 // room is how many bytes an upload may still bring; below 0: any.
 func (q *quota) room(project string) (int64, error) {

@@ -20,18 +20,26 @@ type upload struct {
 
 func (u *upload) ReadFrom(from io.Reader) (int64, error) {
 	project := projectOf(u.name)
-	room, err := u.guard.quota.room(project)
-	if err != nil {
-		return 0, err
-	}
-	if room < 0 {
-		taken, err := u.BlobWriter.ReadFrom(from)
-		return taken, err
-	}
-	taken, err := u.BlobWriter.ReadFrom(io.LimitReader(from, room))
-	u.guard.quota.uploaded(project, taken)
-	if err != nil || taken < room {
-		return taken, err
+	var taken int64
+	for {
+		// Asked again when it is used up: images may have been removed since it was measured.
+		room, err := u.guard.quota.room(project)
+		if err != nil {
+			return taken, err
+		}
+		if room == 0 {
+			break
+		}
+		part := from
+		if room > 0 {
+			part = io.LimitReader(from, room)
+		}
+		more, err := u.BlobWriter.ReadFrom(part)
+		taken += more
+		u.guard.quota.uploaded(project, more)
+		if err != nil || room < 0 || more < room {
+			return taken, err
+		}
 	}
 	// The rest is read and dropped: a client that is cut off would not read why.
 	dropped, err := io.Copy(io.Discard, from)
