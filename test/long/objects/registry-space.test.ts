@@ -20,7 +20,7 @@ const REPOSITORIES = [0, 1, 2].map((nth) => `acme/one/r${nth}`);
 
 let registry: TestRegistry;
 let direct: RegistryClient;
-let pusher: Crane;
+let pushers: readonly Crane[];
 const counts = { pushed: 0, copied: 0, removed: 0, indexed: 0, refused: 0, cut: 0, kills: 0, collections: 0, freed: 0 };
 const other: string[] = [];
 
@@ -42,10 +42,10 @@ beforeAll(async () => {
   }));
   const settings = registrySettings(registry.url, registry.key);
   const token = await signToken(settings, { name: 'test', id: 1 }, access, Math.floor(Date.now() / 1000));
-  pusher = await crane(new URL(registry.url).host, { token });
+  pushers = await Promise.all(REPOSITORIES.map(() => crane(new URL(registry.url).host, { token })));
 });
 afterAll(async () => {
-  await pusher?.stop();
+  for (const pusher of pushers ?? []) await pusher.stop();
   await registry?.stop();
 });
 
@@ -77,7 +77,8 @@ test('a push that was accepted can be pulled, whatever collections and kills the
   const check = async (name: string, reference: string): Promise<void> => {
     if (!(await whole(name, reference))) broken.push(`${name}:${reference}`);
   };
-  const pushing = REPOSITORIES.map(async (name, nth) => {
+  const pushing = pushers.map(async (pusher, nth) => {
+    const name = REPOSITORIES[nth] ?? '';
     for (let turn = 0; Date.now() < end; turn += 1) {
       const tag = `t${turn % 3}`;
       const before = await attempt(() => pusher.push(`${host()}/${name}:${tag}`, `${nth} ${turn % 5} `.repeat(2_000)));
