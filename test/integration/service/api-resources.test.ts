@@ -199,6 +199,10 @@ describe('an object of another project', () => {
       const request = { name: null, org_name: 'acme', project_name: 'one' };
       return (await api.request('alice', 'POST', '/buckets/buckets', request)).json.id;
     },
+    secrets: async () => {
+      const request = { key: 'mine', value: 'eA==', org_name: 'acme', project_name: 'one' };
+      return (await api.request('alice', 'POST', '/secrets', request)).json.key;
+    },
   };
   const ofObjects = ROUTES.flat().filter(
     ({ path, resource }) =>

@@ -1,3 +1,4 @@
+import { DelosError } from '@delos/core';
 import type { k8s } from 'cdk8s-plus-28';
 import { Construct } from 'constructs';
 import { ConfigFiles } from '../../base/config-files.ts';
@@ -23,6 +24,7 @@ import type { Workload } from '../../base/workload.ts';
 import type { RotationWay } from '../../synthesis.ts';
 import { ObjectStorage, objectStorage } from '../object-storage/index.ts';
 import type { AgentsEntrance } from './agents-entrance.ts';
+import { IMAGE_REGISTRY, IMAGE_REGISTRY_PORT, ImageRegistry } from './image-registry.ts';
 import { canonicalJson, platformSettings } from './platform-settings.ts';
 import { ProviderSecrets } from './provider-secrets.ts';
 
@@ -58,7 +60,7 @@ export class ControlApi extends Construct implements AgentsEntrance {
   readonly #publicUrl: string;
   readonly #buckets: ObjectStorage | undefined;
   #search: Workload | undefined;
-  #registry: { readonly workload: Workload; readonly key: SecretKey } | undefined;
+  readonly #registry: ImageRegistry | undefined;
 
   constructor(
     scope: Construct,
@@ -79,6 +81,10 @@ export class ControlApi extends Construct implements AgentsEntrance {
     const collector = secret('collector-token', {
       token: { kind: 'password', length: 48, rotation: { kind: 'overlap' } },
     });
+    // What projects keep secret is encrypted with it; the database does not have it.
+    const secretsKey = secret('secrets-key', {
+      key: { kind: 'password', length: 48, rotation: { kind: 'overlap', before: 'rewrap' } },
+    });
     const issuer = secret('token-issuer', { secret: { kind: 'password', length: 48, rotation: ISSUER_KEPT } });
     const passwords = secret(
       'identity-passwords',
@@ -95,6 +101,9 @@ export class ControlApi extends Construct implements AgentsEntrance {
     // Projects have buckets in a storage of ours alone: another one's credentials are not ours to give.
     const storage = at.find(objectStorage);
     this.#buckets = storage instanceof ObjectStorage ? storage : undefined;
+    if (at.services.some(({ name }) => name === IMAGE_REGISTRY)) {
+      this.#registry = new ImageRegistry(this, IMAGE_REGISTRY, namespace);
+    }
     // Read here alone: `migrate` writes it to the database, where the others learn of it.
     const config = new ConfigFiles(this, 'platform', {
       namespace,
@@ -153,6 +162,7 @@ export class ControlApi extends Construct implements AgentsEntrance {
           agent,
           collector,
           issuer,
+          secretsKey,
           ...(cache === undefined ? [] : cacheSecrets(cache)),
           ...(bucket === undefined ? [] : bucketSecrets(bucket)),
           ...(this.#buckets === undefined ? [] : [this.#buckets.projectsKey.secret]),
@@ -165,7 +175,7 @@ export class ControlApi extends Construct implements AgentsEntrance {
         ...(cache === undefined ? [] : cacheEnv(cache)),
         ...(bucket === undefined ? [] : bucketEnv(bucket)),
         ...(this.#buckets === undefined ? [] : bucketsEnv(this.#buckets)),
-        ...this.#registryEnv(),
+        ...(this.#registry?.env() ?? []),
         ...(this.#search === undefined ? [] : [env('DELOS_LOG_SEARCH_URL', this.#search.url('http'))]),
         allowedRegistriesEnv(at, this.ownRegistries),
         env('DELOS_CONFIG', `${CONFIG_DIR}/platform.json`),
@@ -179,9 +189,11 @@ export class ControlApi extends Construct implements AgentsEntrance {
         env('DELOS_IDENTITY_ISSUER', fileOf({ secret: issuer, key: 'secret' })),
         env('DELOS_AGENT_TOKEN_FILE', fileOf(this.agentToken)),
         env('DELOS_COLLECTOR_TOKEN_FILE', fileOf({ secret: collector, key: 'token' })),
+        env('DELOS_SECRETS_KEY_FILE', fileOf({ secret: secretsKey, key: 'key' })),
       ],
     });
     this.workload.reach(database.peer, identity.peer);
+    if (this.#registry !== undefined) this.workload.reach(this.#registry.peer);
     // Not waited for: it works without.
     if (cache !== undefined) this.workload.reach(cache.peer);
     // Not waited for either: PostgreSQL has the logs meanwhile.
@@ -197,11 +209,15 @@ export class ControlApi extends Construct implements AgentsEntrance {
     this.workload.after(...database.ready);
   }
 
-  /** It signs the tokens of this registry, with this key, and asks it what images there are. */
-  issuesTokensOf(registry: Workload, key: SecretKey): void {
-    this.#registry = { workload: registry, key };
-    this.workload.reach(registry.peer('http'));
-    if (Construct.isConstruct(key.secret)) this.workload.after(key.secret);
+  /** Signs the tokens of the registry of images. @throws DelosError ERR_INTERNAL where the configuration asks for no registry */
+  get registryKey(): SecretKey {
+    if (this.#registry !== undefined) return this.#registry.key;
+    throw new DelosError('ERR_INTERNAL', `the list has no service ${IMAGE_REGISTRY}`);
+  }
+
+  /** It asks this registry what images there are. */
+  listsImagesOf(registry: Workload): void {
+    registry.admit({ kind: 'endpoint', endpoint: this.workload, ports: [IMAGE_REGISTRY_PORT] });
   }
 
   /** Users search for lines of their jobs there. Not waited for: nothing else needs it. */
@@ -213,12 +229,6 @@ export class ControlApi extends Construct implements AgentsEntrance {
   /** `HOST[:PORT]` of the platform's own registry, as image names have it. Asked for when manifests are written. */
   get ownRegistries(): readonly string[] {
     return this.#registry === undefined ? [] : [new URL(this.#publicUrl).host];
-  }
-
-  #registryEnv(): readonly k8s.EnvVar[] {
-    if (this.#registry === undefined) return [];
-    const { workload, key } = this.#registry;
-    return [env('DELOS_REGISTRY_URL', workload.url('http')), env('DELOS_REGISTRY_SECRET_FILE', fileOf(key))];
   }
 
   /** Where it is, inside the cluster. */

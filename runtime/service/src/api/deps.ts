@@ -47,6 +47,8 @@ export interface ApiSettings {
   readonly disks: DiskSettings;
   /** Buckets of projects, in the platform's own object storage. @default it has none */
   readonly buckets?: BucketSettings;
+  /** The key by which secrets of projects are encrypted. @default there are no secrets */
+  readonly secretsKey?: LiveSecret;
   /** The platform's registry of images. @default it has none */
   readonly registry?: RegistrySettings;
   /** Where VictoriaLogs is reached from here, without a trailing slash. @default logs cannot be searched */
