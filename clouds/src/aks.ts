@@ -1,8 +1,7 @@
 import { aksConfig } from '../plan/config.ts';
 import { aksCluster } from './azure/cluster.ts';
-import { settings } from './settings.ts';
+import { clusterOf } from './settings.ts';
 
-const { cluster: config, platform } = await settings(aksConfig);
-const made = aksCluster(config, platform);
+const made = await clusterOf(aksConfig, aksCluster);
 
 export const { cluster, context, kubeconfig, server, machines, storageClasses } = made;

@@ -1,8 +1,7 @@
 import { eksConfig } from '../plan/config.ts';
 import { eksCluster } from './aws/cluster.ts';
-import { settings } from './settings.ts';
+import { clusterOf } from './settings.ts';
 
-const { cluster: config, platform } = await settings(eksConfig);
-const made = eksCluster(config, platform);
+const made = await clusterOf(eksConfig, eksCluster);
 
 export const { cluster, context, kubeconfig, server, machines, storageClasses } = made;

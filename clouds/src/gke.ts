@@ -1,8 +1,7 @@
 import { gkeConfig } from '../plan/config.ts';
 import { gkeCluster } from './gcp/cluster.ts';
-import { settings } from './settings.ts';
+import { clusterOf } from './settings.ts';
 
-const { cluster: config, platform } = await settings(gkeConfig);
-const made = gkeCluster(config, platform);
+const made = await clusterOf(gkeConfig, gkeCluster);
 
 export const { cluster, context, kubeconfig, server, machines, storageClasses } = made;

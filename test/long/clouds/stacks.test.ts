@@ -145,8 +145,9 @@ describe('EKS under mocks', () => {
     const other = await mocked('eks', 'gcpDisk', EKS);
     expect(other.code).not.toBe(0);
     expect(other.stderr).toContain('storageClasses.gcpDisk: its disks are those of another provider');
+    expect(other.stdout).toBe('');
     const typo = await mocked('eks', 'awsEbs', [...EKS, 'zone: eu-central-1a']);
-    expect(typo.stderr).toMatch(/eks\.yaml:5.*zone/);
+    expect(typo.stderr).toMatch(/eks\.yaml:5:1 zone: unknown key `zone`\n {2}did you mean `zones`/);
   });
 });
 
