@@ -76,6 +76,9 @@ export function gkeCluster(config: GkeConfig, platform: DelosConfig): ClusterOut
 /** A zone has a letter more than its region. */
 const regionOf = (location: string): string => location.replace(/-[a-z]$/, '');
 
+/** A pool begins with so many nodes in each zone; what is missing to its least size, the autoscaler adds. A region has three by itself. */
+const zonesOf = ({ location, zones }: GkeConfig): number => zones.length || (location === regionOf(location) ? 3 : 1);
+
 /** Whom nodes act for: one who may write logs and metrics, and read images, and nothing else of the project. */
 function nodeAccount({ name, project }: GkeConfig, provider: pulumi.ProviderResource) {
   const account = new serviceaccount.Account(
@@ -113,7 +116,7 @@ function nodePool(
       name: pool.name,
       cluster: cluster.name,
       location: config.location,
-      initialNodeCount: pool.minSize,
+      initialNodeCount: Math.floor(pool.minSize / zonesOf(config)),
       // All zones together, as delos.yaml counts.
       autoscaling: { totalMinNodeCount: pool.minSize, totalMaxNodeCount: pool.maxSize, locationPolicy: 'BALANCED' },
       management: { autoRepair: true, autoUpgrade: true },

@@ -33,8 +33,9 @@ export async function localInputs(
   { instance, root }: { readonly instance: string; readonly root: string },
 ): Promise<LocalInputs> {
   const given = (key: keyof typeof words, schema: z.ZodType<string>, left: string): string => {
-    const value = get(key) ?? left;
-    if (value === left || schema.safeParse(value).success) return value;
+    const value = get(key);
+    if (value === undefined) return left;
+    if (schema.safeParse(value).success) return value;
     throw new DelosError(
       'ERR_CONFIG_VALUE',
       `${key} of the stack is ${JSON.stringify(value)}: expected ${words[key]}`,
