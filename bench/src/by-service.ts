@@ -2,9 +2,13 @@
  * What each service of the platform took to be ready, and what it takes: of its Pods, as the API server and the kubelet tell. Seconds from
  * the Pod's creation to its readiness, whole ones; processor time since its containers' start; memory that cannot be given back now.
  */
+import { setTimeout as sleep } from 'node:timers/promises';
 import { NAME_LABEL, NODE_NAMESPACE, PLATFORM_NAMESPACE } from '@delos/core';
 import { z } from 'zod';
 import { delos } from './delos.ts';
+
+/** The kubelet looks at what a container uses every ten seconds or so. */
+const KUBELET_LOOKS = 25_000;
 
 export interface ServiceCost {
   readonly name: string;
@@ -43,6 +47,7 @@ const summary = z.object({
 
 /** Of each service, its Pods together; the slowest first. */
 export async function byService(env: Readonly<Record<string, string>>): Promise<readonly ServiceCost[]> {
+  await sleep(KUBELET_LOOKS);
   const listed = pods.parse(JSON.parse(await delos(['kubectl', 'get', 'pods', '-A', '-o', 'json'], env)));
   const told = summary.parse(
     JSON.parse(await delos(['kubectl', 'get', '--raw', '/api/v1/nodes/node-1/proxy/stats/summary'], env)),
