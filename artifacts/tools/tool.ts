@@ -23,6 +23,7 @@ export type ToolName =
   | 'objects'
   | 'depot'
   | 'pg-archive'
+  | 'image-registry'
   | 'metrics-proxy';
 
 /** One tool and the ways to it. All of it goes into the cache key, so that a changed pin is a new entry. */

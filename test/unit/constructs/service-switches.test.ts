@@ -78,9 +78,11 @@ describe('a service that is left out', () => {
         'keycloak, control-api, identity and scheduler cannot work without postgres: say where yours is (`services.postgres.external`), or leave those out as well ',
     });
     expect(refusal(off('controlApi'))?.message).toContain(
-      'identity, agent, collector, devpi and metrics-proxy cannot work without control-api: leave those out as well',
+      'identity, agent, collector, devpi, registry and metrics-proxy cannot work without control-api: leave those out as well',
     );
-    expect(refusal(off('controlApi', 'identity', 'agent', 'collector', 'devpi', 'metricsProxy'))).toBeUndefined();
+    expect(
+      refusal(off('controlApi', 'identity', 'agent', 'collector', 'devpi', 'registry', 'metricsProxy')),
+    ).toBeUndefined();
   });
 
   test('takes along its routes, its way through the network and its volume', () => {
@@ -94,7 +96,7 @@ describe('a service that is left out', () => {
   test('takes along its database', () => {
     const platform = platformOf(`monitoring: {enabled: false}
 services: {keycloak: {enabled: false}, controlApi: {enabled: false}, identity: {enabled: false},
-      agent: {enabled: false}, collector: {enabled: false}, devpi: {enabled: false}, scheduler: {enabled: false}}`);
+      agent: {enabled: false}, collector: {enabled: false}, devpi: {enabled: false}, registry: {enabled: false}, scheduler: {enabled: false}}`);
     expect(namesOf(platform)).toEqual(['gateway', 'postgres', 'redis']);
     expect(kindOf(platform, 'Secret').map(({ manifest }) => manifest.metadata.name)).not.toContain('postgres-keycloak');
   });
@@ -124,17 +126,8 @@ services: {keycloak: {enabled: false}, controlApi: {enabled: false}, identity: {
   test('is told by its section, and by no other', () => {
     const config = parseConfig(off('devpi', 'redis'), 'delos.yaml');
     const left = SERVICES.filter((service) => !isEnabled(config, service)).map(({ name }) => name);
-    // Object storage, the archive of the database, the search in logs, the registry, the name server and Grafana are off where nobody asks for them.
-    expect(left).toEqual([
-      'redis',
-      'object-storage',
-      'database-archive',
-      'victoria-logs',
-      'devpi',
-      'registry',
-      'dns',
-      'grafana',
-    ]);
+    // Object storage, the archive of the database, the search in logs, the name server and Grafana are off where nobody asks for them.
+    expect(left).toEqual(['redis', 'object-storage', 'database-archive', 'victoria-logs', 'devpi', 'dns', 'grafana']);
   });
 });
 

@@ -1,4 +1,5 @@
 import { isIPv4 } from 'node:net';
+import { PUBLISHED_CADDY } from '@delos/artifacts';
 import { type GivenCertificate, isLoopback } from '@delos/core';
 import { k8s } from 'cdk8s-plus-28';
 import { Construct } from 'constructs';
@@ -9,13 +10,12 @@ import { hostOf, labelsOf, PORTS } from '../../base/names.ts';
 import type { Namespace } from '../../base/namespace.ts';
 import type { Resources } from '../../base/pod.ts';
 import { OWN_PROBES } from '../../base/probes.ts';
-import type { Route } from '../../base/route.ts';
+import type { Route, RouteTarget } from '../../base/route.ts';
 import { Secret, type SecretHandle, type SecretProps } from '../../base/secret.ts';
 import { goMemoryLimit } from '../../base/sections/resources-section.ts';
 import { SECRET_MODE } from '../../base/security.ts';
 import { Workload } from '../../base/workload.ts';
 import type { Exposure } from '../../entrance.ts';
-import { upstreamImage } from '../../upstream-image.ts';
 import {
   CONFIG_FOLDER,
   caddyfile,
@@ -41,6 +41,11 @@ export interface GatewayProps {
   readonly namespace: Namespace;
   /** Reference of the image. @default the published one of this release */
   readonly image?: string;
+  /**
+   * Whether its Caddy is the platform's own, which gives a service up that is gone without a word. A published one waits
+   * for its answer. @default false
+   */
+  readonly watched?: boolean;
   /** User and group that it runs as. @default the platform's number for the gateway */
   readonly user?: number;
   /** Processor and memory. @default 0.02 core, 64Mi, at most 256Mi */
@@ -84,7 +89,8 @@ const LOAD_BALANCER: Exposure = { kind: 'load-balancer' };
 /** The props with their defaults. */
 const whole = (props: GatewayProps) => ({
   ...props,
-  image: props.image ?? upstreamImage('caddy'),
+  image: props.image ?? PUBLISHED_CADDY,
+  watched: props.watched ?? false,
   user: props.user ?? GATEWAY_USER,
   resources: props.resources ?? GATEWAY_RESOURCES,
   replicas: props.replicas ?? 1,
@@ -137,7 +143,12 @@ export class Gateway extends Construct {
       name: id,
       labels: labelsOf(id),
       files: () => ({
-        Caddyfile: caddyfile({ http: props.http, domain: props.domain, upstreams: this.#upstreams }),
+        Caddyfile: caddyfile({
+          http: props.http,
+          domain: props.domain,
+          watched: props.watched,
+          upstreams: this.#upstreams,
+        }),
         'index.html': landingPage(props.publicUrl),
         [START_SCRIPT]: startScript(),
         [CERTIFICATE_CADDYFILE]: certificateCaddyfile(),
@@ -210,7 +221,7 @@ export class Gateway extends Construct {
    * Sends these paths to a service. The first route that matches wins.
    * @param asked whom the route asks first
    */
-  route({ port, asks, ...requests }: Route, to: Workload, asked?: Workload): void {
+  route({ port, asks, ...requests }: Route, to: RouteTarget, asked?: Workload): void {
     const nth = this.#upstreams.filter(({ host }) => host === to.host).length + 1;
     const name = nth === 1 ? to.name : `${to.name}-${nth}`;
     const first = asks === undefined || asked === undefined ? undefined : { ...asks, workload: asked };
