@@ -15,6 +15,7 @@ const answer = z.strictObject({
   works: z.string().optional(),
   refused: z.string().optional(),
   local: z.string().optional(),
+  untested: z.string().optional(),
   words: z.string().optional(),
 });
 type Answer = z.infer<typeof answer>;
@@ -71,9 +72,9 @@ test('each line says one thing: which test runs it, why it is not here, or that 
     [name, own],
     ...Object.entries(options).map(([option, other]): [string, Answer] => [`${name} ${option}`, other]),
   ]);
-  for (const [name, { works, refused, local }] of lines) {
+  for (const [name, { works, refused, local, untested }] of lines) {
     expect(
-      [works, refused, local].filter((said) => said !== undefined),
+      [works, refused, local, untested].filter((said) => said !== undefined),
       name,
     ).toHaveLength(1);
     if (works !== undefined) expect(Object.keys(table.tests), name).toContain(works);
@@ -88,21 +89,24 @@ test('each option that a line names is the client’s', () => {
 
 test('each test that the table names is there, and has the command in it', () => {
   for (const file of Object.values(table.tests)) expect(existsSync(join(ROOT, file)), file).toBe(true);
-  for (const [name, { works, each, options }] of Object.entries(table.commands)) {
-    const names = [name, ...Object.entries(table.shortcuts).flatMap(([short, long]) => (long === name ? [short] : []))];
-    const words = names.map((given) => given.split(' ').at(-1) ?? '');
-    if (works !== undefined)
-      expect(
-        words.some((word) => textOf(works).includes(word)),
-        name,
-      ).toBe(true);
-    for (const [option, other] of Object.entries(options)) {
-      if (other.works !== undefined) expect(textOf(other.works), `${name} ${option}`).toContain(option);
-    }
-    if (!each || works === undefined) continue;
-    const rest = optionsOf(name).filter((option) => !(option in options));
-    expect(rest.filter((option) => !textOf(works).includes(option))).toEqual([]);
+  const missing: string[] = [];
+  const inTest = (name: string, given: Answer, words: readonly string[]): void => {
+    if (given.works === undefined || words.some((word) => textOf(given.works ?? '').includes(word))) return;
+    missing.push(`${name}: ${table.tests[given.works]} has none of ${words.join(', ')}`);
+  };
+  for (const [name, { each, options, ...own }] of Object.entries(table.commands)) {
+    const shorts = Object.entries(table.shortcuts).flatMap(([short, long]) => (long === name ? [short] : []));
+    inTest(
+      name,
+      own,
+      [name, ...shorts].map((given) => given.split(' ').at(-1) ?? ''),
+    );
+    for (const [option, other] of Object.entries(options)) inTest(`${name} ${option}`, other, [option]);
+    const rest = each ? optionsOf(name).filter((option) => !(option in options)) : [];
+    // Many can be denied as well.
+    for (const option of rest) inTest(`${name} ${option}`, own, [option, option.replace('--', '--no-')]);
   }
+  expect(missing).toEqual([]);
 });
 
 test('the guide says what the table says', async () => {
@@ -110,7 +114,8 @@ test('the guide says what the table says', async () => {
     const shorts = Object.entries(table.shortcuts).flatMap(([short, long]) => (long === name ? [`\`${short}\``] : []));
     return shorts.length === 0 ? '' : `, ${shorts.join(', ')}`;
   };
-  const said = ({ works, refused, local, words }: Answer): string => {
+  const said = ({ works, refused, local, untested, words }: Answer): string => {
+    if (untested !== undefined) return `yes, untested: ${untested}`;
     if (local !== undefined) return `by the client alone: ${local}`;
     const more = words === undefined ? '' : ` (${words})`;
     return works === undefined ? `**no**: ${refused}${more}` : `yes${more}`;
