@@ -3,14 +3,14 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { parse } from 'yaml';
 import { z } from 'zod';
-import { type ApoloClient, apoloClient } from '../../../peers/src/apolo.ts';
+import { type ApoloClient, apoloClient } from '../../../../peers/src/apolo.ts';
 
 /*
  * The official client's own tree of commands, read from the client, against docs/client.yaml: what is here of it, with the
  * test that runs it, or why it is not. docs/guides/client.md is made of both (`-u` writes it).
  */
 
-const ROOT = join(import.meta.dirname, '../../..');
+const ROOT = join(import.meta.dirname, '../../../..');
 const answer = z.strictObject({
   works: z.string().optional(),
   refused: z.string().optional(),
