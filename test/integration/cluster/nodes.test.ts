@@ -204,25 +204,30 @@ describe('Pods of different nodes', () => {
 
   test('that are deleted by force end what they have begun on another node, as if they were on the same', async () => {
     // It sends, and goes on sending while it ends: what is lost on the way is missing before its last packet.
-    const hears = pod('hears', 'nc -l -p 9000 >/heard; while :; do sleep 1; done', on('node-1'));
-    await start(hears, allow('hears', [{ podSelector: { matchLabels: { app: 'leaver' } } }]));
-    await ready('hears');
-    const ip = await addressOf('hears');
+    // Its input stays open, or it would end the connection itself.
+    const open = 'touch /heard /ended; mkfifo /in; exec 3<>/in';
+    const listen = `${open}; while :; do nc -l -p 9000 <&3 >>/heard; echo >>/ended; done`;
     await start(
-      pod('leaver', `while :; do while :; do echo word; sleep 0.1; done | nc ${ip} 9000; sleep 0.2; done`, {
-        ...on('node-2'),
-        terminationGracePeriodSeconds: 3,
-      }),
+      pod('hears', listen, on('node-1')),
+      allow('hears', [{ podSelector: { matchLabels: { app: 'leaver' } } }]),
     );
-    const heard = async () => Number(await exec('hears', 'stat', '-c', '%s', '/heard'));
-    const listens = () =>
-      exec('hears', 'pidof', 'nc').then(
-        () => true,
-        () => false,
-      );
-    await until('the words come', 30, async () => (await heard()) > 50 || undefined);
+    await ready('hears');
+    const speak = 'while :; do echo word; sleep 0.1; done';
+    const say = `while :; do ${speak} | nc ${await addressOf('hears')} 9000; sleep 0.5; done`;
+    await start(pod('leaver', say, { ...on('node-2'), terminationGracePeriodSeconds: 3 }));
+    const size = async (file: string) => Number(await exec('hears', 'stat', '-c', '%s', file));
+    const spoken = (from: number) =>
+      until('the words come', 45, async (last) => {
+        const heard = await size('/heard');
+        last([from, heard, await inside(['logs', 'leaver', '--tail=3']).catch(String)]);
+        return heard > from + 50 || undefined;
+      });
+    await ready('leaver');
+    await spoken(0);
+    const before = await size('/ended');
+    await spoken(await size('/heard'));
     await inside(['delete', 'pod/leaver', '--force', '--grace-period=0', '--wait=false']);
-    await until('the other end has heard of it', 30, async () => !(await listens()) || undefined);
+    await until('the other end has heard of it', 45, async () => (await size('/ended')) > before || undefined);
     await inside(['delete', 'pod/hears', 'networkpolicy/hears', '--now']);
   });
 
