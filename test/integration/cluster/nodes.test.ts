@@ -202,35 +202,6 @@ describe('Pods of different nodes', () => {
     await inside(['delete', 'networkpolicy/web-3']);
   });
 
-  test('that are deleted by force end what they have begun on another node, as if they were on the same', async () => {
-    // It sends, and goes on sending while it ends: what is lost on the way is missing before its last packet.
-    // Its input stays open, or it would end the connection itself.
-    const open = 'touch /heard /ended; mkfifo /in; exec 3<>/in';
-    const listen = `${open}; while :; do nc -l -p 9000 <&3 >>/heard; echo >>/ended; done`;
-    await start(
-      pod('hears', listen, on('node-1')),
-      allow('hears', [{ podSelector: { matchLabels: { app: 'leaver' } } }]),
-    );
-    await ready('hears');
-    const speak = 'while :; do echo word; sleep 0.1; done';
-    const say = `while :; do ${speak} | nc ${await addressOf('hears')} 9000; sleep 0.5; done`;
-    await start(pod('leaver', say, { ...on('node-2'), terminationGracePeriodSeconds: 3 }));
-    const size = async (file: string) => Number(await exec('hears', 'stat', '-c', '%s', file));
-    const spoken = (from: number) =>
-      until('the words come', 45, async (last) => {
-        const heard = await size('/heard');
-        last([from, heard, await inside(['logs', 'leaver', '--tail=3']).catch(String)]);
-        return heard > from + 50 || undefined;
-      });
-    await ready('leaver');
-    await spoken(0);
-    const before = await size('/ended');
-    await spoken(await size('/heard'));
-    await inside(['delete', 'pod/leaver', '--force', '--grace-period=0', '--wait=false']);
-    await until('the other end has heard of it', 45, async () => (await size('/ended')) > before || undefined);
-    await inside(['delete', 'pod/hears', 'networkpolicy/hears', '--now']);
-  });
-
   test.each(NODES)('of %s are executed in, and their logs are read', async (node) => {
     const name = node.replace('node', 'web');
     expect(await exec(name, 'cat', '/v/index.html')).toBe(`${name}\n`);
