@@ -111,6 +111,7 @@ export async function startControlApi(
     readonly cache?: Cache;
     readonly registry?: RegistrySettings;
     readonly logSearchUrl?: string;
+    readonly jobsDomain?: string;
   } = {},
 ): Promise<TestApi> {
   const { cache = NO_CACHE } = more;
@@ -126,6 +127,7 @@ export async function startControlApi(
     oidc: { issuer: issuer.issuer, clientId: 'apolo' },
     ...(more.realmUrl === undefined ? {} : { realmUrl: more.realmUrl }),
     ...(more.registry === undefined ? {} : { registry: more.registry }),
+    ...(more.jobsDomain === undefined ? {} : { jobsDomain: more.jobsDomain }),
     ...(more.logSearchUrl === undefined ? {} : { logSearchUrl: more.logSearchUrl, logDays: logDaysOf(config) }),
   };
   const tokens = {
@@ -147,7 +149,7 @@ export async function startControlApi(
     metrics: new Registry(),
     signal: new AbortController().signal,
     authenticate: authenticator(database.db, tokens),
-    authenticateLogin: authenticator(database.db, { ...tokens, clients: [...tokens.clients, 'grafana'] }),
+    authenticateLogin: authenticator(database.db, { ...tokens, clients: [...tokens.clients, 'grafana', 'job-router'] }),
     logs: new PostgresLogStore(database, config.logs),
     imageSource: imageSource({ allowed: ['registry.delos.internal'], resolve: async () => [] }),
     callerById: callersById(database.db, config.admin.user),

@@ -128,7 +128,7 @@ export function networkPolicies(namespace: string, settings: NetworkSettings): r
   ];
 }
 
-/** Lets the gateway reach the http port of the jobs that have this one. */
+/** Lets the router of jobs reach the http port of the jobs that have this one. */
 export function httpPolicy(
   namespace: string,
   port: number,
@@ -139,7 +139,7 @@ export function httpPolicy(
     policyTypes: ['Ingress'],
     ingress: [
       {
-        from: [platformPods(settings, SERVICE_NAMES.gateway)],
+        from: [platformPods(settings, SERVICE_NAMES.jobRouter)],
         ports: [{ protocol: 'TCP', port }],
       },
     ],
