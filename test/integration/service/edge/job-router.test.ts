@@ -6,8 +6,8 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { WebSocket } from 'ws';
 import type { Database } from '../../../../runtime/service/src/db/database.ts';
 import { startGateway, type TestGateway } from '../../../support/edge/gateway.ts';
+import { ask, type WebAnswer } from '../../../support/edge/ask.ts';
 import {
-  ask,
   ends,
   JOBS_DOMAIN,
   newJob,
@@ -15,7 +15,6 @@ import {
   startJobRouter,
   startWebJob,
   type TestJobRouter,
-  type WebAnswer,
 } from '../../../support/edge/job-router.ts';
 import { startControlApi, startIssuer, type TestApi, type TestIssuer } from '../../../support/service/control-api.ts';
 import { startPostgres } from '../../../support/service/postgres.ts';
