@@ -7,7 +7,8 @@ import { closedTable, compile, type NodeFacts } from './compile.ts';
 import { Enforcer } from './enforcer.ts';
 import type { NamespaceFacts, PodFacts, PolicyFacts } from './facts.ts';
 import { type GateAnswer, type GateRequest, serveGate } from './gate.ts';
-import { LeavingPods } from './leaving.ts';
+import { contains, tryAddress } from './ipv4.ts';
+import { LeavingElsewhere, LeavingPods } from './leaving.ts';
 import type { Nft } from './nft.ts';
 import { parseNamespace, parsePod, parsePolicy, sealing } from './parse.ts';
 
@@ -47,6 +48,7 @@ export class Agent {
   /** Addresses that the gate took back of Pods that the API still shows with them. */
   readonly #released = new Set<string>();
   readonly #leaving = new LeavingPods();
+  readonly #elsewhere: LeavingElsewhere;
   readonly #started = new Date();
   #timer: NodeJS.Timeout | undefined;
   #synced = false;
@@ -55,6 +57,7 @@ export class Agent {
     this.#options = options;
     const { api, log } = options;
     this.#assignments = new Assignments(join(options.state, 'sandboxes'));
+    this.#elsewhere = new LeavingElsewhere((ip) => contains(options.node.podCidr, tryAddress(ip) ?? -1));
     this.#enforcer = new Enforcer({ nft: options.nft, log, wanted: () => this.#wanted() });
     const changed = () => this.#soon(DEBOUNCE_MS);
     const reflected = <T>(path: string, read: (object: unknown) => T | undefined): Reflector<T> =>
@@ -107,6 +110,7 @@ export class Agent {
       {
         namespaces: [...this.#namespaces.values()],
         pods: addressPods(pods, this.#assignments.values(), this.#released),
+        leaving: addressPods(this.#elsewhere.update(this.#pods.values(), performance.now()), [], new Set()),
         policies: [...this.#policies.values()],
       },
       this.#options.node,
@@ -132,6 +136,8 @@ export class Agent {
       await sleep(pause, undefined, { signal }).catch(() => undefined);
       if (!this.#synced || signal.aborted) continue;
       this.#tidy();
+      // Time alone ends their leave: no event comes of it.
+      if (this.#elsewhere.size > 0) this.#soon(0);
       const started = performance.now();
       await this.#enforcer
         .audit(this.#options.node.table)

@@ -23,6 +23,13 @@ const NAMED_PORT = 'ipv4_addr . inet_proto . inet_service';
 /** What a Pod that is refused sees: an error at once, "No route to host", not a wait. */
 const DENY = 'counter reject with icmpx admin-prohibited';
 
+/** Addresses of Pods of other nodes that leave. They are peers as long as they do, for connections that are there. */
+const LEAVING = 'leaving';
+const NOTHING_NEW = {
+  ingress: `ct state != established ip saddr @${LEAVING} ${DENY}`,
+  egress: `ct state != established ip daddr @${LEAVING} ${DENY}`,
+} as const;
+
 /** Replies are never judged, every packet the opener sends is: so a policy cuts and restores connections that live. */
 const FLOWS = ['ct direction reply ct state established,related accept', 'ct state related accept'] as const;
 
@@ -39,6 +46,7 @@ export function compile(snapshot: Snapshot, node: NodeFacts): Table {
   const local = snapshot.pods.filter(({ ip }) => contains(node.podCidr, tryAddress(ip) ?? -1));
   const known = local.map((pod) => pod.ip).sort(compare);
   sets.set('known', { type: ADDRESS, elements: new Set(known) });
+  sets.set(LEAVING, { type: ADDRESS, elements: new Set(snapshot.leaving.map(({ ip }) => ip).sort(compare)) });
   sets.set('self', { type: PAIR, elements: new Set(known.map((ip) => `${ip} . ${ip}`)) });
 
   const byNamespace = Map.groupBy(snapshot.policies, (policy) => policy.namespace);
@@ -62,7 +70,7 @@ export function compile(snapshot: Snapshot, node: NodeFacts): Table {
 
 /** A node that knows no Pod: whatever has a Pod's address is shut off. */
 export function closedTable(node: NodeFacts): Table {
-  return compile({ namespaces: [], pods: [], policies: [] }, node);
+  return compile({ namespaces: [], pods: [], leaving: [], policies: [] }, node);
 }
 
 /**
@@ -137,7 +145,7 @@ function classChain(
     if (!chains.has(chain)) chains.set(chain, { comment: readable(`${policy.namespace}/${policy.name}`, 100), rules });
     jumps.push(`jump ${chain}`);
   }
-  chains.set(name, { rules: [...jumps, DENY] });
+  chains.set(name, { rules: [NOTHING_NEW[direction], ...jumps, DENY] });
   return name;
 }
 
@@ -175,12 +183,14 @@ function portMatch({ protocol, port, end }: PolicyPort, peers: PeerSets): string
 class PeerSets {
   readonly #snapshot: Snapshot;
   readonly #sets: Map<string, NftSet>;
+  readonly #pods: readonly AddressedPod[];
   readonly #podsByNamespace: ReadonlyMap<string, readonly AddressedPod[]>;
 
   constructor(snapshot: Snapshot, sets: Map<string, NftSet>) {
     this.#snapshot = snapshot;
     this.#sets = sets;
-    this.#podsByNamespace = Map.groupBy(snapshot.pods, (pod) => pod.namespace);
+    this.#pods = [...snapshot.pods, ...snapshot.leaving];
+    this.#podsByNamespace = Map.groupBy(this.#pods, (pod) => pod.namespace);
   }
 
   pods(ownNamespace: string, { namespaces, pods }: PolicyPeer & { readonly kind: 'pods' }): string {
@@ -203,7 +213,7 @@ class PeerSets {
   named(port: string, protocol: string): string {
     const name = `n_${digest([port, protocol])}`;
     if (!this.#sets.has(name)) {
-      const elements = this.#snapshot.pods.flatMap((pod) =>
+      const elements = this.#pods.flatMap((pod) =>
         pod.ports
           .filter((declared) => declared.name === port && declared.protocol === protocol)
           .map((declared) => `${pod.ip} . ${protocol.toLowerCase()} . ${declared.port}`),

@@ -49,6 +49,8 @@ export interface PodFacts {
   /** RFC 3339; the later of two that claim one address wins. */
   readonly created: string;
   readonly ports: readonly ContainerPort[];
+  /** Seconds that its containers have to end, once they are told to. */
+  readonly graceSeconds: number;
 }
 
 /** A Pod whose address is known to be its own. */
@@ -95,5 +97,7 @@ export interface PolicyFacts {
 export interface Snapshot {
   readonly namespaces: readonly NamespaceFacts[];
   readonly pods: readonly AddressedPod[];
+  /** Pods of other nodes that were deleted by force and may still run: what they had begun goes on, nothing new begins. */
+  readonly leaving: readonly AddressedPod[];
   readonly policies: readonly PolicyFacts[];
 }

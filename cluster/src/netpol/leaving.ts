@@ -32,3 +32,46 @@ export class LeavingPods {
     return [...this.#seen.values()].map(({ pod }) => pod).filter(({ uid }) => !shown.has(uid));
   }
 }
+
+/** Beyond the grace of its containers, for the kubelet to hear of it and the last packets to come. */
+const SLACK_MS = 30_000;
+
+/**
+ * The same Pods, of other nodes. Nobody tells here when their sandbox ends: each leaves for the grace of its containers and
+ * half a minute, ten minutes at most, and no longer than its address is nobody else's.
+ */
+export class LeavingElsewhere {
+  readonly #isLocal: (ip: string) => boolean;
+  /** By uid: Pods that the API showed when it was asked last. */
+  #shown: ReadonlyMap<string, PodFacts> = new Map();
+  readonly #leaving = new Map<string, { readonly pod: PodFacts; readonly until: number }>();
+
+  /** @param isLocal whether an address is of this node's Pods */
+  constructor(isLocal: (ip: string) => boolean) {
+    this.#isLocal = isLocal;
+  }
+
+  /** How many leave, as far as is known. */
+  get size(): number {
+    return this.#leaving.size;
+  }
+
+  /**
+   * @param pods what the API shows
+   * @param now milliseconds of a clock that only rises
+   * @returns Pods that leave, each with an address
+   */
+  update(pods: Iterable<PodFacts>, now: number): readonly PodFacts[] {
+    const shown = new Map([...pods].map((pod) => [pod.uid, pod]));
+    for (const [uid, pod] of this.#shown) {
+      if (shown.has(uid) || pod.hostNetwork || pod.finished || pod.ip === undefined || this.#isLocal(pod.ip)) continue;
+      this.#leaving.set(uid, { pod, until: now + Math.min(pod.graceSeconds * 1_000 + SLACK_MS, LIMIT_MS) });
+    }
+    this.#shown = shown;
+    const taken = new Set([...shown.values()].filter(({ finished }) => !finished).map(({ ip }) => ip ?? ''));
+    for (const [uid, { pod, until }] of this.#leaving) {
+      if (now > until || shown.has(uid) || taken.has(pod.ip ?? '')) this.#leaving.delete(uid);
+    }
+    return [...this.#leaving.values()].map(({ pod }) => pod);
+  }
+}

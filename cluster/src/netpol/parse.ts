@@ -30,6 +30,7 @@ const podSchema = z.object({
   metadata: metadata.extend({ namespace: z.string() }),
   spec: z.object({
     hostNetwork: z.boolean().nullish(),
+    terminationGracePeriodSeconds: z.number().int().nullish(),
     containers: z.array(container).default([]),
     initContainers: z.array(container).nullish(),
   }),
@@ -98,6 +99,7 @@ export function parsePod(object: unknown): PodFacts {
     hostNetwork: spec.hostNetwork ?? false,
     finished: status?.phase === 'Succeeded' || status?.phase === 'Failed',
     created: metadata.creationTimestamp ?? '',
+    graceSeconds: spec.terminationGracePeriodSeconds ?? 30,
     ports: [...spec.containers, ...sidecars].flatMap((found): readonly ContainerPort[] =>
       (found.ports ?? []).flatMap(({ name, protocol, containerPort }) =>
         name ? [{ name, protocol: protocol ?? 'TCP', port: containerPort }] : [],

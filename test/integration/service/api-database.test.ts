@@ -1,5 +1,10 @@
 import { once } from 'node:events';
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { createConnection, createServer, type Socket } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { pathToFileURL } from 'node:url';
 import { platformConfig, projectNamespace } from '@delos/core';
 import { sql } from 'kysely';
 import { afterAll, beforeAll, expect, test } from 'vitest';
@@ -7,12 +12,13 @@ import { z } from 'zod';
 import { applyConfig } from '../../../runtime/service/src/db/apply-config.ts';
 import { connectDatabase, type Database } from '../../../runtime/service/src/db/database.ts';
 import { migrate } from '../../../runtime/service/src/db/migrate.ts';
+import { whileKeepingRealm } from '../../../runtime/service/src/db/realm-wanted.ts';
 import { quiet, startPostgres, type TestPostgres } from '../../support/service/postgres.ts';
 import { until } from '../../support/until.ts';
 
 const addressInfo = z.object({ port: z.number() });
 let postgres: TestPostgres;
-let database: Database;
+let database: Database & { readonly name: string };
 
 beforeAll(async () => {
   postgres = await startPostgres();
@@ -114,4 +120,43 @@ test('what vanishes from the configuration goes, and is retired where jobs refer
   expect(orgs).toEqual([{ name: 'acme' }]);
   const members = await database.db.selectFrom('members').select(['project', 'user_name', 'role']).execute();
   expect(members).toEqual([{ project: 'one', user_name: 'admin', role: 'admin' }]);
+});
+
+test('of two that prepare the database at once, the second waits longer than a statement may, and then finds all done', async () => {
+  const folder = pathToFileURL(`${await mkdtemp(join(tmpdir(), 'delos-migrations-'))}/`);
+  // As long as a lock is waited for by the server.
+  await writeFile(new URL('9000_long.sql', folder), 'select pg_sleep(12); create table long_made ();');
+  const settings = { host: postgres.host, port: postgres.port, user: postgres.user, database: database.name };
+  const [first, second] = await Promise.all(
+    [1, 2].map(() => connectDatabase({ ...settings, connections: 1, patient: true }, quiet)),
+  );
+  if (first === undefined || second === undefined) throw new Error('two connections');
+  const told: number[] = [];
+  try {
+    const done = await Promise.all([
+      migrate(first.db, folder),
+      sleep(1_000).then(() => migrate(second.db, folder, { tell: (seconds) => told.push(seconds) })),
+    ]);
+    expect(done).toEqual([['9000_long.sql'], []]);
+    expect(told).toEqual([expect.any(Number)]);
+  } finally {
+    await Promise.all([first.close(), second.close()]);
+    await rm(folder, { recursive: true });
+  }
+});
+
+test('one that waits for its turn gives up in time, and says for what', async () => {
+  const settings = { host: postgres.host, port: postgres.port, user: postgres.user, database: database.name };
+  const other = await connectDatabase({ ...settings, connections: 1, patient: true }, quiet);
+  try {
+    await whileKeepingRealm(database, async () => {
+      await expect(whileKeepingRealm(other, async () => undefined, { limitMs: 600 })).rejects.toMatchObject({
+        code: 'ERR_TIMEOUT',
+        message: 'another has been at the realm for 1 s',
+      });
+    });
+    await whileKeepingRealm(other, async () => undefined, { limitMs: 600 });
+  } finally {
+    await other.close();
+  }
 });

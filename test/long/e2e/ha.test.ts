@@ -5,8 +5,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { z } from 'zod';
 import { expectOk } from '../../../peers/src/command.ts';
-import { beginLogin, codeOf, words } from '../../support/identity/login.ts';
-import { delos, delosJson, kubectl, password, upDocument } from '../../support/instance.ts';
+import { delos, delosJson, kubectl, upDocument } from '../../support/instance.ts';
 import { type Api, api } from '../../support/service/api.ts';
 import { until } from '../../support/until.ts';
 
@@ -61,8 +60,11 @@ const pods = async (): Promise<readonly Pod[]> =>
 const kill = (name: string) =>
   kubectl(['delete', 'pod', name, '-n', 'delos', '--grace-period=0', '--force', '--wait=false']);
 
+const statusDocument = z.object({
+  storage: z.object({ complaints: z.array(z.object({ message: z.string() })) }).nullable(),
+});
+
 let platform: Api;
-let realm: string;
 /** Service → how many Pods of it there are while nothing is lost. */
 let whole: ReadonlyMap<string, number>;
 
@@ -150,7 +152,6 @@ beforeAll(async () => {
   await expectOk(delos(['down', '--delete-data']));
   const { apiUrl } = await delosJson(upDocument, ['up', '--config', config], { timeout: 2400 });
   platform = await api('ann', apiUrl);
-  realm = `${new URL(apiUrl).origin}/auth/realms/delos`;
   whole = counted(await pods());
 });
 afterAll(async () => {
@@ -167,20 +168,6 @@ test('what runs more than once runs on different nodes', async () => {
     ]),
   );
   expect(nodes).toEqual({ gateway: 2, 'control-api': 2, scheduler: 2, keycloak: 2, postgres: 3 });
-});
-
-// By force it is another matter: the one that is left waits for it for up to a minute.
-describe('a login that has begun goes on', () => {
-  test.each(['first', 'second'])('when the %s Keycloak is taken away, as a drain does it', async (which) => {
-    const secret = await password('ann');
-    const { browser, page, redirect } = await beginLogin(realm);
-    const names = (await pods()).flatMap(({ service, name }) => (service === 'keycloak' ? name : [])).sort();
-    const name = (which === 'first' ? names[0] : names.at(-1)) ?? '';
-    await kubectl(['delete', 'pod', name, '-n', 'delos', '--wait=false']);
-    const after = await browser.submit(page, { username: 'ann', password: secret }, redirect);
-    expect(codeOf(after), words(after)).not.toBe('');
-    await recovered();
-  });
 });
 
 describe('while five requests a second and jobs come', () => {
@@ -204,7 +191,15 @@ describe('while five requests a second and jobs come', () => {
     await sleep(5_000);
     await expectOk(delos(['cluster', 'node', 'cut', victim]));
     try {
-      await sleep(90_000);
+      const away = sleep(90_000);
+      const member = (await pods()).find(({ service, node }) => service === 'postgres' && node === victim)?.name ?? '';
+      await until('what lies on it is named', 85, async (last) => {
+        const { storage } = await delosJson(statusDocument, ['status']);
+        last(storage);
+        const told = storage?.complaints.map(({ message }) => message).join() ?? '';
+        return told.includes(`${victim} is not ready`) && told.includes(`delos/data-${member} (`) ? true : undefined;
+      });
+      await away;
     } finally {
       await expectOk(delos(['cluster', 'node', 'mend', victim]));
     }

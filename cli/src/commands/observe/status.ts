@@ -11,6 +11,7 @@ import { platformUrls, tryDeployedUrls } from '../../platform-urls.ts';
 import { table } from '../../table.ts';
 import { type PlatformRecord, platformRecord } from '../platform/up-record.ts';
 import { type Complaint, complaintsOf, tryGatewayCertificate } from '../tls/gateway-certificate.ts';
+import { lostVolumes } from './lost-volumes.ts';
 import { type ServiceStatus, serviceStatuses } from './services.ts';
 import { type StorageStatus, storageStatus } from './storage.ts';
 import { type PlatformUser, platformUsers } from './users.ts';
@@ -31,14 +32,15 @@ export async function statusDocument(context: CommandContext, showPasswords: boo
   // The platform may have been deployed by plain Pulumi, after a change of delos.yaml that no `up` has seen.
   const deployed = kube === undefined ? undefined : await tryDeployedUrls(kube);
   const urls = deployed ?? (record?.entrance === undefined ? undefined : platformUrls(config, record.entrance));
-  const [services, lacks, certificate, storage] =
+  const [services, lacks, certificate, storage, lost] =
     kube === undefined
-      ? [[], [], undefined, undefined]
+      ? [[], [], undefined, undefined, []]
       : await Promise.all([
           serviceStatuses(kube, config, urls?.url.replace(/\/$/, '')),
           nodeLacks(kube, config),
           tryGatewayCertificate(kube, config),
           storageStatus(kube, config),
+          lostVolumes(kube),
         ]);
   const users =
     services.length === 0 || joinOf(config) !== undefined
@@ -62,7 +64,10 @@ export async function statusDocument(context: CommandContext, showPasswords: boo
             notAfter: new Date(certificate.leaf.validTo).toISOString(),
             complaints: complaintsOf(certificate, new Date()),
           },
-    storage: services.length === 0 ? null : (storage ?? null),
+    storage:
+      services.length === 0 || storage === undefined
+        ? null
+        : { ...storage, complaints: [...lost, ...storage.complaints] },
     platform: { apiUrl: urls?.apiUrl ?? null, url: urls?.url ?? null, adminUser: config.admin.user },
     standIns: record?.standIns ?? [],
     users,

@@ -18,6 +18,8 @@ export interface CaddyfileProps {
   readonly http: 'serve' | 'redirect' | 'none';
   /** Public host name, for clients that send none in their TLS hello. */
   readonly domain: string;
+  /** Whether Caddy has the transport `watched` (artifacts/go/caddy/watched). */
+  readonly watched: boolean;
   readonly upstreams: readonly Upstream[];
 }
 
@@ -50,10 +52,15 @@ export const GATEWAY_LIMITS = {
   /** Bytes a second. */
   bodyRate: 8192,
   /**
-   * From the end of a request to the head of its answer: a service that has gone without a word, with its node or its address, is
-   * not waited for. A route may ask for more. Streams and WebSockets have their head at once.
+   * From the end of a request to the head of its answer. A route may ask for more. Streams and WebSockets have their head at
+   * once.
    */
   answer: '2m',
+  /**
+   * A service that has gone without a word, with its node or its address, is not waited for: what it acknowledges nothing of for
+   * so long ends, and is sent again where that does no harm.
+   */
+  lost: '15s',
   /** An answer is cut off when its client takes nothing for so long. */
   answerStall: '1m',
   /** Of a connection between two requests. */
@@ -117,7 +124,7 @@ export function caddyfile(props: CaddyfileProps): string {
 	header_down X-Request-Id {http.request.uuid}
 	stream_close_delay 5m
 	unhealthy_request_count {args[1]}
-	transport http {
+	transport ${props.watched ? `watched {\n\t\tlost_after ${GATEWAY_LIMITS.lost}` : 'http {'}
 		dial_timeout 5s
 		keepalive 60s
 		versions 1.1

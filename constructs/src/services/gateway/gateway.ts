@@ -1,4 +1,5 @@
 import { isIPv4 } from 'node:net';
+import { PUBLISHED_CADDY } from '@delos/artifacts';
 import { type GivenCertificate, isLoopback, jobsDomain } from '@delos/core';
 import { k8s } from 'cdk8s-plus-28';
 import { Construct } from 'constructs';
@@ -15,7 +16,6 @@ import { goMemoryLimit } from '../../base/sections/resources-section.ts';
 import { SECRET_MODE } from '../../base/security.ts';
 import { Workload } from '../../base/workload.ts';
 import type { Exposure } from '../../entrance.ts';
-import { upstreamImage } from '../../upstream-image.ts';
 import {
   CONFIG_FOLDER,
   caddyfile,
@@ -41,6 +41,11 @@ export interface GatewayProps {
   readonly namespace: Namespace;
   /** Reference of the image. @default the published one of this release */
   readonly image?: string;
+  /**
+   * Whether its Caddy is the platform's own, which gives a service up that is gone without a word. A published one waits
+   * for its answer. @default false
+   */
+  readonly watched?: boolean;
   /** User and group that it runs as. @default the platform's number for the gateway */
   readonly user?: number;
   /** Processor and memory. @default 0.02 core, 64Mi, at most 256Mi */
@@ -84,7 +89,8 @@ const LOAD_BALANCER: Exposure = { kind: 'load-balancer' };
 /** The props with their defaults. */
 const whole = (props: GatewayProps) => ({
   ...props,
-  image: props.image ?? upstreamImage('caddy'),
+  image: props.image ?? PUBLISHED_CADDY,
+  watched: props.watched ?? false,
   user: props.user ?? GATEWAY_USER,
   resources: props.resources ?? GATEWAY_RESOURCES,
   replicas: props.replicas ?? 1,
@@ -139,7 +145,12 @@ export class Gateway extends Construct {
       name: id,
       labels: labelsOf(id),
       files: () => ({
-        Caddyfile: caddyfile({ http: props.http, domain: props.domain, upstreams: this.#upstreams }),
+        Caddyfile: caddyfile({
+          http: props.http,
+          domain: props.domain,
+          watched: props.watched,
+          upstreams: this.#upstreams,
+        }),
         'index.html': landingPage(props.publicUrl),
         [START_SCRIPT]: startScript(),
         [CERTIFICATE_CADDYFILE]: certificateCaddyfile(),

@@ -65,6 +65,7 @@ export const gateway: ServiceDescriptor<Replicas, Gateway> = {
     new Gateway(scope, 'gateway', {
       namespace,
       image,
+      watched: true,
       user: gateway.user,
       resources,
       replicas: own.replicas,

@@ -18,7 +18,9 @@ export async function migrateCommand(environment: Environment): Promise<number> 
     const config = await readPlatformConfig(env.DELOS_CONFIG);
     const database = await connectDatabase({ ...databaseSettings(env), connections: 2, patient: true }, log);
     try {
-      const applied = await migrate(database.db);
+      const applied = await migrate(database.db, undefined, {
+        tell: (seconds) => log.info({ seconds }, 'another replica prepares the database: it is waited for'),
+      });
       await database.tx((tx) => applyConfig(tx, config, env.DELOS_CLUSTER));
       log.info({ applied, cluster: env.DELOS_CLUSTER }, 'database is up to date');
       // Where Keycloak is not part of the deployment, its realm is somebody else's.

@@ -1,6 +1,7 @@
 import { sql } from 'kysely';
 import type { Database } from './database.ts';
 import type { Db } from './schema.ts';
+import { inTurn, type Turn } from './turns.ts';
 
 /** Notes what the realm shall be from now on. */
 export async function wantRealm(db: Db, digest: string): Promise<void> {
@@ -14,14 +15,11 @@ export async function isRealmWanted(db: Db, digest: string): Promise<boolean> {
   return rows[0]?.digest === digest;
 }
 
-/** One at a time changes the realm. The lock goes with the connection. */
-export async function whileKeepingRealm<T>({ db }: Pick<Database, 'db'>, body: () => Promise<T>): Promise<T> {
-  return db.connection().execute(async (connection) => {
-    await sql`select pg_advisory_lock(hashtext('delos realm'))`.execute(connection);
-    try {
-      return await body();
-    } finally {
-      await sql`select pg_advisory_unlock(hashtext('delos realm'))`.execute(connection);
-    }
-  });
+/** One at a time changes the realm; the others wait. @throws DelosError ERR_TIMEOUT */
+export async function whileKeepingRealm<T>(
+  { db }: Pick<Database, 'db'>,
+  body: () => Promise<T>,
+  turn: Turn = {},
+): Promise<T> {
+  return inTurn(db, sql`hashtext('delos realm')`, 'been at the realm', turn, body);
 }

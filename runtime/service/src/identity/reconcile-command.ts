@@ -28,7 +28,7 @@ export async function reconcileIdentity(
   });
   const secrets = await identitySecrets(env);
   const { of, missing } = await providerSecrets(env.DELOS_PROVIDER_FILES);
-  await whileKeepingRealm(database, async () => {
+  const keep = async (): Promise<void> => {
     await wantRealm(database.db, digest);
     const given = { of, anew: () => true };
     const { changes, problems, people } = await convergeWhole(admin, spec, secrets, given, accountsOf(database));
@@ -40,5 +40,8 @@ export async function reconcileIdentity(
     for (const [provider, problem] of [...missing, ...problems]) {
       log.warn({ provider, problem }, 'an identity provider is not as it shall be');
     }
+  };
+  await whileKeepingRealm(database, keep, {
+    tell: (seconds) => log.info({ seconds }, 'another replica looks after the realm: it is waited for'),
   });
 }

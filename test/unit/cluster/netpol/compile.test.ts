@@ -5,7 +5,7 @@ import { closedTable, compile } from '../../../../cluster/src/netpol/compile.ts'
 import { parsePod, sealing } from '../../../../cluster/src/netpol/parse.ts';
 import { renderChange, renderTable } from '../../../../cluster/src/netpol/table.ts';
 import { allowed, type Flow, type World } from './judge.ts';
-import { NftSimulator, type Packet } from './simulator.ts';
+import { must, NftSimulator, type Packet } from './simulator.ts';
 import { node, second, table } from './table.ts';
 import { change, NODE, OUTSIDE, PORTS, world } from './worlds.ts';
 
@@ -138,6 +138,31 @@ test('replies of an established connection always pass', () => {
   expect(nft.passes({ ...flow, reply: true })).toBe(true);
 });
 
+test('a Pod of another node that leaves: what was begun goes on as before, and to an isolated Pod nothing new begins', () => {
+  const GONE = '10.204.0.2';
+  fc.assert(
+    fc.property(world, fc.nat(), (of, pick) => {
+      const at = pick % of.pods.length;
+      const pods = of.pods.map((pod, index) =>
+        index === at ? { ...pod, status: { ...pod.status, podIP: GONE } } : pod,
+      );
+      const left = pods.filter((_, index) => index === at);
+      const before = loaded({ ...of, pods });
+      const nft = new NftSimulator();
+      nft.run(renderTable(table({ ...of, pods: pods.filter((_, index) => index !== at) }, node, left)));
+      const maps = { in: must(nft.state.maps.get('ing'), 'ing'), out: must(nft.state.maps.get('eg'), 'eg') };
+      for (const flow of flows({ ...of, pods })) {
+        const incoming = flow.from === GONE;
+        if (!(incoming ? flow.to : flow.from).startsWith('10.202.') || !(incoming || flow.to === GONE)) continue;
+        const first = { ...packet(flow), iif: incoming ? 'eth0' : 'veth1a2b' };
+        expect([flow, nft.passes({ ...first, established: true })]).toEqual([flow, before.passes(first)]);
+        expect([flow, nft.passes(first)]).toEqual([flow, !(incoming ? maps.in.has(flow.to) : maps.out.has(flow.from))]);
+      }
+    }),
+    { numRuns: 200 },
+  );
+});
+
 test('an address of the Pod range that is no known Pod is shut, in both directions and towards the node', () => {
   const nft = loaded({ namespaces: [], pods: [pod('a', 2)], policies: [] });
   const probe = (from: string, to: string) => nft.passes(packet({ from, to, protocol: 'TCP', port: 80 }));
@@ -156,7 +181,12 @@ test('the closed table knows nobody', () => {
 
 test('a policy that cannot be read seals its namespace', () => {
   const sealed = compile(
-    { namespaces: [], pods: addressPods([parsePod(pod('a', 2))], [], new Set()), policies: [sealing('red', 'odd')] },
+    {
+      namespaces: [],
+      pods: addressPods([parsePod(pod('a', 2))], [], new Set()),
+      leaving: [],
+      policies: [sealing('red', 'odd')],
+    },
     node,
   );
   const nft = new NftSimulator();

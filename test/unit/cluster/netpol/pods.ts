@@ -12,6 +12,7 @@ export const pod = (name: string, facts: Partial<PodFacts> = {}): PodFacts => ({
   finished: false,
   created: '2026-01-01T00:00:00Z',
   ports: [],
+  graceSeconds: 30,
   ...facts,
 });
 /** The gate has given a Pod of that uid and name this address. */

@@ -10,6 +10,8 @@ export interface Packet {
   readonly proto: 'tcp' | 'udp' | 'sctp';
   readonly dport: number;
   readonly reply: boolean;
+  /** Of a connection that is there, from its opener. */
+  readonly established?: boolean;
 }
 
 interface SimChain {
@@ -215,6 +217,7 @@ type Holds = (packet: Packet, groups: readonly string[], set: (name: string) => 
 const MATCHES: readonly (readonly [RegExp, Holds])[] = [
   [/^ct direction reply ct state established,related/, ({ reply }) => reply],
   [/^ct state related/, () => false],
+  [/^ct state != established/, ({ established = false }) => !established],
   [/^iifname "(\w+)\*"/, ({ iif }, [prefix = '']) => iif.startsWith(prefix)],
   [/^ip saddr \. ip daddr @(\S+)/, ({ saddr, daddr }, [name = ''], set) => set(name).has(`${saddr} . ${daddr}`)],
   [
@@ -267,7 +270,8 @@ function priority({ hook }: SimChain): number {
   return Number(/filter \+ (\d+)/.exec(hook ?? '')?.[1] ?? 0);
 }
 
-function must<T>(value: T | undefined, what: string): T {
+/** @throws Error where it is not there */
+export function must<T>(value: T | undefined, what: string): T {
   if (value === undefined) throw new Error(`dangling: ${what}`);
   return value;
 }

@@ -15,12 +15,13 @@ function nodeOf(cidr: string): NodeFacts {
 export const node = nodeOf('10.202.0.0/24');
 export const second = nodeOf('10.204.0.0/24');
 
-/** The rules that Delos makes of a world on one node. */
-export function table(from: World, on: NodeFacts = node): Table {
+/** The rules that Delos makes of a world on one node, and of Pods that leave on others. */
+export function table(from: World, on: NodeFacts = node, leaving: World['pods'] = []): Table {
   return compile(
     {
       namespaces: from.namespaces.map(parseNamespace),
       pods: addressPods(from.pods.map(parsePod), [], new Set()),
+      leaving: addressPods(leaving.map(parsePod), [], new Set()),
       policies: from.policies.map(parsePolicy),
     },
     on,

@@ -11,17 +11,21 @@ import (
 	"strconv"
 	"strings"
 	"sync"
+	"syscall"
 	"time"
 )
 
 const (
 	// Requests and streams of one job that are under way.
-	mostOfJob   = 200
-	dialTime    = 3 * time.Second
-	answerTime  = time.Hour
-	copyBuffer  = 32 * 1024
-	mostIdle    = 16
-	mostAllIdle = 128
+	mostOfJob = 200
+	dialTime  = 3 * time.Second
+	lostTime  = 15 * time.Second
+	// Of Linux; the package syscall does not name it.
+	tcpUserTimeout = 18
+	answerTime     = time.Hour
+	copyBuffer     = 32 * 1024
+	mostIdle       = 16
+	mostAllIdle    = 128
 )
 
 // router passes requests to jobs.
@@ -39,7 +43,7 @@ type router struct {
 func newRouter(given settings, platform *platform, seen *metrics) *router {
 	r := &router{settings: given, platform: platform, seen: seen, underWay: make(map[string]int)}
 	r.login = newLogin(given, seen)
-	dialer := &net.Dialer{Timeout: dialTime, KeepAlive: 30 * time.Second}
+	dialer := &net.Dialer{Timeout: dialTime, KeepAlive: 10 * time.Second, Control: watched}
 	transport := &http.Transport{
 		DialContext:           dialer.DialContext,
 		MaxIdleConns:          mostAllIdle,
@@ -66,6 +70,15 @@ func newRouter(given settings, platform *platform, seen *metrics) *router {
 	}
 	r.plain, r.grpc = proxyBy(transport), proxyBy(http2)
 	return r
+}
+
+// watched gives a connection up whose other end acknowledges nothing: the job has gone with its node (tcp(7), TCP_USER_TIMEOUT).
+func watched(_, _ string, connection syscall.RawConn) error {
+	var err error
+	failed := connection.Control(func(file uintptr) {
+		err = syscall.SetsockoptInt(int(file), syscall.IPPROTO_TCP, tcpUserTimeout, int(lostTime.Milliseconds()))
+	})
+	return errors.Join(failed, err)
 }
 
 // target is where a request goes, kept in its context.
