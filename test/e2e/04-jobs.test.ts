@@ -174,7 +174,9 @@ http.server.ThreadingHTTPServer(('0.0.0.0', 8123), lambda *a: http.server.Simple
     forward.child.kill('SIGKILL');
     await forward.end;
     // The same server, at the job's own address.
-    const url = new URL(/https?:\/\/served--default-[0-9a-f]{10}\.jobs\.localhost:\d+/.exec(await ann.ok(['status', job.id]))?.[0] ?? '');
+    const url = new URL(
+      /https?:\/\/served--default-[0-9a-f]{10}\.jobs\.localhost:\d+/.exec(await ann.ok(['status', job.id]))?.[0] ?? '',
+    );
     const at = (headers: Readonly<Record<string, string>>) =>
       ask(Number(url.port), url.hostname, { path: '/page', headers });
     const answer = await at({ authorization: `Bearer ${await token('ann')}` });

@@ -33,7 +33,12 @@ import { until } from '../../support/until.ts';
  */
 
 const PASSWORDS = { admin: 'first-password-of-admin', alice: 'first-password-of-alice', bob: 'first-password-of-bob' };
-const PAGE = { accept: 'text/html', 'sec-fetch-mode': 'navigate', 'sec-fetch-site': 'none', 'sec-fetch-dest': 'document' };
+const PAGE = {
+  accept: 'text/html',
+  'sec-fetch-mode': 'navigate',
+  'sec-fetch-site': 'none',
+  'sec-fetch-dest': 'document',
+};
 
 let postgres: TestPostgres;
 let keycloak: TestKeycloak;
@@ -152,7 +157,9 @@ describe('a login by the browser', () => {
     // Two, of which one was planted by a page that shares the domain.
     expect((await get(hosts.one, ticket, { cookie: `${other}; ${nonce}` })).status).toBe(400);
     const begun = String((await get(hosts.one, '/', PAGE)).headers.location);
-    const state = String((await ask(gateway.ports.http, '127.0.0.1', { path: begun.slice(origin.length) })).headers.location);
+    const state = String(
+      (await ask(gateway.ports.http, '127.0.0.1', { path: begun.slice(origin.length) })).headers.location,
+    );
     const stolen = `${JOB_LOGIN_PATH}/callback?code=x&state=${new URL(state).searchParams.get('state')}`;
     expect((await ask(gateway.ports.http, '127.0.0.1', { path: stolen })).status).toBe(400);
   });

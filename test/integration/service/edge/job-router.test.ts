@@ -5,8 +5,8 @@ import { freePort } from '@delos/host';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { WebSocket } from 'ws';
 import type { Database } from '../../../../runtime/service/src/db/database.ts';
-import { startGateway, type TestGateway } from '../../../support/edge/gateway.ts';
 import { ask, type WebAnswer } from '../../../support/edge/ask.ts';
+import { startGateway, type TestGateway } from '../../../support/edge/gateway.ts';
 import {
   ends,
   JOBS_DOMAIN,
