@@ -23,7 +23,11 @@ export type RotationWay =
    * The server of the Secret's own part takes two values for a while: beside `KEY` it reads `KEY.next` and `KEY.former`, where
    * they are.
    */
-  | { readonly kind: 'overlap' }
+  | {
+      readonly kind: 'overlap';
+      /** A command of the runtime in its Pods that ends once nothing depends on the former value: that goes after it. */
+      readonly before?: 'rewrap';
+    }
   /** The password of a role of PostgreSQL, which has one at a time. Its clients try `KEY.next` and `KEY.former` as well. */
   | { readonly kind: 'role'; readonly role: string }
   /** It is not rotated. */

@@ -71,6 +71,7 @@ export * from './wire/identity.ts';
 export * from './wire/job.ts';
 export * from './wire/job-desire.ts';
 export * from './wire/job-observation.ts';
+export * from './wire/job-secret.ts';
 export * from './wire/join.ts';
 export * from './wire/kinds.ts';
 export * from './wire/log.ts';

@@ -1,3 +1,4 @@
+import { createHash, randomBytes } from 'node:crypto';
 import { freePort } from '@delos/host';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import type { ApoloClient } from '../../peers/src/apolo.ts';
@@ -213,5 +214,42 @@ http.server.ThreadingHTTPServer(('0.0.0.0', 8123), lambda *a: http.server.Simple
     expect(stdout).toContain('from inside');
     const failed = await ann.run(['exec', '-T', early, '--', 'sh -c "exit 9"']);
     expect(failed.code).toBe(9);
+  });
+});
+
+describe('a job with secrets', () => {
+  const NAMES = ['e2e-token', 'e2e-bytes'];
+  let platform: Api;
+  beforeAll(async () => {
+    platform = await api('ann');
+  });
+  afterAll(async () => {
+    for (const name of NAMES) await platform?.call('DELETE', `/secrets/${name}?org_name=default&project_name=default`);
+  });
+
+  test('has them as variable and as file; its log has no value, and afterwards its cluster has none either', async () => {
+    const values = [Buffer.from('seeded-e2e-value'), randomBytes(2 ** 20)];
+    for (const [index, value] of values.entries()) {
+      const body = { key: NAMES[index], value: value.toString('base64'), org_name: 'default', project_name: 'default' };
+      expect((await platform.call('POST', '/secrets', body)).status).toBe(201);
+    }
+    const uri = (index: number): string => `secret://default/default/default/${NAMES[index]}`;
+    const { id, namespace } = await platform.create({
+      command: `sh -c 'printf %s "$TOKEN" | sha256sum; sha256sum < /run/token; sha256sum < /etc/deep/bytes; (echo >> /run/token) 2>/dev/null || echo closed'`,
+      secret_env: { TOKEN: uri(0) },
+      secret_volumes: [
+        { src_secret_uri: uri(0), dst_path: '/run/token' },
+        { src_secret_uri: uri(1), dst_path: '/etc/deep/bytes' },
+      ],
+    });
+    await platform.ended(id);
+    const [text, bytes] = values.map((value) => createHash('sha256').update(value).digest('hex'));
+    const log = (await platform.log(id)).toString();
+    expect(log.match(/[0-9a-f]{64}|closed/g)).toEqual([text, text, bytes, 'closed']);
+    await until('no Secret of it is left', 60, async (last) => {
+      const left = await kubectl(['get', 'secrets', '--namespace', namespace ?? '', '--output', 'name']);
+      last(left);
+      return left.includes(id) ? undefined : true;
+    });
   });
 });

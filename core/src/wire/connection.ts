@@ -40,7 +40,7 @@ import { usageReport } from './usage-report.ts';
 export const AGENT_PREFIX = '/internal/agent/v1';
 
 /** Grows with every change of these messages that the other end would not understand. */
-export const AGENT_PROTOCOL = 5;
+export const AGENT_PROTOCOL = 6;
 
 const kind = z.enum(KINDS);
 /** Of a thing: unique in its kind. */

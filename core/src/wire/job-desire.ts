@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { jobId, jobPodSpec } from './job.ts';
+import { secretValue } from './job-secret.ts';
 
 /*
  * Life of a job as the agent sees it:
@@ -25,6 +26,11 @@ export const jobDesire = z.object({
      * nothing that a job, or whoever lists Pods, can read may hold it. Left out: the image is elsewhere.
      */
     pull: z.object({ registry: z.string(), org: z.string(), project: z.string(), password: z.string() }).optional(),
+    /**
+     * The values of `pod.secrets`, in their order. They are told until its Pod runs, stand in no row, and nothing that a Pod
+     * shows or a log says may hold them. Left out: there are none, or the cluster has them already.
+     */
+    secretValues: z.array(secretValue).optional(),
     pod: jobPodSpec,
   }),
 });

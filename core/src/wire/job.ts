@@ -2,6 +2,7 @@ import { z } from 'zod';
 import { securityProfile } from '../config/resources.ts';
 import { JOB_PRIORITIES, JOB_STATUSES, RESTART_POLICIES } from '../words/job-words.ts';
 import { diskMount } from './disk.ts';
+import { jobSecret } from './job-secret.ts';
 
 /** `job-` and a UUID: what the official client takes for an id without asking. */
 export const jobId = z.string().regex(/^job-[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/);
@@ -75,5 +76,7 @@ export const jobPodSpec = z.object({
   security: securityProfile.default('baseline'),
   /** Left out of jobs that were there before disks were. */
   disks: z.array(diskMount).optional(),
+  /** What it has of secrets; their values are not here. Left out: none. */
+  secrets: z.array(jobSecret).optional(),
 });
 export type JobPodSpec = z.infer<typeof jobPodSpec>;

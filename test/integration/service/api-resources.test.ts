@@ -184,6 +184,10 @@ describe('an object of another project', () => {
       const request = { storage: 2 ** 20, life_span: null, name: null, org_name: 'acme', project_name: 'one' };
       return (await api.request('alice', 'POST', '/disk', request)).json.id;
     },
+    secrets: async () => {
+      const request = { key: 'mine', value: 'eA==', org_name: 'acme', project_name: 'one' };
+      return (await api.request('alice', 'POST', '/secrets', request)).json.key;
+    },
   };
   const ofObjects = ROUTES.flat().filter(({ path, resource }) => resource.name in MAKE && path.includes('/:id'));
   const make = (name: string): Promise<string> => MAKE[name as keyof typeof MAKE]();

@@ -36,7 +36,7 @@ describe('a command of a service that this release has not says so in one line',
       ['storage ls', 'storage df', 'storage mkdir storage:x', 'storage rm storage:x', 'storage tree'],
       ['image ls', 'image tags image:x', 'image size image:x:1'],
       ['blob lsbucket', 'blob mkbucket', 'blob ls blob:x', 'blob lscredentials'],
-      ['secret ls', 'secret add a b', 'service-account ls', 'service-account create'],
+      ['service-account ls', 'service-account create'],
       ['app ls', 'app get-values', 'app-template ls', 'vcluster list-service-accounts'],
       [
         'admin get-clusters',
@@ -106,6 +106,27 @@ describe('run --share', () => {
     expect(stderr.trim()).toMatch(/^ERROR: [^\n]*rita is no member[^\n]*not part of this release[^\n]*$/);
     expect((await jobs()).find((job) => job.id === id)?.status).toBe('pending');
   });
+});
+
+test('secrets are added, listed and removed, and jobs have them', async () => {
+  await alice.ok(['secret', 'add', 'token', 'seeded-value']);
+  expect(await alice.ok(['secret', 'ls', '--full-uri'])).toContain('secret://default/acme/one/token');
+  const get = await alice.run(['secret', 'get', 'token']);
+  expect([get.code, get.stderr.trim()]).toEqual([
+    77,
+    expect.stringMatching(/^ERROR: [^\n]*is given to jobs alone[^\n]*$/),
+  ]);
+  const id = await start('-e', 'TOKEN=secret:token', '-v', 'secret:token:/run/token', '--name', 'with-secrets');
+  expect(await alice.ok(['job', 'generate-run-command', id])).toMatch(
+    /--volume secret:\/\/default\/acme\/one\/token:\/run\/token .*--env TOKEN=secret:\/\/default\/acme\/one\/token/s,
+  );
+  await alice.ok(['secret', 'rm', 'token']);
+  const missing = ['run', '--detach', '--no-wait-start', '-e', 'A=secret:token', 'ubuntu:24.04'];
+  const { code, stderr } = await alice.run(missing);
+  expect([code, stderr.trim()]).toEqual([
+    65,
+    expect.stringMatching(/there is no secret "token" in this project; [^\n]*$/),
+  ]);
 });
 
 test('what runs on a stand-in says so in `status`, and its description stays its user’s', async () => {

@@ -2,6 +2,7 @@ import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { type PlatformConfig, platformConfig } from '@delos/core';
 import { exportJWK, generateKeyPair, SignJWT } from 'jose';
+import type { Logger } from 'pino';
 import { Registry } from 'prom-client';
 import { AgentHub } from '../../../runtime/service/src/api/agents/index.ts';
 import { authenticator, callersById } from '../../../runtime/service/src/api/auth.ts';
@@ -16,6 +17,7 @@ import { streamRoutes } from '../../../runtime/service/src/api/streams/index.ts'
 import { applyConfig } from '../../../runtime/service/src/db/apply-config.ts';
 import type { Database } from '../../../runtime/service/src/db/database.ts';
 import { imageSource } from '../../../runtime/service/src/image-source.ts';
+import { type LiveSecret, liveOf } from '../../../runtime/service/src/live-secret.ts';
 import { PostgresLogStore } from '../../../runtime/service/src/logs/archive.ts';
 import { logDaysOf } from '../../../runtime/service/src/logs/log-store.ts';
 import { LogTails } from '../../../runtime/service/src/logs/tails.ts';
@@ -112,6 +114,8 @@ export async function startControlApi(
     readonly registry?: RegistrySettings;
     readonly logSearchUrl?: string;
     readonly jobsDomain?: string;
+    readonly secretsKey?: LiveSecret;
+    readonly log?: Logger;
   } = {},
 ): Promise<TestApi> {
   const { cache = NO_CACHE } = more;
@@ -124,6 +128,7 @@ export async function startControlApi(
     collectorToken: 'test-collector-token-0123456789',
     logs: config.logs,
     disks: config.disks,
+    secretsKey: more.secretsKey ?? liveOf('test-key-of-secrets-0123456789'),
     oidc: { issuer: issuer.issuer, clientId: 'apolo' },
     ...(more.realmUrl === undefined ? {} : { realmUrl: more.realmUrl }),
     ...(more.registry === undefined ? {} : { registry: more.registry }),
@@ -145,7 +150,7 @@ export async function startControlApi(
     budget: new RequestBudget(MOST),
     requests: new RequestLimits(config.requests, cache),
     cache,
-    log: quiet,
+    log: more.log ?? quiet,
     metrics: new Registry(),
     signal: new AbortController().signal,
     authenticate: authenticator(database.db, tokens),

@@ -12,6 +12,9 @@ export interface PodEvent {
   readonly gone: boolean;
 }
 
+/** What was made, as it was sent. */
+type Made = Readonly<Record<string, unknown>>;
+
 /**
  * An API server that knows Pods, and their kubelet: each does its next step when the test says so. Whatever else is written
  * is accepted.
@@ -23,6 +26,10 @@ export class OnePodCluster {
   readonly #pods = new Map<string, Pod>();
   /** Runs of which a Pod was made, in their order. */
   readonly made: number[] = [];
+  /** Secrets that were made, by name. */
+  readonly secrets = new Map<string, Made>();
+  /** So many Secrets are refused before one is made. */
+  refusals = 0;
   /** A container has ended by itself. */
   finished = false;
   events: PodEvent[] = [];
@@ -57,6 +64,8 @@ export class OnePodCluster {
   reset(): void {
     this.#pods.clear();
     this.made.length = 0;
+    this.secrets.clear();
+    this.refusals = 0;
     this.finished = false;
     this.events = [];
   }
@@ -125,10 +134,24 @@ export class OnePodCluster {
     if (pod !== undefined && this.#pods.delete(path)) this.events.push({ pod, gone: true });
   }
 
+  #secret(body: Made & { readonly metadata: { readonly name: string } }): {
+    readonly status: number;
+    readonly body: unknown;
+  } {
+    if (this.refusals > 0) {
+      this.refusals -= 1;
+      return refuse(503, 'ServiceUnavailable');
+    }
+    if (this.secrets.has(body.metadata.name)) return refuse(409, 'AlreadyExists');
+    this.secrets.set(body.metadata.name, body);
+    return { status: 201, body };
+  }
+
   async #answer(request: IncomingMessage): Promise<{ readonly status: number; readonly body: unknown }> {
     const path = new URL(request.url ?? '/', 'http://cluster').pathname;
     const sent = await text(request);
     const body = sent === '' ? {} : JSON.parse(sent);
+    if (request.method === 'POST' && path.endsWith('/secrets')) return this.#secret(body);
     if (!/\/pods(\/|$)/.test(path)) return { status: 200, body };
     if (request.method === 'POST') {
       const at = `${path}/${body.metadata.name}`;

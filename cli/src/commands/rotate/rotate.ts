@@ -7,6 +7,7 @@ import { expectedImages } from '../../instance/images.ts';
 import { kubeOf } from '../../instance/kube.ts';
 import { lockInstance } from '../../instance/lock.ts';
 import { planPlatform } from '../../instance/platform.ts';
+import { askRuntime } from '../../instance/runtime-command.ts';
 import { readSettings, recordedConfig } from '../../instance/settings.ts';
 import { Phases } from '../../phases.ts';
 import { refuseOtherRelease } from '../upgrade/other-release.ts';
@@ -87,6 +88,11 @@ async function rotate(context: CommandContext, input: PlatformInput, some: reado
     });
   }
   await step('former', 'use the new');
+  if (some.some(({ way }) => way.kind === 'overlap' && way.before === 'rewrap')) {
+    await phases.run('secrets of projects', () =>
+      askRuntime(context, { service: 'control-api', program: 'rewrap', request: {}, what: 'its secrets' }),
+    );
+  }
   await step('done', 'refuse the former');
   endRotation(context.paths);
   const document = { rotated: some.map(({ name }) => name), phases: phases.done };

@@ -6,6 +6,8 @@ import {
   AUTHORITIES_KEY,
   AUTHORITIES_NAME,
   ENFORCE_LABEL,
+  JOB_SECRET_KEY,
+  JOB_SECRET_PATTERN,
   MANAGED_BY,
   NAMESPACE_NAME_LABEL,
   ORG_LABEL,
@@ -127,6 +129,7 @@ function variables(props: AgentPolicyProps): Readonly<Record<string, string>> {
       'request.resource.group == "networking.k8s.io" && request.resource.resource == "networkpolicies" && object != null',
     isClaim: 'request.resource.group == "" && request.resource.resource == "persistentvolumeclaims" && object != null',
     isSecret: 'request.resource.group == "" && request.resource.resource == "secrets" && object != null',
+    isJobSecret: `variables.isSecret && object.metadata.name.matches(${text(JOB_SECRET_PATTERN)})`,
     isConfigMap: 'request.resource.group == "" && request.resource.resource == "configmaps" && object != null',
     changes: 'request.operation == "UPDATE" && object != null && oldObject != null',
   };
@@ -157,7 +160,7 @@ function validations(user: string): readonly Validation[] {
     {
       // No owner, no finalizer, no time of deletion: each of these deletes an object, or keeps one from being deleted. The API
       // server itself gives a claim the one finalizer that keeps it while a Pod has it.
-      expression: `variables.changes || variables.meta.all(key, key in ${list(CREATED)} || variables.isPod && key == "annotations" || variables.isClaim && key == "finalizers" && variables.meta.finalizers == ["kubernetes.io/pvc-protection"])`,
+      expression: `variables.changes || variables.meta.all(key, key in ${list(CREATED)} || variables.isPod && key == "annotations" || variables.isJobSecret && key == "ownerReferences" || variables.isClaim && key == "finalizers" && variables.meta.finalizers == ["kubernetes.io/pvc-protection"])`,
       message: 'the agent makes objects with a name and labels, Pods with annotations too, and with no other metadata',
     },
     {
@@ -204,12 +207,23 @@ function validations(user: string): readonly Validation[] {
     {
       // Of another type it could be a token, of another name somebody else's.
       expression: [
-        `!variables.isSecret || object.metadata.name.matches(${text(`^${PULL_SECRET_PREFIX}[0-9a-f]{16}$`)})`,
+        `!variables.isSecret || variables.isJobSecret || object.metadata.name.matches(${text(`^${PULL_SECRET_PREFIX}[0-9a-f]{16}$`)})`,
         'object.type == "kubernetes.io/dockerconfigjson"',
         '!has(object.immutable)',
         'has(object.data) && object.data.all(key, key == ".dockerconfigjson")',
       ].join(' && '),
-      message: 'the agent makes Secrets to pull images by, and no others',
+      message: 'the agent makes Secrets to pull images by and those of jobs, and no others',
+    },
+    {
+      // Owned by its job's Pod alone, it goes with that; nothing else is deleted by an owner that is not there.
+      expression: [
+        '!variables.isJobSecret || !variables.changes && object.type == "Opaque"',
+        'has(object.immutable) && object.immutable',
+        `has(object.data) && object.data.all(key, key == ${text(JOB_SECRET_KEY)})`,
+        'has(object.metadata.ownerReferences) && size(object.metadata.ownerReferences) == 1',
+        'object.metadata.ownerReferences.all(owner, owner.apiVersion == "v1" && owner.kind == "Pod" && object.metadata.name.startsWith(owner.name + "-r") && size(owner.name) == 40 && !has(owner.controller) && !has(owner.blockOwnerDeletion))',
+      ].join(' && '),
+      message: 'a Secret of a job has one value for ever, and belongs to the job’s Pod',
     },
     {
       expression: [

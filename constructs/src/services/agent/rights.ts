@@ -30,8 +30,8 @@ const rule = (
 /**
  * What the agent may do, and no more. Everywhere: see nodes and what Pods ask of them, read a volume by its name, make
  * project namespaces, and bind itself to one role, which {@link AgentPolicy} lets it do in project namespaces alone.
- * There: jobs' Pods with their events, streams into them, claims of disks, network policies, and Secrets to pull images by and the ConfigMap of
- * authorities, which it writes and does not read. No other Secret, no log (the collector reads the disk), no other right.
+ * There: jobs' Pods with their events, streams into them, claims of disks, network policies, Secrets to pull images by and those of jobs, and the
+ * ConfigMap of authorities, which it writes and does not read. No other Secret, no log (the collector reads the disk), no other right.
  */
 export class AgentRights extends Construct {
   constructor(scope: Construct, id: string, props: AgentRightsProps) {

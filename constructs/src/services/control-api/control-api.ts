@@ -72,6 +72,10 @@ export class ControlApi extends Construct implements AgentsEntrance {
     const collector = secret('collector-token', {
       token: { kind: 'password', length: 48, rotation: { kind: 'overlap' } },
     });
+    // What projects keep secret is encrypted with it; the database does not have it.
+    const secretsKey = secret('secrets-key', {
+      key: { kind: 'password', length: 48, rotation: { kind: 'overlap', before: 'rewrap' } },
+    });
     const issuer = secret('token-issuer', { secret: { kind: 'password', length: 48, rotation: ISSUER_KEPT } });
     const passwords = secret(
       'identity-passwords',
@@ -143,6 +147,7 @@ export class ControlApi extends Construct implements AgentsEntrance {
           agent,
           collector,
           issuer,
+          secretsKey,
           ...(cache === undefined ? [] : cacheSecrets(cache)),
           ...(bucket === undefined ? [] : bucketSecrets(bucket)),
           ...(this.#registry === undefined ? [] : [this.#registry.key.secret]),
@@ -168,6 +173,7 @@ export class ControlApi extends Construct implements AgentsEntrance {
         env('DELOS_IDENTITY_ISSUER', fileOf({ secret: issuer, key: 'secret' })),
         env('DELOS_AGENT_TOKEN_FILE', fileOf(this.agentToken)),
         env('DELOS_COLLECTOR_TOKEN_FILE', fileOf({ secret: collector, key: 'token' })),
+        env('DELOS_SECRETS_KEY_FILE', fileOf({ secret: secretsKey, key: 'key' })),
       ],
     });
     this.workload.reach(database.peer, identity.peer);

@@ -1,4 +1,12 @@
-import { DelosError, JOINED_PREFIX, joinOf, REALM_PATH, REGISTRY_CATALOG_PATH, REGISTRY_PATH } from '@delos/core';
+import {
+  DelosError,
+  JOINED_PREFIX,
+  joinOf,
+  MAX_SECRET_BYTES,
+  REALM_PATH,
+  REGISTRY_CATALOG_PATH,
+  REGISTRY_PATH,
+} from '@delos/core';
 import { type Replicas, replicas } from '../../base/sections/replicas.ts';
 import type { ServiceDescriptor } from '../../base/service.ts';
 import { keycloak } from '../keycloak/index.ts';
@@ -38,6 +46,8 @@ export const controlApi: ServiceDescriptor<Replicas, ControlApi> = {
   },
   routes: [
     { paths: ['/api/v1/*', '/apis/*'], port: 'http' },
+    // A value of 1 MiB, in base64.
+    { paths: ['/api/v1/secrets', '/api/v1/on/*/secrets'], port: 'http', maxBodyBytes: 2 * MAX_SECRET_BYTES },
     // What is listed depends on who asks, which the registry does not know.
     { paths: [REGISTRY_CATALOG_PATH], port: 'http' },
     // Says that there is no registry, where there is none.

@@ -6,6 +6,8 @@ declare module 'fastify' {
   interface FastifyContextConfig {
     /** Bytes of the body that a route takes from a caller without a token. @default none: no token, no body */
     readonly anonymousBody?: number;
+    /** Bytes of the body that a route takes. @default what the API takes */
+    readonly largestBody?: number;
   }
 }
 
@@ -36,8 +38,8 @@ export function callerOf(deps: Pick<ApiDeps, 'authenticate' | 'requests'>, reque
  */
 export function admitRequests(app: FastifyInstance, deps: Pick<ApiDeps, 'authenticate' | 'budget' | 'requests'>): void {
   app.addHook('onRequest', async (request, reply) => {
-    const { anonymousBody } = request.routeOptions.config;
-    const most = anonymousBody ?? MAX_BODY_BYTES;
+    const { anonymousBody, largestBody } = request.routeOptions.config;
+    const most = anonymousBody ?? largestBody ?? MAX_BODY_BYTES;
     const body = bodyBytes(request, most);
     // One that is too large is refused by its announced length, unread.
     if (body === 0 || body > most) return;

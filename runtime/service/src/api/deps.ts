@@ -44,6 +44,8 @@ export interface ApiSettings {
   readonly logs: LogSettings;
   /** delos.yaml's. */
   readonly disks: DiskSettings;
+  /** The key by which secrets of projects are encrypted. @default there are no secrets */
+  readonly secretsKey?: LiveSecret;
   /** The platform's registry of images. @default it has none */
   readonly registry?: RegistrySettings;
   /** Where VictoriaLogs is reached from here, without a trailing slash. @default logs cannot be searched */

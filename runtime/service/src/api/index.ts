@@ -51,6 +51,8 @@ const apiEnv = databaseEnv.extend({
   DELOS_KEYCLOAK_URL: z.url().optional(),
   /** `HOST[:PORT]`, separated by commas: registries that jobs may use wherever they are. */
   DELOS_ALLOWED_REGISTRIES: z.string().default('').transform(registryList),
+  /** The key by which secrets of projects are encrypted. */
+  DELOS_SECRETS_KEY_FILE: z.string().optional(),
   /** The registry of images, where the platform has one. */
   DELOS_REGISTRY_URL: z.url().optional(),
   /** The key that signs its tokens: P-256, PKCS #8 in PEM. */
@@ -107,6 +109,7 @@ export const apiService: Service = {
       ...(env.DELOS_LOG_SEARCH_URL === undefined ? {} : { logSearchUrl: env.DELOS_LOG_SEARCH_URL }),
       logDays: logDaysOf(config),
       ...(env.DELOS_JOBS_DOMAIN === undefined ? {} : { jobsDomain: env.DELOS_JOBS_DOMAIN }),
+      ...(env.DELOS_SECRETS_KEY_FILE === undefined ? {} : { secretsKey: liveSecret(env.DELOS_SECRETS_KEY_FILE) }),
       oidc: { issuer: env.DELOS_OIDC_ISSUER, clientId: env.DELOS_OIDC_AUDIENCE },
       ...(env.DELOS_KEYCLOAK_URL === undefined
         ? {}

@@ -11,6 +11,7 @@ import { login } from './resources/login/index.ts';
 import { metrics } from './resources/metrics/index.ts';
 import { registry } from './resources/registry/index.ts';
 import { registryTokens } from './resources/registry-tokens/index.ts';
+import { secrets } from './resources/secrets/index.ts';
 import { users } from './resources/users/index.ts';
 
 /** Every resource of the API: one folder and one line. */
@@ -21,6 +22,7 @@ export const RESOURCES = {
   jobs,
   'job-hosts': jobHosts,
   disks,
+  secrets,
   users,
   admin,
   metrics,

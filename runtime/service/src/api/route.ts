@@ -17,6 +17,8 @@ interface RouteSpec<P extends Shape, Q extends Shape, B extends Shape> {
   readonly params?: P;
   readonly query?: Q;
   readonly body?: B;
+  /** Most bytes of the body. @default what the API takes */
+  readonly largestBody?: number;
   /** What a success answers, for the OpenAPI document. */
   readonly response?: z.ZodType;
 }
@@ -51,6 +53,9 @@ export function route<P extends Shape = undefined, Q extends Shape = undefined, 
         '4xx': ERROR_SCHEMA,
       },
     },
+    ...(spec.largestBody === undefined
+      ? {}
+      : { bodyLimit: spec.largestBody, config: { largestBody: spec.largestBody } }),
     // Before the body: nothing is read of whoever has no token.
     onRequest: async (request) => {
       await callerOf(deps, request);

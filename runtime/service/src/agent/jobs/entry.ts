@@ -13,6 +13,8 @@ export interface Entry {
   failures: number;
   retry: NodeJS.Timeout | undefined;
   pullFailingSince: number | undefined;
+  /** The run whose Pod has its secrets. */
+  secretsOf: number | undefined;
 }
 
 export function newEntry(jobId: string): Entry {
@@ -26,6 +28,7 @@ export function newEntry(jobId: string): Entry {
     failures: 0,
     retry: undefined,
     pullFailingSince: undefined,
+    secretsOf: undefined,
   };
 }
 
@@ -40,3 +43,15 @@ export function seenUid({ seen, desired }: Entry): string | undefined {
 
 /** What is told of a job that has no Pod. */
 export const nothing = ({ desired }: Entry): PodObservation => podlessObservation(desired?.spec.run ?? 0);
+
+/** Whether its Pod still waits for secrets from here: what the kubelet says of it meanwhile is no news. */
+export const lacksSecrets = ({ desired, secretsOf }: Entry): boolean =>
+  desired?.spec.secretValues !== undefined && secretsOf !== desired.spec.run;
+
+/** Values that the cluster has are kept here no longer. */
+export function dropSecrets(entry: Entry): void {
+  const { desired } = entry;
+  if (desired?.spec.secretValues === undefined || lacksSecrets(entry)) return;
+  const { secretValues: _, ...spec } = desired.spec;
+  entry.desired = { ...desired, spec };
+}

@@ -5,8 +5,9 @@ import type { ImageSource } from '../../image-source.ts';
 import { CONTAINER } from '../container-name.ts';
 import type { Namespaces } from '../namespaces/namespaces.ts';
 import { Workers } from '../workers.ts';
-import { type Entry, isEnd, newEntry, nothing, seenUid } from './entry.ts';
+import { dropSecrets, type Entry, isEnd, lacksSecrets, newEntry, nothing, seenUid } from './entry.ts';
 import { isPullReason } from './image-pull.ts';
+import { secretProblem } from './job-secrets.ts';
 import { hasEnded, observePod, runOf } from './observe.ts';
 import { PodActions, type PodActionsProps } from './pod-actions.ts';
 import { explainRefusal } from './pod-refusal.ts';
@@ -78,6 +79,7 @@ export class JobKeeper {
     const entry = this.#entry(job.id);
     if (entry.desired !== undefined && entry.desired.revision > job.revision) return;
     entry.desired = job;
+    dropSecrets(entry);
     this.#wake(entry);
   }
 
@@ -183,6 +185,7 @@ export class JobKeeper {
     switch (desired.spec.action) {
       case 'run':
         if (pod === undefined) return this.#make(entry, desired);
+        if (lacksSecrets(entry)) await this.#giveSecrets(entry, pod, desired);
         return this.#pods.endOvertime(pod, desired);
       case 'stop':
         if (pod === undefined) return this.#absent(entry, desired);
@@ -206,6 +209,11 @@ export class JobKeeper {
       this.#tell(entry, { ...nothing(entry), phase: 'failed', reason: 'ErrImagePull', description: refused });
       return;
     }
+    const problem = secretProblem(desired);
+    if (problem !== undefined) {
+      this.#tell(entry, { ...nothing(entry), phase: 'failed', reason: 'CannotStart', description: problem });
+      return;
+    }
     await this.#props.namespaces.ensure(desired.spec.pod);
     // Time has passed: it may have been stopped, or the connection lost, meanwhile.
     if (entry.desired !== desired || !this.#props.connected()) {
@@ -213,6 +221,16 @@ export class JobKeeper {
       return;
     }
     await this.#pods.make(desired);
+    const { pod } = entry;
+    if (pod !== undefined && lacksSecrets(entry)) await this.#giveSecrets(entry, pod, desired);
+  }
+
+  async #giveSecrets(entry: Entry, pod: Pod, desired: JobDesire): Promise<void> {
+    if (!hasEnded(pod)) await this.#pods.giveSecrets(pod, desired);
+    entry.secretsOf = desired.spec.run;
+    dropSecrets(entry);
+    this.#workers.wake(entry);
+    if (entry.pod !== undefined) this.#observe(entry, entry.pod);
   }
 
   /**
@@ -244,7 +262,7 @@ export class JobKeeper {
   }
 
   #observe(entry: Entry, pod: Pod): void {
-    if (runOf(pod) !== entry.desired?.spec.run) return;
+    if (runOf(pod) !== entry.desired?.spec.run || lacksSecrets(entry)) return;
     const status = pod.status.containerStatuses.find(({ name }) => name === CONTAINER);
     const pulling = isPullReason(status?.state.waiting?.reason ?? '');
     entry.pullFailingSince = pulling ? (entry.pullFailingSince ?? Date.now()) : undefined;

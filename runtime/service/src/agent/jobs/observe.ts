@@ -29,6 +29,9 @@ const CREATE_FAILURES: ReadonlySet<string> = new Set([
   'PostStartHookError',
 ]);
 
+/** The kubelet came before the Secret did, and tries again. */
+const LACKS_SECRET = /\bsecret "job-[^"]*" not found/;
+
 type Told = Pick<PodObservation, 'phase'> & {
   readonly reason: Reason | null;
   readonly description: string | null;
@@ -138,7 +141,7 @@ function tellPending(pod: Pod, status: ContainerStatus | undefined, context: Obs
     const given = failure.final || (context.pullFailingMs >= UNKNOWN_HOST_MS && failure.unknownHost);
     return { phase: given ? 'failed' : 'pending', reason: 'ErrImagePull', description: failure.description };
   }
-  if (waiting !== undefined && CREATE_FAILURES.has(waiting.reason)) {
+  if (waiting !== undefined && CREATE_FAILURES.has(waiting.reason) && !LACKS_SECRET.test(waiting.message)) {
     return { phase: 'failed', reason: 'CannotStart', description: explainStart(waiting.message) };
   }
   const scheduled = pod.status.conditions.find(({ type }) => type === 'PodScheduled');
@@ -151,6 +154,7 @@ function tellPending(pod: Pod, status: ContainerStatus | undefined, context: Obs
   // In the kubelet's own words, which are not for users.
   if (event !== undefined && /^Failed to pull image /.test(event.message))
     return pending('ErrImagePull', explainPull(image, 'ErrImagePull', event.message).description);
+  if (event !== undefined && LACKS_SECRET.test(event.message)) return pending('ContainerCreating', null);
   if (event !== undefined && /^Failed(Mount|AttachVolume|MapVolume)$/.test(event.reason))
     return pending('ContainerCreating', `a disk of it could not be mounted yet: ${event.message.slice(0, 200)}`);
   if (event !== undefined && /^Failed/.test(event.reason))

@@ -1,6 +1,7 @@
 import type { JobDesire } from '@delos/core';
 import { isKubeError, type KubeClient } from '@delos/kube';
 import { CONTAINER } from '../container-name.ts';
+import { secretManifests } from './job-secrets.ts';
 import { hasEnded } from './observe.ts';
 import { podManifest } from './pod-manifest.ts';
 import type { Pod } from './pod-shape.ts';
@@ -45,6 +46,17 @@ export class PodActions {
     } catch (error) {
       if (!isKubeError(error, 409)) throw error;
       keepPod(await client.get(pathOf(desired)));
+    }
+  }
+
+  /** Makes what the Pod has of secrets. One that is there already is of this Pod too: its name has the run. @throws KubeError */
+  async giveSecrets(pod: Pod, desired: JobDesire): Promise<void> {
+    for (const manifest of secretManifests(desired, pod.metadata.uid)) {
+      try {
+        await this.#props.client.create(`/api/v1/namespaces/${desired.spec.pod.namespace}/secrets`, manifest);
+      } catch (error) {
+        if (!isKubeError(error, 409)) throw error;
+      }
     }
   }
 

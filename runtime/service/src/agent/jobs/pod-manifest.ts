@@ -15,6 +15,7 @@ import {
   RUN_LABEL,
 } from '@delos/core';
 import { CONTAINER } from '../container-name.ts';
+import { secretFiles, secretVariables } from './job-secrets.ts';
 import { pullSecretName } from './pull-secret.ts';
 import { NO_WAY_OUT, type WayOut, wayOutEnv, wayOutVolumes } from './way-out.ts';
 
@@ -90,10 +91,10 @@ export function podManifest(
           },
           securityContext: containerSecurity(spec),
           terminationMessagePolicy: 'File',
-          ...volumeMounts(spec, wayOut),
+          ...volumeMounts(job, wayOut),
         },
       ],
-      ...volumes(spec, wayOut),
+      ...volumes(job, wayOut),
     },
   };
 }
@@ -101,20 +102,27 @@ export function podManifest(
 /** The group that may write to a job's disks, whatever user its image has. Above all groups of people. */
 const DISK_GROUP = 60690;
 
-function volumes({ resources, disks = [] }: JobPodSpec, wayOut: WayOut): Readonly<Record<string, unknown>> {
+function volumes(job: JobDesire, wayOut: WayOut): Readonly<Record<string, unknown>> {
+  const { resources, disks = [] } = job.spec.pod;
   const shm = { name: 'shm', emptyDir: { medium: 'Memory', sizeLimit: String(resources.memory) } };
   const claims = [...new Set(disks.map(({ disk }) => disk))].map((claimName) => ({
     name: claimName,
     persistentVolumeClaim: { claimName },
   }));
-  const all = [...(resources.shm ? [shm] : []), ...claims, ...wayOutVolumes(wayOut).volumes];
+  const all = [
+    ...(resources.shm ? [shm] : []),
+    ...claims,
+    ...secretFiles(job).volumes,
+    ...wayOutVolumes(wayOut).volumes,
+  ];
   return all.length === 0 ? {} : { volumes: all };
 }
 
-function volumeMounts({ resources, disks = [] }: JobPodSpec, wayOut: WayOut): Readonly<Record<string, unknown>> {
+function volumeMounts(job: JobDesire, wayOut: WayOut): Readonly<Record<string, unknown>> {
+  const { resources, disks = [] } = job.spec.pod;
   const shm = { name: 'shm', mountPath: '/dev/shm' };
   const mounts = disks.map(({ disk: name, path: mountPath, readOnly }) => ({ name, mountPath, readOnly }));
-  const all = [...(resources.shm ? [shm] : []), ...mounts, ...wayOutVolumes(wayOut).mounts];
+  const all = [...(resources.shm ? [shm] : []), ...mounts, ...secretFiles(job).mounts, ...wayOutVolumes(wayOut).mounts];
   return all.length === 0 ? {} : { volumeMounts: all };
 }
 
@@ -150,14 +158,15 @@ function literal(text: string): string {
   return text.replaceAll('$', () => '$$');
 }
 
-function environment(
-  { id, spec: { pod } }: JobDesire,
-  wayOut: WayOut,
-): readonly { readonly name: string; readonly value: string }[] {
-  return Object.entries({ ...wayOutEnv(wayOut), NEURO_JOB_ID: id, ...pod.env }).map(([name, value]) => ({
-    name,
-    value: literal(value),
-  }));
+function environment(job: JobDesire, wayOut: WayOut): readonly Readonly<Record<string, unknown>>[] {
+  const { id, spec } = job;
+  const secret = secretVariables(job);
+  const own = new Set(secret.map(({ name }) => name));
+  const plain = Object.entries({ ...wayOutEnv(wayOut), NEURO_JOB_ID: id, ...spec.pod.env });
+  return [
+    ...plain.filter(([name]) => !own.has(name)).map(([name, value]) => ({ name, value: literal(value) })),
+    ...secret,
+  ];
 }
 
 function cores(cpu: number): string {

@@ -1,5 +1,6 @@
 import {
   AGENT_PROTOCOL,
+  type Desire,
   fromAgent,
   KINDS,
   type Kind,
@@ -22,6 +23,7 @@ import { LatestUsage } from '../usage/latest-usage.ts';
 import { Desires } from './desires.ts';
 import { recordNodes } from './nodes.ts';
 import { withPullCredential } from './pull-credentials.ts';
+import { withSecretValues } from './secret-values.ts';
 import { sealPlace } from './stream-place.ts';
 
 /**
@@ -59,17 +61,15 @@ export class AgentSession {
     this.#settings = settings;
     this.#joined = joined;
     this.#log = log;
+    const completed = async (desire: Desire): Promise<Desire> =>
+      withSecretValues({ database, settings }, cluster, await withPullCredential(settings, desire));
     const desiresOf = (kind: Kind): Desires =>
       new Desires({
         kind,
         list: () => DESIRED[kind].list(database.db, cluster),
         find: (ids) => DESIRED[kind].find(database.db, cluster, ids),
         send: async (message) =>
-          this.#deliver(
-            message.type === 'desire'
-              ? { ...message, desire: await withPullCredential(settings, message.desire) }
-              : message,
-          ),
+          this.#deliver(message.type === 'desire' ? { ...message, desire: await completed(message.desire) } : message),
         log: log.child({ cluster, kind }),
       });
     this.#desires = new Map(KINDS.map((kind) => [kind, desiresOf(kind)]));

@@ -16,6 +16,7 @@ import type { Caller } from '../../deps.ts';
 import { projectFor } from '../../project-for.ts';
 import { stillUser } from '../../still-user.ts';
 import { holdDisks, mountsFor } from '../disks/index.ts';
+import { jobSecrets } from '../secrets/index.ts';
 import { logLimitOf } from './log-limit.ts';
 import { checkQueue, type QueueLimits } from './queue-limits.ts';
 import type { JobDemand } from './quotas.ts';
@@ -25,8 +26,6 @@ import { splitWords } from './shlex.ts';
 const PRIORITY = { low: -1, normal: 0, high: 1 } as const;
 const NOT_YET = {
   volumes: 'storage volumes',
-  secret_env: 'secrets',
-  secret_volumes: 'secrets',
 } as const;
 
 export interface CreateContext {
@@ -69,6 +68,12 @@ export async function createJob(tx: Tx, request: JobRequest, context: CreateCont
   const { meta, container } = request;
   const field = 'container' in meta ? 'container.disk_volumes' : 'disk_volumes';
   const disks = await mountsFor(tx, container.disk_volumes ?? [], { cluster, caller, project, field });
+  const secrets = await jobSecrets(tx, {
+    env: container.secret_env ?? {},
+    volumes: container.secret_volumes ?? [],
+    prefix: 'container' in meta ? 'container.' : '',
+    ...{ cluster, caller, project },
+  });
   const priority = meta.priority ?? 'normal';
   const spec: Omit<JobPodSpec, 'pool' | 'node'> = {
     namespace: project.namespace,
@@ -91,6 +96,7 @@ export async function createJob(tx: Tx, request: JobRequest, context: CreateCont
     priority,
     security: securityOf(request, preset, project),
     ...(disks.length === 0 ? {} : { disks: [...disks] }),
+    ...(secrets.length === 0 ? {} : { secrets: [...secrets] }),
   };
   const minutes = meta.max_run_time_minutes ?? 0;
   const row = await tx
@@ -227,6 +233,8 @@ function shownContainer({ container, meta }: JobRequest): Record<string, unknown
     http: container.http,
     env: container.env ?? {},
     disk_volumes: container.disk_volumes?.length ? container.disk_volumes : undefined,
+    secret_env: container.secret_env ?? undefined,
+    secret_volumes: container.secret_volumes?.length ? container.secret_volumes : undefined,
     tty: container.tty ?? false,
     privileged: meta.privileged ?? false,
   };

@@ -1,6 +1,7 @@
 import { DelosError, jobPriority, MAX_ARGUMENT_BYTES, restartPolicy } from '@delos/core';
 import { z } from 'zod';
 import { diskVolumes } from '../disks/index.ts';
+import { secretEnv, secretVolumes } from '../secrets/index.ts';
 import { checkJobTexts } from './text-limits.ts';
 
 /*
@@ -24,11 +25,13 @@ const argument = z
   .string()
   .refine((given) => Buffer.byteLength(given) <= MAX_ARGUMENT_BYTES, `must be at most ${MAX_ARGUMENT_BYTES} bytes`);
 
+const variable = z
+  .string()
+  .max(1024)
+  .regex(ENV_NAME, 'the name of a variable has letters, digits and . _ - and does not begin with a digit');
+
 const env = z
-  .record(
-    z.string().regex(ENV_NAME, 'the name of a variable has letters, digits and . _ - and does not begin with a digit'),
-    argument,
-  )
+  .record(variable, argument)
   .refine((given) => PASSED_CONFIG.every((name) => !(name in given)), `must not set ${PASSED_CONFIG.join(' or ')}`);
 
 const image = z
@@ -74,8 +77,10 @@ const container = z.object({
   env: env.nullish(),
   tty: z.boolean().nullish(),
   volumes: unsupported,
-  secret_env: unsupported,
-  secret_volumes: unsupported,
+  secret_env: secretEnv(variable)
+    .refine((given) => PASSED_CONFIG.every((name) => !(name in given)), `must not set ${PASSED_CONFIG.join(' or ')}`)
+    .nullish(),
+  secret_volumes: secretVolumes.nullish(),
   disk_volumes: diskVolumes.nullish(),
 });
 

@@ -10,6 +10,7 @@ export interface JobTexts {
 
 export interface ContainerTexts {
   readonly env?: Readonly<Record<string, string>> | null | undefined;
+  readonly secret_env?: Readonly<Record<string, string>> | null | undefined;
   readonly command?: Text;
   readonly entrypoint?: Text;
   readonly working_dir?: Text;
@@ -27,8 +28,16 @@ export function checkJobTexts(meta: JobTexts, container: ContainerTexts, prefix:
     if (bytes(name, '=', value) <= MAX_ARGUMENT_BYTES) continue;
     throw tooLong(`${prefix}env.${name}`, `a variable with its name is at most ${MAX_ARGUMENT_BYTES} bytes`);
   }
+  const twice = Object.keys(container.secret_env ?? {}).find((name) => name in (container.env ?? {}));
+  if (twice !== undefined) {
+    throw new DelosError('ERR_REQUEST', `${twice} is set twice: to a value, and to a secret`, {
+      where: { field: `${prefix}secret_env.${twice}` },
+      hint: 'leave one of them out',
+    });
+  }
   const fields = new Map([
     [`${prefix}env`, bytes(...env.flat())],
+    [`${prefix}secret_env`, bytes(...Object.entries(container.secret_env ?? {}).flat())],
     [`${prefix}command`, bytes(container.command)],
     [`${prefix}entrypoint`, bytes(container.entrypoint)],
     [`${prefix}working_dir`, bytes(container.working_dir)],

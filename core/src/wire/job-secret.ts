@@ -1,0 +1,20 @@
+import { z } from 'zod';
+
+/** Bytes of one secret: the most that a Secret of Kubernetes holds. */
+export const MAX_SECRET_BYTES = 2 ** 20;
+
+/** A secret that a job has: in variables of its environment, in files, or in both. */
+export const jobSecret = z.object({
+  org: z.string(),
+  project: z.string(),
+  key: z.string(),
+  /** Names of variables. */
+  env: z.array(z.string()),
+  /** Absolute paths of files. */
+  files: z.array(z.string()),
+});
+export type JobSecret = z.infer<typeof jobSecret>;
+
+/** What is in a secret, or why that cannot be had. */
+export const secretValue = z.union([z.object({ value: z.base64() }), z.object({ problem: z.string() })]);
+export type SecretValue = z.infer<typeof secretValue>;

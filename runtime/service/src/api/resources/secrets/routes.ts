@@ -1,0 +1,114 @@
+import { DelosError } from '@delos/core';
+import type { FastifyInstance } from 'fastify';
+import { z } from 'zod';
+import { requirePresent } from '../../../db/clusters/present.ts';
+import { putSecret } from '../../../db/secrets/rows.ts';
+import type { ApiDeps } from '../../deps.ts';
+import { depsAt } from '../../paths/cluster-paths.ts';
+import { projectFor } from '../../project-for.ts';
+import { route } from '../../route.ts';
+import { stillUser } from '../../still-user.ts';
+import { findSecret } from './find.ts';
+import { checkSecretLimits } from './limits.ts';
+import { listSecrets, secretJson, sendSecrets } from './list.ts';
+import { LARGEST_BODY, secretQuery, secretRequest } from './request.ts';
+
+const params = z.object({ key: z.string().min(1).max(253) });
+const secret = z.looseObject({ key: z.string(), owner: z.string(), org_name: z.string(), project_name: z.string() });
+const TAG = 'secrets';
+
+/** Secrets: give a value, list, remove. No route gives a value back. */
+export function secretRoutes(app: FastifyInstance, deps: ApiDeps): void {
+  const { database, settings } = deps;
+
+  route(
+    app,
+    deps,
+    {
+      method: 'POST',
+      url: '',
+      tag: TAG,
+      summary: 'Make a secret, or give it another value',
+      body: secretRequest,
+      largestBody: LARGEST_BODY,
+      response: secret,
+    },
+    async ({ body, caller, request, reply }) => {
+      const { cluster } = (await depsAt(deps, request)).settings;
+      const { value } = body;
+      const place = await database.tx(async (tx) => {
+        await stillUser(tx, caller);
+        const { org, name: project } = await projectFor(tx, { org: body.org_name, name: body.project_name }, caller);
+        const made = { cluster, org, project, name: body.key };
+        await requirePresent(tx, settings.cluster, cluster);
+        await checkSecretLimits(tx, made, value.length);
+        await putSecret(tx, keys(), made, { value, owner: caller.user });
+        return made;
+      });
+      deps.log.info({ secret: place.name, project: `${place.org}/${place.project}`, user: caller.user }, 'secret set');
+      return reply.code(201).send(secretJson({ ...place, owner: caller.user }));
+    },
+  );
+
+  route(
+    app,
+    deps,
+    { method: 'GET', url: '', tag: TAG, summary: 'List secrets', query: secretQuery, response: z.array(secret) },
+    async ({ query: { org_name: org, project_name: name }, caller, request, reply }) => {
+      const { cluster } = (await depsAt(deps, request)).settings;
+      return sendSecrets(listSecrets(database.db, cluster, caller, { org, name }), reply);
+    },
+  );
+
+  route(
+    app,
+    deps,
+    {
+      method: 'GET',
+      url: '/:key',
+      tag: TAG,
+      summary: 'Says that no value is given back: jobs alone get them',
+      params,
+      query: secretQuery,
+    },
+    async ({ params: { key }, query: { org_name: org, project_name: name }, caller, request }) => {
+      await findSecret(await depsAt(deps, request), caller, key, 'read', { org, name });
+      throw new DelosError('ERR_FORBIDDEN', `the value of secret ${key} is given to jobs alone, and to nobody else`, {
+        hint: `a job has it by -e NAME=secret:${key}, or by -v secret:${key}:/path/of/a/file`,
+      });
+    },
+  );
+
+  route(
+    app,
+    deps,
+    {
+      method: 'DELETE',
+      url: '/:key',
+      tag: TAG,
+      summary: 'Remove a secret; jobs that run keep what they have',
+      params,
+      query: secretQuery,
+    },
+    async ({ params: { key }, query: { org_name: org, project_name: name }, caller, request, reply }) => {
+      const found = await findSecret(await depsAt(deps, request), caller, key, 'write', { org, name });
+      await database.db
+        .deleteFrom('secrets')
+        .where('cluster', '=', found.cluster)
+        .where('org', '=', found.org)
+        .where('project', '=', found.project)
+        .where('name', '=', found.name)
+        .execute();
+      deps.log.info(
+        { secret: found.name, project: `${found.org}/${found.project}`, user: caller.user },
+        'secret removed',
+      );
+      return reply.code(204).send();
+    },
+  );
+
+  function keys(): NonNullable<ApiDeps['settings']['secretsKey']> {
+    if (settings.secretsKey !== undefined) return settings.secretsKey;
+    throw new DelosError('ERR_INTERNAL', 'secrets are served without a key');
+  }
+}
