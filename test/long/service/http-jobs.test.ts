@@ -212,9 +212,10 @@ describe('under load', () => {
     );
     sent.on('error', () => undefined);
     sent.end();
-    await until('a hundred events came, one by one', 60, (last) => {
+    // Longer than the gateway waits for a body that stalls.
+    await until('events came for half a minute, one by one', 120, (last) => {
       last(events.length);
-      return events.length > 100 ? true : undefined;
+      return events.length > 600 ? true : undefined;
     });
     sent.destroy();
   });

@@ -52,11 +52,7 @@ func serve() error {
 		ReadHeaderTimeout: headerTime,
 		IdleTimeout:       idleTime,
 		MaxHeaderBytes:    maxHeaderBytes,
-		Protocols:         new(http.Protocols),
 	}
-	outer.Protocols.SetHTTP1(true)
-	// gRPC: the gateway passes it on without TLS.
-	outer.Protocols.SetUnencryptedHTTP2(true)
 	routes := http.NewServeMux()
 	for _, state := range []string{"live", "ready"} {
 		routes.HandleFunc("GET /health/"+state, func(http.ResponseWriter, *http.Request) {})

@@ -34,8 +34,7 @@ type router struct {
 	platform *platform
 	login    *login
 	seen     *metrics
-	plain    *httputil.ReverseProxy
-	grpc     *httputil.ReverseProxy
+	proxy    *httputil.ReverseProxy
 	mutex    sync.Mutex
 	underWay map[string]int
 }
@@ -53,22 +52,15 @@ func newRouter(given settings, platform *platform, seen *metrics) *router {
 		ExpectContinueTimeout: time.Second,
 		DisableCompression:    true,
 	}
-	http2 := transport.Clone()
-	http2.Protocols = new(http.Protocols)
-	http2.Protocols.SetUnencryptedHTTP2(true)
-	buffers := &pool{}
-	proxyBy := func(transport http.RoundTripper) *httputil.ReverseProxy {
-		return &httputil.ReverseProxy{
-			Rewrite:        r.rewrite,
-			Transport:      transport,
-			FlushInterval:  -1,
-			BufferPool:     buffers,
-			ModifyResponse: func(answer *http.Response) error { ownAnswer(answer.Header); return nil },
-			ErrorHandler:   r.failed,
-			ErrorLog:       log.Default(),
-		}
+	r.proxy = &httputil.ReverseProxy{
+		Rewrite:        r.rewrite,
+		Transport:      transport,
+		FlushInterval:  -1,
+		BufferPool:     &pool{},
+		ModifyResponse: func(answer *http.Response) error { ownAnswer(answer.Header); return nil },
+		ErrorHandler:   r.failed,
+		ErrorLog:       log.Default(),
 	}
-	r.plain, r.grpc = proxyBy(transport), proxyBy(http2)
 	return r
 }
 
@@ -188,12 +180,8 @@ func (r *router) lead(writer http.ResponseWriter, request *http.Request, host st
 	defer r.leave(found.Job)
 	to := target{net.JoinHostPort(found.Address, strconv.Itoa(found.Port)), host}
 	request = request.WithContext(context.WithValue(request.Context(), targetKey{}, to))
-	proxy := r.plain
-	if request.ProtoMajor == 2 && strings.HasPrefix(request.Header.Get("Content-Type"), "application/grpc") {
-		proxy = r.grpc
-	}
 	r.seen.requests.WithLabelValues("passed").Inc()
-	proxy.ServeHTTP(writer, request)
+	r.proxy.ServeHTTP(writer, request)
 }
 
 func (r *router) rewrite(proxied *httputil.ProxyRequest) {
