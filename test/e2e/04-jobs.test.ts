@@ -152,7 +152,7 @@ describe('apolo job', () => {
     expect(shown).toMatch(/-- ['"]?sleep 3000/);
   });
 
-  test('its own server answers whole, by port-forward and at the job’s address, there to whoever may read it', async () => {
+  test('its own server answers whole: by port-forward, to jobs of its project, and at its address to whoever may read it', async () => {
     const served = 'x'.repeat(2_000_000);
     const server = `import http.server, sys
 open('/tmp/page', 'w').write('x' * 2_000_000)
@@ -174,6 +174,24 @@ http.server.ThreadingHTTPServer(('0.0.0.0', 8123), lambda *a: http.server.Simple
     expect(body === served, `${body.length} bytes`).toBe(true);
     forward.child.kill('SIGKILL');
     await forward.end;
+    // Beside it, jobs that ask it by its name: one of the project, and one of another, by the address too.
+    const asks = async (project_name: string, hosts: readonly string[]): Promise<string> => {
+      const program = `import urllib.request
+def size(host):
+    try: return len(urllib.request.urlopen('http://' + host + ':8123/page', timeout=5).read())
+    except OSError: return 'none'
+print(*map(size, ${JSON.stringify(hosts).replaceAll('"', "'")}))`;
+      const { id } = await platform.create({ project_name, command: `python3 -c "${program}"` });
+      await platform.ended(id);
+      return (await platform.log(id)).toString().trim();
+    };
+    const { namespace } = await platform.job(job.id);
+    const address = await kubectl(['get', 'pod', '-n', namespace ?? '', job.id, '-o', 'jsonpath={.status.podIP}']);
+    const far = `served.default.${namespace}.svc.cluster.local`;
+    const asked = Promise.all([
+      asks('default', ['served.default', `${job.id}.default`]),
+      asks('served', ['served.default', far, address]),
+    ]);
     // The same server, at the job's own address.
     const url = new URL(
       /https?:\/\/served--default-[0-9a-f]{10}\.jobs\.localhost:\d+/.exec(await ann.ok(['status', job.id]))?.[0] ?? '',
@@ -184,6 +202,7 @@ http.server.ThreadingHTTPServer(('0.0.0.0', 8123), lambda *a: http.server.Simple
     expect({ status: answer.status, whole: answer.text === served }).toEqual({ status: 200, whole: true });
     expect((await at({})).status).toBe(401);
     expect((await at({ authorization: `Bearer ${await token('bob')}` })).status).toBe(404);
+    expect(await asked).toEqual(['2000000 2000000', 'none none none']);
     await ann.ok(['kill', job.id]);
   });
 

@@ -226,6 +226,7 @@ describe('Kubernetes tokens', () => {
         'pods: get create patch delete',
         'pods: get list',
         'secrets: create patch',
+        'services: create patch',
       ],
     });
   });

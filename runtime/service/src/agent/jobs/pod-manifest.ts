@@ -15,6 +15,7 @@ import {
   RUN_LABEL,
 } from '@delos/core';
 import { CONTAINER } from '../container-name.ts';
+import { podName } from '../job-name.ts';
 import { secretFiles, secretVariables } from './job-secrets.ts';
 import { pullSecretName } from './pull-secret.ts';
 import { NO_WAY_OUT, type WayOut, wayOutEnv, wayOutVolumes } from './way-out.ts';
@@ -57,6 +58,7 @@ export function podManifest(
       annotations: { [OWNER_ANNOTATION]: spec.owner },
     },
     spec: {
+      ...podName(jobId, spec),
       restartPolicy: RESTART[spec.restartPolicy],
       terminationGracePeriodSeconds: desired.graceSeconds,
       automountServiceAccountToken: false,
