@@ -275,13 +275,17 @@ func (l *login) ask(ctx context.Context, form url.Values) (realmTokens, error) {
 
 func (l *login) callbackURL() string { return l.publicURL.String() + l.loginPath + "/callback" }
 
-// setCookie sets a cookie of this host alone.
+// setCookie sets a cookie of this host alone; one that lasts less than nothing goes.
 func (l *login) setCookie(writer http.ResponseWriter, name, value string, lasts time.Duration) {
+	age := int(lasts.Seconds())
+	if lasts < 0 {
+		age = -1
+	}
 	http.SetCookie(writer, &http.Cookie{
 		Name:     l.cookie(name),
 		Value:    value,
 		Path:     "/",
-		MaxAge:   int(lasts.Seconds()),
+		MaxAge:   age,
 		Secure:   l.secure(),
 		HttpOnly: true,
 		SameSite: http.SameSiteLaxMode,

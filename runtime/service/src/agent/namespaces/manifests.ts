@@ -136,7 +136,7 @@ export function networkPolicies(namespace: string, settings: NetworkSettings): r
 }
 
 /**
- * Gives the jobs of a project names, `NAME.PROJECT` and `JOB-ID.PROJECT`: Pods say theirs themselves, and cluster DNS answers
+ * Gives the jobs of a project names, `NAME.PROJECT`, or `JOB-ID.PROJECT` where they have none: Pods say theirs themselves, and cluster DNS answers
  * what a Service without an address of its own selects. Resolvers of Pods look in their own namespace first, so that the names of
  * other projects lead nowhere.
  * @returns undefined for a project whose name no Service can have (RFC 1035: a letter first)
