@@ -3,7 +3,9 @@ import type { ToolName, ToolSpec } from './tool.ts';
 const GIB = 2 ** 30;
 
 /** Tools of storage, with their pins. */
-export const STORAGE_TOOLS: Readonly<Record<Extract<ToolName, 'objects' | 'depot' | 'pg-archive'>, ToolSpec>> = {
+export const STORAGE_TOOLS: Readonly<
+  Record<Extract<ToolName, 'objects' | 'depot' | 'pg-archive' | 'image-registry'>, ToolSpec>
+> = {
   objects: {
     name: 'objects',
     // Of versitygw, which it has inside.
@@ -30,6 +32,16 @@ export const STORAGE_TOOLS: Readonly<Record<Extract<ToolName, 'objects' | 'depot
       module: 'pg-archive',
       package: './cmd/pg-archive',
       cold: { seconds: 25, diskBytes: 0.5 * GIB, memoryBytes: 0.6 * GIB },
+    },
+  },
+  'image-registry': {
+    name: 'image-registry',
+    // Of distribution, which it has inside: the same modules as the tool `registry`, so that one compiles for both.
+    version: '3.1.2',
+    build: {
+      module: 'image-registry',
+      package: './cmd/image-registry',
+      cold: { seconds: 50, diskBytes: 1 * GIB, memoryBytes: 1 * GIB },
     },
   },
 };

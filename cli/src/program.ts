@@ -110,6 +110,13 @@ export function program(root: string, options: { readonly completion?: boolean }
   withConfig(verb(dns, 'update', 'write them to the server of `dns.update`; `up` does it too')).action(
     action(() => import('./commands/dns/update.ts')),
   );
+  const images = verb(cli, 'images', 'the registry of images');
+  verb(images, 'usage', 'what the images of each project take').action(
+    action(() => import('./commands/images/usage.ts')),
+  );
+  verb(images, 'collect', 'give back the space of what no image needs; people may push meanwhile')
+    .option('--unused-for <duration>', 'leave what somebody has asked for since, e.g. 30m, 24h', '24h')
+    .action(action(() => import('./commands/images/collect.ts')));
   const nodes = verb(cli, 'nodes', 'the nodes of the cluster, as jobs find them');
   withContext(withConfig(verb(nodes, 'label', 'set the labels of pools on nodes, by what their devices say')))
     .option('--plan', 'show what --apply would do; so it is without either', false)

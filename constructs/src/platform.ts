@@ -2,6 +2,7 @@ import { DelosError, INSTALLED_CONFIG_MAP, RELEASE } from '@delos/core';
 import { Chart } from 'cdk8s';
 import { k8s } from 'cdk8s-plus-28';
 import { Construct } from 'constructs';
+import { awaited } from './awaited.ts';
 import type { CacheUser } from './base/cache.ts';
 import { setDnsAddresses } from './base/connections.ts';
 import type { Database } from './base/database.ts';
@@ -11,6 +12,7 @@ import { type Authorities, authoritiesOf } from './base/outward/authorities.ts';
 import { leadOut } from './base/outward/way-out.ts';
 import { setPlacement } from './base/placement.ts';
 import { priorityClasses } from './base/priority.ts';
+import type { Route, RouteTarget } from './base/route.ts';
 import type { BuiltBy, ServiceConstruct, ServiceDescriptor, ServiceLogin, Site } from './base/service.ts';
 import type { Bucket } from './base/storage/bucket.ts';
 import { FileStorage } from './base/storage/file-storage.ts';
@@ -88,7 +90,11 @@ export class Platform extends Chart {
       if (Construct.isConstruct(built)) built.node.addDependency(...ground);
       this.#built.set(service.name, built);
     }
-    for (const service of services) this.#connect(service);
+    // In the order of the list, so that the gateway is told the same when a late one has come.
+    for (const service of this.#asked) {
+      if (this.#built.has(service.name)) this.#connect(service);
+      else this.#announce(service);
+    }
     if (services.length > 0) {
       const files = new FileStorage(this, 'file-storage', { namespace: this.services, storage: props.config.storage });
       files.node.addDependency(...ground);
@@ -110,15 +116,23 @@ export class Platform extends Chart {
     const { name, routes = [], metrics } = service;
     this.#leadOut(service);
     if (this.#built.has(gateway.name)) {
-      for (const route of routes) {
-        const asked = route.asks === undefined ? [] : [this.#workload(route.asks.service, 'to be asked first')];
-        this.get(gateway).route(route, this.#workload(name, 'a route'), ...asked);
-      }
+      for (const route of routes) this.#route(route, this.#workload(name, 'a route'));
     }
     if (!this.#built.has(prometheus.name)) return;
     const watched = this.get(prometheus);
     watched.rules(service);
     if (metrics !== undefined) watched.scrape(metrics, this.#workload(name, 'metrics'));
+  }
+
+  /** Leads the gateway to a service that is still to come. */
+  #announce({ name, routes = [], ports = {} }: ServiceDescriptor): void {
+    if (!this.#built.has(gateway.name)) return;
+    for (const route of routes) this.#route(route, awaited(name, this.services, ports));
+  }
+
+  #route(route: Route, to: RouteTarget): void {
+    const asked = route.asks === undefined ? [] : [this.#workload(route.asks.service, 'to be asked first')];
+    this.get(gateway).route(route, to, ...asked);
   }
 
   #leadOut({ name, dialsOut }: ServiceDescriptor): void {

@@ -3,7 +3,7 @@ import type { Placement } from './base/placement.ts';
 
 /*
  * The profiles: each is a part of a delos.yaml. It fills in what the file leaves out, so every key of the file overrides it.
- * `small` is what each key and each service's descriptor say by themselves.
+ * What `small` does not say is what each key and each service's descriptor say by themselves.
  */
 
 /** A part of a delos.yaml. */
@@ -26,7 +26,7 @@ const MEDIUM: Part = {
     collector: { resources: resources('50m', '96Mi', '256Mi') },
     objectStorage: { storage: '100Gi', resources: resources('100m', '128Mi', '512Mi') },
     devpi: { storage: '50Gi', resources: resources('100m', '256Mi', '1Gi') },
-    registry: { storage: '200Gi', resources: resources('100m', '128Mi', '512Mi') },
+    registry: { enabled: true, storage: '200Gi', resources: resources('100m', '128Mi', '512Mi') },
     prometheus: { storage: '20Gi', resources: resources('200m', '512Mi', '2Gi') },
     alertmanager: { resources: resources('20m', '64Mi', '256Mi') },
     victoriaLogs: { enabled: true, storage: '20Gi', resources: resources('100m', '256Mi', '1Gi') },
@@ -35,7 +35,7 @@ const MEDIUM: Part = {
 
 /** The profiles, by their names. */
 export const PROFILES: Readonly<Record<ProfileName, Part>> = {
-  small: {},
+  small: { services: { registry: { enabled: true } } },
   medium: MEDIUM,
   /** Several nodes, of which any may be lost: what can run more than once does. */
   ha: merged(MEDIUM, {
@@ -46,6 +46,8 @@ export const PROFILES: Readonly<Record<ProfileName, Part>> = {
       controlApi: { replicas: 2 },
       jobRouter: { replicas: 2 },
       scheduler: { replicas: 2 },
+      // Its volume goes with its node.
+      registry: { enabled: false },
     },
   }) as Part,
 };

@@ -1,3 +1,5 @@
+import type { Peer } from './connections.ts';
+
 /** Paths of the platform's one origin that go to a service. */
 export interface Route {
   /**
@@ -45,4 +47,16 @@ export interface AskedFirst {
   readonly port: string;
   /** Path there. */
   readonly path: string;
+}
+
+/** What a route leads to: a workload, or one that is still to come. */
+export interface RouteTarget {
+  /** Name of the workload, and of its Service. */
+  readonly name: string;
+  /** Its DNS name inside the cluster. */
+  readonly host: string;
+  /** Number of one of its ports. @throws Error for a port that it has not */
+  portOf(name: string): number;
+  /** These ports of it, as the other end of a connection. */
+  peer(...names: readonly string[]): Peer;
 }

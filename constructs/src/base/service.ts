@@ -102,6 +102,11 @@ export interface ServiceDescriptor<
    * makes the image after that job. @default false
    */
   readonly late?: boolean;
+  /**
+   * Ports of a late service that has routes: the gateway leads there before it has come, so that it does not start anew then.
+   * @default it has no routes
+   */
+  readonly ports?: Readonly<Record<string, number>>;
   /** What is otherwise where it runs as several members, each with a copy of all. @default it has no such form */
   readonly members?: Members<Config>;
   /** How `delos backup` saves what it keeps. @default it keeps nothing that a backup must hold */

@@ -52,6 +52,12 @@ const project = z.strictObject({
     })
     .prefault({})
     .describe('What is kept of the logs of its jobs'),
+  images: z
+    .strictObject({
+      limit: bytes.optional().describe('All its images in the registry; left out: `services.registry.projectLimit`'),
+    })
+    .prefault({})
+    .describe('Its images'),
   members: z.array(member).default([]).describe('Who may work in it, beside the admin'),
 });
 

@@ -5,61 +5,29 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { type ApoloClient, apoloClient } from '../../../peers/src/apolo.ts';
 import { pullCredential } from '../../../runtime/service/src/api/resources/registry/pull-credential.ts';
 import { registrySettings } from '../../../runtime/service/src/api/resources/registry/settings.ts';
-import type { Database } from '../../../runtime/service/src/db/database.ts';
-import { imageSource } from '../../../runtime/service/src/image-source.ts';
-import { startGateway, type TestGateway } from '../../support/edge/gateway.ts';
 import { exchange } from '../../support/edge/raw-connection.ts';
 import { type Crane, crane } from '../../support/registry/crane.ts';
-import { signingKey, type TestRegistry, testRegistry, WITH_REGISTRY } from '../../support/registry/server.ts';
-import { startControlApi, startIssuer, type TestApi, type TestIssuer } from '../../support/service/control-api.ts';
-import { startPostgres, type TestPostgres } from '../../support/service/postgres.ts';
+import { type RegistryPlatform, registryPlatform } from '../../support/registry/platform.ts';
+import { signingKey, type TestRegistry } from '../../support/registry/server.ts';
+import type { TestApi, TestIssuer } from '../../support/service/control-api.ts';
 
 /*
  * The platform's registry behind the gateway's own Caddyfile, with the real control API. In project acme/one alice is a writer and
  * rita a reader; bob is in other/hidden, noel in none.
  */
 
-let postgres: TestPostgres;
-let database: Database;
+let platform: RegistryPlatform;
 let issuer: TestIssuer;
 let registry: TestRegistry;
 let api: TestApi;
-let gateway: TestGateway;
 let host: string;
-const cranes = new Map<string, Crane>();
-const as = (user: string): Crane => cranes.get(user) as Crane;
+const as = (user: string): Crane => platform.as(user);
 
 beforeAll(async () => {
-  [postgres, issuer, registry] = await Promise.all([startPostgres(), startIssuer(), testRegistry()]);
-  database = await postgres.connect();
-  api = await startControlApi(database, issuer, undefined, undefined, {
-    registry: registrySettings(registry.url, registry.key),
-  });
-  const port = Number(new URL(api.url).port);
-  gateway = await startGateway(
-    { api: port, identity: port },
-    { 'registry.delos.svc.cluster.local:5000': `127.0.0.1:${registry.port}` },
-    WITH_REGISTRY,
-  );
-  host = `127.0.0.1:${gateway.ports.http}`;
-  Object.assign(api.deps.settings, { publicUrl: `http://${host}` });
-  // The gateway has a port only now: a platform tells the API of it.
-  Object.assign(api.deps, { imageSource: imageSource({ allowed: [host] }) });
-  await registry.up();
-  for (const user of ['alice', 'rita', 'bob', 'noel']) {
-    cranes.set(user, await crane(host, { user: 'token', password: await issuer.token(user) }));
-  }
-  cranes.set('nobody', await crane(host, undefined));
+  platform = await registryPlatform(['alice', 'rita', 'bob', 'noel']);
+  ({ issuer, registry, api, host } = platform);
 });
-afterAll(async () => {
-  for (const each of cranes.values()) await each.stop();
-  await gateway?.stop();
-  await api?.stop();
-  await registry?.stop();
-  await issuer?.stop();
-  await database?.close();
-  await postgres?.stop();
-});
+afterAll(() => platform?.stop());
 
 const basic = async (user: string): Promise<string> =>
   `Basic ${Buffer.from(`${user}:${await issuer.token(user)}`).toString('base64')}`;
@@ -267,7 +235,7 @@ describe('a password that is a token of the platform', () => {
   ])('opens nothing of others by a path: %s', async (path) => {
     const headers = `Host: ${host}\r\nAuthorization: ${await basic('alice')}\r\nConnection: close\r\n\r\n`;
     for (const forged of ['', 'X-Forwarded-Uri: /v2/acme/one/app/tags/list\r\nX-Forwarded-Method: GET\r\n']) {
-      const answer = await exchange(gateway.ports.http, `GET ${path} HTTP/1.1\r\n${forged}${headers}`, 10_000);
+      const answer = await exchange(platform.gateway.ports.http, `GET ${path} HTTP/1.1\r\n${forged}${headers}`, 10_000);
       expect(answer).toMatch(/^HTTP\/1\.1 \d/);
       expect(answer).not.toMatch(/hidden\/1st","tags"|other\/hidden\/1st"[,\]]/);
     }

@@ -1,10 +1,12 @@
 import { mirrorStore, resolveTool, withRegistry } from '@delos/cluster';
 import { instancePaths, PULL_SECRET_PREFIX, projectNamespace, silent } from '@delos/core';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { z } from 'zod';
 import type { ApoloClient } from '../../../peers/src/apolo.ts';
-import { kubectl, loggedIn, TEST_INSTANCE, testPlatform, token } from '../../support/instance.ts';
+import { delosJson, kubectl, loggedIn, TEST_INSTANCE, testPlatform, token } from '../../support/instance.ts';
 import { type Crane, crane } from '../../support/registry/crane.ts';
 import { IMAGE } from '../../support/service/api.ts';
+import { until } from '../../support/until.ts';
 
 /* The registry of images, as people have it: pushed to by crane, listed by the official client, and jobs start from it. */
 
@@ -46,6 +48,20 @@ describe('an image that a person has pushed', () => {
     expect(await ann.ok(['image', 'tags', 'image:own'])).toMatch(/\b1\b.*\bbase\b/s);
     await ann.ok(['image', 'rm', 'image:own:1']);
     expect(await ann.ok(['image', 'tags', 'image:own'])).not.toMatch(/:1$/m);
+  });
+
+  test('is counted to its project, and its space comes back when the administrator asks for it', async () => {
+    const usage = z.object({ projects: z.array(z.object({ project: z.string(), bytes: z.number() })) });
+    const { projects } = await delosJson(usage, ['images', 'usage']);
+    expect(projects).toEqual([{ project: 'default/default', bytes: expect.any(Number) }]);
+    const collected = z.object({ blobs: z.number(), bytes: z.number(), kept: z.number() });
+    // The layer of the image that was removed above; it was in use a moment ago.
+    const done = await until('its blobs are unused for a second', 60, async () => {
+      const report = await delosJson(collected, ['images', 'collect', '--unused-for', '1s']);
+      return report.blobs > 0 ? report : undefined;
+    });
+    expect(done.kept).toBeGreaterThan(0);
+    expect((await mine.run('digest', `${host}/${OWN}:base`)).code).toBe(0);
   });
 
   test('is nothing to whoever is not in its project', async () => {

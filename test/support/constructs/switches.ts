@@ -141,7 +141,7 @@ export function yamlOf(combination: Combination): string {
     collector === 'on' ? 'collector: {}' : 'collector: {enabled: false}',
     devpi === 'on' ? 'devpi: {storage: 1Gi}' : 'devpi: {enabled: false}',
     combination.names === 'served' && combination.domain !== 'localhost' ? 'dns: {enabled: true}' : 'dns: {}',
-    registry === 'on' ? 'registry: {enabled: true, storage: 1Gi}' : 'registry: {}',
+    registry === 'on' ? 'registry: {enabled: true, storage: 1Gi}' : 'registry: {enabled: false}',
     {
       off: 'objectStorage: {}',
       on: 'objectStorage: {enabled: true, storage: 1Gi}',

@@ -18,22 +18,23 @@ export interface Crane {
 }
 
 /**
- * @param login user and password; undefined for nobody
+ * @param login user and password, or a token of the registry itself; undefined for nobody
  * @param authorities file with those that it trusts
  */
 export async function crane(
   host: string,
-  login: { readonly user: string; readonly password: string } | undefined,
+  login: { readonly user: string; readonly password: string } | { readonly token: string } | undefined,
   authorities?: string,
 ): Promise<Crane> {
   const { path } = await resolveTool('crane', silent);
   const home = await mkdtemp(join(tmpdir(), 'delos-crane-'));
-  const auth = login === undefined ? undefined : Buffer.from(`${login.user}:${login.password}`).toString('base64');
-  await writeFile(
-    join(home, 'config.json'),
-    JSON.stringify({ auths: auth === undefined ? {} : { [host]: { auth } } }),
-    { mode: 0o600 },
-  );
+  const shown =
+    login === undefined || 'token' in login
+      ? { registrytoken: login?.token }
+      : { auth: Buffer.from(`${login.user}:${login.password}`).toString('base64') };
+  await writeFile(join(home, 'config.json'), JSON.stringify({ auths: login === undefined ? {} : { [host]: shown } }), {
+    mode: 0o600,
+  });
   const run = (...args: readonly string[]): Promise<CommandResult> =>
     execute([path, ...args], {
       env: { PATH: '/usr/bin:/bin', HOME: home, DOCKER_CONFIG: home, SSL_CERT_FILE: authorities },

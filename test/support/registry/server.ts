@@ -8,10 +8,21 @@ import { engineContext, parseConfig, synthesize } from '@delos/constructs';
 import { keySetOf, silent } from '@delos/core';
 import { freePort } from '@delos/host';
 import { z } from 'zod';
+import { execute, expectOk } from '../../../peers/src/command.ts';
 import { until } from '../until.ts';
 
 /** The switch that puts the registry into a platform. */
 export const WITH_REGISTRY = 'services: {registry: {enabled: true}}';
+
+const collected = z.object({
+  blobs: z.number(),
+  bytes: z.number(),
+  links: z.number(),
+  manifests: z.number(),
+  kept: z.number(),
+});
+/** What a collection did. */
+export type Collected = z.infer<typeof collected>;
 
 /** The platform's own registry, by its own settings and start script, on loopback. */
 export interface TestRegistry {
@@ -24,12 +35,22 @@ export interface TestRegistry {
   readonly logged: () => string;
   /** Starts it, and waits until it answers. */
   readonly up: () => Promise<void>;
+  /** What its command `collect` prints: what unused blobs it has removed. @param seconds how long they are kept */
+  readonly collect: (seconds: number) => Promise<Collected>;
+  /** What Prometheus reads. */
+  readonly metrics: () => Promise<string>;
   /** SIGKILL. */
   readonly kill: () => Promise<void>;
   readonly stop: () => Promise<void>;
 }
 
-const files = z.object({ 'config.yml': z.string(), 'start.sh': z.string() });
+const files = z.object({ 'config.yml': z.string(), 'start.sh': z.string(), 'limits.json': z.string() });
+const variable = z.object({ name: z.string(), value: z.string() });
+const workload = z.object({
+  spec: z.object({
+    template: z.object({ spec: z.object({ containers: z.array(z.object({ env: z.array(variable) })) }) }),
+  }),
+});
 
 /** A key as the stack makes one. */
 export function signingKey(): string {
@@ -37,14 +58,23 @@ export function signingKey(): string {
   return privateKey.export({ type: 'pkcs8', format: 'pem' }).toString();
 }
 
-export async function testRegistry(): Promise<TestRegistry> {
-  const { path } = await resolveTool('registry', silent);
-  const config = parseConfig(WITH_REGISTRY, 'delos.yaml');
+/** @param how more of delos.yaml, and variables of the program in place of those of a platform */
+export async function testRegistry(
+  how: { readonly services?: string; readonly env?: Readonly<Record<string, string>> } = {},
+): Promise<TestRegistry> {
+  const { path } = await resolveTool('image-registry', silent);
+  const config = parseConfig(how.services ?? WITH_REGISTRY, 'delos.yaml');
   const { objects } = synthesize(config, engineContext(config, 'embedded'));
   const found = objects.find(
     ({ manifest: { kind, metadata } }) => kind === 'ConfigMap' && metadata.name === 'registry',
   );
   const parts = files.parse(found?.manifest.data);
+  const set = objects.find(
+    ({ manifest: { kind, metadata } }) => kind === 'StatefulSet' && metadata.name === 'registry',
+  );
+  const variables = Object.fromEntries(
+    workload.parse(set?.manifest).spec.template.spec.containers[0]?.env.map(({ name, value }) => [name, value]) ?? [],
+  );
   const folder = await mkdtemp(join(tmpdir(), 'delos-registry-'));
   const [data, run] = [join(folder, 'data'), join(folder, 'run')];
   for (const each of [data, run]) await mkdir(each);
@@ -63,6 +93,18 @@ export async function testRegistry(): Promise<TestRegistry> {
   }
   await writeFile(join(folder, 'config.yml'), text);
   await writeFile(join(folder, 'start.sh'), parts['start.sh']);
+  await writeFile(join(folder, 'limits.json'), parts['limits.json']);
+  const env = {
+    ...variables,
+    DELOS_IMAGES_ROOT: data,
+    DELOS_IMAGES_SOCKET: join(run, 'collect.sock'),
+    DELOS_IMAGES_LIMITS_FILE: join(folder, 'limits.json'),
+    ...how.env,
+    PATH: `${dirname(path)}:/usr/bin:/bin`,
+    REGISTRY_CONFIG: folder,
+    REGISTRY_SECRET: join(folder, 'secret'),
+    REGISTRY_RUN: run,
+  };
   await writeFile(join(folder, 'keys'), keySetOf(key));
   await writeFile(join(folder, 'secret'), 'a-secret-of-the-test');
   let child: ChildProcess | undefined;
@@ -85,13 +127,7 @@ export async function testRegistry(): Promise<TestRegistry> {
     up: async () => {
       const started = spawn('/bin/sh', [join(folder, 'start.sh')], {
         stdio: ['ignore', 'pipe', 'pipe'],
-        env: {
-          PATH: `${dirname(path)}:/usr/bin:/bin`,
-          OTEL_TRACES_EXPORTER: 'none',
-          REGISTRY_CONFIG: folder,
-          REGISTRY_SECRET: join(folder, 'secret'),
-          REGISTRY_RUN: run,
-        },
+        env,
       });
       child = started;
       for (const stream of [started.stdout, started.stderr]) {
@@ -110,6 +146,9 @@ export async function testRegistry(): Promise<TestRegistry> {
         return answers.every((answer) => answer?.ok === true) ? true : undefined;
       });
     },
+    collect: async (seconds) =>
+      collected.parse(JSON.parse(await expectOk(execute([path, 'collect', String(seconds)], { env })))),
+    metrics: async () => (await fetch(`http://127.0.0.1:${ports.internal}/metrics`)).text(),
     kill,
     stop: async () => {
       await kill();

@@ -299,21 +299,20 @@ describe('which platforms have it', () => {
         'objects',
         'pg-archive',
         'victoria-logs',
-        'registry',
         'coredns',
         ...monitoring,
         'metrics-proxy',
         'grafana',
         'patroni',
       ],
-      late: [],
+      late: ['registry'],
     });
   });
 
   test('as long as the images of services that come after the first job are not there, the platform is whole without them', () => {
     const config = parseConfig(EVERY_SERVICE, 'delos.yaml');
     const { late, unwanted } = serviceImages(config);
-    expect([...late].sort()).toEqual(monitoring);
+    expect([...late].sort()).toEqual([...monitoring, 'registry']);
     expect(unwanted).toEqual(['patroni']);
     const context = engineContext(config, 'embedded');
     const images = Object.fromEntries(Object.entries(context.images).filter(([name]) => !late.includes(name)));
@@ -325,7 +324,7 @@ describe('which platforms have it', () => {
     ).toEqual(
       workloads
         .map(({ name }) => name)
-        .filter((name) => !monitoring.includes(name))
+        .filter((name) => !late.includes(name))
         .sort(),
     );
     // What comes later changes no Pod that is there: no service starts anew for it.

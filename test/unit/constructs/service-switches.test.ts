@@ -78,10 +78,10 @@ describe('a service that is left out', () => {
         'keycloak, control-api, identity and scheduler cannot work without postgres: say where yours is (`services.postgres.external`), or leave those out as well ',
     });
     expect(refusal(off('controlApi'))?.message).toContain(
-      'job-router, identity, agent, collector, devpi and metrics-proxy cannot work without control-api: leave those out as well',
+      'job-router, identity, agent, collector, devpi, registry and metrics-proxy cannot work without control-api: leave those out as well',
     );
     expect(
-      refusal(off('controlApi', 'jobRouter', 'identity', 'agent', 'collector', 'devpi', 'metricsProxy')),
+      refusal(off('controlApi', 'jobRouter', 'identity', 'agent', 'collector', 'devpi', 'registry', 'metricsProxy')),
     ).toBeUndefined();
   });
 
@@ -96,7 +96,7 @@ describe('a service that is left out', () => {
   test('takes along its database', () => {
     const platform = platformOf(`monitoring: {enabled: false}
 services: {keycloak: {enabled: false}, controlApi: {enabled: false}, jobRouter: {enabled: false}, identity: {enabled: false},
-      agent: {enabled: false}, collector: {enabled: false}, devpi: {enabled: false}, scheduler: {enabled: false}}`);
+      agent: {enabled: false}, collector: {enabled: false}, devpi: {enabled: false}, registry: {enabled: false}, scheduler: {enabled: false}}`);
     expect(namesOf(platform)).toEqual(['gateway', 'postgres', 'redis']);
     expect(kindOf(platform, 'Secret').map(({ manifest }) => manifest.metadata.name)).not.toContain('postgres-keycloak');
   });
@@ -126,17 +126,8 @@ services: {keycloak: {enabled: false}, controlApi: {enabled: false}, jobRouter: 
   test('is told by its section, and by no other', () => {
     const config = parseConfig(off('devpi', 'redis'), 'delos.yaml');
     const left = SERVICES.filter((service) => !isEnabled(config, service)).map(({ name }) => name);
-    // Object storage, the archive of the database, the search in logs, the registry, the name server and Grafana are off where nobody asks for them.
-    expect(left).toEqual([
-      'redis',
-      'object-storage',
-      'database-archive',
-      'victoria-logs',
-      'devpi',
-      'registry',
-      'dns',
-      'grafana',
-    ]);
+    // Object storage, the archive of the database, the search in logs, the name server and Grafana are off where nobody asks for them.
+    expect(left).toEqual(['redis', 'object-storage', 'database-archive', 'victoria-logs', 'devpi', 'dns', 'grafana']);
   });
 });
 

@@ -67,7 +67,7 @@ const WITHOUT_CLUSTER: ReadonlySet<string> = new Set([
   'objects',
   'stacks',
   ...['devpi', 'gateway', 'gateway-certificate', 'gateway-limits', 'keycloak', 'monitoring', 'postgres-prepare']
-    .concat('redis', 'registry')
+    .concat('redis', 'registry', 'registry-space')
     .map((name) => `constructs/${name}.test.ts`),
   ...['edge/edge-stalled', 'scheduler-core'].map((name) => `service/${name}.test.ts`),
 ]);

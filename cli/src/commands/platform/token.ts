@@ -45,9 +45,9 @@ export async function run(context: CommandContext, options: TokenOptions): Promi
 const UNITS: Readonly<Record<string, number>> = { s: 1, m: 60, h: 3600, d: 86_400, w: 604_800 };
 
 /** `90s`, `30m`, `12h`, `7d`, `2w`, or together: `1d12h`. @throws DelosError ERR_USAGE */
-export function secondsOf(text: string): number {
+export function secondsOf(text: string, option = '--ttl'): number {
   if (!/^(\d{1,9}[smhdw])+$/.test(text)) {
-    throw new DelosError('ERR_USAGE', `--ttl ${JSON.stringify(text)} is not a duration`, {
+    throw new DelosError('ERR_USAGE', `${option} ${JSON.stringify(text)} is not a duration`, {
       hint: 'a number and s, m, h, d or w: 30m, 12h, 7d, 1d12h',
     });
   }

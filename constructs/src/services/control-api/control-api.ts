@@ -1,3 +1,4 @@
+import { DelosError } from '@delos/core';
 import type { k8s } from 'cdk8s-plus-28';
 import { Construct } from 'constructs';
 import { ConfigFiles } from '../../base/config-files.ts';
@@ -22,6 +23,7 @@ import { bucketEnv, bucketSecrets } from '../../base/storage/bucket.ts';
 import type { Workload } from '../../base/workload.ts';
 import type { RotationWay } from '../../synthesis.ts';
 import type { AgentsEntrance } from './agents-entrance.ts';
+import { IMAGE_REGISTRY, IMAGE_REGISTRY_PORT, ImageRegistry } from './image-registry.ts';
 import { canonicalJson, platformSettings } from './platform-settings.ts';
 import { ProviderSecrets } from './provider-secrets.ts';
 
@@ -51,7 +53,7 @@ export class ControlApi extends Construct implements AgentsEntrance {
   readonly #publicUrl: string;
   #search: Workload | undefined;
   #jobsDomain: string | undefined;
-  #registry: { readonly workload: Workload; readonly key: SecretKey } | undefined;
+  readonly #registry: ImageRegistry | undefined;
 
   constructor(
     scope: Construct,
@@ -89,6 +91,9 @@ export class ControlApi extends Construct implements AgentsEntrance {
     this.agentToken = { secret: agent, key: 'token' };
     this.#collectorToken = collector;
     this.#publicUrl = at.publicUrl;
+    if (at.services.some(({ name }) => name === IMAGE_REGISTRY)) {
+      this.#registry = new ImageRegistry(this, IMAGE_REGISTRY, namespace);
+    }
     // Read here alone: `migrate` writes it to the database, where the others learn of it.
     const config = new ConfigFiles(this, 'platform', {
       namespace,
@@ -158,7 +163,7 @@ export class ControlApi extends Construct implements AgentsEntrance {
         ...(identity.authority === undefined ? [] : [env('NODE_EXTRA_CA_CERTS', fileOf(identity.authority))]),
         ...(cache === undefined ? [] : cacheEnv(cache)),
         ...(bucket === undefined ? [] : bucketEnv(bucket)),
-        ...this.#registryEnv(),
+        ...(this.#registry?.env() ?? []),
         ...(this.#search === undefined ? [] : [env('DELOS_LOG_SEARCH_URL', this.#search.url('http'))]),
         ...(this.#jobsDomain === undefined ? [] : [env('DELOS_JOBS_DOMAIN', this.#jobsDomain)]),
         allowedRegistriesEnv(at, this.ownRegistries),
@@ -177,6 +182,7 @@ export class ControlApi extends Construct implements AgentsEntrance {
       ],
     });
     this.workload.reach(database.peer, identity.peer);
+    if (this.#registry !== undefined) this.workload.reach(this.#registry.peer);
     // Not waited for: it works without.
     if (cache !== undefined) this.workload.reach(cache.peer);
     // Not waited for either: PostgreSQL has the logs meanwhile.
@@ -187,11 +193,15 @@ export class ControlApi extends Construct implements AgentsEntrance {
     this.workload.after(...database.ready);
   }
 
-  /** It signs the tokens of this registry, with this key, and asks it what images there are. */
-  issuesTokensOf(registry: Workload, key: SecretKey): void {
-    this.#registry = { workload: registry, key };
-    this.workload.reach(registry.peer('http'));
-    if (Construct.isConstruct(key.secret)) this.workload.after(key.secret);
+  /** Signs the tokens of the registry of images. @throws DelosError ERR_INTERNAL where the configuration asks for no registry */
+  get registryKey(): SecretKey {
+    if (this.#registry !== undefined) return this.#registry.key;
+    throw new DelosError('ERR_INTERNAL', `the list has no service ${IMAGE_REGISTRY}`);
+  }
+
+  /** It asks this registry what images there are. */
+  listsImagesOf(registry: Workload): void {
+    registry.admit({ kind: 'endpoint', endpoint: this.workload, ports: [IMAGE_REGISTRY_PORT] });
   }
 
   /** Users search for lines of their jobs there. Not waited for: nothing else needs it. */
@@ -208,12 +218,6 @@ export class ControlApi extends Construct implements AgentsEntrance {
   /** `HOST[:PORT]` of the platform's own registry, as image names have it. Asked for when manifests are written. */
   get ownRegistries(): readonly string[] {
     return this.#registry === undefined ? [] : [new URL(this.#publicUrl).host];
-  }
-
-  #registryEnv(): readonly k8s.EnvVar[] {
-    if (this.#registry === undefined) return [];
-    const { workload, key } = this.#registry;
-    return [env('DELOS_REGISTRY_URL', workload.url('http')), env('DELOS_REGISTRY_SECRET_FILE', fileOf(key))];
   }
 
   /** Where it is, inside the cluster. */

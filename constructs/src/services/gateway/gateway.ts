@@ -10,7 +10,7 @@ import { hostOf, labelsOf, PORTS } from '../../base/names.ts';
 import type { Namespace } from '../../base/namespace.ts';
 import type { Resources } from '../../base/pod.ts';
 import { OWN_PROBES } from '../../base/probes.ts';
-import type { Route } from '../../base/route.ts';
+import type { Route, RouteTarget } from '../../base/route.ts';
 import { Secret, type SecretHandle, type SecretProps } from '../../base/secret.ts';
 import { goMemoryLimit } from '../../base/sections/resources-section.ts';
 import { SECRET_MODE } from '../../base/security.ts';
@@ -223,7 +223,7 @@ export class Gateway extends Construct {
    * Sends these paths to a service. The first route that matches wins.
    * @param asked whom the route asks first
    */
-  route({ port, asks, hosts, ...requests }: Route, to: Workload, asked?: Workload): void {
+  route({ port, asks, hosts, ...requests }: Route, to: RouteTarget, asked?: Workload): void {
     const jobs = jobsDomain(this.#domain);
     if (hosts === 'jobs' && jobs === undefined) return;
     const nth = this.#upstreams.filter(({ host }) => host === to.host).length + 1;

@@ -11,8 +11,9 @@ import { goMemoryLimit } from '../../base/sections/resources-section.ts';
 import type { ServiceDescriptor, Site } from '../../base/service.ts';
 import { Workload } from '../../base/workload.ts';
 import type { RotationWay } from '../../synthesis.ts';
+import { IMAGE_REGISTRY_PORT } from '../control-api/image-registry.ts';
 import { controlApi } from '../control-api/index.ts';
-import { CONFIG, DATA, REGISTRY_PORT, RUN, settings, startScript } from './files.ts';
+import { CONFIG, DATA, limitsFile, RUN, settings, startScript, variables } from './files.ts';
 import type { RegistrySection } from './section.ts';
 
 const PROBES: Probes = {
@@ -48,16 +49,17 @@ export class Registry extends Construct {
     const { descriptor, at: site } = props;
     const { namespace } = site;
     const { name } = descriptor;
-    const signing = new Secret(this, 'token-key', {
-      namespace,
-      name: `${name}-token-key`,
-      sources: { key: { kind: 'signing-key', rotation: KEPT } },
-    });
+    const api = site.get(controlApi);
+    const { registryKey } = api;
     const own = new Secret(this, 'own', {
       namespace,
       name,
       sources: {
-        keys: { kind: 'signing-key-set', namespace: namespace.name, ref: `${signing.name}/key` },
+        keys: {
+          kind: 'signing-key-set',
+          namespace: namespace.name,
+          ref: `${registryKey.secret.name}/${registryKey.key}`,
+        },
         secret: { kind: 'password', length: 48, rotation: KEPT },
       },
     });
@@ -68,6 +70,7 @@ export class Registry extends Construct {
       files: () => ({
         'config.yml': settings(site.publicUrl, fileOf({ secret: own, key: 'keys' })),
         'start.sh': startScript(fileOf({ secret: own, key: 'secret' })),
+        ...limitsFile(site.config.organizations),
       }),
     });
     this.workload = new Workload(this, 'workload', {
@@ -78,7 +81,7 @@ export class Registry extends Construct {
       user: descriptor.user,
       resources: site.resources,
       command: ['/bin/sh', `${CONFIG}/start.sh`],
-      ports: { http: REGISTRY_PORT, internal: PORTS.internal },
+      ports: { http: IMAGE_REGISTRY_PORT, internal: PORTS.internal },
       podPorts: ['internal'],
       probes: PROBES,
       mounts: () => [
@@ -88,8 +91,8 @@ export class Registry extends Construct {
         mounted(own),
       ],
       // Nobody takes its traces.
-      env: () => [env('OTEL_TRACES_EXPORTER', 'none'), goMemoryLimit(site.resources)],
+      env: () => [env('OTEL_TRACES_EXPORTER', 'none'), goMemoryLimit(site.resources), ...variables(site.own)],
     });
-    site.get(controlApi).issuesTokensOf(this.workload, { secret: signing, key: 'key' });
+    api.listsImagesOf(this.workload);
   }
 }

@@ -327,7 +327,13 @@ describe('a platform', () => {
 const plain = (data: unknown): Readonly<Record<string, string>> =>
   Object.fromEntries(Object.entries(data ?? {}).map(([key, value]) => [key, Buffer.from(value, 'base64').toString()]));
 
-const pem = (kind: string): string => `-----BEGIN ${kind.endsWith('key') ? 'PRIVATE KEY' : 'CERTIFICATE'}-----\nMA==\n`;
+const { privateKey: signing } = generateKeyPairSync('ec', {
+  namedCurve: 'P-256',
+  privateKeyEncoding: { type: 'pkcs8', format: 'pem' },
+  publicKeyEncoding: { type: 'spki', format: 'pem' },
+});
+const pem = (kind: string): string =>
+  kind === 'signing-key' ? signing : `-----BEGIN ${kind.endsWith('key') ? 'PRIVATE KEY' : 'CERTIFICATE'}-----\nMA==\n`;
 
 describe('Secrets filled in', () => {
   test('have a value for each key, a copy the value of what it copies, and all else is as before', () => {
