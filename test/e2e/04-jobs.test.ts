@@ -188,10 +188,7 @@ print(*map(size, ${JSON.stringify(hosts).replaceAll('"', "'")}))`;
     const { namespace } = await platform.job(job.id);
     const address = await kubectl(['get', 'pod', '-n', namespace ?? '', job.id, '-o', 'jsonpath={.status.podIP}']);
     const far = `served.default.${namespace}.svc.cluster.local`;
-    const asked = Promise.all([
-      asks('default', ['served.default']),
-      asks('served', ['served.default', far, address]),
-    ]);
+    const asked = Promise.all([asks('default', ['served.default']), asks('served', ['served.default', far, address])]);
     // The same server, at the job's own address.
     const url = new URL(
       /https?:\/\/served--default-[0-9a-f]{10}\.jobs\.localhost:\d+/.exec(await ann.ok(['status', job.id]))?.[0] ?? '',

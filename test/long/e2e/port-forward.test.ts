@@ -40,7 +40,9 @@ describe('apolo port-forward', () => {
     });
     const get = async (local: number, size: number): Promise<Uint8Array> =>
       new Uint8Array(
-        await (await fetch(`http://127.0.0.1:${local}/${size}`, { signal: AbortSignal.timeout(120_000) })).arrayBuffer(),
+        await (
+          await fetch(`http://127.0.0.1:${local}/${size}`, { signal: AbortSignal.timeout(120_000) })
+        ).arrayBuffer(),
       );
     for (const { local } of ports) {
       await until('the port answers', 60, async (last) => {

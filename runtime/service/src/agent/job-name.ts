@@ -4,5 +4,7 @@ import type { JobPodSpec } from '@delos/core';
 export const namesJobs = (project: string): boolean => /^[a-z]/.test(project);
 
 /** What a job's Pod calls itself, so that others of its project find it as `HOSTNAME.SUBDOMAIN`. */
-export const podName = (id: string, { name, project }: Pick<JobPodSpec, 'name' | 'project'>): Readonly<Record<string, string>> =>
-  namesJobs(project) ? { hostname: name ?? id, subdomain: project } : {};
+export const podName = (
+  id: string,
+  { name, project }: Pick<JobPodSpec, 'name' | 'project'>,
+): Readonly<Record<string, string>> => (namesJobs(project) ? { hostname: name ?? id, subdomain: project } : {});

@@ -116,7 +116,8 @@ export class Namespaces {
     await this.#bind(spec.namespace);
     await this.#applyWanted(spec.namespace);
     const names = namesManifest(spec);
-    if (names !== undefined) await this.#granted(`/api/v1/namespaces/${spec.namespace}/services/${spec.project}`, names);
+    if (names !== undefined)
+      await this.#granted(`/api/v1/namespaces/${spec.namespace}/services/${spec.project}`, names);
   }
 
   async #applyWanted(namespace: string): Promise<void> {
