@@ -5,6 +5,7 @@ import { coredns } from './coredns/image.ts';
 import { debian } from './debian/image.ts';
 import { devpi } from './devpi/image.ts';
 import { grafana } from './grafana/image.ts';
+import { jobRouter } from './job-router/image.ts';
 import { keycloak } from './keycloak/image.ts';
 import { localPathProvisioner } from './local-path-provisioner/image.ts';
 import { metricsProxy } from './metrics-proxy/image.ts';
@@ -33,6 +34,7 @@ export const CATALOGUE: readonly CatalogueImage[] = [
   keycloak,
   redis,
   caddy,
+  jobRouter,
   devpi,
   registry,
   objects,

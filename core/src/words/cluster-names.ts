@@ -18,7 +18,12 @@ export function hostOf(service: string, namespace: string): string {
 }
 
 /** Services of the platform that more than their own folder names. */
-export const SERVICE_NAMES = { gateway: 'gateway', controlApi: 'control-api', egress: 'egress' } as const;
+export const SERVICE_NAMES = {
+  gateway: 'gateway',
+  controlApi: 'control-api',
+  egress: 'egress',
+  jobRouter: 'job-router',
+} as const;
 
 /** The gateway's Service, as cluster DNS names it. */
 export const GATEWAY_HOST = hostOf(SERVICE_NAMES.gateway, PLATFORM_NAMESPACE);

@@ -23,7 +23,7 @@ export const RUN_LABEL = `${OWN_PREFIX}run`;
 export const CLUSTER_LABEL = `${OWN_PREFIX}cluster`;
 /** On a job's Pod. */
 export const PRESET_LABEL = `${OWN_PREFIX}preset`;
-/** On a job's Pod: the port on which the gateway may reach it. */
+/** On a job's Pod: the port on which the router of jobs may reach it. */
 export const HTTP_PORT_LABEL = `${OWN_PREFIX}http-port`;
 /** On a job's Pod: who the job belongs to (any text, hence no label). */
 export const OWNER_ANNOTATION = `${OWN_PREFIX}owner`;

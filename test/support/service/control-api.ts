@@ -113,6 +113,7 @@ export async function startControlApi(
     readonly cache?: Cache;
     readonly registry?: RegistrySettings;
     readonly logSearchUrl?: string;
+    readonly jobsDomain?: string;
     readonly secretsKey?: LiveSecret;
     readonly log?: Logger;
   } = {},
@@ -131,6 +132,7 @@ export async function startControlApi(
     oidc: { issuer: issuer.issuer, clientId: 'apolo' },
     ...(more.realmUrl === undefined ? {} : { realmUrl: more.realmUrl }),
     ...(more.registry === undefined ? {} : { registry: more.registry }),
+    ...(more.jobsDomain === undefined ? {} : { jobsDomain: more.jobsDomain }),
     ...(more.logSearchUrl === undefined ? {} : { logSearchUrl: more.logSearchUrl, logDays: logDaysOf(config) }),
   };
   const tokens = {
@@ -152,7 +154,7 @@ export async function startControlApi(
     metrics: new Registry(),
     signal: new AbortController().signal,
     authenticate: authenticator(database.db, { ...tokens, ofJobs: true }),
-    authenticateLogin: authenticator(database.db, { ...tokens, clients: [...tokens.clients, 'grafana'] }),
+    authenticateLogin: authenticator(database.db, { ...tokens, clients: [...tokens.clients, 'grafana', 'job-router'] }),
     logs: new PostgresLogStore(database, config.logs),
     imageSource: imageSource({ allowed: ['registry.delos.internal'], resolve: async () => [] }),
     callerById: callersById(database.db, config.admin.user),

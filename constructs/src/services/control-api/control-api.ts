@@ -52,6 +52,7 @@ export class ControlApi extends Construct implements AgentsEntrance {
   readonly #collectorToken: Secret;
   readonly #publicUrl: string;
   #search: Workload | undefined;
+  #jobsDomain: string | undefined;
   readonly #registry: ImageRegistry | undefined;
 
   constructor(
@@ -164,6 +165,7 @@ export class ControlApi extends Construct implements AgentsEntrance {
         ...(bucket === undefined ? [] : bucketEnv(bucket)),
         ...(this.#registry?.env() ?? []),
         ...(this.#search === undefined ? [] : [env('DELOS_LOG_SEARCH_URL', this.#search.url('http'))]),
+        ...(this.#jobsDomain === undefined ? [] : [env('DELOS_JOBS_DOMAIN', this.#jobsDomain)]),
         allowedRegistriesEnv(at, this.ownRegistries),
         env('DELOS_CONFIG', `${CONFIG_DIR}/platform.json`),
         env('DELOS_OIDC_ISSUER', identity.issuer),
@@ -206,6 +208,11 @@ export class ControlApi extends Construct implements AgentsEntrance {
   searchesLogsIn(store: Workload): void {
     this.#search = store;
     this.workload.reach(store.peer('http'));
+  }
+
+  /** Jobs have addresses one label below this domain, since something leads there. */
+  namesJobsBelow(domain: string): void {
+    this.#jobsDomain = domain;
   }
 
   /** `HOST[:PORT]` of the platform's own registry, as image names have it. Asked for when manifests are written. */

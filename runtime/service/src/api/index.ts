@@ -57,6 +57,8 @@ const apiEnv = databaseEnv.extend({
   DELOS_REGISTRY_URL: z.url().optional(),
   /** The key that signs its tokens: P-256, PKCS #8 in PEM. */
   DELOS_REGISTRY_SECRET: z.string().optional(),
+  /** Jobs have addresses one label below it, where the platform leads them to jobs. */
+  DELOS_JOBS_DOMAIN: z.string().optional(),
   /** VictoriaLogs, where the platform has it. */
   DELOS_LOG_SEARCH_URL: z
     .url()
@@ -106,6 +108,7 @@ export const apiService: Service = {
       disks: config.disks,
       ...(env.DELOS_LOG_SEARCH_URL === undefined ? {} : { logSearchUrl: env.DELOS_LOG_SEARCH_URL }),
       logDays: logDaysOf(config),
+      ...(env.DELOS_JOBS_DOMAIN === undefined ? {} : { jobsDomain: env.DELOS_JOBS_DOMAIN }),
       ...(env.DELOS_SECRETS_KEY_FILE === undefined ? {} : { secretsKey: liveSecret(env.DELOS_SECRETS_KEY_FILE) }),
       oidc: { issuer: env.DELOS_OIDC_ISSUER, clientId: env.DELOS_OIDC_AUDIENCE },
       ...(env.DELOS_KEYCLOAK_URL === undefined

@@ -16,6 +16,7 @@ import {
   RUN_LABEL,
 } from '@delos/core';
 import { CONTAINER } from '../container-name.ts';
+import { podName } from '../job-name.ts';
 import { jobSecretName, secretFiles, secretVariables } from './job-secrets.ts';
 import { pullSecretName } from './pull-secret.ts';
 import { NO_WAY_OUT, type WayOut, wayOutEnv, wayOutVolumes } from './way-out.ts';
@@ -61,6 +62,7 @@ export function podManifest(
       },
     },
     spec: {
+      ...podName(jobId, spec),
       restartPolicy: RESTART[spec.restartPolicy],
       terminationGracePeriodSeconds: desired.graceSeconds,
       automountServiceAccountToken: false,
