@@ -4,6 +4,7 @@ import { caddy } from './caddy/image.ts';
 import { coredns } from './coredns/image.ts';
 import { debian } from './debian/image.ts';
 import { devpi } from './devpi/image.ts';
+import { files } from './files/image.ts';
 import { grafana } from './grafana/image.ts';
 import { keycloak } from './keycloak/image.ts';
 import { localPathProvisioner } from './local-path-provisioner/image.ts';
@@ -36,6 +37,7 @@ export const CATALOGUE: readonly CatalogueImage[] = [
   devpi,
   registry,
   objects,
+  files,
   pgArchive,
   prometheus,
   metricsProxy,
