@@ -92,6 +92,7 @@ describe('the agent', () => {
       client: cluster.client,
       cluster: 'default',
       onlyPool: undefined,
+      fileVolume: undefined,
       wayOut: { proxy: undefined, authorities: false },
       namespaces,
       log: quiet,

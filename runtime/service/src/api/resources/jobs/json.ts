@@ -31,7 +31,7 @@ export function jobJson(row: ShownJob, transitions: readonly TransitionRow[]): R
       description: transition.description,
       exit_code: transition.exit_code,
     })),
-    container: { ...request, env: request.env ?? {}, volumes: [], resources: resources(row) },
+    container: { ...request, env: request.env ?? {}, volumes: request.volumes ?? [], resources: resources(row) },
     scheduler_enabled: row.preemptible,
     preemptible_node: row.preemptible,
     pass_config: false,
