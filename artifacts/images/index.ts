@@ -6,6 +6,7 @@ import { debian } from './debian/image.ts';
 import { devpi } from './devpi/image.ts';
 import { files } from './files/image.ts';
 import { grafana } from './grafana/image.ts';
+import { jobRouter } from './job-router/image.ts';
 import { keycloak } from './keycloak/image.ts';
 import { localPathProvisioner } from './local-path-provisioner/image.ts';
 import { metricsProxy } from './metrics-proxy/image.ts';
@@ -34,6 +35,7 @@ export const CATALOGUE: readonly CatalogueImage[] = [
   keycloak,
   redis,
   caddy,
+  jobRouter,
   devpi,
   registry,
   objects,

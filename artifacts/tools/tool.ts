@@ -25,7 +25,8 @@ export type ToolName =
   | 'pg-archive'
   | 'files'
   | 'image-registry'
-  | 'metrics-proxy';
+  | 'metrics-proxy'
+  | 'job-router';
 
 /** One tool and the ways to it. All of it goes into the cache key, so that a changed pin is a new entry. */
 export interface ToolSpec {

@@ -47,6 +47,7 @@ export { egress } from './services/egress/index.ts';
 export { Gateway, type GatewayProps } from './services/gateway/gateway.ts';
 export { gateway } from './services/gateway/index.ts';
 export { grafana } from './services/grafana/index.ts';
+export { jobRouter } from './services/job-router/index.ts';
 export type { ExternalKeycloakProps } from './services/keycloak/external.ts';
 export { keycloak } from './services/keycloak/index.ts';
 export { Keycloak, type KeycloakProps } from './services/keycloak/keycloak.ts';

@@ -12,6 +12,7 @@ import { files } from './services/files/index.ts';
 import { gateway } from './services/gateway/index.ts';
 import { grafana } from './services/grafana/index.ts';
 import { identity } from './services/identity/index.ts';
+import { jobRouter } from './services/job-router/index.ts';
 import { keycloak } from './services/keycloak/index.ts';
 import { metricsProxy } from './services/metrics-proxy/index.ts';
 import { nodeExporter } from './services/node-exporter/index.ts';
@@ -32,6 +33,7 @@ export const SERVICES: readonly ServiceDescriptor[] = [
   objectStorage,
   databaseArchive,
   controlApi,
+  jobRouter,
   identity,
   scheduler,
   egress,

@@ -112,6 +112,7 @@ describe('what Prometheus asks for metrics', () => {
       // It has one port for all.
       grafana: ['gateway', 'prometheus'],
       identity: alone,
+      'job-router': alone,
       keycloak: alone,
       'metrics-proxy': alone,
       'node-exporter': alone,

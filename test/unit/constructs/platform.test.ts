@@ -10,7 +10,7 @@ import { DelosError, FORMER_POSTGRES_USER, projectNamespace, yamlText } from '@d
 import { describe, expect, test } from 'vitest';
 import { parse } from 'yaml';
 import { z } from 'zod';
-import { egressOf, isDns, policiesFor, policiesOf, workloadsOfPeer } from './network-peers.ts';
+import { egressOf, isDns, isJobs, policiesFor, policiesOf, workloadsOfPeer } from './network-peers.ts';
 import { restrictedFaults } from './pod-security.ts';
 import { EVERY_SERVICE, kindOf, platformOf, selects, type Workload, workloadsOf } from './synthesized.ts';
 
@@ -229,6 +229,7 @@ describe('Kubernetes tokens', () => {
         'pods: get create patch delete',
         'pods: get list',
         'secrets: create patch',
+        'services: create patch',
       ],
     });
   });
@@ -275,7 +276,7 @@ describe('network', () => {
     for (const { metadata, spec } of policiesOf(platform)) {
       const peers = [...spec.ingress.flatMap(({ from }) => from ?? []), ...spec.egress.flatMap(({ to }) => to ?? [])];
       for (const peer of peers) {
-        const known = peer.ipBlock !== undefined || isDns(peer);
+        const known = peer.ipBlock !== undefined || isDns(peer) || isJobs(peer);
         expect(known || workloadsOfPeer(platform, metadata.namespace, peer).length === 1).toBe(true);
       }
       const selected = workloads.filter(

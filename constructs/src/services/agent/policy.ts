@@ -139,6 +139,7 @@ function variables(props: AgentPolicyProps): Readonly<Record<string, string>> {
       'request.resource.group == "" && request.resource.resource == "persistentvolumes" && !variables.isSubresource',
     isSecret: 'request.resource.group == "" && request.resource.resource == "secrets" && object != null',
     isJobSecret: `variables.isSecret && object.metadata.name.matches(${text(JOB_SECRET_PATTERN)})`,
+    isService: 'request.resource.group == "" && request.resource.resource == "services" && object != null',
     isConfigMap: 'request.resource.group == "" && request.resource.resource == "configmaps" && object != null',
     changes: 'request.operation == "UPDATE" && object != null && oldObject != null',
     isFilesClaim: FILES_CLAIM,
@@ -192,9 +193,9 @@ function validations(user: string): readonly Validation[] {
       message: 'the agent changes no label of a Pod',
     },
     {
-      expression: `!(variables.isBinding || variables.isPolicy || variables.isSecret || variables.isConfigMap) || has(object.metadata.labels) && object.metadata.labels == ${JSON.stringify(MANAGED_BY)}`,
+      expression: `!(variables.isBinding || variables.isPolicy || variables.isSecret || variables.isConfigMap || variables.isService) || has(object.metadata.labels) && object.metadata.labels == ${JSON.stringify(MANAGED_BY)}`,
       message:
-        'the agent labels its bindings, network policies, Secrets and ConfigMaps as managed by Delos, and in no other way',
+        'the agent labels its bindings, network policies, Secrets, ConfigMaps and Services as managed by Delos, and in no other way',
     },
     {
       expression:
@@ -227,9 +228,10 @@ function validations(user: string): readonly Validation[] {
     {
       // Owned by its job's Pod alone, it goes with that; nothing else is deleted by an owner that is not there.
       expression: [
-        '!variables.isJobSecret || !variables.changes && object.type == "Opaque"',
+        '!variables.isJobSecret || !variables.changes',
         'has(object.immutable) && object.immutable',
-        `has(object.data) && object.data.all(key, key == ${text(JOB_SECRET_KEY)})`,
+        `object.type == (object.metadata.name.endsWith("-pull") ? "kubernetes.io/dockerconfigjson" : "Opaque")`,
+        `has(object.data) && object.data.all(key, key == (object.metadata.name.endsWith("-pull") ? ".dockerconfigjson" : ${text(JOB_SECRET_KEY)}))`,
         'has(object.metadata.ownerReferences) && size(object.metadata.ownerReferences) == 1',
         'object.metadata.ownerReferences.all(owner, owner.apiVersion == "v1" && owner.kind == "Pod" && object.metadata.name.startsWith(owner.name + "-r") && size(owner.name) == 40 && !has(owner.controller) && !has(owner.blockOwnerDeletion))',
       ].join(' && '),
@@ -242,6 +244,16 @@ function validations(user: string): readonly Validation[] {
         `has(object.data) && object.data.all(key, key == ${text(AUTHORITIES_KEY)})`,
       ].join(' && '),
       message: 'the agent makes the ConfigMap of certificate authorities, and no other',
+    },
+    {
+      // With an address or ports of its own, or other Pods behind it, it could stand where another part is looked for.
+      expression: [
+        '!variables.isService || object.metadata.name == variables.project',
+        'object.spec.type == "ClusterIP" && has(object.spec.clusterIP) && object.spec.clusterIP == "None"',
+        '!has(object.spec.ports) && !has(object.spec.externalIPs) && !has(object.spec.externalName)',
+        `has(object.spec.selector) && ${text(PROJECT_LABEL)} in object.spec.selector && object.spec.selector[${text(PROJECT_LABEL)}] == variables.project`,
+      ].join(' && '),
+      message: 'the agent makes the Service that gives the jobs of a project their names, and no other',
     },
     {
       // A volume by its name, or one that is filled from elsewhere, may be somebody else's.

@@ -32,8 +32,9 @@ const rule = (
 /**
  * What the agent may do, and no more. Everywhere: see nodes and what Pods ask of them, read a volume by its name, make
  * project namespaces, and bind itself to one role, which {@link AgentPolicy} lets it do in project namespaces alone.
- * There: jobs' Pods with their events, streams into them, claims of disks, network policies, Secrets to pull images by and those of jobs, and the
- * ConfigMap of authorities, which it writes and does not read. No other Secret, no log (the collector reads the disk), no other right.
+ * There: jobs' Pods with their events, streams into them, claims of disks, network policies, the Service that names jobs, Secrets to pull images by
+ * and those of jobs, and the ConfigMap of authorities, which it writes and does not read. No other Secret, no log (the collector reads the disk), no
+ * other right.
  */
 export class AgentRights extends Construct {
   constructor(scope: Construct, id: string, props: AgentRightsProps) {
@@ -52,7 +53,7 @@ export class AgentRights extends Construct {
         rule('', ['pods'], ['get', 'create', 'patch', 'delete']),
         rule('', ['persistentvolumeclaims'], ['get', 'list', 'watch', 'create', 'delete']),
         // Which ones, the policy says.
-        rule('', ['secrets', 'configmaps'], ['create', 'patch']),
+        rule('', ['secrets', 'configmaps', 'services'], ['create', 'patch']),
         // A WebSocket begins as a GET; from Kubernetes 1.35 on the right to create is asked for as well.
         rule('', ['pods/attach', 'pods/exec', 'pods/portforward'], ['get', 'create']),
         rule('', ['events'], ['list', 'watch']),

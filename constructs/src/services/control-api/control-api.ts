@@ -54,6 +54,7 @@ export class ControlApi extends Construct implements AgentsEntrance {
   readonly #publicUrl: string;
   #search: Workload | undefined;
   #files: Workload | undefined;
+  #jobsDomain: string | undefined;
   readonly #registry: ImageRegistry | undefined;
 
   constructor(
@@ -170,6 +171,7 @@ export class ControlApi extends Construct implements AgentsEntrance {
         ...(this.#files === undefined || volumeSource(at.config.storage) === undefined
           ? []
           : [env('DELOS_JOBS_MOUNT_FILES', 'true')]),
+        ...(this.#jobsDomain === undefined ? [] : [env('DELOS_JOBS_DOMAIN', this.#jobsDomain)]),
         allowedRegistriesEnv(at, this.ownRegistries),
         env('DELOS_CONFIG', `${CONFIG_DIR}/platform.json`),
         env('DELOS_OIDC_ISSUER', identity.issuer),
@@ -218,6 +220,11 @@ export class ControlApi extends Construct implements AgentsEntrance {
   hasFilesAt(files: Workload): void {
     this.#files = files;
     this.workload.reach(files.peer('http'));
+  }
+
+  /** Jobs have addresses one label below this domain, since something leads there. */
+  namesJobsBelow(domain: string): void {
+    this.#jobsDomain = domain;
   }
 
   /** `HOST[:PORT]` of the platform's own registry, as image names have it. Asked for when manifests are written. */

@@ -56,6 +56,8 @@ export interface ApiSettings {
   readonly logSearchUrl?: string;
   /** Projects whose lines can be searched for fewer days than others. @default none */
   readonly logDays?: readonly { readonly org: string; readonly project: string; readonly days: number }[];
+  /** Jobs have addresses one label below it. @default they have none */
+  readonly jobsDomain?: string;
   /** Where people log in. */
   readonly oidc: OidcSettings;
   /** Our own realm at Keycloak, as it is reached from here: passwords then pass through us, and are counted. */

@@ -4,6 +4,7 @@ import { admin } from './resources/admin/index.ts';
 import { config } from './resources/config/index.ts';
 import { disks } from './resources/disks/index.ts';
 import { headless } from './resources/headless/index.ts';
+import { jobHosts } from './resources/job-hosts/index.ts';
 import { jobs } from './resources/jobs/index.ts';
 import { logSearch } from './resources/log-search/index.ts';
 import { login } from './resources/login/index.ts';
@@ -20,6 +21,7 @@ export const RESOURCES = {
   headless,
   login,
   jobs,
+  'job-hosts': jobHosts,
   disks,
   secrets,
   users,

@@ -3,6 +3,7 @@ import { z } from 'zod';
 import { diskVolumes } from '../disks/index.ts';
 import { secretEnv, secretVolumes } from '../secrets/index.ts';
 import { storageVolumes } from '../storage/index.ts';
+import { PASSED_CONFIG } from './passed-config.ts';
 import { checkJobTexts } from './text-limits.ts';
 
 /*
@@ -19,7 +20,6 @@ const IMAGE = new RegExp(
 );
 /** A job's own name; the client's rule. */
 const JOB_NAME = /^[a-z](?:-?[a-z0-9])*$/;
-const PASSED_CONFIG = ['APOLO_PASSED_CONFIG', 'NEURO_PASSED_CONFIG'];
 
 const text = (limit: number) => z.string().max(limit);
 const argument = z

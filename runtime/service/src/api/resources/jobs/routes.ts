@@ -34,7 +34,7 @@ export function jobRoutes(app: FastifyInstance, deps: ApiDeps): void {
   ): Promise<JobRow> => findJob(await depsAt(deps, request), caller, params.id, right);
   const show = async (row: JobRow): Promise<unknown> => {
     const [listed] = await withTransitions(database.db, [row]);
-    return jobJson(row, listed?.transitions ?? []);
+    return jobJson(row, listed?.transitions ?? [], settings);
   };
 
   route(
@@ -68,6 +68,8 @@ export function jobRoutes(app: FastifyInstance, deps: ApiDeps): void {
         idempotencyKey: idempotencyKey(request.headers['idempotency-key']),
         queue: settings.queue,
         logs: settings.logs,
+        publicUrl: settings.publicUrl,
+        secretsKey: settings.secretsKey,
         checkQuota: checkQuotas,
         trace: traceOf(request),
       };
@@ -91,7 +93,7 @@ export function jobRoutes(app: FastifyInstance, deps: ApiDeps): void {
     async ({ query, caller, request, reply }) => {
       reserve(deps, caller, reply, LIST_BYTES);
       const form = (request.headers.accept ?? '').includes('application/x-ndjson') ? 'lines' : 'document';
-      return sendJobs(listJobs(database.db, caller, query), form, reply);
+      return sendJobs(listJobs(database.db, caller, query), form, { reply, names: settings });
     },
   );
 
