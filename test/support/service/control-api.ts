@@ -113,6 +113,7 @@ export async function startControlApi(
     readonly cache?: Cache;
     readonly registry?: RegistrySettings;
     readonly logSearchUrl?: string;
+    readonly filesUrl?: string;
     readonly jobsDomain?: string;
     readonly secretsKey?: LiveSecret;
     readonly log?: Logger;
@@ -132,6 +133,7 @@ export async function startControlApi(
     oidc: { issuer: issuer.issuer, clientId: 'apolo' },
     ...(more.realmUrl === undefined ? {} : { realmUrl: more.realmUrl }),
     ...(more.registry === undefined ? {} : { registry: more.registry }),
+    ...(more.filesUrl === undefined ? {} : { filesUrl: more.filesUrl }),
     ...(more.jobsDomain === undefined ? {} : { jobsDomain: more.jobsDomain }),
     ...(more.logSearchUrl === undefined ? {} : { logSearchUrl: more.logSearchUrl, logDays: logDaysOf(config) }),
   };

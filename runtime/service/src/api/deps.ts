@@ -48,6 +48,10 @@ export interface ApiSettings {
   readonly secretsKey?: LiveSecret;
   /** The platform's registry of images. @default it has none */
   readonly registry?: RegistrySettings;
+  /** Where the program that has the files is reached from here. No trailing slash. @default the platform has no file storage */
+  readonly filesUrl?: string;
+  /** Whether the agent can give jobs a part of it. @default it cannot */
+  readonly jobsMountFiles?: boolean;
   /** Where VictoriaLogs is reached from here, without a trailing slash. @default logs cannot be searched */
   readonly logSearchUrl?: string;
   /** Projects whose lines can be searched for fewer days than others. @default none */

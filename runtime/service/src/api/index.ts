@@ -57,6 +57,13 @@ const apiEnv = databaseEnv.extend({
   DELOS_REGISTRY_URL: z.url().optional(),
   /** The key that signs its tokens: P-256, PKCS #8 in PEM. */
   DELOS_REGISTRY_SECRET: z.string().optional(),
+  /** The program that has the files, where the platform has a file storage. */
+  DELOS_FILES_URL: z
+    .url()
+    .optional()
+    .transform((text) => text?.replace(/\/+$/, '')),
+  /** Whether the agent knows the volume that they are on. */
+  DELOS_JOBS_MOUNT_FILES: z.stringbool().default(false),
   /** Jobs have addresses one label below it, where the platform leads them to jobs. */
   DELOS_JOBS_DOMAIN: z.string().optional(),
   /** VictoriaLogs, where the platform has it. */
@@ -106,6 +113,8 @@ export const apiService: Service = {
       collectorToken: liveSecret(env.DELOS_COLLECTOR_TOKEN_FILE),
       logs: config.logs,
       disks: config.disks,
+      ...(env.DELOS_FILES_URL === undefined ? {} : { filesUrl: env.DELOS_FILES_URL }),
+      jobsMountFiles: env.DELOS_JOBS_MOUNT_FILES,
       ...(env.DELOS_LOG_SEARCH_URL === undefined ? {} : { logSearchUrl: env.DELOS_LOG_SEARCH_URL }),
       logDays: logDaysOf(config),
       ...(env.DELOS_JOBS_DOMAIN === undefined ? {} : { jobsDomain: env.DELOS_JOBS_DOMAIN }),

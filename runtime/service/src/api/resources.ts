@@ -12,6 +12,7 @@ import { metrics } from './resources/metrics/index.ts';
 import { registry } from './resources/registry/index.ts';
 import { registryTokens } from './resources/registry-tokens/index.ts';
 import { secrets } from './resources/secrets/index.ts';
+import { storage } from './resources/storage/index.ts';
 import { users } from './resources/users/index.ts';
 
 /** Every resource of the API: one folder and one line. */
@@ -29,6 +30,7 @@ export const RESOURCES = {
   'log-search': logSearch,
   registry,
   'registry-tokens': registryTokens,
+  storage,
 } as const satisfies Readonly<Record<string, Resource>>;
 
 /** Those that a platform of these settings has. */
