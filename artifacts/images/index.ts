@@ -4,7 +4,9 @@ import { caddy } from './caddy/image.ts';
 import { coredns } from './coredns/image.ts';
 import { debian } from './debian/image.ts';
 import { devpi } from './devpi/image.ts';
+import { files } from './files/image.ts';
 import { grafana } from './grafana/image.ts';
+import { jobRouter } from './job-router/image.ts';
 import { keycloak } from './keycloak/image.ts';
 import { localPathProvisioner } from './local-path-provisioner/image.ts';
 import { metricsProxy } from './metrics-proxy/image.ts';
@@ -33,9 +35,11 @@ export const CATALOGUE: readonly CatalogueImage[] = [
   keycloak,
   redis,
   caddy,
+  jobRouter,
   devpi,
   registry,
   objects,
+  files,
   pgArchive,
   prometheus,
   metricsProxy,

@@ -23,8 +23,10 @@ export type ToolName =
   | 'objects'
   | 'depot'
   | 'pg-archive'
+  | 'files'
   | 'image-registry'
-  | 'metrics-proxy';
+  | 'metrics-proxy'
+  | 'job-router';
 
 /** One tool and the ways to it. All of it goes into the cache key, so that a changed pin is a new entry. */
 export interface ToolSpec {

@@ -227,6 +227,15 @@ export const TOOLS: Readonly<Record<ToolName, ToolSpec>> = {
       cold: { seconds: 15, diskBytes: 100 * MIB, memoryBytes: 300 * MIB },
     },
   },
+  'job-router': {
+    name: 'job-router',
+    version: '0.1.0',
+    build: {
+      module: 'job-router',
+      package: './cmd/job-router',
+      cold: { seconds: 20, diskBytes: 0.3 * GIB, memoryBytes: 0.4 * GIB },
+    },
+  },
   ...MONITORING_TOOLS,
   ...STORAGE_TOOLS,
 };

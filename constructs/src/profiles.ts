@@ -20,6 +20,7 @@ const MEDIUM: Part = {
     keycloak: { resources: resources('500m', '1Gi', '2Gi') },
     redis: { resources: resources('50m', '128Mi', '256Mi') },
     controlApi: { resources: resources('250m', '256Mi', '1Gi') },
+    jobRouter: { resources: resources('100m', '64Mi', '256Mi') },
     scheduler: { resources: resources('250m', '256Mi', '1Gi') },
     agent: { resources: resources('100m', '128Mi', '512Mi') },
     collector: { resources: resources('50m', '96Mi', '256Mi') },
@@ -43,6 +44,7 @@ export const PROFILES: Readonly<Record<ProfileName, Part>> = {
       gateway: { replicas: 2 },
       keycloak: { replicas: 2 },
       controlApi: { replicas: 2 },
+      jobRouter: { replicas: 2 },
       scheduler: { replicas: 2 },
       // Its volume goes with its node.
       registry: { enabled: false },

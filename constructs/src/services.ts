@@ -8,9 +8,11 @@ import { databaseArchive } from './services/database-archive/index.ts';
 import { devpi } from './services/devpi/index.ts';
 import { dns } from './services/dns/index.ts';
 import { egress } from './services/egress/index.ts';
+import { files } from './services/files/index.ts';
 import { gateway } from './services/gateway/index.ts';
 import { grafana } from './services/grafana/index.ts';
 import { identity } from './services/identity/index.ts';
+import { jobRouter } from './services/job-router/index.ts';
 import { keycloak } from './services/keycloak/index.ts';
 import { metricsProxy } from './services/metrics-proxy/index.ts';
 import { nodeExporter } from './services/node-exporter/index.ts';
@@ -31,6 +33,7 @@ export const SERVICES: readonly ServiceDescriptor[] = [
   objectStorage,
   databaseArchive,
   controlApi,
+  jobRouter,
   identity,
   scheduler,
   egress,
@@ -40,6 +43,7 @@ export const SERVICES: readonly ServiceDescriptor[] = [
   collector,
   devpi,
   registry,
+  files,
   dns,
   alertmanager,
   nodeExporter,

@@ -2,6 +2,7 @@ import { createHash, randomBytes } from 'node:crypto';
 import { freePort } from '@delos/host';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import type { ApoloClient } from '../../peers/src/apolo.ts';
+import { ask } from '../support/edge/ask.ts';
 import { kubectl, loggedIn, testPlatform, token } from '../support/instance.ts';
 import { type Api, api, IMAGE } from '../support/service/api.ts';
 import { until } from '../support/until.ts';
@@ -151,12 +152,15 @@ describe('apolo job', () => {
     expect(shown).toMatch(/-- ['"]?sleep 3000/);
   });
 
-  test('port-forward carries a whole answer of the job’s own server to a port of this machine', async () => {
+  test('its own server answers whole: by port-forward, to jobs of its project, and at its address to whoever may read it', async () => {
     const served = 'x'.repeat(2_000_000);
     const server = `import http.server, sys
 open('/tmp/page', 'w').write('x' * 2_000_000)
-http.server.ThreadingHTTPServer(('127.0.0.1', 8123), lambda *a: http.server.SimpleHTTPRequestHandler(*a, directory='/tmp')).serve_forever()`;
-    const job = await platform.create({ preset_name: 'small', command: `python3 -c "${server}"` });
+http.server.ThreadingHTTPServer(('0.0.0.0', 8123), lambda *a: http.server.SimpleHTTPRequestHandler(*a, directory='/tmp')).serve_forever()`;
+    const job = await platform.create({
+      ...{ preset_name: 'small', name: 'served', command: `python3 -c "${server}"` },
+      http: { port: 8123, requires_auth: true },
+    });
     await platform.running(job.id);
     const port = await freePort();
     const forward = ann.start(['port-forward', job.id, `${port}:8123`]);
@@ -170,6 +174,32 @@ http.server.ThreadingHTTPServer(('127.0.0.1', 8123), lambda *a: http.server.Simp
     expect(body === served, `${body.length} bytes`).toBe(true);
     forward.child.kill('SIGKILL');
     await forward.end;
+    // Beside it, jobs that ask it by its name: one of the project, and one of another, by the address too.
+    const asks = async (project_name: string, hosts: readonly string[]): Promise<string> => {
+      const program = `import urllib.request
+def size(host):
+    try: return len(urllib.request.urlopen('http://' + host + ':8123/page', timeout=5).read())
+    except OSError: return 'none'
+print(*map(size, ${JSON.stringify(hosts).replaceAll('"', "'")}))`;
+      const { id } = await platform.create({ project_name, command: `python3 -c "${program}"` });
+      await platform.ended(id);
+      return (await platform.log(id)).toString().trim();
+    };
+    const { namespace } = await platform.job(job.id);
+    const address = await kubectl(['get', 'pod', '-n', namespace ?? '', job.id, '-o', 'jsonpath={.status.podIP}']);
+    const far = `served.default.${namespace}.svc.cluster.local`;
+    const asked = Promise.all([asks('default', ['served.default']), asks('served', ['served.default', far, address])]);
+    // The same server, at the job's own address.
+    const url = new URL(
+      /https?:\/\/served--default-[0-9a-f]{10}\.jobs\.localhost:\d+/.exec(await ann.ok(['status', job.id]))?.[0] ?? '',
+    );
+    const at = (headers: Readonly<Record<string, string>>) =>
+      ask(Number(url.port), url.hostname, { path: '/page', headers });
+    const answer = await at({ authorization: `Bearer ${await token('ann')}` });
+    expect({ status: answer.status, whole: answer.text === served }).toEqual({ status: 200, whole: true });
+    expect((await at({})).status).toBe(401);
+    expect((await at({ authorization: `Bearer ${await token('bob')}` })).status).toBe(404);
+    expect(await asked).toEqual(['2000000', 'none none none']);
     await ann.ok(['kill', job.id]);
   });
 

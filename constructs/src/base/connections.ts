@@ -1,4 +1,11 @@
-import { CLUSTER_DNS, NAMESPACE_NAME_LABEL, OWN_PREFIX, SYSTEM_NAMESPACE } from '@delos/core';
+import {
+  CLUSTER_DNS,
+  HTTP_PORT_LABEL,
+  NAMESPACE_NAME_LABEL,
+  OWN_PREFIX,
+  PROJECT_LABEL,
+  SYSTEM_NAMESPACE,
+} from '@delos/core';
 import { k8s } from 'cdk8s-plus-28';
 import { Construct } from 'constructs';
 import { lazy } from './lazy.ts';
@@ -29,6 +36,8 @@ export type Peer =
   | { readonly kind: 'addresses'; readonly addresses: readonly string[]; readonly ports: readonly number[] }
   /** Every address, inside the cluster and outside; by TCP, and where that is said by UDP. */
   | { readonly kind: 'anyone'; readonly ports: readonly number[]; readonly udp?: true }
+  /** Pods of jobs that have a port for HTTP. Their own policy says at which. */
+  | { readonly kind: 'jobs' }
   /** The cluster's DNS. */
   | { readonly kind: 'dns' };
 
@@ -122,6 +131,8 @@ export class Connections extends Construct {
         return peer.addresses.map(block);
       case 'pods':
         return [{ namespaceSelector: inNamespace(peer.namespace), podSelector: { matchLabels: { ...peer.labels } } }];
+      case 'jobs':
+        return [{ namespaceSelector: having(PROJECT_LABEL), podSelector: having(HTTP_PORT_LABEL) }];
       case 'dns':
         return [
           { namespaceSelector: inNamespace(SYSTEM_NAMESPACE), podSelector: { matchLabels: { ...CLUSTER_DNS } } },
@@ -145,7 +156,7 @@ export function connect(from: Endpoint, to: Peer): void {
   }
 }
 
-const RANK = { addresses: 0, endpoint: 1, pods: 2, anyone: 3, dns: 4 } as const;
+const RANK = { addresses: 0, endpoint: 1, pods: 2, jobs: 3, anyone: 4, dns: 5 } as const;
 const keyOf = (peer: Peer): string =>
   `${RANK[peer.kind]} ${peer.kind === 'endpoint' ? `${peer.endpoint.name} ${peer.endpoint.namespace.name}` : JSON.stringify(peer)}`;
 
@@ -166,9 +177,12 @@ function merged(peers: readonly Peer[]): readonly Peer[] {
   return [...byKey].sort(([a], [b]) => (a < b ? -1 : 1)).map(([, peer]) => peer);
 }
 
+const having = (key: string): k8s.LabelSelector => ({ matchExpressions: [{ key, operator: 'Exists' }] });
+
 const inNamespace = (name: string): k8s.LabelSelector => ({ matchLabels: { [NAMESPACE_NAME_LABEL]: name } });
 
 function portsOf(peer: Peer): k8s.NetworkPolicyPort[] {
+  if (peer.kind === 'jobs') return [];
   if (peer.kind === 'dns') {
     return ['UDP', 'TCP'].map((protocol) => ({ port: k8s.IntOrString.fromNumber(53), protocol }));
   }

@@ -2,6 +2,11 @@ import type { Peer } from './connections.ts';
 
 /** Paths of the platform's one origin that go to a service. */
 export interface Route {
+  /**
+   * Requests to the addresses of jobs, and no others. All other routes are of the platform's own origin, and no request to the
+   * address of a job gets to them. @default the platform's own origin
+   */
+  readonly hosts?: 'jobs';
   /** Caddy's path patterns: `/api/v1/*`. The path arrives as it came. */
   readonly paths: readonly string[];
   /** Requests of this method alone. Such a route goes before all of any method. @default any */
@@ -21,6 +26,8 @@ export interface Route {
   readonly requestHours?: number;
   /** How long its service may take until the head of an answer, in minutes. @default 2 */
   readonly answerMinutes?: number;
+  /** Requests and streams under way there at most. More wait, and are answered 503 after 15 s. @default 900 */
+  readonly mostUnderWay?: number;
   /** Name of the service's port. */
   readonly port: string;
   /** Most bytes of a request's body. @default what the platform's API takes */

@@ -228,7 +228,9 @@ export const configShape = z.strictObject({
     ),
   storage: fileStorage
     .prefault({})
-    .describe('File storage: one volume that every node sees. There is none unless one of its ways is chosen'),
+    .describe(
+      'File storage: one volume that every node sees. Where no way is chosen, it is a folder of this machine on the embedded cluster, in small and medium, and elsewhere there is none',
+    ),
   requests: z
     .strictObject({
       ofUser: rate(100, 1_000).describe('Requests of one user, whatever they use'),

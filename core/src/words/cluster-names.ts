@@ -18,7 +18,12 @@ export function hostOf(service: string, namespace: string): string {
 }
 
 /** Services of the platform that more than their own folder names. */
-export const SERVICE_NAMES = { gateway: 'gateway', controlApi: 'control-api', egress: 'egress' } as const;
+export const SERVICE_NAMES = {
+  gateway: 'gateway',
+  controlApi: 'control-api',
+  egress: 'egress',
+  jobRouter: 'job-router',
+} as const;
 
 /** The gateway's Service, as cluster DNS names it. */
 export const GATEWAY_HOST = hostOf(SERVICE_NAMES.gateway, PLATFORM_NAMESPACE);
@@ -41,8 +46,8 @@ export const AGENT_PROJECT_ROLE = 'delos-agent-project';
 /** Secrets with what nodes show to pull images of the platform's own registry begin so; the agent makes no other. */
 export const PULL_SECRET_PREFIX = 'delos-image-pull-';
 /** Secrets of one run of a job have such names; its Pod owns them, and they go with it. */
-export const JOB_SECRET_PATTERN = '^job-[0-9a-f-]{36}-r[0-9]+-[0-9]+$';
-/** The one key of such a Secret. */
+export const JOB_SECRET_PATTERN = '^job-[0-9a-f-]{36}-r[0-9]+-([0-9]+|pull)$';
+/** The one key of such a Secret; of one by which the job’s image is pulled it is `.dockerconfigjson`. */
 export const JOB_SECRET_KEY = 'value';
 /** RoleBinding by which the agent gives itself that role in a namespace. */
 export const AGENT_BINDING = AGENT_ROLE;

@@ -27,6 +27,7 @@ import {
   TRUSTED,
 } from './agent-requests.ts';
 import { secretAttacks, secretDuties } from './agent-secret-attacks.ts';
+import { serviceAttacks, serviceDuties } from './agent-service-attacks.ts';
 
 /** What whoever has the agent's token may try. Each must be refused. */
 export function attacks({ project, parts, dns, node }: Targets): readonly Attempt[] {
@@ -143,6 +144,7 @@ export function attacks({ project, parts, dns, node }: Targets): readonly Attemp
     ...claimAttacks({ project, parts, dns, node }),
     ...secretAttacks({ project, parts, dns, node }),
     ...authorityAttacks({ project, parts, dns, node }),
+    ...serviceAttacks({ project, parts, dns, node }),
     ['delete kube-system', remove(spaced('kube-system'))],
 
     ['bind itself in kube-system', post(bindings('kube-system'), binding(OWN_ROLE))],
@@ -248,5 +250,6 @@ export function duties(targets: Targets): readonly Attempt[] {
     ...claimDuties(targets),
     ...secretDuties(targets),
     ...authorityDuties(targets),
+    ...serviceDuties(targets),
   ];
 }

@@ -117,6 +117,8 @@ export async function startControlApi(
     readonly buckets?: BucketSettings;
     /** Where clients find it. @default its own listener */
     readonly publicUrl?: string;
+    readonly filesUrl?: string;
+    readonly jobsDomain?: string;
     readonly secretsKey?: LiveSecret;
     readonly log?: Logger;
   } = {},
@@ -136,6 +138,8 @@ export async function startControlApi(
     ...(more.realmUrl === undefined ? {} : { realmUrl: more.realmUrl }),
     ...(more.buckets === undefined ? {} : { buckets: more.buckets }),
     ...(more.registry === undefined ? {} : { registry: more.registry }),
+    ...(more.filesUrl === undefined ? {} : { filesUrl: more.filesUrl }),
+    ...(more.jobsDomain === undefined ? {} : { jobsDomain: more.jobsDomain }),
     ...(more.logSearchUrl === undefined ? {} : { logSearchUrl: more.logSearchUrl, logDays: logDaysOf(config) }),
   };
   const tokens = {
@@ -156,8 +160,8 @@ export async function startControlApi(
     log: more.log ?? quiet,
     metrics: new Registry(),
     signal: new AbortController().signal,
-    authenticate: authenticator(database.db, tokens),
-    authenticateLogin: authenticator(database.db, { ...tokens, clients: [...tokens.clients, 'grafana'] }),
+    authenticate: authenticator(database.db, { ...tokens, ofJobs: true }),
+    authenticateLogin: authenticator(database.db, { ...tokens, clients: [...tokens.clients, 'grafana', 'job-router'] }),
     logs: new PostgresLogStore(database, config.logs),
     imageSource: imageSource({ allowed: ['registry.delos.internal'], resolve: async () => [] }),
     callerById: callersById(database.db, config.admin.user),

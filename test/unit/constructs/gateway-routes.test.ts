@@ -18,7 +18,7 @@ const tried: readonly Tried[] = [...Caddyfile.matchAll(/^\t@(\S+) \{\n((?:\t\t.*
   ([, name = '', body = '']) => ({
     name,
     paths: (/^\t\tpath (.+)$/m.exec(body)?.[1] ?? '').split(' '),
-    any: !/^\t\t(method|header|path_regexp) /m.test(body),
+    any: !/^\t\t(method|header|header_regexp|path_regexp) /m.test(body),
   }),
 );
 

@@ -2,7 +2,10 @@ import type { Synthesis } from '@delos/constructs';
 import { z } from 'zod';
 import { kindOf, selects, type Workload, workloadsOf } from './synthesized.ts';
 
-const selector = z.object({ matchLabels: z.record(z.string(), z.string()).default({}) });
+const selector = z.object({
+  matchLabels: z.record(z.string(), z.string()).default({}),
+  matchExpressions: z.array(z.object({ key: z.string(), operator: z.literal('Exists') })).optional(),
+});
 const peer = z.strictObject({
   namespaceSelector: selector.optional(),
   podSelector: selector.optional(),
@@ -46,6 +49,11 @@ export function workloadsOfPeer(
 export const isDns = ({ namespaceSelector, podSelector }: Peer): boolean =>
   namespaceSelector?.matchLabels[NAME_LABEL] === 'kube-system' && podSelector?.matchLabels['k8s-app'] === 'kube-dns';
 
+/** Jobs that have a port for HTTP; their own policies say which. */
+export const isJobs = ({ namespaceSelector, podSelector }: Peer): boolean =>
+  namespaceSelector?.matchExpressions?.[0]?.key === 'delos.dev/project' &&
+  podSelector?.matchExpressions?.[0]?.key === 'delos.dev/http-port';
+
 /** Policies that select a workload's Pods. */
 export const policiesFor = (synthesis: Synthesis, workload: Workload): readonly Policy[] =>
   policiesOf(synthesis).filter(
@@ -66,6 +74,7 @@ export function egressOf(synthesis: Synthesis, name: string): readonly string[] 
         if (to === undefined) return ['anywhere'];
         if (one.ipBlock !== undefined) return [one.ipBlock.cidr];
         if (isDns(one)) return ['dns'];
+        if (isJobs(one)) return ['jobs'];
         return workloadsOfPeer(synthesis, namespace, one).map((target) => target.name);
       });
       return names.flatMap((target) => ports.map(({ port: number }) => `${target}:${number}`));

@@ -78,10 +78,10 @@ describe('a service that is left out', () => {
         'keycloak, control-api, identity and scheduler cannot work without postgres: say where yours is (`services.postgres.external`), or leave those out as well ',
     });
     expect(refusal(off('controlApi'))?.message).toContain(
-      'identity, agent, collector, devpi, registry and metrics-proxy cannot work without control-api: leave those out as well',
+      'job-router, identity, agent, collector, devpi, registry and metrics-proxy cannot work without control-api: leave those out as well',
     );
     expect(
-      refusal(off('controlApi', 'identity', 'agent', 'collector', 'devpi', 'registry', 'metricsProxy')),
+      refusal(off('controlApi', 'jobRouter', 'identity', 'agent', 'collector', 'devpi', 'registry', 'metricsProxy')),
     ).toBeUndefined();
   });
 
@@ -95,7 +95,7 @@ describe('a service that is left out', () => {
 
   test('takes along its database', () => {
     const platform = platformOf(`monitoring: {enabled: false}
-services: {keycloak: {enabled: false}, controlApi: {enabled: false}, identity: {enabled: false},
+services: {keycloak: {enabled: false}, controlApi: {enabled: false}, jobRouter: {enabled: false}, identity: {enabled: false},
       agent: {enabled: false}, collector: {enabled: false}, devpi: {enabled: false}, registry: {enabled: false}, scheduler: {enabled: false}}`);
     expect(namesOf(platform)).toEqual(['gateway', 'postgres', 'redis']);
     expect(kindOf(platform, 'Secret').map(({ manifest }) => manifest.metadata.name)).not.toContain('postgres-keycloak');
@@ -108,7 +108,9 @@ services: {keycloak: {enabled: false}, controlApi: {enabled: false}, identity: {
       return wantedImages({ standIns: false, leaveOut }).map(({ name }) => name);
     };
     const all = built('');
-    const usual = SERVICES.filter(({ optional }) => optional !== true).map(({ image }) => image);
+    const usual = SERVICES.filter(({ optional, name }) => optional !== true && name !== 'files').map(
+      ({ image }) => image,
+    );
     expect(all).toEqual(expect.arrayContaining(usual));
     expect(built(EVERY_SERVICE)).toEqual(expect.arrayContaining(SERVICES.map(({ image }) => image)));
     expect(all).not.toContain('objects');

@@ -1,4 +1,4 @@
-import { AGENT_PROJECT_ROLE, AGENT_ROLE } from '@delos/core';
+import { AGENT_PROJECT_ROLE, AGENT_ROLE, type FileVolumeSource } from '@delos/core';
 import { k8s } from 'cdk8s-plus-28';
 import { Construct } from 'constructs';
 import { PART_OF } from '../../base/names.ts';
@@ -11,6 +11,8 @@ export interface AgentRightsProps {
   readonly namespace: Namespace;
   /** Namespaces of the projects whose jobs may be privileged. */
   readonly privilegedNamespaces: readonly string[];
+  /** What volumes of projects' files are made of; undefined: it makes none. */
+  readonly files: FileVolumeSource | undefined;
 }
 
 const RBAC = 'rbac.authorization.k8s.io';
@@ -30,8 +32,9 @@ const rule = (
 /**
  * What the agent may do, and no more. Everywhere: see nodes and what Pods ask of them, read a volume by its name, make
  * project namespaces, and bind itself to one role, which {@link AgentPolicy} lets it do in project namespaces alone.
- * There: jobs' Pods with their events, streams into them, claims of disks, network policies, Secrets to pull images by and those of jobs, and the
- * ConfigMap of authorities, which it writes and does not read. No other Secret, no log (the collector reads the disk), no other right.
+ * There: jobs' Pods with their events, streams into them, claims of disks, network policies, the Service that names jobs, Secrets to pull images by
+ * and those of jobs, and the ConfigMap of authorities, which it writes and does not read. No other Secret, no log (the collector reads the disk), no
+ * other right.
  */
 export class AgentRights extends Construct {
   constructor(scope: Construct, id: string, props: AgentRightsProps) {
@@ -42,6 +45,7 @@ export class AgentRights extends Construct {
       namespace: props.namespace,
       serviceAccount: props.serviceAccount,
       privilegedNamespaces: props.privilegedNamespaces,
+      files: props.files,
     });
     new k8s.KubeClusterRole(this, 'project-role', {
       metadata: { ...metadata, name: AGENT_PROJECT_ROLE },
@@ -49,7 +53,7 @@ export class AgentRights extends Construct {
         rule('', ['pods'], ['get', 'create', 'patch', 'delete']),
         rule('', ['persistentvolumeclaims'], ['get', 'list', 'watch', 'create', 'delete']),
         // Which ones, the policy says.
-        rule('', ['secrets', 'configmaps'], ['create', 'patch']),
+        rule('', ['secrets', 'configmaps', 'services'], ['create', 'patch']),
         // A WebSocket begins as a GET; from Kubernetes 1.35 on the right to create is asked for as well.
         rule('', ['pods/attach', 'pods/exec', 'pods/portforward'], ['get', 'create']),
         rule('', ['events'], ['list', 'watch']),
@@ -63,8 +67,8 @@ export class AgentRights extends Construct {
         rule('', ['nodes'], ['list', 'watch']),
         // All Pods: what is left of a node is what it has less what every Pod on it asks for.
         rule('', ['pods'], ['list', 'watch']),
-        // Of a disk's volume: the nodes that it can be mounted on.
-        rule('', ['persistentvolumes'], ['get']),
+        // Of a disk's volume: the nodes that it can be mounted on. Of projects' files, which the policy says: volumes.
+        rule('', ['persistentvolumes'], props.files === undefined ? ['get'] : ['get', 'create', 'delete']),
         rule('', ['namespaces'], ['create', 'patch']),
         rule(RBAC, ['rolebindings'], ['create']),
         rule(RBAC, ['clusterroles'], ['bind'], [AGENT_PROJECT_ROLE]),

@@ -20,6 +20,7 @@ import {
 import type { Replicas } from '../../base/sections/replicas.ts';
 import type { ServiceDescriptor, Site } from '../../base/service.ts';
 import { bucketEnv, bucketSecrets } from '../../base/storage/bucket.ts';
+import { volumeSource } from '../../base/storage/file-storage.ts';
 import type { Workload } from '../../base/workload.ts';
 import type { RotationWay } from '../../synthesis.ts';
 import { ObjectStorage, objectStorage } from '../object-storage/index.ts';
@@ -60,6 +61,8 @@ export class ControlApi extends Construct implements AgentsEntrance {
   readonly #publicUrl: string;
   readonly #buckets: ObjectStorage | undefined;
   #search: Workload | undefined;
+  #files: Workload | undefined;
+  #jobsDomain: string | undefined;
   readonly #registry: ImageRegistry | undefined;
 
   constructor(
@@ -177,6 +180,11 @@ export class ControlApi extends Construct implements AgentsEntrance {
         ...(this.#buckets === undefined ? [] : bucketsEnv(this.#buckets)),
         ...(this.#registry?.env() ?? []),
         ...(this.#search === undefined ? [] : [env('DELOS_LOG_SEARCH_URL', this.#search.url('http'))]),
+        ...(this.#files === undefined ? [] : [env('DELOS_FILES_URL', this.#files.url('http'))]),
+        ...(this.#files === undefined || volumeSource(at.config.storage) === undefined
+          ? []
+          : [env('DELOS_JOBS_MOUNT_FILES', 'true')]),
+        ...(this.#jobsDomain === undefined ? [] : [env('DELOS_JOBS_DOMAIN', this.#jobsDomain)]),
         allowedRegistriesEnv(at, this.ownRegistries),
         env('DELOS_CONFIG', `${CONFIG_DIR}/platform.json`),
         env('DELOS_OIDC_ISSUER', identity.issuer),
@@ -224,6 +232,17 @@ export class ControlApi extends Construct implements AgentsEntrance {
   searchesLogsIn(store: Workload): void {
     this.#search = store;
     this.workload.reach(store.peer('http'));
+  }
+
+  /** Files of projects are there. It makes folders that jobs mount. Not waited for: nothing else needs it. */
+  hasFilesAt(files: Workload): void {
+    this.#files = files;
+    this.workload.reach(files.peer('http'));
+  }
+
+  /** Jobs have addresses one label below this domain, since something leads there. */
+  namesJobsBelow(domain: string): void {
+    this.#jobsDomain = domain;
   }
 
   /** `HOST[:PORT]` of the platform's own registry, as image names have it. Asked for when manifests are written. */

@@ -24,12 +24,14 @@ export interface CaddyfileProps {
 }
 
 /** A service behind the gateway, and the requests that go to it. */
-export interface Upstream extends Omit<Route, 'port' | 'asks'> {
+export interface Upstream extends Omit<Route, 'port' | 'asks' | 'hosts'> {
   /** Different for each. */
   readonly name: string;
   /** DNS name inside the cluster. */
   readonly host: string;
   readonly port: number;
+  /** Requests to names below this domain, however many labels, and no others. @default all that no other upstream has */
+  readonly below?: string;
   /** Who is asked first. @default nobody */
   readonly asks?: { readonly host: string; readonly port: number; readonly path: string };
 }
@@ -121,7 +123,7 @@ export function caddyfile(props: CaddyfileProps): string {
 	header_up X-Request-Id {http.request.uuid}
 	header_down X-Request-Id {http.request.uuid}
 	stream_close_delay 5m
-	unhealthy_request_count ${GATEWAY_LIMITS.underWay}
+	unhealthy_request_count {args[1]}
 	transport ${props.watched ? `watched {\n\t\tlost_after ${GATEWAY_LIMITS.lost}` : 'http {'}
 		dial_timeout 5s
 		keepalive 60s
@@ -213,7 +215,8 @@ function requestTime(upstreams: readonly Upstream[]): string {
 }
 
 /** What asks for more goes first: another route would take its requests. */
-function rank({ method, authorization, fallback, paths }: Upstream): number {
+function rank({ below, method, authorization, fallback, paths }: Upstream): number {
+  if (below !== undefined) return -1;
   if (method !== undefined) return 0;
   if (fallback === true) return 4;
   if (paths.every((path) => !path.includes('*'))) return 1;
@@ -224,8 +227,10 @@ function rank({ method, authorization, fallback, paths }: Upstream): number {
 const leastPath = ({ paths }: Upstream): number => Math.min(...paths.map(({ length }) => length));
 
 function routed(upstream: Upstream): string {
-  const { name, paths, method, authorization, pattern, host, port, maxBodyBytes, answerMinutes, asks } = upstream;
+  const { name, paths, method, authorization, pattern, host, port, maxBodyBytes, asks } = upstream;
+  const { answerMinutes, mostUnderWay = GATEWAY_LIMITS.underWay } = upstream;
   const matcher = [
+    ...hostLine(upstream),
     ...(method === undefined ? [] : [`method ${method}`]),
     ...(authorization === undefined ? [] : [`header Authorization "${authorization} *"`]),
     `path ${paths.join(' ')}`,
@@ -236,24 +241,31 @@ ${matcher.map((line) => `\t\t${line}\n`).join('')}	}
 	handle @${name} {
 		import limited ${maxBodyBytes ?? MAX_BODY_BYTES}
 ${asks === undefined ? '' : askedFirst(asks)}		reverse_proxy ${host}:${port} {
-			import upstream ${answerMinutes === undefined ? GATEWAY_LIMITS.answer : `${answerMinutes}m`}
+			import upstream ${answerMinutes === undefined ? GATEWAY_LIMITS.answer : `${answerMinutes}m`} ${mostUnderWay}
 		}
 	}
 `;
 }
 
+/** With whatever case, port and dot at its end: what is below the domain is never the platform's own origin. */
+const hostLine = ({ below }: Upstream): readonly string[] =>
+  below === undefined ? [] : [`header_regexp Host (?i)(^|\\.)${below.replaceAll('.', '\\.')}\\.?(:[0-9]*)?$`];
+
 const askedFirst = ({ host, port, path }: NonNullable<Upstream['asks']>): string => `		forward_auth ${host}:${port} {
 			uri ${path}
 			copy_headers Authorization
-			import upstream ${GATEWAY_LIMITS.answer}
+			import upstream ${GATEWAY_LIMITS.answer} ${GATEWAY_LIMITS.underWay}
 		}
 `;
 
 /** Refuses a body that is larger than the route’s own limit, and names the limit. */
-function tooLargeThere({ name, paths, maxBodyBytes }: Upstream): string {
+function tooLargeThere(upstream: Upstream): string {
+  const { name, paths, maxBodyBytes } = upstream;
   if (maxBodyBytes === undefined) return '';
   const error = `the request is larger than ${maxBodyBytes / 2 ** 20} MiB, the most that is taken here`;
-  return `		@${name}-large path ${paths.join(' ')}
+  const matcher = [...hostLine(upstream), `path ${paths.join(' ')}`];
+  return `		@${name}-large {
+${matcher.map((line) => `\t\t\t${line}\n`).join('')}		}
 		respond @${name}-large \`${JSON.stringify({ error, code: 'ERR_REQUEST' })}\` 413
 `;
 }

@@ -1,6 +1,6 @@
 import { isIPv4 } from 'node:net';
 import { PUBLISHED_CADDY } from '@delos/artifacts';
-import { type GivenCertificate, isLoopback } from '@delos/core';
+import { type GivenCertificate, isLoopback, jobsDomain } from '@delos/core';
 import { k8s } from 'cdk8s-plus-28';
 import { Construct } from 'constructs';
 import { ConfigFiles } from '../../base/config-files.ts';
@@ -133,11 +133,13 @@ export class Gateway extends Construct {
   /** Its Pods, Service and connections. */
   readonly workload: Workload;
   readonly #upstreams: Upstream[] = [];
+  readonly #domain: string;
 
   constructor(scope: Construct, id: string, given: GatewayProps) {
     super(scope, id);
     const props = whole(given);
     const { namespace } = props;
+    this.#domain = props.domain;
     const config = new ConfigFiles(this, 'config', {
       namespace,
       name: id,
@@ -221,12 +223,15 @@ export class Gateway extends Construct {
    * Sends these paths to a service. The first route that matches wins.
    * @param asked whom the route asks first
    */
-  route({ port, asks, ...requests }: Route, to: RouteTarget, asked?: Workload): void {
+  route({ port, asks, hosts, ...requests }: Route, to: RouteTarget, asked?: Workload): void {
+    const jobs = jobsDomain(this.#domain);
+    if (hosts === 'jobs' && jobs === undefined) return;
     const nth = this.#upstreams.filter(({ host }) => host === to.host).length + 1;
     const name = nth === 1 ? to.name : `${to.name}-${nth}`;
     const first = asks === undefined || asked === undefined ? undefined : { ...asks, workload: asked };
     this.#upstreams.push({
       ...requests,
+      ...(hosts === undefined || jobs === undefined ? {} : { below: jobs }),
       name,
       host: to.host,
       port: to.portOf(port),

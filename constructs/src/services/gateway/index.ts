@@ -25,7 +25,8 @@ export const gateway: ServiceDescriptor<Replicas, Gateway> = {
     {
       name: 'GatewayErrors',
       severity: 'warning',
-      expr: 'sum by (job) (rate(caddy_http_request_duration_seconds_count{code=~"502|503|504"}[5m])) / sum by (job) (rate(caddy_http_request_duration_seconds_count[5m])) > 0.05',
+      // Less what jobs answer so, and the router of jobs for those that do not answer yet.
+      expr: '(sum(rate(caddy_http_request_duration_seconds_count{code=~"502|503|504"}[5m])) - (sum(rate(delos_job_router_answers_total{code=~"502|503|504"}[5m])) or vector(0))) / sum(rate(caddy_http_request_duration_seconds_count[5m])) > 0.05',
       for: '10m',
       summary:
         'The gateway answers more than one request of twenty with an error, since a service behind it does not answer',

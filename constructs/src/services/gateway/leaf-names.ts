@@ -1,4 +1,4 @@
-import { namesBelow } from '@delos/core';
+import { isLoopback, jobsDomain, namesBelow } from '@delos/core';
 
 /** What a certificate is for (RFC 5280, subjectAltName). */
 export interface LeafNames {
@@ -17,7 +17,8 @@ const ADDRESS = /^(\d+\.){3}\d+$|:/;
 export function leafNames(domain: string, publicUrl: string, inside: string): LeafNames {
   const host = new URL(publicUrl).hostname.replace(/^\[|\]$/g, '');
   const below = ADDRESS.test(domain) ? [] : namesBelow(domain);
-  const names = [...new Set([domain, host, ...below, 'localhost', inside])];
+  const jobs = isLoopback(domain) ? [`*.${jobsDomain(domain)}`] : [];
+  const names = [...new Set([domain, host, ...below, ...jobs, 'localhost', inside])];
   return {
     dnsNames: names.filter((name) => !ADDRESS.test(name)),
     ipAddresses: [...new Set([...names.filter((name) => ADDRESS.test(name)), '127.0.0.1'])],

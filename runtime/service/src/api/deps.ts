@@ -51,10 +51,16 @@ export interface ApiSettings {
   readonly secretsKey?: LiveSecret;
   /** The platform's registry of images. @default it has none */
   readonly registry?: RegistrySettings;
+  /** Where the program that has the files is reached from here. No trailing slash. @default the platform has no file storage */
+  readonly filesUrl?: string;
+  /** Whether the agent can give jobs a part of it. @default it cannot */
+  readonly jobsMountFiles?: boolean;
   /** Where VictoriaLogs is reached from here, without a trailing slash. @default logs cannot be searched */
   readonly logSearchUrl?: string;
   /** Projects whose lines can be searched for fewer days than others. @default none */
   readonly logDays?: readonly { readonly org: string; readonly project: string; readonly days: number }[];
+  /** Jobs have addresses one label below it. @default they have none */
+  readonly jobsDomain?: string;
   /** Where people log in. */
   readonly oidc: OidcSettings;
   /** Our own realm at Keycloak, as it is reached from here: passwords then pass through us, and are counted. */

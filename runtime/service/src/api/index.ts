@@ -64,6 +64,15 @@ const apiEnv = databaseEnv.extend({
     .transform((text) => text?.replace(/\/+$/, '')),
   /** File of the keys that sign credentials for them. */
   DELOS_BUCKETS_SIGNING_FILE: z.string().optional(),
+  /** The program that has the files, where the platform has a file storage. */
+  DELOS_FILES_URL: z
+    .url()
+    .optional()
+    .transform((text) => text?.replace(/\/+$/, '')),
+  /** Whether the agent knows the volume that they are on. */
+  DELOS_JOBS_MOUNT_FILES: z.stringbool().default(false),
+  /** Jobs have addresses one label below it, where the platform leads them to jobs. */
+  DELOS_JOBS_DOMAIN: z.string().optional(),
   /** VictoriaLogs, where the platform has it. */
   DELOS_LOG_SEARCH_URL: z
     .url()
@@ -112,8 +121,11 @@ export const apiService: Service = {
       collectorToken: liveSecret(env.DELOS_COLLECTOR_TOKEN_FILE),
       logs: config.logs,
       disks: config.disks,
+      ...(env.DELOS_FILES_URL === undefined ? {} : { filesUrl: env.DELOS_FILES_URL }),
+      jobsMountFiles: env.DELOS_JOBS_MOUNT_FILES,
       ...(env.DELOS_LOG_SEARCH_URL === undefined ? {} : { logSearchUrl: env.DELOS_LOG_SEARCH_URL }),
       logDays: logDaysOf(config),
+      ...(env.DELOS_JOBS_DOMAIN === undefined ? {} : { jobsDomain: env.DELOS_JOBS_DOMAIN }),
       ...(env.DELOS_SECRETS_KEY_FILE === undefined ? {} : { secretsKey: liveSecret(env.DELOS_SECRETS_KEY_FILE) }),
       oidc: { issuer: env.DELOS_OIDC_ISSUER, clientId: env.DELOS_OIDC_AUDIENCE },
       ...(env.DELOS_KEYCLOAK_URL === undefined
@@ -149,7 +161,7 @@ export const apiService: Service = {
       log,
       metrics,
       signal,
-      authenticate: authenticator(database.db, tokens),
+      authenticate: authenticator(database.db, { ...tokens, ofJobs: true }),
       authenticateLogin: authenticator(database.db, {
         ...tokens,
         clients: [...tokens.clients, ...env.DELOS_OIDC_LOGINS],

@@ -5,6 +5,7 @@ import { buckets } from './resources/buckets/index.ts';
 import { config } from './resources/config/index.ts';
 import { disks } from './resources/disks/index.ts';
 import { headless } from './resources/headless/index.ts';
+import { jobHosts } from './resources/job-hosts/index.ts';
 import { jobs } from './resources/jobs/index.ts';
 import { logSearch } from './resources/log-search/index.ts';
 import { login } from './resources/login/index.ts';
@@ -12,6 +13,7 @@ import { metrics } from './resources/metrics/index.ts';
 import { registry } from './resources/registry/index.ts';
 import { registryTokens } from './resources/registry-tokens/index.ts';
 import { secrets } from './resources/secrets/index.ts';
+import { storage } from './resources/storage/index.ts';
 import { users } from './resources/users/index.ts';
 
 /** Every resource of the API: one folder and one line. */
@@ -20,6 +22,7 @@ export const RESOURCES = {
   headless,
   login,
   jobs,
+  'job-hosts': jobHosts,
   disks,
   buckets,
   secrets,
@@ -29,6 +32,7 @@ export const RESOURCES = {
   'log-search': logSearch,
   registry,
   'registry-tokens': registryTokens,
+  storage,
 } as const satisfies Readonly<Record<string, Resource>>;
 
 /** Those that a platform of these settings has. */

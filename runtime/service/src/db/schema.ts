@@ -2,7 +2,7 @@ import type { JobPhase, JobPodSpec, JobStatus, NodeReport, ProjectRole, Quota, S
 import type { ColumnType, Generated, Kysely, Selectable, Transaction } from 'kysely';
 import type { BucketCredentialBucketTable, BucketCredentialTable, BucketTable } from './buckets/tables.ts';
 import type { ClusterCredentialTable, ClusterTable, JoinTokenTable } from './clusters/tables.ts';
-import type { SecretTable } from './secrets/tables.ts';
+import type { JobTokenTable, SecretTable } from './secrets/tables.ts';
 
 /*
  * The tables of migrations/, as kysely sees them. bigint columns are read as numbers (log lengths and revisions stay
@@ -265,6 +265,7 @@ export interface Schema {
   readonly bucket_credentials: BucketCredentialTable;
   readonly bucket_credential_buckets: BucketCredentialBucketTable;
   readonly secrets: SecretTable;
+  readonly job_tokens: JobTokenTable;
   readonly job_transitions: JobTransitionTable;
   readonly log_streams: LogStreamTable;
   readonly log_chunks: LogChunkTable;

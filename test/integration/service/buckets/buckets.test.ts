@@ -239,6 +239,14 @@ describe('a credential that does not end', () => {
   });
 });
 
+test('a bucket of another provider is refused in one sentence', async () => {
+  const answer = await ask('alice', 'POST', '/buckets/import/external', { provider: 'aws', credentials: {} });
+  expect([answer.status, answer.json.error]).toEqual([
+    501,
+    expect.stringMatching(/^importing a bucket is not part of/),
+  ]);
+});
+
 test('a bucket is removed when it is empty; until then its objects stay', async () => {
   const bucket = await made({ name: 'full' });
   const writer = await temporary(bucket);

@@ -4,6 +4,7 @@ import { podManifest } from '../../../../runtime/service/src/agent/jobs/pod-mani
 import { pullSecret, pullSecretName } from '../../../../runtime/service/src/agent/jobs/pull-secret.ts';
 import {
   levelFor,
+  namesManifest,
   namespaceManifest,
   networkPolicies,
   PRIVATE_CIDRS,
@@ -54,6 +55,17 @@ describe('a job’s Pod', () => {
     ['always', 'Always'],
   ])('restarts %s as Kubernetes says %s', (restartPolicy, kube) => {
     expect(podOf({ restartPolicy }).spec.restartPolicy).toBe(kube);
+  });
+
+  test('calls itself by its name, or by its id, in its project; not where cluster DNS has no such names', () => {
+    expect(podOf({ name: 'web' }).spec).toMatchObject({ hostname: 'web', subdomain: 'p' });
+    expect(podOf().spec).toMatchObject({ hostname: job().id, subdomain: 'p' });
+    expect(namesManifest({ namespace: 'job-a', project: 'p' })).toMatchObject({
+      metadata: { name: 'p', namespace: 'job-a' },
+      spec: { clusterIP: 'None', selector: { 'delos.dev/project': 'p' } },
+    });
+    expect(podOf({ project: '4p' }).spec).not.toHaveProperty('hostname');
+    expect(namesManifest({ namespace: 'job-a', project: '4p' })).toBeUndefined();
   });
 
   test('names what its node pulls the image by, and holds nothing of it', () => {
@@ -144,8 +156,8 @@ describe('a project’s namespace', () => {
     });
   });
 
-  test('is closed, but for DNS, the gateway and the world outside', () => {
-    const [deny, open] = networkPolicies('job-a', {
+  test('is closed, but for DNS, the gateway, the world outside and jobs of the project', () => {
+    const [deny, open, within] = networkPolicies('job-a', {
       platformNamespace: 'delos',
       deniedCidrs: PRIVATE_CIDRS,
       dnsAddresses: ['169.254.20.10'],
@@ -168,6 +180,14 @@ describe('a project’s namespace', () => {
           { to: [{ podSelector: { matchLabels: { 'app.kubernetes.io/name': 'gateway' } } }] },
           { to: [{ ipBlock: { cidr: '0.0.0.0/0', except: PRIVATE_CIDRS } }] },
         ],
+      },
+    });
+    // Without a selector of namespaces: those of its own.
+    expect(within).toMatchObject({
+      spec: {
+        podSelector: {},
+        ingress: [{ from: [{ podSelector: {} }] }],
+        egress: [{ to: [{ podSelector: {} }] }],
       },
     });
     // A block of IPv6 would open the IPv6 addresses of nodes.

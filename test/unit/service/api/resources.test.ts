@@ -68,9 +68,7 @@ describe('a service of the client', () => {
 
   test('is no longer absent once the list has it, and keeps its address', () => {
     expect(absentAt(RESOURCES, '/api/v1/buckets/bucket-1')).toBeUndefined();
-    expect(absentAt(RESOURCES, '/api/v1/storage')).toMatchObject({
-      message: expect.stringContaining('storage is not'),
-    });
+    expect(absentAt(RESOURCES, '/api/v1/apps')).toMatchObject({ message: expect.stringContaining('apps are not') });
     const urls = configUrls(less, 'https://delos', 'cluster');
     expect(urls).toMatchObject({
       buckets_url: 'https://delos/api/v1/buckets',

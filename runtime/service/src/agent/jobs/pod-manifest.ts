@@ -1,5 +1,6 @@
 import {
   CLUSTER_LABEL,
+  FILE_STORAGE_USER,
   HTTP_PORT_LABEL,
   JOB_DISK,
   JOB_LABEL,
@@ -12,10 +13,13 @@ import {
   PRESET_LABEL,
   PRIORITY_CLASSES,
   PROJECT_LABEL,
+  REGISTRY_SECRET_ANNOTATION,
   RUN_LABEL,
 } from '@delos/core';
 import { CONTAINER } from '../container-name.ts';
-import { secretFiles, secretVariables } from './job-secrets.ts';
+import { filesName } from '../files/project-files.ts';
+import { podName } from '../job-name.ts';
+import { jobSecretName, secretFiles, secretVariables } from './job-secrets.ts';
 import { pullSecretName } from './pull-secret.ts';
 import { NO_WAY_OUT, type WayOut, wayOutEnv, wayOutVolumes } from './way-out.ts';
 
@@ -54,9 +58,13 @@ export function podManifest(
         [PRESET_LABEL]: spec.presetName,
         ...(spec.httpPort === null ? {} : { [HTTP_PORT_LABEL]: String(spec.httpPort) }),
       },
-      annotations: { [OWNER_ANNOTATION]: spec.owner },
+      annotations: {
+        [OWNER_ANNOTATION]: spec.owner,
+        ...(desired.registryAuth === undefined ? {} : { [REGISTRY_SECRET_ANNOTATION]: desired.registryAuth.secret }),
+      },
     },
     spec: {
+      ...podName(jobId, spec),
       restartPolicy: RESTART[spec.restartPolicy],
       terminationGracePeriodSeconds: desired.graceSeconds,
       automountServiceAccountToken: false,
@@ -65,7 +73,7 @@ export function podManifest(
       priorityClassName: PRIORITY_CLASSES[spec.priority],
       tolerations: deviceTolerations(spec),
       securityContext: podSecurity(spec),
-      ...(desired.pull === undefined ? {} : { imagePullSecrets: [{ name: pullSecretName(desired.pull) }] }),
+      ...imagePullSecrets(job),
       containers: [
         {
           name: CONTAINER,
@@ -99,13 +107,23 @@ export function podManifest(
   };
 }
 
+function imagePullSecrets(job: JobDesire): Readonly<Record<string, unknown>> {
+  const { pull, registryAuth } = job.spec;
+  const names = [
+    ...(pull === undefined ? [] : [pullSecretName(pull)]),
+    ...(registryAuth === undefined ? [] : [jobSecretName(job, 'pull')]),
+  ];
+  return names.length === 0 ? {} : { imagePullSecrets: names.map((name) => ({ name })) };
+}
+
 /** The group that may write to a job's disks, whatever user its image has. Above all groups of people. */
 const DISK_GROUP = 60690;
 
 function volumes(job: JobDesire, wayOut: WayOut): Readonly<Record<string, unknown>> {
-  const { resources, disks = [] } = job.spec.pod;
+  const { namespace, resources, disks = [], files = [] } = job.spec.pod;
   const shm = { name: 'shm', emptyDir: { medium: 'Memory', sizeLimit: String(resources.memory) } };
-  const claims = [...new Set(disks.map(({ disk }) => disk))].map((claimName) => ({
+  const names = [...disks.map(({ disk }) => disk), ...files.map((mount) => filesName(namespace, mount))];
+  const claims = [...new Set(names)].map((claimName) => ({
     name: claimName,
     persistentVolumeClaim: { claimName },
   }));
@@ -119,10 +137,23 @@ function volumes(job: JobDesire, wayOut: WayOut): Readonly<Record<string, unknow
 }
 
 function volumeMounts(job: JobDesire, wayOut: WayOut): Readonly<Record<string, unknown>> {
-  const { resources, disks = [] } = job.spec.pod;
+  const { namespace, resources, disks = [], files = [] } = job.spec.pod;
   const shm = { name: 'shm', mountPath: '/dev/shm' };
   const mounts = disks.map(({ disk: name, path: mountPath, readOnly }) => ({ name, mountPath, readOnly }));
-  const all = [...(resources.shm ? [shm] : []), ...mounts, ...secretFiles(job).mounts, ...wayOutVolumes(wayOut).mounts];
+  const folders = files.map((mount) => ({
+    name: filesName(namespace, mount),
+    mountPath: mount.path,
+    readOnly: mount.readOnly,
+    // The kubelet opens it step by step from the project's folder, where the volume begins.
+    ...(mount.source === '' ? {} : { subPath: mount.source }),
+  }));
+  const all = [
+    ...(resources.shm ? [shm] : []),
+    ...mounts,
+    ...folders,
+    ...secretFiles(job).mounts,
+    ...wayOutVolumes(wayOut).mounts,
+  ];
   return all.length === 0 ? {} : { volumeMounts: all };
 }
 
@@ -179,7 +210,11 @@ function deviceTolerations(spec: JobPodSpec): readonly Readonly<Record<string, s
 }
 
 function podSecurity(spec: JobPodSpec): Readonly<Record<string, unknown>> {
-  const group = spec.disks === undefined ? {} : { fsGroup: DISK_GROUP, fsGroupChangePolicy: 'OnRootMismatch' };
+  const group = {
+    ...(spec.disks === undefined ? {} : { fsGroup: DISK_GROUP, fsGroupChangePolicy: 'OnRootMismatch' }),
+    // Whatever user its image has: with the group it reads and writes what others of the project make.
+    ...(spec.files === undefined ? {} : { supplementalGroups: [FILE_STORAGE_USER] }),
+  };
   if (spec.security === 'privileged') return group;
   return {
     ...group,

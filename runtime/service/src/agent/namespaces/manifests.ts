@@ -19,6 +19,7 @@ import {
   type SecurityProfile,
   SYSTEM_NAMESPACE,
 } from '@delos/core';
+import { namesJobs } from '../job-name.ts';
 
 type Manifest = Readonly<Record<string, unknown>>;
 
@@ -125,10 +126,39 @@ export function networkPolicies(namespace: string, settings: NetworkSettings): r
         { to: [{ ipBlock: { cidr: '0.0.0.0/0', except: settings.deniedCidrs } }] },
       ],
     }),
+    policy(namespace, 'within-project', {
+      podSelector: {},
+      policyTypes: ['Ingress', 'Egress'],
+      ingress: [{ from: [{ podSelector: {} }] }],
+      egress: [{ to: [{ podSelector: {} }] }],
+    }),
   ];
 }
 
-/** Lets the gateway reach the http port of the jobs that have this one. */
+/**
+ * Gives the jobs of a project names, `NAME.PROJECT`, or `JOB-ID.PROJECT` where they have none: Pods say theirs themselves, and cluster DNS answers
+ * what a Service without an address of its own selects. Resolvers of Pods look in their own namespace first, so that the names of
+ * other projects lead nowhere.
+ * @returns undefined for a project whose name no Service can have (RFC 1035: a letter first)
+ * @see https://kubernetes.io/docs/concepts/services-networking/dns-pod-service/#pod-s-hostname-and-subdomain-fields
+ */
+export function namesManifest({ namespace, project }: Pick<JobPodSpec, 'namespace' | 'project'>): Manifest | undefined {
+  if (!namesJobs(project)) return undefined;
+  return {
+    apiVersion: 'v1',
+    kind: 'Service',
+    metadata: { name: project, namespace, labels: { ...MANAGED_BY } },
+    spec: {
+      type: 'ClusterIP',
+      clusterIP: 'None',
+      // Who waits for a job finds it as soon as it has an address.
+      publishNotReadyAddresses: true,
+      selector: { ...MANAGED_BY, [PROJECT_LABEL]: project },
+    },
+  };
+}
+
+/** Lets the router of jobs reach the http port of the jobs that have this one. */
 export function httpPolicy(
   namespace: string,
   port: number,
@@ -139,7 +169,7 @@ export function httpPolicy(
     policyTypes: ['Ingress'],
     ingress: [
       {
-        from: [platformPods(settings, SERVICE_NAMES.gateway)],
+        from: [platformPods(settings, SERVICE_NAMES.jobRouter)],
         ports: [{ protocol: 'TCP', port }],
       },
     ],

@@ -7,6 +7,7 @@ import {
   httpPolicy,
   levelFor,
   type NetworkSettings,
+  namesManifest,
   namespaceManifest,
   networkPolicies,
 } from './manifests.ts';
@@ -114,6 +115,9 @@ export class Namespaces {
     await this.#client.apply(`/api/v1/namespaces/${spec.namespace}`, namespaceManifest(spec, level));
     await this.#bind(spec.namespace);
     await this.#applyWanted(spec.namespace);
+    const names = namesManifest(spec);
+    if (names !== undefined)
+      await this.#granted(`/api/v1/namespaces/${spec.namespace}/services/${spec.project}`, names);
   }
 
   async #applyWanted(namespace: string): Promise<void> {

@@ -22,6 +22,7 @@ export const buckets: ObjectResource<BucketRow> & QuotaResource<BucketDemand> = 
   asks: ['POST /buckets/:id/make_tmp_credentials', 'POST /buckets/:id/sign_blob_url'],
   audit: {
     'POST /buckets': 'bucket.create',
+    'POST /buckets/import/external': 'bucket.import',
     'PATCH /buckets/:id': 'bucket.publish',
     'DELETE /buckets/:id': 'bucket.remove',
     'POST /persistent_credentials': 'bucket-credential.create',

@@ -50,6 +50,17 @@ export function bucketRoutes(app: FastifyInstance, deps: ApiDeps): void {
   route(
     app,
     deps,
+    { method: 'POST', url: '/buckets/import/external', tag: TAG, summary: 'Not part of this release' },
+    async () => {
+      throw new DelosError('ERR_NOT_IMPLEMENTED', 'importing a bucket is not part of this release of Delos', {
+        hint: 'apolo blob mkbucket makes one here',
+      });
+    },
+  );
+
+  route(
+    app,
+    deps,
     { method: 'GET', url: '/buckets', tag: TAG, summary: 'List buckets, as lines of JSON', query },
     async ({ query: { org_name: org, project_name: name }, caller, request, reply }) => {
       await settingsOf(request);

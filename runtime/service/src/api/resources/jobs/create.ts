@@ -2,6 +2,7 @@ import { randomUUID } from 'node:crypto';
 import {
   DelosError,
   extendedResources,
+  type FileMount,
   GPU_FIELDS,
   GPU_KINDS,
   type JobPodSpec,
@@ -12,21 +13,21 @@ import { sql } from 'kysely';
 import { requirePresent } from '../../../db/clusters/present.ts';
 import { notifyJobChanged, recordTransition } from '../../../db/jobs-state.ts';
 import type { JobRow, ProjectRow, Tx } from '../../../db/schema.ts';
+import { makeJobToken } from '../../../db/secrets/job-tokens.ts';
+import type { LiveSecret } from '../../../live-secret.ts';
 import type { Caller } from '../../deps.ts';
 import { projectFor } from '../../project-for.ts';
 import { stillUser } from '../../still-user.ts';
 import { holdDisks, mountsFor } from '../disks/index.ts';
 import { jobSecrets } from '../secrets/index.ts';
 import { logLimitOf } from './log-limit.ts';
+import { passedConfig } from './passed-config.ts';
 import { checkQueue, type QueueLimits } from './queue-limits.ts';
 import type { JobDemand } from './quotas.ts';
 import type { JobRequest } from './request.ts';
 import { splitWords } from './shlex.ts';
 
 const PRIORITY = { low: -1, normal: 0, high: 1 } as const;
-const NOT_YET = {
-  volumes: 'storage volumes',
-} as const;
 
 export interface CreateContext {
   /** Of a job that names none. */
@@ -36,8 +37,12 @@ export interface CreateContext {
   readonly caller: Caller;
   readonly queue: QueueLimits;
   readonly logs: LogSettings;
+  readonly publicUrl: string;
+  readonly secretsKey: LiveSecret | undefined;
   /** @throws DelosError ERR_QUOTA_EXCEEDED */
   readonly checkQuota: (tx: Tx, demand: JobDemand) => Promise<void>;
+  /** What it mounts of the file storage; all of it is there. */
+  readonly files: readonly FileMount[];
   readonly idempotencyKey?: string | undefined;
   /** The client's trace, which all requests of one call of the client have. */
   readonly trace?: string | undefined;
@@ -68,12 +73,18 @@ export async function createJob(tx: Tx, request: JobRequest, context: CreateCont
   const { meta, container } = request;
   const field = 'container' in meta ? 'container.disk_volumes' : 'disk_volumes';
   const disks = await mountsFor(tx, container.disk_volumes ?? [], { cluster, caller, project, field });
-  const secrets = await jobSecrets(tx, {
+  const passed = passedConfig(meta.pass_config === true, project, context);
+  const named = await jobSecrets(tx, {
     env: container.secret_env ?? {},
     volumes: container.secret_volumes ?? [],
     prefix: 'container' in meta ? 'container.' : '',
     ...{ cluster, caller, project },
   });
+  const taken = disks.find(({ path }) => context.files.some((mount) => mount.path === path));
+  if (taken !== undefined) {
+    throw new DelosError('ERR_REQUEST', `${taken.path} is the place of a disk and of storage`, { where: { field } });
+  }
+  const secrets = [...named, ...passed];
   const priority = meta.priority ?? 'normal';
   const spec: Omit<JobPodSpec, 'pool' | 'node'> = {
     namespace: project.namespace,
@@ -96,7 +107,8 @@ export async function createJob(tx: Tx, request: JobRequest, context: CreateCont
     priority,
     security: securityOf(request, preset, project),
     ...(disks.length === 0 ? {} : { disks: [...disks] }),
-    ...(secrets.length === 0 ? {} : { secrets: [...secrets] }),
+    ...(context.files.length === 0 ? {} : { files: [...context.files] }),
+    ...(secrets.length === 0 ? {} : { secrets }),
   };
   const minutes = meta.max_run_time_minutes ?? 0;
   const row = await tx
@@ -131,18 +143,15 @@ export async function createJob(tx: Tx, request: JobRequest, context: CreateCont
       throw nameTaken(error, meta.name ?? '') ?? error;
     });
   await holdDisks(tx, id, disks);
+  if (passed.length > 0 && context.secretsKey !== undefined) {
+    await makeJobToken(tx, context.secretsKey, { job: id, user: caller });
+  }
   await recordTransition(tx, row);
   await notifyJobChanged(tx, row);
   return row;
 }
 
 function refuseWhatIsNotThere(request: JobRequest): void {
-  for (const [field, what] of Object.entries(NOT_YET)) {
-    const value = request.container[field as keyof typeof NOT_YET];
-    if (value === null || value === undefined || Object.keys(value).length === 0) continue;
-    throw notImplemented(`a job with ${what} (${field}) needs a service that is not part of this release`);
-  }
-  if (request.meta.pass_config === true) throw notImplemented('--pass-config is not part of this release');
   if (request.meta.energy_schedule_name) throw notImplemented('energy schedules are not part of this release');
   if (request.resources.tpu) throw notImplemented('TPUs are not part of this release');
 }
@@ -232,6 +241,7 @@ function shownContainer({ container, meta }: JobRequest): Record<string, unknown
     working_dir: container.working_dir,
     http: container.http,
     env: container.env ?? {},
+    volumes: container.volumes?.length ? container.volumes : undefined,
     disk_volumes: container.disk_volumes?.length ? container.disk_volumes : undefined,
     secret_env: container.secret_env ?? undefined,
     secret_volumes: container.secret_volumes?.length ? container.secret_volumes : undefined,

@@ -7,6 +7,9 @@ import { checkQuotas, type JobDemand } from './quotas.ts';
 import { jobRoutes } from './routes.ts';
 import { jobStreams } from './streams/index.ts';
 
+export { findJob } from './access.ts';
+export { httpOf } from './job-urls.ts';
+
 export const jobs: ObjectResource<JobRow> & QuotaResource<JobDemand> = {
   name: 'jobs',
   title: 'jobs',

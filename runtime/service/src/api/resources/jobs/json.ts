@@ -1,12 +1,16 @@
 import { GPU_FIELDS, GPU_KINDS, TERMINAL } from '@delos/core';
-import { z } from 'zod';
 import type { TransitionRow } from '../../../db/schema.ts';
+import { httpOf, type JobNames, jobUrls } from './job-urls.ts';
 import type { ShownJob } from './list.ts';
 
 const PRIORITY_NAMES: Readonly<Record<number, string>> = { [-1]: 'low', 0: 'normal', 1: 'high' };
 
 /** A job as the official client reads it. Where null would break the client, the key is left out. */
-export function jobJson(row: ShownJob, transitions: readonly TransitionRow[]): Record<string, unknown> {
+export function jobJson(
+  row: ShownJob,
+  transitions: readonly TransitionRow[],
+  names: JobNames,
+): Record<string, unknown> {
   const seconds = runTimeSeconds(row);
   const perHour = Number(row.credits_per_hour);
   const request = row.request;
@@ -23,7 +27,8 @@ export function jobJson(row: ShownJob, transitions: readonly TransitionRow[]): R
     ...optional('preset_name', row.preset === '' ? null : row.preset),
     uri: `job://${row.cluster}/${row.org}/${row.project}/${row.id}`,
     status: row.status,
-    history: history(row, seconds),
+    history: history(row, seconds, names),
+    ...jobUrls(row, names),
     statuses: transitions.map((transition) => ({
       status: transition.status,
       transition_time: transition.at.toISOString(),
@@ -31,10 +36,10 @@ export function jobJson(row: ShownJob, transitions: readonly TransitionRow[]): R
       description: transition.description,
       exit_code: transition.exit_code,
     })),
-    container: { ...request, env: request.env ?? {}, volumes: [], resources: resources(row) },
+    container: { ...request, env: request.env ?? {}, volumes: request.volumes ?? [], resources: resources(row) },
     scheduler_enabled: row.preemptible,
     preemptible_node: row.preemptible,
-    pass_config: false,
+    pass_config: (row.spec.secrets ?? []).some(({ passedConfig }) => passedConfig === true),
     privileged: row.spec.security === 'privileged',
     restart_policy: row.spec.restartPolicy,
     priority: PRIORITY_NAMES[row.priority] ?? 'normal',
@@ -62,31 +67,31 @@ function standInReason(row: ShownJob): string | null {
   return row.stand_in === null ? null : `stand-in image: ${row.stand_in}`;
 }
 
-function notesOf(row: ShownJob): readonly string[] {
+function notesOf(row: ShownJob, names: JobNames): readonly string[] {
   const standIn = row.stand_in === null ? [] : [`image ${row.spec.image} is answered by a stand-in: ${row.stand_in}`];
   const http = httpAskedFor(row);
-  if (http === undefined || TERMINAL.has(row.status)) return standIn;
-  return [...standIn, `port ${http} gets no URL, which is not part of this release: apolo port-forward reaches it`];
+  if (http === undefined || TERMINAL.has(row.status) || jobUrls(row, names).http_url !== undefined) return standIn;
+  const why =
+    row.cluster === names.cluster
+      ? 'since jobs of this platform have no addresses'
+      : `since jobs of cluster ${row.cluster} have no addresses`;
+  return [...standIn, `port ${http} gets no URL, ${why}: apolo port-forward reaches it`];
 }
 
 /** The port, where the user has asked for it: the client asks for port 80 with login in every job. */
 function httpAskedFor(row: ShownJob): number | undefined {
-  const parsed = httpSchema.safeParse(row.request.http);
-  if (!parsed.success) return undefined;
-  const { port, requires_auth: login } = parsed.data;
-  return port === 80 && login ? undefined : port;
+  const http = httpOf(row.request);
+  return http === undefined || (http.port === 80 && http.login) ? undefined : http.port;
 }
 
-const httpSchema = z.object({ port: z.number(), requires_auth: z.boolean().default(false) });
-
-function history(row: ShownJob, seconds: number): Record<string, unknown> {
+function history(row: ShownJob, seconds: number, names: JobNames): Record<string, unknown> {
   // The client asserts a start time of all that ended, even of what was killed before it ran.
   const finished = TERMINAL.has(row.status) ? row.finished_at : null;
   const started = row.first_started_at ?? finished;
   return {
     status: row.status,
     reason: row.reason ?? (row.status === 'running' ? standInReason(row) : null),
-    description: [row.status_description ?? [], notesOf(row)].flat(2).join('; ') || null,
+    description: [row.status_description ?? [], notesOf(row, names)].flat(2).join('; ') || null,
     restarts: row.restarts,
     created_at: row.created_at.toISOString(),
     ...optional('started_at', started?.toISOString()),

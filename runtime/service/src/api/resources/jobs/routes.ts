@@ -8,6 +8,7 @@ import type { ApiDeps, Caller } from '../../deps.ts';
 import { depsAt } from '../../paths/cluster-paths.ts';
 import { route } from '../../route.ts';
 import { traceOf } from '../../trace.ts';
+import { fileMountsFor } from '../storage/index.ts';
 import { findJob } from './access.ts';
 import { createJob } from './create.ts';
 import { checkImageRight } from './image-right.ts';
@@ -33,7 +34,7 @@ export function jobRoutes(app: FastifyInstance, deps: ApiDeps): void {
   ): Promise<JobRow> => findJob(await depsAt(deps, request), caller, params.id, right);
   const show = async (row: JobRow): Promise<unknown> => {
     const [listed] = await withTransitions(database.db, [row]);
-    return jobJson(row, listed?.transitions ?? []);
+    return jobJson(row, listed?.transitions ?? [], settings);
   };
 
   route(
@@ -52,13 +53,23 @@ export function jobRoutes(app: FastifyInstance, deps: ApiDeps): void {
       const parsed = parseJobRequest(request.body, query.from_preset !== undefined);
       await checkImageSource(parsed, deps.imageSource);
       await checkImageRight(deps, caller, parsed);
+      const { cluster } = (await depsAt(deps, request)).settings;
+      const files = await fileMountsFor(deps, parsed.container.volumes ?? [], {
+        caller,
+        cluster: parsed.meta.cluster_name ?? cluster,
+        field: 'container' in parsed.meta ? 'container.volumes' : 'volumes',
+        authorization: request.headers.authorization,
+      });
       const context = {
-        cluster: (await depsAt(deps, request)).settings.cluster,
+        cluster,
+        files,
         ownCluster: settings.cluster,
         caller,
         idempotencyKey: idempotencyKey(request.headers['idempotency-key']),
         queue: settings.queue,
         logs: settings.logs,
+        publicUrl: settings.publicUrl,
+        secretsKey: settings.secretsKey,
         checkQuota: checkQuotas,
         trace: traceOf(request),
       };
@@ -82,7 +93,7 @@ export function jobRoutes(app: FastifyInstance, deps: ApiDeps): void {
     async ({ query, caller, request, reply }) => {
       reserve(deps, caller, reply, LIST_BYTES);
       const form = (request.headers.accept ?? '').includes('application/x-ndjson') ? 'lines' : 'document';
-      return sendJobs(listJobs(database.db, caller, query), form, reply);
+      return sendJobs(listJobs(database.db, caller, query), form, { reply, names: settings });
     },
   );
 
