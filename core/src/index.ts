@@ -93,6 +93,7 @@ export * from './words/metrics-names.ts';
 export * from './words/object-storage.ts';
 export * from './words/ports.ts';
 export * from './words/registry-names.ts';
+export * from './words/registry-secrets.ts';
 export * from './words/roles.ts';
 export * from './yaml/document.ts';
 export { faultsOf } from './yaml/faults.ts';

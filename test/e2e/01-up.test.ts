@@ -31,8 +31,8 @@ describe('delos up', () => {
       'images',
       'platform',
       'first job',
-      'images of monitoring',
-      'platform of monitoring',
+      'images of what comes later',
+      'platform of what comes later',
     ]);
     for (const { seconds } of up.phases) expect(seconds).toBeGreaterThanOrEqual(0);
   });

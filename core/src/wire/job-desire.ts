@@ -31,6 +31,11 @@ export const jobDesire = z.object({
      * shows or a log says may hold them. Left out: there are none, or the cluster has them already.
      */
     secretValues: z.array(secretValue).optional(),
+    /**
+     * A secret of the project whose credentials the image is pulled by, and these, as a Docker configuration. The same
+     * as of `secretValues` is true of it.
+     */
+    registryAuth: z.object({ secret: z.string(), config: z.string() }).optional(),
     pod: jobPodSpec,
   }),
 });

@@ -12,6 +12,8 @@ export const jobSecret = z.object({
   env: z.array(z.string()),
   /** Absolute paths of files. */
   files: z.array(z.string()),
+  /** It is no secret of a project but the platform’s configuration with a token of the job. */
+  passedConfig: z.literal(true).optional(),
 });
 export type JobSecret = z.infer<typeof jobSecret>;
 

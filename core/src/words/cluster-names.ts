@@ -46,8 +46,8 @@ export const AGENT_PROJECT_ROLE = 'delos-agent-project';
 /** Secrets with what nodes show to pull images of the platform's own registry begin so; the agent makes no other. */
 export const PULL_SECRET_PREFIX = 'delos-image-pull-';
 /** Secrets of one run of a job have such names; its Pod owns them, and they go with it. */
-export const JOB_SECRET_PATTERN = '^job-[0-9a-f-]{36}-r[0-9]+-[0-9]+$';
-/** The one key of such a Secret. */
+export const JOB_SECRET_PATTERN = '^job-[0-9a-f-]{36}-r[0-9]+-([0-9]+|pull)$';
+/** The one key of such a Secret; of one by which the job’s image is pulled it is `.dockerconfigjson`. */
 export const JOB_SECRET_KEY = 'value';
 /** RoleBinding by which the agent gives itself that role in a namespace. */
 export const AGENT_BINDING = AGENT_ROLE;

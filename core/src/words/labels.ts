@@ -27,6 +27,8 @@ export const PRESET_LABEL = `${OWN_PREFIX}preset`;
 export const HTTP_PORT_LABEL = `${OWN_PREFIX}http-port`;
 /** On a job's Pod: who the job belongs to (any text, hence no label). */
 export const OWNER_ANNOTATION = `${OWN_PREFIX}owner`;
+/** On a job's Pod: the secret of its project by which its image is pulled. */
+export const REGISTRY_SECRET_ANNOTATION = `${OWN_PREFIX}registry-secret`;
 /** On a Pod template: changes with the configuration that it reads, so that exactly its readers are rolled. */
 export const CHECKSUM_ANNOTATION = `${OWN_PREFIX}config-checksum`;
 /** On a Pod of the gateway: the certificate that it shall show. A change of a Pod has the kubelet look at its Secrets. */

@@ -202,30 +202,6 @@ describe('Pods of different nodes', () => {
     await inside(['delete', 'networkpolicy/web-3']);
   });
 
-  test('that are deleted by force end what they have begun on another node, as if they were on the same', async () => {
-    // It sends, and goes on sending while it ends: what is lost on the way is missing before its last packet.
-    const hears = pod('hears', 'nc -l -p 9000 >/heard; while :; do sleep 1; done', on('node-1'));
-    await start(hears, allow('hears', [{ podSelector: { matchLabels: { app: 'leaver' } } }]));
-    await ready('hears');
-    const ip = await addressOf('hears');
-    await start(
-      pod('leaver', `while :; do while :; do echo word; sleep 0.1; done | nc ${ip} 9000; sleep 0.2; done`, {
-        ...on('node-2'),
-        terminationGracePeriodSeconds: 3,
-      }),
-    );
-    const heard = async () => Number(await exec('hears', 'stat', '-c', '%s', '/heard'));
-    const listens = () =>
-      exec('hears', 'pidof', 'nc').then(
-        () => true,
-        () => false,
-      );
-    await until('the words come', 30, async () => (await heard()) > 50 || undefined);
-    await inside(['delete', 'pod/leaver', '--force', '--grace-period=0', '--wait=false']);
-    await until('the other end has heard of it', 30, async () => !(await listens()) || undefined);
-    await inside(['delete', 'pod/hears', 'networkpolicy/hears', '--now']);
-  });
-
   test.each(NODES)('of %s are executed in, and their logs are read', async (node) => {
     const name = node.replace('node', 'web');
     expect(await exec(name, 'cat', '/v/index.html')).toBe(`${name}\n`);

@@ -35,16 +35,16 @@ const DAY = 86_400;
 const bytes = (size: number): Buffer => randomBytes(size);
 const digestOf = (content: Buffer): string => `sha256:${createHash('sha256').update(content).digest('hex')}`;
 
-async function* walk(folder: string): AsyncGenerator<string> {
+async function* walk(folder: string, folders = false): AsyncGenerator<string> {
   for (const entry of await readdir(folder, { withFileTypes: true })) {
     const path = join(folder, entry.name);
-    if (entry.isDirectory()) yield* walk(path);
-    else yield path;
+    if (entry.isDirectory()) yield* walk(path, folders);
+    if (folders || !entry.isDirectory()) yield path;
   }
 }
-/** Lets days pass for all that is on the volume. */
-async function pass(days: number): Promise<void> {
-  for await (const path of walk(registry.data)) {
+/** Lets days pass for all that is on the volume. @param folders for folders as well */
+async function pass(days: number, folders = false): Promise<void> {
+  for await (const path of walk(registry.data, folders)) {
     const { mtimeMs } = await stat(path);
     await utimes(path, mtimeMs / 1000 - days * DAY, mtimeMs / 1000 - days * DAY);
   }
@@ -78,6 +78,22 @@ describe('a collection', () => {
     expect(await one.whole('acme/one/a', '1')).toBe(true);
     expect(await one.has('acme/one/a', digestOf(gone))).toBe(false);
     expect(await collect()).toMatchObject({ blobs: 0, links: 0 });
+  });
+
+  test('takes repositories that have nothing any more from the list, and leaves an upload', async () => {
+    const repositories = join(registry.data, 'docker/registry/v2/repositories/acme');
+    const { digest } = await one.push('acme/empty/deep/er', '1', [bytes(10)]);
+    await one.push('acme/empty/deep', '1', [bytes(10)]);
+    await one.ask('POST', 'acme/empty/begun', '/v2/acme/empty/begun/blobs/uploads/');
+    await one.remove('acme/empty/deep/er', digest);
+    for (let nth = 0; nth < 3; nth += 1) {
+      await pass(2, true);
+      await collect();
+    }
+    expect((await readdir(join(repositories, 'empty'))).sort()).toEqual(['begun', 'deep']);
+    expect(await readdir(join(repositories, 'empty/deep'))).not.toContain('er');
+    expect(await one.whole('acme/empty/deep', '1')).toBe(true);
+    expect(await one.push('acme/empty/deep/er', '1', [bytes(10)])).toMatchObject({ status: 201 });
   });
 
   test('leaves what a push has been told of, by a look, a mount or an upload', async () => {

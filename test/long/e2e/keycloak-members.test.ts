@@ -1,7 +1,7 @@
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterAll, beforeAll, expect, test } from 'vitest';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { expectOk } from '../../../peers/src/command.ts';
 import { beginLogin, codeOf, words } from '../../support/identity/login.ts';
 import { delos, delosJson, kubectl, password, upDocument } from '../../support/instance.ts';
@@ -55,19 +55,23 @@ afterAll(async () => {
   rmSync(folder, { recursive: true });
 });
 
-test.each([0, 1])(
-  'a login that has begun goes on when a Keycloak is taken away as a drain does it (%i)',
-  async (which) => {
+const BY_FORCE = ['--grace-period=0', '--force'];
+
+describe.each([
+  { how: 'as a drain does it', args: [] },
+  { how: 'by force', args: BY_FORCE },
+])('a login that has begun goes on when a Keycloak is taken away $how', ({ args }) => {
+  test.each([0, 1])('(%i)', async (which) => {
+    await whole();
     const secret = await password('ann');
     const { browser, page, redirect } = await beginLogin(realm);
-    await kubectl(['delete', (await keycloaks())[which] ?? '', '-n', 'delos', '--wait=false']);
+    await kubectl(['delete', (await keycloaks())[which] ?? '', '-n', 'delos', '--wait=false', ...args]);
     const after = await browser.submit(page, { username: 'ann', password: secret }, redirect);
     expect(codeOf(after), words(after)).not.toBe('');
     // And those of others, in the seconds in which the two learn that one has gone.
     expect(await slowestLogin(secret, 20_000)).toBeLessThan(10_000);
-    await whole();
-  },
-);
+  });
+});
 
 /** Milliseconds of the slowest of the logins that are tried for so long, one after the other. */
 async function slowestLogin(secret: string, forMs: number): Promise<number> {

@@ -1,11 +1,11 @@
-import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { instancePaths } from '@delos/core';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { z } from 'zod';
 import { expectOk } from '../../../peers/src/command.ts';
+import { apiServers } from '../../support/cluster/api-servers.ts';
 import {
   acknowledged,
   allFollow,
@@ -19,7 +19,7 @@ import {
   startWriter,
   stopWriter,
 } from '../../support/database/members.ts';
-import { delos, delosJson, kubectl, TEST_INSTANCE, token, upDocument } from '../../support/instance.ts';
+import { delos, delosJson, kubectl, token, upDocument } from '../../support/instance.ts';
 import { DEFAULTS, FINISHED, jobDocument } from '../../support/service/api.ts';
 import { until } from '../../support/until.ts';
 
@@ -207,22 +207,6 @@ describe('while a client writes', () => {
     expect((await rows(lost)).size).toBeGreaterThan(1000);
   });
 });
-
-/** Processes of this instance's API server. */
-function apiServers(): readonly number[] {
-  const { state } = instancePaths(TEST_INSTANCE, process.env);
-  return readdirSync('/proc')
-    .filter((name) => /^\d+$/.test(name))
-    .filter((pid) => {
-      try {
-        const argv = readFileSync(`/proc/${pid}/cmdline`, 'utf8').split('\0');
-        return argv[1] === 'kube-apiserver' && argv.some((argument) => argument.includes(`${state}/`));
-      } catch {
-        return false;
-      }
-    })
-    .map(Number);
-}
 
 test('a backup brings three members back, and one as well', async () => {
   const key = join(folder, 'key');

@@ -74,6 +74,7 @@ export function secretAttacks({ project }: Targets): readonly Attempt[] {
       post(home, jobSecret(1, { type: 'kubernetes.io/service-account-token' }, { annotations: account })),
     ],
     ['make a job’s Secret in the platform', post(`${spaced('delos')}/secrets`, jobSecret(1))],
+    ['make a job’s Secret to pull by that is something else', post(home, jobSecret(1, {}, { name: `${JOB}-r0-pull` }))],
     ['read a job’s Secret', get(`${home}/${JOB}-r0-0`)],
     ['delete a job’s Secret', remove(`${home}/${JOB}-r0-0`)],
     ['close a Secret for ever', applied(`${home}/${NAME}`, secret({ immutable: true }))],
@@ -87,6 +88,17 @@ export function secretDuties({ project }: Targets): readonly Attempt[] {
   return [
     ['write what images are pulled by', applied(`${home}/${NAME}`, secret())],
     ['make what a job has of a secret', post(home, jobSecret(Math.floor(Math.random() * 1e9)))],
+    [
+      'make what a job’s image is pulled by',
+      post(
+        home,
+        jobSecret(
+          0,
+          { type: 'kubernetes.io/dockerconfigjson', data: DATA },
+          { name: `${JOB}-r${Math.floor(Math.random() * 1e9)}-pull` },
+        ),
+      ),
+    ],
     ['write it again', applied(`${home}/${NAME}`, secret({ data: other }))],
   ];
 }

@@ -22,7 +22,10 @@ export function serviceAttacks({ project }: Targets): readonly Attempt[] {
     ['give the names of jobs an address', post(home, service({ clusterIP: '', ports: [{ port: 80 }] }))],
     ['open a port of the nodes', post(home, service({ type: 'NodePort', clusterIP: '', ports: [{ port: 80 }] }))],
     ['have a load balancer made', post(home, service({ type: 'LoadBalancer', clusterIP: '', ports: [{ port: 80 }] }))],
-    ['lead a name out of the cluster', post(home, service({ type: 'ExternalName', clusterIP: undefined, externalName: 'evil.example' }))],
+    [
+      'lead a name out of the cluster',
+      post(home, service({ type: 'ExternalName', clusterIP: undefined, externalName: 'evil.example' })),
+    ],
     ['take an address of somebody else', post(home, service({ externalIPs: ['10.0.0.1'] }))],
     ['name other Pods than those of the project', post(home, service({ selector: MANAGED }))],
     ['label the names of jobs as another’s', post(home, service({}, { labels: { ...MANAGED, owner: 'helm' } }))],

@@ -153,7 +153,7 @@ export async function startControlApi(
     log: more.log ?? quiet,
     metrics: new Registry(),
     signal: new AbortController().signal,
-    authenticate: authenticator(database.db, tokens),
+    authenticate: authenticator(database.db, { ...tokens, ofJobs: true }),
     authenticateLogin: authenticator(database.db, { ...tokens, clients: [...tokens.clients, 'grafana', 'job-router'] }),
     logs: new PostgresLogStore(database, config.logs),
     imageSource: imageSource({ allowed: ['registry.delos.internal'], resolve: async () => [] }),

@@ -23,7 +23,7 @@ describe('each key of delos.yaml has a reader', () => {
 
   test('the search for readers finds who reads a key, and finds nobody for a room that does not', () => {
     expect(readBy('scheduling.minRunSeconds')).toEqual(['scheduler']);
-    expect(readBy('nodePools[].labels')).toEqual(['cluster']);
+    expect(readBy('nodePools[].labels')).toEqual(['clouds', 'cluster']);
     expect(readBy('cluster.context')).toEqual(['cli', 'cluster']);
     expect(readBy('services.agent.replicas')).toEqual(['constructs']);
     expect(readBy('users[].email')).toEqual(['core']);

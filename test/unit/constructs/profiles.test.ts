@@ -182,7 +182,13 @@ describe('the profile ha', () => {
 
   test('runs two of each service that can run more than once, on two nodes', () => {
     const twice = workloads.filter(({ replicas }) => replicas === 2);
-    expect(twice.map(({ name }) => name).sort()).toEqual(['control-api', 'gateway', 'job-router', 'keycloak', 'scheduler']);
+    expect(twice.map(({ name }) => name).sort()).toEqual([
+      'control-api',
+      'gateway',
+      'job-router',
+      'keycloak',
+      'scheduler',
+    ]);
     for (const { pod } of twice) {
       expect(pod.topologySpreadConstraints).toContainEqual(
         expect.objectContaining({

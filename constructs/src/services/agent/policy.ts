@@ -218,9 +218,10 @@ function validations(user: string): readonly Validation[] {
     {
       // Owned by its job's Pod alone, it goes with that; nothing else is deleted by an owner that is not there.
       expression: [
-        '!variables.isJobSecret || !variables.changes && object.type == "Opaque"',
+        '!variables.isJobSecret || !variables.changes',
         'has(object.immutable) && object.immutable',
-        `has(object.data) && object.data.all(key, key == ${text(JOB_SECRET_KEY)})`,
+        `object.type == (object.metadata.name.endsWith("-pull") ? "kubernetes.io/dockerconfigjson" : "Opaque")`,
+        `has(object.data) && object.data.all(key, key == (object.metadata.name.endsWith("-pull") ? ".dockerconfigjson" : ${text(JOB_SECRET_KEY)}))`,
         'has(object.metadata.ownerReferences) && size(object.metadata.ownerReferences) == 1',
         'object.metadata.ownerReferences.all(owner, owner.apiVersion == "v1" && owner.kind == "Pod" && object.metadata.name.startsWith(owner.name + "-r") && size(owner.name) == 40 && !has(owner.controller) && !has(owner.blockOwnerDeletion))',
       ].join(' && '),

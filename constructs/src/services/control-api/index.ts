@@ -80,6 +80,13 @@ export const controlApi: ServiceDescriptor<Replicas, ControlApi> = {
       summary: 'One request of a hundred to the control API takes more than 5 s',
     },
     {
+      name: 'ClusterSilent',
+      severity: 'warning',
+      expr: 'min by (cluster) (delos_cluster_silent_seconds) > 180',
+      for: '1m',
+      summary: 'The cluster {{ $labels.cluster }} is not heard of: no job starts or ends there',
+    },
+    {
       name: 'LogsNotMoved',
       severity: 'warning',
       expr: 'max(delos_logs_stuck_seconds) > 300',

@@ -2,6 +2,7 @@ import { DelosError } from '@delos/core';
 import { createRemoteJWKSet, errors, type JWTPayload, type JWTVerifyGetKey, jwtVerify } from 'jose';
 import { z } from 'zod';
 import type { Db } from '../db/schema.ts';
+import { isJobToken, userOfJobToken } from '../db/secrets/job-tokens.ts';
 import { bindFirstAccount } from '../db/users.ts';
 import type { Caller } from './deps.ts';
 import type { ProviderLogins } from './provider-logins.ts';
@@ -21,6 +22,8 @@ export interface TokenSettings {
    * that user for good. Otherwise accounts are known beforehand, and no other is taken.
    */
   readonly bindFirstAccount: boolean;
+  /** Whether jobs' own tokens are taken as well. @default false */
+  readonly ofJobs?: boolean;
   /** Identity providers of delos.yaml. @default there are none */
   readonly providers?: ProviderLogins;
 }
@@ -49,10 +52,17 @@ const LOG_IN = 'log in again: apolo login, or apolo config login-with-token TOKE
 
 /** Checks bearer tokens: signature, issuer, kind, audience, expiry, revocation; then finds the user by subject. */
 export function authenticator(db: Db, settings: TokenSettings): (header: string | undefined) => Promise<Caller> {
+  const byId = callersById(db, settings.admin);
+  const callerOfJob = async (token: string): Promise<Caller> => {
+    const user = await userOfJobToken(db, token);
+    if (user !== undefined) return byId(user);
+    throw unauthenticated('the token was a job’s, and its job has ended');
+  };
   const keys = createRemoteJWKSet(new URL(settings.jwksUrl), { timeoutDuration: 5_000, cooldownDuration: 10_000 });
   return async (header) => {
     const token = /^Bearer +(\S+)$/i.exec(header ?? '')?.[1];
     if (token === undefined) throw unauthenticated('the request carries no bearer token');
+    if (settings.ofJobs === true && isJobToken(token)) return callerOfJob(token);
     const payload = await verified(token, keys, settings.issuer);
     const parsed = claims.safeParse(payload);
     if (!parsed.success) {

@@ -139,7 +139,7 @@ export const apiService: Service = {
       log,
       metrics,
       signal,
-      authenticate: authenticator(database.db, tokens),
+      authenticate: authenticator(database.db, { ...tokens, ofJobs: true }),
       authenticateLogin: authenticator(database.db, {
         ...tokens,
         clients: [...tokens.clients, ...env.DELOS_OIDC_LOGINS],

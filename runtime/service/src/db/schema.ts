@@ -1,7 +1,7 @@
 import type { JobPhase, JobPodSpec, JobStatus, NodeReport, ProjectRole, Quota, Share } from '@delos/core';
 import type { ColumnType, Generated, Kysely, Selectable, Transaction } from 'kysely';
 import type { ClusterCredentialTable, ClusterTable, JoinTokenTable } from './clusters/tables.ts';
-import type { SecretTable } from './secrets/tables.ts';
+import type { JobTokenTable, SecretTable } from './secrets/tables.ts';
 
 /*
  * The tables of migrations/, as kysely sees them. bigint columns are read as numbers (log lengths and revisions stay
@@ -261,6 +261,7 @@ export interface Schema {
   readonly disks: DiskTable;
   readonly job_disks: JobDiskTable;
   readonly secrets: SecretTable;
+  readonly job_tokens: JobTokenTable;
   readonly job_transitions: JobTransitionTable;
   readonly log_streams: LogStreamTable;
   readonly log_chunks: LogChunkTable;

@@ -2,8 +2,10 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join as pathTo } from 'node:path';
 import { JOINED_PREFIX, joinText } from '@delos/core';
+import { Registry } from 'prom-client';
 import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from 'vitest';
 import { Membership } from '../../../../runtime/service/src/agent/membership.ts';
+import { clusterMetrics } from '../../../../runtime/service/src/db/clusters/cluster-metrics.ts';
 import { handleClusters } from '../../../../runtime/service/src/db/clusters/command.ts';
 import { revokeJoinToken } from '../../../../runtime/service/src/db/clusters/joining.ts';
 import { applyEvent } from '../../../../runtime/service/src/db/jobs-state.ts';
@@ -287,4 +289,24 @@ test('a cluster that leaves takes no jobs, has its own ended by its agent, and i
     { own: 'default', url: 'http://x' },
     { action: 'remove', cluster: 'hall', by: 'test' },
   );
+});
+
+test('of a cluster that has joined it is told for how long it was not heard of, and no more once it has left', async () => {
+  const { database } = platform;
+  const registry = new Registry();
+  clusterMetrics(registry, database.db);
+  const told = async () => (await registry.getMetricsAsJSON()).flatMap(({ values }) => values);
+  await join(platform, 'attic');
+  await database.db
+    .updateTable('clusters')
+    .set({ last_seen_at: new Date(Date.now() - 3_600_000) })
+    .where('name', '=', 'attic')
+    .execute();
+  const [silent, ...others] = await told();
+  expect([silent?.labels, others]).toEqual([{ cluster: 'attic' }, []]);
+  expect(silent?.value).toBeGreaterThan(3_500);
+  expect(silent?.value).toBeLessThan(3_700);
+  const by = { action: 'remove', cluster: 'attic', by: 'test' } as const;
+  await handleClusters(database, { own: 'default', url: 'http://x' }, by);
+  expect(await told()).toEqual([]);
 });

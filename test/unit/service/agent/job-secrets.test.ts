@@ -1,5 +1,6 @@
 import { type FromAgent, type JobDesire, jobDesire, MANAGED_BY } from '@delos/core';
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
+import { secretManifests } from '../../../../runtime/service/src/agent/jobs/job-secrets.ts';
 import { JobKeeper } from '../../../../runtime/service/src/agent/jobs/keeper.ts';
 import { podManifest } from '../../../../runtime/service/src/agent/jobs/pod-manifest.ts';
 import { type Pod, podShape } from '../../../../runtime/service/src/agent/jobs/pod-shape.ts';
@@ -59,6 +60,24 @@ describe('the Pod', () => {
       { name: 'secret-1', mountPath: '/etc/other.pem', subPath: 'value', readOnly: true },
     ]);
     expect(JSON.stringify(pod)).not.toContain(VALUE);
+  });
+
+  test('is pulled by its own Secret where the project has credentials, and tells which they are', () => {
+    const job = desire({
+      secretValues: undefined,
+      registryAuth: { secret: 'registry-auth-x', config: '{"auths":{}}' },
+    });
+    expect(podManifest(job, 'default', undefined)).toMatchObject({
+      metadata: { annotations: { 'delos.dev/registry-secret': 'registry-auth-x' } },
+      spec: { imagePullSecrets: [{ name: `${JOB}-r2-pull` }] },
+    });
+    expect(secretManifests(job, 'uid')).toEqual([
+      expect.objectContaining({
+        metadata: expect.objectContaining({ name: `${JOB}-r2-pull` }),
+        type: 'kubernetes.io/dockerconfigjson',
+        data: { '.dockerconfigjson': Buffer.from('{"auths":{}}').toString('base64') },
+      }),
+    ]);
   });
 
   test('has a variable once, the secret one, where the platform would set it too', () => {

@@ -105,7 +105,7 @@ func (c *collector) locked(grace time.Duration) (report, error) {
 	if err := inParts(func() { s.done.Kept = 0 }, s.blobs); err != nil {
 		return s.done, err
 	}
-	return s.done, errors.Join(c.emptyTrash(), c.measure())
+	return s.done, errors.Join(s.emptied(), c.emptyTrash(), c.measure())
 }
 
 // sync has the volume's file system write what it holds.

@@ -36,7 +36,11 @@ type guarded struct {
 
 func (r guarded) Manifests(ctx context.Context, options ...distribution.ManifestServiceOption) (distribution.ManifestService, error) {
 	inner, err := r.Repository.Manifests(ctx, options...)
-	return manifests{inner, r.guard, r.Named().Name()}, err
+	return manifests{inner, r.guard, r.Named().Name(), r.Tags(ctx)}, err
+}
+
+func (r guarded) Tags(ctx context.Context) distribution.TagService {
+	return tags{r.Repository.Tags(ctx), r.guard, r.Named().Name()}
 }
 
 func (r guarded) Blobs(ctx context.Context) distribution.BlobStore {
@@ -58,6 +62,7 @@ type manifests struct {
 	distribution.ManifestService
 	guard *guard
 	name  string
+	tags  distribution.TagService
 }
 
 func (m manifests) Get(ctx context.Context, of digest.Digest, options ...distribution.ManifestServiceOption) (distribution.Manifest, error) {

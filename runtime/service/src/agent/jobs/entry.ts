@@ -44,14 +44,16 @@ export function seenUid({ seen, desired }: Entry): string | undefined {
 /** What is told of a job that has no Pod. */
 export const nothing = ({ desired }: Entry): PodObservation => podlessObservation(desired?.spec.run ?? 0);
 
+const brings = ({ spec }: JobDesire): boolean => spec.secretValues !== undefined || spec.registryAuth !== undefined;
+
 /** Whether its Pod still waits for secrets from here: what the kubelet says of it meanwhile is no news. */
 export const lacksSecrets = ({ desired, secretsOf }: Entry): boolean =>
-  desired?.spec.secretValues !== undefined && secretsOf !== desired.spec.run;
+  desired !== undefined && brings(desired) && secretsOf !== desired.spec.run;
 
 /** Values that the cluster has are kept here no longer. */
 export function dropSecrets(entry: Entry): void {
   const { desired } = entry;
-  if (desired?.spec.secretValues === undefined || lacksSecrets(entry)) return;
-  const { secretValues: _, ...spec } = desired.spec;
+  if (desired === undefined || !brings(desired) || lacksSecrets(entry)) return;
+  const { secretValues: _values, registryAuth: _auth, ...spec } = desired.spec;
   entry.desired = { ...desired, spec };
 }

@@ -29,17 +29,18 @@ export function isPullReason(reason: string): boolean {
 /**
  * Says in plain words what kubelet and container runtime report. Their own words are not passed on: they would tell a
  * user which ports are open at hosts that the node reaches.
+ * @param secret whose credentials the node has shown
  */
-export function explainPull(image: string, reason: string, message: string): PullFailure {
+export function explainPull(image: string, reason: string, message: string, secret?: string): PullFailure {
   const cause = pullCause(image, reason, message);
   return {
     final: FINAL.has(cause),
     unknownHost: cause === 'unknown-host',
-    description: describe(cause, JSON.stringify(image), registryOf(image)),
+    description: describe(cause, JSON.stringify(image), registryOf(image), secret),
   };
 }
 
-function describe(cause: PullCause, name: string, host: string): string {
+function describe(cause: PullCause, name: string, host: string, secret: string | undefined): string {
   const nowhere = `image ${name}: this cluster's registry has none of that name, and ${host} cannot be reached`;
   switch (cause) {
     case 'name':
@@ -47,6 +48,9 @@ function describe(cause: PullCause, name: string, host: string): string {
     case 'not-found':
       return `image ${name}: ${host} has no such image or tag. Check the name`;
     case 'private':
+      if (secret !== undefined) {
+        return `image ${name}: ${host} refuses the credentials of secret ${JSON.stringify(secret)}, or has no such repository. Check the name, and add the secret again`;
+      }
       return `image ${name}: ${host} does not let it be pulled: no such repository, or it is private. Check the name, or ask its owner for access`;
     case 'platform':
       return `image ${name} is not built for this cluster's processors`;

@@ -7,8 +7,8 @@ import { JOB_SECRET_KEY, type JobDesire, MANAGED_BY } from '@delos/core';
 
 type Manifest = Readonly<Record<string, unknown>>;
 
-export const jobSecretName = (job: Pick<JobDesire, 'id' | 'spec'>, index: number): string =>
-  `${job.id}-r${job.spec.run}-${index}`;
+export const jobSecretName = (job: Pick<JobDesire, 'id' | 'spec'>, which: number | 'pull'): string =>
+  `${job.id}-r${job.spec.run}-${which}`;
 
 /** @returns why the job cannot have one of its secrets; undefined where it can have all */
 export function secretProblem({ spec: { secretValues = [] } }: JobDesire): string | undefined {
@@ -17,25 +17,27 @@ export function secretProblem({ spec: { secretValues = [] } }: JobDesire): strin
 
 /** The Secrets of a run whose Pod is there. */
 export function secretManifests(job: JobDesire, podUid: string): readonly Manifest[] {
-  const { secretValues = [], pod } = job.spec;
-  return secretValues.flatMap((held, index) => {
-    if ('problem' in held) return [];
-    return [
-      {
-        apiVersion: 'v1',
-        kind: 'Secret',
-        metadata: {
-          name: jobSecretName(job, index),
-          namespace: pod.namespace,
-          labels: { ...MANAGED_BY },
-          ownerReferences: [{ apiVersion: 'v1', kind: 'Pod', name: job.id, uid: podUid }],
-        },
-        type: 'Opaque',
-        immutable: true,
-        data: { [JOB_SECRET_KEY]: held.value },
-      },
-    ];
+  const { secretValues = [], registryAuth, pod } = job.spec;
+  const owned = (name: string, type: string, data: Manifest): Manifest => ({
+    apiVersion: 'v1',
+    kind: 'Secret',
+    metadata: {
+      name,
+      namespace: pod.namespace,
+      labels: { ...MANAGED_BY },
+      ownerReferences: [{ apiVersion: 'v1', kind: 'Pod', name: job.id, uid: podUid }],
+    },
+    type,
+    immutable: true,
+    data,
   });
+  const values = secretValues.flatMap((held, index) =>
+    'problem' in held ? [] : [owned(jobSecretName(job, index), 'Opaque', { [JOB_SECRET_KEY]: held.value })],
+  );
+  if (registryAuth === undefined) return values;
+  const config = Buffer.from(registryAuth.config).toString('base64');
+  const pull = owned(jobSecretName(job, 'pull'), 'kubernetes.io/dockerconfigjson', { '.dockerconfigjson': config });
+  return [pull, ...values];
 }
 
 /** Variables of the container that hold secrets. */

@@ -1,4 +1,4 @@
-import { type PodObservation, type Reason, RUN_LABEL } from '@delos/core';
+import { type PodObservation, REGISTRY_SECRET_ANNOTATION, type Reason, RUN_LABEL } from '@delos/core';
 import { CONTAINER } from '../container-name.ts';
 import { explainEviction } from '../eviction.ts';
 import { neverStarted, whyRefused } from '../pod-admission.ts';
@@ -135,7 +135,7 @@ function tellPending(pod: Pod, status: ContainerStatus | undefined, context: Obs
   const waiting = status?.state.waiting;
   const image = pod.spec.containers.find(({ name }) => name === CONTAINER)?.image ?? '';
   if (waiting !== undefined && isPullReason(waiting.reason)) {
-    const failure = explainPull(image, waiting.reason, waiting.message);
+    const failure = explainPull(image, waiting.reason, waiting.message, registrySecret(pod));
     // Tried again just now: what its status says is of the time before.
     if (!failure.final && context.lastEvent?.reason === 'Pulling') return pendingPull(image);
     const given = failure.final || (context.pullFailingMs >= UNKNOWN_HOST_MS && failure.unknownHost);
@@ -153,7 +153,7 @@ function tellPending(pod: Pod, status: ContainerStatus | undefined, context: Obs
   if (event?.reason === 'Pulling') return pendingPull(image);
   // In the kubelet's own words, which are not for users.
   if (event !== undefined && /^Failed to pull image /.test(event.message))
-    return pending('ErrImagePull', explainPull(image, 'ErrImagePull', event.message).description);
+    return pending('ErrImagePull', explainPull(image, 'ErrImagePull', event.message, registrySecret(pod)).description);
   if (event !== undefined && LACKS_SECRET.test(event.message)) return pending('ContainerCreating', null);
   if (event !== undefined && /^Failed(Mount|AttachVolume|MapVolume)$/.test(event.reason))
     return pending('ContainerCreating', `a disk of it could not be mounted yet: ${event.message.slice(0, 200)}`);
@@ -161,6 +161,9 @@ function tellPending(pod: Pod, status: ContainerStatus | undefined, context: Obs
     return pending('ContainerCreating', event.message.slice(0, 300));
   return pending('ContainerCreating', null);
 }
+
+/** The secret of its project by which its image is pulled. */
+const registrySecret = (pod: Pod): string | undefined => pod.metadata.annotations[REGISTRY_SECRET_ANNOTATION];
 
 function pendingPull(image: string): Told {
   return { phase: 'pending', reason: 'Pulling', description: `pulling image ${JSON.stringify(image)}` };

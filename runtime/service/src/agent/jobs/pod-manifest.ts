@@ -12,11 +12,12 @@ import {
   PRESET_LABEL,
   PRIORITY_CLASSES,
   PROJECT_LABEL,
+  REGISTRY_SECRET_ANNOTATION,
   RUN_LABEL,
 } from '@delos/core';
 import { CONTAINER } from '../container-name.ts';
 import { podName } from '../job-name.ts';
-import { secretFiles, secretVariables } from './job-secrets.ts';
+import { jobSecretName, secretFiles, secretVariables } from './job-secrets.ts';
 import { pullSecretName } from './pull-secret.ts';
 import { NO_WAY_OUT, type WayOut, wayOutEnv, wayOutVolumes } from './way-out.ts';
 
@@ -55,7 +56,10 @@ export function podManifest(
         [PRESET_LABEL]: spec.presetName,
         ...(spec.httpPort === null ? {} : { [HTTP_PORT_LABEL]: String(spec.httpPort) }),
       },
-      annotations: { [OWNER_ANNOTATION]: spec.owner },
+      annotations: {
+        [OWNER_ANNOTATION]: spec.owner,
+        ...(desired.registryAuth === undefined ? {} : { [REGISTRY_SECRET_ANNOTATION]: desired.registryAuth.secret }),
+      },
     },
     spec: {
       ...podName(jobId, spec),
@@ -67,7 +71,7 @@ export function podManifest(
       priorityClassName: PRIORITY_CLASSES[spec.priority],
       tolerations: deviceTolerations(spec),
       securityContext: podSecurity(spec),
-      ...(desired.pull === undefined ? {} : { imagePullSecrets: [{ name: pullSecretName(desired.pull) }] }),
+      ...imagePullSecrets(job),
       containers: [
         {
           name: CONTAINER,
@@ -99,6 +103,15 @@ export function podManifest(
       ...volumes(job, wayOut),
     },
   };
+}
+
+function imagePullSecrets(job: JobDesire): Readonly<Record<string, unknown>> {
+  const { pull, registryAuth } = job.spec;
+  const names = [
+    ...(pull === undefined ? [] : [pullSecretName(pull)]),
+    ...(registryAuth === undefined ? [] : [jobSecretName(job, 'pull')]),
+  ];
+  return names.length === 0 ? {} : { imagePullSecrets: names.map((name) => ({ name })) };
 }
 
 /** The group that may write to a job's disks, whatever user its image has. Above all groups of people. */

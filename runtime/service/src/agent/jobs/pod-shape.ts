@@ -14,6 +14,7 @@ const metadata = z.object({
   deletionTimestamp: z.string().optional(),
   deletionGracePeriodSeconds: z.number().optional(),
   labels: z.record(z.string(), z.string()).default({}),
+  annotations: z.record(z.string(), z.string()).default({}),
 });
 
 const terminated = z.object({

@@ -1,6 +1,7 @@
 import { AGENT_PREFIX, DelosError, JOINED_PREFIX, streamRefused } from '@delos/core';
 import type { FastifyInstance, FastifyRequest } from 'fastify';
 import type { WebSocket } from 'ws';
+import { clusterMetrics } from '../../db/clusters/cluster-metrics.ts';
 import { whoseCredential } from '../../db/clusters/joining.ts';
 import { detach, every } from '../../edge/guard.ts';
 import { checkedQuery } from '../../edge/text.ts';
@@ -42,7 +43,8 @@ export async function agentRoutes(app: FastifyInstance, deps: ApiDeps): Promise<
   const tails = new LogTails(database.notifications);
   const hub = new AgentHub(tails, otherReplicas(deps));
   const endAnswers = answerReplicas(hub, deps);
-  const counted = agentMetrics(deps.metrics, hub);
+  const counted = agentMetrics(deps.metrics, hub, settings.cluster);
+  clusterMetrics(deps.metrics, database.db);
   const authorize = tokenCheck({
     cluster: settings.cluster,
     tokens: { agent: settings.agentToken, collector: settings.collectorToken },

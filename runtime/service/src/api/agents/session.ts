@@ -23,6 +23,7 @@ import { LatestUsage } from '../usage/latest-usage.ts';
 import { Desires } from './desires.ts';
 import { recordNodes } from './nodes.ts';
 import { withPullCredential } from './pull-credentials.ts';
+import { withRegistryAuth } from './registry-auth.ts';
 import { withSecretValues } from './secret-values.ts';
 import { sealPlace } from './stream-place.ts';
 
@@ -61,8 +62,13 @@ export class AgentSession {
     this.#settings = settings;
     this.#joined = joined;
     this.#log = log;
+    const deps = { database, settings };
     const completed = async (desire: Desire): Promise<Desire> =>
-      withSecretValues({ database, settings }, cluster, await withPullCredential(settings, desire));
+      withSecretValues(
+        deps,
+        cluster,
+        await withRegistryAuth(deps, cluster, await withPullCredential(settings, desire)),
+      );
     const desiresOf = (kind: Kind): Desires =>
       new Desires({
         kind,

@@ -1,8 +1,9 @@
 import { DelosError, type SecretValue } from '@delos/core';
-import { sql } from 'kysely';
 import type { LiveSecret } from '../../live-secret.ts';
 import type { Database } from '../database.ts';
 import type { Db, Tx } from '../schema.ts';
+import { rewrapJobTokens } from './job-tokens.ts';
+import { changeKey, holdKey } from './key-lock.ts';
 import { keyIdOf, rewrap, seal, unseal } from './sealing.ts';
 import type { SecretRow } from './tables.ts';
 
@@ -12,8 +13,6 @@ export type SecretPlace = Pick<SecretRow, 'cluster' | 'org' | 'project' | 'name'
 const placeOf = ({ cluster, org, project, name }: SecretPlace): string =>
   ['secret', cluster, org, project, name].join('\0');
 
-/** Who writes a value has this lock for himself and others like him; who changes all keys has it alone. */
-const KEY_LOCK = 'the key of secrets';
 /** Rows that are encrypted anew in one transaction. */
 const BATCH = 100;
 
@@ -24,7 +23,7 @@ export async function putSecret(
   place: SecretPlace,
   { value, owner }: { readonly value: Buffer; readonly owner: string },
 ): Promise<void> {
-  await sql`select pg_advisory_xact_lock_shared(hashtextextended(${KEY_LOCK}, 0))`.execute(tx);
+  await holdKey(tx);
   const content = {
     owner,
     ...seal(keys, placeOf(place), value),
@@ -58,13 +57,17 @@ export async function secretValue(db: Db | Tx, keys: LiveSecret, place: SecretPl
 }
 
 /**
- * Encrypts the keys of all secrets with the platform's current key, so that a former one can go. Nobody writes a value
+ * Encrypts the keys of all secrets, and of the tokens of jobs, with the platform's current key, so that a former one can go. Nobody writes a value
  * with another one after this.
  * @returns how many were changed
  * @throws DelosError ERR_CONFLICT where one cannot be opened: the former key must stay
  */
 export async function rewrapSecrets(database: Database, keys: LiveSecret): Promise<number> {
-  for (let changed = 0; ; ) {
+  const tokens = await database.tx(async (tx) => {
+    await changeKey(tx);
+    return rewrapJobTokens(tx, keys);
+  });
+  for (let changed = tokens; ; ) {
     const some = await database.tx((tx) => rewrapSome(tx, keys));
     changed += some;
     if (some < BATCH) return changed;
@@ -72,7 +75,7 @@ export async function rewrapSecrets(database: Database, keys: LiveSecret): Promi
 }
 
 async function rewrapSome(tx: Tx, keys: LiveSecret): Promise<number> {
-  await sql`select pg_advisory_xact_lock(hashtextextended(${KEY_LOCK}, 0))`.execute(tx);
+  await changeKey(tx);
   const rows = await tx
     .selectFrom('secrets')
     .select(['cluster', 'org', 'project', 'name', 'wrapped_key', 'key_id'])

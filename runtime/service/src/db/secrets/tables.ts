@@ -14,4 +14,13 @@ export interface SecretTable {
   readonly changed_at: Generated<Date>;
 }
 
+export interface JobTokenTable {
+  readonly job: string;
+  readonly user_id: number;
+  readonly digest: string;
+  readonly sealed: Buffer;
+  readonly wrapped_key: Buffer;
+  readonly key_id: string;
+}
+
 export type SecretRow = Selectable<SecretTable>;

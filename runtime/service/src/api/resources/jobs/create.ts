@@ -12,12 +12,15 @@ import { sql } from 'kysely';
 import { requirePresent } from '../../../db/clusters/present.ts';
 import { notifyJobChanged, recordTransition } from '../../../db/jobs-state.ts';
 import type { JobRow, ProjectRow, Tx } from '../../../db/schema.ts';
+import { makeJobToken } from '../../../db/secrets/job-tokens.ts';
+import type { LiveSecret } from '../../../live-secret.ts';
 import type { Caller } from '../../deps.ts';
 import { projectFor } from '../../project-for.ts';
 import { stillUser } from '../../still-user.ts';
 import { holdDisks, mountsFor } from '../disks/index.ts';
 import { jobSecrets } from '../secrets/index.ts';
 import { logLimitOf } from './log-limit.ts';
+import { passedConfig } from './passed-config.ts';
 import { checkQueue, type QueueLimits } from './queue-limits.ts';
 import type { JobDemand } from './quotas.ts';
 import type { JobRequest } from './request.ts';
@@ -36,6 +39,8 @@ export interface CreateContext {
   readonly caller: Caller;
   readonly queue: QueueLimits;
   readonly logs: LogSettings;
+  readonly publicUrl: string;
+  readonly secretsKey: LiveSecret | undefined;
   /** @throws DelosError ERR_QUOTA_EXCEEDED */
   readonly checkQuota: (tx: Tx, demand: JobDemand) => Promise<void>;
   readonly idempotencyKey?: string | undefined;
@@ -68,12 +73,14 @@ export async function createJob(tx: Tx, request: JobRequest, context: CreateCont
   const { meta, container } = request;
   const field = 'container' in meta ? 'container.disk_volumes' : 'disk_volumes';
   const disks = await mountsFor(tx, container.disk_volumes ?? [], { cluster, caller, project, field });
-  const secrets = await jobSecrets(tx, {
+  const passed = passedConfig(meta.pass_config === true, project, context);
+  const named = await jobSecrets(tx, {
     env: container.secret_env ?? {},
     volumes: container.secret_volumes ?? [],
     prefix: 'container' in meta ? 'container.' : '',
     ...{ cluster, caller, project },
   });
+  const secrets = [...named, ...passed];
   const priority = meta.priority ?? 'normal';
   const spec: Omit<JobPodSpec, 'pool' | 'node'> = {
     namespace: project.namespace,
@@ -96,7 +103,7 @@ export async function createJob(tx: Tx, request: JobRequest, context: CreateCont
     priority,
     security: securityOf(request, preset, project),
     ...(disks.length === 0 ? {} : { disks: [...disks] }),
-    ...(secrets.length === 0 ? {} : { secrets: [...secrets] }),
+    ...(secrets.length === 0 ? {} : { secrets }),
   };
   const minutes = meta.max_run_time_minutes ?? 0;
   const row = await tx
@@ -131,6 +138,9 @@ export async function createJob(tx: Tx, request: JobRequest, context: CreateCont
       throw nameTaken(error, meta.name ?? '') ?? error;
     });
   await holdDisks(tx, id, disks);
+  if (passed.length > 0 && context.secretsKey !== undefined) {
+    await makeJobToken(tx, context.secretsKey, { job: id, user: caller });
+  }
   await recordTransition(tx, row);
   await notifyJobChanged(tx, row);
   return row;
@@ -142,7 +152,6 @@ function refuseWhatIsNotThere(request: JobRequest): void {
     if (value === null || value === undefined || Object.keys(value).length === 0) continue;
     throw notImplemented(`a job with ${what} (${field}) needs a service that is not part of this release`);
   }
-  if (request.meta.pass_config === true) throw notImplemented('--pass-config is not part of this release');
   if (request.meta.energy_schedule_name) throw notImplemented('energy schedules are not part of this release');
   if (request.resources.tpu) throw notImplemented('TPUs are not part of this release');
 }

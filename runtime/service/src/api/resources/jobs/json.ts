@@ -39,7 +39,7 @@ export function jobJson(
     container: { ...request, env: request.env ?? {}, volumes: [], resources: resources(row) },
     scheduler_enabled: row.preemptible,
     preemptible_node: row.preemptible,
-    pass_config: false,
+    pass_config: (row.spec.secrets ?? []).some(({ passedConfig }) => passedConfig === true),
     privileged: row.spec.security === 'privileged',
     restart_policy: row.spec.restartPolicy,
     priority: PRIORITY_NAMES[row.priority] ?? 'normal',

@@ -68,7 +68,7 @@ const COLUMNS = [
 
 /** The columns of a job that are shown. Most of the specification is left out: the request holds it too. */
 export type ShownJob = Pick<JobRow, (typeof COLUMNS)[number]> & {
-  readonly spec: Pick<JobRow['spec'], 'namespace' | 'image' | 'security' | 'restartPolicy' | 'resources'>;
+  readonly spec: Pick<JobRow['spec'], 'namespace' | 'image' | 'security' | 'restartPolicy' | 'resources' | 'secrets'>;
 };
 
 export interface ListedJob {

@@ -2,6 +2,7 @@ import { DelosError, jobPriority, MAX_ARGUMENT_BYTES, restartPolicy } from '@del
 import { z } from 'zod';
 import { diskVolumes } from '../disks/index.ts';
 import { secretEnv, secretVolumes } from '../secrets/index.ts';
+import { PASSED_CONFIG } from './passed-config.ts';
 import { checkJobTexts } from './text-limits.ts';
 
 /*
@@ -18,7 +19,6 @@ const IMAGE = new RegExp(
 );
 /** A job's own name; the client's rule. */
 const JOB_NAME = /^[a-z](?:-?[a-z0-9])*$/;
-const PASSED_CONFIG = ['APOLO_PASSED_CONFIG', 'NEURO_PASSED_CONFIG'];
 
 const text = (limit: number) => z.string().max(limit);
 const argument = z

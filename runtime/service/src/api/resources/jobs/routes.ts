@@ -59,6 +59,8 @@ export function jobRoutes(app: FastifyInstance, deps: ApiDeps): void {
         idempotencyKey: idempotencyKey(request.headers['idempotency-key']),
         queue: settings.queue,
         logs: settings.logs,
+        publicUrl: settings.publicUrl,
+        secretsKey: settings.secretsKey,
         checkQuota: checkQuotas,
         trace: traceOf(request),
       };

@@ -1,3 +1,4 @@
+import { sweepJobTokens } from '../../../db/secrets/job-tokens.ts';
 import type { SecretPlace } from '../../../db/secrets/rows.ts';
 import type { ObjectResource, QuotaResource } from '../../resource.ts';
 import { type FoundSecret, findSecret } from './find.ts';
@@ -17,10 +18,11 @@ export const secrets: ObjectResource<FoundSecret> & QuotaResource<SecretDemand> 
   title: 'secrets',
   prefix: '/api/v1/secrets',
   config: [{ in: 'cluster', key: 'secrets_url' }],
-  tables: ['secrets'],
+  tables: ['secrets', 'job_tokens'],
   wanted: ({ secretsKey }) => secretsKey !== undefined,
   routes: secretRoutes,
   find: findSecret,
   quota: (tx, { place, bytes }) => checkSecretLimits(tx, place, bytes),
+  sweep: ({ database }) => sweepJobTokens(database.db),
   audit: { 'POST ': 'secret.set', 'DELETE /:key': 'secret.remove' },
 };

@@ -1,4 +1,4 @@
-import { DelosError, type JobSecret, MAX_ARGUMENT_BYTES } from '@delos/core';
+import { DelosError, isRegistrySecret, type JobSecret, MAX_ARGUMENT_BYTES } from '@delos/core';
 import { z } from 'zod';
 import type { Tx } from '../../../db/schema.ts';
 import type { SecretRow } from '../../../db/secrets/tables.ts';
@@ -108,6 +108,13 @@ type FoundRow = Pick<SecretRow, 'bytes' | 'is_text'>;
 
 async function rowOf(tx: Tx, use: Use, { cluster, caller, project: own }: JobSecretsRequest): Promise<FoundRow> {
   const { org, project, key, field } = use;
+  if (isRegistrySecret(key)) {
+    throw refusal(
+      `secret ${JSON.stringify(key)} is for pulling images, and no job has it`,
+      field,
+      'nodes use it by themselves',
+    );
+  }
   const row = await tx
     .selectFrom('secrets')
     .select(['bytes', 'is_text'])

@@ -1,4 +1,4 @@
-import { DelosError } from '@delos/core';
+import { DelosError, isRegistrySecret, REGISTRY_SECRET_PREFIX } from '@delos/core';
 import type { FastifyInstance } from 'fastify';
 import { z } from 'zod';
 import { requirePresent } from '../../../db/clusters/present.ts';
@@ -11,6 +11,7 @@ import { stillUser } from '../../still-user.ts';
 import { findSecret } from './find.ts';
 import { checkSecretLimits } from './limits.ts';
 import { listSecrets, secretJson, sendSecrets } from './list.ts';
+import { registryAuthFault } from './registry-auth.ts';
 import { LARGEST_BODY, secretQuery, secretRequest } from './request.ts';
 
 const params = z.object({ key: z.string().min(1).max(253) });
@@ -36,6 +37,7 @@ export function secretRoutes(app: FastifyInstance, deps: ApiDeps): void {
     async ({ body, caller, request, reply }) => {
       const { cluster } = (await depsAt(deps, request)).settings;
       const { value } = body;
+      checkRegistrySecret(body.key, value);
       const place = await database.tx(async (tx) => {
         await stillUser(tx, caller);
         const { org, name: project } = await projectFor(tx, { org: body.org_name, name: body.project_name }, caller);
@@ -106,6 +108,16 @@ export function secretRoutes(app: FastifyInstance, deps: ApiDeps): void {
       return reply.code(204).send();
     },
   );
+
+  /** @throws DelosError ERR_REQUEST for a secret to pull images by that holds no credentials */
+  function checkRegistrySecret(key: string, value: Buffer): void {
+    const fault = isRegistrySecret(key) ? registryAuthFault(value) : undefined;
+    if (fault === undefined) return;
+    throw new DelosError('ERR_REQUEST', fault, {
+      where: { field: 'value' },
+      hint: `secrets whose names begin with ${REGISTRY_SECRET_PREFIX} are for pulling images: apolo-extras config build-registry-auth HOST USER PASSWORD makes the value`,
+    });
+  }
 
   function keys(): NonNullable<ApiDeps['settings']['secretsKey']> {
     if (settings.secretsKey !== undefined) return settings.secretsKey;

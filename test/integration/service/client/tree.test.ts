@@ -1,0 +1,143 @@
+import { existsSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import { parse } from 'yaml';
+import { z } from 'zod';
+import { type ApoloClient, apoloClient } from '../../../../peers/src/apolo.ts';
+
+/*
+ * The official client's own tree of commands, read from the client, against docs/client.yaml: what is here of it, with the
+ * test that runs it, or why it is not. docs/guides/client.md is made of both (`-u` writes it).
+ */
+
+const ROOT = join(import.meta.dirname, '../../../..');
+const answer = z.strictObject({
+  works: z.string().optional(),
+  refused: z.string().optional(),
+  local: z.string().optional(),
+  untested: z.string().optional(),
+  words: z.string().optional(),
+});
+type Answer = z.infer<typeof answer>;
+const command = answer.extend({ each: z.boolean().default(false), options: z.record(z.string(), answer).default({}) });
+const table = z
+  .strictObject({
+    tests: z.record(z.string(), z.string()),
+    shortcuts: z.record(z.string(), z.string()),
+    commands: z.record(z.string(), command),
+  })
+  .parse(parse(readFileSync(join(ROOT, 'docs/client.yaml'), 'utf8')));
+
+const TREE = `
+import click, json
+from apolo_cli.main import cli
+def walk(command, path, parent):
+    context = click.Context(command, info_name=path[-1] if path else 'apolo', parent=parent)
+    if isinstance(command, click.Group):
+        for name in command.list_commands(context):
+            found = command.get_command(context, name)
+            if found is not None:
+                yield from walk(found, path + [name], context)
+    else:
+        options = [max(each.opts, key=len) for each in command.params if isinstance(each, click.Option)]
+        yield {'name': ' '.join(path), 'options': options}
+print(json.dumps(list(walk(cli, [], None))))
+`;
+const tree = z.array(z.object({ name: z.string(), options: z.array(z.string()) }));
+
+let client: ApoloClient;
+let commands: z.infer<typeof tree>;
+beforeAll(async () => {
+  client = await apoloClient();
+  const { code, stdout, stderr } = await client.python(TREE);
+  expect(code, stderr).toBe(0);
+  commands = tree.parse(JSON.parse(stdout));
+});
+afterAll(async () => {
+  await client?.close();
+});
+
+const optionsOf = (name: string): readonly string[] => commands.find((each) => each.name === name)?.options ?? [];
+const textOf = (name: string): string => readFileSync(join(ROOT, table.tests[name] ?? ''), 'utf8');
+
+test('each command of the client is in the table, once, and nothing else is', () => {
+  expect(commands.length).toBeGreaterThan(100);
+  const listed = [...Object.keys(table.commands), ...Object.keys(table.shortcuts)];
+  expect(listed.toSorted()).toEqual(commands.map(({ name }) => name).toSorted());
+  for (const long of Object.values(table.shortcuts)) expect(Object.keys(table.commands)).toContain(long);
+});
+
+test('each line says one thing: which test runs it, why it is not here, or that the client does it alone', () => {
+  const lines = Object.entries(table.commands).flatMap(([name, { each: _, options, ...own }]): [string, Answer][] => [
+    [name, own],
+    ...Object.entries(options).map(([option, other]): [string, Answer] => [`${name} ${option}`, other]),
+  ]);
+  for (const [name, { works, refused, local, untested }] of lines) {
+    expect(
+      [works, refused, local, untested].filter((said) => said !== undefined),
+      name,
+    ).toHaveLength(1);
+    if (works !== undefined) expect(Object.keys(table.tests), name).toContain(works);
+  }
+});
+
+test('each option that a line names is the client’s', () => {
+  for (const [name, { options }] of Object.entries(table.commands)) {
+    for (const option of Object.keys(options)) expect(optionsOf(name), name).toContain(option);
+  }
+});
+
+test('each test that the table names is there, and has the command in it', () => {
+  for (const file of Object.values(table.tests)) expect(existsSync(join(ROOT, file)), file).toBe(true);
+  const missing: string[] = [];
+  const inTest = (name: string, given: Answer, words: readonly string[]): void => {
+    if (given.works === undefined || words.some((word) => textOf(given.works ?? '').includes(word))) return;
+    missing.push(`${name}: ${table.tests[given.works]} has none of ${words.join(', ')}`);
+  };
+  for (const [name, { each, options, ...own }] of Object.entries(table.commands)) {
+    const shorts = Object.entries(table.shortcuts).flatMap(([short, long]) => (long === name ? [short] : []));
+    inTest(
+      name,
+      own,
+      [name, ...shorts].map((given) => given.split(' ').at(-1) ?? ''),
+    );
+    for (const [option, other] of Object.entries(options)) inTest(`${name} ${option}`, other, [option]);
+    const rest = each ? optionsOf(name).filter((option) => !(option in options)) : [];
+    // Many can be denied as well.
+    for (const option of rest) inTest(`${name} ${option}`, own, [option, option.replace('--', '--no-')]);
+  }
+  expect(missing).toEqual([]);
+});
+
+test('the guide says what the table says', async () => {
+  const shortOf = (name: string): string => {
+    const shorts = Object.entries(table.shortcuts).flatMap(([short, long]) => (long === name ? [`\`${short}\``] : []));
+    return shorts.length === 0 ? '' : `, ${shorts.join(', ')}`;
+  };
+  const said = ({ works, refused, local, untested, words }: Answer): string => {
+    if (untested !== undefined) return `yes, untested: ${untested}`;
+    if (local !== undefined) return `by the client alone: ${local}`;
+    const more = words === undefined ? '' : ` (${words})`;
+    return works === undefined ? `**no**: ${refused}${more}` : `yes${more}`;
+  };
+  const tested = ({ works }: Answer): string => (works === undefined ? '' : `[${works}](../../${table.tests[works]})`);
+  const rows = Object.entries(table.commands).flatMap(([name, { each: _, options, ...own }]) => [
+    `| \`${name}\`${shortOf(name)} | ${said(own)} | ${tested(own)} |`,
+    ...Object.entries(options).map(
+      ([option, other]) => `| \`${name} ${option}\` | ${said(other)} | ${tested(other)} |`,
+    ),
+  ]);
+  const guide = [
+    '# The official client, command by command',
+    '',
+    'What of `apolo` (apolo-cli 26.9) works against this platform, with the test that runs it. An option has a line where it',
+    'differs from its command. What is not here says so in one sentence, and nothing is half done. The table is made from',
+    '`docs/client.yaml` and the client’s own tree of commands.',
+    '',
+    '| command | here | test |',
+    '| --- | --- | --- |',
+    ...rows,
+    '',
+  ];
+  await expect(guide.join('\n')).toMatchFileSnapshot(join(ROOT, 'docs/guides/client.md'));
+});
