@@ -31,8 +31,8 @@ describe('delos up', () => {
       'images',
       'platform',
       'first job',
-      'images of monitoring',
-      'platform of monitoring',
+      'images of the rest',
+      'platform of the rest',
     ]);
     for (const { seconds } of up.phases) expect(seconds).toBeGreaterThanOrEqual(0);
   });

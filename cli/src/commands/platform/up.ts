@@ -71,7 +71,7 @@ export async function run(
       writeJson(file, record);
       return { plan, changes };
     };
-    // The first job does not wait for what only watches. Once it is there, it is brought up to date with everything else.
+    // The first job does not wait for what it does not need. Once it is there, it is brought up to date with everything else.
     const awaited = late.filter((name) => !Object.hasOwn(before?.images ?? {}, name));
     const { plan, changes } = await deploy(awaited, (what) => what);
     const { apiUrl } = platformUrls(config, plan.open.entrance);
@@ -94,7 +94,7 @@ export async function run(
     if (config.dns.update !== undefined && joins === undefined) {
       await phases.run('dns', () => writeRecords(config, () => kubeOf(context, handle)));
     }
-    const later = awaited.length === 0 ? undefined : await deploy([], (what) => `${what} of monitoring`);
+    const later = awaited.length === 0 ? undefined : await deploy([], (what) => `${what} of the rest`);
     const document = {
       apiUrl,
       adminUser: config.admin.user,
