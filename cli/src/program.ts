@@ -142,6 +142,9 @@ export function program(root: string, options: { readonly completion?: boolean }
   verb(cluster, 'kubeconfig', 'path of the kubeconfig of this instance')
     .option('--raw', 'print the file itself', false)
     .action(action(() => import('./commands/cluster/kubeconfig.ts')));
+  verb(cluster, 'env', 'print shell lines with which plain pulumi, in stacks/local, means this cluster').action(
+    action(() => import('./commands/cluster/env.ts')),
+  );
 
   auxVmVerbs(verb(cli, 'aux-vm', 'a Debian machine with a site’s registry, charts, packages and names'), verb, action);
 

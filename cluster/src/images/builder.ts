@@ -1,4 +1,4 @@
-import { mkdir } from 'node:fs/promises';
+import { mkdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { DelosError, type Progress } from '@delos/core';
 import { run, tryWhich } from '@delos/host';
@@ -46,11 +46,16 @@ export async function findBuilder(storage: string, progress: Progress): Promise<
   return buildah(storage);
 }
 
-/** buildah with a storage of its own, so that nothing meets the images a person keeps. */
+/** buildah with a storage of its own, so that nothing meets the images a person keeps. One run at a time has it. */
 async function buildah(storage: string): Promise<ImageBuilder> {
-  await mkdir(storage, { recursive: true });
+  // What it would put into /var/tmp, layers among it, and leave there where it is killed.
+  const temporary = join(storage, 'tmp');
+  await rm(temporary, { recursive: true, force: true });
+  await mkdir(temporary, { recursive: true });
+  const env = { ...process.env, TMPDIR: temporary };
   const global = ['--root', join(storage, 'root'), '--runroot', join(storage, 'run')];
-  const call = (args: readonly string[], limitSeconds = 120) => run('buildah', [...global, ...args], { limitSeconds });
+  const call = (args: readonly string[], limitSeconds = 120) =>
+    run('buildah', [...global, ...args], { limitSeconds, env });
   return {
     kind: 'buildah',
     async build(request, progress) {
@@ -58,7 +63,7 @@ async function buildah(storage: string): Promise<ImageBuilder> {
       const flags = ['build', '--isolation', 'chroot', '--network', 'host', '--format', 'oci', '--no-cache'];
       const layers = request.layered === true ? ['--layers', '--timestamp', '0'] : [];
       // Its mounts lie in a namespace that ends with it.
-      await build('unshare', ['--mount', 'buildah', ...global, ...flags, ...layers], request, progress);
+      await build('unshare', ['--mount', 'buildah', ...global, ...flags, ...layers], request, progress, env);
     },
     has: async (name) => (await call(['inspect', '--type', 'image', name])).code === 0,
     async tryPull(reference, name) {
@@ -70,6 +75,7 @@ async function buildah(storage: string): Promise<ImageBuilder> {
         'buildah',
         [...global, 'push', '--quiet', '--tls-verify=false', '--compression-format', 'zstd', name],
         reference,
+        env,
       ),
     async clean(names) {
       await call(['rm', '--all']);
@@ -107,6 +113,7 @@ async function build(
   flags: readonly string[],
   request: BuildRequest,
   progress: Progress,
+  env: NodeJS.ProcessEnv = process.env,
 ): Promise<void> {
   const what = request.folder.split('/').at(-1) ?? request.folder;
   const args = [
@@ -128,9 +135,12 @@ async function build(
   const onLine = (line: string): void => {
     if (line.trim() !== '') last = line.trim().slice(0, 120);
   };
-  const result = await run(program, args, { limitSeconds: BUILD_SECONDS, onLine, onOutput: onLine }).finally(() =>
-    clearInterval(ticker),
-  );
+  const result = await run(program, args, {
+    limitSeconds: BUILD_SECONDS,
+    onLine,
+    onOutput: onLine,
+    env,
+  }).finally(() => clearInterval(ticker));
   if (result.code === 0) return;
   const lines = `${result.stdout}\n${result.stderr}`.split('\n').filter((line) => line.trim() !== '');
   const telling = lines.filter((line) => /^(E|W|error|fatal|ERROR|.*: error)/i.test(line)).at(-1) ?? lines.at(-1);
@@ -144,9 +154,14 @@ async function build(
   );
 }
 
-async function push(program: string, args: readonly string[], reference: string): Promise<void> {
+async function push(
+  program: string,
+  args: readonly string[],
+  reference: string,
+  env: NodeJS.ProcessEnv = process.env,
+): Promise<void> {
   const target = program === 'buildah' ? `docker://${reference}` : reference;
-  const { code, stderr } = await run(program, [...args, target], { limitSeconds: 900 });
+  const { code, stderr } = await run(program, [...args, target], { limitSeconds: 900, env });
   if (code !== 0) throw pushFailed(reference, stderr.trim().split('\n').at(-1) ?? 'no message');
 }
 

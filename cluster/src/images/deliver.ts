@@ -1,5 +1,5 @@
-import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { existsSync } from 'node:fs';
+import { mkdir, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { MIRROR_HOST } from '@delos/artifacts';
 import { DelosError, type InstancePaths, type Progress } from '@delos/core';
@@ -12,7 +12,7 @@ const indexSchema = z.looseObject({ manifests: z.array(z.looseObject({})) });
 
 /** What brings images to a cluster whose nodes do not ask the mirror. */
 export interface Delivery {
-  readonly paths: Pick<InstancePaths, 'cache'>;
+  readonly paths: Pick<InstancePaths, 'cache' | 'state'>;
   /** @default this user's */
   readonly tools?: Toolchain;
 }
@@ -44,7 +44,7 @@ export async function pushImages(
       progress.step(`image ${name}: pushing to ${registry}`);
       // --insecure is for the store's own plain http; a registry that offers TLS is spoken to over TLS.
       const insecure = isLoopback(registry) ? ['--insecure'] : [];
-      const archive = await mkdtemp(join(tmpdir(), 'delos-image-'));
+      const archive = await emptyFolder(delivery);
       try {
         await must(crane, ['pull', '--insecure', '--format', 'oci', `${endpoint}/${reference}`, archive], reference);
         await must(crane, ['push', ...insecure, archive, target], target);
@@ -67,7 +67,7 @@ export async function loadImages(
     for (const [name, reference] of Object.entries(references)) {
       if (!reference.startsWith(`${MIRROR_HOST}/`)) continue;
       progress.step(`image ${name}: loading into the nodes`);
-      const folder = await mkdtemp(join(tmpdir(), 'delos-image-'));
+      const folder = await emptyFolder(delivery);
       try {
         const layout = join(folder, 'layout');
         const archive = join(folder, `${name}.tar`);
@@ -80,6 +80,18 @@ export async function loadImages(
       }
     }
   });
+}
+
+/** Where an image lies on its way; what a process that was killed had there goes. */
+async function emptyFolder({ paths }: Delivery): Promise<string> {
+  const all = join(paths.state, 'delivery');
+  const own = String(process.pid);
+  await mkdir(all, { recursive: true, mode: 0o700 });
+  for (const pid of await readdir(all)) {
+    if (pid === own || !existsSync(`/proc/${pid}`)) await rm(join(all, pid), { recursive: true, force: true });
+  }
+  await mkdir(join(all, own));
+  return join(all, own);
 }
 
 async function fromStore(

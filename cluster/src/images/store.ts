@@ -1,10 +1,10 @@
 import type { ChildProcess } from 'node:child_process';
 import { createHash } from 'node:crypto';
-import { mkdir, readFile, rename, rm, stat, writeFile } from 'node:fs/promises';
+import { mkdir, readFile, rm, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { DelosError, type InstancePaths } from '@delos/core';
-import { freePort, spawnGuarded } from '@delos/host';
+import { freePort, spawnGuarded, writeIfChanged } from '@delos/host';
 import { z } from 'zod';
 
 /*
@@ -57,13 +57,14 @@ export async function tryStored(store: string, repository: string, tag: string):
 }
 
 /**
- * Removes the blobs of an image whose size is not the one that its manifest says. A registry takes a blob that is there
+ * Removes what killed pushes have left: uploads that nobody ends, and blobs of the image whose size is not the one that its manifest says. A registry takes a blob that is there
  * for a whole one, and would not let it be sent again.
  */
 export async function dropDamaged(store: string, repository: string, tag: string): Promise<void> {
   const base = join(store, 'docker/registry/v2');
   const folder = (digest: string): string => join(base, 'blobs/sha256', digest.slice(7, 9), digest.slice(7));
   const link = join(base, 'repositories', repository, '_manifests/tags', tag, 'current/link');
+  await rm(join(base, 'repositories', repository, '_uploads'), { recursive: true, force: true });
   const digest = await readFile(link, 'utf8').catch(() => undefined);
   if (digest === undefined) return;
   const text = await readFile(join(folder(digest.trim()), 'data'), 'utf8').catch(() => '');
@@ -96,17 +97,13 @@ export async function withRegistry<T>(
   const port = await freePort();
   // The registry reads YAML, of which JSON is a part. The file is the same for every run; the port comes by environment.
   const config = join(store, 'registry.json');
-  const mine = `${config}.${process.pid}`;
-  await writeFile(
-    mine,
-    JSON.stringify({
-      version: 0.1,
-      log: { level: 'error', accesslog: { disabled: true } },
-      storage: { filesystem: { rootdirectory: store }, delete: { enabled: true } },
-      http: { addr: '127.0.0.1:0' },
-    }),
-  );
-  await rename(mine, config);
+  const settings = {
+    version: 0.1,
+    log: { level: 'error', accesslog: { disabled: true } },
+    storage: { filesystem: { rootdirectory: store }, delete: { enabled: true } },
+    http: { addr: '127.0.0.1:0' },
+  };
+  writeIfChanged(config, JSON.stringify(settings), 0o644);
   const { child, kill } = spawnGuarded(registry, ['serve', config], {
     stdout: 'ignore',
     env: { ...process.env, OTEL_TRACES_EXPORTER: 'none', REGISTRY_HTTP_ADDR: `127.0.0.1:${port}` },

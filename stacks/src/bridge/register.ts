@@ -6,14 +6,14 @@ import { resourceName, typeToken } from './identity.ts';
 import { ordered, servicesBeforeTheirBackends } from './order.ts';
 
 /** Inputs of the official provider, which ours takes too. All of them are text on their way to it, flags as well. */
-type ProviderInputs = { readonly [Input in keyof ProviderArgs]?: string };
+type ProviderInputs = { readonly [Input in keyof ProviderArgs]?: pulumi.Input<string> };
 
 /** Which cluster. */
 export interface ClusterConnection {
-  /** Path of the kubeconfig. @default the one that the variable KUBECONFIG names */
-  readonly kubeconfig?: string;
+  /** Path of the kubeconfig, or its text, as a stack that makes a cluster has it. @default the one that the variable KUBECONFIG names */
+  readonly kubeconfig?: pulumi.Input<string>;
   /** Context of the kubeconfig. @default its current one */
-  readonly context?: string;
+  readonly context?: pulumi.Input<string>;
 }
 
 /**

@@ -5,7 +5,7 @@ import { fileURLToPath } from 'node:url';
 import type { InstancePaths } from '@delos/core';
 import { shellWord, writeIfChanged } from '@delos/host';
 import { answerForSdkVersion } from '../language-host/provider-version.ts';
-import { MISLEADING, prepareHome, pulumiEnvironment, pulumiHome } from './home.ts';
+import { localHome, MISLEADING, prepareHome, pulumiEnvironment, pulumiHome } from './home.ts';
 import { preparePlugins } from './plugins.ts';
 
 export interface EnvironmentInput {
@@ -41,6 +41,20 @@ export async function envLines(input: EnvironmentInput): Promise<EnvironmentLine
   // An official language host takes Node from PATH, and the programs need one that runs TypeScript.
   const path = [folder, dirname(process.execPath)];
   const variables = { ...shared, KUBECONFIG: input.handle.kubeconfig };
+  const lines = Object.entries(variables).map(([name, value]) => `export ${name}=${shellWord(value)}`);
+  return {
+    variables: { ...variables, PATH: [...path, process.env.PATH ?? ''].join(':') },
+    text: [`unset ${MISLEADING}`, `export PATH=${path.map(shellWord).join(':')}:"$PATH"`, ...lines].join('\n'),
+  };
+}
+
+/** What a shell needs so that plain `pulumi` in the folder stacks/local means the stack of this instance's cluster. */
+export async function localLines(input: Pick<EnvironmentInput, 'paths' | 'pulumi'>): Promise<EnvironmentLines> {
+  const home = localHome(input.paths);
+  await prepareHome(home, input.pulumi);
+  await preparePlugins(home);
+  const variables = { ...pulumiEnvironment(home), DELOS_INSTANCE: input.paths.instance };
+  const path = [dirname(input.pulumi.path), dirname(process.execPath)];
   const lines = Object.entries(variables).map(([name, value]) => `export ${name}=${shellWord(value)}`);
   return {
     variables: { ...variables, PATH: [...path, process.env.PATH ?? ''].join(':') },

@@ -32,6 +32,10 @@ export const pulumiHome = (paths: InstancePaths): PulumiHome => homeAt(join(path
 export const auxVmHome = (paths: InstancePaths): PulumiHome =>
   homeAt(join(paths.state, '..', '.aux-vm', paths.instance, 'pulumi'), paths);
 
+/** That of the stack of the instance's own cluster, which outlives what it makes. */
+export const localHome = (paths: InstancePaths): PulumiHome =>
+  homeAt(join(paths.state, '..', '.local-cluster', paths.instance, 'pulumi'), paths);
+
 function homeAt(root: string, paths: InstancePaths): PulumiHome {
   const project = join(root, 'project');
   return {

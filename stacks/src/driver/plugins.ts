@@ -21,6 +21,11 @@ const OWN = [
     executable: 'pulumi-resource-delos-machine',
     entry: 'machine/main.ts',
   },
+  {
+    folder: `resource-delos-local-v${OWN_VERSION}`,
+    executable: 'pulumi-resource-delos-local',
+    entry: 'local/main.ts',
+  },
   { folder: `language-nodejs-v${OWN_VERSION}`, executable: 'pulumi-language-nodejs', entry: 'language-host/main.ts' },
 ] as const;
 /** As long as a download makes no first step, and as long as a whole one may take on a slow line. */

@@ -206,9 +206,12 @@ describe('a store that something happened to', () => {
       await ensureImages(${JSON.stringify(options())}, quiet);
       console.log('finished');`;
     let killed = 0;
+    const temporary = join(cache, 'tmp');
+    await mkdir(temporary);
     for (let round = 0; round < 6; round += 1) {
       const child = spawn(process.execPath, ['--input-type=module', '-e', code], {
         stdio: ['ignore', 'pipe', 'inherit'],
+        env: { ...process.env, TMPDIR: temporary },
       });
       let output = '';
       child.stdout.setEncoding('utf8').on('data', (text: string) => {
@@ -224,6 +227,7 @@ describe('a store that something happened to', () => {
       await rm(mirrorStore({ cache }), { recursive: true, force: true });
     }
     expect(killed).toBeGreaterThan(0);
+    expect(await readdir(temporary)).toEqual([]);
     const { reference, built } = await ensure();
     expect(built).toBe(1);
     expect(await whole(reference)).toBe(true);

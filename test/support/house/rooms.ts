@@ -35,6 +35,7 @@ const manifestSchema = z.object({
   exports: z.record(z.string(), z.string()).default({}),
   dependencies: z.record(z.string(), z.string()).default({}),
   devDependencies: z.record(z.string(), z.string()).default({}),
+  peerDependencies: z.record(z.string(), z.string()).default({}),
 });
 export interface Package extends z.infer<typeof manifestSchema> {
   readonly folder: string;
@@ -47,10 +48,13 @@ const workspaces = z
 /** Packages that the root brings for all. */
 export const SHARED_DEPENDENCIES: readonly string[] = Object.keys(workspaces.devDependencies);
 
-export const PACKAGES: readonly Package[] = workspaces.workspaces.map((folder) => ({
-  folder,
-  ...manifestSchema.parse(JSON.parse(readFileSync(join(ROOT, folder, 'package.json'), 'utf8'))),
-}));
+/** Packages that are no workspaces of the root, which they take as their peer: the default install leaves them out. */
+export const APART: readonly string[] = ['clouds'];
+
+export const PACKAGES: readonly Package[] = [...workspaces.workspaces, ...APART].map((folder) => {
+  const manifest = manifestSchema.parse(JSON.parse(readFileSync(join(ROOT, folder, 'package.json'), 'utf8')));
+  return { folder, ...manifest, dependencies: { ...manifest.peerDependencies, ...manifest.dependencies } };
+});
 
 /** The package that a file belongs to. */
 export const tryPackageOf = (file: string): Package | undefined =>

@@ -4,6 +4,7 @@ import { describe, expect, test } from 'vitest';
 import { circlesOf } from '../../support/house/circles.ts';
 import { generatedPart } from '../../support/house/generated-part.ts';
 import {
+  APART,
   type Import,
   importsOf,
   PACKAGES,
@@ -100,6 +101,7 @@ describe('every import', () => {
         ),
       );
       used.delete(name);
+      for (const { name: apart } of PACKAGES.filter((each) => APART.includes(each.folder))) used.delete(apart);
       const declared = [...Object.keys(dependencies), ...Object.keys(devDependencies)];
       const typesOf = (each: string): string => each.replace(/^@types\//, '');
       return [

@@ -1,0 +1,59 @@
+import { execFile } from 'node:child_process';
+import { readdir, readFile, readlink } from 'node:fs/promises';
+import { promisify } from 'node:util';
+
+const exec = promisify(execFile);
+
+/**
+ * What an instance has on the machine outside of its cache, a line each: processes, mounts, interfaces, nftables, loop devices, control
+ * groups, locks and namespaces that have a name. Two lists of a machine on which nothing else happens can be compared.
+ */
+export async function machineTraces(): Promise<readonly string[]> {
+  const mounts = (await readFile('/proc/self/mountinfo', 'utf8')).split('\n').map((line) => line.split(' ')[4] ?? '');
+  const sockets = (await readFile('/proc/net/unix', 'utf8')).match(/@delos-[0-9a-f]{24}/g) ?? [];
+  const tables = await exec('nft', ['list', 'tables']).then(({ stdout }) => stdout.trim().split('\n'));
+  const of = (kind: string, names: readonly string[]): string[] =>
+    names.filter((name) => name !== '').map((name) => `${kind} ${name}`);
+  return [
+    ...of('mount', mounts),
+    ...of('interface', await readdir('/sys/class/net')),
+    ...of('nftables', tables),
+    ...of('loop device', await loops()),
+    ...of('control group', await groups()),
+    ...of('lock', sockets),
+    ...of('network namespace', await readdir('/run/netns').catch(() => [])),
+  ].sort();
+}
+
+/** Processes whose command or variables name the folder, as `PID COMMAND`; not the one that asks. */
+export async function processesNaming(folder: string): Promise<readonly string[]> {
+  const found: string[] = [];
+  for (const pid of (await readdir('/proc')).filter((name) => /^\d+$/.test(name))) {
+    if (Number(pid) === process.pid) continue;
+    const read = (file: string): Promise<string> => readFile(`/proc/${pid}/${file}`, 'utf8').catch(() => '');
+    const command = await read('cmdline');
+    const where = await readlink(`/proc/${pid}/cwd`).catch(() => '');
+    if ([command, await read('environ'), where].some((text) => text.includes(folder))) {
+      found.push(`${pid} ${command.replaceAll('\0', ' ')}`);
+    }
+  }
+  return found;
+}
+
+async function loops(): Promise<readonly string[]> {
+  const devices = (await readdir('/sys/block')).filter((name) => name.startsWith('loop'));
+  return Promise.all(
+    devices.map((name) =>
+      readFile(`/sys/block/${name}/loop/backing_file`, 'utf8').then(
+        (file) => file.trim(),
+        () => '',
+      ),
+    ),
+  );
+}
+
+/** Those of Delos, in whatever hierarchy. */
+async function groups(): Promise<readonly string[]> {
+  const { stdout } = await exec('find', ['/sys/fs/cgroup', '-maxdepth', '4', '-type', 'd', '-name', '*delos*']);
+  return stdout.split('\n');
+}
