@@ -24,6 +24,8 @@ afterAll(async () => {
 
 const blob = (...args: readonly string[]): Promise<string> => alice.ok(['blob', ...args]);
 const lines = (text: string): readonly string[] => text.split('\n').filter((line) => line.trim() !== '');
+/** The client keeps folders as empty objects whose keys end with a slash. */
+const files = (text: string): readonly string[] => lines(text).filter((line) => !line.trim().endsWith('/'));
 const idOf = (text: string): string => /bucket-[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}/.exec(text)?.[0] ?? '';
 
 describe('the commands', () => {
@@ -58,23 +60,23 @@ describe('the commands', () => {
     const contents = { 'a.txt': 'a', 'b.log': 'b', 'sub/c.txt': 'c', 'sub/deep/größe 1%.txt': 'd', empty: '' };
     for (const [name, text] of Object.entries(contents)) await writeFile(join(folder, name), text, { mode: 0o644 });
     await blob('cp', '-r', '-T', 'tree', 'blob:work/up');
-    expect(lines(await blob('ls', '-r', 'blob:work')).length).toBe(5);
+    expect(files(await blob('ls', '-r', 'blob:work'))).toHaveLength(5);
     expect(await blob('ls', 'blob:work/up/')).toContain('sub');
     expect(await blob('ls', '-lh', 'blob:work/up/a.txt')).toContain('a.txt');
     expect(lines(await blob('glob', 'blob:work/up/*.txt'))).toEqual([expect.stringContaining('a.txt')]);
     expect(lines(await blob('glob', 'blob:work/**/*.txt'))).toHaveLength(3);
-    expect(await blob('du', 'work')).toMatch(/Objects count: 5/);
+    expect(await blob('du', 'work')).toMatch(/Objects count: 8/);
     await blob('cp', '-r', '-T', 'blob:work/up', 'down');
     for (const [name, text] of Object.entries(contents)) {
       expect([name, await readFile(join(alice.home, 'down', name), 'utf8')]).toEqual([name, text]);
     }
     await blob('cp', '-r', '-T', '--exclude', '*', '--include', '*.log', 'tree', 'blob:work/logs');
-    expect(lines(await blob('ls', '-r', 'blob:work/logs/'))).toHaveLength(1);
+    expect(files(await blob('ls', '-r', 'blob:work/logs/'))).toHaveLength(1);
     await blob('cp', '-u', 'tree/a.txt', 'blob:work/up/a.txt');
     expect((await alice.run(['blob', 'cp', 'blob:work/none', 'here'])).code).not.toBe(0);
     expect((await alice.run(['blob', 'rm', 'blob:work/up'])).code).not.toBe(0);
     await blob('rm', '-r', 'blob:work/up');
-    expect(lines(await blob('ls', '-r', 'blob:work'))).toHaveLength(1);
+    expect(files(await blob('ls', '-r', 'blob:work'))).toHaveLength(1);
     const full = await alice.run(['blob', 'rmbucket', 'work']);
     expect([full.code, full.stderr]).toEqual([65, expect.stringContaining('is not empty')]);
     await blob('rmbucket', '--force', 'work');
