@@ -129,7 +129,7 @@ describe('the object storage of a platform', () => {
     const names = (yaml: string): readonly string[] => workloadsOf(platformOf(yaml)).map(({ name }) => name);
     expect(names('')).toContain('object-storage');
     expect(names('profile: medium')).toContain('object-storage');
-    expect(names('profile: ha')).not.toContain('object-storage');
+    expect(names('profile: ha\nservices: {devpi: {enabled: false}}')).not.toContain('object-storage');
     expect(names(OFF)).not.toContain('object-storage');
     expect(names(EXTERNAL(''))).not.toContain('object-storage');
   });
