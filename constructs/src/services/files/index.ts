@@ -16,7 +16,7 @@ export const files: ServiceDescriptor<z.infer<typeof section>, Files> = {
   image: 'files',
   config: section,
   user: FILE_STORAGE_USER,
-  resources: { cpu: '20m', memory: '32Mi', memoryLimit: '256Mi' },
+  resources: { cpu: '20m', memory: '24Mi', memoryLimit: '256Mi' },
   needs: [controlApi],
   wanted: ({ storage }) => fileStorageKind(storage) !== undefined,
   routes: [

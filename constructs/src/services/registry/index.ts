@@ -42,7 +42,7 @@ export const registry: ServiceDescriptor<RegistrySection, Registry> = {
   image: 'registry',
   config: registrySection,
   user: 60610,
-  resources: { cpu: '20m', memory: '64Mi', memoryLimit: '256Mi' },
+  resources: { cpu: '20m', memory: '32Mi', memoryLimit: '256Mi' },
   needs: [controlApi],
   optional: true,
   late: true,
