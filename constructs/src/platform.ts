@@ -186,13 +186,15 @@ export class Platform extends Chart {
     const { config, context } = props;
     const cacheUser = (): CacheUser | undefined => this.#cacheUser(service);
     const bucket = (): Bucket | undefined => this.#bucket(service);
+    const awaited = isAwaited(service, context, props.image);
     const get = <Built extends ServiceConstruct>(other: BuiltBy<Built>): Built => this.get(other);
     return {
       own: sectionOf(config, service),
       config,
       context,
       namespace: service.onNodes === true ? this.nodes : this.services,
-      image: (props.image ?? imageOf(context))(service.image),
+      image: awaited ? `${service.image}:awaited` : (props.image ?? imageOf(context))(service.image),
+      awaited,
       resources: resourcesFor(config, service),
       ...this.wayIn,
       services: this.#asked,
@@ -218,9 +220,14 @@ export class Platform extends Chart {
 
 /** Services of the list that the configuration asks for, less those whose image may still come and is not there. */
 const present = ({ services = SERVICES, config, context, image }: PlatformProps): readonly ServiceDescriptor[] =>
-  servicesOf(config, services).filter(
-    (service) => service.late !== true || image !== undefined || Object.hasOwn(context.images, service.image),
-  );
+  servicesOf(config, services).filter((service) => service.keepsPlace === true || !isAwaited(service, context, image));
+
+/** Whether it is late, and its image is not there yet. */
+const isAwaited = (
+  { late, image: name }: ServiceDescriptor,
+  { images }: SynthesisContext,
+  image: PlatformProps['image'],
+): boolean => late === true && image === undefined && !Object.hasOwn(images, name);
 
 const imageOf =
   ({ images }: SynthesisContext) =>

@@ -33,10 +33,13 @@ const MEDIUM: Part = {
   },
 };
 
+/** What projects have buckets in. In `ha` it would go with its node. */
+const BUCKETS: Part = { services: { objectStorage: { enabled: true } } };
+
 /** The profiles, by their names. */
 export const PROFILES: Readonly<Record<ProfileName, Part>> = {
-  small: { services: { registry: { enabled: true } } },
-  medium: MEDIUM,
+  small: merged(BUCKETS, { services: { registry: { enabled: true } } }) as Part,
+  medium: merged(MEDIUM, BUCKETS) as Part,
   /** Several nodes, of which any may be lost: what can run more than once does. */
   ha: merged(MEDIUM, {
     services: {

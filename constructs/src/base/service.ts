@@ -103,6 +103,11 @@ export interface ServiceDescriptor<
    */
   readonly late?: boolean;
   /**
+   * With `late`: others are led to it from the start, so that none of them is changed when its image comes. Until then it has no
+   * Pods. @default the platform is without it
+   */
+  readonly keepsPlace?: boolean;
+  /**
    * Ports of a late service that has routes: the gateway leads there before it has come, so that it does not start anew then.
    * @default it has no routes
    */
@@ -211,6 +216,8 @@ export interface Site<Config> {
   readonly bucket: Bucket | undefined;
   /** The volume that every node sees; undefined where there is none. */
   readonly fileStorage: (Construct & { readonly claimName: string }) | undefined;
+  /** Its image is still to come: it is made without Pods. */
+  readonly awaited: boolean;
   /** Whom Pods trust; undefined where the lists of their images are enough. */
   readonly authorities: Authorities | undefined;
   /** What an earlier line of the list has built. @throws DelosError ERR_INTERNAL for a later one */

@@ -96,7 +96,8 @@ describe('a service that is left out', () => {
   test('takes along its database', () => {
     const platform = platformOf(`monitoring: {enabled: false}
 services: {keycloak: {enabled: false}, controlApi: {enabled: false}, jobRouter: {enabled: false}, identity: {enabled: false},
-      agent: {enabled: false}, collector: {enabled: false}, devpi: {enabled: false}, registry: {enabled: false}, scheduler: {enabled: false}}`);
+      agent: {enabled: false}, collector: {enabled: false}, devpi: {enabled: false}, registry: {enabled: false}, scheduler: {enabled: false},
+      objectStorage: {enabled: false}}`);
     expect(namesOf(platform)).toEqual(['gateway', 'postgres', 'redis']);
     expect(kindOf(platform, 'Secret').map(({ manifest }) => manifest.metadata.name)).not.toContain('postgres-keycloak');
   });
@@ -113,7 +114,7 @@ services: {keycloak: {enabled: false}, controlApi: {enabled: false}, jobRouter: 
     );
     expect(all).toEqual(expect.arrayContaining(usual));
     expect(built(EVERY_SERVICE)).toEqual(expect.arrayContaining(SERVICES.map(({ image }) => image)));
-    expect(all).not.toContain('objects');
+    expect(all).not.toContain('pg-archive');
     expect(all.filter((name) => !built(off('devpi', 'collector')).includes(name))).toEqual(['devpi']);
     expect(all.filter((name) => !built(external(BOTH)).includes(name))).toEqual(['postgres']);
   });
@@ -128,8 +129,8 @@ services: {keycloak: {enabled: false}, controlApi: {enabled: false}, jobRouter: 
   test('is told by its section, and by no other', () => {
     const config = parseConfig(off('devpi', 'redis'), 'delos.yaml');
     const left = SERVICES.filter((service) => !isEnabled(config, service)).map(({ name }) => name);
-    // Object storage, the archive of the database, the search in logs, the name server and Grafana are off where nobody asks for them.
-    expect(left).toEqual(['redis', 'object-storage', 'database-archive', 'victoria-logs', 'devpi', 'dns', 'grafana']);
+    // The archive of the database, the search in logs, the name server and Grafana are off where nobody asks for them.
+    expect(left).toEqual(['redis', 'database-archive', 'victoria-logs', 'devpi', 'dns', 'grafana']);
   });
 });
 

@@ -37,6 +37,9 @@ export const objectStorage: ServiceDescriptor<
   user: OBJECT_STORAGE_USER,
   resources: OBJECT_STORAGE_RESOURCES,
   optional: true,
+  // Its image is a minute of building that the first job does not need. The gateway and who has a bucket are not rolled for it.
+  late: true,
+  keepsPlace: true,
   diesWithNode: 'it runs once, on one volume',
   backup: { save: ['/bin/sh', '-c', SAVE], claim: 'data', folder: '.' },
   // The parts of a large object are put together before its upload is answered.
@@ -82,7 +85,7 @@ export const objectStorage: ServiceDescriptor<
     },
   ],
   external: externalForm,
-  build: (scope, { namespace, image, own, config, resources }) =>
+  build: (scope, { namespace, image, own, config, resources, awaited }) =>
     new ObjectStorage(scope, 'object-storage', {
       namespace,
       image,
@@ -90,6 +93,7 @@ export const objectStorage: ServiceDescriptor<
       resources,
       storage: String(quantityOf(own.storage)),
       storageClass: config.cluster.storageClass,
+      runs: !awaited,
       projectBuckets: { bytes: config.buckets.maxSize, objects: config.buckets.maxObjects },
     }),
 };

@@ -27,6 +27,8 @@ export interface ObjectStorageProps {
   readonly storage?: string;
   /** StorageClass of its volume. @default the cluster's */
   readonly storageClass?: string | undefined;
+  /** Whether it has its Pod. @default true */
+  readonly runs?: boolean;
   /** What one bucket of a project holds at most, in bytes and in objects. @default what the volume holds */
   readonly projectBuckets?: { readonly bytes: number; readonly objects: number };
 }
@@ -84,7 +86,7 @@ export class ObjectStorage extends Construct implements BucketServer {
     this.workload = new Workload(this, 'workload', {
       namespace: props.namespace,
       name: id,
-      runs: { kind: 'stateful-set', replicas: 1 },
+      runs: { kind: 'stateful-set', replicas: props.runs === false ? 0 : 1 },
       image: props.image,
       user: props.user ?? OBJECT_STORAGE_USER,
       resources,

@@ -30,6 +30,7 @@ beforeEach(() => {
 
 const image = 'registry.example/objects:1';
 const ON = 'services: {objectStorage: {enabled: true}}';
+const OFF = 'services: {objectStorage: {enabled: false}}';
 const EXTERNAL = (buckets: string): string => `
 services:
   objectStorage:
@@ -124,12 +125,13 @@ describe('a bucket of an object storage', () => {
 });
 
 describe('the object storage of a platform', () => {
-  test('is there where it is asked for, and nowhere else', () => {
+  test('is there in `small` and `medium`, and where it is asked for', () => {
     const names = (yaml: string): readonly string[] => workloadsOf(platformOf(yaml)).map(({ name }) => name);
-    expect(names('')).not.toContain('object-storage');
-    expect(names(ON)).toContain('object-storage');
+    expect(names('')).toContain('object-storage');
+    expect(names('profile: medium')).toContain('object-storage');
+    expect(names('profile: ha\nservices: {devpi: {enabled: false}}')).not.toContain('object-storage');
+    expect(names(OFF)).not.toContain('object-storage');
     expect(names(EXTERNAL(''))).not.toContain('object-storage');
-    expect(names(`profile: medium\n${ON}`)).toContain('object-storage');
   });
 
   test('connects to nobody, and the gateway leads to it without rewriting', () => {
@@ -149,7 +151,7 @@ describe('the object storage of a platform', () => {
     const { synthesis, env } = withReports(ON);
     expect(env).toContain('S3_BUCKET=reports');
     expect(egressOf(synthesis, 'reports')).toEqual(['object-storage:7070']);
-    expect(withReports('').env).toEqual([]);
+    expect(withReports(OFF).env).toEqual([]);
   });
 
   test('is one’s own where the file says so: its buckets are listed there', () => {
@@ -170,7 +172,10 @@ describe('the object storage of a platform', () => {
         .find(({ name }) => name === 'control-api')
         ?.pod.containers[0]?.env.map(({ name, value }) => `${name}=${value}`) ?? [];
     const lists = BUCKET.replace('reports', 'job-logs');
-    expect(apiEnv('').filter((line) => line.startsWith('S3_'))).toEqual([]);
+    expect(apiEnv(OFF).filter((line) => /^(S3|DELOS_BUCKETS)_/.test(line))).toEqual([]);
+    // Another's credentials are not the platform's to give: projects have no buckets there.
+    expect(apiEnv(EXTERNAL(lists)).filter((line) => line.startsWith('DELOS_BUCKETS_'))).toEqual([]);
+    expect(apiEnv(ON)).toContain('DELOS_BUCKETS_SIGNING_FILE=/etc/delos-secrets/object-storage-projects/secret');
     expect(apiEnv(EXTERNAL('')).filter((line) => line.startsWith('S3_'))).toEqual([]);
     expect(apiEnv(ON)).toContain('S3_BUCKET=job-logs');
     expect(apiEnv(ON)).toContain('S3_SECRET_KEY_FILE=/etc/delos-secrets/object-storage-bucket-job-logs/secret-key');

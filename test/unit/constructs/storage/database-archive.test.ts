@@ -58,7 +58,7 @@ describe('the archive of the database', () => {
   });
 
   test.each([
-    ['services: {databaseArchive: {enabled: true}}', 'the archive needs a bucket'],
+    ['services: {databaseArchive: {enabled: true}, objectStorage: {enabled: false}}', 'the archive needs a bucket'],
     [
       `services: {databaseArchive: {enabled: true, ${STORE}}, postgres: {external: {host: 10.20.0.5, databases: {delos: {password: {secret: {name: a, key: b}}}, keycloak: {password: {secret: {name: a, key: b}}}}}}}`,
       'has an archive of its own',
