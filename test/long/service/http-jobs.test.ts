@@ -6,6 +6,7 @@ import { JOB_LOGIN_PATH, namedJobLabel } from '@delos/core';
 import { freePort } from '@delos/host';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { WebSocket } from 'ws';
+import { apoloClient } from '../../../peers/src/apolo.ts';
 import { realmOf } from '../../../constructs/src/services/keycloak/realm.ts';
 import type { Database } from '../../../runtime/service/src/db/database.ts';
 import { accountsOf } from '../../../runtime/service/src/db/users.ts';
@@ -49,6 +50,7 @@ let router: TestJobRouter;
 let web: Awaited<ReturnType<typeof startWebJob>>;
 let origin: string;
 const hosts = { one: '', two: '', open: '' };
+const ids: string[] = [];
 
 beforeAll(async () => {
   [postgres, keycloak] = await Promise.all([startPostgres(), startKeycloak()]);
@@ -82,6 +84,7 @@ beforeAll(async () => {
   const job = async (name: string, login = true): Promise<string> => {
     const id = await newJob(api, 'alice', { name, http: { port: webPort, requires_auth: login } });
     await runs(api, id);
+    ids.push(id);
     return `${namedJobLabel({ org: 'acme', project: 'one', name })}.${JOBS_DOMAIN}`;
   };
   Object.assign(hosts, { one: await job('first'), two: await job('second'), open: await job('third', false) });
@@ -201,6 +204,17 @@ describe('a login by the browser', () => {
     await router.replace();
     expect((await get(hosts.one, '/', { cookie: session })).status).toBe(200);
   });
+});
+
+test('the official client opens the address of a job, by its id and by its name', async () => {
+  const client = await apoloClient();
+  await client.ok(['config', 'login-with-token', (await tokens.get('alice')) ?? '', `${api.url}/api/v1`]);
+  const url = `http://${hosts.one}:${new URL(api.url).port}`;
+  for (const job of [ids[0] ?? '', 'first']) {
+    const shown = (await client.ok(['job', 'browse', job])).replaceAll(/\s+/g, '');
+    expect(shown).toContain(`Browsingjob,pleaseopen:${url}`);
+  }
+  await client.close();
 });
 
 describe('under load', () => {
