@@ -4,6 +4,7 @@ import { caddy } from './caddy/image.ts';
 import { coredns } from './coredns/image.ts';
 import { debian } from './debian/image.ts';
 import { devpi } from './devpi/image.ts';
+import { files } from './files/image.ts';
 import { grafana } from './grafana/image.ts';
 import { jobRouter } from './job-router/image.ts';
 import { keycloak } from './keycloak/image.ts';
@@ -38,6 +39,7 @@ export const CATALOGUE: readonly CatalogueImage[] = [
   devpi,
   registry,
   objects,
+  files,
   pgArchive,
   prometheus,
   metricsProxy,

@@ -4,7 +4,7 @@ const GIB = 2 ** 30;
 
 /** Tools of storage, with their pins. */
 export const STORAGE_TOOLS: Readonly<
-  Record<Extract<ToolName, 'objects' | 'depot' | 'pg-archive' | 'image-registry'>, ToolSpec>
+  Record<Extract<ToolName, 'objects' | 'depot' | 'pg-archive' | 'files' | 'image-registry'>, ToolSpec>
 > = {
   objects: {
     name: 'objects',
@@ -32,6 +32,15 @@ export const STORAGE_TOOLS: Readonly<
       module: 'pg-archive',
       package: './cmd/pg-archive',
       cold: { seconds: 25, diskBytes: 0.5 * GIB, memoryBytes: 0.6 * GIB },
+    },
+  },
+  files: {
+    name: 'files',
+    version: '0.1.0',
+    build: {
+      module: 'files',
+      package: './cmd/files',
+      cold: { seconds: 10, diskBytes: 0.2 * GIB, memoryBytes: 0.4 * GIB },
     },
   },
   'image-registry': {

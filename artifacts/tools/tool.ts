@@ -23,6 +23,7 @@ export type ToolName =
   | 'objects'
   | 'depot'
   | 'pg-archive'
+  | 'files'
   | 'image-registry'
   | 'metrics-proxy'
   | 'job-router';

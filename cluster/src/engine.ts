@@ -63,6 +63,8 @@ export interface ClusterHandle {
   readonly storageClass: string | undefined;
   /** StorageClass of users' disks where the configuration names none; undefined: the cluster's default. */
   readonly diskClass: string | undefined;
+  /** Folder for files of projects that all of its nodes see; undefined where it brings none. */
+  readonly fileFolder?: string;
   /** What keeps Pods from user namespaces of their own (`hostUsers: false`), in words; empty where nothing does. */
   readonly lacksUserNamespaces: readonly string[];
   /** How images get to the nodes. `mirror`: an OCI registry store that the nodes' containerd asks for every name. */

@@ -11,16 +11,19 @@ const ENGINES = {
     apiServer: { addresses: ['10.201.0.2'], port: API_SERVER_PORT },
     entrance: { kind: 'node-port', ...NODE_PORTS },
     local: true,
+    fileFolder: '/srv/delos-files',
   },
   kind: {
     apiServer: { addresses: ['172.18.0.2'], port: API_SERVER_PORT },
     entrance: { kind: 'node-port', ...NODE_PORTS },
     local: false,
+    fileFolder: undefined,
   },
   existing: {
     apiServer: { addresses: ['192.0.2.1'], port: API_SERVER_PORT },
     entrance: { kind: 'service' },
     local: false,
+    fileFolder: undefined,
   },
 } as const;
 
@@ -35,12 +38,12 @@ export function engineContext(config: PlatformConfig, name: string | undefined):
       hint: near === undefined ? `engines: ${names.join(', ')}` : `did you mean ${near}?`,
     });
   }
-  const { local, apiServer } = engine;
+  const { local, apiServer, fileFolder } = engine;
   // As if each port that the configuration names were free.
   const { httpPort, httpsPort } = config.gateway;
   const entrance = { ...engine.entrance, hostPorts: { httpPort, httpsPort } };
   const prefersLocal = config.images.source === 'local' || (config.images.source === 'auto' && local);
-  return { apiServer, entrance, images: references(config, prefersLocal) };
+  return { apiServer, entrance, fileFolder, images: references(config, prefersLocal) };
 }
 
 function references(config: PlatformConfig, local: boolean): Readonly<Record<string, string>> {

@@ -22,7 +22,7 @@ export * from './base/secret-folder.ts';
 export type { ResourcesSection } from './base/sections/resources-section.ts';
 export * from './base/service.ts';
 export * from './base/storage/bucket.ts';
-export { type FileVolume, fileVolume } from './base/storage/file-storage.ts';
+export { type FileVolume, fileVolume, withFileStorage } from './base/storage/file-storage.ts';
 export * from './base/workload.ts';
 export * from './config.ts';
 export { dashboardsOf } from './dashboards/index.ts';

@@ -1,4 +1,4 @@
-import { DelosError, INSTALLED_CONFIG_MAP, RELEASE } from '@delos/core';
+import { DelosError, fileStorageKind, INSTALLED_CONFIG_MAP, RELEASE } from '@delos/core';
 import { Chart } from 'cdk8s';
 import { k8s } from 'cdk8s-plus-28';
 import { Construct } from 'constructs';
@@ -15,7 +15,7 @@ import { priorityClasses } from './base/priority.ts';
 import type { Route, RouteTarget } from './base/route.ts';
 import type { BuiltBy, ServiceConstruct, ServiceDescriptor, ServiceLogin, Site } from './base/service.ts';
 import type { Bucket } from './base/storage/bucket.ts';
-import { FileStorage } from './base/storage/file-storage.ts';
+import { FileStorage, withFileStorage } from './base/storage/file-storage.ts';
 import type { DelosConfig } from './delos-config.ts';
 import { type WayIn, wayIn } from './entrance.ts';
 import { PLACEMENTS } from './profiles.ts';
@@ -67,9 +67,11 @@ export class Platform extends Chart {
   readonly #asked: readonly ServiceDescriptor[];
   readonly #logins: readonly ServiceLogin[];
   readonly #authorities: Authorities | undefined;
+  readonly #files: FileStorage | undefined;
 
-  constructor(scope: Construct, id: string, props: PlatformProps) {
+  constructor(scope: Construct, id: string, given: PlatformProps) {
     super(scope, id);
+    const props = { ...given, config: withFileStorage(given.config, given.context.fileFolder) };
     const services = present(props);
     this.#listed = services.map(({ name }) => name);
     // Also of those that are still to come: a realm that changed later would roll its keepers.
@@ -85,6 +87,10 @@ export class Platform extends Chart {
     this.#authorities = authoritiesOf(this, this.services, props.config);
     const classes = new StorageClasses(this, 'storage-classes', props.config.storageClasses);
     const ground = [this.services, this.nodes, classes, ...priorityClasses(this)];
+    if (services.length > 0 && fileStorageKind(props.config.storage) !== undefined) {
+      this.#files = new FileStorage(this, 'file-storage', { namespace: this.services, storage: props.config.storage });
+      this.#files.node.addDependency(...ground);
+    }
     for (const service of services) {
       const built = service.build(this, this.#site(service, props));
       if (Construct.isConstruct(built)) built.node.addDependency(...ground);
@@ -94,10 +100,6 @@ export class Platform extends Chart {
     for (const service of this.#asked) {
       if (this.#built.has(service.name)) this.#connect(service);
       else this.#announce(service);
-    }
-    if (services.length > 0) {
-      const files = new FileStorage(this, 'file-storage', { namespace: this.services, storage: props.config.storage });
-      files.node.addDependency(...ground);
     }
     if (services.length > 0) this.#record();
   }
@@ -195,6 +197,7 @@ export class Platform extends Chart {
       ...this.wayIn,
       services: this.#asked,
       logins: this.#logins,
+      fileStorage: this.#files,
       authorities: this.#authorities,
       userNamespaces: config.cluster.userNamespaces && (context.userNamespaces ?? false),
       get database(): Database {

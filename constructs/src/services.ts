@@ -8,6 +8,7 @@ import { databaseArchive } from './services/database-archive/index.ts';
 import { devpi } from './services/devpi/index.ts';
 import { dns } from './services/dns/index.ts';
 import { egress } from './services/egress/index.ts';
+import { files } from './services/files/index.ts';
 import { gateway } from './services/gateway/index.ts';
 import { grafana } from './services/grafana/index.ts';
 import { identity } from './services/identity/index.ts';
@@ -42,6 +43,7 @@ export const SERVICES: readonly ServiceDescriptor[] = [
   collector,
   devpi,
   registry,
+  files,
   dns,
   alertmanager,
   nodeExporter,

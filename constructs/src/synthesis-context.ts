@@ -22,6 +22,8 @@ export interface SynthesisContext {
   readonly standIns?: readonly StandIn[] | undefined;
   /** StorageClass of disks where the configuration names none. @default the cluster's default */
   readonly diskClass?: string | undefined;
+  /** Folder of the file storage, which all nodes see, where the configuration names none. @default they see none */
+  readonly fileFolder?: string | undefined;
   /** Whether every node runs Pods in user namespaces of their own (`hostUsers: false`). @default false */
   readonly userNamespaces?: boolean | undefined;
   /** Where the nodes are, and which ports lead to the gateway. */
@@ -35,6 +37,7 @@ export const synthesisContext: z.ZodType<SynthesisContext> = z.object({
   dnsAddresses: z.array(z.string()).optional(),
   networks: z.array(z.string()).optional(),
   diskClass: z.string().optional(),
+  fileFolder: z.string().optional(),
   standIns: z.array(standIn).optional(),
   userNamespaces: z.boolean().optional(),
   entrance: entranceSchema,

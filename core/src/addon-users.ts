@@ -13,8 +13,8 @@ export const ADDON_USERS = {
 } as const;
 
 /**
- * The user, and the group of the same number, that the root of the file storage belongs to. Whoever may read or write in it has
- * the group.
+ * The user, and the group of the same number, that the root of the file storage belongs to: those of the service that has the
+ * files. Jobs that read or write in it have the group.
  */
 export const FILE_STORAGE_USER = 60650;
 

@@ -1,11 +1,14 @@
+import { readFile, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
 import { PLATFORM_NAMESPACE } from '@delos/core';
 import { AwsClient } from 'aws4fetch';
-import { beforeAll, describe, expect, test } from 'vitest';
-import { kubectl, testPlatform } from '../support/instance.ts';
+import { beforeAll, describe, expect, onTestFinished, test } from 'vitest';
+import { kubectl, loggedIn, testPlatform } from '../support/instance.ts';
 import { codeOf } from '../support/objects/object-storage.ts';
+import { IMAGE } from '../support/service/api.ts';
 import { until } from '../support/until.ts';
 
-/* The object storage as a Pod, from this machine through the gateway, as an operator would use it. */
+/* The object storage as a Pod, from this machine through the gateway, as an operator would use it, and a user by the official client. */
 
 const inPlatform = (...args: string[]): Promise<string> => kubectl(['-n', PLATFORM_NAMESPACE, ...args]);
 const client = (accessKeyId: string, secretAccessKey: string): AwsClient =>
@@ -77,4 +80,27 @@ describe('object storage', () => {
     });
     expect(text).toBe('for all');
   });
+});
+
+test('a project’s bucket is made, written, listed, read back, shared by an address and removed', async () => {
+  const ann = await loggedIn('ann');
+  onTestFinished(() => ann.close());
+  const name = `data-${process.pid}`;
+  await ann.ok(['blob', 'mkbucket', '--name', name]);
+  await writeFile(join(ann.home, 'file'), 'of mine\n', { mode: 0o644 });
+  await ann.ok(['blob', 'cp', 'file', `blob:${name}/some/file`]);
+  expect(await ann.ok(['blob', 'ls', '-r', `blob:${name}`])).toContain(`blob:${name}/some/file`);
+  await ann.ok(['blob', 'cp', `blob:${name}/some/file`, 'back']);
+  expect(await readFile(join(ann.home, 'back'), 'utf8')).toBe('of mine\n');
+  const url = (await ann.ok(['blob', 'sign-url', `blob:${name}/some/file`])).trim();
+  expect(await (await fetch(url)).text()).toBe('of mine\n');
+  // From a job the storage is reached through the gateway, and by no other way.
+  const inside = 'http://gateway.delos.svc.cluster.local:8080';
+  const bucket = new URL(url).pathname;
+  await ann.ok(['blob', 'set-bucket-publicity', name, 'public']);
+  const straight = `http://object-storage.delos.svc.cluster.local:7070${bucket}`;
+  const script = `curl -s ${inside}${bucket}; curl -s -m 5 ${straight} || echo closed`;
+  expect(await ann.ok(['run', '-s', 'tiny', IMAGE, '--', 'sh', '-c', script])).toMatch(/of mine\n.*closed/s);
+  await ann.ok(['blob', 'rmbucket', '--force', name]);
+  expect(await ann.ok(['blob', 'lsbucket'])).not.toContain(name);
 });

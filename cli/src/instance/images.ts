@@ -1,5 +1,5 @@
 import type { ClusterHandle } from '@delos/cluster';
-import { type DelosConfig, serviceImages } from '@delos/constructs';
+import { type DelosConfig, serviceImages, withFileStorage } from '@delos/constructs';
 import type { StandIn } from '@delos/core';
 import type { CommandContext } from '../context.ts';
 
@@ -79,6 +79,6 @@ function optionsOf(context: CommandContext, config: DelosConfig, handle: Cluster
     paths: context.paths,
     source: config.images.source,
     standIns: config.images.standIns && handle.images.kind === 'mirror',
-    leaveOut: [...serviceImages(config).unwanted, ...later],
+    leaveOut: [...serviceImages(withFileStorage(config, handle.fileFolder)).unwanted, ...later],
   };
 }

@@ -34,6 +34,7 @@ export async function planPlatform(
         dnsAddresses: handle.dnsAddresses,
         networks: handle.networks,
         diskClass: handle.diskClass,
+        fileFolder: handle.fileFolder,
         entrance: open.entrance,
       },
       handle,

@@ -1,6 +1,6 @@
 import { access } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
-import { type DelosConfig, delosConfig, loadConfig, parseConfig } from '@delos/constructs';
+import { type DelosConfig, delosConfig, loadConfig, parseConfig, withFileStorage } from '@delos/constructs';
 import type { ProfileName } from '@delos/core';
 import { tryReadJson, writeJson } from '@delos/host';
 import { z } from 'zod';
@@ -62,7 +62,11 @@ export async function recordSettings(
 export async function recordedConfig(context: CommandContext): Promise<DelosConfig> {
   const last = tryReadJson(lastPath(context), lastSchema);
   const parsed = delosConfig.safeParse(last?.config ?? {});
-  return parsed.success ? parsed.data : delosConfig.parse({});
+  const config = parsed.success ? parsed.data : delosConfig.parse({});
+  return withFileStorage(
+    config,
+    config.cluster.engine === 'embedded' ? join(context.paths.state, 'cluster/files') : undefined,
+  );
 }
 
 function isThere(path: string): Promise<boolean> {

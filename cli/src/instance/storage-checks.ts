@@ -1,5 +1,5 @@
 import type { Check, ClusterHandle, WantedVolume } from '@delos/cluster';
-import { classesOf, type DelosConfig, fileVolume } from '@delos/constructs';
+import { classesOf, type DelosConfig, fileVolume, withFileStorage } from '@delos/constructs';
 import { type FileStorageSection, isDelosError } from '@delos/core';
 import type { CommandContext } from '../context.ts';
 import { engineFrom } from './engine.ts';
@@ -33,7 +33,10 @@ export async function checkStorage(
   const { storageChecks } = await import('@delos/cluster');
   context.progress.step('making a volume of each kind, and taking it away again');
   return storageChecks(
-    { volumes: wantedVolumes(config, handle), made: classesOf(config.storageClasses) },
+    {
+      volumes: wantedVolumes(withFileStorage(config, handle.fileFolder), handle),
+      made: classesOf(config.storageClasses),
+    },
     {
       cluster: { kubeconfig: handle.kubeconfig, context: handle.context },
       image: await provideImage(context, config, handle),

@@ -2,6 +2,7 @@ import { mkdirSync } from 'node:fs';
 import {
   API_SERVER_PORT,
   DelosError,
+  fileStorageKind,
   type InstancePaths,
   MIRROR_PORT,
   type PlatformConfig,
@@ -44,6 +45,7 @@ export function embeddedEngine(paths: InstancePaths, parts: EmbeddedParts): Clus
       networks: networksOf(spec.number),
       storageClass: STORAGE_CLASS,
       diskClass: DISK_CLASS,
+      fileFolder: layout.files,
       lacksUserNamespaces: ['the embedded node runs Debian’s containerd, which has no user namespaces before 2.0'],
       images: { kind: 'mirror', endpoint: `http://127.0.0.1:${MIRROR_PORT}`, standIns: spec.standIns },
       exposeLoopback: async (ports) => {
@@ -102,7 +104,8 @@ export function embeddedEngine(paths: InstancePaths, parts: EmbeddedParts): Clus
           });
         }
         mkdirSync(paths.state, { recursive: true, mode: 0o700 });
-        prepareStorageFolder(config.storage);
+        const folder = fileStorageKind(config.storage) === undefined ? layout.files : config.storage.directory?.path;
+        if (folder !== undefined) prepareStorageFolder(folder);
         const before = readMembers(paths);
         const pools = poolsWanted(config, before, options.nodes);
         const number = await allocateNumber(paths.state, pools.length);

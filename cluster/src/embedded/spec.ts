@@ -104,6 +104,8 @@ export function layoutOf(state: string, index = 1) {
     forwards: join(cluster, 'forwards.json'),
     /** Nodes that shall not run, or shall not reach anything. */
     wanted: join(cluster, 'wanted.json'),
+    /** Files of projects, where the configuration names no other place. */
+    files: join(cluster, 'files'),
     /** Folders of the further nodes. */
     nodes,
     etcd: join(cluster, 'etcd'),

@@ -1,5 +1,5 @@
 import { chmodSync, chownSync, mkdirSync, readdirSync, statSync } from 'node:fs';
-import { DelosError, FILE_STORAGE_USER, type FileStorageSection } from '@delos/core';
+import { DelosError, FILE_STORAGE_USER } from '@delos/core';
 
 /** Its group may do all, and what is made in it has its group. */
 const MODE = 0o2770;
@@ -9,9 +9,7 @@ const MODE = 0o2770;
  * whose it is, and who may read it, is then not ours to say. An empty one may be what a killed run has made.
  * @throws DelosError ERR_PREFLIGHT where it cannot be a folder
  */
-export function prepareStorageFolder({ directory }: FileStorageSection): void {
-  if (directory === undefined) return;
-  const { path } = directory;
+export function prepareStorageFolder(path: string): void {
   try {
     mkdirSync(path, { recursive: true, mode: 0o755 });
     if (!statSync(path).isDirectory()) throw new Error('it is no folder');

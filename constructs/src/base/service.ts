@@ -209,6 +209,8 @@ export interface Site<Config> {
    * where one's own storage does not list one that is optional.
    */
   readonly bucket: Bucket | undefined;
+  /** The volume that every node sees; undefined where there is none. */
+  readonly fileStorage: (Construct & { readonly claimName: string }) | undefined;
   /** Whom Pods trust; undefined where the lists of their images are enough. */
   readonly authorities: Authorities | undefined;
   /** What an earlier line of the list has built. @throws DelosError ERR_INTERNAL for a later one */

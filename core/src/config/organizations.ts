@@ -14,6 +14,11 @@ const amounts = (leftOut: string) =>
 const most = amounts('no limit');
 const quota = most.extend({
   disks: bytes.optional().describe('Size of all disks together; left out: no limit'),
+  files: bytes
+    .optional()
+    .describe(
+      'Files of the file storage together; left out: no limit. Clients are held to it, jobs that mount the storage are not',
+    ),
 });
 
 /** How an organization, a project or a user in it stands beside others of its level. */
@@ -40,7 +45,7 @@ const member = z.strictObject({
 
 const project = z.strictObject({
   name: dnsLabel.describe('Project name'),
-  quota: quota.prefault({}).describe('What its jobs may take together, and its disks'),
+  quota: quota.prefault({}).describe('What its jobs may take together, its disks and its files'),
   ...share,
   privileged: z.boolean().default(false).describe('Its jobs may be privileged: root on the node, in effect'),
   logs: z
@@ -63,7 +68,7 @@ const project = z.strictObject({
 
 export const organization = z.strictObject({
   name: dnsLabel.describe('Organization name'),
-  quota: quota.prefault({}).describe('What all its projects’ jobs may take together, and their disks'),
+  quota: quota.prefault({}).describe('What all its projects’ jobs may take together, their disks and their files'),
   ...share,
   projects: z
     .array(project)

@@ -16,6 +16,7 @@ import {
 import { parseRegistry } from '../image-registry.ts';
 import { HOST_PORTS } from '../words/ports.ts';
 import { acme } from './acme.ts';
+import { buckets } from './buckets.ts';
 import { disks } from './disks.ts';
 import { dns } from './dns.ts';
 import { givenCertificate } from './given-certificate.ts';
@@ -219,6 +220,7 @@ export const configShape = z.strictObject({
     .prefault({})
     .describe('Bounds on jobs'),
   disks: disks.prefault({}).describe('Disks, which jobs mount'),
+  buckets: buckets.prefault({}).describe('Buckets of projects'),
   storageClasses: storageClasses
     .prefault({})
     .describe(
@@ -226,7 +228,9 @@ export const configShape = z.strictObject({
     ),
   storage: fileStorage
     .prefault({})
-    .describe('File storage: one volume that every node sees. There is none unless one of its ways is chosen'),
+    .describe(
+      'File storage: one volume that every node sees. Where no way is chosen, it is a folder of this machine on the embedded cluster, in small and medium, and elsewhere there is none',
+    ),
   requests: z
     .strictObject({
       ofUser: rate(100, 1_000).describe('Requests of one user, whatever they use'),
@@ -285,4 +289,5 @@ export type Preset = PlatformConfig['presets'][number];
 export type NodePool = PlatformConfig['nodePools'][number];
 export type Scheduling = PlatformConfig['scheduling'];
 export type DiskSettings = PlatformConfig['disks'];
+export type BucketLimits = PlatformConfig['buckets'];
 export type LogSettings = PlatformConfig['logs'];

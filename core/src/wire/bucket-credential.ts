@@ -17,13 +17,35 @@ export const BUCKET_CREDENTIAL_LIFE = 7 * 24 * 3600;
  * and until when, and the secret is derived from it by the signing key, which whoever issues credentials shares with the
  * storage. None can be called back before its end but by another signing key.
  * @param signingKey of the object storage, its current one
+ * @param rights `m`, by the key for buckets of projects alone: to make the bucket, set its policy and remove it
  * @param end in seconds since 1970; at most {@link BUCKET_CREDENTIAL_LIFE} from now
  */
 export function bucketCredential(
   signingKey: string,
-  { bucket, rights, end }: { readonly bucket: string; readonly rights: BucketRights; readonly end: number },
+  { bucket, rights, end }: { readonly bucket: string; readonly rights: BucketRights | 'm'; readonly end: number },
 ): BucketCredential {
-  const key = createHash('sha256').update(signingKey).digest('hex').slice(0, 8);
-  const accessKey = `delos_${rights}_${end}_${key}_${randomBytes(4).toString('hex')}_${bucket}`;
-  return { accessKey, secretKey: createHmac('sha256', signingKey).update(accessKey).digest('base64url') };
+  const accessKey = `delos_${rights}_${end}_${keyName(signingKey)}_${randomBytes(4).toString('hex')}_${bucket}`;
+  return { accessKey, secretKey: secretOf(signingKey, accessKey) };
 }
+
+/**
+ * A new access key that does not end. It may do what the policies of buckets allow it by its name, and nothing else: who takes
+ * it out of them has called it back.
+ * @param signingKey for buckets of projects, the current one
+ */
+export const keptAccessKey = (signingKey: string): string =>
+  `delos_k_${keyName(signingKey)}_${randomBytes(6).toString('hex')}`;
+
+/**
+ * The secret of an access key that does not end.
+ * @param signingKeys for buckets of projects: the current one, and former ones
+ * @returns undefined where the key that signed it is none of them
+ */
+export function keptSecret(signingKeys: readonly string[], accessKey: string): string | undefined {
+  const signed = signingKeys.find((key) => accessKey.startsWith(`delos_k_${keyName(key)}_`));
+  return signed === undefined ? undefined : secretOf(signed, accessKey);
+}
+
+const keyName = (signingKey: string): string => createHash('sha256').update(signingKey).digest('hex').slice(0, 8);
+const secretOf = (signingKey: string, accessKey: string): string =>
+  createHmac('sha256', signingKey).update(accessKey).digest('base64url');

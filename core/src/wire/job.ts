@@ -2,6 +2,7 @@ import { z } from 'zod';
 import { securityProfile } from '../config/resources.ts';
 import { JOB_PRIORITIES, JOB_STATUSES, RESTART_POLICIES } from '../words/job-words.ts';
 import { diskMount } from './disk.ts';
+import { fileMount } from './file-mount.ts';
 import { jobSecret } from './job-secret.ts';
 
 /** `job-` and a UUID: what the official client takes for an id without asking. */
@@ -76,6 +77,8 @@ export const jobPodSpec = z.object({
   security: securityProfile.default('baseline'),
   /** Left out of jobs that were there before disks were. */
   disks: z.array(diskMount).optional(),
+  /** What it has of the file storage. Left out of jobs that were there before it was. */
+  files: z.array(fileMount).optional(),
   /** What it has of secrets; their values are not here. Left out: none. */
   secrets: z.array(jobSecret).optional(),
 });

@@ -1,7 +1,6 @@
 import { chmodSync, mkdirSync, mkdtempSync, rmSync, statSync, symlinkSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { parseConfig } from '@delos/constructs';
 import { FILE_STORAGE_USER } from '@delos/core';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { prepareStorageFolder } from '../../../cluster/src/embedded/storage-folder.ts';
@@ -14,11 +13,6 @@ beforeEach(() => {
 });
 afterEach(() => rmSync(home, { recursive: true }));
 
-const prepare = (path: string): void => {
-  // A test lies in /tmp, which no delos.yaml may name.
-  const { storage } = parseConfig('storage: {directory: {path: /srv/x}}', 'delos.yaml');
-  prepareStorageFolder({ ...storage, directory: { path, shared: false } });
-};
 const formOf = (path: string) => {
   const { uid, gid, mode } = statSync(path);
   return [uid, gid, (mode & 0o7777).toString(8)];
@@ -26,13 +20,13 @@ const formOf = (path: string) => {
 const OURS = [FILE_STORAGE_USER, FILE_STORAGE_USER, '2770'];
 
 test('is made with its owner and a group that files in it inherit', () => {
-  prepare(join(home, 'deep/er'));
+  prepareStorageFolder(join(home, 'deep/er'));
   expect(formOf(join(home, 'deep/er'))).toEqual(OURS);
 });
 
 test('is completed where a killed run has only made it', () => {
   mkdirSync(join(home, 'half'));
-  prepare(join(home, 'half'));
+  prepareStorageFolder(join(home, 'half'));
   expect(formOf(join(home, 'half'))).toEqual(OURS);
 });
 
@@ -41,14 +35,16 @@ test('is left as it is once something is in it', () => {
   mkdirSync(path);
   chmodSync(path, 0o755);
   writeFileSync(join(path, 'a'), '');
-  prepare(path);
+  prepareStorageFolder(path);
   expect(formOf(path)).toEqual([0, 0, '755']);
 });
 
 test('is refused where it cannot be one, with what to do', () => {
   writeFileSync(join(home, 'file'), '');
-  expect(() => prepare(join(home, 'file'))).toThrow(/the folder of the file storage, .*file, cannot be made/);
-  expect(() => prepare(join(home, 'file/below'))).toThrow(/cannot be made: .*ENOTDIR/);
+  expect(() => prepareStorageFolder(join(home, 'file'))).toThrow(
+    /the folder of the file storage, .*file, cannot be made/,
+  );
+  expect(() => prepareStorageFolder(join(home, 'file/below'))).toThrow(/cannot be made: .*ENOTDIR/);
   symlinkSync('/nowhere/at/all', join(home, 'link'));
-  expect(() => prepare(join(home, 'link'))).toThrow(/cannot be made/);
+  expect(() => prepareStorageFolder(join(home, 'link'))).toThrow(/cannot be made/);
 });

@@ -1,14 +1,16 @@
 import { randomBytes } from 'node:crypto';
 import { resolveTool } from '@delos/cluster';
 import { engineContext, loadConfig, synthesize } from '@delos/constructs';
-import { projectNamespace, silent } from '@delos/core';
+import { FILE_STORAGE_VOLUME, projectNamespace, silent } from '@delos/core';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { filesName, filesVolume } from '../../../runtime/service/src/agent/files/project-files.ts';
 import {
   agentBinding,
   namespaceManifest,
   networkPolicies,
 } from '../../../runtime/service/src/agent/namespaces/manifests.ts';
 import { attacks, duties } from '../../support/agent/agent-attacks.ts';
+import { volume } from '../../support/agent/agent-claim-attacks.ts';
 import { MANAGED, type Targets } from '../../support/agent/agent-requests.ts';
 import { TEST_CONFIG } from '../../support/instance.ts';
 import { askServer, type KubeAnswer, type KubeRequest } from '../../support/service/agent-token.ts';
@@ -77,6 +79,7 @@ beforeAll(async () => {
   for (const policy of networkPolicies(PROJECT, { platformNamespace: 'delos', deniedCidrs: [], dnsAddresses: [] })) {
     await create(`/apis/networking.k8s.io/v1/namespaces/${PROJECT}/networkpolicies`, policy);
   }
+  await create('/api/v1/persistentvolumes', volume('/srv/delos-files', FILE_STORAGE_VOLUME));
   await create('/api/v1/nodes', { metadata: { name: TARGETS.node } });
   const pods = [
     ['delos', TARGETS.parts.postgres],
@@ -100,6 +103,51 @@ beforeAll(async () => {
   });
 });
 afterAll(() => plane?.stop());
+
+describe('volumes of projects’ files', () => {
+  const FILES = { kind: 'directory', path: '/srv/delos-files' } as const;
+  const name = filesName(PROJECT, { org: 'default', project: 'default' });
+  const [made, claim] = filesVolume(PROJECT, { org: 'default', project: 'default' }, FILES);
+  const volumes = '/api/v1/persistentvolumes';
+  const claims = `/api/v1/namespaces/${PROJECT}/persistentvolumeclaims`;
+  const refused = { status: 403, message: expect.stringContaining('projects’ folders of the file storage') };
+
+  test('are made, claimed and taken away', async () => {
+    expect((await ask({ method: 'POST', path: volumes, body: made })).status).toBe(201);
+    expect((await ask({ method: 'POST', path: claims, body: claim })).status).toBe(201);
+    const other = filesName(PROJECT, { org: 'default', project: 'other' });
+    // What is asked here is a dry run.
+    await plane.client.api.request('POST', volumes, { body: { ...made, metadata: { name: other } } });
+    expect((await ask({ method: 'DELETE', path: `${volumes}/${other}` })).status).toBe(200);
+  });
+
+  test.each([
+    ['all files', volume(FILES.path, name)],
+    ['an organization', volume(`${FILES.path}/default`, name)],
+    ['a folder in a project', volume(`${FILES.path}/default/default/below`, name)],
+    ['uploads of others', volume(`${FILES.path}/.delos/uploads`, name)],
+    ['a folder beside', volume(`${FILES.path}-other/default/default`, name)],
+    ['another name', volume(`${FILES.path}/default/default`, 'delos-files-x')],
+    [
+      'a claim of the platform',
+      volume(`${FILES.path}/default/default`, name, { claimRef: { namespace: 'delos', name } }),
+    ],
+    [
+      'another claim',
+      volume(`${FILES.path}/default/default`, name, { claimRef: { namespace: PROJECT, name: 'other' } }),
+    ],
+    ['what is deleted with its claim', volume(`${FILES.path}/a/b`, name, { persistentVolumeReclaimPolicy: 'Delete' })],
+    ['an NFS server', volume('', name, { hostPath: undefined, nfs: { server: 'nfs.example.com', path: '/a/b' } })],
+    ['a file system of a device', volume(`${FILES.path}/a/b`, name, { mountOptions: ['dev'] })],
+  ])('cannot be of %s', async (_, body) => {
+    expect(await ask({ method: 'POST', path: volumes, body })).toEqual(refused);
+  });
+
+  test('are claimed by their own claim alone', async () => {
+    const other = { ...claim, metadata: { name: 'delos-files-0000000000000000', labels: MANAGED } };
+    expect((await ask({ method: 'POST', path: claims, body: other })).status).toBe(403);
+  });
+});
 
 describe('the agent', () => {
   test.each(attacks(TARGETS))('cannot %s', async (_name, request) => {

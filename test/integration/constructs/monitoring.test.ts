@@ -6,6 +6,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { z } from 'zod';
 import { startGateway, type TestGateway } from '../../support/edge/gateway.ts';
 import { SERVICES, type ServiceProcesses, startServices } from '../../support/edge/service-processes.ts';
+import { type TestFiles, testFiles } from '../../support/files/file-storage.ts';
 import { type GeneratedParts, generatedParts } from '../../support/monitoring/generated-parts.ts';
 import { attacks, HIDDEN, HIDDEN_QUOTA, withQuotas } from '../../support/monitoring/metric-attacks.ts';
 import { startMetricsProxy, type TestMetricsProxy } from '../../support/monitoring/metrics-proxy.ts';
@@ -41,6 +42,7 @@ let hooks: Server;
 let services: ServiceProcesses;
 let gateway: TestGateway;
 let storage: TestObjectStorage;
+let files: TestFiles;
 let parts: GeneratedParts;
 let monitoring: Monitoring;
 let proxy: TestMetricsProxy;
@@ -63,6 +65,8 @@ services:
   const sinks = JSON.stringify([{ kind: 'loki', url: 'http://127.0.0.1:9' }]);
   services = await startServices(SERVICES, withQuotas(TEST_CONFIG), { DELOS_LOG_SINKS: sinks });
   storage = await testObjectStorage([]);
+  files = await testFiles(`http://127.0.0.1:${services.publicPort}`);
+  await files.up();
   gateway = await startGateway({ api: services.publicPort, identity: services.publicPort });
   const { api, ...internal } = services.internal;
   proxy = await startMetricsProxy(PROMETHEUS_URL, `http://127.0.0.1:${services.publicPort}`);
@@ -73,6 +77,7 @@ services:
       ...internal,
       gateway: gateway.ports.internal,
       'object-storage': storage.internalPort,
+      files: files.internalPort,
       'metrics-proxy': proxy.internalPort,
     },
     { 'ops/token': 'the-token', 'store/password': 'the-password' },
@@ -87,6 +92,7 @@ afterAll(async () => {
   await proxy?.stop();
   await gateway?.stop();
   await storage?.stop();
+  await files?.stop();
   await services?.stop();
   hooks?.close();
 });

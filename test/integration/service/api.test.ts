@@ -291,7 +291,7 @@ describe('a new job', () => {
     ],
     ['a project that is not there', { project_name: 'nope' }, 403, /alice is no member of project acme\/nope/],
     ['a privileged job without the right', { privileged: true }, 403, /project acme\/one may not run privileged jobs/],
-    ['volumes', { volumes: [{ src_storage_uri: 'storage://x', dst_path: '/x' }] }, 501, /storage volumes \(volumes\)/],
+    ['volumes', { volumes: [{ src_storage_uri: 'storage://x', dst_path: '/x' }] }, 501, /mount storage \(volumes\)/],
     ['secrets', { secret_env: { A: 'secret://x' } }, 501, /secrets \(secret_env\)/],
     ['a passed token', { pass_config: true }, 501, /--pass-config is not part of this release/],
     [

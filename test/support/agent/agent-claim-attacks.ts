@@ -1,4 +1,16 @@
-import { type Attempt, applied, CORE, get, patch, post, remove, spaced, type Targets } from './agent-requests.ts';
+import { FILE_STORAGE_VOLUME } from '@delos/core';
+import {
+  type Attempt,
+  applied,
+  CORE,
+  get,
+  MANAGED,
+  patch,
+  post,
+  remove,
+  spaced,
+  type Targets,
+} from './agent-requests.ts';
 
 /** A disk's claim. */
 const claim = (spec: object = {}, metadata: object = {}): object => ({
@@ -6,6 +18,22 @@ const claim = (spec: object = {}, metadata: object = {}): object => ({
   kind: 'PersistentVolumeClaim',
   metadata: { name: 'attack', labels: { 'delos.dev/disk': 'attack' }, ...metadata },
   spec: { accessModes: ['ReadWriteOnce'], resources: { requests: { storage: '1Mi' } }, ...spec },
+});
+
+/** A folder of the node as a volume. */
+export const volume = (path: string, name: string, spec: object = {}, metadata: object = {}): object => ({
+  apiVersion: 'v1',
+  kind: 'PersistentVolume',
+  metadata: { name, labels: MANAGED, ...metadata },
+  spec: {
+    accessModes: ['ReadWriteMany'],
+    capacity: { storage: '1Gi' },
+    persistentVolumeReclaimPolicy: 'Retain',
+    storageClassName: '',
+    hostPath: { path, type: 'Directory' },
+    claimRef: { apiVersion: 'v1', kind: 'PersistentVolumeClaim', namespace: 'job-a-b-01234567', name },
+    ...spec,
+  },
 });
 
 /** Attempts on volumes: what is somebody else's, and what is no new, empty disk. */
@@ -18,10 +46,14 @@ export function claimAttacks({ project }: Targets): readonly Attempt[] {
     ['delete the database’s claim', remove(`${spaced('delos')}/persistentvolumeclaims/data-postgres-0`)],
     ['list all volumes', get(`${CORE}/persistentvolumes`)],
     [
-      'make a volume',
-      post(`${CORE}/persistentvolumes`, { apiVersion: 'v1', kind: 'PersistentVolume', metadata: { name: 'attack' } }),
+      'make a volume of the node’s files',
+      post(`${CORE}/persistentvolumes`, volume('/etc', 'delos-files-0123456789abcdef')),
     ],
-    ['delete a volume', remove(`${CORE}/persistentvolumes/attack`)],
+    ['delete a volume', remove(`${CORE}/persistentvolumes/${FILE_STORAGE_VOLUME}`)],
+    [
+      'change a volume',
+      patch(`${CORE}/persistentvolumes/${FILE_STORAGE_VOLUME}`, { spec: { capacity: { storage: '1Ti' } } }),
+    ],
     ['claim a volume by its name', post(home, claim({ volumeName: 'of-somebody-else' }))],
     ['claim a copy of another claim', post(home, claim({ dataSource: source }))],
     ['claim a copy by reference', post(home, claim({ dataSourceRef: source }))],

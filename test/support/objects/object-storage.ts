@@ -26,6 +26,10 @@ export interface TestObjectStorage {
   settings(bucket: string): BucketSettings;
   /** A client with a credential for one bucket. @param seconds from now until its end */
   signed(bucket: string, rights: BucketRights, seconds?: number): AwsClient;
+  /** The file of the keys for buckets of projects. */
+  readonly projectsFile: string;
+  /** A client with a credential for a project's bucket. `m`: it makes and removes it. */
+  ofProject(bucket: string, rights: BucketRights | 'm', seconds?: number): AwsClient;
   /** What the program itself issues. */
   issue(bucket: string, rights: string, seconds: string): Promise<{ readonly code: number; readonly stdout: string }>;
   /** SIGKILL. */
@@ -38,6 +42,8 @@ export interface TestObjectStorage {
   stop(): Promise<void>;
 }
 
+/** Signs for buckets of projects. */
+export const PROJECTS_KEY = 'the-key-for-buckets-of-projects-0123456789';
 const SIGNING_KEY = 'the-signing-key-of-tests-0123456789-abcdef';
 const ADMIN_SECRET = 'the-secret-of-the-administrator-0123456789';
 const secretOf = (bucket: string): string => `the-secret-of-the-bucket-${bucket}-0123456789`;
@@ -48,7 +54,11 @@ const client = (accessKeyId: string, secretAccessKey: string): AwsClient =>
 /** @param buckets that services have, each with an account of its own */
 export async function testObjectStorage(
   buckets: readonly string[],
-  options: { readonly uploadSeconds?: number; readonly wrap?: readonly string[] } = {},
+  options: {
+    readonly uploadSeconds?: number;
+    readonly wrap?: readonly string[];
+    readonly env?: Readonly<Record<string, string>>;
+  } = {},
 ): Promise<TestObjectStorage> {
   const { path } = await resolveTool('objects', silent);
   const folder = await mkdtemp(join(tmpdir(), 'delos-objects-'));
@@ -59,6 +69,7 @@ export async function testObjectStorage(
     await writeFile(join(folder, 'buckets', bucket, 'secret-key'), `${secretOf(bucket)}\n`);
   }
   await writeFile(join(folder, 'admin'), ADMIN_SECRET);
+  await writeFile(join(folder, 'projects'), PROJECTS_KEY);
   await writeFile(join(folder, 'signing'), `${SIGNING_KEY}\nan-older-signing-key-0123456789-abcdef-xyz\n`);
   const ports = { s3: await freePort(), internal: await freePort() };
   const env = {
@@ -69,7 +80,9 @@ export async function testObjectStorage(
     DELOS_OBJECTS_INTERNAL_PORT: String(ports.internal),
     DELOS_OBJECTS_ADMIN_FILE: join(folder, 'admin'),
     DELOS_OBJECTS_SIGNING_FILE: join(folder, 'signing'),
+    DELOS_OBJECTS_PROJECTS_FILE: join(folder, 'projects'),
     DELOS_OBJECTS_BUCKETS: join(folder, 'buckets'),
+    ...options.env,
     ...(options.uploadSeconds === undefined ? {} : { DELOS_OBJECTS_UPLOAD_SECONDS: String(options.uploadSeconds) }),
   };
   let running: RunningCommand | undefined;
@@ -117,6 +130,11 @@ export async function testObjectStorage(
     }),
     signed: (bucket, rights, seconds = 3600) => {
       const given = bucketCredential(SIGNING_KEY, { bucket, rights, end: Math.floor(Date.now() / 1000) + seconds });
+      return client(given.accessKey, given.secretKey);
+    },
+    projectsFile: join(folder, 'projects'),
+    ofProject: (bucket, rights, seconds = 3600) => {
+      const given = bucketCredential(PROJECTS_KEY, { bucket, rights, end: Math.floor(Date.now() / 1000) + seconds });
       return client(given.accessKey, given.secretKey);
     },
     issue: (...args) => execute([path, 'issue', ...args], { env }),

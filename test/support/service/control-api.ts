@@ -10,6 +10,7 @@ import { type Cache, NO_CACHE } from '../../../runtime/service/src/api/cache/cac
 import { RequestLimits } from '../../../runtime/service/src/api/limits/request-limits.ts';
 import { MOST, RequestBudget } from '../../../runtime/service/src/api/request-budget.ts';
 import type { ListenerDeps } from '../../../runtime/service/src/api/resource.ts';
+import type { BucketSettings } from '../../../runtime/service/src/api/resources/buckets/settings.ts';
 import type { RegistrySettings } from '../../../runtime/service/src/api/resources/registry/settings.ts';
 import { resourcesFor } from '../../../runtime/service/src/api/resources.ts';
 import { publicApp } from '../../../runtime/service/src/api/server.ts';
@@ -113,6 +114,10 @@ export async function startControlApi(
     readonly cache?: Cache;
     readonly registry?: RegistrySettings;
     readonly logSearchUrl?: string;
+    readonly buckets?: BucketSettings;
+    /** Where clients find it. @default its own listener */
+    readonly publicUrl?: string;
+    readonly filesUrl?: string;
     readonly jobsDomain?: string;
     readonly secretsKey?: LiveSecret;
     readonly log?: Logger;
@@ -131,7 +136,9 @@ export async function startControlApi(
     secretsKey: more.secretsKey ?? liveOf('test-key-of-secrets-0123456789'),
     oidc: { issuer: issuer.issuer, clientId: 'apolo' },
     ...(more.realmUrl === undefined ? {} : { realmUrl: more.realmUrl }),
+    ...(more.buckets === undefined ? {} : { buckets: more.buckets }),
     ...(more.registry === undefined ? {} : { registry: more.registry }),
+    ...(more.filesUrl === undefined ? {} : { filesUrl: more.filesUrl }),
     ...(more.jobsDomain === undefined ? {} : { jobsDomain: more.jobsDomain }),
     ...(more.logSearchUrl === undefined ? {} : { logSearchUrl: more.logSearchUrl, logDays: logDaysOf(config) }),
   };
@@ -164,7 +171,7 @@ export async function startControlApi(
   const tails = new LogTails(database.notifications);
   const streams = streamRoutes(app, deps, new AgentHub(tails));
   const url = await app.listen({ host: '127.0.0.1', port: 0 });
-  Object.assign(settings, { publicUrl: url });
+  Object.assign(settings, { publicUrl: more.publicUrl ?? url });
   return {
     url,
     deps,

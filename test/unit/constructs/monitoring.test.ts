@@ -107,6 +107,7 @@ describe('what Prometheus asks for metrics', () => {
       'database-archive': alone,
       dns: alone,
       egress: alone,
+      files: alone,
       gateway: alone,
       // It has one port for all.
       grafana: ['gateway', 'prometheus'],
@@ -299,6 +300,8 @@ describe('which platforms have it', () => {
         'objects',
         'pg-archive',
         'victoria-logs',
+        // Asked for by its cluster.
+        'files',
         'coredns',
         ...monitoring,
         'metrics-proxy',

@@ -71,6 +71,8 @@ test('each object is of the part that it belongs to: a service of the list, or t
     'ConfigMap',
     'Namespace',
     'NetworkPolicy',
+    'PersistentVolume',
+    'PersistentVolumeClaim',
     'PriorityClass',
   ]);
   for (const { name, part } of workloads.map(({ name }) => ({ name, part: parts.get(name) ?? [] }))) {
@@ -161,7 +163,7 @@ describe('users', () => {
         .map(({ name }) => name)
         .sort();
     };
-    const onDisk = (text: string): boolean => /"(hostPath|volumeClaimTemplates)"/.test(text);
+    const onDisk = (text: string): boolean => /"(hostPath|persistentVolumeClaim|volumeClaimTemplates)"/.test(text);
     const free = workloads.filter(({ object }) => !onDisk(JSON.stringify(object.manifest))).map(({ name }) => name);
     expect(free.length).toBeGreaterThan(3);
     expect(inOwn(true)).toEqual(free.sort());
@@ -187,7 +189,7 @@ describe('Kubernetes tokens', () => {
     }
   });
 
-  test('rights are granted to the agent alone, everywhere none but to look, to make namespaces and to bind itself', () => {
+  test('rights are granted to the agent alone, everywhere none but to look, to make namespaces and volumes of files, and to bind itself', () => {
     const bindings = kindOf(platform, 'ClusterRoleBinding');
     expect(bindings.map(({ manifest }) => manifest.subjects)).toEqual([
       [{ kind: 'ServiceAccount', name: 'agent', namespace: 'delos' }],
@@ -210,7 +212,8 @@ describe('Kubernetes tokens', () => {
         'clusterroles delos-agent-project: bind',
         'namespaces: create patch',
         'nodes: list watch',
-        'persistentvolumes: get',
+        // Those of projects' files, as admission sees to it.
+        'persistentvolumes: get create delete',
         'pods: list watch',
         'rolebindings: create',
       ],
@@ -305,6 +308,7 @@ describe('network', () => {
       [
         'control-api:8081',
         'dns:53',
+        'files:8080',
         'keycloak:8080',
         'object-storage:7070',
         'postgres:5432',
@@ -314,6 +318,7 @@ describe('network', () => {
       ],
     ],
     ['registry', []],
+    ['files', ['control-api:8080', 'dns:53']],
     ['scheduler', ['dns:53', 'postgres:5432']],
     ['agent', ['10.201.0.2/32:6443', 'control-api:8081', 'dns:53']],
     ['collector', ['control-api:8081', 'dns:53', 'victoria-logs:9428']],

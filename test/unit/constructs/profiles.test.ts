@@ -9,6 +9,7 @@ import {
   sectionName,
   servicesOf,
   synthesize,
+  withFileStorage,
 } from '@delos/constructs';
 import { configTemplate, isDelosError, type ProfileName, quantityOf, quantityOr0 } from '@delos/core';
 import { describe, expect, test } from 'vitest';
@@ -139,7 +140,8 @@ describe('the profile small', () => {
   test('asks for under 2 GiB of memory and under half a core, so that the node’s own parts fit beside it within 4 GiB', () => {
     const memory = workloads.reduce((sum, each) => sum + requests(each, 'memory'), 0);
     const cpu = workloads.reduce((sum, each) => sum + requests(each, 'cpu'), 0);
-    expect(workloads).toHaveLength(servicesOf(parseConfig('', 'delos.yaml'), SERVICES).length);
+    const config = withFileStorage(parseConfig('', 'delos.yaml'), '/srv/files');
+    expect(workloads).toHaveLength(servicesOf(config, SERVICES).length);
     expect(memory).toBeLessThanOrEqual(2 * GIB);
     expect(cpu).toBeLessThanOrEqual(0.5);
     expect(Number(peak)).toBeGreaterThan(1_000);

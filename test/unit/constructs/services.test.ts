@@ -1,6 +1,6 @@
 import { CATALOGUE } from '@delos/artifacts';
 import { SERVICES } from '@delos/constructs';
-import { ADDON_USERS, FILE_STORAGE_USER, PART_USERS } from '@delos/core';
+import { ADDON_USERS, PART_USERS } from '@delos/core';
 import { describe, expect, test } from 'vitest';
 import { generatedPart } from '../../support/house/generated-part.ts';
 import { EVERY_SERVICE, kindOf, platformOf, workloadsOf } from './synthesized.ts';
@@ -15,7 +15,7 @@ test('no two services have one name', () => {
 });
 
 test('no two parts share a user, and no person, dynamic user or user namespace has it', () => {
-  const users = [...SERVICES.map(({ user }) => user), ...Object.values(ADDON_USERS), FILE_STORAGE_USER];
+  const users = [...SERVICES.map(({ user }) => user), ...Object.values(ADDON_USERS)];
   expect(onlyOnce(users)).toBe(true);
   for (const user of users) {
     expect(user).toBeGreaterThanOrEqual(PART_USERS.first);

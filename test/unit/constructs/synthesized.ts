@@ -9,9 +9,10 @@ import {
 } from '@delos/constructs';
 import { z } from 'zod';
 
-/** What services are there for that a section of their own does not ask for: the way out, and a certificate by ACME. */
+/** What services are there for that a section of their own does not ask for: the way out, a certificate by ACME, and files. */
 export const ASKED_ELSEWHERE = `domain: ai.example.com
 gateway: {http: "on", tls: {acme: {acceptTerms: true}}}
+storage: {directory: {path: /srv/files}}
 network: {proxy: {http: "http://proxy.example.com:3128"}}
 dns:
   addresses: [192.0.2.1]

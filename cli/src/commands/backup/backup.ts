@@ -75,7 +75,7 @@ export async function run(context: CommandContext, options: Options): Promise<vo
     const parts = Object.entries(written.services).map(([name, { bytes }]) => `${name} ${megabytes(bytes)}`);
     context.result(
       { file, about: written.about, services: written.services, phases: phases.done },
-      `${file}: ${parts.join(', ')}, the configuration and all secrets. Disks of jobs are not in it.\n\n  delos restore ${file} --verify`,
+      `${file}: ${parts.join(', ')}, the configuration and all secrets. Disks of jobs and files of projects are not in it.\n\n  delos restore ${file} --verify`,
     );
   } finally {
     unlock();

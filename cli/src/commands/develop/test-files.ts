@@ -63,6 +63,7 @@ export function roomsWithTests(root: string): readonly string[] {
 /** Rooms, and files of other rooms, whose integration tests start what they need by themselves, and no cluster. */
 const WITHOUT_CLUSTER: ReadonlySet<string> = new Set([
   'db',
+  'files',
   'flow',
   'objects',
   'stacks',

@@ -2,13 +2,32 @@ import {
   FILE_STORAGE_CLAIM,
   FILE_STORAGE_VOLUME,
   type FileStorageSection,
+  type FileVolumeSource,
   fileStorageKind,
+  joinOf,
   quantityOf,
 } from '@delos/core';
 import { k8s } from 'cdk8s-plus-28';
 import { Construct } from 'constructs';
+import type { DelosConfig } from '../../delos-config.ts';
 import { labelsOf } from '../names.ts';
 import type { Namespace } from '../namespace.ts';
+
+/**
+ * The configuration with a file storage where it names none: a folder that the cluster's nodes all see. `ha` has none so: a folder
+ * of one machine goes with it. A platform elsewhere has its own.
+ * @param folder of each node; undefined where they have no such folder
+ */
+export function withFileStorage(config: DelosConfig, folder: string | undefined): DelosConfig {
+  const { storage, profile } = config;
+  const isOff = ['files', 'controlApi'].some((name) => isDisabled(config.services[name]));
+  if (folder === undefined || isOff || profile === 'ha' || joinOf(config) !== undefined) return config;
+  if (fileStorageKind(storage) !== undefined) return config;
+  return { ...config, storage: { ...storage, directory: { path: folder, shared: false } } };
+}
+
+const isDisabled = (section: unknown): boolean =>
+  typeof section === 'object' && section !== null && 'enabled' in section && section.enabled === false;
 
 /** What a volume of the file storage is, for one claim, as Kubernetes has it. */
 export interface FileVolume {
@@ -98,8 +117,22 @@ const secretRef = ({ name, namespace }: NonNullable<NonNullable<FileStorageSecti
 const optionsOf = (mountOptions: readonly string[]): Partial<k8s.PersistentVolumeSpec> =>
   mountOptions.length === 0 ? {} : { mountOptions: [...mountOptions] };
 
+/**
+ * What volumes of single projects are made of, for jobs. A volume of a CSI driver or of a class cannot be had a second time, beginning
+ * at a project's folder.
+ * @returns undefined where jobs cannot mount it
+ */
+export function volumeSource({ directory, nfs }: FileStorageSection): FileVolumeSource | undefined {
+  if (directory !== undefined) return { kind: 'directory', path: directory.path };
+  if (nfs === undefined) return undefined;
+  return { kind: 'nfs', server: nfs.server, path: nfs.path, mountOptions: [...nfs.mountOptions] };
+}
+
 /** The file storage's volume and its claim in the platform's namespace. */
 export class FileStorage extends Construct {
+  /** Name of the claim. */
+  readonly claimName = FILE_STORAGE_CLAIM;
+
   constructor(
     scope: Construct,
     id: string,

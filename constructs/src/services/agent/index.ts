@@ -6,6 +6,7 @@ import type { Authorities } from '../../base/outward/authorities.ts';
 import { allowedRegistriesEnv, ownWorkload, runs } from '../../base/own-service.ts';
 import { env, fileOf, mounted } from '../../base/secret-folder.ts';
 import type { ServiceDescriptor, Site } from '../../base/service.ts';
+import { volumeSource } from '../../base/storage/file-storage.ts';
 import type { Workload } from '../../base/workload.ts';
 import type { AgentsEntrance } from '../control-api/agents-entrance.ts';
 import { controlApi } from '../control-api/index.ts';
@@ -34,7 +35,10 @@ export class Agent extends Construct {
       proxy: config.network.jobs.proxy ? at.get(egress).forJobs : undefined,
       authorities: jobsTrustMore(config.network) ? at.authorities : undefined,
     };
+    // Of the platform's own cluster alone: a joined one has none.
+    const source = api.joining === undefined ? volumeSource(config.storage) : undefined;
     const rights = new AgentRights(this, 'rights', {
+      files: source,
       serviceAccount: AGENT_ACCOUNT,
       namespace,
       privilegedNamespaces: config.organizations.flatMap((org) =>
@@ -57,6 +61,7 @@ export class Agent extends Construct {
         allowedRegistriesEnv(at, api.ownRegistries),
         env('POD_NAMESPACE', namespace.name),
         ...diskClass(at),
+        ...(source === undefined ? [] : [env('DELOS_FILE_VOLUME', JSON.stringify(source))]),
         ...onlyPool(config),
         ...standIns(context.standIns ?? []),
         ...wayOutOfJobs(forJobs),

@@ -6,6 +6,7 @@ import {
   AUTHORITIES_KEY,
   AUTHORITIES_NAME,
   ENFORCE_LABEL,
+  type FileVolumeSource,
   JOB_SECRET_KEY,
   JOB_SECRET_PATTERN,
   MANAGED_BY,
@@ -19,6 +20,7 @@ import { ApiObject } from 'cdk8s';
 import { Construct } from 'constructs';
 import { PART_OF, PRIORITY_CLASSES } from '../../base/names.ts';
 import type { Namespace } from '../../base/namespace.ts';
+import { FILES_CLAIM, volumeRules } from './volume-policy.ts';
 
 export interface AgentPolicyProps {
   /** Namespace of the agent's account. */
@@ -26,6 +28,8 @@ export interface AgentPolicyProps {
   readonly serviceAccount: string;
   /** Namespaces in which the agent may set Pod Security to `privileged`. */
   readonly privilegedNamespaces: readonly string[];
+  /** What volumes of projects' files are made of; undefined: it makes none. */
+  readonly files: FileVolumeSource | undefined;
 }
 
 const API_VERSION = 'admissionregistration.k8s.io/v1';
@@ -58,7 +62,10 @@ export class AgentPolicy extends Construct {
         },
         matchConditions: [{ name: 'agent', expression: `request.userInfo.username == ${text(user)}` }],
         variables: Object.entries(variables(props)).map(([name, expression]) => ({ name, expression })),
-        validations: validations(user).map((validation) => ({ ...validation, reason: 'Forbidden' })),
+        validations: [...validations(user), ...volumeRules(props.files)].map((validation) => ({
+          ...validation,
+          reason: 'Forbidden',
+        })),
       },
     });
     const binding = new ApiObject(this, 'binding', {
@@ -128,11 +135,14 @@ function variables(props: AgentPolicyProps): Readonly<Record<string, string>> {
     isPolicy:
       'request.resource.group == "networking.k8s.io" && request.resource.resource == "networkpolicies" && object != null',
     isClaim: 'request.resource.group == "" && request.resource.resource == "persistentvolumeclaims" && object != null',
+    isVolume:
+      'request.resource.group == "" && request.resource.resource == "persistentvolumes" && !variables.isSubresource',
     isSecret: 'request.resource.group == "" && request.resource.resource == "secrets" && object != null',
     isJobSecret: `variables.isSecret && object.metadata.name.matches(${text(JOB_SECRET_PATTERN)})`,
     isService: 'request.resource.group == "" && request.resource.resource == "services" && object != null',
     isConfigMap: 'request.resource.group == "" && request.resource.resource == "configmaps" && object != null',
     changes: 'request.operation == "UPDATE" && object != null && oldObject != null',
+    isFilesClaim: FILES_CLAIM,
   };
 }
 
@@ -146,7 +156,7 @@ function validations(user: string): readonly Validation[] {
   const jobClasses = [PRIORITY_CLASSES.low, PRIORITY_CLASSES.normal, PRIORITY_CLASSES.high];
   return [
     {
-      expression: 'variables.isProject',
+      expression: 'variables.isProject || variables.isVolume',
       message: 'the agent acts in the namespaces of projects alone',
     },
     {
@@ -161,7 +171,7 @@ function validations(user: string): readonly Validation[] {
     {
       // No owner, no finalizer, no time of deletion: each of these deletes an object, or keeps one from being deleted. The API
       // server itself gives a claim the one finalizer that keeps it while a Pod has it.
-      expression: `variables.changes || variables.meta.all(key, key in ${list(CREATED)} || variables.isPod && key == "annotations" || variables.isJobSecret && key == "ownerReferences" || variables.isClaim && key == "finalizers" && variables.meta.finalizers == ["kubernetes.io/pvc-protection"])`,
+      expression: `variables.changes || variables.meta.all(key, key in ${list(CREATED)} || variables.isPod && key == "annotations" || variables.isJobSecret && key == "ownerReferences" || variables.isClaim && key == "finalizers" && variables.meta.finalizers == ["kubernetes.io/pvc-protection"] || variables.isVolume && key == "finalizers" && variables.meta.finalizers == ["kubernetes.io/pv-protection"])`,
       message: 'the agent makes objects with a name and labels, Pods with annotations too, and with no other metadata',
     },
     {
@@ -248,7 +258,7 @@ function validations(user: string): readonly Validation[] {
     {
       // A volume by its name, or one that is filled from elsewhere, may be somebody else's.
       expression:
-        '!variables.isClaim || !variables.changes && object.spec.all(key, key in ["accessModes", "resources", "storageClassName", "volumeMode"]) && object.spec.accessModes == ["ReadWriteOnce"] && (!has(object.spec.volumeMode) || object.spec.volumeMode == "Filesystem")',
+        '!variables.isClaim || variables.isFilesClaim || !variables.changes && object.spec.all(key, key in ["accessModes", "resources", "storageClassName", "volumeMode"]) && object.spec.accessModes == ["ReadWriteOnce"] && (!has(object.spec.volumeMode) || object.spec.volumeMode == "Filesystem")',
       message: 'the agent claims new, empty volumes for disks, and changes none',
     },
     {

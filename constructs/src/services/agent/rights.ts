@@ -1,4 +1,4 @@
-import { AGENT_PROJECT_ROLE, AGENT_ROLE } from '@delos/core';
+import { AGENT_PROJECT_ROLE, AGENT_ROLE, type FileVolumeSource } from '@delos/core';
 import { k8s } from 'cdk8s-plus-28';
 import { Construct } from 'constructs';
 import { PART_OF } from '../../base/names.ts';
@@ -11,6 +11,8 @@ export interface AgentRightsProps {
   readonly namespace: Namespace;
   /** Namespaces of the projects whose jobs may be privileged. */
   readonly privilegedNamespaces: readonly string[];
+  /** What volumes of projects' files are made of; undefined: it makes none. */
+  readonly files: FileVolumeSource | undefined;
 }
 
 const RBAC = 'rbac.authorization.k8s.io';
@@ -43,6 +45,7 @@ export class AgentRights extends Construct {
       namespace: props.namespace,
       serviceAccount: props.serviceAccount,
       privilegedNamespaces: props.privilegedNamespaces,
+      files: props.files,
     });
     new k8s.KubeClusterRole(this, 'project-role', {
       metadata: { ...metadata, name: AGENT_PROJECT_ROLE },
@@ -64,8 +67,8 @@ export class AgentRights extends Construct {
         rule('', ['nodes'], ['list', 'watch']),
         // All Pods: what is left of a node is what it has less what every Pod on it asks for.
         rule('', ['pods'], ['list', 'watch']),
-        // Of a disk's volume: the nodes that it can be mounted on.
-        rule('', ['persistentvolumes'], ['get']),
+        // Of a disk's volume: the nodes that it can be mounted on. Of projects' files, which the policy says: volumes.
+        rule('', ['persistentvolumes'], props.files === undefined ? ['get'] : ['get', 'create', 'delete']),
         rule('', ['namespaces'], ['create', 'patch']),
         rule(RBAC, ['rolebindings'], ['create']),
         rule(RBAC, ['clusterroles'], ['bind'], [AGENT_PROJECT_ROLE]),

@@ -20,8 +20,10 @@ import {
 import type { Replicas } from '../../base/sections/replicas.ts';
 import type { ServiceDescriptor, Site } from '../../base/service.ts';
 import { bucketEnv, bucketSecrets } from '../../base/storage/bucket.ts';
+import { volumeSource } from '../../base/storage/file-storage.ts';
 import type { Workload } from '../../base/workload.ts';
 import type { RotationWay } from '../../synthesis.ts';
+import { ObjectStorage, objectStorage } from '../object-storage/index.ts';
 import type { AgentsEntrance } from './agents-entrance.ts';
 import { IMAGE_REGISTRY, IMAGE_REGISTRY_PORT, ImageRegistry } from './image-registry.ts';
 import { canonicalJson, platformSettings } from './platform-settings.ts';
@@ -42,6 +44,12 @@ const ISSUER_KEPT: RotationWay = {
 };
 const FIRST_PASSWORD_KEPT: RotationWay = { kind: 'kept', why: 'a person’s first password: they change it themselves' };
 
+/** Where buckets of projects are, and the key to them. */
+const bucketsEnv = ({ workload, projectsKey }: ObjectStorage): readonly k8s.EnvVar[] => [
+  env('DELOS_BUCKETS_URL', workload.url('s3')),
+  env('DELOS_BUCKETS_SIGNING_FILE', fileOf(projectsKey)),
+];
+
 /** The control API. Its `migrate` step makes the tables and keeps the realm, before it serves. */
 export class ControlApi extends Construct implements AgentsEntrance {
   readonly workload: Workload;
@@ -51,7 +59,9 @@ export class ControlApi extends Construct implements AgentsEntrance {
   readonly keeping: RealmKeeping;
   readonly #collectorToken: Secret;
   readonly #publicUrl: string;
+  readonly #buckets: ObjectStorage | undefined;
   #search: Workload | undefined;
+  #files: Workload | undefined;
   #jobsDomain: string | undefined;
   readonly #registry: ImageRegistry | undefined;
 
@@ -91,6 +101,9 @@ export class ControlApi extends Construct implements AgentsEntrance {
     this.agentToken = { secret: agent, key: 'token' };
     this.#collectorToken = collector;
     this.#publicUrl = at.publicUrl;
+    // Projects have buckets in a storage of ours alone: another one's credentials are not ours to give.
+    const storage = at.find(objectStorage);
+    this.#buckets = storage instanceof ObjectStorage ? storage : undefined;
     if (at.services.some(({ name }) => name === IMAGE_REGISTRY)) {
       this.#registry = new ImageRegistry(this, IMAGE_REGISTRY, namespace);
     }
@@ -155,6 +168,7 @@ export class ControlApi extends Construct implements AgentsEntrance {
           secretsKey,
           ...(cache === undefined ? [] : cacheSecrets(cache)),
           ...(bucket === undefined ? [] : bucketSecrets(bucket)),
+          ...(this.#buckets === undefined ? [] : [this.#buckets.projectsKey.secret]),
           ...(this.#registry === undefined ? [] : [this.#registry.key.secret]),
         ].map(mounted),
       ],
@@ -163,8 +177,13 @@ export class ControlApi extends Construct implements AgentsEntrance {
         ...(identity.authority === undefined ? [] : [env('NODE_EXTRA_CA_CERTS', fileOf(identity.authority))]),
         ...(cache === undefined ? [] : cacheEnv(cache)),
         ...(bucket === undefined ? [] : bucketEnv(bucket)),
+        ...(this.#buckets === undefined ? [] : bucketsEnv(this.#buckets)),
         ...(this.#registry?.env() ?? []),
         ...(this.#search === undefined ? [] : [env('DELOS_LOG_SEARCH_URL', this.#search.url('http'))]),
+        ...(this.#files === undefined ? [] : [env('DELOS_FILES_URL', this.#files.url('http'))]),
+        ...(this.#files === undefined || volumeSource(at.config.storage) === undefined
+          ? []
+          : [env('DELOS_JOBS_MOUNT_FILES', 'true')]),
         ...(this.#jobsDomain === undefined ? [] : [env('DELOS_JOBS_DOMAIN', this.#jobsDomain)]),
         allowedRegistriesEnv(at, this.ownRegistries),
         env('DELOS_CONFIG', `${CONFIG_DIR}/platform.json`),
@@ -187,6 +206,11 @@ export class ControlApi extends Construct implements AgentsEntrance {
     if (cache !== undefined) this.workload.reach(cache.peer);
     // Not waited for either: PostgreSQL has the logs meanwhile.
     if (bucket !== undefined) this.workload.reach(bucket.peer);
+    if (this.#buckets !== undefined) {
+      this.workload.reach(this.#buckets.workload.peer('s3'));
+      if (Construct.isConstruct(this.#buckets.projectsKey.secret))
+        this.workload.after(this.#buckets.projectsKey.secret);
+    }
     // A replica that has no agent asks the one that has.
     this.workload.reach(this.workload.peer('internal'));
     // Keycloak is waited for by `migrate`.
@@ -208,6 +232,12 @@ export class ControlApi extends Construct implements AgentsEntrance {
   searchesLogsIn(store: Workload): void {
     this.#search = store;
     this.workload.reach(store.peer('http'));
+  }
+
+  /** Files of projects are there. It makes folders that jobs mount. Not waited for: nothing else needs it. */
+  hasFilesAt(files: Workload): void {
+    this.#files = files;
+    this.workload.reach(files.peer('http'));
   }
 
   /** Jobs have addresses one label below this domain, since something leads there. */

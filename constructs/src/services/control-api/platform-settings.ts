@@ -6,6 +6,8 @@ import type { PlatformConfig } from '@delos/core';
  */
 export const NOT_FOR_SERVICES: readonly string[] = [
   'profile',
+  'buckets.maxObjects',
+  'buckets.maxSize',
   'cluster.engine',
   'cluster.context',
   'cluster.storageClass',

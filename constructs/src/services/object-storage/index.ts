@@ -22,6 +22,8 @@ const SAVE = `cd /data
 find . -mindepth 1 -maxdepth 1 ! -name lost+found ! -name ${ARCHIVE_BUCKET} -print0 |
   tar --create --file=- --xattrs --xattrs-include='user.*' --null --files-from=- || [ $? -eq 1 ]`;
 
+export { ObjectStorage };
+
 /** The service that keeps objects in buckets. */
 export const objectStorage: ServiceDescriptor<
   z.infer<typeof section>,
@@ -88,5 +90,6 @@ export const objectStorage: ServiceDescriptor<
       resources,
       storage: String(quantityOf(own.storage)),
       storageClass: config.cluster.storageClass,
+      projectBuckets: { bytes: config.buckets.maxSize, objects: config.buckets.maxObjects },
     }),
 };

@@ -27,6 +27,8 @@ export interface ObjectStorageProps {
   readonly storage?: string;
   /** StorageClass of its volume. @default the cluster's */
   readonly storageClass?: string | undefined;
+  /** What one bucket of a project holds at most, in bytes and in objects. @default what the volume holds */
+  readonly projectBuckets?: { readonly bytes: number; readonly objects: number };
 }
 
 /** User and group that it runs as. */
@@ -60,6 +62,8 @@ export class ObjectStorage extends Construct implements BucketServer {
   readonly adminSecret: SecretKey;
   /** The key that signs credentials for one bucket that end (core's `bucketCredential`). Who has it may issue any. */
   readonly signingKey: SecretKey;
+  /** The same, for buckets of projects alone, which it lets one make and remove too (core's `bucketCredential`). */
+  readonly projectsKey: SecretKey;
   readonly #namespace: Namespace;
   readonly #buckets = new Map<string, { readonly bucket: Bucket; readonly secret: Secret }>();
 
@@ -73,9 +77,10 @@ export class ObjectStorage extends Construct implements BucketServer {
         name: `${id}-${name}`,
         sources: { secret: { kind: 'password', length: 48, rotation: KEPT } },
       });
-    const [admin, signing] = [secretOf('admin'), secretOf('signing')];
+    const [admin, signing, projects] = [secretOf('admin'), secretOf('signing'), secretOf('projects')];
     this.adminSecret = { secret: admin, key: 'secret' };
     this.signingKey = { secret: signing, key: 'secret' };
+    this.projectsKey = { secret: projects, key: 'secret' };
     this.workload = new Workload(this, 'workload', {
       namespace: props.namespace,
       name: id,
@@ -91,6 +96,7 @@ export class ObjectStorage extends Construct implements BucketServer {
         claim('data', DATA, props.storage ?? '10Gi', props.storageClass),
         secretFiles(admin, `${SECRETS}/admin`, 'admin'),
         secretFiles(signing, `${SECRETS}/signing`, 'signing'),
+        secretFiles(projects, `${SECRETS}/projects`, 'projects'),
         ...[...this.#buckets].map(([name, { secret }]) =>
           secretFiles(secret, `${SECRETS}/buckets/${name}`, `bucket-${name}`),
         ),
@@ -101,6 +107,13 @@ export class ObjectStorage extends Construct implements BucketServer {
         env('DELOS_OBJECTS_INTERNAL_PORT', String(PORTS.internal)),
         env('DELOS_OBJECTS_ADMIN_FILE', `${SECRETS}/admin/secret`),
         env('DELOS_OBJECTS_SIGNING_FILE', `${SECRETS}/signing/secret`),
+        env('DELOS_OBJECTS_PROJECTS_FILE', `${SECRETS}/projects/secret`),
+        ...(props.projectBuckets === undefined
+          ? []
+          : [
+              env('DELOS_OBJECTS_BUCKET_BYTES', String(props.projectBuckets.bytes)),
+              env('DELOS_OBJECTS_BUCKET_OBJECTS', String(props.projectBuckets.objects)),
+            ]),
         env('DELOS_OBJECTS_BUCKETS', `${SECRETS}/buckets`),
         goMemoryLimit(resources, HEAP),
       ],

@@ -1,4 +1,4 @@
-import type { DesireOf, FromAgent, Kind } from '@delos/core';
+import type { DesireOf, FileVolumeSource, FromAgent, Kind } from '@delos/core';
 import type { KubeClient } from '@delos/kube';
 import type { Logger } from 'pino';
 import type { z } from 'zod';
@@ -56,6 +56,8 @@ export interface KeeperContext {
   readonly imageSource: ImageSource;
   /** StorageClass of new disks; undefined: the cluster's default. */
   readonly diskClass: string | undefined;
+  /** Where the file storage is; undefined: jobs cannot mount it. */
+  readonly fileVolume: FileVolumeSource | undefined;
   /** The nodes as they are known. */
   readonly nodes: () => Iterable<Node>;
 }

@@ -3,6 +3,7 @@ import {
   AGENT_PROTOCOL,
   AGENT_ROLE,
   type FromAgent,
+  fileVolumeSource,
   JOB_LABEL,
   type NodeReport,
   offer,
@@ -58,6 +59,12 @@ const settings = z.object({
   DELOS_ALLOWED_REGISTRIES: z.string().default('').transform(registryList),
   /** StorageClass of new disks; left out: the cluster's default. */
   DELOS_DISK_CLASS: z.string().optional(),
+  /** Where the file storage is, JSON; left out: jobs cannot mount it. */
+  DELOS_FILE_VOLUME: z
+    .string()
+    .transform((text): unknown => JSON.parse(text))
+    .pipe(fileVolumeSource)
+    .optional(),
   DELOS_VERSION: z.string().default(RELEASE),
   /** Proxy that jobs are told of, and what they reach without it. */
   DELOS_JOB_PROXY: z.url().optional(),
@@ -131,6 +138,7 @@ async function start(context: ServiceContext): Promise<RunningService> {
     read,
     standIns: new Map(Object.entries(config.DELOS_STAND_INS)),
     diskClass: config.DELOS_DISK_CLASS,
+    fileVolume: config.DELOS_FILE_VOLUME,
     nodes: () => nodes.values(),
     imageSource: imageSource({
       allowed: config.DELOS_ALLOWED_REGISTRIES,

@@ -8,6 +8,7 @@ import type { LogStore } from '../logs/log-store.ts';
 import type { Cache } from './cache/cache.ts';
 import type { RequestLimits } from './limits/request-limits.ts';
 import type { RequestBudget } from './request-budget.ts';
+import type { BucketSettings } from './resources/buckets/settings.ts';
 import type { QueueLimits } from './resources/jobs/queue-limits.ts';
 import type { RegistrySettings } from './resources/registry/settings.ts';
 import type { ServiceAddress } from './service-address.ts';
@@ -44,10 +45,16 @@ export interface ApiSettings {
   readonly logs: LogSettings;
   /** delos.yaml's. */
   readonly disks: DiskSettings;
+  /** Buckets of projects, in the platform's own object storage. @default it has none */
+  readonly buckets?: BucketSettings;
   /** The key by which secrets of projects are encrypted. @default there are no secrets */
   readonly secretsKey?: LiveSecret;
   /** The platform's registry of images. @default it has none */
   readonly registry?: RegistrySettings;
+  /** Where the program that has the files is reached from here. No trailing slash. @default the platform has no file storage */
+  readonly filesUrl?: string;
+  /** Whether the agent can give jobs a part of it. @default it cannot */
+  readonly jobsMountFiles?: boolean;
   /** Where VictoriaLogs is reached from here, without a trailing slash. @default logs cannot be searched */
   readonly logSearchUrl?: string;
   /** Projects whose lines can be searched for fewer days than others. @default none */

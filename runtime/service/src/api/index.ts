@@ -57,6 +57,20 @@ const apiEnv = databaseEnv.extend({
   DELOS_REGISTRY_URL: z.url().optional(),
   /** The key that signs its tokens: P-256, PKCS #8 in PEM. */
   DELOS_REGISTRY_SECRET: z.string().optional(),
+  /** The platform's own object storage, where projects have buckets. */
+  DELOS_BUCKETS_URL: z
+    .url()
+    .optional()
+    .transform((text) => text?.replace(/\/+$/, '')),
+  /** File of the keys that sign credentials for them. */
+  DELOS_BUCKETS_SIGNING_FILE: z.string().optional(),
+  /** The program that has the files, where the platform has a file storage. */
+  DELOS_FILES_URL: z
+    .url()
+    .optional()
+    .transform((text) => text?.replace(/\/+$/, '')),
+  /** Whether the agent knows the volume that they are on. */
+  DELOS_JOBS_MOUNT_FILES: z.stringbool().default(false),
   /** Jobs have addresses one label below it, where the platform leads them to jobs. */
   DELOS_JOBS_DOMAIN: z.string().optional(),
   /** VictoriaLogs, where the platform has it. */
@@ -96,6 +110,7 @@ export const apiService: Service = {
     const logs = archive.store;
     const shared = cacheSettings(env);
     const cache = shared === undefined ? NO_CACHE : new RedisCache(shared, { log, metrics });
+    const { DELOS_BUCKETS_URL: bucketsUrl, DELOS_BUCKETS_SIGNING_FILE: bucketsKey } = env;
     const { DELOS_REGISTRY_URL: registryUrl, DELOS_REGISTRY_SECRET: registryKey } = env;
     const settings: ApiSettings = {
       cluster: env.DELOS_CLUSTER,
@@ -106,6 +121,8 @@ export const apiService: Service = {
       collectorToken: liveSecret(env.DELOS_COLLECTOR_TOKEN_FILE),
       logs: config.logs,
       disks: config.disks,
+      ...(env.DELOS_FILES_URL === undefined ? {} : { filesUrl: env.DELOS_FILES_URL }),
+      jobsMountFiles: env.DELOS_JOBS_MOUNT_FILES,
       ...(env.DELOS_LOG_SEARCH_URL === undefined ? {} : { logSearchUrl: env.DELOS_LOG_SEARCH_URL }),
       logDays: logDaysOf(config),
       ...(env.DELOS_JOBS_DOMAIN === undefined ? {} : { jobsDomain: env.DELOS_JOBS_DOMAIN }),
@@ -117,6 +134,11 @@ export const apiService: Service = {
       ...(registryUrl === undefined || registryKey === undefined
         ? {}
         : { registry: registrySettings(registryUrl, registryKey) }),
+      ...(bucketsUrl === undefined || bucketsKey === undefined
+        ? {}
+        : {
+            buckets: { url: bucketsUrl, signingKey: liveSecret(bucketsKey), perProject: config.buckets.perProject },
+          }),
     };
     const resources = resourcesFor(settings);
     const tokens: TokenSettings = {

@@ -1,6 +1,7 @@
 import type { ApiSettings } from './deps.ts';
 import type { Resource } from './resource.ts';
 import { admin } from './resources/admin/index.ts';
+import { buckets } from './resources/buckets/index.ts';
 import { config } from './resources/config/index.ts';
 import { disks } from './resources/disks/index.ts';
 import { headless } from './resources/headless/index.ts';
@@ -12,6 +13,7 @@ import { metrics } from './resources/metrics/index.ts';
 import { registry } from './resources/registry/index.ts';
 import { registryTokens } from './resources/registry-tokens/index.ts';
 import { secrets } from './resources/secrets/index.ts';
+import { storage } from './resources/storage/index.ts';
 import { users } from './resources/users/index.ts';
 
 /** Every resource of the API: one folder and one line. */
@@ -22,6 +24,7 @@ export const RESOURCES = {
   jobs,
   'job-hosts': jobHosts,
   disks,
+  buckets,
   secrets,
   users,
   admin,
@@ -29,6 +32,7 @@ export const RESOURCES = {
   'log-search': logSearch,
   registry,
   'registry-tokens': registryTokens,
+  storage,
 } as const satisfies Readonly<Record<string, Resource>>;
 
 /** Those that a platform of these settings has. */

@@ -1,5 +1,6 @@
 import type { JobPhase, JobPodSpec, JobStatus, NodeReport, ProjectRole, Quota, Share } from '@delos/core';
 import type { ColumnType, Generated, Kysely, Selectable, Transaction } from 'kysely';
+import type { BucketCredentialBucketTable, BucketCredentialTable, BucketTable } from './buckets/tables.ts';
 import type { ClusterCredentialTable, ClusterTable, JoinTokenTable } from './clusters/tables.ts';
 import type { JobTokenTable, SecretTable } from './secrets/tables.ts';
 
@@ -260,6 +261,9 @@ export interface Schema {
   readonly jobs: JobTable;
   readonly disks: DiskTable;
   readonly job_disks: JobDiskTable;
+  readonly buckets: BucketTable;
+  readonly bucket_credentials: BucketCredentialTable;
+  readonly bucket_credential_buckets: BucketCredentialBucketTable;
   readonly secrets: SecretTable;
   readonly job_tokens: JobTokenTable;
   readonly job_transitions: JobTransitionTable;
@@ -275,4 +279,6 @@ export interface Schema {
 export type JobRow = Selectable<JobTable>;
 export type TransitionRow = Selectable<JobTransitionTable>;
 export type DiskRow = Selectable<DiskTable>;
+export type BucketRow = Selectable<BucketTable>;
+export type BucketCredentialRow = Selectable<BucketCredentialTable>;
 export type ProjectRow = Selectable<ProjectTable>;

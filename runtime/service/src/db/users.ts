@@ -110,7 +110,7 @@ export async function bindFirstAccount(db: Db, name: string, subject: string): P
     .execute();
 }
 
-/** Jobs and disks stay with the project, under a name that nobody else can have; tokens that were issued end. */
+/** Jobs, disks and buckets stay with the project, under a name that nobody else can have; tokens that were issued end. */
 export async function leave(
   tx: Tx,
   user: { readonly id: number; readonly name: string },
@@ -123,6 +123,11 @@ export async function leave(
     .execute();
   await tx
     .updateTable('disks')
+    .set({ owner: `${user.name}~${user.id}` })
+    .where('owner', '=', user.name)
+    .execute();
+  await tx
+    .updateTable('buckets')
     .set({ owner: `${user.name}~${user.id}` })
     .where('owner', '=', user.name)
     .execute();

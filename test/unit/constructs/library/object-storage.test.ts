@@ -99,6 +99,7 @@ describe('a bucket of an object storage', () => {
     expect(pod?.volumes.map(({ name, secret }) => [name, secret?.secretName])).toEqual([
       ['admin', 'object-storage-admin'],
       ['signing', 'object-storage-signing'],
+      ['projects', 'object-storage-projects'],
       ['bucket-reports', 'object-storage-bucket-reports'],
     ]);
     expect(restrictedFaults(pod ?? { containers: [] })).toEqual([]);

@@ -1,4 +1,4 @@
-import { fileVolume, objectOf, parseConfig } from '@delos/constructs';
+import { fileVolume, objectOf, parseConfig, withFileStorage } from '@delos/constructs';
 import { FILE_STORAGE_CLAIM, FILE_STORAGE_VOLUME, PLATFORM_NAMESPACE } from '@delos/core';
 import { describe, expect, test } from 'vitest';
 import { platformOf } from '../synthesized.ts';
@@ -65,8 +65,8 @@ test('a StorageClass makes the volume by itself, and only the claim is ours', ()
   });
 });
 
-test('without a way there is nothing of it', () => {
-  const kinds = platformOf('').objects.map(({ manifest }) => manifest.kind);
+test('without a way there is nothing of it, but for a folder of the embedded cluster’s machine', () => {
+  const kinds = platformOf('', 'existing').objects.map(({ manifest }) => manifest.kind);
   expect(kinds).not.toContain('PersistentVolume');
   expect(kinds).not.toContain('PersistentVolumeClaim');
 });
@@ -77,4 +77,36 @@ test('another namespace gets a volume of its own that leads to the same files', 
   const second = fileVolume(storage, { volume: 'v2', namespace: 'b', claim: 'c' });
   expect(second?.volume).toMatchObject({ nfs: { server: 'a.example.com', path: '/x' }, claimRef: { namespace: 'b' } });
   expect([first?.claim, second?.claim]).toMatchObject([{ volumeName: 'v1' }, { volumeName: 'v2' }]);
+});
+
+describe('where no way is chosen', () => {
+  const folderOf = (yaml: string) =>
+    withFileStorage(parseConfig(yaml, 'delos.yaml'), '/srv/of-the-nodes').storage.directory?.path;
+
+  test.each([
+    ['', '/srv/of-the-nodes'],
+    ['profile: medium', '/srv/of-the-nodes'],
+    ['storage: {directory: {path: /srv/mine}}', '/srv/mine'],
+    ['storage: {nfs: {server: nfs, path: /a}}', undefined],
+    ['services: {files: {enabled: false}}', undefined],
+  ])('%s has the folder %s', (yaml, folder) => {
+    expect(folderOf(yaml)).toBe(folder);
+  });
+
+  test('in ha there is none: a folder of one machine goes with it', () => {
+    const config = { ...parseConfig('', 'delos.yaml'), profile: 'ha' } as const;
+    expect(withFileStorage(config, '/srv/of-the-nodes').storage.directory).toBeUndefined();
+  });
+
+  test('the service is there with it, and leads the gateway and the control API to it', () => {
+    const platform = platformOf('');
+    expect(JSON.stringify(objectOf(platform, 'Deployment', 'files', PLATFORM_NAMESPACE).manifest)).toContain(
+      `"claimName":"${FILE_STORAGE_CLAIM}"`,
+    );
+    expect(JSON.stringify(objectOf(platform, 'ConfigMap', 'gateway', PLATFORM_NAMESPACE).manifest)).toContain(
+      'path /api/v1/storage /api/v1/storage/*',
+    );
+    const api = JSON.stringify(objectOf(platform, 'Deployment', 'control-api', PLATFORM_NAMESPACE).manifest);
+    expect(api).toContain('http://files.delos.svc.cluster.local:8080');
+  });
 });

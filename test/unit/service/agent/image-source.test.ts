@@ -23,6 +23,7 @@ function keeperOf(sent: FromAgent[]): JobKeeper {
     client: cluster.client,
     cluster: 'default',
     onlyPool: undefined,
+    fileVolume: undefined,
     wayOut: { proxy: undefined, authorities: false },
     namespaces,
     log: quiet,

@@ -111,6 +111,7 @@ describe('the agent', () => {
       client: cluster.client,
       cluster: 'default',
       onlyPool: undefined,
+      fileVolume: undefined,
       wayOut: { proxy: undefined, authorities: false },
       namespaces,
       log: quiet,

@@ -149,6 +149,7 @@ class World {
       client: cluster.client,
       cluster: 'default',
       onlyPool: undefined,
+      fileVolume: undefined,
       wayOut: { proxy: undefined, authorities: false },
       namespaces,
       log: quiet,

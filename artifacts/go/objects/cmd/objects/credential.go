@@ -21,13 +21,35 @@ import (
 //
 // RIGHTS is r, w or rw; END is in seconds since 1970; KEY is the beginning of the signing key's SHA-256, in 8 hex digits;
 // NONCE is 8 hex digits. No bucket's name has an underscore.
+//
+// The control API has a key of its own, which signs for buckets of projects alone. With it RIGHTS may be m as well: to make
+// the bucket, to set its policy, and to remove it. And with it there are accounts that do not end:
+//
+//	access key: delos_k_KEY_ID   e.g. delos_k_9f2c41d0_7b3a5e6812f0
+//
+// Such an account may do what the policies of buckets allow it by its name, and nothing else: who takes the name out of a
+// policy has called it back.
 
 // maxCredentialLife is the longest life of a signed credential, as of a presigned URL. What shall live longer is an
 // account with a secret of its own.
 const maxCredentialLife = 7 * 24 * time.Hour
 
 var signedKey = regexp.MustCompile(
-	`^delos_(r|w|rw)_([1-9][0-9]{0,10})_([0-9a-f]{8})_[0-9a-f]{8}_([a-z0-9][a-z0-9.-]{1,61}[a-z0-9])$`)
+	`^delos_(r|w|rw|m)_([1-9][0-9]{0,10})_([0-9a-f]{8})_[0-9a-f]{8}_([a-z0-9][a-z0-9.-]{1,61}[a-z0-9])$`)
+
+// projectBucketForm is the name of a project's bucket. No service's has as many characters.
+var projectBucketForm = regexp.MustCompile(`^bucket-[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$`)
+
+var keptKey = regexp.MustCompile(`^delos_k_([0-9a-f]{8})_[0-9a-f]{12}$`)
+
+// parseKept reads the access key of an account that does not end, and gives the name of the key that signed it.
+func parseKept(accessKey string) (key string, ok bool) {
+	found := keptKey.FindStringSubmatch(accessKey)
+	if found == nil {
+		return "", false
+	}
+	return found[1], true
+}
 
 type signedCredential struct {
 	accessKey string
@@ -35,6 +57,7 @@ type signedCredential struct {
 	bucket    string
 	read      bool
 	write     bool
+	manage    bool
 	end       time.Time
 }
 
@@ -54,6 +77,7 @@ func parseSigned(accessKey string) (credential signedCredential, ok bool) {
 		bucket:    found[4],
 		read:      strings.Contains(found[1], "r"),
 		write:     strings.Contains(found[1], "w"),
+		manage:    found[1] == "m",
 		end:       time.Unix(seconds, 0),
 	}, true
 }
@@ -82,7 +106,7 @@ func issue(signingKey []byte, bucket, rights string, life time.Duration, now tim
 	end := now.Add(life).Unix()
 	accessKey = fmt.Sprintf("delos_%s_%d_%s_%s_%s", rights, end, keyName(signingKey), hex.EncodeToString(nonce), bucket)
 	credential, ok := parseSigned(accessKey)
-	if !ok {
+	if !ok || credential.manage {
 		return "", "", fmt.Errorf("no credential for bucket %q with rights %q: expected the name of a bucket, and r, w or rw", bucket, rights)
 	}
 	if !credential.live(now) {

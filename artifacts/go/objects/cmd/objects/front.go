@@ -133,9 +133,7 @@ func (f *front) ServeHTTP(plain http.ResponseWriter, request *http.Request) {
 	header.Set("Content-Security-Policy", "sandbox; default-src 'none'")
 	header.Set("X-Content-Type-Options", "nosniff")
 	if fault := what.refused(request); fault != nil {
-		// Nothing of the body was read.
-		header.Set("Connection", "close")
-		fault.write(writer, request)
+		refuse(writer, request, fault)
 		return
 	}
 	turn, cancel := context.WithTimeout(request.Context(), waitForTurn)
@@ -153,13 +151,22 @@ func (f *front) ServeHTTP(plain http.ResponseWriter, request *http.Request) {
 			continue
 		}
 		if needed.of.Acquire(turn, needed.weight) != nil {
-			header.Set("Connection", "close")
-			(&busyFault).write(writer, request)
+			refuse(writer, request, &busyFault)
 			return
 		}
 		defer needed.of.Release(needed.weight)
 	}
 	f.proxy.ServeHTTP(writer, request)
+}
+
+// refuse answers a request whose body nobody reads. A client that waits for leave to send it is given that first: botocore's
+// waits for it after any answer, and proxies hold an answer back that comes before.
+func refuse(writer http.ResponseWriter, request *http.Request, fault *fault) {
+	if request.ContentLength > 0 && request.Header.Get("Expect") != "" {
+		_, _ = request.Body.Read(make([]byte, 1))
+	}
+	writer.Header().Set("Connection", "close")
+	fault.write(writer, request)
 }
 
 func one(of bool) int64 {

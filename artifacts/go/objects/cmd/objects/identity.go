@@ -14,6 +14,7 @@ const adminAccess = "delos_admin"
 
 // identity says who somebody is and what he may do: the IAM of the server. Beside the administrator there is one account for
 // each bucket, its owner, which has the bucket's name. Who holds a signed credential acts as the owner, with fewer rights.
+// An account that does not end (`delos_k_…`) owns nothing: policies name it.
 //
 // The server decides by the bucket's policy and by what is said here: an explicit Deny of the policy wins, and otherwise
 // either's Allow is enough. The limits of a signed credential hold beside both.
@@ -22,6 +23,8 @@ type identity struct {
 	owners map[string]string
 	// Name → key of signed credentials.
 	signingKeys map[string][]byte
+	// The same, of those that sign for buckets of projects alone.
+	projectKeys map[string][]byte
 	now         func() time.Time
 }
 
@@ -35,11 +38,13 @@ var (
 //
 // https://docs.aws.amazon.com/AmazonS3/latest/API/sig-v4-header-based-auth.html
 func (i *identity) DeriveSigningKey(access, sessionToken, date, region, service string) ([]byte, auth.Account, error) {
-	if sessionToken != "" {
+	credential, ok := parseSigned(access)
+	// Clients that renew a credential show a token beside it. What it would say, the access key says itself.
+	if sessionToken != "" && (!ok || sessionToken != access) {
 		return nil, auth.Account{}, auth.ErrInvalidSessionToken
 	}
-	if credential, ok := parseSigned(access); ok {
-		key, known := i.signingKeys[credential.key]
+	if ok {
+		key, known := i.keyOf(credential)
 		if !known {
 			return nil, auth.Account{}, auth.ErrNoSuchUser
 		}
@@ -49,11 +54,27 @@ func (i *identity) DeriveSigningKey(access, sessionToken, date, region, service 
 		account := auth.Account{Access: credential.bucket, Role: auth.RoleUser, SessionToken: access, IsSession: true}
 		return derive(secretOf(key, access), date, region, service), account, nil
 	}
+	if name, ok := parseKept(access); ok {
+		key, known := i.projectKeys[name]
+		if !known {
+			return nil, auth.Account{}, auth.ErrNoSuchUser
+		}
+		return derive(secretOf(key, access), date, region, service), auth.Account{Access: access, Role: auth.RoleUser}, nil
+	}
 	secret, known := i.owners[access]
 	if !known {
 		return nil, auth.Account{}, auth.ErrNoSuchUser
 	}
 	return derive(secret, date, region, service), auth.Account{Access: access, Role: auth.RoleUser}, nil
+}
+
+// keyOf finds the key that signed a credential, where it may sign for that bucket, and for such rights.
+func (i *identity) keyOf(credential signedCredential) ([]byte, bool) {
+	if key, known := i.projectKeys[credential.key]; known {
+		return key, projectBucketForm.MatchString(credential.bucket)
+	}
+	key, known := i.signingKeys[credential.key]
+	return key, known && !credential.manage
 }
 
 func derive(secret, date, region, service string) []byte {
@@ -74,10 +95,13 @@ func expiredToken() error {
 // EvaluatePolicy says what the owner of a bucket may do, and what of that the credential of this request may.
 func (i *identity) EvaluatePolicy(access, sessionToken string, actions []auth.Action, resources []string, _ map[string][]string) (auth.PolicyEvaluation, error) {
 	evaluation := auth.PolicyEvaluation{PrincipalArn: access}
+	credential, signed := parseSigned(sessionToken)
 	decide(&evaluation.Decisions, actions, resources, func(action auth.Action, bucket string) int {
 		switch {
+		case bucket == access && signed && credential.manage:
+			return allow
 		case action == auth.DeleteBucketAction:
-			// Buckets come and go by the administrator alone.
+			// Buckets of services come and go by the administrator alone.
 			return deny
 		case bucket == access && action != auth.CreateBucketAction && action != auth.ListAllMyBucketsAction:
 			return allow
@@ -87,10 +111,9 @@ func (i *identity) EvaluatePolicy(access, sessionToken string, actions []auth.Ac
 	if sessionToken == "" {
 		return evaluation, nil
 	}
-	credential, ok := parseSigned(sessionToken)
 	evaluation.HasSessionPolicy = true
 	decide(&evaluation.SessionDecisions, actions, resources, func(action auth.Action, bucket string) int {
-		if ok && bucket == credential.bucket && credential.may(action) {
+		if signed && bucket == credential.bucket && credential.may(action) {
 			return allow
 		}
 		return noMatch
@@ -121,6 +144,10 @@ func decide[D ~int](matrix *[][]D, actions []auth.Action, resources []string, de
 // may says whether this right is one of the credential's.
 func (c signedCredential) may(action auth.Action) bool {
 	switch action {
+	case auth.CreateBucketAction, auth.DeleteBucketAction:
+		return c.manage
+	case auth.GetBucketPolicyAction, auth.PutBucketPolicyAction, auth.DeleteBucketPolicyAction:
+		return c.manage
 	case auth.GetObjectAction, auth.GetObjectAttributesAction, auth.GetObjectTaggingAction, auth.GetObjectVersionAction:
 		return c.read
 	case auth.ListBucketAction, auth.GetBucketLocationAction, auth.GetBucketVersioningAction:
@@ -135,6 +162,11 @@ func (c signedCredential) may(action auth.Action) bool {
 
 // GetUserAccount is asked where a policy or a grant names an account.
 func (i *identity) GetUserAccount(access string) (auth.Account, error) {
+	if name, ok := parseKept(access); ok {
+		if _, known := i.projectKeys[name]; known {
+			return auth.Account{Access: access, Role: auth.RoleUser}, nil
+		}
+	}
 	if _, known := i.owners[access]; !known {
 		return auth.Account{}, auth.ErrNoSuchUser
 	}

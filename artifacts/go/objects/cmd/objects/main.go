@@ -100,7 +100,7 @@ func serve() error {
 	if err := attributes.Test(given.data); err != nil {
 		return fmt.Errorf("the volume at %s cannot keep extended attributes, in which each object's type and ETag are: %w", given.data, err)
 	}
-	files, err := openStore(given.data, attributes)
+	files, err := openStore(given.data, attributes, given.projectMost)
 	if err != nil {
 		return err
 	}
@@ -137,7 +137,7 @@ func serve() error {
 	return err
 }
 
-func openStore(data string, attributes meta.MetadataStorer) (store, error) {
+func openStore(data string, attributes meta.MetadataStorer, most quota) (store, error) {
 	options := posix.PosixOpts{
 		// A name that is taken is replaced by one rename, and no other name is ever seen beside it.
 		ForceNoTmpFile: true,
@@ -151,7 +151,7 @@ func openStore(data string, attributes meta.MetadataStorer) (store, error) {
 	options.SetNewDirPerm(0o700)
 	options.SetNewFilePerm(0o600)
 	files, err := posix.New(data, attributes, options)
-	return store{files, &uploadCounts{counts: map[string]uploadCount{}}}, err
+	return store{files, &uploadCounts{counts: map[string]uploadCount{}}, newUsage(most)}, err
 }
 
 // provide makes the bucket of a service where there is none.
@@ -169,9 +169,14 @@ func provide(ctx context.Context, files store, bucket string) error {
 
 func innerServer(files store, given settings) (*s3api.S3ApiServer, error) {
 	utils.SetBucketNameValidationStrict(true)
-	who := &identity{owners: given.owners, signingKeys: map[string][]byte{}, now: time.Now}
+	who := &identity{
+		owners: given.owners, signingKeys: map[string][]byte{}, projectKeys: map[string][]byte{}, now: time.Now,
+	}
 	for _, key := range given.signingKeys {
 		who.signingKeys[keyName(key)] = key
+	}
+	for _, key := range given.projectKeys {
+		who.projectKeys[keyName(key)] = key
 	}
 	root := middlewares.RootUserConfig{Access: adminAccess, Secret: given.adminSecret}
 	return s3api.New(files, root, region, who, nil, nil, nil, nil,

@@ -3,6 +3,7 @@ package main
 import (
 	"bytes"
 	"fmt"
+	"math"
 	"os"
 	"path/filepath"
 	"strconv"
@@ -20,6 +21,10 @@ type settings struct {
 	adminSecret string
 	// The first is the current one.
 	signingKeys [][]byte
+	// Keys that sign for buckets of projects alone. The first is the current one; none: there are no such buckets.
+	projectKeys [][]byte
+	// What a project's bucket may hold.
+	projectMost quota
 	owners      map[string]string
 	// How long a multipart upload may stay unended.
 	uploadLife time.Duration
@@ -57,6 +62,22 @@ func readSettings(get func(string) string) (settings, error) {
 	read.adminSecret = string(admin[0])
 	if read.signingKeys, err = secretLines(get("DELOS_OBJECTS_SIGNING_FILE")); err != nil {
 		return read, fmt.Errorf("DELOS_OBJECTS_SIGNING_FILE: %w", err)
+	}
+	if file := get("DELOS_OBJECTS_PROJECTS_FILE"); file != "" {
+		if read.projectKeys, err = secretLines(file); err != nil {
+			return read, fmt.Errorf("DELOS_OBJECTS_PROJECTS_FILE: %w", err)
+		}
+	}
+	for name, into := range map[string]*int64{
+		"DELOS_OBJECTS_BUCKET_BYTES":   &read.projectMost.bytes,
+		"DELOS_OBJECTS_BUCKET_OBJECTS": &read.projectMost.objects,
+	} {
+		*into = math.MaxInt64
+		if text := get(name); text != "" {
+			if *into, err = strconv.ParseInt(text, 10, 64); err != nil || *into < 1 {
+				return read, fmt.Errorf("%s is %q: expected a whole number from 1", name, text)
+			}
+		}
 	}
 	read.owners, err = owners(get("DELOS_OBJECTS_BUCKETS"))
 	return read, err

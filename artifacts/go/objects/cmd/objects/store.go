@@ -31,6 +31,8 @@ var uploadIDForm = regexp.MustCompile(`^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12
 type store struct {
 	*posix.Posix
 	uploads *uploadCounts
+	// Of buckets of projects.
+	usage *usage
 }
 
 // uploadCounts knows how many uploads each bucket has that are begun and not ended: as they were counted a moment ago, and
@@ -109,6 +111,33 @@ func (s store) CreateBucket(ctx context.Context, input *s3.CreateBucketInput, _ 
 	return s.Posix.CreateBucket(ctx, input, acl)
 }
 
+// DeleteBucket removes one that is empty. An object that comes at the same moment is either refused with its bucket, or keeps it.
+func (s store) DeleteBucket(_ context.Context, bucket string) error {
+	if !bucketForm.MatchString(bucket) {
+		return s3err.GetBucketErr(s3err.ErrInvalidBucketName, bucket)
+	}
+	entries, err := os.ReadDir(bucket)
+	if os.IsNotExist(err) {
+		return s3err.GetBucketErr(s3err.ErrNoSuchBucket, bucket)
+	}
+	if err != nil {
+		return err
+	}
+	for _, entry := range entries {
+		if entry.Name() != posix.MetaTmpDir {
+			return s3err.GetBucketErr(s3err.ErrBucketNotEmpty, bucket)
+		}
+	}
+	if err := os.RemoveAll(filepath.Join(bucket, posix.MetaTmpDir)); err != nil {
+		return err
+	}
+	if err := os.Remove(bucket); err != nil && !os.IsNotExist(err) {
+		return s3err.GetBucketErr(s3err.ErrBucketNotEmpty, bucket)
+	}
+	s.usage.forget(bucket)
+	return nil
+}
+
 func (s store) PutBucketPolicy(ctx context.Context, bucket string, policy []byte) error {
 	if len(policy) > maxPolicyBytes {
 		return s3err.GetAPIError(s3err.ErrEntityTooLarge)
@@ -121,6 +150,11 @@ func (s store) PutObject(ctx context.Context, input s3response.PutObjectInput) (
 	if err := checkKey(input.Key); err != nil {
 		return s3response.PutObjectOutput{}, err
 	}
+	done, err := s.usage.admit(*input.Bucket, sizeOf(input.ContentLength), 1)
+	if err != nil {
+		return s3response.PutObjectOutput{}, err
+	}
+	defer done()
 	return s.Posix.PutObjectWithPostFunc(ctx, input, (*os.File).Sync)
 }
 
@@ -159,6 +193,11 @@ func (s store) CopyObject(ctx context.Context, input s3response.CopyObjectInput)
 	if err := checkSource(input.CopySource); err != nil {
 		return s3response.CopyObjectOutput{}, err
 	}
+	done, err := s.admitCopy(ctx, *input.Bucket, input.CopySource)
+	if err != nil {
+		return s3response.CopyObjectOutput{}, err
+	}
+	defer done()
 	return s.Posix.CopyObject(ctx, input)
 }
 
@@ -183,6 +222,11 @@ func (s store) CreateMultipartUpload(ctx context.Context, input s3response.Creat
 	if err := checkKey(input.Key); err != nil {
 		return s3response.InitiateMultipartUploadResult{}, err
 	}
+	done, err := s.usage.admit(*input.Bucket, 0, 1)
+	if err != nil {
+		return s3response.InitiateMultipartUploadResult{}, err
+	}
+	defer done()
 	if err := s.uploads.admit(*input.Bucket, time.Now()); err != nil {
 		return s3response.InitiateMultipartUploadResult{}, err
 	}
@@ -191,6 +235,9 @@ func (s store) CreateMultipartUpload(ctx context.Context, input s3response.Creat
 
 func (s store) CompleteMultipartUpload(ctx context.Context, input *s3.CompleteMultipartUploadInput) (s3response.CompleteMultipartUploadResult, string, error) {
 	if err := checkUpload(input.Key, input.UploadId); err != nil {
+		return s3response.CompleteMultipartUploadResult{}, "", err
+	}
+	if err := admitWhole(*input.Bucket, *input.UploadId); err != nil {
 		return s3response.CompleteMultipartUploadResult{}, "", err
 	}
 	return s.Posix.CompleteMultipartUpload(ctx, input)
@@ -214,6 +261,11 @@ func (s store) UploadPart(ctx context.Context, input *s3.UploadPartInput) (*s3.U
 	if err := checkUpload(input.Key, input.UploadId); err != nil {
 		return nil, err
 	}
+	done, err := s.usage.admit(*input.Bucket, sizeOf(input.ContentLength), 1)
+	if err != nil {
+		return nil, err
+	}
+	defer done()
 	return s.Posix.UploadPartWithPostFunc(ctx, input, (*os.File).Sync)
 }
 
@@ -224,6 +276,11 @@ func (s store) UploadPartCopy(ctx context.Context, input *s3.UploadPartCopyInput
 	if err := checkSource(input.CopySource); err != nil {
 		return s3response.CopyPartResult{}, err
 	}
+	done, err := s.admitCopy(ctx, *input.Bucket, input.CopySource)
+	if err != nil {
+		return s3response.CopyPartResult{}, err
+	}
+	defer done()
 	return s.Posix.UploadPartCopy(ctx, input)
 }
 

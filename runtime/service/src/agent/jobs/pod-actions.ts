@@ -1,6 +1,7 @@
-import type { JobDesire } from '@delos/core';
+import type { FileVolumeSource, JobDesire } from '@delos/core';
 import { isKubeError, type KubeClient } from '@delos/kube';
 import { CONTAINER } from '../container-name.ts';
+import { provideFiles } from '../files/project-files.ts';
 import { secretManifests } from './job-secrets.ts';
 import { hasEnded } from './observe.ts';
 import { podManifest } from './pod-manifest.ts';
@@ -14,6 +15,8 @@ export interface PodActionsProps {
   /** The pool of nodes without a pool's label, where there is but one. */
   readonly onlyPool: string | undefined;
   readonly wayOut: WayOut;
+  /** Where the file storage is; undefined: jobs cannot mount it. */
+  readonly fileVolume: FileVolumeSource | undefined;
   /** Keeps a Pod that a call of ours returned. */
   readonly keepPod: (object: unknown) => Pod | undefined;
 }
@@ -40,6 +43,7 @@ export class PodActions {
       const secret = `/api/v1/namespaces/${namespace}/secrets/${pullSecretName(pull)}`;
       await client.apply(secret, pullSecret(namespace, pull));
     }
+    await provideFiles(client, this.#props.fileVolume, desired.spec.pod);
     try {
       const path = `/api/v1/namespaces/${namespace}/pods`;
       keepPod(await client.create(path, podManifest(desired, cluster, onlyPool, wayOut)));

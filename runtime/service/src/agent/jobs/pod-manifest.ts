@@ -1,5 +1,6 @@
 import {
   CLUSTER_LABEL,
+  FILE_STORAGE_USER,
   HTTP_PORT_LABEL,
   JOB_DISK,
   JOB_LABEL,
@@ -16,6 +17,7 @@ import {
   RUN_LABEL,
 } from '@delos/core';
 import { CONTAINER } from '../container-name.ts';
+import { filesName } from '../files/project-files.ts';
 import { podName } from '../job-name.ts';
 import { jobSecretName, secretFiles, secretVariables } from './job-secrets.ts';
 import { pullSecretName } from './pull-secret.ts';
@@ -118,9 +120,10 @@ function imagePullSecrets(job: JobDesire): Readonly<Record<string, unknown>> {
 const DISK_GROUP = 60690;
 
 function volumes(job: JobDesire, wayOut: WayOut): Readonly<Record<string, unknown>> {
-  const { resources, disks = [] } = job.spec.pod;
+  const { namespace, resources, disks = [], files = [] } = job.spec.pod;
   const shm = { name: 'shm', emptyDir: { medium: 'Memory', sizeLimit: String(resources.memory) } };
-  const claims = [...new Set(disks.map(({ disk }) => disk))].map((claimName) => ({
+  const names = [...disks.map(({ disk }) => disk), ...files.map((mount) => filesName(namespace, mount))];
+  const claims = [...new Set(names)].map((claimName) => ({
     name: claimName,
     persistentVolumeClaim: { claimName },
   }));
@@ -134,10 +137,23 @@ function volumes(job: JobDesire, wayOut: WayOut): Readonly<Record<string, unknow
 }
 
 function volumeMounts(job: JobDesire, wayOut: WayOut): Readonly<Record<string, unknown>> {
-  const { resources, disks = [] } = job.spec.pod;
+  const { namespace, resources, disks = [], files = [] } = job.spec.pod;
   const shm = { name: 'shm', mountPath: '/dev/shm' };
   const mounts = disks.map(({ disk: name, path: mountPath, readOnly }) => ({ name, mountPath, readOnly }));
-  const all = [...(resources.shm ? [shm] : []), ...mounts, ...secretFiles(job).mounts, ...wayOutVolumes(wayOut).mounts];
+  const folders = files.map((mount) => ({
+    name: filesName(namespace, mount),
+    mountPath: mount.path,
+    readOnly: mount.readOnly,
+    // The kubelet opens it step by step from the project's folder, where the volume begins.
+    ...(mount.source === '' ? {} : { subPath: mount.source }),
+  }));
+  const all = [
+    ...(resources.shm ? [shm] : []),
+    ...mounts,
+    ...folders,
+    ...secretFiles(job).mounts,
+    ...wayOutVolumes(wayOut).mounts,
+  ];
   return all.length === 0 ? {} : { volumeMounts: all };
 }
 
@@ -194,7 +210,11 @@ function deviceTolerations(spec: JobPodSpec): readonly Readonly<Record<string, s
 }
 
 function podSecurity(spec: JobPodSpec): Readonly<Record<string, unknown>> {
-  const group = spec.disks === undefined ? {} : { fsGroup: DISK_GROUP, fsGroupChangePolicy: 'OnRootMismatch' };
+  const group = {
+    ...(spec.disks === undefined ? {} : { fsGroup: DISK_GROUP, fsGroupChangePolicy: 'OnRootMismatch' }),
+    // Whatever user its image has: with the group it reads and writes what others of the project make.
+    ...(spec.files === undefined ? {} : { supplementalGroups: [FILE_STORAGE_USER] }),
+  };
   if (spec.security === 'privileged') return group;
   return {
     ...group,

@@ -2,6 +2,7 @@ import { randomUUID } from 'node:crypto';
 import {
   DelosError,
   extendedResources,
+  type FileMount,
   GPU_FIELDS,
   GPU_KINDS,
   type JobPodSpec,
@@ -27,9 +28,6 @@ import type { JobRequest } from './request.ts';
 import { splitWords } from './shlex.ts';
 
 const PRIORITY = { low: -1, normal: 0, high: 1 } as const;
-const NOT_YET = {
-  volumes: 'storage volumes',
-} as const;
 
 export interface CreateContext {
   /** Of a job that names none. */
@@ -43,6 +41,8 @@ export interface CreateContext {
   readonly secretsKey: LiveSecret | undefined;
   /** @throws DelosError ERR_QUOTA_EXCEEDED */
   readonly checkQuota: (tx: Tx, demand: JobDemand) => Promise<void>;
+  /** What it mounts of the file storage; all of it is there. */
+  readonly files: readonly FileMount[];
   readonly idempotencyKey?: string | undefined;
   /** The client's trace, which all requests of one call of the client have. */
   readonly trace?: string | undefined;
@@ -80,6 +80,10 @@ export async function createJob(tx: Tx, request: JobRequest, context: CreateCont
     prefix: 'container' in meta ? 'container.' : '',
     ...{ cluster, caller, project },
   });
+  const taken = disks.find(({ path }) => context.files.some((mount) => mount.path === path));
+  if (taken !== undefined) {
+    throw new DelosError('ERR_REQUEST', `${taken.path} is the place of a disk and of storage`, { where: { field } });
+  }
   const secrets = [...named, ...passed];
   const priority = meta.priority ?? 'normal';
   const spec: Omit<JobPodSpec, 'pool' | 'node'> = {
@@ -103,6 +107,7 @@ export async function createJob(tx: Tx, request: JobRequest, context: CreateCont
     priority,
     security: securityOf(request, preset, project),
     ...(disks.length === 0 ? {} : { disks: [...disks] }),
+    ...(context.files.length === 0 ? {} : { files: [...context.files] }),
     ...(secrets.length === 0 ? {} : { secrets }),
   };
   const minutes = meta.max_run_time_minutes ?? 0;
@@ -147,11 +152,6 @@ export async function createJob(tx: Tx, request: JobRequest, context: CreateCont
 }
 
 function refuseWhatIsNotThere(request: JobRequest): void {
-  for (const [field, what] of Object.entries(NOT_YET)) {
-    const value = request.container[field as keyof typeof NOT_YET];
-    if (value === null || value === undefined || Object.keys(value).length === 0) continue;
-    throw notImplemented(`a job with ${what} (${field}) needs a service that is not part of this release`);
-  }
   if (request.meta.energy_schedule_name) throw notImplemented('energy schedules are not part of this release');
   if (request.resources.tpu) throw notImplemented('TPUs are not part of this release');
 }
@@ -241,6 +241,7 @@ function shownContainer({ container, meta }: JobRequest): Record<string, unknown
     working_dir: container.working_dir,
     http: container.http,
     env: container.env ?? {},
+    volumes: container.volumes?.length ? container.volumes : undefined,
     disk_volumes: container.disk_volumes?.length ? container.disk_volumes : undefined,
     secret_env: container.secret_env ?? undefined,
     secret_volumes: container.secret_volumes?.length ? container.secret_volumes : undefined,

@@ -36,7 +36,7 @@ export function jobJson(
       description: transition.description,
       exit_code: transition.exit_code,
     })),
-    container: { ...request, env: request.env ?? {}, volumes: [], resources: resources(row) },
+    container: { ...request, env: request.env ?? {}, volumes: request.volumes ?? [], resources: resources(row) },
     scheduler_enabled: row.preemptible,
     preemptible_node: row.preemptible,
     pass_config: (row.spec.secrets ?? []).some(({ passedConfig }) => passedConfig === true),

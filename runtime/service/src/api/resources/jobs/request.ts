@@ -2,6 +2,7 @@ import { DelosError, jobPriority, MAX_ARGUMENT_BYTES, restartPolicy } from '@del
 import { z } from 'zod';
 import { diskVolumes } from '../disks/index.ts';
 import { secretEnv, secretVolumes } from '../secrets/index.ts';
+import { storageVolumes } from '../storage/index.ts';
 import { PASSED_CONFIG } from './passed-config.ts';
 import { checkJobTexts } from './text-limits.ts';
 
@@ -61,8 +62,6 @@ const resources = z.object({
   tpu: z.unknown().optional(),
 });
 
-const unsupported = z.union([z.array(z.unknown()), z.record(z.string(), z.unknown())]).nullish();
-
 const container = z.object({
   image,
   entrypoint: argument.nullish(),
@@ -76,7 +75,7 @@ const container = z.object({
     .nullish(),
   env: env.nullish(),
   tty: z.boolean().nullish(),
-  volumes: unsupported,
+  volumes: storageVolumes.nullish(),
   secret_env: secretEnv(variable)
     .refine((given) => PASSED_CONFIG.every((name) => !(name in given)), `must not set ${PASSED_CONFIG.join(' or ')}`)
     .nullish(),

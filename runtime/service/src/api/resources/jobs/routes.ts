@@ -8,6 +8,7 @@ import type { ApiDeps, Caller } from '../../deps.ts';
 import { depsAt } from '../../paths/cluster-paths.ts';
 import { route } from '../../route.ts';
 import { traceOf } from '../../trace.ts';
+import { fileMountsFor } from '../storage/index.ts';
 import { findJob } from './access.ts';
 import { createJob } from './create.ts';
 import { checkImageRight } from './image-right.ts';
@@ -52,8 +53,16 @@ export function jobRoutes(app: FastifyInstance, deps: ApiDeps): void {
       const parsed = parseJobRequest(request.body, query.from_preset !== undefined);
       await checkImageSource(parsed, deps.imageSource);
       await checkImageRight(deps, caller, parsed);
+      const { cluster } = (await depsAt(deps, request)).settings;
+      const files = await fileMountsFor(deps, parsed.container.volumes ?? [], {
+        caller,
+        cluster: parsed.meta.cluster_name ?? cluster,
+        field: 'container' in parsed.meta ? 'container.volumes' : 'volumes',
+        authorization: request.headers.authorization,
+      });
       const context = {
-        cluster: (await depsAt(deps, request)).settings.cluster,
+        cluster,
+        files,
         ownCluster: settings.cluster,
         caller,
         idempotencyKey: idempotencyKey(request.headers['idempotency-key']),

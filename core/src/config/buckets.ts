@@ -1,0 +1,11 @@
+import { z } from 'zod';
+import { size } from '../config-fields.ts';
+
+/** Buckets of projects, in the object storage of the platform. */
+export const buckets = z.strictObject({
+  perProject: z.number().int().positive().max(1_000).default(50).describe('Most buckets of one project'),
+  maxSize: size
+    .prefault('100Gi')
+    .describe('What one bucket holds at most, parts of uploads that are not ended included'),
+  maxObjects: z.number().int().positive().max(10_000_000).default(1_000_000).describe('Most objects of one bucket'),
+});

@@ -1,0 +1,20 @@
+import { OBJECT_REGION } from '@delos/core';
+import type { LiveSecret } from '../../../live-secret.ts';
+
+/** The platform's own object storage, as the control API needs it. */
+export interface BucketSettings {
+  /** Where it is reached from here. No trailing slash. */
+  readonly url: string;
+  /** Signs credentials for buckets of projects, one key a line: the current one, then former ones. */
+  readonly signingKey: LiveSecret;
+  /** Most buckets of one project. */
+  readonly perProject: number;
+}
+
+export const REGION = OBJECT_REGION;
+
+/** The current key, and former ones. */
+export const signingKeys = ({ signingKey }: BucketSettings): readonly [string, ...string[]] => {
+  const [current = '', ...former] = signingKey.current().split(/\s+/);
+  return [current, ...former];
+};

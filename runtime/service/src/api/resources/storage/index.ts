@@ -1,0 +1,17 @@
+import { FILE_STORAGE_PATH } from '@delos/core';
+import type { Resource } from '../../resource.ts';
+import { storageRoutes } from './routes.ts';
+
+export { fileMountsFor, storageVolumes } from './mounts.ts';
+
+/** Files themselves are served by a program of their own, which asks here who may do what. */
+export const storage: Resource = {
+  name: 'storage',
+  title: 'files: what a caller may do in projects',
+  prefix: FILE_STORAGE_PATH,
+  config: [{ in: 'cluster', key: 'storage_url' }],
+  tables: [],
+  wanted: ({ filesUrl }) => filesUrl !== undefined,
+  routes: storageRoutes,
+  audit: {},
+};
