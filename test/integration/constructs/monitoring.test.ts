@@ -58,6 +58,7 @@ notifications:
   webhooks: [{name: ops, url: 'http://127.0.0.1:${port}/alerts', token: {secret: {name: ops, key: token}}}]
 services:
   objectStorage: {enabled: true}
+  registry: {enabled: false}
   prometheus:
     remoteWrite: [{url: 'http://127.0.0.1:${port}/write', user: delos, password: {secret: {name: store, key: password}}}]
 `);

@@ -292,8 +292,6 @@ describe('a new job', () => {
     ['a project that is not there', { project_name: 'nope' }, 403, /alice is no member of project acme\/nope/],
     ['a privileged job without the right', { privileged: true }, 403, /project acme\/one may not run privileged jobs/],
     ['volumes', { volumes: [{ src_storage_uri: 'storage://x', dst_path: '/x' }] }, 501, /mount storage \(volumes\)/],
-    ['secrets', { secret_env: { A: 'secret://x' } }, 501, /secrets \(secret_env\)/],
-    ['a passed token', { pass_config: true }, 501, /--pass-config is not part of this release/],
     [
       'more than the quota ever allows',
       { project_name: 'tight', preset_name: 'cpu-large' },
@@ -547,7 +545,6 @@ describe('the list', () => {
 describe('what is not there', () => {
   test.each([
     '/api/v1/storage/acme/one?op=LISTSTATUS',
-    '/api/v1/secrets',
     '/api/v1/buckets/buckets',
     '/api/v1/service_accounts',
     '/apis/apps/v2/templates',
