@@ -137,11 +137,12 @@ describe('the profile small', () => {
     ) ?? [];
   const workloads = workloadsOf(platformOf());
 
-  test('asks for so little memory that the node’s own parts fit beside it within 4 GiB, and for under half a core', () => {
+  test('asks for under 2 GiB of memory and under half a core, so that the node’s own parts fit beside it within 4 GiB', () => {
     const memory = workloads.reduce((sum, each) => sum + requests(each, 'memory'), 0);
     const cpu = workloads.reduce((sum, each) => sum + requests(each, 'cpu'), 0);
     const config = withFileStorage(parseConfig('', 'delos.yaml'), '/srv/files');
     expect(workloads).toHaveLength(servicesOf(config, SERVICES).length);
+    expect(memory).toBeLessThanOrEqual(2 * GIB);
     expect(cpu).toBeLessThanOrEqual(0.5);
     expect(Number(peak)).toBeGreaterThan(1_000);
     expect(memory + Number(peak) * MIB).toBeLessThanOrEqual(4 * GIB);
