@@ -7,6 +7,14 @@ export function interrupted(): DelosError {
   });
 }
 
+/** Whether an error is that of a call which was told to stop, or was made of such a one. */
+export function isOfStop(error: unknown): boolean {
+  for (let each = error; each instanceof Error; each = each.cause) {
+    if (each.name === 'AbortError') return true;
+  }
+  return false;
+}
+
 /** Settles as `work` does, or rejects with ERR_INTERRUPTED as soon as the signal is aborted. */
 export async function interruptible<T>(signal: AbortSignal, work: Promise<T>): Promise<T> {
   if (signal.aborted) throw interrupted();

@@ -4,21 +4,22 @@ import { DelosError, isDelosError } from '@delos/core';
 import { CommanderError } from 'commander';
 import { z } from 'zod';
 import { stopping } from './context.ts';
-import { interrupted } from './interrupt.ts';
+import { interrupted, isOfStop } from './interrupt.ts';
 import { program } from './program.ts';
 
 const root = resolve(dirname(fileURLToPath(import.meta.url)), '../..');
 
 /** stdout holds exactly one JSON document with --json, errors included. */
 function report(error: unknown): number {
-  const known = isDelosError(error)
-    ? error
-    : error instanceof Error && error.name === 'AbortError' && stopping()
+  const known =
+    stopping() && isOfStop(error)
       ? interrupted()
-      : new DelosError('ERR_INTERNAL', wordsOf(error), {
-          hint: 'this is a defect: please report it with the output of the same command under DELOS_DEBUG=1',
-          cause: error,
-        });
+      : isDelosError(error)
+        ? error
+        : new DelosError('ERR_INTERNAL', wordsOf(error), {
+            hint: 'this is a defect: please report it with the output of the same command under DELOS_DEBUG=1',
+            cause: error,
+          });
   if (process.argv.includes('--json')) process.stdout.write(`${JSON.stringify({ error: known })}\n`);
   process.stderr.write(`${known.render()}\n`);
   if (process.env.DELOS_DEBUG !== undefined) console.error(error);

@@ -77,7 +77,10 @@ export class ApiClient {
     return z.object({ jobs: z.array(jobSchema) }).parse(body).jobs;
   }
 
-  /** The whole log: replayed from its start, followed until the container has ended. */
+  /**
+   * The whole log: replayed from its start, followed until the container has ended.
+   * @throws DelosError ERR_CLUSTER_UNREACHABLE; the signal's reason once it is aborted, since what came may be a part
+   */
   log(monitoringUrl: string, id: string): Promise<Buffer> {
     return new Promise((resolve, reject) => {
       const chunks: Buffer[] = [];
@@ -87,12 +90,14 @@ export class ApiClient {
       socket.addEventListener('message', ({ data }) => {
         if (data instanceof ArrayBuffer) chunks.push(Buffer.from(data));
       });
-      socket.addEventListener('error', () =>
-        reject(new DelosError('ERR_CLUSTER_UNREACHABLE', `the log of ${id} cannot be read from ${monitoringUrl}`)),
-      );
+      socket.addEventListener('error', () => {
+        const unreached = `the log of ${id} cannot be read from ${monitoringUrl}`;
+        reject(this.#signal.aborted ? this.#signal.reason : new DelosError('ERR_CLUSTER_UNREACHABLE', unreached));
+      });
       socket.addEventListener('close', () => {
         this.#signal.removeEventListener('abort', stop);
-        resolve(Buffer.concat(chunks));
+        if (this.#signal.aborted) reject(this.#signal.reason);
+        else resolve(Buffer.concat(chunks));
       });
     });
   }

@@ -58,12 +58,13 @@ export function openForward(
     words = data.toString().trim();
   });
   return new Promise((resolve, reject) => {
-    const refuse = (why: string): void => {
+    const refuse = (why: string, cause?: Error): void => {
       child.kill();
-      reject(new DelosError('ERR_CLUSTER_UNREACHABLE', `the gateway cannot be reached through the cluster: ${why}`));
+      const told = `the gateway cannot be reached through the cluster: ${why}`;
+      reject(new DelosError('ERR_CLUSTER_UNREACHABLE', told, { cause }));
     };
     const limit = setTimeout(() => refuse(`kubectl port-forward is silent after ${OPEN_LIMIT / 1000} s`), OPEN_LIMIT);
-    child.once('error', (error) => refuse(error.message));
+    child.once('error', (error) => refuse(error.message, error));
     child.once('exit', () => refuse(words || 'kubectl port-forward ended'));
     createInterface(child.stdout).on('line', (line) => {
       const port = /^Forwarding from 127\.0\.0\.1:(\d+)/.exec(line)?.[1];
