@@ -131,6 +131,8 @@ describe('monitoring', () => {
       ...[
         '__name__',
         'answer',
+        'code',
+        'end',
         'instance',
         'job',
         'kind',
@@ -138,6 +140,8 @@ describe('monitoring', () => {
         'method',
         'node',
         'of',
+        'op',
+        'outcome',
         'phase',
         'reason',
         'route',

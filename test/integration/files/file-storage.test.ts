@@ -563,7 +563,7 @@ test('what a project has is told by its metrics after a look; df tells of the vo
   expect((await lstat(at('acme/one'))).isDirectory() && (await stat(at('acme/one'))).gid).toBe(FILE_STORAGE_USER);
   await until('it has been looked at', 30, async (last) => {
     const text = await (await fetch(`http://127.0.0.1:${served.files.internalPort}/metrics`)).text();
-    const bytes = /delos_files_project_bytes\{org="acme",project="one"\} (\d+)/.exec(text)?.[1];
+    const bytes = /delos_files_project_bytes\{project="acme\/one"\} (\d+)/.exec(text)?.[1];
     last(bytes ?? text);
     return Number(bytes) >= 400_000 ? true : undefined;
   });

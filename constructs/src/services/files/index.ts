@@ -63,7 +63,7 @@ export const files: ServiceDescriptor<z.infer<typeof section>, Files> = {
     {
       title: 'Largest projects',
       unit: 'bytes',
-      series: [{ expr: 'topk(10, delos_files_project_bytes)', legend: '{{org}}/{{project}}' }],
+      series: [{ expr: 'topk(10, delos_files_project_bytes)', legend: '{{project}}' }],
       emptyUnless: 'a project has files',
     },
   ],

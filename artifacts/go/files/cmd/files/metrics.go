@@ -123,7 +123,7 @@ func (u *usage) write(out io.Writer) {
 	for nth, each := range all {
 		hidden += each.hidden
 		if nth < maxToldProjects {
-			fmt.Fprintf(out, "delos_files_project_bytes{org=%q,project=%q} %d\n", each.org, each.project, each.seen)
+			fmt.Fprintf(out, "delos_files_project_bytes{project=%q} %d\n", each.org+"/"+each.project, each.seen)
 		}
 	}
 	single(out, "delos_files_hidden_folders", "gauge", "Folders of jobs that the service may not read, so that what is in them is not counted.", hidden)
