@@ -103,8 +103,8 @@ export class Connections extends Construct {
   }
 
   #spec(name: string): k8s.NetworkPolicySpec {
-    const ingress = merged(this.#in).map((peer) => ({ ...this.#from(peer), ports: portsOf(peer) }));
-    const egress = merged(this.#out).map((peer) => ({ ...this.#to(peer), ports: portsOf(peer) }));
+    const ingress = merged(this.#in).map((peer) => ({ ...this.#from(peer), ...portsOf(peer) }));
+    const egress = merged(this.#out).map((peer) => ({ ...this.#to(peer), ...portsOf(peer) }));
     return {
       podSelector: { matchLabels: { ...selectorOf(name) } },
       policyTypes: ['Ingress', 'Egress'],
@@ -181,7 +181,13 @@ const having = (key: string): k8s.LabelSelector => ({ matchExpressions: [{ key, 
 
 const inNamespace = (name: string): k8s.LabelSelector => ({ matchLabels: { [NAMESPACE_NAME_LABEL]: name } });
 
-function portsOf(peer: Peer): k8s.NetworkPolicyPort[] {
+/** No ports are left out, and not an empty list: the API server drops that, so that each apply would be a change. */
+function portsOf(peer: Peer): { readonly ports?: k8s.NetworkPolicyPort[] } {
+  const ports = portListOf(peer);
+  return ports.length === 0 ? {} : { ports };
+}
+
+function portListOf(peer: Peer): k8s.NetworkPolicyPort[] {
   if (peer.kind === 'jobs') return [];
   if (peer.kind === 'dns') {
     return ['UDP', 'TCP'].map((protocol) => ({ port: k8s.IntOrString.fromNumber(53), protocol }));

@@ -10,7 +10,12 @@ import { delos, delosJson, TEST_CONFIG, TEST_INSTANCE, upDocument } from '../../
 /** A cluster alone, which the platform's instance knows only by its kubeconfig: somebody else's. */
 const THEIRS = { env: { DELOS_INSTANCE: `${TEST_INSTANCE}-its` } };
 /** What a first job does without runs on the tests' other platform. */
-const LEAST = 'monitoring: { enabled: false }\nservices: { devpi: { enabled: false } }\n';
+const LEAST = `monitoring: { enabled: false }
+services:
+  devpi: { enabled: false }
+  objectStorage: { enabled: false }
+  registry: { enabled: false }
+`;
 const OWN = { env: { DELOS_INSTANCE: `${TEST_INSTANCE}-own` }, timeout: 900 };
 
 describe('a cluster that is there already', () => {

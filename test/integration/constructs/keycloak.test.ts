@@ -240,7 +240,7 @@ describe('what Keycloak brings along', () => {
   );
 
   test.each([
-    ['delos', ['apolo', 'delos-issuer', 'other']],
+    ['delos', ['apolo', 'delos-issuer', 'job-router', 'other']],
     ['master', ['delos-operator']],
   ])('of the realm %s only the clients %j are open', async (realm, open) => {
     const all = await keycloak.admin.get(clients, `/realms/${realm}/clients`);
@@ -367,7 +367,8 @@ describe('a person logs in', () => {
 
   test('to a service that has a login; its token opens nothing that is not for it, and its client goes with it', async () => {
     const redirect = 'https://ai.example.com/grafana/login/generic_oauth';
-    const withLogin = { ...spec, logins: [{ id: 'grafana', title: 'Dashboards', redirectUris: [redirect] }] };
+    const grafana = { id: 'grafana', title: 'Dashboards', redirectUris: [redirect] };
+    const withLogin = { ...spec, logins: [...spec.logins, grafana] };
     expect(await converge(withLogin, secrets)).toEqual(['client grafana made']);
     expect(await converge(withLogin, secrets)).toEqual([]);
     const asGrafana = { client: 'grafana', redirect, scope: 'openid' };

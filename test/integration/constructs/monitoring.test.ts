@@ -85,6 +85,7 @@ services:
   );
   await fetch(`http://127.0.0.1:${gateway.ports.http}/api/v1/ping`);
   await fetch(storage.url);
+  await fetch(`http://127.0.0.1:${files.port}`);
   await proxy.ask('', undefined);
 });
 
@@ -133,8 +134,8 @@ const groups = z.object({
 });
 const rulesNow = async () => groups.parse(await monitoring.ask('rules')).data.groups.flatMap(({ rules }) => rules);
 
-/** Keycloak, and what does nothing without it. */
-const NOT_HERE = ['identity', 'keycloak'];
+/** Keycloak, what does nothing without it, and the router of jobs, which has no job here. */
+const NOT_HERE = ['identity', 'job-router', 'keycloak'];
 
 test('each part that is there is asked for its metrics, and answers', async () => {
   const targets = z.object({
@@ -167,15 +168,18 @@ test('Prometheus takes every rule and evaluates it without an error', async () =
 /** What parts tell that this test does not run. */
 const OF_OTHERS = [
   'delos_cache_up',
+  'delos_cluster_silent_seconds',
   'delos_identity_drift_total',
   'delos_identity_provider_up',
+  'delos_job_router_answers_total',
+  'delos_job_router_questions_total',
   'delos_logs_refused',
   'delos_logs_stuck_seconds',
   'jvm_memory_max_bytes',
   'jvm_memory_used_bytes',
 ];
 
-test('every metric that a rule names is one that a real part tells, but for those of Keycloak, its keeper, Redis and a bucket of logs', async () => {
+test('every metric that a rule names is one that a real part tells, but for those of Keycloak, its keeper, jobs with an address, joined clusters, Redis and a bucket of logs', async () => {
   const selectors = new Set<string>();
   for (const { query } of await rulesNow()) {
     for (const name of namesIn(await monitoring.ask('parse_query', { query }))) selectors.add(name);

@@ -62,9 +62,10 @@ beforeAll(async () => {
   database = await postgres.connect();
   issuer = await startIssuer();
   storage = await testObjectStorage([]);
-  // Search in logs is there too; nobody of these tests gets as far as its store.
+  // Search in logs and files are there too; nobody of these tests gets as far as what has them.
   api = await startControlApi(database, issuer, undefined, undefined, {
     logSearchUrl: 'http://127.0.0.1:1',
+    filesUrl: 'http://127.0.0.1:1',
     buckets: { url: storage.url, signingKey: liveSecret(storage.projectsFile), perProject: 50 },
   });
   smaller = await startControlApi(database, issuer);

@@ -150,7 +150,7 @@ test('an installation of before: members become users, jobs of others are nobody
   const postgres = await startPostgres();
   const database = await postgres.connect();
   try {
-    await sql`drop table users`.execute(database.db);
+    await sql`drop table users cascade`.execute(database.db);
     await sql`alter table jobs drop column made_by_trace`.execute(database.db);
     await sql`delete from schema_migrations where name = '0006_users.sql'`.execute(database.db);
     await sql`insert into organizations (name) values ('acme')`.execute(database.db);

@@ -99,7 +99,6 @@ test('what delos deployed, plain pulumi previews, changes, refreshes and destroy
   const { changes } = await deployPlatform(input);
   expect(changes.create).toBeGreaterThan(40);
   const objects = changes.create;
-  expect((await deployPlatform(input)).changes).toEqual({ same: objects, create: 0, update: 0, delete: 0, replace: 0 });
   environment = await shellAfterEnv();
 
   expect((await previewed()).changeSummary).toEqual({ same: objects });

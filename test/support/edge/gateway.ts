@@ -49,6 +49,9 @@ function gatewayParts(yaml: string): z.infer<typeof files> & { readonly command:
   return { ...files.parse(manifest('ConfigMap')?.data), command: template.spec.containers[0].command };
 }
 
+/** A port that was free is another process's when Caddy listens to it: others are tried then, so often. */
+const TRIES = 5;
+
 /**
  * @param backends ports that stand where the control API and Keycloak are
  * @param yaml the platform's delos.yaml
@@ -59,6 +62,20 @@ export async function startGateway(
   changes: Readonly<Record<string, string>> = {},
   yaml = '',
 ): Promise<TestGateway> {
+  for (let tried = 1; ; tried++) {
+    const { gateway, failure } = await tryGateway(backends, changes, yaml);
+    if (gateway !== undefined) return gateway;
+    if (tried === TRIES || !failure.includes('address already in use')) throw new Error(failure);
+  }
+}
+
+async function tryGateway(
+  backends: { readonly api: number; readonly identity: number },
+  changes: Readonly<Record<string, string>>,
+  yaml: string,
+): Promise<
+  { readonly gateway: TestGateway; readonly failure?: never } | { readonly gateway?: never; readonly failure: string }
+> {
   const { path } = await resolveTool('caddy', silent);
   const folder = await mkdtemp(join(tmpdir(), 'delos-gateway-'));
   const ports = { http: await freePort(), https: await freePort(), internal: await freePort() };
@@ -108,13 +125,16 @@ export async function startGateway(
   caddy.stderr.on('data', (data: Buffer) => {
     logged += data.toString();
   });
-  await until('Caddy answers', 60, async () => {
-    if (caddy.exitCode !== null) throw new Error(`Caddy ended with ${caddy.exitCode}: ${logged.slice(-500)}`);
+  const failure = await until('Caddy answers', 60, async () => {
+    if (caddy.exitCode !== null) return `Caddy ended with ${caddy.exitCode}: ${logged.slice(-500)}`;
     const answer = await fetch(`http://127.0.0.1:${ports.internal}/health/ready`).catch(() => undefined);
-    return answer?.ok === true ? true : undefined;
+    return answer?.ok === true ? '' : undefined;
   });
-  if (caddy.pid === undefined) throw new Error('Caddy has no process');
-  return {
+  if (failure !== '' || caddy.pid === undefined) {
+    await rm(folder, { recursive: true, force: true });
+    return { failure };
+  }
+  const gateway: TestGateway = {
     pid: caddy.pid,
     ports,
     renew: async () => putFiles(tls, await newPair()),
@@ -131,6 +151,7 @@ export async function startGateway(
       await rm(folder, { recursive: true, force: true });
     },
   };
+  return { gateway };
 }
 
 function replaced(text: string, parts: Readonly<Record<string, string>>): string {

@@ -17,8 +17,8 @@ const policySchema = z.looseObject({
   spec: z.object({
     podSelector: selector,
     policyTypes: z.array(z.string()),
-    ingress: z.array(z.object({ from: z.array(peer).optional(), ports: z.array(port) })).default([]),
-    egress: z.array(z.object({ to: z.array(peer).optional(), ports: z.array(port) })).default([]),
+    ingress: z.array(z.object({ from: z.array(peer).optional(), ports: z.array(port).default([]) })).default([]),
+    egress: z.array(z.object({ to: z.array(peer).optional(), ports: z.array(port).default([]) })).default([]),
   }),
 });
 export type Policy = z.infer<typeof policySchema>;
