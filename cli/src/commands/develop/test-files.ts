@@ -67,10 +67,10 @@ const WITHOUT_CLUSTER: ReadonlySet<string> = new Set([
   'flow',
   'objects',
   'stacks',
-  ...['devpi', 'gateway', 'gateway-certificate', 'gateway-limits', 'keycloak', 'monitoring', 'postgres-prepare']
-    .concat('redis', 'registry', 'registry-space')
+  ...['devpi', 'gateway', 'gateway-certificate', 'gateway-limits', 'gateway-lost-service', 'keycloak', 'monitoring']
+    .concat('postgres-prepare', 'redis', 'registry', 'registry-space')
     .map((name) => `constructs/${name}.test.ts`),
-  ...['edge/edge-stalled', 'scheduler-core'].map((name) => `service/${name}.test.ts`),
+  ...['client', 'edge/edge-stalled', 'scheduler-core'].map((name) => `service/${name}.test.ts`),
 ]);
 
 /**
