@@ -89,8 +89,9 @@ describe('making a bucket', () => {
 
   test('is for writers, gives each name once in a project, and is bounded in number', async () => {
     expect((await make({}, 'rita')).json.code).toBe('ERR_FORBIDDEN');
-    const answers = await Promise.all(Array.from({ length: 7 }, (_, nth) => make({ name: `same-${nth % 5}` })));
-    expect(answers.filter(({ status }) => status === 409).length).toBeGreaterThan(0);
+    const answers = await Promise.all(Array.from({ length: 6 }, (_, nth) => make({ name: `same-${nth % 2}` })));
+    // Room for both names is there: what is refused is refused for its name.
+    expect(answers.filter(({ status }) => status === 409)).toHaveLength(4);
     for (let nth = 0; nth < 6; nth += 1) await make({});
     expect((await make({})).json).toMatchObject({
       code: 'ERR_QUOTA_EXCEEDED',

@@ -1,9 +1,9 @@
 import { Readable } from 'node:stream';
 import type { FastifyReply } from 'fastify';
-import { type Expression, type SqlBool, sql } from 'kysely';
 import type { BucketRow, Db } from '../../../db/schema.ts';
 import type { Caller } from '../../deps.ts';
 import { httpError } from '../../http-errors.ts';
+import { ofProjects } from '../../lists/of-projects.ts';
 import type { NamedProject } from '../../project-for.ts';
 import { bucketJson } from './json.ts';
 
@@ -16,7 +16,6 @@ export async function* listBuckets(
   caller: Caller,
   { org, name: project }: NamedProject,
 ): AsyncGenerator<readonly BucketRow[]> {
-  const projects = [...caller.roles.keys()];
   for (let last = ''; ; ) {
     const rows: readonly BucketRow[] = await db
       .selectFrom('buckets')
@@ -25,12 +24,7 @@ export async function* listBuckets(
       .where('id', '>', last)
       .$if(typeof org === 'string' && org !== '', (query) => query.where('org', '=', org ?? ''))
       .$if(typeof project === 'string', (query) => query.where('project', '=', project ?? ''))
-      .$if(!caller.admin, (query) =>
-        query.where(
-          (eb): Expression<SqlBool> =>
-            projects.length === 0 ? sql<SqlBool>`false` : eb(sql<string>`org || '/' || project`, 'in', projects),
-        ),
-      )
+      .$if(!caller.admin, (query) => query.where(ofProjects(caller)))
       .orderBy('id')
       .limit(PAGE)
       .execute();

@@ -1,10 +1,8 @@
-import { Readable } from 'node:stream';
-import type { FastifyReply } from 'fastify';
-import { type Expression, type SqlBool, sql } from 'kysely';
 import type { Db, DiskRow } from '../../../db/schema.ts';
 import type { Caller } from '../../deps.ts';
+import { ofProjects } from '../../lists/of-projects.ts';
 import type { NamedProject } from '../../project-for.ts';
-import { diskJson, type ShownDisk, withJobs } from './json.ts';
+import { type ShownDisk, withJobs } from './json.ts';
 
 /** A disk has a few hundred bytes: what listing takes in memory, however many there are. */
 const PAGE = 200;
@@ -16,7 +14,6 @@ export async function* listDisks(
   caller: Caller,
   { org, name: project }: NamedProject,
 ): AsyncGenerator<readonly ShownDisk[]> {
-  const projects = [...caller.roles.keys()];
   for (let last = ''; ; ) {
     const rows: readonly DiskRow[] = await db
       .selectFrom('disks')
@@ -26,12 +23,7 @@ export async function* listDisks(
       .where('id', '>', last)
       .$if(typeof org === 'string', (query) => query.where('org', '=', org ?? ''))
       .$if(typeof project === 'string', (query) => query.where('project', '=', project ?? ''))
-      .$if(!caller.admin, (query) =>
-        query.where(
-          (eb): Expression<SqlBool> =>
-            projects.length === 0 ? sql<SqlBool>`false` : eb(sql<string>`org || '/' || project`, 'in', projects),
-        ),
-      )
+      .$if(!caller.admin, (query) => query.where(ofProjects(caller)))
       .orderBy('id')
       .limit(PAGE)
       .execute();
@@ -40,28 +32,4 @@ export async function* listDisks(
     if (rows.length < PAGE || end === undefined) return;
     last = end;
   }
-}
-
-/** Sends disks as one JSON array, at the reader's pace. */
-export async function sendDisks(
-  pages: AsyncIterator<readonly ShownDisk[]>,
-  reply: FastifyReply,
-): Promise<FastifyReply> {
-  // What fails before the first page is there is an answer of its own.
-  const first = await pages.next();
-  return reply
-    .type('application/json; charset=utf-8')
-    .send(Readable.from(document(pages, first), { objectMode: true, highWaterMark: 1 }));
-}
-
-async function* document(
-  pages: AsyncIterator<readonly ShownDisk[]>,
-  first: IteratorResult<readonly ShownDisk[]>,
-): AsyncGenerator<string> {
-  let before = '[';
-  for (let page = first; page.done !== true; page = await pages.next()) {
-    yield before + page.value.map((disk) => JSON.stringify(diskJson(disk))).join(',');
-    before = ',';
-  }
-  yield before === ',' ? ']' : '[]';
 }

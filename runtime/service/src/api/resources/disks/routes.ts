@@ -4,12 +4,13 @@ import { z } from 'zod';
 import { markDisk } from '../../../db/disks-state.ts';
 import type { DiskRow } from '../../../db/schema.ts';
 import type { ApiDeps } from '../../deps.ts';
+import { sendArray } from '../../lists/send-array.ts';
 import { depsAt } from '../../paths/cluster-paths.ts';
 import { route } from '../../route.ts';
 import { createDisk } from './create.ts';
 import { findDisk } from './find.ts';
 import { diskJson, withJobs } from './json.ts';
-import { listDisks, sendDisks } from './list.ts';
+import { listDisks } from './list.ts';
 import { checkDiskQuotas } from './quotas.ts';
 import { diskRequest } from './request.ts';
 
@@ -53,7 +54,7 @@ export function diskRoutes(app: FastifyInstance, deps: ApiDeps): void {
     { method: 'GET', url: '', tag: TAG, summary: 'List disks', query, response: z.array(disk) },
     async ({ query: { org_name: org, project_name: name }, caller, request, reply }) => {
       const { cluster } = (await depsAt(deps, request)).settings;
-      return sendDisks(listDisks(database.db, cluster, caller, { org, name }), reply);
+      return sendArray(listDisks(database.db, cluster, caller, { org, name }), diskJson, reply);
     },
   );
 

@@ -4,13 +4,14 @@ import { z } from 'zod';
 import { requirePresent } from '../../../db/clusters/present.ts';
 import { putSecret } from '../../../db/secrets/rows.ts';
 import type { ApiDeps } from '../../deps.ts';
+import { sendArray } from '../../lists/send-array.ts';
 import { depsAt } from '../../paths/cluster-paths.ts';
 import { projectFor } from '../../project-for.ts';
 import { route } from '../../route.ts';
 import { stillUser } from '../../still-user.ts';
 import { findSecret } from './find.ts';
 import { checkSecretLimits } from './limits.ts';
-import { listSecrets, secretJson, sendSecrets } from './list.ts';
+import { listSecrets, secretJson } from './list.ts';
 import { registryAuthFault } from './registry-auth.ts';
 import { LARGEST_BODY, secretQuery, secretRequest } from './request.ts';
 
@@ -58,7 +59,7 @@ export function secretRoutes(app: FastifyInstance, deps: ApiDeps): void {
     { method: 'GET', url: '', tag: TAG, summary: 'List secrets', query: secretQuery, response: z.array(secret) },
     async ({ query: { org_name: org, project_name: name }, caller, request, reply }) => {
       const { cluster } = (await depsAt(deps, request)).settings;
-      return sendSecrets(listSecrets(database.db, cluster, caller, { org, name }), reply);
+      return sendArray(listSecrets(database.db, cluster, caller, { org, name }), secretJson, reply);
     },
   );
 
