@@ -46,6 +46,6 @@ export const nodeRole = (name: string, provider: pulumi.ProviderResource): Role 
     provider,
   );
 
-/** That of the driver of disks, which is given it as a Pod. */
+/** The role of the driver of disks. Its Pods get the role by EKS Pod Identity. */
 export const diskRole = (name: string, provider: pulumi.ProviderResource): Role =>
   roleFor(`${name}-disks`, 'pods.eks.amazonaws.com', ['service-role/AmazonEBSCSIDriverPolicy'], provider);

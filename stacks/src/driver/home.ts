@@ -32,7 +32,7 @@ export const pulumiHome = (paths: InstancePaths): PulumiHome => homeAt(join(path
 export const auxVmHome = (paths: InstancePaths): PulumiHome =>
   homeAt(join(paths.state, '..', '.aux-vm', paths.instance, 'pulumi'), paths);
 
-/** That of the stack of the instance's own cluster, which outlives what it makes. */
+/** Pulumi's home for the stack that makes the instance's own cluster. It outlives that cluster. */
 export const localHome = (paths: InstancePaths): PulumiHome =>
   homeAt(join(paths.state, '..', '.local-cluster', paths.instance, 'pulumi'), paths);
 

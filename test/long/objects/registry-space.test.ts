@@ -67,7 +67,7 @@ async function attempt<T>(what: () => Promise<T>): Promise<T | undefined> {
   }
 }
 
-/** What can be pulled of an image that is there; tried again where the registry is away. */
+/** Whether all of an image can be pulled. It asks again while the registry is away. */
 const whole = (name: string, reference: string): Promise<boolean> =>
   until(`${name}:${reference} is answered`, 60, () => direct.whole(name, reference).catch(() => undefined));
 

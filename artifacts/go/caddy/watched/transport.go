@@ -6,8 +6,8 @@
 //		...            # all that `http` takes
 //	}
 //
-// What was sent and is acknowledged by nobody for so long ends its connection, and so does a connection whose other end
-// answers no probe for so long. A request that may be sent twice without harm is then sent again; any other fails.
+// A connection ends when its other end has acknowledged nothing of what was sent, or answered no probe, for that long. A request
+// that may be sent twice without harm is then sent again. Any other request fails.
 //
 // The kernel's own limit, TCP_USER_TIMEOUT, would do for requests. But it also ends a connection whose other end is there and
 // takes nothing for a while: what a user sends into a job that is busy.

@@ -118,8 +118,8 @@ const optionsOf = (mountOptions: readonly string[]): Partial<k8s.PersistentVolum
   mountOptions.length === 0 ? {} : { mountOptions: [...mountOptions] };
 
 /**
- * What volumes of single projects are made of, for jobs. A volume of a CSI driver or of a class cannot be had a second time, beginning
- * at a project's folder.
+ * The source of the volumes that jobs mount. Each volume begins at the folder of one project. A CSI driver or a class gives no second
+ * volume of the same files, so jobs cannot mount those.
  * @returns undefined where jobs cannot mount it
  */
 export function volumeSource({ directory, nfs }: FileStorageSection): FileVolumeSource | undefined {

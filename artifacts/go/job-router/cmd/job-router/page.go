@@ -70,7 +70,7 @@ const page = `<!doctype html>
 %s</html>
 `
 
-// What the router says. Of a job that one may not see it says the same as of one that there is not.
+// What the router says. A job that the caller may not see is answered as one that does not exist.
 var (
 	noJob = refusal{
 		end: "unknown", status: http.StatusNotFound, title: "No such job",

@@ -5,7 +5,7 @@ import { applyPolicy } from './policy.ts';
 import type { BucketSettings } from './settings.ts';
 import { removeBucket } from './storage.ts';
 
-/** What is made or removed is settled by who asked for it; after so long that one has gone. */
+/** The request that makes or removes a bucket also settles it. After this time that request has gone, and the sweep settles it. */
 const SETTLED_MS = 60_000;
 /** Rights of users are looked at so often. */
 const RIGHTS_MS = 60_000;

@@ -42,8 +42,8 @@ export interface FileMountContext {
 }
 
 /**
- * What a new job mounts of the storage. A folder that is not there is made, by the caller's own right; one that is only read, of
- * a project where the caller is a reader, has to be there.
+ * What a new job mounts of the storage. A missing folder is made by the caller's own right. A caller who may only read in the project
+ * cannot make one, so there the folder has to exist.
  * @throws DelosError ERR_REQUEST, ERR_FORBIDDEN naming the entry; ERR_NOT_IMPLEMENTED where there is no file storage
  */
 export async function fileMountsFor(
