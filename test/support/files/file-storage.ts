@@ -9,7 +9,7 @@ import type { Database } from '../../../runtime/service/src/db/database.ts';
 import { startGateway, type TestGateway } from '../edge/gateway.ts';
 import { startControlApi, startIssuer, type TestApi, type TestIssuer } from '../service/control-api.ts';
 import { startPostgres } from '../service/postgres.ts';
-import { until } from '../until.ts';
+import { untilReady } from '../until-ready.ts';
 
 /** The image's own program on a folder of this machine, as the user that it has in a cluster, which has no capability. */
 export interface TestFiles {
@@ -69,17 +69,7 @@ export async function testFiles(api: string): Promise<TestFiles> {
     up: async () => {
       const serving = start([...AS_ITS_USER, program], { timeout: 3600, env });
       running = serving;
-      await until(
-        'the file storage is ready',
-        60,
-        async (last) => {
-          last(serving.stderr());
-          if (serving.child.exitCode !== null) throw new Error(serving.stderr());
-          const answer = await fetch(`http://127.0.0.1:${ports.internal}/health/ready`).catch(() => undefined);
-          return answer?.ok === true ? true : undefined;
-        },
-        20,
-      );
+      await untilReady('the file storage', serving, ports.internal);
     },
     kill,
     stop: async () => {

@@ -7,7 +7,7 @@ import { freePort } from '@delos/host';
 import { AwsClient } from 'aws4fetch';
 import { execute, type RunningCommand, start } from '../../../peers/src/command.ts';
 import type { BucketSettings } from '../../../runtime/service/src/logs/object-bucket.ts';
-import { until } from '../until.ts';
+import { untilReady } from '../until-ready.ts';
 
 /** The image's own program on a folder of this machine, and S3 clients of it. */
 export interface TestObjectStorage {
@@ -98,17 +98,7 @@ export async function testObjectStorage(
   const up = async (): Promise<void> => {
     const serving = start([...(options.wrap ?? []), path], { timeout: 3600, env });
     running = serving;
-    await until(
-      'the object storage is ready',
-      60,
-      async (last) => {
-        last(serving.stderr());
-        if (serving.child.exitCode !== null) throw new Error(serving.stderr());
-        const answer = await fetch(`http://127.0.0.1:${ports.internal}/health/ready`).catch(() => undefined);
-        return answer?.ok === true ? true : undefined;
-      },
-      20,
-    );
+    await untilReady('the object storage', serving, ports.internal);
   };
   await up();
   return {

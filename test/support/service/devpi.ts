@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { freePort } from '@delos/host';
 import { execute, expectOk, type RunningCommand, start } from '../../../peers/src/command.ts';
 import { pythonOf } from '../../../peers/src/python-client.ts';
-import { until } from '../until.ts';
+import { untilReady } from '../until-ready.ts';
 
 const IMAGE = join(import.meta.dirname, '../../../artifacts/images/devpi');
 
@@ -69,12 +69,7 @@ export async function testDevpi(
       await expectOk(program('prepare').end);
       const serving = program('serve');
       running = serving;
-      await until('DevPI is ready', 60, async (last) => {
-        last(serving.stderr());
-        if (serving.child.exitCode !== null) throw new Error(serving.stderr());
-        const answer = await fetch(`http://127.0.0.1:${ports.internal}/health/ready`).catch(() => undefined);
-        return answer?.ok === true ? true : undefined;
-      });
+      await untilReady('DevPI', serving, ports.internal);
     },
     kill: async () => void (await end('SIGKILL')),
     end: () => end('SIGTERM'),
