@@ -114,6 +114,11 @@ function playBake(
             cancelling ||= act.task === script.cancelOn;
             break;
           }
+          case 'watch': {
+            const end = jobs.get(act.jobId)?.end;
+            if (end !== undefined) bake.tell(end, now);
+            break;
+          }
           case 'kill': {
             const job = jobs.get(act.jobId);
             if (job !== undefined) job.killed = true;
