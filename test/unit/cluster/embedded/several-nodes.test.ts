@@ -69,7 +69,10 @@ describe('which nodes there shall be', () => {
     const given = platformConfig.parse({
       nodePools: [{ name: 'cpu' }, { name: 'gpu', fakeGpus: true, nvidiaGpu: { count: 2 }, labels: { rack: 'b' } }],
     });
-    expect(membersOf(spec, given, ['cpu', 'gpu'])).toMatchObject([
+    const role = 'node-role.kubernetes.io/control-plane';
+    const nodes = membersOf(spec, given, ['cpu', 'gpu']);
+    expect(nodes.map(({ labels }) => labels[role])).toEqual(['', undefined]);
+    expect(nodes).toMatchObject([
       { index: 1, nodes: 2, labels: { 'delos.dev/pool': 'cpu' }, fakeResources: {} },
       {
         index: 2,
