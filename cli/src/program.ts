@@ -3,6 +3,7 @@ import { Command, Option } from 'commander';
 import { completionVerbs } from './completion.ts';
 import { commandContext, type GlobalOptions } from './context.ts';
 import { positiveNumber, wholeNumber } from './option-numbers.ts';
+import { bundleVerbs } from './program-bundle.ts';
 import { clustersVerbs } from './program-clusters.ts';
 import { withSearch } from './search-options.ts';
 import { auxVmVerbs, flowVerbs, nodeVerbs } from './verb-groups.ts';
@@ -148,6 +149,12 @@ export function program(root: string, options: { readonly completion?: boolean }
 
   auxVmVerbs(verb(cli, 'aux-vm', 'a Debian machine with a site’s registry, charts, packages and names'), verb, action);
 
+  bundleVerbs(
+    verb(cli, 'bundle', 'bundles for sites without a network: all that a platform needs, signed'),
+    verb,
+    action,
+  );
+
   cli
     .command('kubectl')
     .description('kubectl with this instance’s kubeconfig; everything after it is passed through')
@@ -205,7 +212,7 @@ export function program(root: string, options: { readonly completion?: boolean }
     .option('--only <suite>', 'unit, integration, e2e or long')
     .argument('[rooms...]', 'only the tests of these rooms (flow, stacks, e2e, …) or these files')
     .action(action(() => import('./commands/develop/test.ts')));
-  verb(cli, 'bench', 'measure: flow, job-latency, packing, scheduler, up')
+  verb(cli, 'bench', 'measure: bundle, flow, job-latency, packing, scheduler, up')
     .argument('<name>', 'which measurement')
     .option('--samples <number>', 'how many pairs', positiveNumber)
     .option('--plot <file>', 'writes a picture, where the benchmark has one (scheduler)')
