@@ -44,14 +44,21 @@ export async function openStream(props: StreamsProps, request: StreamRequest): P
       await streamUsage(back, props.client, () => runningOf(props, request.jobId), first);
       return;
     }
-    const { path, query, protocols } = endpointOf(pod, request);
-    const kube = await kubeSocket(props.client, path, query, protocols);
+    const { path, query, inputQuery } = endpointOf(pod, request);
+    const opened: WebSocket[] = [];
+    const open = async (asked: Query): Promise<WebSocket> => {
+      const socket = await kubeSocket(props.client, path, asked, CHANNELS);
+      opened.push(socket);
+      return socket;
+    };
     try {
+      const kube = await open(query);
+      const input = inputQuery === undefined ? kube : await open(inputQuery);
       const back = await dialBack(props, request);
       if (request.kind === 'port-forward') joinForward(kube, back);
-      else joinChannels(kube, back, props, request, attemptOf(pod));
+      else joinChannels({ kube, input }, back, props, request, attemptOf(pod));
     } catch (error) {
-      kube.terminate();
+      for (const socket of opened) socket.terminate();
       throw error;
     }
   } catch (error) {
@@ -60,33 +67,52 @@ export async function openStream(props: StreamsProps, request: StreamRequest): P
   }
 }
 
+/**
+ * Where the Kubernetes API has what is asked for.
+ *
+ * An attach with input and both outputs takes a second connection, for its input. containerd gives up the input of an attach when one
+ * output has ended, and takes the other output for ended as well, whatever of it is still to be read: the last lines of a
+ * container that ends would be lost now and then (`ContainerIO.Attach` in containerd's internal/cri/io).
+ */
 function endpointOf(
   pod: Pod,
   request: StreamRequest,
-): { readonly path: string; readonly query: Query; readonly protocols: readonly string[] } {
+): { readonly path: string; readonly query: Query; readonly inputQuery?: Query } {
   const base = `/api/v1/namespaces/${pod.metadata.namespace ?? ''}/pods/${pod.metadata.name}`;
   if (request.kind === 'port-forward') {
-    return { path: `${base}/portforward`, query: { ports: String(request.port ?? 0) }, protocols: CHANNELS };
+    return { path: `${base}/portforward`, query: { ports: String(request.port ?? 0) } };
   }
   const tty =
     request.kind === 'exec' ? request.tty : (pod.spec.containers.find(({ name }) => name === CONTAINER)?.tty ?? false);
-  return {
-    path: `${base}/${request.kind}`,
-    query: {
-      container: CONTAINER,
-      stdin: String(request.stdin),
-      stdout: String(request.stdout),
-      // A terminal has one output.
-      stderr: String(request.stderr && !tty),
-      tty: String(tty),
-      ...(request.kind === 'exec' ? { command: request.command } : {}),
-    },
-    protocols: CHANNELS,
-  };
+  // A terminal has one output.
+  const { stdin, stdout } = request;
+  const stderr = request.stderr && !tty;
+  const queryOf = (flags: Readonly<Record<'stdin' | 'stdout' | 'stderr', boolean>>): Query => ({
+    container: CONTAINER,
+    stdin: String(flags.stdin),
+    stdout: String(flags.stdout),
+    stderr: String(flags.stderr),
+    tty: String(tty),
+    ...(request.kind === 'exec' ? { command: request.command } : {}),
+  });
+  const path = `${base}/${request.kind}`;
+  return request.kind === 'attach' && stdin && stdout && stderr
+    ? {
+        path,
+        query: queryOf({ stdin: false, stdout, stderr }),
+        inputQuery: queryOf({ stdin, stdout: false, stderr: false }),
+      }
+    : { path, query: queryOf({ stdin, stdout, stderr }) };
+}
+
+/** Connections to a container: where its outputs and its end come from, and where input goes; mostly one for both. */
+interface ContainerSockets {
+  readonly kube: WebSocket;
+  readonly input: WebSocket;
 }
 
 function joinChannels(
-  kube: WebSocket,
+  { kube, input }: ContainerSockets,
   back: WebSocket,
   props: StreamsProps,
   request: StreamRequest,
@@ -98,6 +124,7 @@ function joinChannels(
     if (code !== undefined && back.readyState === WebSocket.OPEN) back.send(exitFrame(code));
     endSocket(back);
     endSocket(kube);
+    endSocket(input);
   };
   const settle = (exitCode: number | undefined): void => detach(props.log, 'ending a stream', () => finish(exitCode));
   forwardFrames(kube, back, (frame) => {
@@ -112,7 +139,7 @@ function joinChannels(
     }
     return undefined;
   });
-  forwardFrames(back, kube, toKube);
+  forwardFrames(back, input, toKube);
   kube.on('error', () => kube.terminate());
   kube.once('close', () => {
     if (ended) return;
@@ -125,7 +152,13 @@ function joinChannels(
   back.once('close', () => {
     ended = true;
     endSocket(kube);
+    endSocket(input);
   });
+  if (input !== kube) {
+    // A container that takes no input any more may go on with its output.
+    input.on('error', () => input.terminate());
+    input.resume();
+  }
   kube.resume();
   back.resume();
 }
