@@ -1,5 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import type { StreamRefused, StreamRequest } from '@delos/core';
+import { STREAM_CHANNEL, type StreamRefused, type StreamRequest } from '@delos/core';
 import { type KubeClient, KubeError, type Query } from '@delos/kube';
 import type { Logger } from 'pino';
 import WebSocket from 'ws';
@@ -44,21 +44,15 @@ export async function openStream(props: StreamsProps, request: StreamRequest): P
       await streamUsage(back, props.client, () => runningOf(props, request.jobId), first);
       return;
     }
-    const { path, query, inputQuery } = endpointOf(pod, request);
-    const opened: WebSocket[] = [];
-    const open = async (asked: Query): Promise<WebSocket> => {
-      const socket = await kubeSocket(props.client, path, asked, CHANNELS);
-      opened.push(socket);
-      return socket;
-    };
+    const { path, queries } = endpointOf(pod, request);
+    const sockets: WebSocket[] = [];
     try {
-      const kube = await open(query);
-      const input = inputQuery === undefined ? kube : await open(inputQuery);
+      for (const query of queries) sockets.push(await kubeSocket(props.client, path, query, CHANNELS));
       const back = await dialBack(props, request);
-      if (request.kind === 'port-forward') joinForward(kube, back);
-      else joinChannels({ kube, input }, back, props, request, attemptOf(pod));
+      if (request.kind === 'port-forward') for (const kube of sockets) joinForward(kube, back);
+      else joinChannels(sockets, back, props, request, attemptOf(pod));
     } catch (error) {
-      for (const socket of opened) socket.terminate();
+      for (const socket of sockets) socket.terminate();
       throw error;
     }
   } catch (error) {
@@ -68,26 +62,22 @@ export async function openStream(props: StreamsProps, request: StreamRequest): P
 }
 
 /**
- * Where the Kubernetes API has what is asked for.
+ * Where the Kubernetes API has what is asked for: a query for each connection that it takes. Input goes to the first.
  *
- * An attach with input and both outputs takes a second connection, for its input. containerd gives up the input of an attach when one
- * output has ended, and takes the other output for ended as well, whatever of it is still to be read: the last lines of a
- * container that ends would be lost now and then (`ContainerIO.Attach` in containerd's internal/cri/io).
+ * An attach takes a connection for each output, each with an input, be it never used: containerd takes an attach for
+ * ended when its input has ended (`ContainerIO.Attach` in its internal/cri/io), which it has at once where none is asked
+ * for, and is made to when the first of two outputs ends. What was left of the other would be lost.
  */
-function endpointOf(
-  pod: Pod,
-  request: StreamRequest,
-): { readonly path: string; readonly query: Query; readonly inputQuery?: Query } {
+function endpointOf(pod: Pod, request: StreamRequest): { readonly path: string; readonly queries: readonly Query[] } {
   const base = `/api/v1/namespaces/${pod.metadata.namespace ?? ''}/pods/${pod.metadata.name}`;
   if (request.kind === 'port-forward') {
-    return { path: `${base}/portforward`, query: { ports: String(request.port ?? 0) } };
+    return { path: `${base}/portforward`, queries: [{ ports: String(request.port ?? 0) }] };
   }
   const tty =
     request.kind === 'exec' ? request.tty : (pod.spec.containers.find(({ name }) => name === CONTAINER)?.tty ?? false);
   // A terminal has one output.
-  const { stdin, stdout } = request;
-  const stderr = request.stderr && !tty;
-  const queryOf = (flags: Readonly<Record<'stdin' | 'stdout' | 'stderr', boolean>>): Query => ({
+  const asked: Flags = { stdin: request.stdin, stdout: request.stdout, stderr: request.stderr && !tty };
+  const queryOf = (flags: Flags): Query => ({
     container: CONTAINER,
     stdin: String(flags.stdin),
     stdout: String(flags.stdout),
@@ -95,73 +85,86 @@ function endpointOf(
     tty: String(tty),
     ...(request.kind === 'exec' ? { command: request.command } : {}),
   });
-  const path = `${base}/${request.kind}`;
-  return request.kind === 'attach' && stdin && stdout && stderr
-    ? {
-        path,
-        query: queryOf({ stdin: false, stdout, stderr }),
-        inputQuery: queryOf({ stdin, stdout: false, stderr: false }),
-      }
-    : { path, query: queryOf({ stdin, stdout, stderr }) };
+  return {
+    path: `${base}/${request.kind}`,
+    queries: (request.kind === 'exec' ? [asked] : attachedBy(asked)).map(queryOf),
+  };
 }
 
-/** Connections to a container: where its outputs and its end come from, and where input goes; mostly one for both. */
-interface ContainerSockets {
-  readonly kube: WebSocket;
-  readonly input: WebSocket;
+type Flags = Readonly<Record<'stdin' | 'stdout' | 'stderr', boolean>>;
+
+function attachedBy(asked: Flags): readonly Flags[] {
+  const only = { stdin: true, stdout: false, stderr: false };
+  const outputs = (['stdout', 'stderr'] as const).filter((output) => asked[output]);
+  return outputs.length === 0 ? [only] : outputs.map((output) => ({ ...only, [output]: true }));
 }
 
+/** Passes on what comes of all connections to the container, and input to the first of them. */
 function joinChannels(
-  { kube, input }: ContainerSockets,
+  sockets: readonly WebSocket[],
   back: WebSocket,
   props: StreamsProps,
   request: StreamRequest,
   attempt: number,
 ): void {
   let ended = false;
+  let going = sockets.length;
+  const endAll = (): void => {
+    for (const socket of sockets) endSocket(socket);
+  };
   const finish = async (exitCode: number | undefined): Promise<void> => {
     const code = exitCode ?? (await exitCodeOf(props, request.jobId, attempt));
     if (code !== undefined && back.readyState === WebSocket.OPEN) back.send(exitFrame(code));
     endSocket(back);
-    endSocket(kube);
-    endSocket(input);
+    endAll();
   };
-  const settle = (exitCode: number | undefined): void => detach(props.log, 'ending a stream', () => finish(exitCode));
-  forwardFrames(kube, back, (frame) => {
-    const { output, end } = fromKube(frame);
-    if (output !== undefined) return output;
-    if (end === undefined || ended) return undefined;
-    ended = true;
-    if (request.kind === 'attach') settle(end.message === undefined ? undefined : end.exitCode);
-    else {
-      if (end.message !== undefined) back.send(stderrFrame(`${end.message}\r\n`));
-      settle(end.exitCode);
-    }
-    return undefined;
-  });
-  forwardFrames(back, input, toKube);
-  kube.on('error', () => kube.terminate());
-  kube.once('close', () => {
+  const settle = (exitCode: number | undefined): void => {
     if (ended) return;
     ended = true;
-    // An attach broke off: either its container has ended, or the connection was lost.
-    if (request.kind === 'attach') settle(undefined);
-    else endSocket(back, 1011, 'the connection to the container was lost');
-  });
+    detach(props.log, 'ending a stream', () => finish(exitCode));
+  };
+  for (const kube of sockets) {
+    let said = false;
+    forwardFrames(kube, back, (frame) => {
+      const { output, end } = fromKube(frame);
+      if (output !== undefined) return output;
+      if (end === undefined || said) return undefined;
+      said = true;
+      going -= 1;
+      if (request.kind === 'attach') {
+        // The other output may still have something.
+        if (end.message !== undefined) settle(end.exitCode);
+        else if (going === 0) settle(undefined);
+      } else if (!ended) {
+        if (end.message !== undefined) back.send(stderrFrame(`${end.message}\r\n`));
+        settle(end.exitCode);
+      }
+      return undefined;
+    });
+    kube.on('error', () => kube.terminate());
+    kube.once('close', () => {
+      if (said || ended) return;
+      // An attach broke off: either its container has ended, or the connection was lost.
+      if (request.kind === 'attach') settle(undefined);
+      else {
+        ended = true;
+        endSocket(back, 1011, 'the connection to the container was lost');
+      }
+    });
+  }
+  const [first] = sockets;
+  if (first !== undefined) forwardFrames(back, first, (frame) => (mayType(request, frame) ? toKube(frame) : undefined));
   back.on('error', () => back.terminate());
   back.once('close', () => {
     ended = true;
-    endSocket(kube);
-    endSocket(input);
+    endAll();
   });
-  if (input !== kube) {
-    // A container that takes no input any more may go on with its output.
-    input.on('error', () => input.terminate());
-    input.resume();
-  }
-  kube.resume();
+  for (const kube of sockets) kube.resume();
   back.resume();
 }
+
+/** Input reaches a container only where it was asked for. */
+const mayType = ({ stdin }: StreamRequest, frame: Buffer): boolean => stdin || frame[0] !== STREAM_CHANNEL.stdin;
 
 function joinForward(kube: WebSocket, back: WebSocket): void {
   const frames = new ForwardFrames();
