@@ -12,7 +12,12 @@ import {
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
-import { commitScript, unpackScript } from '../../../../cli/src/commands/backup/volume-scripts.ts';
+import {
+  commitFilesScript,
+  commitScript,
+  unpackFilesScript,
+  unpackScript,
+} from '../../../../cli/src/commands/backup/volume-scripts.ts';
 
 /* The scripts as a service's user runs them, with the machine's own tar, on a folder that belongs to root. */
 
@@ -65,5 +70,45 @@ describe.each(['.', 'data'])('a restore into %s', (folder) => {
   test('fails for a tar that is cut off; a folder of its own is not there then', () => {
     expect(() => asService(unpackScript(volume), folder, tar.subarray(0, 700))).toThrow();
     if (folder !== '.') expect(existsSync(restored())).toBe(false);
+  });
+});
+
+/** https://man7.org/linux/man-pages/man5/acl.5.html */
+const DEFAULT_ACCESS = 'system.posix_acl_default';
+
+describe('a restore of files of projects', () => {
+  const project = (): string => join(volume, 'acme/one');
+  beforeEach(() => {
+    const source = join(root, 'files');
+    mkdirSync(join(source, 'acme/one'), { recursive: true });
+    python(`import os, struct
+entries = b''.join(struct.pack('<HHI', tag, right, 0xffffffff) for tag, right in ((1, 7), (4, 7), (0x20, 5)))
+os.setxattr(${JSON.stringify(join(source, 'acme/one'))}, '${DEFAULT_ACCESS}', struct.pack('<I', 2) + entries)`);
+    writeFileSync(join(source, 'acme/one/script'), 'content');
+    chmodSync(join(source, 'acme/one/script'), 0o775);
+    tar = execFileSync('tar', ['--create', '--sparse', '--acls', `--directory=${source}`, 'acme']);
+  });
+  const unpack = (input: Buffer): void => asService(unpackFilesScript(volume), '.', input);
+
+  test('has files with their modes and lists of access, and leaves what the service has of its own', () => {
+    mkdirSync(join(volume, '.delos'));
+    unpack(tar);
+    asService(commitFilesScript(volume), '.');
+    expect(python(`import os; print('${DEFAULT_ACCESS}' in os.listxattr(${JSON.stringify(project())}))`)).toBe('True');
+    expect(execFileSync('stat', ['--format=%a', join(project(), 'script')]).toString()).toBe('775\n');
+    expect(readdirSync(volume).sort()).toEqual(['.delos', 'acme']);
+  });
+
+  test('is refused where there are files already, and none of them is touched', () => {
+    mkdirSync(join(volume, 'other'));
+    expect(() => unpack(tar)).toThrow('the file storage has files already');
+    expect(readdirSync(volume)).toEqual(['other']);
+  });
+
+  test('goes on where it was interrupted', () => {
+    expect(() => unpack(tar.subarray(0, 700))).toThrow();
+    unpack(tar);
+    asService(commitFilesScript(volume), '.');
+    expect([readdirSync(volume), readFileSync(join(project(), 'script'), 'utf8')]).toEqual([['acme'], 'content']);
   });
 });
