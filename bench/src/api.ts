@@ -29,6 +29,8 @@ interface Row {
   readonly requestsPerSecond: number;
   readonly p50Ms: number;
   readonly p99Ms: number;
+  /** Milliseconds of processor time of the control API for one request: it does not depend on what else the machine does. */
+  readonly processorMs: number;
 }
 
 const seconds = numberOption('--samples', 5);
@@ -94,9 +96,11 @@ try {
     for (const connections of CONNECTIONS) {
       const began = performance.now();
       const before = await waiting();
-      const loaded = await load(processes.url, { connections, seconds }, ask);
-      rows.push({ name, connections, jobs, ...loaded });
-      say(`${name}, ${connections} connections: ${JSON.stringify(loaded)}`);
+      const from = processes.processorSeconds('api');
+      const { requests, ...loaded } = await load(processes.url, { connections, seconds }, ask);
+      const processorMs = Math.round(((processes.processorSeconds('api') - from) / requests) * 100_000) / 100;
+      rows.push({ name, connections, jobs, ...loaded, processorMs });
+      say(`${name}, ${connections} connections: ${JSON.stringify({ ...loaded, processorMs })}`);
       if (name === 'submit') {
         const count = (await waiting()) - before;
         await untilLookedAt();
@@ -114,7 +118,7 @@ try {
     `api: ${jobs} jobs`,
     ...rows.map(
       (row) =>
-        `  ${row.name.padEnd(7)} ${String(row.connections).padStart(4)} connections ${row.requestsPerSecond.toFixed(0).padStart(6)}/s  p50 ${row.p50Ms.toFixed(1).padStart(7)} ms  p99 ${row.p99Ms.toFixed(1).padStart(7)} ms`,
+        `  ${row.name.padEnd(7)} ${String(row.connections).padStart(4)} connections ${row.requestsPerSecond.toFixed(0).padStart(6)}/s  p50 ${row.p50Ms.toFixed(1).padStart(7)} ms  p99 ${row.p99Ms.toFixed(1).padStart(7)} ms  ${row.processorMs.toFixed(2)} ms of processor`,
     ),
     ...scheduled.map((each) => `  submitted and looked at, ${each.connections} connections: ${each.jobsPerSecond}/s`),
     `  ${followed.followers} followers: ${followed.cores} cores (${followed.coresWithoutFollowers} for the same logs without)`,

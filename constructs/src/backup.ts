@@ -46,9 +46,11 @@ export const savedServices = (config: DelosConfig): readonly SavedService[] =>
 export interface SavedFiles {
   /** Name of the service, and of its part of a backup. */
   readonly name: string;
+  /** The namespace that it runs in. */
   readonly namespace: string;
   /** Labels of its Pods, whose names are not known before. */
   readonly labels: Readonly<Record<string, string>>;
+  /** Of what its image runs. */
   readonly version: string;
   /** Command that writes one tar of all files to stdout. What it cannot read it names on stderr, and leaves out. */
   readonly save: readonly string[];

@@ -9,6 +9,8 @@ export interface Ask {
 }
 
 export interface Loaded {
+  /** All of them, those that warmed it up included. */
+  readonly requests: number;
   readonly requestsPerSecond: number;
   /** Milliseconds from the request to the last byte of its answer. */
   readonly p50Ms: number;
@@ -49,6 +51,7 @@ export async function load(
   const elapsed = (performance.now() - from) / 1000;
   times.sort((a, b) => a - b);
   return {
+    requests: nth,
     requestsPerSecond: rounded(times.length / elapsed),
     p50Ms: rounded(quantile(times, 0.5)),
     p99Ms: rounded(quantile(times, 0.99)),
