@@ -1,5 +1,5 @@
 import { CATALOGUE } from '@delos/artifacts';
-import { FILE_STORAGE_CLAIM, FILE_STORAGE_VOLUME, NAME_LABEL } from '@delos/core';
+import { FILE_STORAGE_CLAIM, NAME_LABEL } from '@delos/core';
 import { z } from 'zod';
 import { type Backup, namespaceOf } from './base/service.ts';
 import type { DelosConfig } from './delos-config.ts';
@@ -130,27 +130,19 @@ export function volumeRestore(synthesis: Synthesis, { name, namespace, pods, bac
   };
 }
 
-/** What the file storage is restored by: its volume where one is made for it, its claim, and a Pod of its service's kind. */
-export interface FilesRestore extends VolumeRestore {
-  /** Undefined where a StorageClass makes it. */
-  readonly volume: Manifest | undefined;
-}
-
-/** Undefined where the platform has no file storage. */
-export function filesRestore(synthesis: Synthesis): FilesRestore | undefined {
+/**
+ * What the file storage is restored by: its claim, which is part of the ground that services stand on, and a Pod of its service's kind.
+ * @returns undefined where the platform has no file storage
+ */
+export function filesRestore(synthesis: Synthesis): VolumeRestore | undefined {
   const found = (kind: string, name: string): Manifest | undefined =>
     synthesis.objects.find(({ manifest }) => manifest.kind === kind && manifest.metadata.name === name)?.manifest;
   const claim = found('PersistentVolumeClaim', FILE_STORAGE_CLAIM);
   const served = found('Deployment', files.name);
   if (claim === undefined || served === undefined) return undefined;
-  const namespace = namespaceOf(files);
   const { template } = workload.parse(served).spec;
-  return {
-    claims: [FILE_STORAGE_CLAIM],
-    volume: found('PersistentVolume', FILE_STORAGE_VOLUME),
-    claim,
-    pod: restorePod({ name: files.name, namespace, claimName: FILE_STORAGE_CLAIM }, template.spec),
-  };
+  const filled = { name: files.name, namespace: namespaceOf(files), claimName: FILE_STORAGE_CLAIM };
+  return { claims: [FILE_STORAGE_CLAIM], claim, pod: restorePod(filled, template.spec) };
 }
 
 interface Filled {

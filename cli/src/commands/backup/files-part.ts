@@ -6,7 +6,7 @@ import { readyPod } from './ready-pod.ts';
 import { gibibytes } from './sizes.ts';
 
 /** What tar says of a file or folder that it may not read. */
-const UNREADABLE = /: Cannot (open|read|stat).*: Permission denied$|: Warning: Cannot .*: Permission denied$/;
+export const UNREADABLE = /: Cannot (open|read|stat).*: Permission denied$|: Warning: Cannot .*: Permission denied$/;
 
 /** Files of projects in a backup: a tar that the service's Pod writes while clients and jobs go on writing. */
 export class FilesPart {

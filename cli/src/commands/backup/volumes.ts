@@ -23,18 +23,19 @@ export const READY_SECONDS = 300;
 interface Restored extends VolumeRestore {
   /** Of the part. */
   readonly name: string;
-  /** Objects that are there before its claim. */
-  readonly before: readonly Manifest[];
+  /** Objects that are made for it, in this order. */
+  readonly made: readonly Manifest[];
   readonly unpack: readonly string[];
   readonly commit: readonly string[];
 }
 
 function ofService(synthesis: Synthesis, service: SavedService): Restored {
   const script = (text: string) => ['/bin/sh', '-c', text, 'restore', service.backup.folder];
+  const restore = volumeRestore(synthesis, service);
   return {
     name: service.name,
-    before: [],
-    ...volumeRestore(synthesis, service),
+    ...restore,
+    made: [restore.claim, restore.pod],
     unpack: script(unpackScript(RESTORE_FOLDER)),
     commit: script(commitScript(RESTORE_FOLDER)),
   };
@@ -50,8 +51,8 @@ function ofFiles(synthesis: Synthesis): Restored {
   }
   return {
     name: SAVED_FILES.name,
-    before: restore.volume === undefined ? [] : [restore.volume],
     ...restore,
+    made: [restore.pod],
     unpack: ['/bin/sh', '-c', unpackFilesScript(RESTORE_FOLDER)],
     commit: ['/bin/sh', '-c', commitFilesScript(RESTORE_FOLDER)],
   };
@@ -102,9 +103,9 @@ export class Volumes {
     return found.flat();
   }
 
-  /** Makes each claim, and a Pod that has it. */
+  /** Makes each claim, and a Pod that has it. The file storage's claim is part of the ground. */
   async open(): Promise<void> {
-    for (const object of this.#restored.flatMap(({ before, claim, pod }) => [...before, claim, pod])) {
+    for (const object of this.#restored.flatMap(({ made }) => made)) {
       await this.#objects.apply(refOf(object), jsonOf(object), OWNER, this.#signal);
     }
     for (const { namespace, name } of this.#restored.map(({ pod }) => pod.metadata)) {

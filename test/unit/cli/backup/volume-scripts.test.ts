@@ -1,4 +1,4 @@
-import { execFileSync } from 'node:child_process';
+import { execFileSync, spawnSync } from 'node:child_process';
 import {
   chmodSync,
   existsSync,
@@ -7,11 +7,14 @@ import {
   readdirSync,
   readFileSync,
   rmSync,
+  statSync,
   writeFileSync,
 } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { SAVED_FILES } from '@delos/constructs';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { UNREADABLE } from '../../../../cli/src/commands/backup/files-part.ts';
 import {
   commitFilesScript,
   commitScript,
@@ -97,6 +100,36 @@ os.setxattr(${JSON.stringify(join(source, 'acme/one'))}, '${DEFAULT_ACCESS}', st
     expect(python(`import os; print('${DEFAULT_ACCESS}' in os.listxattr(${JSON.stringify(project())}))`)).toBe('True');
     expect(execFileSync('stat', ['--format=%a', join(project(), 'script')]).toString()).toBe('775\n');
     expect(readdirSync(volume).sort()).toEqual(['.delos', 'acme']);
+  });
+
+  test('brings back what the service saves while it serves: all but what a job keeps to itself, which is told', () => {
+    const served = join(root, 'served');
+    for (const folder of ['acme/one/private', '.delos/uploads']) mkdirSync(join(served, folder), { recursive: true });
+    for (const folder of ['', 'acme', 'acme/one']) chmodSync(join(served, folder), 0o755);
+    chmodSync(join(served, 'acme/one/private'), 0o700);
+    writeFileSync(join(served, 'acme/one/own'), 'of a job', { mode: 0o600 });
+    writeFileSync(join(served, 'acme/one/größe 1'), 'for all');
+    execFileSync('truncate', ['--size=100M', join(served, 'acme/one/holes')]);
+    writeFileSync(join(served, '.delos/uploads/half'), 'half');
+    const [shell = '', flag = '', script = ''] = SAVED_FILES.save;
+    const { status, stdout, stderr } = spawnSync(
+      'setpriv',
+      ['--reuid', String(USER), '--regid', String(USER), '--clear-groups', shell, flag].concat([
+        script.replace('cd /files', `cd ${served}`),
+      ]),
+      { maxBuffer: 2 ** 24 },
+    );
+    expect([status, stdout.length < 2 ** 20]).toEqual([0, true]);
+    const told = stderr.toString().trim().split('\n');
+    expect(
+      told.filter((line) => UNREADABLE.test(line)),
+      stderr.toString(),
+    ).toHaveLength(2);
+    unpack(stdout);
+    asService(commitFilesScript(volume), '.');
+    expect(readdirSync(project()).sort()).toEqual(['größe 1', 'holes']);
+    expect(readFileSync(join(project(), 'größe 1'), 'utf8')).toBe('for all');
+    expect(statSync(join(project(), 'holes'))).toMatchObject({ size: 100 * 2 ** 20, blocks: 0 });
   });
 
   test('is refused where there are files already, and none of them is touched', () => {
