@@ -11,6 +11,9 @@ export const CLIENTS = {
   flow: { project: 'apolo-flow', version: '26.7.2' },
 } as const satisfies Readonly<Record<string, PinnedWheel>>;
 
+/** What asks an API all that its own description allows, and more. */
+export const SCHEMATHESIS = { project: 'schemathesis', version: '4.32.5' } as const satisfies PinnedWheel;
+
 /** The tools that people upload packages with. */
 export const UPLOADERS = {
   devpi: { project: 'devpi-client', version: '7.3.0' },

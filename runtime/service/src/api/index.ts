@@ -137,7 +137,12 @@ export const apiService: Service = {
       ...(bucketsUrl === undefined || bucketsKey === undefined
         ? {}
         : {
-            buckets: { url: bucketsUrl, signingKey: liveSecret(bucketsKey), perProject: config.buckets.perProject },
+            buckets: {
+              url: bucketsUrl,
+              signingKey: liveSecret(bucketsKey),
+              perProject: config.buckets.perProject,
+              endpoints: imageSource({ allowed: config.buckets.allowedEndpoints }),
+            },
           }),
     };
     const resources = resourcesFor(settings);

@@ -1,6 +1,7 @@
 import { FILE_STORAGE_PATH } from '@delos/core';
 import type { Resource } from '../../resource.ts';
 import { storageRoutes } from './routes.ts';
+import { stopWriters } from './stop-writers.ts';
 
 export { fileMountsFor, storageVolumes } from './mounts.ts';
 
@@ -13,5 +14,6 @@ export const storage: Resource = {
   tables: [],
   wanted: ({ filesUrl }) => filesUrl !== undefined,
   routes: storageRoutes,
+  sweep: stopWriters,
   audit: {},
 };
