@@ -26,7 +26,8 @@ const ANSWER_LIMIT_MS = 600_000;
 const TRIES = 4;
 
 interface Ask {
-  readonly body?: Dispatcher.DispatchOptions['body'];
+  /** Of a stream: what makes it, since it is made anew where a token has ended meanwhile. */
+  readonly body?: Buffer | (() => AsyncIterable<Buffer>);
   readonly headers?: Readonly<Record<string, string>>;
   readonly signal?: AbortSignal | undefined;
 }
@@ -163,11 +164,11 @@ export class Registry {
     location: string,
     start: number,
     length: number,
-    bytes: AsyncIterable<Buffer>,
+    bytes: () => AsyncIterable<Buffer>,
     signal?: AbortSignal,
   ): Promise<string> {
     const answer = await this.#ask('PATCH', repository, location, {
-      body: bytes as unknown as Dispatcher.DispatchOptions['body'],
+      body: bytes,
       headers: {
         'content-type': 'application/octet-stream',
         'content-length': String(length),
@@ -236,7 +237,7 @@ export class Registry {
         return await request(url, {
           method,
           dispatcher: this.#agent,
-          ...(ask.body === undefined ? {} : { body: ask.body }),
+          ...(ask.body === undefined ? {} : { body: typeof ask.body === 'function' ? ask.body() : ask.body }),
           headers: { ...ask.headers, ...(known === undefined ? {} : { authorization: known }) },
           ...(ask.signal === undefined ? {} : { signal: ask.signal }),
         } as Parameters<typeof request>[1]);
@@ -249,7 +250,7 @@ export class Registry {
       }
     };
     const first = await once();
-    if (first.statusCode !== 401 || isStream(ask.body)) return first;
+    if (first.statusCode !== 401) return first;
     await first.body.dump();
     this.#tokens.set(
       key,
@@ -278,8 +279,6 @@ export class Registry {
     );
   }
 }
-
-const isStream = (body: unknown): boolean => typeof body === 'object' && body !== null && !Buffer.isBuffer(body);
 
 function reasonOf(cause: unknown): string {
   if (!(cause instanceof Error)) return String(cause);

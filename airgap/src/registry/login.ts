@@ -1,4 +1,4 @@
-import { DelosError } from '@delos/core';
+import { DelosError, isLoopback } from '@delos/core';
 import { type Agent, request } from 'undici';
 import { z } from 'zod';
 
@@ -28,6 +28,10 @@ export async function authorization(
   const realm = field('realm');
   if (kind.toLowerCase() !== 'bearer' || realm === undefined || !URL.canParse(realm)) throw refused('asks for a login');
   const url = new URL(realm);
+  // The registry names this place: a password must not leave for one that anybody could listen to.
+  if (login !== undefined && url.protocol !== 'https:' && !isLoopback(url.hostname)) {
+    throw refused(`sends for a token to ${url.origin}, to which a password is not sent without TLS`);
+  }
   const service = field('service');
   if (service !== undefined) url.searchParams.set('service', service);
   for (const each of scope) url.searchParams.append('scope', each);

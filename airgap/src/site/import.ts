@@ -81,7 +81,8 @@ class ImportWork {
     }
     while (at < size) {
       const length = Math.min(chunkBytes, size - at);
-      const bytes = this.#counted(this.#packs.read(spans, at, length), digest);
+      const from = at;
+      const bytes = () => this.#counted(this.#packs.read(spans, from, length), digest);
       await this.#step('send');
       location = await this.#registry.send(repository, location, at, length, bytes, signal);
       at += length;

@@ -147,6 +147,25 @@ test('a registry whose disk is full says so, and the import goes on when it has 
   }
 });
 
+test('a registry that asks for a password takes a bundle from who has it, and says to everybody else what lacks', async () => {
+  const folder = await folders.make();
+  const hash =
+    "import crypt; print('ann:' + crypt.crypt('a-password', crypt.mksalt(crypt.METHOD_BLOWFISH, rounds=16)))";
+  await writeFile(join(folder, 'htpasswd'), await expectOk(execute(['python3', '-W', 'ignore', '-c', hash])));
+  const registry = await siteRegistry(folder, join(folder, 'htpasswd'));
+  await registry.up();
+  try {
+    const how = { folder: first.folder, list: first.list, url: registry.url, site: join(folder, 'site') };
+    await expect(imported(how)).rejects.toThrow('the registry asks for a login');
+    await expect(imported({ ...how, login: { user: 'ann', password: 'another' } })).rejects.toThrow('answers 401');
+    expect(await registry.content()).toEqual([]);
+    await imported({ ...how, login: { user: 'ann', password: 'a-password' } });
+    expect((await registry.content()).length).toBeGreaterThan(20);
+  } finally {
+    await registry.kill();
+  }
+});
+
 test('a prune that keeps a delta keeps what it needs of the first, and takes the rest away', async () => {
   const folder = await folders.make();
   const site = join(folder, 'site');

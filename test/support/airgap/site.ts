@@ -33,7 +33,8 @@ export interface SiteRegistry {
   content(): Promise<readonly string[]>;
 }
 
-export async function siteRegistry(folder: string): Promise<SiteRegistry> {
+/** @param htpasswd file with who may use it, as Apache has it; left out: everybody */
+export async function siteRegistry(folder: string, htpasswd?: string): Promise<SiteRegistry> {
   const { path } = await resolveTool('registry', silent);
   const data = join(folder, 'registry');
   const port = await freePort();
@@ -44,6 +45,7 @@ export async function siteRegistry(folder: string): Promise<SiteRegistry> {
     log: { level: 'error', accesslog: { disabled: true } },
     storage: { filesystem: { rootdirectory: data }, delete: { enabled: true } },
     http: { addr: `127.0.0.1:${port}` },
+    ...(htpasswd === undefined ? {} : { auth: { htpasswd: { realm: 'site', path: htpasswd } } }),
   };
   await writeFile(config, JSON.stringify(settings));
   let child: ChildProcess | undefined;
@@ -59,7 +61,8 @@ export async function siteRegistry(folder: string): Promise<SiteRegistry> {
       child = started;
       await until('the registry answers', 30, async () => {
         if (started.exitCode !== null) throw new Error('the registry ended');
-        return (await fetch(`${url}/v2/`).catch(() => undefined))?.ok === true ? true : undefined;
+        const status = (await fetch(`${url}/v2/`).catch(() => undefined))?.status;
+        return status === 200 || status === 401 ? true : undefined;
       });
     },
     kill: async () => {
@@ -95,6 +98,7 @@ export interface Importing {
   readonly store?: string;
   readonly onStep?: (what: string) => Promise<void> | void;
   readonly at?: Date;
+  readonly login?: { readonly user: string; readonly password: string };
 }
 
 /** What an import has done, or why it was refused before anything was sent. */
@@ -107,7 +111,7 @@ export interface ImportOutcome {
 /** What the command does after its arguments are read. */
 export async function imported(how: Importing): Promise<ImportOutcome> {
   const bundle = await openBundle(how.folder, { pinned: how.list, at: NOW });
-  const registry = new Registry({ url: how.url });
+  const registry = new Registry({ url: how.url, ...(how.login === undefined ? {} : { login: how.login }) });
   const journal = new Journal(join(how.site, 'journal', `${bundle.digest.slice(7)}.jsonl`));
   try {
     const plan = planImport(bundle.index, repositoriesOf(versionsOf(how.site)));

@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { Registry } from '@delos/airgap';
-import { DelosError } from '@delos/core';
+import { DelosError, isLoopback } from '@delos/core';
 import type { CommandContext } from '../../context.ts';
 
 export interface RegistryOptions {
@@ -32,6 +32,11 @@ export function registryOf({ registry, user, passwordFile, authority }: Registry
   if ((user === undefined) !== (passwordFile === undefined)) {
     throw new DelosError('ERR_USAGE', 'expected --user and --password-file, both or neither', {
       hint: 'a password is read from a file, so that no list of processes shows it',
+    });
+  }
+  if (user !== undefined && url.protocol === 'http:' && !isLoopback(url.hostname)) {
+    throw new DelosError('ERR_USAGE', `--registry ${registry}: a password is not sent to another machine without TLS`, {
+      hint: 'expected https://HOST[:PORT], with --authority FILE where an authority of the site has signed its certificate',
     });
   }
   const login =
