@@ -2,7 +2,7 @@ import { FILE_STORAGE_PATH } from '@delos/core';
 import type { Resource } from '../../resource.ts';
 import { storageRoutes } from './routes.ts';
 
-export { fileMountsFor, storageVolumes } from './mounts.ts';
+export { fileMountsFor, storageVolumes, textOfFile } from './mounts.ts';
 
 /** Files themselves are served by a program of their own, which asks here who may do what. */
 export const storage: Resource = {
