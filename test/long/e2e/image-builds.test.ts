@@ -47,10 +47,9 @@ test('a job starts from an image that was built in the cluster, as a Pod like al
     [`FROM ${base}`, 'ARG WHO', 'COPY word /word', 'RUN echo "built for $WHO" > /built && id -u && test -d /proc/self'],
     { word: 'brought\n' },
   );
-  const built = await ann.extras(
-    ['image', 'build', folder, 'image:built:1', '-s', 'small', '--build-arg', 'WHO=ann'],
-    { timeout: 300 },
-  );
+  const built = await ann.extras(['image', 'build', folder, 'image:built:1', '-s', 'small', '--build-arg', 'WHO=ann'], {
+    timeout: 300,
+  });
   expect(built.code, `${built.stdout}${built.stderr}`).toBe(0);
   expect(await ann.ok(['run', '-s', 'tiny', 'image:built:1', '--', 'cat', '/built', '/word'])).toMatch(
     /built for ann\s+brought/,

@@ -22,7 +22,12 @@ let base: string;
 beforeAll(async () => {
   platform = await buildPlatform();
   alice = await apoloClient({ extras: true });
-  await alice.ok(['config', 'login-with-token', await platform.issuer.token('alice'), `http://${platform.host}/api/v1`]);
+  await alice.ok([
+    'config',
+    'login-with-token',
+    await platform.issuer.token('alice'),
+    `http://${platform.host}/api/v1`,
+  ]);
   await alice.ok(['config', 'switch-project', 'one']);
   base = `${platform.host}/acme/one/base:1`;
   await pushBase();
@@ -34,7 +39,7 @@ afterAll(async () => {
 
 /** An image with a shell, of one layer. */
 async function pushBase(): Promise<void> {
-  const { root } = await unpackedDebian({ name: 'busybox', packages: () => ['busybox-static'], libraries: /^$/ });
+  const { root } = await unpackedDebian({ name: 'busybox', packages: () => ['busybox-static'], libraries: /^none$/ });
   const folder = join(alice.home, 'base');
   await mkdir(join(folder, 'bin'), { recursive: true });
   await mkdir(join(folder, 'etc'));
@@ -44,7 +49,21 @@ async function pushBase(): Promise<void> {
   await exec('cp', [join(root, 'bin/busybox'), join(folder, 'bin/busybox')]).catch(() =>
     exec('cp', [join(root, 'usr/bin/busybox'), join(folder, 'bin/busybox')]),
   );
-  for (const name of ['sh', 'cat', 'echo', 'ls', 'id', 'rm', 'mkdir', 'stat', 'ln', 'sleep', 'find', 'chmod', 'touch']) {
+  for (const name of [
+    'sh',
+    'cat',
+    'echo',
+    'ls',
+    'id',
+    'rm',
+    'mkdir',
+    'stat',
+    'ln',
+    'sleep',
+    'find',
+    'chmod',
+    'touch',
+  ]) {
     await symlink('busybox', join(folder, 'bin', name));
   }
   await writeFile(join(folder, 'etc/passwd'), 'root:x:0:0:root:/root:/bin/sh\napp:x:1000:1000::/home/app:/bin/sh\n');

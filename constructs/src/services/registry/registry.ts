@@ -36,7 +36,9 @@ const KEPT: RotationWay = {
 /** Where jobs reach the registry: a platform on loopback has no name that leads there from within the cluster. */
 function registryAt(publicUrl: string): { readonly registryAt?: string } {
   const { hostname, protocol } = new URL(publicUrl);
-  return isLoopback(hostname) ? { registryAt: `${GATEWAY_HOST}:${PORTS[protocol === 'http:' ? 'http' : 'https']}` } : {};
+  return isLoopback(hostname)
+    ? { registryAt: `${GATEWAY_HOST}:${PORTS[protocol === 'http:' ? 'http' : 'https']}` }
+    : {};
 }
 
 /**

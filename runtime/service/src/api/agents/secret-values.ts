@@ -56,7 +56,8 @@ async function keysOf(
 ): Promise<SecretValue> {
   const { registry } = settings;
   const host = ownRegistry(settings);
-  if (registry === undefined || host === undefined) return { problem: 'this platform has no registry of images any more' };
+  if (registry === undefined || host === undefined)
+    return { problem: 'this platform has no registry of images any more' };
   const password = await buildCredential(registry, rights, Math.floor(Date.now() / 1000));
   const auth = Buffer.from(`token:${password}`).toString('base64');
   return { value: Buffer.from(JSON.stringify({ auths: { [host]: { auth } } })).toString('base64') };

@@ -231,17 +231,16 @@ function ranAs({ image, args, env }: CarriedBuild, { container }: JobRequest, id
   };
 }
 
-function securityOf(
-  request: JobRequest,
-  preset: Preset,
-  project: ProjectRow,
-  builds: boolean,
-): JobPodSpec['security'] {
+function securityOf(request: JobRequest, preset: Preset, project: ProjectRow, builds: boolean): JobPodSpec['security'] {
   const wanted = request.meta.privileged === true ? 'privileged' : preset.security;
   if (builds && wanted === 'restricted') {
-    throw new DelosError('ERR_FORBIDDEN', `images cannot be built with preset ${preset.name}: its jobs may not be root`, {
-      hint: 'choose another one with --preset',
-    });
+    throw new DelosError(
+      'ERR_FORBIDDEN',
+      `images cannot be built with preset ${preset.name}: its jobs may not be root`,
+      {
+        hint: 'choose another one with --preset',
+      },
+    );
   }
   if (wanted !== 'privileged') return wanted;
   if (preset.security === 'restricted') {

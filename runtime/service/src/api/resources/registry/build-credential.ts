@@ -73,8 +73,7 @@ export async function callerOfBuild(
   { job, user, push }: BuildRights,
 ): Promise<Caller> {
   const row = await database.db.selectFrom('jobs').select('status').where('id', '=', job).executeTakeFirst();
-  const ended: readonly string[] = TERMINAL;
-  if (row === undefined || ended.includes(row.status)) {
+  if (row === undefined || TERMINAL.has(row.status)) {
     throw new DelosError('ERR_UNAUTHENTICATED', 'the credential was that of a build, and its job has ended');
   }
   const caller = await callerById(user);

@@ -40,8 +40,11 @@ export function recognizeBuild(
   const given = wordsOf(container);
   const flags = given === undefined ? undefined : readFlags(given);
   if (flags === undefined || !flags.every(isTaken)) return undefined;
-  const whole = flags.map((flag) => (flag.name === 'cache-repo' ? { ...flag, value: cacheRepo(flag.value, place) } : flag));
-  const named = (name: string): readonly string[] => whole.filter((flag) => flag.name === name).map(({ value }) => value);
+  const whole = flags.map((flag) =>
+    flag.name === 'cache-repo' ? { ...flag, value: cacheRepo(flag.value, place) } : flag,
+  );
+  const named = (name: string): readonly string[] =>
+    whole.filter((flag) => flag.name === name).map(({ value }) => value);
   const pushed = isOn(whole, 'no-push') ? [] : named('destination');
   const cached = isOn(whole, 'cache') ? named('cache-repo') : [];
   if (pushed.length + named('no-push').length === 0) return undefined;
@@ -75,4 +78,3 @@ function cacheRepo(given: string, { registry, org, project }: BuildPlace): strin
   const isCut = !given.includes('/') && given === registry.replace(/:\d+$/, '');
   return isCut ? `${registry}/${org}/${project}/layer-cache/cache` : given;
 }
-
