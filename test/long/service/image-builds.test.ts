@@ -46,9 +46,7 @@ async function pushBase(): Promise<void> {
   await mkdir(join(folder, 'var'));
   await mkdir(join(folder, 'run'));
   await symlink('/run', join(folder, 'var/run'));
-  await exec('cp', [join(root, 'bin/busybox'), join(folder, 'bin/busybox')]).catch(() =>
-    exec('cp', [join(root, 'usr/bin/busybox'), join(folder, 'bin/busybox')]),
-  );
+  await exec('cp', [join(root, 'bin/busybox'), join(folder, 'bin/busybox')]);
   for (const name of [
     'sh',
     'cat',
