@@ -5,7 +5,7 @@ export const imageBuilder: CatalogueImage = {
   role: 'ours',
   upstream: null,
   version: '0.1.0',
-  licence: 'Apache-2.0 AND BSD-3-Clause AND MPL-2.0',
+  licence: 'Apache-2.0 AND MIT AND BSD-3-Clause AND MPL-2.0',
   answers: [],
   tags: [],
   standIn: null,
