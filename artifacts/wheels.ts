@@ -8,6 +8,7 @@ export interface PinnedWheel {
 export const CLIENTS = {
   cli: { project: 'apolo-cli', version: '26.9.0' },
   sdk: { project: 'apolo-sdk', version: '26.9.0' },
+  extras: { project: 'apolo-extras', version: '26.8.0' },
   flow: { project: 'apolo-flow', version: '26.7.2' },
 } as const satisfies Readonly<Record<string, PinnedWheel>>;
 

@@ -17,6 +17,8 @@ export interface ApoloClient {
   start(args: readonly string[], options?: CommandOptions): RunningCommand;
   /** The same at a terminal, for what asks a person: its screen is stdout, what is written to stdin are keys. */
   startAtTerminal(args: readonly string[], options?: CommandOptions): RunningCommand;
+  /** Runs `apolo-extras ARGS` to its end. Needs a client with extras. */
+  extras(args: readonly string[], options?: CommandOptions): Promise<CommandResult>;
   /** The client's Python with the SDK importable. */
   python(code: string, options?: CommandOptions): Promise<CommandResult>;
   /** File to which the client's "browser" writes the URL that it is told to open. */
@@ -24,9 +26,12 @@ export interface ApoloClient {
   close(): Promise<void>;
 }
 
-/** A client that can reach loopback and nothing else. Needs root, as the tests do. */
-export async function apoloClient(): Promise<ApoloClient> {
-  const venv = await pythonClient([CLIENTS.cli, CLIENTS.sdk]);
+/**
+ * A client that can reach loopback and nothing else. Needs root, as the tests do.
+ * @param more `extras`: it has the commands of apolo-extras as well
+ */
+export async function apoloClient(more: { readonly extras?: boolean } = {}): Promise<ApoloClient> {
+  const venv = await pythonClient([CLIENTS.cli, CLIENTS.sdk, ...(more.extras === true ? [CLIENTS.extras] : [])]);
   const base = (
     await expectOk(execute([join(venv, 'bin/python3'), '-c', 'import sys; print(sys.base_prefix)']))
   ).trim();
@@ -66,6 +71,12 @@ export async function apoloClient(): Promise<ApoloClient> {
     start: (args, options = {}) => start(argv(args), with_(options)),
     startAtTerminal: (args, options = {}) =>
       start(user.argv([join(venv, 'bin/python3'), '-c', TERMINAL, ...command(args)]), with_(options)),
+    extras: (args, options = {}) =>
+      execute(
+        user.argv([join(venv, 'bin/python3'), join(venv, 'bin/apolo-extras'), ...args]),
+        // It runs `apolo` for some of its work.
+        with_({ ...options, env: { PATH: `${join(venv, 'bin')}:/usr/bin:/bin`, ...options.env } }),
+      ),
     python: (code, options = {}) => execute(user.argv([join(venv, 'bin/python3'), '-c', code]), with_(options)),
     close: async () => {
       await user.close();

@@ -31,6 +31,7 @@ const table = z
 const TREE = `
 import click, json
 from apolo_cli.main import cli
+from apolo_extras import main as extras
 def walk(command, path, parent):
     context = click.Context(command, info_name=path[-1] if path else 'apolo', parent=parent)
     if isinstance(command, click.Group):
@@ -41,14 +42,14 @@ def walk(command, path, parent):
     else:
         options = [max(each.opts, key=len) for each in command.params if isinstance(each, click.Option)]
         yield {'name': ' '.join(path), 'options': options}
-print(json.dumps(list(walk(cli, [], None))))
+print(json.dumps([*walk(cli, [], None), *walk(extras, ['apolo-extras'], None)]))
 `;
 const tree = z.array(z.object({ name: z.string(), options: z.array(z.string()) }));
 
 let client: ApoloClient;
 let commands: z.infer<typeof tree>;
 beforeAll(async () => {
-  client = await apoloClient();
+  client = await apoloClient({ extras: true });
   const { code, stdout, stderr } = await client.python(TREE);
   expect(code, stderr).toBe(0);
   commands = tree.parse(JSON.parse(stdout));
@@ -130,7 +131,7 @@ test('the guide says what the table says', async () => {
   const guide = [
     '# The official client, command by command',
     '',
-    'What of `apolo` (apolo-cli 26.9) works against this platform, with the test that runs it. An option has a line where it',
+    'What of `apolo` (apolo-cli 26.9) and `apolo-extras` (26.8) works against this platform, with the test that runs it. An option has a line where it',
     'differs from its command. What is not here says so in one sentence, and nothing is half done. The table is made from',
     '`docs/client.yaml` and the client’s own tree of commands.',
     '',

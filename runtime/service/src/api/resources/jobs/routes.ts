@@ -8,8 +8,10 @@ import type { ApiDeps, Caller } from '../../deps.ts';
 import { depsAt } from '../../paths/cluster-paths.ts';
 import { route } from '../../route.ts';
 import { traceOf } from '../../trace.ts';
-import { fileMountsFor } from '../storage/index.ts';
+import { ownRegistry } from '../registry/platform-image.ts';
+import { fileMountsFor, textOfFile } from '../storage/index.ts';
 import { findJob } from './access.ts';
+import { carriedBuild, withoutOwnKeys } from './builds/carry-out.ts';
 import { createJob } from './create.ts';
 import { checkImageRight } from './image-right.ts';
 import { checkImageSource } from './image-source.ts';
@@ -52,18 +54,27 @@ export function jobRoutes(app: FastifyInstance, deps: ApiDeps): void {
     },
     async ({ query, request, caller, reply }) => {
       const parsed = parseJobRequest(request.body, query.from_preset !== undefined);
-      await checkImageSource(parsed, deps.imageSource);
-      await checkImageRight(deps, caller, parsed);
       const { cluster } = (await depsAt(deps, request)).settings;
-      const files = await fileMountsFor(deps, parsed.container.volumes ?? [], {
+      const build = await carriedBuild(deps, caller, parsed, cluster);
+      // What is not pulled is not judged.
+      if (build === undefined) await checkImageSource(parsed, deps.imageSource);
+      await checkImageRight(deps, caller, parsed);
+      const mounted = await fileMountsFor(deps, parsed.container.volumes ?? [], {
         caller,
         cluster: parsed.meta.cluster_name ?? cluster,
         field: 'container' in parsed.meta ? 'container.volumes' : 'volumes',
         authorization: request.headers.authorization,
       });
+      const files =
+        build === undefined
+          ? mounted
+          : await withoutOwnKeys(mounted, ownRegistry(settings), (file) =>
+              textOfFile(settings.filesUrl, file, request.headers.authorization),
+            );
       const context = {
         cluster,
         files,
+        build,
         ownCluster: settings.cluster,
         caller,
         idempotencyKey: idempotencyKey(request.headers['idempotency-key']),

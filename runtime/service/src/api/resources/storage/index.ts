@@ -3,7 +3,7 @@ import type { Resource } from '../../resource.ts';
 import { storageRoutes } from './routes.ts';
 import { stopWriters } from './stop-writers.ts';
 
-export { fileMountsFor, storageVolumes } from './mounts.ts';
+export { fileMountsFor, storageVolumes, textOfFile } from './mounts.ts';
 
 /** Files themselves are served by a program of their own, which asks here who may do what. */
 export const storage: Resource = {
