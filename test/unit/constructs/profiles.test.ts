@@ -233,7 +233,7 @@ describe('the profile ha', () => {
     expect(of('time') + of('probes') * of('intvl')).toBeLessThanOrEqual(20);
     // Rows of the lost one, which outlive it for a minute, do not keep users from the other.
     const { readinessProbe } = z.looseObject({}).parse(keycloak?.containers[0]);
-    expect(readinessProbe).toMatchObject({ httpGet: { path: '/health/started' } });
+    expect(readinessProbe).toMatchObject({ httpGet: { path: '/auth/realms/master', port: 'http' } });
   });
 
   test('with a node that is lost no Pod waits long for names', () => {

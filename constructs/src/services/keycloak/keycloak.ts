@@ -213,11 +213,16 @@ const PROBES: Probes = {
 
 /**
  * `ready` also asks whether members are parted, by rows of the database that outlive their member for a minute: where the oldest
- * member goes with its node, the other would take no login for that long.
+ * member goes with its node, the other would take no login for that long. A realm is answered for once it takes logins.
  */
 const SEVERAL_PROBES: Probes = {
   ...PROBES,
-  readinessProbe: { httpGet: management('/health/started'), periodSeconds: 5, timeoutSeconds: 5, failureThreshold: 3 },
+  readinessProbe: {
+    httpGet: { path: `${IDENTITY_PATH}/realms/master`, port: k8s.IntOrString.fromString('http') },
+    periodSeconds: 5,
+    timeoutSeconds: 5,
+    failureThreshold: 3,
+  },
 };
 
 const AUTHORITY = `${SECRETS}/authority`;
@@ -227,23 +232,12 @@ const TRUSTED = '/etc/keycloak-authorities';
 const trusted = (files: readonly string[]): readonly k8s.EnvVar[] =>
   files.length === 0 ? [] : [{ name: 'KC_TRUSTSTORE_PATHS', value: files.join(',') }];
 
-/**
- * Seconds after which a question that the database answers nothing to is given up, where it may be lost with its node: members wait
- * with it, and all logins with them. No statement takes so long, but of an upgrade of a very large realm.
- */
-const SILENCE = 20;
-
-/** What the driver is told beside the address. @see https://jdbc.postgresql.org/documentation/use/ */
-function driverProperties({ tls }: Database, several: boolean): string {
-  const all = several ? ['tcpKeepAlive=true', `socketTimeout=${SILENCE}`] : [];
-  if (tls !== undefined) {
-    all.push('sslmode=verify-full');
-    // Java's own list of public authorities; else the driver looks for a file in a home that is empty.
-    if (tls.authority === undefined) all.push('sslfactory=org.postgresql.ssl.DefaultJavaSSLFactory');
-    else all.push(`sslrootcert=${AUTHORITY}/${tls.authority.key}`);
-  }
-  return all.length === 0 ? '' : `?${all.join('&')}`;
-}
+/** @see https://jdbc.postgresql.org/documentation/ssl/ */
+const tlsProperties = ({ authority }: NonNullable<Database['tls']>): string =>
+  authority === undefined
+    ? // Java's own list of public authorities; else the driver looks for a file in a home that is empty.
+      '?sslmode=verify-full&sslfactory=org.postgresql.ssl.DefaultJavaSSLFactory'
+    : `?sslmode=verify-full&sslrootcert=${AUTHORITY}/${authority.key}`;
 
 /** Of its memory; the rest is for code, threads and what Java keeps outside of its heap. */
 const HEAP = 400 / 1024;
@@ -261,7 +255,6 @@ function environment({
   replicas = 1,
 }: KeycloakProps): k8s.EnvVar[] {
   const several = replicas > 1;
-  const properties = driverProperties(database, several);
   const plain: Readonly<Record<string, string>> = {
     KC_DB: 'postgres',
     KC_DB_URL_HOST: database.host,
@@ -269,7 +262,7 @@ function environment({
     KC_DB_URL_DATABASE: database.name,
     KC_DB_USERNAME: database.user,
     KC_DB_POOL_MAX_SIZE: '20',
-    ...(properties === '' ? {} : { KC_DB_URL_PROPERTIES: properties }),
+    ...(database.tls === undefined ? {} : { KC_DB_URL_PROPERTIES: tlsProperties(database.tls) }),
     KC_HOSTNAME: `${publicUrl}${IDENTITY_PATH}`,
     // Services inside the cluster ask by its Service's name; what it issues names the public one.
     KC_HOSTNAME_BACKCHANNEL_DYNAMIC: 'true',

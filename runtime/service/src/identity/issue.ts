@@ -1,4 +1,5 @@
 import { randomUUID } from 'node:crypto';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { DelosError, ISSUER_CLIENT } from '@delos/core';
 import { decodeJwt, SignJWT } from 'jose';
 import { z } from 'zod';
@@ -39,24 +40,40 @@ export async function issueToken(settings: IssuerSettings, user: string, ttlSeco
       hint: 'for example --ttl 12h',
     });
   }
-  const assertion = await new SignJWT()
-    .setProtectedHeader({ alg: 'EdDSA', kid: OPERATOR_KEY_ID })
-    .setIssuer(OPERATOR_ISSUER)
-    .setSubject(user)
-    .setAudience(settings.issuer)
-    .setIssuedAt()
-    .setExpirationTime(`${ttlSeconds} seconds`)
-    .setJti(randomUUID())
-    .sign(issuerKey(settings.secret).privateKey);
-  const response = await ask(settings, {
-    grant_type: 'urn:ietf:params:oauth:grant-type:jwt-bearer',
-    assertion,
-    scope: 'offline_access',
+  const response = await askAgain(async () => {
+    // Each assertion is good for one question.
+    const assertion = await new SignJWT()
+      .setProtectedHeader({ alg: 'EdDSA', kid: OPERATOR_KEY_ID })
+      .setIssuer(OPERATOR_ISSUER)
+      .setSubject(user)
+      .setAudience(settings.issuer)
+      .setIssuedAt()
+      .setExpirationTime(`${ttlSeconds} seconds`)
+      .setJti(randomUUID())
+      .sign(issuerKey(settings.secret).privateKey);
+    return await ask(settings, {
+      grant_type: 'urn:ietf:params:oauth:grant-type:jwt-bearer',
+      assertion,
+      scope: 'offline_access',
+    });
   });
   if (!response.ok) throw refused(user, response.status, await response.text());
   const { access_token: token } = answer.parse(await response.json());
   const { jti: id, identity, exp } = claims.parse(decodeJwt(token));
   return { token, id, user: identity, expiresAt: new Date(exp * 1000) };
+}
+
+/** Keycloak may still have connections of before to a database that was started again, and answers 400 then. A question a second. */
+const MOST_QUESTIONS = 10;
+
+/** The answer, once it is none of a database that has just come back. */
+async function askAgain(question: () => Promise<Response>): Promise<Response> {
+  for (let asked = 1; ; asked++) {
+    const response = await question();
+    if (response.ok || asked === MOST_QUESTIONS) return response;
+    if (!/database operation failed/i.test(await response.clone().text())) return response;
+    await sleep(1000);
+  }
 }
 
 async function ask(settings: IssuerSettings, form: Readonly<Record<string, string>>): Promise<Response> {
