@@ -1,4 +1,5 @@
 export * from './devices/index.ts';
+export { ADDON_IMAGES } from './embedded/addon-images.ts';
 export * from './engine.ts';
 export * from './engine-for.ts';
 export { type ForwardedService, forwardRuns, keepForward } from './forward.ts';

@@ -1,5 +1,5 @@
 import { MIRROR_HOST } from '@delos/artifacts';
-import { ensureImages, type ListedImage, listImages, mirrorStore } from '@delos/cluster';
+import { ADDON_IMAGES, ensureImages, type ListedImage, listImages, mirrorStore } from '@delos/cluster';
 import { type DelosConfig, engineContext, serviceImages, synthesize, withFileStorage } from '@delos/constructs';
 import type { InstancePaths, Progress } from '@delos/core';
 import { isDigest } from '../format/digest.ts';
@@ -19,14 +19,21 @@ export interface PlatformOptions {
   readonly build: boolean;
 }
 
+/** A service may have one of them too, and not run. */
+const OF_THE_NODE: readonly string[] = ADDON_IMAGES;
+
 const optionsOf = ({ config, root, paths }: PlatformOptions) => ({
   root,
   paths,
   // Registries are not asked: what is built from package mirrors has a digest before anything is pulled.
   source: 'local' as const,
   standIns: config.images.standIns,
-  leaveOut: serviceImages(atEmbedded(config)).unwanted,
+  leaveOut: leftOut(config),
 });
+
+/** Images of the catalogue that neither a service of this platform nor the node has. */
+export const leftOut = (config: DelosConfig): readonly string[] =>
+  serviceImages(atEmbedded(config)).unwanted.filter((name) => !OF_THE_NODE.includes(name));
 
 /** As the cluster that is embedded sees it. */
 const atEmbedded = (config: DelosConfig): DelosConfig =>

@@ -17,14 +17,13 @@ import { NETPOL_AGENT } from '../netpol/index.ts';
 import { requireChecks } from '../preflight/check.ts';
 import { kernelChecks } from '../preflight/kernel.ts';
 import type { ResolveTool } from '../toolchain/index.ts';
+import { ADDON_IMAGES, type AddonImage } from './addon-images.ts';
 import { addressesOf } from './host/addresses.ts';
 import { outsideMtu } from './host/host-network.ts';
 import { findResolvers } from './host/resolvers.ts';
 import { cgroupVersion } from './node/cgroups.ts';
 import { proxyOf } from './proxy.ts';
 import { type NodeSpec, nodeSpec } from './spec.ts';
-
-export type AddonImage = 'pause' | 'coredns' | 'local-path-provisioner' | 'metrics-server';
 
 /** What the engine needs of the rest of this room. */
 export interface EmbeddedParts {
@@ -60,7 +59,7 @@ export async function prepareSpec(
     parts.resolveTool('registry', progress),
     parts.resolveTool('cni-gate', progress),
     parts.resolveTool('runc-guard', progress),
-    parts.ensureImages(['pause', 'coredns', 'local-path-provisioner', 'metrics-server'], progress),
+    parts.ensureImages(ADDON_IMAGES, progress),
   ]);
   const addresses = addressesOf(number);
   const { proxy, relays } = proxyOf(process.env, addresses.hostIp);

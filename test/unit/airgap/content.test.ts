@@ -2,11 +2,14 @@ import { mkdir, rm, symlink, truncate, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { createGzip } from 'node:zlib';
 import { digestOf, hexOf, joined } from '@delos/airgap';
+import { ADDON_IMAGES } from '@delos/cluster';
+import { parseConfig } from '@delos/constructs';
 import { pack } from 'tar-stream';
 import { afterAll, describe, expect, test } from 'vitest';
 import { checkArchive, leadsOut } from '../../../airgap/src/content/archive.ts';
 import { fileContent } from '../../../airgap/src/content/artifact.ts';
 import { imageContent, ociLayout } from '../../../airgap/src/content/images.ts';
+import { leftOut } from '../../../airgap/src/content/platform.ts';
 import { imagesIn, unlisted } from '../../../airgap/src/content/references.ts';
 import { toolNames } from '../../../airgap/src/content/tools.ts';
 import { bundleIn, bytesOf, Folders, faultsOf, imageOf } from '../../support/airgap/bundles.ts';
@@ -163,6 +166,13 @@ describe('the images that manifests name', () => {
     const referred = [...asked, ...others].map((reference) => ({ reference, by: 'x' }));
     expect(unlisted(referred, items).map(({ reference }) => reference)).toEqual(others);
   });
+});
+
+test('images that no service runs stay out, but for those of the node itself', () => {
+  const plain = leftOut(parseConfig('', 'delos.yaml'));
+  expect(plain).toEqual(expect.arrayContaining(['grafana', 'patroni']));
+  for (const name of ADDON_IMAGES) expect(plain).not.toContain(name);
+  expect(leftOut(parseConfig('services: { redis: { enabled: false } }', 'delos.yaml'))).toContain('redis');
 });
 
 test('the tools of a site are those that run there: not what builds, and not what only images have', () => {

@@ -2,7 +2,8 @@ import { join } from 'node:path';
 import type { InstancePaths } from '@delos/core';
 import { ensureImages } from '../../images/index.ts';
 import { ensureOsPackages, resolveTool } from '../../toolchain/index.ts';
-import type { AddonImage, EmbeddedParts } from '../prepare.ts';
+import type { AddonImage } from '../addon-images.ts';
+import type { EmbeddedParts } from '../prepare.ts';
 
 const ROOT = join(import.meta.dirname, '../../../..');
 
