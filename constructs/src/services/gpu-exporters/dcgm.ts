@@ -1,3 +1,4 @@
+import { GPU_KINDS } from '@delos/core';
 import { z } from 'zod';
 import type { Alert } from '../../base/metrics.ts';
 import { scratch } from '../../base/mount.ts';
@@ -86,7 +87,7 @@ export const dcgmExporter: ServiceDescriptor<Section, GpuExporter> = {
   build: (scope, at) =>
     new GpuExporter(scope, 'dcgm-exporter', {
       ...{ descriptor: dcgmExporter, at, gpu: 'nvidiaGpu', port: PORT },
-      present: ['nvidia.com/gpu.present', 'true'],
+      present: [`${GPU_KINDS.nvidiaGpu.resource}.present`, 'true'],
       command: ['/usr/bin/dcgm-exporter', `--collectors=${CONFIG}/counters.csv`, `--address=:${PORT}`],
       settings: {
         folder: CONFIG,

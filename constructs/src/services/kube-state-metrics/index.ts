@@ -1,7 +1,7 @@
 import { k8s } from 'cdk8s-plus-28';
 import { Construct } from 'constructs';
 import { z } from 'zod';
-import { NODE_NAMESPACE, PART_OF, PLATFORM_NAMESPACE } from '../../base/names.ts';
+import { NODE_NAMESPACE, PART_OF, PLATFORM_NAMESPACE, PORTS } from '../../base/names.ts';
 import { httpGet } from '../../base/probes.ts';
 import { goMemoryLimit } from '../../base/sections/resources-section.ts';
 import type { ServiceDescriptor, Site } from '../../base/service.ts';
@@ -12,7 +12,8 @@ import { METRICS, NODES, OBJECTS } from './metrics.ts';
 const config = z.strictObject({}).prefault({});
 type Config = z.infer<typeof config>;
 
-const PORTS = { http: 8080, self: 8081 } as const;
+/** What it tells, and what it tells of itself. */
+const OWN = { http: PORTS.http, self: PORTS.internal } as const;
 const RBAC = 'rbac.authorization.k8s.io';
 /** Name of its roles, for the whole cluster. */
 const ROLE = 'delos-kube-state-metrics';
@@ -65,8 +66,8 @@ export class KubeStateMetrics extends Construct {
       kubernetesToken: true,
       command: [
         '/kube-state-metrics',
-        `--port=${PORTS.http}`,
-        `--telemetry-port=${PORTS.self}`,
+        `--port=${OWN.http}`,
+        `--telemetry-port=${OWN.self}`,
         `--namespaces=${NAMESPACES.join(',')}`,
         `--resources=${[OBJECTS, NODES]
           .flatMap((kinds) => Object.values(kinds).flat())
@@ -75,7 +76,7 @@ export class KubeStateMetrics extends Construct {
         `--metric-allowlist=${METRICS.map((metric) => `^${metric}$`).join(',')}`,
       ],
       env: () => [goMemoryLimit(resources), { name: 'GOMAXPROCS', value: '1' }],
-      ports: PORTS,
+      ports: OWN,
       podPorts: ['self'],
       probes: {
         // Without the API server it is no less alive.
