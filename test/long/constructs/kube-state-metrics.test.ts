@@ -39,7 +39,7 @@ const apply = async (object: JsonObject): Promise<void> => {
   await plane.client.apply(ref, object, { fieldManager: 'test', force: true });
 };
 const pod = (name: string, namespace: string): JsonObject => ({
-  ...{ apiVersion: 'v1', kind: 'Pod', metadata: { name, namespace, labels: { project: 'acme/secret' } } },
+  ...{ apiVersion: 'v1', kind: 'Pod', metadata: { name, namespace, labels: { project: 'acme-secret' } } },
   spec: { containers: [{ name: 'main', image: 'none' }] },
 });
 const status = async (path: string, body: JsonObject): Promise<void> => {
@@ -174,7 +174,7 @@ test('nothing of a project’s namespace is in it, and no label of an object, so
   expect(all).not.toContain(PROJECT);
   expect(all).not.toContain('5f0c-job');
   expect(all).not.toContain('project=');
-  expect(all).not.toContain('acme/secret');
+  expect(all).not.toContain('acme-secret');
 });
 
 test('its account may read nothing else: no Secret, no Pod of a project, and it may change nothing', async () => {
