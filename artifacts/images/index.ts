@@ -1,14 +1,19 @@
 import type { CatalogueImage } from '../image.ts';
 import { alertmanager } from './alertmanager/image.ts';
+import { amdGpuExporter } from './amd-gpu-exporter/image.ts';
 import { caddy } from './caddy/image.ts';
+import { charts } from './charts/image.ts';
 import { coredns } from './coredns/image.ts';
+import { dcgmExporter } from './dcgm-exporter/image.ts';
 import { debian } from './debian/image.ts';
 import { devpi } from './devpi/image.ts';
 import { files } from './files/image.ts';
 import { grafana } from './grafana/image.ts';
 import { imageBuilder } from './image-builder/image.ts';
+import { intelGpuExporter } from './intel-gpu-exporter/image.ts';
 import { jobRouter } from './job-router/image.ts';
 import { keycloak } from './keycloak/image.ts';
+import { kubeStateMetrics } from './kube-state-metrics/image.ts';
 import { localPathProvisioner } from './local-path-provisioner/image.ts';
 import { metricsProxy } from './metrics-proxy/image.ts';
 import { metricsServer } from './metrics-server/image.ts';
@@ -40,6 +45,7 @@ export const CATALOGUE: readonly CatalogueImage[] = [
   devpi,
   registry,
   imageBuilder,
+  charts,
   objects,
   files,
   pgArchive,
@@ -48,6 +54,10 @@ export const CATALOGUE: readonly CatalogueImage[] = [
   grafana,
   alertmanager,
   nodeExporter,
+  kubeStateMetrics,
+  dcgmExporter,
+  amdGpuExporter,
+  intelGpuExporter,
   victoriaLogs,
   coredns,
   localPathProvisioner,

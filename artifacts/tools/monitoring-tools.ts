@@ -6,7 +6,10 @@ const GIB = 2 ** 30;
 /** Tools of monitoring, with their pins. */
 export const MONITORING_TOOLS: Readonly<
   Record<
-    Extract<ToolName, 'prometheus' | 'alertmanager' | 'node_exporter' | 'metrics-proxy' | 'victoria-logs'>,
+    Extract<
+      ToolName,
+      'prometheus' | 'alertmanager' | 'node_exporter' | 'kube-state-metrics' | 'metrics-proxy' | 'victoria-logs'
+    >,
     ToolSpec
   >
 > = {
@@ -75,6 +78,17 @@ export const MONITORING_TOOLS: Readonly<
       package: 'github.com/prometheus/node_exporter',
       set: ['github.com/prometheus/common/version.Version=1.12.1'],
       cold: { seconds: 20, diskBytes: 0.5 * GIB, memoryBytes: 0.6 * GIB },
+    },
+  },
+  'kube-state-metrics': {
+    name: 'kube-state-metrics',
+    version: '2.20.0',
+    build: {
+      // A module of its own, with the versions of k8s.io that the add-ons have: what is compiled for one is there for the other.
+      module: 'kube-state-metrics',
+      package: 'k8s.io/kube-state-metrics/v2',
+      set: ['github.com/prometheus/common/version.Version=v2.20.0'],
+      cold: { seconds: 120, diskBytes: 1.5 * GIB, memoryBytes: 1.2 * GIB },
     },
   },
   'metrics-proxy': {

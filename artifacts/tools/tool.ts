@@ -19,6 +19,7 @@ export type ToolName =
   | 'prometheus'
   | 'alertmanager'
   | 'node_exporter'
+  | 'kube-state-metrics'
   | 'victoria-logs'
   | 'objects'
   | 'depot'

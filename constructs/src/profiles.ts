@@ -27,8 +27,10 @@ const MEDIUM: Part = {
     objectStorage: { storage: '100Gi', resources: resources('100m', '128Mi', '512Mi') },
     devpi: { storage: '50Gi', resources: resources('100m', '256Mi', '1Gi') },
     registry: { enabled: true, storage: '200Gi', resources: resources('100m', '128Mi', '512Mi') },
+    charts: { enabled: true, storage: '20Gi', resources: resources('50m', '64Mi', '256Mi') },
     prometheus: { storage: '20Gi', resources: resources('200m', '512Mi', '2Gi') },
     alertmanager: { resources: resources('20m', '64Mi', '256Mi') },
+    kubeStateMetrics: { enabled: true },
     victoriaLogs: { enabled: true, storage: '20Gi', resources: resources('100m', '256Mi', '1Gi') },
   },
 };
@@ -49,8 +51,9 @@ export const PROFILES: Readonly<Record<ProfileName, Part>> = {
       controlApi: { replicas: 2 },
       jobRouter: { replicas: 2 },
       scheduler: { replicas: 2 },
-      // Its volume goes with its node.
+      // Their volumes go with their nodes.
       registry: { enabled: false },
+      charts: { enabled: false },
     },
   }) as Part,
 };

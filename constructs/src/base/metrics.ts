@@ -4,6 +4,8 @@ export interface Metrics {
   readonly port: string;
   /** Path there. @default /metrics */
   readonly path?: string;
+  /** No node may be one that it runs on, so that it is not missed where there is no Pod of it. @default false */
+  readonly nowhere?: boolean;
 }
 
 /** How much somebody should mind. `critical`: somebody has to look now. `warning`: within the day. */
@@ -35,7 +37,16 @@ export interface Alert {
  */
 
 /** What the numbers of a panel are. */
-export type Unit = 'count' | 'per-second' | 'seconds' | 'bytes' | 'bytes-per-second' | 'cores' | 'ratio';
+export type Unit =
+  | 'count'
+  | 'per-second'
+  | 'seconds'
+  | 'bytes'
+  | 'bytes-per-second'
+  | 'cores'
+  | 'ratio'
+  | 'celsius'
+  | 'watts';
 
 /** A query, and what its series are called. */
 export interface Series {

@@ -1,4 +1,5 @@
 import type { Dashboard } from '../base/metrics.ts';
+import { DCGM_PANELS } from './gpu-panels.ts';
 
 const GPU = 'resource!~"cpu|memory"';
 const GPUS = 'a node has devices';
@@ -7,7 +8,7 @@ const GPUS = 'a node has devices';
 export const gpus: Dashboard = {
   name: 'gpus',
   title: 'GPUs',
-  idea: 'How many devices the pools have, how many of them jobs have, and whose jobs these are',
+  idea: 'How many devices the pools have, how many of them jobs have, whose jobs these are, and how busy, hot and well the devices are',
   audience: 'platform',
   panels: [
     {
@@ -37,5 +38,6 @@ export const gpus: Dashboard = {
       series: [{ expr: `topk(20, sum by (project) (delos_project_used{${GPU}}))`, legend: '{{project}}' }],
       emptyUnless: 'a job has a device',
     },
+    ...DCGM_PANELS,
   ],
 };

@@ -1,11 +1,10 @@
-import { type ChildProcess, execFile, spawn } from 'node:child_process';
-import { access, mkdir, mkdtemp, rename, rm, writeFile } from 'node:fs/promises';
+import { type ChildProcess, spawn } from 'node:child_process';
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { promisify } from 'node:util';
-import { DEFAULT_INSTANCE, instancePaths } from '@delos/core';
 import { freePort } from '@delos/host';
 import { certificateAuthority } from '../../../stacks/src/secrets/certificates.ts';
+import { goTool } from '../go-tool.ts';
 import { until } from '../until.ts';
 
 /** A real ACME server: step-ca, built from its Go module into the cache, on loopback, with an authority of its own. */
@@ -22,45 +21,15 @@ export interface StepCa {
   stop(): Promise<void>;
 }
 
-const MODULE = 'github.com/smallstep/certificates';
+const PACKAGE = 'github.com/smallstep/certificates/cmd/step-ca';
 const VERSION = 'v0.30.2';
-const exec = promisify(execFile);
-
-async function stepCa(): Promise<string> {
-  const { cache } = instancePaths(DEFAULT_INSTANCE, process.env);
-  const folder = join(cache, 'test', `step-ca-${VERSION}`);
-  const program = join(folder, 'step-ca');
-  const there = await access(program).then(
-    () => true,
-    () => false,
-  );
-  if (there) return program;
-  await mkdir(join(folder, '..'), { recursive: true });
-  const work = await mkdtemp(`${folder}.new-`);
-  try {
-    const env = {
-      ...process.env,
-      ...{ GOFLAGS: '-mod=mod', CGO_ENABLED: '0' },
-      ...{ GOMODCACHE: join(cache, 'go/mod'), GOCACHE: join(cache, 'go/build') },
-    };
-    const go = (...args: readonly string[]) => exec('go', args, { cwd: work, env, maxBuffer: 2 ** 26 });
-    await writeFile(join(work, 'go.mod'), 'module step-ca\n\ngo 1.24\n');
-    await go('get', '-tool', `${MODULE}/cmd/step-ca@${VERSION}`);
-    await go('build', '-p', '2', '-trimpath', '-ldflags', '-s -w', '-o', 'step-ca', `${MODULE}/cmd/step-ca`);
-    await mkdir(folder, { recursive: true });
-    await rename(join(work, 'step-ca'), program);
-  } finally {
-    await rm(work, { recursive: true, force: true });
-  }
-  return program;
-}
 
 /**
  * @param resolver `HOST:PORT` that it asks for the records of challenges
  * @param life of its certificates, as Go writes a duration
  */
 export async function startStepCa(resolver: string, life: string): Promise<StepCa> {
-  const program = await stepCa();
+  const program = await goTool('step-ca', PACKAGE, VERSION);
   const folder = await mkdtemp(join(tmpdir(), 'delos-step-ca-'));
   const port = await freePort();
   const { certificate, key } = await certificateAuthority.createCa(new Date());

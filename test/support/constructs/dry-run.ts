@@ -25,6 +25,14 @@ const EXTERNAL_SECRETS = {
   },
 };
 
+/** As NVIDIA's GPU operator makes it: a Pod that names none that is there is refused. */
+const RUNTIME_CLASS = {
+  apiVersion: 'node.k8s.io/v1',
+  kind: 'RuntimeClass',
+  metadata: { name: 'nvidia' },
+  handler: 'nvidia',
+};
+
 /** Something of the right form, where whoever deploys puts the value. */
 function valueFor({ source }: WantedSecret): string {
   if (source.kind === 'password' || source.kind === 'file') return 'a-value';
@@ -60,6 +68,7 @@ export class DryRun {
   async prepare({ objects }: Synthesis): Promise<void> {
     const { client } = this.#plane;
     await this.#apply(EXTERNAL_SECRETS, false);
+    await this.#apply(RUNTIME_CLASS, false);
     for (const { manifest } of objects) if (FIRST.includes(manifest.kind)) await this.#apply(manifest, false);
     const started = Date.now();
     while ((await client.tryType('external-secrets.io/v1', 'ExternalSecret')) === undefined) {

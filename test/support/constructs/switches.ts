@@ -96,6 +96,13 @@ const CLASSES: Readonly<Record<Combination['classes'], readonly string[]>> = {
   ],
 };
 
+/** Their images and their devices are not here: the manifests alone are judged. */
+const GPU_EXPORTERS = [
+  'dcgmExporter: {enabled: true, runtimeClass: nvidia}',
+  'amdGpuExporter: {enabled: true}',
+  'intelGpuExporter: {enabled: true}',
+];
+
 /** Lines of logs also go to stores of one's own. */
 const STORES = [
   'logs:',
@@ -142,6 +149,7 @@ export function yamlOf(combination: Combination): string {
     devpi === 'on' ? 'devpi: {storage: 1Gi}' : 'devpi: {enabled: false}',
     combination.names === 'served' && combination.domain !== 'localhost' ? 'dns: {enabled: true}' : 'dns: {}',
     registry === 'on' ? 'registry: {enabled: true, storage: 1Gi}' : 'registry: {enabled: false}',
+    registry === 'on' ? 'charts: {enabled: true, projectLimit: 1Gi}' : 'charts: {enabled: false}',
     {
       off: 'objectStorage: {}',
       on: 'objectStorage: {enabled: true, storage: 1Gi}',
@@ -150,6 +158,8 @@ export function yamlOf(combination: Combination): string {
     }[objectStorage],
     archiveOf(combination, reference),
     `victoriaLogs: {enabled: ${combination.search !== 'off'}}`,
+    `kubeStateMetrics: {enabled: ${combination.monitoring !== 'on'}}`,
+    ...(combination.monitoring === 'told' ? GPU_EXPORTERS : []),
   ];
   return [
     `profile: ${combination.profile}`,

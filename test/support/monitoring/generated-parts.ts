@@ -33,7 +33,7 @@ export function generatedParts(yaml: string): GeneratedParts {
 function* targetsOf({ objects }: Synthesis): Iterable<[string, { readonly host: string; readonly port: number }]> {
   for (const { manifest } of objects) {
     const { name, namespace } = manifest.metadata;
-    if (manifest.kind !== 'Service' || !name.endsWith('-metrics')) continue;
+    if (manifest.kind !== 'Service' || !name.endsWith('-metrics') || name === 'kube-state-metrics') continue;
     const { port } = service.parse(manifest.spec).ports[0];
     yield [name.replace(/-metrics$/, ''), { host: `${name}.${namespace}.svc.cluster.local`, port }];
   }

@@ -28,7 +28,7 @@ const NOT_SAVED: Readonly<Record<string, string>> = {
 };
 
 const config = parseConfig(
-  'services:\n  objectStorage: { enabled: true }\n  registry: { enabled: true }\n  victoriaLogs: { enabled: true }\n',
+  'services:\n  objectStorage: { enabled: true }\n  registry: { enabled: true }\n  charts: { enabled: true }\n  victoriaLogs: { enabled: true }\n',
   'delos.yaml',
 );
 const synthesis = synthesize(config, engineContext(config, 'embedded'));

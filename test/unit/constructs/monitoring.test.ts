@@ -100,11 +100,14 @@ describe('what Prometheus asks for metrics', () => {
       acme: alone,
       agent: alone,
       alertmanager: alone,
+      'amd-gpu-exporter': alone,
+      charts: alone,
       collector: alone,
       // Its internal port takes agents, collectors and other replicas as well, each with its token; by the gateway those of
       // clusters that have joined.
       'control-api': ['agent', 'collector', 'control-api', 'gateway', 'prometheus'],
       'database-archive': alone,
+      'dcgm-exporter': alone,
       dns: alone,
       egress: alone,
       files: alone,
@@ -112,8 +115,10 @@ describe('what Prometheus asks for metrics', () => {
       // It has one port for all.
       grafana: ['gateway', 'prometheus'],
       identity: alone,
+      'intel-gpu-exporter': alone,
       'job-router': alone,
       keycloak: alone,
+      'kube-state-metrics': alone,
       'metrics-proxy': alone,
       'node-exporter': alone,
       'object-storage': alone,
@@ -129,6 +134,26 @@ describe('what Prometheus asks for metrics', () => {
     expect(pod?.automountServiceAccountToken).toBe(false);
     const all = workloads.filter(({ name }) => name === 'prometheus').flatMap((each) => policiesFor(platform, each));
     for (const rule of all.flatMap(({ spec }) => spec.egress)) expect(rule.to).toBeDefined();
+  });
+
+  test('kube-state-metrics looks into the platform’s namespaces alone, and tells no label of an object', () => {
+    const command = workloads.find(({ name }) => name === 'kube-state-metrics')?.pod.containers[0]?.command;
+    expect(command).toEqual(expect.arrayContaining(['--namespaces=delos,delos-node']));
+    // Labels of objects are their makers’, and so could be named `project`.
+    expect(JSON.stringify(command)).not.toMatch(/labels-allowlist|annotations-allowlist/);
+  });
+
+  test('kube-state-metrics tells each metric that an alert or a panel asks for, and no others', () => {
+    const service = SERVICES.find(({ name }) => name === 'kube-state-metrics');
+    const asked = [
+      ...(service?.alerts ?? []).map(({ expr }) => expr),
+      ...(service?.panels ?? []).flatMap(({ series }) => series.map(({ expr }) => expr)),
+    ].flatMap((expr) => expr.match(/kube_\w+/g) ?? []);
+    const command = z
+      .array(z.string())
+      .parse(workloads.find(({ name }) => name === 'kube-state-metrics')?.pod.containers[0]?.command);
+    const told = command.find((part) => part.startsWith('--metric-allowlist='))?.match(/kube_\w+/g);
+    expect(told).toEqual([...new Set(asked)].sort());
   });
 
   test('node exporter mounts nothing of its node', () => {
@@ -179,7 +204,12 @@ describe('alerts', () => {
 
   test('a part of which there is no Pod at all is missed as well', () => {
     const down = alerts.find(({ alert }) => alert === 'ServiceDown')?.expr;
-    for (const { job_name } of targets) expect(down).toContain(`absent(up{job="${job_name}"})`);
+    // Those of GPUs run where there are any.
+    const missed = targets.filter(({ job_name }) => !/gpu|dcgm/.test(job_name));
+    expect(missed).toHaveLength(targets.length - 3);
+    for (const { job_name } of targets) {
+      expect(down?.includes(`absent(up{job="${job_name}"})`)).toBe(missed.some((each) => each.job_name === job_name));
+    }
   });
 });
 
@@ -299,10 +329,17 @@ describe('which platforms have it', () => {
       unwanted: [
         'pg-archive',
         'victoria-logs',
+        'charts',
         // Asked for by its cluster.
         'files',
         'coredns',
-        ...monitoring,
+        'alertmanager',
+        'node-exporter',
+        'kube-state-metrics',
+        'dcgm-exporter',
+        'amd-gpu-exporter',
+        'intel-gpu-exporter',
+        'prometheus',
         'metrics-proxy',
         'grafana',
         'patroni',
@@ -314,7 +351,8 @@ describe('which platforms have it', () => {
   test('as long as the images of services that come after the first job are not there, the platform is whole without them', () => {
     const config = parseConfig(EVERY_SERVICE, 'delos.yaml');
     const { late, unwanted } = serviceImages(config);
-    expect([...late].sort()).toEqual([...monitoring, 'registry', 'image-builder', 'objects'].sort());
+    const own = ['kube-state-metrics', 'registry', 'charts', 'image-builder', 'objects'];
+    expect([...late].sort()).toEqual([...monitoring, ...own].sort());
     expect(unwanted).toEqual(['patroni']);
     const context = engineContext(config, 'embedded');
     const images = Object.fromEntries(Object.entries(context.images).filter(([name]) => !late.includes(name)));
@@ -342,7 +380,9 @@ describe('which platforms have it', () => {
 });
 
 test('Services that carry metrics alone are of Prometheus, so that they go when it goes', () => {
-  const services = kindOf(platform, 'Service').filter(({ manifest }) => manifest.metadata.name.endsWith('-metrics'));
+  const services = kindOf(platform, 'Service').filter(
+    ({ manifest }) => manifest.metadata.name.endsWith('-metrics') && manifest.metadata.name !== 'kube-state-metrics',
+  );
   expect(services).toHaveLength(targets.length);
   expect(new Set(services.map(({ part }) => part))).toEqual(new Set(['prometheus']));
 });

@@ -89,10 +89,17 @@ describe('Pod Security', () => {
     expect(restrictedFaults(pod)).toEqual([]);
   });
 
-  test('the collector alone is not: it reads logs from the node’s disk, read-only', () => {
+  test('few are not: the collector reads logs from the node’s disk, and what tells of GPUs of AMD and Intel opens devices', () => {
     const other = workloads.filter(({ namespace }) => namespace !== 'delos');
-    expect(other.map(({ name }) => name)).toEqual(['collector']);
-    expect(restrictedFaults(other[0]?.pod)).toEqual(['volume var-log-pods: hostPath']);
+    const everything = (name: string) =>
+      ['privileged', 'allowPrivilegeEscalation', 'capabilities are not dropped', 'runAsNonRoot', 'runAsUser 0'].map(
+        (right) => `${name}: ${right}`,
+      );
+    expect(Object.fromEntries(other.map(({ name, pod }) => [name, restrictedFaults(pod)]))).toEqual({
+      collector: ['volume var-log-pods: hostPath'],
+      'amd-gpu-exporter': ['volume dev-dri: hostPath', 'volume dev-kfd: hostPath', ...everything('amd-gpu-exporter')],
+      'intel-gpu-exporter': ['volume dev-dri: hostPath', ...everything('intel-gpu-exporter')],
+    });
   });
 
   test('the rules themselves find what upstream’s table forbids', () => {
@@ -142,7 +149,9 @@ describe('users', () => {
     const user = SERVICES.find((service) => service.name === name)?.user;
     expect(securityOf(pod)).toMatchObject({ runAsUser: user, runAsGroup: user, fsGroup: user });
     const handedOver = name === 'postgres' ? [FORMER_POSTGRES_USER] : [];
-    expect([...new Set(usersOf(pod))]).toEqual([...handedOver, user]);
+    // Devices are root's, and these open them.
+    const own = /^(amd|intel)-gpu-exporter$/.test(name) ? 0 : user;
+    expect([...new Set(usersOf(pod))]).toEqual([...handedOver, own]);
   });
 
   test('the step that runs as PostgreSQL’s former user sees no password', () => {
@@ -173,9 +182,9 @@ describe('users', () => {
 });
 
 describe('Kubernetes tokens', () => {
-  test('the agent’s Pods have one, and those that write the certificate by ACME', () => {
+  test('the agent’s Pods have one, those that write the certificate by ACME, and those that tell of the platform’s objects', () => {
     const holders = workloads.filter(({ pod }) => pod.automountServiceAccountToken).map(({ name }) => name);
-    expect(holders).toEqual(['acme', 'agent']);
+    expect(holders.sort()).toEqual(['acme', 'agent', 'kube-state-metrics']);
   });
 
   test('each part has an account of its own, which mounts nothing by itself', () => {
@@ -189,17 +198,27 @@ describe('Kubernetes tokens', () => {
     }
   });
 
-  test('rights are granted to the agent alone, everywhere none but to look, to make namespaces and volumes of files, and to bind itself', () => {
+  test('rights are granted to the agent, everywhere none but to look, to make namespaces and volumes of files, and to bind itself; and to what looks at objects', () => {
     const bindings = kindOf(platform, 'ClusterRoleBinding');
-    expect(bindings.map(({ manifest }) => manifest.subjects)).toEqual([
-      [{ kind: 'ServiceAccount', name: 'agent', namespace: 'delos' }],
-    ]);
+    const objects = [{ kind: 'ServiceAccount', name: 'kube-state-metrics', namespace: 'delos' }];
+    expect(Object.fromEntries(bindings.map(({ manifest }) => [manifest.metadata.name, manifest.subjects]))).toEqual({
+      'delos-agent': [{ kind: 'ServiceAccount', name: 'agent', namespace: 'delos' }],
+      'delos-kube-state-metrics-nodes': objects,
+    });
+    const looks = { apiGroup: 'rbac.authorization.k8s.io', kind: 'ClusterRole', name: 'delos-kube-state-metrics' };
     // What writes the certificate may write that one Secret, and read none.
-    expect(kindOf(platform, 'RoleBinding').map(({ manifest }) => [manifest.roleRef, manifest.subjects])).toEqual([
-      [
-        { apiGroup: 'rbac.authorization.k8s.io', kind: 'Role', name: 'acme' },
-        [{ kind: 'ServiceAccount', name: 'acme', namespace: 'delos' }],
-      ],
+    const bound = kindOf(platform, 'RoleBinding').map(({ manifest: { metadata, roleRef, subjects } }) => ({
+      at: `${metadata.namespace} ${metadata.name}`,
+      ...{ roleRef, subjects },
+    }));
+    expect(bound.sort((a, b) => (a.at < b.at ? -1 : 1))).toEqual([
+      {
+        at: 'delos acme',
+        roleRef: { apiGroup: 'rbac.authorization.k8s.io', kind: 'Role', name: 'acme' },
+        subjects: [{ kind: 'ServiceAccount', name: 'acme', namespace: 'delos' }],
+      },
+      { at: 'delos delos-kube-state-metrics', roleRef: looks, subjects: objects },
+      { at: 'delos-node delos-kube-state-metrics', roleRef: looks, subjects: objects },
     ]);
     expect(kindOf(platform, 'Role').map(({ manifest }) => manifest.rules)).toEqual([
       [{ apiGroups: [''], resources: ['secrets'], resourceNames: ['gateway-acme'], verbs: ['patch'] }],
@@ -208,6 +227,15 @@ describe('Kubernetes tokens', () => {
       kindOf(platform, 'ClusterRole').map(({ manifest }) => [manifest.metadata.name, rights(manifest)]),
     );
     expect(granted).toEqual({
+      'delos-kube-state-metrics': [
+        'daemonsets: list watch',
+        'deployments: list watch',
+        'jobs: list watch',
+        'persistentvolumeclaims: list watch',
+        'pods: list watch',
+        'statefulsets: list watch',
+      ],
+      'delos-kube-state-metrics-nodes': ['nodes: list watch'],
       'delos-agent': [
         'clusterroles delos-agent-project: bind',
         'namespaces: create patch',
@@ -241,7 +269,11 @@ describe('Kubernetes tokens', () => {
     expect(bound.map(({ manifest }) => manifest.spec)).toEqual([
       { policyName: 'delos-agent', validationActions: ['Deny'] },
     ]);
-    for (const { dependsOn } of kindOf(platform, 'ClusterRoleBinding')) {
+    const own = kindOf(platform, 'ClusterRoleBinding').filter(
+      ({ manifest }) => manifest.metadata.name === 'delos-agent',
+    );
+    expect(own).toHaveLength(1);
+    for (const { dependsOn } of own) {
       expect(dependsOn).toEqual(expect.arrayContaining([...policy, ...bound.map(({ id }) => id)]));
     }
   });
@@ -318,6 +350,10 @@ describe('network', () => {
       ],
     ],
     ['registry', []],
+    ['charts', ['control-api:8080', 'dns:53']],
+    ['kube-state-metrics', ['10.201.0.2/32:6443']],
+    ['dcgm-exporter', []],
+    ['amd-gpu-exporter', []],
     ['files', ['control-api:8080', 'dns:53']],
     ['scheduler', ['dns:53', 'postgres:5432']],
     ['agent', ['10.201.0.2/32:6443', 'control-api:8081', 'dns:53']],

@@ -129,8 +129,20 @@ services: {keycloak: {enabled: false}, controlApi: {enabled: false}, jobRouter: 
   test('is told by its section, and by no other', () => {
     const config = parseConfig(off('devpi', 'redis'), 'delos.yaml');
     const left = SERVICES.filter((service) => !isEnabled(config, service)).map(({ name }) => name);
-    // The archive of the database, the search in logs, the name server and Grafana are off where nobody asks for them.
-    expect(left).toEqual(['redis', 'database-archive', 'victoria-logs', 'devpi', 'dns', 'grafana']);
+    expect(left).toEqual([
+      'redis',
+      // These and all below but DevPI are off where nobody asks for them.
+      'database-archive',
+      'victoria-logs',
+      'devpi',
+      'charts',
+      'dns',
+      'kube-state-metrics',
+      'dcgm-exporter',
+      'amd-gpu-exporter',
+      'intel-gpu-exporter',
+      'grafana',
+    ]);
   });
 });
 

@@ -14,6 +14,8 @@ const UNITS: Readonly<Record<Unit, string>> = {
   'bytes-per-second': 'binBps',
   cores: 'short',
   ratio: 'percentunit',
+  celsius: 'celsius',
+  watts: 'watt',
 };
 
 /** Of a row: Grafana's page is 24 wide. */

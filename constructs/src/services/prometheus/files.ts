@@ -17,6 +17,8 @@ export interface Target {
   readonly port: number;
   /** Path. */
   readonly path: string;
+  /** It is missed where there is no Pod of it at all. */
+  readonly missed: boolean;
 }
 
 /** Rules of one service. */

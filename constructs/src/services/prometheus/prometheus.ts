@@ -68,7 +68,7 @@ export class Prometheus extends Construct {
         }),
         'rules.yaml': rules(
           this.#groups,
-          this.#targets.map(({ job }) => job),
+          this.#targets.filter(({ missed }) => missed).map(({ job }) => job),
         ),
       }),
     });
@@ -112,7 +112,7 @@ export class Prometheus extends Construct {
   }
 
   /** Asks the Pods of a service for their metrics, each by itself. */
-  scrape({ port, path = '/metrics' }: Metrics, of: Workload): void {
+  scrape({ port, path = '/metrics', nowhere = false }: Metrics, of: Workload): void {
     const name = `${of.name}-metrics`;
     const number = of.portOf(port);
     new k8s.KubeService(this, name, {
@@ -126,6 +126,6 @@ export class Prometheus extends Construct {
       },
     }).addDependency(of.namespace);
     this.workload.reach(of.peer(port));
-    this.#targets.push({ job: of.name, host: hostOf(name, of.namespace.name), port: number, path });
+    this.#targets.push({ job: of.name, host: hostOf(name, of.namespace.name), port: number, path, missed: !nowhere });
   }
 }

@@ -32,6 +32,8 @@ type chart struct {
 	name    string
 	version *semver.Version
 	entry   map[string]any
+	// Bytes of its Chart.yaml.
+	size int
 }
 
 // readChart reads what an archive says of itself.
@@ -58,7 +60,7 @@ func readChart(archive []byte, created time.Time) (*chart, error) {
 	entry["digest"] = hex.EncodeToString(digest[:])
 	entry["created"] = created.UTC().Format(time.RFC3339)
 	entry["urls"] = []string{"charts/" + fileOf(name, said)}
-	return &chart{name: name, version: version, entry: entry}, nil
+	return &chart{name: name, version: version, entry: entry, size: len(description)}, nil
 }
 
 func (c *chart) said() string { return c.entry["version"].(string) }

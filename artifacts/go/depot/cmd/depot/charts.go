@@ -11,6 +11,7 @@ import (
 	"net/http"
 	"path/filepath"
 	"strings"
+	"syscall"
 )
 
 // Bodies that are read at once: each may be as large as a chart and its signature, and is held in memory.
@@ -21,14 +22,30 @@ var uploads = make(chan struct{}, maxUploads)
 // badRequest is what a client did wrong.
 type badRequest struct{ error }
 
-// ServeHTTP answers as ChartMuseum does, for `helm repo add` and `helm cm-push`. Reading is free, writing needs a login.
+// open is a repository on a machine of its own: reading is free, writing needs a login.
+type open struct {
+	*repository
+	users users
+}
+
+func (o open) ServeHTTP(w http.ResponseWriter, request *http.Request) {
+	if !reads(request) && !o.users.knows(request) {
+		refuse(w, "unauthorized")
+		return
+	}
+	o.repository.ServeHTTP(w, request)
+}
+
+func reads(request *http.Request) bool {
+	return request.Method == http.MethodGet || request.Method == http.MethodHead
+}
+
+// ServeHTTP answers as ChartMuseum does, for `helm repo add` and `helm cm-push`, whoever asks.
 // See https://github.com/helm/chartmuseum#api
 func (r *repository) ServeHTTP(w http.ResponseWriter, request *http.Request) {
 	path := strings.Split(strings.Trim(request.URL.Path, "/"), "/")
-	read := request.Method == http.MethodGet || request.Method == http.MethodHead
+	read := reads(request)
 	switch {
-	case !read && !r.users.knows(request):
-		refuse(w, "unauthorized")
 	case read && request.URL.Path == "/health":
 		answer(w, http.StatusOK, map[string]any{"healthy": true})
 	case read && request.URL.Path == "/info":
@@ -61,7 +78,7 @@ func (r *repository) serveIndex(w http.ResponseWriter) {
 
 // serveAPI answers charts, charts/NAME, charts/NAME/VERSION and prov.
 func (r *repository) serveAPI(w http.ResponseWriter, request *http.Request, path []string) {
-	read := request.Method == http.MethodGet || request.Method == http.MethodHead
+	read := reads(request)
 	switch {
 	case request.Method == http.MethodPost && len(path) == 1:
 		r.upload(w, request, path[0] == "prov")
@@ -169,16 +186,21 @@ func bodies(request *http.Request, onlySignature bool) (archive, signature []byt
 func fail(w http.ResponseWriter, err error) {
 	var tooLarge *http.MaxBytesError
 	var bad badRequest
+	var bound errFull
 	switch {
 	case errors.As(err, &tooLarge):
 		answer(w, http.StatusRequestEntityTooLarge, map[string]any{"error": fmt.Sprintf("a chart has at most %d MiB", maxChartBytes>>20)})
 	case errors.As(err, &bad):
 		answer(w, http.StatusBadRequest, map[string]any{"error": err.Error()})
+	case errors.Is(err, io.ErrUnexpectedEOF):
+		answer(w, http.StatusBadRequest, map[string]any{"error": "the upload ended before it was whole"})
 	case errors.Is(err, errExists):
 		answer(w, http.StatusConflict, map[string]any{"error": err.Error()})
 	case errors.Is(err, fs.ErrNotExist):
 		answer(w, http.StatusNotFound, map[string]any{"error": "chart not found"})
-	case errors.Is(err, errFull):
+	case errors.Is(err, errNoRoom), errors.Is(err, syscall.ENOSPC), errors.Is(err, syscall.EDQUOT):
+		answer(w, http.StatusInsufficientStorage, map[string]any{"error": errNoRoom.Error()})
+	case errors.As(err, &bound):
 		answer(w, http.StatusInsufficientStorage, map[string]any{"error": err.Error()})
 	default:
 		log.Print(err)

@@ -1,5 +1,6 @@
 // Command depot is what a machine that keeps a site's artefacts needs beside the official programs: `depot charts` is a repository
-// of Helm charts with ChartMuseum's upload API, `depot tokens` gives the registry's clients their tokens.
+// of Helm charts with ChartMuseum's upload API, `depot tokens` gives the registry's clients their tokens. In a platform, `depot projects`
+// is such a repository for each project.
 package main
 
 import (
@@ -19,6 +20,7 @@ const (
 	headerTime     = 10 * time.Second
 	requestTime    = 2 * time.Minute
 	idleTime       = time.Minute
+	endTime        = 15 * time.Second
 )
 
 func main() {
@@ -33,7 +35,10 @@ func serve() error {
 	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGTERM, syscall.SIGINT)
 	defer stop()
 	if len(os.Args) != 2 {
-		return errors.New("expected `depot charts` or `depot tokens`")
+		return errors.New("expected `depot charts`, `depot tokens` or `depot projects`")
+	}
+	if os.Args[1] == "projects" {
+		return serveProjects(ctx)
 	}
 	users, err := readUsers(os.Getenv("DEPOT_USERS"))
 	if err != nil {
@@ -42,17 +47,26 @@ func serve() error {
 	var handler http.Handler
 	switch os.Args[1] {
 	case "charts":
-		handler, err = newRepository(os.Getenv("DEPOT_CHARTS"), users)
+		var all *repository
+		if all, err = newRepository(os.Getenv("DEPOT_CHARTS"), alone); err != nil {
+			return fmt.Errorf("DEPOT_CHARTS: %w", err)
+		}
+		handler = open{all, users}
 	case "tokens":
 		handler, err = newIssuer(os.Getenv("DEPOT_KEY"), os.Getenv("DEPOT_ISSUER"), os.Getenv("DEPOT_SERVICE"), users)
 	default:
-		err = fmt.Errorf("%q is unknown: expected charts or tokens", os.Args[1])
+		err = fmt.Errorf("%q is unknown: expected charts, tokens or projects", os.Args[1])
 	}
 	if err != nil {
 		return err
 	}
-	server := &http.Server{
-		Addr:              os.Getenv("DEPOT_LISTEN"),
+	log.Printf("serving %s at %s", os.Args[1], os.Getenv("DEPOT_LISTEN"))
+	return run(ctx, server(os.Getenv("DEPOT_LISTEN"), handler))
+}
+
+func server(address string, handler http.Handler) *http.Server {
+	return &http.Server{
+		Addr:              address,
 		Handler:           handler,
 		ReadHeaderTimeout: headerTime,
 		ReadTimeout:       requestTime,
@@ -60,15 +74,24 @@ func serve() error {
 		IdleTimeout:       idleTime,
 		MaxHeaderBytes:    maxHeaderBytes,
 	}
-	failed := make(chan error, 1)
-	go func() { failed <- server.ListenAndServe() }()
-	log.Printf("serving %s at %s", os.Args[1], server.Addr)
+}
+
+// run serves until the context ends, or one of them fails. Requests that are under way then have a while to end.
+func run(ctx context.Context, servers ...*http.Server) error {
+	failed := make(chan error, len(servers))
+	for _, one := range servers {
+		go func() { failed <- one.ListenAndServe() }()
+	}
 	select {
 	case err := <-failed:
 		return err
 	case <-ctx.Done():
 	}
-	end, cancel := context.WithTimeout(context.Background(), 20*time.Second)
+	end, cancel := context.WithTimeout(context.Background(), endTime)
 	defer cancel()
-	return server.Shutdown(end)
+	var all error
+	for _, one := range servers {
+		all = errors.Join(all, one.Shutdown(end))
+	}
+	return all
 }

@@ -16,30 +16,23 @@ import (
 	"go.yaml.in/yaml/v3"
 )
 
-// Charts that one repository holds: each takes some KiB of memory.
-const maxCharts = 20_000
-
-var (
-	errExists = errors.New("file already exists")
-	errFull   = fmt.Errorf("the repository holds %d charts, and takes no more", maxCharts)
-)
-
 // repository is a folder of archives. What its index says follows from them: a process that is killed leaves a whole archive or
 // none, and the next one reads the folder anew.
 type repository struct {
 	folder string
-	users  users
+	bounds bounds
 
 	lock   sync.RWMutex
 	charts map[string][]*chart // by name, the highest version first
 	count  int
+	said   int    // bytes of all Chart.yaml
 	index  []byte // undefined after a change
 }
 
-func newRepository(folder string, all users) (*repository, error) {
-	r := &repository{folder: folder, users: all, charts: map[string][]*chart{}}
+func newRepository(folder string, within bounds) (*repository, error) {
+	r := &repository{folder: folder, bounds: within, charts: map[string][]*chart{}}
 	if err := os.MkdirAll(folder, 0o755); err != nil {
-		return nil, fmt.Errorf("DEPOT_CHARTS: %w", err)
+		return nil, err
 	}
 	entries, err := os.ReadDir(folder)
 	if err != nil {
@@ -59,6 +52,10 @@ func newRepository(folder string, all users) (*repository, error) {
 		}
 		one, err := loadChart(path)
 		if err != nil {
+			log.Printf("%s is left out: %v", entry.Name(), err)
+			continue
+		}
+		if err := r.admit(one); err != nil {
 			log.Printf("%s is left out: %v", entry.Name(), err)
 			continue
 		}
@@ -86,21 +83,50 @@ func loadChart(path string) (*chart, error) {
 	return one, err
 }
 
+// admit takes the room of a chart that comes in place of what has its version. It says no before anything has changed.
+func (r *repository) admit(one *chart) error {
+	count, said := 1, one.size
+	if known := r.find(one.name, one.said()); known != nil {
+		count, said = 0, one.size-known.size
+	}
+	if one.size > r.bounds.description {
+		return badRequest{fmt.Errorf("Chart.yaml has %d bytes: at most %d are taken", one.size, r.bounds.description)}
+	}
+	if r.count+count > r.bounds.charts {
+		return full("the repository holds %d charts, and takes no more: remove some that nobody needs", r.bounds.charts)
+	}
+	if said > 0 && r.said+said > r.bounds.descriptions {
+		return full("what its charts say in their Chart.yaml is %d KiB, and no more is taken: remove some that nobody needs", r.bounds.descriptions>>10)
+	}
+	return r.bounds.shared.take(count, said)
+}
+
+// forget gives the room back of a chart that goes, or that did not come.
+func (r *repository) forget(one *chart, known *chart) {
+	count, said := 1, one.size
+	if known != nil {
+		count, said = 0, one.size-known.size
+	}
+	_ = r.bounds.shared.take(-count, -said)
+}
+
 // put adds a chart to what is known, in place of one of its version.
 func (r *repository) put(one *chart) {
 	r.drop(one.name, one.said())
 	at, _ := slices.BinarySearchFunc(r.charts[one.name], one, func(a, b *chart) int { return b.version.Compare(a.version) })
 	r.charts[one.name] = slices.Insert(r.charts[one.name], at, one)
 	r.count++
+	r.said += one.size
 	r.index = nil
 }
 
 func (r *repository) drop(name, version string) bool {
-	before := len(r.charts[name])
-	left := slices.DeleteFunc(r.charts[name], func(one *chart) bool { return one.said() == version })
-	if len(left) == before {
+	at := slices.IndexFunc(r.charts[name], func(one *chart) bool { return one.said() == version })
+	if at < 0 {
 		return false
 	}
+	r.said -= r.charts[name][at].size
+	left := slices.Delete(r.charts[name], at, at+1)
 	r.charts[name] = left
 	if len(left) == 0 {
 		delete(r.charts, name)
@@ -127,23 +153,70 @@ func (r *repository) save(archive, signature []byte, force bool) (*chart, error)
 	}
 	r.lock.Lock()
 	defer r.lock.Unlock()
-	known := r.find(one.name, one.said()) != nil
-	if known && !force {
+	known := r.find(one.name, one.said())
+	if known != nil && !force {
 		return nil, errExists
 	}
-	if !known && r.count >= maxCharts {
-		return nil, errFull
+	if err := r.requireBytes(int64(len(archive) + len(signature))); err != nil {
+		return nil, err
+	}
+	if err := r.admit(one); err != nil {
+		return nil, err
 	}
 	if signature != nil {
 		if err := r.write(one.file()+".prov", signature); err != nil {
+			r.forget(one, known)
 			return nil, err
 		}
 	}
 	if err := r.write(one.file(), archive); err != nil {
+		r.forget(one, known)
 		return nil, err
 	}
 	r.put(one)
 	return one, nil
+}
+
+// requireBytes says no to what the volume has no room for, or the repository's limit. What a new file replaces still counts.
+func (r *repository) requireBytes(more int64) error {
+	_, free, err := space(r.folder)
+	if err != nil {
+		return err
+	}
+	if free < more+reserve {
+		return errNoRoom
+	}
+	if r.bounds.bytes == 0 {
+		return nil
+	}
+	used, err := r.size()
+	if err != nil {
+		return err
+	}
+	if used+more > r.bounds.bytes {
+		return full("the charts of this project have %d of %d MiB, and these are %d more: remove some that nobody needs", used>>20, r.bounds.bytes>>20, more>>20)
+	}
+	return nil
+}
+
+// size is the bytes of all files.
+func (r *repository) size() (int64, error) {
+	entries, err := os.ReadDir(r.folder)
+	if err != nil {
+		return 0, err
+	}
+	var sum int64
+	for _, entry := range entries {
+		info, err := entry.Info()
+		if errors.Is(err, fs.ErrNotExist) {
+			continue
+		}
+		if err != nil {
+			return 0, err
+		}
+		sum += info.Size()
+	}
+	return sum, nil
 }
 
 func (r *repository) saveSignature(signature []byte) error {
@@ -153,6 +226,12 @@ func (r *repository) saveSignature(signature []byte) error {
 	}
 	r.lock.Lock()
 	defer r.lock.Unlock()
+	if _, err := os.Stat(filepath.Join(r.folder, name)); r.bounds.shared != nil && err != nil {
+		return badRequest{fmt.Errorf("there is no chart %s that this is the signature of: upload that first", name)}
+	}
+	if err := r.requireBytes(int64(len(signature))); err != nil {
+		return err
+	}
 	return r.write(name+".prov", signature)
 }
 
@@ -179,6 +258,7 @@ func (r *repository) remove(name, version string) error {
 		}
 	}
 	r.drop(name, one.said())
+	r.forget(one, nil)
 	return nil
 }
 

@@ -1,0 +1,26 @@
+/** What it lists and watches in the platform's namespaces, by group of the API. No Secret and no ConfigMap is among it. */
+export const OBJECTS: Readonly<Record<string, readonly string[]>> = {
+  '': ['persistentvolumeclaims', 'pods'],
+  apps: ['daemonsets', 'deployments', 'statefulsets'],
+  batch: ['jobs'],
+};
+/** What has no namespace. */
+export const NODES: Readonly<Record<string, readonly string[]>> = { '': ['nodes'] };
+
+/**
+ * What it tells: that which an alert or a panel asks for, and nothing else, so that Prometheus keeps no more.
+ * @see https://github.com/kubernetes/kube-state-metrics/tree/main/docs/metrics
+ */
+export const METRICS = [
+  'kube_daemonset_status_desired_number_scheduled',
+  'kube_daemonset_status_number_available',
+  'kube_deployment_spec_replicas',
+  'kube_deployment_status_replicas_available',
+  'kube_job_failed',
+  'kube_node_status_condition',
+  'kube_persistentvolumeclaim_status_phase',
+  'kube_pod_container_status_restarts_total',
+  'kube_pod_status_phase',
+  'kube_statefulset_replicas',
+  'kube_statefulset_status_replicas_ready',
+] as const;
