@@ -1,7 +1,9 @@
 import {
   DelosError,
+  FLOW_PATH,
   JOINED_PREFIX,
   joinOf,
+  MAX_FLOW_BODY_BYTES,
   MAX_SECRET_BYTES,
   REALM_PATH,
   REGISTRY_CATALOG_PATH,
@@ -48,6 +50,8 @@ export const controlApi: ServiceDescriptor<Replicas, ControlApi> = {
     { paths: ['/api/v1/*', '/apis/*'], port: 'http' },
     // A value of 1 MiB, in base64.
     { paths: ['/api/v1/secrets', '/api/v1/on/*/secrets'], port: 'http', maxBodyBytes: 2 * MAX_SECRET_BYTES },
+    // A bake of many tasks, or a file of a flow.
+    { paths: [`${FLOW_PATH}/*`], port: 'http', maxBodyBytes: MAX_FLOW_BODY_BYTES },
     // What is listed depends on who asks, which the registry does not know.
     { paths: [REGISTRY_CATALOG_PATH], port: 'http' },
     // Says that there is no registry, where there is none.

@@ -5,6 +5,7 @@ import { extendLifeSpan, stopJob } from '../../../db/jobs-state.ts';
 import type { JobRow } from '../../../db/schema.ts';
 import { reserve } from '../../admit-requests.ts';
 import type { ApiDeps, Caller } from '../../deps.ts';
+import { refuseExecutor } from '../../flow/executor-job.ts';
 import { depsAt } from '../../paths/cluster-paths.ts';
 import { route } from '../../route.ts';
 import { traceOf } from '../../trace.ts';
@@ -51,6 +52,7 @@ export function jobRoutes(app: FastifyInstance, deps: ApiDeps): void {
     },
     async ({ query, request, caller, reply }) => {
       const parsed = parseJobRequest(request.body, query.from_preset !== undefined);
+      await refuseExecutor(deps, caller, parsed.container);
       await checkImageSource(parsed, deps.imageSource);
       await checkImageRight(deps, caller, parsed);
       const { cluster } = (await depsAt(deps, request)).settings;
