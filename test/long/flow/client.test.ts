@@ -2,6 +2,7 @@ import { cp, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { execute, expectOk } from '../../../peers/src/command.ts';
+import { carryOutBakes } from '../../../runtime/service/src/api/bakes/index.ts';
 import { bakeIn, type FlowClient, flowClient } from '../../support/bakes/flow-client.ts';
 import { type ProcessAgent, processAgent } from '../../support/bakes/process-agent.ts';
 import { type FilesOnApi, filesOnApi } from '../../support/files/file-storage.ts';
@@ -284,14 +285,48 @@ tasks:
   });
 });
 
-test('a bake that a job shall carry out is refused in words, and has failed', async () => {
-  const at = await alice.workspace({
-    '.apolo/project.yml': PROJECT,
-    '.apolo/one.yml': `kind: batch\ntasks: [{ id: a, image: "${IMAGE}", bash: echo }]\n`,
+describe('a bake that the platform carries out', () => {
+  let engine: { close(): Promise<void> };
+  beforeAll(() => {
+    engine = carryOutBakes(served.api.deps);
   });
-  const { code, stdout, stderr } = await alice.run(at, ['bake', 'one']);
-  expect([code, `${stdout}${stderr}`.replace(/\s+/g, ' ')]).toEqual([65, expect.stringContaining('--local-executor')]);
-  expect((await bakes())[0]?.status).toBe('failed');
+  afterAll(() => engine?.close());
+
+  test('is waited for by the client, shows its tasks, and is inspected and shown as one of the client’s own', async () => {
+    const at = await alice.workspace(FEATURE_FILES);
+    const { code, stdout, stderr } = await alice.run(at, ['bake', '-p', 'word', 'there', 'features']);
+    expect(code, stdout + stderr).toBe(0);
+    const [bake] = await bakes();
+    const id = bake?.id ?? '';
+    expect(bake?.status).toBe('succeeded');
+    // As the client's own executor ends it.
+    expect(await tasksOf(id)).toEqual({
+      ...{ local: 'succeeded', first: 'succeeded', each_1: 'succeeded', each_2: 'succeeded', call: 'succeeded' },
+      ...{ 'call.one': 'succeeded', 'call.two': 'succeeded', state: 'succeeded', 'post-state': 'succeeded' },
+      ...{ never: 'skipped', last: 'succeeded' },
+    });
+    expect(await outputsOf(id, 'last')).toEqual({ all: '<here and there>!; 2 of here and there' });
+    expect(await outputsOf(id, 'post-state')).toEqual({ found: 'kept' });
+    expect(stdout).toContain('Attempt #1 succeeded');
+    expect(await alice.ok(at, ['show', id, 'first'])).toContain('shown');
+    expect(await alice.ok(at, ['inspect', id])).toMatch(/first.*succeeded/s);
+  });
+
+  test('is cancelled by the client, which ends with 130 as its own executor does', async () => {
+    const at = await alice.workspace({
+      '.apolo/project.yml': PROJECT,
+      '.apolo/slow.yml': `kind: batch\ntasks: [{ id: a, image: "${IMAGE}", bash: sleep 30 }]\n`,
+    });
+    const baking = alice.run(at, ['bake', 'slow']);
+    await until('the task to run', 60, async () => {
+      const [bake] = await bakes();
+      return bake !== undefined && (await tasksOf(bake.id)).a === 'running' ? true : undefined;
+    });
+    const [bake] = await bakes();
+    await alice.ok(at, ['cancel', bake?.id ?? '']);
+    expect((await baking).code).toBe(130);
+    expect(await tasksOf(bake?.id ?? '')).toEqual({ a: 'cancelled' });
+  });
 });
 
 test('the example train-eval: three jobs share volumes, and the second bake is cached', async () => {

@@ -131,6 +131,8 @@ interface JobTable {
   readonly idempotency_key: string | null;
   /** The client's trace of the request that made it. */
   readonly made_by_trace: string | null;
+  /** The bake that the platform carries out for it: it has no Pod. */
+  readonly carries: string | null;
 }
 
 interface DiskTable {

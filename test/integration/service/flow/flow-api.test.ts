@@ -411,18 +411,39 @@ test('a reader looks, and changes nothing', async () => {
   expect((await ask('GET', `bakes/${of}`, undefined, 'rita')).status).toBe(200);
 });
 
-test('a job that would carry out a bake is refused, by its command and not by its image, and its attempt has failed', async () => {
+test('a bake is handed over by the whole command of its job, once, and by whoever may write in its project', async () => {
   const of = await bake(await flow());
   await attempt(of);
-  const start = (command: string) =>
-    served.api.request('alice', 'POST', '/jobs?from_preset', {
-      ...{ preset_name: 'cpu-small', org_name: 'acme', project_name: 'one', pass_config: false },
+  const start = (command: string, user = 'alice') =>
+    served.api.request(user, 'POST', '/jobs?from_preset', {
+      ...{ preset_name: 'cpu-small', org_name: 'acme', project_name: 'one', pass_config: true },
       ...{ image: 'ubuntu:24.04', command },
     });
-  expect((await start(`echo apolo-flow --fake-workspace execute ${of}`)).status).toBe(202);
-  const refused = await start(`apolo-flow -v --fake-workspace execute ${of}`);
-  expect([refused.status, refused.json.error]).toEqual([501, expect.stringContaining('--local-executor')]);
-  expect((await ask('GET', `attempts/by_number?bake_id=${of}&number=-1`)).json.result).toBe('failed');
+  const other = await start(`echo apolo-flow --fake-workspace execute ${of}`, 'alice').catch(() => undefined);
+  expect(other?.json.status).not.toBe('running');
+  const command = `apolo-flow -v --fake-workspace execute ${of}`;
+  expect((await start(command, 'bob')).status).toBe(404);
+  expect((await start(command, 'rita')).status).toBe(403);
+  const { status, json } = await start(command);
+  // No scheduler and no agent looks at it, and nothing is charged.
+  expect([status, json.status, json.materialized, json.price_credits_per_hour]).toEqual([
+    202,
+    'running',
+    false,
+    '0.0000',
+  ]);
+  const handed = (await ask('GET', `attempts/by_number?bake_id=${of}&number=-1`)).json;
+  expect([handed.result, handed.executor_id]).toEqual(['running', json.id]);
+  expect((await start(command)).json.code).toBe('ERR_CONFLICT');
+  const row = await served.database.db
+    .selectFrom('jobs')
+    .selectAll()
+    .where('id', '=', json.id)
+    .executeTakeFirstOrThrow();
+  expect([row.phase, row.carries, row.node]).toEqual(['gone', of, null]);
+  // A kill of it cancels the bake; the job ends when the bake has.
+  expect((await served.api.request('alice', 'DELETE', `/jobs/${json.id}`)).status).toBe(204);
+  expect((await ask('GET', `attempts/by_number?bake_id=${of}&number=-1`)).json.result).toBe('cancelled');
 });
 
 test('the official client carries out a bake, whose tasks are jobs, and whose outputs go from one to the next', async () => {

@@ -69,6 +69,8 @@ export interface FlowAttemptTable {
   readonly result: Generated<FlowAttemptStatus>;
   readonly executor_id: string | null;
   readonly engine: Generated<boolean>;
+  readonly engine_turn: Generated<number>;
+  readonly settled_at: Date | null;
   readonly configs_meta: Json<ConfigsMeta>;
   readonly tasks: Generated<number>;
   readonly created_at: Generated<Date>;

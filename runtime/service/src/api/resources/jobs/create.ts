@@ -44,6 +44,8 @@ export interface CreateContext {
   /** What it mounts of the file storage; all of it is there. */
   readonly files: readonly FileMount[];
   readonly idempotencyKey?: string | undefined;
+  /** Of a job whose maker knows it before. @default a new one */
+  readonly id?: string;
   /** The client's trace, which all requests of one call of the client have. */
   readonly trace?: string | undefined;
 }
@@ -69,7 +71,7 @@ export async function createJob(tx: Tx, request: JobRequest, context: CreateCont
   await context.checkQuota(tx, { cluster, request, project, needs: resources });
   const { caller } = context;
   await checkQueue(tx, context.queue, { cluster, user: caller.user, org: project.org, project: project.name });
-  const id = `job-${randomUUID()}`;
+  const id = context.id ?? `job-${randomUUID()}`;
   const { meta, container } = request;
   const field = 'container' in meta ? 'container.disk_volumes' : 'disk_volumes';
   const disks = await mountsFor(tx, container.disk_volumes ?? [], { cluster, caller, project, field });

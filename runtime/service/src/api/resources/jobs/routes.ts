@@ -4,21 +4,19 @@ import { z } from 'zod';
 import { extendLifeSpan, stopJob } from '../../../db/jobs-state.ts';
 import type { JobRow } from '../../../db/schema.ts';
 import { reserve } from '../../admit-requests.ts';
+import { cancelBakeOf } from '../../bakes/executor-row.ts';
+import { handOver } from '../../bakes/hand-over.ts';
 import type { ApiDeps, Caller } from '../../deps.ts';
-import { refuseExecutor } from '../../flow/executor-job.ts';
+import { bakeOfExecutor } from '../../flow/executor-job.ts';
 import { depsAt } from '../../paths/cluster-paths.ts';
 import { route } from '../../route.ts';
 import { traceOf } from '../../trace.ts';
-import { fileMountsFor } from '../storage/index.ts';
 import { findJob } from './access.ts';
-import { createJob } from './create.ts';
-import { checkImageRight } from './image-right.ts';
-import { checkImageSource } from './image-source.ts';
 import { jobJson } from './json.ts';
 import { jobListQuery, listJobs, withTransitions } from './list.ts';
-import { checkQuotas } from './quotas.ts';
 import { containerJobRequest, parseJobRequest, presetJobRequest } from './request.ts';
 import { sendJobs } from './send-jobs.ts';
+import { submitJob } from './submit.ts';
 
 const params = z.object({ id: z.string().min(1).max(128) });
 const job = z.looseObject({ id: z.string(), status: z.string() });
@@ -52,31 +50,15 @@ export function jobRoutes(app: FastifyInstance, deps: ApiDeps): void {
     },
     async ({ query, request, caller, reply }) => {
       const parsed = parseJobRequest(request.body, query.from_preset !== undefined);
-      await refuseExecutor(deps, caller, parsed.container);
-      await checkImageSource(parsed, deps.imageSource);
-      await checkImageRight(deps, caller, parsed);
-      const { cluster } = (await depsAt(deps, request)).settings;
-      const files = await fileMountsFor(deps, parsed.container.volumes ?? [], {
+      const by = {
         caller,
-        cluster: parsed.meta.cluster_name ?? cluster,
-        field: 'container' in parsed.meta ? 'container.volumes' : 'volumes',
+        cluster: (await depsAt(deps, request)).settings.cluster,
         authorization: request.headers.authorization,
-      });
-      const context = {
-        cluster,
-        files,
-        ownCluster: settings.cluster,
-        caller,
         idempotencyKey: idempotencyKey(request.headers['idempotency-key']),
-        queue: settings.queue,
-        logs: settings.logs,
-        publicUrl: settings.publicUrl,
-        secretsKey: settings.secretsKey,
-        checkQuota: checkQuotas,
         trace: traceOf(request),
       };
-      const row = await database.tx((tx) => createJob(tx, parsed, context));
-      deps.log.info({ job: row.id, user: caller.user, preset: row.preset }, 'job made');
+      const bake = bakeOfExecutor(parsed.container);
+      const row = bake === undefined ? await submitJob(deps, parsed, by) : await handOver(deps, parsed, bake, by);
       return reply.code(202).send(await show(row));
     },
   );
@@ -117,7 +99,7 @@ export function jobRoutes(app: FastifyInstance, deps: ApiDeps): void {
       async (input) => {
         const found = await find(input, 'write');
         const end = { status: 'cancelled', reason: 'Killed', description: `killed by ${input.caller.user}` } as const;
-        await database.tx((tx) => stopJob(tx, found.id, end));
+        await database.tx(async (tx) => (await cancelBakeOf(tx, found)) || (await stopJob(tx, found.id, end)));
         return input.reply.code(204).send();
       },
     );
