@@ -142,7 +142,7 @@ describe('a bake that is handed over', () => {
     expect(tasks.get('last')?.outputs).toEqual({ said: 'hello a b again' });
     expect(tasks.get('last')?.statuses.map((item) => item.status)).toEqual(['pending', 'running', 'succeeded']);
     const first = await jobOf(tasks.get('first')?.raw_id ?? '');
-    expect(first.tags).toEqual(['bake_id:' + bake, 'flow:main', 'mine', 'project:flow', 'task:first']);
+    expect(first.tags).toEqual([`bake_id:${bake}`, 'flow:main', 'mine', 'project:flow', 'task:first']);
     expect([first.owner, first.org, first.project]).toEqual(['alice', 'acme', 'one']);
     const executor = await jobOf(json.id);
     expect([executor.status, executor.exit_code, executor.phase]).toEqual(['succeeded', 0, 'gone']);
