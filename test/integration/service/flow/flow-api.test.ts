@@ -428,6 +428,7 @@ test('a job that would carry out a bake is refused, by its command and not by it
 test('the official client carries out a bake, whose tasks are jobs, and whose outputs go from one to the next', async () => {
   const { database, api, issuer } = served;
   await database.notifications.start();
+  await database.db.deleteFrom('jobs').execute();
   const agent = await processAgent(database, api.deps.logs);
   const client = await flowClient();
   try {
