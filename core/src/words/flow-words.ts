@@ -16,8 +16,10 @@ export const FLOW_TASK_STATUSES = [
 export const flowTaskStatus = z.enum(FLOW_TASK_STATUSES);
 export type FlowTaskStatus = z.infer<typeof flowTaskStatus>;
 
+/** An attempt that has not ended. */
+export const FLOW_OPEN_STATUSES = ['pending', 'running'] as const;
 /** What becomes of an attempt, and so of a bake. */
-export const FLOW_ATTEMPT_STATUSES = ['pending', 'running', 'succeeded', 'failed', 'cancelled'] as const;
+export const FLOW_ATTEMPT_STATUSES = [...FLOW_OPEN_STATUSES, 'succeeded', 'failed', 'cancelled'] as const;
 export const flowAttemptStatus = z.enum(FLOW_ATTEMPT_STATUSES);
 export type FlowAttemptStatus = z.infer<typeof flowAttemptStatus>;
 

@@ -50,8 +50,6 @@ export const controlApi: ServiceDescriptor<Replicas, ControlApi> = {
     { paths: ['/api/v1/*', '/apis/*'], port: 'http' },
     // A value of 1 MiB, in base64.
     { paths: ['/api/v1/secrets', '/api/v1/on/*/secrets'], port: 'http', maxBodyBytes: 2 * MAX_SECRET_BYTES },
-    // A bake of many tasks, or a file of a flow.
-    { paths: [`${FLOW_PATH}/*`], port: 'http', maxBodyBytes: MAX_FLOW_BODY_BYTES },
     // What is listed depends on who asks, which the registry does not know.
     { paths: [REGISTRY_CATALOG_PATH], port: 'http' },
     // Says that there is no registry, where there is none.
@@ -60,6 +58,8 @@ export const controlApi: ServiceDescriptor<Replicas, ControlApi> = {
     { paths: [`${JOINED_PREFIX}/*`], port: 'internal', maxBodyBytes: 4 * 2 ** 20 },
     // Passwords go through it on their way to Keycloak: it counts failures by source.
     { paths: [LOGIN_PATH, `${LOGIN_PATH}/*`], method: 'POST', port: 'http' },
+    // A bake of many tasks, or a file of a flow.
+    { paths: [`${FLOW_PATH}/*`], port: 'http', maxBodyBytes: MAX_FLOW_BODY_BYTES },
   ],
   joined: (scope, at) => {
     const join = joinOf(at.config);

@@ -449,6 +449,7 @@ test('a bake is handed over by the whole command of its job, once, and by whoeve
 test('the official client carries out a bake, whose tasks are jobs, and whose outputs go from one to the next', async () => {
   const { database, api, issuer } = served;
   await database.notifications.start();
+  await database.db.deleteFrom('jobs').execute();
   const agent = await processAgent(database, api.deps.logs);
   const client = await flowClient();
   try {

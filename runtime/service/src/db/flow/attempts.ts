@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto';
-import { DelosError, type FlowAttemptStatus, isFlowEnd, TERMINAL_STATUSES } from '@delos/core';
+import { DelosError, FLOW_OPEN_STATUSES, type FlowAttemptStatus, isFlowEnd, TERMINAL_STATUSES } from '@delos/core';
 import { sql } from 'kysely';
 import { FLOW_CHANGED } from '../notifications.ts';
 import type { Db, Tx } from '../schema.ts';
@@ -100,7 +100,7 @@ export async function endLostAttempts(
         .onRef('jobs.project', '=', 'flow_projects.project'),
     )
     .select(['flow_attempts.id', 'flow_attempts.bake', 'jobs.status'])
-    .where('flow_attempts.result', 'in', ['pending', 'running'])
+    .where('flow_attempts.result', 'in', FLOW_OPEN_STATUSES)
     .where('flow_attempts.engine', '=', false)
     .where('jobs.status', 'in', [...TERMINAL_STATUSES])
     .limit(MOST_AT_ONCE)

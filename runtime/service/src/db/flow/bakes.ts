@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto';
-import { DelosError } from '@delos/core';
+import { DelosError, FLOW_OPEN_STATUSES } from '@delos/core';
 import { sql } from 'kysely';
 import type { Tx } from '../schema.ts';
 import { MOST_BAKE_BYTES, MOST_BAKES, MOST_BAKES_BYTES, MOST_OPEN_BAKES } from './limits.ts';
@@ -34,7 +34,7 @@ export async function addBake(tx: Tx, bake: NewBake): Promise<FlowBakeRow> {
     .selectFrom('flow_bakes')
     .select((eb) => eb.fn.countAll<number>().as('count'))
     .where('flow', '=', bake.flow)
-    .where('status', 'in', ['pending', 'running'])
+    .where('status', 'in', FLOW_OPEN_STATUSES)
     .executeTakeFirstOrThrow();
   if (open.count >= MOST_OPEN_BAKES) {
     throw new DelosError('ERR_QUOTA_EXCEEDED', `this flow has ${open.count} bakes that have not ended, the most`, {
