@@ -191,9 +191,11 @@ def main():
     os.dup2(2, 1)
     try:
         import authority_flow
+        import authority_run
         import authority_yaml
 
         OPS.update(authority_flow.OPS)
+        OPS.update(authority_run.OPS)
         OPS.update(authority_yaml.OPS)
     except ModuleNotFoundError:
         pass

@@ -7,6 +7,9 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { workspaceOf } from '../../../cli/src/commands/flow/world.ts';
 import { execute, expectOk } from '../../../peers/src/command.ts';
 import { type Authority, authorityPython, startAuthority } from '../../../peers/src/flow-authority.ts';
+import { outcomeDiffers } from '../../support/engine/differs.ts';
+import { type Outcome, playScript } from '../../support/engine/script.ts';
+import { TABLE } from '../../support/engine/table.ts';
 import { type Answer, answer, gist, scopeOfData } from '../../support/flow/answer.ts';
 import { ask, type Case, difference, type TheirAnswer } from '../../support/flow/cases.ts';
 import { CORPUS } from '../../support/flow/corpus.ts';
@@ -132,6 +135,15 @@ describe('against apolo-flow itself', () => {
     });
     expect(found.slice(0, 5), `seed ${seed}: ${found.length} differ`).toEqual([]);
     expect(theirs.filter(({ outputs }) => Object.keys(outputs).length > 0).length).toBeGreaterThan(LOGS / 4);
+  });
+
+  test(`the ${Object.keys(TABLE).length} bakes of the table end as its own executor ends them`, async () => {
+    const theirs = await authority.ask<Outcome[]>('run', { cases: Object.values(TABLE) });
+    const found = Object.entries(TABLE).flatMap(([name, script], index) => {
+      const differs = outcomeDiffers(script, playScript(script), theirs[index] as Outcome);
+      return differs === undefined ? [] : [`${name}: ${differs}`];
+    });
+    expect(found).toEqual([]);
   });
 
   test('a flow belongs to the workspace that it finds', async () => {

@@ -1,8 +1,9 @@
-import { type Block, fieldOf } from '../file/block.ts';
+import { type Block, entriesOf, fieldOf } from '../file/block.ts';
 import { tryText, type Value } from '../python/value.ts';
+import { ACTION_OUTPUTS, checkExpr, type KnownNames } from './checks/check.ts';
 import { evaluateAlone } from './contexts/flow-contexts.ts';
 import type { GraphPlace } from './graph/task-node.ts';
-import { Refused } from './outcome.ts';
+import { attempt, evaluateExpr, type FieldScope, type Known, Refused } from './outcome.ts';
 
 /** The block of the file that a call names; undefined, with a warning, where it is not at hand. @throws Refused */
 export function actionOf(
@@ -33,4 +34,14 @@ export function actionOf(
     throw new Refused();
   }
   return found.block;
+}
+
+/** Outputs of an action as far as they are known. `at`: its contexts, with `needs` of all its tasks to wait for. */
+export function addOutputs(outputs: Map<string, Known>, action: Block, at: FieldScope, names: KnownNames): void {
+  for (const [name, output] of entriesOf(action, 'outputs')) {
+    const expr = fieldOf(output, 'value', 'expr');
+    if (!checkExpr(expr, ACTION_OUTPUTS, names) || expr === undefined) continue;
+    const value = attempt(() => evaluateExpr(expr, at));
+    if (value !== undefined) outputs.set(name, value.value);
+  }
 }

@@ -4,6 +4,7 @@ import { compareText } from '../python/text.ts';
 import type { Value } from '../python/value.ts';
 import type { UnitFields } from './fields.ts';
 import type { TaskNode } from './graph/task-node.ts';
+import type { CacheConf, StrategyConf } from './inherited.ts';
 import type { Known } from './outcome.ts';
 import { Residual } from './residual.ts';
 
@@ -26,13 +27,29 @@ const SINGLE = [...BEFORE_ENV, ...BEFORE_ID, ...BEFORE_STRATEGY, 'title', 'workd
 export function cacheKey(node: TaskNode, fields: UnitFields, enable: Known): CacheKey {
   if (node.needs.completed.size > 0) return { key: null, reason: 'needs the results of other tasks' };
   if (node.stateFrom !== undefined) return { key: null, reason: 'needs the states of another task' };
-  const all = { ...fields, enable };
   const open =
-    openIn(SINGLE.map((name) => all[name])) ??
+    openIn(SINGLE.map((name) => (name === 'enable' ? enable : fields[name]))) ??
     openIn(fields.volumes) ??
     openIn(fields.tags) ??
     openIn(fields.env.values());
   if (open !== undefined) return { key: null, reason: `waits for ${open.waits.join(', ')}` };
+  return { key: settledCacheKey(node, fields, enable, { needs: '{}', state: '{}' }), reason: null };
+}
+
+/** The JSON texts (`contextJson`) of what a task was given when it was about to run. */
+export interface GivenJson {
+  readonly needs: string;
+  readonly state: string;
+}
+
+/** The key of a task whose every field has its value. */
+export function settledCacheKey(
+  node: { readonly id: string | null; readonly cache: CacheConf; readonly strategy: StrategyConf },
+  fields: UnitFields,
+  enable: Known,
+  given: GivenJson,
+): string {
+  const all = { ...fields, enable };
   const single = (names: readonly (typeof SINGLE)[number][]): string =>
     names.map((name) => `"${name}": ${json(all[name])}`).join(', ');
   const { cache, strategy } = node;
@@ -49,9 +66,11 @@ export function cacheKey(node: TaskNode, fields: UnitFields, enable: Known): Cac
     `"volumes": ${listJson(fields.volumes)}`,
     single(['workdir']),
   ];
-  const text = `{"needs": {}, "state": {}, "task": {${task.join(', ')}}}`;
-  return { key: hash('sha256', text), reason: null };
+  return hash('sha256', `{"needs": ${given.needs}, "state": ${given.state}, "task": {${task.join(', ')}}}`);
 }
+
+/** A context (`needs`, `state`) as the key is made over it: keys in order. */
+export const contextJson = (context: Value): string => toJson(context, { sortKeys: true });
 
 function openIn(values: Iterable<Known>): Residual | undefined {
   for (const value of values) if (value instanceof Residual) return value;

@@ -1,11 +1,11 @@
 import { type Block, entriesOf, fieldOf } from '../file/block.ts';
 import type { Expr } from '../file/expr.ts';
 import { Dict, type Struct, type Value } from '../python/value.ts';
+import { addOutputs } from './action.ts';
 import { cacheKey } from './cache-key.ts';
 import type { LocalCall } from './checks/bake-checks.ts';
 import {
   ACTION,
-  ACTION_OUTPUTS,
   ACTION_TASK,
   checkExpr,
   INPUTS_ONLY,
@@ -17,7 +17,7 @@ import { actionFlow, gitContext } from './contexts/flow-contexts.ts';
 import { type EarlyImage, earlyImages, imagesContext } from './contexts/images.ts';
 import { checkInputs, evaluateArgs, inputsContext, knownInputs } from './contexts/inputs.ts';
 import { groundScope, type Overlay, over } from './contexts/scopes.ts';
-import type { ExpandedTask } from './expanded-task.ts';
+import { type ExpandedTask, runFacts } from './expanded-task.ts';
 import { enableOf, taskTag, type UnitFields, UnitPlan } from './fields.ts';
 import { buildGraph } from './graph/graph.ts';
 import type { Graph, GraphPlace, NodeNeeds, TaskNode } from './graph/task-node.ts';
@@ -84,6 +84,8 @@ export class LevelExpansion {
     const id = prefix.length === 0 ? node.realId : `${prefix.join('.')}.${node.realId}`;
     const enable = checkExpr(node.enable, shape, shared.known) ? attempt(() => enableOf(node, at))?.value : undefined;
     const args = this.#checkArgs(node, shared.known);
+    const outputs = new Map<string, Known>();
+    const run = runFacts(node, prefix, outputs);
     const add = (kind: ExpandedTask['kind'], fields: Partial<UnitFields>, more: Partial<ExpandedTask> = {}): void => {
       if (enable === undefined) return;
       this.#found.tasks.push({
@@ -96,6 +98,7 @@ export class LevelExpansion {
         cacheKey: null,
         cacheKeyReason: null,
         source: node.source,
+        run,
         ...more,
       });
     };
@@ -107,7 +110,7 @@ export class LevelExpansion {
       case 'batch':
       case 'module':
         add(node.kind === 'module' ? 'module' : 'action', {}, inputsOf(node, at, args));
-        if (args) this.#action(node, at, [...prefix, node.realId]);
+        if (args) this.#action(node, at, [...prefix, node.realId], outputs);
         return;
       case 'local':
         this.#local(node, at, args, id, add);
@@ -208,7 +211,7 @@ export class LevelExpansion {
   }
 
   /** The graph below a call of a batch action or module. */
-  #action(node: TaskNode, at: FieldScope, path: readonly string[]): void {
+  #action(node: TaskNode, at: FieldScope, path: readonly string[], outputs: Map<string, Known>): void {
     const level = this.#level;
     const { place } = level;
     const { world } = place;
@@ -242,8 +245,7 @@ export class LevelExpansion {
     const cacheBlock = fieldOf(action, 'cache', 'block');
     const cacheGood = checkExpr(fieldOf(cacheBlock, 'life_span', 'expr'), ACTION, { needs: new Set(), inputs });
     const needs = graph.torso ? undefined : new Set(graph.nodes.keys());
-    for (const output of entriesOf(action, 'outputs').values())
-      checkExpr(fieldOf(output, 'value', 'expr'), ACTION_OUTPUTS, { needs, inputs });
+    addOutputs(outputs, action, over(inner, { values: {}, later: ['needs'], keys: { needs } }), { needs, inputs });
     const inside: GraphPlace = {
       ...place,
       at: inner,

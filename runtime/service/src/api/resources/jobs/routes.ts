@@ -3,14 +3,16 @@ import type { FastifyInstance, FastifyRequest } from 'fastify';
 import { z } from 'zod';
 import { extendLifeSpan, stopJob } from '../../../db/jobs-state.ts';
 import type { JobRow } from '../../../db/schema.ts';
-import { reserve } from '../../admit-requests.ts';
+import { reserveInTurn } from '../../admit-requests.ts';
 import type { ApiDeps, Caller } from '../../deps.ts';
 import { refuseExecutor } from '../../flow/executor-job.ts';
 import { depsAt } from '../../paths/cluster-paths.ts';
 import { route } from '../../route.ts';
 import { traceOf } from '../../trace.ts';
-import { fileMountsFor } from '../storage/index.ts';
+import { ownRegistry } from '../registry/platform-image.ts';
+import { fileMountsFor, textOfFile } from '../storage/index.ts';
 import { findJob } from './access.ts';
+import { carriedBuild, withoutOwnKeys } from './builds/carry-out.ts';
 import { createJob } from './create.ts';
 import { checkImageRight } from './image-right.ts';
 import { checkImageSource } from './image-source.ts';
@@ -49,22 +51,32 @@ export function jobRoutes(app: FastifyInstance, deps: ApiDeps): void {
       query: z.object({ from_preset: z.string().optional() }),
       body: z.union([presetJobRequest, containerJobRequest]).or(z.unknown()),
       response: job,
+      success: [202],
     },
     async ({ query, request, caller, reply }) => {
       const parsed = parseJobRequest(request.body, query.from_preset !== undefined);
       await refuseExecutor(deps, caller, parsed.container);
-      await checkImageSource(parsed, deps.imageSource);
-      await checkImageRight(deps, caller, parsed);
       const { cluster } = (await depsAt(deps, request)).settings;
-      const files = await fileMountsFor(deps, parsed.container.volumes ?? [], {
+      const build = await carriedBuild(deps, caller, parsed, cluster);
+      // What is not pulled is not judged.
+      if (build === undefined) await checkImageSource(parsed, deps.imageSource);
+      await checkImageRight(deps, caller, parsed);
+      const mounted = await fileMountsFor(deps, parsed.container.volumes ?? [], {
         caller,
         cluster: parsed.meta.cluster_name ?? cluster,
         field: 'container' in parsed.meta ? 'container.volumes' : 'volumes',
         authorization: request.headers.authorization,
       });
+      const files =
+        build === undefined
+          ? mounted
+          : await withoutOwnKeys(mounted, ownRegistry(settings), (file) =>
+              textOfFile(settings.filesUrl, file, request.headers.authorization),
+            );
       const context = {
         cluster,
         files,
+        build,
         ownCluster: settings.cluster,
         caller,
         idempotencyKey: idempotencyKey(request.headers['idempotency-key']),
@@ -93,7 +105,7 @@ export function jobRoutes(app: FastifyInstance, deps: ApiDeps): void {
       response: z.object({ jobs: z.array(job) }),
     },
     async ({ query, caller, request, reply }) => {
-      reserve(deps, caller, reply, LIST_BYTES);
+      await reserveInTurn(deps, caller, reply, LIST_BYTES);
       const form = (request.headers.accept ?? '').includes('application/x-ndjson') ? 'lines' : 'document';
       return sendJobs(listJobs(database.db, caller, query), form, { reply, names: settings });
     },
@@ -113,7 +125,7 @@ export function jobRoutes(app: FastifyInstance, deps: ApiDeps): void {
     route(
       app,
       deps,
-      { method, url, tag: TAG, summary: 'End a job; an ended one is left as it is', params },
+      { method, url, tag: TAG, summary: 'End a job; an ended one is left as it is', params, success: [204] },
       async (input) => {
         const found = await find(input, 'write');
         const end = { status: 'cancelled', reason: 'Killed', description: `killed by ${input.caller.user}` } as const;
@@ -133,6 +145,7 @@ export function jobRoutes(app: FastifyInstance, deps: ApiDeps): void {
       summary: "Extend a job's life-span",
       params,
       body: z.object({ additional_max_run_time_minutes: z.number().int().positive().max(5_256_000) }),
+      success: [204],
     },
     async ({ body, reply, ...input }) => {
       const found = await find(input, 'write');
