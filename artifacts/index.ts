@@ -5,4 +5,4 @@ export { CATALOGUE } from './images/index.ts';
 export { MIRROR_HOST, STAND_IN_FOR_LABEL, STAND_IN_LABEL } from './mirror.ts';
 export type * from './tools/tool.ts';
 export { KUBE_COMPONENTS, TOOLS } from './tools/tools.ts';
-export { CLIENTS, type PinnedWheel, UPLOADERS } from './wheels.ts';
+export { CLIENTS, type PinnedWheel, SCHEMATHESIS, UPLOADERS } from './wheels.ts';

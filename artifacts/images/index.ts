@@ -6,6 +6,7 @@ import { debian } from './debian/image.ts';
 import { devpi } from './devpi/image.ts';
 import { files } from './files/image.ts';
 import { grafana } from './grafana/image.ts';
+import { imageBuilder } from './image-builder/image.ts';
 import { jobRouter } from './job-router/image.ts';
 import { keycloak } from './keycloak/image.ts';
 import { localPathProvisioner } from './local-path-provisioner/image.ts';
@@ -38,6 +39,7 @@ export const CATALOGUE: readonly CatalogueImage[] = [
   jobRouter,
   devpi,
   registry,
+  imageBuilder,
   objects,
   files,
   pgArchive,

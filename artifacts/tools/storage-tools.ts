@@ -4,7 +4,7 @@ const GIB = 2 ** 30;
 
 /** Tools of storage, with their pins. */
 export const STORAGE_TOOLS: Readonly<
-  Record<Extract<ToolName, 'objects' | 'depot' | 'pg-archive' | 'files' | 'image-registry'>, ToolSpec>
+  Record<Extract<ToolName, 'objects' | 'depot' | 'pg-archive' | 'files' | 'image-registry' | 'image-builder'>, ToolSpec>
 > = {
   objects: {
     name: 'objects',
@@ -51,6 +51,15 @@ export const STORAGE_TOOLS: Readonly<
       module: 'image-registry',
       package: './cmd/image-registry',
       cold: { seconds: 50, diskBytes: 1 * GIB, memoryBytes: 1 * GIB },
+    },
+  },
+  'image-builder': {
+    name: 'image-builder',
+    version: '0.1.0',
+    build: {
+      module: 'image-builder',
+      package: './cmd/image-builder',
+      cold: { seconds: 25, diskBytes: 0.5 * GIB, memoryBytes: 0.6 * GIB },
     },
   },
 };

@@ -25,6 +25,7 @@ export type ToolName =
   | 'pg-archive'
   | 'files'
   | 'image-registry'
+  | 'image-builder'
   | 'metrics-proxy'
   | 'job-router';
 

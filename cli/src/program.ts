@@ -3,6 +3,7 @@ import { Command, Option } from 'commander';
 import { completionVerbs } from './completion.ts';
 import { commandContext, type GlobalOptions } from './context.ts';
 import { positiveNumber, wholeNumber } from './option-numbers.ts';
+import { bundleVerbs } from './program-bundle.ts';
 import { clustersVerbs } from './program-clusters.ts';
 import { withSearch } from './search-options.ts';
 import { auxVmVerbs, flowVerbs, nodeVerbs } from './verb-groups.ts';
@@ -79,11 +80,14 @@ export function program(root: string, options: { readonly completion?: boolean }
     .option('--passphrase-file <file>', 'encrypt it for whoever knows the passphrase in this file')
     .option('--out <file>', 'where to write; left out: delos-INSTANCE-TIME.backup')
     .option('--new-key <file>', 'make a key for backups, and do nothing else')
+    .option('--without-files', 'leave out files of projects', false)
+    .option('--most-files <size>', 'write nothing where files of projects take more', '100Gi')
     .action(action(() => import('./commands/backup/backup.ts')));
   withContext(withConfig(verb(cli, 'restore [file]', 'bring a platform back from a backup, or its database to a time')))
     .option('--key <file>', 'key that the backup was encrypted for')
     .option('--passphrase-file <file>', 'file with the passphrase that it was encrypted with')
     .option('--verify', 'read the whole file, say what is in it, and do nothing else', false)
+    .option('--without-files', 'bring back all but files of projects', false)
     .option('--points', 'say to which times the database can go back, and do nothing else', false)
     .option('--to-time <time>', 'take the database back to this time, such as 2026-11-30T15:04:05Z')
     .option('--plan', 'say what --to-time would do, and what is refused; change nothing', false)
@@ -148,6 +152,12 @@ export function program(root: string, options: { readonly completion?: boolean }
 
   auxVmVerbs(verb(cli, 'aux-vm', 'a Debian machine with a site’s registry, charts, packages and names'), verb, action);
 
+  bundleVerbs(
+    verb(cli, 'bundle', 'bundles for sites without a network: all that a platform needs, signed'),
+    verb,
+    action,
+  );
+
   cli
     .command('kubectl')
     .description('kubectl with this instance’s kubeconfig; everything after it is passed through')
@@ -205,7 +215,7 @@ export function program(root: string, options: { readonly completion?: boolean }
     .option('--only <suite>', 'unit, integration, e2e or long')
     .argument('[rooms...]', 'only the tests of these rooms (flow, stacks, e2e, …) or these files')
     .action(action(() => import('./commands/develop/test.ts')));
-  verb(cli, 'bench', 'measure: flow, job-latency, packing, scheduler, up')
+  verb(cli, 'bench', 'measure: api, bundle, flow, job-latency, packing, scheduler, storage, up')
     .argument('<name>', 'which measurement')
     .option('--samples <number>', 'how many pairs', positiveNumber)
     .option('--plot <file>', 'writes a picture, where the benchmark has one (scheduler)')

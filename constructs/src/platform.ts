@@ -87,7 +87,8 @@ export class Platform extends Chart {
     this.#authorities = authoritiesOf(this, this.services, props.config);
     const classes = new StorageClasses(this, 'storage-classes', props.config.storageClasses);
     const ground = [this.services, this.nodes, classes, ...priorityClasses(this)];
-    if (services.length > 0 && fileStorageKind(props.config.storage) !== undefined) {
+    // Also where no service is there yet: a restore fills it before.
+    if (fileStorageKind(props.config.storage) !== undefined) {
       this.#files = new FileStorage(this, 'file-storage', { namespace: this.services, storage: props.config.storage });
       this.#files.node.addDependency(...ground);
     }

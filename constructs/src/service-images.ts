@@ -25,5 +25,5 @@ export function serviceImages(config: DelosConfig, services: readonly ServiceDes
 }
 
 const imagesOf = (services: readonly ServiceDescriptor[]): readonly string[] => [
-  ...new Set(services.map(({ image }) => image)),
+  ...new Set(services.flatMap(({ image, brings = [] }) => [image, ...brings])),
 ];

@@ -1,6 +1,7 @@
 export * from './addon-users.ts';
 export { OVERLAP_DAYS, overlapEnd, SKEW_MS } from './certificate-times.ts';
 export type { AcmeSection } from './config/acme.ts';
+export type { BundleSection } from './config/bundle/index.ts';
 export type { DnsSection, DnsServer } from './config/dns.ts';
 export type { GivenCertificate } from './config/given-certificate.ts';
 export type { EntraProvider, OidcProvider, SamlProvider } from './config/identity/broker.ts';

@@ -20,6 +20,8 @@ export interface ApoloClient {
   /** Another program of its environment: `apolo-flow`. */
   runOther(program: string, args: readonly string[], options?: CommandOptions): Promise<CommandResult>;
   startOther(program: string, args: readonly string[], options?: CommandOptions): RunningCommand;
+  /** Runs `apolo-extras ARGS` to its end. Needs a client with extras. */
+  extras(args: readonly string[], options?: CommandOptions): Promise<CommandResult>;
   /** The client's Python with the SDK importable. */
   python(code: string, options?: CommandOptions): Promise<CommandResult>;
   /** File to which the client's "browser" writes the URL that it is told to open. */
@@ -29,10 +31,13 @@ export interface ApoloClient {
 
 /**
  * A client that can reach loopback and nothing else. Needs root, as the tests do.
- * @param wheels what its environment has. @default the client alone
+ * @param more `extras`: it has the commands of apolo-extras as well; `wheels`: what its environment has instead
  */
-export async function apoloClient(wheels: readonly PinnedWheel[] = [CLIENTS.cli, CLIENTS.sdk]): Promise<ApoloClient> {
-  const venv = await pythonClient(wheels);
+export async function apoloClient(
+  more: { readonly extras?: boolean; readonly wheels?: readonly PinnedWheel[] } = {},
+): Promise<ApoloClient> {
+  const usual = [CLIENTS.cli, CLIENTS.sdk, ...(more.extras === true ? [CLIENTS.extras] : [])];
+  const venv = await pythonClient(more.wheels ?? usual);
   const base = (
     await expectOk(execute([join(venv, 'bin/python3'), '-c', 'import sys; print(sys.base_prefix)']))
   ).trim();
@@ -82,6 +87,12 @@ export async function apoloClient(wheels: readonly PinnedWheel[] = [CLIENTS.cli,
       start(user.argv([join(venv, 'bin/python3'), '-c', TERMINAL, ...command(args)]), with_(options)),
     runOther: (program, args, options = {}) => execute(other(program, args), withPath(options)),
     startOther: (program, args, options = {}) => start(other(program, args), withPath(options)),
+    extras: (args, options = {}) =>
+      execute(
+        user.argv([join(venv, 'bin/python3'), join(venv, 'bin/apolo-extras'), ...args]),
+        // It runs `apolo` for some of its work.
+        with_({ ...options, env: { PATH: `${join(venv, 'bin')}:/usr/bin:/bin`, ...options.env } }),
+      ),
     python: (code, options = {}) => execute(user.argv([join(venv, 'bin/python3'), '-c', code]), with_(options)),
     close: async () => {
       await user.close();

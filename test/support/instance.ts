@@ -103,9 +103,9 @@ export async function token(user: string, ttl = '1h'): Promise<string> {
 }
 
 /** The official client, logged in by token. */
-export async function loggedIn(user: string): Promise<ApoloClient> {
+export async function loggedIn(user: string, more: { readonly extras?: boolean } = {}): Promise<ApoloClient> {
   const { apiUrl } = await testPlatform();
-  const client = await apoloClient();
+  const client = await apoloClient(more);
   await client.ok(['config', 'login-with-token', await token(user), apiUrl]);
   await client.ok(['config', 'switch-project', 'default']);
   return client;

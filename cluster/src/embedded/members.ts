@@ -1,4 +1,4 @@
-import { DelosError, type PlatformConfig, POOL_LABEL } from '@delos/core';
+import { CONTROL_PLANE_LABEL, DelosError, type PlatformConfig, POOL_LABEL } from '@delos/core';
 import { MOST_NODES } from './host/addresses.ts';
 import { poolOf } from './prepare.ts';
 import type { NodeSpec } from './spec.ts';
@@ -27,7 +27,11 @@ export function poolsWanted(
   return Array.from({ length: asked }, (_, at) => base[at] ?? base.at(-1) ?? first);
 }
 
-/** What each node is started with. @param shared what is the same for all */
+/** What each node is started with; the first one has the control plane. @param shared what is the same for all */
 export function membersOf(shared: NodeSpec, config: PlatformConfig, pools: readonly string[]): readonly NodeSpec[] {
-  return pools.map((pool, at) => ({ ...shared, index: at + 1, nodes: pools.length, ...poolOf(config, pool) }));
+  return pools.map((name, at) => {
+    const pool = poolOf(config, name);
+    const labels = at === 0 ? { ...pool.labels, [CONTROL_PLANE_LABEL]: '' } : pool.labels;
+    return { ...shared, index: at + 1, nodes: pools.length, ...pool, labels };
+  });
 }

@@ -1,4 +1,4 @@
-import { OWN_PREFIX } from '@delos/core';
+import { CONTROL_PLANE_LABEL, OWN_PREFIX } from '@delos/core';
 import type { k8s } from 'cdk8s-plus-28';
 import type { Construct } from 'constructs';
 import { selectorOf } from './names.ts';
@@ -23,7 +23,7 @@ export function setPlacement(tree: Construct, placement: Placement): void {
 export function placed(
   construct: Construct,
   name: string,
-): Required<Pick<k8s.PodSpec, 'topologySpreadConstraints'>> & Pick<k8s.PodSpec, 'tolerations'> {
+): Required<Pick<k8s.PodSpec, 'topologySpreadConstraints'>> & Pick<k8s.PodSpec, 'affinity' | 'tolerations'> {
   const { apart, lostNodeSeconds } = (construct.node.tryGetContext(PLACEMENT) ?? USUAL) as Placement;
   const over = (topologyKey: string, whenUnsatisfiable: string): k8s.TopologySpreadConstraint => ({
     topologyKey,
@@ -41,6 +41,7 @@ export function placed(
     ...(lostNodeSeconds === undefined
       ? {}
       : {
+          affinity: awayFromControlPlane(),
           tolerations: ['not-ready', 'unreachable'].map((condition) => ({
             key: `node.kubernetes.io/${condition}`,
             operator: 'Exists',
@@ -50,6 +51,18 @@ export function placed(
         }),
   };
 }
+
+/**
+ * Where there are other nodes, those without the control plane. While it is lost with its node, nobody takes that node's Pods out
+ * of their Services, and no member of a database takes another's place.
+ */
+const awayFromControlPlane = (): k8s.Affinity => ({
+  nodeAffinity: {
+    preferredDuringSchedulingIgnoredDuringExecution: [
+      { weight: 100, preference: { matchExpressions: [{ key: CONTROL_PLANE_LABEL, operator: 'DoesNotExist' }] } },
+    ],
+  },
+});
 
 /** The part of a Pod's specification that keeps members, each of which holds a copy, on nodes of their own. */
 export function apart(construct: Construct, name: string): Pick<k8s.PodSpec, 'affinity'> {
@@ -61,6 +74,7 @@ export function apart(construct: Construct, name: string): Pick<k8s.PodSpec, 'af
         placement.apart === 'required'
           ? { requiredDuringSchedulingIgnoredDuringExecution: [term] }
           : { preferredDuringSchedulingIgnoredDuringExecution: [{ weight: 100, podAffinityTerm: term }] },
+      ...awayFromControlPlane(),
     },
   };
 }

@@ -62,6 +62,11 @@ export interface WorkloadPod {
   readonly userNamespace?: boolean;
   /** Its program is marked as one that may listen below port 1024: it is not started without that right. @default false */
   readonly lowPorts?: boolean;
+  /**
+   * Settings of the kernel for its network, by name: those that Pod Security `restricted` lets a Pod change. @default the node's
+   * @see https://kubernetes.io/docs/concepts/security/pod-security-standards/
+   */
+  readonly sysctls?: Readonly<Record<string, string>>;
   /** Mounts a Kubernetes token. @default false */
   readonly kubernetesToken?: boolean;
   /** Seconds between the polite and the hard end. @default 20 */
@@ -137,7 +142,12 @@ export function podSpec(name: string, props: WorkloadPod, place: PodPlace): k8s.
     enableServiceLinks: false,
     ...(place.priority === undefined ? {} : { priorityClassName: place.priority }),
     terminationGracePeriodSeconds: props.graceSeconds ?? 20,
-    securityContext: podSecurity(props.user, props.groups),
+    securityContext: {
+      ...podSecurity(props.user, props.groups),
+      ...(props.sysctls === undefined
+        ? {}
+        : { sysctls: Object.entries(props.sysctls).map(([setting, value]) => ({ name: setting, value })) }),
+    },
     ...(props.userNamespace === true ? { hostUsers: false } : {}),
     ...(place.everywhere ? { tolerations: [{ operator: 'Exists' }] } : {}),
     ...place.spread,

@@ -43,6 +43,8 @@ export interface ServiceDescriptor<
   readonly idea: string;
   /** Name of its image in the catalogue; of a service of your own, its reference. */
   readonly image: string;
+  /** Names of further images in the catalogue that are there where it is: jobs run them for it. @default none */
+  readonly brings?: readonly string[];
   /**
    * Keys of its own in its section of delos.yaml, beside those that every service has; a service of your own has no section.
    * An empty one must be valid.

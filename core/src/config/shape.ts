@@ -17,6 +17,7 @@ import { parseRegistry } from '../image-registry.ts';
 import { HOST_PORTS } from '../words/ports.ts';
 import { acme } from './acme.ts';
 import { buckets } from './buckets.ts';
+import { bundle } from './bundle/index.ts';
 import { disks } from './disks.ts';
 import { dns } from './dns.ts';
 import { givenCertificate } from './given-certificate.ts';
@@ -281,6 +282,7 @@ export const configShape = z.strictObject({
     .prefault({})
     .describe('Metrics and alerts'),
   notifications: notifications.prefault({}).describe('Whom the platform tells that something is wrong'),
+  bundle: bundle.prefault({}).describe('What `delos bundle create` takes along, for sites without a network'),
 });
 
 /** The platform's configuration without the sections of its services, defaults filled in. */

@@ -14,6 +14,15 @@ export const jobSecret = z.object({
   files: z.array(z.string()),
   /** It is no secret of a project but the platform’s configuration with a token of the job. */
   passedConfig: z.literal(true).optional(),
+  /** It is no secret of a project but what a build of an image shows to the platform’s registry. */
+  imageBuild: z
+    .object({
+      /** Id of the user whose build it is. */
+      user: z.number().int(),
+      /** Projects that it pushes to, as `ORG/PROJECT`. */
+      push: z.array(z.string()),
+    })
+    .optional(),
 });
 export type JobSecret = z.infer<typeof jobSecret>;
 

@@ -7,6 +7,8 @@ export const OWN_PREFIX = 'delos.dev/';
 
 /** On a node: the pool of `delos.yaml` that it belongs to. */
 export const POOL_LABEL = `${OWN_PREFIX}pool`;
+/** Kubernetes' own: on nodes that the control plane runs on. */
+export const CONTROL_PLANE_LABEL = 'node-role.kubernetes.io/control-plane';
 /** On a project's namespace and on a job's Pod. */
 export const ORG_LABEL = `${OWN_PREFIX}org`;
 /** On a project's namespace and on a job's Pod. */

@@ -1,3 +1,4 @@
+import { rememberNames } from './edge/remembered-names.ts';
 import type { Service } from './service.ts';
 import { runService } from './service-run.ts';
 
@@ -39,4 +40,5 @@ async function main(name: string): Promise<void> {
   await runService(await load(), process.env);
 }
 
+rememberNames();
 await main(process.argv[2] ?? '');

@@ -1,10 +1,10 @@
 import { execFileSync } from 'node:child_process';
-import { mkdtempSync, readFileSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { resolveTool } from '@delos/cluster';
 import { silent } from '@delos/core';
 import { beforeAll, expect, test } from 'vitest';
+import { temporaryFolder } from '../../support/temporary-folder.ts';
 
 let guard: string;
 beforeAll(async () => {
@@ -21,7 +21,7 @@ const FAMILIES = [1, 2, 10, 16, 17].map(only);
 
 /** What runc would read after the guard, and the arguments that it would get. */
 function guarded(linux: unknown, args: (bundle: string) => readonly string[]) {
-  const bundle = mkdtempSync(join(tmpdir(), 'delos-bundle-'));
+  const bundle = temporaryFolder('bundle');
   const config = { process: { args: ['socket', 'socketcall'] }, big: '__BIG__', linux };
   // A number that no float holds.
   const text = JSON.stringify(config).replace('"__BIG__"', '18446744073709551615');

@@ -10,6 +10,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { z } from 'zod';
 import { type ApoloClient, apoloClient } from '../../../peers/src/apolo.ts';
 import { execute } from '../../../peers/src/command.ts';
+import { stopWriters } from '../../../runtime/service/src/api/resources/storage/stop-writers.ts';
 import { type FilesOnApi, filesOnApi } from '../../support/files/file-storage.ts';
 import { until } from '../../support/until.ts';
 
@@ -599,4 +600,49 @@ test('a project is held to its quota, and has room again when something was remo
     return status === 201 ? true : undefined;
   });
   await quota(undefined);
+});
+
+test('jobs that can write to a project that is over its quota are ended; those that read, or began after the look, run on', async () => {
+  const { db } = served.database;
+  const folder = '/acme/open/of-jobs';
+  const made = async (readOnly: boolean): Promise<string> => {
+    const volume = { src_storage_uri: `storage://default${folder}`, dst_path: '/mnt', read_only: readOnly };
+    const place = { cluster_name: 'default', org_name: 'acme', project_name: 'one' };
+    const body = { preset_name: 'cpu-small', image: 'registry.delos.internal/base', ...place, volumes: [volume] };
+    const answer = await served.api.request('alice', 'POST', '/jobs?from_preset', body);
+    expect([answer.status, answer.text]).toEqual([202, expect.any(String)]);
+    return z.object({ id: z.string() }).parse(answer.json).id;
+  };
+  const runs = async (id: string): Promise<void> => {
+    const began = { phase: 'running', status: 'running', started_at: new Date(), pod_uid: id, node: 'n' } as const;
+    await db.updateTable('jobs').set(began).where('id', '=', id).execute();
+  };
+  const stateOf = async (id: string): Promise<unknown> =>
+    db.selectFrom('jobs').select(['status', 'reason']).where('id', '=', id).executeTakeFirst();
+  const [writer, reader, later] = [await made(false), await made(true), await made(false)];
+  await runs(writer);
+  await runs(reader);
+  await db
+    .updateTable('projects')
+    .set({ quota: JSON.stringify({ files: 2 ** 20 }) })
+    .where('name', '=', 'open')
+    .execute();
+  await stopWriters(served.api.deps);
+  expect(await stateOf(writer)).toMatchObject({ status: 'running' });
+  await writeFile(at('acme/open/of-jobs/large'), randomBytes(2 * 2 ** 20));
+  await until('the writer is ended', 30, async () => {
+    await stopWriters(served.api.deps);
+    const row = await db.selectFrom('jobs').select('status').where('id', '=', writer).executeTakeFirst();
+    return row?.status === 'failed' ? true : undefined;
+  });
+  expect(await stateOf(writer)).toEqual({ status: 'failed', reason: 'QuotaExceeded' });
+  expect(await stateOf(reader)).toMatchObject({ status: 'running' });
+  await db
+    .updateTable('jobs')
+    .set({ started_at: new Date(Date.now() + 60_000), phase: 'running', status: 'running' })
+    .where('id', '=', later)
+    .execute();
+  await stopWriters(served.api.deps);
+  expect(await stateOf(later)).toMatchObject({ status: 'running' });
+  await db.updateTable('projects').set({ quota: '{}' }).where('name', '=', 'open').execute();
 });

@@ -72,12 +72,21 @@ describe('on a real kubelet', () => {
       command: 'sh -c "while read line; do echo got $line; [ $line = end ] && exit 7; done"',
     });
     await stack.reaches(id, 'running');
+    // Whoever only reads types nothing, and ends with it as well.
+    const watching = Promise.withResolvers<void>();
+    const watched = framesOf(stack.socket(`${id}/attach?stdin=0&stdout=1&stderr=1&tty=0`), (socket) => {
+      socket.send(Buffer.from('\0end\n'));
+      watching.resolve();
+    });
+    await watching.promise;
     const ended = await framesOf(stack.socket(`${id}/attach?stdin=1&stdout=1&stderr=1&tty=0`), (socket) => {
       socket.send(Buffer.from('\0hello\n'));
       setTimeout(() => socket.send(Buffer.from('\0end\n')), 300);
     });
-    expect(outputOf(ended, 1)).toBe('got hello\ngot end\n');
-    expect(outputOf(ended, 3)).toBe('{"exit_code":7}');
+    for (const frames of [ended, await watched]) {
+      expect(outputOf(frames, 1)).toBe('got hello\ngot end\n');
+      expect(outputOf(frames, 3)).toBe('{"exit_code":7}');
+    }
     expect(await framesOf(stack.socket(`${id}/attach?stdin=1&tty=0&stdout=0&stderr=0`))).toMatchObject({
       refused: 404,
       message: expect.any(String),

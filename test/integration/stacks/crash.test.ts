@@ -199,9 +199,9 @@ describe('an object whose creator was killed before it learned of its success', 
     return { ns, stack, objects, lost, path, live, uid };
   }
 
-  // A ConfigMap is taken up again in other tests below.
+  // A ServiceAccount is taken up again in the test below.
   const known = Object.keys(cases) as Case[];
-  test.each(known.slice(0, LONG ? 3 : 2))('is known again: %s', async (which) => {
+  test.each(known.slice(0, LONG ? 3 : 1))('is known again: %s', async (which) => {
     const { stack, objects, live, uid } = await lose(which);
     await up(stackOf(stack, objects));
     expect((await preview(stackOf(stack, objects))).changeSummary).toEqual({ same: objects.length + 2 });
@@ -216,22 +216,20 @@ describe('an object whose creator was killed before it learned of its success', 
     expect(uidOf(await live())).toBe(uid);
   });
 
-  test('is known again though another has set every field of it since', async () => {
+  // Each starts an engine three times: the long form has both.
+  const marks = [
+    ['though another has set every field of it since', { data: { k: 'theirs' } }],
+    [
+      'where it bears no mark, as under the official provider',
+      { metadata: { annotations: { 'delos.dev/pulumi-urn': null } } },
+    ],
+  ] as const;
+  test.each(marks.slice(LONG ? 0 : 1))('is known again %s', async (_, body) => {
     const { stack, objects, live, uid, path } = await lose('a ConfigMap');
-    const contentType = 'application/merge-patch+json';
-    await plane.client.api.request('PATCH', `/api/v1/${path}`, { contentType, body: { data: { k: 'theirs' } } });
-    await up(stackOf(stack, objects));
-    expect(await live()).toMatchObject({ data: { k: 'v' }, metadata: { uid } });
-  });
-
-  test('is known again where it bears no mark, as under the official provider', async () => {
-    const { stack, objects, live, uid, path } = await lose('a ConfigMap');
-    const contentType = 'application/merge-patch+json';
-    const metadata = { annotations: { 'delos.dev/pulumi-urn': null } };
-    await plane.client.api.request('PATCH', `/api/v1/${path}`, { contentType, body: { metadata } });
+    await plane.client.api.request('PATCH', `/api/v1/${path}`, { contentType: 'application/merge-patch+json', body });
     await up(stackOf(stack, objects));
     expect((await preview(stackOf(stack, objects))).changeSummary).toEqual({ same: 4 });
-    expect(uidOf(await live())).toBe(uid);
+    expect(await live()).toMatchObject({ data: { k: 'v' }, metadata: { uid } });
   });
 
   const unwanted = ['a ServiceAccount of just a name', 'a ConfigMap'] as const;

@@ -20,6 +20,7 @@ import {
   testPlatform,
   token,
 } from '../../support/instance.ts';
+import { type Crane, crane } from '../../support/registry/crane.ts';
 import { api } from '../../support/service/api.ts';
 import { makeWheel } from '../../support/service/wheel.ts';
 import { until } from '../../support/until.ts';
@@ -40,6 +41,9 @@ describe('a platform that was backed up and lost', () => {
   let annsToken: string;
   let tools: string;
   let ann: ApoloClient;
+  let images: Crane;
+  /** Of the platform, where images are. */
+  const image = (): string => `${new URL(before.origin).host}/default/default/kept:1`;
 
   const login = async (apiUrl: string, secret: string, next?: string): Promise<ApoloClient> => {
     const client = await apoloClient();
@@ -87,6 +91,17 @@ describe('a platform that was backed up and lost', () => {
         },
       }),
     );
+    const notes = join(ann.home, 'notes');
+    writeFileSync(notes, 'of before the backup\n');
+    await ann.ok(['mkdir', '-p', 'storage:results/näh er']);
+    await ann.ok(['cp', notes, 'storage:results/näh er/notes']);
+    const job = await platform.create({
+      command: 'sh -c "echo of a job >/mnt/made; ln -s made /mnt/link"',
+      volumes: [{ src_storage_uri: 'storage://default/default/default/results', dst_path: '/mnt', read_only: false }],
+    });
+    expect((await platform.ended(job.id)).status).toBe('succeeded');
+    images = await crane(new URL(before.origin).host, { user: 'token', password: annsToken });
+    await images.push(image(), 'of before the backup\n');
     const text = readFileSync(TEST_CONFIG, 'utf8');
     writeFileSync(config, text.replace('httpPort: 0', `httpPort: ${new URL(before.origin).port}`));
     const { recipient } = await delosJson(z.object({ recipient: z.string() }), ['backup', '--new-key', key]);
@@ -95,6 +110,7 @@ describe('a platform that was backed up and lost', () => {
   });
   afterAll(async () => {
     await ann.close();
+    await images?.stop();
     rmSync(folder, { recursive: true });
   });
 
@@ -155,5 +171,26 @@ describe('a platform that was backed up and lost', () => {
   test('has the objects that were written, with their types', async () => {
     const answer = await object('models/one');
     expect([await answer.text(), answer.headers.get('content-type')]).toEqual(['weights', 'x-test/weights']);
+  });
+
+  test('has the files that a client and a job have written, and both write on', async () => {
+    const client = await loggedIn('ann');
+    const back = join(client.home, 'back');
+    await client.ok(['cp', '-r', 'storage:results', back]);
+    expect(readFileSync(join(back, 'näh er/notes'), 'utf8')).toBe('of before the backup\n');
+    expect(readFileSync(join(back, 'made'), 'utf8')).toBe('of a job\n');
+    await client.ok(['cp', join(back, 'made'), 'storage:results/again']);
+    const platform = await api('ann');
+    const job = await platform.create({
+      command: 'sh -c "cat /mnt/link /mnt/again; echo more >>/mnt/made"',
+      volumes: [{ src_storage_uri: 'storage://default/default/default/results', dst_path: '/mnt', read_only: false }],
+    });
+    expect((await platform.ended(job.id)).status).toBe('succeeded');
+    expect((await platform.log(job.id)).toString()).toBe('of a job\nof a job\n');
+    await client.close();
+  });
+
+  test('has the image that was pushed', async () => {
+    expect(await images.content(image())).toMatchObject({ code: 0, stdout: 'of before the backup\n' });
   });
 });

@@ -105,6 +105,25 @@ describe('the commands', () => {
   });
 });
 
+test('a bucket of another provider is imported, filled, listed and read where it is, and forgotten', async () => {
+  const { endpoint, accessKey, secretFile } = world.storage.settings('reports');
+  const secret = (await readFile(secretFile, 'utf8')).trim();
+  const keys = ['--aws-access-key-id', accessKey, '--aws-secret-access-key', secret, '--aws-endpoint-url', endpoint];
+  await blob('importbucket', '--name', 'elsewhere', '--provider', 'aws', '--provider-bucket-name', 'reports', ...keys);
+  await writeFile(join(alice.home, 'report'), 'of elsewhere', { mode: 0o644 });
+  await blob('cp', 'report', 'blob:elsewhere/folder/report');
+  expect(files(await blob('ls', '-r', 'blob:elsewhere'))).toEqual([expect.stringContaining('folder/report')]);
+  expect(await blob('du', 'elsewhere')).toContain('12');
+  expect(await blob('statbucket', 'elsewhere')).toContain(accessKey);
+  await blob('cp', 'blob:elsewhere/folder/report', 'report-back');
+  expect(await readFile(join(alice.home, 'report-back'), 'utf8')).toBe('of elsewhere');
+  const signed = (await blob('sign-url', '--expires', '5m', 'blob:elsewhere/folder/report')).trim();
+  expect(await (await fetch(signed)).text()).toBe('of elsewhere');
+  await blob('rmbucket', 'elsewhere');
+  expect(await blob('lsbucket')).not.toContain('elsewhere');
+  expect((await world.storage.owner('reports').fetch(`${endpoint}/reports/folder/report`)).status).toBe(200);
+});
+
 test('100,000 keys are listed page by page, by the client', async () => {
   const id = idOf(await blob('mkbucket', '--name', 'many'));
   const writer = world.storage.ofProject(id, 'rw');

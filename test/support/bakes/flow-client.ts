@@ -17,7 +17,7 @@ export interface FlowClient {
 }
 
 export async function flowClient(): Promise<FlowClient> {
-  const apolo = await apoloClient(FLOW_WHEELS);
+  const apolo = await apoloClient({ wheels: FLOW_WHEELS });
   const { uid } = apolo.user;
   const run: FlowClient['run'] = (workspace, args, options = {}) =>
     apolo.runOther('apolo-flow', args, { ...options, cwd: workspace });

@@ -31,7 +31,8 @@ export async function unpackedDebian(parts: DebianParts): Promise<Unpacked> {
   const { cache } = instancePaths(DEFAULT_INSTANCE, process.env);
   const root = join(cache, 'test', parts.name);
   if (!(await isThere(root))) await unpack(root, parts);
-  const libraries = (await readdir(join(root, 'usr/lib'))).filter((name) => name.endsWith('-linux-gnu'));
+  const folders = await readdir(join(root, 'usr/lib')).catch(() => []);
+  const libraries = folders.filter((name) => name.endsWith('-linux-gnu'));
   return { root, env: { LD_LIBRARY_PATH: libraries.map((name) => join(root, 'usr/lib', name)).join(':') } };
 }
 

@@ -1,5 +1,6 @@
 import { type PlatformConfig, platformConfig } from '@delos/core';
 import type { Database } from '../../../runtime/service/src/db/database.ts';
+import { imageSource } from '../../../runtime/service/src/image-source.ts';
 import { liveSecret } from '../../../runtime/service/src/live-secret.ts';
 import { startGateway } from '../edge/gateway.ts';
 import { startControlApi, startIssuer, TEST_CONFIG, type TestApi, type TestIssuer } from '../service/control-api.ts';
@@ -33,17 +34,28 @@ export const BUCKET_CONFIG: PlatformConfig = platformConfig.parse({
   ],
 });
 
-/** @param env of the program, beside what it always has */
-export async function bucketWorld(env: Readonly<Record<string, string>> = {}): Promise<BucketWorld> {
+/**
+ * @param env of the program, beside what it always has
+ * @param config of the platform
+ */
+export async function bucketWorld(
+  env: Readonly<Record<string, string>> = {},
+  config: PlatformConfig = BUCKET_CONFIG,
+): Promise<BucketWorld> {
   const [postgres, issuer, storage] = await Promise.all([
     startPostgres(),
     startIssuer(),
     testObjectStorage(['reports'], { env }),
   ]);
   const database = await postgres.connect();
-  const { perProject } = BUCKET_CONFIG.buckets;
-  const api = await startControlApi(database, issuer, BUCKET_CONFIG, 'default', {
-    buckets: { url: storage.url, signingKey: liveSecret(storage.projectsFile), perProject },
+  const { perProject } = config.buckets;
+  const api = await startControlApi(database, issuer, config, 'default', {
+    buckets: {
+      url: storage.url,
+      signingKey: liveSecret(storage.projectsFile),
+      perProject,
+      endpoints: imageSource({ allowed: [`127.0.0.1:${storage.port}`] }),
+    },
   });
   const gateway = await startGateway(
     { api: Number(new URL(api.url).port), identity: 9 },

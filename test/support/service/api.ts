@@ -47,7 +47,7 @@ export async function api(user = 'ann', url?: string): Promise<Api> {
       ...init,
       headers: { authorization: `Bearer ${bearer}`, 'content-type': 'application/json', ...init.headers },
       ...(body === undefined ? {} : { body: JSON.stringify(body) }),
-      signal: AbortSignal.timeout(60_000),
+      signal: init.signal ?? AbortSignal.timeout(60_000),
     });
   const monitoring = z
     .object({ clusters: z.array(z.object({ monitoring_url: z.string() })).min(1) })

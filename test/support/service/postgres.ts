@@ -55,8 +55,11 @@ export interface PostgresOverTls {
   readonly key: string;
 }
 
-/** @throws Error when no PostgreSQL is installed: a test that needs it cannot be skipped. */
-export async function startPostgres(tcp?: PostgresOverTls): Promise<TestPostgres> {
+/**
+ * @param durable commits are on the disk when they are answered, as in a platform. @default false: tests need no disk
+ * @throws Error when no PostgreSQL is installed: a test that needs it cannot be skipped.
+ */
+export async function startPostgres(tcp?: PostgresOverTls, durable = false): Promise<TestPostgres> {
   const bin = postgresFolder();
   const folder = mkdtempSync(join(tmpdir(), 'delos-pg-'));
   const owner = process.getuid?.() === 0 ? idsOf('postgres', 'nobody') : undefined;
@@ -66,7 +69,8 @@ export async function startPostgres(tcp?: PostgresOverTls): Promise<TestPostgres
     stdio: ['ignore', 'ignore', 'inherit'],
     ...owner,
   });
-  const settings = ['fsync=off', 'full_page_writes=off', 'synchronous_commit=off', 'max_connections=100'];
+  const settings = ['max_connections=100'];
+  if (!durable) settings.push('fsync=off', 'full_page_writes=off', 'synchronous_commit=off');
   const port = tcp?.port ?? 5432;
   if (tcp === undefined) settings.push('listen_addresses=');
   else {

@@ -51,6 +51,8 @@ describe('the command line', () => {
     [['synth', '--profile', 'medum'], 2, /did you mean medium/],
     [['synth', '--profile', 'ha'], 3, /services.devpi.enabled: false/],
     [['synth', '--engine', 'embeded'], 2, /did you mean embedded/],
+    [['bundle', 'verify', 'x'], 2, /--trust FILE is missing/],
+    [['bundle', 'create', '--parts', 'image'], 2, /a bundle has no part "image"/],
   ])('%j is refused with exit code %i', async (args, exit, words) => {
     const { code, stdout, stderr } = await delos(...args);
     expect(code, stderr).toBe(exit);

@@ -1,14 +1,14 @@
 import { execFile } from 'node:child_process';
-import { copyFileSync, existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { copyFileSync, existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
+import { temporaryFolder } from '../../support/temporary-folder.ts';
 
 const LAUNCHER = join(import.meta.dirname, '../../../delos');
 
 /** A checkout with the launcher alone, and commands that stand before the machine's own on PATH. */
 function checkout(commands: Readonly<Record<string, string>>) {
-  const root = mkdtempSync(join(tmpdir(), 'delos-launcher-'));
+  const root = temporaryFolder('launcher');
   const bin = join(root, 'bin');
   for (const folder of [bin, join(root, 'cli/src'), join(root, 'home'), join(root, 'node_modules')]) {
     mkdirSync(folder, { recursive: true });

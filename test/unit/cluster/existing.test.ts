@@ -2,7 +2,6 @@ import { once } from 'node:events';
 import { existsSync, mkdtempSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
-import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { engineFor, engineKindOf, preflight } from '@delos/cluster';
 import { instancePaths, platformConfig, silent } from '@delos/core';
@@ -10,8 +9,9 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { stringify } from 'yaml';
 import { versionCheck } from '../../../cluster/src/preflight/cluster.ts';
 import { lacksUserNamespaces, type NodeFacts } from '../../../cluster/src/user-namespaces.ts';
+import { temporaryFolder } from '../../support/temporary-folder.ts';
 
-const home = mkdtempSync(join(tmpdir(), 'delos-existing-'));
+const home = temporaryFolder('existing');
 const paths = instancePaths('mine', { HOME: home });
 const config = platformConfig.parse({ cluster: { engine: 'existing' } });
 let api: Server;

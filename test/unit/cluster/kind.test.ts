@@ -1,13 +1,13 @@
 import { once } from 'node:events';
-import { chmodSync, existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { chmodSync, existsSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
-import { tmpdir } from 'node:os';
 import { delimiter, join } from 'node:path';
 import { engineFor } from '@delos/cluster';
 import { instancePaths, platformConfig, silent } from '@delos/core';
 import { beforeEach, describe, expect, test } from 'vitest';
 import { parse } from 'yaml';
+import { temporaryFolder } from '../../support/temporary-folder.ts';
 
 let folder: string;
 let calls: () => string[];
@@ -15,7 +15,7 @@ let env: Record<string, string>;
 
 /** `docker` and `kind` that write down how they were called, and remember which clusters they were told to make. */
 beforeEach(() => {
-  folder = mkdtempSync(join(tmpdir(), 'delos-kind-'));
+  folder = temporaryFolder('kind');
   const script = `#!/bin/sh
 echo "$(basename "$0") $*" >> ${folder}/calls
 case "$(basename "$0") $1 $2" in

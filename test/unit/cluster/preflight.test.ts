@@ -1,16 +1,16 @@
 import { execFileSync } from 'node:child_process';
 import { once } from 'node:events';
-import { existsSync, mkdtempSync, readdirSync, readFileSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { type AddressInfo, createServer } from 'node:net';
-import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { ensureOsPackages, preflight, requireChecks } from '@delos/cluster';
 import { instancePaths, platformConfig, silent } from '@delos/core';
 import { beforeAll, expect, test } from 'vitest';
 import { kernelChecks } from '../../../cluster/src/preflight/kernel.ts';
 import { diskCheck } from '../../../cluster/src/preflight/machine.ts';
+import { temporaryFolder } from '../../support/temporary-folder.ts';
 
-const home = mkdtempSync(join(tmpdir(), 'delos-preflight-'));
+const home = temporaryFolder('preflight');
 const paths = instancePaths('mine', { HOME: home });
 const check = (gateway: { httpPort: number; httpsPort: number }) =>
   preflight(platformConfig.parse({ cluster: { engine: 'embedded' }, gateway }), { paths, env: { HOME: home } });

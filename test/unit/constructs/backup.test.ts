@@ -1,4 +1,12 @@
-import { engineContext, parseConfig, savedServices, synthesize, volumeRestore } from '@delos/constructs';
+import {
+  engineContext,
+  filesRestore,
+  parseConfig,
+  SAVED_FILES,
+  savedServices,
+  synthesize,
+  volumeRestore,
+} from '@delos/constructs';
 import { describe, expect, test } from 'vitest';
 import { z } from 'zod';
 import { restrictedFaults } from './pod-security.ts';
@@ -47,5 +55,26 @@ describe.each(savedServices(config))('the volume of $name', (service) => {
     expect(restrictedFaults(pod.spec)).toEqual([]);
     expect(pod.spec).toMatchObject({ automountServiceAccountToken: false });
     expect(pod.metadata.labels).not.toMatchObject(set?.spec.template.metadata.labels ?? {});
+  });
+});
+
+describe('files of projects', () => {
+  const nfs = parseConfig('storage: { nfs: { server: nfs.example.com, path: /exports } }\n', 'delos.yaml');
+  const restore = filesRestore(synthesize(nfs, engineContext(nfs, 'embedded')));
+  const ground = synthesize(nfs, engineContext(nfs, 'embedded'), []);
+
+  test('come back on the volume and claim that their service has, by a Pod under Pod Security restricted', () => {
+    expect(ground.objects.map(({ manifest }) => manifest)).toContainEqual(restore?.claim);
+    expect(restore?.claim).toMatchObject({ kind: 'PersistentVolumeClaim', metadata: { namespace: 'delos' } });
+    expect(restrictedFaults(restore?.pod.spec)).toEqual([]);
+    expect(restore?.pod.spec).toMatchObject({
+      volumes: [{ persistentVolumeClaim: { claimName: restore?.claim.metadata.name } }],
+    });
+    expect(restore?.pod.metadata.labels).not.toMatchObject(SAVED_FILES.labels);
+  });
+
+  test('are not looked for where the platform has none', () => {
+    const none = parseConfig('services: { files: { enabled: false } }\n', 'delos.yaml');
+    expect(filesRestore(synthesize(none, engineContext(none, 'existing')))).toBeUndefined();
   });
 });

@@ -307,14 +307,14 @@ describe('which platforms have it', () => {
         'grafana',
         'patroni',
       ],
-      late: ['objects', 'registry'],
+      late: ['objects', 'registry', 'image-builder'],
     });
   });
 
   test('as long as the images of services that come after the first job are not there, the platform is whole without them', () => {
     const config = parseConfig(EVERY_SERVICE, 'delos.yaml');
     const { late, unwanted } = serviceImages(config);
-    expect([...late].sort()).toEqual([...monitoring, 'registry', 'objects'].sort());
+    expect([...late].sort()).toEqual([...monitoring, 'registry', 'image-builder', 'objects'].sort());
     expect(unwanted).toEqual(['patroni']);
     const context = engineContext(config, 'embedded');
     const images = Object.fromEntries(Object.entries(context.images).filter(([name]) => !late.includes(name)));

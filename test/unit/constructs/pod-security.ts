@@ -20,6 +20,20 @@ const VOLUMES = new Set([
   'secret',
 ]);
 
+/** Settings of the kernel that `restricted` leaves: those of the upstream table. */
+const SYSCTLS = new Set([
+  'kernel.shm_rmid_forced',
+  'net.ipv4.ip_local_port_range',
+  'net.ipv4.ip_unprivileged_port_start',
+  'net.ipv4.tcp_syncookies',
+  'net.ipv4.ping_group_range',
+  'net.ipv4.ip_local_reserved_ports',
+  'net.ipv4.tcp_keepalive_time',
+  'net.ipv4.tcp_fin_timeout',
+  'net.ipv4.tcp_keepalive_intvl',
+  'net.ipv4.tcp_keepalive_probes',
+]);
+
 /** What is wrong with a Pod's spec, empty when `restricted` admits it. */
 export function restrictedFaults(podSpec: unknown): readonly string[] {
   const pod = fields(podSpec);
@@ -27,6 +41,7 @@ export function restrictedFaults(podSpec: unknown): readonly string[] {
   const containers = [...list(pod.initContainers), ...list(pod.containers), ...list(pod.ephemeralContainers)];
   return [
     ...['hostNetwork', 'hostPID', 'hostIPC'].filter((field) => pod[field] === true),
+    ...list(security.sysctls).flatMap(({ name }) => (SYSCTLS.has(String(name)) ? [] : [`sysctl ${String(name)}`])),
     ...list(pod.volumes).flatMap((volume) =>
       Object.keys(volume)
         .filter((key) => key !== 'name' && !VOLUMES.has(key))

@@ -36,6 +36,12 @@ services:
   devpi: {enabled: false}
 `;
 const yamlOf: Readonly<Record<ProfileName, string>> = { small: '', medium: 'profile: medium', ha: HA };
+/** Nodes without the control plane. */
+const AWAY = {
+  weight: 100,
+  preference: { matchExpressions: [{ key: 'node-role.kubernetes.io/control-plane', operator: 'DoesNotExist' }] },
+};
+const securityOf = z.object({ sysctls: z.array(z.object({ name: z.string(), value: z.string() })) });
 const names = Object.keys(PROFILES) as readonly ProfileName[];
 
 /** The value at a dotted path. */
@@ -210,6 +216,24 @@ describe('the profile ha', () => {
         maxUnavailable: 1,
       });
     }
+  });
+
+  test('what runs more than once keeps away from the control plane, where it can', () => {
+    const affinity = { nodeAffinity: { preferredDuringSchedulingIgnoredDuringExecution: [AWAY] } };
+    for (const { name, pod } of workloads.filter(({ replicas = 1 }) => replicas > 1)) {
+      expect(pod, name).toMatchObject({ affinity });
+    }
+  });
+
+  test('a Keycloak that is lost with its node is noticed within 20 s by the other', () => {
+    const keycloak = workloads.find(({ name }) => name === 'keycloak')?.pod;
+    const { sysctls } = securityOf.parse(keycloak?.securityContext);
+    const of = (what: string): number =>
+      Number(sysctls.find(({ name }) => name === `net.ipv4.tcp_keepalive_${what}`)?.value);
+    expect(of('time') + of('probes') * of('intvl')).toBeLessThanOrEqual(20);
+    // Rows of the lost one, which outlive it for a minute, do not keep users from the other.
+    const { readinessProbe } = z.looseObject({}).parse(keycloak?.containers[0]);
+    expect(readinessProbe).toMatchObject({ httpGet: { path: '/health/started' } });
   });
 
   test('with a node that is lost no Pod waits long for names', () => {

@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import { fuzzed } from '../../support/fuzz/fuzz.ts';
 
-const MINUTES = process.env.DELOS_TEST_LONG === undefined ? 1 / 12 : 10;
+const MINUTES = process.env.DELOS_TEST_LONG === undefined ? 1 / 20 : 10;
 const LIMIT = { timeout: (MINUTES + 3) * 60_000 };
 
 describe('fuzzing that is led by the branches that inputs reach', () => {

@@ -2,7 +2,6 @@ import { existsSync, mkdirSync, readFileSync } from 'node:fs';
 import { dirname, resolve } from 'node:path';
 import type { SavedService } from '@delos/constructs';
 import { DelosError, RELEASE } from '@delos/core';
-import { z } from 'zod';
 import type { CommandContext } from '../../context.ts';
 import { engineOf } from '../../instance/engine.ts';
 import { type Kube, kubeOf } from '../../instance/kube.ts';
@@ -11,13 +10,18 @@ import { readSettings } from '../../instance/settings.ts';
 import { Phases } from '../../phases.ts';
 import { encrypterFor, newKey, type SealOptions } from './keys.ts';
 import { outputOf } from './pod-command.ts';
-import { megabytes } from './sizes.ts';
+import { readyPod } from './ready-pod.ts';
+import { bytesOf, megabytes } from './sizes.ts';
 import { writeBackup } from './writer.ts';
 
 export interface Options extends SealOptions {
   readonly out?: string;
   readonly newKey?: string;
   readonly config?: string;
+  /** Whether files of projects are left out. */
+  readonly withoutFiles: boolean;
+  /** Most bytes of files of projects, as a quantity. */
+  readonly mostFiles: string;
 }
 
 /** Writes all that the platform keeps into one encrypted file, while it serves. */
@@ -31,12 +35,14 @@ export async function run(context: CommandContext, options: Options): Promise<vo
     );
   }
   const encrypter = encrypterFor(options);
+  const most = bytesOf(options.mostFiles);
   const { paths, progress, signal } = context;
   const unlock = await lockInstance(paths, 'backup');
   try {
     const settings = await readSettings(context, options.config);
     const phases = new Phases(progress, signal);
-    const { savedServices } = await import('@delos/constructs');
+    const { SAVED_FILES, savedServices } = await import('@delos/constructs');
+    const { FilesPart } = await import('./files-part.ts');
     const { platformSecrets } = await import('@delos/stacks');
     const { resolveTool } = await import('@delos/cluster');
     const kube = await kubeOf(context, await (await engineOf(context)).handle());
@@ -48,6 +54,7 @@ export async function run(context: CommandContext, options: Options): Promise<vo
       });
     }
     const services = savedServices(settings.config);
+    const files = options.withoutFiles ? undefined : await FilesPart.of(kube);
     const createdAt = new Date().toISOString();
     const file = resolve(options.out ?? `delos-${paths.instance}-${createdAt.replace(/[:.]/g, '-')}.backup`);
     if (existsSync(file)) {
@@ -60,11 +67,16 @@ export async function run(context: CommandContext, options: Options): Promise<vo
           release: RELEASE,
           instance: paths.instance,
           createdAt,
-          services: services.map(({ name, version }) => ({ name, version })),
+          services: [...services, ...(files === undefined ? [] : [SAVED_FILES])].map(({ name, version }) => ({
+            name,
+            version,
+          })),
         },
         config: settings.file === undefined ? '' : readFileSync(settings.file, 'utf8'),
         secrets,
         open: (name, ended) => {
+          if (name === SAVED_FILES.name && files !== undefined)
+            return files.read(most, AbortSignal.any([signal, ended]));
           const service = services.find((each) => each.name === name);
           if (service === undefined) throw new DelosError('ERR_INTERNAL', `no service ${name} is saved`);
           return saved(kube, service, AbortSignal.any([signal, ended]));
@@ -73,9 +85,14 @@ export async function run(context: CommandContext, options: Options): Promise<vo
       }),
     );
     const parts = Object.entries(written.services).map(([name, { bytes }]) => `${name} ${megabytes(bytes)}`);
+    const without =
+      files === undefined ? 'Disks of jobs and files of projects are not in it.' : 'Disks of jobs are not in it.';
+    const left = files?.leftOut ?? 0;
+    const more =
+      left === 0 ? '' : ` ${left} files or folders that jobs keep to themselves could not be read, and are not in it.`;
     context.result(
-      { file, about: written.about, services: written.services, phases: phases.done },
-      `${file}: ${parts.join(', ')}, the configuration and all secrets. Disks of jobs and files of projects are not in it.\n\n  delos restore ${file} --verify`,
+      { file, about: written.about, services: written.services, filesLeftOut: left, phases: phases.done },
+      `${file}: ${parts.join(', ')}, the configuration and all secrets. ${without}${more}\n\n  delos restore ${file} --verify`,
     );
   } finally {
     unlock();
@@ -85,24 +102,6 @@ export async function run(context: CommandContext, options: Options): Promise<vo
 /** The tar of a service, from the first of its Pods that is ready. Each has all. */
 async function* saved(kube: Kube, service: SavedService, signal: AbortSignal): AsyncGenerator<Buffer> {
   const { namespace, pods, backup } = service;
-  yield* outputOf(kube, { namespace, pod: await readyPod(kube, namespace, pods) }, backup.save, signal);
-}
-
-const podList = z.object({
-  items: z.array(
-    z.object({
-      metadata: z.object({ name: z.string() }),
-      status: z.object({ conditions: z.array(z.object({ type: z.string(), status: z.string() })).default([]) }),
-    }),
-  ),
-});
-
-/** Where none is ready, the first: its command fails, and says why. */
-async function readyPod(kube: Kube, namespace: string, pods: SavedService['pods']): Promise<string> {
-  if (pods.length === 1) return pods[0];
-  const { items } = await kube.json(podList, ['get', 'pods', `--namespace=${namespace}`]);
-  const ready = items.filter(({ status }) =>
-    status.conditions.some(({ type, status: is }) => type === 'Ready' && is === 'True'),
-  );
-  return pods.find((name) => ready.some(({ metadata }) => metadata.name === name)) ?? pods[0];
+  const pod = pods.length === 1 ? pods[0] : ((await readyPod(kube, namespace, { names: pods })) ?? pods[0]);
+  yield* outputOf(kube, { namespace, pod }, backup.save, signal);
 }

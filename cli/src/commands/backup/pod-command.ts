@@ -1,5 +1,6 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
+import { createInterface } from 'node:readline';
 import type { Writable } from 'node:stream';
 import { DelosError } from '@delos/core';
 import type { Kube } from '../../instance/kube.ts';
@@ -17,6 +18,7 @@ export interface PodPlace {
 
 /**
  * What a command in a Pod writes to stdout, as it comes.
+ * @param tell is told each line of its stderr
  * @throws DelosError ERR_BACKUP with what it said on stderr, once it has failed
  */
 export async function* outputOf(
@@ -24,8 +26,10 @@ export async function* outputOf(
   place: PodPlace,
   command: readonly string[],
   signal: AbortSignal,
+  tell: (line: string) => void = () => undefined,
 ): AsyncGenerator<Buffer> {
   const child = start(kube, place, command, [], signal);
+  createInterface(child.stderr).on('line', tell);
   const ended = endOf(child, place, command);
   // A command that cannot be started at all gives no output either: its error is that of the last line.
   ended.catch(() => undefined);

@@ -25,6 +25,8 @@ export interface Options extends OpenOptions, TimeOptions {
   readonly verify: boolean;
   readonly config?: string;
   readonly context?: string;
+  /** Whether files of projects that are in the backup are left where they are. */
+  readonly withoutFiles: boolean;
 }
 
 /** Brings a platform back from a backup, where there is none: reads the whole file first, and changes nothing before. */
@@ -88,9 +90,11 @@ async function restoreVolumes(context: CommandContext, phases: Phases, settings:
   const { file, backup, options } = work;
   const { config } = settings;
   const { paths, progress, signal } = context;
-  const { savedServices, synthesize } = await import('@delos/constructs');
+  const { SAVED_FILES, savedServices, synthesize } = await import('@delos/constructs');
   const { deployGround } = await import('@delos/stacks');
-  const services = fitting(savedServices(config), backup);
+  const parts = backup.about.services.filter(({ name }) => name !== SAVED_FILES.name);
+  const services = fitting(savedServices(config), { ...backup.about, services: parts });
+  const files = !options.withoutFiles && parts.length < backup.about.services.length;
   const engine = await engineFrom(context, config, options.context);
   await recordSettings(context, settings, settings.file, engine.kind);
   await phases.run('toolchain', () => provideTools(context, engine));
@@ -98,7 +102,7 @@ async function restoreVolumes(context: CommandContext, phases: Phases, settings:
   const images = await phases.run('images', () => interruptible(signal, provideImages(context, config, handle)));
   const { input } = await planPlatform(context, settings, handle, images);
   const kube = await kubeOf(context, handle);
-  const volumes = await Volumes.of(kube, synthesize(input.config, input.context), services, signal);
+  const volumes = await Volumes.of(kube, synthesize(input.config, input.context), services, signal, { files });
   const present = work.goesOn ? [] : await volumes.present();
   if (present.length > 0) {
     throw new DelosError('ERR_CONFLICT', `instance ${paths.instance} has data already: ${present.join(', ')}`, {
@@ -112,7 +116,9 @@ async function restoreVolumes(context: CommandContext, phases: Phases, settings:
     const decrypter = decrypterFor(options);
     await readBackup(file, decrypter, {
       onRead: work.tell('restored'),
-      onChunk: (name, bytes) => volumes.write(name, bytes),
+      onChunk: async (name, bytes) => {
+        if (files || name !== SAVED_FILES.name) await volumes.write(name, bytes);
+      },
     });
     await volumes.commit();
   });
@@ -120,7 +126,7 @@ async function restoreVolumes(context: CommandContext, phases: Phases, settings:
 }
 
 /** The services of the configuration that the backup has. @throws DelosError ERR_BACKUP where these do not fit */
-function fitting(services: readonly SavedService[], { about }: BackupTexts): readonly SavedService[] {
+function fitting(services: readonly SavedService[], about: BackupTexts['about']): readonly SavedService[] {
   const major = (version: string): string => version.split('.')[0] ?? '';
   for (const { name, version } of about.services) {
     const own = services.find((service) => service.name === name);

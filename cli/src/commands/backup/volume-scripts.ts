@@ -25,3 +25,29 @@ if [ "$1" != . ]; then
   mv "$1.restoring" "$1"
   sync
 fi`;
+
+/** In the root of the file storage while its files are brought back. No organization can have such a name. */
+const RESTORING = '.delos-restoring';
+const OTHERS = `find . -mindepth 1 -maxdepth 1 ! -name lost+found ! -name '.delos*'`;
+
+/**
+ * Unpacks files of projects into the file storage. Files that are there already may be anybody's, so it is refused then; what an interrupted
+ * restore has left is its own, and goes.
+ */
+export const unpackFilesScript = (volume: string): string => `set -eu
+umask 002
+cd ${volume}
+if [ -e ${RESTORING} ]; then
+  ${OTHERS} -exec rm -rf {} +
+elif [ -n "$(${OTHERS} -print -quit)" ]; then
+  echo "the file storage has files already, which a restore does not touch: move them away, or restore --without-files" >&2
+  exit 1
+fi
+: >${RESTORING}
+tar --extract --file=- --same-permissions --acls --xattrs --xattrs-include='user.*'`;
+
+/** Says that all of it is there. */
+export const commitFilesScript = (volume: string): string => `set -eu
+cd ${volume}
+sync
+rm -f ${RESTORING}`;

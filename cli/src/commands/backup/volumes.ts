@@ -1,6 +1,8 @@
 import {
+  filesRestore,
   type Manifest,
   RESTORE_FOLDER,
+  SAVED_FILES,
   type SavedService,
   type Synthesis,
   type VolumeRestore,
@@ -11,15 +13,49 @@ import { connect, type ObjectClient, type ObjectRef } from '@delos/stacks';
 import { z } from 'zod';
 import type { Kube } from '../../instance/kube.ts';
 import { PodInput, type PodPlace, runInPod } from './pod-command.ts';
-import { commitScript, unpackScript } from './volume-scripts.ts';
+import { commitFilesScript, commitScript, unpackFilesScript, unpackScript } from './volume-scripts.ts';
 
 /** Who made the Pods that have a volume. */
 export const OWNER = { fieldManager: 'delos-restore' };
 export const READY_SECONDS = 300;
 
-/** A service, and what brings its volume back. */
+/** What brings back a part of a backup. */
 interface Restored extends VolumeRestore {
-  readonly service: SavedService;
+  /** Of the part. */
+  readonly name: string;
+  /** Objects that are made for it, in this order. */
+  readonly made: readonly Manifest[];
+  readonly unpack: readonly string[];
+  readonly commit: readonly string[];
+}
+
+function ofService(synthesis: Synthesis, service: SavedService): Restored {
+  const script = (text: string) => ['/bin/sh', '-c', text, 'restore', service.backup.folder];
+  const restore = volumeRestore(synthesis, service);
+  return {
+    name: service.name,
+    ...restore,
+    made: [restore.claim, restore.pod],
+    unpack: script(unpackScript(RESTORE_FOLDER)),
+    commit: script(commitScript(RESTORE_FOLDER)),
+  };
+}
+
+/** @throws DelosError ERR_BACKUP where the platform has no file storage */
+function ofFiles(synthesis: Synthesis): Restored {
+  const restore = filesRestore(synthesis);
+  if (restore === undefined) {
+    throw new DelosError('ERR_BACKUP', 'the backup has files of projects, and this configuration has no file storage', {
+      hint: 'say in delos.yaml where files are (storage), or leave them out: --without-files',
+    });
+  }
+  return {
+    name: SAVED_FILES.name,
+    ...restore,
+    made: [restore.pod],
+    unpack: ['/bin/sh', '-c', unpackFilesScript(RESTORE_FOLDER)],
+    commit: ['/bin/sh', '-c', commitFilesScript(RESTORE_FOLDER)],
+  };
 }
 
 /** The refusal of a backup that has a service which is not run here. */
@@ -48,8 +84,12 @@ export class Volumes {
     synthesis: Synthesis,
     services: readonly SavedService[],
     signal: AbortSignal,
+    { files = false }: { readonly files?: boolean } = {},
   ): Promise<Volumes> {
-    const restored = services.map((service) => ({ service, ...volumeRestore(synthesis, service) }));
+    const restored = [
+      ...services.map((service) => ofService(synthesis, service)),
+      ...(files ? [ofFiles(synthesis)] : []),
+    ];
     return new Volumes(kube, await connect(kube.cluster), restored, signal);
   }
 
@@ -63,9 +103,9 @@ export class Volumes {
     return found.flat();
   }
 
-  /** Makes each claim, and a Pod that has it. */
+  /** Makes each claim, and a Pod that has it. The file storage's claim is part of the ground. */
   async open(): Promise<void> {
-    for (const object of this.#restored.flatMap(({ claim, pod }) => [claim, pod])) {
+    for (const object of this.#restored.flatMap(({ made }) => made)) {
       await this.#objects.apply(refOf(object), jsonOf(object), OWNER, this.#signal);
     }
     for (const { namespace, name } of this.#restored.map(({ pod }) => pod.metadata)) {
@@ -76,20 +116,17 @@ export class Volumes {
 
   /** The next bytes of a service's tar. */
   async write(name: string, bytes: Buffer): Promise<void> {
-    const known = this.#inputs.get(name);
     const input =
-      known ??
-      new PodInput(this.#kube, this.#place(name), this.#script(name, unpackScript(RESTORE_FOLDER)), this.#signal);
+      this.#inputs.get(name) ?? new PodInput(this.#kube, this.#place(name), this.#of(name).unpack, this.#signal);
     this.#inputs.set(name, input);
     await input.write(bytes);
   }
 
   /** Lets what was written be the services' folders, and removes the Pods. */
   async commit(): Promise<void> {
-    for (const { service } of this.#restored) await this.#inputs.get(service.name)?.end();
-    for (const { service } of this.#restored) {
-      const script = this.#script(service.name, commitScript(RESTORE_FOLDER));
-      await runInPod(this.#kube, this.#place(service.name), script, this.#signal);
+    for (const { name } of this.#restored) await this.#inputs.get(name)?.end();
+    for (const { name, commit } of this.#restored) {
+      await runInPod(this.#kube, this.#place(name), commit, this.#signal);
     }
     for (const { pod } of this.#restored) await this.#objects.delete(refOf(pod), 'Background');
   }
@@ -99,12 +136,8 @@ export class Volumes {
     return { namespace, pod };
   }
 
-  #script(name: string, script: string): readonly string[] {
-    return ['/bin/sh', '-c', script, 'restore', this.#of(name).service.backup.folder];
-  }
-
   #of(name: string): Restored {
-    const restored = this.#restored.find(({ service }) => service.name === name);
+    const restored = this.#restored.find((each) => each.name === name);
     if (restored === undefined) throw notRun(name);
     return restored;
   }

@@ -7,7 +7,13 @@ import type { CommandContext } from '../../context.ts';
 import { interrupted } from '../../interrupt.ts';
 import { chosenTests, integrationRows } from './test-files.ts';
 
-const counts = z.object({ passed: z.number(), failed: z.number(), skipped: z.number() });
+const counts = z.object({
+  passed: z.number(),
+  failed: z.number(),
+  skipped: z.number(),
+  /** What failed, one line each; of very many the first. */
+  failures: z.array(z.string()),
+});
 type Counts = z.infer<typeof counts>;
 
 /** A command and how it ended. */
@@ -88,12 +94,16 @@ export async function run(
 function report(context: CommandContext, outcomes: readonly Outcome[]): void {
   const checksFailed = outcomes.filter((outcome) => !('counts' in outcome) && outcome.code !== 0).length;
   if (checksFailed > 0) process.stderr.write(`${checksFailed} static checks failed\n`);
-  const sum = (key: keyof Counts): number => outcomes.reduce((total, each) => total + (each.counts?.[key] ?? 0), 0);
+  const sum = (key: 'passed' | 'failed' | 'skipped'): number =>
+    outcomes.reduce((total, each) => total + (each.counts?.[key] ?? 0), 0);
   // A runner that died before it counted has failed once.
   const died = outcomes.filter((outcome) => 'counts' in outcome && outcome.counts === undefined).length;
   const total = { passed: sum('passed'), failed: sum('failed') + died, skipped: sum('skipped') };
+  const failures = outcomes.flatMap((each) => each.counts?.failures ?? []);
   const skipped = total.skipped > 0 ? `, ${total.skipped} skipped` : '';
-  context.result({ checksFailed, ...total }, `\n${total.passed} passed, ${total.failed} failed${skipped}`);
+  // Whoever reads the end of a long output alone sees what failed.
+  const lines = [...failures, `${total.passed} passed, ${total.failed} failed${skipped}`];
+  context.result({ checksFailed, ...total, failures }, `\n${lines.join('\n')}`);
 }
 
 /** What the reporter counted; undefined where the runner ended before it did. */

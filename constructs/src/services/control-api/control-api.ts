@@ -159,6 +159,7 @@ export class ControlApi extends Construct implements AgentsEntrance {
       mounts: () => [
         files(config, CONFIG_DIR),
         files(realm, REALM_DIR),
+        ...(this.#registry === undefined ? [] : [this.#registry.builder()]),
         ...[
           ...databaseSecrets(database),
           ...(identity.authority === undefined ? [] : [identity.authority.secret]),

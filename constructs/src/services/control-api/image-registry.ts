@@ -1,6 +1,7 @@
 import type { k8s } from 'cdk8s-plus-28';
 import { Construct } from 'constructs';
 import type { Peer } from '../../base/connections.ts';
+import type { Mount } from '../../base/mount.ts';
 import { hostOf, selectorOf } from '../../base/names.ts';
 import type { Namespace } from '../../base/namespace.ts';
 import { Secret, type SecretKey } from '../../base/secret.ts';
@@ -9,6 +10,11 @@ import type { RotationWay } from '../../synthesis.ts';
 
 /** Name of the service that keeps images. */
 export const IMAGE_REGISTRY = 'registry';
+/** Name of the image that builds images, and of the ConfigMap that says its reference. */
+export const IMAGE_BUILDER = 'image-builder';
+/** Its file. */
+export const BUILDER_FILE = 'builder.json';
+const BUILDER_FOLDER = '/etc/delos-builder';
 /** Port of its API. */
 export const IMAGE_REGISTRY_PORT = 5000;
 
@@ -47,6 +53,20 @@ export class ImageRegistry extends Construct {
 
   /** What the control API is told of it. */
   env(): readonly k8s.EnvVar[] {
-    return [env('DELOS_REGISTRY_URL', this.#url), env('DELOS_REGISTRY_SECRET_FILE', fileOf(this.key))];
+    return [
+      env('DELOS_REGISTRY_URL', this.#url),
+      env('DELOS_REGISTRY_SECRET_FILE', fileOf(this.key)),
+      env('DELOS_BUILDER_FILE', `${BUILDER_FOLDER}/${BUILDER_FILE}`),
+    ];
+  }
+
+  /** What builds images: it comes with the registry, and the kubelet brings the file then. */
+  builder(): Mount {
+    return {
+      name: IMAGE_BUILDER,
+      path: BUILDER_FOLDER,
+      readOnly: true,
+      volume: { configMap: { name: IMAGE_BUILDER, optional: true } },
+    };
   }
 }

@@ -8,6 +8,7 @@ export const NOT_FOR_SERVICES: readonly string[] = [
   'profile',
   'buckets.maxObjects',
   'buckets.maxSize',
+  'bundle',
   'cluster.engine',
   'cluster.context',
   'cluster.storageClass',

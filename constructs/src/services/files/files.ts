@@ -10,6 +10,15 @@ import { Workload } from '../../base/workload.ts';
 import { controlApi } from '../control-api/index.ts';
 
 const DATA = '/files';
+
+/**
+ * One tar of all files, with their lists of access. They are written while it is made: each file is as it was when its turn came. What a job
+ * keeps to itself cannot be read, and is named on stderr. Holes of a file take no room.
+ */
+export const SAVE_FILES = `cd ${DATA}
+find . -mindepth 1 -maxdepth 1 ! -name lost+found ! -name '.delos*' -print0 |
+  tar --create --file=- --sparse --acls --xattrs --xattrs-include='user.*' --ignore-failed-read --warning=no-file-changed \\
+    --null --files-from=- || [ $? -eq 1 ]`;
 /** Of its memory, kept by its own collection of garbage. */
 const HEAP = 0.8;
 

@@ -4,6 +4,8 @@ import type { ServiceDescriptor } from '../../base/service.ts';
 import { controlApi } from '../control-api/index.ts';
 import { Files } from './files.ts';
 
+export { SAVE_FILES } from './files.ts';
+
 const section = z.strictObject({}).prefault({});
 
 /** One request of the official client has a mebibyte. Others may send more at once. */

@@ -121,6 +121,7 @@ export class Keycloak extends Construct implements Identity {
       groups: [0],
       userNamespace: props.userNamespaces ?? false,
       resources: props.resources ?? KEYCLOAK_RESOURCES,
+      ...(several ? { sysctls: PROBED } : {}),
       graceSeconds: 30,
       command: ['/bin/sh', '/etc/keycloak/start.sh'],
       env: () => [
@@ -131,7 +132,7 @@ export class Keycloak extends Construct implements Identity {
       ],
       ports: { http: PORTS.http, management: 9000, ...(several ? CLUSTER_PORTS : {}) },
       podPorts: ['management', ...Object.keys(CLUSTER_PORTS)],
-      probes: PROBES,
+      probes: several ? SEVERAL_PROBES : PROBES,
       mounts: () => [
         files(config, '/etc/keycloak', { name: 'config' }),
         scratch('data', '/opt/keycloak/data', '256Mi'),
@@ -191,12 +192,32 @@ export class Keycloak extends Construct implements Identity {
 /** What its Pods talk to each other by (JGroups), and see each other's end by. @see https://www.keycloak.org/server/caching */
 const CLUSTER_PORTS = { cluster: 7800, failure: 57_800 } as const;
 
+/**
+ * Another one that is lost with its node is noticed when it answers no probe of the connections that they hold open (FD_SOCK2): after
+ * 15 s. By its own count JGroups waits for 40 s, which Keycloak's stack leaves nobody to change, and logins wait with it.
+ * @see https://www.kernel.org/doc/html/latest/networking/ip-sysctl.html
+ */
+const PROBED: Readonly<Record<string, string>> = {
+  'net.ipv4.tcp_keepalive_time': '5',
+  'net.ipv4.tcp_keepalive_intvl': '2',
+  'net.ipv4.tcp_keepalive_probes': '5',
+};
+
 const management = (path: string): k8s.HttpGetAction => ({ path, port: k8s.IntOrString.fromString('management') });
 const PROBES: Probes = {
   // A first start makes a hundred tables, and may build before: minutes on a slow machine.
   startupProbe: { httpGet: management('/health/started'), periodSeconds: 2, timeoutSeconds: 5, failureThreshold: 300 },
   readinessProbe: { httpGet: management('/health/ready'), periodSeconds: 5, timeoutSeconds: 5, failureThreshold: 3 },
   livenessProbe: { httpGet: management('/health/live'), periodSeconds: 10, timeoutSeconds: 10, failureThreshold: 6 },
+};
+
+/**
+ * `ready` also asks whether members are parted, by rows of the database that outlive their member for a minute: where the oldest
+ * member goes with its node, the other would take no login for that long.
+ */
+const SEVERAL_PROBES: Probes = {
+  ...PROBES,
+  readinessProbe: { httpGet: management('/health/started'), periodSeconds: 5, timeoutSeconds: 5, failureThreshold: 3 },
 };
 
 const AUTHORITY = `${SECRETS}/authority`;
@@ -206,12 +227,23 @@ const TRUSTED = '/etc/keycloak-authorities';
 const trusted = (files: readonly string[]): readonly k8s.EnvVar[] =>
   files.length === 0 ? [] : [{ name: 'KC_TRUSTSTORE_PATHS', value: files.join(',') }];
 
-/** @see https://jdbc.postgresql.org/documentation/ssl/ */
-const tlsProperties = ({ authority }: NonNullable<Database['tls']>): string =>
-  authority === undefined
-    ? // Java's own list of public authorities; else the driver looks for a file in a home that is empty.
-      '?sslmode=verify-full&sslfactory=org.postgresql.ssl.DefaultJavaSSLFactory'
-    : `?sslmode=verify-full&sslrootcert=${AUTHORITY}/${authority.key}`;
+/**
+ * Seconds after which a question that the database answers nothing to is given up, where it may be lost with its node: members wait
+ * with it, and all logins with them. No statement takes so long, but of an upgrade of a very large realm.
+ */
+const SILENCE = 20;
+
+/** What the driver is told beside the address. @see https://jdbc.postgresql.org/documentation/use/ */
+function driverProperties({ tls }: Database, several: boolean): string {
+  const all = several ? ['tcpKeepAlive=true', `socketTimeout=${SILENCE}`] : [];
+  if (tls !== undefined) {
+    all.push('sslmode=verify-full');
+    // Java's own list of public authorities; else the driver looks for a file in a home that is empty.
+    if (tls.authority === undefined) all.push('sslfactory=org.postgresql.ssl.DefaultJavaSSLFactory');
+    else all.push(`sslrootcert=${AUTHORITY}/${tls.authority.key}`);
+  }
+  return all.length === 0 ? '' : `?${all.join('&')}`;
+}
 
 /** Of its memory; the rest is for code, threads and what Java keeps outside of its heap. */
 const HEAP = 400 / 1024;
@@ -229,6 +261,7 @@ function environment({
   replicas = 1,
 }: KeycloakProps): k8s.EnvVar[] {
   const several = replicas > 1;
+  const properties = driverProperties(database, several);
   const plain: Readonly<Record<string, string>> = {
     KC_DB: 'postgres',
     KC_DB_URL_HOST: database.host,
@@ -236,7 +269,7 @@ function environment({
     KC_DB_URL_DATABASE: database.name,
     KC_DB_USERNAME: database.user,
     KC_DB_POOL_MAX_SIZE: '20',
-    ...(database.tls === undefined ? {} : { KC_DB_URL_PROPERTIES: tlsProperties(database.tls) }),
+    ...(properties === '' ? {} : { KC_DB_URL_PROPERTIES: properties }),
     KC_HOSTNAME: `${publicUrl}${IDENTITY_PATH}`,
     // Services inside the cluster ask by its Service's name; what it issues names the public one.
     KC_HOSTNAME_BACKCHANNEL_DYNAMIC: 'true',

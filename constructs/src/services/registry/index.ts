@@ -1,6 +1,6 @@
 import { REGISTRY_AUTHORIZE_PATH, REGISTRY_PATH } from '@delos/core';
 import type { ServiceDescriptor } from '../../base/service.ts';
-import { IMAGE_REGISTRY_PORT } from '../control-api/image-registry.ts';
+import { IMAGE_BUILDER, IMAGE_REGISTRY_PORT } from '../control-api/image-registry.ts';
 import { controlApi } from '../control-api/index.ts';
 import { DATA, OWN } from './files.ts';
 import { Registry } from './registry.ts';
@@ -40,6 +40,7 @@ export const registry: ServiceDescriptor<RegistrySection, Registry> = {
   name: 'registry',
   idea: 'the registry: images of jobs, by project',
   image: 'registry',
+  brings: [IMAGE_BUILDER],
   config: registrySection,
   user: 60610,
   resources: { cpu: '20m', memory: '32Mi', memoryLimit: '256Mi' },

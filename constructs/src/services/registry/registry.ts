@@ -1,4 +1,4 @@
-import { quantityOf } from '@delos/core';
+import { GATEWAY_HOST, isLoopback, quantityOf } from '@delos/core';
 import { Construct } from 'constructs';
 import { ConfigFiles } from '../../base/config-files.ts';
 import { claim, files, scratch } from '../../base/mount.ts';
@@ -11,7 +11,7 @@ import { goMemoryLimit } from '../../base/sections/resources-section.ts';
 import type { ServiceDescriptor, Site } from '../../base/service.ts';
 import { Workload } from '../../base/workload.ts';
 import type { RotationWay } from '../../synthesis.ts';
-import { IMAGE_REGISTRY_PORT } from '../control-api/image-registry.ts';
+import { BUILDER_FILE, IMAGE_BUILDER, IMAGE_REGISTRY_PORT } from '../control-api/image-registry.ts';
 import { controlApi } from '../control-api/index.ts';
 import { CONFIG, DATA, limitsFile, RUN, settings, startScript, variables } from './files.ts';
 import type { RegistrySection } from './section.ts';
@@ -32,6 +32,14 @@ const KEPT: RotationWay = {
   kind: 'kept',
   why: 'the registry reads it at its start, and a push that is under way would end with it',
 };
+
+/** Where jobs reach the registry: a platform on loopback has no name that leads there from within the cluster. */
+function registryAt(publicUrl: string): { readonly registryAt?: string } {
+  const { hostname, protocol } = new URL(publicUrl);
+  return isLoopback(hostname)
+    ? { registryAt: `${GATEWAY_HOST}:${PORTS[protocol === 'http:' ? 'http' : 'https']}` }
+    : {};
+}
 
 /**
  * Images by project. It has no users: it takes what a token allows, and tokens come from the control API, which has the one key that
@@ -73,6 +81,16 @@ export class Registry extends Construct {
         ...limitsFile(site.config.organizations),
       }),
     });
+    const builder = site.context.images[IMAGE_BUILDER];
+    if (builder !== undefined) {
+      // The control API has a place for it, and reads it for each build.
+      new ConfigFiles(this, 'builder', {
+        namespace,
+        name: IMAGE_BUILDER,
+        labels: labelsOf(name),
+        files: () => ({ [BUILDER_FILE]: `${JSON.stringify({ image: builder, ...registryAt(site.publicUrl) })}\n` }),
+      });
+    }
     this.workload = new Workload(this, 'workload', {
       name,
       namespace,

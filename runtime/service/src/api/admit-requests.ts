@@ -69,6 +69,30 @@ export function reserve(
   reply.raw.once('close', release);
 }
 
+/** A request without a body waits so long for its turn. */
+const TURN_MS = 10_000;
+
+/**
+ * As {@link reserve}, but waits for its turn: a request that has no body costs next to nothing meanwhile.
+ * @throws DelosError ERR_BUSY where its turn does not come
+ */
+export async function reserveInTurn(
+  deps: Pick<ApiDeps, 'budget'>,
+  { user }: Pick<Caller, 'user'>,
+  reply: FastifyReply,
+  bytes: number,
+): Promise<void> {
+  const gone = new AbortController();
+  const leave = (): void => gone.abort();
+  reply.raw.once('close', leave);
+  const signal = AbortSignal.any([gone.signal, AbortSignal.timeout(TURN_MS)]);
+  const release = await deps.budget.takeBefore(user, bytes, signal);
+  reply.raw.off('close', leave);
+  if (release === undefined) throw busy(reply, user);
+  if (reply.raw.destroyed) release();
+  else reply.raw.once('close', release);
+}
+
 /** The length that a request announces of its body; the most that is taken where it announces none. */
 function bodyBytes({ headers }: FastifyRequest, most: number): number {
   if (headers['transfer-encoding'] !== undefined) return most;

@@ -1,5 +1,7 @@
+import { createHash } from 'node:crypto';
 import { DelosError } from '@delos/core';
 import { createRemoteJWKSet, errors, type JWTPayload, type JWTVerifyGetKey, jwtVerify } from 'jose';
+import { sql } from 'kysely';
 import { z } from 'zod';
 import type { Db } from '../db/schema.ts';
 import { isJobToken, userOfJobToken } from '../db/secrets/job-tokens.ts';
@@ -59,17 +61,18 @@ export function authenticator(db: Db, settings: TokenSettings): (header: string 
     throw unauthenticated('the token was a job’s, and its job has ended');
   };
   const keys = createRemoteJWKSet(new URL(settings.jwksUrl), { timeoutDuration: 5_000, cooldownDuration: 10_000 });
+  const signed = new SignedTokens((token) => verified(token, keys, settings.issuer));
   return async (header) => {
     const token = /^Bearer +(\S+)$/i.exec(header ?? '')?.[1];
     if (token === undefined) throw unauthenticated('the request carries no bearer token');
     if (settings.ofJobs === true && isJobToken(token)) return callerOfJob(token);
-    const payload = await verified(token, keys, settings.issuer);
+    const payload = await signed.payloadOf(token);
     const parsed = claims.safeParse(payload);
     if (!parsed.success) {
       const claim = String(parsed.error.issues[0]?.path[0] ?? 'sub');
       throw unauthenticated(`the token has no valid claim "${claim}", which says whose it is`);
     }
-    const { typ, azp, aud, jti } = parsed.data;
+    const { typ, azp, aud } = parsed.data;
     if (typ !== 'Bearer') {
       throw unauthenticated(`the token is of type ${JSON.stringify(typ ?? 'none')}, and not an access token`);
     }
@@ -77,10 +80,36 @@ export function authenticator(db: Db, settings: TokenSettings): (header: string 
       const made = azp !== undefined && !settings.clients.includes(azp) ? azp : aud;
       throw unauthenticated(`the token was made for ${JSON.stringify(made ?? 'nobody')}, not for ${settings.audience}`);
     }
-    const [revoked, caller] = await Promise.all([isRevoked(db, jti), callerOf(db, settings, parsed.data)]);
-    if (revoked) throw unauthenticated('the token was revoked');
-    return caller;
+    return callerOf(db, settings, parsed.data);
   };
+}
+
+/** No longer than the keys themselves are kept. */
+const SIGNED_MS = 30_000;
+const MOST_SIGNED = 2_000;
+
+/** Tokens whose signature was checked just now: a client asks many times with one. What the database says of them is asked each time. */
+class SignedTokens {
+  readonly #verify: (token: string) => Promise<JWTPayload>;
+  readonly #known = new Map<string, { readonly payload: JWTPayload; readonly until: number }>();
+
+  constructor(verify: (token: string) => Promise<JWTPayload>) {
+    this.#verify = verify;
+  }
+
+  async payloadOf(token: string): Promise<JWTPayload> {
+    // The token itself is not kept.
+    const name = createHash('sha256').update(token).digest('base64');
+    const known = this.#known.get(name);
+    const now = Date.now();
+    if (known !== undefined && now < known.until) return known.payload;
+    const payload = await this.#verify(token);
+    this.#known.delete(name);
+    const [oldest] = this.#known.keys();
+    if (oldest !== undefined && this.#known.size >= MOST_SIGNED) this.#known.delete(oldest);
+    this.#known.set(name, { payload, until: Math.min(now + SIGNED_MS, (payload.exp ?? 0) * 1000) });
+    return payload;
+  }
 }
 
 async function verified(token: string, keys: JWTVerifyGetKey, issuer: string): Promise<JWTPayload> {
@@ -114,34 +143,24 @@ function unauthenticated(message: string): DelosError {
   return new DelosError('ERR_UNAUTHENTICATED', message, { hint: LOG_IN });
 }
 
-async function isRevoked(db: Db, jti: string | undefined): Promise<boolean> {
-  if (jti === undefined) return false;
-  const row = await db
-    .selectFrom('issued_tokens')
-    .select('jti')
-    .where('jti', '=', jti)
-    .where('revoked_at', 'is not', null)
-    .executeTakeFirst();
-  return row !== undefined;
-}
-
 /** @throws DelosError ERR_UNAUTHENTICATED for an account that is no user's, or no longer */
 async function callerOf(
   db: Db,
   settings: TokenSettings,
-  { sub, identity, auth_time: loggedIn, sid: session }: z.infer<typeof claims>,
+  { sub, identity, auth_time: loggedIn, sid: session, jti }: z.infer<typeof claims>,
 ): Promise<Caller> {
   const { providers } = settings;
-  let rows = await rightsOf(db, 'subject', sub);
+  let rows = await rightsOf(db, 'subject', sub, jti);
   if (rows.length === 0 && settings.bindFirstAccount) {
     await bindFirstAccount(db, identity, sub);
     // Another request of the same account may have been faster.
-    rows = await rightsOf(db, 'subject', sub);
+    rows = await rightsOf(db, 'subject', sub, jti);
   }
+  if (rows[0]?.revoked === true) throw unauthenticated('the token was revoked');
   const login = { at: loggedIn, session };
   if (providers?.isNews(sub, rows[0], login) === true) {
     await providers.look(sub, login);
-    rows = await rightsOf(db, 'subject', sub);
+    rows = await rightsOf(db, 'subject', sub, jti);
   }
   const caller = callerIn(rows, settings.admin, identity, providers !== undefined);
   const provider = rows[0]?.provider ?? null;
@@ -169,13 +188,18 @@ function callerIn(rows: Awaited<ReturnType<typeof rightsOf>>, admin: string, sho
   return { id: user.id, user: user.name, admin: user.name === admin, roles: new Map(roles) };
 }
 
-/** One row a membership; at least one for whoever is known. */
-async function rightsOf(db: Db, by: 'subject' | 'id', value: string | number) {
+/** One row a membership; at least one for whoever is known. @param jti of a token that may have been revoked */
+async function rightsOf(db: Db, by: 'subject' | 'id', value: string | number, jti?: string) {
   return db
     .selectFrom('users')
     .leftJoin('members', 'members.user_name', 'users.name')
     .select(['users.id', 'users.name', 'users.removed_at', 'users.provider', 'users.looked_at'])
     .select(['members.org', 'members.project', 'members.role'])
+    .select(
+      sql<boolean>`exists (select from issued_tokens where jti = ${jti ?? null} and revoked_at is not null)`.as(
+        'revoked',
+      ),
+    )
     .where(`users.${by}`, '=', value)
     .execute();
 }

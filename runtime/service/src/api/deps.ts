@@ -9,6 +9,7 @@ import type { Cache } from './cache/cache.ts';
 import type { RequestLimits } from './limits/request-limits.ts';
 import type { RequestBudget } from './request-budget.ts';
 import type { BucketSettings } from './resources/buckets/settings.ts';
+import type { Builder } from './resources/jobs/builds/builder.ts';
 import type { QueueLimits } from './resources/jobs/queue-limits.ts';
 import type { RegistrySettings } from './resources/registry/settings.ts';
 import type { ServiceAddress } from './service-address.ts';
@@ -51,6 +52,8 @@ export interface ApiSettings {
   readonly secretsKey?: LiveSecret;
   /** The platform's registry of images. @default it has none */
   readonly registry?: RegistrySettings;
+  /** What carries out builds of images; it may come after the platform has started. @default nothing does */
+  readonly builder?: () => Builder | undefined;
   /** Where the program that has the files is reached from here. No trailing slash. @default the platform has no file storage */
   readonly filesUrl?: string;
   /** Whether the agent can give jobs a part of it. @default it cannot */

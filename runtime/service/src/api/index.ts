@@ -24,6 +24,7 @@ import { RequestLimits } from './limits/request-limits.ts';
 import { ProviderLogins } from './provider-logins.ts';
 import { MOST, RequestBudget } from './request-budget.ts';
 import type { ListenerDeps } from './resource.ts';
+import { builderIn } from './resources/jobs/builds/builder.ts';
 import { registrySettings } from './resources/registry/settings.ts';
 import { resourcesFor } from './resources.ts';
 import { publicApp } from './server.ts';
@@ -58,6 +59,10 @@ const apiEnv = databaseEnv.extend({
   DELOS_REGISTRY_URL: z.url().optional(),
   /** The key that signs its tokens: P-256, PKCS #8 in PEM. */
   DELOS_REGISTRY_SECRET: z.string().optional(),
+  /** File that names what carries out builds of images; it comes with that. */
+  DELOS_BUILDER_FILE: z.string().optional(),
+  /** Certificate authorities that Node trusts beside the public ones. */
+  NODE_EXTRA_CA_CERTS: z.string().optional(),
   /** The platform's own object storage, where projects have buckets. */
   DELOS_BUCKETS_URL: z
     .url()
@@ -113,6 +118,7 @@ export const apiService: Service = {
     const cache = shared === undefined ? NO_CACHE : new RedisCache(shared, { log, metrics });
     const { DELOS_BUCKETS_URL: bucketsUrl, DELOS_BUCKETS_SIGNING_FILE: bucketsKey } = env;
     const { DELOS_REGISTRY_URL: registryUrl, DELOS_REGISTRY_SECRET: registryKey } = env;
+    const { DELOS_BUILDER_FILE: builderFile, NODE_EXTRA_CA_CERTS: authorities } = env;
     const settings: ApiSettings = {
       cluster: env.DELOS_CLUSTER,
       publicUrl: env.DELOS_PUBLIC_URL,
@@ -135,10 +141,16 @@ export const apiService: Service = {
       ...(registryUrl === undefined || registryKey === undefined
         ? {}
         : { registry: registrySettings(registryUrl, registryKey) }),
+      ...(builderFile === undefined ? {} : { builder: () => builderIn(builderFile, authorities) }),
       ...(bucketsUrl === undefined || bucketsKey === undefined
         ? {}
         : {
-            buckets: { url: bucketsUrl, signingKey: liveSecret(bucketsKey), perProject: config.buckets.perProject },
+            buckets: {
+              url: bucketsUrl,
+              signingKey: liveSecret(bucketsKey),
+              perProject: config.buckets.perProject,
+              endpoints: imageSource({ allowed: config.buckets.allowedEndpoints }),
+            },
           }),
     };
     const resources = resourcesFor(settings);

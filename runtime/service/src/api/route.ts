@@ -21,6 +21,8 @@ interface RouteSpec<P extends Shape, Q extends Shape, B extends Shape> {
   readonly largestBody?: number;
   /** What a success answers, for the OpenAPI document. */
   readonly response?: z.ZodType;
+  /** Statuses of a success, for the OpenAPI document: the first has `response`. @default 200 */
+  readonly success?: readonly [number, ...number[]];
 }
 
 export interface RouteInput<P extends Shape, Q extends Shape, B extends Shape> {
@@ -48,10 +50,7 @@ export function route<P extends Shape = undefined, Q extends Shape = undefined, 
       ...(spec.params === undefined ? {} : { params: jsonSchema(spec.params) }),
       ...(spec.query === undefined ? {} : { querystring: jsonSchema(spec.query) }),
       ...(spec.body === undefined ? {} : { body: jsonSchema(spec.body) }),
-      response: {
-        ...(spec.response === undefined ? {} : { 200: jsonSchema(spec.response, 'output') }),
-        '4xx': ERROR_SCHEMA,
-      },
+      response: successes(spec.success ?? [200], spec.response),
     },
     ...(spec.largestBody === undefined
       ? {}
@@ -104,7 +103,18 @@ export const flag = z.preprocess(
   z.boolean().optional(),
 );
 
-const ERROR_SCHEMA = {
+/** What each status of a success has; one without a schema has a body of any form, or none. */
+function successes(statuses: readonly number[], response: z.ZodType | undefined): Readonly<Record<number, object>> {
+  return Object.fromEntries(
+    statuses.map((status, nth) => [
+      status,
+      { description: 'Done', ...(nth > 0 || response === undefined ? {} : jsonSchema(response, 'output')) },
+    ]),
+  );
+}
+
+/** What a refusal answers, for the OpenAPI document. */
+export const ERROR_SCHEMA = {
   type: 'object',
   properties: { error: { type: 'string' }, code: { type: 'string' } },
   required: ['error', 'code'],

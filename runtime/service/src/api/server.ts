@@ -12,6 +12,7 @@ import { absentServices } from './known-services.ts';
 import { limitSources } from './limits/request-limits.ts';
 import { rewriteUrl } from './paths/cluster-paths.ts';
 import type { ListenerDeps } from './resource.ts';
+import { ERROR_SCHEMA } from './route.ts';
 
 /** The public listener (port 8080), all routes but the WebSockets'. */
 export async function publicApp(deps: ListenerDeps): Promise<FastifyInstance> {
@@ -79,6 +80,11 @@ export async function publicApp(deps: ListenerDeps): Promise<FastifyInstance> {
       components: { securitySchemes: { token: { type: 'http', scheme: 'bearer', bearerFormat: 'JWT' } } },
       security: [{ token: [] }],
     },
+  });
+  // Any request may be refused, also since what it asks for is no part of the release.
+  app.addHook('onRoute', ({ schema }) => {
+    if (schema !== undefined && !('hide' in schema))
+      schema.response = { '4xx': ERROR_SCHEMA, 501: ERROR_SCHEMA, ...Object(schema.response) };
   });
   await app.register(
     async (scope) => {

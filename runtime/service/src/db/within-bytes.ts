@@ -13,7 +13,7 @@ export interface Page<O> {
   readonly more: boolean;
 }
 
-const FIRST_ROWS = 10;
+const FIRST_ROWS = 25;
 const MOST_ROWS = 200;
 
 /**

@@ -1,9 +1,12 @@
+import { readFile } from 'node:fs/promises';
 import { AwsClient } from 'aws4fetch';
 import { sql } from 'kysely';
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
 import { endUnfounded } from '../../../../runtime/service/src/api/resources/buckets/credentials.ts';
 import { sweepBuckets } from '../../../../runtime/service/src/api/resources/buckets/sweep.ts';
 import { applyConfig } from '../../../../runtime/service/src/db/apply-config.ts';
+import { rewrapSecrets } from '../../../../runtime/service/src/db/secrets/rows.ts';
+import { type LiveSecret, liveOf } from '../../../../runtime/service/src/live-secret.ts';
 import { BUCKET_CONFIG, type BucketWorld, bucketWorld } from '../../../support/objects/bucket-world.ts';
 import { codeOf } from '../../../support/objects/object-storage.ts';
 import type { Answer } from '../../../support/service/control-api.ts';
@@ -240,12 +243,104 @@ describe('a credential that does not end', () => {
   });
 });
 
-test('a bucket of another provider is refused in one sentence', async () => {
-  const answer = await ask('alice', 'POST', '/buckets/import/external', { provider: 'aws', credentials: {} });
-  expect([answer.status, answer.json.error]).toEqual([
-    501,
-    expect.stringMatching(/^importing a bucket is not part of/),
-  ]);
+describe('a bucket of another provider', () => {
+  /** One that the same storage has for somebody else stands for it. */
+  const keys = async () => {
+    const { endpoint, accessKey, secretFile } = world.storage.settings('reports');
+    const secret = (await readFile(secretFile, 'utf8')).trim();
+    return { access_key_id: accessKey, secret_access_key: secret, region_name: 'us-east-1', endpoint_url: endpoint };
+  };
+  const of = {
+    name: 'elsewhere',
+    provider: 'aws',
+    provider_bucket_name: 'reports',
+    org_name: 'acme',
+    project_name: 'one',
+  };
+  const imported = async (given: object = {}, user = 'alice'): Promise<Answer> =>
+    ask(user, 'POST', '/buckets/import/external', { ...of, credentials: await keys(), ...given });
+
+  test('is reached by the credentials that it was imported with, which no row has in the clear', async () => {
+    const { status, json } = await imported();
+    expect([status, json]).toMatchObject([201, { name: 'elsewhere', provider: 'aws', imported: true, public: false }]);
+    const given = (await ask('alice', 'POST', `/buckets/${json.id}/make_tmp_credentials?${IN_ONE}`)).json;
+    expect(given).toEqual({
+      bucket_id: json.id,
+      provider: 'aws',
+      credentials: { bucket_name: 'reports', ...(await keys()) },
+    });
+    const object = `${given.credentials.endpoint_url}/reports/key`;
+    expect((await clientOf(given.credentials).fetch(object, { method: 'PUT', body: 'text' })).status).toBe(200);
+    const signed = await ask('alice', 'POST', `/buckets/${json.id}/sign_blob_url`, { key: 'key', expires_in_sec: 60 });
+    expect(await (await fetch(signed.json.url)).text()).toBe('text');
+    const { rows } = await sql<{ row: string }>`select buckets::text as row from buckets`.execute(world.database.db);
+    const secret = (await keys()).secret_access_key;
+    for (const form of ['utf8', 'hex', 'base64'] as const)
+      expect(JSON.stringify(rows)).not.toContain(Buffer.from(secret).toString(form));
+    expect((await ask('alice', 'DELETE', `/buckets/${json.id}`)).status).toBe(204);
+    expect((await clientOf(given.credentials).fetch(object)).status).toBe(200);
+  });
+
+  test('gives its credentials to writers alone, and to nobody of another project', async () => {
+    const { json } = await imported();
+    const asked = (user: string) => ask(user, 'POST', `/buckets/${json.id}/make_tmp_credentials?${IN_ONE}`);
+    expect([(await asked('rita')).status, (await asked('bob')).status]).toEqual([403, 404]);
+    expect((await imported({ name: 'more' }, 'rita')).status).toBe(403);
+    const kept = await ask('alice', 'POST', '/persistent_credentials', { bucket_ids: [json.id] });
+    const open = await ask('alice', 'PATCH', `/buckets/${json.id}`, { public: true });
+    expect([kept.status, open.status]).toEqual([400, 400]);
+  });
+
+  test('keeps its credentials through a change of the platform’s key', async () => {
+    const { json } = await imported();
+    const former = world.api.deps.settings.secretsKey;
+    const next = 'another-key-of-secrets-9876543210';
+    const turning: LiveSecret = { current: () => next, accepted: () => [next, ...(former?.accepted() ?? [])] };
+    expect(await rewrapSecrets(world.database, turning)).toBe(1);
+    Object.assign(world.api.deps.settings, { secretsKey: liveOf(next) });
+    const given = await ask('alice', 'POST', `/buckets/${json.id}/make_tmp_credentials?${IN_ONE}`);
+    Object.assign(world.api.deps.settings, { secretsKey: former });
+    expect(given.json.credentials).toMatchObject(await keys());
+  });
+
+  const account = Buffer.from(JSON.stringify({ type: 'service_account', private_key: 'x' })).toString('base64');
+  const azure = { storage_endpoint: 'https://account.blob.core.windows.net' };
+  test.each([
+    ['azure', { ...azure, credential: 'key' }, {}],
+    ['azure', { ...azure, sas_token: 'sv=1&se=2030-01-02T03:04:05Z' }, { expiry: '2030-01-02T03:04:05.000Z' }],
+    ['gcp', { key_data: account }, {}],
+  ])('of %s has the credentials that the client gives to its library', async (provider, credentials, more) => {
+    const { status, json } = await imported({ provider, credentials });
+    expect([status, json.provider]).toEqual([201, provider]);
+    const given = await ask('alice', 'POST', `/buckets/${json.id}/make_tmp_credentials?${IN_ONE}`);
+    expect(given.json.credentials).toEqual({ bucket_name: 'reports', ...credentials, ...more });
+    const signed = await ask('alice', 'POST', `/buckets/${json.id}/sign_blob_url`, { key: 'key' });
+    expect(signed.status).toBe(400);
+  });
+
+  test.each([
+    [
+      'a provider without an endpoint',
+      { provider: 'minio', credentials: { access_key_id: 'a', secret_access_key: 'b' } },
+    ],
+    [
+      'an endpoint in a private network',
+      { credentials: { access_key_id: 'a', secret_access_key: 'b', endpoint_url: 'http://10.1.2.3:9000' } },
+    ],
+    [
+      'another service of this machine',
+      { credentials: { access_key_id: 'a', secret_access_key: 'b', endpoint_url: 'http://127.0.0.1:1' } },
+    ],
+    [
+      'an address of another kind',
+      { credentials: { access_key_id: 'a', secret_access_key: 'b', endpoint_url: 'file:///etc/passwd' } },
+    ],
+    ['a key that is none', { provider: 'gcp', credentials: { key_data: 'bm90aGluZw==' } }],
+    ['an unknown provider', { provider: 'tape' }],
+  ])('is refused with %s', async (_, given) => {
+    expect((await imported(given)).status).toBe(400);
+    expect(await world.database.db.selectFrom('buckets').selectAll().execute()).toEqual([]);
+  });
 });
 
 test('a bucket is removed when it is empty; until then its objects stay', async () => {

@@ -31,9 +31,14 @@ const table = z
   })
   .parse(parse(readFileSync(join(ROOT, 'docs/client.yaml'), 'utf8')));
 
-const TREE = (module: string): string => `
+const APOLO = {
+  imports: 'from apolo_cli.main import cli\nfrom apolo_extras import main as extras',
+  walks: "*walk(cli, [], None), *walk(extras, ['apolo-extras'], None)",
+};
+const FLOW = { imports: 'from apolo_flow.cli.main import cli', walks: '*walk(cli, [], None)' };
+const treeOf = ({ imports, walks }: typeof APOLO): string => `
 import click, json
-from ${module} import cli
+${imports}
 def walk(command, path, parent):
     context = click.Context(command, info_name=path[-1] if path else 'apolo', parent=parent)
     if isinstance(command, click.Group):
@@ -44,7 +49,7 @@ def walk(command, path, parent):
     else:
         options = [max(each.opts, key=len) for each in command.params if isinstance(each, click.Option)]
         yield {'name': ' '.join(path), 'options': options}
-print(json.dumps(list(walk(cli, [], None))))
+print(json.dumps([${walks}]))
 `;
 const tree = z.array(z.object({ name: z.string(), options: z.array(z.string()) }));
 
@@ -52,11 +57,11 @@ let client: ApoloClient;
 let commands: z.infer<typeof tree>;
 let flowCommands: z.infer<typeof tree>;
 beforeAll(async () => {
-  client = await apoloClient();
-  const { code, stdout, stderr } = await client.python(TREE('apolo_cli.main'));
+  client = await apoloClient({ extras: true });
+  const { code, stdout, stderr } = await client.python(treeOf(APOLO));
   expect(code, stderr).toBe(0);
   commands = tree.parse(JSON.parse(stdout));
-  const flow = await execute([await authorityPython(), '-c', TREE('apolo_flow.cli.main')]);
+  const flow = await execute([await authorityPython(), '-c', treeOf(FLOW)]);
   expect(flow.code, flow.stderr).toBe(0);
   flowCommands = tree.parse(JSON.parse(flow.stdout));
 });
@@ -155,7 +160,7 @@ test('the guide says what the table says', async () => {
   const guide = [
     '# The official clients, command by command',
     '',
-    'What of `apolo` (apolo-cli 26.9) works against this platform, with the test that runs it. An option has a line where it',
+    'What of `apolo` (apolo-cli 26.9) and `apolo-extras` (26.8) works against this platform, with the test that runs it. An option has a line where it',
     'differs from its command. What is not here says so in one sentence, and nothing is half done. The table is made from',
     '`docs/client.yaml` and the client’s own tree of commands.',
     '',

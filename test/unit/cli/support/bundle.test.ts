@@ -1,13 +1,13 @@
 import { execFileSync } from 'node:child_process';
-import { existsSync, mkdtempSync, statSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { existsSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import { writeArchive } from '../../../../cli/src/commands/support/archive.ts';
 import { ALL_BYTES, boundedEntries, FILE_BYTES, type Outcome } from '../../../../cli/src/commands/support/bounds.ts';
 import { Redactor } from '../../../../cli/src/commands/support/redact.ts';
+import { temporaryFolder } from '../../../support/temporary-folder.ts';
 
-const folder = mkdtempSync(join(tmpdir(), 'delos-bundle-'));
+const folder = temporaryFolder('bundle');
 const source = (path: string, text: string) => ({ path, read: async () => text });
 const none = new Redactor([]);
 const untar = (file: string, path: string): string =>

@@ -1,6 +1,3 @@
-import { mkdtempSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
 import { type JsonObject, KubeError } from '@delos/kube';
 import { beforeAll, expect, test } from 'vitest';
 import { addressesOf } from '../../../../cluster/src/embedded/host/addresses.ts';
@@ -9,11 +6,12 @@ import { addAddons } from '../../../../cluster/src/embedded/node/keep.ts';
 import { ensurePki } from '../../../../cluster/src/embedded/node/pki.ts';
 import { layoutOf, type NodeSpec, nodeSpec } from '../../../../cluster/src/embedded/spec.ts';
 import { firstSpec } from '../../../support/cluster/first-spec.ts';
+import { temporaryFolder } from '../../../support/temporary-folder.ts';
 
 let spec: NodeSpec;
 
 beforeAll(async () => {
-  const state = mkdtempSync(join(tmpdir(), 'delos-addons-'));
+  const state = temporaryFolder('addons');
   await ensurePki(layoutOf(state).pki, certificatesOf(addressesOf(3)));
   const first = firstSpec(state);
   spec = nodeSpec.parse({ ...first, tools: { ...first.tools, cniGate: null, policyAgent: null }, resolvers: [] });

@@ -1,5 +1,3 @@
-import { mkdtempSync } from 'node:fs';
-import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
@@ -12,6 +10,7 @@ import {
 import { aliasOf } from '../../../../cluster/src/embedded/host/host-network.ts';
 import { allocateNumber, isFree, type Occupied } from '../../../../cluster/src/embedded/host/number.ts';
 import { findResolvers } from '../../../../cluster/src/embedded/host/resolvers.ts';
+import { temporaryFolder } from '../../../support/temporary-folder.ts';
 
 const number = fc.integer({ min: 0, max: INSTANCE_NUMBERS - 1 });
 const nodes = Array.from({ length: MOST_NODES }, (_, at) => at + 1);
@@ -100,7 +99,7 @@ describe('the number of an instance', () => {
   });
 
   test('many that ask at once each get their own, and the same one again', async () => {
-    const home = mkdtempSync(join(tmpdir(), 'delos-numbers-'));
+    const home = temporaryFolder('numbers');
     const states = Array.from({ length: 12 }, (_, index) => join(home, `instance-${index}`));
     const numbers = await Promise.all(states.map((each) => allocateNumber(each)));
     expect(new Set(numbers).size).toBe(states.length);

@@ -1,5 +1,4 @@
-import { mkdtempSync, readFileSync, statSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { readFileSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { platformConfig } from '@delos/core';
 import { tryHolder, withLock, withMutex } from '@delos/host';
@@ -18,12 +17,13 @@ import { ensurePki } from '../../../../cluster/src/embedded/node/pki.ts';
 import { poolOf, publicNameOf } from '../../../../cluster/src/embedded/prepare.ts';
 import { layoutOf, type NodeSpec, nodeSpec, specHash } from '../../../../cluster/src/embedded/spec.ts';
 import { firstSpec } from '../../../support/cluster/first-spec.ts';
+import { temporaryFolder } from '../../../support/temporary-folder.ts';
 
 let state: string;
 let spec: NodeSpec;
 
 beforeEach(() => {
-  state = mkdtempSync(join(tmpdir(), 'delos-state-'));
+  state = temporaryFolder('state');
   const first = firstSpec(state);
   spec = nodeSpec.parse({ ...first, tools: { ...first.tools, runcGuard: '/rg', diskKeeper: '/x/disks.ts' } });
 });

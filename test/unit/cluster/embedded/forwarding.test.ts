@@ -1,11 +1,11 @@
-import { existsSync, mkdtempSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { forwardingToRestore, noteForwarding } from '../../../../cluster/src/embedded/forwarding.ts';
+import { temporaryFolder } from '../../../support/temporary-folder.ts';
 
-const home = mkdtempSync(join(tmpdir(), 'delos-forwarding-'));
+const home = temporaryFolder('forwarding');
 let count = 0;
 
 /** A machine's setting under instances that come and go, each with its own inventory. */

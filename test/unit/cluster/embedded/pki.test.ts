@@ -1,11 +1,11 @@
 import { X509Certificate } from 'node:crypto';
-import { mkdtempSync, readdirSync, readFileSync, rmSync, statSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { readdirSync, readFileSync, rmSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { beforeAll, describe, expect, test } from 'vitest';
 import { addressesOf } from '../../../../cluster/src/embedded/host/addresses.ts';
 import { certificatesOf } from '../../../../cluster/src/embedded/node/certificates.ts';
 import { ensurePki } from '../../../../cluster/src/embedded/node/pki.ts';
+import { temporaryFolder } from '../../../support/temporary-folder.ts';
 
 let folder: string;
 const requests = certificatesOf(addressesOf(7));
@@ -14,7 +14,7 @@ const snapshot = () =>
   Object.fromEntries(readdirSync(folder).map((file) => [file, readFileSync(join(folder, file), 'utf8')]));
 
 beforeAll(async () => {
-  folder = mkdtempSync(join(tmpdir(), 'delos-pki-'));
+  folder = temporaryFolder('pki');
   expect(await ensurePki(folder, requests)).toHaveLength(requests.length);
 });
 

@@ -1,5 +1,4 @@
-import { mkdirSync, mkdtempSync, readFileSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { platformConfig } from '@delos/core';
 import { beforeEach, describe, expect, test } from 'vitest';
@@ -17,6 +16,7 @@ import { partsOf } from '../../../../cluster/src/embedded/node/parts.ts';
 import { ensurePki } from '../../../../cluster/src/embedded/node/pki.ts';
 import { layoutOf, type NodeSpec, nodeSpec, readMembers, specHash } from '../../../../cluster/src/embedded/spec.ts';
 import { firstSpec } from '../../../support/cluster/first-spec.ts';
+import { temporaryFolder } from '../../../support/temporary-folder.ts';
 
 let state: string;
 /** As an `up` of a release without further nodes wrote it. */
@@ -24,7 +24,7 @@ let old: Record<string, unknown>;
 let spec: NodeSpec;
 
 beforeEach(() => {
-  state = mkdtempSync(join(tmpdir(), 'delos-nodes-'));
+  state = temporaryFolder('nodes');
   const first = firstSpec(state);
   old = {
     ...first,
@@ -69,7 +69,10 @@ describe('which nodes there shall be', () => {
     const given = platformConfig.parse({
       nodePools: [{ name: 'cpu' }, { name: 'gpu', fakeGpus: true, nvidiaGpu: { count: 2 }, labels: { rack: 'b' } }],
     });
-    expect(membersOf(spec, given, ['cpu', 'gpu'])).toMatchObject([
+    const role = 'node-role.kubernetes.io/control-plane';
+    const nodes = membersOf(spec, given, ['cpu', 'gpu']);
+    expect(nodes.map(({ labels }) => labels[role])).toEqual(['', undefined]);
+    expect(nodes).toMatchObject([
       { index: 1, nodes: 2, labels: { 'delos.dev/pool': 'cpu' }, fakeResources: {} },
       {
         index: 2,

@@ -42,3 +42,28 @@ test('law: whatever is taken and given back, the limits hold, and in the end all
     }),
   );
 });
+
+test('who waits for room comes in turn, but for those whose user has none; who leaves takes none', async () => {
+  const budget = new RequestBudget(LIMITS);
+  const [first, second] = [budget.take('alice', 10), budget.take('bob', 10)];
+  const order: string[] = [];
+  const left = new AbortController();
+  const never = new AbortController().signal;
+  const waits = (name: string, user: string, signal = never): Promise<(() => void) | undefined> =>
+    budget.takeBefore(user, 10, signal).then((release) => {
+      order.push(`${name}${release === undefined ? ' left' : ''}`);
+      return release;
+    });
+  const leaver = waits('leaver', 'carol', left.signal);
+  const again = waits('alice again', 'alice');
+  const carol = waits('carol', 'carol');
+  left.abort();
+  expect(await leaver).toBeUndefined();
+  second?.();
+  const held = await carol;
+  first?.();
+  (await again)?.();
+  held?.();
+  expect(order).toEqual(['leaver left', 'carol', 'alice again']);
+  expect(await budget.takeBefore('bob', 10, AbortSignal.abort())).toBeDefined();
+});

@@ -70,7 +70,7 @@ func serve() error {
 		return err
 	}
 	server := &http.Server{
-		Handler:           newFront(files, newRights(given.api), usage, metrics),
+		Handler:           withUsage(newFront(files, newRights(given.api), usage, metrics), usage),
 		ReadHeaderTimeout: headerTime,
 		IdleTimeout:       idleTime,
 		MaxHeaderBytes:    maxHeaderBytes,

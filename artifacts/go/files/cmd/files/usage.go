@@ -38,7 +38,8 @@ type projectUsage struct {
 	org, project string
 	// Bytes on the disk when it was looked at, and what clients have written since that began.
 	seen, added int64
-	looked      time.Time
+	// When the last look began, and when it ended.
+	began, looked time.Time
 	// Folders that only their job may read: what is in them is not counted.
 	hidden int64
 }
@@ -191,6 +192,7 @@ func (u *usage) project(ctx context.Context, org, project string) {
 	u.lock.Lock()
 	before := u.entry(org, project).added
 	u.lock.Unlock()
+	began := time.Now()
 	fd, err := openBeneath(u.files.root, org+"/"+project, unix.O_RDONLY|unix.O_DIRECTORY, unix.RESOLVE_NO_SYMLINKS)
 	if err != nil {
 		return
@@ -202,7 +204,7 @@ func (u *usage) project(ctx context.Context, org, project string) {
 	u.lock.Lock()
 	defer u.lock.Unlock()
 	found := u.entry(org, project)
-	found.seen, found.hidden, found.looked = sum.bytes, sum.hidden, time.Now()
+	found.seen, found.hidden, found.began, found.looked = sum.bytes, sum.hidden, began, time.Now()
 	found.added -= before
 }
 

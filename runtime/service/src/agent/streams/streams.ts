@@ -1,5 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import type { StreamRefused, StreamRequest } from '@delos/core';
+import { STREAM_CHANNEL, type StreamRefused, type StreamRequest } from '@delos/core';
 import { type KubeClient, KubeError, type Query } from '@delos/kube';
 import type { Logger } from 'pino';
 import WebSocket from 'ws';
@@ -44,14 +44,15 @@ export async function openStream(props: StreamsProps, request: StreamRequest): P
       await streamUsage(back, props.client, () => runningOf(props, request.jobId), first);
       return;
     }
-    const { path, query, protocols } = endpointOf(pod, request);
-    const kube = await kubeSocket(props.client, path, query, protocols);
+    const { path, queries } = endpointOf(pod, request);
+    const sockets: WebSocket[] = [];
     try {
+      for (const query of queries) sockets.push(await kubeSocket(props.client, path, query, CHANNELS));
       const back = await dialBack(props, request);
-      if (request.kind === 'port-forward') joinForward(kube, back);
-      else joinChannels(kube, back, props, request, attemptOf(pod));
+      if (request.kind === 'port-forward') for (const kube of sockets) joinForward(kube, back);
+      else joinChannels(sockets, back, props, request, attemptOf(pod));
     } catch (error) {
-      kube.terminate();
+      for (const socket of sockets) socket.terminate();
       throw error;
     }
   } catch (error) {
@@ -60,75 +61,110 @@ export async function openStream(props: StreamsProps, request: StreamRequest): P
   }
 }
 
-function endpointOf(
-  pod: Pod,
-  request: StreamRequest,
-): { readonly path: string; readonly query: Query; readonly protocols: readonly string[] } {
+/**
+ * Where the Kubernetes API has what is asked for: a query for each connection that it takes. Input goes to the first.
+ *
+ * An attach takes a connection for each output, each with an input, be it never used: containerd takes an attach for
+ * ended when its input has ended (`ContainerIO.Attach` in its internal/cri/io), which it has at once where none is asked
+ * for, and is made to when the first of two outputs ends. What was left of the other would be lost.
+ */
+function endpointOf(pod: Pod, request: StreamRequest): { readonly path: string; readonly queries: readonly Query[] } {
   const base = `/api/v1/namespaces/${pod.metadata.namespace ?? ''}/pods/${pod.metadata.name}`;
   if (request.kind === 'port-forward') {
-    return { path: `${base}/portforward`, query: { ports: String(request.port ?? 0) }, protocols: CHANNELS };
+    return { path: `${base}/portforward`, queries: [{ ports: String(request.port ?? 0) }] };
   }
   const tty =
     request.kind === 'exec' ? request.tty : (pod.spec.containers.find(({ name }) => name === CONTAINER)?.tty ?? false);
+  // A terminal has one output.
+  const asked: Flags = { stdin: request.stdin, stdout: request.stdout, stderr: request.stderr && !tty };
+  const queryOf = (flags: Flags): Query => ({
+    container: CONTAINER,
+    stdin: String(flags.stdin),
+    stdout: String(flags.stdout),
+    stderr: String(flags.stderr),
+    tty: String(tty),
+    ...(request.kind === 'exec' ? { command: request.command } : {}),
+  });
   return {
     path: `${base}/${request.kind}`,
-    query: {
-      container: CONTAINER,
-      stdin: String(request.stdin),
-      stdout: String(request.stdout),
-      // A terminal has one output.
-      stderr: String(request.stderr && !tty),
-      tty: String(tty),
-      ...(request.kind === 'exec' ? { command: request.command } : {}),
-    },
-    protocols: CHANNELS,
+    queries: (request.kind === 'exec' ? [asked] : attachedBy(asked)).map(queryOf),
   };
 }
 
+type Flags = Readonly<Record<'stdin' | 'stdout' | 'stderr', boolean>>;
+
+function attachedBy(asked: Flags): readonly Flags[] {
+  const only = { stdin: true, stdout: false, stderr: false };
+  const outputs = (['stdout', 'stderr'] as const).filter((output) => asked[output]);
+  return outputs.length === 0 ? [only] : outputs.map((output) => ({ ...only, [output]: true }));
+}
+
+/** Passes on what comes of all connections to the container, and input to the first of them. */
 function joinChannels(
-  kube: WebSocket,
+  sockets: readonly WebSocket[],
   back: WebSocket,
   props: StreamsProps,
   request: StreamRequest,
   attempt: number,
 ): void {
   let ended = false;
+  let going = sockets.length;
+  const endAll = (): void => {
+    for (const socket of sockets) endSocket(socket);
+  };
   const finish = async (exitCode: number | undefined): Promise<void> => {
     const code = exitCode ?? (await exitCodeOf(props, request.jobId, attempt));
     if (code !== undefined && back.readyState === WebSocket.OPEN) back.send(exitFrame(code));
     endSocket(back);
-    endSocket(kube);
+    endAll();
   };
-  const settle = (exitCode: number | undefined): void => detach(props.log, 'ending a stream', () => finish(exitCode));
-  forwardFrames(kube, back, (frame) => {
-    const { output, end } = fromKube(frame);
-    if (output !== undefined) return output;
-    if (end === undefined || ended) return undefined;
-    ended = true;
-    if (request.kind === 'attach') settle(end.message === undefined ? undefined : end.exitCode);
-    else {
-      if (end.message !== undefined) back.send(stderrFrame(`${end.message}\r\n`));
-      settle(end.exitCode);
-    }
-    return undefined;
-  });
-  forwardFrames(back, kube, toKube);
-  kube.on('error', () => kube.terminate());
-  kube.once('close', () => {
+  const settle = (exitCode: number | undefined): void => {
     if (ended) return;
     ended = true;
-    // An attach broke off: either its container has ended, or the connection was lost.
-    if (request.kind === 'attach') settle(undefined);
-    else endSocket(back, 1011, 'the connection to the container was lost');
-  });
+    detach(props.log, 'ending a stream', () => finish(exitCode));
+  };
+  for (const kube of sockets) {
+    let said = false;
+    forwardFrames(kube, back, (frame) => {
+      const { output, end } = fromKube(frame);
+      if (output !== undefined) return output;
+      if (end === undefined || said) return undefined;
+      said = true;
+      going -= 1;
+      if (request.kind === 'attach') {
+        // The other output may still have something.
+        if (end.message !== undefined) settle(end.exitCode);
+        else if (going === 0) settle(undefined);
+      } else if (!ended) {
+        if (end.message !== undefined) back.send(stderrFrame(`${end.message}\r\n`));
+        settle(end.exitCode);
+      }
+      return undefined;
+    });
+    kube.on('error', () => kube.terminate());
+    kube.once('close', () => {
+      if (said || ended) return;
+      // An attach broke off: either its container has ended, or the connection was lost.
+      if (request.kind === 'attach') settle(undefined);
+      else {
+        ended = true;
+        endSocket(back, 1011, 'the connection to the container was lost');
+      }
+    });
+  }
+  const [first] = sockets;
+  if (first !== undefined) forwardFrames(back, first, (frame) => (mayType(request, frame) ? toKube(frame) : undefined));
   back.on('error', () => back.terminate());
   back.once('close', () => {
     ended = true;
-    endSocket(kube);
+    endAll();
   });
-  kube.resume();
+  for (const kube of sockets) kube.resume();
   back.resume();
 }
+
+/** Input reaches a container only where it was asked for. */
+const mayType = ({ stdin }: StreamRequest, frame: Buffer): boolean => stdin || frame[0] !== STREAM_CHANNEL.stdin;
 
 function joinForward(kube: WebSocket, back: WebSocket): void {
   const frames = new ForwardFrames();

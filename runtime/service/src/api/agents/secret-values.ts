@@ -1,7 +1,9 @@
 import type { Desire, SecretValue } from '@delos/core';
 import { jobToken } from '../../db/secrets/job-tokens.ts';
 import { secretValue } from '../../db/secrets/rows.ts';
-import type { ApiDeps } from '../deps.ts';
+import type { ApiDeps, ApiSettings } from '../deps.ts';
+import { type BuildRights, buildCredential } from '../resources/registry/build-credential.ts';
+import { ownRegistry } from '../resources/registry/platform-image.ts';
 
 /**
  * A job that is about to start, with the values of its secrets. Values are read here and nowhere else, go to the agent of
@@ -20,8 +22,12 @@ export async function withSecretValues(
   // One that runs has them.
   if (row?.phase !== 'admitted') return desire;
   const secretValues: SecretValue[] = [];
-  for (const { org, project, key, passedConfig } of secrets) {
+  for (const { org, project, key, passedConfig, imageBuild } of secrets) {
     const place = { cluster, org, project };
+    if (imageBuild !== undefined) {
+      secretValues.push(await keysOf(settings, { job: desire.id, ...imageBuild }));
+      continue;
+    }
     secretValues.push(
       passedConfig === true
         ? configOf(await jobToken(db, secretsKey, desire.id), place, settings.publicUrl)
@@ -41,4 +47,18 @@ function configOf(
   const config = { token, cluster, url: `${publicUrl}/api/v1`, org_name: org, project_name: project };
   const variable = Buffer.from(JSON.stringify(config)).toString('base64');
   return { value: Buffer.from(variable).toString('base64') };
+}
+
+/** What a build shows to the platform’s registry, as a Docker configuration. */
+async function keysOf(
+  settings: Pick<ApiSettings, 'registry' | 'publicUrl'>,
+  rights: BuildRights,
+): Promise<SecretValue> {
+  const { registry } = settings;
+  const host = ownRegistry(settings);
+  if (registry === undefined || host === undefined)
+    return { problem: 'this platform has no registry of images any more' };
+  const password = await buildCredential(registry, rights, Math.floor(Date.now() / 1000));
+  const auth = Buffer.from(`token:${password}`).toString('base64');
+  return { value: Buffer.from(JSON.stringify({ auths: { [host]: { auth } } })).toString('base64') };
 }

@@ -8,7 +8,7 @@ import type { JobRequest } from '../resources/jobs/request.ts';
 import { contextOf, type Submitter } from '../resources/jobs/submit.ts';
 import { becomeExecutor } from './executor-row.ts';
 
-const NO_QUEUE = { queuedPerUser: Number.POSITIVE_INFINITY, queuedPerProject: Number.POSITIVE_INFINITY };
+const NO_QUEUE = { queuedPerUser: Number.MAX_SAFE_INTEGER, queuedPerProject: Number.MAX_SAFE_INTEGER };
 
 /**
  * Takes a bake over from the client, for whom a job stands that has no Pod. Whoever may write in the bake's project may

@@ -13,6 +13,12 @@ export interface BucketTable {
   readonly policy_due: Generated<boolean>;
   readonly created_at: Generated<Date>;
   readonly phase_at: Generated<Date>;
+  /** Who has it, where the platform's own object storage has it not; what follows is null with it. */
+  readonly provider: string | null;
+  readonly provider_bucket: string | null;
+  readonly sealed: Buffer | null;
+  readonly wrapped_key: Buffer | null;
+  readonly key_id: string | null;
 }
 
 export interface BucketCredentialTable {

@@ -6,6 +6,7 @@ import type { ApiDeps, Caller } from '../../deps.ts';
 import { isAllowed } from '../../rights.ts';
 import { stillUser } from '../../still-user.ts';
 import { findBucket } from './find.ts';
+import { isImported } from './imports.ts';
 import { accessJson, credentialJson } from './json.ts';
 import { applyPolicy, MOST_CREDENTIALS } from './policy.ts';
 import type { CredentialRequest } from './request.ts';
@@ -28,6 +29,17 @@ export async function makeCredential(
 ): Promise<BucketCredentialRow> {
   const right = request.read_only ? 'read' : 'write';
   const found = await Promise.all(request.bucket_ids.map((bucket) => findBucket(deps, caller, bucket, right)));
+  const imported = found.find(isImported);
+  if (imported !== undefined) {
+    throw new DelosError(
+      'ERR_REQUEST',
+      `bucket ${imported.name ?? imported.id} is imported: its provider makes its credentials`,
+      {
+        where: { field: 'bucket_ids' },
+        hint: `apolo blob statbucket ${imported.name ?? imported.id} shows those that it was imported with`,
+      },
+    );
+  }
   const buckets = [...new Set(found.map(({ id }) => id))].sort();
   const row = await deps.database.tx(async (tx) => {
     await stillUser(tx, caller);

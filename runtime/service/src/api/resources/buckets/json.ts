@@ -8,11 +8,11 @@ export const bucketJson = (row: BucketRow): Record<string, unknown> => ({
   id: row.id,
   ...(row.name === null ? {} : { name: row.name }),
   owner: row.owner,
-  provider: PROVIDER,
+  provider: row.provider ?? PROVIDER,
   org_name: row.org,
   project_name: row.project,
   created_at: row.created_at.toISOString(),
-  imported: false,
+  imported: row.provider !== null,
   public: row.public,
 });
 

@@ -100,7 +100,8 @@ export async function dropBucket(
   });
 }
 
-function nameTaken(error: unknown, name: string): DelosError | undefined {
+/** The refusal of a name that a bucket of the project has; undefined for other errors. */
+export function nameTaken(error: unknown, name: string): DelosError | undefined {
   const unique = error instanceof Error && 'constraint' in error && error.constraint === 'buckets_name';
   if (!unique) return undefined;
   return new DelosError('ERR_CONFLICT', `this project has a bucket named ${JSON.stringify(name)} already`, {

@@ -4,7 +4,7 @@ import { z } from 'zod';
 /** A bucket's own name, and that of a credential; the client's rule. */
 const NAME = /^[a-z][a-z0-9_]*(?:-+[a-z0-9_]+)*$/;
 
-const nameOf = (what: string) =>
+export const nameOf = (what: string) =>
   z
     .string()
     .min(3)
@@ -13,7 +13,7 @@ const nameOf = (what: string) =>
     .refine((name) => !/^bucket-(credentials-)?[0-9a-f]{8}-/.test(name), `must not look like the id of a ${what}`)
     .nullish();
 
-const ofProject = {
+export const ofProject = {
   org_name: z.string().max(256).nullish(),
   project_name: z.string().max(256).nullish(),
 };

@@ -1,12 +1,15 @@
 import { bucketCredential, DelosError, OBJECT_PATH } from '@delos/core';
 import type { FastifyInstance, FastifyRequest } from 'fastify';
 import { z } from 'zod';
+import type { BucketRow } from '../../../db/schema.ts';
 import type { ApiDeps } from '../../deps.ts';
 import { depsAt } from '../../paths/cluster-paths.ts';
-import { isAllowed } from '../../rights.ts';
+import { authorize, isAllowed } from '../../rights.ts';
 import { route } from '../../route.ts';
 import { endCredential, findCredential, listCredentials, makeCredential, shown } from './credentials.ts';
 import { findBucket, findByPath } from './find.ts';
+import { importRequest } from './import-request.ts';
+import { forgetImport, importBucket, importedAccess, importedUrl, isImported } from './imports.ts';
 import { accessJson, bucketJson } from './json.ts';
 import { listBuckets, sendBuckets } from './list.ts';
 import { createBucket, dropBucket } from './make.ts';
@@ -39,7 +42,15 @@ export function bucketRoutes(app: FastifyInstance, deps: ApiDeps): void {
   route(
     app,
     deps,
-    { method: 'POST', url: '/buckets', tag: TAG, summary: 'Make a bucket', body: bucketRequest, response: bucket },
+    {
+      method: 'POST',
+      url: '/buckets',
+      tag: TAG,
+      summary: 'Make a bucket',
+      body: bucketRequest,
+      response: bucket,
+      success: [201],
+    },
     async ({ body, caller, request, reply }) => {
       const row = await createBucket(deps, await settingsOf(request), caller, body);
       deps.log.info({ bucket: row.id, user: caller.user }, 'bucket made');
@@ -50,11 +61,19 @@ export function bucketRoutes(app: FastifyInstance, deps: ApiDeps): void {
   route(
     app,
     deps,
-    { method: 'POST', url: '/buckets/import/external', tag: TAG, summary: 'Not part of this release' },
-    async () => {
-      throw new DelosError('ERR_NOT_IMPLEMENTED', 'importing a bucket is not part of this release of Delos', {
-        hint: 'apolo blob mkbucket makes one here',
-      });
+    {
+      method: 'POST',
+      url: '/buckets/import/external',
+      tag: TAG,
+      summary: 'Write down a bucket that another provider has, with the credentials that reach it',
+      body: importRequest,
+      response: bucket,
+      success: [201],
+    },
+    async ({ body, caller, request, reply }) => {
+      const row = await importBucket(deps, await settingsOf(request), caller, body);
+      deps.log.info({ bucket: row.id, user: caller.user, provider: row.provider }, 'bucket imported');
+      return reply.code(201).send(bucketJson(row));
     },
   );
 
@@ -119,6 +138,7 @@ export function bucketRoutes(app: FastifyInstance, deps: ApiDeps): void {
     async ({ params: { id }, query: { org_name: org, project_name: name }, body, caller, request }) => {
       const settings = await settingsOf(request);
       const found = await findBucket(deps, caller, id, 'write', { org, name });
+      if (isImported(found)) throw notOurs(found);
       const row = await publish(deps, settings, found.id, body.public);
       return bucketJson(row);
     },
@@ -127,11 +147,20 @@ export function bucketRoutes(app: FastifyInstance, deps: ApiDeps): void {
   route(
     app,
     deps,
-    { method: 'DELETE', url: '/buckets/:id', tag: TAG, summary: 'Remove an empty bucket', params, query },
+    {
+      method: 'DELETE',
+      url: '/buckets/:id',
+      tag: TAG,
+      summary: 'Remove an empty bucket',
+      params,
+      query,
+      success: [204],
+    },
     async ({ params: { id }, query: { org_name: org, project_name: name }, caller, request, reply }) => {
       const settings = await settingsOf(request);
       const found = await findBucket(deps, caller, id, 'write', { org, name });
-      await dropBucket(deps, settings, found);
+      if (isImported(found)) await forgetImport(deps, found);
+      else await dropBucket(deps, settings, found);
       deps.log.info({ bucket: found.id, user: caller.user }, 'bucket removed');
       return reply.code(204).send();
     },
@@ -152,6 +181,13 @@ export function bucketRoutes(app: FastifyInstance, deps: ApiDeps): void {
     async ({ params: { id }, query: { org_name: org, project_name: name }, caller, request }) => {
       const settings = await settingsOf(request);
       const row = await findBucket(deps, caller, id, 'read', { org, name });
+      if (isImported(row)) {
+        // They can do what the provider lets them: nobody gets more by them than the right here.
+        return importedAccess(
+          deps,
+          authorize(caller, row, 'write', () => notOurs(row)),
+        );
+      }
       const rights = isAllowed(caller, caller.roles.get(`${row.org}/${row.project}`), 'write') ? 'rw' : 'r';
       const end = Math.floor(Date.now() / 1000) + LIFE_SECONDS;
       const given = bucketCredential(signingKeys(settings)[0], { bucket: row.id, rights, end });
@@ -175,6 +211,7 @@ export function bucketRoutes(app: FastifyInstance, deps: ApiDeps): void {
       const settings = await settingsOf(request);
       const row = await findBucket(deps, caller, id, 'read');
       const wanted = { bucket: row.id, key: body.key, seconds: body.expires_in_sec };
+      if (isImported(row)) return { url: await importedUrl(deps, row, wanted) };
       return { url: await signedUrl(settings, endpoint(), wanted) };
     },
   );
@@ -189,6 +226,7 @@ export function bucketRoutes(app: FastifyInstance, deps: ApiDeps): void {
       summary: 'Make a credential of S3 that does not end, for some buckets',
       body: credentialRequest,
       response: credential,
+      success: [201],
     },
     async ({ body, caller, request, reply }) => {
       const settings = await settingsOf(request);
@@ -236,11 +274,23 @@ export function bucketRoutes(app: FastifyInstance, deps: ApiDeps): void {
   route(
     app,
     deps,
-    { method: 'DELETE', url: '/persistent_credentials/:id', tag: TAG, summary: 'End a credential', params },
+    {
+      method: 'DELETE',
+      url: '/persistent_credentials/:id',
+      tag: TAG,
+      summary: 'End a credential',
+      params,
+      success: [204],
+    },
     async ({ params: { id }, caller, request, reply }) => {
       const settings = await settingsOf(request);
       await endCredential(deps, settings, (await findCredential(database.db, caller, id)).id);
       return reply.code(204).send();
     },
   );
+}
+
+/** Who may read its objects is for its provider to say. */
+function notOurs({ id, name }: BucketRow): DelosError {
+  return new DelosError('ERR_REQUEST', `bucket ${name ?? id} is imported: its provider says who may read its objects`);
 }

@@ -1,4 +1,5 @@
 import { OBJECT_REGION } from '@delos/core';
+import type { ImageSource } from '../../../image-source.ts';
 import type { LiveSecret } from '../../../live-secret.ts';
 
 /** The platform's own object storage, as the control API needs it. */
@@ -9,6 +10,8 @@ export interface BucketSettings {
   readonly signingKey: LiveSecret;
   /** Most buckets of one project. */
   readonly perProject: number;
+  /** Judges where an imported bucket may be. @default anywhere */
+  readonly endpoints?: ImageSource;
 }
 
 export const REGION = OBJECT_REGION;

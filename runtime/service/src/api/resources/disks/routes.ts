@@ -33,7 +33,7 @@ export function diskRoutes(app: FastifyInstance, deps: ApiDeps): void {
   route(
     app,
     deps,
-    { method: 'POST', url: '', tag: TAG, summary: 'Make a disk', body: diskRequest, response: disk },
+    { method: 'POST', url: '', tag: TAG, summary: 'Make a disk', body: diskRequest, response: disk, success: [201] },
     async ({ body, caller, request, reply }) => {
       const context = {
         cluster: (await depsAt(deps, request)).settings.cluster,
@@ -76,6 +76,7 @@ export function diskRoutes(app: FastifyInstance, deps: ApiDeps): void {
       summary: 'Remove a disk; one that jobs have goes with the last of them (202), and takes no further job',
       params,
       query,
+      success: [202, 204],
     },
     async ({ params: { id }, query: { org_name: org, project_name: name }, caller, request, reply }) => {
       const found = await findDisk(await depsAt(deps, request), caller, id, 'write', { org, name });

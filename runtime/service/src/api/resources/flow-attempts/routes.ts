@@ -78,7 +78,15 @@ export function flowAttemptRoutes(app: FastifyInstance, deps: ApiDeps): void {
   route(
     app,
     deps,
-    { method: 'POST', url: '', tag: TAG, summary: 'Make an attempt', body: told, response: shownAttempt },
+    {
+      method: 'POST',
+      url: '',
+      success: [201],
+      tag: TAG,
+      summary: 'Make an attempt',
+      body: told,
+      response: shownAttempt,
+    },
     async ({ body, caller, reply }) => {
       const bake = await bakePlace(deps, caller, body.bake_id, 'write');
       const row = await database.tx((tx) =>

@@ -82,7 +82,15 @@ export function flowBakeImageRoutes(app: FastifyInstance, deps: ApiDeps): void {
   route(
     app,
     deps,
-    { method: 'POST', url: '', tag: TAG, summary: 'Tell of an image of a bake', body: told, response: shown },
+    {
+      method: 'POST',
+      url: '',
+      success: [201],
+      tag: TAG,
+      summary: 'Tell of an image of a bake',
+      body: told,
+      response: shown,
+    },
     async ({ body, caller, reply }) => {
       const bake = await bakePlace(deps, caller, body.bake_id, 'write');
       return reply.code(201).send(imageJson(await database.tx((tx) => add(tx, bake.id, body))));

@@ -62,6 +62,7 @@ export function flowBakeRoutes(app: FastifyInstance, deps: ApiDeps): void {
     deps,
     {
       method: 'POST',
+      success: [201],
       url: '',
       tag: TAG,
       summary: 'Make a bake',

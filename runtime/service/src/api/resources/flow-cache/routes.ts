@@ -74,7 +74,15 @@ export function flowCacheRoutes(app: FastifyInstance, deps: ApiDeps): void {
   route(
     app,
     deps,
-    { method: 'POST', url: '', tag: TAG, summary: 'Keep what a task has given', body: told, response: shown },
+    {
+      method: 'POST',
+      url: '',
+      success: [201],
+      tag: TAG,
+      summary: 'Keep what a task has given',
+      body: told,
+      response: shown,
+    },
     async ({ body, caller, reply }) => {
       const flow = await findFlow(deps, caller, body.project_id, 'write');
       const row = await database.tx((tx) =>
@@ -97,6 +105,7 @@ export function flowCacheRoutes(app: FastifyInstance, deps: ApiDeps): void {
     deps,
     {
       method: 'DELETE',
+      success: [204],
       url: '',
       tag: TAG,
       summary: 'Forget what tasks have given: of a flow, of one batch, or of one task',

@@ -44,6 +44,7 @@ export function flowConfigFileRoutes(app: FastifyInstance, deps: ApiDeps): void 
     deps,
     {
       method: 'POST',
+      success: [201],
       url: '',
       tag: TAG,
       summary: 'Bring a configuration file of a bake',

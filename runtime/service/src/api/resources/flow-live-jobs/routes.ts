@@ -73,7 +73,7 @@ export function flowLiveJobRoutes(app: FastifyInstance, deps: ApiDeps): void {
   route(
     app,
     deps,
-    { method: 'POST', url: '', tag: TAG, summary: 'Tell of a live job', body: told, response: shown },
+    { method: 'POST', url: '', success: [201], tag: TAG, summary: 'Tell of a live job', body: told, response: shown },
     async ({ body, caller, reply }) => {
       await findFlow(deps, caller, body.project_id, 'write');
       const row = await database.tx(async (tx) => {
@@ -89,6 +89,7 @@ export function flowLiveJobRoutes(app: FastifyInstance, deps: ApiDeps): void {
     deps,
     {
       method: 'PUT',
+      success: [201],
       url: '/replace',
       tag: TAG,
       summary: 'Tell of a live job; what was told of it before is replaced',

@@ -71,7 +71,7 @@ export function flowProjectRoutes(app: FastifyInstance, deps: ApiDeps): void {
   route(
     app,
     deps,
-    { method: 'POST', url: '', tag: TAG, summary: 'Make a flow', body: newFlow, response: shown },
+    { method: 'POST', url: '', success: [201], tag: TAG, summary: 'Make a flow', body: newFlow, response: shown },
     async ({ body, caller, reply }) => {
       const row = await database.tx(async (tx) => {
         await stillUser(tx, caller);
@@ -119,6 +119,7 @@ export function flowProjectRoutes(app: FastifyInstance, deps: ApiDeps): void {
     deps,
     {
       method: 'DELETE',
+      success: [204],
       url: '/:id',
       tag: TAG,
       summary: 'Remove a flow with its bakes, its cache and all else; jobs that run go on',

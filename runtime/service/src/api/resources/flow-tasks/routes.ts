@@ -86,7 +86,7 @@ export function flowTaskRoutes(app: FastifyInstance, deps: ApiDeps): void {
   route(
     app,
     deps,
-    { method: 'POST', url: '', tag: TAG, summary: 'Tell of a new task', body: told, response: shown },
+    { method: 'POST', url: '', success: [201], tag: TAG, summary: 'Tell of a new task', body: told, response: shown },
     async ({ body, caller, reply }) => {
       const attempt = await writable(caller, body.attempt_id);
       const row = await database.tx((tx) => addTask(tx, attempt, toldOf(body)));

@@ -20,6 +20,7 @@ import { projectFor } from '../../project-for.ts';
 import { stillUser } from '../../still-user.ts';
 import { holdDisks, mountsFor } from '../disks/index.ts';
 import { jobSecrets } from '../secrets/index.ts';
+import type { CarriedBuild } from './builds/carry-out.ts';
 import { logLimitOf } from './log-limit.ts';
 import { passedConfig } from './passed-config.ts';
 import { checkQueue, type QueueLimits } from './queue-limits.ts';
@@ -43,6 +44,8 @@ export interface CreateContext {
   readonly checkQuota: (tx: Tx, demand: JobDemand) => Promise<void>;
   /** What it mounts of the file storage; all of it is there. */
   readonly files: readonly FileMount[];
+  /** It is a build of an image, which is carried out in this way. */
+  readonly build?: CarriedBuild | undefined;
   readonly idempotencyKey?: string | undefined;
   /** Of a job whose maker knows it before. @default a new one */
   readonly id?: string;
@@ -86,7 +89,8 @@ export async function createJob(tx: Tx, request: JobRequest, context: CreateCont
   if (taken !== undefined) {
     throw new DelosError('ERR_REQUEST', `${taken.path} is the place of a disk and of storage`, { where: { field } });
   }
-  const secrets = [...named, ...passed];
+  const { build } = context;
+  const secrets = [...named, ...passed, ...(build === undefined ? [] : [build.secret])];
   const priority = meta.priority ?? 'normal';
   const spec: Omit<JobPodSpec, 'pool' | 'node'> = {
     namespace: project.namespace,
@@ -107,7 +111,8 @@ export async function createJob(tx: Tx, request: JobRequest, context: CreateCont
     // The life-span can be extended while the job runs, so the scheduler watches it, not the kubelet.
     maxRunTimeSeconds: null,
     priority,
-    security: securityOf(request, preset, project),
+    security: securityOf(request, preset, project, build !== undefined),
+    ...(build === undefined ? {} : ranAs(build, request, id)),
     ...(disks.length === 0 ? {} : { disks: [...disks] }),
     ...(context.files.length === 0 ? {} : { files: [...context.files] }),
     ...(secrets.length === 0 ? {} : { secrets }),
@@ -218,8 +223,27 @@ function resourcesOf(request: JobRequest, preset: Preset): Omit<JobPodSpec['reso
   };
 }
 
-function securityOf(request: JobRequest, preset: Preset, project: ProjectRow): JobPodSpec['security'] {
+/** What runs in place of Kaniko. */
+function ranAs({ image, args, env }: CarriedBuild, { container }: JobRequest, id: string) {
+  return {
+    image,
+    entrypoint: null,
+    command: [...args],
+    env: { ...container.env, ...env, NEURO_JOB_ID: id, APOLO_JOB_ID: id },
+  };
+}
+
+function securityOf(request: JobRequest, preset: Preset, project: ProjectRow, builds: boolean): JobPodSpec['security'] {
   const wanted = request.meta.privileged === true ? 'privileged' : preset.security;
+  if (builds && wanted === 'restricted') {
+    throw new DelosError(
+      'ERR_FORBIDDEN',
+      `images cannot be built with preset ${preset.name}: its jobs may not be root`,
+      {
+        hint: 'choose another one with --preset',
+      },
+    );
+  }
   if (wanted !== 'privileged') return wanted;
   if (preset.security === 'restricted') {
     throw new DelosError('ERR_FORBIDDEN', `jobs of preset ${preset.name} cannot be privileged: it is restricted`, {

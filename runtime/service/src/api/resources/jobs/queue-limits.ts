@@ -23,10 +23,13 @@ export async function checkQueue(tx: Tx, limits: QueueLimits, place: QueuePlace)
   for (const key of [`queue of user ${user}`, `queue of project ${org}/${project}`]) {
     await sql`select pg_advisory_xact_lock(hashtextextended(${key}, 0))`.execute(tx);
   }
-  const { rows } = await sql<{ own: number; all: number }>`
-    select count(*) filter (where owner = ${user})::int as own,
-      count(*) filter (where org = ${org} and project = ${project})::int as all
-    from jobs where cluster = ${cluster} and phase = 'queued'`.execute(tx);
+  // Counted as far as it matters: each of the two reads an index of its own.
+  const { rows } = await sql<{ own: number; all: number }>`select
+    (select count(*)::int from (select from jobs
+      where cluster = ${cluster} and owner = ${user} and phase = 'queued' limit ${limits.queuedPerUser}) as mine) as own,
+    (select count(*)::int from (select from jobs
+      where cluster = ${cluster} and org = ${org} and project = ${project} and phase = 'queued'
+      limit ${limits.queuedPerProject}) as ours) as all`.execute(tx);
   const { own, all } = rows[0] ?? { own: 0, all: 0 };
   if (own >= limits.queuedPerUser) throw full(user, own, 'jobs.queuedPerUser');
   if (all >= limits.queuedPerProject) throw full(`project ${org}/${project}`, all, 'jobs.queuedPerProject');

@@ -3,7 +3,7 @@ import type { FastifyInstance, FastifyRequest } from 'fastify';
 import { z } from 'zod';
 import { extendLifeSpan, stopJob } from '../../../db/jobs-state.ts';
 import type { JobRow } from '../../../db/schema.ts';
-import { reserve } from '../../admit-requests.ts';
+import { reserveInTurn } from '../../admit-requests.ts';
 import { cancelBakeOf } from '../../bakes/executor-row.ts';
 import { handOver } from '../../bakes/hand-over.ts';
 import type { ApiDeps, Caller } from '../../deps.ts';
@@ -47,6 +47,7 @@ export function jobRoutes(app: FastifyInstance, deps: ApiDeps): void {
       query: z.object({ from_preset: z.string().optional() }),
       body: z.union([presetJobRequest, containerJobRequest]).or(z.unknown()),
       response: job,
+      success: [202],
     },
     async ({ query, request, caller, reply }) => {
       const parsed = parseJobRequest(request.body, query.from_preset !== undefined);
@@ -75,7 +76,7 @@ export function jobRoutes(app: FastifyInstance, deps: ApiDeps): void {
       response: z.object({ jobs: z.array(job) }),
     },
     async ({ query, caller, request, reply }) => {
-      reserve(deps, caller, reply, LIST_BYTES);
+      await reserveInTurn(deps, caller, reply, LIST_BYTES);
       const form = (request.headers.accept ?? '').includes('application/x-ndjson') ? 'lines' : 'document';
       return sendJobs(listJobs(database.db, caller, query), form, { reply, names: settings });
     },
@@ -95,7 +96,7 @@ export function jobRoutes(app: FastifyInstance, deps: ApiDeps): void {
     route(
       app,
       deps,
-      { method, url, tag: TAG, summary: 'End a job; an ended one is left as it is', params },
+      { method, url, tag: TAG, summary: 'End a job; an ended one is left as it is', params, success: [204] },
       async (input) => {
         const found = await find(input, 'write');
         const end = { status: 'cancelled', reason: 'Killed', description: `killed by ${input.caller.user}` } as const;
@@ -115,6 +116,7 @@ export function jobRoutes(app: FastifyInstance, deps: ApiDeps): void {
       summary: "Extend a job's life-span",
       params,
       body: z.object({ additional_max_run_time_minutes: z.number().int().positive().max(5_256_000) }),
+      success: [204],
     },
     async ({ body, reply, ...input }) => {
       const found = await find(input, 'write');

@@ -1,6 +1,8 @@
 import type { JobRow, Tx } from '../../../db/schema.ts';
 import type { ApiDeps, Caller } from '../../deps.ts';
-import { fileMountsFor } from '../storage/index.ts';
+import { ownRegistry } from '../registry/platform-image.ts';
+import { fileMountsFor, textOfFile } from '../storage/index.ts';
+import { carriedBuild, withoutOwnKeys } from './builds/carry-out.ts';
 import { type CreateContext, createJob } from './create.ts';
 import { checkImageRight } from './image-right.ts';
 import { checkImageSource } from './image-source.ts';
@@ -23,17 +25,26 @@ export interface Submitter {
 
 /** Makes a job, whoever asks for it. @throws DelosError with what to do; nothing is made then */
 export async function submitJob(deps: ApiDeps, request: JobRequest, by: Submitter): Promise<JobRow> {
-  await checkImageSource(request, deps.imageSource);
+  const { settings } = deps;
+  const build = await carriedBuild(deps, by.caller, request, by.cluster);
+  // What is not pulled is not judged.
+  if (build === undefined) await checkImageSource(request, deps.imageSource);
   await checkImageRight(deps, by.caller, request);
-  const files = await fileMountsFor(deps, request.container.volumes ?? [], {
+  const mounted = await fileMountsFor(deps, request.container.volumes ?? [], {
     caller: by.caller,
     cluster: request.meta.cluster_name ?? by.cluster,
     field: 'container' in request.meta ? 'container.volumes' : 'volumes',
     authorization: by.authorization,
   });
+  const files =
+    build === undefined
+      ? mounted
+      : await withoutOwnKeys(mounted, ownRegistry(settings), (file) =>
+          textOfFile(settings.filesUrl, file, by.authorization),
+        );
   const row = await deps.database.tx(async (tx) => {
     await by.first?.(tx);
-    return createJob(tx, request, { ...contextOf(deps, by), files });
+    return createJob(tx, request, { ...contextOf(deps, by), files, build });
   });
   deps.log.info({ job: row.id, user: by.caller.user, preset: row.preset }, 'job made');
   return row;

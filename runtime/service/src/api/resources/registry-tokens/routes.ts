@@ -13,12 +13,15 @@ import type { ProjectOf } from '../../rights.ts';
 import {
   type Access,
   callerBehind,
+  callerOfBuild,
   passwordIn,
+  readBuildCredential,
   readPullCredential,
   sendError,
   signToken,
   TOKEN_SECONDS,
 } from '../registry/index.ts';
+import type { RegistrySettings } from '../registry/settings.ts';
 import { grant, projectsIn } from './grant.ts';
 import { parseScopes, scopesOfRequest } from './scopes.ts';
 
@@ -78,6 +81,19 @@ export function registryTokenRoutes(app: FastifyInstance, deps: ApiDeps): void {
     },
   );
 
+  /** A node, or a build of an image; undefined for all others. */
+  async function machineBehind(
+    registry: RegistrySettings,
+    authorization: string | undefined,
+  ): Promise<Caller | undefined> {
+    const password = passwordIn(authorization);
+    if (password === undefined) return undefined;
+    const pulls = await readPullCredential(registry, password);
+    if (pulls !== undefined) return nodeOf(pulls);
+    const builds = await readBuildCredential(registry, password);
+    return builds === undefined ? undefined : callerOfBuild(deps, builds);
+  }
+
   async function tokenFor(
     authorization: string | undefined,
     scopes: () => readonly Access[],
@@ -85,9 +101,7 @@ export function registryTokenRoutes(app: FastifyInstance, deps: ApiDeps): void {
   ): Promise<string> {
     const { registry } = deps.settings;
     if (registry === undefined) throw new DelosError('ERR_NOT_IMPLEMENTED', 'this platform has no registry');
-    const password = passwordIn(authorization);
-    const pulls = password === undefined ? undefined : await readPullCredential(registry, password);
-    const caller = pulls === undefined ? await callerBehind(deps, authorization) : nodeOf(pulls);
+    const caller = (await machineBehind(registry, authorization)) ?? (await callerBehind(deps, authorization));
     const asked = scopes();
     const { access, refusal } = grant(caller, asked, await liveProjects(deps.database.db, projectsIn(asked)));
     if (refusal !== undefined) throw refusal;

@@ -2,6 +2,7 @@ import { REGISTRY_PATH } from '@delos/core';
 import type { Resource } from '../../resource.ts';
 import { registryRoutes } from './routes.ts';
 
+export { buildCredential, callerOfBuild, readBuildCredential } from './build-credential.ts';
 export { callerBehind, passwordIn } from './credentials.ts';
 export { sendError } from './errors.ts';
 export { projectOfRepository } from './names.ts';

@@ -34,6 +34,7 @@ export function secretRoutes(app: FastifyInstance, deps: ApiDeps): void {
       body: secretRequest,
       largestBody: LARGEST_BODY,
       response: secret,
+      success: [201],
     },
     async ({ body, caller, request, reply }) => {
       const { cluster } = (await depsAt(deps, request)).settings;
@@ -92,6 +93,7 @@ export function secretRoutes(app: FastifyInstance, deps: ApiDeps): void {
       summary: 'Remove a secret; jobs that run keep what they have',
       params,
       query: secretQuery,
+      success: [204],
     },
     async ({ params: { key }, query: { org_name: org, project_name: name }, caller, request, reply }) => {
       const found = await findSecret(await depsAt(deps, request), caller, key, 'write', { org, name });

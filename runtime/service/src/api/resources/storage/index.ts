@@ -1,8 +1,9 @@
 import { FILE_STORAGE_PATH } from '@delos/core';
 import type { Resource } from '../../resource.ts';
 import { storageRoutes } from './routes.ts';
+import { stopWriters } from './stop-writers.ts';
 
-export { fileMountsFor, storageVolumes } from './mounts.ts';
+export { fileMountsFor, storageVolumes, textOfFile } from './mounts.ts';
 
 /** Files themselves are served by a program of their own, which asks here who may do what. */
 export const storage: Resource = {
@@ -13,5 +14,6 @@ export const storage: Resource = {
   tables: [],
   wanted: ({ filesUrl }) => filesUrl !== undefined,
   routes: storageRoutes,
+  sweep: stopWriters,
   audit: {},
 };

@@ -163,3 +163,28 @@ async function provide(
 
 const answer = z.object({ FileStatus: z.object({ type: z.string() }) });
 const said = z.object({ error: z.string() });
+
+/** Of a file that is read whole. */
+const MOST_TEXT = 65_536;
+
+/** What is in a small file of the storage. @returns undefined where it cannot be had, or is larger */
+export async function textOfFile(
+  url: string | undefined,
+  { org, project, source }: Pick<FileMount, 'org' | 'project' | 'source'>,
+  authorization: string | undefined,
+): Promise<string | undefined> {
+  const path = [org, project, ...source.split('/')].map(encodeURIComponent).join('/');
+  const headers = authorization === undefined ? {} : { authorization };
+  try {
+    const answer = await fetch(`${url}${FILE_STORAGE_PATH}/${path}?op=OPEN`, {
+      headers,
+      signal: AbortSignal.timeout(TIME_MS),
+    });
+    const length = Number(answer.headers.get('content-length') ?? Number.NaN);
+    if (answer.ok && length <= MOST_TEXT) return await answer.text();
+    await answer.body?.cancel();
+    return undefined;
+  } catch {
+    return undefined;
+  }
+}

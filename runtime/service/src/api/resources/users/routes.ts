@@ -62,6 +62,7 @@ export function userRoutes(app: FastifyInstance, deps: ApiDeps): void {
       summary: 'Share a job with a member of its project; all else is refused',
       params: user,
       body: permissions,
+      success: [201],
     },
     async ({ caller, params, body, request, reply }) => {
       const [permission] = body;

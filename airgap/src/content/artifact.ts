@@ -1,0 +1,96 @@
+import { createHash } from 'node:crypto';
+import { createReadStream } from 'node:fs';
+import { stat } from 'node:fs/promises';
+import { pipeline } from 'node:stream/promises';
+import { canonicalBytes } from '../format/canonical.ts';
+import { type Digest, digestOf } from '../format/digest.ts';
+import { type Item, type ItemKind, REF_NAME } from '../format/index-schema.ts';
+import { OCI_MANIFEST } from '../format/manifest.ts';
+import type { BlobSource, Content } from './content.ts';
+
+/*
+ * A file in a bundle is an artifact of the OCI image specification 1.1: an empty configuration and one layer, which is the
+ * file as it is. So whatever serves images serves files, and `oras pull` fetches them.
+ * https://github.com/opencontainers/image-spec/blob/main/manifest.md#guidelines-for-artifact-usage
+ */
+
+const EMPTY = Buffer.from('{}');
+const EMPTY_TYPE = 'application/vnd.oci.empty.v1+json';
+const TITLE = 'org.opencontainers.image.title';
+const READ_BYTES = 2 ** 20;
+
+/** Types of files, by what they are. Helm's is https://helm.sh/docs/topics/registries/#manifest */
+const TYPES: Readonly<Record<Exclude<ItemKind, 'image'>, string>> = {
+  wheel: 'application/vnd.delos.wheel.v1',
+  chart: 'application/vnd.delos.chart.v1',
+  tool: 'application/vnd.delos.tool.v1',
+  file: 'application/vnd.delos.file.v1',
+};
+
+export interface FileItem {
+  readonly kind: Exclude<ItemKind, 'image'>;
+  /** Path under which it is known in the bundle; its last part is the name that it is unpacked by. */
+  readonly name: string;
+  readonly path: string;
+  readonly about?: Readonly<Record<string, string>>;
+}
+
+/** A file as content of a bundle. It is read once, for its digest. */
+export async function fileContent({ kind, name, path, about }: FileItem): Promise<Content> {
+  const hash = createHash('sha256');
+  await pipeline(createReadStream(path, { highWaterMark: READ_BYTES }), hash);
+  const layer: Digest = `sha256:${hash.digest('hex')}`;
+  const { size } = await stat(path);
+  const type = TYPES[kind];
+  const title = name.slice(name.lastIndexOf('/') + 1);
+  const manifest = canonicalBytes({
+    schemaVersion: 2,
+    mediaType: OCI_MANIFEST,
+    artifactType: type,
+    config: { mediaType: EMPTY_TYPE, digest: digestOf(EMPTY), size: EMPTY.length },
+    layers: [{ mediaType: type, digest: layer, size, annotations: { [TITLE]: title } }],
+  });
+  const digest = digestOf(manifest);
+  const item: Item = {
+    kind,
+    name,
+    descriptor: {
+      mediaType: OCI_MANIFEST,
+      digest,
+      size: manifest.length,
+      artifactType: type,
+      annotations: { [REF_NAME]: `${kind}/${name}` },
+    },
+    parts: [digestOf(EMPTY), layer],
+    ...(about === undefined ? {} : { about: { ...about } }),
+  };
+  const blobs = new Map<Digest, BlobSource>([
+    [digest, ofBytes(manifest, name)],
+    [digestOf(EMPTY), ofBytes(EMPTY, name)],
+    [layer, ofFile(path, size)],
+  ]);
+  return { items: [item], blobs };
+}
+
+/** Bytes in memory as the source of a blob. */
+export function ofBytes(bytes: Buffer, from: string): BlobSource {
+  return {
+    size: bytes.length,
+    from,
+    async *read(start, length) {
+      yield bytes.subarray(start, start + length);
+    },
+  };
+}
+
+/** A file as the source of a blob. */
+export function ofFile(path: string, size: number): BlobSource {
+  return {
+    size,
+    from: path,
+    async *read(start, length) {
+      if (length === 0) return;
+      yield* createReadStream(path, { start, end: start + length - 1, highWaterMark: READ_BYTES });
+    },
+  };
+}

@@ -1,0 +1,65 @@
+import { CLIENTS } from '@delos/artifacts';
+import type { DelosConfig } from '@delos/constructs';
+import type { InstancePaths, Progress } from '@delos/core';
+import { addedPackages, additions } from './additions.ts';
+import { type Content, contentError, joined } from './content.ts';
+import { checkReferences, platformImages } from './platform.ts';
+import { toolContent } from './tools.ts';
+import { wheelContent } from './wheels.ts';
+
+/** Parts of a bundle that can be made by themselves. */
+export const PARTS = ['images', 'wheels', 'tools'] as const;
+export type Part = (typeof PARTS)[number];
+
+export interface GatherOptions {
+  readonly config: DelosConfig;
+  /** Folder that paths in delos.yaml are relative to. */
+  readonly folder: string;
+  /** Root of the checkout. */
+  readonly root: string;
+  readonly paths: Pick<InstancePaths, 'cache'>;
+  readonly progress: Progress;
+  readonly signal: AbortSignal;
+  /** Build and fetch what is not there. Otherwise it is named as not found. */
+  readonly fetch: boolean;
+  /** @default all */
+  readonly parts?: readonly Part[];
+  /** Tools that the site runs as programs beside those that only nodes run. */
+  readonly moreTools: readonly string[];
+}
+
+/** What goes into a bundle, and what to take away once it is written. */
+export interface Gathered {
+  readonly content: Content;
+  readonly end: () => Promise<void>;
+}
+
+/**
+ * Finds all that a platform needs: its images and the embedded node's, the clients with their closure, tools, and what
+ * `bundle.add` names. What a manifest of the platform names and nothing here has is an error.
+ * @throws DelosError ERR_BUNDLE_CONTENT
+ */
+export async function gather(options: GatherOptions): Promise<Gathered> {
+  const { config, root, paths, progress, signal, fetch, parts = PARTS } = options;
+  const { add, pythons } = config.bundle;
+  const added = await additions({ add, folder: options.folder, paths, progress, signal, fetch });
+  try {
+    const contents: Content[] = [added.content];
+    const packages = [
+      ...Object.values(CLIENTS).map(({ project, version }) => `${project}==${version}`),
+      ...addedPackages(add),
+    ];
+    if (parts.includes('images')) contents.push(await platformImages({ config, root, paths, progress, build: fetch }));
+    if (parts.includes('wheels'))
+      contents.push(await wheelContent({ packages, pythons, paths, progress, signal, fetch }));
+    if (parts.includes('tools')) contents.push(await toolContent(options.moreTools, progress));
+    const content = joined(contents);
+    if (parts.includes('images')) checkReferences(config, content.items);
+    if (content.items.length === 0)
+      throw contentError('there is nothing to bundle', `name a part: ${PARTS.join(', ')}`);
+    return { content, end: added.end };
+  } catch (error) {
+    await added.end();
+    throw error;
+  }
+}

@@ -1,0 +1,3 @@
+module delos.dev/bench/bare
+
+go 1.26.0

@@ -1,0 +1,63 @@
+import { resolve } from 'node:path';
+import { ITEM_KINDS, readIndexUnsigned } from '@delos/airgap';
+import type { CommandContext } from '../../context.ts';
+import { table } from '../../table.ts';
+import { faultTold } from './fault-told.ts';
+import { opened, type TrustOptions } from './opened.ts';
+import { mebibytes } from './words.ts';
+
+/** What is in a bundle. No pack is read; without --trust nothing is judged either, which the first line says. */
+export async function run(
+  context: CommandContext,
+  given: string,
+  options: TrustOptions & { readonly items: boolean },
+): Promise<void> {
+  const folder = resolve(given);
+  const judged = options.trust === undefined ? undefined : await opened(folder, options);
+  const { index, digest } = judged ?? (await faultTold(folder, () => readIndexUnsigned(folder)));
+  const sizes = new Map([...index.base, ...index.blobs].map((blob) => [blob.digest, blob.size]));
+  const rows = ITEM_KINDS.flatMap((kind) => {
+    const items = index.items.filter((item) => item.kind === kind);
+    const blobs = new Set(items.flatMap(({ descriptor, parts }) => [descriptor.digest, ...parts]));
+    const bytes = [...blobs].reduce((sum, blob) => sum + (sizes.get(blob) ?? 0), 0);
+    return items.length === 0 ? [] : [[kind, String(items.length), mebibytes(bytes)]];
+  });
+  const shown = options.items
+    ? index.items.map(({ kind, name, descriptor }) => [kind, name, descriptor.digest])
+    : undefined;
+  const signature =
+    judged === undefined
+      ? 'not judged: no --trust was given, so do not act on what stands here'
+      : `good, by ${judged.signers.map((id) => id.slice(0, 12)).join(' and ')}, list ${judged.keysVersion} of keys`;
+  const head = [
+    `signature  ${signature}`,
+    `index      ${digest}`,
+    `release    ${index.release}, ${index.made.replaceAll('-', ' ')}, ${index.createdAt}`,
+    `packs      ${index.packs.length}, ${mebibytes(index.packs.reduce((sum, { size }) => sum + size, 0))}`,
+    ...(index.since === undefined
+      ? []
+      : [`builds on  ${index.base.length} blobs of the ${index.since.kind} ${index.since.digest}`]),
+  ];
+  const lists = [
+    table(['KIND', 'ITEMS', 'SIZE'], rows),
+    ...(shown === undefined ? [] : [table(['KIND', 'NAME', 'MANIFEST'], shown)]),
+  ];
+  context.result(
+    {
+      folder,
+      digest,
+      judged: judged !== undefined,
+      signers: judged?.signers ?? [],
+      ...(options.items
+        ? { index }
+        : {
+            release: index.release,
+            createdAt: index.createdAt,
+            made: index.made,
+            items: index.items.length,
+            packs: index.packs.length,
+          }),
+    },
+    [head.join('\n'), ...lists].join('\n\n'),
+  );
+}

@@ -1,0 +1,89 @@
+import { DelosError, REGISTRY_ISSUER, TERMINAL } from '@delos/core';
+import { jwtVerify, SignJWT } from 'jose';
+import { z } from 'zod';
+import type { ApiDeps, Caller } from '../../deps.ts';
+import { isAllowed } from '../../rights.ts';
+import type { RegistrySettings } from './settings.ts';
+
+/** Claim `aud`: no other service takes it. */
+const AUDIENCE = 'delos-image-build';
+/** A build that takes longer cannot push. */
+const DAYS = 1;
+const ALGORITHM = 'ES256';
+
+const claims = z.object({
+  sub: z.string(),
+  user: z.number().int(),
+  push: z.array(z.string()),
+});
+
+/** What a build may do at the registry: push to these projects, and pull what its user may read. */
+export interface BuildRights {
+  readonly job: string;
+  /** Id of the user. */
+  readonly user: number;
+  /** Projects as `ORG/PROJECT`. */
+  readonly push: readonly string[];
+}
+
+/**
+ * What a build shows to the registry. It opens nothing else, and ends with the job.
+ * @param now seconds since 1970
+ */
+export function buildCredential(
+  { privateKey, keyId }: RegistrySettings,
+  { job, user, push }: BuildRights,
+  now: number,
+): Promise<string> {
+  return new SignJWT({ user, push: [...push] })
+    .setProtectedHeader({ alg: ALGORITHM, kid: keyId, typ: 'JWT' })
+    .setIssuer(REGISTRY_ISSUER)
+    .setSubject(job)
+    .setAudience(AUDIENCE)
+    .setIssuedAt(now)
+    .setExpirationTime(now + DAYS * 86_400)
+    .sign(privateKey);
+}
+
+/** @returns undefined for anything that is no such credential */
+export async function readBuildCredential(
+  { publicKey }: RegistrySettings,
+  credential: string,
+): Promise<BuildRights | undefined> {
+  try {
+    const { payload } = await jwtVerify(credential, publicKey, {
+      issuer: REGISTRY_ISSUER,
+      audience: AUDIENCE,
+      algorithms: [ALGORITHM],
+      requiredClaims: ['exp', 'sub'],
+    });
+    const { sub: job, user, push } = claims.parse(payload);
+    return { job, user, push };
+  } catch {
+    return undefined;
+  }
+}
+
+/**
+ * The user of a build, with the rights of the build: of those that the user has now, writing in the projects that it pushes to alone.
+ * @throws DelosError ERR_UNAUTHENTICATED where its job has ended, or the user was removed
+ */
+export async function callerOfBuild(
+  { database, callerById }: Pick<ApiDeps, 'database' | 'callerById'>,
+  { job, user, push }: BuildRights,
+): Promise<Caller> {
+  const row = await database.db.selectFrom('jobs').select('status').where('id', '=', job).executeTakeFirst();
+  if (row === undefined || TERMINAL.has(row.status)) {
+    throw new DelosError('ERR_UNAUTHENTICATED', 'the credential was that of a build, and its job has ended');
+  }
+  const caller = await callerById(user);
+  const writes = push.filter((project) => isAllowed(caller, caller.roles.get(project), 'write'));
+  return {
+    ...caller,
+    admin: false,
+    roles: new Map([
+      ...[...caller.roles.keys()].map((project) => [project, 'reader'] as const),
+      ...writes.map((project) => [project, 'writer'] as const),
+    ]),
+  };
+}
