@@ -87,6 +87,7 @@ export * from './wire/token-request.ts';
 export * from './wire/usage-report.ts';
 export * from './words/cluster-names.ts';
 export * from './words/file-storage.ts';
+export * from './words/flow-words.ts';
 export * from './words/gpu-kinds.ts';
 export * from './words/identity-names.ts';
 export * from './words/job-hosts.ts';

@@ -1,7 +1,7 @@
 import { chmod, chown, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { CLIENTS } from '@delos/artifacts';
+import { CLIENTS, type PinnedWheel } from '@delos/artifacts';
 import { type CommandOptions, type CommandResult, execute, expectOk, type RunningCommand, start } from './command.ts';
 import { type LoopbackUser, loopbackUser } from './loopback-user.ts';
 import { exists, pythonClient } from './python-client.ts';
@@ -17,6 +17,9 @@ export interface ApoloClient {
   start(args: readonly string[], options?: CommandOptions): RunningCommand;
   /** The same at a terminal, for what asks a person: its screen is stdout, what is written to stdin are keys. */
   startAtTerminal(args: readonly string[], options?: CommandOptions): RunningCommand;
+  /** Another program of its environment: `apolo-flow`. */
+  runOther(program: string, args: readonly string[], options?: CommandOptions): Promise<CommandResult>;
+  startOther(program: string, args: readonly string[], options?: CommandOptions): RunningCommand;
   /** Runs `apolo-extras ARGS` to its end. Needs a client with extras. */
   extras(args: readonly string[], options?: CommandOptions): Promise<CommandResult>;
   /** The client's Python with the SDK importable. */
@@ -28,10 +31,13 @@ export interface ApoloClient {
 
 /**
  * A client that can reach loopback and nothing else. Needs root, as the tests do.
- * @param more `extras`: it has the commands of apolo-extras as well
+ * @param more `extras`: it has the commands of apolo-extras as well; `wheels`: what its environment has instead
  */
-export async function apoloClient(more: { readonly extras?: boolean } = {}): Promise<ApoloClient> {
-  const venv = await pythonClient([CLIENTS.cli, CLIENTS.sdk, ...(more.extras === true ? [CLIENTS.extras] : [])]);
+export async function apoloClient(
+  more: { readonly extras?: boolean; readonly wheels?: readonly PinnedWheel[] } = {},
+): Promise<ApoloClient> {
+  const usual = [CLIENTS.cli, CLIENTS.sdk, ...(more.extras === true ? [CLIENTS.extras] : [])];
+  const venv = await pythonClient(more.wheels ?? usual);
   const base = (
     await expectOk(execute([join(venv, 'bin/python3'), '-c', 'import sys; print(sys.base_prefix)']))
   ).trim();
@@ -60,6 +66,14 @@ export async function apoloClient(more: { readonly extras?: boolean } = {}): Pro
     ...options,
     env: { ...env, ...options.env },
   });
+  // It starts the client by its name, and gives it no options of ours.
+  const other = (program: string, args: readonly string[]): string[] =>
+    user.argv([join(venv, 'bin/python3'), join(venv, 'bin', program), ...args]);
+  const withPath = (options: CommandOptions): CommandOptions =>
+    with_({
+      ...options,
+      env: { PATH: `${venv}/bin:${env.PATH}`, NEURO_CLI_DISABLE_PYPI_VERSION_CHECK: '1', ...options.env },
+    });
   const run = (args: readonly string[], options: CommandOptions = {}): Promise<CommandResult> =>
     execute(argv(args), with_(options));
   return {
@@ -71,6 +85,8 @@ export async function apoloClient(more: { readonly extras?: boolean } = {}): Pro
     start: (args, options = {}) => start(argv(args), with_(options)),
     startAtTerminal: (args, options = {}) =>
       start(user.argv([join(venv, 'bin/python3'), '-c', TERMINAL, ...command(args)]), with_(options)),
+    runOther: (program, args, options = {}) => execute(other(program, args), withPath(options)),
+    startOther: (program, args, options = {}) => start(other(program, args), withPath(options)),
     extras: (args, options = {}) =>
       execute(
         user.argv([join(venv, 'bin/python3'), join(venv, 'bin/apolo-extras'), ...args]),

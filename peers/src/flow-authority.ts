@@ -1,7 +1,7 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { join } from 'node:path';
 import { createInterface, type Interface } from 'node:readline';
-import { CLIENTS } from '@delos/artifacts';
+import { CLIENTS, type PinnedWheel } from '@delos/artifacts';
 import { pythonClient } from './python-client.ts';
 
 const COVERAGE = { project: 'coverage', version: '7.17.4' };
@@ -16,9 +16,12 @@ export interface Authority {
   close(): Promise<void>;
 }
 
+/** What the environment with apolo-flow has. */
+export const FLOW_WHEELS: readonly PinnedWheel[] = [CLIENTS.flow, COVERAGE];
+
 /** Python with apolo-flow. */
 export async function authorityPython(): Promise<string> {
-  return join(await pythonClient([CLIENTS.flow, COVERAGE]), 'bin/python3');
+  return join(await pythonClient(FLOW_WHEELS), 'bin/python3');
 }
 
 /** Starts the authority; `wrapper` stands before the script, such as coverage's own command. */

@@ -204,6 +204,35 @@ describe('an object of another project', () => {
       const request = { key: 'mine', value: 'eA==', org_name: 'acme', project_name: 'one' };
       return (await api.request('alice', 'POST', '/secrets', request)).json.key;
     },
+    'flow-projects': () => flow(),
+    'flow-live-jobs': async () => post('live_jobs', { project_id: await flow(), yaml_id: 'a', multi: false, tags: [] }),
+    'flow-bakes': () => bake(),
+    'flow-attempts': () => attempt(),
+    'flow-tasks': async () => {
+      const statuses = [{ created_at: new Date().toISOString(), status: 'pending' }];
+      return post('tasks', { attempt_id: await attempt(), yaml_id: 'a', statuses });
+    },
+    'flow-cache': async () => {
+      const key = { project_id: await flow(), batch: 'train', task_id: 'a', key: 'k' };
+      return post('cache_entries', { ...key, outputs: {}, state: {} });
+    },
+    'flow-config-files': async () => configFile(await bake()),
+    'flow-bake-images': async () =>
+      post('bake_images', { bake_id: await bake(), ref: 'image:a', yaml_defs: ['a'], status: 'pending' }),
+  };
+  let flows = 0;
+  const post = async (path: string, body: object): Promise<string> =>
+    (await api.request('alice', 'POST', `/flow/${path}`, body)).json.id;
+  const flow = (): Promise<string> => {
+    flows += 1;
+    return post('projects', { name: `flow${flows}`, org_name: 'acme', project_name: 'one', cluster: 'default' });
+  };
+  const bake = async (): Promise<string> => post('bakes', { project_id: await flow(), batch: 'train', graphs: {} });
+  const configFile = (of: string) => post('config_files', { bake_id: of, filename: '/flow/train.yml', content: '' });
+  const attempt = async (): Promise<string> => {
+    const of = await bake();
+    const meta = { workspace: '/flow', flow_config_id: await configFile(of), action_config_ids: {} };
+    return post('attempts', { bake_id: of, number: 1, result: 'pending', configs_meta: meta });
   };
   const ofObjects = ROUTES.flat().filter(
     ({ path, resource }) =>

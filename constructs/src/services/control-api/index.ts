@@ -1,7 +1,9 @@
 import {
   DelosError,
+  FLOW_PATH,
   JOINED_PREFIX,
   joinOf,
+  MAX_FLOW_BODY_BYTES,
   MAX_SECRET_BYTES,
   REALM_PATH,
   REGISTRY_CATALOG_PATH,
@@ -56,6 +58,8 @@ export const controlApi: ServiceDescriptor<Replicas, ControlApi> = {
     { paths: [`${JOINED_PREFIX}/*`], port: 'internal', maxBodyBytes: 4 * 2 ** 20 },
     // Passwords go through it on their way to Keycloak: it counts failures by source.
     { paths: [LOGIN_PATH, `${LOGIN_PATH}/*`], method: 'POST', port: 'http' },
+    // A bake of many tasks, or a file of a flow.
+    { paths: [`${FLOW_PATH}/*`], port: 'http', maxBodyBytes: MAX_FLOW_BODY_BYTES },
   ],
   joined: (scope, at) => {
     const join = joinOf(at.config);

@@ -15,6 +15,7 @@ import type { Service } from '../service.ts';
 import { databaseEnv, databaseSettings, readEnv } from '../service-env.ts';
 import { agentRoutes } from './agents/index.ts';
 import { authenticator, callersById, type TokenSettings } from './auth.ts';
+import { carryOutBakes } from './bakes/index.ts';
 import { NO_CACHE } from './cache/cache.ts';
 import { cacheEnv, cacheSettings } from './cache/cache-settings.ts';
 import { RedisCache } from './cache/redis-cache.ts';
@@ -190,6 +191,7 @@ export const apiService: Service = {
     const endSweeps = Object.values(resources).map(({ name, sweep }) =>
       sweep === undefined ? () => {} : every(SWEEP_MS, log, `looking after ${name}`, () => sweep(deps)),
     );
+    const bakes = carryOutBakes(deps);
     log.info({ publicUrl }, 'public listener');
     return {
       unready: async () =>
@@ -197,6 +199,7 @@ export const apiService: Service = {
       stop: async () => {
         for (const end of endSweeps) end();
         streams.close();
+        await bakes.close();
         await agents.close();
         await app.close();
         await archive.close();

@@ -4,6 +4,14 @@ import { admin } from './resources/admin/index.ts';
 import { buckets } from './resources/buckets/index.ts';
 import { config } from './resources/config/index.ts';
 import { disks } from './resources/disks/index.ts';
+import { flowAttempts } from './resources/flow-attempts/index.ts';
+import { flowBakeImages } from './resources/flow-bake-images/index.ts';
+import { flowBakes } from './resources/flow-bakes/index.ts';
+import { flowCache } from './resources/flow-cache/index.ts';
+import { flowConfigFiles } from './resources/flow-config-files/index.ts';
+import { flowLiveJobs } from './resources/flow-live-jobs/index.ts';
+import { flowProjects } from './resources/flow-projects/index.ts';
+import { flowTasks } from './resources/flow-tasks/index.ts';
 import { headless } from './resources/headless/index.ts';
 import { jobHosts } from './resources/job-hosts/index.ts';
 import { jobs } from './resources/jobs/index.ts';
@@ -33,6 +41,14 @@ export const RESOURCES = {
   registry,
   'registry-tokens': registryTokens,
   storage,
+  'flow-projects': flowProjects,
+  'flow-live-jobs': flowLiveJobs,
+  'flow-bakes': flowBakes,
+  'flow-attempts': flowAttempts,
+  'flow-tasks': flowTasks,
+  'flow-cache': flowCache,
+  'flow-config-files': flowConfigFiles,
+  'flow-bake-images': flowBakeImages,
 } as const satisfies Readonly<Record<string, Resource>>;
 
 /** Those that a platform of these settings has. */

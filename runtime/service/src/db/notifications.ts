@@ -27,6 +27,9 @@ export const PERSON_SEEN = 'person_seen';
 /** The keeper of the realm has looked at somebody; payload: the subject of their account. */
 export const PERSON_LOOKED = 'person_looked';
 
+/** An attempt of a bake was made or has changed; payload: `{bake, attempt, result}`. */
+export const FLOW_CHANGED = 'flow_changed';
+
 /** A replica of the API wants a stream of a cluster's agent; payload: `{cluster, id, at}`. */
 export const STREAM_WANTED = 'stream_wanted';
 

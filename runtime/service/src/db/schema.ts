@@ -2,6 +2,7 @@ import type { JobPhase, JobPodSpec, JobStatus, NodeReport, ProjectRole, Quota, S
 import type { ColumnType, Generated, Kysely, Selectable, Transaction } from 'kysely';
 import type { BucketCredentialBucketTable, BucketCredentialTable, BucketTable } from './buckets/tables.ts';
 import type { ClusterCredentialTable, ClusterTable, JoinTokenTable } from './clusters/tables.ts';
+import type { FlowSchema } from './flow/tables.ts';
 import type { JobTokenTable, SecretTable } from './secrets/tables.ts';
 
 /*
@@ -130,6 +131,8 @@ interface JobTable {
   readonly idempotency_key: string | null;
   /** The client's trace of the request that made it. */
   readonly made_by_trace: string | null;
+  /** The bake that the platform carries out for it: it has no Pod. */
+  readonly carries: string | null;
 }
 
 interface DiskTable {
@@ -248,7 +251,7 @@ interface AuditTable {
   readonly details: Json<Readonly<Record<string, unknown>>>;
 }
 
-export interface Schema {
+export interface Schema extends FlowSchema {
   readonly organizations: OrganizationTable;
   readonly projects: ProjectTable;
   readonly members: MemberTable;

@@ -32,9 +32,9 @@ export function nextLimit(before?: { readonly limit: number; readonly rows: numb
  * @param order the order of `query`, which ends in a unique column
  * @param limit the limit of `query`
  */
-export async function withinBytes<O>(
+export async function withinBytes<O, Table extends keyof Schema = 'jobs'>(
   db: Db | Tx,
-  query: SelectQueryBuilder<Schema, 'jobs', Sized<O>>,
+  query: SelectQueryBuilder<Schema, Table, Sized<O>>,
   { order, limit, budget }: { readonly order: RawBuilder<unknown>; readonly limit: number; readonly budget: number },
 ): Promise<Page<O>> {
   const { rows } = await sql<O & { readonly found: number }>`

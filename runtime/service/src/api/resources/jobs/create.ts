@@ -47,6 +47,8 @@ export interface CreateContext {
   /** It is a build of an image, which is carried out in this way. */
   readonly build?: CarriedBuild | undefined;
   readonly idempotencyKey?: string | undefined;
+  /** Of a job whose maker knows it before. @default a new one */
+  readonly id?: string;
   /** The client's trace, which all requests of one call of the client have. */
   readonly trace?: string | undefined;
 }
@@ -72,7 +74,7 @@ export async function createJob(tx: Tx, request: JobRequest, context: CreateCont
   await context.checkQuota(tx, { cluster, request, project, needs: resources });
   const { caller } = context;
   await checkQueue(tx, context.queue, { cluster, user: caller.user, org: project.org, project: project.name });
-  const id = `job-${randomUUID()}`;
+  const id = context.id ?? `job-${randomUUID()}`;
   const { meta, container } = request;
   const field = 'container' in meta ? 'container.disk_volumes' : 'disk_volumes';
   const disks = await mountsFor(tx, container.disk_volumes ?? [], { cluster, caller, project, field });

@@ -50,7 +50,7 @@ export async function checkQuotas(tx: Tx, { cluster, request, project, needs }: 
     if (quota.runningJobs === undefined || request.meta.wait_for_jobs_quota === true) continue;
     const { rows } = await sql<{ live: number }>`select count(*)::int as live from jobs
       where cluster = ${cluster} and org = ${project.org} and (${name ?? null}::text is null or project = ${name ?? null})
-      and status in ('pending', 'suspended', 'running')`.execute(tx);
+      and status in ('pending', 'suspended', 'running') and carries is null`.execute(tx);
     const live = rows[0]?.live ?? 0;
     if (live >= quota.runningJobs) {
       throw new DelosError(

@@ -4,22 +4,19 @@ import { z } from 'zod';
 import { extendLifeSpan, stopJob } from '../../../db/jobs-state.ts';
 import type { JobRow } from '../../../db/schema.ts';
 import { reserveInTurn } from '../../admit-requests.ts';
+import { cancelBakeOf } from '../../bakes/executor-row.ts';
+import { handOver } from '../../bakes/hand-over.ts';
 import type { ApiDeps, Caller } from '../../deps.ts';
+import { bakeOfExecutor } from '../../flow/executor-job.ts';
 import { depsAt } from '../../paths/cluster-paths.ts';
 import { route } from '../../route.ts';
 import { traceOf } from '../../trace.ts';
-import { ownRegistry } from '../registry/platform-image.ts';
-import { fileMountsFor, textOfFile } from '../storage/index.ts';
 import { findJob } from './access.ts';
-import { carriedBuild, withoutOwnKeys } from './builds/carry-out.ts';
-import { createJob } from './create.ts';
-import { checkImageRight } from './image-right.ts';
-import { checkImageSource } from './image-source.ts';
 import { jobJson } from './json.ts';
 import { jobListQuery, listJobs, withTransitions } from './list.ts';
-import { checkQuotas } from './quotas.ts';
 import { containerJobRequest, parseJobRequest, presetJobRequest } from './request.ts';
 import { sendJobs } from './send-jobs.ts';
+import { submitJob } from './submit.ts';
 
 const params = z.object({ id: z.string().min(1).max(128) });
 const job = z.looseObject({ id: z.string(), status: z.string() });
@@ -54,39 +51,15 @@ export function jobRoutes(app: FastifyInstance, deps: ApiDeps): void {
     },
     async ({ query, request, caller, reply }) => {
       const parsed = parseJobRequest(request.body, query.from_preset !== undefined);
-      const { cluster } = (await depsAt(deps, request)).settings;
-      const build = await carriedBuild(deps, caller, parsed, cluster);
-      // What is not pulled is not judged.
-      if (build === undefined) await checkImageSource(parsed, deps.imageSource);
-      await checkImageRight(deps, caller, parsed);
-      const mounted = await fileMountsFor(deps, parsed.container.volumes ?? [], {
+      const by = {
         caller,
-        cluster: parsed.meta.cluster_name ?? cluster,
-        field: 'container' in parsed.meta ? 'container.volumes' : 'volumes',
+        cluster: (await depsAt(deps, request)).settings.cluster,
         authorization: request.headers.authorization,
-      });
-      const files =
-        build === undefined
-          ? mounted
-          : await withoutOwnKeys(mounted, ownRegistry(settings), (file) =>
-              textOfFile(settings.filesUrl, file, request.headers.authorization),
-            );
-      const context = {
-        cluster,
-        files,
-        build,
-        ownCluster: settings.cluster,
-        caller,
         idempotencyKey: idempotencyKey(request.headers['idempotency-key']),
-        queue: settings.queue,
-        logs: settings.logs,
-        publicUrl: settings.publicUrl,
-        secretsKey: settings.secretsKey,
-        checkQuota: checkQuotas,
         trace: traceOf(request),
       };
-      const row = await database.tx((tx) => createJob(tx, parsed, context));
-      deps.log.info({ job: row.id, user: caller.user, preset: row.preset }, 'job made');
+      const bake = bakeOfExecutor(parsed.container);
+      const row = bake === undefined ? await submitJob(deps, parsed, by) : await handOver(deps, parsed, bake, by);
       return reply.code(202).send(await show(row));
     },
   );
@@ -127,7 +100,7 @@ export function jobRoutes(app: FastifyInstance, deps: ApiDeps): void {
       async (input) => {
         const found = await find(input, 'write');
         const end = { status: 'cancelled', reason: 'Killed', description: `killed by ${input.caller.user}` } as const;
-        await database.tx((tx) => stopJob(tx, found.id, end));
+        await database.tx(async (tx) => (await cancelBakeOf(tx, found)) || (await stopJob(tx, found.id, end)));
         return input.reply.code(204).send();
       },
     );

@@ -1,18 +1,20 @@
-import { DelosError, RUNNING_PHASES, type StreamRequest } from '@delos/core';
+import { DelosError, RUNNING_PHASES, type StreamRequest, TERMINAL } from '@delos/core';
 import type { JobRow } from '../../../../db/schema.ts';
 import { forwardFrames, joinSockets } from '../../../../relay.ts';
 import type { ObjectStream, StreamCall } from '../../../stream.ts';
 import { splitWords } from '../shlex.ts';
+import { openExecutor } from './executor-stream.ts';
 
 /** What the agent is asked for, beside the job. */
 type Asked = Omit<StreamRequest, 'id' | 'jobId' | 'callback'>;
 
 /** A stream into a job's container: opened by the agent before the client's handshake is answered. */
 export function openContainer(read: (request: StreamCall) => Asked): ObjectStream<JobRow>['open'] {
-  return async ({ hub }, job, request) => {
+  return async (deps, job, request) => {
     const asked = read(request);
+    if (asked.kind === 'attach' && job.carries !== null && !TERMINAL.has(job.status)) return openExecutor(deps, job);
     checkRuns(job);
-    const upstream = await hub.openStream(job.cluster, { ...asked, jobId: job.id });
+    const upstream = await deps.hub.openStream(job.cluster, { ...asked, jobId: job.id });
     return {
       accept: (socket) => {
         forwardFrames(socket, upstream);
