@@ -60,7 +60,8 @@ export async function processAgent(database: Database, logs: LogStore, data = ''
     const own = ['--mount', '--propagation', 'private', '--pid', '--fork', '--kill-child=SIGKILL'];
     const as = [root, NOBODY, String(FILE_STORAGE_USER), ...mounts, '--', program, ...args];
     const child = spawn('unshare', [...own, 'sh', '-c', IN_ROOT, 'job', ...as], {
-      ...{ cwd: '/', env, stdio: ['ignore', 'pipe', 'pipe'] },
+      // In a group of its own: the signal that unshare passes on is forgotten when the user changes.
+      ...{ cwd: '/', env, stdio: ['ignore', 'pipe', 'pipe'], detached: true },
     });
     children.set(job.id, child);
     started.push(job.id);
@@ -105,7 +106,7 @@ export async function processAgent(database: Database, logs: LogStore, data = ''
         .where('phase', 'in', ['queued', 'stopping'])
         .execute();
       for (const row of rows) {
-        if (row.phase === 'stopping') children.get(row.id)?.kill('SIGKILL');
+        if (row.phase === 'stopping') killGroup(children.get(row.id));
         else if (!seen.has(row.id)) {
           seen.add(row.id);
           const run = start(row)
@@ -116,7 +117,7 @@ export async function processAgent(database: Database, logs: LogStore, data = ''
       }
       await sleep(LOOK_MS);
     }
-    for (const child of children.values()) child.kill('SIGKILL');
+    for (const child of children.values()) killGroup(child);
     await Promise.allSettled(running);
   })();
 
@@ -129,4 +130,13 @@ export async function processAgent(database: Database, logs: LogStore, data = ''
       if (failures.length > 0) throw new AggregateError(failures, 'jobs could not be played');
     },
   };
+}
+
+function killGroup(child: ChildProcess | undefined): void {
+  if (child?.pid === undefined) return;
+  try {
+    process.kill(-child.pid, 'SIGKILL');
+  } catch {
+    // It has ended.
+  }
 }
