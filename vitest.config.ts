@@ -14,7 +14,7 @@ const suite = (name: string, options: { readonly parallel: boolean; readonly min
   test: {
     name,
     include: [`test/${name}/**/*.test.ts`],
-    setupFiles: ['./test/support/property-seed.ts', './test/support/temporary-folder.ts'],
+    setupFiles: ['./test/support/setup/property-seed.ts', './test/support/setup/temporary-folder.ts'],
     // A CommonJS package's default is what Node makes of it, as where the code runs.
     deps: { interopDefault: false },
     fileParallelism: options.parallel,

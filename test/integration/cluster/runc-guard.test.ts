@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { resolveTool } from '@delos/cluster';
 import { silent } from '@delos/core';
 import { beforeAll, expect, test } from 'vitest';
-import { temporaryFolder } from '../../support/temporary-folder.ts';
+import { temporaryFolder } from '../../support/setup/temporary-folder.ts';
 
 let guard: string;
 beforeAll(async () => {

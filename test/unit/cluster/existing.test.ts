@@ -9,7 +9,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { stringify } from 'yaml';
 import { versionCheck } from '../../../cluster/src/preflight/cluster.ts';
 import { lacksUserNamespaces, type NodeFacts } from '../../../cluster/src/user-namespaces.ts';
-import { temporaryFolder } from '../../support/temporary-folder.ts';
+import { temporaryFolder } from '../../support/setup/temporary-folder.ts';
 
 const home = temporaryFolder('existing');
 const paths = instancePaths('mine', { HOME: home });

@@ -7,7 +7,7 @@ import { engineFor } from '@delos/cluster';
 import { instancePaths, platformConfig, silent } from '@delos/core';
 import { beforeEach, describe, expect, test } from 'vitest';
 import { parse } from 'yaml';
-import { temporaryFolder } from '../../support/temporary-folder.ts';
+import { temporaryFolder } from '../../support/setup/temporary-folder.ts';
 
 let folder: string;
 let calls: () => string[];

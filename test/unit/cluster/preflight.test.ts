@@ -8,7 +8,7 @@ import { instancePaths, platformConfig, silent } from '@delos/core';
 import { beforeAll, expect, test } from 'vitest';
 import { kernelChecks } from '../../../cluster/src/preflight/kernel.ts';
 import { diskCheck } from '../../../cluster/src/preflight/machine.ts';
-import { temporaryFolder } from '../../support/temporary-folder.ts';
+import { temporaryFolder } from '../../support/setup/temporary-folder.ts';
 
 const home = temporaryFolder('preflight');
 const paths = instancePaths('mine', { HOME: home });

@@ -5,7 +5,7 @@ import { expect, test } from 'vitest';
 import { writeArchive } from '../../../../cli/src/commands/support/archive.ts';
 import { ALL_BYTES, boundedEntries, FILE_BYTES, type Outcome } from '../../../../cli/src/commands/support/bounds.ts';
 import { Redactor } from '../../../../cli/src/commands/support/redact.ts';
-import { temporaryFolder } from '../../../support/temporary-folder.ts';
+import { temporaryFolder } from '../../../support/setup/temporary-folder.ts';
 
 const folder = temporaryFolder('bundle');
 const source = (path: string, text: string) => ({ path, read: async () => text });

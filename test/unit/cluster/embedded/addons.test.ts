@@ -6,7 +6,7 @@ import { addAddons } from '../../../../cluster/src/embedded/node/keep.ts';
 import { ensurePki } from '../../../../cluster/src/embedded/node/pki.ts';
 import { layoutOf, type NodeSpec, nodeSpec } from '../../../../cluster/src/embedded/spec.ts';
 import { firstSpec } from '../../../support/cluster/first-spec.ts';
-import { temporaryFolder } from '../../../support/temporary-folder.ts';
+import { temporaryFolder } from '../../../support/setup/temporary-folder.ts';
 
 let spec: NodeSpec;
 

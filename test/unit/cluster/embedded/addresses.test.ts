@@ -10,7 +10,7 @@ import {
 import { aliasOf } from '../../../../cluster/src/embedded/host/host-network.ts';
 import { allocateNumber, isFree, type Occupied } from '../../../../cluster/src/embedded/host/number.ts';
 import { findResolvers } from '../../../../cluster/src/embedded/host/resolvers.ts';
-import { temporaryFolder } from '../../../support/temporary-folder.ts';
+import { temporaryFolder } from '../../../support/setup/temporary-folder.ts';
 
 const number = fc.integer({ min: 0, max: INSTANCE_NUMBERS - 1 });
 const nodes = Array.from({ length: MOST_NODES }, (_, at) => at + 1);

@@ -17,7 +17,7 @@ import { ensurePki } from '../../../../cluster/src/embedded/node/pki.ts';
 import { poolOf, publicNameOf } from '../../../../cluster/src/embedded/prepare.ts';
 import { layoutOf, type NodeSpec, nodeSpec, specHash } from '../../../../cluster/src/embedded/spec.ts';
 import { firstSpec } from '../../../support/cluster/first-spec.ts';
-import { temporaryFolder } from '../../../support/temporary-folder.ts';
+import { temporaryFolder } from '../../../support/setup/temporary-folder.ts';
 
 let state: string;
 let spec: NodeSpec;

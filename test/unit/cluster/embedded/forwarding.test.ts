@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { forwardingToRestore, noteForwarding } from '../../../../cluster/src/embedded/forwarding.ts';
-import { temporaryFolder } from '../../../support/temporary-folder.ts';
+import { temporaryFolder } from '../../../support/setup/temporary-folder.ts';
 
 const home = temporaryFolder('forwarding');
 let count = 0;

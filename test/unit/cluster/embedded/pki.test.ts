@@ -5,7 +5,7 @@ import { beforeAll, describe, expect, test } from 'vitest';
 import { addressesOf } from '../../../../cluster/src/embedded/host/addresses.ts';
 import { certificatesOf } from '../../../../cluster/src/embedded/node/certificates.ts';
 import { ensurePki } from '../../../../cluster/src/embedded/node/pki.ts';
-import { temporaryFolder } from '../../../support/temporary-folder.ts';
+import { temporaryFolder } from '../../../support/setup/temporary-folder.ts';
 
 let folder: string;
 const requests = certificatesOf(addressesOf(7));

@@ -16,7 +16,7 @@ import { partsOf } from '../../../../cluster/src/embedded/node/parts.ts';
 import { ensurePki } from '../../../../cluster/src/embedded/node/pki.ts';
 import { layoutOf, type NodeSpec, nodeSpec, readMembers, specHash } from '../../../../cluster/src/embedded/spec.ts';
 import { firstSpec } from '../../../support/cluster/first-spec.ts';
-import { temporaryFolder } from '../../../support/temporary-folder.ts';
+import { temporaryFolder } from '../../../support/setup/temporary-folder.ts';
 
 let state: string;
 /** As an `up` of a release without further nodes wrote it. */

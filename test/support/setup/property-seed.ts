@@ -1,5 +1,5 @@
 import fc from 'fast-check';
-import { runSeed } from './random.ts';
+import { runSeed } from '../random.ts';
 
 // Properties are drawn from the run's seed too; a failing one prints it.
 fc.configureGlobal({ seed: runSeed() });
