@@ -176,7 +176,7 @@ test('images that no service runs stay out, but for those of the node itself', (
 });
 
 test('the tools of a site are those that run there: not what builds, and not what only images have', () => {
-  const names = toolNames(['coredns']);
+  const names = toolNames(['coredns', 'depot']);
   expect(names).toEqual(
     expect.arrayContaining(['kube', 'pulumi', 'registry', 'crane', 'cni-gate', 'runc-guard', 'depot', 'coredns']),
   );
