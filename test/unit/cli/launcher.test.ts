@@ -1,4 +1,5 @@
-import { execFile } from 'node:child_process';
+import { execFile, spawn } from 'node:child_process';
+import { once } from 'node:events';
 import { copyFileSync, existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
@@ -50,4 +51,15 @@ esac`;
   expect(stderr).toContain('the Node that came is not the pinned one');
   const cache = join(root, 'home/.cache/delos/node');
   expect(existsSync(cache) ? readdirSync(cache) : []).toEqual([]);
+});
+
+test('whoever waits for another installation is told so', async () => {
+  const { root, run } = checkout({ node: 'exit 0', npm: 'exit 0' });
+  const cache = join(root, 'home/.cache/delos');
+  mkdirSync(cache, { recursive: true });
+  const other = spawn('flock', [join(cache, 'npm.lock'), 'sh', '-c', 'echo holds it; sleep 1']);
+  await once(other.stdout, 'data');
+  const { code, stderr } = await run();
+  expect(code, stderr).toBe(0);
+  expect(stderr).toMatch(/waiting for another installation.*\n.*installing npm dependencies/);
 });
