@@ -29,7 +29,7 @@ describe('a backup of the platform', () => {
 
   test('has every service that keeps something, and can be read to its last byte', async () => {
     const names = written.about.services.map(({ name }) => name);
-    expect([...names].sort()).toEqual(['devpi', 'object-storage', 'postgres', 'registry']);
+    expect([...names].sort()).toEqual(['devpi', 'files', 'object-storage', 'postgres', 'registry']);
     expect(Object.keys(written.services)).toEqual(names);
     expect(written.services.postgres?.bytes).toBeGreaterThan(2 ** 20);
     const read = await delosJson(backup, ['restore', file, '--verify', '--key', key]);

@@ -211,8 +211,11 @@ test('the scheduler places each job on its own cluster, as soon as that has join
     expect(await jobRow(id)).toMatchObject({ cluster: 'hall', pool: 'hall', planned_node: 'node-1' });
     // The platform's own cluster has no node.
     expect((await jobRow(stays)).phase).toBe('queued');
-    const metrics = await (await fetch(`${runner.internalUrl}/metrics`)).text();
-    expect(metrics).toMatch(/delos_jobs\{.*phase="admitted",cluster="hall".*\} 1/);
+    // Its metrics follow the rows that it writes.
+    const metrics = await until('the metrics count it', 20, async () => {
+      const text = await (await fetch(`${runner.internalUrl}/metrics`)).text();
+      return /delos_jobs\{.*phase="admitted",cluster="hall".*\} 1/.test(text) ? text : undefined;
+    });
     expect(metrics).toMatch(/delos_jobs\{phase="queued",service="scheduler"\} 1/);
     const agent = await PlayedAgent.at(platform.second, hall);
     expect(agent.desired).toEqual([id]);
