@@ -9,6 +9,7 @@ import type { ApoloClient } from '../../../peers/src/apolo.ts';
 import { kubectl, loggedIn, TEST_INSTANCE, testPlatform, token } from '../../support/instance.ts';
 import { type Crane, crane } from '../../support/registry/crane.ts';
 import { IMAGE } from '../../support/service/api.ts';
+import { until } from '../../support/until.ts';
 
 /* `apolo-extras image build` by the unmodified client, on the embedded cluster; and a job that starts from what was built. */
 
@@ -19,6 +20,20 @@ let base: string;
 
 beforeAll(async () => {
   const host = new URL((await testPlatform()).origin).host;
+  // It comes after the first job, and the kubelet brings the control API the word of it within two minutes.
+  const file = '/etc/delos-builder/builder.json';
+  await until('the control API knows the builder', 180, async () =>
+    kubectl([
+      'exec',
+      '--namespace',
+      'delos',
+      'deploy/control-api',
+      '--',
+      'node',
+      '-p',
+      `fs.readFileSync('${file}', 'utf8')`,
+    ]).catch(() => undefined),
+  );
   ann = await loggedIn('ann', { extras: true });
   mine = await crane(host, { user: 'token', password: await token('ann') });
   base = `${host}/default/default/base:1`;
