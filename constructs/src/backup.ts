@@ -131,7 +131,8 @@ export function volumeRestore(synthesis: Synthesis, { name, namespace, pods, bac
 }
 
 /**
- * What the file storage is restored by: its claim, which is part of the ground that services stand on, and a Pod of its service's kind.
+ * The manifests that a restore of the file storage needs: its claim, and a Pod like its service's. The claim is applied with the ground,
+ * before any service.
  * @returns undefined where the platform has no file storage
  */
 export function filesRestore(synthesis: Synthesis): VolumeRestore | undefined {

@@ -9,8 +9,8 @@ import { parseIndex } from '../read/open.ts';
 import { placesOf } from './place.ts';
 
 /*
- * What a site knows of the bundles that it has: versions/HEX/ with the index and when it was imported. It is written once all of a bundle is
- * there, and goes once what it alone had is gone.
+ * A site's record of its bundles: one folder versions/HEX/ for each, with the bundle's index and the time of its import. An import writes
+ * the folder after the last blob. A prune removes it after the last blob that no other bundle has.
  */
 
 const importedAt = z.strictObject({ index: digest, at: z.iso.datetime(), registry: z.string() });

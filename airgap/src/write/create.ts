@@ -39,7 +39,7 @@ export interface CreateInput {
   readonly keys: readonly KeyObject[];
   /** Lists of keys that sites may not have yet. */
   readonly lists: readonly CarriedList[];
-  /** What the site has already, and of which document that is known. */
+  /** Blobs that the site has already, and the document that lists them. */
   readonly since?: Since;
 }
 
@@ -55,7 +55,7 @@ export interface Created {
   readonly digest: Digest;
 }
 
-/** What lies in which pack, and what is left to the site. Nothing is read or written. */
+/** Decides which blob lies in which pack, and which blobs the bundle leaves out because the site has them. Reads and writes nothing. */
 export function planBundle(input: Pick<CreateInput, 'content' | 'packBytes' | 'since'>) {
   const needed = new Set(input.content.items.flatMap(({ descriptor, parts }) => [descriptor.digest, ...parts]));
   const all = [...needed].map((digest) => {

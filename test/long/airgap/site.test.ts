@@ -22,7 +22,7 @@ import { type Importing, imported, siteRegistry } from '../../support/airgap/sit
 import { wheelOf } from '../../support/airgap/zip.ts';
 import { type Crane, crane } from '../../support/registry/crane.ts';
 
-/* What happens to a site's registry on the way: losses at each step of an import, what goes again, and a bundle that is served as it is. */
+/* A site's registry: an import that is killed at each of its steps, a prune, and a bundle that is served without an import. */
 
 const folders = new Folders();
 let work: string;

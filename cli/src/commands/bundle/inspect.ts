@@ -6,7 +6,7 @@ import { faultTold } from './fault-told.ts';
 import { opened, type TrustOptions } from './opened.ts';
 import { mebibytes } from './words.ts';
 
-/** What is in a bundle. No pack is read; without --trust nothing is judged either, which the first line says. */
+/** Shows what a bundle's index lists. It reads no pack. Without --trust it checks no signature, and its first line says so. */
 export async function run(
   context: CommandContext,
   given: string,

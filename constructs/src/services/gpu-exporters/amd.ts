@@ -1,8 +1,7 @@
 import { z } from 'zod';
 import { nodeFolder, scratch } from '../../base/mount.ts';
-import { httpGet } from '../../base/probes.ts';
 import type { ServiceDescriptor } from '../../base/service.ts';
-import { GpuExporter } from './exporter.ts';
+import { GpuExporter, probesAt } from './exporter.ts';
 
 const section = z.strictObject({}).prefault({});
 type Section = z.infer<typeof section>;
@@ -87,26 +86,7 @@ export const amdGpuExporter: ServiceDescriptor<Section, GpuExporter> = {
           'config.json': `${JSON.stringify({ ServerPort: PORT, GPUConfig: { Fields: FIELDS } }, undefined, 2)}\n`,
         },
       },
-      probes: {
-        startupProbe: {
-          httpGet: httpGet('/metrics', 'http'),
-          periodSeconds: 5,
-          timeoutSeconds: 5,
-          failureThreshold: 60,
-        },
-        readinessProbe: {
-          httpGet: httpGet('/metrics', 'http'),
-          periodSeconds: 15,
-          timeoutSeconds: 10,
-          failureThreshold: 3,
-        },
-        livenessProbe: {
-          httpGet: httpGet('/metrics', 'http'),
-          periodSeconds: 20,
-          timeoutSeconds: 10,
-          failureThreshold: 6,
-        },
-      },
+      probes: probesAt('/metrics', { startSeconds: 5, startTries: 60, readySeconds: 15, readyTimeout: 10 }),
       env: [],
       mounts: () => [
         nodeFolder('/dev/dri'),

@@ -2,11 +2,10 @@ import { GPU_KINDS } from '@delos/core';
 import { z } from 'zod';
 import type { Alert } from '../../base/metrics.ts';
 import { scratch } from '../../base/mount.ts';
-import { httpGet } from '../../base/probes.ts';
 import { env } from '../../base/secret-folder.ts';
 import type { ServiceDescriptor } from '../../base/service.ts';
 import { DCGM_PANELS } from '../../dashboards/gpu-panels.ts';
-import { GpuExporter } from './exporter.ts';
+import { GpuExporter, probesAt } from './exporter.ts';
 
 const section = z
   .strictObject({
@@ -93,26 +92,7 @@ export const dcgmExporter: ServiceDescriptor<Section, GpuExporter> = {
         folder: CONFIG,
         files: { 'counters.csv': `${COUNTERS.map((counter) => counter.join(', ')).join('\n')}\n` },
       },
-      probes: {
-        startupProbe: {
-          httpGet: httpGet('/health', 'http'),
-          periodSeconds: 5,
-          timeoutSeconds: 5,
-          failureThreshold: 60,
-        },
-        readinessProbe: {
-          httpGet: httpGet('/health', 'http'),
-          periodSeconds: 10,
-          timeoutSeconds: 5,
-          failureThreshold: 3,
-        },
-        livenessProbe: {
-          httpGet: httpGet('/health', 'http'),
-          periodSeconds: 20,
-          timeoutSeconds: 10,
-          failureThreshold: 6,
-        },
-      },
+      probes: probesAt('/health', { startSeconds: 5, startTries: 60, readySeconds: 10, readyTimeout: 5 }),
       // Its runtime shows it every GPU for these, without taking one from jobs.
       env: [env('NVIDIA_VISIBLE_DEVICES', 'all'), env('NVIDIA_DRIVER_CAPABILITIES', 'compute,utility')],
       mounts: () => [

@@ -6,6 +6,7 @@ import { ConfigFiles } from '../../base/config-files.ts';
 import { files, type Mount } from '../../base/mount.ts';
 import { labelsOf } from '../../base/names.ts';
 import type { Probes } from '../../base/pod.ts';
+import { httpGet } from '../../base/probes.ts';
 import type { ServiceDescriptor, Site } from '../../base/service.ts';
 import { Workload } from '../../base/workload.ts';
 
@@ -28,6 +29,33 @@ export interface ExporterProps<Config> {
   readonly opensDevices?: boolean;
   /** Name of the RuntimeClass by which a container sees the GPUs. @default the node's usual one */
   readonly runtimeClass?: string | undefined;
+}
+
+/** How long an exporter may take to answer. */
+interface Patience {
+  /** Seconds between two questions while it starts. */
+  readonly startSeconds: number;
+  /** Questions that it may leave unanswered while it starts. */
+  readonly startTries: number;
+  /** Seconds between two questions afterwards. */
+  readonly readySeconds: number;
+  /** Seconds that it may take for such an answer. */
+  readonly readyTimeout: number;
+}
+
+/** Probes that ask an exporter for this path. */
+export function probesAt(path: string, patience: Patience): Probes {
+  const probe = (periodSeconds: number, timeoutSeconds: number, failureThreshold: number) => ({
+    httpGet: httpGet(path, 'http'),
+    periodSeconds,
+    timeoutSeconds,
+    failureThreshold,
+  });
+  return {
+    startupProbe: probe(patience.startSeconds, 5, patience.startTries),
+    readinessProbe: probe(patience.readySeconds, patience.readyTimeout, 3),
+    livenessProbe: probe(20, 10, 6),
+  };
 }
 
 /** The Pods of one maker's exporter, on the nodes that have its GPUs. */

@@ -1,9 +1,8 @@
 import { z } from 'zod';
 import { nodeFolder, scratch } from '../../base/mount.ts';
-import { httpGet } from '../../base/probes.ts';
 import { env } from '../../base/secret-folder.ts';
 import type { ServiceDescriptor } from '../../base/service.ts';
-import { GpuExporter } from './exporter.ts';
+import { GpuExporter, probesAt } from './exporter.ts';
 
 const section = z.strictObject({}).prefault({});
 type Section = z.infer<typeof section>;
@@ -66,26 +65,7 @@ export const intelGpuExporter: ServiceDescriptor<Section, GpuExporter> = {
       ...{ descriptor: intelGpuExporter, at, gpu: 'intelGpu', port: PORT },
       present: ['intel.feature.node.kubernetes.io/gpu', 'true'],
       command: ['/bin/bash', '-c', START],
-      probes: {
-        startupProbe: {
-          httpGet: httpGet('/metrics', 'http'),
-          periodSeconds: 10,
-          timeoutSeconds: 5,
-          failureThreshold: 30,
-        },
-        readinessProbe: {
-          httpGet: httpGet('/metrics', 'http'),
-          periodSeconds: 15,
-          timeoutSeconds: 10,
-          failureThreshold: 3,
-        },
-        livenessProbe: {
-          httpGet: httpGet('/metrics', 'http'),
-          periodSeconds: 20,
-          timeoutSeconds: 10,
-          failureThreshold: 6,
-        },
-      },
+      probes: probesAt('/metrics', { startSeconds: 10, startTries: 30, readySeconds: 15, readyTimeout: 10 }),
       // Metrics alone, without the login and the rest of its interface. The network policy lets Prometheus in, and nobody else.
       env: [env('XPUM_REST_NO_TLS', '1'), env('XPUM_EXPORTER_NO_AUTH', '1'), env('XPUM_EXPORTER_ONLY', '1')],
       mounts: () => [nodeFolder('/dev/dri'), scratch('tmp', '/tmp', '64Mi', 'memory')],

@@ -8,7 +8,7 @@ export const OBJECTS: Readonly<Record<string, readonly string[]>> = {
 export const NODES: Readonly<Record<string, readonly string[]>> = { '': ['nodes'] };
 
 /**
- * What it tells: that which an alert or a panel asks for, and nothing else, so that Prometheus keeps no more.
+ * The metrics that it serves. Each is used by an alert or a panel. Prometheus would keep any other for nothing.
  * @see https://github.com/kubernetes/kube-state-metrics/tree/main/docs/metrics
  */
 export const METRICS = [

@@ -58,7 +58,7 @@ export class Bake {
       return;
     }
     const node = progress.graph.nodes.get(event.task);
-    // What is told of another try, or of a task that has ended, comes late.
+    // This event comes too late: its task has ended, or has begun another try.
     if (node === undefined || !progress.active.has(node)) return;
     const { phase } = node;
     const own = 'jobId' in event && event.jobId === node.jobId;
