@@ -5,8 +5,9 @@ import type { Reporter, TestModule } from 'vitest/node';
 
 /** Failures that are told in one line each, at the most: a run that fails in all parts is read from its top. */
 const MOST_FAILURES = 50;
-/** Characters of such a line, at the most. */
+/** Characters of such a line, at the most: of what was expected, and of what was there instead. */
 const MOST_CHARACTERS = 300;
+const MOST_OF_ACTUAL = 600;
 
 /**
  * Closes a run with what failed, one line each, and the line that CI reads: `N passed, N failed`. A module that could not
@@ -29,7 +30,7 @@ export default class CountReporter implements Reporter {
         if (result.state === 'passed') passed += 1;
         else if (result.state === 'failed') {
           failed += 1;
-          failures.push(lineOf(`${file} > ${test.fullName}`, result.errors[0]?.message));
+          failures.push(lineOf(`${file} > ${test.fullName}`, result.errors[0]?.message, result.errors[0]?.actual));
         } else skipped += 1;
       }
     }
@@ -42,7 +43,10 @@ export default class CountReporter implements Reporter {
   }
 }
 
-function lineOf(place: string, message: string | undefined): string {
+function lineOf(place: string, message: string | undefined, actual?: unknown): string {
   const first = stripVTControlCharacters(message ?? 'no message').split('\n', 1)[0] ?? '';
-  return `FAILED ${place}: ${first}`.slice(0, MOST_CHARACTERS);
+  const line = `FAILED ${place}: ${first}`.slice(0, MOST_CHARACTERS);
+  // The message cuts long values, often before the part that differs.
+  if (typeof actual !== 'string') return line;
+  return `${line}; it was ${JSON.stringify(stripVTControlCharacters(actual)).slice(0, MOST_OF_ACTUAL)}`;
 }

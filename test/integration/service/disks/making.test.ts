@@ -95,10 +95,17 @@ describe('the quota of disks', () => {
     const id = await made({ project_name: 'small', storage: 2 * GIB });
     expect((await remove(id)).status).toBe(202);
     expect((await make({ project_name: 'small', storage: GIB })).json.error).toContain(
-      '2 GiB of the organization’s are being removed',
+      'has disks of 2 GiB (2 GiB of them are being removed)',
     );
     await disks.database.tx((tx) => claimRemoved(tx, id));
     expect((await make({ project_name: 'small', storage: GIB })).status).toBe(201);
+  });
+
+  test('tells a project of its own disks alone, also of those that are being removed', async () => {
+    expect((await remove(await made({ project_name: 'one' }))).status).toBe(202);
+    expect((await make({ project_name: 'small', storage: 3 * GIB })).json.error).toContain(
+      'project acme/small has disks of 0 KiB, this one asks for 3 GiB',
+    );
   });
 
   test('is never exceeded, whatever is asked for and removed at once', async () => {

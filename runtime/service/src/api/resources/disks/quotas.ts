@@ -18,8 +18,9 @@ interface Held {
   readonly project: number;
   readonly org: number;
   readonly disks: number;
-  /** Of the organization, by disks that are being removed. */
-  readonly leaving: number;
+  /** What disks that are being removed still hold, of the project and of the organization. */
+  readonly projectLeaving: number;
+  readonly orgLeaving: number;
 }
 
 /**
@@ -34,9 +35,10 @@ export async function checkDiskQuotas(tx: Tx, { cluster, project, storage, setti
     select coalesce(sum(storage) filter (where project = ${name}), 0)::bigint as project,
       coalesce(sum(storage), 0)::bigint as org,
       count(*) filter (where project = ${name})::int as disks,
-      coalesce(sum(storage) filter (where phase <> 'kept'), 0)::bigint as leaving
+      coalesce(sum(storage) filter (where project = ${name} and phase <> 'kept'), 0)::bigint as "projectLeaving",
+      coalesce(sum(storage) filter (where phase <> 'kept'), 0)::bigint as "orgLeaving"
     from disks where cluster = ${cluster} and org = ${org}`.execute(tx);
-  const held = rows[0] ?? { project: 0, org: 0, disks: 0, leaving: 0 };
+  const held = rows[0] ?? { project: 0, org: 0, disks: 0, projectLeaving: 0, orgLeaving: 0 };
   if (held.disks >= settings.perProject) {
     throw new DelosError(
       'ERR_QUOTA_EXCEEDED',
@@ -46,12 +48,12 @@ export async function checkDiskQuotas(tx: Tx, { cluster, project, storage, setti
       },
     );
   }
-  for (const { who, used, limit } of [
-    { who: `project ${org}/${name}`, used: held.project, limit: project.quota.disks },
-    { who: `organization ${org}`, used: held.org, limit: project.org_quota.disks },
+  for (const { who, used, going, limit } of [
+    { who: `project ${org}/${name}`, used: held.project, going: held.projectLeaving, limit: project.quota.disks },
+    { who: `organization ${org}`, used: held.org, going: held.orgLeaving, limit: project.org_quota.disks },
   ]) {
     if (limit === undefined || used + storage <= limit) continue;
-    const leaving = held.leaving === 0 ? '' : ` (${sizeText(held.leaving)} of the organization’s are being removed)`;
+    const leaving = going === 0 ? '' : ` (${sizeText(going)} of them are being removed)`;
     throw new DelosError(
       'ERR_QUOTA_EXCEEDED',
       `${who} has disks of ${sizeText(used)}${leaving}, this one asks for ${sizeText(storage)}, and the quota is ${sizeText(limit)}`,
