@@ -38,10 +38,6 @@ export interface RealmKeeping {
   readonly mounts: () => readonly Mount[];
 }
 
-const ISSUER_KEPT: RotationWay = {
-  kind: 'kept',
-  why: 'Keycloak takes one value, and forgets the tokens that were issued by `delos token` with another',
-};
 const FIRST_PASSWORD_KEPT: RotationWay = { kind: 'kept', why: 'a person’s first password: they change it themselves' };
 
 /** Where buckets of projects are, and the key to them. */
@@ -88,7 +84,7 @@ export class ControlApi extends Construct implements AgentsEntrance {
     const secretsKey = secret('secrets-key', {
       key: { kind: 'password', length: 48, rotation: { kind: 'overlap', before: 'rewrap' } },
     });
-    const issuer = secret('token-issuer', { secret: { kind: 'password', length: 48, rotation: ISSUER_KEPT } });
+    const issuer = secret('token-issuer', { secret: { kind: 'password', length: 48, rotation: { kind: 'told' } } });
     const passwords = secret(
       'identity-passwords',
       Object.fromEntries(
