@@ -580,7 +580,10 @@ describe('secrets that Keycloak is told of', () => {
     ]);
     const more = async (): Promise<void> => {
       const { issued, looked } = counts;
-      while (counts.issued < issued + 3 || counts.looked < looked + 3) await sleep(20);
+      const enough = async (): Promise<void> => {
+        while (running && (counts.issued < issued + 3 || counts.looked < looked + 3)) await sleep(20);
+      };
+      await Promise.race([enough(), load]);
     };
     /** As the command `realm` does, with what the files say now. */
     const tell = () => convergeRealm(admin(), spec, { issuer: own.live.current() });

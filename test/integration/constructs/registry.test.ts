@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import { rm, writeFile } from 'node:fs/promises';
+import { rename, rm, writeFile } from 'node:fs/promises';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { keySetOf, REGISTRY_AUTHORIZE_PATH, REGISTRY_ISSUER, REGISTRY_SERVICE, REGISTRY_TOKEN_PATH } from '@delos/core';
 import { decodeJwt, decodeProtectedHeader, SignJWT } from 'jose';
@@ -363,7 +363,10 @@ describe('the key of tokens, while it is rotated', () => {
     await writeFile(keysFile, keySetOf(former, next));
     await seen();
     await push('accept-both');
-    await Promise.all([writeFile(keyFile, next), writeFile(`${keyFile}.former`, former), rm(`${keyFile}.next`)]);
+    await writeFile(`${keyFile}.former`, former);
+    await writeFile(`${keyFile}.new`, next);
+    await rename(`${keyFile}.new`, keyFile);
+    await rm(`${keyFile}.next`);
     await push('use-the-new');
     const after = await issued();
     expect(decodeProtectedHeader(after).kid).not.toBe(decodeProtectedHeader(before).kid);

@@ -19,6 +19,12 @@ afterAll(() => storage?.stop());
 const seen = (): Promise<void> => sleep(700);
 const another = (): string => randomBytes(36).toString('base64url');
 
+/** At once, as the kubelet writes: nobody reads the half of it. */
+async function written(file: string, text: string): Promise<void> {
+  await writeFile(`${file}.new`, text);
+  await rename(`${file}.new`, file);
+}
+
 /** Takes a secret through the steps of a rotation, and does something at each. @returns what the secret was, and is */
 async function rotated(file: string, at: (step: string, former: string, next: string) => Promise<void>) {
   const [former, next] = [(await readFile(file, 'utf8')).trim(), another()];
@@ -26,9 +32,8 @@ async function rotated(file: string, at: (step: string, former: string, next: st
   await seen();
   await at('accept both', former, next);
   // Files of a Secret change together: here in an order in which both are there at each moment.
-  await writeFile(`${file}.former`, former);
-  await writeFile(`${file}.new`, next);
-  await rename(`${file}.new`, file);
+  await written(`${file}.former`, former);
+  await written(file, next);
   await rm(`${file}.next`);
   await seen();
   await at('use the new', former, next);
@@ -120,9 +125,12 @@ describe('while it is rotated', () => {
     try {
       await rotated(settings.secretFile, async (step, _, next) => {
         // The client sees the new one before the storage's own file is the new one.
-        if (step === 'accept both') await writeFile(own, next);
+        if (step === 'accept both') await written(own, next);
         const before = done;
-        while (done < before + 20) await sleep(5);
+        const more = async (): Promise<void> => {
+          while (running && done < before + 20) await sleep(5);
+        };
+        await Promise.race([more(), load]);
       });
     } finally {
       running = false;

@@ -89,6 +89,8 @@ export class Postgres extends Construct implements DatabaseServer {
   readonly workload: Workload;
   /** Where its clients reach it: the primary, where there are members. */
   readonly host: string;
+  /** Size of each volume. */
+  readonly size: string;
   readonly #namespace: Namespace;
   readonly #databases = new Map<string, Database>();
   readonly #secrets = new Map<string, Secret>();
@@ -102,6 +104,7 @@ export class Postgres extends Construct implements DatabaseServer {
     if (followed) this.#secret(FOLLOWER_ROLE);
     const resources = props.resources ?? POSTGRES_RESOURCES;
     const size = props.size ?? '10Gi';
+    this.size = size;
     const config = new ConfigFiles(this, 'config', {
       namespace,
       name: id,

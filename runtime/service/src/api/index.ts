@@ -58,6 +58,8 @@ const apiEnv = databaseEnv.extend({
   /** The registry of images, where the platform has one. */
   DELOS_REGISTRY_URL: z.url().optional(),
   /** The key that signs its tokens: P-256, PKCS #8 in PEM. */
+  /** Where PostgreSQL is the platform's own. */
+  DELOS_DATABASE_VOLUME_BYTES: z.coerce.number().int().positive().optional(),
   DELOS_REGISTRY_SECRET: z.string().optional(),
   DELOS_REGISTRY_SECRET_FILE: z.string().optional(),
   /** File that names what carries out builds of images; it comes with that. */
@@ -105,7 +107,7 @@ export const apiService: Service = {
     const config = await readPlatformConfig(env.DELOS_CONFIG);
     const database = await connectDatabase({ ...databaseSettings(env), connections: 20 }, log);
     await database.notifications.start();
-    databaseMetrics(metrics, database);
+    databaseMetrics(metrics, database, { volumeBytes: env.DELOS_DATABASE_VOLUME_BYTES });
     const archive = await openLogArchive({
       database,
       policy: logPolicyOf(config),

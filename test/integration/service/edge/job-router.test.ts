@@ -185,7 +185,9 @@ describe('who may see it', () => {
     await writeFile(`${keyFile}.next`, next);
     await seen();
     logins.push(await begun());
-    await Promise.all([writeFile(keyFile, next), writeFile(`${keyFile}.former`, former), rm(`${keyFile}.next`)]);
+    await writeFile(`${keyFile}.former`, former);
+    await writeFile(keyFile, next);
+    await rm(`${keyFile}.next`);
     await seen();
     logins.push(await begun());
     expect(await Promise.all(logins.map(statusOf))).toEqual([302, 302, 302]);
