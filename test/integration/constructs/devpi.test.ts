@@ -257,7 +257,8 @@ describe('bounds', () => {
         fetch(url, { method: 'POST', headers, body: await form(path) });
       const free = async (): Promise<number> => {
         const text = await (await fetch(`http://127.0.0.1:${small.internalPort}/metrics`)).text();
-        const of = (name: string): number => Number(new RegExp(`^delos_devpi_volume_${name} (\\d+)$`, 'm').exec(text)?.[1]);
+        const of = (name: string): number =>
+          Number(new RegExp(`^delos_devpi_volume_${name} (\\d+)$`, 'm').exec(text)?.[1]);
         expect(of('bytes')).toBe(48 * MIB);
         expect(of('free_files')).toBeLessThanOrEqual(of('files'));
         return of('free_bytes');

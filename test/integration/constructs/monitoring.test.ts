@@ -176,7 +176,7 @@ test('a database that is too large for its volume is found, and a volume of Prom
     const query = `ALERTS{alertname="${name}"}`;
     return found.parse(await monitoring.ask('query', { query })).data.result.map(({ metric }) => metric);
   };
-  expect(await until('it is found', 60, async () => ((await ask('DatabaseVolumeNearlyFull'))[0]))).toMatchObject({
+  expect(await until('it is found', 60, async () => (await ask('DatabaseVolumeNearlyFull'))[0])).toMatchObject({
     job: 'control-api',
     severity: 'critical',
   });

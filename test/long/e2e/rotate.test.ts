@@ -157,7 +157,9 @@ describe('secrets', () => {
     await rotating.catch(() => undefined);
     await load.stop();
     const done = await rotating;
-    console.log(JSON.stringify({ phases: done.phases, requests: load.requests, logins: load.logins, issued: load.issued }));
+    console.log(
+      JSON.stringify({ phases: done.phases, requests: load.requests, logins: load.logins, issued: load.issued }),
+    );
     expect(load.failed.filter((each) => !each.includes('/auth/realms/delos/'))).toEqual([]);
     expect(load.failed.length).toBeLessThan(3);
     expect(load.requests).toBeGreaterThan(100);

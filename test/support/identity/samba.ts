@@ -38,7 +38,7 @@ export interface Samba {
 export async function startSamba(): Promise<Samba> {
   const { root } = await unpackedDebian({
     name: 'samba-ad-dc',
-    packages: () => ['samba-ad-dc', 'samba'],
+    packages: () => ['samba-ad-dc', 'samba', 'samba-ad-provision', 'samba-common-bin'],
     libraries: LIBRARIES,
   });
   const folder = await mkdtemp(join(tmpdir(), 'delos-samba-'));
