@@ -31,6 +31,7 @@ const IMPORTED = {
   provider_bucket_name: 'theirs',
   credentials: { access_key_id: 'id', secret_access_key: 'key' },
 };
+const PRESET = { name: 'cpu-small', credits_per_hour: '1', cpu: 1, memory: 2 ** 30 };
 const now = (): string => new Date().toISOString();
 const live = (flow: string) => ({ project_id: flow, yaml_id: 'a', multi: false, tags: [] });
 const task = (attempt: string) => ({
@@ -124,6 +125,34 @@ const ASKED: Readonly<Record<string, (made: Made) => Asked>> = {
   'admin GET /clusters/:cluster/projects': () => seen('/apis/admin/v1/clusters/default/projects', 'acme'),
   'admin GET /clusters/:cluster/projects/:project/users': () =>
     seen('/apis/admin/v1/clusters/default/projects/one/users', 'alice'),
+  // What delos.yaml declares: nothing is changed by them, whoever asks.
+  'admin POST /orgs': () => at('/apis/admin/v1/orgs', { name: 'acme' }),
+  'admin POST /orgs/:org/users': () => at('/apis/admin/v1/orgs/acme/users', { user_name: 'orla', role: 'user' }),
+  'admin POST /clusters/:cluster/orgs': () =>
+    at('/apis/admin/v1/clusters/default/orgs', { org_name: 'acme', quota: {} }),
+  'admin PUT /clusters/:cluster/orgs/:org': () => at('/apis/admin/v1/clusters/default/orgs/acme', { quota: {} }),
+  'admin PATCH /clusters/:cluster/orgs/:org/quota': () =>
+    at('/apis/admin/v1/clusters/default/orgs/acme/quota', { quota: {} }),
+  'admin PATCH /clusters/:cluster/orgs/:org/defaults': () =>
+    at('/apis/admin/v1/clusters/default/orgs/acme/defaults', { quota: {}, default_role: 'user' }),
+  'admin POST /clusters/:cluster/users': () =>
+    at('/apis/admin/v1/clusters/default/users', { user_name: 'orla', role: 'user', org_name: 'acme' }),
+  'admin PUT /clusters/:cluster/orgs/:org/users/:user': () =>
+    at('/apis/admin/v1/clusters/default/orgs/acme/users/orla', { role: 'user' }),
+  'admin DELETE /clusters/:cluster/orgs/:org/users/:user': () =>
+    at('/apis/admin/v1/clusters/default/orgs/acme/users/alice'),
+  'admin POST /clusters/:cluster/orgs/:org/projects': () =>
+    at('/apis/admin/v1/clusters/default/orgs/acme/projects', { name: 'one', default_role: 'writer' }),
+  'admin PUT /clusters/:cluster/orgs/:org/projects/:project': () =>
+    at('/apis/admin/v1/clusters/default/orgs/acme/projects/one', { default_role: 'writer' }),
+  'admin POST /clusters/:cluster/orgs/:org/projects/:project/users': () =>
+    at('/apis/admin/v1/clusters/default/orgs/acme/projects/one/users', { user_name: 'alice', role: 'reader' }),
+  'admin PUT /clusters/:cluster/orgs/:org/projects/:project/users/:user': () =>
+    at('/apis/admin/v1/clusters/default/orgs/acme/projects/one/users/alice', { role: 'reader' }),
+  'clusters POST /:cluster/orchestrator/resource_presets': () =>
+    at('/clusters/default/orchestrator/resource_presets', PRESET),
+  'clusters PUT /:cluster/orchestrator/resource_presets/:preset': () =>
+    at('/clusters/default/orchestrator/resource_presets/cpu-small', PRESET),
   'flow-projects POST ': () => {
     numbers += 1;
     return at('/flow/projects', { name: `another${numbers}`, ...P, cluster: 'default' });
@@ -163,7 +192,13 @@ const OF: Readonly<Record<string, string>> = {
 
 /** Bodies of requests that only name an object. */
 const BODY = { additional_max_run_time_minutes: 1, public: false, key: 'key' };
-const NAMES: Readonly<Record<string, string>> = { cluster: 'default', org: 'acme', project: 'one', user: 'alice' };
+const NAMES: Readonly<Record<string, string>> = {
+  cluster: 'default',
+  org: 'acme',
+  project: 'one',
+  user: 'alice',
+  preset: 'cpu-small',
+};
 
 export interface EachEndpoint {
   readonly resource: string;

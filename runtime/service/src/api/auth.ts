@@ -5,6 +5,7 @@ import { sql } from 'kysely';
 import { z } from 'zod';
 import type { Db } from '../db/schema.ts';
 import { isJobToken, userOfJobToken } from '../db/secrets/job-tokens.ts';
+import { HELD, rolesOf } from '../db/tenancy/held.ts';
 import { bindFirstAccount } from '../db/users.ts';
 import type { Caller } from './deps.ts';
 import type { ProviderLogins } from './provider-logins.ts';
@@ -184,17 +185,16 @@ function callerIn(rows: Awaited<ReturnType<typeof rightsOf>>, admin: string, sho
       hint: `the administrator adds users in delos.yaml${more}`,
     });
   }
-  const roles = rows.flatMap(({ org, project, role }) => (role === null ? [] : [[`${org}/${project}`, role] as const]));
-  return { id: user.id, user: user.name, admin: user.name === admin, roles: new Map(roles) };
+  return { id: user.id, user: user.name, admin: user.name === admin, ...rolesOf(rows) };
 }
 
-/** One row a membership; at least one for whoever is known. @param jti of a token that may have been revoked */
+/** One row for each thing that the user has; at least one for whoever is known. @param jti of a token that may have been revoked */
 async function rightsOf(db: Db, by: 'subject' | 'id', value: string | number, jti?: string) {
   return db
     .selectFrom('users')
-    .leftJoin('members', 'members.user_name', 'users.name')
+    .leftJoinLateral(HELD.as('held'), (join) => join.onTrue())
     .select(['users.id', 'users.name', 'users.removed_at', 'users.provider', 'users.looked_at'])
-    .select(['members.org', 'members.project', 'members.role'])
+    .select(['held.org', 'held.project', 'held.role'])
     .select(
       sql<boolean>`exists (select from issued_tokens where jti = ${jti ?? null} and revoked_at is not null)`.as(
         'revoked',

@@ -1,4 +1,4 @@
-import type { DiskSettings, LogSettings, ProjectRole } from '@delos/core';
+import type { DiskSettings, LogSettings, OrgRole, ProjectRole } from '@delos/core';
 import type { Logger } from 'pino';
 import type { Registry } from 'prom-client';
 import type { Database } from '../db/database.ts';
@@ -21,8 +21,10 @@ export interface Caller {
   readonly user: string;
   /** The platform's administrator: everything everywhere. */
   readonly admin: boolean;
-  /** `org/project` → role. */
+  /** `org/project` → role. An organization's administrator has that of an admin in each of its projects. */
   readonly roles: ReadonlyMap<string, ProjectRole>;
+  /** Organization → role in the organization itself. @default none */
+  readonly orgs?: ReadonlyMap<string, OrgRole>;
 }
 
 export interface OidcSettings {

@@ -2,6 +2,7 @@ import type { ApiSettings } from './deps.ts';
 import type { Resource } from './resource.ts';
 import { admin } from './resources/admin/index.ts';
 import { buckets } from './resources/buckets/index.ts';
+import { clusters } from './resources/clusters/index.ts';
 import { config } from './resources/config/index.ts';
 import { disks } from './resources/disks/index.ts';
 import { flowAttempts } from './resources/flow-attempts/index.ts';
@@ -36,6 +37,7 @@ export const RESOURCES = {
   secrets,
   users,
   admin,
+  clusters,
   metrics,
   'log-search': logSearch,
   registry,

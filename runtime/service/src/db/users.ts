@@ -131,6 +131,9 @@ export async function leave(
     .set({ owner: `${user.name}~${user.id}` })
     .where('owner', '=', user.name)
     .execute();
+  // What delos.yaml or a provider gives is theirs to take back.
+  await tx.deleteFrom('members').where('user_name', '=', user.name).where('declared', '=', false).execute();
+  await tx.deleteFrom('org_members').where('user_name', '=', user.name).execute();
   await tx
     .updateTable('issued_tokens')
     .set({ revoked_at: new Date() })

@@ -12,11 +12,12 @@ export const NEEDS = {
   self: 'the user whom the path names',
   owner: 'whose own it is',
   visible: 'any user; the answer has what they may read, and nothing else',
-  member: 'who is in a project of the organization',
+  member: 'who has a role in the organization, or in a project of it',
   read: 'who may read in the project',
   write: 'who may write in the project',
-  manage: 'who manages the project',
-  organization: 'administrators of the organization',
+  manage: 'managers and admins of the project, and those of its organization',
+  people: 'managers and admins of the organization',
+  organization: 'admins of the organization',
   platform: 'the administrator of the platform',
 } as const;
 export type Needs = keyof typeof NEEDS;
@@ -35,6 +36,7 @@ export type Kind =
   | 'metric'
   | 'organization'
   | 'platform'
+  | 'project'
   | 'secret'
   | 'storage'
   | 'user';
@@ -129,11 +131,36 @@ export const RULES: Rules = {
     ['GET /clusters/:cluster/orgs/:org/users/:user', 'member.get', 'organization', 'member'],
     ['GET /clusters/:cluster/orgs/:org/projects', 'project.list', 'organization', 'member'],
     ['GET /clusters/:cluster/orgs/:org/projects/:project/users', 'member.list', 'organization', 'member'],
+    ['GET /orgs/:org', 'organization.get', 'organization', 'member'],
+    ['POST /orgs', 'organization.add', 'organization', 'platform'],
+    ['DELETE /orgs/:org', 'organization.remove', 'organization', 'platform'],
+    ['POST /orgs/:org/users', 'organization-member.add', 'organization', 'people'],
+    ['DELETE /orgs/:org/users/:user', 'organization-member.remove', 'organization', 'people'],
+    ['POST /clusters/:cluster/orgs', 'organization.change', 'organization', 'platform'],
+    ['PUT /clusters/:cluster/orgs/:org', 'organization.change', 'organization', 'platform'],
+    ['PATCH /clusters/:cluster/orgs/:org/quota', 'organization.change', 'organization', 'platform'],
+    ['PATCH /clusters/:cluster/orgs/:org/defaults', 'organization.change', 'organization', 'organization'],
+    ['POST /clusters/:cluster/users', 'organization-member.add', 'organization', 'people'],
+    ['PUT /clusters/:cluster/orgs/:org/users/:user', 'organization-member.change', 'organization', 'people'],
+    ['DELETE /clusters/:cluster/orgs/:org/users/:user', 'organization-member.remove', 'organization', 'people'],
+    ['POST /clusters/:cluster/orgs/:org/projects', 'project.add', 'organization', 'people'],
+    ['PUT /clusters/:cluster/orgs/:org/projects/:project', 'project.change', 'project', 'manage'],
+    ['DELETE /clusters/:cluster/orgs/:org/projects/:project', 'project.remove', 'project', 'people'],
+    ['POST /clusters/:cluster/orgs/:org/projects/:project/users', 'member.add', 'project', 'manage'],
+    ['PUT /clusters/:cluster/orgs/:org/projects/:project/users/:user', 'member.change', 'project', 'manage'],
+    ['DELETE /clusters/:cluster/orgs/:org/projects/:project/users/:user', 'member.remove', 'project', 'manage'],
     // What is refused to everybody, with the sentence why.
     ['POST /*', 'admin.change', 'organization', 'user'],
     ['PUT /*', 'admin.change', 'organization', 'user'],
     ['PATCH /*', 'admin.change', 'organization', 'user'],
     ['DELETE /*', 'admin.change', 'organization', 'user'],
+  ],
+  clusters: [
+    ['GET ', 'cluster.list', 'platform', 'user'],
+    ['GET /:cluster', 'cluster.get', 'platform', 'user'],
+    ['POST /:cluster/orchestrator/resource_presets', 'preset.add', 'platform', 'platform'],
+    ['PUT /:cluster/orchestrator/resource_presets/:preset', 'preset.change', 'platform', 'platform'],
+    ['DELETE /:cluster/orchestrator/resource_presets/:preset', 'preset.remove', 'platform', 'platform'],
   ],
   metrics: [['GET ', 'metric.rights', 'metric', 'credential']],
   'log-search': [['GET ', 'log.search', 'log', 'visible']],

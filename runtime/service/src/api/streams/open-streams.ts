@@ -3,6 +3,7 @@ import type { Logger } from 'pino';
 import type WebSocket from 'ws';
 import type { Database } from '../../db/database.ts';
 import { CONFIG_CHANGED } from '../../db/notifications.ts';
+import { HELD, rolesOf } from '../../db/tenancy/held.ts';
 import type { Caller } from '../deps.ts';
 import { isAllowed, type ProjectOf } from '../rights.ts';
 
@@ -48,15 +49,15 @@ export class OpenStreams {
     if (ids.length === 0) return;
     const rows = await this.#database.db
       .selectFrom('users')
-      .leftJoin('members', 'members.user_name', 'users.name')
-      .select(['users.id', 'members.org', 'members.project', 'members.role'])
+      .leftJoinLateral(HELD.as('held'), (join) => join.onTrue())
+      .select(['users.id', 'held.org', 'held.project', 'held.role'])
       .where('users.id', 'in', ids)
       .where('users.removed_at', 'is', null)
       .execute();
-    const live = new Set(rows.map(({ id }) => id));
-    const roles = new Map(rows.map(({ id, org, project, role }) => [`${id} ${org}/${project}`, role]));
+    const live = Map.groupBy(rows, ({ id }) => id);
+    const roles = new Map([...live].map(([id, held]) => [id, rolesOf(held).roles]));
     for (const [socket, { caller, project, right }] of this.#open) {
-      const role = roles.get(`${caller.id} ${project}`) ?? undefined;
+      const role = roles.get(caller.id)?.get(project);
       if (live.has(caller.id) && isAllowed(caller, role, right)) continue;
       socket.close(POLICY_VIOLATION, 'the right to it was taken away');
     }

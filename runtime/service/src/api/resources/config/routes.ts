@@ -67,7 +67,8 @@ async function platform(db: Db, caller: Caller, { resources, settings }: ApiDeps
       .execute(),
   ]);
   const projects = all.filter(({ org, name }) => caller.admin || caller.roles.has(`${org}/${name}`));
-  const orgs = [...new Set(projects.map(({ org }) => org))];
+  // One of whom somebody is a manager may have no project yet.
+  const orgs = [...new Set([...projects.map(({ org }) => org), ...(caller.orgs?.keys() ?? [])])];
   const byName = new Map(clusters.map((cluster) => [cluster.name, cluster]));
   return {
     // A user in no project gets no cluster: the client would stumble over one without organizations.
@@ -136,7 +137,7 @@ export function presetJson(preset: Preset, pools: readonly NodePool[]): Record<s
 }
 
 /** Sizes that the configuration leaves out are the largest node's, rounded up to whole cores and GiB to stay stable. */
-function poolJson(pool: NodePool, nodes: readonly NodeReport[]): Record<string, unknown> {
+export function poolJson(pool: NodePool, nodes: readonly NodeReport[]): Record<string, unknown> {
   const own = nodes.filter((node) => node.pool === pool.name);
   const gib = 2 ** 30;
   return {
