@@ -100,6 +100,7 @@ export * from './words/ports.ts';
 export * from './words/registry-names.ts';
 export * from './words/registry-secrets.ts';
 export * from './words/roles.ts';
+export * from './words/shared-kinds.ts';
 export * from './yaml/document.ts';
 export { faultsOf } from './yaml/faults.ts';
 export * from './yaml/read.ts';

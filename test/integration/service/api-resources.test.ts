@@ -295,6 +295,19 @@ describe('the table of rights', () => {
     }
   });
 
+  test.each(lines('share'))('$resource $endpoint: who $needs', async (line) => {
+    const asked = line.ask(await make(line.of));
+    for (const user of [...strangers, 'rita'].filter((each) => line.method === 'POST' || each !== 'bob')) {
+      const { status, text } = await answerOf(at, user, line, asked);
+      expect([403, 404], text).toContain(status);
+      expect(text).not.toContain('was given nothing');
+    }
+    for (const user of ['alice', 'mona', 'orla', 'admin']) {
+      const { status, text } = await answerOf(at, user, line, asked);
+      expect([201, 404].includes(status) && (status === 201 || text.includes('was given nothing')), text).toBe(true);
+    }
+  });
+
   test.each(lines('member', 'self'))('$resource $endpoint: $needs', async (line) => {
     const made = { id: 'none', parent: 'none' };
     for (const user of line.needs === 'self' ? [...strangers, 'rita'] : strangers) {

@@ -31,6 +31,7 @@ const IMPORTED = {
   provider_bucket_name: 'theirs',
   credentials: { access_key_id: 'id', secret_access_key: 'key' },
 };
+const ACCOUNT = { default_cluster: 'default', default_org: 'acme', default_project: 'one' };
 const PRESET = { name: 'cpu-small', credits_per_hour: '1', cpu: 1, memory: 2 ** 30 };
 const now = (): string => new Date().toISOString();
 const live = (flow: string) => ({ project_id: flow, yaml_id: 'a', multi: false, tags: [] });
@@ -83,6 +84,7 @@ export function makers(api: TestApi): Readonly<Record<string, () => Promise<Made
       const of = await bucket();
       return { id: await post('/buckets/persistent_credentials', { name: null, bucket_ids: [of] }), parent: of };
     },
+    'service-accounts': () => alone(post('/service_accounts', { ...ACCOUNT, name: null })),
     secrets: () => alone(post('/secrets', { key: 'mine', value: 'eA==', ...P })),
     'flow-projects': async () => ({ id: await flow(), parent: `flow${flows}` }),
     'flow-live-jobs': () => within(flow(), '/flow/live_jobs', live),
@@ -115,6 +117,8 @@ const ASKED: Readonly<Record<string, (made: Made) => Asked>> = {
   'secrets POST ': () => at('/secrets', { key: 'other', value: 'eA==', ...P }),
   'users POST /:user/permissions': ({ id }) =>
     at('/users/alice/permissions', [{ uri: `job://default/acme/one/${id}`, action: 'read' }]),
+  'users DELETE /:user/permissions': ({ id }) =>
+    at(`/users/bob/permissions?uri=${encodeURIComponent(`job://default/acme/one/${id}`)}`),
   'users POST /:user/permissions/check': () => at('/users/alice/permissions/check', []),
   'log-search GET ': () => at('/log-search?org_name=acme&search=x'),
   'storage GET /rights': () => seen('/storage/rights', 'acme'),
@@ -187,6 +191,7 @@ const ASKED: Readonly<Record<string, (made: Made) => Asked>> = {
 /** What requests are about where it is not an object of the resource. */
 const OF: Readonly<Record<string, string>> = {
   'users POST /:user/permissions': 'jobs',
+  'users DELETE /:user/permissions': 'jobs',
   'flow-attempts POST ': 'flow-config-files',
 };
 

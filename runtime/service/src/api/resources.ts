@@ -22,6 +22,7 @@ import { metrics } from './resources/metrics/index.ts';
 import { registry } from './resources/registry/index.ts';
 import { registryTokens } from './resources/registry-tokens/index.ts';
 import { secrets } from './resources/secrets/index.ts';
+import { serviceAccounts } from './resources/service-accounts/index.ts';
 import { storage } from './resources/storage/index.ts';
 import { users } from './resources/users/index.ts';
 
@@ -38,6 +39,7 @@ export const RESOURCES = {
   users,
   admin,
   clusters,
+  'service-accounts': serviceAccounts,
   metrics,
   'log-search': logSearch,
   registry,

@@ -11,6 +11,7 @@ import { sql } from 'kysely';
 import { CONFIG_CHANGED } from './notifications.ts';
 import type { Tx } from './schema.ts';
 import { checkAdoption } from './tenancy/adopt.ts';
+import { endGrantsOfRetired } from './tenancy/grants.ts';
 import { applyUsers } from './users.ts';
 
 /**
@@ -166,6 +167,7 @@ async function retireVanished(tx: Tx, config: PlatformConfig): Promise<void> {
   const plain = JSON.stringify(PLAIN_SHARE);
   await sql`update projects set retired = true, retired_at = coalesce(retired_at, now()), share = ${plain}::jsonb
     where declared and org || '/' || name <> all (${kept}::text[])`.execute(tx);
+  await endGrantsOfRetired(tx);
   await sql`delete from projects p where retired
     and not exists (select from jobs j where j.org = p.org and j.project = p.name)
     and not exists (select from disks d where d.org = p.org and d.project = p.name)`.execute(tx);

@@ -4,7 +4,7 @@ import type { BucketCredentialBucketTable, BucketCredentialTable, BucketTable } 
 import type { ClusterCredentialTable, ClusterTable, JoinTokenTable } from './clusters/tables.ts';
 import type { FlowSchema } from './flow/tables.ts';
 import type { JobTokenTable, SecretTable } from './secrets/tables.ts';
-import type { OrgMemberTable } from './tenancy/tables.ts';
+import type { GrantTable, OrgMemberTable, ServiceAccountTable } from './tenancy/tables.ts';
 
 /*
  * The tables of migrations/, as kysely sees them. bigint columns are read as numbers (log lengths and revisions stay
@@ -65,6 +65,8 @@ interface UserTable {
   /** Name of the identity provider; null: the platform itself. */
   readonly provider: Generated<string | null>;
   readonly looked_at: Generated<Date | null>;
+  /** A program's account, which nobody logs in as. */
+  readonly service: Generated<boolean>;
 }
 
 interface IdentityProviderTable {
@@ -264,6 +266,8 @@ export interface Schema extends FlowSchema {
   readonly projects: ProjectTable;
   readonly members: MemberTable;
   readonly org_members: OrgMemberTable;
+  readonly grants: GrantTable;
+  readonly service_accounts: ServiceAccountTable;
   readonly users: UserTable;
   readonly identity_providers: IdentityProviderTable;
   readonly clusters: ClusterTable;

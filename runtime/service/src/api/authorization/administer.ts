@@ -14,10 +14,22 @@ export interface Place {
 
 /** Whether the caller has anything to do with it. */
 export function isIn({ admin, roles, orgs }: Caller, { org, project }: Place): boolean {
-  if (admin || orgs?.get(org) === 'manager') return true;
+  const inOrg = orgs?.get(org);
+  if (admin || inOrg === 'admin' || inOrg === 'manager') return true;
   if (project !== undefined) return roles.has(`${org}/${project}`);
   return orgs?.has(org) === true || [...roles.keys()].some((key) => key.startsWith(`${org}/`));
 }
+
+/**
+ * The project that a caller is told of who has no role there: where a service account begins, and where somebody was given something of
+ * the whole project. The client stands in it, and asks about its organization.
+ */
+export const standsIn = ({ shown = [], grants = [] }: Caller, { org, project }: Place): boolean =>
+  [...shown, ...grants.flatMap(({ uri }) => projectOf(uri) ?? [])].some((each) =>
+    project === undefined ? each.startsWith(`${org}/`) : each === `${org}/${project}`,
+  );
+
+const projectOf = (uri: string): string | undefined => /^[a-z]+:\/\/[^/]+\/([^/]+\/[^/]+)$/.exec(uri)?.[1];
 
 /**
  * What it takes: `manage` a project (its managers and admins, managers and admins of its organization), manage the `people` and

@@ -1,6 +1,7 @@
 import { DelosError, type ProjectRole, projectNamespace, TERMINAL } from '@delos/core';
 import { sql } from 'kysely';
 import type { Tx } from '../schema.ts';
+import { endGrantsOfRetired } from './grants.ts';
 import { heldOrganization } from './organizations.ts';
 import { holdTenancy, isNot, isThere, LAST_PLACE, MOST, refuseDeclared, refuseMore, tellChange } from './rule.ts';
 
@@ -101,6 +102,7 @@ export async function removeProject(tx: Tx, name: ProjectName): Promise<void> {
   await sql`update projects set retired = true, retired_at = now() where org = ${org} and name = ${project}`.execute(
     tx,
   );
+  await endGrantsOfRetired(tx);
   await sql`delete from projects p where org = ${org} and name = ${project}
     and not exists (select from jobs j where j.org = p.org and j.project = p.name)`.execute(tx);
   await tellChange(tx);

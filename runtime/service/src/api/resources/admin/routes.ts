@@ -3,7 +3,7 @@ import type { FastifyInstance } from 'fastify';
 import { z } from 'zod';
 import { presentClusters } from '../../../db/clusters/present.ts';
 import type { Db } from '../../../db/schema.ts';
-import { isIn } from '../../authorization/administer.ts';
+import { isIn, standsIn } from '../../authorization/administer.ts';
 import type { ApiDeps, Caller } from '../../deps.ts';
 import { route } from '../../route.ts';
 import { adminChanges } from './changes.ts';
@@ -112,7 +112,7 @@ function refused(url: string): DelosError {
 }
 
 function requireOrg(caller: Caller, org: string): void {
-  if (!isIn(caller, { org })) throw notFound(`organization ${org}`);
+  if (!isIn(caller, { org }) && !standsIn(caller, { org })) throw notFound(`organization ${org}`);
 }
 
 function notFound(what: string): DelosError {
