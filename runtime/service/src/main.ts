@@ -20,6 +20,7 @@ const SERVICES: Readonly<Record<string, () => Promise<Service>>> = {
 const COMMANDS: Readonly<Record<string, () => Promise<number>>> = {
   migrate: async () => (await import('./db/migrate-command.ts')).migrateCommand(process.env),
   clusters: async () => (await import('./db/clusters/command.ts')).clustersCommand(process.env, process.stdin),
+  made: async () => (await import('./db/tenancy/made-command.ts')).madeCommand(process.env, process.stdin),
   leave: async () => (await import('./agent/leave-command.ts')).leaveCommand(process.env),
   realm: async () => (await import('./identity/realm-command.ts')).realmCommand(process.env, process.stdin),
   rewrap: async () => (await import('./db/secrets/rewrap-command.ts')).rewrapCommand(process.env, process.stdin),
