@@ -279,6 +279,14 @@ describe('the table of rights', () => {
     } else expect(owner.text).not.toBe(answers[0]?.text);
   });
 
+  test.each(lines('platform'))('$resource $endpoint: the platform’s administrator alone', async (line) => {
+    const asked = line.ask({ id: 'none', parent: 'none' });
+    for (const user of [...strangers, 'rita', 'alice', 'mona']) {
+      expect((await answerOf(at, user, line, asked)).status, user).toBe(403);
+    }
+    expect((await answerOf(at, 'admin', line, asked)).status).toBeLessThan(300);
+  });
+
   test.each(lines('member', 'self'))('$resource $endpoint: $needs', async (line) => {
     const made = { id: 'none', parent: 'none' };
     for (const user of line.needs === 'self' ? [...strangers, 'rita'] : strangers) {

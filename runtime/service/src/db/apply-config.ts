@@ -1,5 +1,6 @@
 import { DelosError, PLAIN_SHARE, type PlatformConfig, projectNamespace, providersOf, shareOf } from '@delos/core';
 import { sql } from 'kysely';
+import { applyCredits } from './credits/terms.ts';
 import { CONFIG_CHANGED } from './notifications.ts';
 import type { Tx } from './schema.ts';
 import { applyUsers } from './users.ts';
@@ -77,6 +78,7 @@ export async function applyConfig(tx: Tx, config: PlatformConfig, cluster: strin
       }),
     )
     .execute();
+  await applyCredits(tx, config, cluster);
   await sql`select pg_notify(${CONFIG_CHANGED}, ${cluster})`.execute(tx);
 }
 

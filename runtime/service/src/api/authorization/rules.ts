@@ -129,11 +129,21 @@ export const RULES: Rules = {
     ['GET /clusters/:cluster/orgs/:org/users/:user', 'member.get', 'organization', 'member'],
     ['GET /clusters/:cluster/orgs/:org/projects', 'project.list', 'organization', 'member'],
     ['GET /clusters/:cluster/orgs/:org/projects/:project/users', 'member.list', 'organization', 'member'],
+    ['PATCH /orgs/:org/balance', 'credits.add', 'organization', 'platform'],
     // What is refused to everybody, with the sentence why.
     ['POST /*', 'admin.change', 'organization', 'user'],
     ['PUT /*', 'admin.change', 'organization', 'user'],
     ['PATCH /*', 'admin.change', 'organization', 'user'],
     ['DELETE /*', 'admin.change', 'organization', 'user'],
+  ],
+  credits: [
+    ['GET ', 'credits.get', 'organization', 'visible'],
+    ['GET /:org/statement', 'credits.get', 'organization', 'member'],
+    ['POST /:org', 'credits.add', 'organization', 'platform'],
+  ],
+  audit: [
+    ['GET ', 'audit.list', 'platform', 'platform'],
+    ['GET /keys', 'audit.keys', 'platform', 'platform'],
   ],
   metrics: [['GET ', 'metric.rights', 'metric', 'credential']],
   'log-search': [['GET ', 'log.search', 'log', 'visible']],

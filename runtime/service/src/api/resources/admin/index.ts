@@ -9,6 +9,7 @@ export const admin: Resource = {
   tables: ['organizations', 'projects'],
   routes: adminRoutes,
   audit: {
+    'PATCH /orgs/:org/balance': 'credits.add',
     'POST /*': 'admin.change',
     'PUT /*': 'admin.change',
     'PATCH /*': 'admin.change',

@@ -5,6 +5,8 @@ import { presentClusters } from '../../../db/clusters/present.ts';
 import type { Db } from '../../../db/schema.ts';
 import type { ApiDeps, Caller } from '../../deps.ts';
 import { route } from '../../route.ts';
+import { balanceOfOrg } from '../credits/index.ts';
+import { balanceRoute } from './balance.ts';
 
 /*
  * The read side of the administration API (/apis/admin/v1): what the configuration says about clusters,
@@ -45,9 +47,11 @@ export function adminRoutes(app: FastifyInstance, deps: ApiDeps): void {
     if (!(await members(db, caller, org)).some((member) => member.user_name === user)) throw notFound(`user ${user}`);
     return orgUserJson(user);
   });
-  get('/clusters/:cluster/orgs', 'Organizations on a cluster', async (caller) => (await orgs(db, caller)).map(orgJson));
+  get('/clusters/:cluster/orgs', 'Organizations on a cluster', async (caller) =>
+    Promise.all((await orgs(db, caller)).map((org) => orgJson(db, org))),
+  );
   get('/clusters/:cluster/orgs/:org', 'One organization on a cluster', async (_caller, { org = '' }) =>
-    orgJson(await organization(db, org)),
+    orgJson(db, await organization(db, org)),
   );
   for (const scope of ['/clusters/:cluster', '/clusters/:cluster/orgs/:org']) {
     get(`${scope}/users`, 'Users', async (caller, { org }) => {
@@ -77,6 +81,7 @@ export function adminRoutes(app: FastifyInstance, deps: ApiDeps): void {
         })),
     );
   }
+  balanceRoute(app, deps);
   for (const method of ['POST', 'PUT', 'PATCH', 'DELETE'] as const) {
     route(app, deps, { method, url: '/*', tag: TAG, summary: 'Refused: the configuration file says it' }, async () => {
       throw new DelosError('ERR_NOT_IMPLEMENTED', 'organizations, projects, members and quotas are set in delos.yaml', {
@@ -147,13 +152,13 @@ function quotaJson(quota: Quota | undefined): Record<string, unknown> {
   return quota?.runningJobs === undefined ? {} : { total_running_jobs: quota.runningJobs };
 }
 
-function orgJson(org: Organization): Record<string, unknown> {
+async function orgJson(db: Db, org: Organization): Promise<Record<string, unknown>> {
   return {
     org_name: org.name,
     default_role: 'user',
     maintenance: false,
     quota: quotaJson(org.quota),
-    balance: { spent_credits: '0' },
+    balance: await balanceOfOrg(db, org.name),
   };
 }
 
