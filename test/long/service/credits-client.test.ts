@@ -1,7 +1,14 @@
+import { spawnSync } from 'node:child_process';
+import { createPublicKey } from 'node:crypto';
+import { writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { Verifier } from '@delos/audit';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { type ApoloClient, apoloClient } from '../../../peers/src/apolo.ts';
 import { expectSoundBooks } from '../../support/ledger/in-postgres.ts';
 import { type ApiOnPostgres, startApiOnPostgres } from '../../support/service/control-api.ts';
+import { temporaryFolder } from '../../support/setup/temporary-folder.ts';
 
 /* The official client gives credits, and shows what there is, against the control API and a real PostgreSQL. */
 
@@ -44,4 +51,61 @@ test('the administrator adds and sets credits of an organization, its members se
     closing: '40',
   });
   await expectSoundBooks(served.database);
+});
+
+const MAIN = fileURLToPath(new URL('../../../runtime/service/src/main.ts', import.meta.url));
+
+/** What a program of the services' image answers, as a process of its own. */
+function ask(program: string, request: unknown, env: Readonly<Record<string, string>> = {}) {
+  const { stdout, status } = spawnSync(process.execPath, [MAIN, program], {
+    input: JSON.stringify(request),
+    encoding: 'utf8',
+    env: { PATH: process.env.PATH ?? '', ...served.postgresEnv, ...env },
+  });
+  return { status, ...JSON.parse(stdout) };
+}
+
+test('operators give, look and verify by the service’s own program; the records of it are exported and verified', () => {
+  const add = {
+    action: 'add',
+    org: 'acme',
+    project: 'one',
+    credits: '15',
+    key: 'k-1',
+    by: 'operator root',
+    why: 'the grant',
+  };
+  expect(ask('credits', add)).toMatchObject({ status: 0, result: { done: true } });
+  expect(ask('credits', add)).toMatchObject({ status: 0, result: { done: false } });
+  expect(ask('credits', { ...add, credits: '16' })).toMatchObject({ status: 1, error: { code: 'ERR_CONFLICT' } });
+  expect(ask('credits', { ...add, key: 'k-2', credits: '1000' })).toMatchObject({
+    status: 1,
+    error: { code: 'ERR_CONFLICT' },
+  });
+  expect(ask('credits', { action: 'show' }).result).toMatchObject([
+    { org: 'acme', project: null, credits: '25' },
+    { org: 'acme', project: 'one', credits: '15' },
+  ]);
+  expect(ask('credits', { action: 'verify' }).result).toEqual({ transactions: 3, faults: [] });
+
+  const file = join(temporaryFolder('audit'), 'key');
+  writeFileSync(file, 'a password that this test alone has');
+  const key = { DELOS_AUDIT_KEY_FILE: file };
+  const [{ publicKey }] = ask('audit', { action: 'keys' }, key).result;
+  const { lines } = ask('audit', { action: 'export', after: 0, limit: 1000, sign: true }, key).result;
+  const verifier = new Verifier([createPublicKey(publicKey)]);
+  for (const line of lines) verifier.line(line);
+  expect(verifier.end()).toMatchObject({ faults: [], unanchored: 0 });
+  const ls = ask('audit', { action: 'ls', act: 'credits.', actor: 'operator root', after: 0, limit: 10 }, key).result;
+  expect(
+    ls.map(({ record, opened }: { record: { outcome: string }; opened: { reason: { value: string } } }) => [
+      record.outcome,
+      opened.reason.value,
+    ]),
+  ).toEqual([
+    ['done', 'the grant'],
+    ['done', 'the grant'],
+    ['failed', expect.stringContaining('used for another amount')],
+    ['failed', expect.stringContaining('has not so many credits left')],
+  ]);
 });

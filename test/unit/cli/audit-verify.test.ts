@@ -1,13 +1,12 @@
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { afterAll, expect, test } from 'vitest';
+import { expect, test } from 'vitest';
 import { run } from '../../../cli/src/commands/audit/verify.ts';
 import { statementCsv } from '../../../cli/src/commands/credits/statement.ts';
 import { chainOf, KEYS, linesOf } from '../../support/audit/chains.ts';
+import { temporaryFolder } from '../../support/setup/temporary-folder.ts';
 
-const folder = mkdtempSync(join(tmpdir(), 'delos-audit-'));
-afterAll(() => rmSync(folder, { recursive: true, force: true }));
+const folder = temporaryFolder('audit');
 
 const EVENT = {
   at: 1,
