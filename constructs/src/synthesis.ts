@@ -27,9 +27,16 @@ export type RotationWay =
       readonly kind: 'overlap';
       /** A command of the runtime in its Pods that ends once nothing depends on the former value: that goes after it. */
       readonly before?: 'rewrap';
+      /** What people hold that ends with the former value: it is rotated only where somebody names it. */
+      readonly ends?: string;
     }
   /** The password of a role of PostgreSQL, which has one at a time. Its clients try `KEY.next` and `KEY.former` as well. */
   | { readonly kind: 'role'; readonly role: string }
+  /**
+   * Keycloak has one value at a time, and is told of the new one by the keeper of the realm while it runs. Whoever shows it tries
+   * `KEY.next` and `KEY.former` as well.
+   */
+  | { readonly kind: 'told' }
   /** It is not rotated. */
   | { readonly kind: 'kept'; readonly why: string };
 

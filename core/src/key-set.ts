@@ -21,5 +21,6 @@ export function publicKeyOf(privateKey: string): PublicKey {
   return { kty, crv, x, y, kid, alg: 'ES256', use: 'sig' };
 }
 
-/** A file of the key that checks what the private key signs: a JSON Web Key Set (RFC 7517, 5). */
-export const keySetOf = (privateKey: string): string => `${JSON.stringify({ keys: [publicKeyOf(privateKey)] })}\n`;
+/** A file of the keys that check what these private keys sign: a JSON Web Key Set (RFC 7517, 5). */
+export const keySetOf = (...privateKeys: readonly string[]): string =>
+  `${JSON.stringify({ keys: privateKeys.map(publicKeyOf) })}\n`;

@@ -10,6 +10,8 @@ export interface RegistryStore {
   readonly tokenPath: string;
   /** File of the keys that check tokens. */
   readonly keys: string;
+  /** How tokens are checked: `delos-token` reads the keys anew, and is our own program's. @default `token`, distribution's */
+  readonly auth?: 'token' | 'delos-token';
 }
 
 /**
@@ -18,7 +20,7 @@ export interface RegistryStore {
  * collection of garbage has removed would still seem to be there.
  * @see https://distribution.github.io/distribution/about/configuration/
  */
-export const registryStore = ({ folder, origin, tokenPath, keys }: RegistryStore): string => `storage:
+export const registryStore = ({ folder, origin, tokenPath, keys, auth = 'token' }: RegistryStore): string => `storage:
   filesystem:
     rootdirectory: ${folder}
   delete:
@@ -32,7 +34,7 @@ export const registryStore = ({ folder, origin, tokenPath, keys }: RegistryStore
       interval: 24h
       dryrun: false
 auth:
-  token:
+  ${auth}:
     realm: ${origin}${tokenPath}
     autoredirect: true
     autoredirectpath: ${tokenPath}

@@ -23,6 +23,7 @@ const COMMANDS: Readonly<Record<string, () => Promise<number>>> = {
   clusters: async () => (await import('./db/clusters/command.ts')).clustersCommand(process.env, process.stdin),
   credits: async () => (await import('./db/credits/command.ts')).creditsCommand(process.env, process.stdin),
   leave: async () => (await import('./agent/leave-command.ts')).leaveCommand(process.env),
+  realm: async () => (await import('./identity/realm-command.ts')).realmCommand(process.env, process.stdin),
   rewrap: async () => (await import('./db/secrets/rewrap-command.ts')).rewrapCommand(process.env, process.stdin),
   token: async () => (await import('./identity/token-command.ts')).tokenCommand(process.env, process.stdin),
 };

@@ -65,8 +65,9 @@ function countsOf(
     if (!isRotated(source) || !('rotation' in source)) return [];
     const count = steps[`${placeOf(secret, secret.manifest.metadata.name)}/${key}`] ?? 0;
     if (object.part !== secret.part) return [clientSteps(count)];
-    // The roles of PostgreSQL are told of it while it runs.
-    return source.rotation?.kind === 'role' ? [] : [serverSteps(count)];
+    // PostgreSQL and Keycloak are told of it while they run.
+    const told = source.rotation?.kind === 'role' || source.rotation?.kind === 'told';
+    return told ? [] : [serverSteps(count)];
   });
 }
 

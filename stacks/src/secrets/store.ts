@@ -98,7 +98,10 @@ export async function completeSecrets(
       case 'signing-key-set': {
         const target = referred(wanted, source, object);
         const value = resolve(target.source, target.object, target.key, [...trail, address]);
-        return source.kind === 'same-as' ? value : keySetOf(value);
+        if (source.kind === 'same-as') return value;
+        // What the other one has signed is good for as long as both are accepted.
+        const other = isRotated(target.source) ? store.turns[addressOf(target.object, target.key)] : undefined;
+        return keySetOf(value, ...(other === undefined ? [] : [other.value]));
       }
     }
   }
@@ -107,6 +110,7 @@ export async function completeSecrets(
 /** Another value for what is rotated. */
 function another(source: SecretSource | undefined, address: string): string {
   if (source?.kind === 'password' && isRotated(source)) return password(source.length ?? DEFAULT_LENGTH);
+  if (source?.kind === 'signing-key' && isRotated(source)) return signingKey();
   throw new DelosError('ERR_INTERNAL', `${address} is not rotated`);
 }
 

@@ -255,7 +255,17 @@ describe('bounds', () => {
       const headers = basic('alice', await tokenOf('alice'));
       const post = async (path: string): Promise<Response> =>
         fetch(url, { method: 'POST', headers, body: await form(path) });
+      const free = async (): Promise<number> => {
+        const text = await (await fetch(`http://127.0.0.1:${small.internalPort}/metrics`)).text();
+        const of = (name: string): number =>
+          Number(new RegExp(`^delos_devpi_volume_${name} (\\d+)$`, 'm').exec(text)?.[1]);
+        expect(of('bytes')).toBe(48 * MIB);
+        expect(of('free_files')).toBeLessThanOrEqual(of('files'));
+        return of('free_bytes');
+      };
+      const before = await free();
       expect((await post((await wheel('fits', '1.0', MIB)).path)).status).toBe(200);
+      expect(before - (await free())).toBeGreaterThanOrEqual(MIB);
       const full = await post((await wheel('large', '1.0', 20 * MIB)).path);
       expect([full.status, await full.json()]).toEqual([
         507,

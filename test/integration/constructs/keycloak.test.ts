@@ -1,5 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import type { AddressInfo } from 'node:net';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { engineContext, parseConfig, synthesize } from '@delos/constructs';
 import { type IdentitySpec, identitySpec } from '@delos/core';
 import { freePort } from '@delos/host';
@@ -16,6 +17,7 @@ import type { Database } from '../../../runtime/service/src/db/database.ts';
 import { accountsOf, applyUsers } from '../../../runtime/service/src/db/users.ts';
 import {
   convergeIdentity,
+  convergeRealm,
   handleToken,
   type IdentitySecrets,
   type IssuerSettings,
@@ -545,6 +547,88 @@ describe('Keycloak refuses users that delos.yaml refuses', () => {
     const capitals = specOf('users: [{name: ann, email: Ann@Example.com}]');
     await converge(capitals, secrets);
     expect(await converge(capitals, secrets)).toEqual([]);
+  });
+});
+
+describe('secrets that Keycloak is told of', () => {
+  const changing = (...held: readonly string[]) => {
+    const now = { held };
+    return { now, live: { current: () => now.held[0] ?? '', accepted: () => now.held } };
+  };
+
+  test('are rotated while tokens are issued and the realm is looked after, without a refusal', async () => {
+    const operator = changing(keycloak.clientSecret);
+    const own = changing(ISSUER_SECRET);
+    const admin = () =>
+      new KeycloakAdmin({ url: keycloak.url, clientId: 'delos-operator', clientSecret: operator.live });
+    const issue = (secret: IssuerSettings['secret']) => issueToken({ ...issuer(), secret }, 'ann', 600);
+    const before = await issue(own.live);
+    const counts = { issued: 0, looked: 0 };
+    let running = true;
+    const repeat = async (work: () => Promise<void>): Promise<void> => {
+      while (running) await work();
+    };
+    const load = Promise.all([
+      repeat(async () => {
+        expect((await issue(own.live)).user).toBe('ann');
+        counts.issued += 1;
+      }),
+      repeat(async () => {
+        await admin().get(z.looseObject({}), '/realms/delos');
+        counts.looked += 1;
+      }),
+    ]);
+    const more = async (): Promise<void> => {
+      const { issued, looked } = counts;
+      const enough = async (): Promise<void> => {
+        while (running && (counts.issued < issued + 3 || counts.looked < looked + 3)) await sleep(20);
+      };
+      await Promise.race([enough(), load]);
+    };
+    /** As the command `realm` does, with what the files say now. */
+    const tell = () => convergeRealm(admin(), spec, { issuer: own.live.current() });
+    const rotate = async (operatorNext: string, issuerNext: string): Promise<void> => {
+      const [operatorFormer, issuerFormer] = [operator.live.current(), own.live.current()];
+      operator.now.held = [operatorFormer, operatorNext];
+      own.now.held = [issuerFormer, issuerNext];
+      await more();
+      expect(await tell()).toEqual([]);
+      operator.now.held = [operatorNext, operatorFormer];
+      own.now.held = [issuerNext, issuerFormer];
+      await more();
+      expect([...(await tell())].sort()).toEqual([
+        'client delos-issuer changed',
+        'client delos-operator of master got another secret',
+        'issuer of tokens changed',
+      ]);
+      operator.now.held = [operatorNext];
+      own.now.held = [issuerNext];
+      await more();
+      expect(await tell()).toEqual([]);
+    };
+    try {
+      await rotate('another-secret-of-the-operator', 'another-secret-of-the-issuer');
+      const former = new KeycloakAdmin({
+        url: keycloak.url,
+        clientId: 'delos-operator',
+        clientSecret: keycloak.clientSecret,
+      });
+      await expect(former.waitUntilReady()).rejects.toMatchObject({ code: 'ERR_UNAUTHENTICATED' });
+      await expect(issue(ISSUER_SECRET)).rejects.toMatchObject({ code: 'ERR_REQUEST' });
+      // What was issued stays good: it is signed by the realm.
+      expect(await authenticate(before.token)).toMatchObject({ user: 'ann' });
+      // A name that there is not is told as such, also while there are two.
+      own.now.held = ['not-the-one', ...own.now.held];
+      await expect(issueToken({ ...issuer(), secret: own.live }, 'nobody', 600)).rejects.toMatchObject({
+        code: 'ERR_NOT_FOUND',
+      });
+      own.now.held = own.now.held.slice(1);
+      await rotate(keycloak.clientSecret, ISSUER_SECRET);
+    } finally {
+      running = false;
+      await load;
+    }
+    expect((await issue(ISSUER_SECRET)).user).toBe('ann');
   });
 });
 

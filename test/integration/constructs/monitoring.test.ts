@@ -59,12 +59,17 @@ notifications:
 services:
   objectStorage: {enabled: true}
   registry: {enabled: false}
+  devpi: {enabled: false}
   prometheus:
     remoteWrite: [{url: 'http://127.0.0.1:${port}/write', user: delos, password: {secret: {name: store, key: password}}}]
 `);
   // The collector tells of stores where logs are searched if there is one; it has no line for this one.
   const sinks = JSON.stringify([{ kind: 'loki', url: 'http://127.0.0.1:9' }]);
-  services = await startServices(SERVICES, withQuotas(TEST_CONFIG), { DELOS_LOG_SINKS: sinks });
+  services = await startServices(SERVICES, withQuotas(TEST_CONFIG), {
+    DELOS_LOG_SINKS: sinks,
+    // Less than a database has that is empty.
+    DELOS_DATABASE_VOLUME_BYTES: String(2 ** 20),
+  });
   storage = await testObjectStorage([]);
   files = await testFiles(`http://127.0.0.1:${services.publicPort}`);
   await files.up();
@@ -163,6 +168,19 @@ test('Prometheus takes every rule and evaluates it without an error', async () =
   });
   expect(rules.length).toBeGreaterThan(20);
   expect(rules.filter(({ health }) => health !== 'ok').map(({ name, lastError }) => [name, lastError])).toEqual([]);
+});
+
+test('a database that is too large for its volume is found, and a volume of Prometheus that has room is not', async () => {
+  const found = z.object({ data: z.object({ result: z.array(z.object({ metric: z.looseObject({}) })) }) });
+  const ask = async (name: string) => {
+    const query = `ALERTS{alertname="${name}"}`;
+    return found.parse(await monitoring.ask('query', { query })).data.result.map(({ metric }) => metric);
+  };
+  expect(await until('it is found', 60, async () => (await ask('DatabaseVolumeNearlyFull'))[0])).toMatchObject({
+    job: 'control-api',
+    severity: 'critical',
+  });
+  expect(await ask('MetricsVolumeNearlyFull')).toEqual([]);
 });
 
 /** What parts tell that this test does not run. */

@@ -1,6 +1,8 @@
 import { createHash } from 'node:crypto';
-import { REGISTRY_AUTHORIZE_PATH, REGISTRY_ISSUER, REGISTRY_SERVICE, REGISTRY_TOKEN_PATH } from '@delos/core';
-import { decodeJwt, SignJWT } from 'jose';
+import { rename, rm, writeFile } from 'node:fs/promises';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { keySetOf, REGISTRY_AUTHORIZE_PATH, REGISTRY_ISSUER, REGISTRY_SERVICE, REGISTRY_TOKEN_PATH } from '@delos/core';
+import { decodeJwt, decodeProtectedHeader, SignJWT } from 'jose';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { type ApoloClient, apoloClient } from '../../../peers/src/apolo.ts';
 import { pullCredential } from '../../../runtime/service/src/api/resources/registry/pull-credential.ts';
@@ -320,4 +322,69 @@ test('an upload goes on after the registry was killed, and takes 24 MiB with a r
   expect(end.status).toBe(201);
   const blob = await ask('rita', 'GET', `/v2/acme/one/big/blobs/sha256:${digest}`);
   expect((await blob.arrayBuffer()).byteLength).toBe(first.length + second.length);
+});
+
+describe('the key of tokens, while it is rotated', () => {
+  /** Longer than the registry goes by what it read last. */
+  const seen = (): Promise<void> => sleep(700);
+  const statusOf = async (token: string): Promise<number> => {
+    const response = await fetch(`http://${host}/v2/acme/one/app/tags/list`, bearer(token));
+    await response.arrayBuffer();
+    return response.status;
+  };
+  const issued = async (): Promise<string> => {
+    const answer = (await (await tokenOf('rita', 'repository:acme/one/app:pull')).json()) as { token: string };
+    return answer.token;
+  };
+
+  test('never refuses who pushes and pulls, and refuses what the former one signed at the end', async () => {
+    const { keyFile, keysFile, key: former } = registry;
+    const next = signingKey();
+    const before = await issued();
+    const nodes = await pullCredential(
+      registrySettings('', former),
+      { org: 'acme', project: 'one' },
+      Math.floor(Date.now() / 1000),
+    );
+    const push = async (tag: string): Promise<void> => {
+      const image = `${host}/acme/one/rotated:${tag}`;
+      await as('alice').push(image, tag);
+      expect(await as('rita').content(image)).toMatchObject({ code: 0, stdout: tag });
+    };
+    const asNode = async (): Promise<number> => {
+      const query = new URLSearchParams({ service: REGISTRY_SERVICE, scope: 'repository:acme/one/app:pull' });
+      const authorization = `Basic ${Buffer.from(`token:${nodes}`).toString('base64')}`;
+      return (await fetch(`http://${host}${REGISTRY_TOKEN_PATH}?${query}`, { headers: { authorization } })).status;
+    };
+
+    // Each of the two sees a step before the other does.
+    await writeFile(`${keyFile}.next`, next);
+    await push('accept-both-unseen');
+    await writeFile(keysFile, keySetOf(former, next));
+    await seen();
+    await push('accept-both');
+    await writeFile(`${keyFile}.former`, former);
+    await writeFile(`${keyFile}.new`, next);
+    await rename(`${keyFile}.new`, keyFile);
+    await rm(`${keyFile}.next`);
+    await push('use-the-new');
+    const after = await issued();
+    expect(decodeProtectedHeader(after).kid).not.toBe(decodeProtectedHeader(before).kid);
+    expect([await statusOf(before), await statusOf(after), await asNode()]).toEqual([200, 200, 200]);
+    await rm(`${keyFile}.former`);
+    await writeFile(keysFile, keySetOf(next));
+    await seen();
+    await push('refuse-the-former');
+    expect([await statusOf(before), await statusOf(after), await asNode()]).toEqual([401, 200, 401]);
+  });
+
+  test('that cannot be read for a moment is the one that was read last', async () => {
+    const token = await issued();
+    await writeFile(registry.keysFile, 'nonsense');
+    await seen();
+    expect(await statusOf(token)).toBe(200);
+    await rm(registry.keysFile);
+    await seen();
+    expect(await statusOf(token)).toBe(200);
+  });
 });

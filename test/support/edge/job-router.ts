@@ -16,6 +16,8 @@ import { until } from '../until.ts';
 export const JOBS_DOMAIN = 'jobs.localhost';
 
 export interface TestJobRouter {
+  /** The file of what it seals with. */
+  readonly keyFile: string;
   readonly port: number;
   readonly internalPort: number;
   /** Resident bytes of its own. */
@@ -35,7 +37,7 @@ export interface RouterProps {
 export async function startJobRouter({ api, publicUrl, issuer, port }: RouterProps): Promise<TestJobRouter> {
   const { path } = await resolveTool('job-router', silent);
   const folder = await mkdtemp(join(tmpdir(), 'delos-job-router-'));
-  await writeFile(join(folder, 'key'), 'a-key-of-this-test-alone-which-is-long-enough\n', { mode: 0o400 });
+  await writeFile(join(folder, 'key'), 'a-key-of-this-test-alone-which-is-long-enough\n', { mode: 0o600 });
   const internalPort = await freePort();
   const start = async (): Promise<ChildProcess> => {
     const child = spawn(path, [], {
@@ -70,6 +72,7 @@ export async function startJobRouter({ api, publicUrl, issuer, port }: RouterPro
     await gone;
   };
   return {
+    keyFile: join(folder, 'key'),
     port,
     internalPort,
     pid: () => child.pid ?? 0,

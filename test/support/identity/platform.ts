@@ -40,7 +40,7 @@ export const tokenSettings = (realmUrl: string) => ({
 export const rolesOf = ({ roles }: { readonly roles: ReadonlyMap<string, string> }) => Object.fromEntries(roles);
 
 /** The platform's parts that have to do with logins, as they run. */
-export function platformOf(parts: () => ProviderParts) {
+export function platformOf(parts: () => Pick<ProviderParts, 'keycloak' | 'database'>) {
   /** A platform that was deployed with this delos.yaml. */
   const deployed = async (text: string, secrets: Readonly<Record<string, string>> = { corp: BIND_PASSWORD }) => {
     const { keycloak, database } = parts();

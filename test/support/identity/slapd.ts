@@ -164,7 +164,7 @@ access to * by dn.exact="${BIND_DN}" read by * none
 `;
 
 /** An authority, and a server's certificate of it for 127.0.0.1. */
-async function certificate(folder: string): Promise<void> {
+export async function certificate(folder: string): Promise<void> {
   const openssl = (...args: readonly string[]) => exec('openssl', args, { cwd: folder });
   const key = ['-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:prime256v1', '-nodes', '-days', '2'];
   await openssl('req', '-x509', ...key, '-keyout', 'ca.key', '-out', 'ca.pem', '-subj', '/CN=test authority');

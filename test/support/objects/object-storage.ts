@@ -26,6 +26,10 @@ export interface TestObjectStorage {
   settings(bucket: string): BucketSettings;
   /** A client with a credential for one bucket. @param seconds from now until its end */
   signed(bucket: string, rights: BucketRights, seconds?: number): AwsClient;
+  /** The file of the administrator's secret. */
+  readonly adminFile: string;
+  /** The file of the keys for buckets of services. */
+  readonly signingFile: string;
   /** The file of the keys for buckets of projects. */
   readonly projectsFile: string;
   /** A client with a credential for a project's bucket. `m`: it makes and removes it. */
@@ -48,7 +52,8 @@ const SIGNING_KEY = 'the-signing-key-of-tests-0123456789-abcdef';
 const ADMIN_SECRET = 'the-secret-of-the-administrator-0123456789';
 const secretOf = (bucket: string): string => `the-secret-of-the-bucket-${bucket}-0123456789`;
 
-const client = (accessKeyId: string, secretAccessKey: string): AwsClient =>
+/** A client of these words. */
+export const client = (accessKeyId: string, secretAccessKey: string): AwsClient =>
   new AwsClient({ accessKeyId, secretAccessKey, service: 's3', region: 'us-east-1', retries: 0 });
 
 /** @param buckets that services have, each with an account of its own */
@@ -122,6 +127,8 @@ export async function testObjectStorage(
       const given = bucketCredential(SIGNING_KEY, { bucket, rights, end: Math.floor(Date.now() / 1000) + seconds });
       return client(given.accessKey, given.secretKey);
     },
+    adminFile: join(folder, 'admin'),
+    signingFile: join(folder, 'signing'),
     projectsFile: join(folder, 'projects'),
     ofProject: (bucket, rights, seconds = 3600) => {
       const given = bucketCredential(PROJECTS_KEY, { bucket, rights, end: Math.floor(Date.now() / 1000) + seconds });

@@ -1,5 +1,6 @@
 import { registrySettings } from '../../../runtime/service/src/api/resources/registry/settings.ts';
 import { imageSource } from '../../../runtime/service/src/image-source.ts';
+import { liveSecret } from '../../../runtime/service/src/live-secret.ts';
 import { startGateway, type TestGateway } from '../edge/gateway.ts';
 import { startControlApi, startIssuer, type TestApi, type TestIssuer } from '../service/control-api.ts';
 import { startPostgres } from '../service/postgres.ts';
@@ -23,7 +24,7 @@ export async function registryPlatform(users: readonly string[]): Promise<Regist
   const [postgres, issuer, registry] = await Promise.all([startPostgres(), startIssuer(), testRegistry()]);
   const database = await postgres.connect();
   const api = await startControlApi(database, issuer, undefined, undefined, {
-    registry: registrySettings(registry.url, registry.key),
+    registry: registrySettings(registry.url, liveSecret(registry.keyFile)),
   });
   const port = Number(new URL(api.url).port);
   const gateway = await startGateway(

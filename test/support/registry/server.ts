@@ -32,6 +32,9 @@ export interface TestRegistry {
   readonly data: string;
   /** Signs the tokens that it takes; PKCS #8 in PEM. */
   readonly key: string;
+  /** The same in a file, and the file of the keys that check tokens. */
+  readonly keyFile: string;
+  readonly keysFile: string;
   readonly logged: () => string;
   /** Starts it, and waits until it answers. */
   readonly up: () => Promise<void>;
@@ -105,6 +108,7 @@ export async function testRegistry(
     REGISTRY_SECRET: join(folder, 'secret'),
     REGISTRY_RUN: run,
   };
+  await writeFile(join(folder, 'key'), key);
   await writeFile(join(folder, 'keys'), keySetOf(key));
   await writeFile(join(folder, 'secret'), 'a-secret-of-the-test');
   let child: ChildProcess | undefined;
@@ -123,6 +127,8 @@ export async function testRegistry(
     url,
     data,
     key,
+    keyFile: join(folder, 'key'),
+    keysFile: join(folder, 'keys'),
     logged: () => logged,
     up: async () => {
       const started = spawn('/bin/sh', [join(folder, 'start.sh')], {

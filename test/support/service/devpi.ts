@@ -12,6 +12,8 @@ const IMAGE = join(import.meta.dirname, '../../../artifacts/images/devpi');
 export interface TestDevpi {
   readonly data: string;
   readonly port: number;
+  /** Of health and metrics. */
+  readonly internalPort: number;
   /** Python with the wheels. */
   readonly python: string;
   /** Starts a program of the image. */
@@ -63,6 +65,7 @@ export async function testDevpi(
   return {
     data,
     port: ports.http,
+    internalPort: ports.internal,
     python,
     program,
     up: async () => {

@@ -108,6 +108,7 @@ describe('what Prometheus asks for metrics', () => {
       'control-api': ['agent', 'collector', 'control-api', 'gateway', 'prometheus'],
       'database-archive': alone,
       'dcgm-exporter': alone,
+      devpi: alone,
       dns: alone,
       egress: alone,
       files: alone,

@@ -136,6 +136,23 @@ describe('a key that signs', () => {
     expect(second.changed).toBe(false);
     expect(second.values).toEqual(first.values);
   });
+
+  test('has a file of both public halves while it is rotated', async () => {
+    const rotated = [objects[0], secret('private', { key: { kind: 'signing-key', rotation: { kind: 'overlap' } } })];
+    const addresses = ['delos/private/key'];
+    const step = async (store: SecretStore, to: 'next' | 'former' | 'done') => {
+      const turn = { addresses, to };
+      return completeSecrets(rotated as never, store, certificateAuthority, new Date(), { turn });
+    };
+    const made = await complete(rotated as never);
+    const next = await step(made.store, 'next');
+    const own = next.values.get('delos/private') ?? {};
+    expect(next.values.get('delos/public')?.keys).toBe(keySetOf(own.key ?? '', own['key.next'] ?? ''));
+    const former = await step(next.store, 'former');
+    expect(former.values.get('delos/public')?.keys).toBe(keySetOf(own['key.next'] ?? '', own.key ?? ''));
+    const done = await step(former.store, 'done');
+    expect(done.values.get('delos/public')?.keys).toBe(keySetOf(own['key.next'] ?? ''));
+  });
 });
 
 describe('certificates', () => {

@@ -92,11 +92,12 @@ describe('other Pods', () => {
     expect(marks(workload('client', 'client'))).toEqual([undefined, undefined, '1', '1', '1']);
   });
 
-  test('never come for what reads its secrets anew, nor for PostgreSQL itself', () => {
+  test('never come for what reads its secrets anew, nor for PostgreSQL and Keycloak themselves', () => {
     const none = [undefined, undefined, undefined, undefined, undefined];
     expect(marks(workload('client', 'client', true))).toEqual(none);
     const role = secret({ kind: 'role', role: 'delos' });
     expect(marks(workload('server', 'server'), role)).toEqual(none);
     expect(marks(workload('client', 'client'), role)).toEqual([undefined, undefined, '1', '1', '1']);
+    expect(marks(workload('server', 'server'), secret({ kind: 'told' }))).toEqual(none);
   });
 });

@@ -107,7 +107,7 @@ class Serving:
         guard = Guard(xom.create_app(), api, settings, Indices(xom).ensure)
         self._main = server(guard, settings.port, THREADS, WAITING)
         self._main.max_request_body_size = settings.max_upload + 2**20
-        self._internal = server(health(xom), settings.internal_port, 2, 16)
+        self._internal = server(internal(xom, settings), settings.internal_port, 2, 16)
 
     def thread_run(self) -> None:
         self._main.prepare()
@@ -138,9 +138,16 @@ def server(app: Any, port: int, threads: int, waiting: int) -> wsgi.Server:
     return made
 
 
-def health(xom: XOM) -> Callable[..., Iterable[bytes]]:
+def internal(xom: XOM, settings: Settings) -> Callable[..., Iterable[bytes]]:
+    """Health and metrics."""
+
     def answer(environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
         path = environ["PATH_INFO"]
+        if path == "/metrics":
+            text = volume_metrics(settings.data).encode()
+            headers = [("Content-Type", "text/plain; version=0.0.4; charset=utf-8"), ("Content-Length", str(len(text)))]
+            start_response("200 OK", headers)
+            return [text]
         if path not in ("/health/live", "/health/ready"):
             start_response("404 Not Found", [("Content-Length", "0")])
             return []
@@ -151,6 +158,20 @@ def health(xom: XOM) -> Callable[..., Iterable[bytes]]:
         return []
 
     return answer
+
+
+def volume_metrics(data: Path) -> str:
+    """In Prometheus' text format."""
+    disk = os.statvfs(data)
+    gauges = {
+        "delos_devpi_volume_bytes": ("Size of the volume.", disk.f_blocks * disk.f_frsize),
+        "delos_devpi_volume_free_bytes": ("What packages can still take of the volume.", disk.f_bavail * disk.f_frsize),
+        "delos_devpi_volume_files": ("Files that the volume can have; 0: any number.", disk.f_files),
+        "delos_devpi_volume_free_files": ("Files that the volume can still take.", disk.f_ffree),
+    }
+    return "".join(
+        f"# HELP {name} {help}\n# TYPE {name} gauge\n{name} {value}\n" for name, (help, value) in gauges.items()
+    )
 
 
 class Indices:

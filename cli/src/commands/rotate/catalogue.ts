@@ -78,7 +78,24 @@ export function chosen(
   if (interrupted.length > 0) {
     return all.filter(({ address, phase }) => interrupted.includes(address) || phase !== 'none');
   }
-  return all.filter(({ name, way }) => way.kind !== 'kept' && (every || names.includes(name)));
+  return all.filter(
+    ({ name, way }) => way.kind !== 'kept' && (names.includes(name) || (every && endedBy(way) === undefined)),
+  );
+}
+
+/** What people hold that ends with the former value: such a secret is rotated where it is named alone. */
+const endedBy = (way: RotationWay): string | undefined => (way.kind === 'overlap' ? way.ends : undefined);
+
+/** Secrets that show what these addresses hold: their own, and those that follow from them. */
+export function shownBy({ objects }: Synthesis, addresses: readonly string[]): ReadonlySet<string> {
+  const parts = addresses.map((address) => address.split('/'));
+  const names = new Set(parts.map(([, name = '']) => name));
+  const refs = new Set(parts.map(([, name = '', key = '']) => `${name}/${key}`));
+  for (const { manifest, secrets } of objects) {
+    const follows = Object.values(secrets).some((source) => 'ref' in source && refs.has(source.ref));
+    if (follows) names.add(manifest.metadata.name);
+  }
+  return names;
 }
 
 /** For a person. */
@@ -88,11 +105,17 @@ export const listText = (all: readonly RotatedSecret[]): string =>
     all.map(({ name, way, times, phase }) => [
       name,
       phase === 'none' ? (times === 0 ? 'never' : `${times} times`) : 'under way',
-      way.kind === 'kept' ? `not: ${way.why}` : WORDS[way.kind],
+      way.kind === 'kept' ? `not: ${way.why}` : wordsOf(way),
     ]),
   );
 
 const WORDS = {
   overlap: 'two are accepted while all change to the new one',
   role: 'its clients have both while PostgreSQL changes to the new one',
+  told: 'its clients have both while Keycloak is told of the new one',
 } as const;
+
+function wordsOf(way: Exclude<RotationWay, { readonly kind: 'kept' }>): string {
+  const ends = endedBy(way);
+  return `${WORDS[way.kind]}${ends === undefined ? '' : `; by its name alone, since it ends ${ends}`}`;
+}

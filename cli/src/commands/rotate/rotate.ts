@@ -12,7 +12,7 @@ import { readSettings, recordedConfig } from '../../instance/settings.ts';
 import { Phases } from '../../phases.ts';
 import { refuseOtherRelease } from '../upgrade/other-release.ts';
 import { refuseHalfUpgraded } from '../upgrade/record.ts';
-import { chosen, listText, type RotatedSecret, rotatedSecrets } from './catalogue.ts';
+import { chosen, listText, type RotatedSecret, rotatedSecrets, shownBy } from './catalogue.ts';
 import { untilArrived } from './pods.ts';
 import { beforeFirstStep, endRotation, keepRotation, rotationFrom, rotationOf } from './record.ts';
 import { setRolePasswords } from './roles.ts';
@@ -62,7 +62,7 @@ async function rotate(context: CommandContext, input: PlatformInput, some: reado
   const kube = await kubeOf(context, await (await engineOf(context)).handle());
   const phases = new Phases(context.progress, context.signal);
   const addresses = some.map(({ address }) => address);
-  const objects = new Set(addresses.map((address) => address.split('/')[1] ?? ''));
+  const objects = shownBy(synthesize(input.config, input.context), addresses);
   const rotation = rotationOf(context.paths) ?? rotationFrom(some);
   keepRotation(context.paths, rotation);
   const step = (to: 'next' | 'former' | 'done', what: string, of = addresses): Promise<void> =>
@@ -88,6 +88,11 @@ async function rotate(context: CommandContext, input: PlatformInput, some: reado
     });
   }
   await step('former', 'use the new');
+  if (some.some(({ way }) => way.kind === 'told')) {
+    await phases.run('Keycloak', () =>
+      askRuntime(context, { service: 'identity', program: 'realm', request: {}, what: 'the realm' }),
+    );
+  }
   if (some.some(({ way }) => way.kind === 'overlap' && way.before === 'rewrap')) {
     await phases.run('secrets of projects', () =>
       askRuntime(context, { service: 'control-api', program: 'rewrap', request: {}, what: 'its secrets' }),

@@ -1,4 +1,4 @@
-import { DelosError } from '@delos/core';
+import { DelosError, quantityOr0 } from '@delos/core';
 import type { k8s } from 'cdk8s-plus-28';
 import { Construct } from 'constructs';
 import { ConfigFiles } from '../../base/config-files.ts';
@@ -24,6 +24,8 @@ import { volumeSource } from '../../base/storage/file-storage.ts';
 import type { Workload } from '../../base/workload.ts';
 import type { RotationWay } from '../../synthesis.ts';
 import { ObjectStorage, objectStorage } from '../object-storage/index.ts';
+import { postgres } from '../postgres/index.ts';
+import { Postgres } from '../postgres/postgres.ts';
 import type { AgentsEntrance } from './agents-entrance.ts';
 import { IMAGE_REGISTRY, IMAGE_REGISTRY_PORT, ImageRegistry } from './image-registry.ts';
 import { canonicalJson, platformSettings } from './platform-settings.ts';
@@ -38,10 +40,6 @@ export interface RealmKeeping {
   readonly mounts: () => readonly Mount[];
 }
 
-const ISSUER_KEPT: RotationWay = {
-  kind: 'kept',
-  why: 'Keycloak takes one value, and forgets the tokens that were issued by `delos token` with another',
-};
 const AUDIT_KEPT: RotationWay = { kind: 'kept', why: 'earlier checkpoints are verified by its public half' };
 const FIRST_PASSWORD_KEPT: RotationWay = { kind: 'kept', why: 'a person’s first password: they change it themselves' };
 
@@ -90,7 +88,7 @@ export class ControlApi extends Construct implements AgentsEntrance {
       key: { kind: 'password', length: 48, rotation: { kind: 'overlap', before: 'rewrap' } },
     });
     const auditKey = secret('audit-key', { key: { kind: 'password', length: 48, rotation: AUDIT_KEPT } });
-    const issuer = secret('token-issuer', { secret: { kind: 'password', length: 48, rotation: ISSUER_KEPT } });
+    const issuer = secret('token-issuer', { secret: { kind: 'password', length: 48, rotation: { kind: 'told' } } });
     const passwords = secret(
       'identity-passwords',
       Object.fromEntries(
@@ -106,6 +104,8 @@ export class ControlApi extends Construct implements AgentsEntrance {
     // Projects have buckets in a storage of ours alone: another one's credentials are not ours to give.
     const storage = at.find(objectStorage);
     this.#buckets = storage instanceof ObjectStorage ? storage : undefined;
+    // Of one of ours its volume is known.
+    const server = at.find(postgres);
     if (at.services.some(({ name }) => name === IMAGE_REGISTRY)) {
       this.#registry = new ImageRegistry(this, IMAGE_REGISTRY, namespace);
     }
@@ -178,6 +178,7 @@ export class ControlApi extends Construct implements AgentsEntrance {
       ],
       env: () => [
         ...databaseEnv(database),
+        ...(server instanceof Postgres ? [env('DELOS_DATABASE_VOLUME_BYTES', String(quantityOr0(server.size)))] : []),
         ...(identity.authority === undefined ? [] : [env('NODE_EXTRA_CA_CERTS', fileOf(identity.authority))]),
         ...(cache === undefined ? [] : cacheEnv(cache)),
         ...(bucket === undefined ? [] : bucketEnv(bucket)),

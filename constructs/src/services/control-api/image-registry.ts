@@ -18,9 +18,9 @@ const BUILDER_FOLDER = '/etc/delos-builder';
 /** Port of its API. */
 export const IMAGE_REGISTRY_PORT = 5000;
 
-const KEPT: RotationWay = {
-  kind: 'kept',
-  why: 'the registry reads it at its start, and a push that is under way would end with it',
+const ROTATED: RotationWay = {
+  kind: 'overlap',
+  ends: 'what builds of images push with, and what nodes pull images with for jobs that start just then',
 };
 
 /**
@@ -39,7 +39,7 @@ export class ImageRegistry extends Construct {
     const secret = new Secret(this, 'token-key', {
       namespace,
       name: `${IMAGE_REGISTRY}-token-key`,
-      sources: { key: { kind: 'signing-key', rotation: KEPT } },
+      sources: { key: { kind: 'signing-key', rotation: ROTATED } },
     });
     this.key = { secret, key: 'key' };
     this.peer = {

@@ -48,6 +48,7 @@ export class DatabaseArchive extends Construct {
       user: descriptor.user,
       userNamespace: at.userNamespaces,
       resources,
+      rereadsSecrets: true,
       command: ['/bin/pg-archive'],
       ports: { internal: PORTS.internal },
       probes: OWN_PROBES,

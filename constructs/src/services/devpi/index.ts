@@ -75,6 +75,26 @@ export const devpi: ServiceDescriptor<Section, Devpi> = {
   resources: { cpu: '20m', memory: '64Mi', memoryLimit: '256Mi' },
   needs: [controlApi],
   diesWithNode: 'it runs once, on one volume',
+  metrics: { port: 'internal' },
+  alerts: [
+    {
+      name: 'PackageVolumeNearlyFull',
+      severity: 'warning',
+      expr: 'delos_devpi_volume_free_bytes / delos_devpi_volume_bytes < 0.15 or delos_devpi_volume_free_files / (delos_devpi_volume_files > 0) < 0.1',
+      for: '10m',
+      summary: 'The volume of DevPI is nearly full: soon no package can be uploaded',
+    },
+  ],
+  panels: [
+    {
+      title: 'Space',
+      unit: 'bytes',
+      series: [
+        { expr: 'delos_devpi_volume_bytes', legend: 'size' },
+        { expr: 'delos_devpi_volume_free_bytes', legend: 'free' },
+      ],
+    },
+  ],
   backup: { save: python('save'), claim: 'data', folder: 'server' },
   routes: [{ paths: [`${PATH}/*`], port: 'http', maxBodyBytes: MAX_UPLOAD_BYTES }],
   build: (scope, at) => new Devpi(scope, 'devpi', at),

@@ -9,14 +9,8 @@ import type { Replicas } from '../../base/sections/replicas.ts';
 import { goMemoryLimit } from '../../base/sections/resources-section.ts';
 import type { ServiceDescriptor, Site } from '../../base/service.ts';
 import { Workload } from '../../base/workload.ts';
-import type { RotationWay } from '../../synthesis.ts';
 import { controlApi } from '../control-api/index.ts';
 import { keycloak } from '../keycloak/index.ts';
-
-const KEPT: RotationWay = {
-  kind: 'kept',
-  why: 'the router of jobs seals cookies with it, and everybody would have to log in to jobs again',
-};
 
 /**
  * Leads the addresses of jobs to their Pods. It has no token of Kubernetes and none of the platform: which Pod an address leads
@@ -42,7 +36,7 @@ export class JobRouter extends Construct {
     const seal = new Secret(this, 'seal', {
       namespace,
       name,
-      sources: { key: { kind: 'password', length: 48, rotation: KEPT } },
+      sources: { key: { kind: 'password', length: 48, rotation: { kind: 'overlap' } } },
     });
     this.workload = new Workload(this, 'workload', {
       namespace,
@@ -52,6 +46,7 @@ export class JobRouter extends Construct {
       user: descriptor.user,
       userNamespace: at.userNamespaces,
       resources,
+      rereadsSecrets: true,
       command: ['/bin/job-router'],
       ports: { http: PORTS.http, internal: PORTS.internal },
       probes: OWN_PROBES,

@@ -13,7 +13,6 @@ import type { Probes, Resources } from '../../base/pod.ts';
 import { Secret, type SecretKey } from '../../base/secret.ts';
 import { partOf } from '../../base/sections/resources-section.ts';
 import { Workload } from '../../base/workload.ts';
-import type { RotationWay } from '../../synthesis.ts';
 import { upstreamImage } from '../../upstream-image.ts';
 import { type ExternalKeycloakProps, externalKeycloak } from './external.ts';
 import { ADMIN_KEY, CONFIGURATION, SECRETS, START } from './files.ts';
@@ -57,11 +56,6 @@ export const KEYCLOAK_USER = 60601;
 /** Processor and memory where the props say none. */
 export const KEYCLOAK_RESOURCES: Resources = { cpu: '100m', memory: '832Mi', memoryLimit: '1Gi' };
 
-const ADMIN_KEPT: RotationWay = {
-  kind: 'kept',
-  why: 'Keycloak takes it at its very first start alone, and knows one value',
-};
-
 /**
  * Keycloak. Its realm is made and kept by the control API's `migrate` step, not imported: an import is done once.
  * @example
@@ -93,7 +87,7 @@ export class Keycloak extends Construct implements Identity {
     const secret = new Secret(this, 'admin-secret', {
       namespace,
       name: `${id}-admin`,
-      sources: { [ADMIN_KEY]: { kind: 'password', length: 40, rotation: ADMIN_KEPT } },
+      sources: { [ADMIN_KEY]: { kind: 'password', length: 40, rotation: { kind: 'told' } } },
     });
     this.admin = { secret, key: ADMIN_KEY };
     const authorities = new SecretFolder(this, {

@@ -44,9 +44,10 @@ const SECRETS = '/run/objects';
 /** Of its memory, kept by its own collection of garbage. */
 const HEAP = 0.8;
 
-const KEPT: RotationWay = {
-  kind: 'kept',
-  why: 'the object storage takes one secret for each access key, at its start',
+const ROTATED: RotationWay = { kind: 'overlap' };
+const ROTATED_BY_NAME: RotationWay = {
+  kind: 'overlap',
+  ends: 'credentials and addresses of people for buckets of projects',
 };
 
 /**
@@ -73,13 +74,13 @@ export class ObjectStorage extends Construct implements BucketServer {
     super(scope, id);
     this.#namespace = props.namespace;
     const resources = props.resources ?? OBJECT_STORAGE_RESOURCES;
-    const secretOf = (name: string): Secret =>
+    const secretOf = (name: string, rotation = ROTATED): Secret =>
       new Secret(this, name, {
         namespace: props.namespace,
         name: `${id}-${name}`,
-        sources: { secret: { kind: 'password', length: 48, rotation: KEPT } },
+        sources: { secret: { kind: 'password', length: 48, rotation } },
       });
-    const [admin, signing, projects] = [secretOf('admin'), secretOf('signing'), secretOf('projects')];
+    const [admin, signing, projects] = [secretOf('admin'), secretOf('signing'), secretOf('projects', ROTATED_BY_NAME)];
     this.adminSecret = { secret: admin, key: 'secret' };
     this.signingKey = { secret: signing, key: 'secret' };
     this.projectsKey = { secret: projects, key: 'secret' };
@@ -90,6 +91,7 @@ export class ObjectStorage extends Construct implements BucketServer {
       image: props.image,
       user: props.user ?? OBJECT_STORAGE_USER,
       resources,
+      rereadsSecrets: true,
       command: ['/bin/objects'],
       ports: { s3: S3, internal: PORTS.internal },
       podPorts: ['internal'],
@@ -155,7 +157,7 @@ export class ObjectStorage extends Construct implements BucketServer {
     const secret = new Secret(this, `bucket-${name}`, {
       namespace: this.#namespace,
       name: `${this.node.id}-bucket-${name}`,
-      sources: { 'secret-key': { kind: 'password', length: 48, rotation: KEPT } },
+      sources: { 'secret-key': { kind: 'password', length: 48, rotation: ROTATED } },
     });
     const bucket: Bucket = {
       endpoint: this.workload.url('s3'),

@@ -47,6 +47,14 @@ export const postgres: ServiceDescriptor<
       for: '5m',
       summary: 'The control API waits for connections to PostgreSQL',
     },
+    {
+      name: 'DatabaseVolumeNearlyFull',
+      severity: 'critical',
+      // What else is there has bounds: the log half a GiB, and an eighth of the volume for who follows it; Keycloak's events 90 days.
+      expr: 'max by (job) (delos_database_bytes) > 0.7 * max by (job) (delos_database_volume_bytes)',
+      for: '10m',
+      summary: 'The volume of PostgreSQL is nearly full: when it is, nothing is accepted any more',
+    },
   ],
   panels: [
     {
@@ -57,7 +65,10 @@ export const postgres: ServiceDescriptor<
     {
       title: 'Size of the database',
       unit: 'bytes',
-      series: [{ expr: 'max(delos_database_bytes)', legend: 'size' }],
+      series: [
+        { expr: 'max(delos_database_bytes)', legend: 'size' },
+        { expr: 'max(delos_database_volume_bytes)', legend: 'volume' },
+      ],
     },
   ],
   diesWithNode: 'it runs once, on one volume',

@@ -89,6 +89,8 @@ export class Postgres extends Construct implements DatabaseServer {
   readonly workload: Workload;
   /** Where its clients reach it: the primary, where there are members. */
   readonly host: string;
+  /** Of each volume. */
+  readonly size: string;
   readonly #namespace: Namespace;
   readonly #databases = new Map<string, Database>();
   readonly #secrets = new Map<string, Secret>();
@@ -100,8 +102,8 @@ export class Postgres extends Construct implements DatabaseServer {
     this.#secret('admin');
     if (members !== undefined) for (const name of MEMBER_SECRETS) this.#secret(name);
     if (followed) this.#secret(FOLLOWER_ROLE);
-    const resources = props.resources ?? POSTGRES_RESOURCES;
-    const size = props.size ?? '10Gi';
+    const { resources = POSTGRES_RESOURCES, size = '10Gi' } = props;
+    this.size = size;
     const config = new ConfigFiles(this, 'config', {
       namespace,
       name: id,
@@ -151,8 +153,8 @@ export class Postgres extends Construct implements DatabaseServer {
     this.host = this.workload.host;
     if (members === undefined) return;
     this.host = hostOf(primaryOf(id), namespace.name);
-    const { addresses, port } = members.apiServer;
-    this.workload.reach(this.workload.peer('postgres', 'patroni'), { kind: 'addresses', addresses, ports: [port] });
+    const api = { kind: 'addresses', addresses: members.apiServer.addresses, ports: [members.apiServer.port] } as const;
+    this.workload.reach(this.workload.peer('postgres', 'patroni'), api);
     const objects = new MemberObjects(this, 'members', { namespace, name: id, replicas: members.replicas });
     this.workload.after(objects);
   }

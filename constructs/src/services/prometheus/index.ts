@@ -15,6 +15,14 @@ export const prometheus: ServiceDescriptor<PrometheusSection, Prometheus> = {
   metrics: { port: 'http' },
   alerts: [
     {
+      name: 'MetricsVolumeNearlyFull',
+      severity: 'warning',
+      // Its limit is four fifths of its volume, so that this is seven eighths. It knows nothing else of the volume.
+      expr: 'prometheus_tsdb_storage_blocks_bytes + prometheus_tsdb_wal_storage_size_bytes + prometheus_tsdb_head_chunks_storage_size_bytes > 1.1 * (prometheus_tsdb_retention_limit_bytes > 0)',
+      for: '1h',
+      summary: 'Prometheus keeps more than its limit: its volume is nearly full',
+    },
+    {
       name: 'RulesFail',
       severity: 'warning',
       expr: 'increase(prometheus_rule_evaluation_failures_total[10m]) > 0',

@@ -26,7 +26,7 @@ log:
   formatter: json
   accesslog:
     disabled: true
-${registryStore({ folder: DATA, origin: publicUrl, tokenPath: REGISTRY_TOKEN_PATH, keys })}middleware:
+${registryStore({ folder: DATA, origin: publicUrl, tokenPath: REGISTRY_TOKEN_PATH, keys, auth: 'delos-token' })}middleware:
   repository:
     - name: delos
 health:

@@ -30,7 +30,7 @@ const PROBES: Probes = {
 
 const KEPT: RotationWay = {
   kind: 'kept',
-  why: 'the registry reads it at its start, and a push that is under way would end with it',
+  why: 'it opens nothing: the registry signs with it where a push stands, and one that is under way would end with it',
 };
 
 /** Where jobs reach the registry: a platform on loopback has no name that leads there from within the cluster. */

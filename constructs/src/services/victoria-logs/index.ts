@@ -14,6 +14,13 @@ export const victoriaLogs: ServiceDescriptor<VictoriaLogsSection, VictoriaLogs> 
   metrics: { port: 'http' },
   alerts: [
     {
+      name: 'SearchVolumeNearlyFull',
+      severity: 'warning',
+      expr: 'vl_free_disk_space_bytes / vl_total_disk_space_bytes < 0.1',
+      for: '10m',
+      summary: 'The volume of VictoriaLogs is nearly full: soon it takes no more lines',
+    },
+    {
       name: 'SearchedLogsDropped',
       severity: 'warning',
       // What is older than it keeps is dropped by intent: a new collector asks for all that its node has.

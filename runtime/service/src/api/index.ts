@@ -61,7 +61,10 @@ const apiEnv = databaseEnv.extend({
   /** The registry of images, where the platform has one. */
   DELOS_REGISTRY_URL: z.url().optional(),
   /** The key that signs its tokens: P-256, PKCS #8 in PEM. */
+  /** Where PostgreSQL is the platform's own. */
+  DELOS_DATABASE_VOLUME_BYTES: z.coerce.number().int().positive().optional(),
   DELOS_REGISTRY_SECRET: z.string().optional(),
+  DELOS_REGISTRY_SECRET_FILE: z.string().optional(),
   /** File that names what carries out builds of images; it comes with that. */
   DELOS_BUILDER_FILE: z.string().optional(),
   /** Certificate authorities that Node trusts beside the public ones. */
@@ -107,7 +110,7 @@ export const apiService: Service = {
     const config = await readPlatformConfig(env.DELOS_CONFIG);
     const database = await connectDatabase({ ...databaseSettings(env), connections: 20 }, log);
     await database.notifications.start();
-    databaseMetrics(metrics, database);
+    databaseMetrics(metrics, database, { volumeBytes: env.DELOS_DATABASE_VOLUME_BYTES });
     const archive = await openLogArchive({
       database,
       policy: logPolicyOf(config),
@@ -120,7 +123,7 @@ export const apiService: Service = {
     const shared = cacheSettings(env);
     const cache = shared === undefined ? NO_CACHE : new RedisCache(shared, { log, metrics });
     const { DELOS_BUCKETS_URL: bucketsUrl, DELOS_BUCKETS_SIGNING_FILE: bucketsKey } = env;
-    const { DELOS_REGISTRY_URL: registryUrl, DELOS_REGISTRY_SECRET: registryKey } = env;
+    const { DELOS_REGISTRY_URL: registryUrl, DELOS_REGISTRY_SECRET_FILE: registryKey } = env;
     const { DELOS_BUILDER_FILE: builderFile, NODE_EXTRA_CA_CERTS: authorities } = env;
     const settings: ApiSettings = {
       cluster: env.DELOS_CLUSTER,
@@ -146,7 +149,7 @@ export const apiService: Service = {
         : { realmUrl: realmUrlOf(env.DELOS_KEYCLOAK_URL, env.DELOS_OIDC_ISSUER) }),
       ...(registryUrl === undefined || registryKey === undefined
         ? {}
-        : { registry: registrySettings(registryUrl, registryKey) }),
+        : { registry: registrySettings(registryUrl, liveSecret(registryKey)) }),
       ...(builderFile === undefined ? {} : { builder: () => builderIn(builderFile, authorities) }),
       ...(bucketsUrl === undefined || bucketsKey === undefined
         ? {}

@@ -12,8 +12,16 @@ const SIZE_MS = 60_000;
 export function databaseMetrics(
   registry: Registry,
   database: Pick<Database, 'db' | 'unhealthy' | 'connections'>,
+  { volumeBytes }: { readonly volumeBytes?: number | undefined } = {},
 ): void {
   const registers = [registry];
+  if (volumeBytes !== undefined) {
+    new Gauge({
+      name: 'delos_database_volume_bytes',
+      help: 'Size that the volume of PostgreSQL was made with',
+      registers,
+    }).set(volumeBytes);
+  }
   // Before the others, whose own questions wait for a connection.
   new Gauge({
     name: 'delos_database_connections',

@@ -162,6 +162,30 @@ export async function usersOf(tx: Tx, provider: string): Promise<ReadonlyMap<str
   return new Map(rows.map(({ subject, name }) => [subject ?? '', name]));
 }
 
+/** Users of a provider, with what they have by it now. */
+export async function membersOf(tx: Tx, provider: string): Promise<readonly ProviderPerson[]> {
+  const rows = await tx
+    .selectFrom('users')
+    .leftJoin('members', (join) =>
+      join.onRef('members.user_name', '=', 'users.name').on('members.provider', '=', provider),
+    )
+    .select(['users.name', 'users.subject', 'members.org', 'members.project', 'members.role'])
+    .where('users.provider', '=', provider)
+    .where('users.removed_at', 'is', null)
+    .where('users.subject', 'is not', null)
+    .orderBy('users.subject')
+    .execute();
+  return [...Map.groupBy(rows, ({ subject }) => subject ?? '')].map(([subject, own]) => ({
+    subject,
+    name: own[0]?.name ?? '',
+    roles: new Map(
+      own.flatMap(({ org, project, role }) =>
+        org === null || project === null || role === null ? [] : [[`${org}/${project}`, role] as const],
+      ),
+    ),
+  }));
+}
+
 /** Their accounts are gone at the provider: they are users no longer. */
 export async function removeUsers(tx: Tx, provider: string, subjects: readonly string[]): Promise<readonly string[]> {
   const gone = await tx

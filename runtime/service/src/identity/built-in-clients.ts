@@ -31,11 +31,19 @@ const client = z.looseObject({ id: z.string(), clientId: z.string() });
 /** @returns what was changed, in words */
 export async function closeBuiltInClients(admin: KeycloakAdmin, realm: string): Promise<readonly string[]> {
   const changes: string[] = [];
+  const name = realm.slice('/realms/'.length);
   for (const found of await admin.get(z.array(client), `${realm}/clients`)) {
     const desired = shapeOf(realm, found.clientId);
-    if (desired === undefined || holds(found, desired)) continue;
-    await admin.put(`${realm}/clients/${found.id}`, merged(found, desired));
-    changes.push(`client ${found.clientId} of ${realm.slice('/realms/'.length)} closed`);
+    if (desired === undefined) continue;
+    const secret = desired === OPERATOR ? admin.untold : undefined;
+    const open = !holds(found, desired);
+    if (!open && secret === undefined) continue;
+    await admin.put(
+      `${realm}/clients/${found.id}`,
+      merged(found, secret === undefined ? desired : { ...desired, secret }),
+    );
+    if (open) changes.push(`client ${found.clientId} of ${name} closed`);
+    if (secret !== undefined) changes.push(`client ${found.clientId} of ${name} got another secret`);
   }
   return changes;
 }

@@ -2,6 +2,7 @@ export * from './issue.ts';
 export * from './keeper.ts';
 export * from './keycloak-admin.ts';
 export * from './providers/converge-providers.ts';
+export * from './realm-command.ts';
 export * from './reconcile.ts';
 export * from './reconcile-command.ts';
 export * from './sweep.ts';

@@ -3,6 +3,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { DelosError, ISSUER_CLIENT } from '@delos/core';
 import { decodeJwt, SignJWT } from 'jose';
 import { z } from 'zod';
+import { type LiveSecret, liveOf } from '../live-secret.ts';
 import { issuerClientSecret, issuerKey } from './issuer-key.ts';
 import { MAX_TOKEN_SECONDS, OPERATOR_ISSUER, OPERATOR_KEY_ID } from './realm.ts';
 
@@ -11,7 +12,8 @@ export interface IssuerSettings {
   readonly issuer: string;
   /** The realm as it is reached from here. */
   readonly realmUrl: string;
-  readonly secret: string;
+  /** While it is rotated Keycloak takes one of those that are accepted. */
+  readonly secret: string | LiveSecret;
 }
 
 export interface IssuedToken {
@@ -40,27 +42,54 @@ export async function issueToken(settings: IssuerSettings, user: string, ttlSeco
       hint: 'for example --ttl 12h',
     });
   }
-  const response = await askAgain(async () => {
-    // Each assertion is good for one question.
-    const assertion = await new SignJWT()
-      .setProtectedHeader({ alg: 'EdDSA', kid: OPERATOR_KEY_ID })
-      .setIssuer(OPERATOR_ISSUER)
-      .setSubject(user)
-      .setAudience(settings.issuer)
-      .setIssuedAt()
-      .setExpirationTime(`${ttlSeconds} seconds`)
-      .setJti(randomUUID())
-      .sign(issuerKey(settings.secret).privateKey);
-    return await ask(settings, {
-      grant_type: 'urn:ietf:params:oauth:grant-type:jwt-bearer',
-      assertion,
-      scope: 'offline_access',
-    });
-  });
+  const response = await askWithEach(liveOf(settings.secret), (secret) =>
+    askAgain(async () => {
+      // Each assertion is good for one question.
+      const assertion = await new SignJWT()
+        .setProtectedHeader({ alg: 'EdDSA', kid: OPERATOR_KEY_ID })
+        .setIssuer(OPERATOR_ISSUER)
+        .setSubject(user)
+        .setAudience(settings.issuer)
+        .setIssuedAt()
+        .setExpirationTime(`${ttlSeconds} seconds`)
+        .setJti(randomUUID())
+        .sign(issuerKey(secret).privateKey);
+      return await ask(settings.realmUrl, {
+        grant_type: 'urn:ietf:params:oauth:grant-type:jwt-bearer',
+        assertion,
+        scope: 'offline_access',
+        client_id: ISSUER_CLIENT,
+        client_secret: issuerClientSecret(secret),
+      });
+    }),
+  );
   if (!response.ok) throw refused(user, response.status, await response.text());
   const { access_token: token } = answer.parse(await response.json());
   const { jti: id, identity, exp } = claims.parse(decodeJwt(token));
   return { token, id, user: identity, expiresAt: new Date(exp * 1000) };
+}
+
+/** Keycloak is told of another secret in two requests: the one between them takes neither. */
+const ROUNDS = 4;
+const ROUND_MS = 500;
+
+/**
+ * The answer to the secret that Keycloak takes now. Where it takes none, the one that tells most: Keycloak looks at the client's secret
+ * before all else.
+ */
+async function askWithEach(secret: LiveSecret, question: (secret: string) => Promise<Response>): Promise<Response> {
+  for (let round = 1; ; round++) {
+    const refusals: Response[] = [];
+    const all = secret.accepted();
+    for (const each of all) {
+      const response = await question(each);
+      if (response.ok) return response;
+      refusals.push(response);
+    }
+    const told = refusals.find(({ status }) => status !== 401) ?? refusals[0];
+    if (told !== undefined && (all.length === 1 || round === ROUNDS)) return told;
+    await sleep(ROUND_MS);
+  }
 }
 
 /** Keycloak may still have connections of before to a database that was started again, and answers 400 then. A question a second. */
@@ -76,19 +105,15 @@ async function askAgain(question: () => Promise<Response>): Promise<Response> {
   }
 }
 
-async function ask(settings: IssuerSettings, form: Readonly<Record<string, string>>): Promise<Response> {
+async function ask(realmUrl: string, form: Readonly<Record<string, string>>): Promise<Response> {
   try {
-    return await fetch(`${settings.realmUrl}/protocol/openid-connect/token`, {
+    return await fetch(`${realmUrl}/protocol/openid-connect/token`, {
       method: 'POST',
-      body: new URLSearchParams({
-        ...form,
-        client_id: ISSUER_CLIENT,
-        client_secret: issuerClientSecret(settings.secret),
-      }),
+      body: new URLSearchParams(form),
       signal: AbortSignal.timeout(30_000),
     });
   } catch (cause) {
-    throw new DelosError('ERR_TIMEOUT', `Keycloak does not answer at ${settings.realmUrl}`, {
+    throw new DelosError('ERR_TIMEOUT', `Keycloak does not answer at ${realmUrl}`, {
       hint: '`delos logs keycloak` tells why',
       cause,
     });

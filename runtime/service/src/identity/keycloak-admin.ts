@@ -1,12 +1,14 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { DelosError } from '@delos/core';
 import { z } from 'zod';
+import { type LiveSecret, liveOf } from '../live-secret.ts';
 
 export interface KeycloakSettings {
   /** Up to and with Keycloak's path, no trailing slash: `http://keycloak:8080/auth`. */
   readonly url: string;
   readonly clientId: string;
-  readonly clientSecret: string;
+  /** While it is rotated Keycloak takes one of those that are accepted. */
+  readonly clientSecret: string | LiveSecret;
 }
 
 export interface WaitOptions {
@@ -27,10 +29,19 @@ const tokenAnswer = z.object({ access_token: z.string(), expires_in: z.number() 
 /** Keycloak's Admin REST API, as a client of the realm `master`. Retries what may be tried again, a bounded time. */
 export class KeycloakAdmin {
   readonly #settings: KeycloakSettings;
+  readonly #secret: LiveSecret;
   #token: { readonly value: string; readonly until: number } | undefined;
+  #taken: string | undefined;
 
   constructor(settings: KeycloakSettings) {
     this.#settings = settings;
+    this.#secret = liveOf(settings.clientSecret);
+  }
+
+  /** The secret that Keycloak shall be told of, where it took another one at the last login. */
+  get untold(): string | undefined {
+    const current = this.#secret.current();
+    return this.#taken === undefined || this.#taken === current ? undefined : current;
   }
 
   /** Until Keycloak answers and takes the client's secret. @throws DelosError ERR_TIMEOUT with the last reason */
@@ -129,25 +140,27 @@ export class KeycloakAdmin {
 
   async #login(): Promise<string> {
     if (this.#token !== undefined && this.#token.until > performance.now()) return this.#token.value;
-    const { url, clientId, clientSecret } = this.#settings;
-    const response = await fetch(`${url}/realms/master/protocol/openid-connect/token`, {
+    for (const secret of this.#secret.accepted()) {
+      const response = await this.#show(secret);
+      if (response.status === 401) continue;
+      if (!response.ok) throw new Error(`${response.status} ${(await response.text()).slice(0, 200)}`);
+      const { access_token: value, expires_in: seconds } = tokenAnswer.parse(await response.json());
+      this.#token = { value, until: performance.now() + seconds * 1000 - TOKEN_MARGIN_MS };
+      this.#taken = secret;
+      return value;
+    }
+    throw new DelosError('ERR_UNAUTHENTICATED', `Keycloak refuses the client ${this.#settings.clientId}`, {
+      hint: 'its secret is not the one that this database of Keycloak has',
+    });
+  }
+
+  #show(secret: string): Promise<Response> {
+    const { url, clientId } = this.#settings;
+    return fetch(`${url}/realms/master/protocol/openid-connect/token`, {
       method: 'POST',
-      body: new URLSearchParams({
-        grant_type: 'client_credentials',
-        client_id: clientId,
-        client_secret: clientSecret,
-      }),
+      body: new URLSearchParams({ grant_type: 'client_credentials', client_id: clientId, client_secret: secret }),
       signal: AbortSignal.timeout(REQUEST_MS),
     });
-    if (response.status === 401) {
-      throw new DelosError('ERR_UNAUTHENTICATED', `Keycloak refuses the client ${clientId}`, {
-        hint: 'its secret is not the one that this database of Keycloak was begun with',
-      });
-    }
-    if (!response.ok) throw new Error(`${response.status} ${(await response.text()).slice(0, 200)}`);
-    const { access_token: value, expires_in: seconds } = tokenAnswer.parse(await response.json());
-    this.#token = { value, until: performance.now() + seconds * 1000 - TOKEN_MARGIN_MS };
-    return value;
   }
 }
 

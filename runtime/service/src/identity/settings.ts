@@ -3,6 +3,7 @@ import { readdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { DelosError, type IdentitySpec, identitySpec, OPERATOR_CLIENT } from '@delos/core';
 import { z } from 'zod';
+import { liveSecret } from '../live-secret.ts';
 import { KeycloakAdmin } from './keycloak-admin.ts';
 import type { IdentitySecrets } from './reconcile.ts';
 
@@ -10,6 +11,7 @@ import type { IdentitySecrets } from './reconcile.ts';
 export const keeperEnv = z.object({
   DELOS_KEYCLOAK_URL: z.url(),
   DELOS_KEYCLOAK_CLIENT_SECRET: z.string(),
+  DELOS_KEYCLOAK_CLIENT_SECRET_FILE: z.string(),
   /** JSON of the identity specification. */
   DELOS_IDENTITY: z.string(),
   /** A folder with a file a user, its first password inside. */
@@ -52,7 +54,7 @@ export const adminOf = (env: z.infer<typeof keeperEnv>): KeycloakAdmin =>
   new KeycloakAdmin({
     url: env.DELOS_KEYCLOAK_URL,
     clientId: OPERATOR_CLIENT,
-    clientSecret: env.DELOS_KEYCLOAK_CLIENT_SECRET,
+    clientSecret: liveSecret(env.DELOS_KEYCLOAK_CLIENT_SECRET_FILE),
   });
 
 export const identitySecrets = async (env: z.infer<typeof keeperEnv>): Promise<IdentitySecrets> => ({

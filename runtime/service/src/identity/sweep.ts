@@ -5,6 +5,7 @@ import type { Database } from '../db/database.ts';
 import { PERSON_LOOKED } from '../db/notifications.ts';
 import {
   applyProvider,
+  membersOf,
   noteProvider,
   type ProviderPerson,
   type ProviderState,
@@ -45,6 +46,8 @@ export interface Swept {
 const SECRET_MS = 3_600_000;
 /** Accounts of a provider that one sweep looks for, each by a question. */
 const LOOKED_FOR = 200;
+/** People of an Active Directory that one sweep asks for one by one. */
+const ASKED_FOR = 200;
 
 /** Keeps the realm as it shall be, and users and memberships as the providers say. */
 export class RealmKeeper {
@@ -57,6 +60,8 @@ export class RealmKeeper {
   /** Provider → the last reading of its groups: only what two in a row lack is taken away. */
   readonly #read = new Map<string, readonly ProviderPerson[]>();
   #lookedFor = 0;
+  /** Provider → where the next sweep begins with its people. */
+  readonly #askedFor = new Map<string, number>();
 
   constructor(deps: KeeperDeps) {
     this.#deps = deps;
@@ -135,7 +140,8 @@ export class RealmKeeper {
     try {
       const before = await this.#fault(provider);
       if (before !== undefined) return { problem: before, away: true };
-      const read = await peopleOf(admin, this.#realm, provider, wanted.spec.organizations);
+      const listed = await peopleOf(admin, this.#realm, provider, wanted.spec.organizations);
+      const read = provider.kind === 'activeDirectory' ? await this.#withNested(name, listed) : listed;
       const after = await this.#fault(provider);
       if (after !== undefined) return { problem: after, away: true };
       const last = this.#read.get(name);
@@ -148,6 +154,24 @@ export class RealmKeeper {
     } catch (error) {
       return { problem: error instanceof Error ? error.message : String(error), away: true };
     }
+  }
+
+  /**
+   * A group of an Active Directory has groups in it. Keycloak lists a group's own members alone; of a person it tells all groups. So
+   * whoever is known is asked for too, some at a time. What the others have stays until it is their turn.
+   */
+  async #withNested(name: string, listed: readonly ProviderPerson[]): Promise<readonly ProviderPerson[]> {
+    const { admin, database, wanted } = this.#deps;
+    const known = await database.tx((tx) => membersOf(tx, name));
+    const from = known.length === 0 ? 0 : (this.#askedFor.get(name) ?? 0) % known.length;
+    const turned = [...known.slice(from), ...known.slice(0, from)];
+    const asked: ProviderPerson[] = [];
+    for (const { subject } of turned.slice(0, ASKED_FOR)) {
+      const found = await personOf(admin, this.#realm, this.#providers, wanted.spec.organizations, subject);
+      if (found?.provider.settings.name === name) asked.push(found.person);
+    }
+    this.#askedFor.set(name, from + ASKED_FOR);
+    return together(together(listed, asked), turned.slice(ASKED_FOR));
   }
 
   async #fault(provider: Provider): Promise<string | undefined> {

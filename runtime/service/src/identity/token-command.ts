@@ -3,12 +3,12 @@ import { pino } from 'pino';
 import { z } from 'zod';
 import { recordingCommand } from '../db/audit/append.ts';
 import { connectDatabase, type Database } from '../db/database.ts';
+import { liveSecret } from '../live-secret.ts';
 import { answerRequest } from '../request-command.ts';
 import type { Environment } from '../service.ts';
 import { databaseEnv, databaseSettings, readEnv } from '../service-env.ts';
 import { type IssuerSettings, issueToken } from './issue.ts';
 import { realmUrlOf } from './realm.ts';
-import { secretFrom } from './settings.ts';
 import { listTokens, recordIssue, revokeToken } from './token-records.ts';
 
 const settings = databaseEnv.extend({
@@ -31,7 +31,7 @@ export async function tokenCommand(environment: Environment, input: AsyncIterabl
       const issuer = {
         issuer: env.DELOS_OIDC_ISSUER,
         realmUrl: realmUrlOf(env.DELOS_KEYCLOAK_URL, env.DELOS_OIDC_ISSUER),
-        secret: await secretFrom(env.DELOS_IDENTITY_ISSUER),
+        secret: liveSecret(env.DELOS_IDENTITY_ISSUER),
       };
       const by = 'by' in request ? request.by : undefined;
       const object = 'user' in request ? request.user : 'id' in request ? request.id : '';

@@ -160,7 +160,8 @@ export class ObjectBucket implements Bucket {
         clearTimeout(timer);
         reject(error);
       };
-      request.once('error', failed);
+      // Each may come more than once: what is destroyed has read more already.
+      request.on('error', failed);
       request.once('response', (response) => {
         const parts: Buffer[] = [];
         let size = 0;
@@ -169,7 +170,7 @@ export class ObjectBucket implements Bucket {
           if (size > most) request.destroy(new Error(`the object storage answered with more than ${most} bytes`));
           else parts.push(part);
         });
-        response.once('error', failed);
+        response.on('error', failed);
         response.once('close', () => {
           if (!response.complete) failed(new Error('the object storage cut its answer off'));
         });

@@ -1,5 +1,7 @@
 import { once } from 'node:events';
+import { readFile, rm, writeFile } from 'node:fs/promises';
 import { connect } from 'node:net';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { jobUrl, namedJobLabel } from '@delos/core';
 import { freePort } from '@delos/host';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
@@ -164,6 +166,34 @@ describe('who may see it', () => {
     expect((await ask(gateway.ports.http, closed.host, { path: '/.delos/login?ticket=x' })).status).toBe(400);
     const headers = { cookie: 'delos-job=made-up' };
     expect((await ask(gateway.ports.http, closed.host, { headers })).status).toBe(401);
+  });
+
+  test('a login that was begun goes on while the secret of the router becomes another, until the former one is refused', async () => {
+    const { keyFile } = router;
+    const former = await readFile(keyFile, 'utf8');
+    const next = 'another-key-of-this-test-alone-which-is-long-enough';
+    /** Longer than the router goes by what it read last. */
+    const seen = () => sleep(700);
+    const begun = async (): Promise<string> => {
+      const headers = { accept: 'text/html,*/*', 'sec-fetch-mode': 'navigate' };
+      const { headers: answered } = await ask(gateway.ports.http, closed.host, { headers });
+      const { pathname, search } = new URL(String(answered.location));
+      return pathname + search;
+    };
+    const statusOf = async (path: string) => (await ask(gateway.ports.http, '127.0.0.1', { path })).status;
+    const logins = [await begun()];
+    await writeFile(`${keyFile}.next`, next);
+    await seen();
+    logins.push(await begun());
+    await writeFile(`${keyFile}.former`, former);
+    await writeFile(keyFile, next);
+    await rm(`${keyFile}.next`);
+    await seen();
+    logins.push(await begun());
+    expect(await Promise.all(logins.map(statusOf))).toEqual([302, 302, 302]);
+    await rm(`${keyFile}.former`);
+    await seen();
+    expect(await Promise.all(logins.map(statusOf))).toEqual([400, 400, 302]);
   });
 });
 

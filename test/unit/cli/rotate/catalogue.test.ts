@@ -1,6 +1,6 @@
 import { delosConfig, engineContext, SERVICES, synthesize } from '@delos/constructs';
 import { expect, test } from 'vitest';
-import { chosen, listText, rotatedSecrets } from '../../../../cli/src/commands/rotate/catalogue.ts';
+import { chosen, listText, rotatedSecrets, shownBy } from '../../../../cli/src/commands/rotate/catalogue.ts';
 import { EMPTY_STORE } from '../../../../stacks/src/secrets/secret-store.ts';
 
 /** Every service that there is, also those that are off by default. */
@@ -13,7 +13,8 @@ const config = delosConfig.parse({
     ]),
   ),
 });
-const all = rotatedSecrets(synthesize(config, engineContext(config, 'embedded')), EMPTY_STORE);
+const synthesis = synthesize(config, engineContext(config, 'embedded'));
+const all = rotatedSecrets(synthesis, EMPTY_STORE);
 const none = { names: [], every: false, interrupted: [] };
 
 test('each secret that is made here says how it is rotated, or why it is not', () => {
@@ -30,9 +31,25 @@ test('all that can be are chosen where that is asked for, and by name', () => {
   expect(every).toEqual(
     expect.arrayContaining(['agent-token', 'collector-token', 'postgres-delos', 'postgres-keycloak']),
   );
-  expect(every).not.toContain('keycloak-admin');
+  expect(every).toEqual(
+    expect.arrayContaining(['keycloak-admin', 'token-issuer', 'object-storage-admin', 'job-router']),
+  );
+  expect(every).not.toContain('grafana');
   expect(chosen(all, { ...none, names: ['agent-token'] }).map(({ name }) => name)).toEqual(['agent-token']);
   expect(chosen(all, none)).toEqual([]);
+});
+
+test('one that ends what people hold is chosen by its name alone, and the list says what it ends', () => {
+  for (const name of ['object-storage-projects', 'registry-token-key']) {
+    expect(chosen(all, { ...none, every: true }).map((secret) => secret.name)).not.toContain(name);
+    expect(chosen(all, { ...none, names: [name] }).map((secret) => secret.name)).toEqual([name]);
+    expect(listText(all)).toMatch(new RegExp(`${name} +never +two are accepted.* by its name alone, since it ends .+`));
+  }
+});
+
+test('what is waited for are the secrets that show a value, those that follow from it included', () => {
+  const shown = shownBy(synthesis, ['delos/registry-token-key/key', 'delos/agent-token/token']);
+  expect([...shown].sort()).toEqual(['agent-token', 'registry', 'registry-token-key']);
 });
 
 test('a rotation that was interrupted goes on with its own, whatever is named', () => {
@@ -44,7 +61,7 @@ test('a rotation that was interrupted goes on with its own, whatever is named', 
 
 test.each([
   ['an unknown one', 'nobody', 'no secret is called nobody'],
-  ['one that is kept', 'keycloak-admin', 'keycloak-admin is not rotated: Keycloak'],
+  ['one that is kept', 'registry/secret', 'registry/secret is not rotated: it opens nothing'],
 ])('%s is refused', (_, name, words) => {
   expect(() => chosen(all, { ...none, names: [name] })).toThrow(words);
 });
@@ -52,7 +69,8 @@ test.each([
 test('the list says of each how or why not, and never a value', () => {
   const text = listText(all);
   for (const { name } of all) expect(text).toContain(name);
-  expect(text).toMatch(/keycloak-admin +never +not: Keycloak takes it/);
+  expect(text).toMatch(/registry\/secret +never +not: it opens nothing/);
+  expect(text).toMatch(/keycloak-admin +never +its clients have both while Keycloak is told/);
   expect(text).toMatch(/postgres-delos +never +its clients have both/);
 });
 

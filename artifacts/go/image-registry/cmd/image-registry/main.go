@@ -61,6 +61,9 @@ func serve(given settings) error {
 		quota: newQuota(files, given),
 		now:   time.Now,
 	}
+	if err := registerLiveToken(); err != nil {
+		return err
+	}
 	if err := guard.register(); err != nil {
 		return err
 	}

@@ -61,12 +61,7 @@ func readSettings() (settings, error) {
 	if !strings.HasPrefix(given.loginPath, "/") || strings.HasSuffix(given.loginPath, "/") {
 		return given, fmt.Errorf("DELOS_LOGIN_PATH is %q: expected a path without a slash at its end", given.loginPath)
 	}
-	file := os.Getenv("DELOS_SEAL_KEY_FILE")
-	key, err := os.ReadFile(file)
-	if err != nil {
-		return given, fmt.Errorf("DELOS_SEAL_KEY_FILE is %q: %w", file, err)
-	}
-	if given.seal, err = newSealer(key); err != nil {
+	if given.seal, err = newSealer(os.Getenv("DELOS_SEAL_KEY_FILE")); err != nil {
 		return given, fmt.Errorf("DELOS_SEAL_KEY_FILE: %w", err)
 	}
 	return given, nil

@@ -19,13 +19,14 @@ const adminAccess = "delos_admin"
 // The server decides by the bucket's policy and by what is said here: an explicit Deny of the policy wins, and otherwise
 // either's Allow is enough. The limits of a signed credential hold beside both.
 type identity struct {
+	admin *liveSecret
 	// Bucket → secret of its owner's account.
-	owners map[string]string
-	// Name → key of signed credentials.
-	signingKeys map[string][]byte
-	// The same, of those that sign for buckets of projects alone.
-	projectKeys map[string][]byte
-	now         func() time.Time
+	owners map[string]*liveSecret
+	// Keys of signed credentials.
+	signing *liveSecret
+	// The same, of those that sign for buckets of projects alone; nil: there are no such buckets.
+	projects *liveSecret
+	now      func() time.Time
 }
 
 var (
@@ -55,26 +56,45 @@ func (i *identity) DeriveSigningKey(access, sessionToken, date, region, service 
 		return derive(secretOf(key, access), date, region, service), account, nil
 	}
 	if name, ok := parseKept(access); ok {
-		key, known := i.projectKeys[name]
-		if !known {
+		key := i.projects.named(name)
+		if key == nil {
 			return nil, auth.Account{}, auth.ErrNoSuchUser
 		}
 		return derive(secretOf(key, access), date, region, service), auth.Account{Access: access, Role: auth.RoleUser}, nil
 	}
-	secret, known := i.owners[access]
-	if !known {
+	access, name, marked := strings.Cut(access, mark)
+	of := i.secretOf(access)
+	if of == nil {
 		return nil, auth.Account{}, auth.ErrNoSuchUser
 	}
-	return derive(secret, date, region, service), auth.Account{Access: access, Role: auth.RoleUser}, nil
+	secret := of.accepted()[0]
+	if marked {
+		if secret = of.named(name); secret == nil {
+			return nil, auth.Account{}, auth.ErrNoSuchUser
+		}
+	}
+	role := auth.RoleUser
+	if access == adminAccess {
+		role = auth.RoleAdmin
+	}
+	return derive(string(secret), date, region, service), auth.Account{Access: access, Role: role}, nil
+}
+
+// secretOf gives the secret of an account that has one of its own; nil where there is none.
+func (i *identity) secretOf(access string) *liveSecret {
+	if access == adminAccess {
+		return i.admin
+	}
+	return i.owners[access]
 }
 
 // keyOf finds the key that signed a credential, where it may sign for that bucket, and for such rights.
 func (i *identity) keyOf(credential signedCredential) ([]byte, bool) {
-	if key, known := i.projectKeys[credential.key]; known {
+	if key := i.projects.named(credential.key); key != nil {
 		return key, projectBucketForm.MatchString(credential.bucket)
 	}
-	key, known := i.signingKeys[credential.key]
-	return key, known && !credential.manage
+	key := i.signing.named(credential.key)
+	return key, key != nil && !credential.manage
 }
 
 func derive(secret, date, region, service string) []byte {
@@ -163,7 +183,7 @@ func (c signedCredential) may(action auth.Action) bool {
 // GetUserAccount is asked where a policy or a grant names an account.
 func (i *identity) GetUserAccount(access string) (auth.Account, error) {
 	if name, ok := parseKept(access); ok {
-		if _, known := i.projectKeys[name]; known {
+		if i.projects.named(name) != nil {
 			return auth.Account{Access: access, Role: auth.RoleUser}, nil
 		}
 	}

@@ -7,6 +7,7 @@ package main
 
 import (
 	"context"
+	"crypto/rand"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -170,15 +171,10 @@ func provide(ctx context.Context, files store, bucket string) error {
 func innerServer(files store, given settings) (*s3api.S3ApiServer, error) {
 	utils.SetBucketNameValidationStrict(true)
 	who := &identity{
-		owners: given.owners, signingKeys: map[string][]byte{}, projectKeys: map[string][]byte{}, now: time.Now,
+		admin: given.admin, owners: given.owners, signing: given.signing, projects: given.projects, now: time.Now,
 	}
-	for _, key := range given.signingKeys {
-		who.signingKeys[keyName(key)] = key
-	}
-	for _, key := range given.projectKeys {
-		who.projectKeys[keyName(key)] = key
-	}
-	root := middlewares.RootUserConfig{Access: adminAccess, Secret: given.adminSecret}
+	// The server holds its root's secret for good, so that nobody has it: the administrator is an account of ours.
+	root := middlewares.RootUserConfig{Access: adminAccess, Secret: rand.Text() + rand.Text()}
 	return s3api.New(files, root, region, who, nil, nil, nil, nil,
 		s3api.WithQuiet(),
 		s3api.WithKeepAlive(),
@@ -186,6 +182,7 @@ func innerServer(files store, given settings) (*s3api.S3ApiServer, error) {
 		s3api.WithConcurrencyLimiter(2*maxRequests, 2*maxRequests),
 		s3api.WithMpMaxParts(maxParts),
 		s3api.WithMiddleware("/", unprefixed),
+		s3api.WithMiddleware("/", who.choose),
 	)
 }
 

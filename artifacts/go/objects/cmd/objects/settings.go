@@ -17,15 +17,14 @@ type settings struct {
 	// Port of S3, and of health and metrics.
 	port, internalPort int
 	// Folder with a folder for each bucket that a service has of its own, in which a file has its secret.
-	buckets     string
-	adminSecret string
-	// The first is the current one.
-	signingKeys [][]byte
-	// Keys that sign for buckets of projects alone. The first is the current one; none: there are no such buckets.
-	projectKeys [][]byte
+	buckets string
+	admin   *liveSecret
+	signing *liveSecret
+	// Signs for buckets of projects alone; nil: there are no such buckets.
+	projects *liveSecret
 	// What a project's bucket may hold.
 	projectMost quota
-	owners      map[string]string
+	owners      map[string]*liveSecret
 	// How long a multipart upload may stay unended.
 	uploadLife time.Duration
 }
@@ -55,16 +54,14 @@ func readSettings(get func(string) string) (settings, error) {
 		}
 		read.uploadLife = time.Duration(seconds) * time.Second
 	}
-	admin, err := secretLines(get("DELOS_OBJECTS_ADMIN_FILE"))
-	if err != nil {
+	if read.admin, err = openSecret(get("DELOS_OBJECTS_ADMIN_FILE")); err != nil {
 		return read, fmt.Errorf("DELOS_OBJECTS_ADMIN_FILE: %w", err)
 	}
-	read.adminSecret = string(admin[0])
-	if read.signingKeys, err = secretLines(get("DELOS_OBJECTS_SIGNING_FILE")); err != nil {
+	if read.signing, err = openSecret(get("DELOS_OBJECTS_SIGNING_FILE")); err != nil {
 		return read, fmt.Errorf("DELOS_OBJECTS_SIGNING_FILE: %w", err)
 	}
 	if file := get("DELOS_OBJECTS_PROJECTS_FILE"); file != "" {
-		if read.projectKeys, err = secretLines(file); err != nil {
+		if read.projects, err = openSecret(file); err != nil {
 			return read, fmt.Errorf("DELOS_OBJECTS_PROJECTS_FILE: %w", err)
 		}
 	}
@@ -109,8 +106,8 @@ func secretLines(path string) ([][]byte, error) {
 	return lines, nil
 }
 
-func owners(folder string) (map[string]string, error) {
-	found := map[string]string{}
+func owners(folder string) (map[string]*liveSecret, error) {
+	found := map[string]*liveSecret{}
 	if folder == "" {
 		return found, nil
 	}
@@ -126,11 +123,9 @@ func owners(folder string) (map[string]string, error) {
 		if !bucketForm.MatchString(bucket) {
 			return nil, fmt.Errorf("%s: %q cannot be the name of a bucket", folder, bucket)
 		}
-		lines, err := secretLines(filepath.Join(folder, bucket, bucketSecret))
-		if err != nil {
+		if found[bucket], err = openSecret(filepath.Join(folder, bucket, bucketSecret)); err != nil {
 			return nil, err
 		}
-		found[bucket] = string(lines[0])
 	}
 	return found, nil
 }

@@ -35,8 +35,7 @@ type store struct {
 var errNotThere = errors.New("not there")
 
 func openStore(given settings) (*store, error) {
-	secret, err := secretIn(given.secretFile)
-	if err != nil {
+	if _, err := secretIn(given.secretFile); err != nil {
 		return nil, fmt.Errorf("the secret of the bucket's access key: %w", err)
 	}
 	transport, err := minio.DefaultTransport(given.endpoint.Scheme == "https")
@@ -57,7 +56,7 @@ func openStore(given settings) (*store, error) {
 		transport.TLSClientConfig = &tls.Config{RootCAs: roots, MinVersion: tls.VersionTLS12}
 	}
 	client, err := minio.New(given.endpoint.Host, &minio.Options{
-		Creds:        credentials.NewStaticV4(given.accessKey, secret, ""),
+		Creds:        credentials.New(liveKey{given.accessKey, given.secretFile}),
 		Secure:       given.endpoint.Scheme == "https",
 		Region:       given.region,
 		BucketLookup: minio.BucketLookupPath,
@@ -69,6 +68,21 @@ func openStore(given settings) (*store, error) {
 	}
 	return &store{client, given.bucket, given.keys}, nil
 }
+
+// liveKey is the bucket's access key, whose secret is read for each request: it may have become another.
+type liveKey struct{ accessKey, secretFile string }
+
+func (k liveKey) RetrieveWithCredContext(*credentials.CredContext) (credentials.Value, error) {
+	secret, err := secretIn(k.secretFile)
+	if err != nil {
+		return credentials.Value{}, fmt.Errorf("the secret of the bucket's access key: %w", err)
+	}
+	return credentials.Value{AccessKeyID: k.accessKey, SecretAccessKey: secret, SignerType: credentials.SignatureV4}, nil
+}
+
+func (k liveKey) Retrieve() (credentials.Value, error) { return k.RetrieveWithCredContext(nil) }
+
+func (k liveKey) IsExpired() bool { return true }
 
 // prefixed would lead requests to a storage below a path; a signature covers the path, so that such a storage is refused.
 type prefixed struct {

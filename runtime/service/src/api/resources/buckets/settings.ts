@@ -16,8 +16,8 @@ export interface BucketSettings {
 
 export const REGION = OBJECT_REGION;
 
-/** The current key, and former ones. */
+/** The current key, and others that are accepted: former ones, and those of a rotation. */
 export const signingKeys = ({ signingKey }: BucketSettings): readonly [string, ...string[]] => {
-  const [current = '', ...former] = signingKey.current().split(/\s+/);
-  return [current, ...former];
+  const [current = '', ...others] = signingKey.accepted().flatMap((text) => text.split(/\s+/));
+  return [current, ...others];
 };

@@ -47,11 +47,11 @@ export function buildCredential(
 
 /** @returns undefined for anything that is no such credential */
 export async function readBuildCredential(
-  { publicKey }: RegistrySettings,
+  registry: RegistrySettings,
   credential: string,
 ): Promise<BuildRights | undefined> {
   try {
-    const { payload } = await jwtVerify(credential, publicKey, {
+    const { payload } = await jwtVerify(credential, (header) => registry.publicKey(header), {
       issuer: REGISTRY_ISSUER,
       audience: AUDIENCE,
       algorithms: [ALGORITHM],

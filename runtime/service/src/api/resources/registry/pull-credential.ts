@@ -30,11 +30,11 @@ export function pullCredential(
 
 /** @returns the project whose images it opens; undefined for anything else */
 export async function readPullCredential(
-  { publicKey }: RegistrySettings,
+  registry: RegistrySettings,
   credential: string,
 ): Promise<ProjectOf | undefined> {
   try {
-    const { payload } = await jwtVerify(credential, publicKey, {
+    const { payload } = await jwtVerify(credential, (header) => registry.publicKey(header), {
       issuer: REGISTRY_ISSUER,
       audience: AUDIENCE,
       algorithms: [ALGORITHM],

@@ -46,13 +46,9 @@ export function signToken(
 }
 
 /** The user of the token. Undefined for a token that is not ours, and for one that does not give this right. */
-export async function readToken(
-  { publicKey }: RegistrySettings,
-  token: string,
-  right: Access,
-): Promise<number | undefined> {
+export async function readToken(registry: RegistrySettings, token: string, right: Access): Promise<number | undefined> {
   try {
-    const { payload } = await jwtVerify(token, publicKey, {
+    const { payload } = await jwtVerify(token, (header) => registry.publicKey(header), {
       issuer: REGISTRY_ISSUER,
       audience: REGISTRY_SERVICE,
       algorithms: [ALGORITHM],
