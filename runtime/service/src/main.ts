@@ -22,6 +22,7 @@ const COMMANDS: Readonly<Record<string, () => Promise<number>>> = {
   audit: async () => (await import('./db/audit/command.ts')).auditCommand(process.env, process.stdin),
   clusters: async () => (await import('./db/clusters/command.ts')).clustersCommand(process.env, process.stdin),
   credits: async () => (await import('./db/credits/command.ts')).creditsCommand(process.env, process.stdin),
+  made: async () => (await import('./db/tenancy/made-command.ts')).madeCommand(process.env, process.stdin),
   leave: async () => (await import('./agent/leave-command.ts')).leaveCommand(process.env),
   realm: async () => (await import('./identity/realm-command.ts')).realmCommand(process.env, process.stdin),
   rewrap: async () => (await import('./db/secrets/rewrap-command.ts')).rewrapCommand(process.env, process.stdin),

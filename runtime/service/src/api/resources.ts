@@ -3,6 +3,7 @@ import type { Resource } from './resource.ts';
 import { admin } from './resources/admin/index.ts';
 import { audit } from './resources/audit/index.ts';
 import { buckets } from './resources/buckets/index.ts';
+import { clusters } from './resources/clusters/index.ts';
 import { config } from './resources/config/index.ts';
 import { credits } from './resources/credits/index.ts';
 import { disks } from './resources/disks/index.ts';
@@ -23,6 +24,7 @@ import { metrics } from './resources/metrics/index.ts';
 import { registry } from './resources/registry/index.ts';
 import { registryTokens } from './resources/registry-tokens/index.ts';
 import { secrets } from './resources/secrets/index.ts';
+import { serviceAccounts } from './resources/service-accounts/index.ts';
 import { storage } from './resources/storage/index.ts';
 import { users } from './resources/users/index.ts';
 
@@ -40,6 +42,8 @@ export const RESOURCES = {
   admin,
   credits,
   audit,
+  clusters,
+  'service-accounts': serviceAccounts,
   metrics,
   'log-search': logSearch,
   registry,

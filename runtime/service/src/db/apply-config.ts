@@ -1,17 +1,29 @@
-import { DelosError, PLAIN_SHARE, type PlatformConfig, projectNamespace, providersOf, shareOf } from '@delos/core';
+import {
+  DelosError,
+  PLAIN_SHARE,
+  type PlatformConfig,
+  type Preset,
+  projectNamespace,
+  providersOf,
+  shareOf,
+} from '@delos/core';
 import { sql } from 'kysely';
 import { applyCredits } from './credits/terms.ts';
 import { CONFIG_CHANGED } from './notifications.ts';
 import type { Tx } from './schema.ts';
+import { checkAdoption } from './tenancy/adopt.ts';
+import { endGrantsOfRetired } from './tenancy/grants.ts';
 import { applyUsers } from './users.ts';
 
 /**
- * Makes users, organizations, projects, members and the cluster what the configuration says. What vanished from it goes where
+ * Makes users, organizations, projects, members and the cluster what the configuration says. What administrators made while the
+ * platform ran stays, or is taken over (tenancy/adopt.ts). What vanished from the configuration goes where
  * nothing refers to it; where jobs or disks do, it is retired: it takes no new ones, is guaranteed nothing, and its jobs keep
  * their history.
  */
 export async function applyConfig(tx: Tx, config: PlatformConfig, cluster: string): Promise<void> {
   await sql`select pg_advisory_xact_lock(hashtext('delos apply config'))`.execute(tx);
+  await checkAdoption(tx, config, cluster);
   for (const [position, org] of config.organizations.entries()) {
     await tx
       .insertInto('organizations')
@@ -20,6 +32,7 @@ export async function applyConfig(tx: Tx, config: PlatformConfig, cluster: strin
         quota: JSON.stringify(org.quota),
         share: JSON.stringify(shareOf(org)),
         retired: false,
+        declared: true,
         position,
       })
       .onConflict((on) =>
@@ -27,6 +40,7 @@ export async function applyConfig(tx: Tx, config: PlatformConfig, cluster: strin
           quota: (row) => row.ref('excluded.quota'),
           share: (row) => row.ref('excluded.share'),
           retired: false,
+          declared: true,
           position,
         }),
       )
@@ -42,6 +56,7 @@ export async function applyConfig(tx: Tx, config: PlatformConfig, cluster: strin
           privileged: project.privileged,
           namespace: projectNamespace(org.name, project.name),
           retired: false,
+          declared: true,
           position: place,
         })
         .onConflict((on) =>
@@ -51,6 +66,7 @@ export async function applyConfig(tx: Tx, config: PlatformConfig, cluster: strin
             privileged: (row) => row.ref('excluded.privileged'),
             retired: false,
             retired_at: null,
+            declared: true,
             position: place,
           }),
         )
@@ -60,20 +76,25 @@ export async function applyConfig(tx: Tx, config: PlatformConfig, cluster: strin
   const providers = providersOf(config.identity).map(({ settings: { name } }) => name);
   await applyUsers(tx, [{ name: config.admin.user }, ...config.users], providers);
   await replaceMembers(tx, config, providers);
+  await replaceOrgMembers(tx, config);
   await retireVanished(tx, config);
   await refuseJoinedName(tx, cluster);
+  const made = await madePresets(tx, config, cluster);
+  const presets = JSON.stringify([...config.presets, ...made]);
   await tx
     .insertInto('clusters')
     .values({
       name: cluster,
       pools: JSON.stringify(config.nodePools),
-      presets: JSON.stringify(config.presets),
+      presets,
+      made_presets: JSON.stringify(made),
       scheduling: JSON.stringify(config.scheduling),
     })
     .onConflict((on) =>
       on.column('name').doUpdateSet({
         pools: (row) => row.ref('excluded.pools'),
         presets: (row) => row.ref('excluded.presets'),
+        made_presets: (row) => row.ref('excluded.made_presets'),
         scheduling: (row) => row.ref('excluded.scheduling'),
       }),
     )
@@ -115,13 +136,31 @@ async function replaceMembers(tx: Tx, config: PlatformConfig, providers: readonl
   );
   const declared = members.map(({ org, project, user_name }) => `${org}/${project}/${user_name}`);
   const projects = [...new Set(members.map(({ org, project }) => `${org}/${project}`))];
-  await sql`delete from members where provider is null or provider <> all (${providers}::text[])
-    or org || '/' || project || '/' || user_name = any (${declared}::text[])
-    or org || '/' || project <> all (${projects}::text[])
-    or not exists (select from users u
-      where u.name = user_name and u.removed_at is null and u.provider = members.provider)`.execute(tx);
+  await sql`delete from members where org || '/' || project || '/' || user_name = any (${declared}::text[])
+    or declared and (provider is null or provider <> all (${providers}::text[])
+      or org || '/' || project <> all (${projects}::text[])
+      or not exists (select from users u
+        where u.name = user_name and u.removed_at is null and u.provider = members.provider))
+    or not declared and exists (select from projects p where p.org = members.org and p.name = members.project
+        and p.declared and p.org || '/' || p.name <> all (${projects}::text[]))`.execute(tx);
   await sql`delete from identity_providers where name <> all (${providers}::text[])`.execute(tx);
   if (members.length > 0) await tx.insertInto('members').values(members).execute();
+}
+
+/** Those that administrators added stay, but for people whom the file names. */
+async function replaceOrgMembers(tx: Tx, config: PlatformConfig): Promise<void> {
+  const members = config.organizations.flatMap((org) =>
+    org.members.map(({ user, role }) => ({ org: org.name, user_name: user, role, declared: true })),
+  );
+  const named = members.map(({ org, user_name: user }) => `${org}/${user}`);
+  await sql`delete from org_members where declared or org || '/' || user_name = any (${named}::text[])`.execute(tx);
+  if (members.length > 0) await tx.insertInto('org_members').values(members).execute();
+}
+
+/** Presets that administrators made, and that the file does not name. */
+async function madePresets(tx: Tx, config: PlatformConfig, cluster: string): Promise<readonly Preset[]> {
+  const row = await tx.selectFrom('clusters').select('made_presets').where('name', '=', cluster).executeTakeFirst();
+  return (row?.made_presets ?? []).filter(({ name }) => !config.presets.some((preset) => preset.name === name));
 }
 
 async function retireVanished(tx: Tx, config: PlatformConfig): Promise<void> {
@@ -129,12 +168,17 @@ async function retireVanished(tx: Tx, config: PlatformConfig): Promise<void> {
   const orgs = config.organizations.map((org) => org.name);
   const plain = JSON.stringify(PLAIN_SHARE);
   await sql`update projects set retired = true, retired_at = coalesce(retired_at, now()), share = ${plain}::jsonb
-    where org || '/' || name <> all (${kept}::text[])`.execute(tx);
+    where declared and org || '/' || name <> all (${kept}::text[])`.execute(tx);
+  await endGrantsOfRetired(tx);
   await sql`delete from projects p where retired
     and not exists (select from jobs j where j.org = p.org and j.project = p.name)
     and not exists (select from disks d where d.org = p.org and d.project = p.name)`.execute(tx);
+  // One that the file names no longer, and in which administrators made projects, is theirs from now on.
+  await sql`update organizations set declared = false, share = ${plain}::jsonb
+    where declared and name <> all (${orgs}::text[])
+      and exists (select from projects p where p.org = organizations.name and not p.retired)`.execute(tx);
   await sql`update organizations set retired = true, share = ${plain}::jsonb
-    where name <> all (${orgs}::text[])`.execute(tx);
+    where declared and name <> all (${orgs}::text[])`.execute(tx);
   await sql`delete from organizations o where retired
     and not exists (select from projects p where p.org = o.name)`.execute(tx);
 }

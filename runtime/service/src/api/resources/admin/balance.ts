@@ -4,6 +4,7 @@ import { grainsOf } from '@delos/ledger';
 import type { FastifyInstance } from 'fastify';
 import { z } from 'zod';
 import { giveCredits } from '../../../db/credits/books.ts';
+import { administer } from '../../authorization/administer.ts';
 import type { ApiDeps } from '../../deps.ts';
 import { route } from '../../route.ts';
 import { balanceOfOrg, setCredits } from '../credits/index.ts';
@@ -32,11 +33,7 @@ export function balanceRoute(app: FastifyInstance, deps: ApiDeps): void {
       body,
     },
     async ({ caller, params: { org }, body: asked }) => {
-      if (!caller.admin) {
-        throw new DelosError('ERR_FORBIDDEN', `${caller.user} may not give credits`, {
-          hint: 'ask the platform’s administrator',
-        });
-      }
+      administer(caller, undefined, 'platform');
       const by = { key: randomUUID(), by: caller.user, why: 'by apolo admin' };
       if ('credits' in asked && asked.credits === null) {
         throw new DelosError(

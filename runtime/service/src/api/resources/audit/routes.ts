@@ -1,9 +1,9 @@
 import { chained } from '@delos/audit';
-import { DelosError } from '@delos/core';
 import type { FastifyInstance } from 'fastify';
 import { z } from 'zod';
 import { auditFilter, readAudit, readAuditKeys } from '../../../db/audit/read.ts';
-import type { ApiDeps, Caller } from '../../deps.ts';
+import { administer } from '../../authorization/administer.ts';
+import type { ApiDeps } from '../../deps.ts';
 import { route } from '../../route.ts';
 
 const TAG = 'audit';
@@ -23,7 +23,7 @@ export function auditRoutes(app: FastifyInstance, deps: ApiDeps): void {
       response: z.array(chained),
     },
     async ({ caller, query }) => {
-      requireAdmin(caller);
+      administer(caller, undefined, 'platform');
       return readAudit(db, query);
     },
   );
@@ -32,15 +32,8 @@ export function auditRoutes(app: FastifyInstance, deps: ApiDeps): void {
     deps,
     { method: 'GET', url: '/keys', tag: TAG, summary: 'Public keys that sign checkpoints, PEM' },
     async ({ caller }) => {
-      requireAdmin(caller);
+      administer(caller, undefined, 'platform');
       return readAuditKeys(db);
     },
   );
-}
-
-function requireAdmin(caller: Caller): void {
-  if (caller.admin) return;
-  throw new DelosError('ERR_FORBIDDEN', `${caller.user} may not read records of others`, {
-    hint: 'ask the platform’s administrator',
-  });
 }

@@ -5,7 +5,8 @@ import type { FastifyInstance } from 'fastify';
 import { z } from 'zod';
 import { giveCredits } from '../../../db/credits/books.ts';
 import { creditsReport, creditsStatementOf } from '../../../db/credits/report.ts';
-import type { ApiDeps, Caller } from '../../deps.ts';
+import { administer, isIn } from '../../authorization/administer.ts';
+import type { ApiDeps } from '../../deps.ts';
 import { route } from '../../route.ts';
 
 const TAG = 'credits';
@@ -26,10 +27,8 @@ export function creditRoutes(app: FastifyInstance, deps: ApiDeps): void {
       response: z.array(creditsRecord),
     },
     async ({ caller }) => {
-      const records = await creditsReport(database.db, new Date(), caller.admin ? undefined : orgsOf(caller));
-      return records.filter(
-        ({ org, project }) => caller.admin || project === null || caller.roles.has(`${org}/${project}`),
-      );
+      const records = await creditsReport(database.db, new Date());
+      return records.filter(({ org, project }) => isIn(caller, { org, project: project ?? undefined }));
     },
   );
   route(
@@ -45,10 +44,13 @@ export function creditRoutes(app: FastifyInstance, deps: ApiDeps): void {
       response: creditsStatement,
     },
     async ({ caller, params: { org }, query }) => {
-      requireMember(caller, org, query.project);
+      const { project } = query;
+      if (!isIn(caller, { org, project })) {
+        throw new DelosError('ERR_NOT_FOUND', `there is no organization ${org}, or it is not yours to see`);
+      }
       const [year = 0, number = 1] = query.month.split('-').map(Number);
       const [from, to] = [new Date(Date.UTC(year, number - 1)), new Date(Date.UTC(year, number))];
-      return creditsStatementOf(database.db, { org, project: query.project }, from, to);
+      return creditsStatementOf(database.db, { org, project }, from, to);
     },
   );
   route(
@@ -69,29 +71,11 @@ export function creditRoutes(app: FastifyInstance, deps: ApiDeps): void {
       response: z.array(creditsRecord),
     },
     async ({ caller, params: { org }, body }) => {
-      requireAdmin(caller);
+      administer(caller, undefined, 'platform');
       const { project, credits, why, key = randomUUID() } = body;
       const given = { to: { org, project }, grains: grainsOf(credits), key, why, by: caller.user };
       await database.tx((tx) => giveCredits(tx, given, new Date()));
       return creditsReport(database.db, new Date(), [org]);
     },
   );
-}
-
-const orgsOf = (caller: Caller): readonly string[] => [
-  ...new Set([...caller.roles.keys()].map((key) => key.split('/')[0] ?? '')),
-];
-
-function requireMember(caller: Caller, org: string, project: string | undefined): void {
-  if (caller.admin) return;
-  const isMember = project === undefined ? orgsOf(caller).includes(org) : caller.roles.has(`${org}/${project}`);
-  if (isMember) return;
-  throw new DelosError('ERR_NOT_FOUND', `there is no organization ${org}, or it is not yours to see`);
-}
-
-function requireAdmin(caller: Caller): void {
-  if (caller.admin) return;
-  throw new DelosError('ERR_FORBIDDEN', `${caller.user} may not give credits`, {
-    hint: 'ask the platform’s administrator',
-  });
 }

@@ -1,9 +1,10 @@
 import { jobStatus, PHASES_WITHOUT_POD } from '@delos/core';
-import { type Expression, type SelectQueryBuilder, type SqlBool, sql } from 'kysely';
+import { type SelectQueryBuilder, type SqlBool, sql } from 'kysely';
 import { z } from 'zod';
 import type { Db, JobRow, Schema, TransitionRow } from '../../../db/schema.ts';
 import { nextLimit, type Sized, withinBytes } from '../../../db/within-bytes.ts';
 import type { Caller } from '../../deps.ts';
+import { ofProjects } from '../../lists/of-projects.ts';
 import { flag, repeated } from '../../route.ts';
 
 const time = z.iso.datetime({ offset: true, local: true, message: 'expected a time such as 2026-01-31T12:00:00Z' });
@@ -139,11 +140,7 @@ function filtered(select: JobQuery, query: JobListQuery): JobQuery {
 
 function visible(select: JobQuery, caller: Caller): JobQuery {
   if (caller.admin) return select;
-  const projects = [...caller.roles.keys()];
-  return select.where(
-    (eb): Expression<SqlBool> =>
-      projects.length === 0 ? sql<SqlBool>`false` : eb(sql<string>`org || '/' || project`, 'in', projects),
-  );
+  return select.where(ofProjects(caller, { kind: 'job', names: ['id', 'name'] }));
 }
 
 export async function withTransitions(db: Db, rows: readonly ShownJob[]): Promise<readonly ListedJob[]> {
