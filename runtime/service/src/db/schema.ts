@@ -255,16 +255,6 @@ interface LoginFailureTable {
   readonly blocked_until: Date | null;
 }
 
-interface AuditTable {
-  readonly id: Generated<number>;
-  readonly at: Generated<Date>;
-  readonly actor: string;
-  readonly action: string;
-  readonly target: string;
-  readonly outcome: string;
-  readonly details: Json<Readonly<Record<string, unknown>>>;
-}
-
 export interface Schema extends FlowSchema, CreditsSchema, AuditSchema {
   readonly organizations: OrganizationTable;
   readonly projects: ProjectTable;
@@ -293,7 +283,6 @@ export interface Schema extends FlowSchema, CreditsSchema, AuditSchema {
   readonly log_usage: LogUsageTable;
   readonly issued_tokens: IssuedTokenTable;
   readonly login_failures: LoginFailureTable;
-  readonly audit: AuditTable;
 }
 
 export type JobRow = Selectable<JobTable>;

@@ -1,5 +1,5 @@
 import type { Field, Outcome } from '@delos/audit';
-import type { Generated } from 'kysely';
+import type { ColumnType, Generated } from 'kysely';
 
 export interface AuditHeadTable {
   readonly one: Generated<boolean>;
@@ -41,7 +41,19 @@ export interface AuditKeyTable {
   readonly since: Generated<Date>;
 }
 
+/** What operators' commands did, from before there was the chain. */
+interface AuditTable {
+  readonly id: Generated<number>;
+  readonly at: Generated<Date>;
+  readonly actor: string;
+  readonly action: string;
+  readonly target: string;
+  readonly outcome: string;
+  readonly details: ColumnType<Readonly<Record<string, unknown>>, string, string>;
+}
+
 export interface AuditSchema {
+  readonly audit: AuditTable;
   readonly audit_head: AuditHeadTable;
   readonly audit_records: AuditRecordTable;
   readonly audit_openings: AuditOpeningTable;
