@@ -1,4 +1,6 @@
-import { type PlatformConfig, platformConfig } from '@delos/core';
+import { spawnSync } from 'node:child_process';
+import { join } from 'node:path';
+import { madeThings, type PlatformConfig, platformConfig } from '@delos/core';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { applyConfig } from '../../../../runtime/service/src/db/apply-config.ts';
 import { madeIn } from '../../../../runtime/service/src/db/tenancy/made.ts';
@@ -76,6 +78,16 @@ describe('what administrators made while the platform ran', () => {
       ],
       presets: [],
     });
+  });
+
+  test('is what `delos export-config` asks the control API’s Pod for', async () => {
+    const main = join(import.meta.dirname, '../../../../runtime/service/src/main.ts');
+    const { stdout } = spawnSync(process.execPath, [main, 'made'], {
+      env: { ...process.env, ...served.postgresEnv },
+      input: '{"action":"list"}',
+      encoding: 'utf8',
+    });
+    expect(madeThings.parse(JSON.parse(stdout).result)).toEqual(await madeIn(served.database.db, 'default'));
   });
 
   test('is not removed while something is in it', async () => {

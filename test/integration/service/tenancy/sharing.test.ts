@@ -191,11 +191,20 @@ describe('a service account', () => {
     const more = { name: 'more', default_cluster: 'default', default_org: 'acme', default_project: 'one' };
     const second = await withToken(token, '/service_accounts', { method: 'POST', body: JSON.stringify(more) });
     expect([second.status, second.text]).toEqual([403, expect.stringContaining('makes no service accounts')]);
+    const socket = new WebSocket(`${served.api.url.replace('http', 'ws')}/api/v1/jobs/${job}/log_ws`, {
+      headers: { authorization: `Bearer ${token}` },
+    });
+    const closed = new Promise((resolve) => socket.once('close', resolve));
+    await new Promise((resolve, reject) => {
+      socket.once('open', resolve);
+      socket.once('error', reject);
+    });
     // `up` leaves it alone.
     await served.database.tx((tx) => applyConfig(tx, TEST_CONFIG, 'default'));
     expect((await run()).status).toBe(202);
     expect((await ask('alice', 'DELETE', '/service_accounts/ci')).status).toBe(204);
     expect((await run()).status).toBe(401);
+    expect(await closed).toBe(1008);
   });
 
   test('is its owner’s alone, and named once', async () => {

@@ -4,7 +4,7 @@ import { sql } from 'kysely';
 import type { Db, Tx } from '../schema.ts';
 import { endServiceAccounts } from '../users.ts';
 import { digestOfToken, makeAccountToken } from './account-tokens.ts';
-import { tellChange } from './rule.ts';
+import { tellRights } from './grants.ts';
 
 /** For so long a token is good. */
 export const ACCOUNT_DAYS = 365;
@@ -110,5 +110,6 @@ export async function removeAccount(tx: Tx, owner: number, idOrName: string): Pr
   const { id } = await findAccount(tx, owner, idOrName);
   const row = await tx.selectFrom('service_accounts').select('user_id').where('id', '=', id).executeTakeFirstOrThrow();
   await endServiceAccounts(tx, row.user_id);
-  await tellChange(tx);
+  // Not a change of the configuration: anybody may do this as often as they like.
+  await tellRights(tx);
 }
