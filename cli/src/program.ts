@@ -3,8 +3,10 @@ import { Command, Option } from 'commander';
 import { completionVerbs } from './completion.ts';
 import { commandContext, type GlobalOptions } from './context.ts';
 import { positiveNumber, wholeNumber } from './option-numbers.ts';
+import { auditVerbs } from './program-audit.ts';
 import { bundleVerbs } from './program-bundle.ts';
 import { clustersVerbs } from './program-clusters.ts';
+import { creditsVerbs } from './program-credits.ts';
 import { withSearch } from './search-options.ts';
 import { auxVmVerbs, flowVerbs, nodeVerbs } from './verb-groups.ts';
 import type { Run } from './verbs.ts';
@@ -107,6 +109,8 @@ export function program(root: string, options: { readonly completion?: boolean }
     .option('--out <folder>', 'where to write, a file an object; left out: to stdout')
     .action(action(() => import('./commands/platform/synth.ts')));
 
+  creditsVerbs(cli, verb, action);
+  auditVerbs(cli, verb, action);
   clustersVerbs(cli, { verb, action, withConfig, withContext });
 
   const dns = verb(cli, 'dns', 'the records that lead to the platform');

@@ -81,6 +81,8 @@ export * from './wire/log.ts';
 export * from './wire/log-query.ts';
 export * from './wire/node-report.ts';
 export * from './wire/offer.ts';
+export * from './wire/records/audit.ts';
+export * from './wire/records/credits.ts';
 export * from './wire/request-body.ts';
 export * from './wire/stand-in.ts';
 export * from './wire/stream.ts';

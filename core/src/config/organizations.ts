@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { bytes, coresTogether, count, dnsLabel, keepDays, logLimit } from '../config-fields.ts';
 import { ORG_ROLES, PROJECT_ROLES } from '../words/roles.ts';
+import { budget } from './credits/index.ts';
 
 /* Who shares the platform, and how much each may take. */
 
@@ -47,6 +48,7 @@ const project = z.strictObject({
   name: dnsLabel.describe('Project name'),
   quota: quota.prefault({}).describe('What its jobs may take together, its disks and its files'),
   ...share,
+  budget: budget.optional().describe('The most credits that its jobs may spend; left out: no limit'),
   privileged: z.boolean().default(false).describe('Its jobs may be privileged: root on the node, in effect'),
   logs: z
     .strictObject({
@@ -80,6 +82,7 @@ export const organization = z.strictObject({
   name: dnsLabel.describe('Organization name'),
   quota: quota.prefault({}).describe('What all its projects’ jobs may take together, their disks and their files'),
   ...share,
+  budget: budget.optional().describe('The most credits that all its projects’ jobs may spend; left out: no limit'),
   members: z.array(orgMember).default([]).describe('Who has a role in the organization itself'),
   projects: z
     .array(project)

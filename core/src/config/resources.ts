@@ -4,6 +4,7 @@ import { nodeLabels } from '../config-labels.ts';
 import { GPU_KINDS } from '../words/gpu-kinds.ts';
 import { SECURITY_LEVELS } from '../words/job-words.ts';
 import { POOL_LABEL } from '../words/labels.ts';
+import { decimal, priceChange } from './credits/index.ts';
 
 /* What nodes have, and what one job gets of them. */
 
@@ -51,11 +52,12 @@ export const preset = z.strictObject({
   nvidiaGpu: gpu.optional().describe('NVIDIA GPUs'),
   amdGpu: gpu.optional().describe('AMD GPUs'),
   intelGpu: gpu.optional().describe('Intel GPUs'),
-  creditsPerHour: z
-    .string()
-    .regex(/^\d{1,12}(\.\d{1,9})?$/, 'expected a decimal number in quotes, at most 12 digits and 9 after the point')
-    .default('0')
-    .describe('Price, a decimal number in quotes'),
+  creditsPerHour: decimal.default('0').describe('Price, a decimal number in quotes'),
+  priceChanges: z
+    .array(priceChange)
+    .max(50)
+    .optional()
+    .describe('Prices that begin later; what ran before is charged by the price of its time'),
   pools: z.array(dnsLabel).default([]).describe('Node pools that may hold it; empty: any'),
   preemptible: z
     .boolean()

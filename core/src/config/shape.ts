@@ -18,6 +18,7 @@ import { HOST_PORTS } from '../words/ports.ts';
 import { acme } from './acme.ts';
 import { buckets } from './buckets.ts';
 import { bundle } from './bundle/index.ts';
+import { credits } from './credits/index.ts';
 import { disks } from './disks.ts';
 import { dns } from './dns.ts';
 import { givenCertificate } from './given-certificate.ts';
@@ -221,6 +222,7 @@ export const configShape = z.strictObject({
     })
     .prefault({})
     .describe('Bounds on jobs'),
+  credits,
   disks: disks.prefault({}).describe('Disks, which jobs mount'),
   buckets: buckets.prefault({}).describe('Buckets of projects'),
   storageClasses: storageClasses

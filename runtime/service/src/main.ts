@@ -19,7 +19,9 @@ const SERVICES: Readonly<Record<string, () => Promise<Service>>> = {
 /** What runs once and ends, with its exit code. */
 const COMMANDS: Readonly<Record<string, () => Promise<number>>> = {
   migrate: async () => (await import('./db/migrate-command.ts')).migrateCommand(process.env),
+  audit: async () => (await import('./db/audit/command.ts')).auditCommand(process.env, process.stdin),
   clusters: async () => (await import('./db/clusters/command.ts')).clustersCommand(process.env, process.stdin),
+  credits: async () => (await import('./db/credits/command.ts')).creditsCommand(process.env, process.stdin),
   made: async () => (await import('./db/tenancy/made-command.ts')).madeCommand(process.env, process.stdin),
   leave: async () => (await import('./agent/leave-command.ts')).leaveCommand(process.env),
   realm: async () => (await import('./identity/realm-command.ts')).realmCommand(process.env, process.stdin),

@@ -37,7 +37,7 @@ describe('a command of a service that this release has not says so in one line',
       ['image ls', 'image tags image:x', 'image size image:x:1'],
       ['blob lsbucket', 'blob mkbucket', 'blob ls blob:x', 'blob lscredentials'],
       ['app ls', 'app get-values', 'app-template ls', 'vcluster list-service-accounts'],
-      ['admin add-org-credits acme --credits 1', 'config show --energy', 'job save JOB image:x:1'],
+      ['admin add-user-credits acme alice --credits 1', 'config show --energy', 'job save JOB image:x:1'],
     ].map((commands) => [commands] as const),
   )('%j', async (commands) => {
     const job = commands.some((command) => command.includes('JOB')) ? await start() : '';

@@ -84,6 +84,10 @@ export function makers(api: TestApi): Readonly<Record<string, () => Promise<Made
       const of = await bucket();
       return { id: await post('/buckets/persistent_credentials', { name: null, bucket_ids: [of] }), parent: of };
     },
+    credits: async () => {
+      await api.request('admin', 'POST', '/credits/acme', { credits: '1000', why: 'a test' });
+      return { id: 'acme', parent: '' };
+    },
     'service-accounts': () => alone(post('/service_accounts', { ...ACCOUNT, name: null })),
     secrets: () => alone(post('/secrets', { key: 'mine', value: 'eA==', ...P })),
     'flow-projects': async () => ({ id: await flow(), parent: `flow${flows}` }),
@@ -121,6 +125,10 @@ const ASKED: Readonly<Record<string, (made: Made) => Asked>> = {
     at(`/users/bob/permissions?uri=${encodeURIComponent(`job://default/acme/one/${id}`)}`),
   'users POST /:user/permissions/check': () => at('/users/alice/permissions/check', []),
   'log-search GET ': () => at('/log-search?org_name=acme&search=x'),
+  'credits GET ': () => seen('/credits', 'acme'),
+  'credits GET /:org/statement': () => at('/credits/acme/statement?month=2027-01'),
+  'credits POST /:org': () => at('/credits/acme', { credits: '1', why: 'a test' }),
+  'admin PATCH /orgs/:org/balance': () => at('/apis/admin/v1/orgs/acme/balance', { additional_credits: '1' }),
   'storage GET /rights': () => seen('/storage/rights', 'acme'),
   'admin GET /orgs': () => seen('/apis/admin/v1/orgs', 'acme'),
   'admin GET /clusters/:cluster/orgs': () => seen('/apis/admin/v1/clusters/default/orgs', 'acme'),

@@ -40,6 +40,7 @@ export interface RealmKeeping {
   readonly mounts: () => readonly Mount[];
 }
 
+const AUDIT_KEPT: RotationWay = { kind: 'kept', why: 'earlier checkpoints are verified by its public half' };
 const FIRST_PASSWORD_KEPT: RotationWay = { kind: 'kept', why: 'a person’s first password: they change it themselves' };
 
 /** Where buckets of projects are, and the key to them. */
@@ -86,6 +87,7 @@ export class ControlApi extends Construct implements AgentsEntrance {
     const secretsKey = secret('secrets-key', {
       key: { kind: 'password', length: 48, rotation: { kind: 'overlap', before: 'rewrap' } },
     });
+    const auditKey = secret('audit-key', { key: { kind: 'password', length: 48, rotation: AUDIT_KEPT } });
     const issuer = secret('token-issuer', { secret: { kind: 'password', length: 48, rotation: { kind: 'told' } } });
     const passwords = secret(
       'identity-passwords',
@@ -167,6 +169,7 @@ export class ControlApi extends Construct implements AgentsEntrance {
           collector,
           issuer,
           secretsKey,
+          auditKey,
           ...(cache === undefined ? [] : cacheSecrets(cache)),
           ...(bucket === undefined ? [] : bucketSecrets(bucket)),
           ...(this.#buckets === undefined ? [] : [this.#buckets.projectsKey.secret]),
@@ -200,6 +203,7 @@ export class ControlApi extends Construct implements AgentsEntrance {
         env('DELOS_AGENT_TOKEN_FILE', fileOf(this.agentToken)),
         env('DELOS_COLLECTOR_TOKEN_FILE', fileOf({ secret: collector, key: 'token' })),
         env('DELOS_SECRETS_KEY_FILE', fileOf({ secret: secretsKey, key: 'key' })),
+        env('DELOS_AUDIT_KEY_FILE', fileOf({ secret: auditKey, key: 'key' })),
       ],
     });
     this.workload.reach(database.peer, identity.peer);

@@ -57,6 +57,13 @@ export const scheduler: ServiceDescriptor<Replicas, Scheduler> = {
       for: '1h',
       summary: 'Jobs have waited for an hour, and none was admitted',
     },
+    {
+      name: 'CreditsEnd',
+      severity: 'warning',
+      expr: 'max by (organization) (delos_credits_seconds_left) < 86400',
+      for: '10m',
+      summary: 'Credits of organization {{ $labels.organization }} end within a day',
+    },
   ],
   panels: [
     ROUNDS_PANEL,
@@ -66,6 +73,16 @@ export const scheduler: ServiceDescriptor<Replicas, Scheduler> = {
       unit: 'count',
       kind: 'now',
       series: [{ expr: 'delos_scheduler_leads', legend: '{{instance}}' }],
+    },
+    {
+      title: 'Credits left',
+      unit: 'count',
+      series: [{ expr: 'max by (organization) (delos_credits_left)', legend: '{{organization}}' }],
+    },
+    {
+      title: 'Credits spent in a day',
+      unit: 'count',
+      series: [{ expr: 'max by (organization) (delta(delos_credits_spent[1d]))', legend: '{{organization}}' }],
     },
   ],
   build: (scope, at) => new Scheduler(scope, 'scheduler', at),

@@ -1,6 +1,7 @@
 import type { DiskSettings, LogSettings, OrgRole, ProjectRole } from '@delos/core';
 import type { Logger } from 'pino';
 import type { Registry } from 'prom-client';
+import type { AuditKeys } from '../db/audit/checkpoints.ts';
 import type { Database } from '../db/database.ts';
 import type { Grant } from '../db/tenancy/held.ts';
 import type { ImageSource } from '../image-source.ts';
@@ -57,6 +58,8 @@ export interface ApiSettings {
   readonly buckets?: BucketSettings;
   /** The key by which secrets of projects are encrypted. @default there are no secrets */
   readonly secretsKey?: LiveSecret;
+  /** What signs checkpoints of the audit records. @default nothing does */
+  readonly auditKeys?: AuditKeys;
   /** The platform's registry of images. @default it has none */
   readonly registry?: RegistrySettings;
   /** What carries out builds of images; it may come after the platform has started. @default nothing does */

@@ -1,6 +1,7 @@
 import { isIPv6 } from 'node:net';
 import { CLIENT_ID, ISSUER_CLIENT, PORTS, providersOf } from '@delos/core';
 import { z } from 'zod';
+import { auditKeys } from '../db/audit/checkpoints.ts';
 import { connectDatabase } from '../db/database.ts';
 import { databaseMetrics } from '../db/database-metrics.ts';
 import { every } from '../edge/guard.ts';
@@ -55,6 +56,8 @@ const apiEnv = databaseEnv.extend({
   DELOS_ALLOWED_REGISTRIES: z.string().default('').transform(registryList),
   /** The key by which secrets of projects are encrypted. */
   DELOS_SECRETS_KEY_FILE: z.string().optional(),
+  /** The secret from which the key that signs audit records follows. */
+  DELOS_AUDIT_KEY_FILE: z.string().optional(),
   /** The registry of images, where the platform has one. */
   DELOS_REGISTRY_URL: z.url().optional(),
   /** The key that signs its tokens: P-256, PKCS #8 in PEM. */
@@ -137,6 +140,9 @@ export const apiService: Service = {
       logDays: logDaysOf(config),
       ...(env.DELOS_JOBS_DOMAIN === undefined ? {} : { jobsDomain: env.DELOS_JOBS_DOMAIN }),
       ...(env.DELOS_SECRETS_KEY_FILE === undefined ? {} : { secretsKey: liveSecret(env.DELOS_SECRETS_KEY_FILE) }),
+      ...(env.DELOS_AUDIT_KEY_FILE === undefined
+        ? {}
+        : { auditKeys: auditKeys(liveSecret(env.DELOS_AUDIT_KEY_FILE).current()) }),
       oidc: { issuer: env.DELOS_OIDC_ISSUER, clientId: env.DELOS_OIDC_AUDIENCE },
       ...(env.DELOS_KEYCLOAK_URL === undefined
         ? {}

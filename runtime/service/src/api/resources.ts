@@ -1,9 +1,11 @@
 import type { ApiSettings } from './deps.ts';
 import type { Resource } from './resource.ts';
 import { admin } from './resources/admin/index.ts';
+import { audit } from './resources/audit/index.ts';
 import { buckets } from './resources/buckets/index.ts';
 import { clusters } from './resources/clusters/index.ts';
 import { config } from './resources/config/index.ts';
+import { credits } from './resources/credits/index.ts';
 import { disks } from './resources/disks/index.ts';
 import { flowAttempts } from './resources/flow-attempts/index.ts';
 import { flowBakeImages } from './resources/flow-bake-images/index.ts';
@@ -38,6 +40,8 @@ export const RESOURCES = {
   secrets,
   users,
   admin,
+  credits,
+  audit,
   clusters,
   'service-accounts': serviceAccounts,
   metrics,

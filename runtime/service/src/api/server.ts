@@ -2,6 +2,7 @@ import { MAX_BODY_BYTES } from '@delos/core';
 import swagger from '@fastify/swagger';
 import Fastify, { type FastifyBaseLogger, type FastifyInstance, type FastifyReply, LogController } from 'fastify';
 import { Histogram } from 'prom-client';
+import { appendAudit } from '../db/audit/append.ts';
 import { FASTIFY_LIMITS, limitServer } from '../edge/server-limits.ts';
 import { decodedBody } from '../edge/text.ts';
 import { admitRequests } from './admit-requests.ts';
@@ -99,7 +100,7 @@ export async function publicApp(deps: ListenerDeps): Promise<FastifyInstance> {
     await app.register(
       async (scope) => {
         guardRoutes(scope, deps, resource, deps.rules ?? RULES);
-        auditRequests(scope, deps, resource);
+        auditRequests(scope, { ...deps, record: (event) => appendAudit(deps.database.db, event) }, resource);
         resource.routes(scope, deps);
       },
       { prefix: resource.prefix },

@@ -8,6 +8,7 @@ import {
   shareOf,
 } from '@delos/core';
 import { sql } from 'kysely';
+import { applyCredits } from './credits/terms.ts';
 import { CONFIG_CHANGED } from './notifications.ts';
 import type { Tx } from './schema.ts';
 import { checkAdoption } from './tenancy/adopt.ts';
@@ -98,6 +99,7 @@ export async function applyConfig(tx: Tx, config: PlatformConfig, cluster: strin
       }),
     )
     .execute();
+  await applyCredits(tx, config, cluster);
   await sql`select pg_notify(${CONFIG_CHANGED}, ${cluster})`.execute(tx);
 }
 

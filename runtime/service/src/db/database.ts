@@ -7,6 +7,7 @@ import type { Logger } from 'pino';
 import { type LiveSecret, liveOf } from '../live-secret.ts';
 import { passwordOf, withRightPassword } from '../right-password.ts';
 import { AnsweringSocket } from './answering-socket.ts';
+import { actRecorded, recordAct } from './audit/append.ts';
 import { Notifications } from './notifications.ts';
 import type { Db, Schema, Tx } from './schema.ts';
 
@@ -34,7 +35,7 @@ export interface DatabaseSettings {
 export interface Database {
   readonly db: Db;
   readonly notifications: Notifications;
-  /** Runs the body in one transaction (read committed). */
+  /** Runs the body in one transaction (read committed). The first one of an act that is recorded takes its record along. */
   tx<T>(body: (tx: Tx) => Promise<T>): Promise<T>;
   /** Runs one statement, that may take so long and be silent meanwhile, on a connection of its own. */
   alone(statement: string, ms: number): Promise<void>;
@@ -119,7 +120,15 @@ export async function connectDatabase(settings: DatabaseSettings, log: Logger): 
   return {
     db,
     notifications,
-    tx: (body) => db.transaction().execute(body),
+    tx: async (body) => {
+      const result = await db.transaction().execute(async (tx) => {
+        const done = await body(tx);
+        await recordAct(tx);
+        return done;
+      });
+      actRecorded();
+      return result;
+    },
     alone: async (statement, ms) => {
       const client = await withRightPassword(async () => {
         const one = new pg.Client({ ...clientConfig({ ...settings, patient: true }), statement_timeout: ms });

@@ -1,5 +1,6 @@
 import { LIVE_STATUSES, type PodObservation, type UnwantedEnd } from '@delos/core';
 import { sql } from 'kysely';
+import { followRun } from './credits/runs.ts';
 import { jobMoved } from './disks-state.ts';
 import { nextState } from './job-machine.ts';
 import type { JobEvent, JobState } from './job-state.ts';
@@ -60,6 +61,7 @@ export async function applyEvent(tx: Tx, id: string, event: JobEvent, cluster?: 
     await recordTransition(tx, updated);
   }
   if (moved && updated.spec.disks !== undefined) await jobMoved(tx, { id, gone: updated.phase === 'gone' });
+  await followRun(tx, id, before, after, event);
   await notifyJobChanged(tx, updated);
   return updated;
 }

@@ -1,7 +1,9 @@
 import type { JobPhase, JobPodSpec, JobStatus, NodeReport, OrgRole, ProjectRole, Quota, Share } from '@delos/core';
 import type { ColumnType, Generated, Kysely, Selectable, Transaction } from 'kysely';
+import type { AuditSchema } from './audit/tables.ts';
 import type { BucketCredentialBucketTable, BucketCredentialTable, BucketTable } from './buckets/tables.ts';
 import type { ClusterCredentialTable, ClusterTable, JoinTokenTable } from './clusters/tables.ts';
+import type { CreditsSchema } from './credits/tables.ts';
 import type { FlowSchema } from './flow/tables.ts';
 import type { JobTokenTable, SecretTable } from './secrets/tables.ts';
 import type { GrantTable, OrgMemberTable, ServiceAccountTable } from './tenancy/tables.ts';
@@ -123,6 +125,8 @@ interface JobTable {
   readonly pull_failing_since: Date | null;
   readonly refusals: Generated<number>;
   readonly retry_at: Date | null;
+  /** Why it is held back in the queue whatever room there is; null: it is not. */
+  readonly held_for: string | null;
   readonly revision: Generated<number>;
   readonly pools: Generated<string[]>;
   readonly credits_per_hour: Generated<string>;
@@ -251,17 +255,7 @@ interface LoginFailureTable {
   readonly blocked_until: Date | null;
 }
 
-interface AuditTable {
-  readonly id: Generated<number>;
-  readonly at: Generated<Date>;
-  readonly actor: string;
-  readonly action: string;
-  readonly target: string;
-  readonly outcome: string;
-  readonly details: Json<Readonly<Record<string, unknown>>>;
-}
-
-export interface Schema extends FlowSchema {
+export interface Schema extends FlowSchema, CreditsSchema, AuditSchema {
   readonly organizations: OrganizationTable;
   readonly projects: ProjectTable;
   readonly members: MemberTable;
@@ -289,7 +283,6 @@ export interface Schema extends FlowSchema {
   readonly log_usage: LogUsageTable;
   readonly issued_tokens: IssuedTokenTable;
   readonly login_failures: LoginFailureTable;
-  readonly audit: AuditTable;
 }
 
 export type JobRow = Selectable<JobTable>;

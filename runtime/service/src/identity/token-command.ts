@@ -1,6 +1,7 @@
 import { type TokenRequest, tokenRequest } from '@delos/core';
 import { pino } from 'pino';
 import { z } from 'zod';
+import { recordingCommand } from '../db/audit/append.ts';
 import { connectDatabase, type Database } from '../db/database.ts';
 import { liveSecret } from '../live-secret.ts';
 import { answerRequest } from '../request-command.ts';
@@ -32,7 +33,10 @@ export async function tokenCommand(environment: Environment, input: AsyncIterabl
         realmUrl: realmUrlOf(env.DELOS_KEYCLOAK_URL, env.DELOS_OIDC_ISSUER),
         secret: liveSecret(env.DELOS_IDENTITY_ISSUER),
       };
-      return await handleToken(database, issuer, request);
+      const by = 'by' in request ? request.by : undefined;
+      const object = 'user' in request ? request.user : 'id' in request ? request.id : '';
+      const asked = { act: `token.${request.action}`, by, object };
+      return await recordingCommand(database.db, asked, () => handleToken(database, issuer, request));
     } finally {
       await database.close();
     }

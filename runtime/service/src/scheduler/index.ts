@@ -2,6 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import type { Logger } from 'pino';
 import { z } from 'zod';
 import { MOST_JOINED } from '../db/clusters/joining.ts';
+import { creditMetrics } from '../db/credits/metrics.ts';
 import { connectDatabase } from '../db/database.ts';
 import { missingMigrations } from '../db/migrate.ts';
 import type { Db } from '../db/schema.ts';
@@ -30,6 +31,8 @@ export const schedulerService: Service = {
     const loops = new Loops(database, env.DELOS_CLUSTER, log, () => told);
     const told = schedulerMetrics(metrics, () => loops.told((view) => view.tally()));
     usageMetrics(metrics, () => loops.told((view) => view.usage()));
+    // One tells: the one that decides for the platform's own cluster.
+    creditMetrics(metrics, database.db, () => loops.views().has(env.DELOS_CLUSTER));
     // What `delos simulate --snapshot` reads. Not routed to the outside, as nothing of this listener is.
     internal.get('/snapshot', async (request, reply) => {
       const { cluster } = asked.parse(request.query);

@@ -1,5 +1,7 @@
 import { observedSnapshot, type Snapshot } from '@delos/scheduling';
 import type { Logger } from 'pino';
+import { chargeRuns, holdBack } from '../db/credits/charger.ts';
+import { holdCredits } from '../db/credits/runs.ts';
 import type { Database } from '../db/database.ts';
 import { applyEvent, preemptJob, recordWaiting, sealLogs, stopJob } from '../db/jobs-state.ts';
 import { CONFIG_CHANGED, NODES_CHANGED } from '../db/notifications.ts';
@@ -22,6 +24,8 @@ const SWEEP_MS = 15_000;
 const REASONS_MS = 5_000;
 /** Reasons are worked out for so long at a time; arrivals and ends do not wait for all of them. */
 const REASONS_SLICE_MS = 200;
+/** Runs are looked at this often for what is to be charged. */
+const CHARGE_MS = 5_000;
 const WRITE_BATCH = 50;
 const WAITING_BATCH = 1_000;
 const AGENT_SILENT_MS = 60_000;
@@ -96,6 +100,7 @@ export async function schedule(
 class Loop implements LeaderView {
   readonly dirty = new Set<string>();
   sweepAt = 0;
+  #chargeAt = 0;
   lookAround = true;
   /** What is written goes over the connection that holds the lock; reads may go anywhere. */
   readonly #writer: Db;
@@ -158,6 +163,7 @@ class Loop implements LeaderView {
     }
     const planner = await this.#upToDate();
     await this.#runClocks();
+    await this.#charge();
     if (this.#changed || this.busy || Date.now() >= this.#next) await this.#round(planner);
   }
 
@@ -209,6 +215,12 @@ class Loop implements LeaderView {
     }
   }
 
+  async #charge(): Promise<void> {
+    if (Date.now() < this.#chargeAt) return;
+    this.#chargeAt = Date.now() + CHARGE_MS;
+    await chargeRuns(this.#writer, this.#cluster, this.#log);
+  }
+
   async #round(planner: Planner): Promise<void> {
     const start = performance.now();
     this.#changed = false;
@@ -219,6 +231,10 @@ class Loop implements LeaderView {
       await preemptJob(tx, id, { run, description });
     });
     await this.#write(admissions, async (tx, { id, pool, node }) => {
+      const row = await tx.selectFrom('jobs').selectAll().where('id', '=', id).forUpdate().executeTakeFirst();
+      if (row?.phase !== 'queued') return;
+      const missing = await holdCredits(tx, row);
+      if (missing !== undefined) return holdBack(tx, id, missing);
       const description = `admitted to pool ${pool}, waits for its Pod`;
       await applyEvent(tx, id, { type: 'admit', pool, node, description });
     });

@@ -30,6 +30,7 @@ const COLUMNS = [
   'max_run_time_minutes',
   'pull_failing_since',
   'retry_at',
+  'held_for',
 ] as const;
 
 /** A disk as it is read with a job that mounts it. */
@@ -71,6 +72,7 @@ export function plannedJob(row: ScheduledRow, now = new Date()): PlannedJob | un
   const { pool, node } = row;
   const isActive = ACTIVE_PHASES.includes(row.phase) && pool !== null;
   if (row.phase !== 'queued' && !isActive) return undefined;
+  if (row.phase === 'queued' && row.held_for !== null) return undefined;
   if (row.phase === 'queued' && row.retry_at !== null && row.retry_at > now) return undefined;
   return {
     id: row.id,

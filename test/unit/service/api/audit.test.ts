@@ -1,3 +1,4 @@
+import type { AuditEvent } from '@delos/audit';
 import { parseConfig } from '@delos/constructs';
 import { DelosError } from '@delos/core';
 import Fastify from 'fastify';
@@ -31,14 +32,15 @@ test.each([
   ['PUT', '/lamps/a', undefined, [{ audit: 'lamp.light', path: '/lamps/a', status: 200 }]],
   ['GET', '/lamps/a', 'alice', []],
 ] as const)(
-  '%s %s by %s leaves its audit line: who, what and how it was answered, without the query',
+  '%s %s by %s leaves its audit line and its record: who, what and how it was answered, without the query',
   async (method, url, user, expected) => {
     const lines: unknown[] = [];
+    const records: AuditEvent[] = [];
     const log = pino({ base: null, timestamp: false }, { write: (line) => lines.push(JSON.parse(line)) });
     const app = Fastify();
     await app.register(
       async (scope) => {
-        auditRequests(scope, { authenticate, requests, log }, lamps);
+        auditRequests(scope, { authenticate, requests, log, record: async (event) => records.push(event) }, lamps);
         scope.get('/:id', async () => 'on');
         scope.put('/:id', async (request, reply) => reply.code(request.url.includes('dark') ? 403 : 200).send('on'));
       },
@@ -47,6 +49,29 @@ test.each([
     await app.inject({ method, url, headers: user === undefined ? {} : { authorization: user } });
     await app.close();
     expect(lines).toEqual(expected.map((line) => expect.objectContaining(line)));
-    expect(JSON.stringify(lines)).not.toContain('secret');
+    expect(records).toEqual(
+      expected.map(({ audit, path, status, ...more }) => ({
+        ...{ at: expect.any(Number), source: 'api', act: audit, status, request: expect.any(String) },
+        outcome: status < 400 ? 'done' : 'refused',
+        fields: { ...('user' in more ? { actor: more.user } : {}), address: '127.0.0.1', object: path },
+      })),
+    );
+    expect(JSON.stringify([lines, records])).not.toContain('secret');
   },
 );
+
+test('a change whose record cannot be written is answered as one that failed', async () => {
+  const app = Fastify();
+  await app.register(
+    async (scope) => {
+      const record = async (): Promise<never> => Promise.reject(new Error('the disk is full'));
+      auditRequests(scope, { authenticate, requests, log: pino({ level: 'silent' }), record }, lamps);
+      scope.put('/:id', async (request, reply) => reply.code(request.url.includes('dark') ? 403 : 200).send('on'));
+    },
+    { prefix: lamps.prefix },
+  );
+  const answer = async (url: string) =>
+    (await app.inject({ method: 'PUT', url, headers: { authorization: 'alice' } })).statusCode;
+  expect([await answer('/lamps/a'), await answer('/lamps/dark')]).toEqual([500, 403]);
+  await app.close();
+});

@@ -150,11 +150,21 @@ export const RULES: Rules = {
     ['POST /clusters/:cluster/orgs/:org/projects/:project/users', 'member.add', 'project', 'manage'],
     ['PUT /clusters/:cluster/orgs/:org/projects/:project/users/:user', 'member.change', 'project', 'manage'],
     ['DELETE /clusters/:cluster/orgs/:org/projects/:project/users/:user', 'member.remove', 'project', 'manage'],
+    ['PATCH /orgs/:org/balance', 'credits.add', 'organization', 'platform'],
     // What is refused to everybody, with the sentence why.
     ['POST /*', 'admin.change', 'organization', 'user'],
     ['PUT /*', 'admin.change', 'organization', 'user'],
     ['PATCH /*', 'admin.change', 'organization', 'user'],
     ['DELETE /*', 'admin.change', 'organization', 'user'],
+  ],
+  credits: [
+    ['GET ', 'credits.get', 'organization', 'visible'],
+    ['GET /:org/statement', 'credits.get', 'organization', 'member'],
+    ['POST /:org', 'credits.add', 'organization', 'platform'],
+  ],
+  audit: [
+    ['GET ', 'audit.list', 'platform', 'platform'],
+    ['GET /keys', 'audit.keys', 'platform', 'platform'],
   ],
   clusters: [
     ['GET ', 'cluster.list', 'platform', 'user'],

@@ -4,6 +4,7 @@ import { z } from 'zod';
 import { answerRequest } from '../../request-command.ts';
 import type { Environment } from '../../service.ts';
 import { databaseEnv, databaseSettings, readEnv } from '../../service-env.ts';
+import { recordingCommand } from '../audit/append.ts';
 import { connectDatabase, type Database } from '../database.ts';
 import { makeJoinToken, revokeJoinToken } from './joining.ts';
 import { listClusters, removeCluster } from './leaving.ts';
@@ -30,7 +31,10 @@ export async function clustersCommand(
     const database = await connectDatabase({ ...databaseSettings(env), connections: 1 }, log);
     try {
       const platform = { own: env.DELOS_CLUSTER, url: env.DELOS_PUBLIC_URL.replace(/\/+$/, '') };
-      return await handleClusters(database, platform, request);
+      const by = 'by' in request ? request.by : undefined;
+      const object = 'cluster' in request ? `cluster ${request.cluster}` : '';
+      const asked = { act: `cluster.${request.action}`, by, object };
+      return await recordingCommand(database.db, asked, () => handleClusters(database, platform, request));
     } finally {
       await database.close();
     }

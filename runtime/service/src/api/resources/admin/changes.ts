@@ -8,6 +8,7 @@ import { changeProject, makeProject, removeProject } from '../../../db/tenancy/p
 import { type Administers, administer, type Place } from '../../authorization/administer.ts';
 import type { ApiDeps, Caller } from '../../deps.ts';
 import { route } from '../../route.ts';
+import { balanceOfOrg } from '../credits/index.ts';
 import { orgJson, orgUserJson, projectJson, projectUserJson, quotaRequest, userJson } from './json.ts';
 
 /*
@@ -242,7 +243,7 @@ async function settingsOf(tx: Tx, org: string, body: Partial<OrgSettings>): Prom
 
 async function shownOrg(tx: Tx, name: string): Promise<unknown> {
   const row = await tx.selectFrom('organizations').selectAll().where('name', '=', name).executeTakeFirstOrThrow();
-  return orgJson(row);
+  return orgJson(row, await balanceOfOrg(tx, name));
 }
 
 /** Managers of an organization have its people, but not its admins and managers. */

@@ -9,6 +9,7 @@ export const admin: Resource = {
   tables: ['organizations', 'projects', 'org_members'],
   routes: adminRoutes,
   audit: {
+    'PATCH /orgs/:org/balance': 'credits.add',
     'POST /orgs': 'organization.add',
     'DELETE /orgs/:org': 'organization.remove',
     'POST /orgs/:org/users': 'organization-member.add',

@@ -1,21 +1,21 @@
 import type { OrgRole, ProjectRole, Quota } from '@delos/core';
 import { z } from 'zod';
+import type { ClientBalance } from '../credits/index.ts';
 
 /** Objects as the official client reads them (neuro-admin-client 25.12). */
 
 export const quotaJson = (quota: Quota | undefined): Record<string, unknown> =>
   quota?.runningJobs === undefined ? {} : { total_running_jobs: quota.runningJobs };
 
-export const orgJson = (org: {
-  readonly name: string;
-  readonly quota: Quota;
-  readonly default_role: OrgRole;
-}): Record<string, unknown> => ({
+export const orgJson = (
+  org: { readonly name: string; readonly quota: Quota; readonly default_role: OrgRole },
+  balance: ClientBalance,
+): Record<string, unknown> => ({
   org_name: org.name,
   default_role: org.default_role,
   maintenance: false,
   quota: quotaJson(org.quota),
-  balance: { spent_credits: '0' },
+  balance,
 });
 
 export const userJson = (

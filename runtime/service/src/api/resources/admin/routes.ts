@@ -6,6 +6,8 @@ import type { Db } from '../../../db/schema.ts';
 import { isIn, standsIn } from '../../authorization/administer.ts';
 import type { ApiDeps, Caller } from '../../deps.ts';
 import { route } from '../../route.ts';
+import { balanceOfOrg } from '../credits/index.ts';
+import { balanceRoute } from './balance.ts';
 import { adminChanges } from './changes.ts';
 import { orgJson, orgUserJson, projectJson, projectUserJson, userJson } from './json.ts';
 
@@ -55,9 +57,11 @@ export function adminRoutes(app: FastifyInstance, deps: ApiDeps): void {
     if (found === undefined) throw notFound(`user ${user}`);
     return orgUserJson(user, found.role);
   });
-  get('/clusters/:cluster/orgs', 'Organizations on a cluster', async (caller) => (await orgs(db, caller)).map(orgJson));
+  get('/clusters/:cluster/orgs', 'Organizations on a cluster', async (caller) =>
+    Promise.all((await orgs(db, caller)).map(async (org) => orgJson(org, await balanceOfOrg(db, org.name)))),
+  );
   get('/clusters/:cluster/orgs/:org', 'One organization on a cluster', async (_caller, { org = '' }) =>
-    orgJson(await organization(db, org)),
+    orgJson(await organization(db, org), await balanceOfOrg(db, org)),
   );
   for (const scope of ['/clusters/:cluster', '/clusters/:cluster/orgs/:org']) {
     get(`${scope}/users`, 'Users', async (caller, { org }) =>
@@ -80,6 +84,7 @@ export function adminRoutes(app: FastifyInstance, deps: ApiDeps): void {
         .map(({ user_name: user, ...member }) => projectUserJson(cluster, { ...member, user })),
     );
   }
+  balanceRoute(app, deps);
   adminChanges(app, deps, checkCluster);
   for (const method of ['POST', 'PUT', 'PATCH', 'DELETE'] as const) {
     route(
@@ -97,7 +102,7 @@ export function adminRoutes(app: FastifyInstance, deps: ApiDeps): void {
 function refused(url: string): DelosError {
   const [path = ''] = url.split('?');
   if (/\/(balance|defaults)$/.test(path))
-    return new DelosError('ERR_NOT_IMPLEMENTED', 'credits are not part of this release of Delos');
+    return new DelosError('ERR_NOT_IMPLEMENTED', 'credits of single people are not part of this release of Delos');
   if (/\/users\/[^/]+\/quota$/.test(path)) {
     return new DelosError('ERR_NOT_IMPLEMENTED', 'quotas of single people are not part of this release of Delos');
   }

@@ -11,6 +11,8 @@ import {
 } from '@delos/core';
 import { sql } from 'kysely';
 import { requirePresent } from '../../../db/clusters/present.ts';
+import { NO_CREDITS, sentence } from '../../../db/credits/charger.ts';
+import { creditsMissing } from '../../../db/credits/runs.ts';
 import { notifyJobChanged, recordTransition } from '../../../db/jobs-state.ts';
 import type { JobRow, ProjectRow, Tx } from '../../../db/schema.ts';
 import { makeJobToken } from '../../../db/secrets/job-tokens.ts';
@@ -119,6 +121,12 @@ export async function createJob(tx: Tx, request: JobRequest, context: CreateCont
     ...(secrets.length === 0 ? {} : { secrets }),
   };
   const minutes = meta.max_run_time_minutes ?? 0;
+  const lifeSpan = minutes === 0 ? null : minutes;
+  const missing = await creditsMissing(tx, {
+    ...{ cluster, org: project.org, project: project.name, preset: preset.name, ran_seconds: 0 },
+    credits_per_hour: preset.creditsPerHour,
+    max_run_time_minutes: lifeSpan,
+  });
   const row = await tx
     .insertInto('jobs')
     .values({
@@ -134,13 +142,14 @@ export async function createJob(tx: Tx, request: JobRequest, context: CreateCont
       description: meta.description ?? null,
       tags: [...new Set(meta.tags ?? [])],
       priority: PRIORITY[priority],
-      reason: 'Creating',
-      status_description: 'waits for the scheduler',
+      reason: missing === undefined ? 'Creating' : NO_CREDITS,
+      status_description: missing === undefined ? 'waits for the scheduler' : sentence(missing),
+      held_for: missing ?? null,
       pools: [...preset.pools],
       preemptible: preset.preemptible,
       credits_per_hour: preset.creditsPerHour,
       schedule_timeout: meta.schedule_timeout ?? null,
-      max_run_time_minutes: minutes === 0 ? null : minutes,
+      max_run_time_minutes: lifeSpan,
       log_limit: logLimitOf(request, context.logs),
       idempotency_key: key,
       made_by_trace: context.trace ?? null,
