@@ -69,6 +69,8 @@ export * from './wire/disk.ts';
 export * from './wire/disk-desire.ts';
 export * from './wire/disk-observation.ts';
 export * from './wire/file-mount.ts';
+export * from './wire/flow/bake-report.ts';
+export * from './wire/flow/bake-submission.ts';
 export * from './wire/identity.ts';
 export * from './wire/job.ts';
 export * from './wire/job-desire.ts';

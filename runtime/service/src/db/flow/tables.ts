@@ -1,9 +1,10 @@
-import type { FlowAttemptStatus, FlowImageStatus, FlowTaskStatus } from '@delos/core';
+import type { FlowAttemptStatus, FlowImageStatus, FlowTaskStatus, TaskLineage } from '@delos/core';
 import type { ColumnType, Generated, Selectable } from 'kysely';
 
-/* The tables of flows, as kysely sees them. Their columns are told in migrations/0040_flow.sql. */
+/* The tables of flows, as kysely sees them. Their columns are told in migrations/0040_flow.sql, and after. */
 
 type Json<T> = ColumnType<T, string, string>;
+type Lineage = ColumnType<TaskLineage | null, string | null | undefined, string | null>;
 export type Texts = Readonly<Record<string, string>>;
 export type Graphs = Readonly<Record<string, Readonly<Record<string, readonly string[]>>>>;
 
@@ -87,6 +88,7 @@ export interface FlowTaskTable {
   readonly statuses: Json<readonly TaskStatusItem[]>;
   /** The last of `statuses`. */
   readonly status: ColumnType<FlowTaskStatus, never, never>;
+  readonly lineage: Lineage;
 }
 
 export interface FlowCacheEntryTable {
@@ -99,6 +101,7 @@ export interface FlowCacheEntryTable {
   readonly state: Json<Texts>;
   readonly raw_id: Generated<string>;
   readonly bytes: number;
+  readonly lineage: Lineage;
   readonly created_at: Generated<Date>;
 }
 
