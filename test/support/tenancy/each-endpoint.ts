@@ -46,6 +46,16 @@ const attempt = (bake: string, file: string) => ({
 });
 const entry = (flow: string) => ({ project_id: flow, batch: 'train', task_id: 'a', key: 'k', outputs: {}, state: {} });
 const file = (bake: string) => ({ bake_id: bake, filename: '/flow/train.yml', content: '' });
+const SUBMITTED = {
+  ...P,
+  flow: 'submitted',
+  batch: 'train',
+  workspace: '/flow',
+  flow_file: {
+    filename: '/flow/train.yml',
+    content: 'kind: batch\ntasks: [{ image: "ubuntu:24.04", preset: cpu-small, cmd: ls }]\n',
+  },
+};
 const image = (bake: string) => ({ bake_id: bake, ref: 'image:a', yaml_defs: ['a'], status: 'pending' });
 
 let flows = 0;
@@ -137,6 +147,9 @@ const ASKED: Readonly<Record<string, (made: Made) => Asked>> = {
   'flow-bakes GET ': ({ id, parent }) => seen(`/flow/bakes?project_id=${parent}`, id),
   'flow-bakes POST ': ({ parent }) => at('/flow/bakes', { project_id: parent, batch: 'train', graphs: {} }),
   'flow-bakes GET /by_name': ({ parent }) => at(`/flow/bakes/by_name?project_id=${parent}&name=b`),
+  'flow-bakes GET /recent': ({ id }) => seen('/flow/bakes/recent?limit=1000', id),
+  'flow-bakes POST /submit': () => at('/flow/bakes/submit', SUBMITTED),
+  'flow-bakes GET /:id/diff': ({ id }) => at(`/flow/bakes/${id}/diff?with=${id}`),
   'flow-attempts GET ': ({ id, parent }) => seen(`/flow/attempts?bake_id=${parent}`, id),
   'flow-attempts POST ': ({ id, parent }) => at('/flow/attempts', attempt(parent, id)),
   'flow-attempts PUT /replace': ({ id, parent }) => at('/flow/attempts/replace', attempt(parent, id)),

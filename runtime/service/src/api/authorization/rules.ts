@@ -162,6 +162,13 @@ export const RULES: Rules = {
     ['POST ', 'flow-bake.create', 'bake', 'write'],
     ['GET /by_name', 'flow-bake.get', 'bake', 'read'],
     ['GET /:id', 'flow-bake.get', 'bake', 'read'],
+    ['GET /recent', 'flow-bake.list', 'bake', 'visible'],
+    ['POST /submit', 'flow-bake.submit', 'bake', 'write'],
+    ['POST /:id/restart', 'flow-bake.restart', 'bake', 'write'],
+    ['POST /:id/cancel', 'flow-bake.cancel', 'bake', 'write'],
+    ['GET /:id/report', 'flow-bake.report', 'bake', 'read'],
+    ['GET /:id/picture', 'flow-bake.picture', 'bake', 'read'],
+    ['GET /:id/diff', 'flow-bake.compare', 'bake', 'read'],
   ],
   'flow-attempts': [
     ['GET ', 'flow-attempt.list', 'bake', 'visible'],

@@ -33,9 +33,12 @@ export async function readBake(db: Db, id: string, number: number, now: number):
     .executeTakeFirstOrThrow();
   const attempts = await db.selectFrom('flow_attempts').selectAll().where('bake', '=', id).orderBy('number').execute();
   const attempt = number === LAST ? attempts.at(-1) : attempts.find((each) => each.number === number);
+  if (attempts.length === 0) {
+    throw new DelosError('ERR_CONFLICT', `bake ${id} has no attempt yet: nothing of it has begun`);
+  }
   if (attempt === undefined) {
     throw new DelosError('ERR_NOT_FOUND', `bake ${id} has no attempt${number === LAST ? '' : ` ${number}`}`, {
-      hint: `it has ${attempts.map((each) => each.number).join(', ') || 'none yet'}`,
+      hint: `it has ${attempts.map((each) => each.number).join(', ')}`,
     });
   }
   const rows = await taskRows(db, attempt.id, bake);
