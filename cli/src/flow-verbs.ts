@@ -1,4 +1,4 @@
-import { FLOW_ATTEMPT_STATUSES } from '@delos/core';
+import { BAKE_NOTICES, FLOW_ATTEMPT_STATUSES } from '@delos/core';
 import { type Command, Option } from 'commander';
 import { positiveNumber } from './option-numbers.ts';
 import type { Action, Verb } from './verbs.ts';
@@ -50,15 +50,47 @@ function bakeVerbs(flow: Command, verb: Verb, action: Action): void {
       .option('--project <name>', 'project on the platform');
   const named = (command: Command): Command => placed(command).option('--flow <name>', 'the id of project.yml');
 
-  placed(verb(flow, 'bake <path>', 'have the platform carry out a batch flow: its file, or the folder that has one'))
-    .option('--param <name=value>', 'value of a parameter; may be given several times', collected)
-    .option('--tag <tag>', 'tag of the bake; may be given several times', collected)
+  const made = (command: Command): Command =>
+    placed(command)
+      .option('--param <name=value>', 'value of a parameter; may be given several times', collected)
+      .option('--tag <tag>', 'tag of the bake; may be given several times', collected)
+      .option('--life-span <minutes>', 'how long it may take; left out: ten days', positiveNumber)
+      .addOption(
+        new Option(
+          '--notify <events...>',
+          'tell those of `notifications` of its end, or of failures and recoveries',
+        ).choices([...BAKE_NOTICES]),
+      )
+      .option('--workspace <folder>', 'folder that the flow belongs to; left out: the one above .apolo, or its own')
+      .option('--actions <folder>', 'folder of actions of repositories: OWNER/REPO@TAG/action.yml');
+
+  made(verb(flow, 'bake <path>', 'have the platform carry out a batch flow: its file, or the folder that has one'))
     .option('--name <name>', 'name of the bake, for as long as it runs its alone')
-    .option('--life-span <minutes>', 'how long it may take; left out: ten days', positiveNumber)
-    .option('--workspace <folder>', 'folder that the flow belongs to; left out: the one above .apolo, or its own')
-    .option('--actions <folder>', 'folder of actions of repositories: OWNER/REPO@TAG/action.yml')
     .option('--detach', 'do not wait for its end', false)
     .action(action(() => import('./commands/flow/bakes/bake.ts')));
+  const schedule = verb(flow, 'schedule', 'bakes that the platform makes again and again');
+  made(
+    verb(schedule, 'add <name> <path>', 'bake a file, or the batch flow of a folder, at times or when it is triggered'),
+  )
+    .option('--cron <fields>', 'when: minute, hour, day of month, month, day of week')
+    .option('--time-zone <zone>', 'whose clock, such as Europe/Berlin', 'UTC')
+    .addOption(
+      new Option('--missed <policy>', 'runs that nobody was there for: none, one for all, or each')
+        .choices(['skip', 'once', 'all'])
+        .default('once'),
+    )
+    .option('--overlap', 'also while the bake before has not ended', false)
+    .option('--trigger', 'take signed requests', false)
+    .action(action(() => import('./commands/flow/schedule/add.ts')));
+  placed(verb(schedule, 'ls', 'list schedules, each with its last run')).action(
+    action(() => import('./commands/flow/schedule/list.ts')),
+  );
+  placed(verb(schedule, 'run <name>', 'make the bake of a schedule now')).action(
+    action(() => import('./commands/flow/schedule/run.ts')),
+  );
+  placed(verb(schedule, 'rm <name>', 'remove a schedule; its bakes stay')).action(
+    action(() => import('./commands/flow/schedule/remove.ts')),
+  );
   named(verb(flow, 'bakes', 'list bakes, the newest first'))
     .option('--batch <name>', 'only of this batch flow')
     .addOption(new Option('--status <status>', 'only those').choices([...FLOW_ATTEMPT_STATUSES]))

@@ -71,6 +71,7 @@ export * from './wire/disk-observation.ts';
 export * from './wire/file-mount.ts';
 export * from './wire/flow/bake-report.ts';
 export * from './wire/flow/bake-submission.ts';
+export * from './wire/flow/schedule.ts';
 export * from './wire/identity.ts';
 export * from './wire/job.ts';
 export * from './wire/job-desire.ts';

@@ -8,5 +8,6 @@ export * from './report/picture.ts';
 export * from './report/timed-task.ts';
 export * from './restart.ts';
 export * from './run/bake.ts';
+export * from './schedule/due-runs.ts';
 export { graphOf } from './state/graph.ts';
 export type { BatchTask } from './state/node.ts';

@@ -58,6 +58,12 @@ const SUBMITTED = {
 };
 const image = (bake: string) => ({ bake_id: bake, ref: 'image:a', yaml_defs: ['a'], status: 'pending' });
 
+let schedules = 0;
+const scheduled = () => {
+  schedules += 1;
+  return { name: `nightly${schedules}`, cron: '0 2 * * *', bake: SUBMITTED };
+};
+
 let flows = 0;
 
 /** How alice makes one of each resource that has objects. */
@@ -105,6 +111,7 @@ export function makers(api: TestApi): Readonly<Record<string, () => Promise<Made
     'flow-cache': () => within(flow(), '/flow/cache_entries', entry),
     'flow-config-files': () => within(bake(), '/flow/config_files', file),
     'flow-bake-images': () => within(bake(), '/flow/bake_images', image),
+    'flow-schedules': async () => ({ id: await post('/flow/schedules', scheduled()), parent: '' }),
   };
 }
 
@@ -150,6 +157,8 @@ const ASKED: Readonly<Record<string, (made: Made) => Asked>> = {
   'flow-bakes GET /recent': ({ id }) => seen('/flow/bakes/recent?limit=1000', id),
   'flow-bakes POST /submit': () => at('/flow/bakes/submit', SUBMITTED),
   'flow-bakes GET /:id/diff': ({ id }) => at(`/flow/bakes/${id}/diff?with=${id}`),
+  'flow-schedules GET ': ({ id }) => seen('/flow/schedules', id),
+  'flow-schedules POST ': () => at('/flow/schedules', scheduled()),
   'flow-attempts GET ': ({ id, parent }) => seen(`/flow/attempts?bake_id=${parent}`, id),
   'flow-attempts POST ': ({ id, parent }) => at('/flow/attempts', attempt(parent, id)),
   'flow-attempts PUT /replace': ({ id, parent }) => at('/flow/attempts/replace', attempt(parent, id)),

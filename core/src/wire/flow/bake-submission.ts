@@ -35,6 +35,9 @@ export const flowGitInfo = z.object({
 /** How long a bake may take where nothing else is said: that of apolo-flow, ten days. */
 export const BAKE_MINUTES = 10 * 24 * 60;
 
+/** What people can be told of a bake. */
+export const BAKE_NOTICES = ['end', 'failure'] as const;
+
 export const bakeSubmission = z.object({
   /** The project of the platform; left out: the caller's first. */
   org_name: z.string().nullish(),
@@ -61,6 +64,12 @@ export const bakeSubmission = z.object({
     .refine((map) => Object.keys(map).length <= MOST.actions, `expected at most ${MOST.actions} actions`)
     .default({}),
   /** How long it may take; then it is cancelled, and has failed. */
+  /** Of what people are told: of its end; of a failure, and of the next success after one. */
+  notify: z
+    .array(z.enum(BAKE_NOTICES))
+    .max(BAKE_NOTICES.length)
+    .default([])
+    .transform((all) => [...new Set(all)]),
   life_span_minutes: z.number().int().positive().max(5_256_000).default(BAKE_MINUTES),
 });
 export type BakeSubmission = z.infer<typeof bakeSubmission>;

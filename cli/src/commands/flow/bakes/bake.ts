@@ -1,3 +1,4 @@
+import type { BakeSubmissionInput } from '@delos/core';
 import type { CommandContext } from '../../../context.ts';
 import type { FlowOptions } from '../world.ts';
 import { type PlatformOptions, withPlatform } from './access.ts';
@@ -14,12 +15,17 @@ export interface BakeOptions extends PlatformOptions {
   readonly project?: string;
   readonly name?: string;
   readonly tag?: readonly string[];
+  readonly notify?: readonly ('end' | 'failure')[];
   readonly lifeSpan?: number;
   readonly detach: boolean;
 }
 
-/** Has the platform carry out a batch flow, and follows it to its end. */
-export async function run(context: CommandContext, path: string, options: BakeOptions): Promise<void> {
+/** A bake of the files of a path; undefined, with everything said and the exit code set, where they have errors. */
+export function submissionOf(
+  context: CommandContext,
+  path: string,
+  options: Omit<BakeOptions, 'detach'>,
+): BakeSubmissionInput | undefined {
   const { org, project } = options;
   const place: FlowOptions = {
     ...options,
@@ -28,16 +34,24 @@ export async function run(context: CommandContext, path: string, options: BakeOp
     user: options.as ?? 'user',
   };
   const asked = collect(context, path, place);
+  if (asked === undefined) return undefined;
+  return {
+    ...asked,
+    org_name: org ?? null,
+    project_name: project ?? asked.project_name ?? null,
+    name: options.name ?? null,
+    tags: [...(options.tag ?? [])],
+    notify: [...(options.notify ?? [])],
+    ...(options.lifeSpan === undefined ? {} : { life_span_minutes: options.lifeSpan }),
+  };
+}
+
+/** Has the platform carry out a batch flow, and follows it to its end. */
+export async function run(context: CommandContext, path: string, options: BakeOptions): Promise<void> {
+  const asked = submissionOf(context, path, options);
   if (asked === undefined) return;
   await withPlatform(context, options, async (client) => {
-    const made = await submit(client, {
-      ...asked,
-      org_name: org ?? null,
-      project_name: project ?? asked.project_name ?? null,
-      name: options.name ?? null,
-      tags: [...(options.tag ?? [])],
-      ...(options.lifeSpan === undefined ? {} : { life_span_minutes: options.lifeSpan }),
-    });
+    const made = await submit(client, asked);
     if (options.detach) {
       context.result(
         made,

@@ -201,6 +201,15 @@ export const RULES: Rules = {
     ['GET /:id', 'flow-bake-image.get', 'bake', 'read'],
     ['PATCH /:id', 'flow-bake-image.change', 'bake', 'write'],
   ],
+  'flow-schedules': [
+    ['GET ', 'flow-schedule.list', 'flow', 'visible'],
+    ['POST ', 'flow-schedule.create', 'flow', 'write'],
+    ['GET /:id', 'flow-schedule.get', 'flow', 'read'],
+    ['DELETE /:id', 'flow-schedule.remove', 'flow', 'write'],
+    ['POST /:id/run', 'flow-schedule.run', 'bake', 'write'],
+  ],
+  // Whoever has the secret of a schedule signs it.
+  'flow-triggers': [['POST /:id', 'flow-trigger.call', 'bake', 'credential']],
 };
 
 /**

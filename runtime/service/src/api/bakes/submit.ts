@@ -24,7 +24,14 @@ export async function submitBake(deps: ApiDeps, asked: BakeSubmission, by: Submi
   return made;
 }
 
-export async function submitBakeIn(tx: Tx, deps: ApiDeps, asked: BakeSubmission, by: Submitter): Promise<CarriedBake> {
+/** As `submitBake`, in a transaction. @param schedule what makes it, where no person does */
+export async function submitBakeIn(
+  tx: Tx,
+  deps: ApiDeps,
+  asked: BakeSubmission,
+  by: Submitter,
+  schedule?: string,
+): Promise<CarriedBake> {
   const { caller } = by;
   await stillUser(tx, caller);
   const cluster = await requirePresent(tx, deps.settings.cluster, deps.settings.cluster);
@@ -46,6 +53,8 @@ export async function submitBakeIn(tx: Tx, deps: ApiDeps, asked: BakeSubmission,
     params: asked.params,
     graphs,
     meta,
+    schedule,
+    notify: asked.notify,
   });
   const keep = async (file: FlowSourceFile): Promise<string> => (await addConfigFile(tx, bake.id, file)).id;
   const actions: Record<string, string> = {};
@@ -66,6 +75,14 @@ export async function submitBakeIn(tx: Tx, deps: ApiDeps, asked: BakeSubmission,
   });
   const job = await handOverIn(tx, deps, { request, bake: bake.id, place, by });
   return { id: bake.id, number, job: job.id, carried_over: [] };
+}
+
+/** Looks a submission through, and makes nothing of it. @throws DelosError ERR_REQUEST as `submitBake` does */
+export function checkSubmission(
+  asked: BakeSubmission,
+  place: { readonly cluster: string; readonly org: string; readonly project: string; readonly user: string },
+): void {
+  readSubmission(asked, { place, project: place.project }, { git_info: asked.git_info ?? null });
 }
 
 /** The tasks of what was submitted. @throws DelosError ERR_REQUEST */

@@ -1,5 +1,6 @@
 import type { FlowAttemptStatus, FlowImageStatus, FlowTaskStatus, TaskLineage } from '@delos/core';
 import type { ColumnType, Generated, Selectable } from 'kysely';
+import type { ScheduleSchema } from './schedule-tables.ts';
 
 /* The tables of flows, as kysely sees them. Their columns are told in migrations/0040_flow.sql, and after. */
 
@@ -60,6 +61,9 @@ export interface FlowBakeTable {
   readonly meta: Json<BakeMeta>;
   readonly status: Generated<FlowAttemptStatus>;
   readonly bytes: Generated<number>;
+  /** What made it; null: a person. */
+  readonly schedule: string | null;
+  readonly notify: Generated<string[]>;
   readonly created_at: Generated<Date>;
 }
 
@@ -125,7 +129,7 @@ export interface FlowBakeImageTable {
 }
 
 /** What the schema of the database has of flows. */
-export interface FlowSchema {
+export interface FlowSchema extends ScheduleSchema {
   readonly flow_projects: FlowProjectTable;
   readonly flow_live_jobs: FlowLiveJobTable;
   readonly flow_bakes: FlowBakeTable;
