@@ -101,8 +101,13 @@ export function makers(api: TestApi): Readonly<Record<string, () => Promise<Made
     secrets: () => alone(post('/secrets', { key: 'mine', value: 'eA==', ...P })),
     'flow-projects': async () => ({ id: await flow(), parent: `flow${flows}` }),
     'flow-live-jobs': () => within(flow(), '/flow/live_jobs', live),
-    'flow-bakes': () =>
-      within(flow(), '/flow/bakes', (of) => ({ project_id: of, name: 'b', batch: 'train', graphs: {} })),
+    // It has ended, so that it can be restarted.
+    'flow-bakes': async () => {
+      const made = await within(flow(), '/flow/bakes', (of) => ({ project_id: of, name: 'b', batch: 'train', graphs: {} }));
+      const flowFile = await post('/flow/config_files', { bake_id: made.id, ...SUBMITTED.flow_file });
+      await post('/flow/attempts', { ...attempt(made.id, flowFile), result: 'failed' });
+      return made;
+    },
     'flow-attempts': attemptOf,
     'flow-tasks': async () => {
       const { id: of } = await attemptOf();
