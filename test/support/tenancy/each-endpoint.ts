@@ -103,7 +103,12 @@ export function makers(api: TestApi): Readonly<Record<string, () => Promise<Made
     'flow-live-jobs': () => within(flow(), '/flow/live_jobs', live),
     // It has ended, so that it can be restarted.
     'flow-bakes': async () => {
-      const made = await within(flow(), '/flow/bakes', (of) => ({ project_id: of, name: 'b', batch: 'train', graphs: {} }));
+      const made = await within(flow(), '/flow/bakes', (of) => ({
+        project_id: of,
+        name: 'b',
+        batch: 'train',
+        graphs: {},
+      }));
       const flowFile = await post('/flow/config_files', { bake_id: made.id, ...SUBMITTED.flow_file });
       await post('/flow/attempts', { ...attempt(made.id, flowFile), result: 'failed' });
       return made;
