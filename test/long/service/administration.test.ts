@@ -88,8 +88,6 @@ const OTHERS: readonly Step[] = [
 ];
 
 const LATER: readonly Step[] = [
-  'add-org-credits acme --credits 1',
-  'set-org-credits acme --credits 1',
   'set-org-defaults acme --user-default-credits 1',
   'add-user-credits acme alice --credits 1',
   'set-user-credits acme alice --credits 1',
