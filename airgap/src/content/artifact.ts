@@ -22,6 +22,8 @@ const READ_BYTES = 2 ** 20;
 /** Types of files, by what they are. Helm's is https://helm.sh/docs/topics/registries/#manifest */
 const TYPES: Readonly<Record<Exclude<ItemKind, 'image'>, string>> = {
   wheel: 'application/vnd.delos.wheel.v1',
+  npm: 'application/vnd.delos.npm.v1',
+  deb: 'application/vnd.delos.deb.v1',
   chart: 'application/vnd.delos.chart.v1',
   tool: 'application/vnd.delos.tool.v1',
   file: 'application/vnd.delos.file.v1',
@@ -37,9 +39,7 @@ export interface FileItem {
 
 /** A file as content of a bundle. It is read once, for its digest. */
 export async function fileContent({ kind, name, path, about }: FileItem): Promise<Content> {
-  const hash = createHash('sha256');
-  await pipeline(createReadStream(path, { highWaterMark: READ_BYTES }), hash);
-  const layer: Digest = `sha256:${hash.digest('hex')}`;
+  const layer: Digest = `sha256:${await hashFile(path)}`;
   const { size } = await stat(path);
   const type = TYPES[kind];
   const title = name.slice(name.lastIndexOf('/') + 1);
@@ -70,6 +70,13 @@ export async function fileContent({ kind, name, path, about }: FileItem): Promis
     [layer, ofFile(path, size)],
   ]);
   return { items: [item], blobs };
+}
+
+/** sha256 of a file, hex. */
+export async function hashFile(path: string): Promise<string> {
+  const hash = createHash('sha256');
+  await pipeline(createReadStream(path, { highWaterMark: READ_BYTES }), hash);
+  return hash.digest('hex');
 }
 
 /** Bytes in memory as the source of a blob. */
