@@ -27,6 +27,7 @@ const TYPES: Readonly<Record<Exclude<ItemKind, 'image'>, string>> = {
   chart: 'application/vnd.delos.chart.v1',
   tool: 'application/vnd.delos.tool.v1',
   file: 'application/vnd.delos.file.v1',
+  sbom: 'application/vnd.delos.sbom.v1',
 };
 
 export interface FileItem {
@@ -34,13 +35,22 @@ export interface FileItem {
   /** Path under which it is known in the bundle; its last part is the name that it is unpacked by. */
   readonly name: string;
   readonly path: string;
-  readonly about?: Readonly<Record<string, string>>;
+  readonly about?: Readonly<Record<string, string>> | undefined;
 }
 
 /** A file as content of a bundle. It is read once, for its digest. */
 export async function fileContent({ kind, name, path, about }: FileItem): Promise<Content> {
   const layer: Digest = `sha256:${await hashFile(path)}`;
   const { size } = await stat(path);
+  return artifact({ kind, name, about }, layer, ofFile(path, size));
+}
+
+/** Bytes as content of a bundle. */
+export const bytesContent = (item: Omit<FileItem, 'path'>, bytes: Buffer): Content =>
+  artifact(item, digestOf(bytes), ofBytes(bytes, item.name));
+
+function artifact({ kind, name, about }: Omit<FileItem, 'path'>, layer: Digest, source: BlobSource): Content {
+  const { size } = source;
   const type = TYPES[kind];
   const title = name.slice(name.lastIndexOf('/') + 1);
   const manifest = canonicalBytes({
@@ -67,7 +77,7 @@ export async function fileContent({ kind, name, path, about }: FileItem): Promis
   const blobs = new Map<Digest, BlobSource>([
     [digest, ofBytes(manifest, name)],
     [digestOf(EMPTY), ofBytes(EMPTY, name)],
-    [layer, ofFile(path, size)],
+    [layer, source],
   ]);
   return { items: [item], blobs };
 }

@@ -7,11 +7,12 @@ import { debianContent } from './debian.ts';
 import { nodeContent } from './node.ts';
 import { npmContent } from './npm.ts';
 import { checkReferences, platformImages } from './platform.ts';
+import { sbomContent } from '../sbom/content.ts';
 import { toolContent } from './tools.ts';
 import { wheelContent } from './wheels.ts';
 
 /** Parts of a bundle that can be made by themselves. */
-export const PARTS = ['images', 'wheels', 'tools', 'npm', 'debian'] as const;
+export const PARTS = ['images', 'wheels', 'tools', 'npm', 'debian', 'sbom'] as const;
 export type Part = (typeof PARTS)[number];
 
 export interface GatherOptions {
@@ -59,6 +60,8 @@ export async function gather(options: GatherOptions): Promise<Gathered> {
       tools: async () => joined([await toolContent(options.moreTools, progress), await nodeContent(own)]),
       npm: () => npmContent(own),
       debian: () => debianContent(own),
+      // Made of the images that are found before.
+      sbom: () => (fetch ? sbomContent(joined(contents), own) : Promise.resolve({ items: [], blobs: new Map() })),
     };
     const missing: DelosError[] = [];
     for (const part of PARTS.filter((each) => parts.includes(each))) {

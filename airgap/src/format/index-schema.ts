@@ -43,7 +43,7 @@ export type Descriptor = z.infer<typeof descriptor>;
 /** Annotation of the OCI image specification: by which name an item of a layout is asked for. */
 export const REF_NAME = 'org.opencontainers.image.ref.name';
 
-export const ITEM_KINDS = ['image', 'wheel', 'npm', 'deb', 'chart', 'tool', 'file'] as const;
+export const ITEM_KINDS = ['image', 'wheel', 'npm', 'deb', 'chart', 'tool', 'file', 'sbom'] as const;
 export type ItemKind = (typeof ITEM_KINDS)[number];
 
 export const item = z.strictObject({
