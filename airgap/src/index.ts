@@ -21,7 +21,14 @@ export { lackingIn } from './machine/wanted.ts';
 export { type OpenBundle, openBundle, readIndexUnsigned, type TrustInput } from './read/open.ts';
 export { verifyPacks } from './read/verify.ts';
 export { Registry } from './registry/client.ts';
-export { type Component, imageNamed, tryComponents, tryDocument, type VersionChange, versionChanges } from './sbom/read.ts';
+export {
+  type Component,
+  imageNamed,
+  tryComponents,
+  tryDocument,
+  type VersionChange,
+  versionChanges,
+} from './sbom/read.ts';
 export { serveBundle } from './serve/server.ts';
 export { journalOf, verifyOnce } from './site/bring.ts';
 export { type Imported, importBundle } from './site/import.ts';

@@ -1,13 +1,13 @@
 import { CLIENTS } from '@delos/artifacts';
 import type { DelosConfig } from '@delos/constructs';
 import { type DelosError, type InstancePaths, isDelosError, type Progress } from '@delos/core';
+import { sbomContent } from '../sbom/content.ts';
 import { addedPackages, additions } from './additions.ts';
 import { type Content, contentError, joined } from './content.ts';
 import { debianContent } from './debian.ts';
 import { nodeContent } from './node.ts';
 import { npmContent } from './npm.ts';
 import { checkReferences, platformImages } from './platform.ts';
-import { sbomContent } from '../sbom/content.ts';
 import { toolContent } from './tools.ts';
 import { wheelContent } from './wheels.ts';
 

@@ -181,10 +181,31 @@ export class Registry {
     return this.#location(answer);
   }
 
+  /** Sends a whole blob to a new upload, and ends it: one request, which a registry writes down once. */
+  async sendWhole(
+    repository: string,
+    location: string,
+    digest: Digest,
+    length: number,
+    bytes: () => AsyncIterable<Buffer>,
+    signal?: AbortSignal,
+  ): Promise<void> {
+    const answer = await this.#ask('PUT', repository, withDigest(location, digest), {
+      body: bytes,
+      headers: { 'content-type': 'application/octet-stream', 'content-length': String(length) },
+      signal,
+    });
+    const text = await answer.body.text();
+    if (answer.statusCode !== 201)
+      throw this.#refused(`storing the blob ${digest}`, repository, answer.statusCode, text);
+  }
+
   /** Ends an upload: the registry compares what it has with the digest. */
   async endUpload(repository: string, location: string, digest: Digest, signal?: AbortSignal): Promise<void> {
-    const path = `${location}${location.includes('?') ? '&' : '?'}digest=${digest}`;
-    const answer = await this.#ask('PUT', repository, path, { signal, headers: { 'content-length': '0' } });
+    const answer = await this.#ask('PUT', repository, withDigest(location, digest), {
+      signal,
+      headers: { 'content-length': '0' },
+    });
     const text = await answer.body.text();
     if (answer.statusCode !== 201)
       throw this.#refused(`storing the blob ${digest}`, repository, answer.statusCode, text);
@@ -279,6 +300,9 @@ export class Registry {
     );
   }
 }
+
+const withDigest = (location: string, digest: Digest): string =>
+  `${location}${location.includes('?') ? '&' : '?'}digest=${digest}`;
 
 function reasonOf(cause: unknown): string {
   if (!(cause instanceof Error)) return String(cause);

@@ -81,7 +81,8 @@ async function findingsOf(
   if (kept.success) return kept.data;
   signal.throwIfAborted();
   const source = images.blobs.get(digest as Digest);
-  if (source === undefined) throw contentError(`layer ${digest} of ${item.name} has no source`, 'build the image again');
+  if (source === undefined)
+    throw contentError(`layer ${digest} of ${item.name} has no source`, 'build the image again');
   const found = await readLayer(source.read(0, source.size), mediaType).catch((cause: unknown) => {
     const reason = cause instanceof Error ? cause.message : String(cause);
     throw contentError(`layer ${digest} of ${item.name} cannot be read: ${reason}`, 'build or pull the image again');

@@ -89,9 +89,7 @@ export function spdx(image: ImageSoftware): Buffer {
         name: each.name,
         versionInfo: each.version,
         licenseDeclared: declared(each.licence),
-        externalRefs: [
-          { referenceCategory: 'PACKAGE-MANAGER', referenceType: 'purl', referenceLocator: purlOf(each) },
-        ],
+        externalRefs: [{ referenceCategory: 'PACKAGE-MANAGER', referenceType: 'purl', referenceLocator: purlOf(each) }],
       })),
     ],
     relationships: [

@@ -36,7 +36,10 @@ export function imageNamed({ items }: BundleIndex, name: string): Item {
     images.find((image) => image.name === name) ??
     images.find((image) => withoutTag(image.name) === name || withoutTag(image.name).endsWith(`/${name}`));
   if (found !== undefined) return found;
-  throw contentError(`the bundle has no image ${JSON.stringify(name)}`, '`delos bundle inspect FOLDER --items` lists them');
+  throw contentError(
+    `the bundle has no image ${JSON.stringify(name)}`,
+    '`delos bundle inspect FOLDER --items` lists them',
+  );
 }
 
 /** The bytes of an image's document; undefined where this bundle has none. @throws DelosError ERR_BUNDLE_CONTENT for changed bytes */

@@ -26,7 +26,15 @@ test('up --bundle brings the embedded default up where nothing can be reached, a
   const read = async (name: string): Promise<string> => (await readFile(join(work, name), 'utf8')).trim();
   try {
     await delos('new-key', join(work, 'signing.key'));
-    await delos('keys', '--add', join(work, 'signing.key.pub'), '--until', '2100-01-01', '--out', join(work, 'keys.json'));
+    await delos(
+      'keys',
+      '--add',
+      join(work, 'signing.key.pub'),
+      '--until',
+      '2100-01-01',
+      '--out',
+      join(work, 'keys.json'),
+    );
     await delos('create', '--out', join(work, 'bundle'), '--sign', join(work, 'signing.key'));
     await rm(join(work, 'signing.key'));
     const checkout = join(work, 'checkout');
@@ -47,7 +55,9 @@ test('up --bundle brings the embedded default up where nothing can be reached, a
     expect(await read('client.version')).toMatch(/\d+\.\d+/);
     expect(await read('fetched').catch(() => '')).toBe('');
     // The recorder sees one datagram, and nothing else leaves.
-    const sent = await Promise.all(['before', 'control', 'after'].map(async (each) => Number(await read(`sent.${each}`))));
+    const sent = await Promise.all(
+      ['before', 'control', 'after'].map(async (each) => Number(await read(`sent.${each}`))),
+    );
     expect(sent).toEqual([0, 1, 1]);
     console.info(document.phases.map(({ name, seconds }) => `${name} ${seconds} s`).join(', '));
   } finally {

@@ -61,7 +61,9 @@ describe('the content of a bundle in the cache', () => {
     const { folder, list } = await bundleIn(join(work, 'bundle'), { content });
     const bundle = await openBundle(folder, { pinned: list, at: NOW });
     await changePacks(folder);
-    await expect(placeBundle(bundle, undefined, { paths, progress: silent, signal })).rejects.toThrow('expected sha256:');
+    await expect(placeBundle(bundle, undefined, { paths, progress: silent, signal })).rejects.toThrow(
+      'expected sha256:',
+    );
     expect(await tryStored(mirrorStore(paths), REFERENCE.repository, REFERENCE.tag)).toBeUndefined();
   });
 
@@ -117,7 +119,10 @@ describe('npm packages of a bundle', () => {
       const { status, stderr } = spawnSync(process.execPath, [script, root, folder], { encoding: 'utf8' });
       return { status, stderr };
     };
-    await lock({ 'node_modules/own': { resolved: 'own', link: true }, 'node_modules/b': { dev: true, integrity: 'x' } });
+    await lock({
+      'node_modules/own': { resolved: 'own', link: true },
+      'node_modules/b': { dev: true, integrity: 'x' },
+    });
     expect(unpack()).toMatchObject({ status: 0 });
     expect(await readFile(join(root, 'node_modules/@a/tiny/cli.js'))).toEqual(bytesOf('x', 30_000));
     expect((await stat(join(root, 'node_modules/.bin/tiny'))).mode & 0o111).toBe(0o111);

@@ -5,11 +5,11 @@ import { joined, openBundle, tryComponents, tryDocument, versionChanges } from '
 import { silent } from '@delos/core';
 import { pack } from 'tar-stream';
 import { afterAll, describe, expect, test } from 'vitest';
+import { sbomContent } from '../../../airgap/src/sbom/content.ts';
 import { cycloneDx, spdx } from '../../../airgap/src/sbom/documents.ts';
 import { merged, readLayer } from '../../../airgap/src/sbom/layer.ts';
 import { purlOf, sorted } from '../../../airgap/src/sbom/package.ts';
 import { debianLicence, dpkgStatus, nodePackage, pythonMetadata } from '../../../airgap/src/sbom/parse.ts';
-import { sbomContent } from '../../../airgap/src/sbom/content.ts';
 import { bundleIn, Folders, imageOf, NOW } from '../../support/airgap/bundles.ts';
 
 const folders = new Folders();
@@ -34,8 +34,7 @@ async function* piecesOf(bytes: Buffer): AsyncGenerator<Buffer> {
   for (let at = 0; at < bytes.length; at += 1000) yield bytes.subarray(at, at + 1000);
 }
 const TAR = 'application/vnd.oci.image.layer.v1.tar';
-const layer = async (files: Readonly<Record<string, string | Buffer>>) =>
-  readLayer(piecesOf(await tarOf(files)), TAR);
+const layer = async (files: Readonly<Record<string, string | Buffer>>) => readLayer(piecesOf(await tarOf(files)), TAR);
 
 const STATUS = (version: string): string =>
   `Package: libssl3\nStatus: install ok installed\nVersion: ${version}\n\nPackage: gone\nStatus: deinstall ok config-files\nVersion: 1\n`;
@@ -54,9 +53,9 @@ describe('what package managers leave', () => {
     ['License: BSD', 'BSD'],
     [`License: ${'x'.repeat(200)}\nClassifier: License :: OSI Approved :: MIT License`, 'MIT License'],
   ])('a wheel with %j has the licence %j', (lines, licence) => {
-    expect(pythonMetadata(`Metadata-Version: 2.4\nName: Zope.Interface\nVersion: 1.0\n${lines}\n\nLicense: no`)).toEqual([
-      { type: 'pypi', name: 'zope-interface', version: '1.0', licence },
-    ]);
+    expect(
+      pythonMetadata(`Metadata-Version: 2.4\nName: Zope.Interface\nVersion: 1.0\n${lines}\n\nLicense: no`),
+    ).toEqual([{ type: 'pypi', name: 'zope-interface', version: '1.0', licence }]);
   });
   test('npm: a package, and no folder in one', () => {
     expect(nodePackage('{"name":"@a/b","version":"1.2.3","license":{"type":"MIT"}}')).toEqual([
