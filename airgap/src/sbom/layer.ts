@@ -37,7 +37,8 @@ export async function readLayer(source: AsyncIterable<Buffer>, mediaType: string
   const read = async (): Promise<void> => {
     for await (const entry of tar) {
       const path = entry.header.name.replace(/^(\.?\/)+/, '');
-      await readEntry(path, entry.header.type === 'file' ? (entry.header.size ?? 0) : 0, entry, found);
+      const size = entry.header.type === 'file' ? (entry.header.size ?? 0) : 0;
+      await readEntry(path, size, entry as AsyncIterable<Buffer>, found);
       entry.resume();
     }
   };
