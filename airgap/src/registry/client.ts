@@ -181,30 +181,22 @@ export class Registry {
     return this.#location(answer);
   }
 
-  /** Sends a whole blob to a new upload, and ends it: one request, which a registry writes down once. */
-  async sendWhole(
+  /**
+   * Ends an upload: the registry compares what it has with the digest.
+   * @param whole of an upload that has nothing yet: the blob, which a registry then writes down once
+   */
+  async endUpload(
     repository: string,
     location: string,
     digest: Digest,
-    length: number,
-    bytes: () => AsyncIterable<Buffer>,
     signal?: AbortSignal,
+    whole?: { readonly length: number; readonly bytes: () => AsyncIterable<Buffer> },
   ): Promise<void> {
-    const answer = await this.#ask('PUT', repository, withDigest(location, digest), {
-      body: bytes,
-      headers: { 'content-type': 'application/octet-stream', 'content-length': String(length) },
+    const path = `${location}${location.includes('?') ? '&' : '?'}digest=${digest}`;
+    const answer = await this.#ask('PUT', repository, path, {
+      headers: { 'content-type': 'application/octet-stream', 'content-length': String(whole?.length ?? 0) },
+      ...(whole === undefined ? {} : { body: whole.bytes }),
       signal,
-    });
-    const text = await answer.body.text();
-    if (answer.statusCode !== 201)
-      throw this.#refused(`storing the blob ${digest}`, repository, answer.statusCode, text);
-  }
-
-  /** Ends an upload: the registry compares what it has with the digest. */
-  async endUpload(repository: string, location: string, digest: Digest, signal?: AbortSignal): Promise<void> {
-    const answer = await this.#ask('PUT', repository, withDigest(location, digest), {
-      signal,
-      headers: { 'content-length': '0' },
     });
     const text = await answer.body.text();
     if (answer.statusCode !== 201)
@@ -300,9 +292,6 @@ export class Registry {
     );
   }
 }
-
-const withDigest = (location: string, digest: Digest): string =>
-  `${location}${location.includes('?') ? '&' : '?'}digest=${digest}`;
 
 function reasonOf(cause: unknown): string {
   if (!(cause instanceof Error)) return String(cause);

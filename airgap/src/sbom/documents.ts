@@ -1,4 +1,5 @@
 import { createHash } from 'node:crypto';
+import { OWN_PREFIX } from '@delos/core';
 import { canonicalBytes, type Json } from '../format/canonical.ts';
 import type { Digest } from '../format/digest.ts';
 import { purlOf, type SoftwarePackage } from './package.ts';
@@ -73,7 +74,7 @@ export function spdx(image: ImageSoftware): Buffer {
     dataLicense: 'CC0-1.0',
     SPDXID: 'SPDXRef-DOCUMENT',
     name: nameOf(image.reference),
-    documentNamespace: `https://delos.dev/sbom/${image.digest.slice('sha256:'.length)}`,
+    documentNamespace: `https://${OWN_PREFIX}sbom/${image.digest.slice('sha256:'.length)}`,
     creationInfo: { created: image.createdAt.replace(/\.\d+Z$/, 'Z'), creators: ['Tool: delos'] },
     packages: [
       {

@@ -82,7 +82,7 @@ class ImportWork {
     if (at === 0 && size <= chunkBytes) {
       const bytes = () => this.#counted(this.#packs.read(spans, 0, size), digest);
       await this.#step('send');
-      await this.#registry.sendWhole(repository, location, digest, size, bytes, signal);
+      await this.#registry.endUpload(repository, location, digest, signal, { length: size, bytes });
       await this.#step('stored');
       this.done.uploads += 1;
       return;
