@@ -80,15 +80,15 @@ async function readEntry(
   if (modules.length > 0) packages[path] = [...modules];
 }
 
-/** Of a program in the ELF format; what is none is not read further. */
+/** Of a program in the ELF format. Every entry is read to its end: to leave it earlier would end the archive. */
 async function modulesOf(entry: AsyncIterable<Buffer>): Promise<readonly SoftwarePackage[]> {
   let carried = Buffer.alloc(0);
-  let isFirst = true;
+  let isProgram: boolean | undefined;
   let from: Buffer[] | undefined;
   let kept = 0;
   for await (const piece of entry) {
-    if (isFirst && !piece.subarray(0, ELF.length).equals(ELF)) return [];
-    isFirst = false;
+    isProgram ??= piece.subarray(0, ELF.length).equals(ELF);
+    if (!isProgram || kept >= GO_KEPT_BYTES) continue;
     if (from !== undefined) {
       from.push(piece);
       kept += piece.length;
@@ -101,7 +101,6 @@ async function modulesOf(entry: AsyncIterable<Buffer>): Promise<readonly Softwar
       }
       carried = Buffer.from(bytes.subarray(Math.max(0, bytes.length - GO_MAGIC.length)));
     }
-    if (kept >= GO_KEPT_BYTES) break;
   }
   return from === undefined ? [] : goModules(Buffer.concat(from));
 }

@@ -99,6 +99,15 @@ describe('layers', () => {
     const read = await readLayer(piecesOf(await packed(tar)), `${TAR}+${how}`);
     expect(read).toEqual(await readLayer(piecesOf(tar), TAR));
   });
+  test('what is no program, and what follows a long one, is passed over', async () => {
+    const magic = '\x7fELF and \xff Go buildinf: nothing';
+    const read = await layer({
+      long: Buffer.alloc(3_000_000),
+      program: Buffer.concat([Buffer.from(magic, 'latin1'), Buffer.alloc(3_000_000)]),
+      'var/lib/dpkg/status': STATUS('3.0.1'),
+    });
+    expect(Object.keys(read.packages)).toEqual(['var/lib/dpkg/status']);
+  });
   test('one that is no archive is refused', async () => {
     await expect(readLayer(piecesOf(Buffer.from('no gzip')), `${TAR}+gzip`)).rejects.toThrow();
   });
