@@ -7,10 +7,13 @@ work=$1 instance=$2
 shift 2
 
 ip link set lo up
-ip link add out0 type dummy
-echo 1 >/proc/sys/net/ipv6/conf/out0/disable_ipv6
+ip link add out0 type veth peer name nowhere0
+for link in out0 nowhere0; do
+  echo 1 >"/proc/sys/net/ipv6/conf/$link/disable_ipv6"
+  ip link set "$link" up
+done
 ip address add 192.0.2.2/24 dev out0
-ip link set out0 up
+ip neighbour add 192.0.2.1 lladdr 02:00:00:00:00:01 dev out0 nud permanent
 ip route add default via 192.0.2.1 dev out0
 
 # Names are asked for where nobody answers, and where it is counted.
