@@ -7,6 +7,12 @@ work=$1 instance=$2
 shift 2
 
 ip link set lo up
+# /sys tells of the links of the network that it was mounted in.
+mkdir -p "$work/cgroup"
+mount --rbind /sys/fs/cgroup "$work/cgroup"
+mount -t sysfs sysfs /sys
+mount --rbind "$work/cgroup" /sys/fs/cgroup
+umount --lazy "$work/cgroup"
 ip link add out0 type veth peer name nowhere0
 for link in out0 nowhere0; do
   echo 1 >"/proc/sys/net/ipv6/conf/$link/disable_ipv6"
@@ -25,7 +31,7 @@ done
 # Programs that fetch: whoever calls one is written down, and gets nothing.
 printf '#!/bin/sh\necho "$0 $*" >>%s\nexit 97\n' "$work/fetched" >"$work/fetches"
 chmod 755 "$work/fetches"
-for name in node npm npx go mvn pip pip3 curl wget buildah mmdebstrap skopeo; do
+for name in npm npx go mvn pip pip3 curl wget buildah mmdebstrap skopeo; do
   for path in $(type -ap "$name"); do mount --bind "$work/fetches" "$(readlink -f "$path")" 2>/dev/null || true; done
 done
 
