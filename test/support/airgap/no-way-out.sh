@@ -1,6 +1,6 @@
 #!/bin/bash
-# Runs in a network and a mount namespace of its own: a machine whose only way out is an interface that leads nowhere, and whose caches, package
-# tools and resolvers of names are those of nobody. Whatever leaves it is counted there.
+# Runs in a network and a mount namespace of its own: a machine without a route, and whose caches, package tools and resolvers of names are those of
+# nobody. Whatever leaves by its one interface is counted; the control goes before the route is taken away.
 # Arguments: work folder (checkout, bundle, keys.json), the instance, the folders that shall not be seen.
 set -eu
 work=$1 instance=$2
@@ -40,6 +40,8 @@ echo "$(sent)" >"$work/sent.before"
 # The control: one datagram to an address that is nowhere.
 echo control >/dev/udp/198.51.100.1/9
 echo "$(sent)" >"$work/sent.control"
+# From here on there is no route: nothing leaves, and whatever leans on an answer from outside fails.
+ip route delete default
 
 export HOME=$work/home XDG_CACHE_HOME=$work/cache DELOS_INSTANCE=$instance
 unset XDG_STATE_HOME XDG_CONFIG_HOME PULUMI_HOME NODE_COMPILE_CACHE DELOS_LAUNCHER
