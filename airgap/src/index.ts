@@ -16,9 +16,19 @@ export {
   SIGNATURE_FILE,
 } from './format/index-schema.ts';
 export { DEFAULT_PACK_BYTES, LEAST_PACK_BYTES, MOST_PACK_BYTES } from './format/plan.ts';
+export { type Placed, placeBundle } from './machine/place.ts';
+export { lackingIn } from './machine/wanted.ts';
 export { type OpenBundle, openBundle, readIndexUnsigned, type TrustInput } from './read/open.ts';
 export { verifyPacks } from './read/verify.ts';
 export { Registry } from './registry/client.ts';
+export {
+  type Component,
+  imageNamed,
+  tryComponents,
+  tryDocument,
+  type VersionChange,
+  versionChanges,
+} from './sbom/read.ts';
 export { serveBundle } from './serve/server.ts';
 export { journalOf, verifyOnce } from './site/bring.ts';
 export { type Imported, importBundle } from './site/import.ts';

@@ -16,7 +16,7 @@ export function bundleVerbs(bundle: Command, verb: Verb, action: Action): void {
     .option('--since <bundle>', 'only what this lacks: an earlier bundle, its bundle.json, or a site’s inventory')
     .option('--pack-size <size>', 'the most that a pack has, e.g. 512Mi; left out: 1Gi', sizeInBytes)
     .option('--created-at <time>', 'time in the index; left out: SOURCE_DATE_EPOCH, else now')
-    .option('--parts <names...>', 'images, wheels, tools: these alone, and what bundle.add names')
+    .option('--parts <names...>', 'images, wheels, tools, npm, debian, sbom: these alone, and what bundle.add names')
     .option(
       '--offline-check',
       'say whether everything is pinned, listed and found; fetch, build and write nothing',
@@ -28,6 +28,8 @@ export function bundleVerbs(bundle: Command, verb: Verb, action: Action): void {
   ).action(action(() => import('./commands/bundle/verify.ts')));
   trusting(verb(bundle, 'inspect <folder>', 'what is in a bundle'))
     .option('--items', 'each item by its name', false)
+    .option('--sbom <image>', 'the software in an image; with --json its CycloneDX document')
+    .option('--spdx', 'with --sbom and --json: its SPDX document', false)
     .action(action(() => import('./commands/bundle/inspect.ts')));
   const atRegistry = (command: Command): Command =>
     command

@@ -49,9 +49,11 @@ export function program(root: string, options: { readonly completion?: boolean }
   const withContext = (command: Command): Command =>
     command.option('--context <name>', 'kubeconfig context of an existing cluster');
 
-  withContext(withConfig(verb(cli, 'up', 'install what is missing, deploy the platform, run a first job'))).action(
-    action(() => import('./commands/platform/up.ts')),
-  );
+  withContext(withConfig(verb(cli, 'up', 'install what is missing, deploy the platform, run a first job')))
+    .option('--bundle <folder>', 'take everything from this bundle, and fetch nothing')
+    .option('--trust <file>', 'with --bundle: list of the keys that this site believes')
+    .option('--at <time>', 'with --bundle: what time it is, where this machine’s clock is wrong')
+    .action(action(() => import('./commands/platform/up.ts')));
   withContext(verb(cli, 'down', 'take this instance down; its data stays'))
     .option('--delete-data', 'remove its data as well: databases, volumes, keys', false)
     .action(action(() => import('./commands/platform/down.ts')));

@@ -22,9 +22,12 @@ const READ_BYTES = 2 ** 20;
 /** Types of files, by what they are. Helm's is https://helm.sh/docs/topics/registries/#manifest */
 const TYPES: Readonly<Record<Exclude<ItemKind, 'image'>, string>> = {
   wheel: 'application/vnd.delos.wheel.v1',
+  npm: 'application/vnd.delos.npm.v1',
+  deb: 'application/vnd.delos.deb.v1',
   chart: 'application/vnd.delos.chart.v1',
   tool: 'application/vnd.delos.tool.v1',
   file: 'application/vnd.delos.file.v1',
+  sbom: 'application/vnd.delos.sbom.v1',
 };
 
 export interface FileItem {
@@ -32,15 +35,22 @@ export interface FileItem {
   /** Path under which it is known in the bundle; its last part is the name that it is unpacked by. */
   readonly name: string;
   readonly path: string;
-  readonly about?: Readonly<Record<string, string>>;
+  readonly about?: Readonly<Record<string, string>> | undefined;
 }
 
 /** A file as content of a bundle. It is read once, for its digest. */
 export async function fileContent({ kind, name, path, about }: FileItem): Promise<Content> {
-  const hash = createHash('sha256');
-  await pipeline(createReadStream(path, { highWaterMark: READ_BYTES }), hash);
-  const layer: Digest = `sha256:${hash.digest('hex')}`;
+  const layer: Digest = `sha256:${await hashFile(path)}`;
   const { size } = await stat(path);
+  return artifact({ kind, name, about }, layer, ofFile(path, size));
+}
+
+/** Bytes as content of a bundle. */
+export const bytesContent = (item: Omit<FileItem, 'path'>, bytes: Buffer): Content =>
+  artifact(item, digestOf(bytes), ofBytes(bytes, item.name));
+
+function artifact({ kind, name, about }: Omit<FileItem, 'path'>, layer: Digest, source: BlobSource): Content {
+  const { size } = source;
   const type = TYPES[kind];
   const title = name.slice(name.lastIndexOf('/') + 1);
   const manifest = canonicalBytes({
@@ -67,9 +77,16 @@ export async function fileContent({ kind, name, path, about }: FileItem): Promis
   const blobs = new Map<Digest, BlobSource>([
     [digest, ofBytes(manifest, name)],
     [digestOf(EMPTY), ofBytes(EMPTY, name)],
-    [layer, ofFile(path, size)],
+    [layer, source],
   ]);
   return { items: [item], blobs };
+}
+
+/** sha256 of a file, hex. */
+export async function hashFile(path: string): Promise<string> {
+  const hash = createHash('sha256');
+  await pipeline(createReadStream(path, { highWaterMark: READ_BYTES }), hash);
+  return hash.digest('hex');
 }
 
 /** Bytes in memory as the source of a blob. */

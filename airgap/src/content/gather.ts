@@ -1,14 +1,18 @@
 import { CLIENTS } from '@delos/artifacts';
 import type { DelosConfig } from '@delos/constructs';
-import type { InstancePaths, Progress } from '@delos/core';
+import { type DelosError, type InstancePaths, isDelosError, type Progress } from '@delos/core';
+import { sbomContent } from '../sbom/content.ts';
 import { addedPackages, additions } from './additions.ts';
 import { type Content, contentError, joined } from './content.ts';
+import { debianContent } from './debian.ts';
+import { nodeContent } from './node.ts';
+import { npmContent } from './npm.ts';
 import { checkReferences, platformImages } from './platform.ts';
 import { toolContent } from './tools.ts';
 import { wheelContent } from './wheels.ts';
 
 /** Parts of a bundle that can be made by themselves. */
-export const PARTS = ['images', 'wheels', 'tools'] as const;
+export const PARTS = ['images', 'wheels', 'tools', 'npm', 'debian', 'sbom'] as const;
 export type Part = (typeof PARTS)[number];
 
 export interface GatherOptions {
@@ -49,10 +53,27 @@ export async function gather(options: GatherOptions): Promise<Gathered> {
       ...Object.values(CLIENTS).map(({ project, version }) => `${project}==${version}`),
       ...addedPackages(add),
     ];
-    if (parts.includes('images')) contents.push(await platformImages({ config, root, paths, progress, build: fetch }));
-    if (parts.includes('wheels'))
-      contents.push(await wheelContent({ packages, pythons, paths, progress, signal, fetch }));
-    if (parts.includes('tools')) contents.push(await toolContent(options.moreTools, progress));
+    const own = { root, paths, progress, signal, fetch };
+    const sources: Readonly<Record<Part, () => Promise<Content>>> = {
+      images: () => platformImages({ config, root, paths, progress, build: fetch }),
+      wheels: () => wheelContent({ packages, pythons, paths, progress, signal, fetch }),
+      tools: async () => joined([await toolContent(options.moreTools, progress), await nodeContent(own)]),
+      npm: () => npmContent(own),
+      debian: () => debianContent(own),
+      // Made of the images that are found before.
+      sbom: () => (fetch ? sbomContent(joined(contents), own) : Promise.resolve({ items: [], blobs: new Map() })),
+    };
+    const missing: DelosError[] = [];
+    for (const part of PARTS.filter((each) => parts.includes(each))) {
+      const found = await sources[part]().catch((error: unknown) => {
+        // A check tells all that is missing; whoever makes a bundle mends one after the other.
+        if (fetch || !isDelosError(error, 'ERR_BUNDLE_CONTENT')) throw error;
+        missing.push(error);
+      });
+      if (found !== undefined) contents.push(found);
+    }
+    const [first, ...more] = missing;
+    if (first !== undefined) throw more.length === 0 ? first : allMissing(missing);
     const content = joined(contents);
     if (parts.includes('images')) checkReferences(config, content.items);
     if (content.items.length === 0)
@@ -63,3 +84,10 @@ export async function gather(options: GatherOptions): Promise<Gathered> {
     throw error;
   }
 }
+
+const allMissing = (errors: readonly DelosError[]): DelosError =>
+  contentError(
+    errors.map(({ message }) => message).join('; '),
+    errors[0]?.hint ?? '`delos bundle create` without --offline-check brings what is missing',
+    { missing: errors.map(({ message }) => message) },
+  );

@@ -54,10 +54,12 @@ export async function platformImages(options: PlatformOptions): Promise<Content>
   const absent = listed.filter(({ state }) => state === 'absent');
   if (absent.length > 0 && options.build) await ensureImages(images, progress);
   const ready = absent.length > 0 && options.build ? await listImages(images) : listed;
+  const lacking = ready.filter(({ digest }) => digest === null || !isDigest(digest));
+  if (lacking.length > 0) throw notFound(lacking);
   const store = registryStore(mirrorStore(paths));
   const contents: Content[] = [];
   for (const image of ready) {
-    if (image.digest === null || !isDigest(image.digest)) throw notFound(image);
+    if (image.digest === null || !isDigest(image.digest)) continue;
     contents.push(
       await imageContent(store, {
         name: image.reference,
@@ -102,10 +104,10 @@ function notPinned({ name, reference }: ListedImage): Error {
   );
 }
 
-function notFound({ name, reference }: ListedImage): Error {
+function notFound(images: readonly ListedImage[]): Error {
   return contentError(
-    `image ${name} (${reference}) is not found in the store`,
-    '`delos bundle create` without --offline-check builds it; `delos up` does too',
-    { image: name, reference },
+    images.map(({ name, reference }) => `image ${name} (${reference}) is not found in the store`).join('; '),
+    '`delos bundle create` without --offline-check builds what is missing; `delos up` does too',
+    { missing: images.map(({ reference }) => reference) },
   );
 }

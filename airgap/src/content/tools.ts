@@ -1,5 +1,5 @@
 import { CATALOGUE, TOOLS, type ToolName } from '@delos/artifacts';
-import { resolveTool } from '@delos/cluster';
+import { toolchain } from '@delos/cluster';
 import type { Progress } from '@delos/core';
 import { fileContent } from './artifact.ts';
 import { type Content, contentError, joined } from './content.ts';
@@ -16,8 +16,11 @@ export function toolNames(more: readonly string[]): readonly ToolName[] {
   return NAMES.filter((name) => name !== BUILDER && (!inImages.has(name) || more.includes(name)));
 }
 
+/** Name of a tool's item. */
+export const toolItem = (name: ToolName): string => `${name}/${TOOLS[name].version}/linux-amd64/${name}`;
+
 /**
- * The tools as files, and the Node that runs this.
+ * The tools as files.
  * @param more tools that images have, and the site runs as programs too
  * @throws DelosError ERR_BUNDLE_CONTENT for one that is this machine's own: nothing says that it runs elsewhere
  */
@@ -25,23 +28,16 @@ export async function toolContent(more: readonly string[], progress: Progress): 
   const contents: Content[] = [];
   for (const name of toolNames(more)) {
     progress.step(`tool ${name}`);
-    const { path, version, from } = await resolveTool(name, progress);
+    const { path, version, from } = await toolchain().resolve(name, progress);
     if (from === 'path') {
       throw contentError(
         `${name} is this machine's own (${path}), and may need more of it than the file`,
         `take it out of PATH: the pinned ${name} ${version} goes into the bundle then`,
       );
     }
-    contents.push(await fileContent({ kind: 'tool', name: `${name}/${version}/linux-amd64/${name}`, path }));
+    // Of what it was made: a site takes it where its own checkout says the same.
+    const key = await toolchain().key(name);
+    contents.push(await fileContent({ kind: 'tool', name: toolItem(name), path, about: { key } }));
   }
-  const { node } = process.versions;
-  contents.push(
-    await fileContent({
-      kind: 'tool',
-      name: `node/${node}/linux-amd64/node`,
-      path: process.execPath,
-      about: { licence: 'MIT' },
-    }),
-  );
   return joined(contents);
 }

@@ -19,8 +19,10 @@ const keyOf = ({ kind, name }: Item): string =>
   `${kind} ${kind === 'image' ? name.replace(/(:[\w.-]+)?(@sha256:[0-9a-f]{64})?$/, '') : name}`;
 
 export function difference(before: BundleIndex, after: BundleIndex): Difference {
-  const old = Map.groupBy(before.items, keyOf);
-  const young = Map.groupBy(after.items, keyOf);
+  // Lists of software follow their images.
+  const shown = ({ kind }: Item): boolean => kind !== 'sbom';
+  const old = Map.groupBy(before.items.filter(shown), keyOf);
+  const young = Map.groupBy(after.items.filter(shown), keyOf);
   const added: Item[] = [];
   const removed: Item[] = [];
   const changed: { before: Item; after: Item }[] = [];

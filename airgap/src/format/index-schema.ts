@@ -43,7 +43,7 @@ export type Descriptor = z.infer<typeof descriptor>;
 /** Annotation of the OCI image specification: by which name an item of a layout is asked for. */
 export const REF_NAME = 'org.opencontainers.image.ref.name';
 
-export const ITEM_KINDS = ['image', 'wheel', 'chart', 'tool', 'file'] as const;
+export const ITEM_KINDS = ['image', 'wheel', 'npm', 'deb', 'chart', 'tool', 'file', 'sbom'] as const;
 export type ItemKind = (typeof ITEM_KINDS)[number];
 
 export const item = z.strictObject({
@@ -52,7 +52,7 @@ export const item = z.strictObject({
     .string()
     .min(1)
     .max(400)
-    .regex(/^\w[\w.+:@/-]*$/, 'expected a letter or digit, then letters, digits and . + : @ / - _')
+    .regex(/^\w[\w.+:~@/-]*$/, 'expected a letter or digit, then letters, digits and . + : ~ @ / - _')
     .refine((name) => !name.split('/').some((part) => part === '' || part === '.' || part === '..'), 'leads elsewhere')
     .describe('Of an image: the reference by which nodes ask for it. Of others: a path of its own'),
   answers: z.array(z.string().max(400)).optional().describe('Further references that this image answers'),

@@ -181,10 +181,23 @@ export class Registry {
     return this.#location(answer);
   }
 
-  /** Ends an upload: the registry compares what it has with the digest. */
-  async endUpload(repository: string, location: string, digest: Digest, signal?: AbortSignal): Promise<void> {
+  /**
+   * Ends an upload: the registry compares what it has with the digest.
+   * @param whole of an upload that has nothing yet: the blob, which a registry then writes down once
+   */
+  async endUpload(
+    repository: string,
+    location: string,
+    digest: Digest,
+    signal?: AbortSignal,
+    whole?: { readonly length: number; readonly bytes: () => AsyncIterable<Buffer> },
+  ): Promise<void> {
     const path = `${location}${location.includes('?') ? '&' : '?'}digest=${digest}`;
-    const answer = await this.#ask('PUT', repository, path, { signal, headers: { 'content-length': '0' } });
+    const answer = await this.#ask('PUT', repository, path, {
+      headers: { 'content-type': 'application/octet-stream', 'content-length': String(whole?.length ?? 0) },
+      ...(whole === undefined ? {} : { body: whole.bytes }),
+      signal,
+    });
     const text = await answer.body.text();
     if (answer.statusCode !== 201)
       throw this.#refused(`storing the blob ${digest}`, repository, answer.statusCode, text);

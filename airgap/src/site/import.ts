@@ -79,6 +79,14 @@ class ImportWork {
       await this.#step('begin');
       location = await this.#registry.beginUpload(repository, signal);
     }
+    if (at === 0 && size <= chunkBytes) {
+      const bytes = () => this.#counted(this.#packs.read(spans, 0, size), digest);
+      await this.#step('send');
+      await this.#registry.endUpload(repository, location, digest, signal, { length: size, bytes });
+      await this.#step('stored');
+      this.done.uploads += 1;
+      return;
+    }
     while (at < size) {
       const length = Math.min(chunkBytes, size - at);
       const from = at;

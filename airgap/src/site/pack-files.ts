@@ -6,7 +6,7 @@ import { PACKS_FOLDER } from '../format/index-schema.ts';
 import { packFile } from '../format/tar.ts';
 import type { Span } from './import-plan.ts';
 
-const READ_BYTES = 2 ** 18;
+const READ_BYTES = 2 ** 20;
 
 /** Reads stretches of packs, each file opened once. */
 export class PackFiles {

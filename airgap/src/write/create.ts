@@ -1,5 +1,5 @@
 import { createHash, type KeyObject } from 'node:crypto';
-import { type FileHandle, mkdir, open, readdir, rename, rm } from 'node:fs/promises';
+import { mkdir, open, readdir, rename, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { DelosError } from '@delos/core';
 import { writeAtomic } from '@delos/host';
@@ -21,10 +21,15 @@ import {
 } from '../format/index-schema.ts';
 import { byDigest, planPacks } from '../format/plan.ts';
 import { entryHeader, entryName, packBytes, packFile, paddingOf, TRAILER } from '../format/tar.ts';
+import { HashBeside, HashHere, type PackHash } from '../read/pack-hash.ts';
 import type { CarriedList } from '../trust/chain.ts';
 import { seal } from '../trust/dsse.ts';
 import { keyListFile, keySignatureFile } from '../trust/key-list.ts';
 import { PAYLOAD_TYPE, statementOf } from '../trust/statement.ts';
+import { PackSink } from './pack-sink.ts';
+
+/** From so many bytes on a second thread pays. */
+const BESIDE_FROM_BYTES = 64 * 2 ** 20;
 
 /** What a bundle is made of, but for its content. */
 export interface CreateInput {
@@ -84,17 +89,22 @@ export async function createBundle(folder: string, input: CreateInput, options: 
     });
   }
   await emptied(folder);
-  const { blobs, base, packs: planned } = planBundle(input);
+  const { blobs, base, packs: planned, bytes } = planBundle(input);
   const packsFolder = join(folder, PACKS_FOLDER);
   await mkdir(packsFolder, { recursive: true });
   const writer = new PackWriter(
     packsFolder,
     input.content,
     new Map(blobs.map((blob) => [blob.digest, blob.size])),
+    bytes >= BESIDE_FROM_BYTES ? new HashBeside() : new HashHere(),
     options,
   );
   const packs: PackEntry[] = [];
-  for (const pieces of planned) packs.push(await writer.write(pieces));
+  try {
+    for (const pieces of planned) packs.push(await writer.write(pieces));
+  } finally {
+    await writer.close();
+  }
   const { since } = input;
   const index = bundleIndex.parse({
     format: FORMAT,
@@ -147,11 +157,19 @@ class PackWriter {
   readonly #content: Content;
   readonly #sizes: ReadonlyMap<Digest, number>;
   readonly #options: CreateOptions;
+  readonly #hash: PackHash;
   #blobHash = createHash('sha256');
   #done = 0;
   #nth = 0;
 
-  constructor(folder: string, content: Content, sizes: ReadonlyMap<Digest, number>, options: CreateOptions) {
+  constructor(
+    folder: string,
+    content: Content,
+    sizes: ReadonlyMap<Digest, number>,
+    hash: PackHash,
+    options: CreateOptions,
+  ) {
+    this.#hash = hash;
     this.#folder = folder;
     this.#content = content;
     this.#sizes = sizes;
@@ -161,15 +179,13 @@ class PackWriter {
   async write(pieces: readonly Piece[]): Promise<PackEntry> {
     this.#nth += 1;
     const draft = join(this.#folder, `.writing-${this.#nth}`);
-    const hash = createHash('sha256');
     const file = await open(draft, 'wx', 0o644);
-    let size = 0;
+    const sink = new PackSink(file, this.#hash);
     const put = async (bytes: Buffer): Promise<void> => {
-      hash.update(bytes);
-      size += bytes.length;
       this.#done += bytes.length;
-      await writeAll(file, bytes);
+      await sink.put(bytes);
     };
+    let digest: Digest;
     try {
       for (const piece of pieces) {
         const name = entryName(piece, { digest: piece.blob, size: this.#sizes.get(piece.blob) ?? 0 });
@@ -178,13 +194,17 @@ class PackWriter {
         await put(Buffer.alloc(paddingOf(piece.size)));
       }
       await put(Buffer.alloc(TRAILER));
+      digest = await sink.end();
       await file.sync();
     } finally {
       await file.close();
     }
-    const digest: Digest = `sha256:${hash.digest('hex')}`;
     await rename(draft, join(this.#folder, packFile(digest)));
-    return { digest, size, pieces: [...pieces] };
+    return { digest, size: sink.size, pieces: [...pieces] };
+  }
+
+  close(): Promise<void> {
+    return this.#hash.close();
   }
 
   async #copy(piece: Piece, put: (bytes: Buffer) => Promise<void>): Promise<void> {
@@ -208,12 +228,5 @@ class PackWriter {
     if (piece.from + piece.size < source.size) return;
     const found = this.#blobHash.digest('hex');
     if (found !== hexOf(piece.blob)) throw changed(`has sha256 ${found}, expected ${hexOf(piece.blob)}`);
-  }
-}
-
-async function writeAll(file: FileHandle, bytes: Buffer): Promise<void> {
-  for (let at = 0; at < bytes.length; ) {
-    const { bytesWritten } = await file.write(bytes, at, bytes.length - at);
-    at += bytesWritten;
   }
 }

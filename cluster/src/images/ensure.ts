@@ -10,7 +10,7 @@ import {
   STAND_IN_LABEL,
 } from '@delos/artifacts';
 import { DelosError, type InstancePaths, type Progress } from '@delos/core';
-import { run, withFileLock } from '@delos/host';
+import { refuseOffline, run, withFileLock } from '@delos/host';
 import { type Toolchain, toolchain } from '../toolchain/index.ts';
 import { BASE_RECIPE, type BaseImage, ensureBase } from './base.ts';
 import { findBuilder, type ImageBuilder } from './builder.ts';
@@ -73,7 +73,9 @@ export async function ensureImages(
     references[image.name] = plan.reference;
   }
   const store = mirrorStore(options.paths);
-  if ((await missing(store, planned)).length === 0) return references;
+  const absent = await missing(store, planned);
+  if (absent.length === 0) return references;
+  refuseOffline(absent.map(({ reference }) => `image ${reference}`).join(', '));
   const lock = join(options.paths.cache, 'images/lock');
   const waiting = {
     purpose: 'building images',

@@ -1,5 +1,6 @@
 import { Agent as HttpAgent, request as httpRequest, type IncomingMessage } from 'node:http';
 import { Agent as HttpsAgent, request as httpsRequest } from 'node:https';
+import { refuseOffline } from '@delos/host';
 
 /*
  * Requests to the outside go by the machine's proxy (HTTP_PROXY, HTTPS_PROXY, NO_PROXY), which Node's fetch leaves
@@ -24,6 +25,7 @@ const agentsOf = () =>
 
 /** The answer, its body unread, after redirects; rejects when none comes in time. An https address never becomes http. */
 export async function askOutward(url: string, options: OutwardOptions): Promise<IncomingMessage> {
+  refuseOffline(url);
   const { protocol } = new URL(url);
   if (protocol !== 'https:' && protocol !== 'http:') throw new Error(`${url} is neither http nor https`);
   const answer = await new Promise<IncomingMessage>((resolve, reject) => {

@@ -1,6 +1,7 @@
-import { access, mkdir, readFile } from 'node:fs/promises';
+import { access, mkdir, readFile, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
 import { DelosError, type Progress } from '@delos/core';
-import { run, tryWhich, withFileLock } from '@delos/host';
+import { isOffline, run, tryWhich, withFileLock } from '@delos/host';
 
 /** What a Debian package is needed for: it is there when its command is on PATH or one of its files exists. */
 interface Need {
@@ -39,6 +40,11 @@ const GROUPS = {
 
 export type PackageGroup = keyof typeof GROUPS;
 
+/** Names of a group's Debian packages. */
+export const osPackages = (group: PackageGroup): readonly string[] => [
+  ...new Set<string>(GROUPS[group].map((need: Need) => need.package)),
+];
+
 /** What of a group is missing, as package names. Changes nothing. */
 export async function missingOsPackages(group: PackageGroup): Promise<readonly string[]> {
   const missing = new Set<string>();
@@ -55,6 +61,8 @@ export async function ensureOsPackages(group: PackageGroup, progress: Progress):
   const missing = await missingOsPackages(group);
   if (missing.length === 0) return [];
   const apt = await tryWhich('apt-get');
+  const mirror = isOffline() ? process.env[LOCAL_MIRROR] : undefined;
+  if (isOffline() && mirror === undefined) throw notCarried(missing);
   if (apt === undefined || process.getuid?.() !== 0) {
     const names = missing.join(' ');
     throw new DelosError('ERR_TOOL_UNAVAILABLE', `these packages of the operating system are missing: ${names}`, {
@@ -73,10 +81,13 @@ export async function ensureOsPackages(group: PackageGroup, progress: Progress):
       if (names.length === 0) return;
       // Slim images leave the manual out, and Java's packages link pages into it all the same.
       await mkdir('/usr/share/man/man1', { recursive: true });
-      const install = (): Promise<Outcome> => aptGet(apt, ['install', '--no-install-recommends', ...names], progress);
+      const from = mirror === undefined ? [] : await onlyFrom(mirror);
+      if (mirror !== undefined) await aptGet(apt, [...from, 'update'], progress);
+      const install = (): Promise<Outcome> =>
+        aptGet(apt, [...from, 'install', '--no-install-recommends', ...names], progress);
       // The lists may be absent or older than the mirror: an update is only worth its time when the install fails.
       let outcome = await install();
-      if (outcome.code !== 0) {
+      if (outcome.code !== 0 && mirror === undefined) {
         progress.step('apt-get update');
         await aptGet(apt, ['update'], progress);
         outcome = await install();
@@ -91,6 +102,34 @@ export async function ensureOsPackages(group: PackageGroup, progress: Progress):
     },
   );
   return missing;
+}
+
+/** A folder with packages and an index of them (`Packages`), which is the only source where nothing may be fetched. */
+const LOCAL_MIRROR = 'DELOS_DEBIAN_MIRROR';
+
+/** From now on packages come from this folder alone, for this process and whatever it starts. */
+export function useLocalMirror(folder: string): void {
+  process.env[LOCAL_MIRROR] = folder;
+}
+
+const notCarried = (names: readonly string[]): DelosError =>
+  new DelosError('ERR_BUNDLE_CONTENT', `these packages of the operating system are missing: ${names.join(' ')}`, {
+    hint: 'nothing may be fetched: install them by other means, or bring a bundle that was made on the same release of Debian',
+    data: { missing: names },
+  });
+
+/** Options with which apt knows that folder and nothing else; its own lists stay as they are. */
+async function onlyFrom(folder: string): Promise<readonly string[]> {
+  const lists = join(folder, '.apt');
+  await mkdir(join(lists, 'partial'), { recursive: true });
+  const source = join(folder, '.source.list');
+  // What lies there was compared with the signed index of a bundle.
+  await writeFile(source, `deb [trusted=yes] file:${folder} ./\n`);
+  return [
+    ...['-o', `Dir::Etc::sourcelist=${source}`, '-o', 'Dir::Etc::sourceparts=/dev/null'],
+    ...['-o', `Dir::State::lists=${lists}`, '-o', 'Dir::Cache::pkgcache=', '-o', 'Dir::Cache::srcpkgcache='],
+    ...['-o', 'APT::Sandbox::User=root'],
+  ];
 }
 
 interface Outcome {

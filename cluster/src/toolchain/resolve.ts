@@ -1,9 +1,9 @@
 import { createHash } from 'node:crypto';
-import { mkdir } from 'node:fs/promises';
+import { chmod, mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { type GoBuild, TOOLS, type ToolName, type ToolSpec } from '@delos/artifacts';
 import { DEFAULT_INSTANCE, DelosError, instancePaths, isDelosError, type Progress } from '@delos/core';
-import { withFileLock } from '@delos/host';
+import { refuseOffline, withFileLock } from '@delos/host';
 import { buildTool, moduleHash } from './build.ts';
 import { commandsKey, linkCommands, tryOnPath, writeDispatcher } from './probe.ts';
 import { canFetch, fetchRelease } from './release.ts';
@@ -26,6 +26,11 @@ export interface Toolchain {
   readonly resolve: ResolveTool;
   /** Version and hash of all that decides what a tool is, without getting it. */
   key(name: ToolName): Promise<string>;
+  /**
+   * Puts an executable into the cache that was made elsewhere, of the same pins and sources. Nothing is done where the cache has it.
+   * @param fill writes it to the path that it is given
+   */
+  place(name: ToolName, fill: (path: string) => Promise<void>, progress: Progress): Promise<void>;
 }
 
 /** A toolchain over one cache. A tool that was resolved is remembered for the life of this object. */
@@ -53,6 +58,18 @@ export function createToolchain(options: ToolchainOptions): Toolchain {
     const entry = join(options.cache, 'tools', spec.name, await keyOf(spec));
     const kept = await fromCache(spec, entry);
     if (kept !== undefined) return kept;
+    return withEntry(spec, entry, progress, (meanwhile) =>
+      meanwhile === undefined ? make(spec, entry, progress) : Promise.resolve(answer(spec, entry, meanwhile, 'cache')),
+    );
+  }
+
+  /** Does what is to be done with an entry while no other run does. @param work gets what the cache has by then */
+  async function withEntry<T>(
+    spec: ToolSpec,
+    entry: string,
+    progress: Progress,
+    work: (meanwhile: ToolManifest | undefined) => Promise<T>,
+  ): Promise<T> {
     await mkdir(join(options.cache, 'tools'), { recursive: true });
     const lock = join(options.cache, 'tools', `${spec.name}.lock`);
     const waiting = {
@@ -67,12 +84,26 @@ export function createToolchain(options: ToolchainOptions): Toolchain {
     };
     return withFileLock(lock, waiting, async () => {
       const meanwhile = await lookUp(entry);
-      if (meanwhile.state === 'whole') return answer(spec, entry, meanwhile.manifest, 'cache');
+      if (meanwhile.state === 'whole') return work(meanwhile.manifest);
       if (meanwhile.state === 'corrupt') {
         progress.warn(`${spec.name} in the cache is damaged (${meanwhile.reason}) and is made again`);
         await discard(entry);
       }
-      return make(spec, entry, progress);
+      return work(undefined);
+    });
+  }
+
+  async function place(spec: ToolSpec, fill: (path: string) => Promise<void>, progress: Progress): Promise<void> {
+    const entry = join(options.cache, 'tools', spec.name, await keyOf(spec));
+    if ((await lookUp(entry)).state === 'whole') return;
+    const head = { name: spec.name, version: spec.version, from: 'build' as const, executable: spec.name };
+    await withEntry(spec, entry, progress, async (meanwhile) => {
+      if (meanwhile !== undefined) return;
+      await keep(entry, head, async (folder) => {
+        const path = join(folder, spec.name);
+        await fill(path);
+        await chmod(path, 0o755);
+      });
     });
   }
 
@@ -107,6 +138,7 @@ export function createToolchain(options: ToolchainOptions): Toolchain {
   }
 
   async function make(spec: ToolSpec, entry: string, progress: Progress): Promise<ResolvedTool> {
+    refuseOffline(`${spec.name} ${spec.version}`);
     const { release, wheel, build } = spec;
     const executable = release?.files[0]?.tree === undefined ? spec.name : (release.files[0].member ?? spec.name);
     const head = { name: spec.name, version: spec.version, from: 'release' as const, executable };
@@ -150,6 +182,11 @@ export function createToolchain(options: ToolchainOptions): Toolchain {
 
   return {
     resolve,
+    place: async (name, fill, progress) => {
+      const spec = tools[name];
+      if (spec === undefined) throw new DelosError('ERR_TOOL_UNAVAILABLE', `no tool is called ${name}`);
+      await place(spec, fill, progress);
+    },
     key: async (name) => {
       const spec = tools[name];
       return spec === undefined ? 'unknown' : await keyOf(spec);

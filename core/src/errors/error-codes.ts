@@ -17,7 +17,7 @@ export const ERROR_CODES = {
   ERR_CSV: { title: 'A CSV file is not as expected', exitCode: 3 },
   ERR_BACKUP: { title: 'A backup could not be written or read whole', exitCode: 5 },
   ERR_BUNDLE: { title: 'A bundle cannot be believed, or is not whole', exitCode: 8 },
-  ERR_BUNDLE_CONTENT: { title: 'What shall go into a bundle is not pinned, not found, or unsafe', exitCode: 3 },
+  ERR_BUNDLE_CONTENT: { title: 'What a bundle shall have is not pinned, not found, or unsafe', exitCode: 3 },
   ERR_BUNDLE_IMPORT: { title: 'A bundle was not imported to its end', exitCode: 5 },
   ERR_UPGRADE_REFUSED: { title: 'An upgrade is not safe, and was not begun', exitCode: 8 },
   ERR_UPGRADE_FAILED: { title: 'An upgrade failed, and was undone', exitCode: 5 },

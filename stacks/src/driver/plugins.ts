@@ -2,7 +2,7 @@ import { access, constants, mkdir, readdir, readFile, readlink, rm, symlink, unl
 import { delimiter, dirname, join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import type { Progress } from '@delos/core';
-import { ignoreExisting, shellWord, writeIfChanged } from '@delos/host';
+import { ignoreExisting, isOffline, shellWord, writeIfChanged } from '@delos/host';
 import { runPulumi } from './command.ts';
 import { DOWNLOAD_OUTCOME, DOWNLOADED, type PulumiHome, pulumiEnvironment } from './home.ts';
 
@@ -92,7 +92,7 @@ const isOfficial = (entry: string): boolean => /^resource-kubernetes-v[1-9]\d*\.
  */
 export async function tryDownloadProvider(home: PulumiHome, progress: Progress): Promise<void> {
   const marker = join(home.root, DOWNLOAD_OUTCOME);
-  if (process.env.PULUMI_DISABLE_AUTOMATIC_PLUGIN_ACQUISITION !== undefined) return;
+  if (process.env.PULUMI_DISABLE_AUTOMATIC_PLUGIN_ACQUISITION !== undefined || isOffline()) return;
   if ((await isOnPath()) || (await hasOfficial(home))) return;
   if ((await readFile(marker, 'utf8').catch(() => '')) !== '') return;
   await removeStandIn(home);

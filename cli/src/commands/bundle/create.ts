@@ -1,5 +1,6 @@
 import { dirname, resolve } from 'node:path';
 import { DelosError, RELEASE } from '@delos/core';
+import { goOffline } from '@delos/host';
 import type { CommandContext } from '../../context.ts';
 import { readSettings } from '../../instance/settings.ts';
 import { atTime } from './at-time.ts';
@@ -37,6 +38,7 @@ export async function run(context: CommandContext, options: CreateOptions): Prom
       hint: `expected 1Mi to 8Gi (${airgap.MOST_PACK_BYTES} bytes); 4Gi at most where the medium is FAT32`,
     });
   }
+  if (options.offlineCheck) goOffline();
   const target = options.offlineCheck ? undefined : targetOf(options);
   const keys = (target?.sign ?? []).map(airgap.readPrivateKey);
   const lists = (options.keys ?? []).map(airgap.readCarriedList);

@@ -1,5 +1,5 @@
 import { resolve } from 'node:path';
-import { difference, readIndexUnsigned } from '@delos/airgap';
+import { difference, readIndexUnsigned, tryComponents, versionChanges } from '@delos/airgap';
 import type { CommandContext } from '../../context.ts';
 import { table } from '../../table.ts';
 import { faultTold } from './fault-told.ts';
@@ -19,6 +19,17 @@ export async function run(context: CommandContext, before: string, after: string
       old.name === young.name ? young.name : `${old.name} → ${young.name}`,
     ]),
   ];
+  const software: { image: string; packages: ReturnType<typeof versionChanges> }[] = [];
+  for (const { before: old, after: young } of changed.filter((each) => each.after.kind === 'image')) {
+    const [was, is] = [
+      await tryComponents(resolve(before), one.index, old),
+      await tryComponents(resolve(after), two.index, young),
+    ];
+    if (was !== undefined && is !== undefined) software.push({ image: young.name, packages: versionChanges(was, is) });
+  }
+  const versions = software.flatMap(({ image, packages }) =>
+    packages.map((each) => [image, each.type, each.name, each.before.join(', '), each.after.join(', ')]),
+  );
   const summary = `${same} items are the same; ${blobs} blobs, ${mebibytes(bytes)}, are in the second alone`;
   context.result(
     {
@@ -31,8 +42,12 @@ export async function run(context: CommandContext, before: string, after: string
         before: old.name,
         after: young.name,
       })),
-      ...{ same, blobs, bytes },
+      ...{ same, blobs, bytes, software },
     },
-    rows.length === 0 ? summary : `${table(['', 'KIND', 'NAME'], rows)}\n\n${summary}`,
+    [
+      ...(rows.length === 0 ? [] : [table(['', 'KIND', 'NAME'], rows)]),
+      ...(versions.length === 0 ? [] : [table(['IMAGE', 'KIND', 'PACKAGE', 'BEFORE', 'AFTER'], versions)]),
+      summary,
+    ].join('\n\n'),
   );
 }

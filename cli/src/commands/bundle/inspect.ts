@@ -1,5 +1,6 @@
 import { resolve } from 'node:path';
-import { ITEM_KINDS, readIndexUnsigned } from '@delos/airgap';
+import { type BundleIndex, ITEM_KINDS, imageNamed, readIndexUnsigned, tryComponents, tryDocument } from '@delos/airgap';
+import { DelosError } from '@delos/core';
 import type { CommandContext } from '../../context.ts';
 import { table } from '../../table.ts';
 import { faultTold } from './fault-told.ts';
@@ -10,11 +11,12 @@ import { mebibytes } from './words.ts';
 export async function run(
   context: CommandContext,
   given: string,
-  options: TrustOptions & { readonly items: boolean },
+  options: TrustOptions & { readonly items: boolean; readonly sbom?: string; readonly spdx: boolean },
 ): Promise<void> {
   const folder = resolve(given);
   const judged = options.trust === undefined ? undefined : await opened(folder, options);
   const { index, digest } = judged ?? (await faultTold(folder, () => readIndexUnsigned(folder)));
+  if (options.sbom !== undefined) return software(context, folder, index, options.sbom, options.spdx);
   const sizes = new Map([...index.base, ...index.blobs].map((blob) => [blob.digest, blob.size]));
   const rows = ITEM_KINDS.flatMap((kind) => {
     const items = index.items.filter((item) => item.kind === kind);
@@ -60,4 +62,29 @@ export async function run(
     },
     [head.join('\n'), ...lists].join('\n\n'),
   );
+}
+
+/** What an image consists of, as the bundle's own document says. */
+async function software(
+  context: CommandContext,
+  folder: string,
+  index: BundleIndex,
+  name: string,
+  asSpdx: boolean,
+): Promise<void> {
+  const image = imageNamed(index, name);
+  const components = await tryComponents(folder, index, image);
+  const document = await tryDocument(folder, index, image, asSpdx ? 'spdx' : 'cyclonedx');
+  if (components === undefined || document === undefined) {
+    throw new DelosError('ERR_NOT_FOUND', `${folder} has no list of the software in ${image.name}`, {
+      hint: 'a delta has those of changed images alone; --parts may have left them out',
+    });
+  }
+  const rows = components.map(({ name: own, version, purl, licence }) => [
+    own,
+    version,
+    purl.slice('pkg:'.length, purl.indexOf('/')),
+    licence,
+  ]);
+  context.result(JSON.parse(document.toString('utf8')), table(['NAME', 'VERSION', 'KIND', 'LICENCE'], rows));
 }

@@ -16,6 +16,8 @@ export interface UpDocument {
   readonly leftOutForJobs: readonly string[];
   /** Name of this cluster in the platform that it has joined; null where it has one of its own. */
   readonly joined: string | null;
+  /** Folder with the wheels of a bundle; null where none was brought. */
+  readonly wheels: string | null;
 }
 
 /** The end of `up` for a person: what the job printed, where the platform is, and what to type next. */
@@ -61,7 +63,7 @@ export function upText(document: UpDocument, instance: string): string {
     ...done,
     '',
     'Go on:',
-    '    pip install apolo-cli',
+    `    pip install ${document.wheels === null ? '' : `--no-index --find-links ${document.wheels} `}apolo-cli`,
     `    apolo config login ${apiUrl}    # as ${adminUser}; the password: ${delos} status --show-passwords`,
     `    apolo config login-with-token "$(${delos} token --user ${adminUser})" ${apiUrl}    # without a browser`,
     '    apolo run ghcr.io/neuro-inc/base -- echo Hello',

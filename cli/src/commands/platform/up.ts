@@ -29,7 +29,13 @@ import { upText } from './up-text.ts';
 /** Goes from whatever is there to a platform that has run a job. It repeats no step that is done. */
 export async function run(
   context: CommandContext,
-  options: { readonly config?: string; readonly context?: string },
+  options: {
+    readonly config?: string;
+    readonly context?: string;
+    readonly bundle?: string;
+    readonly trust?: string;
+    readonly at?: string;
+  },
 ): Promise<void> {
   refuseHalfRestored(context.paths);
   refuseHalfUpgraded(context.paths);
@@ -41,6 +47,8 @@ export async function run(
     const joins = joinOf(config);
     const { progress, signal, paths } = context;
     const phases = new Phases(progress, signal);
+    const brought = options.bundle === undefined ? undefined : await import('./from-bundle.ts');
+    const bundle = await brought?.judged(phases, context, config, options);
     const engine = await engineFrom(context, config, options.context);
     await phases.run('preflight', () => checkMachine(context, config, options.context));
     await recordSettings(context, settings, options.config, engine.kind);
@@ -50,6 +58,7 @@ export async function run(
     const { serviceImages, wayIn } = await import('@delos/constructs');
     const { issueToken } = await import('./tokens.ts');
 
+    const wheels = bundle === undefined ? null : await brought?.placed(phases, context, bundle);
     await phases.run('toolchain', () => provideTools(context, engine));
     const handle = await phases.run('cluster', () => interruptible(signal, engine.up(config, progress)));
     if (config.gateway.tls?.given?.secret !== undefined) await checkGiven(config, await kubeOf(context, handle));
@@ -104,6 +113,7 @@ export async function run(
       firstJob: job,
       leftOutForJobs: leftOut,
       joined: joins?.cluster ?? null,
+      wheels: wheels ?? null,
     };
     context.result(document, upText(document, paths.instance));
   } finally {
