@@ -2,13 +2,14 @@ import { DelosError, RELEASE } from '@delos/core';
 import { Command, Option } from 'commander';
 import { completionVerbs } from './completion.ts';
 import { commandContext, type GlobalOptions } from './context.ts';
+import { flowVerbs } from './flow-verbs.ts';
 import { positiveNumber, wholeNumber } from './option-numbers.ts';
 import { auditVerbs } from './program-audit.ts';
 import { bundleVerbs } from './program-bundle.ts';
 import { clustersVerbs } from './program-clusters.ts';
 import { creditsVerbs } from './program-credits.ts';
 import { withSearch } from './search-options.ts';
-import { auxVmVerbs, flowVerbs, nodeVerbs } from './verb-groups.ts';
+import { auxVmVerbs, nodeVerbs } from './verb-groups.ts';
 import type { Run } from './verbs.ts';
 
 /** The whole command line. Each verb names its module; modules are imported lazily. */
@@ -215,7 +216,11 @@ export function program(root: string, options: { readonly completion?: boolean }
     .option('--snapshot <file>', 'decide once on a state of the scheduler, and say why jobs wait')
     .action(action(() => import('./commands/simulate/simulate.ts')));
 
-  flowVerbs(verb(cli, 'flow', 'workflows: check, expand, draw and format the files of apolo-flow'), verb, action);
+  flowVerbs(
+    verb(cli, 'flow', 'workflows of apolo-flow: check, expand, draw and format their files; bake them on a platform'),
+    verb,
+    action,
+  );
 
   verb(cli, 'test', 'run all tests')
     .option('--long', 'run the long ones as well', false)

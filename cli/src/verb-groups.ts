@@ -1,4 +1,4 @@
-import { type Command, InvalidArgumentError, Option } from 'commander';
+import { type Command, InvalidArgumentError } from 'commander';
 import type { Action, Verb } from './verbs.ts';
 
 /** `delos cluster node …` */
@@ -54,38 +54,3 @@ function sha256(text: string): string {
   if (!/^[0-9a-f]{64}$/.test(text)) throw new InvalidArgumentError('expected 64 hexadecimal digits');
   return text;
 }
-
-/** `delos flow …` */
-export function flowVerbs(flow: Command, verb: Verb, action: Action): void {
-  const placed = (command: Command): Command =>
-    command
-      .option('--param <name=value>', 'value of a parameter; may be given several times', collected)
-      .option(
-        '--workspace <folder>',
-        'folder that the flow belongs to; left out: the one above .apolo, or the file’s own',
-      )
-      .option('--actions <folder>', 'folder of actions of repositories: OWNER/REPO@TAG/action.yml')
-      .option('--cluster <name>', 'cluster that addresses are relative to', 'default')
-      .option('--org <name>', 'organisation, if any')
-      .option('--project <name>', 'project on the platform', 'default')
-      .option('--user <name>', 'user name', 'user');
-  placed(
-    verb(flow, 'validate <files...>', 'say everything that is wrong with the files, or with all files of a folder'),
-  )
-    .option('--strict', 'exit code 1 where there is a warning, too', false)
-    .action(action(() => import('./commands/flow/validate.ts')));
-  placed(verb(flow, 'expand <file>', 'the concrete tasks of a flow')).action(
-    action(() => import('./commands/flow/expand.ts')),
-  );
-  placed(verb(flow, 'graph <file>', 'draw the tasks of a flow'))
-    .addOption(new Option('--format <format>', 'what to draw').choices(['mermaid', 'dot', 'svg']).default('mermaid'))
-    .action(action(() => import('./commands/flow/graph.ts')));
-  verb(flow, 'eval <expression>', 'value of an expression, bare or as ${{ … }}')
-    .option('--context <file>', 'JSON file with the contexts that it may use')
-    .action(action(() => import('./commands/flow/eval.ts')));
-  verb(flow, 'format <file>', 'write a file in the one layout; comments stay')
-    .option('--check', 'only say whether it is', false)
-    .action(action(() => import('./commands/flow/format.ts')));
-}
-
-const collected = (value: string, before: readonly string[] = []): readonly string[] => [...before, value];

@@ -37,3 +37,6 @@ export const FLOW_PATH = '/api/v1/flow';
 
 /** Most bytes of what one request about flows carries. The client reads lines of a list up to 4 MiB, and a bake is one. */
 export const MAX_FLOW_BODY_BYTES = 3 * 2 ** 20;
+
+/** Most bytes of one file of a flow: a larger one is refused wherever Delos reads it. */
+export const MAX_FLOW_FILE_BYTES = 2 ** 20;

@@ -39,6 +39,8 @@ export interface ServiceProcesses {
   readonly log: (service: ServiceName) => Promise<string>;
   /** SIGKILL; resolves when it is gone. */
   readonly kill: (service: ServiceName) => Promise<void>;
+  /** Another process of a service that has ended; it answers later. */
+  readonly start: (service: ServiceName) => void;
   readonly stop: () => Promise<void>;
 }
 
@@ -85,7 +87,7 @@ export async function startServices(
     ...more,
   };
   const children = new Map<ServiceName, ChildProcess>();
-  for (const service of services) {
+  const start = (service: ServiceName): void => {
     const child = spawn(process.execPath, [MAIN, service], {
       env: { ...env, DELOS_INTERNAL_PORT: String(internal[service]) },
       stdio: ['ignore', 'pipe', 'pipe'],
@@ -94,7 +96,8 @@ export async function startServices(
     child.stdout?.pipe(log, { end: false });
     child.stderr?.pipe(log, { end: false });
     children.set(service, child);
-  }
+  };
+  for (const service of services) start(service);
   const log: ServiceProcesses['log'] = (service) => readFile(join(folder, `${service}.log`), 'utf8');
   const ended: ServiceProcesses['ended'] = (service) => {
     const child = children.get(service);
@@ -142,6 +145,7 @@ export async function startServices(
     },
     log,
     kill,
+    start,
     stop,
   };
 }

@@ -48,7 +48,23 @@ const attempt = (bake: string, file: string) => ({
 });
 const entry = (flow: string) => ({ project_id: flow, batch: 'train', task_id: 'a', key: 'k', outputs: {}, state: {} });
 const file = (bake: string) => ({ bake_id: bake, filename: '/flow/train.yml', content: '' });
+const SUBMITTED = {
+  ...P,
+  flow: 'submitted',
+  batch: 'train',
+  workspace: '/flow',
+  flow_file: {
+    filename: '/flow/train.yml',
+    content: 'kind: batch\ntasks: [{ image: "ubuntu:24.04", preset: cpu-small, cmd: ls }]\n',
+  },
+};
 const image = (bake: string) => ({ bake_id: bake, ref: 'image:a', yaml_defs: ['a'], status: 'pending' });
+
+let schedules = 0;
+const scheduled = () => {
+  schedules += 1;
+  return { name: `nightly${schedules}`, cron: '0 2 * * *', bake: SUBMITTED };
+};
 
 let flows = 0;
 
@@ -92,8 +108,18 @@ export function makers(api: TestApi): Readonly<Record<string, () => Promise<Made
     secrets: () => alone(post('/secrets', { key: 'mine', value: 'eA==', ...P })),
     'flow-projects': async () => ({ id: await flow(), parent: `flow${flows}` }),
     'flow-live-jobs': () => within(flow(), '/flow/live_jobs', live),
-    'flow-bakes': () =>
-      within(flow(), '/flow/bakes', (of) => ({ project_id: of, name: 'b', batch: 'train', graphs: {} })),
+    // It has ended, so that it can be restarted.
+    'flow-bakes': async () => {
+      const made = await within(flow(), '/flow/bakes', (of) => ({
+        project_id: of,
+        name: 'b',
+        batch: 'train',
+        graphs: {},
+      }));
+      const flowFile = await post('/flow/config_files', { bake_id: made.id, ...SUBMITTED.flow_file });
+      await post('/flow/attempts', { ...attempt(made.id, flowFile), result: 'failed' });
+      return made;
+    },
     'flow-attempts': attemptOf,
     'flow-tasks': async () => {
       const { id: of } = await attemptOf();
@@ -102,6 +128,7 @@ export function makers(api: TestApi): Readonly<Record<string, () => Promise<Made
     'flow-cache': () => within(flow(), '/flow/cache_entries', entry),
     'flow-config-files': () => within(bake(), '/flow/config_files', file),
     'flow-bake-images': () => within(bake(), '/flow/bake_images', image),
+    'flow-schedules': async () => ({ id: await post('/flow/schedules', scheduled()), parent: '' }),
   };
 }
 
@@ -178,6 +205,11 @@ const ASKED: Readonly<Record<string, (made: Made) => Asked>> = {
   'flow-bakes GET ': ({ id, parent }) => seen(`/flow/bakes?project_id=${parent}`, id),
   'flow-bakes POST ': ({ parent }) => at('/flow/bakes', { project_id: parent, batch: 'train', graphs: {} }),
   'flow-bakes GET /by_name': ({ parent }) => at(`/flow/bakes/by_name?project_id=${parent}&name=b`),
+  'flow-bakes GET /recent': ({ id }) => seen('/flow/bakes/recent?limit=1000', id),
+  'flow-bakes POST /submit': () => at('/flow/bakes/submit', SUBMITTED),
+  'flow-bakes GET /:id/diff': ({ id }) => at(`/flow/bakes/${id}/diff?with=${id}`),
+  'flow-schedules GET ': ({ id }) => seen('/flow/schedules', id),
+  'flow-schedules POST ': () => at('/flow/schedules', scheduled()),
   'flow-attempts GET ': ({ id, parent }) => seen(`/flow/attempts?bake_id=${parent}`, id),
   'flow-attempts POST ': ({ id, parent }) => at('/flow/attempts', attempt(parent, id)),
   'flow-attempts PUT /replace': ({ id, parent }) => at('/flow/attempts/replace', attempt(parent, id)),

@@ -50,15 +50,15 @@ export class ApiClient {
   }
 
   async config(): Promise<ApiConfig> {
-    return configSchema.parse(await (await this.#call('GET', '/config')).json());
+    return configSchema.parse(await (await this.ask('GET', '/config')).json());
   }
 
   async createJob(request: JobRequest): Promise<ApiJob> {
-    return jobSchema.parse(await (await this.#call('POST', '/jobs?from_preset', request)).json());
+    return jobSchema.parse(await (await this.ask('POST', '/jobs?from_preset', request)).json());
   }
 
   async job(id: string): Promise<ApiJob> {
-    return jobSchema.parse(await (await this.#call('GET', `/jobs/${encodeURIComponent(id)}`)).json());
+    return jobSchema.parse(await (await this.ask('GET', `/jobs/${encodeURIComponent(id)}`)).json());
   }
 
   async tryJob(id: string): Promise<ApiJob | undefined> {
@@ -73,7 +73,7 @@ export class ApiClient {
   /** Jobs of this name, oldest first. */
   async jobsNamed(name: string, where: Readonly<Record<string, string>>): Promise<readonly ApiJob[]> {
     const query = new URLSearchParams({ ...where, name });
-    const body = await (await this.#call('GET', `/jobs?${query}`)).json();
+    const body = await (await this.ask('GET', `/jobs?${query}`)).json();
     return z.object({ jobs: z.array(jobSchema) }).parse(body).jobs;
   }
 
@@ -110,7 +110,11 @@ export class ApiClient {
     return socket;
   }
 
-  async #call(method: string, path: string, body?: unknown): Promise<Response> {
+  /**
+   * @param path after `/api/v1`
+   * @throws DelosError ERR_CLUSTER_UNREACHABLE, or what the platform refused it with
+   */
+  async ask(method: string, path: string, body?: unknown): Promise<Response> {
     let response: Response;
     try {
       response = await this.#transport.fetch(this.#url + path, {
@@ -139,6 +143,7 @@ export class ApiClient {
     if (told?.code === 'ERR_UNKNOWN_JOB') throw new DelosError('ERR_UNKNOWN_JOB', message);
     if (response.status === 404) throw new DelosError('ERR_NOT_FOUND', message);
     if (response.status === 401) throw new DelosError('ERR_UNAUTHENTICATED', message);
+    if (response.status === 409) throw new DelosError('ERR_CONFLICT', message);
     if (response.status === 403) throw new DelosError('ERR_FORBIDDEN', message);
     throw new DelosError('ERR_REQUEST', message, { data: { status: response.status } });
   }

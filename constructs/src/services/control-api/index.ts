@@ -91,6 +91,29 @@ export const controlApi: ServiceDescriptor<Replicas, ControlApi> = {
       summary: 'The cluster {{ $labels.cluster }} is not heard of: no job starts or ends there',
     },
     {
+      name: 'BakesStand',
+      severity: 'warning',
+      expr: 'max(delos_flow_bake_behind_seconds) > 300',
+      for: '1m',
+      summary: 'A bake could not be carried on for five minutes: nothing new of it starts',
+    },
+    {
+      name: 'BakeFailed',
+      severity: 'warning',
+      expr: 'max by (org, project, flow, batch) (delos_flow_batch_failed) > 0',
+      for: '0s',
+      summary:
+        'The last bake of {{ $labels.batch }} of flow {{ $labels.flow }} in {{ $labels.org }}/{{ $labels.project }} failed',
+    },
+    {
+      name: 'BakeEnded',
+      severity: 'warning',
+      expr: 'max by (org, project, flow, batch, bake, result) (delos_flow_bake_ended) > 0',
+      for: '0s',
+      summary:
+        '{{ $labels.bake }} ({{ $labels.batch }} in {{ $labels.org }}/{{ $labels.project }}) has ended: {{ $labels.result }}',
+    },
+    {
       name: 'LogsNotMoved',
       severity: 'warning',
       expr: 'max(delos_logs_stuck_seconds) > 300',
@@ -121,6 +144,11 @@ export const controlApi: ServiceDescriptor<Replicas, ControlApi> = {
       title: 'Slowest of a hundred requests',
       unit: 'seconds',
       series: [{ expr: 'job:delos_api_request_seconds:p99_5m', legend: 'p99' }],
+    },
+    {
+      title: 'Bakes under way',
+      unit: 'count',
+      series: [{ expr: 'max(delos_flow_bakes_open)', legend: 'bakes' }],
     },
     {
       title: 'Logs that arrive',

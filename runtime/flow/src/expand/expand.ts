@@ -11,6 +11,14 @@ export interface Expansion {
   /** Diagnostics of the file and of the files that it uses, by file and position. */
   readonly diagnostics: readonly Diagnostic[];
   readonly ok: boolean;
+  readonly used: UsedFiles;
+}
+
+/** The files that an expansion has read beside the flow's own. */
+export interface UsedFiles {
+  readonly project: FlowFile | undefined;
+  /** Actions and modules, by their references as they are written. */
+  readonly actions: ReadonlyMap<string, FlowFile>;
 }
 
 /**
@@ -29,7 +37,7 @@ export function expandFlow(file: FlowFile, name: string, world: World): Expansio
     else if (block.name === 'liveFlow') tasks = expandLive(world, files, block, project?.block, name);
     lint(file, files.all(), tasks);
   }
-  return { tasks, ...verdict([file, ...files.all()]) };
+  return { tasks, ...verdict([file, ...files.all()]), used: { project: files.project(), actions: files.actions } };
 }
 
 /** The diagnostics of all reports. */

@@ -14,7 +14,9 @@ import { flowCache } from './resources/flow-cache/index.ts';
 import { flowConfigFiles } from './resources/flow-config-files/index.ts';
 import { flowLiveJobs } from './resources/flow-live-jobs/index.ts';
 import { flowProjects } from './resources/flow-projects/index.ts';
+import { flowSchedules } from './resources/flow-schedules/index.ts';
 import { flowTasks } from './resources/flow-tasks/index.ts';
+import { flowTriggers } from './resources/flow-triggers/index.ts';
 import { headless } from './resources/headless/index.ts';
 import { jobHosts } from './resources/job-hosts/index.ts';
 import { jobs } from './resources/jobs/index.ts';
@@ -57,6 +59,8 @@ export const RESOURCES = {
   'flow-cache': flowCache,
   'flow-config-files': flowConfigFiles,
   'flow-bake-images': flowBakeImages,
+  'flow-schedules': flowSchedules,
+  'flow-triggers': flowTriggers,
 } as const satisfies Readonly<Record<string, Resource>>;
 
 /** Those that a platform of these settings has. */

@@ -27,10 +27,17 @@ export interface World {
   readonly openParams?: boolean;
 }
 
+/** Why the file of an action is not there. */
+interface Missing {
+  readonly problem: string;
+  readonly unresolved: boolean;
+}
+
 /** Files of one expansion, each parsed once. */
 export class Files {
   readonly #world: World;
   readonly #parsed = new Map<string, FlowFile>();
+  readonly #actions = new Map<string, FlowFile>();
   #project: FlowFile | null | undefined;
 
   constructor(world: World) {
@@ -50,8 +57,19 @@ export class Files {
     return this.#project ?? undefined;
   }
 
+  /** Those that were read, by their references as they are written. */
+  get actions(): ReadonlyMap<string, FlowFile> {
+    return this.#actions;
+  }
+
   /** The file of an action or module; a text says why there is none. */
-  action(reference: string): FlowFile | { readonly problem: string; readonly unresolved: boolean } {
+  action(reference: string): FlowFile | Missing {
+    const found = this.#find(reference);
+    if ('report' in found) this.#actions.set(reference, found);
+    return found;
+  }
+
+  #find(reference: string): FlowFile | Missing {
     const [, scheme, spec = ''] = /^([^:]*):(.*)$/s.exec(reference) ?? [];
     if (scheme === undefined)
       return { problem: `\`${reference}\` has no scheme: expected ws:PATH or gh:OWNER/REPO@TAG`, unresolved: false };

@@ -206,6 +206,13 @@ export const RULES: Rules = {
     ['POST ', 'flow-bake.create', 'bake', 'write'],
     ['GET /by_name', 'flow-bake.get', 'bake', 'read'],
     ['GET /:id', 'flow-bake.get', 'bake', 'read'],
+    ['GET /recent', 'flow-bake.list', 'bake', 'visible'],
+    ['POST /submit', 'flow-bake.submit', 'bake', 'write'],
+    ['POST /:id/restart', 'flow-bake.restart', 'bake', 'write'],
+    ['POST /:id/cancel', 'flow-bake.cancel', 'bake', 'write'],
+    ['GET /:id/report', 'flow-bake.report', 'bake', 'read'],
+    ['GET /:id/picture', 'flow-bake.picture', 'bake', 'read'],
+    ['GET /:id/diff', 'flow-bake.compare', 'bake', 'read'],
   ],
   'flow-attempts': [
     ['GET ', 'flow-attempt.list', 'bake', 'visible'],
@@ -238,6 +245,15 @@ export const RULES: Rules = {
     ['GET /:id', 'flow-bake-image.get', 'bake', 'read'],
     ['PATCH /:id', 'flow-bake-image.change', 'bake', 'write'],
   ],
+  'flow-schedules': [
+    ['GET ', 'flow-schedule.list', 'flow', 'visible'],
+    ['POST ', 'flow-schedule.create', 'flow', 'write'],
+    ['GET /:id', 'flow-schedule.get', 'flow', 'read'],
+    ['DELETE /:id', 'flow-schedule.remove', 'flow', 'write'],
+    ['POST /:id/run', 'flow-schedule.run', 'bake', 'write'],
+  ],
+  // Whoever has the secret of a schedule signs it.
+  'flow-triggers': [['POST /:id', 'flow-trigger.call', 'bake', 'credential']],
 };
 
 /**

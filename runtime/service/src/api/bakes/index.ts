@@ -5,6 +5,7 @@ import { changeAttempt } from '../../db/flow/attempts.ts';
 import { stopJob } from '../../db/jobs-state.ts';
 import { FLOW_CHANGED } from '../../db/notifications.ts';
 import type { ApiDeps } from '../deps.ts';
+import { BakeMetrics } from './bake-metrics.ts';
 import { BakeRun } from './bake-run.ts';
 import { endExecutor, tellExecutor } from './executor-row.ts';
 import { loadBake } from './load.ts';
@@ -65,9 +66,11 @@ class Keeper {
   readonly #ends: (() => void)[];
   #closed = false;
   swept: Promise<void> = Promise.resolve();
+  readonly #metrics: BakeMetrics;
 
   constructor(deps: ApiDeps) {
     this.#deps = deps;
+    this.#metrics = new BakeMetrics(deps.metrics);
     const { notifications } = deps.database;
     this.#ends = [
       notifications.on(FLOW_CHANGED, () => this.sweep()),
@@ -96,6 +99,7 @@ class Keeper {
     for (const end of this.#ends) end();
     await this.swept;
     await Promise.all(this.#busy.values());
+    this.#metrics.close();
   }
 
   async #sweep(): Promise<void> {
@@ -113,7 +117,12 @@ class Keeper {
       this.#runs.get(id)?.wake();
       this.#go(id);
     }
+    this.#metrics.open(
+      rows.map(({ id }) => id),
+      Date.now(),
+    );
     await this.#endForsaken();
+    await this.#metrics.tell(db);
   }
 
   #go(attempt: string): void {
@@ -148,7 +157,9 @@ class Keeper {
       this.#runs.set(attempt, run);
     }
     try {
-      if (await run.step()) this.#runs.delete(attempt);
+      const over = await run.step();
+      this.#metrics.good(attempt, Date.now());
+      if (over) this.#runs.delete(attempt);
     } catch (error) {
       if (!(error instanceof DelosError) || error.code !== 'ERR_QUOTA_EXCEEDED') throw error;
       const loaded = await loadBake(this.#deps, attempt);

@@ -1,6 +1,8 @@
 import type { BatchTask, TaskRecord } from '@delos/engine';
 import type { Home } from '@delos/flow';
 import { sql } from 'kysely';
+import type { ConfigsMeta, FlowBakeRow, FlowTaskRow } from '../../db/flow/tables.ts';
+import type { Db } from '../../db/schema.ts';
 import { jobToken } from '../../db/secrets/job-tokens.ts';
 import type { ApiDeps } from '../deps.ts';
 import type { Executor } from './executor-row.ts';
@@ -9,7 +11,7 @@ import type { AttemptOf } from './write-turn.ts';
 
 /** All that carrying an attempt out needs. */
 export interface LoadedBake {
-  readonly attempt: AttemptOf & { readonly number: number };
+  readonly attempt: AttemptOf;
   /** The number of this taking over: whoever had it before writes nothing more. */
   readonly turn: number;
   readonly home: Home & { readonly place: { readonly org: string } };
@@ -46,7 +48,7 @@ export async function loadBake(
     .executeTakeFirst();
   const job = await db.selectFrom('jobs').selectAll().where('id', '=', taken.executor_id).executeTakeFirst();
   if (bake === undefined || job === undefined) return undefined;
-  const attempt = { id, bake: bake.id, flow: bake.flow, batch: bake.batch, number: taken.number };
+  const attempt = { id, bake: bake.id, number: taken.number, flow: bake.flow, batch: bake.batch };
   const user = await db
     .selectFrom('users')
     .select('id')
@@ -62,16 +64,7 @@ export async function loadBake(
       return token === undefined ? undefined : `Bearer ${token}`;
     },
   };
-  const files = await db
-    .selectFrom('flow_config_files')
-    .select(['id', 'filename', 'content'])
-    .where('bake', '=', bake.id)
-    .execute();
-  const place = { cluster: bake.cluster, org: bake.org, project: bake.project, user: job.owner };
-  const home = { place, project: bake.project };
-  const { params, meta, batch } = bake;
-  const source = { batch, params, meta, configs: taken.configs_meta, home };
-  const read = flowTasks({ ...source, files: new Map(files.map((file) => [file.id, file])) });
+  const { read, home } = await readTasks(db, { bake, configs: taken.configs_meta, user: job.owner });
   if ('why' in read) return { why: read.why, of: { attempt, executor } };
   const rows = await db.selectFrom('flow_tasks').selectAll().where('attempt', '=', id).orderBy(sql`seq`).execute();
   const cluster = await db.selectFrom('clusters').select('presets').where('name', '=', bake.cluster).executeTakeFirst();
@@ -83,14 +76,49 @@ export async function loadBake(
     executor,
     preset: cluster?.presets[0]?.name,
     tasks: read.tasks,
-    records: rows.map((row) => ({
-      task: row.yaml_id,
-      statuses: row.statuses.map(({ status, created_at: at }) => ({ status: status as 'pending', at: Date.parse(at) })),
-      jobId: row.raw_id,
-      outputs: row.outputs,
-      state: row.state,
-    })),
+    records: rows.map(recordOf),
     cancelled: taken.result === 'cancelled',
     deadline: minutes === null ? undefined : job.created_at.getTime() + minutes * 60_000,
   };
+}
+
+/** A row of a task as the engine has it. */
+export const recordOf = (row: FlowTaskRow): TaskRecord => ({
+  task: row.yaml_id,
+  statuses: row.statuses.map(({ status, created_at: at }) => ({ status: status as 'pending', at: Date.parse(at) })),
+  jobId: row.raw_id,
+  outputs: row.outputs,
+  state: row.state,
+});
+
+/** The tasks of a bake that is there, or why its files cannot be read. */
+export async function readTasks(
+  db: Db,
+  {
+    bake,
+    configs,
+    user,
+  }: {
+    readonly bake: Pick<FlowBakeRow, 'id' | 'batch' | 'params' | 'meta'> & BakePlaced;
+    readonly configs: ConfigsMeta;
+    readonly user: string;
+  },
+): Promise<{ readonly read: ReturnType<typeof flowTasks>; readonly home: LoadedBake['home'] }> {
+  const files = await db
+    .selectFrom('flow_config_files')
+    .select(['id', 'filename', 'content'])
+    .where('bake', '=', bake.id)
+    .execute();
+  const place = { cluster: bake.cluster, org: bake.org, project: bake.project, user };
+  const home = { place, project: bake.project };
+  const { params, meta, batch } = bake;
+  const source = { batch, params, meta, configs, home };
+  return { home, read: flowTasks({ ...source, files: new Map(files.map((file) => [file.id, file])) }) };
+}
+
+/** Where the flow of a bake belongs. */
+export interface BakePlaced {
+  readonly org: string;
+  readonly project: string;
+  readonly cluster: string;
 }

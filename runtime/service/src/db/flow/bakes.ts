@@ -14,6 +14,10 @@ export interface NewBake {
   readonly params: Texts;
   readonly graphs: Graphs;
   readonly meta: BakeMeta;
+  /** What made it. @default a person */
+  readonly schedule?: string | undefined;
+  /** Of what people are told. @default nothing */
+  readonly notify?: readonly string[];
 }
 
 /**
@@ -54,6 +58,8 @@ export async function addBake(tx: Tx, bake: NewBake): Promise<FlowBakeRow> {
       params: params ?? '{}',
       graphs: graphs ?? '{}',
       meta: meta ?? '{}',
+      schedule: bake.schedule ?? null,
+      notify: [...(bake.notify ?? [])],
       bytes: Buffer.byteLength(`${params}${graphs}${meta}`),
     })
     .returningAll()

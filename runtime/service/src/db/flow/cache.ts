@@ -1,4 +1,5 @@
 import { randomUUID } from 'node:crypto';
+import type { TaskLineage } from '@delos/core';
 import { sql } from 'kysely';
 import type { Tx } from '../schema.ts';
 import { holdFlow } from './bakes.ts';
@@ -14,6 +15,8 @@ export interface NewCacheEntry {
   readonly outputs: Texts;
   readonly state: Texts;
   readonly rawId: string;
+  /** Where it comes from. @default a client's executor, which does not say */
+  readonly lineage?: TaskLineage;
 }
 
 /** Keeps what a task has given, or renews it. The oldest entries of the flow go, where it has too many. */
@@ -35,7 +38,9 @@ export async function putCacheEntry(
     .where('key', '=', entry.key)
     .executeTakeFirst();
   const [outputs, state] = [JSON.stringify(entry.outputs), JSON.stringify(entry.state)];
-  const said = { outputs, state, raw_id: entry.rawId, bytes: Buffer.byteLength(outputs + state) };
+  const lineage = entry.lineage === undefined ? null : JSON.stringify(entry.lineage);
+  const bytes = Buffer.byteLength(outputs + state + (lineage ?? ''));
+  const said = { outputs, state, lineage, raw_id: entry.rawId, bytes };
   const row = await tx
     .insertInto('flow_cache_entries')
     .values({

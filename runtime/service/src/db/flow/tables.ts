@@ -1,9 +1,11 @@
-import type { FlowAttemptStatus, FlowImageStatus, FlowTaskStatus } from '@delos/core';
+import type { FlowAttemptStatus, FlowImageStatus, FlowTaskStatus, TaskLineage } from '@delos/core';
 import type { ColumnType, Generated, Selectable } from 'kysely';
+import type { ScheduleSchema } from './schedule-tables.ts';
 
-/* The tables of flows, as kysely sees them. Their columns are told in migrations/0040_flow.sql. */
+/* The tables of flows, as kysely sees them. Their columns are told in migrations/0040_flow.sql, and after. */
 
 type Json<T> = ColumnType<T, string, string>;
+type Lineage = ColumnType<TaskLineage | null, string | null | undefined, string | null>;
 export type Texts = Readonly<Record<string, string>>;
 export type Graphs = Readonly<Record<string, Readonly<Record<string, readonly string[]>>>>;
 
@@ -59,6 +61,9 @@ export interface FlowBakeTable {
   readonly meta: Json<BakeMeta>;
   readonly status: Generated<FlowAttemptStatus>;
   readonly bytes: Generated<number>;
+  /** What made it; null: a person. */
+  readonly schedule: string | null;
+  readonly notify: Generated<string[]>;
   readonly created_at: Generated<Date>;
 }
 
@@ -87,6 +92,7 @@ export interface FlowTaskTable {
   readonly statuses: Json<readonly TaskStatusItem[]>;
   /** The last of `statuses`. */
   readonly status: ColumnType<FlowTaskStatus, never, never>;
+  readonly lineage: Lineage;
 }
 
 export interface FlowCacheEntryTable {
@@ -99,6 +105,7 @@ export interface FlowCacheEntryTable {
   readonly state: Json<Texts>;
   readonly raw_id: Generated<string>;
   readonly bytes: number;
+  readonly lineage: Lineage;
   readonly created_at: Generated<Date>;
 }
 
@@ -122,7 +129,7 @@ export interface FlowBakeImageTable {
 }
 
 /** What the schema of the database has of flows. */
-export interface FlowSchema {
+export interface FlowSchema extends ScheduleSchema {
   readonly flow_projects: FlowProjectTable;
   readonly flow_live_jobs: FlowLiveJobTable;
   readonly flow_bakes: FlowBakeTable;

@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto';
-import { DelosError } from '@delos/core';
+import { DelosError, type TaskLineage } from '@delos/core';
 import type { Tx } from '../schema.ts';
 import { growBake, holdBake, isUnique } from './bakes.ts';
 import { MOST_TASKS } from './limits.ts';
@@ -65,6 +65,23 @@ export async function replaceTask(tx: Tx, { id: attempt, bake }: OfAttempt, task
     .executeTakeFirstOrThrow();
   await growBake(tx, bake, sizeOf(task) - sizeOf(found));
   return row;
+}
+
+/** Says where the result of a task comes from. It counts against what one bake may have. */
+export async function putLineage(
+  tx: Tx,
+  { id: attempt, bake }: OfAttempt,
+  task: string,
+  lineage: TaskLineage,
+): Promise<void> {
+  const text = JSON.stringify(lineage);
+  await tx
+    .updateTable('flow_tasks')
+    .set({ lineage: text })
+    .where('attempt', '=', attempt)
+    .where('yaml_id', '=', task)
+    .execute();
+  await growBake(tx, bake, Buffer.byteLength(text));
 }
 
 const json = (texts: Texts | null): string | null => (texts === null ? null : JSON.stringify(texts));

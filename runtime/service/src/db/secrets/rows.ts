@@ -2,6 +2,7 @@ import { DelosError, type SecretValue } from '@delos/core';
 import type { LiveSecret } from '../../live-secret.ts';
 import { rewrapImports } from '../buckets/imports.ts';
 import type { Database } from '../database.ts';
+import { rewrapTriggers } from '../flow/trigger-secrets.ts';
 import type { Db, Tx } from '../schema.ts';
 import { rewrapJobTokens } from './job-tokens.ts';
 import { changeKey, holdKey } from './key-lock.ts';
@@ -58,7 +59,7 @@ export async function secretValue(db: Db | Tx, keys: LiveSecret, place: SecretPl
 }
 
 /**
- * Encrypts the keys of all secrets, of tokens of jobs and of credentials of imported buckets, with the platform's current key, so that a former one can go. Nobody writes a value
+ * Encrypts the keys of all secrets, of tokens of jobs, of credentials of imported buckets and of triggers, with the platform's current key, so that a former one can go. Nobody writes a value
  * with another one after this.
  * @returns how many were changed
  * @throws DelosError ERR_CONFLICT where one cannot be opened: the former key must stay
@@ -66,7 +67,7 @@ export async function secretValue(db: Db | Tx, keys: LiveSecret, place: SecretPl
 export async function rewrapSecrets(database: Database, keys: LiveSecret): Promise<number> {
   const tokens = await database.tx(async (tx) => {
     await changeKey(tx);
-    return (await rewrapJobTokens(tx, keys)) + (await rewrapImports(tx, keys));
+    return (await rewrapJobTokens(tx, keys)) + (await rewrapImports(tx, keys)) + (await rewrapTriggers(tx, keys));
   });
   for (let changed = tokens; ; ) {
     const some = await database.tx((tx) => rewrapSome(tx, keys));

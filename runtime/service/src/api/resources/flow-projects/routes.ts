@@ -1,14 +1,12 @@
-import { randomUUID } from 'node:crypto';
 import { DelosError } from '@delos/core';
 import type { FastifyInstance } from 'fastify';
 import { sql } from 'kysely';
 import { z } from 'zod';
 import { requirePresent } from '../../../db/clusters/present.ts';
 import { removeFlow } from '../../../db/flow/attempts.ts';
-import { isUnique } from '../../../db/flow/bakes.ts';
-import { MOST_FLOWS } from '../../../db/flow/limits.ts';
+import { addFlow } from '../../../db/flow/flows.ts';
 import type { FlowProjectRow } from '../../../db/flow/tables.ts';
-import type { Db, Tx } from '../../../db/schema.ts';
+import type { Db } from '../../../db/schema.ts';
 import type { Sized } from '../../../db/within-bytes.ts';
 import type { ApiDeps, Caller } from '../../deps.ts';
 import { byId, name, shortText } from '../../flow/fields.ts';
@@ -132,37 +130,6 @@ export function flowProjectRoutes(app: FastifyInstance, deps: ApiDeps): void {
       return reply.code(204).send();
     },
   );
-}
-
-type NewFlow = Pick<FlowProjectRow, 'cluster' | 'org' | 'project' | 'name' | 'owner'>;
-
-async function addFlow(tx: Tx, flow: NewFlow): Promise<FlowProjectRow> {
-  const { org, project } = flow;
-  await sql`select pg_advisory_xact_lock(hashtextextended(${`flows of project ${org}/${project}`}, 0))`.execute(tx);
-  const { count } = await tx
-    .selectFrom('flow_projects')
-    .select((eb) => eb.fn.countAll<number>().as('count'))
-    .where('org', '=', org)
-    .where('project', '=', project)
-    .executeTakeFirstOrThrow();
-  if (count >= MOST_FLOWS) {
-    throw new DelosError(
-      'ERR_QUOTA_EXCEEDED',
-      `project ${org}/${project} has ${count} flows, the most of one project`,
-      {
-        hint: 'remove some: apolo-flow delete-flow FLOW',
-      },
-    );
-  }
-  return tx
-    .insertInto('flow_projects')
-    .values({ id: `projects-${randomUUID()}`, ...flow })
-    .returningAll()
-    .executeTakeFirstOrThrow()
-    .catch((error: unknown) => {
-      if (!isUnique(error, 'flow_projects_name')) throw error;
-      throw new DelosError('ERR_CONFLICT', `project ${org}/${project} has a flow ${JSON.stringify(flow.name)} already`);
-    });
 }
 
 function listFlows(

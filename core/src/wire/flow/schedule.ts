@@ -1,0 +1,75 @@
+import { z } from 'zod';
+import { bakeSubmission } from './bake-submission.ts';
+
+/* Bakes that are made again and again: `/api/v1/flow/schedules`. Times are ISO 8601. */
+
+/** What becomes of runs that nobody was there for: none, one for all of them, or each (of many the last hundred). */
+export const missedPolicy = z.enum(['skip', 'once', 'all']);
+
+export const newSchedule = z
+  .object({
+    /** One of its project has it. */
+    name: z
+      .string()
+      .min(1)
+      .max(64)
+      .regex(/^[a-z0-9]([a-z0-9-]*[a-z0-9])?$/, 'expected small letters, digits and hyphens'),
+    /** Five fields: minute, hour, day of month, month, day of week. Left out: it is triggered alone. */
+    cron: z.string().min(1).max(200).nullish(),
+    /** Of the IANA's list: `Europe/Berlin`. */
+    time_zone: z.string().min(1).max(64).default('UTC'),
+    missed: missedPolicy.default('once'),
+    /** A run may begin while the bake of the one before has not ended; otherwise it is skipped. */
+    overlap: z.boolean().default(false),
+    /** It can be triggered by a signed request. */
+    trigger: z.boolean().default(false),
+    bake: bakeSubmission,
+  })
+  .refine(({ cron, trigger }) => cron != null || trigger, {
+    path: ['cron'],
+    message: 'expected times, or a trigger, or both',
+  })
+  .refine(({ bake }) => bake.name == null, {
+    path: ['bake', 'name'],
+    message: 'bakes of a schedule have no name of their own',
+  });
+export type NewSchedule = z.infer<typeof newSchedule>;
+
+/** What became of a run. */
+export const runOutcome = z.enum(['baked', 'skipped', 'refused']);
+
+export const scheduleRun = z.object({
+  /** When it was due, or was asked for. */
+  at: z.string(),
+  cause: z.enum(['time', 'trigger', 'person']),
+  outcome: runOutcome,
+  bake: z.string().nullable(),
+  /** Why there is no bake. */
+  why: z.string().nullable(),
+});
+export type ScheduleRun = z.infer<typeof scheduleRun>;
+
+export const shownSchedule = z.object({
+  id: z.string(),
+  name: z.string(),
+  org_name: z.string(),
+  project_name: z.string(),
+  /** Whose jobs they are. */
+  owner: z.string(),
+  flow: z.string(),
+  batch: z.string(),
+  cron: z.string().nullable(),
+  time_zone: z.string(),
+  missed: missedPolicy,
+  overlap: z.boolean(),
+  /** Where signed requests go to; null: none are taken. */
+  trigger_url: z.string().nullable(),
+  next_at: z.string().nullable(),
+  created_at: z.string(),
+  /** The newest first, at most a few. */
+  runs: z.array(scheduleRun),
+});
+export type ShownSchedule = z.infer<typeof shownSchedule>;
+
+/** The secret is told once. */
+export const madeSchedule = shownSchedule.extend({ trigger_secret: z.string().nullable() });

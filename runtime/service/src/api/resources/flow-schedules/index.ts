@@ -1,0 +1,19 @@
+import type { ObjectResource } from '../../resource.ts';
+import { sweepSchedules } from '../../schedules/run-schedules.ts';
+import { findSchedule, type ScheduleOfProject } from './find.ts';
+import { flowScheduleRoutes } from './routes.ts';
+
+export const flowSchedules: ObjectResource<ScheduleOfProject> = {
+  name: 'flow-schedules',
+  title: 'schedules of bakes',
+  prefix: '/api/v1/flow/schedules',
+  tables: ['flow_schedules', 'flow_schedule_runs'],
+  routes: flowScheduleRoutes,
+  find: findSchedule,
+  sweep: (deps) => sweepSchedules(deps),
+  audit: {
+    'POST ': 'flow-schedule.create',
+    'DELETE /:id': 'flow-schedule.remove',
+    'POST /:id/run': 'flow-schedule.run',
+  },
+};
