@@ -88,8 +88,6 @@ const OTHERS: readonly Step[] = [
 ];
 
 const LATER: readonly Step[] = [
-  'add-org-credits acme --credits 1',
-  'set-org-credits acme --credits 1',
   'set-org-defaults acme --user-default-credits 1',
   'add-user-credits acme alice --credits 1',
   'set-user-credits acme alice --credits 1',
@@ -151,3 +149,18 @@ test.each(REFUSED.map((step) => [step[0], step[1], step] as const))(
     );
   },
 );
+
+test('a manager of an organization that has no project yet can log in, and see to its projects', async () => {
+  const { api, issuer } = served;
+  await api.request('admin', 'POST', '/apis/admin/v1/orgs', { name: 'hall' });
+  await api.request('admin', 'POST', '/apis/admin/v1/orgs/hall/users', { user_name: 'noel', role: 'manager' });
+  const login = ['config', 'login-with-token', await issuer.token('noel'), `${api.url}/api/v1`];
+  const results = await apoloBatch(
+    client,
+    [login, ['config', 'show'], ['admin', 'get-projects', 'default', '--org', 'hall']].map((words) => ({
+      person: 'noel',
+      words,
+    })),
+  );
+  for (const { code, err } of results) expect(code, err).toBe(0);
+});
