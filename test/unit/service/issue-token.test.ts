@@ -1,5 +1,6 @@
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
+import { freePort } from '@delos/host';
 import { expect, test } from 'vitest';
 import { issueToken } from '../../../runtime/service/src/identity/issue.ts';
 
@@ -47,4 +48,18 @@ test('any other refusal is one', async () => {
   const { issued, assertions } = await asked(1, 400, 'Invalid client');
   expect(issued).toContain('Keycloak did not issue a token: 400 Invalid client');
   expect(assertions).toHaveLength(1);
+});
+
+test('a Keycloak that starts is waited for', async () => {
+  const port = await freePort();
+  const realmUrl = `http://127.0.0.1:${port}`;
+  const server = createServer((_, response) => response.end(JSON.stringify({ access_token: TOKEN })));
+  const late = setTimeout(() => server.listen(port, '127.0.0.1'), 500);
+  try {
+    const secret = Buffer.alloc(32, 7).toString('base64');
+    expect((await issueToken({ issuer: 'http://x/realms/delos', realmUrl, secret }, 'ann', 60)).user).toBe('ann');
+  } finally {
+    clearTimeout(late);
+    server.close();
+  }
 });

@@ -105,13 +105,25 @@ async function askAgain(question: () => Promise<Response>): Promise<Response> {
   }
 }
 
+/** A Keycloak that is started again, as it is where the password of its database is rotated, takes no connection meanwhile. */
+const START_MS = 30_000;
+
 async function ask(realmUrl: string, form: Readonly<Record<string, string>>): Promise<Response> {
+  const end = performance.now() + START_MS;
   try {
-    return await fetch(`${realmUrl}/protocol/openid-connect/token`, {
-      method: 'POST',
-      body: new URLSearchParams(form),
-      signal: AbortSignal.timeout(30_000),
-    });
+    for (;;) {
+      try {
+        return await fetch(`${realmUrl}/protocol/openid-connect/token`, {
+          method: 'POST',
+          body: new URLSearchParams(form),
+          signal: AbortSignal.timeout(START_MS),
+        });
+      } catch (cause) {
+        // Of one that took the question nobody knows what it did.
+        if (!isRefused(cause) || performance.now() > end) throw cause;
+        await sleep(1000);
+      }
+    }
   } catch (cause) {
     throw new DelosError('ERR_TIMEOUT', `Keycloak does not answer at ${realmUrl}`, {
       hint: '`delos logs keycloak` tells why',
@@ -119,6 +131,9 @@ async function ask(realmUrl: string, form: Readonly<Record<string, string>>): Pr
     });
   }
 }
+
+const isRefused = (error: unknown): boolean =>
+  error instanceof Error && z.object({ code: z.literal('ECONNREFUSED') }).safeParse(error.cause).success;
 
 function refused(user: string, status: number, body: string): DelosError {
   let why = body.slice(0, 200);
