@@ -1,13 +1,13 @@
 import { DelosError, PLAIN_SHARE, type PlatformConfig, projectNamespace, providersOf, shareOf } from '@delos/core';
 import { sql } from 'kysely';
 import { CONFIG_CHANGED } from './notifications.ts';
-import type { Tx } from './schema.ts';
+import type { Schema, Tx } from './schema.ts';
 import { applyUsers } from './users.ts';
 
 /**
  * Makes users, organizations, projects, members and the cluster what the configuration says. What vanished from it goes where
- * nothing refers to it; where jobs or disks do, it is retired: it takes no new ones, is guaranteed nothing, and its jobs keep
- * their history.
+ * nothing refers to it; where something of it is left ({@link KEEPS_PROJECT}), it is retired: it takes nothing new, is guaranteed nothing, and its jobs
+ * keep their history.
  */
 export async function applyConfig(tx: Tx, config: PlatformConfig, cluster: string): Promise<void> {
   await sql`select pg_advisory_xact_lock(hashtext('delos apply config'))`.execute(tx);
@@ -122,15 +122,19 @@ async function replaceMembers(tx: Tx, config: PlatformConfig, providers: readonl
   if (members.length > 0) await tx.insertInto('members').values(members).execute();
 }
 
+/** Tables whose rows keep the project that they are of: what is in it outlives its place in the configuration. */
+export const KEEPS_PROJECT = ['jobs', 'disks', 'buckets', 'secrets'] as const satisfies readonly (keyof Schema)[];
+
 async function retireVanished(tx: Tx, config: PlatformConfig): Promise<void> {
   const kept = config.organizations.flatMap((org) => org.projects.map((project) => `${org.name}/${project.name}`));
   const orgs = config.organizations.map((org) => org.name);
   const plain = JSON.stringify(PLAIN_SHARE);
   await sql`update projects set retired = true, retired_at = coalesce(retired_at, now()), share = ${plain}::jsonb
     where org || '/' || name <> all (${kept}::text[])`.execute(tx);
-  await sql`delete from projects p where retired
-    and not exists (select from jobs j where j.org = p.org and j.project = p.name)
-    and not exists (select from disks d where d.org = p.org and d.project = p.name)`.execute(tx);
+  const unused = KEEPS_PROJECT.map(
+    (table) => sql`not exists (select from ${sql.table(table)} t where t.org = p.org and t.project = p.name)`,
+  );
+  await sql`delete from projects p where retired and ${sql.join(unused, sql` and `)}`.execute(tx);
   await sql`update organizations set retired = true, share = ${plain}::jsonb
     where name <> all (${orgs}::text[])`.execute(tx);
   await sql`delete from organizations o where retired
