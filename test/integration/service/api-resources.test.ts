@@ -1,6 +1,7 @@
-import { DelosError, type Right } from '@delos/core';
+import { DelosError, platformConfig, type Right } from '@delos/core';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { WebSocket } from 'ws';
+import { RULES, type Rules } from '../../../runtime/service/src/api/authorization/rules.ts';
 import type { Caller } from '../../../runtime/service/src/api/deps.ts';
 import type { Resource } from '../../../runtime/service/src/api/resource.ts';
 import { RESOURCES } from '../../../runtime/service/src/api/resources.ts';
@@ -9,9 +10,16 @@ import { type ObjectStream, objectStreams } from '../../../runtime/service/src/a
 import type { Database } from '../../../runtime/service/src/db/database.ts';
 import { liveSecret } from '../../../runtime/service/src/live-secret.ts';
 import { type TestObjectStorage, testObjectStorage } from '../../support/objects/object-storage.ts';
-import { startControlApi, startIssuer, type TestApi, type TestIssuer } from '../../support/service/control-api.ts';
+import {
+  startControlApi,
+  startIssuer,
+  TEST_CONFIG,
+  type TestApi,
+  type TestIssuer,
+} from '../../support/service/control-api.ts';
 import { startPostgres, type TestPostgres } from '../../support/service/postgres.ts';
 import { routesOf } from '../../support/service/routes-of.ts';
+import { answerOf, EACH_ENDPOINT, type Made, makers } from '../../support/tenancy/each-endpoint.ts';
 
 /* Laws of every resource in the list, and of one that is added to it, through the public listener. */
 
@@ -37,6 +45,23 @@ const echo: ObjectStream<{ readonly id: string } & ProjectOf>['open'] = (_deps, 
   return { accept: (socket) => socket.send(first) };
 };
 
+/** As of every test, and somebody who manages alice's project, and somebody who has all rights in another organization's. */
+const CONFIG = platformConfig.parse({
+  ...TEST_CONFIG,
+  users: [...TEST_CONFIG.users, { name: 'mona' }, { name: 'olga' }],
+  organizations: TEST_CONFIG.organizations.map((org) => ({
+    ...org,
+    projects: org.projects.map((project) => ({
+      ...project,
+      members: [
+        ...project.members,
+        ...(project.name === 'one' ? [{ user: 'mona', role: 'manager' }] : []),
+        ...(project.name === 'hidden' ? [{ user: 'olga', role: 'admin' }] : []),
+      ],
+    })),
+  })),
+});
+
 /** A resource as somebody adds it: its routes and streams check no token themselves. */
 const buckets: Resource = {
   name: 'buckets',
@@ -56,6 +81,11 @@ const buckets: Resource = {
   ]),
   audit: {},
 };
+const BUCKET_RULES = [
+  ['GET ', 'bucket.list', 'blob', 'visible'],
+  ['WS /:id/read', 'bucket.read', 'blob', 'read'],
+  ['WS /:id/write/:part?', 'bucket.write', 'blob', 'write'],
+] as const;
 
 beforeAll(async () => {
   postgres = await startPostgres();
@@ -63,13 +93,15 @@ beforeAll(async () => {
   issuer = await startIssuer();
   storage = await testObjectStorage([]);
   // Search in logs and files are there too; nobody of these tests gets as far as what has them.
-  api = await startControlApi(database, issuer, undefined, undefined, {
+  api = await startControlApi(database, issuer, CONFIG, undefined, {
+    jobsDomain: 'jobs.example',
     logSearchUrl: 'http://127.0.0.1:1',
     filesUrl: 'http://127.0.0.1:1',
     buckets: { url: storage.url, signingKey: liveSecret(storage.projectsFile), perProject: 50 },
   });
-  smaller = await startControlApi(database, issuer);
-  larger = await startControlApi(database, issuer, undefined, undefined, { resources: { ...RESOURCES, buckets } });
+  smaller = await startControlApi(database, issuer, CONFIG);
+  const rules: Rules = { ...RULES, buckets: BUCKET_RULES };
+  larger = await startControlApi(database, issuer, CONFIG, undefined, { resources: { ...RESOURCES, buckets }, rules });
 });
 afterAll(async () => {
   await larger?.stop();
@@ -104,18 +136,6 @@ describe('a resource that is added to the list', () => {
     expect((await fetch(`${larger.url}/api/v1/buckets`)).status).toBe(401);
   });
 });
-
-test.each(ROUTES.flat().filter(({ resource }) => resource.anonymous !== true))(
-  '$method $path refuses whoever has no token',
-  async ({ method, path }) => {
-    for (const authorization of [undefined, 'Bearer nonsense']) {
-      const headers = authorization === undefined ? undefined : { authorization };
-      const response = await fetch(`${api.url}${path.replace('*', 'x')}`, { method, ...(headers && { headers }) });
-      expect(response.status).toBe(401);
-      expect(await response.json()).toMatchObject({ code: 'ERR_UNAUTHENTICATED' });
-    }
-  },
-);
 
 /** @returns what the stream says first and the protocol that it chose, or the status of the refusal */
 async function stream(
@@ -169,118 +189,103 @@ describe('a stream that a resource lists', () => {
       'blocks',
     ]);
   });
-
-  test.each(LIST.flatMap(({ prefix, streams = [] }) => streams.map(({ path }) => prefix + path)))(
-    '%s refuses whoever has no token',
-    async (path) => {
-      expect(await stream(api, path.replace('?', ''), undefined)).toBe(401);
-    },
-  );
 });
 
-describe('an object of another project', () => {
-  type Found = { [N in keyof typeof RESOURCES]: (typeof RESOURCES)[N] extends { find: unknown } ? N : never };
-  /** How to make an object of each resource that has some, as alice in acme/one. */
-  const MAKE: Readonly<Record<Found[keyof Found], () => Promise<string>>> = {
-    jobs: async () => {
-      const { json } = await api.request('alice', 'POST', '/jobs?from_preset', {
-        preset_name: 'cpu-small',
-        org_name: 'acme',
-        project_name: 'one',
-        image: 'ubuntu:24.04',
-        pass_config: false,
-      });
-      return json.id;
+describe('the table of rights', () => {
+  const at = { token: (user: string) => issuer.token(user), url: () => api.url };
+  /** Another name of the same form, which nothing has. */
+  const none = (id: string): string => (/[0-9a-f]{4}-/.test(id) ? id.replace(/[0-9a-f]{4}/g, '0000') : `no${id}`);
+  const strangers = ['bob', 'olga', 'noel'];
+  const make = async (of: string | undefined): Promise<Made> =>
+    (await makers(api)[of ?? '']?.()) ?? { id: 'acme', parent: '' };
+  const lines = (...needs: readonly string[]) => EACH_ENDPOINT.filter((each) => needs.includes(each.needs));
+
+  test('has a line for each endpoint of the OpenAPI document and each WebSocket, and no other', async () => {
+    const { paths } = (await api.request('alice', 'GET', '/openapi.json')).json;
+    const described = Object.entries<object>(paths).flatMap(([path, methods]) =>
+      Object.keys(methods).map(
+        (method) => `${method.toUpperCase()} ${path.replace(/\{(\w+)\}/g, ':$1').replace('{*}', '*')}`,
+      ),
+    );
+    const streams = LIST.flatMap(({ prefix, streams: all = [] }) => all.map(({ path }) => `WS ${prefix}${path}`));
+    const listed = new Set(
+      EACH_ENDPOINT.map(({ resource, endpoint }) => {
+        const [method, url = ''] = endpoint.split(' ');
+        return `${method} ${RESOURCES[resource as keyof typeof RESOURCES].prefix}${url}`;
+      }),
+    );
+    // Asked by whoever wants to know whether the listener is there.
+    expect([...described, ...streams].filter((each) => !listed.has(each.replace(/\/$/, '')))).toEqual([
+      'GET /api/v1/ping',
+    ]);
+    const routes = ROUTES.flat().map(({ method, path }) => `${method} ${path}`);
+    expect([...listed].toSorted()).toEqual([...new Set([...routes, ...streams])].toSorted());
+  });
+
+  test('stops a listener that serves an endpoint without a line', async () => {
+    const more = { resources: { ...RESOURCES, buckets } };
+    await expect(startControlApi(database, issuer, CONFIG, undefined, more)).rejects.toThrow(
+      '"GET " of resource buckets has no line',
+    );
+  });
+
+  test.each(EACH_ENDPOINT.filter(({ needs }) => !['anyone', 'credential'].includes(needs)))(
+    '$resource $endpoint: nobody is refused',
+    async (line) => {
+      const { status } = await answerOf(at, undefined, line, line.ask({ id: 'none', parent: 'none' }));
+      expect(status).toBe(401);
     },
-    disks: async () => {
-      const request = { storage: 2 ** 20, life_span: null, name: null, org_name: 'acme', project_name: 'one' };
-      return (await api.request('alice', 'POST', '/disk', request)).json.id;
-    },
-    buckets: async () => {
-      const request = { name: null, org_name: 'acme', project_name: 'one' };
-      return (await api.request('alice', 'POST', '/buckets/buckets', request)).json.id;
-    },
-    secrets: async () => {
-      const request = { key: 'mine', value: 'eA==', org_name: 'acme', project_name: 'one' };
-      return (await api.request('alice', 'POST', '/secrets', request)).json.key;
-    },
-    'flow-projects': () => flow(),
-    'flow-live-jobs': async () => post('live_jobs', { project_id: await flow(), yaml_id: 'a', multi: false, tags: [] }),
-    'flow-bakes': () => bake(),
-    'flow-attempts': () => attempt(),
-    'flow-tasks': async () => {
-      const statuses = [{ created_at: new Date().toISOString(), status: 'pending' }];
-      return post('tasks', { attempt_id: await attempt(), yaml_id: 'a', statuses });
-    },
-    'flow-cache': async () => {
-      const key = { project_id: await flow(), batch: 'train', task_id: 'a', key: 'k' };
-      return post('cache_entries', { ...key, outputs: {}, state: {} });
-    },
-    'flow-config-files': async () => configFile(await bake()),
-    'flow-bake-images': async () =>
-      post('bake_images', { bake_id: await bake(), ref: 'image:a', yaml_defs: ['a'], status: 'pending' }),
-  };
-  let flows = 0;
-  const post = async (path: string, body: object): Promise<string> =>
-    (await api.request('alice', 'POST', `/flow/${path}`, body)).json.id;
-  const flow = (): Promise<string> => {
-    flows += 1;
-    return post('projects', { name: `flow${flows}`, org_name: 'acme', project_name: 'one', cluster: 'default' });
-  };
-  const bake = async (): Promise<string> => post('bakes', { project_id: await flow(), batch: 'train', graphs: {} });
-  const configFile = (of: string) => post('config_files', { bake_id: of, filename: '/flow/train.yml', content: '' });
-  const attempt = async (): Promise<string> => {
-    const of = await bake();
-    const meta = { workspace: '/flow', flow_config_id: await configFile(of), action_config_ids: {} };
-    return post('attempts', { bake_id: of, number: 1, result: 'pending', configs_meta: meta });
-  };
-  const ofObjects = ROUTES.flat().filter(
-    ({ path, resource }) =>
-      resource.name in MAKE &&
-      path.includes('/:id') &&
-      // A person's own: of no project.
-      !path.includes('/persistent_credentials/'),
   );
-  const make = (name: string): Promise<string> => MAKE[name as keyof typeof MAKE]();
-  const BODY = { additional_max_run_time_minutes: 1, public: false, key: 'key' };
-  const ask = (user: string, { method, path }: { readonly method: string; readonly path: string }, id: string) =>
-    api.request(user, method, path.replace('/api/v1', '').replace(':id', id), method === 'GET' ? undefined : BODY);
 
-  test.each(ofObjects)('is to $method $path as one that does not exist', async (route) => {
-    const id = await make(route.resource.name);
-    const none = id.replace(/[0-9a-f]{4}/g, '0000');
-    const [other, absent] = [await ask('bob', route, id), await ask('bob', route, none)];
-    expect(other.status).toBeGreaterThanOrEqual(400);
-    expect([other.status, other.text]).toEqual([absent.status, absent.text.replaceAll(none, id)]);
-    const own = await ask('alice', route, id);
-    expect(own.status).toBeLessThan(300);
-  });
-
-  const changes = ({ method, path, resource: { prefix, asks = [] } }: (typeof ofObjects)[number]): boolean =>
-    method !== 'GET' && !asks.includes(`${method} ${path.slice(prefix.length)}`);
-  test.each(ofObjects.filter(changes))('that a caller may only read is not changed by $method $path', async (route) => {
-    const id = await make(route.resource.name);
-    const { status, json } = await ask('rita', route, id);
-    expect([status, json.code]).toEqual([403, 'ERR_FORBIDDEN']);
-  });
-});
-
-test.each([
-  ['a member', false, 'writer', 'write', 'given'],
-  ['a reader', false, 'reader', 'read', 'given'],
-  ['a reader who wants to change it', false, 'reader', 'write', 'ERR_FORBIDDEN'],
-  ['a stranger', false, undefined, 'read', 'ERR_NOT_FOUND'],
-  ['the administrator', true, undefined, 'write', 'given'],
-] as const)('%s of its project is answered as the one rule says', (_who, admin, role, right, expected) => {
-  const roles = new Map(role === undefined ? [] : [['acme/one', role] as const]);
-  const caller = { id: 1, user: 'alice', admin, roles };
-  const answer = (): string => {
-    try {
-      authorize(caller, { org: 'acme', project: 'one' }, right, () => new DelosError('ERR_NOT_FOUND', 'none'));
-      return 'given';
-    } catch (error) {
-      return error instanceof DelosError ? error.code : String(error);
+  test.each(lines('read', 'write'))('$resource $endpoint: who $needs, and nobody of elsewhere', async (line) => {
+    const made = await make(line.of);
+    const absent = { id: none(made.id), parent: made.parent === '' ? '' : none(made.parent) };
+    const away = line.ask(absent);
+    for (const user of strangers) {
+      const other = await answerOf(at, user, line, line.ask(made));
+      expect(other.status, user).toBeGreaterThanOrEqual(400);
+      // As one that does not exist, or, where a new thing is to be in the project, as a project that does not.
+      const same = await answerOf(at, user, line, away);
+      const text = same.text
+        .replaceAll(absent.id, made.id)
+        .replaceAll(absent.parent || absent.id, made.parent || made.id);
+      expect([other.status, other.text], user).toEqual([same.status, text]);
     }
-  };
-  expect(answer()).toBe(expected);
+    const reader = await answerOf(at, 'rita', line, line.ask(made));
+    const unknown = await answerOf(at, 'rita', line, away);
+    if (line.needs === 'write') {
+      expect([reader.status, line.method === 'WS' || reader.code], reader.text).toEqual([
+        403,
+        line.method === 'WS' || 'ERR_FORBIDDEN',
+      ]);
+    } else if (line.method !== 'WS') expect(reader.text).not.toEqual(unknown.text.replaceAll(absent.id, made.id));
+    const writer = await answerOf(at, 'alice', line, line.ask(made));
+    // A value of a secret is given to jobs alone; a job that waits has no container yet.
+    const done = line.resource === 'secrets' && line.method === 'GET' ? 403 : line.method === 'WS' ? 410 : 300;
+    expect(writer.status, writer.text).toBeLessThanOrEqual(done);
+  });
+
+  test.each(lines('visible', 'owner'))('$resource $endpoint: only what one may see', async (line) => {
+    const made = await make(line.of);
+    const { marker, ...asked } = line.ask(made);
+    const owner = await answerOf(at, 'alice', line, asked);
+    const others = line.needs === 'owner' ? [...strangers, 'rita', 'mona'] : strangers;
+    const answers = await Promise.all(others.map((user) => answerOf(at, user, line, asked)));
+    for (const { status, text } of answers)
+      expect(status >= 400 || !text.includes(marker ?? '"acme"'), text).toBe(true);
+    if (marker !== undefined) {
+      expect(owner.status, owner.text).toBeLessThan(300);
+      if (line.method === 'GET') expect(owner.text).toContain(marker);
+    } else expect(owner.text).not.toBe(answers[0]?.text);
+  });
+
+  test.each(lines('member', 'self'))('$resource $endpoint: $needs', async (line) => {
+    const made = { id: 'none', parent: 'none' };
+    for (const user of line.needs === 'self' ? [...strangers, 'rita'] : strangers) {
+      const { status, text } = await answerOf(at, user, line, line.ask(made));
+      expect([403, 404], text).toContain(status);
+      expect(text).not.toContain('rita"');
+    }
+    expect((await answerOf(at, 'alice', line, line.ask(made))).status).toBeLessThan(300);
+  });
 });

@@ -175,10 +175,21 @@ async function longestWithoutLogin(secret: string, forMs: number): Promise<numbe
   return longest;
 }
 
-/** Each accepted job has run, and its log is whole. */
-async function allRan(ids: readonly string[]): Promise<void> {
+/**
+ * Each accepted job has run, and its log is whole.
+ * @param full where nodes are so full without the lost one that a Pod of the platform may put out a job: docs/guides/profiles.md
+ */
+async function allRan(ids: readonly string[], full = false): Promise<void> {
+  let putOut = 0;
   for (const id of ids) {
     const { status, history } = await platform.ended(id, 300);
+    if (
+      full &&
+      /goes before jobs$/.test(z.object({ description: z.string().nullish() }).parse(history).description ?? '')
+    ) {
+      putOut += 1;
+      continue;
+    }
     expect(status, `${id}: ${JSON.stringify(history)}`).toBe('succeeded');
     // Who reads may be cut off while parts are killed, and asks again.
     const log = await until(`the log of ${id} is read`, 60, () => platform.log(id).catch(() => undefined));
@@ -188,6 +199,8 @@ async function allRan(ids: readonly string[]): Promise<void> {
       id,
     ).toEqual(['line 1', 'line 2', 'line 3']);
   }
+  if (full) console.log(`${expect.getState().currentTestName}: ${putOut} of ${ids.length} put out for the platform`);
+  expect(putOut).toBeLessThan(ids.length / 4);
 }
 
 beforeAll(async () => {
@@ -229,8 +242,8 @@ describe('while five requests a second and jobs come', () => {
 
   test.each([
     { what: 'a worker', primaryToo: false, loginsWithin: PROMISE_MS },
-    // What Keycloak had asked of it hangs, and logins with it: docs/guides/profiles.md.
-    { what: 'a worker with the primary of PostgreSQL', primaryToo: true, loginsWithin: Infinity },
+    // Keycloak waits for what it had asked of it, after PostgreSQL has another primary: docs/guides/profiles.md.
+    { what: 'a worker with the primary of PostgreSQL', primaryToo: true, loginsWithin: 2 * PROMISE_MS },
   ])('$what is lost and comes back: the gateway and the API answer, all heals', async (lost) => {
     const all = await pods();
     const victim = all.find(({ service, node }) => service === 'keycloak' && node !== 'node-1')?.node ?? '';
@@ -263,7 +276,7 @@ describe('while five requests a second and jobs come', () => {
     await load.stop();
     expect(load.longest).toBeLessThan(PROMISE_MS);
     expect(withoutLogin).toBeLessThan(lost.loginsWithin);
-    await allRan(load.accepted);
+    await allRan(load.accepted, true);
   });
 
   test('the server of the primary of PostgreSQL is killed: no accepted job is lost, and the API answers', async () => {
@@ -339,15 +352,17 @@ describe('while five requests a second and jobs come', () => {
   });
 });
 
-/** A job of 90 seconds on another node than the first. */
+/** A job of 90 seconds on another node than the first, which is closed until the job runs. */
 async function longJobElsewhere(): Promise<string> {
   const command = 'sh -c "i=0; while [ $i -lt 90 ]; do echo line $i; i=$((i+1)); sleep 1; done"';
-  for (let attempt = 0; attempt < 10; attempt++) {
+  await kubectl(['cordon', 'node-1']);
+  try {
     const { id } = await platform.create({ command });
     const { namespace } = await platform.running(id, 120);
-    if ((await kubectl(['get', 'pod', '-n', namespace ?? '', id, '-o', 'jsonpath={.spec.nodeName}'])) !== 'node-1')
-      return id;
-    await platform.call('DELETE', `/jobs/${id}`);
+    const node = await kubectl(['get', 'pod', '-n', namespace ?? '', id, '-o', 'jsonpath={.spec.nodeName}']);
+    expect(node).not.toBe('node-1');
+    return id;
+  } finally {
+    await kubectl(['uncordon', 'node-1']);
   }
-  throw new Error('ten jobs were placed on node-1');
 }

@@ -111,6 +111,7 @@ export async function startControlApi(
   more: {
     readonly realmUrl?: string;
     readonly resources?: ListenerDeps['resources'];
+    readonly rules?: NonNullable<ListenerDeps['rules']>;
     readonly cache?: Cache;
     readonly registry?: RegistrySettings;
     readonly logSearchUrl?: string;
@@ -166,6 +167,7 @@ export async function startControlApi(
     imageSource: imageSource({ allowed: ['registry.delos.internal'], resolve: async () => [] }),
     callerById: callersById(database.db, config.admin.user),
     resources: more.resources ?? resourcesFor(settings),
+    ...(more.rules === undefined ? {} : { rules: more.rules }),
   };
   const app = await publicApp(deps);
   const tails = new LogTails(database.notifications);

@@ -236,6 +236,16 @@ describe('the profile ha', () => {
     expect(readinessProbe).toMatchObject({ httpGet: { path: '/auth/realms/master', port: 'http' } });
   });
 
+  test('Keycloak waits less than 20 s for a primary that is lost with its node, and probes its connections at rest', () => {
+    const keycloak = workloads.find(({ name }) => name === 'keycloak')?.pod;
+    const { env } = z
+      .looseObject({ env: z.array(z.object({ name: z.string(), value: z.string().optional() }).loose()) })
+      .parse(keycloak?.containers[0]);
+    const of = (wanted: string): string => env.find(({ name }) => name === wanted)?.value ?? '';
+    expect(Number.parseInt(of('KC_TRANSACTION_DEFAULT_TIMEOUT'), 10)).toBeLessThan(20);
+    expect(of('KC_DB_URL_PROPERTIES')).toMatch(/[?&]tcpKeepAlive=true/);
+  });
+
   test('with a node that is lost no Pod waits long for names', () => {
     for (const { pod } of workloads) {
       expect(pod.dnsConfig).toMatchObject({

@@ -233,11 +233,20 @@ const trusted = (files: readonly string[]): readonly k8s.EnvVar[] =>
   files.length === 0 ? [] : [{ name: 'KC_TRUSTSTORE_PATHS', value: files.join(',') }];
 
 /** @see https://jdbc.postgresql.org/documentation/ssl/ */
-const tlsProperties = ({ authority }: NonNullable<Database['tls']>): string =>
+const tlsProperties = ({ authority }: NonNullable<Database['tls']>): readonly string[] => [
+  'sslmode=verify-full',
   authority === undefined
     ? // Java's own list of public authorities; else the driver looks for a file in a home that is empty.
-      '?sslmode=verify-full&sslfactory=org.postgresql.ssl.DefaultJavaSSLFactory'
-    : `?sslmode=verify-full&sslrootcert=${AUTHORITY}/${authority.key}`;
+      'sslfactory=org.postgresql.ssl.DefaultJavaSSLFactory'
+    : `sslrootcert=${AUTHORITY}/${authority.key}`,
+];
+
+/**
+ * A primary of PostgreSQL that is lost with its node answers nothing, and refuses nothing. Connections at rest are probed (PROBED). One
+ * that waits for an answer is not, since the kernel first repeats what was sent: Keycloak gives a transaction, and each of its answers,
+ * so long. Changes of the schema have a limit of their own.
+ */
+const TRANSACTION_TIMEOUT = '15s';
 
 /** Of its memory; the rest is for code, threads and what Java keeps outside of its heap. */
 const HEAP = 400 / 1024;
@@ -255,6 +264,10 @@ function environment({
   replicas = 1,
 }: KeycloakProps): k8s.EnvVar[] {
   const several = replicas > 1;
+  const properties = [
+    ...(database.tls === undefined ? [] : tlsProperties(database.tls)),
+    ...(several ? ['tcpKeepAlive=true'] : []),
+  ];
   const plain: Readonly<Record<string, string>> = {
     KC_DB: 'postgres',
     KC_DB_URL_HOST: database.host,
@@ -262,7 +275,8 @@ function environment({
     KC_DB_URL_DATABASE: database.name,
     KC_DB_USERNAME: database.user,
     KC_DB_POOL_MAX_SIZE: '20',
-    ...(database.tls === undefined ? {} : { KC_DB_URL_PROPERTIES: tlsProperties(database.tls) }),
+    ...(properties.length === 0 ? {} : { KC_DB_URL_PROPERTIES: `?${properties.join('&')}` }),
+    ...(several ? { KC_TRANSACTION_DEFAULT_TIMEOUT: TRANSACTION_TIMEOUT } : {}),
     KC_HOSTNAME: `${publicUrl}${IDENTITY_PATH}`,
     // Services inside the cluster ask by its Service's name; what it issues names the public one.
     KC_HOSTNAME_BACKCHANNEL_DYNAMIC: 'true',

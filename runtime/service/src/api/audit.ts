@@ -19,7 +19,7 @@ export function auditRequests(
     const url = (request.routeOptions.url ?? '').slice(resource.prefix.length);
     const verb = resource.audit[`${request.method} ${url}`];
     if (verb === undefined || reply.statusCode === TOO_OFTEN) return;
-    const user = resource.anonymous === true ? undefined : await nameOf(deps, request);
+    const user = await nameOf(deps, request);
     deps.log.info(
       { audit: verb, user, path: request.url.split('?', 1)[0], status: reply.statusCode },
       'change asked for',

@@ -1,6 +1,7 @@
 import type { Right } from '@delos/core';
 import type { FastifyInstance } from 'fastify';
 import type { Schema, Tx } from '../db/schema.ts';
+import type { Rules } from './authorization/rules.ts';
 import type { ApiDeps, ApiSettings, Caller } from './deps.ts';
 import type { ProjectOf } from './rights.ts';
 import type { ServiceAddress } from './service-address.ts';
@@ -17,9 +18,7 @@ export interface Resource extends ServiceAddress {
   readonly tables: readonly (keyof Schema)[];
   /** Whether a platform of these settings has it. @default each has */
   readonly wanted?: (settings: ApiSettings) => boolean;
-  /** Callers need no token. Otherwise a request without a valid one is refused before any route is asked. @default false */
-  readonly anonymous?: boolean;
-  /** Adds the routes. Their URLs begin after the prefix: `` or `/:id`. */
+  /** Adds the routes. Their URLs begin after the prefix: `` or `/:id`. Each has a line in authorization/rules.ts. */
   readonly routes: (app: FastifyInstance, deps: ApiDeps) => void;
   /** Its WebSockets. Those of objects come by {@link objectStreams}. @default none */
   readonly streams?: readonly Stream[];
@@ -57,4 +56,6 @@ export interface QuotaResource<Asked> extends Resource {
 /** What the public listener serves. */
 export interface ListenerDeps extends ApiDeps {
   readonly resources: Readonly<Record<string, Resource>>;
+  /** Who may do what. @default the table of authorization/rules.ts */
+  readonly rules?: Rules;
 }

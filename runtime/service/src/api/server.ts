@@ -4,8 +4,10 @@ import Fastify, { type FastifyBaseLogger, type FastifyInstance, type FastifyRepl
 import { Histogram } from 'prom-client';
 import { FASTIFY_LIMITS, limitServer } from '../edge/server-limits.ts';
 import { decodedBody } from '../edge/text.ts';
-import { admitRequests, callerOf } from './admit-requests.ts';
+import { admitRequests } from './admit-requests.ts';
 import { auditRequests } from './audit.ts';
+import { guardRoutes } from './authorization/guard.ts';
+import { RULES } from './authorization/rules.ts';
 import type { ApiDeps } from './deps.ts';
 import { httpError } from './http-errors.ts';
 import { absentServices } from './known-services.ts';
@@ -96,11 +98,7 @@ export async function publicApp(deps: ListenerDeps): Promise<FastifyInstance> {
   for (const resource of Object.values(deps.resources)) {
     await app.register(
       async (scope) => {
-        if (resource.anonymous !== true) {
-          scope.addHook('onRequest', async (request) => {
-            await callerOf(deps, request);
-          });
-        }
+        guardRoutes(scope, deps, resource, deps.rules ?? RULES);
         auditRequests(scope, deps, resource);
         resource.routes(scope, deps);
       },

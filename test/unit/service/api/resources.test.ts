@@ -1,6 +1,7 @@
 import { existsSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
+import { NEEDS, RULES } from '../../../../runtime/service/src/api/authorization/rules.ts';
 import { absentAt, absentOf, configUrls } from '../../../../runtime/service/src/api/known-services.ts';
 import type { Resource } from '../../../../runtime/service/src/api/resource.ts';
 import { RESOURCES } from '../../../../runtime/service/src/api/resources.ts';
@@ -51,6 +52,21 @@ describe('the list of resources', () => {
     const { file, expected } = generatedPart('docs/architecture.md', 'resources', table);
     await expect(expected).toMatchFileSnapshot(file);
   });
+});
+
+test('the table of rights is the one that docs/guides/rights.md shows', async () => {
+  const rows = Object.entries(RULES).flatMap(([name, lines]) =>
+    lines.map(([endpoint, act, kind, needs]) => {
+      const [method, url] = endpoint.split(' ');
+      const path = `${RESOURCES[name as keyof typeof RESOURCES].prefix}${url}`.replace(/:(\w+)/g, (part) =>
+        part.slice(1).toUpperCase(),
+      );
+      return `| \`${method} ${path}\` | ${act} | ${kind} | ${NEEDS[needs]} |`;
+    }),
+  );
+  const table = ['| endpoint | act | kind | who may |', '| --- | --- | --- | --- |', ...rows].join('\n');
+  const { file, expected } = generatedPart('docs/guides/rights.md', 'rights', table);
+  await expect(expected).toMatchFileSnapshot(file);
 });
 
 describe('a service of the client', () => {

@@ -1,6 +1,8 @@
 import type { FastifyInstance } from 'fastify';
 import { checkedQuery, decodedPath } from '../../edge/text.ts';
 import type { AgentHub } from '../agents/hub.ts';
+import { guardStreams } from '../authorization/guard.ts';
+import { RULES } from '../authorization/rules.ts';
 import { absentAt } from '../known-services.ts';
 import { addressOf } from '../limits/request-limits.ts';
 import { StreamLimits } from '../limits/stream-limits.ts';
@@ -20,6 +22,7 @@ const MOST_STREAMS_OF_USER = 100;
 
 /** The streams of all resources, on the public listener. */
 export function streamRoutes(app: FastifyInstance, deps: ListenerDeps, hub: AgentHub): { readonly close: () => void } {
+  for (const resource of Object.values(deps.resources)) guardStreams(resource, deps.rules ?? RULES);
   const find = streamFinder(Object.values(deps.resources));
   const limits = new StreamLimits(MOST_STREAMS_OF_USER, deps);
   const usage = new UsageReaders(deps, hub);

@@ -6,7 +6,6 @@ export const config: Resource = {
   title: "the client's configuration",
   prefix: '/api/v1/config',
   tables: ['clusters', 'nodes'],
-  anonymous: true,
   routes: configRoutes,
   audit: {},
 };

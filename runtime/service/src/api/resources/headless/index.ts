@@ -8,7 +8,6 @@ export const headless: Resource = {
   prefix: HEADLESS_PATH,
   config: [{ in: 'public', key: 'headless_callback_url' }],
   tables: [],
-  anonymous: true,
   routes: headlessRoute,
   audit: {},
 };

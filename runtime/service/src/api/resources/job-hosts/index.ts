@@ -9,8 +9,6 @@ export const jobHosts: Resource = {
   prefix: JOB_HOSTS_PATH,
   tables: [],
   wanted: ({ jobsDomain }) => jobsDomain !== undefined,
-  // It asks on behalf of visitors, who may be nobody; whose right it asks about shows a token.
-  anonymous: true,
   routes: jobHostRoutes,
   audit: {},
 };

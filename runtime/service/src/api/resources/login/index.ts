@@ -7,7 +7,6 @@ export const login: Resource = {
   title: 'passwords on their way to Keycloak',
   prefix: REALM_PATH,
   tables: ['login_failures'],
-  anonymous: true,
   routes: (app, deps) => {
     const { realmUrl } = deps.settings;
     if (realmUrl !== undefined) loginRoute(app, deps, realmUrl);

@@ -19,7 +19,6 @@ export const metrics: Resource = {
   prefix: METRICS_RIGHTS,
   tables: [],
   // It checks tokens itself, since it takes more of them.
-  anonymous: true,
   routes: metricsRoutes,
   audit: {},
 };

@@ -9,7 +9,6 @@ export const registryTokens: Resource = {
   tables: [],
   wanted: ({ registry }) => registry !== undefined,
   // Its clients show tokens as passwords.
-  anonymous: true,
   routes: registryTokenRoutes,
   audit: {},
 };

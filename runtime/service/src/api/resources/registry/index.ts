@@ -17,7 +17,6 @@ export const registry: Resource = {
   tables: [],
   wanted: ({ registry: settings }) => settings !== undefined,
   // Its clients show tokens as passwords.
-  anonymous: true,
   routes: registryRoutes,
   audit: {},
 };
