@@ -613,7 +613,7 @@ describe('what is not there', () => {
 
 test('the OpenAPI document describes every job route by the schemas that validate', async () => {
   const document = (await (await fetch(`${api.url}/api/v1/openapi.json`)).json()) as {
-    paths: Record<string, Record<string, { parameters?: { name: string }[] }>>;
+    paths: Record<string, Record<string, { parameters?: { name: string }[]; responses: object }>>;
   };
   expect(Object.keys(document.paths).filter((path) => path.startsWith('/api/v1/jobs'))).toEqual([
     '/api/v1/jobs/capacity',
@@ -624,6 +624,12 @@ test('the OpenAPI document describes every job route by the schemas that validat
   ]);
   const names = document.paths['/api/v1/jobs']?.get?.parameters?.map(({ name }) => name);
   expect(names).toEqual(expect.arrayContaining(['status', 'owner', 'since', 'project_name', 'reverse']));
+  const silent = Object.entries(document.paths).flatMap(([path, methods]) =>
+    Object.entries(methods).flatMap(([method, { responses }]) =>
+      Object.keys(responses).some((status) => /^[23]/.test(status)) ? [] : [`${method} ${path}`],
+    ),
+  );
+  expect(silent, 'say nothing of their success').toEqual([]);
 });
 
 test('a headless login whose query gives a key twice is shown the first one', async () => {

@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest';
 import { jobJson } from '../../../../runtime/service/src/api/resources/jobs/json.ts';
-import type { ShownJob } from '../../../../runtime/service/src/api/resources/jobs/list.ts';
 import { RenderedJobs } from '../../../../runtime/service/src/api/resources/jobs/rendered.ts';
+import type { ShownJob } from '../../../../runtime/service/src/api/resources/jobs/shown.ts';
 
 /* Texts of jobs that lists keep. */
 

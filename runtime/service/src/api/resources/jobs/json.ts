@@ -1,7 +1,7 @@
 import { GPU_FIELDS, GPU_KINDS, TERMINAL } from '@delos/core';
 import type { TransitionRow } from '../../../db/schema.ts';
 import { httpOf, type JobNames, jobUrls } from './job-urls.ts';
-import type { ShownJob } from './list.ts';
+import type { ShownJob } from './shown.ts';
 
 const PRIORITY_NAMES: Readonly<Record<number, string>> = { [-1]: 'low', 0: 'normal', 1: 'high' };
 
@@ -15,9 +15,8 @@ export function jobJson(
   names: JobNames,
   growing?: string,
 ): Record<string, unknown> {
-  const runs = row.started_at !== null && row.finished_at === null;
   const seconds = runTimeSeconds(row);
-  const mark = runs ? growing : undefined;
+  const mark = isRunning(row) ? growing : undefined;
   const request = row.request;
   return {
     id: row.id,
@@ -104,6 +103,11 @@ function history(row: ShownJob, seconds: number | string, names: JobNames): Reco
     run_time_seconds: seconds,
     exit_code: row.exit_code,
   };
+}
+
+/** Whether its run time grows. */
+export function isRunning(row: Pick<ShownJob, 'started_at' | 'finished_at'>): boolean {
+  return row.started_at !== null && row.finished_at === null;
 }
 
 /** Of all runs: a preempted job does not pay for its waiting. */

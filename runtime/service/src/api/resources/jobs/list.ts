@@ -1,11 +1,12 @@
 import { jobStatus, PHASES_WITHOUT_POD } from '@delos/core';
 import { type Expression, type SelectQueryBuilder, type SqlBool, sql } from 'kysely';
 import { z } from 'zod';
-import type { Db, JobRow, Schema, TransitionRow } from '../../../db/schema.ts';
+import type { Db, Schema, TransitionRow } from '../../../db/schema.ts';
 import { nextLimit, type Page, type Sized, withinBytes } from '../../../db/within-bytes.ts';
 import type { Caller } from '../../deps.ts';
 import { flag, repeated } from '../../route.ts';
-import type { JobVersion, RenderedJobs } from './rendered.ts';
+import type { RenderedJobs } from './rendered.ts';
+import { COLUMNS, type JobVersion, type ShownJob, VERSION } from './shown.ts';
 
 const time = z.iso.datetime({ offset: true, local: true, message: 'expected a time such as 2026-01-31T12:00:00Z' });
 
@@ -31,48 +32,14 @@ export type JobListQuery = z.infer<typeof jobListQuery>;
 
 /** Bytes of the texts of one read: what listing takes in memory, whatever the rows hold. */
 const PAGE_BYTES = 256 * 1024;
-/** Most jobs of one read. */
+/** Most jobs of one page. */
 const PAGE_ROWS = 200;
+/** Jobs that are read at once for the first page: PostgreSQL measures each of them. Clients show as many, unless asked for more. */
+const FIRST_READ = 50;
 /** A job's history shows its first entry and this many of the newest ones. */
 const TRANSITIONS = 50;
 /** Characters that are shown of one text of an entry. */
 const TRANSITION_TEXT = 1_000;
-
-const COLUMNS = [
-  'id',
-  'cluster',
-  'org',
-  'project',
-  'owner',
-  'name',
-  'preset',
-  'request',
-  'description',
-  'tags',
-  'priority',
-  'phase',
-  'status',
-  'reason',
-  'status_description',
-  'exit_code',
-  'restarts',
-  'preemptible',
-  'ran_seconds',
-  'stand_in',
-  'credits_per_hour',
-  'schedule_timeout',
-  'max_run_time_minutes',
-  'created_at',
-  'first_started_at',
-  'started_at',
-  'finished_at',
-  'logs_removed',
-] as const;
-
-/** The columns of a job that are shown. Most of the specification is left out: the request holds it too. */
-export type ShownJob = Pick<JobRow, (typeof COLUMNS)[number]> & {
-  readonly spec: Pick<JobRow['spec'], 'namespace' | 'image' | 'security' | 'restartPolicy' | 'resources' | 'secrets'>;
-};
 
 /** Texts of jobs, each one JSON object. */
 export interface JobPage {
@@ -96,7 +63,7 @@ export async function* listJobs(
   const narrowed = <O>(select: JobQuery<O>): JobQuery<O> => visible(filtered(select, query), caller);
   const order = sql`created_at ${sql.raw(direction)}, id ${sql.raw(direction)}`;
   let left = query.limit ?? Number.POSITIVE_INFINITY;
-  let most = nextLimit();
+  let most = FIRST_READ;
   for (let last: string | undefined; left > 0; ) {
     const limit = Math.min(PAGE_ROWS, left);
     let select = narrowed(db.selectFrom('jobs').select(['id', VERSION]));
@@ -166,7 +133,6 @@ async function textsOf(db: Db, found: readonly JobVersion[], { rendered, read, m
   return { texts: page, taken, ...(missed === undefined ? {} : { missed }) };
 }
 
-const VERSION = sql<string>`xmin::text`.as('version');
 const REPEATED = ['env', 'command', 'entrypoint'];
 
 function shown(db: Db): JobQuery<Sized<ShownJob & JobVersion>> {

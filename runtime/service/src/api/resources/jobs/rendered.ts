@@ -1,7 +1,7 @@
 import type { TransitionRow } from '../../../db/schema.ts';
 import type { JobNames } from './job-urls.ts';
-import { jobJson, runTimeSeconds, totalCredits } from './json.ts';
-import type { ShownJob } from './list.ts';
+import { isRunning, jobJson, runTimeSeconds, totalCredits } from './json.ts';
+import type { JobVersion, ShownJob } from './shown.ts';
 
 /** Bytes of all texts that are kept. */
 const MOST_BYTES = 8 * 2 ** 20;
@@ -24,12 +24,6 @@ interface Text {
   readonly until: number;
   /** What the parts that grow follow from. */
   readonly runs: Pick<ShownJob, 'ran_seconds' | 'started_at' | 'finished_at' | 'credits_per_hour'>;
-}
-
-/** Which state of a row is meant: PostgreSQL's `xmin`, the transaction that wrote it. A job's history is written by the same one. */
-export interface JobVersion {
-  readonly id: string;
-  readonly version: string;
 }
 
 /**
@@ -66,8 +60,8 @@ export class RenderedJobs {
   /** Writes the text of a job, and keeps it. */
   render(row: ShownJob & JobVersion, transitions: readonly TransitionRow[]): Buffer {
     const { ran_seconds, started_at, finished_at, credits_per_hour, id, version } = row;
-    const json = jobJson(row, transitions, this.#names, MARK);
-    const parts = JSON.stringify(json).split(WRITTEN_MARK).map(bufferOf);
+    const json = JSON.stringify(jobJson(row, transitions, this.#names, MARK));
+    const parts = isRunning(row) ? json.split(WRITTEN_MARK).map(bufferOf) : [bufferOf(json)];
     const bytes = parts.reduce((sum, part) => sum + part.length, 0);
     const runs = { ran_seconds, started_at, finished_at, credits_per_hour };
     const text = { version, parts, bytes, until: Date.now() + KEPT_MS, runs };
