@@ -98,6 +98,9 @@ export function program(root: string, options: { readonly completion?: boolean }
   withContext(withConfig(verb(cli, 'preview', 'what `up` would change, object by object'))).action(
     action(() => import('./commands/platform/preview.ts')),
   );
+  withConfig(
+    verb(cli, 'export-config', 'print delos.yaml with what administrators made while the platform ran'),
+  ).action(action(() => import('./commands/export-config/export-config.ts')));
   withConfig(verb(cli, 'synth', 'write the platform’s manifests, without secrets; asks no cluster'))
     .option('--profile <name>', 'small, medium or ha, in place of the profile of delos.yaml')
     .option('--engine <name>', 'for which kind of cluster: embedded, kind or existing; left out: that of delos.yaml')

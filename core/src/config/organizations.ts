@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { bytes, coresTogether, count, dnsLabel, keepDays, logLimit } from '../config-fields.ts';
-import { PROJECT_ROLES } from '../words/roles.ts';
+import { ORG_ROLES, PROJECT_ROLES } from '../words/roles.ts';
 
 /* Who shares the platform, and how much each may take. */
 
@@ -66,10 +66,21 @@ const project = z.strictObject({
   members: z.array(member).default([]).describe('Who may work in it, beside the admin'),
 });
 
+const orgMember = z.strictObject({
+  user: z.string().describe('Name of one of `users`'),
+  role: z
+    .enum(ORG_ROLES)
+    .default('user')
+    .describe(
+      'An admin has all rights in each project, a manager adds projects and people, a user has what projects give',
+    ),
+});
+
 export const organization = z.strictObject({
   name: dnsLabel.describe('Organization name'),
   quota: quota.prefault({}).describe('What all its projects’ jobs may take together, their disks and their files'),
   ...share,
+  members: z.array(orgMember).default([]).describe('Who has a role in the organization itself'),
   projects: z
     .array(project)
     .min(1)
@@ -77,6 +88,14 @@ export const organization = z.strictObject({
       'Its projects, in the order in which they are listed. After a login the client stands in the first by alphabet',
     ),
 });
+
+export const adopt = z
+  .array(z.string().min(1).max(200))
+  .max(1_000)
+  .default([])
+  .describe(
+    'What administrators made while the platform ran and this file takes over as it says: `organization NAME`, `project ORG/NAME`, `member ORG/PROJECT USER`, `member ORG USER`, `preset NAME`. Needed only where both say something else, which `delos up` tells',
+  );
 
 export type Quota = z.infer<typeof quota>;
 export type Member = z.infer<typeof member>;

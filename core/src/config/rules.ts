@@ -51,7 +51,12 @@ function uniqueNames(config: PlatformConfig): readonly RuleFault[] {
         ? [{ path: ['users', index, 'name'], message: `\`${name}\` is the admin's name already (admin.user)` }]
         : [],
     ),
-    ...config.organizations.flatMap(({ projects }, org) => [
+    ...config.organizations.flatMap(({ projects, members: people }, org) => [
+      ...repeated(
+        people.map(({ user }) => user),
+        ['organizations', org, 'members'],
+        'user',
+      ),
       ...repeated(named(projects), ['organizations', org, 'projects'], 'name'),
       ...projects.flatMap(({ members }, project) =>
         repeated(
@@ -137,8 +142,11 @@ function references(config: PlatformConfig): readonly RuleFault[] {
         unknown(pool, pools, ['presets', index, 'pools', position], 'node pool', 'nodePools'),
       ),
     ),
-    ...config.organizations.flatMap((org, orgIndex) =>
-      org.projects.flatMap((project, projectIndex) =>
+    ...config.organizations.flatMap((org, orgIndex) => [
+      ...org.members.flatMap(({ user }, index) =>
+        unknown(user, users, ['organizations', orgIndex, 'members', index, 'user'], 'user', 'users'),
+      ),
+      ...org.projects.flatMap((project, projectIndex) =>
         project.members.flatMap(({ user }, index) =>
           unknown(
             user,
@@ -149,7 +157,7 @@ function references(config: PlatformConfig): readonly RuleFault[] {
           ),
         ),
       ),
-    ),
+    ]),
   ];
 }
 

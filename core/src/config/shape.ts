@@ -27,7 +27,7 @@ import { join } from './join.ts';
 import { logSinks } from './log-sinks.ts';
 import { network } from './network.ts';
 import { notifications } from './notifications.ts';
-import { organization } from './organizations.ts';
+import { adopt, organization } from './organizations.ts';
 import { nodePool, preset } from './resources.ts';
 import { fileStorage } from './storage/file-storage.ts';
 import { storageClasses } from './storage/storage-classes.ts';
@@ -197,6 +197,7 @@ export const configShape = z.strictObject({
     .min(1)
     .default([organization.parse({ name: 'default', projects: [{ name: 'default' }] })])
     .describe('Who shares the platform'),
+  adopt,
   scheduling: z
     .strictObject({
       minRunSeconds: count.default(0).describe('So long after its start no job is preempted, in seconds'),

@@ -20,6 +20,7 @@ const SERVICES: Readonly<Record<string, () => Promise<Service>>> = {
 const COMMANDS: Readonly<Record<string, () => Promise<number>>> = {
   migrate: async () => (await import('./db/migrate-command.ts')).migrateCommand(process.env),
   clusters: async () => (await import('./db/clusters/command.ts')).clustersCommand(process.env, process.stdin),
+  made: async () => (await import('./db/tenancy/made-command.ts')).madeCommand(process.env, process.stdin),
   leave: async () => (await import('./agent/leave-command.ts')).leaveCommand(process.env),
   rewrap: async () => (await import('./db/secrets/rewrap-command.ts')).rewrapCommand(process.env, process.stdin),
   token: async () => (await import('./identity/token-command.ts')).tokenCommand(process.env, process.stdin),

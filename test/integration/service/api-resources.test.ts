@@ -45,12 +45,13 @@ const echo: ObjectStream<{ readonly id: string } & ProjectOf>['open'] = (_deps, 
   return { accept: (socket) => socket.send(first) };
 };
 
-/** As of every test, and somebody who manages alice's project, and somebody who has all rights in another organization's. */
+/** As of every test, with a manager of alice's project, and an administrator of each organization. */
 const CONFIG = platformConfig.parse({
   ...TEST_CONFIG,
-  users: [...TEST_CONFIG.users, { name: 'mona' }, { name: 'olga' }],
+  users: [...TEST_CONFIG.users, { name: 'mona' }, { name: 'olga' }, { name: 'orla' }],
   organizations: TEST_CONFIG.organizations.map((org) => ({
     ...org,
+    members: org.name === 'acme' ? [{ user: 'orla', role: 'admin' }] : [{ user: 'olga', role: 'admin' }],
     projects: org.projects.map((project) => ({
       ...project,
       members: [
@@ -277,6 +278,34 @@ describe('the table of rights', () => {
       expect(owner.status, owner.text).toBeLessThan(300);
       if (line.method === 'GET') expect(owner.text).toContain(marker);
     } else expect(owner.text).not.toBe(answers[0]?.text);
+  });
+
+  test.each(lines('manage', 'people', 'organization', 'platform'))('$resource $endpoint: who $needs', async (line) => {
+    const asked = line.ask({ id: 'none', parent: 'none' });
+    const may = { manage: ['mona', 'orla'], people: ['orla'], organization: ['orla'] }[line.needs] ?? [];
+    for (const user of [...strangers, 'rita', 'alice', 'mona', 'orla'].filter((each) => !may.includes(each))) {
+      const { status, code } = await answerOf(at, user, line, asked);
+      const hidden = line.needs !== 'platform' && strangers.includes(user);
+      expect([status, code], user).toEqual(hidden ? [404, 'ERR_NOT_FOUND'] : [403, 'ERR_FORBIDDEN']);
+    }
+    // All of it is in delos.yaml.
+    for (const user of [...may, 'admin']) {
+      const { status, text } = await answerOf(at, user, line, asked);
+      expect([status, text], user).toEqual([409, expect.stringMatching(/is declared in delos.yaml|is there already/)]);
+    }
+  });
+
+  test.each(lines('share'))('$resource $endpoint: who $needs', async (line) => {
+    const asked = line.ask(await make(line.of));
+    for (const user of [...strangers, 'rita'].filter((each) => line.method === 'POST' || each !== 'bob')) {
+      const { status, text } = await answerOf(at, user, line, asked);
+      expect([403, 404], text).toContain(status);
+      expect(text).not.toContain('was given nothing');
+    }
+    for (const user of ['alice', 'mona', 'orla', 'admin']) {
+      const { status, text } = await answerOf(at, user, line, asked);
+      expect([201, 404].includes(status) && (status === 201 || text.includes('was given nothing')), text).toBe(true);
+    }
   });
 
   test.each(lines('member', 'self'))('$resource $endpoint: $needs', async (line) => {

@@ -572,11 +572,9 @@ describe('what is not there', () => {
   test.each([
     '/api/v1/storage/acme/one?op=LISTSTATUS',
     '/api/v1/buckets/buckets',
-    '/api/v1/service_accounts',
     '/apis/apps/v2/templates',
     '/api/v1/apps/x/log_ws',
     '/apis/vcluster/kube/cluster/default/org/acme/project/one/config',
-    '/api/v1/clusters',
     '/api/v1/jobs/job-x/save',
     '/v2/_catalog',
   ])('%s says that it is not part of this release', async (path) => {

@@ -31,6 +31,8 @@ const IMPORTED = {
   provider_bucket_name: 'theirs',
   credentials: { access_key_id: 'id', secret_access_key: 'key' },
 };
+const ACCOUNT = { default_cluster: 'default', default_org: 'acme', default_project: 'one' };
+const PRESET = { name: 'cpu-small', credits_per_hour: '1', cpu: 1, memory: 2 ** 30 };
 const now = (): string => new Date().toISOString();
 const live = (flow: string) => ({ project_id: flow, yaml_id: 'a', multi: false, tags: [] });
 const task = (attempt: string) => ({
@@ -82,6 +84,7 @@ export function makers(api: TestApi): Readonly<Record<string, () => Promise<Made
       const of = await bucket();
       return { id: await post('/buckets/persistent_credentials', { name: null, bucket_ids: [of] }), parent: of };
     },
+    'service-accounts': () => alone(post('/service_accounts', { ...ACCOUNT, name: null })),
     secrets: () => alone(post('/secrets', { key: 'mine', value: 'eA==', ...P })),
     'flow-projects': async () => ({ id: await flow(), parent: `flow${flows}` }),
     'flow-live-jobs': () => within(flow(), '/flow/live_jobs', live),
@@ -114,6 +117,8 @@ const ASKED: Readonly<Record<string, (made: Made) => Asked>> = {
   'secrets POST ': () => at('/secrets', { key: 'other', value: 'eA==', ...P }),
   'users POST /:user/permissions': ({ id }) =>
     at('/users/alice/permissions', [{ uri: `job://default/acme/one/${id}`, action: 'read' }]),
+  'users DELETE /:user/permissions': ({ id }) =>
+    at(`/users/bob/permissions?uri=${encodeURIComponent(`job://default/acme/one/${id}`)}`),
   'users POST /:user/permissions/check': () => at('/users/alice/permissions/check', []),
   'log-search GET ': () => at('/log-search?org_name=acme&search=x'),
   'storage GET /rights': () => seen('/storage/rights', 'acme'),
@@ -124,6 +129,34 @@ const ASKED: Readonly<Record<string, (made: Made) => Asked>> = {
   'admin GET /clusters/:cluster/projects': () => seen('/apis/admin/v1/clusters/default/projects', 'acme'),
   'admin GET /clusters/:cluster/projects/:project/users': () =>
     seen('/apis/admin/v1/clusters/default/projects/one/users', 'alice'),
+  // What delos.yaml declares: nothing is changed by them, whoever asks.
+  'admin POST /orgs': () => at('/apis/admin/v1/orgs', { name: 'acme' }),
+  'admin POST /orgs/:org/users': () => at('/apis/admin/v1/orgs/acme/users', { user_name: 'orla', role: 'user' }),
+  'admin POST /clusters/:cluster/orgs': () =>
+    at('/apis/admin/v1/clusters/default/orgs', { org_name: 'acme', quota: {} }),
+  'admin PUT /clusters/:cluster/orgs/:org': () => at('/apis/admin/v1/clusters/default/orgs/acme', { quota: {} }),
+  'admin PATCH /clusters/:cluster/orgs/:org/quota': () =>
+    at('/apis/admin/v1/clusters/default/orgs/acme/quota', { quota: {} }),
+  'admin PATCH /clusters/:cluster/orgs/:org/defaults': () =>
+    at('/apis/admin/v1/clusters/default/orgs/acme/defaults', { quota: {}, default_role: 'user' }),
+  'admin POST /clusters/:cluster/users': () =>
+    at('/apis/admin/v1/clusters/default/users', { user_name: 'orla', role: 'user', org_name: 'acme' }),
+  'admin PUT /clusters/:cluster/orgs/:org/users/:user': () =>
+    at('/apis/admin/v1/clusters/default/orgs/acme/users/orla', { role: 'user' }),
+  'admin DELETE /clusters/:cluster/orgs/:org/users/:user': () =>
+    at('/apis/admin/v1/clusters/default/orgs/acme/users/alice'),
+  'admin POST /clusters/:cluster/orgs/:org/projects': () =>
+    at('/apis/admin/v1/clusters/default/orgs/acme/projects', { name: 'one', default_role: 'writer' }),
+  'admin PUT /clusters/:cluster/orgs/:org/projects/:project': () =>
+    at('/apis/admin/v1/clusters/default/orgs/acme/projects/one', { default_role: 'writer' }),
+  'admin POST /clusters/:cluster/orgs/:org/projects/:project/users': () =>
+    at('/apis/admin/v1/clusters/default/orgs/acme/projects/one/users', { user_name: 'alice', role: 'reader' }),
+  'admin PUT /clusters/:cluster/orgs/:org/projects/:project/users/:user': () =>
+    at('/apis/admin/v1/clusters/default/orgs/acme/projects/one/users/alice', { role: 'reader' }),
+  'clusters POST /:cluster/orchestrator/resource_presets': () =>
+    at('/clusters/default/orchestrator/resource_presets', PRESET),
+  'clusters PUT /:cluster/orchestrator/resource_presets/:preset': () =>
+    at('/clusters/default/orchestrator/resource_presets/cpu-small', PRESET),
   'flow-projects POST ': () => {
     numbers += 1;
     return at('/flow/projects', { name: `another${numbers}`, ...P, cluster: 'default' });
@@ -158,12 +191,19 @@ const ASKED: Readonly<Record<string, (made: Made) => Asked>> = {
 /** What requests are about where it is not an object of the resource. */
 const OF: Readonly<Record<string, string>> = {
   'users POST /:user/permissions': 'jobs',
+  'users DELETE /:user/permissions': 'jobs',
   'flow-attempts POST ': 'flow-config-files',
 };
 
 /** Bodies of requests that only name an object. */
 const BODY = { additional_max_run_time_minutes: 1, public: false, key: 'key' };
-const NAMES: Readonly<Record<string, string>> = { cluster: 'default', org: 'acme', project: 'one', user: 'alice' };
+const NAMES: Readonly<Record<string, string>> = {
+  cluster: 'default',
+  org: 'acme',
+  project: 'one',
+  user: 'alice',
+  preset: 'cpu-small',
+};
 
 export interface EachEndpoint {
   readonly resource: string;

@@ -5,6 +5,8 @@ import { sql } from 'kysely';
 import { z } from 'zod';
 import type { Db } from '../db/schema.ts';
 import { isJobToken, userOfJobToken } from '../db/secrets/job-tokens.ts';
+import { isAccountToken, userOfAccountToken } from '../db/tenancy/account-tokens.ts';
+import { HELD, rightsIn } from '../db/tenancy/held.ts';
 import { bindFirstAccount } from '../db/users.ts';
 import type { Caller } from './deps.ts';
 import type { ProviderLogins } from './provider-logins.ts';
@@ -66,6 +68,7 @@ export function authenticator(db: Db, settings: TokenSettings): (header: string 
     const token = /^Bearer +(\S+)$/i.exec(header ?? '')?.[1];
     if (token === undefined) throw unauthenticated('the request carries no bearer token');
     if (settings.ofJobs === true && isJobToken(token)) return callerOfJob(token);
+    if (isAccountToken(token)) return byId(await userOfAccountToken(db, token));
     const payload = await signed.payloadOf(token);
     const parsed = claims.safeParse(payload);
     if (!parsed.success) {
@@ -184,17 +187,16 @@ function callerIn(rows: Awaited<ReturnType<typeof rightsOf>>, admin: string, sho
       hint: `the administrator adds users in delos.yaml${more}`,
     });
   }
-  const roles = rows.flatMap(({ org, project, role }) => (role === null ? [] : [[`${org}/${project}`, role] as const]));
-  return { id: user.id, user: user.name, admin: user.name === admin, roles: new Map(roles) };
+  return { id: user.id, user: user.name, admin: user.name === admin, ...rightsIn(rows) };
 }
 
-/** One row a membership; at least one for whoever is known. @param jti of a token that may have been revoked */
+/** One row for each thing that the user has; at least one for whoever is known. @param jti of a token that may have been revoked */
 async function rightsOf(db: Db, by: 'subject' | 'id', value: string | number, jti?: string) {
   return db
     .selectFrom('users')
-    .leftJoin('members', 'members.user_name', 'users.name')
+    .leftJoinLateral(HELD.as('held'), (join) => join.onTrue())
     .select(['users.id', 'users.name', 'users.removed_at', 'users.provider', 'users.looked_at'])
-    .select(['members.org', 'members.project', 'members.role'])
+    .select(['held.what', 'held.org', 'held.project', 'held.role'])
     .select(
       sql<boolean>`exists (select from issued_tokens where jti = ${jti ?? null} and revoked_at is not null)`.as(
         'revoked',

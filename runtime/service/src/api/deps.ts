@@ -1,7 +1,8 @@
-import type { DiskSettings, LogSettings, ProjectRole } from '@delos/core';
+import type { DiskSettings, LogSettings, OrgRole, ProjectRole } from '@delos/core';
 import type { Logger } from 'pino';
 import type { Registry } from 'prom-client';
 import type { Database } from '../db/database.ts';
+import type { Grant } from '../db/tenancy/held.ts';
 import type { ImageSource } from '../image-source.ts';
 import type { LiveSecret } from '../live-secret.ts';
 import type { LogStore } from '../logs/log-store.ts';
@@ -21,8 +22,14 @@ export interface Caller {
   readonly user: string;
   /** The platform's administrator: everything everywhere. */
   readonly admin: boolean;
-  /** `org/project` → role. */
+  /** `org/project` → role. An organization's administrator has that of an admin in each of its projects. */
   readonly roles: ReadonlyMap<string, ProjectRole>;
+  /** Rights to single things, beside those by roles. @default none */
+  readonly grants?: readonly Grant[];
+  /** `org/project` that is shown to a service account which may have no role there. @default none */
+  readonly shown?: readonly string[];
+  /** Organization → role in the organization itself. @default none */
+  readonly orgs?: ReadonlyMap<string, OrgRole>;
 }
 
 export interface OidcSettings {

@@ -1,5 +1,6 @@
-import { DelosError, type Quota, type Share } from '@delos/core';
+import { DelosError, type Quota, type Right, type Share, type SharedKind } from '@delos/core';
 import type { ProjectRow, Tx } from '../db/schema.ts';
+import { isGranted, uriOf } from './authorization/grants.ts';
 import type { Caller } from './deps.ts';
 
 /** A project as a request names it; what is left out is the caller's first. */
@@ -13,9 +14,15 @@ export type OwnedProject = ProjectRow & { readonly org_quota: Quota; readonly or
 
 /**
  * The project that something new shall belong to.
+ * @param as what it shall be, where grants count as well. @default they do not
  * @throws DelosError ERR_FORBIDDEN where there is none, or the caller may not make things in it
  */
-export async function projectFor(tx: Tx, { org, name }: NamedProject, caller: Caller): Promise<OwnedProject> {
+export async function projectFor(
+  tx: Tx,
+  { org, name }: NamedProject,
+  caller: Caller,
+  as?: { readonly kind: SharedKind; readonly cluster: string },
+): Promise<OwnedProject> {
   const rows = await tx
     .selectFrom('projects')
     .innerJoin('organizations', 'organizations.name', 'projects.org')
@@ -27,7 +34,11 @@ export async function projectFor(tx: Tx, { org, name }: NamedProject, caller: Ca
     .orderBy('organizations.position')
     .orderBy('projects.position')
     .execute();
-  const project = rows.find((row) => caller.admin || caller.roles.has(`${row.org}/${row.name}`));
+  const granted = (row: ProjectRow, right: Right): boolean =>
+    as !== undefined && isGranted(caller, [uriOf(as.kind, as.cluster, { org: row.org, project: row.name })], right);
+  const project = rows.find(
+    (row) => caller.admin || caller.roles.has(`${row.org}/${row.name}`) || granted(row, 'read'),
+  );
   if (project === undefined) {
     const wanted = [org, name].filter((part) => typeof part === 'string').join('/') || 'any project';
     throw new DelosError('ERR_FORBIDDEN', `${caller.user} is no member of project ${wanted}, or there is none`, {
@@ -35,7 +46,7 @@ export async function projectFor(tx: Tx, { org, name }: NamedProject, caller: Ca
     });
   }
   const role = caller.roles.get(`${project.org}/${project.name}`);
-  if (!caller.admin && role === 'reader') {
+  if (!caller.admin && (role === undefined || role === 'reader') && !granted(project, 'write')) {
     throw new DelosError('ERR_FORBIDDEN', `${caller.user} may only read in project ${project.org}/${project.name}`, {
       hint: 'ask the administrator for the role writer in this project',
     });

@@ -2,6 +2,7 @@ import type { ApiSettings } from './deps.ts';
 import type { Resource } from './resource.ts';
 import { admin } from './resources/admin/index.ts';
 import { buckets } from './resources/buckets/index.ts';
+import { clusters } from './resources/clusters/index.ts';
 import { config } from './resources/config/index.ts';
 import { disks } from './resources/disks/index.ts';
 import { flowAttempts } from './resources/flow-attempts/index.ts';
@@ -21,6 +22,7 @@ import { metrics } from './resources/metrics/index.ts';
 import { registry } from './resources/registry/index.ts';
 import { registryTokens } from './resources/registry-tokens/index.ts';
 import { secrets } from './resources/secrets/index.ts';
+import { serviceAccounts } from './resources/service-accounts/index.ts';
 import { storage } from './resources/storage/index.ts';
 import { users } from './resources/users/index.ts';
 
@@ -36,6 +38,8 @@ export const RESOURCES = {
   secrets,
   users,
   admin,
+  clusters,
+  'service-accounts': serviceAccounts,
   metrics,
   'log-search': logSearch,
   registry,

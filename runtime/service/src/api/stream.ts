@@ -38,7 +38,13 @@ export interface Stream {
 
 export interface OpenedStream extends Prepared {
   /** Whose right it is. */
-  readonly project: ProjectOf;
+  readonly project: StreamPlace;
+}
+
+/** A project, and the object by its URIs, for grants. */
+export interface StreamPlace extends ProjectOf {
+  /** @default grants do not count */
+  readonly uris?: readonly string[];
 }
 
 /** A stream of one object, which the path names by `:id`. */
@@ -50,13 +56,14 @@ export interface ObjectStream<T extends ProjectOf> extends Omit<Stream, 'open'> 
 export function objectStreams<T extends ProjectOf>(
   find: (deps: ApiDeps, caller: Caller, id: string, right: Right) => Promise<T>,
   streams: readonly ObjectStream<T>[],
+  urisOf: (object: T) => readonly string[] = () => [],
 ): readonly Stream[] {
   return streams.map((stream) => ({
     ...stream,
     open: async (deps, request) => {
       const object = await find(deps, request.caller, request.params.id ?? '', stream.right);
       const prepared = await stream.open(deps, object, request);
-      return { ...prepared, project: { org: object.org, project: object.project } };
+      return { ...prepared, project: { org: object.org, project: object.project, uris: urisOf(object) } };
     },
   }));
 }

@@ -1,16 +1,28 @@
-import { DelosError, PLAIN_SHARE, type PlatformConfig, projectNamespace, providersOf, shareOf } from '@delos/core';
+import {
+  DelosError,
+  PLAIN_SHARE,
+  type PlatformConfig,
+  type Preset,
+  projectNamespace,
+  providersOf,
+  shareOf,
+} from '@delos/core';
 import { sql } from 'kysely';
 import { CONFIG_CHANGED } from './notifications.ts';
 import type { Schema, Tx } from './schema.ts';
+import { checkAdoption } from './tenancy/adopt.ts';
+import { endGrantsOfRetired } from './tenancy/grants.ts';
 import { applyUsers } from './users.ts';
 
 /**
- * Makes users, organizations, projects, members and the cluster what the configuration says. What vanished from it goes where
- * nothing refers to it; where something of it is left ({@link KEEPS_PROJECT}), it is retired: it takes nothing new, is guaranteed nothing, and its jobs
- * keep their history.
+ * Makes users, organizations, projects, members and the cluster what the configuration says. What administrators made while the
+ * platform ran stays, or is taken over (tenancy/adopt.ts). What vanished from the configuration goes where
+ * nothing refers to it; where something of it is left ({@link KEEPS_PROJECT}), it is retired: it takes nothing new, is guaranteed
+ * nothing, and its jobs keep their history.
  */
 export async function applyConfig(tx: Tx, config: PlatformConfig, cluster: string): Promise<void> {
   await sql`select pg_advisory_xact_lock(hashtext('delos apply config'))`.execute(tx);
+  await checkAdoption(tx, config, cluster);
   for (const [position, org] of config.organizations.entries()) {
     await tx
       .insertInto('organizations')
@@ -19,6 +31,7 @@ export async function applyConfig(tx: Tx, config: PlatformConfig, cluster: strin
         quota: JSON.stringify(org.quota),
         share: JSON.stringify(shareOf(org)),
         retired: false,
+        declared: true,
         position,
       })
       .onConflict((on) =>
@@ -26,6 +39,7 @@ export async function applyConfig(tx: Tx, config: PlatformConfig, cluster: strin
           quota: (row) => row.ref('excluded.quota'),
           share: (row) => row.ref('excluded.share'),
           retired: false,
+          declared: true,
           position,
         }),
       )
@@ -41,6 +55,7 @@ export async function applyConfig(tx: Tx, config: PlatformConfig, cluster: strin
           privileged: project.privileged,
           namespace: projectNamespace(org.name, project.name),
           retired: false,
+          declared: true,
           position: place,
         })
         .onConflict((on) =>
@@ -50,6 +65,7 @@ export async function applyConfig(tx: Tx, config: PlatformConfig, cluster: strin
             privileged: (row) => row.ref('excluded.privileged'),
             retired: false,
             retired_at: null,
+            declared: true,
             position: place,
           }),
         )
@@ -59,20 +75,25 @@ export async function applyConfig(tx: Tx, config: PlatformConfig, cluster: strin
   const providers = providersOf(config.identity).map(({ settings: { name } }) => name);
   await applyUsers(tx, [{ name: config.admin.user }, ...config.users], providers);
   await replaceMembers(tx, config, providers);
+  await replaceOrgMembers(tx, config);
   await retireVanished(tx, config);
   await refuseJoinedName(tx, cluster);
+  const made = await madePresets(tx, config, cluster);
+  const presets = JSON.stringify([...config.presets, ...made]);
   await tx
     .insertInto('clusters')
     .values({
       name: cluster,
       pools: JSON.stringify(config.nodePools),
-      presets: JSON.stringify(config.presets),
+      presets,
+      made_presets: JSON.stringify(made),
       scheduling: JSON.stringify(config.scheduling),
     })
     .onConflict((on) =>
       on.column('name').doUpdateSet({
         pools: (row) => row.ref('excluded.pools'),
         presets: (row) => row.ref('excluded.presets'),
+        made_presets: (row) => row.ref('excluded.made_presets'),
         scheduling: (row) => row.ref('excluded.scheduling'),
       }),
     )
@@ -113,11 +134,13 @@ async function replaceMembers(tx: Tx, config: PlatformConfig, providers: readonl
   );
   const declared = members.map(({ org, project, user_name }) => `${org}/${project}/${user_name}`);
   const projects = [...new Set(members.map(({ org, project }) => `${org}/${project}`))];
-  await sql`delete from members where provider is null or provider <> all (${providers}::text[])
-    or org || '/' || project || '/' || user_name = any (${declared}::text[])
-    or org || '/' || project <> all (${projects}::text[])
-    or not exists (select from users u
-      where u.name = user_name and u.removed_at is null and u.provider = members.provider)`.execute(tx);
+  await sql`delete from members where org || '/' || project || '/' || user_name = any (${declared}::text[])
+    or declared and (provider is null or provider <> all (${providers}::text[])
+      or org || '/' || project <> all (${projects}::text[])
+      or not exists (select from users u
+        where u.name = user_name and u.removed_at is null and u.provider = members.provider))
+    or not declared and exists (select from projects p where p.org = members.org and p.name = members.project
+        and p.declared and p.org || '/' || p.name <> all (${projects}::text[]))`.execute(tx);
   await sql`delete from identity_providers where name <> all (${providers}::text[])`.execute(tx);
   if (members.length > 0) await tx.insertInto('members').values(members).execute();
 }
@@ -125,18 +148,39 @@ async function replaceMembers(tx: Tx, config: PlatformConfig, providers: readonl
 /** Tables whose rows keep the project that they are of: what is in it outlives its place in the configuration. */
 export const KEEPS_PROJECT = ['jobs', 'disks', 'buckets', 'secrets'] as const satisfies readonly (keyof Schema)[];
 
+/** Those that administrators added stay, but for people whom the file names. */
+async function replaceOrgMembers(tx: Tx, config: PlatformConfig): Promise<void> {
+  const members = config.organizations.flatMap((org) =>
+    org.members.map(({ user, role }) => ({ org: org.name, user_name: user, role, declared: true })),
+  );
+  const named = members.map(({ org, user_name: user }) => `${org}/${user}`);
+  await sql`delete from org_members where declared or org || '/' || user_name = any (${named}::text[])`.execute(tx);
+  if (members.length > 0) await tx.insertInto('org_members').values(members).execute();
+}
+
+/** Presets that administrators made, and that the file does not name. */
+async function madePresets(tx: Tx, config: PlatformConfig, cluster: string): Promise<readonly Preset[]> {
+  const row = await tx.selectFrom('clusters').select('made_presets').where('name', '=', cluster).executeTakeFirst();
+  return (row?.made_presets ?? []).filter(({ name }) => !config.presets.some((preset) => preset.name === name));
+}
+
 async function retireVanished(tx: Tx, config: PlatformConfig): Promise<void> {
   const kept = config.organizations.flatMap((org) => org.projects.map((project) => `${org.name}/${project.name}`));
   const orgs = config.organizations.map((org) => org.name);
   const plain = JSON.stringify(PLAIN_SHARE);
   await sql`update projects set retired = true, retired_at = coalesce(retired_at, now()), share = ${plain}::jsonb
-    where org || '/' || name <> all (${kept}::text[])`.execute(tx);
+    where declared and org || '/' || name <> all (${kept}::text[])`.execute(tx);
+  await endGrantsOfRetired(tx);
   const unused = KEEPS_PROJECT.map(
     (table) => sql`not exists (select from ${sql.table(table)} t where t.org = p.org and t.project = p.name)`,
   );
   await sql`delete from projects p where retired and ${sql.join(unused, sql` and `)}`.execute(tx);
+  // One that the file names no longer, and in which administrators made projects, is theirs from now on.
+  await sql`update organizations set declared = false, share = ${plain}::jsonb
+    where declared and name <> all (${orgs}::text[])
+      and exists (select from projects p where p.org = organizations.name and not p.retired)`.execute(tx);
   await sql`update organizations set retired = true, share = ${plain}::jsonb
-    where name <> all (${orgs}::text[])`.execute(tx);
+    where declared and name <> all (${orgs}::text[])`.execute(tx);
   await sql`delete from organizations o where retired
     and not exists (select from projects p where p.org = o.name)`.execute(tx);
 }

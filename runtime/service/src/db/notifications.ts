@@ -19,6 +19,9 @@ export const NODES_CHANGED = 'nodes_changed';
 /** The configuration (presets, projects, quotas) was applied anew; payload: the cluster's name. */
 export const CONFIG_CHANGED = 'config_changed';
 
+/** Grants have changed: who looks at rights of what is open looks again. No payload. */
+export const RIGHTS_CHANGED = 'rights_changed';
+
 /** A cluster has joined, offers something else, is leaving or has left; payload: its name. */
 export const CLUSTERS_CHANGED = 'clusters_changed';
 

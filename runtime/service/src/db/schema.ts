@@ -1,9 +1,10 @@
-import type { JobPhase, JobPodSpec, JobStatus, NodeReport, ProjectRole, Quota, Share } from '@delos/core';
+import type { JobPhase, JobPodSpec, JobStatus, NodeReport, OrgRole, ProjectRole, Quota, Share } from '@delos/core';
 import type { ColumnType, Generated, Kysely, Selectable, Transaction } from 'kysely';
 import type { BucketCredentialBucketTable, BucketCredentialTable, BucketTable } from './buckets/tables.ts';
 import type { ClusterCredentialTable, ClusterTable, JoinTokenTable } from './clusters/tables.ts';
 import type { FlowSchema } from './flow/tables.ts';
 import type { JobTokenTable, SecretTable } from './secrets/tables.ts';
+import type { GrantTable, OrgMemberTable, ServiceAccountTable } from './tenancy/tables.ts';
 
 /*
  * The tables of migrations/, as kysely sees them. bigint columns are read as numbers (log lengths and revisions stay
@@ -23,6 +24,9 @@ interface OrganizationTable {
   readonly share: JsonDefaulted<Share>;
   readonly retired: Generated<boolean>;
   readonly position: Generated<number>;
+  /** delos.yaml says it; otherwise administrators made it. */
+  readonly declared: Generated<boolean>;
+  readonly default_role: Generated<OrgRole>;
 }
 
 interface ProjectTable {
@@ -35,6 +39,9 @@ interface ProjectTable {
   readonly retired: Generated<boolean>;
   readonly retired_at: Date | null;
   readonly position: Generated<number>;
+  readonly declared: Generated<boolean>;
+  readonly default_role: Generated<ProjectRole>;
+  readonly is_default: Generated<boolean>;
 }
 
 interface MemberTable {
@@ -45,6 +52,7 @@ interface MemberTable {
   readonly share: JsonDefaulted<Share>;
   /** Name of the identity provider whose group gave it; null: delos.yaml. */
   readonly provider: Generated<string | null>;
+  readonly declared: Generated<boolean>;
 }
 
 interface UserTable {
@@ -57,6 +65,8 @@ interface UserTable {
   /** Name of the identity provider; null: the platform itself. */
   readonly provider: Generated<string | null>;
   readonly looked_at: Generated<Date | null>;
+  /** A program's account, which nobody logs in as. */
+  readonly service: Generated<boolean>;
 }
 
 interface IdentityProviderTable {
@@ -255,6 +265,9 @@ export interface Schema extends FlowSchema {
   readonly organizations: OrganizationTable;
   readonly projects: ProjectTable;
   readonly members: MemberTable;
+  readonly org_members: OrgMemberTable;
+  readonly grants: GrantTable;
+  readonly service_accounts: ServiceAccountTable;
   readonly users: UserTable;
   readonly identity_providers: IdentityProviderTable;
   readonly clusters: ClusterTable;

@@ -64,7 +64,7 @@ export async function applyUsers(
     .set({ removed_at: new Date() })
     .where('removed_at', 'is', null)
     .where(
-      sql<boolean>`not exists (select from unnest(${names}::text[], ${from}::text[]) as declared (name, provider)
+      sql<boolean>`not users.service and not exists (select from unnest(${names}::text[], ${from}::text[]) as declared (name, provider)
           where declared.name = users.name and declared.provider = coalesce(users.provider, ''))
         and (users.provider is null or users.provider <> all (${providers}::text[]) or users.name = any (${names}::text[]))`,
     )
@@ -106,8 +106,28 @@ export async function bindFirstAccount(db: Db, name: string, subject: string): P
     .set({ subject })
     .where('name', '=', name)
     .where('subject', 'is', null)
+    .where('service', '=', false)
     .where('removed_at', 'is', null)
     .execute();
+}
+
+/** Accounts of programs end with the person whose they are. @param owner the person, or the account itself */
+export async function endServiceAccounts(tx: Tx, owner: number): Promise<void> {
+  const rows = await tx
+    .deleteFrom('service_accounts')
+    .where(({ eb, or }) => or([eb('owner_id', '=', owner), eb('user_id', '=', owner)]))
+    .returning('user_id')
+    .execute();
+  for (const { user_id: id } of rows) {
+    const gone = await tx
+      .updateTable('users')
+      .set({ removed_at: new Date() })
+      .where('id', '=', id)
+      .where('removed_at', 'is', null)
+      .returning(['id', 'name'])
+      .executeTakeFirst();
+    if (gone !== undefined) await leave(tx, gone, 'service account');
+  }
 }
 
 /** Jobs, disks and buckets stay with the project, under a name that nobody else can have; tokens that were issued end. */
@@ -131,6 +151,11 @@ export async function leave(
     .set({ owner: `${user.name}~${user.id}` })
     .where('owner', '=', user.name)
     .execute();
+  // What delos.yaml or a provider gives is theirs to take back.
+  await tx.deleteFrom('members').where('user_name', '=', user.name).where('declared', '=', false).execute();
+  await tx.deleteFrom('org_members').where('user_name', '=', user.name).execute();
+  await tx.deleteFrom('grants').where('user_id', '=', user.id).execute();
+  await endServiceAccounts(tx, user.id);
   await tx
     .updateTable('issued_tokens')
     .set({ revoked_at: new Date() })

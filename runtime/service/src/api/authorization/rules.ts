@@ -9,14 +9,16 @@ export const NEEDS = {
   anyone: 'anyone, without a token',
   credential: 'whoever shows a credential that the endpoint itself knows',
   user: 'any user of the platform',
-  self: 'the user whom the path names',
+  self: 'the user whom the path names; the owner of that service account',
   owner: 'whose own it is',
   visible: 'any user; the answer has what they may read, and nothing else',
-  member: 'who is in a project of the organization',
+  member: 'who has a role in the organization, or in a project of it',
   read: 'who may read in the project',
   write: 'who may write in the project',
-  manage: 'who manages the project',
-  organization: 'administrators of the organization',
+  manage: 'managers and admins of the project, and those of its organization',
+  share: 'who manages the project, or owns what is shared; a grant to manage it; whoever was given it may give it back',
+  people: 'managers and admins of the organization',
+  organization: 'admins of the organization',
   platform: 'the administrator of the platform',
 } as const;
 export type Needs = keyof typeof NEEDS;
@@ -35,6 +37,7 @@ export type Kind =
   | 'metric'
   | 'organization'
   | 'platform'
+  | 'project'
   | 'secret'
   | 'storage'
   | 'user';
@@ -108,9 +111,9 @@ export const RULES: Rules = {
     ['GET /:user/permissions', 'permission.list', 'user', 'self'],
     ['GET /:user/permissions/shared', 'permission.list', 'user', 'self'],
     ['GET /:user/subroles', 'role.list', 'user', 'self'],
-    ['POST /:user/permissions', 'permission.give', 'job', 'write'],
+    ['POST /:user/permissions', 'permission.give', 'user', 'share'],
     ['POST /:user/permissions/check', 'permission.check', 'user', 'self'],
-    ['DELETE /:user/permissions', 'permission.take', 'user', 'user'],
+    ['DELETE /:user/permissions', 'permission.take', 'user', 'share'],
     ['POST ', 'user.add', 'user', 'user'],
     ['DELETE /:user', 'user.remove', 'user', 'user'],
   ],
@@ -129,15 +132,46 @@ export const RULES: Rules = {
     ['GET /clusters/:cluster/orgs/:org/users/:user', 'member.get', 'organization', 'member'],
     ['GET /clusters/:cluster/orgs/:org/projects', 'project.list', 'organization', 'member'],
     ['GET /clusters/:cluster/orgs/:org/projects/:project/users', 'member.list', 'organization', 'member'],
+    ['GET /orgs/:org', 'organization.get', 'organization', 'member'],
+    ['POST /orgs', 'organization.add', 'organization', 'platform'],
+    ['DELETE /orgs/:org', 'organization.remove', 'organization', 'platform'],
+    ['POST /orgs/:org/users', 'organization-member.add', 'organization', 'people'],
+    ['DELETE /orgs/:org/users/:user', 'organization-member.remove', 'organization', 'people'],
+    ['POST /clusters/:cluster/orgs', 'organization.change', 'organization', 'platform'],
+    ['PUT /clusters/:cluster/orgs/:org', 'organization.change', 'organization', 'platform'],
+    ['PATCH /clusters/:cluster/orgs/:org/quota', 'organization.change', 'organization', 'platform'],
+    ['PATCH /clusters/:cluster/orgs/:org/defaults', 'organization.change', 'organization', 'organization'],
+    ['POST /clusters/:cluster/users', 'organization-member.add', 'organization', 'people'],
+    ['PUT /clusters/:cluster/orgs/:org/users/:user', 'organization-member.change', 'organization', 'people'],
+    ['DELETE /clusters/:cluster/orgs/:org/users/:user', 'organization-member.remove', 'organization', 'people'],
+    ['POST /clusters/:cluster/orgs/:org/projects', 'project.add', 'organization', 'people'],
+    ['PUT /clusters/:cluster/orgs/:org/projects/:project', 'project.change', 'project', 'manage'],
+    ['DELETE /clusters/:cluster/orgs/:org/projects/:project', 'project.remove', 'project', 'people'],
+    ['POST /clusters/:cluster/orgs/:org/projects/:project/users', 'member.add', 'project', 'manage'],
+    ['PUT /clusters/:cluster/orgs/:org/projects/:project/users/:user', 'member.change', 'project', 'manage'],
+    ['DELETE /clusters/:cluster/orgs/:org/projects/:project/users/:user', 'member.remove', 'project', 'manage'],
     // What is refused to everybody, with the sentence why.
     ['POST /*', 'admin.change', 'organization', 'user'],
     ['PUT /*', 'admin.change', 'organization', 'user'],
     ['PATCH /*', 'admin.change', 'organization', 'user'],
     ['DELETE /*', 'admin.change', 'organization', 'user'],
   ],
+  clusters: [
+    ['GET ', 'cluster.list', 'platform', 'user'],
+    ['GET /:cluster', 'cluster.get', 'platform', 'user'],
+    ['POST /:cluster/orchestrator/resource_presets', 'preset.add', 'platform', 'platform'],
+    ['PUT /:cluster/orchestrator/resource_presets/:preset', 'preset.change', 'platform', 'platform'],
+    ['DELETE /:cluster/orchestrator/resource_presets/:preset', 'preset.remove', 'platform', 'platform'],
+  ],
   metrics: [['GET ', 'metric.rights', 'metric', 'credential']],
   'log-search': [['GET ', 'log.search', 'log', 'visible']],
   registry: [['GET /_catalog', 'image.list', 'image', 'credential']],
+  'service-accounts': [
+    ['GET ', 'service-account.list', 'user', 'owner'],
+    ['POST ', 'service-account.create', 'user', 'user'],
+    ['GET /:account', 'service-account.get', 'user', 'owner'],
+    ['DELETE /:account', 'service-account.remove', 'user', 'owner'],
+  ],
   'registry-tokens': [
     ['GET /token', 'image.token', 'image', 'credential'],
     ['GET /authorize', 'image.authorize', 'image', 'credential'],

@@ -2,14 +2,19 @@ import type { Right } from '@delos/core';
 import type { Logger } from 'pino';
 import type WebSocket from 'ws';
 import type { Database } from '../../db/database.ts';
-import { CONFIG_CHANGED } from '../../db/notifications.ts';
+import { CONFIG_CHANGED, RIGHTS_CHANGED } from '../../db/notifications.ts';
+import { HELD, rightsIn } from '../../db/tenancy/held.ts';
+import { isGranted } from '../authorization/grants.ts';
 import type { Caller } from '../deps.ts';
-import { isAllowed, type ProjectOf } from '../rights.ts';
+import { isAllowed } from '../rights.ts';
+import type { StreamPlace } from '../stream.ts';
 
 interface Stream {
   readonly caller: Caller;
   readonly project: string;
   readonly right: Right;
+  /** Of the object, for grants. */
+  readonly uris: readonly string[];
 }
 
 /** WebSocket: the peer broke a rule. No normal close, which would mean that the job's output has ended. */
@@ -31,11 +36,15 @@ export class OpenStreams {
     const look = (): void => {
       this.#look().catch((error: unknown) => this.#log.error({ error }, 'rights of open streams could not be read'));
     };
-    this.#unsubscribe = [notifications.on(CONFIG_CHANGED, look), notifications.onRenewed(look)];
+    this.#unsubscribe = [
+      notifications.on(CONFIG_CHANGED, look),
+      notifications.on(RIGHTS_CHANGED, look),
+      notifications.onRenewed(look),
+    ];
   }
 
-  add(socket: WebSocket, caller: Caller, project: ProjectOf, right: Right): void {
-    this.#open.set(socket, { caller, project: `${project.org}/${project.project}`, right });
+  add(socket: WebSocket, caller: Caller, { org, project, uris = [] }: StreamPlace, right: Right): void {
+    this.#open.set(socket, { caller, project: `${org}/${project}`, right, uris });
     socket.once('close', () => this.#open.delete(socket));
   }
 
@@ -48,16 +57,17 @@ export class OpenStreams {
     if (ids.length === 0) return;
     const rows = await this.#database.db
       .selectFrom('users')
-      .leftJoin('members', 'members.user_name', 'users.name')
-      .select(['users.id', 'members.org', 'members.project', 'members.role'])
+      .leftJoinLateral(HELD.as('held'), (join) => join.onTrue())
+      .select(['users.id', 'held.what', 'held.org', 'held.project', 'held.role'])
       .where('users.id', 'in', ids)
       .where('users.removed_at', 'is', null)
       .execute();
-    const live = new Set(rows.map(({ id }) => id));
-    const roles = new Map(rows.map(({ id, org, project, role }) => [`${id} ${org}/${project}`, role]));
-    for (const [socket, { caller, project, right }] of this.#open) {
-      const role = roles.get(`${caller.id} ${project}`) ?? undefined;
-      if (live.has(caller.id) && isAllowed(caller, role, right)) continue;
+    const live = Map.groupBy(rows, ({ id }) => id);
+    const rights = new Map([...live].map(([id, held]) => [id, rightsIn(held)]));
+    for (const [socket, { caller, project, right, uris }] of this.#open) {
+      const has = rights.get(caller.id);
+      if (has !== undefined && isAllowed(caller, has.roles.get(project), right)) continue;
+      if (has !== undefined && isGranted(has, uris, right)) continue;
       socket.close(POLICY_VIOLATION, 'the right to it was taken away');
     }
   }

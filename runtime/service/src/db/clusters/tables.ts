@@ -4,6 +4,8 @@ import type { ColumnType, Generated } from 'kysely';
 /** jsonb: an array must be written as text, or pg takes it for a PostgreSQL array. */
 type Json<T> = ColumnType<T, string, string>;
 
+type JsonDefaulted<T> = ColumnType<T, string | undefined, string>;
+
 /** Who dials the control API from a cluster. Each kind has a secret of its own, which opens its own endpoints alone. */
 export type Dialler = 'agent' | 'collector';
 
@@ -11,6 +13,8 @@ export interface ClusterTable {
   readonly name: string;
   readonly pools: Json<readonly NodePool[]>;
   readonly presets: Json<readonly Preset[]>;
+  /** Those of `presets` that administrators made while the platform ran. */
+  readonly made_presets: JsonDefaulted<readonly Preset[]>;
   readonly scheduling: ColumnType<Scheduling, string | undefined, string>;
   readonly last_seen_at: Date | null;
   /** Null: it is the platform's own, or has left. */

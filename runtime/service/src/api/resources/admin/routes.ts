@@ -1,14 +1,17 @@
-import { DelosError, type Quota } from '@delos/core';
+import { DelosError, ORG_ROLES, type OrgRole, type Quota } from '@delos/core';
 import type { FastifyInstance } from 'fastify';
 import { z } from 'zod';
 import { presentClusters } from '../../../db/clusters/present.ts';
 import type { Db } from '../../../db/schema.ts';
+import { isIn, standsIn } from '../../authorization/administer.ts';
 import type { ApiDeps, Caller } from '../../deps.ts';
 import { route } from '../../route.ts';
+import { adminChanges } from './changes.ts';
+import { orgJson, orgUserJson, projectJson, projectUserJson, userJson } from './json.ts';
 
 /*
- * The read side of the administration API (/apis/admin/v1): what the configuration says about clusters,
- * organizations, projects and their members. Changes are made in delos.yaml, and refused here.
+ * The administration API (/apis/admin/v1): clusters, organizations, projects and their members. Here is its read side, and what is
+ * refused; changes.ts has the changes.
  */
 
 const TAG = 'admin';
@@ -16,6 +19,9 @@ const TAG = 'admin';
 export function adminRoutes(app: FastifyInstance, deps: ApiDeps): void {
   const { db } = deps.database;
   const present = () => presentClusters(db, deps.settings.cluster);
+  const checkCluster = async (cluster: string): Promise<void> => {
+    if (!(await present()).includes(cluster)) throw notFound(`cluster ${cluster}`);
+  };
   const path = z.object({
     cluster: z.string().optional(),
     org: z.string().optional(),
@@ -29,7 +35,7 @@ export function adminRoutes(app: FastifyInstance, deps: ApiDeps): void {
   ) =>
     route(app, deps, { method: 'GET', url, tag: TAG, summary, params: path }, async ({ caller, params }) => {
       const { cluster } = params;
-      if (cluster !== undefined && !(await present()).includes(cluster)) throw notFound(`cluster ${cluster}`);
+      if (cluster !== undefined) await checkCluster(cluster);
       if (params.org !== undefined) requireOrg(caller, params.org);
       return handler(caller, params);
     });
@@ -39,56 +45,74 @@ export function adminRoutes(app: FastifyInstance, deps: ApiDeps): void {
   );
   get('/orgs', 'Organizations of the caller', async (caller) => (await orgs(db, caller)).map(({ name }) => ({ name })));
   get('/orgs/:org/users', 'Users of an organization', async (caller, { org = '' }) =>
-    [...new Set((await members(db, caller, org)).map((member) => member.user_name))].map(orgUserJson),
+    (await people(db, caller, org)).map(({ user, role }) => orgUserJson(user, role)),
   );
+  get('/orgs/:org', 'One organization', async (_caller, { org = '' }) => ({
+    name: (await organization(db, org)).name,
+  }));
   get('/orgs/:org/users/:user', 'One user of an organization', async (caller, { org = '', user = '' }) => {
-    if (!(await members(db, caller, org)).some((member) => member.user_name === user)) throw notFound(`user ${user}`);
-    return orgUserJson(user);
+    const found = (await people(db, caller, org)).find((each) => each.user === user);
+    if (found === undefined) throw notFound(`user ${user}`);
+    return orgUserJson(user, found.role);
   });
   get('/clusters/:cluster/orgs', 'Organizations on a cluster', async (caller) => (await orgs(db, caller)).map(orgJson));
   get('/clusters/:cluster/orgs/:org', 'One organization on a cluster', async (_caller, { org = '' }) =>
     orgJson(await organization(db, org)),
   );
   for (const scope of ['/clusters/:cluster', '/clusters/:cluster/orgs/:org']) {
-    get(`${scope}/users`, 'Users', async (caller, { org }) => {
-      const names = (await members(db, caller, org)).map((member) => member.user_name);
-      return [...new Set(names)].map((name) => userJson(name, org, undefined));
-    });
+    get(`${scope}/users`, 'Users', async (caller, { org }) =>
+      (await people(db, caller, org)).map(({ user, role }) => userJson(user, org, { role })),
+    );
     get(`${scope}/users/:user`, 'One user', async (caller, { org, user = '' }) => {
-      const known =
-        user === caller.user || (await members(db, caller, org)).some((member) => member.user_name === user);
-      if (!known) throw notFound(`user ${user}`);
+      const known = (await people(db, caller, org)).find((each) => each.user === user);
+      if (user !== caller.user && known === undefined) throw notFound(`user ${user}`);
       const quota = org === undefined ? undefined : (await organization(db, org)).quota;
-      return userJson(user, org, quota);
+      return userJson(user, org, { quota, role: known?.role });
     });
     get(`${scope}/projects`, 'Projects', async (caller, { cluster = '', org }) =>
-      (await projects(db, caller, org)).map((project, index) => projectJson(cluster, project, index)),
+      (await projects(db, caller, org)).map((project, index) =>
+        projectJson(cluster, { ...project, is_default: project.is_default || index === 0 }),
+      ),
     );
     get(`${scope}/projects/:project/users`, 'Members of a project', async (caller, { cluster = '', org, project }) =>
       (await members(db, caller, org))
         .filter((member) => member.project === project)
-        .map((member) => ({
-          user_name: member.user_name,
-          cluster_name: cluster,
-          org_name: member.org,
-          project_name: member.project,
-          role: member.role,
-          user_info: { email: '' },
-        })),
+        .map(({ user_name: user, ...member }) => projectUserJson(cluster, { ...member, user })),
     );
   }
+  adminChanges(app, deps, checkCluster);
   for (const method of ['POST', 'PUT', 'PATCH', 'DELETE'] as const) {
-    route(app, deps, { method, url: '/*', tag: TAG, summary: 'Refused: the configuration file says it' }, async () => {
-      throw new DelosError('ERR_NOT_IMPLEMENTED', 'organizations, projects, members and quotas are set in delos.yaml', {
-        hint: 'change it there and run: delos up',
-      });
-    });
+    route(
+      app,
+      deps,
+      { method, url: '/*', tag: TAG, summary: 'Refused: no part of this release' },
+      async ({ request }) => {
+        throw refused(request.url);
+      },
+    );
   }
 }
 
+/** Why a change that the client knows cannot be made. */
+function refused(url: string): DelosError {
+  const [path = ''] = url.split('?');
+  if (/\/(balance|defaults)$/.test(path))
+    return new DelosError('ERR_NOT_IMPLEMENTED', 'credits are not part of this release of Delos');
+  if (/\/users\/[^/]+\/quota$/.test(path)) {
+    return new DelosError('ERR_NOT_IMPLEMENTED', 'quotas of single people are not part of this release of Delos');
+  }
+  if (/\/clusters\/[^/]+\/orgs\/[^/]+$/.test(path)) {
+    return new DelosError('ERR_NOT_IMPLEMENTED', 'each organization is on each cluster: none can be taken off one', {
+      hint: 'to remove it: apolo admin remove-org ORG',
+    });
+  }
+  return new DelosError('ERR_NOT_IMPLEMENTED', 'clusters are set in delos.yaml, or join by `delos clusters token`', {
+    hint: 'change it there and run: delos up',
+  });
+}
+
 function requireOrg(caller: Caller, org: string): void {
-  if (caller.admin || [...caller.roles.keys()].some((key) => key.startsWith(`${org}/`))) return;
-  throw notFound(`organization ${org}`);
+  if (!isIn(caller, { org }) && !standsIn(caller, { org })) throw notFound(`organization ${org}`);
 }
 
 function notFound(what: string): DelosError {
@@ -98,23 +122,25 @@ function notFound(what: string): DelosError {
 interface Organization {
   readonly name: string;
   readonly quota: Quota;
+  readonly default_role: OrgRole;
 }
 
 async function orgs(db: Db, caller: Caller): Promise<readonly Organization[]> {
   const rows = await db
     .selectFrom('organizations')
-    .select(['name', 'quota'])
+    .select(['name', 'quota', 'default_role'])
     .where('retired', '=', false)
     .orderBy('position')
     .execute();
-  return rows.filter(({ name }) => caller.admin || [...caller.roles.keys()].some((key) => key.startsWith(`${name}/`)));
+  return rows.filter(({ name }) => isIn(caller, { org: name }));
 }
 
 async function organization(db: Db, name: string): Promise<Organization> {
   const row = await db
     .selectFrom('organizations')
-    .select(['name', 'quota'])
+    .select(['name', 'quota', 'default_role'])
     .where('name', '=', name)
+    .where('retired', '=', false)
     .executeTakeFirst();
   if (row === undefined) throw notFound(`organization ${name}`);
   return row;
@@ -124,13 +150,13 @@ async function projects(db: Db, caller: Caller, org: string | undefined) {
   const rows = await db
     .selectFrom('projects')
     .innerJoin('organizations', 'organizations.name', 'projects.org')
-    .select(['projects.org', 'projects.name'])
+    .select(['projects.org', 'projects.name', 'projects.is_default', 'projects.default_role'])
     .where('projects.retired', '=', false)
     .$if(org !== undefined, (query) => query.where('projects.org', '=', org ?? ''))
     .orderBy('organizations.position')
     .orderBy('projects.position')
     .execute();
-  return rows.filter((row) => caller.admin || caller.roles.has(`${row.org}/${row.name}`));
+  return rows.filter(({ org: of, name }) => isIn(caller, { org: of, project: name }));
 }
 
 async function members(db: Db, caller: Caller, org: string | undefined) {
@@ -140,47 +166,25 @@ async function members(db: Db, caller: Caller, org: string | undefined) {
     .$if(org !== undefined, (query) => query.where('org', '=', org ?? ''))
     .orderBy('user_name')
     .execute();
-  return rows.filter((row) => caller.admin || caller.roles.has(`${row.org}/${row.project}`));
+  return rows.filter(({ org: of, project }) => isIn(caller, { org: of, project }));
 }
 
-function quotaJson(quota: Quota | undefined): Record<string, unknown> {
-  return quota?.runningJobs === undefined ? {} : { total_running_jobs: quota.runningJobs };
-}
-
-function orgJson(org: Organization): Record<string, unknown> {
-  return {
-    org_name: org.name,
-    default_role: 'user',
-    maintenance: false,
-    quota: quotaJson(org.quota),
-    balance: { spent_credits: '0' },
-  };
-}
-
-function userJson(user: string, org: string | undefined, quota: Quota | undefined): Record<string, unknown> {
-  return {
-    user_name: user,
-    role: 'user',
-    ...(org === undefined ? {} : { org_name: org }),
-    quota: quotaJson(quota),
-    balance: { spent_credits: '0' },
-    user_info: { email: '' },
-  };
-}
-
-const orgUserJson = (user: string): Record<string, unknown> => ({
-  user_name: user,
-  role: 'user',
-  balance: { spent_credits: '0' },
-  user_info: { email: '' },
-});
-
-function projectJson(cluster: string, project: { readonly org: string; readonly name: string }, index: number) {
-  return {
-    name: project.name,
-    cluster_name: cluster,
-    org_name: project.org,
-    is_default: index === 0,
-    default_role: 'writer',
-  };
+/** People of organizations: of the caller's projects, and those with a role in an organization of the caller's. */
+async function people(
+  db: Db,
+  caller: Caller,
+  org: string | undefined,
+): Promise<readonly { readonly user: string; readonly role: OrgRole }[]> {
+  const rows = await db
+    .selectFrom('org_members')
+    .selectAll()
+    .$if(org !== undefined, (query) => query.where('org', '=', org ?? ''))
+    .execute();
+  const own = rows.filter((row) => isIn(caller, { org: row.org }));
+  const roles = new Map((await members(db, caller, org)).map((row): [string, OrgRole] => [row.user_name, 'user']));
+  for (const { user_name: user, role } of own) {
+    const known = roles.get(user);
+    if (known === undefined || ORG_ROLES.indexOf(role) < ORG_ROLES.indexOf(known)) roles.set(user, role);
+  }
+  return [...roles].map(([user, role]) => ({ user, role })).toSorted((a, b) => (a.user < b.user ? -1 : 1));
 }

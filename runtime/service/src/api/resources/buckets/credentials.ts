@@ -2,8 +2,9 @@ import { randomUUID } from 'node:crypto';
 import { DelosError, keptAccessKey, keptSecret, OBJECT_PATH } from '@delos/core';
 import { sql } from 'kysely';
 import type { BucketCredentialRow, Db, Tx } from '../../../db/schema.ts';
+import { urisOf } from '../../authorization/grants.ts';
 import type { ApiDeps, Caller } from '../../deps.ts';
-import { isAllowed } from '../../rights.ts';
+import { mayDo } from '../../rights.ts';
 import { stillUser } from '../../still-user.ts';
 import { findBucket } from './find.ts';
 import { isImported } from './imports.ts';
@@ -145,7 +146,9 @@ export async function shown(
 }
 
 /** Takes from credentials the buckets in which their user may not do any more what they allow. */
-export async function endUnfounded(deps: Pick<ApiDeps, 'database' | 'callerById'>): Promise<readonly string[]> {
+export async function endUnfounded(
+  deps: Pick<ApiDeps, 'database' | 'callerById' | 'settings'>,
+): Promise<readonly string[]> {
   const { rows } = await sql<{
     credential: string;
     bucket: string;
@@ -153,8 +156,9 @@ export async function endUnfounded(deps: Pick<ApiDeps, 'database' | 'callerById'
     read_only: boolean;
     org: string;
     project: string;
+    name: string | null;
   }>`
-    select l.credential, l.bucket, c.user_id, c.read_only, b.org, b.project from bucket_credential_buckets l
+    select l.credential, l.bucket, c.user_id, c.read_only, b.org, b.project, b.name from bucket_credential_buckets l
     join bucket_credentials c on c.id = l.credential join buckets b on b.id = l.bucket order by c.user_id`.execute(
     deps.database.db,
   );
@@ -164,9 +168,9 @@ export async function endUnfounded(deps: Pick<ApiDeps, 'database' | 'callerById'
       if (error instanceof DelosError && error.code === 'ERR_UNAUTHENTICATED') return undefined;
       throw error;
     });
-    for (const { credential, bucket, read_only: readOnly, org, project } of links) {
-      const role = caller?.roles.get(`${org}/${project}`);
-      if (caller !== undefined && isAllowed(caller, role, readOnly ? 'read' : 'write')) continue;
+    for (const { credential, bucket, read_only: readOnly, org, project, name } of links) {
+      const uris = urisOf('blob', deps.settings.cluster, { org, project, id: bucket, name });
+      if (caller !== undefined && mayDo(caller, { org, project }, readOnly ? 'read' : 'write', uris)) continue;
       await deps.database.tx(async (tx) => {
         await tx.updateTable('buckets').set({ policy_due: true }).where('id', '=', bucket).execute();
         await tx

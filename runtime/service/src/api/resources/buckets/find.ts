@@ -1,7 +1,9 @@
 import { DelosError, type Right } from '@delos/core';
-import { type SqlBool, sql } from 'kysely';
+
 import type { BucketRow, Db } from '../../../db/schema.ts';
+import { urisOf } from '../../authorization/grants.ts';
 import type { ApiDeps, Caller } from '../../deps.ts';
+import { ofProjects } from '../../lists/of-projects.ts';
 import type { NamedProject } from '../../project-for.ts';
 import { authorize } from '../../rights.ts';
 
@@ -11,14 +13,15 @@ import { authorize } from '../../rights.ts';
  * @throws DelosError ERR_NOT_FOUND where there is none that the caller may read, ERR_FORBIDDEN where it may only read
  */
 export async function findBucket(
-  { database: { db } }: Pick<ApiDeps, 'database' | 'settings'>,
+  { database: { db }, settings: { cluster } }: Pick<ApiDeps, 'database' | 'settings'>,
   caller: Caller,
   idOrName: string,
   right: Right,
   project: NamedProject = {},
 ): Promise<BucketRow> {
-  const row = (await byId(db, idOrName)) ?? (await byName(db, caller, idOrName, project));
-  return authorize(caller, row, right, () => unknownBucket(idOrName));
+  const row = (await byId(db, idOrName)) ?? (await byName(db, cluster, caller, idOrName, project));
+  const uris = row === undefined ? [] : urisOf('blob', cluster, row);
+  return authorize(caller, row, right, () => unknownBucket(idOrName), uris);
 }
 
 const unknownBucket = (idOrName: string): DelosError =>
@@ -31,7 +34,13 @@ async function byId(db: Db, id: string): Promise<BucketRow | undefined> {
   return db.selectFrom('buckets').selectAll().where('id', '=', id).where('phase', '<>', 'making').executeTakeFirst();
 }
 
-async function byName(db: Db, caller: Caller, name: string, project: NamedProject): Promise<BucketRow | undefined> {
+async function byName(
+  db: Db,
+  cluster: string,
+  caller: Caller,
+  name: string,
+  project: NamedProject,
+): Promise<BucketRow | undefined> {
   return (
     db
       .selectFrom('buckets')
@@ -41,9 +50,7 @@ async function byName(db: Db, caller: Caller, name: string, project: NamedProjec
       // The client sends an empty organization for none.
       .$if(typeof project.org === 'string' && project.org !== '', (query) => query.where('org', '=', project.org ?? ''))
       .$if(typeof project.name === 'string', (query) => query.where('project', '=', project.name ?? ''))
-      .$if(!caller.admin, (query) =>
-        query.where(sql<SqlBool>`org || '/' || project = any (${[...caller.roles.keys()]}::text[])`),
-      )
+      .$if(!caller.admin, (query) => query.where(ofProjects(caller, { kind: 'blob', names: ['id', 'name'], cluster })))
       .orderBy('created_at', 'desc')
       .limit(1)
       .executeTakeFirst()
@@ -62,7 +69,6 @@ export async function findByPath(
   const [org = '', name = '', bucket = ''] = path.replace(/^\/+/, '').split('/');
   const found = await findBucket(deps, caller, bucket, 'read', { org, name });
   // An id leads to it from anywhere, and not by a path that names another project.
-  return authorize(caller, found.org === org && found.project === name ? found : undefined, 'read', () =>
-    unknownBucket(bucket),
-  );
+  if (found.org === org && found.project === name) return found;
+  throw unknownBucket(bucket);
 }

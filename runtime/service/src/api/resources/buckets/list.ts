@@ -13,6 +13,7 @@ const PAGE = 200;
 /** Buckets that the caller may see, page by page, in the order of their ids. */
 export async function* listBuckets(
   db: Db,
+  cluster: string,
   caller: Caller,
   { org, name: project }: NamedProject,
 ): AsyncGenerator<readonly BucketRow[]> {
@@ -24,7 +25,7 @@ export async function* listBuckets(
       .where('id', '>', last)
       .$if(typeof org === 'string' && org !== '', (query) => query.where('org', '=', org ?? ''))
       .$if(typeof project === 'string', (query) => query.where('project', '=', project ?? ''))
-      .$if(!caller.admin, (query) => query.where(ofProjects(caller)))
+      .$if(!caller.admin, (query) => query.where(ofProjects(caller, { kind: 'blob', names: ['id', 'name'], cluster })))
       .orderBy('id')
       .limit(PAGE)
       .execute();

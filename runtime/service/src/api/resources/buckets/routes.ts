@@ -2,9 +2,10 @@ import { bucketCredential, DelosError, OBJECT_PATH } from '@delos/core';
 import type { FastifyInstance, FastifyRequest } from 'fastify';
 import { z } from 'zod';
 import type { BucketRow } from '../../../db/schema.ts';
+import { urisOf } from '../../authorization/grants.ts';
 import type { ApiDeps } from '../../deps.ts';
 import { depsAt } from '../../paths/cluster-paths.ts';
-import { authorize, isAllowed } from '../../rights.ts';
+import { authorize, mayDo } from '../../rights.ts';
 import { route } from '../../route.ts';
 import { endCredential, findCredential, listCredentials, makeCredential, shown } from './credentials.ts';
 import { findBucket, findByPath } from './find.ts';
@@ -83,7 +84,7 @@ export function bucketRoutes(app: FastifyInstance, deps: ApiDeps): void {
     { method: 'GET', url: '/buckets', tag: TAG, summary: 'List buckets, as lines of JSON', query },
     async ({ query: { org_name: org, project_name: name }, caller, request, reply }) => {
       await settingsOf(request);
-      return sendBuckets(listBuckets(database.db, caller, { org, name }), reply);
+      return sendBuckets(listBuckets(database.db, deps.settings.cluster, caller, { org, name }), reply);
     },
   );
 
@@ -185,10 +186,10 @@ export function bucketRoutes(app: FastifyInstance, deps: ApiDeps): void {
         // They can do what the provider lets them: nobody gets more by them than the right here.
         return importedAccess(
           deps,
-          authorize(caller, row, 'write', () => notOurs(row)),
+          authorize(caller, row, 'write', () => notOurs(row), urisOf('blob', deps.settings.cluster, row)),
         );
       }
-      const rights = isAllowed(caller, caller.roles.get(`${row.org}/${row.project}`), 'write') ? 'rw' : 'r';
+      const rights = mayDo(caller, row, 'write', urisOf('blob', deps.settings.cluster, row)) ? 'rw' : 'r';
       const end = Math.floor(Date.now() / 1000) + LIFE_SECONDS;
       const given = bucketCredential(signingKeys(settings)[0], { bucket: row.id, rights, end });
       return accessJson({ bucket: row.id, endpoint: endpoint(), region: REGION, ...given, end: new Date(end * 1000) });

@@ -3,6 +3,7 @@ import type { FastifyInstance } from 'fastify';
 import { presentClusters } from '../../../db/clusters/present.ts';
 import type { Db } from '../../../db/schema.ts';
 import { callerOf } from '../../admit-requests.ts';
+import { standsIn } from '../../authorization/administer.ts';
 import type { ApiDeps, Caller, OidcSettings } from '../../deps.ts';
 import { httpError } from '../../http-errors.ts';
 import { configUrls } from '../../known-services.ts';
@@ -66,8 +67,15 @@ async function platform(db: Db, caller: Caller, { resources, settings }: ApiDeps
       .orderBy('projects.position')
       .execute(),
   ]);
-  const projects = all.filter(({ org, name }) => caller.admin || caller.roles.has(`${org}/${name}`));
-  const orgs = [...new Set(projects.map(({ org }) => org))];
+  // What somebody is given of a whole project lets them stand in it, and a service account begins in one.
+  const projects = all.filter(
+    (row) =>
+      caller.admin ||
+      caller.roles.has(`${row.org}/${row.name}`) ||
+      standsIn(caller, { org: row.org, project: row.name }),
+  );
+  // One of whom somebody is a manager may have no project yet.
+  const orgs = [...new Set([...projects.map(({ org }) => org), ...(caller.orgs?.keys() ?? [])])];
   const byName = new Map(clusters.map((cluster) => [cluster.name, cluster]));
   return {
     // A user in no project gets no cluster: the client would stumble over one without organizations.
@@ -96,7 +104,7 @@ async function platform(db: Db, caller: Caller, { resources, settings }: ApiDeps
         name,
         cluster_name: cluster,
         org_name: org,
-        role: caller.roles.get(`${org}/${name}`) ?? 'admin',
+        role: caller.roles.get(`${org}/${name}`) ?? (caller.admin ? 'admin' : 'reader'),
       })),
     ),
   };
@@ -136,7 +144,7 @@ export function presetJson(preset: Preset, pools: readonly NodePool[]): Record<s
 }
 
 /** Sizes that the configuration leaves out are the largest node's, rounded up to whole cores and GiB to stay stable. */
-function poolJson(pool: NodePool, nodes: readonly NodeReport[]): Record<string, unknown> {
+export function poolJson(pool: NodePool, nodes: readonly NodeReport[]): Record<string, unknown> {
   const own = nodes.filter((node) => node.pool === pool.name);
   const gib = 2 ** 30;
   return {

@@ -34,7 +34,10 @@ export async function createDisk(tx: Tx, request: DiskRequest, context: CreateDi
     });
   }
   await stillUser(tx, caller);
-  const project = await projectFor(tx, { org: request.org_name, name: request.project_name }, caller);
+  const project = await projectFor(tx, { org: request.org_name, name: request.project_name }, caller, {
+    kind: 'disk',
+    cluster,
+  });
   await requirePresent(tx, context.ownCluster, cluster);
   await context.checkQuota(tx, { cluster, project, storage, settings });
   const row = await tx

@@ -1,7 +1,9 @@
 import { DelosError, type Right } from '@delos/core';
-import { type SqlBool, sql } from 'kysely';
+import { sql } from 'kysely';
 import type { Db, DiskRow, Tx } from '../../../db/schema.ts';
+import { urisOf } from '../../authorization/grants.ts';
 import type { ApiDeps, Caller } from '../../deps.ts';
+import { ofProjects } from '../../lists/of-projects.ts';
 import type { NamedProject } from '../../project-for.ts';
 import { authorize } from '../../rights.ts';
 
@@ -19,7 +21,8 @@ export async function findDisk(
 ): Promise<DiskRow> {
   const { db } = database;
   const row = (await byId(db, idOrName)) ?? (await byName(db, settings.cluster, caller, idOrName, project));
-  return authorize(caller, row, right, () => unknownDisk(idOrName));
+  const uris = row === undefined ? [] : urisOf('disk', row.cluster, row);
+  return authorize(caller, row, right, () => unknownDisk(idOrName), uris);
 }
 
 export function unknownDisk(idOrName: string): DelosError {
@@ -49,9 +52,7 @@ async function byName(
       .where('phase', '<>', 'removing')
       .$if(typeof project.org === 'string', (query) => query.where('org', '=', project.org ?? ''))
       .$if(typeof project.name === 'string', (query) => query.where('project', '=', project.name ?? ''))
-      .$if(!caller.admin, (query) =>
-        query.where(sql<SqlBool>`org || '/' || project = any (${[...caller.roles.keys()]}::text[])`),
-      )
+      .$if(!caller.admin, (query) => query.where(ofProjects(caller, { kind: 'disk', names: ['id', 'name'] })))
       // One that is marked may have a successor of its name.
       .orderBy(sql`phase = 'kept'`, 'desc')
       .orderBy('created_at', 'desc')

@@ -23,7 +23,7 @@ export async function* listDisks(
       .where('id', '>', last)
       .$if(typeof org === 'string', (query) => query.where('org', '=', org ?? ''))
       .$if(typeof project === 'string', (query) => query.where('project', '=', project ?? ''))
-      .$if(!caller.admin, (query) => query.where(ofProjects(caller)))
+      .$if(!caller.admin, (query) => query.where(ofProjects(caller, { kind: 'disk', names: ['id', 'name'] })))
       .orderBy('id')
       .limit(PAGE)
       .execute();

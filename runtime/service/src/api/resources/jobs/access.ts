@@ -1,7 +1,9 @@
 import { DelosError, type Right } from '@delos/core';
-import { type SqlBool, sql } from 'kysely';
+
 import type { Db, JobRow } from '../../../db/schema.ts';
+import { urisOf } from '../../authorization/grants.ts';
 import type { ApiDeps, Caller } from '../../deps.ts';
+import { ofProjects } from '../../lists/of-projects.ts';
 import { authorize } from '../../rights.ts';
 
 /**
@@ -24,8 +26,13 @@ export async function findJob(
       new DelosError('ERR_UNKNOWN_JOB', `there is no job ${JSON.stringify(idOrName)}`, {
         hint: 'apolo ps --all lists the jobs of your project',
       }),
+    row === undefined ? [] : jobUris(row),
   );
 }
+
+/** By which a job may be shared. */
+export const jobUris = (row: Pick<JobRow, 'cluster' | 'org' | 'project' | 'id' | 'name'>): readonly string[] =>
+  urisOf('job', row.cluster, row);
 
 async function byId(db: Db, id: string): Promise<JobRow | undefined> {
   if (!id.startsWith('job-')) return undefined;
@@ -38,9 +45,7 @@ async function byName(db: Db, cluster: string, caller: Caller, name: string): Pr
     .selectAll()
     .where('name', '=', name)
     .where('cluster', '=', cluster)
-    .$if(!caller.admin, (query) =>
-      query.where(sql<SqlBool>`org || '/' || project = any (${[...caller.roles.keys()]}::text[])`),
-    )
+    .$if(!caller.admin, (query) => query.where(ofProjects(caller, { kind: 'job', names: ['id', 'name'] })))
     .orderBy('created_at', 'desc')
     .limit(1)
     .executeTakeFirst();

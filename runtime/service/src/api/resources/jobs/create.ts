@@ -69,7 +69,8 @@ export async function createJob(tx: Tx, request: JobRequest, context: CreateCont
   await stillUser(tx, context.caller);
   const cluster = await requirePresent(tx, context.ownCluster, request.meta.cluster_name ?? context.cluster);
   const preset = await presetFor(tx, request, cluster);
-  const project = await projectFor(tx, { org: request.meta.org_name, name: request.meta.project_name }, context.caller);
+  const wanted = { org: request.meta.org_name, name: request.meta.project_name };
+  const project = await projectFor(tx, wanted, context.caller, { kind: 'job', cluster });
   const resources = resourcesOf(request, preset);
   await context.checkQuota(tx, { cluster, request, project, needs: resources });
   const { caller } = context;

@@ -35,5 +35,6 @@ export async function checkImageRight(
         where,
         hint: 'apolo image ls lists the images that you may use',
       }),
+    [`image://${deps.settings.cluster}/${repository}`],
   );
 }

@@ -1,13 +1,13 @@
 import type { JobRow } from '../../../db/schema.ts';
 import type { ObjectResource, QuotaResource } from '../../resource.ts';
 import { objectStreams } from '../../stream.ts';
-import { findJob } from './access.ts';
+import { findJob, jobUris } from './access.ts';
 import { capacityRoute } from './capacity.ts';
 import { checkQuotas, type JobDemand } from './quotas.ts';
 import { jobRoutes } from './routes.ts';
 import { jobStreams } from './streams/index.ts';
 
-export { findJob } from './access.ts';
+export { findJob, jobUris } from './access.ts';
 export { httpOf } from './job-urls.ts';
 
 export const jobs: ObjectResource<JobRow> & QuotaResource<JobDemand> = {
@@ -20,7 +20,7 @@ export const jobs: ObjectResource<JobRow> & QuotaResource<JobDemand> = {
     capacityRoute(app, deps);
     jobRoutes(app, deps);
   },
-  streams: objectStreams(findJob, jobStreams),
+  streams: objectStreams(findJob, jobStreams, jobUris),
   find: findJob,
   quota: checkQuotas,
   audit: {

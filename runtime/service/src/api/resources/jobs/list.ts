@@ -1,9 +1,10 @@
 import { jobStatus, PHASES_WITHOUT_POD } from '@delos/core';
-import { type Expression, type SelectQueryBuilder, type SqlBool, sql } from 'kysely';
+import { type SelectQueryBuilder, type SqlBool, sql } from 'kysely';
 import { z } from 'zod';
 import type { Db, Schema, TransitionRow } from '../../../db/schema.ts';
 import { nextLimit, type Page, type Sized, withinBytes } from '../../../db/within-bytes.ts';
 import type { Caller } from '../../deps.ts';
+import { ofProjects } from '../../lists/of-projects.ts';
 import { flag, repeated } from '../../route.ts';
 import type { RenderedJobs } from './rendered.ts';
 import { COLUMNS, type JobVersion, type ShownJob, VERSION } from './shown.ts';
@@ -169,11 +170,7 @@ function filtered<O>(select: JobQuery<O>, query: JobListQuery): JobQuery<O> {
 
 function visible<O>(select: JobQuery<O>, caller: Caller): JobQuery<O> {
   if (caller.admin) return select;
-  const projects = [...caller.roles.keys()];
-  return select.where(
-    (eb): Expression<SqlBool> =>
-      projects.length === 0 ? sql<SqlBool>`false` : eb(sql<string>`org || '/' || project`, 'in', projects),
-  );
+  return select.where(ofProjects(caller, { kind: 'job', names: ['id', 'name'] }));
 }
 
 export async function withTransitions<Row extends ShownJob>(

@@ -21,8 +21,9 @@ export const projectsIn = (scopes: readonly Access[]): readonly ProjectOf[] =>
  * Grants each action that the caller has the right to. The first repository is what a request is about: what is missing of it is
  * refused. Others are what may be mounted from, and are left out.
  * @param projects those that there are
+ * @param cluster by which images are shared. @default grants do not count
  */
-export function grant(caller: Caller, asked: readonly Access[], projects: readonly ProjectOf[]): Granted {
+export function grant(caller: Caller, asked: readonly Access[], projects: readonly ProjectOf[], cluster = ''): Granted {
   let refusal: DelosError | undefined;
   let first = true;
   const access = asked.flatMap((scope): readonly Access[] => {
@@ -30,7 +31,7 @@ export function grant(caller: Caller, asked: readonly Access[], projects: readon
     const repository = repositoryScope(scope);
     if (repository === undefined) return [];
     const actions = repository.actions.filter((action) => {
-      const why = refused(caller, repository.name, RIGHT[action] ?? 'write', projects);
+      const why = refused(caller, repository.name, RIGHT[action] ?? 'write', { projects, cluster });
       if (first) refusal ??= why;
       return why === undefined;
     });
@@ -40,7 +41,12 @@ export function grant(caller: Caller, asked: readonly Access[], projects: readon
   return refusal === undefined ? { access } : { access, refusal };
 }
 
-function refused(caller: Caller, name: string, right: Right, projects: readonly ProjectOf[]): DelosError | undefined {
+function refused(
+  caller: Caller,
+  name: string,
+  right: Right,
+  { projects, cluster }: { readonly projects: readonly ProjectOf[]; readonly cluster: string },
+): DelosError | undefined {
   const of = projectOfRepository(name);
   if (of === undefined) {
     return new DelosError('ERR_FORBIDDEN', `${JSON.stringify(name)} is the name of no image of a project`, {
@@ -59,6 +65,7 @@ function refused(caller: Caller, name: string, right: Right, projects: readonly 
           `${caller.user} is no member of project ${of.org}/${of.project}, or there is none`,
           { hint: 'apolo config show lists your projects; the administrator adds members' },
         ),
+      [`image://${cluster}/${name}`],
     );
     return undefined;
   } catch (error) {

@@ -103,7 +103,12 @@ export function registryTokenRoutes(app: FastifyInstance, deps: ApiDeps): void {
     if (registry === undefined) throw new DelosError('ERR_NOT_IMPLEMENTED', 'this platform has no registry');
     const caller = (await machineBehind(registry, authorization)) ?? (await callerBehind(deps, authorization));
     const asked = scopes();
-    const { access, refusal } = grant(caller, asked, await liveProjects(deps.database.db, projectsIn(asked)));
+    const { access, refusal } = grant(
+      caller,
+      asked,
+      await liveProjects(deps.database.db, projectsIn(asked)),
+      deps.settings.cluster,
+    );
     if (refusal !== undefined) throw refusal;
     return signToken(registry, { name: caller.user, id: caller.id }, access, now);
   }

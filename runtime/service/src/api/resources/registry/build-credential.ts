@@ -81,6 +81,8 @@ export async function callerOfBuild(
   return {
     ...caller,
     admin: false,
+    orgs: new Map(),
+    grants: (caller.grants ?? []).map(({ uri }) => ({ uri, action: 'read' as const })),
     roles: new Map([
       ...[...caller.roles.keys()].map((project) => [project, 'reader'] as const),
       ...writes.map((project) => [project, 'writer'] as const),

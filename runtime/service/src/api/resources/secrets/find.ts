@@ -1,7 +1,9 @@
 import { DelosError, type Right } from '@delos/core';
-import { type SqlBool, sql } from 'kysely';
+
 import type { SecretRow } from '../../../db/secrets/tables.ts';
+import { uriOf } from '../../authorization/grants.ts';
 import type { ApiDeps, Caller } from '../../deps.ts';
+import { ofProjects } from '../../lists/of-projects.ts';
 import type { NamedProject } from '../../project-for.ts';
 import { authorize } from '../../rights.ts';
 
@@ -25,9 +27,7 @@ export async function findSecret(
     .where('name', '=', name)
     .$if(typeof org === 'string', (query) => query.where('org', '=', org ?? ''))
     .$if(typeof project === 'string', (query) => query.where('project', '=', project ?? ''))
-    .$if(!caller.admin, (query) =>
-      query.where(sql<SqlBool>`org || '/' || project = any (${[...caller.roles.keys()]}::text[])`),
-    )
+    .$if(!caller.admin, (query) => query.where(ofProjects(caller, { kind: 'secret', names: ['name'] })))
     .orderBy('changed_at', 'desc')
     .limit(1)
     .executeTakeFirst();
@@ -39,5 +39,6 @@ export async function findSecret(
       new DelosError('ERR_NOT_FOUND', `there is no secret ${JSON.stringify(name)}`, {
         hint: 'apolo secret ls lists the secrets of your project',
       }),
+    row === undefined ? [] : [uriOf('secret', row.cluster, row, row.name)],
   );
 }

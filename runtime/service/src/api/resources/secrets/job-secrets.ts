@@ -2,9 +2,10 @@ import { DelosError, isRegistrySecret, type JobSecret, MAX_ARGUMENT_BYTES } from
 import { z } from 'zod';
 import type { Tx } from '../../../db/schema.ts';
 import type { SecretRow } from '../../../db/secrets/tables.ts';
+import { isGranted, uriOf } from '../../authorization/grants.ts';
 import type { Caller } from '../../deps.ts';
 import type { OwnedProject } from '../../project-for.ts';
-import { isAllowed } from '../../rights.ts';
+import { mayDo } from '../../rights.ts';
 
 /** Secrets of one job. */
 const MOST = 32;
@@ -123,7 +124,9 @@ async function rowOf(tx: Tx, use: Use, { cluster, caller, project: own }: JobSec
     .where('project', '=', project)
     .where('name', '=', key)
     .executeTakeFirst();
-  if (row !== undefined && isAllowed(caller, caller.roles.get(`${org}/${project}`), 'write')) return row;
+  const may = mayDo(caller, { org, project }, 'write');
+  // Who shares a secret shares what is in it.
+  if (row !== undefined && (may || isGranted(caller, [uriOf('secret', cluster, use, key)], 'read'))) return row;
   const where = org === own.org && project === own.name ? 'this project' : `project ${org}/${project}`;
   throw refusal(
     `there is no secret ${JSON.stringify(key)} in ${where}`,

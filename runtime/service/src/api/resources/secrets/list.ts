@@ -36,7 +36,7 @@ export async function* listSecrets(
       .$if(last !== undefined, (query) =>
         query.where(sql<SqlBool>`(org, project, name) > (${last?.org}, ${last?.project}, ${last?.name})`),
       )
-      .$if(!caller.admin, (query) => query.where(ofProjects(caller)))
+      .$if(!caller.admin, (query) => query.where(ofProjects(caller, { kind: 'secret', names: ['name'] })))
       .orderBy('org')
       .orderBy('project')
       .orderBy('name')

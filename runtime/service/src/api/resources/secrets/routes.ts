@@ -42,7 +42,8 @@ export function secretRoutes(app: FastifyInstance, deps: ApiDeps): void {
       checkRegistrySecret(body.key, value);
       const place = await database.tx(async (tx) => {
         await stillUser(tx, caller);
-        const { org, name: project } = await projectFor(tx, { org: body.org_name, name: body.project_name }, caller);
+        const named = { org: body.org_name, name: body.project_name };
+        const { org, name: project } = await projectFor(tx, named, caller, { kind: 'secret', cluster });
         const made = { cluster, org, project, name: body.key };
         await requirePresent(tx, settings.cluster, cluster);
         await checkSecretLimits(tx, made, value.length);

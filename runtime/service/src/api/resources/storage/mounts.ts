@@ -1,8 +1,9 @@
 import { DelosError, FILE_STORAGE_PATH, type FileMount, type Right } from '@delos/core';
 import { z } from 'zod';
+import { uriOf } from '../../authorization/grants.ts';
 import type { ApiDeps, Caller } from '../../deps.ts';
 import { liveProjects } from '../../live-projects.ts';
-import { isAllowed } from '../../rights.ts';
+import { mayDo } from '../../rights.ts';
 
 const MOST_MOUNTS = 32;
 /** The program that has the files answers well before. */
@@ -65,8 +66,8 @@ export async function fileMountsFor(
   const projects = await liveProjects(deps.database.db, mounts);
   for (const { org, project, readOnly, field } of mounts) {
     const there = projects.some((each) => each.org === org && each.project === project);
-    const role = there ? context.caller.roles.get(`${org}/${project}`) : undefined;
-    const may = (right: Right): boolean => there && isAllowed(context.caller, role, right);
+    const uris = [uriOf('storage', own, { org, project })];
+    const may = (right: Right): boolean => there && mayDo(context.caller, { org, project }, right, uris);
     if (!may('read')) {
       throw new DelosError(
         'ERR_FORBIDDEN',

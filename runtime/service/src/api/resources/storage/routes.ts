@@ -1,8 +1,9 @@
 import { FILE_STORAGE_RIGHTS, RIGHTS } from '@delos/core';
 import type { FastifyInstance } from 'fastify';
 import { z } from 'zod';
+import { uriOf } from '../../authorization/grants.ts';
 import type { ApiDeps } from '../../deps.ts';
-import { isAllowed } from '../../rights.ts';
+import { mayDo } from '../../rights.ts';
 import { route } from '../../route.ts';
 
 const name = z.string().max(255).optional();
@@ -45,9 +46,9 @@ export function storageRoutes(app: FastifyInstance, deps: ApiDeps): void {
         .orderBy('projects.name')
         .execute();
       const projects = rows.flatMap(({ quota, org_quota: orgQuota, ...row }) => {
-        const role = caller.roles.get(`${row.org}/${row.project}`);
-        if (!isAllowed(caller, role, 'read')) return [];
-        const right = isAllowed(caller, role, 'write') ? ('write' as const) : ('read' as const);
+        const uris = [uriOf('storage', deps.settings.cluster, row)];
+        if (!mayDo(caller, row, 'read', uris)) return [];
+        const right = mayDo(caller, row, 'write', uris) ? ('write' as const) : ('read' as const);
         return [{ ...row, right, limit: quota.files ?? null, orgLimit: orgQuota.files ?? null }];
       });
       return { user: caller.user, projects };

@@ -6,7 +6,7 @@ export const users: Resource = {
   title: 'users and their permissions',
   prefix: '/api/v1/users',
   config: [{ in: 'cluster', key: 'users_url' }],
-  tables: ['users', 'members'],
+  tables: ['users', 'members', 'grants'],
   routes: userRoutes,
   asks: ['POST /:user/permissions/check'],
   audit: {
