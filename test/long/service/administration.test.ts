@@ -149,3 +149,18 @@ test.each(REFUSED.map((step) => [step[0], step[1], step] as const))(
     );
   },
 );
+
+test('a manager of an organization that has no project yet can log in, and see to its projects', async () => {
+  const { api, issuer } = served;
+  await api.request('admin', 'POST', '/apis/admin/v1/orgs', { name: 'hall' });
+  await api.request('admin', 'POST', '/apis/admin/v1/orgs/hall/users', { user_name: 'noel', role: 'manager' });
+  const login = ['config', 'login-with-token', await issuer.token('noel'), `${api.url}/api/v1`];
+  const results = await apoloBatch(
+    client,
+    [login, ['config', 'show'], ['admin', 'get-projects', 'default', '--org', 'hall']].map((words) => ({
+      person: 'noel',
+      words,
+    })),
+  );
+  for (const { code, err } of results) expect(code, err).toBe(0);
+});
