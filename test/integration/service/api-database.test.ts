@@ -9,7 +9,7 @@ import { platformConfig, projectNamespace } from '@delos/core';
 import { sql } from 'kysely';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { z } from 'zod';
-import { applyConfig } from '../../../runtime/service/src/db/apply-config.ts';
+import { applyConfig, KEEPS_PROJECT } from '../../../runtime/service/src/db/apply-config.ts';
 import { connectDatabase, type Database } from '../../../runtime/service/src/db/database.ts';
 import { migrate } from '../../../runtime/service/src/db/migrate.ts';
 import { whileKeepingRealm } from '../../../runtime/service/src/db/realm-wanted.ts';
@@ -86,12 +86,22 @@ test('projects of different names never share a namespace', () => {
 
 const config = (organizations: unknown) => platformConfig.parse({ users: [{ name: 'alice' }], organizations });
 
-test('what vanishes from the configuration goes, and is retired where jobs refer to it', async () => {
+test('what vanishes from the configuration goes, and is retired where something of it is left', async () => {
   const first = config([
     { name: 'acme', projects: [{ name: 'one', members: [{ user: 'alice' }] }, { name: 'two' }] },
     { name: 'left', projects: [{ name: 'three' }] },
+    { name: 'kept', projects: [{ name: 'four' }, { name: 'five' }] },
   ]);
   await database.tx((tx) => applyConfig(tx, first, 'default'));
+  await database.db
+    .insertInto('buckets')
+    .values({ id: 'bucket-1', org: 'kept', project: 'four', owner: 'alice' })
+    .execute();
+  const sealed = { sealed: Buffer.from('x'), wrapped_key: Buffer.from('x'), key_id: 'k', bytes: 1, is_text: true };
+  await database.db
+    .insertInto('secrets')
+    .values({ cluster: 'default', org: 'kept', project: 'five', name: 's', owner: 'alice', ...sealed })
+    .execute();
   await database.db
     .insertInto('jobs')
     .values({
@@ -113,13 +123,22 @@ test('what vanishes from the configuration goes, and is retired where jobs refer
     .orderBy('name')
     .execute();
   expect(projects).toEqual([
+    { org: 'kept', name: 'five', retired: true },
+    { org: 'kept', name: 'four', retired: true },
     { org: 'acme', name: 'one', retired: false },
     { org: 'acme', name: 'two', retired: true },
   ]);
-  const orgs = await database.db.selectFrom('organizations').select('name').execute();
-  expect(orgs).toEqual([{ name: 'acme' }]);
+  const orgs = await database.db.selectFrom('organizations').select('name').orderBy('name').execute();
+  expect(orgs).toEqual([{ name: 'acme' }, { name: 'kept' }]);
   const members = await database.db.selectFrom('members').select(['project', 'user_name', 'role']).execute();
   expect(members).toEqual([{ project: 'one', user_name: 'admin', role: 'admin' }]);
+});
+
+test('each table that would forbid a project to go keeps it', async () => {
+  const { rows } = await sql<{ name: string }>`select conrelid::regclass::text as name from pg_constraint
+    where contype = 'f' and confrelid = 'projects'::regclass and confdeltype = 'a' order by 1`.execute(database.db);
+  // Members are replaced before.
+  expect(rows.map(({ name }) => name).filter((name) => name !== 'members')).toEqual([...KEEPS_PROJECT].sort());
 });
 
 test('of two that prepare the database at once, the second waits longer than a statement may, and then finds all done', async () => {

@@ -2,7 +2,7 @@ import { BODY_TOO_LARGE, MAX_BODY_BYTES } from '@delos/core';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { absentAt } from '../../../runtime/service/src/api/known-services.ts';
 import type { Database } from '../../../runtime/service/src/db/database.ts';
-import { recordObservation, recordWaiting } from '../../../runtime/service/src/db/jobs-state.ts';
+import { applyEvent, recordObservation, recordWaiting } from '../../../runtime/service/src/db/jobs-state.ts';
 import {
   type Answer,
   startApiOnPostgres,
@@ -507,6 +507,32 @@ describe('the list', () => {
     expect(await list('', 'admin')).toEqual([0, 1, 2]);
   });
 
+  test('shows each job as it is now, also one that it has shown before', async () => {
+    const { id } = (await run({ tags: ['shown'] })).json;
+    const shown = async () => (await api.request('alice', 'GET', '/jobs?tag=shown')).json.jobs;
+    const asked = async () => [(await api.request('alice', 'GET', `/jobs/${id}`)).json];
+    const without = (jobs: readonly { history: object; total_price_credits: string }[]) =>
+      jobs.map(({ total_price_credits: _, history, ...job }) => ({
+        ...job,
+        history: { ...history, run_time_seconds: 0 },
+      }));
+    expect(await shown()).toEqual(await asked());
+    for (const event of [
+      { type: 'admit', pool: 'default', node: 'node-1', description: '' },
+      { type: 'observe', observation: observation(id, { phase: 'running', podUid: 'p', nodeName: 'node-1' }) },
+      { type: 'stop', status: 'cancelled', reason: 'Killed', description: 'killed' },
+    ] as const) {
+      await database.tx((tx) => applyEvent(tx, id, event));
+      for (const _again of [1, 2]) expect(without(await shown())).toEqual(without(await asked()));
+      if (event.type !== 'observe') continue;
+      const seconds = async (): Promise<number> => (await shown())[0].history.run_time_seconds;
+      const before = await seconds();
+      expect(before).toBeGreaterThan(0);
+      await new Promise((resolve) => setTimeout(resolve, 20));
+      expect(await seconds()).toBeGreaterThan(before);
+    }
+  });
+
   test('an unknown status or time is a mistake, not an empty list', async () => {
     expect((await api.request('alice', 'GET', '/jobs?status=fine')).status).toBe(400);
     expect((await api.request('alice', 'GET', '/jobs?since=yesterday')).json.error).toMatch(/^since: expected a time/);
@@ -585,7 +611,7 @@ describe('what is not there', () => {
 
 test('the OpenAPI document describes every job route by the schemas that validate', async () => {
   const document = (await (await fetch(`${api.url}/api/v1/openapi.json`)).json()) as {
-    paths: Record<string, Record<string, { parameters?: { name: string }[] }>>;
+    paths: Record<string, Record<string, { parameters?: { name: string }[]; responses: object }>>;
   };
   expect(Object.keys(document.paths).filter((path) => path.startsWith('/api/v1/jobs'))).toEqual([
     '/api/v1/jobs/capacity',
@@ -596,6 +622,12 @@ test('the OpenAPI document describes every job route by the schemas that validat
   ]);
   const names = document.paths['/api/v1/jobs']?.get?.parameters?.map(({ name }) => name);
   expect(names).toEqual(expect.arrayContaining(['status', 'owner', 'since', 'project_name', 'reverse']));
+  const silent = Object.entries(document.paths).flatMap(([path, methods]) =>
+    Object.entries(methods).flatMap(([method, { responses }]) =>
+      Object.keys(responses).some((status) => /^[23]/.test(status)) ? [] : [`${method} ${path}`],
+    ),
+  );
+  expect(silent, 'say nothing of their success').toEqual([]);
 });
 
 test('a headless login whose query gives a key twice is shown the first one', async () => {

@@ -1,4 +1,5 @@
 import { createHash, randomBytes } from 'node:crypto';
+import { closeSync, openSync } from 'node:fs';
 import { mkdir, readdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -29,7 +30,8 @@ const digest = (bytes: Buffer): string => createHash('sha256').update(bytes).dig
 
 test('100,000 names in one folder are listed, sorted, by the client, and removed', async () => {
   await alice.ok(['mkdir', 'storage:many']);
-  for (let nth = 0; nth < 100_000; nth += 1) await writeFile(folderOf('many', `file-${nth}`), '');
+  // One after another and without promises: making them is not what is tested, and takes ten times as long otherwise.
+  for (let nth = 0; nth < 100_000; nth += 1) closeSync(openSync(folderOf('many', `file-${nth}`), 'w'));
   const names = (await alice.ok(['ls', 'storage:many'], { timeout: 300 })).split('\n').filter((line) => line !== '');
   expect(names).toHaveLength(100_000);
   expect(names).toEqual(names.toSorted());

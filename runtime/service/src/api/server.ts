@@ -84,10 +84,10 @@ export async function publicApp(deps: ListenerDeps): Promise<FastifyInstance> {
       security: [{ token: [] }],
     },
   });
-  // Any request may be refused, also since what it asks for is no part of the release.
+  // Any request may be refused, also since what it asks for is no part of the release. A route that says nothing of its success has one.
   app.addHook('onRoute', ({ schema }) => {
     if (schema !== undefined && !('hide' in schema))
-      schema.response = { '4xx': ERROR_SCHEMA, 501: ERROR_SCHEMA, ...Object(schema.response) };
+      schema.response = { '4xx': ERROR_SCHEMA, 501: ERROR_SCHEMA, ...Object(schema.response ?? SUCCESS) };
   });
   await app.register(
     async (scope) => {
@@ -109,6 +109,8 @@ export async function publicApp(deps: ListenerDeps): Promise<FastifyInstance> {
   absentServices(app, deps.resources);
   return app;
 }
+
+const SUCCESS = { 200: { description: 'Done' } };
 
 function measure(app: FastifyInstance, deps: ApiDeps): void {
   const seconds = new Histogram({

@@ -10,7 +10,7 @@ import {
 import { sql } from 'kysely';
 import { applyCredits } from './credits/terms.ts';
 import { CONFIG_CHANGED } from './notifications.ts';
-import type { Tx } from './schema.ts';
+import type { Schema, Tx } from './schema.ts';
 import { checkAdoption } from './tenancy/adopt.ts';
 import { endGrantsOfRetired } from './tenancy/grants.ts';
 import { applyUsers } from './users.ts';
@@ -18,8 +18,8 @@ import { applyUsers } from './users.ts';
 /**
  * Makes users, organizations, projects, members and the cluster what the configuration says. What administrators made while the
  * platform ran stays, or is taken over (tenancy/adopt.ts). What vanished from the configuration goes where
- * nothing refers to it; where jobs or disks do, it is retired: it takes no new ones, is guaranteed nothing, and its jobs keep
- * their history.
+ * nothing refers to it; where something of it is left ({@link KEEPS_PROJECT}), it is retired: it takes nothing new, is guaranteed
+ * nothing, and its jobs keep their history.
  */
 export async function applyConfig(tx: Tx, config: PlatformConfig, cluster: string): Promise<void> {
   await sql`select pg_advisory_xact_lock(hashtext('delos apply config'))`.execute(tx);
@@ -147,6 +147,9 @@ async function replaceMembers(tx: Tx, config: PlatformConfig, providers: readonl
   if (members.length > 0) await tx.insertInto('members').values(members).execute();
 }
 
+/** Tables whose rows keep the project that they are of: what is in it outlives its place in the configuration. */
+export const KEEPS_PROJECT = ['jobs', 'disks', 'buckets', 'secrets'] as const satisfies readonly (keyof Schema)[];
+
 /** Those that administrators added stay, but for people whom the file names. */
 async function replaceOrgMembers(tx: Tx, config: PlatformConfig): Promise<void> {
   const members = config.organizations.flatMap((org) =>
@@ -170,9 +173,10 @@ async function retireVanished(tx: Tx, config: PlatformConfig): Promise<void> {
   await sql`update projects set retired = true, retired_at = coalesce(retired_at, now()), share = ${plain}::jsonb
     where declared and org || '/' || name <> all (${kept}::text[])`.execute(tx);
   await endGrantsOfRetired(tx);
-  await sql`delete from projects p where retired
-    and not exists (select from jobs j where j.org = p.org and j.project = p.name)
-    and not exists (select from disks d where d.org = p.org and d.project = p.name)`.execute(tx);
+  const unused = KEEPS_PROJECT.map(
+    (table) => sql`not exists (select from ${sql.table(table)} t where t.org = p.org and t.project = p.name)`,
+  );
+  await sql`delete from projects p where retired and ${sql.join(unused, sql` and `)}`.execute(tx);
   // One that the file names no longer, and in which administrators made projects, is theirs from now on.
   await sql`update organizations set declared = false, share = ${plain}::jsonb
     where declared and name <> all (${orgs}::text[])

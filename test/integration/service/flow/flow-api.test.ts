@@ -226,6 +226,7 @@ describe('an attempt', () => {
       (await ask('GET', `attempts/by_number?bake_id=${id}&number=${number}`)).json.id;
     expect([await by(1), await by(2), await by(-1)]).toEqual([first, second, second]);
     expect((await ask('GET', `attempts/by_number?bake_id=${id}&number=3`)).status).toBe(404);
+    expect((await ask('GET', `attempts/by_number?bake_id=${id}&number=2251799813685247`)).status).toBe(400);
     expect((await lines(`attempts?bake_id=${id}`)).map((each) => each.number)).toEqual([1, 2]);
     const again = await ask('POST', 'attempts', {
       ...{ bake_id: id, number: 2, result: 'pending', configs_meta: await metaOf(id) },

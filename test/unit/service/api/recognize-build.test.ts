@@ -1,6 +1,7 @@
 import { describe, expect, test } from 'vitest';
-import { withoutOwnKeys } from '../../../../runtime/service/src/api/resources/jobs/builds/carry-out.ts';
+import { carriedBuild, withoutOwnKeys } from '../../../../runtime/service/src/api/resources/jobs/builds/carry-out.ts';
 import { recognizeBuild } from '../../../../runtime/service/src/api/resources/jobs/builds/recognize.ts';
+import type { JobRequest } from '../../../../runtime/service/src/api/resources/jobs/request.ts';
 
 /* Which jobs are builds of images. What the client submits is as apolo-extras 26.8 makes it (image_builder.py). */
 
@@ -86,6 +87,23 @@ describe('what is no build runs as it is', () => {
   test.each(table)('%s', (_, container) => {
     expect(recognizeBuild(container, PLACE)).toBeUndefined();
   });
+});
+
+test('a build that comes before its builder is refused with what to do; another job, and a platform that has none, go on', async () => {
+  const settings = { cluster: 'default', publicUrl: 'https://ai.example.com:8443', registry: {}, secretsKey: 'key' };
+  const asked = (container: object, more: object = { builder: () => undefined }) => {
+    const request = { meta: { org_name: 'acme', project_name: 'one', container: {} }, container };
+    const deps = { database: {}, settings: { ...settings, ...more } } as unknown as Parameters<typeof carriedBuild>[0];
+    const [caller, meant] = [{}, request] as unknown as [Parameters<typeof carriedBuild>[1], JobRequest];
+    return carriedBuild(deps, caller, meant, 'default');
+  };
+  await expect(asked(usual())).rejects.toMatchObject({
+    code: 'ERR_BUSY',
+    message: expect.stringMatching(/the builder of images is not there yet/),
+    hint: expect.stringMatching(/build again in two minutes/),
+  });
+  expect(await asked({ ...usual(), image: 'ubuntu:24.04' })).toBeUndefined();
+  expect(await asked(usual(), {})).toBeUndefined();
 });
 
 describe('the file with the user’s token', () => {

@@ -15,9 +15,11 @@ import { route } from '../../route.ts';
 const TAG = 'flows';
 /** Stands for the highest number. */
 const LAST = -1;
+/** The highest number that one may have. */
+const MOST = 1_000_000;
 
 const ofBake = z.object({ bake_id: objectId });
-const number = z.number().int().positive().max(1_000_000);
+const number = z.number().int().positive().max(MOST);
 const told = ofBake.extend({
   number,
   result: flowAttemptStatus,
@@ -137,7 +139,7 @@ export function flowAttemptRoutes(app: FastifyInstance, deps: ApiDeps): void {
       url: '/by_number',
       tag: TAG,
       summary: 'An attempt of a bake by its number; -1 is the last one',
-      query: ofBake.extend({ number: z.coerce.number().int() }),
+      query: ofBake.extend({ number: z.coerce.number().int().min(LAST).max(MOST) }),
       response: shownAttempt,
     },
     async ({ query, caller }) => {

@@ -1,18 +1,22 @@
 import { GPU_FIELDS, GPU_KINDS, TERMINAL } from '@delos/core';
 import type { TransitionRow } from '../../../db/schema.ts';
 import { httpOf, type JobNames, jobUrls } from './job-urls.ts';
-import type { ShownJob } from './list.ts';
+import type { ShownJob } from './shown.ts';
 
 const PRIORITY_NAMES: Readonly<Record<number, string>> = { [-1]: 'low', 0: 'normal', 1: 'high' };
 
-/** A job as the official client reads it. Where null would break the client, the key is left out. */
+/**
+ * A job as the official client reads it. Where null would break the client, the key is left out.
+ * @param growing what stands in place of what grows while the job runs, its run time and then its credits. @default as they are now
+ */
 export function jobJson(
   row: ShownJob,
   transitions: readonly TransitionRow[],
   names: JobNames,
+  growing?: string,
 ): Record<string, unknown> {
   const seconds = runTimeSeconds(row);
-  const perHour = Number(row.credits_per_hour);
+  const mark = isRunning(row) ? growing : undefined;
   const request = row.request;
   return {
     id: row.id,
@@ -27,7 +31,7 @@ export function jobJson(
     ...optional('preset_name', row.preset === '' ? null : row.preset),
     uri: `job://${row.cluster}/${row.org}/${row.project}/${row.id}`,
     status: row.status,
-    history: history(row, seconds, names),
+    history: history(row, mark ?? seconds, names),
     ...jobUrls(row, names),
     statuses: transitions.map((transition) => ({
       status: transition.status,
@@ -45,8 +49,8 @@ export function jobJson(
     priority: PRIORITY_NAMES[row.priority] ?? 'normal',
     ...optional('max_run_time_minutes', row.max_run_time_minutes),
     ...optional('schedule_timeout', row.schedule_timeout),
-    price_credits_per_hour: perHour.toFixed(4),
-    total_price_credits: ((perHour * seconds) / 3600).toFixed(4),
+    price_credits_per_hour: Number(row.credits_per_hour).toFixed(4),
+    total_price_credits: mark ?? totalCredits(row, seconds),
     materialized: row.phase !== 'queued' && row.phase !== 'gone',
     being_dropped: false,
     logs_removed: row.logs_removed,
@@ -84,7 +88,7 @@ function httpAskedFor(row: ShownJob): number | undefined {
   return http === undefined || (http.port === 80 && http.login) ? undefined : http.port;
 }
 
-function history(row: ShownJob, seconds: number, names: JobNames): Record<string, unknown> {
+function history(row: ShownJob, seconds: number | string, names: JobNames): Record<string, unknown> {
   // The client asserts a start time of all that ended, even of what was killed before it ran.
   const finished = TERMINAL.has(row.status) ? row.finished_at : null;
   const started = row.first_started_at ?? finished;
@@ -101,11 +105,20 @@ function history(row: ShownJob, seconds: number, names: JobNames): Record<string
   };
 }
 
+/** Whether its run time grows. */
+export function isRunning(row: Pick<ShownJob, 'started_at' | 'finished_at'>): boolean {
+  return row.started_at !== null && row.finished_at === null;
+}
+
 /** Of all runs: a preempted job does not pay for its waiting. */
-function runTimeSeconds(row: ShownJob): number {
+export function runTimeSeconds(row: Pick<ShownJob, 'started_at' | 'finished_at' | 'ran_seconds'>): number {
   if (row.started_at === null) return row.ran_seconds;
   const end = row.finished_at ?? new Date();
   return row.ran_seconds + Math.max(0, (end.getTime() - row.started_at.getTime()) / 1000);
+}
+
+export function totalCredits(row: Pick<ShownJob, 'credits_per_hour'>, seconds: number): string {
+  return ((Number(row.credits_per_hour) * seconds) / 3600).toFixed(4);
 }
 
 function resources(row: ShownJob): Record<string, unknown> {

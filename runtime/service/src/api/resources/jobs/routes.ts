@@ -14,6 +14,7 @@ import { traceOf } from '../../trace.ts';
 import { findJob } from './access.ts';
 import { jobJson } from './json.ts';
 import { jobListQuery, listJobs, withTransitions } from './list.ts';
+import { RenderedJobs } from './rendered.ts';
 import { containerJobRequest, parseJobRequest, presetJobRequest } from './request.ts';
 import { sendJobs } from './send-jobs.ts';
 import { submitJob } from './submit.ts';
@@ -27,6 +28,7 @@ const LIST_BYTES = 2 ** 19;
 /** Jobs: make, list, look, end, extend. */
 export function jobRoutes(app: FastifyInstance, deps: ApiDeps): void {
   const { database, settings } = deps;
+  const rendered = new RenderedJobs(settings);
   const find = async (
     { caller, params, request }: { caller: Caller; params: { id: string }; request: FastifyRequest },
     right: Right,
@@ -78,7 +80,7 @@ export function jobRoutes(app: FastifyInstance, deps: ApiDeps): void {
     async ({ query, caller, request, reply }) => {
       await reserveInTurn(deps, caller, reply, LIST_BYTES);
       const form = (request.headers.accept ?? '').includes('application/x-ndjson') ? 'lines' : 'document';
-      return sendJobs(listJobs(database.db, caller, query), form, { reply, names: settings });
+      return sendJobs(listJobs(database.db, caller, { query, rendered }), form, reply);
     },
   );
 

@@ -10,6 +10,9 @@ import { CLIENT_KEYS, recognizeBuild } from './recognize.ts';
 /** Where the builder looks for the platform’s credential (artifacts/go/image-builder, keys.go). */
 const KEYS_FILE = '/kaniko/.delos/config.json';
 
+/** The kubelet brings what a ConfigMap says within a period of its sync, and one of its cache. */
+const BUILDER_COMES_SECONDS = 120;
+
 /** What a job runs in place of Kaniko. What is shown of it stays as its user sent it. */
 export interface CarriedBuild {
   readonly image: string;
@@ -24,8 +27,8 @@ type Deps = Pick<ApiDeps, 'database' | 'settings'>;
 /**
  * Whether a job is a build of an image that the platform carries out, and how. Its caller must be allowed to push where it will.
  * @param cluster of the request, where the job names none
- * @returns undefined for any other job, and where there is no registry, no builder or another cluster
- * @throws DelosError ERR_FORBIDDEN, ERR_REQUEST naming the image
+ * @returns undefined for any other job, and where there is no registry, a platform without a builder or another cluster
+ * @throws DelosError ERR_FORBIDDEN, ERR_REQUEST naming the image; ERR_BUSY where the builder is still to come
  */
 export async function carriedBuild(
   { database, settings }: Deps,
@@ -37,8 +40,14 @@ export async function carriedBuild(
   if (registry === undefined || settings.secretsKey === undefined) return undefined;
   if ((meta.cluster_name ?? cluster) !== settings.cluster) return undefined;
   const build = recognizeBuild(container, { registry, org: meta.org_name ?? '', project: meta.project_name ?? '' });
-  const builder = build === undefined ? undefined : settings.builder?.();
-  if (build === undefined || builder === undefined) return undefined;
+  if (build === undefined || settings.builder === undefined) return undefined;
+  const builder = settings.builder();
+  if (builder === undefined) {
+    throw new DelosError('ERR_BUSY', 'the builder of images is not there yet: it comes last when the platform starts', {
+      hint: 'build again in two minutes; if it stays: delos status',
+      data: { retryAfter: BUILDER_COMES_SECONDS },
+    });
+  }
   const where = { field: 'container' in meta ? 'container.command' : 'command' };
   const repositories = build.pushes.flatMap((name) => ownRepository(settings, name) ?? []);
   const push = repositories.map((repository) => {
