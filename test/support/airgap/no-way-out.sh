@@ -22,8 +22,8 @@ ip address add 192.0.2.2/24 dev out0
 ip neighbour add 192.0.2.1 lladdr 02:00:00:00:00:01 dev out0 nud permanent
 ip route add default via 192.0.2.1 dev out0
 
-# Names are asked for where nobody answers, and where it is counted.
-echo nameserver 192.0.2.53 >"$work/resolv.conf"
+# Names are asked for where nobody answers, and where no route leads to.
+echo nameserver 198.51.100.53 >"$work/resolv.conf"
 mount --bind "$work/resolv.conf" /etc/resolv.conf
 for folder in "$@"; do
   if [ -d "$folder" ]; then mount -t tmpfs tmpfs "$folder"; fi
