@@ -9,6 +9,20 @@ import { program } from './program.ts';
 
 const root = resolve(dirname(fileURLToPath(import.meta.url)), '../..');
 
+/** As a program ends that SIGPIPE has ended: 128 and its number. */
+const READER_GONE = 141;
+
+/** `delos … | head`: who read the answer wants no more of it. Who reads the progress may go without a loss: the work goes on. */
+for (const [stream, gone] of [
+  [process.stdout, () => process.exit(READER_GONE)],
+  [process.stderr, () => undefined],
+] as const) {
+  stream.on('error', (error: NodeJS.ErrnoException) => {
+    if (error.code !== 'EPIPE') throw error;
+    gone();
+  });
+}
+
 /** stdout holds exactly one JSON document with --json, errors included. */
 function report(error: unknown): number {
   const known =

@@ -187,6 +187,9 @@ test('a database that is too large for its volume is found, and a volume of Prom
 const OF_OTHERS = [
   'delos_cache_up',
   'delos_cluster_silent_seconds',
+  'delos_credits_seconds_left',
+  'delos_flow_bake_ended',
+  'delos_flow_batch_failed',
   'delos_identity_drift_total',
   'delos_identity_provider_up',
   'delos_job_router_answers_total',
@@ -197,7 +200,7 @@ const OF_OTHERS = [
   'jvm_memory_used_bytes',
 ];
 
-test('every metric that a rule names is one that a real part tells, but for those of Keycloak, its keeper, jobs with an address, joined clusters, Redis and a bucket of logs', async () => {
+test('every metric that a rule names is one that a real part tells, but for those of Keycloak, its keeper, jobs with an address, joined clusters, credits, bakes, Redis and a bucket of logs', async () => {
   const selectors = new Set<string>();
   for (const { query } of await rulesNow()) {
     for (const name of namesIn(await monitoring.ask('parse_query', { query }))) selectors.add(name);

@@ -1,4 +1,5 @@
-import { execFile } from 'node:child_process';
+import { execFile, spawn } from 'node:child_process';
+import { once } from 'node:events';
 import { mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -75,4 +76,16 @@ test('writes a folder, a file an object, and takes away what it wrote before and
   expect(before.filter((name) => name.includes('statefulset-delos-postgres'))).toHaveLength(1);
   expect(after.filter((name) => name.includes('statefulset-delos-postgres'))).toEqual([]);
   expect(await readFile(join(folder, 'mine.yaml'), 'utf8')).toBe('mine');
+});
+
+test('ends without a word where its reader goes away', async () => {
+  const child = spawn(process.execPath, ['--disable-warning=ExperimentalWarning', MAIN, 'synth'], {
+    env: { PATH: process.env.PATH, HOME: home },
+    stdio: ['ignore', 'pipe', 'pipe'],
+  });
+  const said: Buffer[] = [];
+  child.stderr.on('data', (chunk: Buffer) => said.push(chunk));
+  child.stdout.once('data', () => child.stdout.destroy());
+  const [code] = await once(child, 'close');
+  expect([code, Buffer.concat(said).toString()]).toEqual([141, '']);
 });

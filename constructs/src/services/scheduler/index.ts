@@ -24,6 +24,8 @@ export class Scheduler extends Construct {
   }
 }
 
+const WITH_CREDITS = 'an organization has credits';
+
 /** The service that decides which job runs where. */
 export const scheduler: ServiceDescriptor<Replicas, Scheduler> = {
   name: 'scheduler',
@@ -78,11 +80,13 @@ export const scheduler: ServiceDescriptor<Replicas, Scheduler> = {
       title: 'Credits left',
       unit: 'count',
       series: [{ expr: 'max by (organization) (delos_credits_left)', legend: '{{organization}}' }],
+      emptyUnless: WITH_CREDITS,
     },
     {
       title: 'Credits spent in a day',
       unit: 'count',
       series: [{ expr: 'max by (organization) (delta(delos_credits_spent[1d]))', legend: '{{organization}}' }],
+      emptyUnless: WITH_CREDITS,
     },
   ],
   build: (scope, at) => new Scheduler(scope, 'scheduler', at),
