@@ -3,9 +3,7 @@ import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { carryOutBakes } from '../../../runtime/service/src/api/bakes/index.ts';
-import { type ProcessAgent, processAgent } from '../../support/bakes/process-agent.ts';
-import { type ApiOnPostgres, startApiOnPostgres } from '../../support/service/control-api.ts';
+import { type BakingPlatform, startBakingPlatform } from '../../support/bakes/baking-platform.ts';
 
 /*
  * `delos flow bake` and what goes with it, as a person types it, against the control API on a real PostgreSQL. Jobs are
@@ -14,24 +12,17 @@ import { type ApiOnPostgres, startApiOnPostgres } from '../../support/service/co
 
 const MAIN = join(import.meta.dirname, '../../../cli/src/main.ts');
 const IMAGE = 'ghcr.io/neuro-inc/base:latest';
-let served: ApiOnPostgres & { readonly stop: () => Promise<void> };
-let agent: ProcessAgent;
-let engine: { close(): Promise<void> };
+let platform: BakingPlatform;
 let home: string;
 
 beforeAll(async () => {
   home = await mkdtemp(join(tmpdir(), 'delos-flow-bake-'));
-  served = await startApiOnPostgres();
-  await served.database.notifications.start();
-  agent = await processAgent(served.database, served.api.deps.logs);
-  engine = carryOutBakes(served.api.deps);
-  await writeFile(join(home, 'alice'), await served.issuer.token('alice'));
-  await writeFile(join(home, 'bob'), await served.issuer.token('bob'));
+  platform = await startBakingPlatform();
+  await writeFile(join(home, 'alice'), await platform.served.issuer.token('alice'));
+  await writeFile(join(home, 'bob'), await platform.served.issuer.token('bob'));
 });
 afterAll(async () => {
-  await engine?.close();
-  await agent?.stop();
-  await served?.stop();
+  await platform?.stop();
   if (home !== undefined) await rm(home, { recursive: true, force: true });
 });
 
@@ -41,7 +32,7 @@ interface Run {
   readonly stderr: string;
 }
 function delos(args: readonly string[], user = 'alice'): Promise<Run> {
-  const asked = ['--url', served.api.url, '--token-file', join(home, user)];
+  const asked = ['--url', platform.served.api.url, '--token-file', join(home, user)];
   return new Promise((resolve) => {
     const env = { PATH: process.env.PATH, HOME: home };
     const command = ['--disable-warning=ExperimentalWarning', MAIN, 'flow', ...args, ...asked];
@@ -136,19 +127,21 @@ describe('a folder with a batch flow', () => {
     expect([code, stderr]).toEqual([1, expect.stringContaining('imagee')]);
     const sent = { flow: 'mine', batch: 'bad', workspace: '/w', org_name: 'acme', project_name: 'one' };
     const flow_file = { filename: '/w/bad.yml', content: 'kind: batch\ntasks: [{ imagee: u, cmd: ls }]\n' };
-    const refused = await served.api.request('alice', 'POST', '/flow/bakes/submit', { ...sent, flow_file });
+    const refused = await platform.served.api.request('alice', 'POST', '/flow/bakes/submit', { ...sent, flow_file });
     expect([refused.status, refused.json.error]).toEqual([400, expect.stringContaining('/w/bad.yml:2:')]);
-    const theirs = await served.api.request('bob', 'POST', '/flow/bakes/submit', { ...sent, flow_file });
+    const theirs = await platform.served.api.request('bob', 'POST', '/flow/bakes/submit', { ...sent, flow_file });
     expect(theirs.status).toBe(403);
     expect((await json(['bakes'], 0, 'bob')).bakes).toEqual([]);
     expect((await delos(['inspect', 'nightly'], 'bob')).code).toBe(7);
     const { bakes } = await json(['bakes']);
     for (const what of ['report', 'picture', `diff?with=${bakes[0].id}`]) {
-      expect((await served.api.request('bob', 'GET', `/flow/bakes/${bakes[0].id}/${what}`)).status).toBe(404);
+      expect((await platform.served.api.request('bob', 'GET', `/flow/bakes/${bakes[0].id}/${what}`)).status).toBe(404);
     }
     for (const what of ['cancel', 'restart']) {
-      expect((await served.api.request('bob', 'POST', `/flow/bakes/${bakes[0].id}/${what}`, {})).status).toBe(404);
-      const reader = await served.api.request('rita', 'POST', `/flow/bakes/${bakes[0].id}/${what}`, {});
+      expect((await platform.served.api.request('bob', 'POST', `/flow/bakes/${bakes[0].id}/${what}`, {})).status).toBe(
+        404,
+      );
+      const reader = await platform.served.api.request('rita', 'POST', `/flow/bakes/${bakes[0].id}/${what}`, {});
       expect(reader.status).toBe(403);
     }
   });
@@ -168,14 +161,14 @@ tasks:
     const first = await json(['bake', folder], 1);
     expect(statuses(first)).toEqual({ a: 'succeeded', b: 'succeeded', c: 'failed' });
     expect(first.tasks[2]).toMatchObject({ exit_code: 3, critical: true });
-    const started = agent.started.length;
+    const started = platform.agent.started.length;
     const failed = await json(['restart', first.id], 1);
-    expect([failed.number, agent.started.length - started]).toEqual([2, 1]);
+    expect([failed.number, platform.agent.started.length - started]).toEqual([2, 1]);
     expect(failed.tasks[0].job).toBe(first.tasks[0].job);
     await json(['restart', first.id, '--from-task', 'b'], 1);
-    expect(agent.started.length - started).toBe(3);
+    expect(platform.agent.started.length - started).toBe(3);
     const all = await json(['restart', first.id, '--all'], 1);
-    expect([all.number, agent.started.length - started]).toEqual([4, 6]);
+    expect([all.number, platform.agent.started.length - started]).toEqual([4, 6]);
     expect(all.tasks[0].job).not.toBe(first.tasks[0].job);
     expect((await json(['restart', first.id, '--from-task', 'none'], 7)).error.code).toBe('ERR_NOT_FOUND');
     expect((await json(['inspect', first.id, '--attempt', '2'])).number).toBe(2);

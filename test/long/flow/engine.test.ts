@@ -2,8 +2,8 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { sql } from 'kysely';
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { carryOutBakes } from '../../../runtime/service/src/api/bakes/index.ts';
-import { type ProcessAgent, processAgent } from '../../support/bakes/process-agent.ts';
-import { type Answer, type ApiOnPostgres, startApiOnPostgres } from '../../support/service/control-api.ts';
+import { type BakingPlatform, startBakingPlatform } from '../../support/bakes/baking-platform.ts';
+import type { Answer } from '../../support/service/control-api.ts';
 import { until } from '../../support/until.ts';
 
 /*
@@ -11,27 +11,18 @@ import { until } from '../../support/until.ts';
  * are processes of this machine.
  */
 
-let served: ApiOnPostgres & { readonly stop: () => Promise<void> };
-let agent: ProcessAgent;
-let engine: { close(): Promise<void> };
+let platform: BakingPlatform;
 
 beforeAll(async () => {
-  served = await startApiOnPostgres();
-  await served.database.notifications.start();
-  agent = await processAgent(served.database, served.api.deps.logs);
-  engine = carryOutBakes(served.api.deps);
+  platform = await startBakingPlatform();
 });
-afterAll(async () => {
-  await engine?.close();
-  await agent?.stop();
-  await served?.stop();
-});
+afterAll(() => platform?.stop());
 beforeEach(async () => {
-  await served.database.db.deleteFrom('flow_projects').execute();
+  await platform.served.database.db.deleteFrom('flow_projects').execute();
 });
 
 const ask = (method: string, path: string, body?: unknown, user = 'alice'): Promise<Answer> =>
-  served.api.request(user, method, path, body);
+  platform.served.api.request(user, method, path, body);
 const made = async (path: string, body: object) => {
   const { status, json, text } = await ask('POST', `/flow/${path}`, body);
   if (status !== 201) throw new Error(`${status} ${text}`);
@@ -70,13 +61,13 @@ async function bakeOf(of: string, files: Readonly<Record<string, string>>): Prom
   return id;
 }
 const handOver = (bake: string, user = 'alice'): Promise<Answer> =>
-  served.api.request(user, 'POST', '/jobs?from_preset', {
+  platform.served.api.request(user, 'POST', '/jobs?from_preset', {
     ...{ preset_name: 'cpu-small', org_name: 'acme', project_name: 'one', pass_config: true },
     ...{ image: 'ghcr.io/neuro-inc/apolo-flow:26.7.2', command: `apolo-flow --fake-workspace execute ${bake}` },
     volumes: [{ src_storage_uri: `storage://default/acme/one/.flow/logs/${bake}`, dst_path: '/root/.apolo/logs' }],
   });
 const tasksOf = async (bake: string) => {
-  const rows = await served.database.db
+  const rows = await platform.served.database.db
     .selectFrom('flow_tasks')
     .innerJoin('flow_attempts', 'flow_attempts.id', 'flow_tasks.attempt')
     .selectAll('flow_tasks')
@@ -88,11 +79,11 @@ const tasksOf = async (bake: string) => {
 const statusesOf = async (bake: string): Promise<Record<string, string>> =>
   Object.fromEntries([...(await tasksOf(bake))].map(([id, { status }]) => [id, status]));
 const jobOf = async (id: string) =>
-  await served.database.db.selectFrom('jobs').selectAll().where('id', '=', id).executeTakeFirstOrThrow();
+  await platform.served.database.db.selectFrom('jobs').selectAll().where('id', '=', id).executeTakeFirstOrThrow();
 const settled = async (bake: string): Promise<string> => {
   const ended = await until('the end of the bake', 90, async (last) => {
     last(await statusesOf(bake));
-    return served.database.db
+    return platform.served.database.db
       .selectFrom('flow_attempts')
       .select('result')
       .where('bake', '=', bake)
@@ -102,7 +93,7 @@ const settled = async (bake: string): Promise<string> => {
   return ended.result;
 };
 const logOf = async (job: string): Promise<string> => {
-  const { logs } = served.api.deps;
+  const { logs } = platform.served.api.deps;
   const chunks = await logs.chunks({ jobId: job, attempt: 0, offset: 0 }, 1000);
   return Buffer.concat(await Promise.all(chunks.map((chunk) => chunk.bytes()))).toString();
 };
@@ -147,11 +138,11 @@ describe('a bake that is handed over', () => {
     const executor = await jobOf(json.id);
     expect([executor.status, executor.exit_code, executor.phase]).toEqual(['succeeded', 0, 'gone']);
     expect(await logOf(json.id)).toMatch(/Task first \(job-[^)]*\) is succeeded[\s\S]*Attempt #1 succeeded/);
-    const started = agent.started.length;
+    const started = platform.agent.started.length;
     const again = await bakeOf(of, { main: MAIN, 'inner.yml': INNER });
     await handOver(again);
     expect(await settled(again)).toBe('succeeded');
-    expect(agent.started.length).toBe(started);
+    expect(platform.agent.started.length).toBe(started);
     expect(await statusesOf(again)).toEqual({
       first: 'cached',
       call: 'succeeded',
@@ -221,7 +212,7 @@ tasks:
   test('is nobody else’s, is handed over once, and by the whole command alone', async () => {
     const bake = await bakeOf(await flow(), { main: MAIN, 'inner.yml': INNER });
     expect((await handOver(bake, 'bob')).status).toBe(404);
-    const quoted = await served.api.request('alice', 'POST', '/jobs?from_preset', {
+    const quoted = await platform.served.api.request('alice', 'POST', '/jobs?from_preset', {
       ...{ preset_name: 'cpu-small', org_name: 'acme', project_name: 'one' },
       ...{ image: IMAGE, command: `echo apolo-flow --fake-workspace execute ${bake}` },
     });
@@ -246,17 +237,17 @@ tasks:
     image: ${IMAGE}
     bash: echo '::set-output name=all::\${{ join(" ", [needs[x].outputs.n for x in needs]) }}'
 `;
-  const before = new Set(agent.started);
+  const before = new Set(platform.agent.started);
   const bake = await bakeOf(await flow(), { main: rows });
   await handOver(bake);
   const more: { close(): Promise<void> }[] = [];
   for (let lost = 0; lost < 20; lost += 1) {
     // Another one stands by, and the one that leads loses its lock in the middle of whatever it does.
-    more.push(carryOutBakes(served.api.deps));
+    more.push(carryOutBakes(platform.served.api.deps));
     await sleep(60);
     await sql`select pg_terminate_backend(pid) from pg_locks where locktype = 'advisory' and granted
       and pid <> pg_backend_pid() and ((classid::bigint << 32) | objid::bigint) = hashtextextended('delos bakes', 0)`.execute(
-      served.database.db,
+      platform.served.database.db,
     );
   }
   expect(await settled(bake)).toBe('succeeded');
@@ -266,6 +257,6 @@ tasks:
   expect([...tasks.values()].map(({ status }) => status)).toEqual(Array.from({ length: 13 }, () => 'succeeded'));
   const all = String(tasks.get('sum')?.outputs?.all).split(' ').map(Number);
   expect(all.toSorted((a, b) => a - b)).toEqual(Array.from({ length: 12 }, (_, n) => n));
-  const jobs = agent.started.filter((id) => !before.has(id));
+  const jobs = platform.agent.started.filter((id) => !before.has(id));
   expect(jobs.toSorted()).toEqual([...tasks.values()].map(({ raw_id: id }) => id).toSorted());
 });

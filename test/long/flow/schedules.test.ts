@@ -1,39 +1,38 @@
 import { randomUUID } from 'node:crypto';
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
-import { carryOutBakes } from '../../../runtime/service/src/api/bakes/index.ts';
 import { sweepSchedules } from '../../../runtime/service/src/api/schedules/run-schedules.ts';
 import { signatureOf } from '../../../runtime/service/src/api/schedules/signature.ts';
 import { rewrapTriggers, triggerSecret } from '../../../runtime/service/src/db/flow/trigger-secrets.ts';
 import { liveOf } from '../../../runtime/service/src/live-secret.ts';
-import { type ProcessAgent, processAgent } from '../../support/bakes/process-agent.ts';
-import { type Answer, type ApiOnPostgres, startApiOnPostgres } from '../../support/service/control-api.ts';
+import { type BakingPlatform, startBakingPlatform } from '../../support/bakes/baking-platform.ts';
+import type { Answer } from '../../support/service/control-api.ts';
 import { until } from '../../support/until.ts';
 
 /* Schedules and triggers over a real PostgreSQL; the time is handed in. Jobs are processes of this machine. */
 
 const IMAGE = 'ghcr.io/neuro-inc/base:latest';
-let served: ApiOnPostgres & { readonly stop: () => Promise<void> };
-let agent: ProcessAgent;
-let engine: { close(): Promise<void> };
+let platform: BakingPlatform;
 
 beforeAll(async () => {
-  served = await startApiOnPostgres();
-  await served.database.notifications.start();
-  agent = await processAgent(served.database, served.api.deps.logs);
-  engine = carryOutBakes(served.api.deps);
+  platform = await startBakingPlatform();
 });
-afterAll(async () => {
-  await engine?.close();
-  await agent?.stop();
-  await served?.stop();
-});
+afterAll(() => platform?.stop());
 beforeEach(async () => {
-  await served.database.db.deleteFrom('flow_schedules').execute();
-  await served.database.db.deleteFrom('flow_projects').execute();
+  await platform.served.database.db.deleteFrom('flow_schedules').execute();
+  // The engine may be writing of a bake of the test before: the two then wait for each other, and PostgreSQL ends this one.
+  await until('nothing is left of the test before', 20, () =>
+    platform.served.database.db
+      .deleteFrom('flow_projects')
+      .execute()
+      .then(
+        () => true,
+        () => undefined,
+      ),
+  );
 });
 
 const ask = (method: string, path: string, body?: unknown, user = 'alice'): Promise<Answer> =>
-  served.api.request(user, method, `/flow/${path}`, body);
+  platform.served.api.request(user, method, `/flow/${path}`, body);
 const bake = (bash: string, more: object = {}) => ({
   ...{ org_name: 'acme', project_name: 'one', flow: 'mine', batch: 'nightly', workspace: '/w' },
   flow_file: {
@@ -64,14 +63,14 @@ describe('a schedule', () => {
     const made = await add({ missed: 'once', time_zone: 'Europe/Berlin' });
     expect(made).toMatchObject({ owner: 'alice', org_name: 'acme', batch: 'nightly', trigger_url: null, runs: [] });
     const due = Date.parse(made.next_at);
-    await sweepSchedules(served.api.deps, due - 1);
+    await sweepSchedules(platform.served.api.deps, due - 1);
     expect(await runs(made.id)).toEqual([]);
-    await Promise.all(Array.from({ length: 8 }, () => sweepSchedules(served.api.deps, due + 1000)));
-    await sweepSchedules(served.api.deps, due + 2000);
+    await Promise.all(Array.from({ length: 8 }, () => sweepSchedules(platform.served.api.deps, due + 1000)));
+    await sweepSchedules(platform.served.api.deps, due + 2000);
     const [run, ...others] = await runs(made.id);
     expect([others, run]).toEqual([[], expect.objectContaining({ cause: 'time', outcome: 'baked', at: made.next_at })]);
     expect((await settled(run?.bake ?? '')).result).toBe('succeeded');
-    const job = await served.database.db
+    const job = await platform.served.database.db
       .selectFrom('jobs')
       .select('owner')
       .where('carries', '=', run?.bake ?? '')
@@ -86,9 +85,13 @@ describe('a schedule', () => {
     const once = await add({ name: 'once', missed: 'once' });
     const all = await add({ name: 'all', missed: 'all', overlap: true });
     const gone = await add({ name: 'gone', missed: 'once' });
-    await served.database.db.updateTable('flow_schedules').set({ owner: 999_999 }).where('id', '=', gone.id).execute();
+    await platform.served.database.db
+      .updateTable('flow_schedules')
+      .set({ owner: 999_999 })
+      .where('id', '=', gone.id)
+      .execute();
     const later = Date.parse(all.next_at) + 3 * DAY + DAY / 2;
-    await sweepSchedules(served.api.deps, later);
+    await sweepSchedules(platform.served.api.deps, later);
     expect([(await runs(skip.id)).length, (await runs(once.id)).length, (await runs(all.id)).length]).toEqual([
       0, 1, 4,
     ]);
@@ -151,7 +154,7 @@ describe('a trigger', () => {
   ) => {
     const timestamp = String(Math.floor(at / 1000));
     const key = Buffer.from(secret.replace('whsec_', ''), 'base64');
-    const response = await fetch(`${served.api.url}/api/v1/flow/triggers/${schedule.id}`, {
+    const response = await fetch(`${platform.served.api.url}/api/v1/flow/triggers/${schedule.id}`, {
       method: 'POST',
       headers: {
         'content-type': 'application/json',
@@ -187,13 +190,13 @@ describe('a trigger', () => {
 
   test('takes its secret along when the platform’s key is another', async () => {
     const made = await add({ cron: null, trigger: true });
-    const { db } = served.database;
+    const { db } = platform.served.database;
     const keys = liveOf('test-key-of-secrets-0123456789');
     const before = await triggerSecret(db, keys, made.id);
     expect(`whsec_${before?.toString('base64')}`).toBe(made.trigger_secret);
     const [former, next] = ['test-key-of-secrets-0123456789', 'another-key-of-secrets-0123456789'];
     const both = liveOf({ current: () => next, accepted: () => [next, former] });
-    expect(await served.database.tx((tx) => rewrapTriggers(tx, both))).toBe(1);
+    expect(await platform.served.database.tx((tx) => rewrapTriggers(tx, both))).toBe(1);
     expect(await triggerSecret(db, keys, made.id)).toBeUndefined();
     expect(await triggerSecret(db, liveOf(next), made.id)).toEqual(before);
   });
@@ -208,7 +211,7 @@ test('what people want to be told is seen by Prometheus: a failure until it is m
   };
   const seen = (name: string, labels: string): Promise<true> =>
     until(`${name}{${labels}}`, 30, async () => {
-      const text = await served.api.deps.metrics.getSingleMetricAsString(name);
+      const text = await platform.served.api.deps.metrics.getSingleMetricAsString(name);
       return text.split('\n').some((line) => line.includes(labels)) || undefined;
     });
   const place = 'org="acme",project="one",flow="mine",batch="nightly"';
@@ -218,7 +221,7 @@ test('what people want to be told is seen by Prometheus: a failure until it is m
   const mended = await submit('true');
   await seen('delos_flow_bake_ended', `result="succeeded",bake="${mended}"} 1`);
   await until('the failure is over', 30, async () => {
-    const text = await served.api.deps.metrics.getSingleMetricAsString('delos_flow_batch_failed');
+    const text = await platform.served.api.deps.metrics.getSingleMetricAsString('delos_flow_batch_failed');
     return !text.includes('nightly') || undefined;
   });
 });
