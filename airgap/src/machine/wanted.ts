@@ -18,8 +18,8 @@ export interface WantedOptions {
 }
 
 /**
- * What an installation needs and a bundle does not list, in words: tools and images are made of pins and sources, so that those of
- * another checkout do not do.
+ * Names what an installation needs and the bundle lacks. A bundle of another checkout lacks tools and images: their keys follow from the
+ * pins and sources of the checkout.
  */
 export async function lackingIn({ items }: BundleIndex, options: WantedOptions): Promise<readonly string[]> {
   const { config, root, paths } = options;

@@ -47,7 +47,7 @@ export const auditRecord = z.strictObject({
 });
 export type AuditRecord = z.infer<typeof auditRecord>;
 
-/** What a commitment was made of: whoever has it can show that the record speaks of this text. */
+/** The text and the salt behind a commitment. With them anybody can check that the record means this text. */
 export const opening = z.strictObject({ salt: digest, value: z.string() });
 export type Opening = z.infer<typeof opening>;
 export const openings = z.partialRecord(z.enum(FIELDS), opening);

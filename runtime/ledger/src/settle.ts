@@ -44,7 +44,7 @@ export interface Terms {
 export const UNSETTLED: Settled = { held: 0n, chargedTo: undefined, closed: false };
 
 /**
- * What is set aside when a run is admitted: its first seconds at the price of now, or fewer where it may not run so long.
+ * The credits that an admitted run holds: what its first seconds cost at today's price. A run with a shorter limit holds less.
  * @param seconds how long it may run at most; undefined: as long as it likes
  */
 export function holdOf(prices: Prices, now: number, terms: Terms, seconds?: number): Grains {
@@ -58,8 +58,8 @@ export function hold({ job, run, payer }: Pick<Run, 'job' | 'run' | 'payer'>, gr
 }
 
 /**
- * What is to be written of a run now, in this order. Asked twice of the same state it gives the same again; what was written
- * already has the same key, so that it can be written once only.
+ * The transactions that are due for a run now, in their order. The same state gives the same transactions, with the same keys. The books
+ * take each key once.
  *
  * A charge begins where the last one ended and is known by that second. So two that charge at the same time, or one that
  * begins anew after it was killed, cannot both charge it.

@@ -5,7 +5,7 @@ import { type Period, periodAt } from './periods.ts';
 export interface Scope {
   /** As people call it: `organization lab`, `project lab/vision`. */
   readonly name: string;
-  /** What is left of its credits, without what is held; undefined: nobody gave it any, and it is not charged. */
+  /** Its credits that are neither spent nor held. Undefined: it never got any, and is not charged. */
   readonly balance: Grains | undefined;
   /** @default it may spend what it has */
   readonly budget?: {

@@ -17,7 +17,7 @@ export interface Line {
   /** Of its first part, in seconds since 1970. */
   readonly at: number;
   readonly kind: Kind;
-  /** What it is of, where it is of a job. */
+  /** The job that it charges, holds for or pays back. Undefined where it is about no job. */
   readonly job?: string;
   /** Seconds that it is for. */
   readonly seconds?: number;
@@ -68,7 +68,7 @@ export function statementOf(account: Account, transactions: Iterable<Transaction
   return { account, span, opening, lines, closing };
 }
 
-/** What a transaction changes of an account and what it has held: what another account pays through its own hold is not of it. */
+/** How a transaction changes an account together with its holds. Holds of another account do not count. */
 function changeOf(account: Account, { entries, payer }: Transaction): Grains {
   return entries.reduce(
     (sum, entry) =>

@@ -64,7 +64,7 @@ export const bakeSubmission = z.object({
     .refine((map) => Object.keys(map).length <= MOST.actions, `expected at most ${MOST.actions} actions`)
     .default({}),
   /** How long it may take; then it is cancelled, and has failed. */
-  /** Of what people are told: of its end; of a failure, and of the next success after one. */
+  /** What people are told. `end`: each end. `failure`: a failure, and the first success after it. */
   notify: z
     .array(z.enum(BAKE_NOTICES))
     .max(BAKE_NOTICES.length)

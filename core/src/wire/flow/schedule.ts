@@ -3,7 +3,7 @@ import { bakeSubmission } from './bake-submission.ts';
 
 /* Bakes that are made again and again: `/api/v1/flow/schedules`. Times are ISO 8601. */
 
-/** What becomes of runs that nobody was there for: none, one for all of them, or each (of many the last hundred). */
+/** Runs whose time passed while no platform was there. `skip` makes none, `once` makes one for all, `all` makes each, at most the last hundred. */
 export const missedPolicy = z.enum(['skip', 'once', 'all']);
 
 export const newSchedule = z

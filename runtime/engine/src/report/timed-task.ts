@@ -1,6 +1,6 @@
 import { isFinished, type TaskStatus } from '../model/records.ts';
 
-/** What is known of a task of an attempt, whoever carried it out. Times are in milliseconds since 1970. */
+/** A task of an attempt. The platform or a client carried it out. Times are in milliseconds since 1970. */
 export interface TimedTask {
   /** Whole: those of the calls that it lies in stand before points. */
   readonly id: string;

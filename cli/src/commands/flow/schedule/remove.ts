@@ -1,6 +1,6 @@
 import type { CommandContext } from '../../../context.ts';
-import { type PlatformOptions, withPlatform } from '../bakes/access.ts';
-import { type SchedulePlace, scheduleNamed } from './questions.ts';
+import type { PlatformOptions } from '../bakes/access.ts';
+import { type SchedulePlace, withSchedule } from './questions.ts';
 
 /** Removes a schedule. Its bakes stay, and go on. */
 export async function run(
@@ -8,9 +8,8 @@ export async function run(
   name: string,
   options: PlatformOptions & SchedulePlace,
 ): Promise<void> {
-  await withPlatform(context, options, async (client) => {
-    const found = await scheduleNamed(client, name, options);
-    await client.ask('DELETE', `/flow/schedules/${found.id}`);
-    context.result({ id: found.id, name }, `${name} is removed`);
+  await withSchedule(context, name, options, async (client, id) => {
+    await client.ask('DELETE', `/flow/schedules/${id}`);
+    context.result({ id, name }, `${name} is removed`);
   });
 }

@@ -4,7 +4,7 @@
  * each line as each kind of person.
  */
 
-/** What an endpoint asks of whoever calls it, and who that is in words. */
+/** Who may call an endpoint: a short name, and the same in words. */
 export const NEEDS = {
   anyone: 'anyone, without a token',
   credential: 'whoever shows a credential that the endpoint itself knows',

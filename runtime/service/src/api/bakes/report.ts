@@ -4,7 +4,7 @@ import { sql } from 'kysely';
 import type { FlowAttemptRow, Graphs } from '../../db/flow/tables.ts';
 import type { Db } from '../../db/schema.ts';
 
-/** Of what is read of the tasks of one attempt. Client's executors write rows of any size. */
+/** A report reads at most so many bytes of tasks. Rows that a client's executor wrote may be large. */
 const MOST_BYTES = 16 * 2 ** 20;
 /** Stands for the highest number. */
 const LAST = -1;
