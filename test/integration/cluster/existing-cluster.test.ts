@@ -7,8 +7,8 @@ import { z } from 'zod';
 import { expectOk } from '../../../peers/src/command.ts';
 import { delos, delosJson, TEST_CONFIG, TEST_INSTANCE, upDocument } from '../../support/instance.ts';
 
-/** A cluster alone, which the platform's instance knows only by its kubeconfig: somebody else's. */
-const THEIRS = { env: { DELOS_INSTANCE: `${TEST_INSTANCE}-its` } };
+/** The tests' own cluster, which the platform's instance knows only by its kubeconfig: somebody else's. */
+const THEIRS = { env: { DELOS_INSTANCE: TEST_INSTANCE } };
 /** What a first job does without runs on the tests' other platform. */
 const LEAST = `monitoring: { enabled: false }
 services:
@@ -27,7 +27,6 @@ describe('a cluster that is there already', () => {
   const namespaces = () => expectOk(delos(['kubectl', 'get', 'namespaces', '-o', 'name'], THEIRS));
 
   beforeAll(async () => {
-    await expectOk(delos(['cluster', 'down', '--delete-data'], THEIRS));
     await rm(instancePaths(OWN.env.DELOS_INSTANCE, process.env).state, { recursive: true, force: true });
     folder = await mkdtemp(join(tmpdir(), 'delos-existing-'));
     const file = join(folder, 'delos.yaml');
@@ -35,12 +34,11 @@ describe('a cluster that is there already', () => {
     await writeFile(file, text.replace(/^services:\n(?: .*\n)+/m, LEAST));
     config = ['--config', file];
     const up = z.looseObject({ kubeconfig: z.string(), context: z.string() });
-    theirs = await delosJson(up, ['cluster', 'up'], THEIRS);
+    theirs = await delosJson(up, ['cluster', 'up', '--config', TEST_CONFIG], THEIRS);
     before = await namespaces();
   });
   afterAll(async () => {
     await delos(['down', '--delete-data'], OWN);
-    await expectOk(delos(['cluster', 'down', '--delete-data'], THEIRS));
     await rm(folder, { recursive: true });
   });
 
