@@ -14,7 +14,7 @@ export function flowVerbs(flow: Command, verb: Verb, action: Action): void {
       )
       .option('--actions <folder>', 'folder of actions of repositories: OWNER/REPO@TAG/action.yml')
       .option('--cluster <name>', 'cluster that addresses are relative to', 'default')
-      .option('--org <name>', 'organisation, if any')
+      .option('--org <name>', 'organization, if any')
       .option('--project <name>', 'project on the platform', 'default')
       .option('--user <name>', 'user name', 'user');
   placed(
@@ -46,7 +46,7 @@ function bakeVerbs(flow: Command, verb: Verb, action: Action): void {
       .option('--as <name>', 'as which user, of this instance’s platform; left out: its administrator');
   const placed = (command: Command): Command =>
     asked(command)
-      .option('--org <name>', 'organisation that the project belongs to')
+      .option('--org <name>', 'organization that the project belongs to')
       .option('--project <name>', 'project on the platform');
   const named = (command: Command): Command => placed(command).option('--flow <name>', 'the id of project.yml');
 
