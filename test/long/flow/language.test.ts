@@ -53,7 +53,12 @@ async function outcome(at: string, executor: Executor, { options = [], code = 0,
     .selectAll('flow_tasks')
     .where('flow_attempts.bake', '=', id)
     .execute();
-  const jobs = await db.selectFrom('jobs').selectAll().where('id', 'in', agent.started.slice(started)).execute();
+  const jobs = await db
+    .selectFrom('jobs')
+    .selectAll()
+    .where(sql<boolean>`tags @> array[${`bake_id:${id}`}]::text[]`)
+    .where('carries', 'is', null)
+    .execute();
   const time = new Map(
     tasks.map(({ yaml_id: task, statuses }) => [
       task,
