@@ -1,6 +1,6 @@
-import { DelosError, TERMINAL } from '@delos/core';
+import { TERMINAL } from '@delos/core';
 import { type Act, Bake, type Event, type TaskRecord, type Turn } from '@delos/engine';
-import { PythonError, volumeOfReference } from '@delos/flow';
+import { volumeOfReference } from '@delos/flow';
 import { changeAttempt } from '../../db/flow/attempts.ts';
 import { stopJob } from '../../db/jobs-state.ts';
 import type { JobRow, Tx } from '../../db/schema.ts';
@@ -11,7 +11,8 @@ import { endExecutor, tellExecutor } from './executor-row.ts';
 import { jobBody } from './job-body.ts';
 import { readResults } from './job-log.ts';
 import type { LoadedBake } from './load.ts';
-import { writeChanges } from './write-turn.ts';
+import { refusal, waits } from './refusal.ts';
+import { isEnd, writeChanges } from './write-turn.ts';
 
 type SeenJob = Pick<JobRow, 'id' | 'status' | 'phase' | 'first_started_at' | 'started_at' | 'finished_at'>;
 
@@ -296,20 +297,4 @@ export class BakeRun {
     }
     return true;
   }
-}
-
-const isEnd = ({ statuses }: TaskRecord): boolean => {
-  const last = statuses.at(-1)?.status;
-  return last === 'skipped' || last === 'cached' || (last !== undefined && TERMINAL.has(last));
-};
-
-/** Whether a job may be made later: its user or project has as many as may wait, or run, at once. */
-const waits = (error: unknown): boolean =>
-  error instanceof DelosError && error.code === 'ERR_QUOTA_EXCEEDED' && !error.message.includes('would never run');
-
-/** Why a job can never be made; undefined where it may be later. */
-function refusal(error: unknown): string | undefined {
-  if (error instanceof PythonError) return error.message;
-  if (!(error instanceof DelosError) || error.code === 'ERR_TIMEOUT') return undefined;
-  return error.message;
 }
