@@ -1,12 +1,14 @@
 /**
- * A bundle of random layers: made, verified, imported into a real registry, and a delta on top, in bytes a second beside sha256 of one core in the
- * same run. `skopeo copy` of the same images into another such registry is the peer of the import, where skopeo is on PATH.
+ * A bundle of random layers: made, verified, imported into a real registry, and a delta on top, in bytes a second beside sha256 of one core and
+ * the disk, to which the same bytes are written, in the same run. `skopeo copy` of the same images into another such registry is the peer of the import, where skopeo is on PATH.
  *
  *   --samples N   how many images of four layers of 16 MiB (default 8)
+ *
+ * Each is measured three times, by turns, and the best counts: other work on the machine makes any of them slower, and none faster.
  */
 import { spawn } from 'node:child_process';
 import { createHash, createPrivateKey, createPublicKey, randomFillSync } from 'node:crypto';
-import { mkdir, mkdtemp, readdir, rm, stat, writeFile } from 'node:fs/promises';
+import { mkdir, mkdtemp, open, readdir, rm, stat, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
@@ -40,6 +42,7 @@ const LAYERS = 4;
 const OCI = 'application/vnd.oci.image';
 const NOW = new Date('2026-11-30T00:00:00Z');
 const images = numberOption('--samples', 8);
+const ROUNDS = 3;
 
 const work = await mkdtemp(join(tmpdir(), 'delos-bench-bundle-'));
 const ended: (() => unknown)[] = [() => rm(work, { recursive: true, force: true })];
@@ -48,7 +51,7 @@ try {
   process.stdout.write(
     process.argv.includes('--json')
       ? `${JSON.stringify(document)}\n`
-      : `create ${document.create.MBps} MB/s, verify ${document.verify.MBps}, import ${document.import.MBps}; sha256 ${document.sha256MBps}; delta ${document.delta.ratioToLayers} of the changed layers; ${document.peakMiB} MiB, disk ${document.diskRatio}\n`,
+      : `create ${document.create.MBps} MB/s, verify ${document.verify.MBps}, import ${document.import.MBps}; sha256 ${document.sha256MBps}, disk ${document.diskMBps}; delta ${document.delta.ratioToLayers} of the changed layers; ${document.peakMiB} MiB, disk ${document.diskRatio}\n`,
   );
 } finally {
   for (const end of ended.toReversed()) await end();
@@ -69,7 +72,6 @@ async function measure() {
   }
   const content = joined(contents);
   const bytes = images * LAYERS * LAYER;
-  const sha256 = rate(bytes, await timed(() => hashed(random, bytes)));
 
   const pair = newKeyPair();
   const list = newKeyList({
@@ -88,26 +90,39 @@ async function measure() {
     lists: [],
   } as const;
   const keys = [createPrivateKey(pair.privateKey)];
-  const folder = join(work, 'bundle');
-  say('create');
-  const created = await timed(() => createBundle(folder, { ...shape, content, keys }));
-  const bundle = await openBundle(folder, { pinned: list, at: NOW });
-  say('verify');
-  const verified = await timed(async () => {
-    const { faults } = await verifyPacks(bundle);
-    if (faults.length > 0) throw new Error(faults[0]?.message);
-  });
-  say('import');
-  const { url, data } = await registry('ours');
-  const client = new Registry({ url });
-  ended.push(() => client.close());
-  const plan = planImport(bundle.index);
-  const looked = await preflight(bundle.index, plan, client, { store: data });
-  if ('faults' in looked) throw new Error('a fault before the import');
-  const journal = new Journal(join(work, 'journal'));
-  const imported = await timed(() => importBundle(bundle, plan, { registry: client, journal }));
-  journal.close();
-
+  const least = { sha256: Infinity, disk: Infinity, create: Infinity, verify: Infinity, import: Infinity };
+  const note = async (what: keyof typeof least, act: () => unknown): Promise<void> => {
+    least[what] = Math.min(least[what], await timed(act));
+  };
+  const round = async (nth: number) => {
+    say(`round ${nth} of ${ROUNDS}`);
+    const folder = join(work, `bundle-${nth}`);
+    await note('sha256', () => hashed(random, bytes));
+    await note('disk', () => written(random, bytes));
+    await note('create', () => createBundle(folder, { ...shape, content, keys }));
+    const bundle = await openBundle(folder, { pinned: list, at: NOW });
+    await note('verify', async () => {
+      const { faults } = await verifyPacks(bundle);
+      if (faults.length > 0) throw new Error(faults[0]?.message);
+    });
+    const { url, data, stop } = await registry(`ours-${nth}`);
+    const client = new Registry({ url });
+    ended.push(() => client.close());
+    const plan = planImport(bundle.index);
+    const looked = await preflight(bundle.index, plan, client, { store: data });
+    if ('faults' in looked) throw new Error('a fault before the import');
+    const journal = new Journal(join(work, 'journal'));
+    await note('import', () => importBundle(bundle, plan, { registry: client, journal }));
+    journal.remove();
+    return { bundle, folder, url, data, stop };
+  };
+  let last = await round(1);
+  for (let nth = 2; nth <= ROUNDS; nth += 1) {
+    last.stop();
+    for (const each of [last.folder, last.data]) await rm(each, { recursive: true });
+    last = await round(nth);
+  }
+  const { bundle, url, data } = last;
   const fresh = await put(layout, randomFillSync(random));
   const next = joined([
     await image(layout, 'registry.example.com/bench/image-0:2', [...shared.slice(0, LAYERS - 1), fresh]),
@@ -119,18 +134,23 @@ async function measure() {
   const carried = await sizeOf(deltaFolder);
 
   const peer = await skopeo(content, url);
-  const result = (time: number) => ({
+  const [sha256, disk] = [rate(bytes, least.sha256), rate(bytes, least.disk)];
+  // What is verified lies in memory here, and is read from no disk.
+  const result = (time: number, limit: number) => ({
     seconds: seconds(time),
     MBps: rate(bytes, time),
     ratioToSha256: ratio(rate(bytes, time), sha256),
+    ratioToLimit: ratio(rate(bytes, time), limit),
   });
+  const slower = Math.min(sha256, disk);
   return {
     name: 'bundle',
     bytes,
     sha256MBps: sha256,
-    create: result(created),
-    verify: result(verified),
-    import: { ...result(imported), ratioToSkopeo: peer === null ? null : ratio(peer, imported) },
+    diskMBps: disk,
+    create: result(least.create, slower),
+    verify: result(least.verify, sha256),
+    import: { ...result(least.import, slower), ratioToSkopeo: peer === null ? null : ratio(peer, least.import) },
     delta: { bytes: carried, ratioToLayers: ratio(carried, LAYER) },
     peakMiB: Math.round(process.resourceUsage().maxRSS / 1024),
     diskRatio: ratio(await sizeOf(data), bytes),
@@ -164,7 +184,13 @@ async function image(layout: string, name: string, layers: readonly Layer[]): Pr
   return imageContent(ociLayout(layout), { name, digest: digestOf(manifest) });
 }
 
-async function registry(name: string): Promise<{ readonly url: string; readonly data: string }> {
+interface BenchRegistry {
+  readonly url: string;
+  readonly data: string;
+  readonly stop: () => void;
+}
+
+async function registry(name: string): Promise<BenchRegistry> {
   const { path } = await resolveTool('registry', silent);
   const data = join(work, name);
   await mkdir(data);
@@ -180,37 +206,55 @@ async function registry(name: string): Promise<{ readonly url: string; readonly 
     stdio: 'ignore',
     env: { ...process.env, OTEL_TRACES_EXPORTER: 'none' },
   });
-  ended.push(() => child.kill('SIGKILL'));
+  const stop = (): void => void child.kill('SIGKILL');
+  ended.push(stop);
   const url = `http://127.0.0.1:${port}`;
   for (let tried = 0; ; tried += 1) {
-    if ((await fetch(`${url}/v2/`).catch(() => undefined))?.ok === true) return { url, data };
+    if ((await fetch(`${url}/v2/`).catch(() => undefined))?.ok === true) return { url, data, stop };
     if (tried > 200) throw new Error('the registry does not answer');
     await delay(50);
   }
 }
 
-/** Milliseconds that skopeo takes for the same images, from one registry to another; null where there is none. */
+/** The least milliseconds that skopeo takes for the same images, from one registry to another; null where there is none. */
 async function skopeo(content: Content, from: string): Promise<number | null> {
   const path = await tryWhich('skopeo');
   if (path === undefined) return null;
   say('skopeo copy');
-  const { url } = await registry('theirs');
   const policy = join(work, 'policy.json');
   await writeFile(policy, JSON.stringify({ default: [{ type: 'insecureAcceptAnything' }] }));
-  return timed(async () => {
-    for (const { name } of content.items) {
-      const [source, target] = [from, url].map((each) => `docker://${each.slice('http://'.length)}/${name}`);
-      const args = ['--policy', policy, 'copy', '--quiet', '--src-tls-verify=false', '--dest-tls-verify=false'];
-      const { code, stderr } = await run(path, [...args, source ?? '', target ?? '']);
-      if (code !== 0) throw new Error(stderr);
-    }
-  });
+  let least = Infinity;
+  for (let nth = 1; nth <= ROUNDS; nth += 1) {
+    const { url, data, stop } = await registry(`theirs-${nth}`);
+    const time = await timed(async () => {
+      for (const { name } of content.items) {
+        const [source, target] = [from, url].map((each) => `docker://${each.slice('http://'.length)}/${name}`);
+        const args = ['--policy', policy, 'copy', '--quiet', '--src-tls-verify=false', '--dest-tls-verify=false'];
+        const { code, stderr } = await run(path, [...args, source ?? '', target ?? '']);
+        if (code !== 0) throw new Error(stderr);
+      }
+    });
+    least = Math.min(least, time);
+    stop();
+    await rm(data, { recursive: true });
+  }
+  return least;
 }
 
 function hashed(piece: Buffer, bytes: number): void {
   const hash = createHash('sha256');
   for (let at = 0; at < bytes; at += MIB) hash.update(piece.subarray(at % LAYER, (at % LAYER) + MIB));
   hash.digest();
+}
+
+/** The same bytes into one file, until the disk has them. */
+async function written(piece: Buffer, bytes: number): Promise<void> {
+  const path = join(work, 'disk');
+  const file = await open(path, 'wx');
+  for (let at = 0; at < bytes; at += MIB) await file.write(piece, at % LAYER, MIB);
+  await file.sync();
+  await file.close();
+  await rm(path);
 }
 
 async function timed(act: () => unknown): Promise<number> {

@@ -1,11 +1,12 @@
 import { createHash } from 'node:crypto';
 import { createReadStream } from 'node:fs';
-import { stat } from 'node:fs/promises';
+import { open, stat } from 'node:fs/promises';
 import { pipeline } from 'node:stream/promises';
 import { canonicalBytes } from '../format/canonical.ts';
 import { type Digest, digestOf } from '../format/digest.ts';
 import { type Item, type ItemKind, REF_NAME } from '../format/index-schema.ts';
 import { OCI_MANIFEST } from '../format/manifest.ts';
+import { piecesOf, READ_BYTES } from '../read/pieces.ts';
 import type { BlobSource, Content } from './content.ts';
 
 /*
@@ -17,7 +18,6 @@ import type { BlobSource, Content } from './content.ts';
 const EMPTY = Buffer.from('{}');
 const EMPTY_TYPE = 'application/vnd.oci.empty.v1+json';
 const TITLE = 'org.opencontainers.image.title';
-const READ_BYTES = 2 ** 20;
 
 /** Types of files, by what they are. Helm's is https://helm.sh/docs/topics/registries/#manifest */
 const TYPES: Readonly<Record<Exclude<ItemKind, 'image'>, string>> = {
@@ -105,9 +105,14 @@ export function ofFile(path: string, size: number): BlobSource {
   return {
     size,
     from: path,
-    async *read(start, length) {
+    async *read(start, length, pieces = 'kept') {
       if (length === 0) return;
-      yield* createReadStream(path, { start, end: start + length - 1, highWaterMark: READ_BYTES });
+      const handle = await open(path, 'r');
+      try {
+        yield* piecesOf(handle, start, length, pieces);
+      } finally {
+        await handle.close();
+      }
     },
   };
 }

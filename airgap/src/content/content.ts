@@ -1,14 +1,18 @@
 import { DelosError } from '@delos/core';
 import type { Digest } from '../format/digest.ts';
 import type { Item } from '../format/index-schema.ts';
+import type { Pieces } from '../read/pieces.ts';
 
 /** Where the bytes of a blob come from. */
 export interface BlobSource {
   readonly size: number;
   /** For messages: a file, mostly. */
   readonly from: string;
-  /** `length` bytes from the one at `start` on. What comes of a blob that has changed meanwhile is found by its digest. */
-  read(start: number, length: number): AsyncIterable<Buffer>;
+  /**
+   * `length` bytes from the one at `start` on. What comes of a blob that has changed meanwhile is found by its digest.
+   * @param pieces whether each piece is good until the next is asked for, or for ever (the default)
+   */
+  read(start: number, length: number, pieces?: Pieces): AsyncIterable<Buffer>;
 }
 
 /** What goes into a bundle. */

@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto';
 import { parentPort, workerData } from 'node:worker_threads';
-import { type FromWorker, READ_BYTES, type ToWorker } from './pack-hash.ts';
+import type { FromWorker, ToWorker } from './pack-hash.ts';
+import { READ_BYTES } from './pieces.ts';
 
 /* The second hash of a pack, in a thread of its own: it is told which stretch of the shared memory is next. */
 

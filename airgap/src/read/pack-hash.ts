@@ -1,11 +1,10 @@
 import { createHash, type Hash } from 'node:crypto';
 import { Worker } from 'node:worker_threads';
 import type { Digest } from '../format/digest.ts';
+import { READ_BYTES } from './pieces.ts';
 
-/** How much is read at once. */
-export const READ_BYTES = 2 ** 20;
-/** Buffers of a hash beside: one is read into, one is looked at here, and two wait to be hashed. */
-const SLOTS = 4;
+/** Buffers of a hash beside: one is read into, one is looked at here, and the others wait to be hashed, while the other thread waits for its core. */
+const SLOTS = 8;
 
 /** Hashes a pack, and lends the buffers that it is read into. */
 export interface PackHash {

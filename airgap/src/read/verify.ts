@@ -8,13 +8,13 @@ import { packFile } from '../format/tar.ts';
 import { openFile, stranger, strangersIn } from './folder.ts';
 import type { OpenBundle } from './open.ts';
 import { HashBeside, HashHere, type PackHash } from './pack-hash.ts';
-import { BlobWatch, readPack } from './read-pack.ts';
+import { BlobWatch, isCut, readPack } from './read-pack.ts';
 
 export interface VerifyOptions {
   /** Bytes of packs that were read so far, and what is read now. */
   readonly onProgress?: (done: number, pack: string) => void;
   readonly signal?: AbortSignal;
-  /** Hash packs in a thread of its own. @default where there is so much that it pays */
+  /** Hash packs with cut blobs in a thread of its own. @default where there is so much of them that it pays */
   readonly beside?: boolean;
 }
 
@@ -43,8 +43,8 @@ export async function verifyPacks(bundle: OpenBundle, options: VerifyOptions = {
     if (parsed !== undefined) manifests.set(of, parsed);
   });
   let bytes = 0;
-  const total = index.packs.reduce((sum, { size }) => sum + size, 0);
-  const hash = (options.beside ?? total >= BESIDE_FROM_BYTES) ? new HashBeside() : new HashHere();
+  const twice = index.packs.reduce((sum, pack) => sum + (isCut(pack, watch.sizes) ? pack.size : 0), 0);
+  const hash = (options.beside ?? twice >= BESIDE_FROM_BYTES) ? new HashBeside() : new HashHere();
   try {
     for (const pack of index.packs) {
       options.signal?.throwIfAborted();

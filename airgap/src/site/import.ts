@@ -80,7 +80,7 @@ class ImportWork {
       location = await this.#registry.beginUpload(repository, signal);
     }
     if (at === 0 && size <= chunkBytes) {
-      const bytes = () => this.#counted(this.#packs.read(spans, 0, size), digest);
+      const bytes = () => this.#counted(this.#packs.read(spans, 0, size, 'lent'), digest);
       await this.#step('send');
       await this.#registry.endUpload(repository, location, digest, signal, { length: size, bytes });
       await this.#step('stored');
@@ -90,7 +90,7 @@ class ImportWork {
     while (at < size) {
       const length = Math.min(chunkBytes, size - at);
       const from = at;
-      const bytes = () => this.#counted(this.#packs.read(spans, from, length), digest);
+      const bytes = () => this.#counted(this.#packs.read(spans, from, length, 'lent'), digest);
       await this.#step('send');
       location = await this.#registry.send(repository, location, at, length, bytes, signal);
       at += length;

@@ -4,9 +4,8 @@ import { DelosError } from '@delos/core';
 import type { Digest } from '../format/digest.ts';
 import { PACKS_FOLDER } from '../format/index-schema.ts';
 import { packFile } from '../format/tar.ts';
+import { type Pieces, piecesOf } from '../read/pieces.ts';
 import type { Span } from './import-plan.ts';
-
-const READ_BYTES = 2 ** 20;
 
 /** Reads stretches of packs, each file opened once. */
 export class PackFiles {
@@ -18,7 +17,7 @@ export class PackFiles {
   }
 
   /** The bytes of these stretches from `start` on, at most `length` of them. @throws DelosError ERR_BUNDLE_IMPORT */
-  async *read(spans: readonly Span[], start: number, length: number): AsyncGenerator<Buffer> {
+  async *read(spans: readonly Span[], start: number, length: number, pieces: Pieces = 'kept'): AsyncGenerator<Buffer> {
     let [skip, left] = [start, length];
     for (const { pack, at, size } of spans) {
       if (skip >= size) {
@@ -26,17 +25,14 @@ export class PackFiles {
         continue;
       }
       const handle = await this.#file(pack);
-      for (let done = skip; done < size && left > 0; ) {
-        const most = Math.min(READ_BYTES, size - done, left);
-        const buffer = Buffer.allocUnsafe(most);
-        const { bytesRead } = await handle.read(buffer, 0, most, at + done).catch((cause: unknown) => {
-          throw this.#lost(pack, cause);
-        });
-        if (bytesRead === 0) throw this.#lost(pack, new Error('it ends too early'));
-        done += bytesRead;
-        left -= bytesRead;
-        yield buffer.subarray(0, bytesRead);
+      const wanted = Math.min(size - skip, left);
+      let got = 0;
+      for await (const piece of this.#told(pack, piecesOf(handle, at + skip, wanted, pieces))) {
+        got += piece.length;
+        yield piece;
       }
+      if (got < wanted) throw this.#lost(pack, new Error('it ends too early'));
+      left -= wanted;
       skip = 0;
       if (left === 0) return;
     }
@@ -51,6 +47,14 @@ export class PackFiles {
 
   async close(): Promise<void> {
     for (const opening of this.#open.values()) await opening.then((handle) => handle.close()).catch(() => undefined);
+  }
+
+  async *#told(pack: Digest, pieces: AsyncIterable<Buffer>): AsyncGenerator<Buffer> {
+    try {
+      yield* pieces;
+    } catch (cause) {
+      throw this.#lost(pack, cause);
+    }
   }
 
   #file(pack: Digest): Promise<FileHandle> {

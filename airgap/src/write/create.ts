@@ -195,7 +195,6 @@ class PackWriter {
       }
       await put(Buffer.alloc(TRAILER));
       digest = await sink.end();
-      await file.sync();
     } finally {
       await file.close();
     }
@@ -213,7 +212,7 @@ class PackWriter {
       throw contentError(`blob ${piece.blob} has no source`, 'this is a defect: please report it');
     if (piece.from === 0) this.#blobHash = createHash('sha256');
     let done = 0;
-    for await (const bytes of source.read(piece.from, piece.size)) {
+    for await (const bytes of source.read(piece.from, piece.size, 'lent')) {
       this.#options.signal?.throwIfAborted();
       this.#blobHash.update(bytes);
       done += bytes.length;

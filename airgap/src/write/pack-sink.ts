@@ -2,6 +2,9 @@ import type { FileHandle } from 'node:fs/promises';
 import type { Digest } from '../format/digest.ts';
 import type { PackHash } from '../read/pack-hash.ts';
 
+/** So much waits for the disk at most when a pack ends: the disk works while the rest is read and hashed. */
+const SYNC_BYTES = 32 * 2 ** 20;
+
 /**
  * Writes a pack. Bytes are gathered into buffers of a MiB, so that headers cost no write of their own; while one is written and hashed,
  * the next is filled.
@@ -13,6 +16,10 @@ export class PackSink {
   #open: Buffer | undefined;
   #filled = 0;
   #writing: Promise<void> = Promise.resolve();
+  #syncing: Promise<void> | undefined;
+  #unsynced = 0;
+  /** The disk tells of a write that it lost once: whoever ends the pack has to know. */
+  #lost: unknown;
 
   constructor(file: FileHandle, hash: PackHash) {
     this.#file = file;
@@ -34,7 +41,10 @@ export class PackSink {
   async end(): Promise<Digest> {
     await this.#turn();
     await this.#writing;
-    return this.#hash.digest();
+    await this.#syncing;
+    if (this.#lost !== undefined) throw this.#lost;
+    const [digest] = await Promise.all([this.#hash.digest(), this.#file.sync()]);
+    return digest;
   }
 
   async #turn(): Promise<void> {
@@ -55,8 +65,23 @@ export class PackSink {
         const { bytesWritten } = await this.#file.write(buffer, at, length - at);
         at += bytesWritten;
       }
+      this.#syncBeside(length);
     } finally {
       this.#hash.giveBack(buffer);
     }
+  }
+
+  #syncBeside(more: number): void {
+    this.#unsynced += more;
+    if (this.#unsynced < SYNC_BYTES || this.#syncing !== undefined) return;
+    this.#unsynced = 0;
+    this.#syncing = this.#file
+      .datasync()
+      .catch((error: unknown) => {
+        this.#lost ??= error;
+      })
+      .finally(() => {
+        this.#syncing = undefined;
+      });
   }
 }

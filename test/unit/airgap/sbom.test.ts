@@ -17,7 +17,7 @@ afterAll(() => folders.end());
 
 async function tarOf(files: Readonly<Record<string, string | Buffer>>): Promise<Buffer> {
   const tar = pack();
-  for (const [name, text] of Object.entries(files)) tar.entry({ name }, text);
+  for (const [name, text] of Object.entries(files)) tar.entry({ name, mtime: NOW }, text);
   tar.finalize();
   const pieces: Buffer[] = [];
   for await (const piece of tar) pieces.push(piece as Buffer);
