@@ -135,12 +135,11 @@ describe('the official client', () => {
     expect((await fetch(`http://${at}/v2/`, { headers: { authorization } })).status).toBe(200);
   });
 
-  test('lists what another project of the same organization has, and says the size and the digest of an image', async () => {
+  test('lists what another project of the same organization has, and says the size of an image', async () => {
     expect(await alice.ok(['image', 'ls', '--project', 'tight', '--full-uri'])).toContain(
       'image://default/acme/tight/many',
     );
     expect(await alice.ok(['image', 'size', 'image:many:amd64'])).toMatch(/\d/);
-    expect(await alice.ok(['image', 'digest', 'image:many:amd64'])).toMatch(/sha256:[0-9a-f]{64}/);
     expect((await alice.run(['image', 'tags', 'image:none'])).code).toBe(72);
   });
 });

@@ -2,9 +2,6 @@ import { createHash, randomBytes } from 'node:crypto';
 import { once } from 'node:events';
 import { readFileSync } from 'node:fs';
 import { request } from 'node:http';
-import type { ClientHttp2Session } from 'node:http2';
-import { setTimeout as sleep } from 'node:timers/promises';
-import { connect as connectTls, type TLSSocket } from 'node:tls';
 import { JOB_LOGIN_PATH, namedJobLabel } from '@delos/core';
 import { freePort } from '@delos/host';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
@@ -17,8 +14,6 @@ import { convergeIdentity } from '../../../runtime/service/src/identity/index.ts
 import { Browser, type Page } from '../../support/browser.ts';
 import { ask, type WebAnswer } from '../../support/edge/ask.ts';
 import { startGateway, type TestGateway } from '../../support/edge/gateway.ts';
-import { ECHO, grpcClient, startGrpcJob } from '../../support/edge/grpc-job.ts';
-import { askHttp2, http2To } from '../../support/edge/http2-suite.ts';
 import {
   JOBS_DOMAIN,
   newJob,
@@ -69,14 +64,11 @@ beforeAll(async () => {
     token: (user: string) => tokens.get(user) ?? Promise.reject(new Error(`${user} has not logged in`)),
     stop: async () => undefined,
   };
-  const [routerPort, http2Port] = [await freePort(), await freePort()];
+  const routerPort = await freePort();
   api = await startControlApi(database, issuer, TEST_CONFIG, 'default', { jobsDomain: JOBS_DOMAIN });
   gateway = await startGateway(
     { api: Number(new URL(api.url).port), identity: Number(new URL(keycloak.url).port) },
-    {
-      'job-router.delos.svc.cluster.local:8080': `127.0.0.1:${routerPort}`,
-      'job-router.delos.svc.cluster.local:8082': `127.0.0.1:${http2Port}`,
-    },
+    { 'job-router.delos.svc.cluster.local:8080': `127.0.0.1:${routerPort}` },
   );
   origin = `http://127.0.0.1:${gateway.ports.http}`;
   const spec = realmOf(TEST_CONFIG, origin, [
@@ -85,7 +77,7 @@ beforeAll(async () => {
   const people = spec.users.filter(({ username }) => username in PASSWORDS);
   const secrets = { issuer: randomBytes(24).toString('hex'), passwords: PASSWORDS };
   await convergeIdentity(keycloak.admin, { ...spec, users: people }, secrets, accountsOf(database));
-  router = await startJobRouter({ api: api.url, publicUrl: origin, issuer: realm, port: routerPort, http2Port });
+  router = await startJobRouter({ api: api.url, publicUrl: origin, issuer: realm, port: routerPort });
   const webPort = await freePort();
   web = await startWebJob(webPort);
   tokens.set('alice', aliceToken(realm));
@@ -309,108 +301,8 @@ describe('under load', () => {
   });
 });
 
-describe('HTTP/2 under load', () => {
-  test('an upload of 512 MiB arrives whole, in the memory that router and gateway have', async () => {
-    const session = await http2To(gateway, hosts.open);
-    const part = randomBytes(2 ** 20);
-    const hash = createHash('sha256');
-    const stream = session.request({ ':method': 'POST', ':path': '/upload', ':authority': authority(hosts.open) });
-    for (let nth = 0; nth < 512; nth += 1) {
-      hash.update(part);
-      if (!stream.write(part)) await once(stream, 'drain');
-    }
-    stream.end();
-    let text = '';
-    for await (const piece of stream as AsyncIterable<Buffer>) text += piece.toString();
-    expect(JSON.parse(text)).toMatchObject({ size: 512 * 2 ** 20, digest: hash.digest('hex') });
-    session.destroy();
-    expect(memory()).toBeLessThan(96);
-    expect(memory(gateway.pid)).toBeLessThan(200);
-  });
-
-  test('a stream of gRPC may be silent for longer than a body may stall', async () => {
-    const port = await freePort();
-    const job = await startGrpcJob(port);
-    const id = await newJob(api, 'alice', { http: { port, requires_auth: false } });
-    await runs(api, id);
-    const client = grpcClient(gateway.ports.https, `${id}.${JOBS_DOMAIN}`, gateway.authority());
-    const { path, requestSerialize, responseDeserialize } = ECHO.talk;
-    const call = client.makeBidiStreamRequest(path, requestSerialize, responseDeserialize);
-    for (const words of ['before', 'after']) {
-      call.write(Buffer.from(words));
-      expect(String((await once(call, 'data'))[0])).toBe(words);
-      if (words === 'before') await sleep(45_000);
-    }
-    call.cancel();
-    client.close();
-    job.stop();
-  });
-
-  test('requests beyond the most are refused, and those of others are answered', async () => {
-    const sessions = await Promise.all(Array.from({ length: 3 }, () => http2To(gateway, hosts.open)));
-    const streams = sessions.flatMap((session) =>
-      Array.from({ length: 90 }, () => session.request({ ':path': '/sse', ':authority': authority(hosts.open) })),
-    );
-    const answers = await Promise.all(
-      streams.map(async (stream) => ((await once(stream, 'response')) as [{ ':status'?: number }])[0][':status']),
-    );
-    expect(answers.filter((answered) => answered === 200)).toHaveLength(200);
-    expect(answers.filter((answered) => answered === 503)).toHaveLength(70);
-    expect(memory()).toBeLessThan(96);
-    // Another job has its own room.
-    const { status } = await askHttp2(sessions[0] as ClientHttp2Session, { ':authority': authority(hosts.one) });
-    expect(status).toBe(401);
-    for (const session of sessions) session.destroy();
-    await until('a request finds room again', 20, async () =>
-      (await get(hosts.open, '/')).status === 200 ? true : undefined,
-    );
-  });
-
-  test('connections beyond the most are closed, hostile ones too, and the router keeps to its memory', async () => {
-    const sockets: TLSSocket[] = [];
-    for (let nth = 0; nth < 300; nth += 1) {
-      const socket = connectTls({
-        ...{ host: '127.0.0.1', port: gateway.ports.https, servername: hosts.open, ca: gateway.authority() },
-        ALPNProtocols: ['h2'],
-      });
-      socket.on('error', () => undefined);
-      await once(socket, 'secureConnect');
-      socket.resume();
-      // A preface, then settings, and headers that never end (CONTINUATION without END_HEADERS).
-      socket.write(Buffer.concat([PREFACE, frameOf(0x4, 0, 0, Buffer.alloc(0)), frameOf(0x1, 0, 1, randomBytes(64))]));
-      for (let more = 0; more < 50; more += 1) socket.write(frameOf(0x9, 0, 1, randomBytes(8_000)));
-      sockets.push(socket);
-    }
-    await sleep(3_000);
-    expect(memory()).toBeLessThan(100);
-    expect(memory(gateway.pid)).toBeLessThan(200);
-    expect((await get(hosts.open, '/')).status).toBe(200);
-    for (const socket of sockets) socket.destroy();
-    const again = await until('HTTP/2 finds room again', 30, async () => {
-      const session = await http2To(gateway, hosts.open);
-      const answer = await askHttp2(session, { ':authority': authority(hosts.open) }).catch(() => undefined);
-      session.destroy();
-      return answer?.status === 200 ? answer : undefined;
-    });
-    expect(again.status).toBe(200);
-  });
-});
-
-const authority = (host: string): string => `${host}:${gateway.ports.https}`;
-const PREFACE = Buffer.from('PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n');
-
-/** RFC 9113, 4.1. */
-function frameOf(type: number, flags: number, stream: number, payload: Buffer): Buffer {
-  const head = Buffer.alloc(9);
-  head.writeUIntBE(payload.length, 0, 3);
-  head[3] = type;
-  head[4] = flags;
-  head.writeUInt32BE(stream, 5);
-  return Buffer.concat([head, payload]);
-}
-
-/** MiB of a process's own, the router's where none is named, that are in memory. */
-function memory(pid = router.pid()): number {
-  const status = readFileSync(`/proc/${pid}/status`, 'utf8');
+/** MiB of the router's own that are in memory. */
+function memory(): number {
+  const status = readFileSync(`/proc/${router.pid()}/status`, 'utf8');
   return Number(/^RssAnon:\s+(\d+) kB$/m.exec(status)?.[1]) / 1024;
 }

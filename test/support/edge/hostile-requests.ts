@@ -127,7 +127,7 @@ const served = fc.constantFrom(
 );
 
 /** A frame as a client sends it, its mask all zeros: of any kind, with a message of an agent or with noise. */
-export const hostileFrame: fc.Arbitrary<Buffer> = fc
+const frame: fc.Arbitrary<Buffer> = fc
   .tuple(
     fc.constantFrom(0x81, 0x81, 0x82, 0x01, 0x80, 0x88, 0x89, 0x8a, 0xff),
     fc.oneof(
@@ -155,7 +155,7 @@ function handshake(authorization: readonly string[]): fc.Arbitrary<Buffer> {
     fc.tuple(path, query).map(([place, search]) => `${place}${search}`),
   );
   const after = fc.oneof(
-    fc.array(hostileFrame, { maxLength: 5 }).map((frames) => Buffer.concat(frames)),
+    fc.array(frame, { maxLength: 5 }).map((frames) => Buffer.concat(frames)),
     fc.uint8Array({ maxLength: 64 }).map((bytes) => Buffer.from(bytes)),
   );
   return fc
