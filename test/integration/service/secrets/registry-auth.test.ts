@@ -95,7 +95,10 @@ describe('of a user, a project and the cluster', () => {
   test('nobody else gives those of a user another value', async () => {
     await addAs('alice', 'registry-auth-user');
     const { status, json } = await secrets.add('registry-auth-user', of('other'), {}, 'admin');
-    expect([status, json.error]).toEqual([403, expect.stringContaining('registry-auth-user of this project is alice’s own')]);
+    expect([status, json.error]).toEqual([
+      403,
+      expect.stringContaining('registry-auth-user of this project is alice’s own'),
+    ]);
   });
 
   test('administrators alone write those of the cluster', async () => {

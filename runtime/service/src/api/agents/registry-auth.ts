@@ -72,10 +72,7 @@ async function placesFor(db: Db, { cluster, org, project, job }: Asking): Promis
       .where('name', 'like', `${REGISTRY_SECRET_PREFIX}%`)
       .limit(MOST_REGISTRY_SECRETS)
       .execute(),
-    all
-      .where('name', 'like', `${CLUSTER_REGISTRY_SECRET_PREFIX}%`)
-      .limit(MOST_CLUSTER_REGISTRY_SECRETS)
-      .execute(),
+    all.where('name', 'like', `${CLUSTER_REGISTRY_SECRET_PREFIX}%`).limit(MOST_CLUSTER_REGISTRY_SECRETS).execute(),
   ]);
   return [
     ...users.filter(({ name }) => isUserRegistrySecret(name)),

@@ -161,8 +161,12 @@ export function secretRoutes(app: FastifyInstance, deps: ApiDeps): void {
 /** @throws DelosError ERR_FORBIDDEN for a secret of the cluster, where the caller is no administrator of the platform */
 function checkMayWrite(key: string, { user, admin }: Caller): void {
   if (!isClusterRegistrySecret(key) || admin) return;
-  throw new DelosError('ERR_FORBIDDEN', `${user} is no administrator of the platform, and secret ${key} is the cluster’s`, {
-    where: { field: 'key' },
-    hint: `secrets whose names begin with ${CLUSTER_REGISTRY_SECRET_PREFIX} are for the jobs of all; give yours another name`,
-  });
+  throw new DelosError(
+    'ERR_FORBIDDEN',
+    `${user} is no administrator of the platform, and secret ${key} is the cluster’s`,
+    {
+      where: { field: 'key' },
+      hint: `secrets whose names begin with ${CLUSTER_REGISTRY_SECRET_PREFIX} are for the jobs of all; give yours another name`,
+    },
+  );
 }
