@@ -1,0 +1,71 @@
+import { cp, mkdir, mkdtemp, readFile, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { expect, test } from 'vitest';
+import { z } from 'zod';
+import { execute, expectOk } from '../../../peers/src/command.ts';
+import { bundleOfCheckout, onClosedMachine } from '../../support/airgap/closed-machine.ts';
+import { unpackedDebian } from '../../support/debian/unpacked.ts';
+import { debianFolder } from '../../support/machine/debian-machine.ts';
+
+/*
+ * A whole site from one bundle, where nothing can be reached: a bare Debian becomes the auxiliary machine and is filled, a cluster runs on what
+ * lies there, and somebody installs the client from there and runs an image that was pushed there.
+ */
+
+const INSTANCE = `${(process.env.DELOS_TEST_INSTANCE ?? 'delos-test').slice(0, 8)}-s`;
+const up = z.object({ firstJob: z.object({ output: z.string() }) });
+const counted = z.object({ wheels: z.number(), uploads: z.number(), manifests: z.number() });
+
+test('a site is made, used and taken away from one bundle, and no packet leaves it', async () => {
+  const work = await mkdtemp(join(tmpdir(), 'delos-site-'));
+  const read = async (name: string): Promise<string> => (await readFile(join(work, name), 'utf8')).trim();
+  try {
+    await bundleOfCheckout(work);
+    // Neither Python nor nftables: these come from the bundle.
+    const packages = ['systemd', 'systemd-sysv', 'dbus', 'iproute2', 'openssh-server'];
+    const base = await debianFolder('debian-bare-1', packages);
+    await expectOk(execute(['cp', '-a', '--reflink=auto', base, join(work, 'aux')], { timeout: 300 }));
+    await expectOk(execute(['ssh-keygen', '-q', '-t', 'ed25519', '-N', '', '-C', 'test', '-f', join(work, 'key')]));
+    await mkdir(join(work, 'aux/root/.ssh'), { mode: 0o700, recursive: true });
+    await cp(join(work, 'key.pub'), join(work, 'aux/root/.ssh/authorized_keys'));
+    const nspawn = await unpackedDebian({
+      name: 'systemd-container',
+      packages: () => ['systemd-container'],
+      libraries: /^libsystemd-shared$/,
+    });
+    await expectOk(execute(['cp', '-a', nspawn.root, join(work, 'nspawn')]));
+    const own = (path: string): string => path.replaceAll(nspawn.root, join(work, 'nspawn'));
+    const libraries = `${join(work, 'nspawn/usr/lib/x86_64-linux-gnu/systemd')}:${own(nspawn.env.LD_LIBRARY_PATH ?? '')}`;
+
+    const { code, stderr } = await onClosedMachine('whole-site.sh', work, INSTANCE, { NSPAWN_LIBRARIES: libraries });
+    const logs = await Promise.all(
+      ['steps', 'delos.log', 'apt.log', 'job.log'].map((name) => read(name).catch(() => '')),
+    );
+    expect(code, [stderr, ...logs.map((log) => log.slice(-3000))].join('\n')).toBe(0);
+
+    // Everything that pip and the nodes got came from the machine.
+    const first = counted.parse(JSON.parse(await read('import.json')));
+    expect(first.wheels).toBeGreaterThan(50);
+    expect(first.uploads).toBeGreaterThan(100);
+    expect(JSON.parse(await read('import-again.json'))).toMatchObject({ wheels: 0, uploads: 0, manifests: 0 });
+    const images = (await read('images')).split('\n').filter((line) => line.startsWith('delos '));
+    expect(images.length).toBeGreaterThan(3);
+    for (const each of images.flatMap((line) => line.split(' ').slice(1))) {
+      expect(each).toMatch(/^aux\.site\.test\/registry\.delos\.internal\/delos\/[a-z-]+:[^@]+@sha256:[0-9a-f]{64}$/);
+    }
+    expect(up.parse(JSON.parse(await read('up.json'))).firstJob.output).toContain('Hello from');
+    expect(await read('job.log')).toContain('ran from the site');
+    expect(await read('fetched').catch(() => '')).toBe('');
+    // The recorder sees one datagram, and nothing else leaves.
+    const sent = await Promise.all(
+      ['before', 'control', 'after'].map(async (each) => Number(await read(`sent.${each}`))),
+    );
+    expect(sent).toEqual([0, 1, 1]);
+    // What is taken away leaves nothing.
+    expect(await read('listing.after')).toBe(await read('listing.before'));
+    console.info(await read('steps'));
+  } finally {
+    await rm(work, { recursive: true, force: true });
+  }
+});
