@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import { z } from 'zod';
 import { execute, expectOk } from '../../../peers/src/command.ts';
-import { bundleOfCheckout, onClosedMachine } from '../../support/airgap/closed-machine.ts';
+import { bundleOfCheckout, type NextRelease, onClosedMachine } from '../../support/airgap/closed-machine.ts';
 import { unpackedDebian } from '../../support/debian/unpacked.ts';
 import { debianFolder } from '../../support/machine/debian-machine.ts';
 
@@ -14,14 +14,28 @@ import { debianFolder } from '../../support/machine/debian-machine.ts';
  */
 
 const INSTANCE = `${(process.env.DELOS_TEST_INSTANCE ?? 'delos-test').slice(0, 8)}-s`;
+const MAIN = 'runtime/service/src/main.ts';
+const START = `await main(process.argv[2] ?? '');`;
+const changed = (how: string) => ({ [MAIN]: (text: string): string => text.replace(START, `${how}\n${START}`) });
+const BROKEN: NextRelease = {
+  name: 'broken',
+  version: '0.2.1',
+  changes: changed(`if (process.argv[2] === 'scheduler') throw new Error('broken by a test');`),
+};
+const NEXT: NextRelease = { name: 'next', version: '0.2.2', changes: changed('// Another runtime.') };
 const up = z.object({ firstJob: z.object({ output: z.string() }) });
 const counted = z.object({ wheels: z.number(), uploads: z.number(), manifests: z.number() });
 
-test('a site is made, used and taken away from one bundle, and no packet leaves it', async () => {
+/** References of one image among rows of what is deployed. */
+const imagesOnly = (rows: string, name: string): readonly string[] => [
+  ...new Set(rows.match(new RegExp(`\\S+/delos/${name}:\\S+`, 'g')) ?? []),
+];
+
+test('a site is made, used, upgraded, brought back and taken away from one bundle and two deltas, and no packet leaves it', async () => {
   const work = await mkdtemp(join(tmpdir(), 'delos-site-'));
   const read = async (name: string): Promise<string> => (await readFile(join(work, name), 'utf8')).trim();
   try {
-    await bundleOfCheckout(work);
+    await bundleOfCheckout(work, [BROKEN, NEXT]);
     // Neither Python nor nftables: these come from the bundle.
     const packages = ['systemd', 'systemd-sysv', 'dbus', 'iproute2', 'openssh-server'];
     const base = await debianFolder('debian-bare-1', packages);
@@ -56,6 +70,19 @@ test('a site is made, used and taken away from one bundle, and no packet leaves 
     }
     expect(up.parse(JSON.parse(await read('up.json'))).firstJob.output).toContain('Hello from');
     expect(await read('job.log')).toContain('ran from the site');
+    // Each delta has the one image that is otherwise, and what did not work has left nothing.
+    const before = await read('deployed.before');
+    const later = await read('deployed.next');
+    expect(await read('upgrade-broken.log')).toMatch(/scheduler/);
+    expect(await read('deployed.back')).toBe(before);
+    expect(imagesOnly(later, 'runtime')).not.toEqual(imagesOnly(before, 'runtime'));
+    expect(imagesOnly(later, 'postgres')).toEqual(imagesOnly(before, 'postgres'));
+    expect(await read('job-next.log')).toContain('ran after the upgrade');
+    expect(await read('deployed.rolled')).toBe(before);
+    expect(await read('job-rolled.log')).toContain('ran after the rollback');
+    for (const each of ['broken', 'next']) {
+      expect(counted.parse(JSON.parse(await read(`import-${each}.json`))).uploads).toBeLessThan(20);
+    }
     expect(await read('fetched').catch(() => '')).toBe('');
     // The recorder sees one datagram, and nothing else leaves.
     const sent = await Promise.all(

@@ -1,7 +1,8 @@
 #!/bin/bash
 # Runs in a network and a mount namespace of its own: a whole site from one bundle, without a way out. An auxiliary machine (a bare Debian in
 # systemd-nspawn) is made and filled, the embedded cluster runs on the images that lie there, and a workstation installs the client from it.
-# Arguments: work folder (checkout, bundle, keys.json, aux, nspawn, key), the instance, the folders that shall not be seen.
+# Then a delta that does not work and one that does are imported and upgraded to, and it is gone back.
+# Arguments: work folder (checkout, bundle, keys.json, aux, nspawn, key; broken and next, with a bundle each), the instance, the folders that shall not be seen.
 set -eu
 work=$1 instance=$2
 shift 2
@@ -105,10 +106,11 @@ mkdir -p "$station"
 simple=https://aux.site.test/pypi/admin/site/+simple/
 env -i PATH="$PATH" HOME="$station" python3 -m pip --isolated --disable-pip-version-check install --no-cache-dir --cert "$authority" --index-url "$simple" \
   --target "$station/client" apolo-cli >"$work/pip.log" 2>&1
-delos token >"$work/token"
+delos token --user admin >"$work/token"
 url=$(sed -E 's/.*"apiUrl":"([^"]+)".*/\1/' "$work/up.json")
 apolo() { env -i PATH="$PATH" HOME="$station" LANG=C.UTF-8 PYTHONPATH="$station/client" python3 -m apolo_cli "$@"; }
 apolo config login-with-token "$(cat "$work/token")" "$url" >"$work/login.log" 2>&1
+apolo config switch-project default >>"$work/login.log" 2>&1
 
 step 'a job from an image that is pushed to the site'
 crane=$(find "$XDG_CACHE_HOME/delos/tools/crane" -type f -name crane | head -1)
@@ -119,6 +121,31 @@ echo "$password" | "$crane" auth login aux.site.test --username admin --password
 "$crane" copy "aux.site.test/$base" aux.site.test/team/tool:1 >>"$work/crane.log" 2>&1
 unset SSL_CERT_FILE
 apolo run aux.site.test/team/tool:1 -- echo "ran from the site" >"$work/job.log" 2>&1
+
+# Images of what is deployed, in a row that does not change by itself.
+deployed() {
+  "$1/delos" kubectl get deployments,statefulsets,daemonsets --namespace delos \
+    -o 'jsonpath={range .items[*]}{.metadata.name} {.spec.template.spec.containers[0].image}{"\n"}{end}' 2>>"$work/delos.log" | sort
+}
+# A checkout of the next release takes the place of the former; what the command runs on stays.
+for each in broken next; do cp -a "$work/checkout/node_modules" "$work/$each/"; done
+deployed "$work/checkout" >"$work/deployed.before"
+
+step 'a delta whose scheduler does not start'
+"$work/broken/delos" bundle import "$work/broken-bundle" --trust "$trust" --aux "$work/aux-vm.yaml" --json >"$work/import-broken.json" 2>>"$work/delos.log"
+"$work/broken/delos" upgrade --config "$work/delos.yaml" --offline --gate-limit 45 --json >"$work/upgrade-broken.json" 2>"$work/upgrade-broken.log" || true
+deployed "$work/checkout" >"$work/deployed.back"
+
+step 'a delta with another runtime'
+"$work/next/delos" bundle import "$work/next-bundle" --trust "$trust" --aux "$work/aux-vm.yaml" --json >"$work/import-next.json" 2>>"$work/delos.log"
+"$work/next/delos" upgrade --config "$work/delos.yaml" --offline --json >"$work/upgrade-next.json" 2>>"$work/delos.log"
+deployed "$work/next" >"$work/deployed.next"
+apolo run aux.site.test/team/tool:1 -- echo "ran after the upgrade" >"$work/job-next.log" 2>&1
+
+step 'back, because somebody asks for it'
+"$work/next/delos" upgrade --config "$work/delos.yaml" --rollback --yes --json >"$work/rollback.json" 2>>"$work/delos.log"
+deployed "$work/checkout" >"$work/deployed.rolled"
+apolo run aux.site.test/team/tool:1 -- echo "ran after the rollback" >"$work/job-rolled.log" 2>&1
 
 step 'uninstall'
 echo "$(sent)" >"$work/sent.after"
