@@ -24,9 +24,14 @@ const manifestSchema = z.object({
 });
 export type ToolManifest = z.infer<typeof manifestSchema>;
 
+/** Bytes that are read of a file at once. */
+const READ_BYTES = 2 ** 20;
+
+/** Of any file, in constant memory. A small one is read whole: thousands of sources are hashed at each `up`, and a stream costs each its buffer. */
 export async function sha256File(path: string): Promise<string> {
   const hash = createHash('sha256');
-  await pipeline(createReadStream(path, { highWaterMark: 2 ** 20 }), hash);
+  if ((await stat(path)).size <= READ_BYTES) hash.update(await readFile(path));
+  else await pipeline(createReadStream(path, { highWaterMark: READ_BYTES }), hash);
   return hash.digest('hex');
 }
 

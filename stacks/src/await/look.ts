@@ -3,30 +3,32 @@ import { at, isObject, type JsonObject, listAt, objectAt, text } from '@delos/ku
 import type { ObjectClient } from '../kube/object-client.ts';
 import { judge } from './judge.ts';
 import { byTime, explainPod, isPodReady } from './pods.ts';
+import { sharedList } from './shared-lists.ts';
 import { ALONE, type Surroundings, type Verdict } from './verdict.ts';
 
-/** Fetches what a verdict on this object needs beside it. */
+/**
+ * Fetches what a verdict on this object needs beside it.
+ * @param since when the wait for it began, by `performance.now()`: nothing older is taken
+ */
 export async function lookAround(
   client: ObjectClient,
   object: JsonObject,
+  since: number,
   signal?: AbortSignal,
 ): Promise<Surroundings> {
   const namespace = text(object, 'metadata', 'namespace');
   const kind = text(object, 'kind');
   if (kind === 'Service' && text(object, 'apiVersion') === 'v1') {
     const name = text(object, 'metadata', 'name');
-    const labelSelector = `${SERVICE_NAME_LABEL}=${name}`;
-    const endpointSlices = await client.list(
-      { apiVersion: 'discovery.k8s.io/v1', plural: 'endpointslices', namespace },
-      { labelSelector },
-      signal,
-    );
+    const slices = { apiVersion: 'discovery.k8s.io/v1', plural: 'endpointslices', namespace };
+    const all = await sharedList(client, slices, since, signal);
+    const endpointSlices = all.filter((slice) => text(slice, 'metadata', 'labels', SERVICE_NAME_LABEL) === name);
     const around = { ...ALONE, endpointSlices };
     // Why there is no endpoint is worth a question only where there is none.
     if (judge(object, around).state === 'ready') return around;
     const plurals = ['deployments', 'statefulsets', 'daemonsets'];
     const workloads = await Promise.all(
-      plurals.map((plural) => client.list({ apiVersion: 'apps/v1', plural, namespace }, {}, signal)),
+      plurals.map((plural) => sharedList(client, { apiVersion: 'apps/v1', plural, namespace }, since, signal)),
     );
     return { ...around, workloads: workloads.flat() };
   }

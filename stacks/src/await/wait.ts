@@ -47,18 +47,20 @@ const isAwaited = (object: JsonObject): boolean => hasReadiness(object) || waits
 async function verdictOn(
   client: ObjectClient,
   object: JsonObject,
+  since: number,
   signal: AbortSignal,
   before?: JsonObject,
 ): Promise<Verdict> {
   const asked = waitsFor(object);
   if (asked !== '') return judgeWaitFor(object, asked);
-  const around = await lookAround(client, object, signal);
+  const around = await lookAround(client, object, since, signal);
   return judge(object, before === undefined ? around : { ...around, before });
 }
 
 /** Waits until the object is ready. A wait that ends otherwise is an outcome with its problem, not an error. */
 export async function untilReady(ref: ObjectRef, created: JsonObject, options: WaitOptions): Promise<Outcome> {
   if (skipsAwait(created) || !isAwaited(created)) return { object: created, problem: undefined };
+  const since = performance.now();
   const pace = pacer(options.limitSeconds);
   const signal = bounded(options);
   let live: JsonObject | undefined = created;
@@ -69,7 +71,7 @@ export async function untilReady(ref: ObjectRef, created: JsonObject, options: W
       // Every question after the first is asked anew; the answer to the creation serves the first.
       if (pace.turns > 0) live = await options.client.tryGet(ref, signal);
       if (live === undefined) return { object: undefined, problem: 'it was deleted while it was waited for' };
-      const verdict = await verdictOn(options.client, live, signal, created);
+      const verdict = await verdictOn(options.client, live, since, signal, created);
       if (verdict.state === 'ready') return { object: live, problem: undefined };
       message = verdict.message;
       if (verdict.state === 'failed' || pace.over || pace.turns % 4 === 2) {
@@ -98,7 +100,7 @@ export async function problemNow(
   signal: AbortSignal,
 ): Promise<string | undefined> {
   if (skipsAwait(live) || !isAwaited(live)) return undefined;
-  const verdict = await verdictOn(client, live, signal);
+  const verdict = await verdictOn(client, live, Number.NEGATIVE_INFINITY, signal);
   if (verdict.state === 'ready') return undefined;
   return join(verdict.message, await explain(client, live, signal));
 }
