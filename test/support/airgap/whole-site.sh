@@ -133,7 +133,7 @@ deployed "$work/checkout" >"$work/deployed.before"
 
 step 'a delta whose scheduler does not start'
 "$work/broken/delos" bundle import "$work/broken-bundle" --trust "$trust" --aux "$work/aux-vm.yaml" --json >"$work/import-broken.json" 2>>"$work/delos.log"
-"$work/broken/delos" upgrade --config "$work/delos.yaml" --offline --gate-limit 45 --json >"$work/upgrade-broken.json" 2>"$work/upgrade-broken.log" || true
+"$work/broken/delos" upgrade --config "$work/delos.yaml" --offline --gate-limit 120 --json >"$work/upgrade-broken.json" 2>"$work/upgrade-broken.log" || true
 deployed "$work/checkout" >"$work/deployed.back"
 
 step 'a delta with another runtime'
