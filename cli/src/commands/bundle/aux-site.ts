@@ -1,6 +1,6 @@
 import type { SiteService } from '@delos/airgap';
 import type { CommandContext } from '../../context.ts';
-import { programsOf, withMachine } from '../aux-vm/machine.ts';
+import { withMachine } from '../aux-vm/machine.ts';
 
 /** An auxiliary machine as the services that take a bundle. */
 export interface AuxSite {
@@ -12,8 +12,8 @@ export interface AuxSite {
 /** What the file of an auxiliary machine says of them. Reached by its address: its name may lead nowhere yet. */
 export async function auxSite(context: CommandContext, file: string): Promise<AuxSite> {
   return withMachine(context, { config: file }, 'show', async (config) => {
-    const { planAuxVm } = await import('@delos/stacks');
-    const { outputs, password } = await planAuxVm(context.paths, config, await programsOf(context, config));
+    const { auxVmAccess } = await import('@delos/stacks');
+    const { outputs, password } = await auxVmAccess(context.paths, config);
     const login = { user: outputs.user, password };
     const authority = outputs.authorities === '' ? {} : { authority: outputs.authorities };
     const at = (url: string): SiteService => ({ url: reached(url, config.address), login, ...authority });
