@@ -24,6 +24,7 @@ const BROKEN: NextRelease = {
 };
 const NEXT: NextRelease = { name: 'next', version: '0.2.2', changes: changed('// Another runtime.') };
 const up = z.object({ firstJob: z.object({ output: z.string() }) });
+const difference = z.object({ changed: z.array(z.object({ kind: z.string(), after: z.string() })) });
 const counted = z.object({ wheels: z.number(), uploads: z.number(), manifests: z.number() });
 
 /** References of one image among rows of what is deployed. */
@@ -80,6 +81,10 @@ test('a site is made, used, upgraded, brought back and taken away from one bundl
     expect(await read('job-next.log')).toContain('ran after the upgrade');
     expect(await read('deployed.rolled')).toBe(before);
     expect(await read('job-rolled.log')).toContain('ran after the rollback');
+    const { changed: otherwise } = difference.parse(JSON.parse(await read('diff.json')));
+    expect(otherwise.filter(({ kind }) => kind === 'image').map(({ after }) => after)).toEqual([
+      expect.stringContaining('/delos/runtime:'),
+    ]);
     for (const each of ['broken', 'next']) {
       expect(counted.parse(JSON.parse(await read(`import-${each}.json`))).uploads).toBeLessThan(20);
     }

@@ -137,6 +137,7 @@ step 'a delta whose scheduler does not start'
 deployed "$work/checkout" >"$work/deployed.back"
 
 step 'a delta with another runtime'
+"$work/next/delos" bundle diff "$bundle" "$work/next-bundle" --json >"$work/diff.json" 2>>"$work/delos.log"
 "$work/next/delos" bundle import "$work/next-bundle" --trust "$trust" --aux "$work/aux-vm.yaml" --json >"$work/import-next.json" 2>>"$work/delos.log"
 "$work/next/delos" upgrade --config "$work/delos.yaml" --offline --json >"$work/upgrade-next.json" 2>>"$work/delos.log"
 deployed "$work/next" >"$work/deployed.next"
