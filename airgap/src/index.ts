@@ -37,6 +37,7 @@ export { Journal } from './site/journal.ts';
 export { type Preflight, preflight } from './site/preflight.ts';
 export { planPrune, prune } from './site/prune.ts';
 export { recordVersion, repositoriesOf, versionsOf } from './site/record.ts';
+export { type SiteService, sendCharts, sendWheels } from './site/services.ts';
 export type { CarriedList } from './trust/chain.ts';
 export { readCarriedList, readKeyList, readPrivateKey, readPublicKey } from './trust/files.ts';
 export {

@@ -31,16 +31,20 @@ export function bundleVerbs(bundle: Command, verb: Verb, action: Action): void {
     .option('--sbom <image>', 'the software in an image; with --json its CycloneDX document')
     .option('--spdx', 'with --sbom and --json: its SPDX document', false)
     .action(action(() => import('./commands/bundle/inspect.ts')));
-  const atRegistry = (command: Command): Command =>
-    command
-      .requiredOption('--registry <url>', 'the site’s registry')
+  const atRegistry = (command: Command, required = true): Command =>
+    (required
+      ? command.requiredOption('--registry <url>', 'the site’s registry')
+      : command.option('--registry <url>', 'the site’s registry')
+    )
       .option('--user <name>', 'who may write there')
       .option('--password-file <file>', 'file with the password of that user')
       .option('--authority <file>', 'authority that has signed its certificate, in PEM')
       .option('--site <folder>', 'where the site’s record of its bundles is; left out: in this instance’s state');
   atRegistry(
     trusting(verb(bundle, 'import <folder>', 'verify a bundle, and send what the site’s registry lacks of it')),
+    false,
   )
+    .option('--aux <file>', 'the site’s auxiliary machine, in place of --registry: wheels and charts go there too')
     .option('--store <folder>', 'where that registry keeps its data, if on this machine: room is looked at')
     .option('--parallel <number>', 'how many blobs at once', positiveNumber, 4)
     .option('--plan', 'say what would be sent; change nothing', false)

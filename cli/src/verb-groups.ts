@@ -26,9 +26,11 @@ export function nodeVerbs(node: Command, verb: Verb, action: Action): void {
 export function auxVmVerbs(auxVm: Command, verb: Verb, action: Action): void {
   const placed = (command: Command): Command =>
     command.option('--config <file>', 'file that says what the machine is', 'aux-vm.yaml');
-  placed(verb(auxVm, 'up', 'make the machine as its file says, by ssh')).action(
-    action(() => import('./commands/aux-vm/up.ts')),
-  );
+  placed(verb(auxVm, 'up', 'make the machine as its file says, by ssh'))
+    .option('--bundle <folder>', 'take all programs from this bundle, and fetch nothing')
+    .option('--trust <file>', 'with --bundle: list of the keys that this site believes')
+    .option('--at <time>', 'with --bundle: what time it is, where this machine’s clock is wrong')
+    .action(action(() => import('./commands/aux-vm/up.ts')));
   placed(verb(auxVm, 'preview', 'what `up` would change there')).action(
     action(() => import('./commands/aux-vm/preview.ts')),
   );

@@ -42,7 +42,8 @@ export function engineContext(config: PlatformConfig, name: string | undefined):
   // As if each port that the configuration names were free.
   const { httpPort, httpsPort } = config.gateway;
   const entrance = { ...engine.entrance, hostPorts: { httpPort, httpsPort } };
-  const prefersLocal = config.images.source === 'local' || (config.images.source === 'auto' && local);
+  const { source } = config.images;
+  const prefersLocal = source === 'local' || source === 'site' || (source === 'auto' && local);
   return { apiServer, entrance, fileFolder, images: references(config, prefersLocal) };
 }
 

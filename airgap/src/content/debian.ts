@@ -11,7 +11,7 @@ import type { NpmOptions } from './npm.ts';
 export const PACKAGES_INDEX = 'Packages';
 
 /**
- * The packages of Debian that a node needs, with all that they need down to the C library, for the release of Debian that this machine
+ * The packages of Debian that a node and the installation of wheels need, with all that they need down to the C library, for the release of Debian that this machine
  * has; and an index of them, so that apt at the site takes from it what the machine lacks.
  * @throws DelosError ERR_BUNDLE_CONTENT
  */
@@ -34,7 +34,7 @@ export async function debianContent(options: Omit<NpmOptions, 'root'>): Promise<
 
 async function resolved(codename: string, options: Omit<NpmOptions, 'root'>): Promise<string> {
   const { paths, progress, fetch } = options;
-  const names = osPackages('node').toSorted();
+  const names = [...new Set([...osPackages('node'), ...osPackages('pip')])].toSorted();
   const all = join(paths.cache, 'bundle/debian');
   const key = createHash('sha256').update(names.join('\n')).digest('hex').slice(0, 16);
   const folder = join(all, `${codename}-${key}`);

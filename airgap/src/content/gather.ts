@@ -9,7 +9,7 @@ import { nodeContent } from './node.ts';
 import { npmContent } from './npm.ts';
 import { checkReferences, platformImages } from './platform.ts';
 import { toolContent } from './tools.ts';
-import { wheelContent } from './wheels.ts';
+import { pinnedWheels, wheelContent } from './wheels.ts';
 
 /** Parts of a bundle that can be made by themselves. */
 export const PARTS = ['images', 'wheels', 'tools', 'npm', 'debian', 'sbom'] as const;
@@ -30,6 +30,8 @@ export interface GatherOptions {
   readonly parts?: readonly Part[];
   /** Tools that the site runs as programs beside those that only nodes run. */
   readonly moreTools: readonly string[];
+  /** Files of requirements, each pinned by digests, of programs that the site runs; and for which versions of Python. */
+  readonly moreWheels: readonly { readonly file: string; readonly pythons: readonly string[] }[];
 }
 
 /** What goes into a bundle, and what to take away once it is written. */
@@ -56,7 +58,12 @@ export async function gather(options: GatherOptions): Promise<Gathered> {
     const own = { root, paths, progress, signal, fetch };
     const sources: Readonly<Record<Part, () => Promise<Content>>> = {
       images: () => platformImages({ config, root, paths, progress, build: fetch }),
-      wheels: () => wheelContent({ packages, pythons, paths, progress, signal, fetch }),
+      wheels: async () => {
+        const found = [await wheelContent({ packages, pythons, paths, progress, signal, fetch })];
+        for (const { file, pythons: versions } of options.moreWheels)
+          found.push(await pinnedWheels(file, { pythons: versions, paths, progress, signal, fetch }));
+        return joined(found);
+      },
       tools: async () => joined([await toolContent(options.moreTools, progress), await nodeContent(own)]),
       npm: () => npmContent(own),
       debian: () => debianContent(own),

@@ -5,7 +5,7 @@ import { ensureOsPackages } from '@delos/cluster';
 import type { InstancePaths, Progress } from '@delos/core';
 import { run } from '@delos/host';
 import { checkArchive } from './archive.ts';
-import { fileContent } from './artifact.ts';
+import { fileContent, hashFile } from './artifact.ts';
 import { type Content, contentError, joined } from './content.ts';
 
 export interface WheelOptions {
@@ -29,9 +29,31 @@ const PLATFORMS = ['manylinux_2_28_x86_64', 'manylinux_2_17_x86_64', 'manylinux2
  * @throws DelosError ERR_BUNDLE_CONTENT
  */
 export async function wheelContent(options: WheelOptions): Promise<Content> {
+  const wanted = { what: options.packages.join(', '), key: options.packages.toSorted(), args: options.packages };
+  return wheelsOf(wanted, options);
+}
+
+/**
+ * The wheels that a file of requirements pins, each with its digest, for each version of Python.
+ * @throws DelosError ERR_BUNDLE_CONTENT
+ */
+export async function pinnedWheels(file: string, options: Omit<WheelOptions, 'packages'>): Promise<Content> {
+  const key = [await hashFile(file)];
+  return wheelsOf({ what: file, key, args: ['--no-deps', '--require-hashes', '--requirement', file] }, options);
+}
+
+/** What pip is asked for, and by what it is told apart from other answers. */
+interface Wanted {
+  /** For messages. */
+  readonly what: string;
+  readonly key: readonly string[];
+  readonly args: readonly string[];
+}
+
+async function wheelsOf(wanted: Wanted, options: Omit<WheelOptions, 'packages'>): Promise<Content> {
   const files = new Map<string, string>();
   for (const python of options.pythons) {
-    const folder = await resolved(options, python);
+    const folder = await resolved(wanted, options, python);
     for (const name of (await readdir(folder)).toSorted()) files.set(name, join(folder, name));
   }
   const contents: Content[] = [];
@@ -45,18 +67,22 @@ export async function wheelFile(path: string, name: string): Promise<Content> {
   return fileContent({ kind: 'wheel', name, path });
 }
 
-async function resolved(options: WheelOptions, python: string): Promise<string> {
-  const { packages, paths, progress, signal } = options;
+async function resolved(
+  { what, key: parts, args: asked }: Wanted,
+  options: Omit<WheelOptions, 'packages'>,
+  python: string,
+): Promise<string> {
+  const { paths, progress, signal } = options;
   const all = join(paths.cache, 'bundle/wheels');
   const key = createHash('sha256')
-    .update([...packages.toSorted(), ...PLATFORMS].join('\n'))
+    .update([...parts, ...PLATFORMS].join('\n'))
     .digest('hex')
     .slice(0, 16);
   const folder = join(all, `${python}-${key}`);
   if ((await readdir(folder).catch(() => [])).length > 0) return folder;
   if (!options.fetch) {
     throw contentError(
-      `the wheels of ${packages.join(', ')} for Python ${python} are not found in the cache`,
+      `the wheels of ${what} for Python ${python} are not found in the cache`,
       '`delos bundle create` without --offline-check fetches them',
     );
   }
@@ -68,13 +94,13 @@ async function resolved(options: WheelOptions, python: string): Promise<string> 
     const args = [
       ...['-m', 'pip', '--disable-pip-version-check', '--no-input', 'download', '--quiet', '--only-binary', ':all:'],
       ...['--python-version', python, '--implementation', 'cp', ...PLATFORMS.flatMap((each) => ['--platform', each])],
-      ...['--dest', work, ...packages],
+      ...['--dest', work, ...asked],
     ];
     const { code, stderr } = await run('python3', args, { limitSeconds: 900, signal });
     if (code !== 0) {
       const reason = stderr.trim().split('\n').at(-1)?.slice(0, 300) ?? 'no message';
       throw contentError(
-        `pip could not bring ${packages.join(', ')} for Python ${python}: ${reason}`,
+        `pip could not bring ${what} for Python ${python}: ${reason}`,
         'check that pip reaches its index, and that each package has wheels',
       );
     }

@@ -14,7 +14,12 @@ import { spansOf } from '../site/import-plan.ts';
 import { PackFiles } from '../site/pack-files.ts';
 import { placesOf } from '../site/place.ts';
 
+/** What of a bundle a machine may want by itself. */
+export type PlacedPart = 'tools' | 'images' | 'wheels' | 'debian';
+
 export interface PlaceOptions {
+  /** @default all */
+  readonly parts?: readonly PlacedPart[];
   readonly paths: Pick<InstancePaths, 'cache'>;
   readonly progress: Progress;
   readonly signal: AbortSignal;
@@ -28,6 +33,8 @@ export interface Placed {
   readonly debian: string | undefined;
 }
 
+const ALL_PARTS: readonly PlacedPart[] = ['tools', 'images', 'wheels', 'debian'];
+
 /** Beside what is placed, a file system wants room for what it notes of it. */
 const SPARE_BYTES = 64 * 2 ** 20;
 
@@ -39,7 +46,7 @@ const SPARE_BYTES = 64 * 2 ** 20;
 export async function placeBundle(
   bundle: OpenBundle,
   codename: string | undefined,
-  { paths, progress, signal }: PlaceOptions,
+  { paths, progress, signal, parts }: PlaceOptions,
 ): Promise<Placed> {
   const { index, folder } = bundle;
   if (index.since !== undefined) {
@@ -47,29 +54,37 @@ export async function placeBundle(
       hint: 'an installation takes a whole bundle: make it without --since',
     });
   }
+  const wants = (part: PlacedPart): boolean => parts?.includes(part) ?? true;
+  const kinds: Readonly<Record<PlacedPart, Item['kind']>> = {
+    tools: 'tool',
+    images: 'image',
+    wheels: 'wheel',
+    debian: 'deb',
+  };
+  const wanted = index.items.filter(({ kind }) => ALL_PARTS.some((part) => kinds[part] === kind && wants(part)));
   const blobs = new Blobs(bundle, signal);
   try {
     await requireRoom(
       paths.cache,
-      index.blobs.reduce((sum, { size }) => sum + size, 0),
+      [...new Set(wanted.flatMap((item) => item.parts))].reduce((sum, digest) => sum + blobs.size(digest), 0),
     );
-    const byName = new Map(index.items.map((item) => [`${item.kind} ${item.name}`, item]));
+    const byName = new Map(wanted.map((item) => [`${item.kind} ${item.name}`, item]));
     for (const name of Object.keys(TOOLS) as ToolName[]) {
       const item = byName.get(`tool ${toolItem(name)}`);
       if (item === undefined || item.about?.key !== (await toolchain().key(name))) continue;
       progress.step(`placing ${name}`);
       await toolchain().place(name, (path) => blobs.write(contentOf(item), path), progress);
     }
-    const images = index.items.filter(({ kind }) => kind === 'image');
-    progress.step(`placing ${images.length} images`);
+    const images = wanted.filter(({ kind }) => kind === 'image');
+    if (images.length > 0) progress.step(`placing ${images.length} images`);
     await placeImages(mirrorStore(paths), images.map(imageOf), blobs, progress);
     const home = join(paths.cache, 'bundle', hexOf(bundle.digest).slice(0, 16));
     const wheels = join(home, 'wheels');
     await mkdir(wheels, { recursive: true });
-    for (const item of index.items.filter(({ kind }) => kind === 'wheel')) {
+    for (const item of wanted.filter(({ kind }) => kind === 'wheel')) {
       await blobs.file(contentOf(item), join(wheels, lastPart(item.name)));
     }
-    const debian = index.items.filter(({ kind, name }) => kind === 'deb' && name.startsWith(`${codename ?? ''}/`));
+    const debian = wanted.filter(({ kind, name }) => kind === 'deb' && name.startsWith(`${codename ?? ''}/`));
     for (const item of debian) await blobs.file(contentOf(item), join(home, 'debian', lastPart(item.name)));
     return { wheels, debian: debian.length === 0 ? undefined : join(home, 'debian') };
   } finally {

@@ -21,7 +21,7 @@ export interface SbomOptions {
 export const sbomName = (reference: string, form: 'cyclonedx' | 'spdx'): string => `${reference}/${form}.json`;
 
 /** A changed reader says other things of the same layer. */
-const READER = 'sbom-1';
+const READER = 'sbom-2';
 const EPOCH = '1970-01-01T00:00:00Z';
 const configSchema = z.object({
   created: z.iso.datetime({ offset: true }).optional(),
@@ -29,8 +29,8 @@ const configSchema = z.object({
 });
 
 /**
- * A CycloneDX and an SPDX document for each image: packages of Debian, Python and npm, and the modules of Go programs. What a layer says is
- * kept by its digest, so that each is read once on this machine.
+ * A CycloneDX and an SPDX document for each image: packages of Debian, Python, npm and Maven, and the modules of Go programs. What a layer
+ * says is kept by its digest, so that each is read once on this machine.
  * @throws DelosError ERR_BUNDLE_CONTENT for a layer that is no archive
  */
 export async function sbomContent(images: Content, options: SbomOptions): Promise<Content> {

@@ -3,6 +3,7 @@ import { pipeline } from 'node:stream/promises';
 import { createGunzip, createZstdDecompress } from 'node:zlib';
 import { extract } from 'tar-stream';
 import { z } from 'zod';
+import { isJavaArchive, javaPackages, MOST_JAR_BYTES } from './jar.ts';
 import { type SoftwarePackage, softwarePackage } from './package.ts';
 import { debianLicence, dpkgStatus, GO_KEPT_BYTES, GO_MAGIC, goModules, nodePackage, pythonMetadata } from './parse.ts';
 
@@ -67,17 +68,26 @@ async function readEntry(
   const isCopyright = COPYRIGHT.test(path);
   if (kind !== undefined || isCopyright) {
     if (size > MOST_TEXT_BYTES) return;
-    const pieces: Buffer[] = [];
-    for await (const piece of entry) pieces.push(piece);
-    const text = Buffer.concat(pieces).toString('utf8');
+    const text = (await wholeOf(entry)).toString('utf8');
     const licence = isCopyright ? debianLicence(text) : undefined;
     if (licence !== undefined) licences[path] = licence;
     const own = kind?.read(text) ?? [];
     if (own.length > 0) packages[path] = [...own];
     return;
   }
+  if (isJavaArchive(path)) {
+    const own = await javaPackages(path, size > MOST_JAR_BYTES ? undefined : await wholeOf(entry));
+    if (own.length > 0) packages[path] = [...own];
+    return;
+  }
   const modules = await modulesOf(entry);
   if (modules.length > 0) packages[path] = [...modules];
+}
+
+async function wholeOf(entry: AsyncIterable<Buffer>): Promise<Buffer> {
+  const pieces: Buffer[] = [];
+  for await (const piece of entry) pieces.push(piece);
+  return Buffer.concat(pieces);
 }
 
 /** Of a program in the ELF format. Every entry is read to its end: to leave it earlier would end the archive. */

@@ -2,7 +2,7 @@ import { z } from 'zod';
 
 /** A piece of software that an image holds. */
 export const softwarePackage = z.strictObject({
-  type: z.enum(['deb', 'pypi', 'npm', 'golang']),
+  type: z.enum(['deb', 'pypi', 'npm', 'golang', 'maven']),
   name: z.string(),
   version: z.string(),
   /** As the package itself says; left out where it says nothing. */

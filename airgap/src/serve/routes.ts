@@ -23,8 +23,9 @@ export class Routes {
     for (const item of items) this.#add(item);
   }
 
-  /** @param path without its query */
-  find(path: string): Route | undefined {
+  /** @param given path without its query; apt asks for what lies beside its index by `./` */
+  find(given: string): Route | undefined {
+    const path = given.replaceAll('/./', '/');
     if (path === '/v2' || path === '/v2/') return { kind: 'text', mediaType: 'application/json', text: '{}' };
     const [, repository = '', kind, reference = ''] = /^\/v2\/(.+)\/(manifests|blobs)\/([^/]+)$/.exec(path) ?? [];
     if (kind === 'manifests') return this.#manifest(repository, reference);

@@ -20,6 +20,7 @@ export async function provideImages(
   handle: ClusterHandle,
   later: readonly string[] = [],
 ): Promise<PlatformImages> {
+  if (config.images.source === 'site') return atSite(context, config, handle, later);
   const { ensureImages, loadImages, pushImages } = await import('@delos/cluster');
   const { paths, progress } = context;
   const images = await ensureImages(optionsOf(context, config, handle, later), progress);
@@ -47,6 +48,7 @@ export async function expectedImages(
   config: DelosConfig,
   handle: ClusterHandle,
 ): Promise<PlatformImages> {
+  if (config.images.source === 'site') return atSite(context, config, handle);
   const { inRegistry, listImages } = await import('@delos/cluster');
   const listed = await listImages(optionsOf(context, config, handle));
   const { images: way } = handle;
@@ -57,6 +59,17 @@ export async function expectedImages(
     ]),
   );
   return { images, standIns: await standInsOf(context, config, handle) };
+}
+
+/** What a bundle has brought: its names are told, and nothing is made or sent. */
+async function atSite(
+  context: CommandContext,
+  config: DelosConfig,
+  handle: ClusterHandle,
+  later: readonly string[] = [],
+): Promise<PlatformImages> {
+  const { siteImages } = await import('./site-images.ts');
+  return { images: await siteImages(config, optionsOf(context, config, handle, later), context.signal), standIns: [] };
 }
 
 /** Stand-ins are served by the mirror alone. They must not get into the registry of somebody else. */
@@ -77,8 +90,12 @@ function optionsOf(context: CommandContext, config: DelosConfig, handle: Cluster
   return {
     root: context.root,
     paths: context.paths,
-    source: config.images.source,
-    standIns: config.images.standIns && handle.images.kind === 'mirror',
+    source: builtBy(config),
+    standIns: config.images.source !== 'site' && config.images.standIns && handle.images.kind === 'mirror',
     leaveOut: [...serviceImages(withFileStorage(config, handle.fileFolder)).unwanted, ...later],
   };
 }
+
+/** As images are planned: those that a bundle brings are those that are built where it is made. */
+export const builtBy = ({ images: { source } }: DelosConfig): 'auto' | 'upstream' | 'local' =>
+  source === 'site' ? 'local' : source;

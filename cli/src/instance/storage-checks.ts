@@ -3,6 +3,7 @@ import { classesOf, type DelosConfig, fileVolume, withFileStorage } from '@delos
 import { type FileStorageSection, isDelosError } from '@delos/core';
 import type { CommandContext } from '../context.ts';
 import { engineFrom } from './engine.ts';
+import { builtBy } from './images.ts';
 
 /** The one image that a check needs: a shell with tools, which every cluster of Delos has. */
 const IMAGE = 'local-path-provisioner';
@@ -127,7 +128,7 @@ async function provideImage(context: CommandContext, config: DelosConfig, handle
   const { paths, progress, root } = context;
   const { images: way } = handle;
   // Nodes that are told nothing pull what is published.
-  const source = way.kind === 'upstream' ? 'upstream' : config.images.source;
+  const source = way.kind === 'upstream' ? 'upstream' : builtBy(config);
   const made = await ensureImages({ names: [IMAGE], root, paths, source, standIns: false }, progress);
   if (way.kind === 'load') await loadImages(made, (archive) => way.load(archive), { paths }, progress);
   const images = way.kind === 'registry' ? await pushImages(made, way.registry, { paths }, progress) : made;

@@ -72,6 +72,17 @@ export function mirrorsOf(mirrors: readonly ImageMirror[], registry: string): re
   return own.length > 0 ? own : mirrors.filter((mirror) => mirror.registry === ANY_REGISTRY);
 }
 
+/** What a bundle brought to the site is asked of a registry that the file must name. */
+export function imageSourceFaults(images: {
+  readonly source: string;
+  readonly registry?: string | undefined;
+}): readonly RuleFault[] {
+  if (images.source !== 'site' || images.registry !== undefined) return [];
+  const message =
+    '`site` takes the images of `images.registry`, which is not given: expected HOST/registry.delos.internal';
+  return [{ path: ['images', 'source'], message }];
+}
+
 /** @param engine `cluster.engine` */
 export function mirrorFaults(mirrors: readonly ImageMirror[], engine: string): readonly RuleFault[] {
   const path = ['images', 'mirrors'];

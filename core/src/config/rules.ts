@@ -5,7 +5,7 @@ import { emailOf } from '../user-email.ts';
 import { GPU_FIELDS } from '../words/gpu-kinds.ts';
 import { acmeFaults, dnsFaults } from './dns.ts';
 import { identityFaults } from './identity/rules.ts';
-import { mirrorFaults } from './image-mirrors.ts';
+import { imageSourceFaults, mirrorFaults } from './image-mirrors.ts';
 import { networkFaults } from './network.ts';
 import { notificationFaults } from './notification-rules.ts';
 import { LEAST_JOB_DISK } from './resources.ts';
@@ -24,6 +24,7 @@ export function checkConfig(config: PlatformConfig): readonly RuleFault[] {
     ...references(config),
     ...capacity(config),
     ...embeddedNodes(config),
+    ...imageSourceFaults(config.images),
     ...mirrorFaults(config.images.mirrors, config.cluster.engine),
     ...dnsFaults(config.dns, config.domain),
     ...acmeFaults(config.gateway.tls, config.dns, config.domain),

@@ -123,12 +123,12 @@ export const configShape = z.strictObject({
   images: z
     .strictObject({
       source: z
-        .enum(['auto', 'upstream', 'local'])
+        .enum(['auto', 'upstream', 'local', 'site'])
         .default('auto')
-        .describe('upstream: pull the published images; local: use those built here; auto: local where the engine can'),
+        .describe('upstream: pull published images; local: build; auto: local where the engine can; site: of a bundle'),
       registry: registry
         .optional()
-        .describe('Registry, host[:port][/path], that an existing cluster pulls the images from'),
+        .describe('Registry, host[:port][/path], of an existing cluster’s images; of any where `source` is site'),
       standIns: z
         .boolean()
         .default(true)

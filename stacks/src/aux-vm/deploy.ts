@@ -10,20 +10,29 @@ import { type AuxVmConfig, auxVmConfig } from './config.ts';
 import { type AuxVmOutputs, outputsOf } from './outputs.ts';
 import { partsOf } from './parts.ts';
 import { readPrograms } from './programs.ts';
-import { auxVmSecrets } from './secrets.ts';
+import { type AuxVmSecrets, auxVmSecrets } from './secrets.ts';
 
 /** The file of an auxiliary machine. @throws DelosError as loadConfigBy does */
 export const loadAuxVm = (file: string): Promise<AuxVmConfig> =>
   loadConfigBy(auxVmConfig, file, 'docs/guides/aux-vm.md shows one; --config FILE names another');
 
-/** What is known of a machine before it is asked anything. */
-export interface AuxVm {
-  readonly config: AuxVmConfig;
-  readonly parts: readonly Part[];
+/** How a machine is used, and by whom. */
+export interface AuxVmAccess {
   readonly outputs: AuxVmOutputs;
   readonly password: string;
   /** File with the authorities. */
   readonly authoritiesFile: string;
+}
+
+/** What is known of a machine before it is asked anything. */
+export interface AuxVm extends AuxVmAccess {
+  readonly config: AuxVmConfig;
+  readonly parts: readonly Part[];
+}
+
+/** How a machine is used that `aux-vm up` has made from here. */
+export async function auxVmAccess(paths: InstancePaths, config: AuxVmConfig): Promise<AuxVmAccess> {
+  return accessOf(await secretsOf(paths, config, true), config);
 }
 
 /**
@@ -36,19 +45,28 @@ export async function planAuxVm(
   programs: string,
   keep = true,
 ): Promise<AuxVm> {
-  const { root } = auxVmHome(paths);
-  const folder = resolve(root, '..');
+  const known = await secretsOf(paths, config, keep);
+  return { config, parts: partsOf(config, known.secrets, await readPrograms(programs)), ...accessOf(known, config) };
+}
+
+interface Known {
+  readonly secrets: AuxVmSecrets;
+  readonly authoritiesFile: string;
+}
+
+async function secretsOf(paths: InstancePaths, config: AuxVmConfig, keep: boolean): Promise<Known> {
+  const folder = resolve(auxVmHome(paths).root, '..');
   const secrets = await auxVmSecrets(config, folder, new Date(), keep);
   const authoritiesFile = resolve(folder, 'ca.pem');
   if (keep && secrets.authorities !== '') writeIfChanged(authoritiesFile, secrets.authorities, 0o644);
-  return {
-    config,
-    parts: partsOf(config, secrets, await readPrograms(programs)),
-    outputs: outputsOf(config, secrets.authorities),
-    password: secrets.password,
-    authoritiesFile,
-  };
+  return { secrets, authoritiesFile };
 }
+
+const accessOf = ({ secrets, authoritiesFile }: Known, config: AuxVmConfig): AuxVmAccess => ({
+  outputs: outputsOf(config, secrets.authorities),
+  password: secrets.password,
+  authoritiesFile,
+});
 
 export interface AuxVmInput {
   readonly paths: InstancePaths;

@@ -49,7 +49,15 @@ export function platformSnippet({ url, registry, authorities }: AuxVmOutputs, fi
           '  mirrors:',
           `    - registry: "*"`,
           `      url: ${url}`,
-          ...(trusted ? [`      certificateAuthority: ${file}`] : []),
+          ...(trusted
+            ? [
+                '      certificateAuthority: |',
+                ...authorities
+                  .trimEnd()
+                  .split('\n')
+                  .map((line) => `        ${line}`),
+              ]
+            : []),
         ]),
     ...(trusted ? ['network:', '  authorities:', `    - ${file}`] : []),
     '',

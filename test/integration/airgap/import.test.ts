@@ -10,8 +10,13 @@ import {
   sinceInventory,
   versionsOf,
 } from '@delos/airgap';
+import { CATALOGUE } from '@delos/artifacts';
+import { listImages } from '@delos/cluster';
+import { parseConfig } from '@delos/constructs';
+import { DEFAULT_INSTANCE, instancePaths } from '@delos/core';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { fileContent } from '../../../airgap/src/content/artifact.ts';
+import { siteImages } from '../../../cli/src/instance/site-images.ts';
 import {
   bundleIn,
   bytesOf,
@@ -26,6 +31,7 @@ import {
 import { readIndex } from '../../support/airgap/mutations.ts';
 import { imported, type SiteRegistry, siteRegistry } from '../../support/airgap/site.ts';
 import { wheelOf } from '../../support/airgap/zip.ts';
+import { REPOSITORY } from '../../support/docs/compiler.ts';
 import { type Crane, crane } from '../../support/registry/crane.ts';
 
 /* Bundles at a site with a real registry: import, and a delta on top. */
@@ -176,4 +182,34 @@ describe('a delta', () => {
       await bare.kill();
     }
   });
+});
+
+test('a platform of `images.source: site` names what a bundle has brought by digest, and tells all that is not there', async () => {
+  const config = parseConfig(
+    `images: {source: site, registry: aux.site.test/registry.delos.internal, mirrors: [{registry: "*", url: "${registry.url}"}]}`,
+    'delos.yaml',
+  );
+  const wanted = ['redis', 'pause'];
+  const leaveOut = CATALOGUE.map(({ name }) => name).filter((name) => !wanted.includes(name));
+  const paths = instancePaths(DEFAULT_INSTANCE, process.env);
+  const options = { root: REPOSITORY, paths, leaveOut };
+  const asked = (): Promise<Readonly<Record<string, string>>> =>
+    siteImages(config, options, new AbortController().signal);
+  const listed = await listImages({ ...options, source: 'local', standIns: false });
+  const there = listed.map(({ reference }) =>
+    reference.replace('registry.delos.internal', 'aux.site.test/registry.delos.internal'),
+  );
+  await expect(asked()).rejects.toMatchObject({ code: 'ERR_BUNDLE_CONTENT', data: { lacking: there } });
+  const content = joined(listed.map(({ reference }) => imageOf(reference, [bytesOf(reference, 500)])));
+  const { folder, list } = await bundleIn(join(work, 'platform'), { content });
+  await imported({ folder, list, url: registry.url, site: join(work, 'platform-site') });
+  const { items } = await readIndex(folder);
+  expect(await asked()).toEqual(
+    Object.fromEntries(
+      listed.map(({ name, reference }, nth) => {
+        const digest = items.find((item) => item.name === reference)?.descriptor.digest;
+        return [name, `${there[nth]}@${digest}`];
+      }),
+    ),
+  );
 });

@@ -1,4 +1,4 @@
-import { rename, writeFile } from 'node:fs/promises';
+import { rename, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { joined, openBundle, planPrune, prune, Registry, serveBundle, versionsOf } from '@delos/airgap';
 import { resolveTool } from '@delos/cluster';
@@ -18,7 +18,7 @@ import {
   someContent,
 } from '../../support/airgap/bundles.ts';
 import { readIndex } from '../../support/airgap/mutations.ts';
-import { type Importing, imported, siteRegistry } from '../../support/airgap/site.ts';
+import { type Importing, imported, type SiteRegistry, siteRegistry } from '../../support/airgap/site.ts';
 import { wheelOf } from '../../support/airgap/zip.ts';
 import { type Crane, crane } from '../../support/registry/crane.ts';
 
@@ -59,20 +59,7 @@ async function killedAt(how: Importing, nth: number): Promise<boolean> {
 
 test('an import that is killed at any of its steps goes on, and ends with the very content of one that was not disturbed', async () => {
   const how = { folder: first.folder, list: first.list, parallel: 1, chunkBytes: 16_384 };
-  const calm = await siteRegistry(await folders.make());
-  await calm.up();
-  let steps = 0;
-  await imported({
-    ...how,
-    url: calm.url,
-    site: join(calm.data, '../site'),
-    onStep: () => {
-      steps += 1;
-    },
-  });
-  const expected = await calm.content();
-  await calm.kill();
-  expect(steps).toBeGreaterThan(40);
+  const { steps, content: expected } = await calm(how);
   for (let nth = 1; nth <= steps; nth += 1) {
     const folder = await folders.make();
     const registry = await siteRegistry(folder);
@@ -90,41 +77,80 @@ test('an import that is killed at any of its steps goes on, and ends with the ve
   }
 });
 
-describe('a failure on the way', () => {
+/** What an import that nobody disturbs does, and leaves. */
+async function calm(how: Pick<Importing, 'folder' | 'list' | 'parallel' | 'chunkBytes'>) {
+  const registry = await siteRegistry(await folders.make());
+  await registry.up();
+  let steps = 0;
+  const onStep = (): void => {
+    steps += 1;
+  };
+  await imported({ ...how, url: registry.url, site: join(registry.data, '../site'), onStep });
+  const content = await registry.content();
+  await registry.kill();
+  expect(steps).toBeGreaterThan(40);
+  return { steps, content };
+}
+
+describe('a failure at any step', () => {
+  const filler = (registry: SiteRegistry): string => join(registry.data, 'filler');
   test.each([
-    ['the registry is gone', /does not answer|answers 5/],
-    ['the medium is pulled out', /cannot be read/],
-  ])('%s: it is told, and the same import goes on to the same end', async (what, words) => {
-    const folder = await folders.make();
-    const own = await siteRegistry(folder);
-    await own.up();
-    try {
-      const how = {
-        folder: first.folder,
-        list: first.list,
-        url: own.url,
-        site: join(folder, 'site'),
-        parallel: 1,
-        chunkBytes: 8192,
-      };
-      let steps = 0;
-      const onStep = async (): Promise<void> => {
-        steps += 1;
-        if (steps !== 9) return;
-        if (what.includes('registry')) await own.kill();
-        else await rename(join(first.folder, 'packs'), join(first.folder, '..', 'away'));
-      };
-      await expect(imported({ ...how, onStep })).rejects.toThrow(words);
-      if (what.includes('registry')) await own.up();
-      else await rename(join(first.folder, '..', 'away'), join(first.folder, 'packs'));
-      const { done } = await imported(how);
-      expect(done?.uploads).toBeGreaterThan(0);
-      const index = await readIndex(first.folder);
-      expect((await own.content()).filter((line) => line.includes('/blobs/'))).toHaveLength(index.blobs.length);
-    } finally {
-      await own.kill();
-    }
-  });
+    {
+      what: 'the registry is gone',
+      words: /does not answer|answers 5/,
+      fail: (registry: SiteRegistry) => registry.kill(),
+      mend: (registry: SiteRegistry) => registry.up(),
+    },
+    {
+      what: 'the medium is pulled out',
+      words: /cannot be read/,
+      fail: () => rename(join(first.folder, 'packs'), join(first.folder, '..', 'away')),
+      mend: () => rename(join(first.folder, '..', 'away'), join(first.folder, 'packs')),
+    },
+    {
+      what: 'the disk is full',
+      words: /answers 5\d\d/,
+      // Until there is no room for a byte more.
+      fail: async (registry: SiteRegistry) =>
+        void (await execute(['sh', '-c', 'cat /dev/zero >"$1" || true', 'fill', filler(registry)])),
+      mend: (registry: SiteRegistry) => rm(filler(registry)),
+    },
+  ])(
+    '$what: it is told, and the same import goes on to the same end',
+    { timeout: 600_000 },
+    async ({ words, fail, mend }) => {
+      const how = { folder: first.folder, list: first.list, parallel: 1, chunkBytes: 16_384 };
+      const { steps, content } = await calm(how);
+      let told = 0;
+      for (let nth = 1; nth <= steps; nth += 1) {
+        const folder = await folders.make();
+        await expectOk(execute(['mkdir', join(folder, 'registry')]));
+        await expectOk(execute(['mount', '-t', 'tmpfs', '-o', 'size=4m', 'tmpfs', join(folder, 'registry')]));
+        const registry = await siteRegistry(folder);
+        try {
+          await registry.up();
+          const here = { ...how, url: registry.url, site: join(folder, 'site') };
+          let seen = 0;
+          const onStep = async (): Promise<void> => {
+            seen += 1;
+            if (seen === nth) await fail(registry);
+          };
+          // Towards the end there may be nothing left for which it is needed.
+          await imported({ ...here, onStep }).catch((error: unknown) => {
+            expect(String(error), `step ${nth}`).toMatch(words);
+            told += 1;
+          });
+          await mend(registry);
+          await imported(here);
+          expect(await registry.content(), `step ${nth}`).toEqual(content);
+        } finally {
+          await registry.kill();
+          await execute(['umount', '--lazy', registry.data]);
+        }
+      }
+      expect(told).toBeGreaterThan(steps / 4);
+    },
+  );
 });
 
 test('a registry whose disk is full says so, and the import goes on when it has room', async () => {

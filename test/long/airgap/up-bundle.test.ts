@@ -1,17 +1,15 @@
-import { mkdir, mkdtemp, readFile, rm } from 'node:fs/promises';
-import { homedir, tmpdir } from 'node:os';
+import { mkdtemp, readFile, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import { z } from 'zod';
-import { execute, expectOk } from '../../../peers/src/command.ts';
-import { REPOSITORY } from '../../support/docs/compiler.ts';
+import { bundleOfCheckout, onClosedMachine } from '../../support/airgap/closed-machine.ts';
 
 /*
  * The embedded default from a bundle, on a machine without a way out: the bundle is made of this checkout, and nothing of this machine's caches and
  * package tools is seen by the installation.
  */
 
-const SCRIPT = join(import.meta.dirname, '../../support/airgap/no-way-out.sh');
 const INSTANCE = `${process.env.DELOS_TEST_INSTANCE ?? 'delos-test'}-airgap`;
 const up = z.object({
   firstJob: z.object({ output: z.string() }),
@@ -21,32 +19,10 @@ const up = z.object({
 
 test('up --bundle brings the embedded default up where nothing can be reached, and sends no packet out', async () => {
   const work = await mkdtemp(join(tmpdir(), 'delos-up-bundle-'));
-  const delos = (...args: readonly string[]): Promise<string> =>
-    expectOk(execute([join(REPOSITORY, 'delos'), 'bundle', ...args], { timeout: 1800 }));
   const read = async (name: string): Promise<string> => (await readFile(join(work, name), 'utf8')).trim();
   try {
-    await delos('new-key', join(work, 'signing.key'));
-    await delos(
-      'keys',
-      '--add',
-      join(work, 'signing.key.pub'),
-      '--until',
-      '2100-01-01',
-      '--out',
-      join(work, 'keys.json'),
-    );
-    await delos('create', '--out', join(work, 'bundle'), '--sign', join(work, 'signing.key'));
-    await rm(join(work, 'signing.key'));
-    const checkout = join(work, 'checkout');
-    await mkdir(checkout);
-    const copy = 'git ls-files -z | tar -c --null --files-from=- --ignore-failed-read | tar -x -C "$1"';
-    await expectOk(execute(['sh', '-c', copy, 'copy', checkout], { cwd: REPOSITORY }));
-    const hidden = [
-      ...['.cache', '.npm', '.m2', '.pulumi', '.config', 'go'].map((name) => join(homedir(), name)),
-      ...['/var/cache/apt', '/var/lib/apt/lists', join(REPOSITORY, 'node_modules')],
-    ];
-    const inside = ['unshare', '--net', '--mount', '--propagation', 'private', 'bash', SCRIPT, work, INSTANCE];
-    const { code, stderr } = await execute([...inside, ...hidden], { timeout: 2400 });
+    await bundleOfCheckout(work);
+    const { code, stderr } = await onClosedMachine('no-way-out.sh', work, INSTANCE);
     const log = await read('up.log').catch(() => '');
     expect(code, `${stderr}\n${log.slice(-4000)}`).toBe(0);
 

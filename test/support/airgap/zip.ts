@@ -5,14 +5,16 @@ export interface ZipEntry {
   readonly link?: boolean;
   /** @default x, of a link /etc/passwd */
   readonly text?: string;
+  /** In place of text. */
+  readonly bytes?: Buffer;
 }
 
 /** A zip archive with these entries, uncompressed; its names are as they are given, which packers do not do. */
 export function zipOf(entries: readonly ZipEntry[]): Buffer {
   const [files, directory]: [Buffer[], Buffer[]] = [[], []];
   let at = 0;
-  for (const { name, link = false, text } of entries) {
-    const content = Buffer.from(text ?? (link ? '/etc/passwd' : 'x'));
+  for (const { name, link = false, text, bytes } of entries) {
+    const content = bytes ?? Buffer.from(text ?? (link ? '/etc/passwd' : 'x'));
     const path = Buffer.from(name);
     const shared = Buffer.alloc(26);
     shared.writeUInt16LE(20, 0);

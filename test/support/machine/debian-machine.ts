@@ -35,7 +35,7 @@ let machines = 0;
 export async function debianMachine(
   prepare?: (root: string, address: string) => Promise<string>,
 ): Promise<DebianMachine> {
-  const base = await baseFolder();
+  const base = await debianFolder('debian-machine-1', PACKAGES);
   const nspawn = await unpackedDebian({
     name: 'systemd-container',
     packages: () => ['systemd-container'],
@@ -136,10 +136,10 @@ async function network(name: string, here: string, there: string): Promise<void>
   await ip('-n', name, 'link', 'set', 'host0', 'up');
 }
 
-/** A Debian as mmdebstrap makes it from this machine's package mirrors; made once a cache. */
-async function baseFolder(): Promise<string> {
+/** A Debian with these packages, as mmdebstrap makes it from this machine's package mirrors; made once a cache. */
+export async function debianFolder(name: string, packages: readonly string[]): Promise<string> {
   const { cache } = instancePaths(DEFAULT_INSTANCE, process.env);
-  const folder = join(cache, 'test', 'debian-machine-1');
+  const folder = join(cache, 'test', name);
   if (await isThere(folder)) return folder;
   await ensureOsPackages('images', silent);
   await mkdir(join(folder, '..'), { recursive: true });
@@ -153,7 +153,7 @@ async function baseFolder(): Promise<string> {
     await expectOk(
       execute(
         [
-          ...['unshare', '--mount', 'mmdebstrap', '--variant=minbase', `--include=${PACKAGES.join(',')}`],
+          ...['unshare', '--mount', 'mmdebstrap', '--variant=minbase', `--include=${packages.join(',')}`],
           ...['--aptopt=APT::Sandbox::User "root"', '--dpkgopt=path-exclude=/usr/share/doc/*'],
           ...['bookworm', root, source],
         ],

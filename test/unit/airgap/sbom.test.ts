@@ -11,6 +11,7 @@ import { merged, readLayer } from '../../../airgap/src/sbom/layer.ts';
 import { purlOf, sorted } from '../../../airgap/src/sbom/package.ts';
 import { debianLicence, dpkgStatus, nodePackage, pythonMetadata } from '../../../airgap/src/sbom/parse.ts';
 import { bundleIn, Folders, imageOf, NOW } from '../../support/airgap/bundles.ts';
+import { zipOf } from '../../support/airgap/zip.ts';
 
 const folders = new Folders();
 afterAll(() => folders.end());
@@ -107,6 +108,30 @@ describe('layers', () => {
       'var/lib/dpkg/status': STATUS('3.0.1'),
     });
     expect(Object.keys(read.packages)).toEqual(['var/lib/dpkg/status']);
+  });
+  test('Java archives say what they are made of, also those within others, and one that says nothing is told by its name', async () => {
+    const pom = (artifact: string) => ({
+      name: `META-INF/maven/org.example/${artifact}/pom.properties`,
+      text: `#made\ngroupId=org.example\nartifactId=${artifact}\nversion=1.2\n`,
+    });
+    const inner = zipOf([pom('inner')]);
+    const read = await layer({
+      'opt/app/outer.jar': zipOf([pom('outer'), { name: 'BOOT-INF/lib/inner.jar', bytes: inner }]),
+      'opt/app/jboss-logging-3.6.1.Final.jar': zipOf([{ name: 'x.class' }]),
+      'opt/app/broken-2.0.jar': Buffer.from('no archive'),
+      'opt/app/nothing.jar': Buffer.from('no archive'),
+    });
+    expect(read.packages).toEqual({
+      'opt/app/outer.jar': [
+        { type: 'maven', name: 'org.example/outer', version: '1.2' },
+        { type: 'maven', name: 'org.example/inner', version: '1.2' },
+      ],
+      'opt/app/jboss-logging-3.6.1.Final.jar': [{ type: 'maven', name: 'jboss-logging', version: '3.6.1.Final' }],
+      'opt/app/broken-2.0.jar': [{ type: 'maven', name: 'broken', version: '2.0' }],
+    });
+    expect(purlOf({ type: 'maven', name: 'org.example/outer', version: '1.2' })).toBe(
+      'pkg:maven/org.example/outer@1.2',
+    );
   });
   test('one that is no archive is refused', async () => {
     await expect(readLayer(piecesOf(Buffer.from('no gzip')), `${TAR}+gzip`)).rejects.toThrow();

@@ -19,10 +19,10 @@ function checkout(commands: Readonly<Record<string, string>>) {
   for (const [name, script] of Object.entries(commands)) {
     writeFileSync(join(bin, name), `#!/bin/sh\n${script}\n`, { mode: 0o755 });
   }
-  const run = (): Promise<{ readonly code: number; readonly stderr: string }> =>
+  const run = (...words: readonly string[]): Promise<{ readonly code: number; readonly stderr: string }> =>
     new Promise((resolve) => {
       const env = { PATH: `${bin}:/usr/bin:/bin`, HOME: join(root, 'home') };
-      execFile('sh', [join(root, 'delos')], { env, timeout: 60_000 }, (error, _stdout, stderr) =>
+      execFile('sh', [join(root, 'delos'), ...words], { env, timeout: 60_000 }, (error, _stdout, stderr) =>
         resolve({ code: typeof error?.code === 'number' ? error.code : 0, stderr }),
       );
     });
@@ -62,4 +62,17 @@ test('whoever waits for another installation is told so', async () => {
   const { code, stderr } = await run();
   expect(code, stderr).toBe(0);
   expect(stderr).toMatch(/waiting for another installation.*\n.*installing npm dependencies/);
+});
+
+test('where nothing is there yet, a command about a bundle runs on what that has, and fetches nothing', async () => {
+  const fetches = 'echo "it fetches" >&2; exit 1';
+  const { root, run } = checkout({ node: 'exit 1', curl: fetches, wget: fetches, npm: fetches });
+  const bundle = join(root, 'bundle');
+  mkdirSync(join(bundle, 'packs'), { recursive: true });
+  for (const verb of ['verify', 'import', 'inspect', 'serve']) {
+    const { code, stderr } = await run('bundle', verb, bundle);
+    expect([code, stderr]).toEqual([4, expect.stringContaining(`${bundle} has no packs`)]);
+    expect(stderr).not.toContain('it fetches');
+  }
+  expect((await run('bundle', 'create', bundle)).stderr).toContain('it fetches');
 });

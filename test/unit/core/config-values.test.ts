@@ -225,6 +225,7 @@ describe('other names that a later system refuses are refused in the file', () =
       'nodePools[0].amdGpu.model',
       /control/,
     ],
+    ['images of a bundle, and nobody who has them', 'images: {source: ▸site}', 'images.source', /not given/],
     ['a registry with a scheme', 'images: {registry: ▸https://r.org}', 'images.registry', /without https/],
     ['a registry that would be Docker Hub', 'images: {registry: ▸registry/delos}', 'images.registry', /Docker Hub/],
     ['a registry’s port beyond the last', 'images: {registry: ▸r.org:70000}', 'images.registry', /1–65535/],

@@ -2,10 +2,16 @@ import type { AuxVmConfig, AuxVmInput } from '@delos/stacks';
 import type { CommandContext } from '../../context.ts';
 import { lockInstance } from '../../instance/lock.ts';
 import { interruptible } from '../../interrupt.ts';
+import type { TrustOptions } from '../bundle/opened.ts';
 import { providePrograms } from './provide-programs.ts';
 
 export interface AuxVmOptions {
   readonly config: string;
+}
+
+/** Of commands that may make the machine from a bundle. */
+export interface AuxVmUpOptions extends AuxVmOptions, TrustOptions {
+  readonly bundle?: string;
 }
 
 /** Runs a command on the auxiliary machine of this instance, as the only one that changes it. */
@@ -25,18 +31,24 @@ export async function withMachine<T>(
   }
 }
 
-/** The folder of programs: the one that the file names, else one that is made on this machine. */
-export const programsOf = async (context: CommandContext, { programs }: AuxVmConfig): Promise<string> =>
-  programs ?? (await interruptible(context.signal, providePrograms(context)));
+/** The folder of programs: the one that the file names, else one that is made on this machine, of a bundle where there is one. */
+export const programsOf = async (
+  context: CommandContext,
+  { programs }: AuxVmConfig,
+  wheels?: string,
+): Promise<string> => programs ?? (await interruptible(context.signal, providePrograms(context, wheels)));
 
 /** All that the stack needs. */
 export async function inputOf(
   context: CommandContext,
-  { config: configFile }: AuxVmOptions,
+  options: AuxVmUpOptions,
   config: AuxVmConfig,
 ): Promise<AuxVmInput> {
   const { resolveTool } = await import('@delos/cluster');
   const { paths, progress, signal } = context;
+  const { config: configFile, bundle } = options;
+  const wheels =
+    bundle === undefined ? undefined : await (await import('./from-bundle.ts')).fromBundle(context, bundle, options);
   const pulumi = await resolveTool('pulumi', progress);
-  return { paths, progress, signal, configFile, config, pulumi, programs: await programsOf(context, config) };
+  return { paths, progress, signal, configFile, config, pulumi, programs: await programsOf(context, config, wheels) };
 }

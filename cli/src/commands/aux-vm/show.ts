@@ -1,5 +1,5 @@
 import type { CommandContext } from '../../context.ts';
-import { type AuxVmOptions, programsOf, withMachine } from './machine.ts';
+import { type AuxVmOptions, withMachine } from './machine.ts';
 import { shown } from './shown.ts';
 
 /** How the machine is used. Asks nobody. */
@@ -8,8 +8,8 @@ export async function run(
   options: AuxVmOptions & { readonly showPassword: boolean },
 ): Promise<void> {
   await withMachine(context, options, 'show', async (config) => {
-    const { planAuxVm } = await import('@delos/stacks');
-    const vm = await planAuxVm(context.paths, config, await programsOf(context, config));
+    const { auxVmAccess } = await import('@delos/stacks');
+    const vm = await auxVmAccess(context.paths, config);
     const password = options.showPassword ? { password: vm.password } : {};
     context.result(
       { outputs: vm.outputs, authoritiesFile: vm.authoritiesFile, ...password },

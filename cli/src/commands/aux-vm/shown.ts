@@ -1,7 +1,7 @@
-import { type AuxVm, platformSnippet } from '@delos/stacks';
+import { type AuxVmAccess, platformSnippet } from '@delos/stacks';
 
 /** How a machine is used, for people. */
-export function shown({ outputs, authoritiesFile }: AuxVm): string {
+export function shown({ outputs, authoritiesFile }: AuxVmAccess): string {
   const rows: readonly (readonly [string, string | null])[] = [
     ['Registry', outputs.registry],
     ['Charts', outputs.charts],

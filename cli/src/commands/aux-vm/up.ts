@@ -1,9 +1,9 @@
 import type { CommandContext } from '../../context.ts';
-import { type AuxVmOptions, inputOf, withMachine } from './machine.ts';
+import { type AuxVmUpOptions, inputOf, withMachine } from './machine.ts';
 import { shown } from './shown.ts';
 
 /** Makes the machine as its file says, and says how it is used. */
-export async function run(context: CommandContext, options: AuxVmOptions): Promise<void> {
+export async function run(context: CommandContext, options: AuxVmUpOptions): Promise<void> {
   await withMachine(context, options, 'up', async (config) => {
     const { deployAuxVm } = await import('@delos/stacks');
     const { vm, changes, steps } = await deployAuxVm(await inputOf(context, options, config));

@@ -3,6 +3,7 @@ import { DelosError, RELEASE } from '@delos/core';
 import { goOffline } from '@delos/host';
 import type { CommandContext } from '../../context.ts';
 import { readSettings } from '../../instance/settings.ts';
+import { devpiRequirements } from '../aux-vm/provide-programs.ts';
 import { atTime } from './at-time.ts';
 import { mebibytes, paced } from './words.ts';
 
@@ -51,6 +52,7 @@ export async function run(context: CommandContext, options: CreateOptions): Prom
     fetch: !options.offlineCheck,
     ...(options.parts === undefined ? {} : { parts: airgap.PARTS.filter((part) => options.parts?.includes(part)) }),
     moreTools: EXECUTABLES,
+    moreWheels: [devpiRequirements(root)],
   });
   try {
     const { content } = gathered;

@@ -4,19 +4,25 @@ import {
   journalOf,
   planImport,
   preflight,
+  Registry,
   recordVersion,
   repositoriesOf,
+  sendCharts,
+  sendWheels,
   verifyOnce,
   versionsOf,
 } from '@delos/airgap';
+import { DelosError } from '@delos/core';
 import type { CommandContext } from '../../context.ts';
 import { Phases } from '../../phases.ts';
+import { type AuxSite, auxSite } from './aux-site.ts';
 import { faultTold } from './fault-told.ts';
 import { opened, type TrustOptions } from './opened.ts';
 import { type RegistryOptions, registryOf, siteOf } from './site.ts';
 import { mebibytes, paced } from './words.ts';
 
-export interface ImportOptions extends TrustOptions, RegistryOptions {
+export interface ImportOptions extends TrustOptions, Partial<RegistryOptions> {
+  readonly aux?: string;
   readonly site?: string;
   readonly store?: string;
   readonly parallel: number;
@@ -29,7 +35,8 @@ export async function run(context: CommandContext, folder: string, options: Impo
   const bundle = await opened(folder, options);
   const { index, digest } = bundle;
   const site = siteOf(context, options.site);
-  const registry = registryOf(options);
+  const aux = options.aux === undefined ? undefined : await auxSite(context, options.aux);
+  const registry = registryFor(options, aux);
   const journal = journalOf(site, bundle);
   const phases = new Phases(progress, signal);
   try {
@@ -74,14 +81,36 @@ export async function run(context: CommandContext, folder: string, options: Impo
         onProgress: paced(progress, bytes),
       }),
     );
+    const service = (what: string) => ({
+      registry,
+      signal,
+      onProgress: (nth: number, of: number, name: string) => progress.step(`${what} ${nth} of ${of}: ${name}`),
+    });
+    const { packages, charts } = aux ?? {};
+    const wheels =
+      packages === undefined ? 0 : await phases.run('wheels', () => sendWheels(bundle, packages, service('wheel')));
+    const charted =
+      charts === undefined ? 0 : await phases.run('charts', () => sendCharts(bundle, charts, service('chart')));
     recordVersion(site, { digest, index, at: new Date().toISOString(), registry: registry.url });
     journal.remove();
     context.result(
-      { index: digest, release: index.release, ...done, imported: true, phases: phases.done },
-      `${index.items.length} items are at ${registry.url}: ${done.uploads} blobs sent (${mebibytes(done.bytes)}), ${done.mounts} taken over, ${done.manifests} manifests named.`,
+      { index: digest, release: index.release, ...done, wheels, charts: charted, imported: true, phases: phases.done },
+      `${index.items.length} items are at ${registry.url}: ${done.uploads} blobs sent (${mebibytes(done.bytes)}), ${done.mounts} taken over, ${done.manifests} manifests named${aux === undefined ? '' : `; ${wheels} wheels and ${charted} charts sent to its other services`}.`,
     );
   } finally {
     journal.close();
     await registry.close();
   }
+}
+
+/** @throws DelosError ERR_USAGE where neither or both are named */
+function registryFor(options: ImportOptions, aux: AuxSite | undefined): Registry {
+  const { registry: url, user, passwordFile, authority } = options;
+  if (aux !== undefined && [url, user, passwordFile, authority].every((each) => each === undefined)) {
+    return new Registry(aux.registry);
+  }
+  if (aux === undefined && url !== undefined) return registryOf({ ...options, registry: url });
+  throw new DelosError('ERR_USAGE', 'expected --registry URL, or --aux FILE, which says all about a registry', {
+    hint: '--aux takes the file that `delos aux-vm up` was given',
+  });
 }

@@ -1,14 +1,12 @@
-import { join } from 'node:path';
-import { bundleError, journalOf, lackingIn, type OpenBundle, placeBundle, verifyOnce } from '@delos/airgap';
+import { lackingIn, type OpenBundle, placeBundle } from '@delos/airgap';
 import { tryOsRelease, useLocalMirror } from '@delos/cluster';
 import type { DelosConfig } from '@delos/constructs';
 import { DelosError } from '@delos/core';
 import { goOffline } from '@delos/host';
 import type { CommandContext } from '../../context.ts';
 import type { Phases } from '../../phases.ts';
-import { faultTold } from '../bundle/fault-told.ts';
 import { opened, type TrustOptions } from '../bundle/opened.ts';
-import { paced } from '../bundle/words.ts';
+import { readOnce } from '../bundle/read-once.ts';
 
 export interface BundleOptions extends TrustOptions {
   readonly bundle?: string;
@@ -37,22 +35,12 @@ async function judgeBundle(
   folder: string,
   trust: TrustOptions,
 ): Promise<OpenBundle> {
-  const { paths, progress, signal, root } = context;
+  const { paths, root } = context;
   goOffline();
   const bundle = await opened(folder, trust);
   const lacking = await lackingIn(bundle.index, { config, root, paths });
   if (lacking.length > 0) throw lacks(bundle.folder, lacking);
-  const total = bundle.index.packs.reduce((sum, { size }) => sum + size, 0);
-  const journal = journalOf(join(paths.cache, 'bundle'), bundle);
-  try {
-    const faults = await faultTold(bundle.folder, () =>
-      verifyOnce(bundle, journal, { signal, onProgress: paced(progress, total) }),
-    );
-    const [first, ...more] = faults;
-    if (first !== undefined) throw bundleError(bundle.folder, [first, ...more]);
-  } finally {
-    journal.close();
-  }
+  await readOnce(context, bundle);
   return bundle;
 }
 
