@@ -115,6 +115,74 @@ async function runJob(): Promise<void> {
   expect(ended.status).toBe('succeeded');
 }
 
+const ROLES = ['admin', 'delos', 'keycloak', 'replicator', 'rewinder', 'patroni'];
+
+/** What a Secret of PostgreSQL holds, once nothing else is accepted. */
+async function passwordOf(name: string): Promise<string> {
+  const text = await kubectl(['get', 'secret', '-n', 'delos', `postgres-${name}`, '-o', 'json']);
+  const { data } = z.object({ data: z.record(z.string(), z.string()) }).parse(JSON.parse(text));
+  expect(Object.keys(data)).toEqual(['password']);
+  return Buffer.from(data.password ?? '', 'base64').toString();
+}
+
+/** Whether a password opens what it is for: of a role at the primary, of `patroni` at another member. */
+async function opens(name: string, password: string): Promise<boolean> {
+  const host = 'postgres-primary.delos.svc.cluster.local';
+  const pod = (await primary()) === 'postgres-0' ? 'postgres-1' : 'postgres-0';
+  const address = await kubectl(['get', 'pod', '-n', 'delos', pod, '-o', 'jsonpath={.status.podIP}']);
+  const database = { delos: 'delos', keycloak: 'keycloak', rewinder: 'postgres' }[name];
+  const program =
+    name === 'patroni'
+      ? `import sys,base64,urllib.request as u,urllib.error as e
+r=u.Request('http://${address}:8008/reload',data=b'',headers={'Authorization':'Basic '+base64.b64encode(b'patroni:'+sys.stdin.read().strip().encode()).decode()})
+try: print(u.urlopen(r,timeout=10).status)
+except e.HTTPError as error: print(error.code)`
+      : `import sys,psycopg2
+try:
+  psycopg2.connect('host=${host} user=${name} ${database === undefined ? 'replication=true' : `dbname=${database}`}',password=sys.stdin.read().strip(),connect_timeout=10)
+  print('in')
+except psycopg2.OperationalError as error: print('refused' if 'password authentication failed' in str(error) else error)`;
+  const said = await kubectl(['exec', '-i', '-n', 'delos', 'writer', '--', 'python3', '-c', program], {
+    input: `${password}\n`,
+  });
+  expect(said.trim(), name).toMatch(/^(in|refused|202|401)$/);
+  return ['in', '202'].includes(said.trim());
+}
+
+test('all passwords of the members are rotated while a client writes: none of what was acknowledged is lost, and the former ones open nothing', async () => {
+  await allFollow();
+  await startWriter('node-1');
+  try {
+    const before = new Map<string, string>();
+    for (const name of ROLES) before.set(name, await passwordOf(name));
+    const rotated = z.object({ rotated: z.array(z.string()) });
+    const done = await delosJson(rotated, ['rotate', '--all'], { timeout: 900 });
+    expect(done.rotated).toEqual(expect.arrayContaining(ROLES.map((name) => `postgres-${name}`)));
+    for (const name of ROLES) {
+      const now = await passwordOf(name);
+      expect(now).not.toBe(before.get(name));
+      // The administrator is let in on the socket alone.
+      if (name === 'admin') continue;
+      expect([name, await opens(name, before.get(name) ?? ''), await opens(name, now)]).toEqual([name, false, true]);
+    }
+    // Members sign in anew, by what they have now.
+    await sqlIn(await primary(), 'postgres', 'select pg_terminate_backend(pid) from pg_stat_replication;');
+    await allFollow(60);
+    const other = (await primary()) === 'postgres-0' ? 'postgres-1' : 'postgres-0';
+    await inPod(await primary(), ['patronictl', 'switchover', '--candidate', other, '--force']);
+    await allFollow();
+    expect(await primary()).toBe(other);
+    const all = await acknowledged();
+    const there = await rows(other);
+    expect(all.filter(({ number }) => !there.has(number))).toEqual([]);
+    console.log(`rotation: ${all.length} commits, at most ${longestGap(all).toFixed(1)} s without one`);
+    expect(longestGap(all)).toBeLessThan(1.5 * ttl);
+  } finally {
+    await stopWriter();
+  }
+  await runJob();
+});
+
 describe('while a client writes', () => {
   let first: string;
   let before: string;
