@@ -5,10 +5,9 @@ import { instancePaths } from '@delos/core';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { z } from 'zod';
 import { expectOk } from '../../../peers/src/command.ts';
+import { type TestCluster, testCluster } from '../../support/cluster/cluster.ts';
 import { delos, delosJson, TEST_CONFIG, TEST_INSTANCE, upDocument } from '../../support/instance.ts';
 
-/** A cluster alone, which the platform's instance knows only by its kubeconfig: somebody else's. */
-const THEIRS = { env: { DELOS_INSTANCE: `${TEST_INSTANCE}-its` } };
 /** What a first job does without runs on the tests' other platform. */
 const LEAST = `monitoring: { enabled: false }
 services:
@@ -19,40 +18,38 @@ services:
 const OWN = { env: { DELOS_INSTANCE: `${TEST_INSTANCE}-own` }, timeout: 900 };
 
 describe('a cluster that is there already', () => {
-  let theirs: { readonly kubeconfig: string; readonly context: string };
+  /** The tests' own cluster, which the platform's instance knows only by its kubeconfig: somebody else's. */
+  let theirs: TestCluster;
   let before: string;
   let folder: string;
   let config: readonly string[];
-  const named = () => ({ ...OWN, env: { ...OWN.env, KUBECONFIG: theirs.kubeconfig } });
-  const namespaces = () => expectOk(delos(['kubectl', 'get', 'namespaces', '-o', 'name'], THEIRS));
+  const named = () => ({ ...OWN, env: { ...OWN.env, KUBECONFIG: theirs.handle.kubeconfig } });
+  const namespaces = () => theirs.kubectl(['get', 'namespaces', '-o', 'name']);
 
   beforeAll(async () => {
-    await expectOk(delos(['cluster', 'down', '--delete-data'], THEIRS));
     await rm(instancePaths(OWN.env.DELOS_INSTANCE, process.env).state, { recursive: true, force: true });
     folder = await mkdtemp(join(tmpdir(), 'delos-existing-'));
     const file = join(folder, 'delos.yaml');
     const text = (await readFile(TEST_CONFIG, 'utf8')).replace('engine: embedded', 'engine: auto');
     await writeFile(file, text.replace(/^services:\n(?: .*\n)+/m, LEAST));
     config = ['--config', file];
-    const up = z.looseObject({ kubeconfig: z.string(), context: z.string() });
-    theirs = await delosJson(up, ['cluster', 'up'], THEIRS);
+    theirs = await testCluster();
     before = await namespaces();
   });
   afterAll(async () => {
     await delos(['down', '--delete-data'], OWN);
-    await expectOk(delos(['cluster', 'down', '--delete-data'], THEIRS));
     await rm(folder, { recursive: true });
   });
 
   test('is used only once somebody has named it, since it is not on loopback', async () => {
     const { code, stderr } = await delos(['up', ...config], named());
     expect(code).not.toBe(0);
-    expect(stderr).toContain(`--context ${theirs.context}`);
+    expect(stderr).toContain(`--context ${theirs.handle.context}`);
     expect(await namespaces()).toBe(before);
   });
 
   test('runs the first job, is reached through the API server, is found again, and gets all back', async () => {
-    const up = await delosJson(upDocument, ['up', ...config, '--context', theirs.context], named());
+    const up = await delosJson(upDocument, ['up', ...config, '--context', theirs.handle.context], named());
     expect(up.firstJob.output).toContain('Hello');
     expect((await fetch(`${up.apiUrl}/config`)).status).toBe(200);
 

@@ -1,14 +1,42 @@
 import { execFile } from 'node:child_process';
 import { readdir, readFile, readlink } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
 import { promisify } from 'node:util';
+import { instancePaths } from '@delos/core';
+import { readInventory } from '../../../cluster/src/embedded/host/inventory.ts';
+import { layoutOf } from '../../../cluster/src/embedded/spec.ts';
 
 const exec = promisify(execFile);
 
 /**
  * What an instance has on the machine outside of its cache, a line each: processes, mounts, interfaces, nftables, loop devices, control
- * groups, locks and namespaces that have a name. Two lists of a machine on which nothing else happens can be compared.
+ * groups, locks and namespaces that have a name. Two lists can be compared where nothing else happens on the machine meanwhile but in
+ * other instances of this user: what these say is theirs is left out.
  */
 export async function machineTraces(): Promise<readonly string[]> {
+  const theirs = await neighbours();
+  return (await allTraces()).filter((line) => !theirs.some((part) => line.endsWith(part) || line.includes(`${part}/`)));
+}
+
+/** Ends of lines that other instances' inventories and state folders account for. */
+async function neighbours(): Promise<readonly string[]> {
+  const root = dirname(instancePaths('any', process.env).state);
+  const names = await readdir(root).catch(() => []);
+  return names.flatMap((name) => {
+    const state = join(root, name);
+    return [
+      state,
+      ...readInventory(layoutOf(state).inventory).flatMap((item) => {
+        if (item.kind === 'link') return [` ${item.name}`];
+        if (item.kind === 'table') return [` ${item.family} ${item.name}`];
+        if (item.kind === 'cgroup') return [`/${item.path}`];
+        return item.kind === 'loops' ? [item.folder] : [];
+      }),
+    ];
+  });
+}
+
+async function allTraces(): Promise<readonly string[]> {
   const mounts = (await readFile('/proc/self/mountinfo', 'utf8')).split('\n').map((line) => line.split(' ')[4] ?? '');
   const sockets = (await readFile('/proc/net/unix', 'utf8')).match(/@delos-[0-9a-f]{24}/g) ?? [];
   const tables = await exec('nft', ['list', 'tables']).then(({ stdout }) => stdout.trim().split('\n'));

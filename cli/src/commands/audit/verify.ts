@@ -28,7 +28,7 @@ export async function run(
       : [];
   const all = [...faults, ...open];
   if (all.length > 0) {
-    throw new DelosError('ERR_CONFLICT', `${file} is not whole: ${all.join('; ')}`, {
+    throw new DelosError('ERR_CONFLICT', `the export is not whole: ${all.join('; ')}`, {
       where: { file },
       hint: 'export again, and compare with an earlier export',
     });
