@@ -13,6 +13,8 @@ import {
   longestGap,
   makeTable,
   nodeOf,
+  opens,
+  passwordOf,
   primary,
   rows,
   sqlIn,
@@ -20,6 +22,7 @@ import {
   stopWriter,
 } from '../../support/database/members.ts';
 import { delos, delosJson, kubectl, token, upDocument } from '../../support/instance.ts';
+import { killedAfter } from '../../support/killed-command.ts';
 import { DEFAULTS, FINISHED, jobDocument } from '../../support/service/api.ts';
 import { until } from '../../support/until.ts';
 
@@ -117,38 +120,6 @@ async function runJob(): Promise<void> {
 
 const ROLES = ['admin', 'delos', 'keycloak', 'replicator', 'rewinder', 'patroni'];
 
-/** What a Secret of PostgreSQL holds, once nothing else is accepted. */
-async function passwordOf(name: string): Promise<string> {
-  const text = await kubectl(['get', 'secret', '-n', 'delos', `postgres-${name}`, '-o', 'json']);
-  const { data } = z.object({ data: z.record(z.string(), z.string()) }).parse(JSON.parse(text));
-  expect(Object.keys(data)).toEqual(['password']);
-  return Buffer.from(data.password ?? '', 'base64').toString();
-}
-
-/** Whether a password opens what it is for: of a role at the primary, of `patroni` at another member. */
-async function opens(name: string, password: string): Promise<boolean> {
-  const host = 'postgres-primary.delos.svc.cluster.local';
-  const pod = (await primary()) === 'postgres-0' ? 'postgres-1' : 'postgres-0';
-  const address = await kubectl(['get', 'pod', '-n', 'delos', pod, '-o', 'jsonpath={.status.podIP}']);
-  const database = { delos: 'delos', keycloak: 'keycloak', rewinder: 'postgres' }[name];
-  const program =
-    name === 'patroni'
-      ? `import sys,base64,urllib.request as u,urllib.error as e
-r=u.Request('http://${address}:8008/reload',data=b'',headers={'Authorization':'Basic '+base64.b64encode(b'patroni:'+sys.stdin.read().strip().encode()).decode()})
-try: print(u.urlopen(r,timeout=10).status)
-except e.HTTPError as error: print(error.code)`
-      : `import sys,psycopg2
-try:
-  psycopg2.connect('host=${host} user=${name} ${database === undefined ? 'replication=true' : `dbname=${database}`}',password=sys.stdin.read().strip(),connect_timeout=10)
-  print('in')
-except psycopg2.OperationalError as error: print('refused' if 'password authentication failed' in str(error) else error)`;
-  const said = await kubectl(['exec', '-i', '-n', 'delos', 'writer', '--', 'python3', '-c', program], {
-    input: `${password}\n`,
-  });
-  expect(said.trim(), name).toMatch(/^(in|refused|202|401)$/);
-  return ['in', '202'].includes(said.trim());
-}
-
 test('all passwords of the members are rotated while a client writes: none of what was acknowledged is lost, and the former ones open nothing', async () => {
   await allFollow();
   await startWriter('node-1');
@@ -182,6 +153,29 @@ test('all passwords of the members are rotated while a client writes: none of wh
   }
   await runJob();
 });
+
+test.each(['accept both', 'refuse the former'])(
+  'passwords of members are rotated to the end after a kill at "%s", and the platform serves in between',
+  async (phase) => {
+    const names = ['postgres-delos', 'postgres-patroni', 'postgres-replicator'];
+    await killedAfter(['rotate', ...names, '--json'], new RegExp(`s  ${phase}$`, 'm'), 1500);
+    await startWriter('node-1');
+    try {
+      const authorization = `Bearer ${await token('admin')}`;
+      const answer = await fetch(`${apiUrl}/jobs?cluster_name=default`, { headers: { authorization } });
+      expect(answer.status).toBe(200);
+      await allFollow();
+      const done = await delosJson(z.object({ rotated: z.array(z.string()) }), ['rotate', '--all'], { timeout: 900 });
+      expect([...done.rotated].sort()).toEqual(names);
+      for (const name of ['delos', 'patroni', 'replicator']) {
+        expect([name, await opens(name, await passwordOf(name))]).toEqual([name, true]);
+      }
+      await allFollow(60);
+    } finally {
+      await stopWriter();
+    }
+  },
+);
 
 describe('while a client writes', () => {
   let first: string;
