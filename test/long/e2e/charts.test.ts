@@ -1,4 +1,4 @@
-import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
@@ -53,6 +53,7 @@ test('a chart is uploaded, found and pulled by helm, and no stranger has it; it 
   });
   const found = JSON.parse(await expectOk(run('search', 'repo', 'own/web', '--output', 'json')));
   expect(found).toMatchObject([{ name: 'own/web', version: '1.0.0' }]);
+  await mkdir(join(work, 'pulled'));
   await expectOk(run('pull', 'own/web', '--destination', join(work, 'pulled')));
   expect((await readFile(join(work, 'pulled/web-1.0.0.tgz'))).equals(archive)).toBe(true);
   expect(await expectOk(run('template', 'mine', 'own/web'))).toContain('kind: ConfigMap');
