@@ -324,6 +324,51 @@ test('an upload goes on after the registry was killed, and takes 24 MiB with a r
   expect((await blob.arrayBuffer()).byteLength).toBe(first.length + second.length);
 });
 
+test('an upload goes on while the secret that signs where it stands is another, and after a restart; then the former one signs nothing', async () => {
+  const { secretFile: file } = registry;
+  const answer = await tokenOf('alice', 'repository:acme/one/parts:pull,push');
+  const { headers } = bearer(((await answer.json()) as { token: string }).token);
+  const go = async (method: string, location: string, body?: string): Promise<Response> =>
+    fetch(new URL(location, `http://${host}`), {
+      method,
+      headers,
+      ...(body === undefined ? {} : { body: Buffer.from(body) }),
+    });
+  const onward = (response: Response): string => {
+    expect(response.status).toBe(202);
+    return response.headers.get('location') ?? '';
+  };
+  const begin = async (): Promise<string> => onward(await go('POST', '/v2/acme/one/parts/blobs/uploads/'));
+  const put = async (names: Readonly<Record<string, string>>): Promise<void> => {
+    for (const end of ['', '.next', '.former']) {
+      const text = names[end];
+      if (text === undefined) await rm(`${file}${end}`, { force: true });
+      else await writeFile(`${file}${end}`, text);
+    }
+    // What was read last is gone by for half a second.
+    await sleep(700);
+  };
+  const first = 'a-secret-of-the-test';
+  const [held, abandoned] = [await begin(), await begin()];
+  let at = onward(await go('PATCH', held, 'one '));
+  await put({ '': first, '.next': 'the-second' });
+  at = onward(await go('PATCH', at, 'two '));
+  await put({ '': 'the-second', '.former': first });
+  at = onward(await go('PATCH', at, 'three '));
+  await put({ '': 'the-second' });
+  expect((await go('PATCH', abandoned, 'late')).status).toBe(404);
+  await registry.kill();
+  await registry.up();
+  const whole = 'one two three four';
+  const digest = `sha256:${createHash('sha256').update(whole).digest('hex')}`;
+  at = onward(await go('PATCH', at, 'four'));
+  expect((await go('PUT', `${at}&digest=${digest}`)).status).toBe(201);
+  expect(await (await go('GET', `/v2/acme/one/parts/blobs/${digest}`)).text()).toBe(whole);
+  const forged = new URL(await begin(), `http://${host}`);
+  forged.searchParams.set('_state', `${forged.searchParams.get('_state')?.slice(0, -8)}AAAAAAA=`);
+  expect((await go('PATCH', `${forged.pathname}${forged.search}`, 'x')).status).toBe(404);
+});
+
 describe('the key of tokens, while it is rotated', () => {
   /** Longer than the registry goes by what it read last. */
   const seen = (): Promise<void> => sleep(700);

@@ -5,7 +5,7 @@ import { afterAll, beforeAll, expect, test } from 'vitest';
 import { z } from 'zod';
 import { type CommandResult, execute, expectOk } from '../../../peers/src/command.ts';
 import { allObjects } from '../../support/cluster/all-objects.ts';
-import { machineTraces, processesNaming } from '../../support/cluster/host-traces.ts';
+import { machineTraces, processesNaming, tracesSince } from '../../support/cluster/host-traces.ts';
 import { delos, TEST_INSTANCE } from '../../support/instance.ts';
 import { until } from '../../support/until.ts';
 
@@ -117,10 +117,7 @@ test('`pulumi destroy` leaves what the agent made for projects alone, and `down 
 test('`down --delete-data` of the embedded cluster leaves the machine as it was', async () => {
   await ground(['down', '--delete-data']);
   await until('the machine is as it was', 30, async (last) => {
-    const left = [
-      ...(await machineTraces()).filter((line) => !host.includes(line)),
-      ...(await processesNaming(folder)),
-    ];
+    const left = [...(await tracesSince(host, folder)), ...(await processesNaming(folder))];
     last(left);
     return left.length === 0 || undefined;
   });

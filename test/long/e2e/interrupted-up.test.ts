@@ -7,7 +7,7 @@ import { instancePaths } from '@delos/core';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { type CommandResult, execute, expectOk } from '../../../peers/src/command.ts';
 import { allNames } from '../../support/cluster/all-objects.ts';
-import { machineTraces, processesNaming } from '../../support/cluster/host-traces.ts';
+import { machineTraces, processesNaming, tracesSince } from '../../support/cluster/host-traces.ts';
 import { TEST_INSTANCE, upDocument } from '../../support/instance.ts';
 import { stopped } from '../../support/killed-command.ts';
 import { runSeed, seeded } from '../../support/random.ts';
@@ -171,10 +171,7 @@ describe(`seed ${seed}`, () => {
       expect(processes).toEqual([]);
       await expectOk(command(['down', '--delete-data']));
       await until('nothing is left on the machine', 30, async (last) => {
-        const left = [
-          ...(await machineTraces()).filter((line) => !host.includes(line)),
-          ...(await processesNaming(folder)),
-        ];
+        const left = [...(await tracesSince(host, folder)), ...(await processesNaming(folder))];
         last(left);
         return left.length === 0 || undefined;
       });

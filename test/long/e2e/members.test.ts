@@ -13,6 +13,8 @@ import {
   longestGap,
   makeTable,
   nodeOf,
+  opens,
+  passwordOf,
   primary,
   rows,
   sqlIn,
@@ -20,6 +22,7 @@ import {
   stopWriter,
 } from '../../support/database/members.ts';
 import { delos, delosJson, kubectl, token, upDocument } from '../../support/instance.ts';
+import { killedAfter } from '../../support/killed-command.ts';
 import { DEFAULTS, FINISHED, jobDocument } from '../../support/service/api.ts';
 import { until } from '../../support/until.ts';
 
@@ -114,6 +117,65 @@ async function runJob(): Promise<void> {
   });
   expect(ended.status).toBe('succeeded');
 }
+
+const ROLES = ['admin', 'delos', 'keycloak', 'replicator', 'rewinder', 'patroni'];
+
+test('all passwords of the members are rotated while a client writes: none of what was acknowledged is lost, and the former ones open nothing', async () => {
+  await allFollow();
+  await startWriter('node-1');
+  try {
+    const before = new Map<string, string>();
+    for (const name of ROLES) before.set(name, await passwordOf(name));
+    const rotated = z.object({ rotated: z.array(z.string()) });
+    const done = await delosJson(rotated, ['rotate', '--all'], { timeout: 900 });
+    expect(done.rotated).toEqual(expect.arrayContaining(ROLES.map((name) => `postgres-${name}`)));
+    for (const name of ROLES) {
+      const now = await passwordOf(name);
+      expect(now).not.toBe(before.get(name));
+      // The administrator is let in on the socket alone.
+      if (name === 'admin') continue;
+      expect([name, await opens(name, before.get(name) ?? ''), await opens(name, now)]).toEqual([name, false, true]);
+    }
+    // Members sign in anew, by what they have now.
+    await sqlIn(await primary(), 'postgres', 'select pg_terminate_backend(pid) from pg_stat_replication;');
+    await allFollow(60);
+    const other = (await primary()) === 'postgres-0' ? 'postgres-1' : 'postgres-0';
+    await inPod(await primary(), ['patronictl', 'switchover', '--candidate', other, '--force']);
+    await allFollow();
+    expect(await primary()).toBe(other);
+    const all = await acknowledged();
+    const there = await rows(other);
+    expect(all.filter(({ number }) => !there.has(number))).toEqual([]);
+    console.log(`rotation: ${all.length} commits, at most ${longestGap(all).toFixed(1)} s without one`);
+    expect(longestGap(all)).toBeLessThan(1.5 * ttl);
+  } finally {
+    await stopWriter();
+  }
+  await runJob();
+});
+
+test.each(['accept both', 'refuse the former'])(
+  'passwords of members are rotated to the end after a kill at "%s", and the platform serves in between',
+  async (phase) => {
+    const names = ['postgres-delos', 'postgres-patroni', 'postgres-replicator'];
+    await killedAfter(['rotate', ...names, '--json'], new RegExp(`s  ${phase}$`, 'm'), 1500);
+    await startWriter('node-1');
+    try {
+      const authorization = `Bearer ${await token('admin')}`;
+      const answer = await fetch(`${apiUrl}/jobs?cluster_name=default`, { headers: { authorization } });
+      expect(answer.status).toBe(200);
+      await allFollow();
+      const done = await delosJson(z.object({ rotated: z.array(z.string()) }), ['rotate', '--all'], { timeout: 900 });
+      expect([...done.rotated].sort()).toEqual(names);
+      for (const name of ['delos', 'patroni', 'replicator']) {
+        expect([name, await opens(name, await passwordOf(name))]).toEqual([name, true]);
+      }
+      await allFollow(60);
+    } finally {
+      await stopWriter();
+    }
+  },
+);
 
 describe('while a client writes', () => {
   let first: string;

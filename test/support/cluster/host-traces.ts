@@ -18,6 +18,18 @@ export async function machineTraces(): Promise<readonly string[]> {
   return (await allTraces()).filter((line) => !theirs.some((part) => line.endsWith(part) || line.includes(`${part}/`)));
 }
 
+/** What an instance's own names look like: nothing else of this machine is called so. A lock goes with its process. */
+const OF_AN_INSTANCE =
+  /^(interface delos-\d|nftables table \S+ delos_\d|control group \/sys\/fs\/cgroup\/[^/]+\/delos-[^/]+(\/|$))/;
+
+/**
+ * What is there now and was not before, and can be of an instance whose state lies in the folder. Others may run tests meanwhile.
+ */
+export async function tracesSince(before: readonly string[], folder: string): Promise<readonly string[]> {
+  const lines = await machineTraces();
+  return lines.filter((line) => !before.includes(line) && (OF_AN_INSTANCE.test(line) || line.includes(folder)));
+}
+
 /** Ends of lines that other instances' inventories and state folders account for. */
 async function neighbours(): Promise<readonly string[]> {
   const root = dirname(instancePaths('any', process.env).state);

@@ -1,5 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { expect } from 'vitest';
 import { z } from 'zod';
 import { kubectl } from '../instance.ts';
 import { until } from '../until.ts';
@@ -145,3 +146,35 @@ export async function acknowledged(): Promise<readonly Acknowledged[]> {
 /** The longest time without a commit, in seconds. */
 export const longestGap = (all: readonly Acknowledged[]): number =>
   Math.max(0, ...all.slice(1).map(({ at }, index) => at - (all[index]?.at ?? at)));
+
+/** What a Secret of PostgreSQL holds, once nothing else is accepted. */
+export async function passwordOf(name: string): Promise<string> {
+  const text = await kubectl(['get', 'secret', '-n', 'delos', `postgres-${name}`, '-o', 'json']);
+  const { data } = z.object({ data: z.record(z.string(), z.string()) }).parse(JSON.parse(text));
+  expect(Object.keys(data)).toEqual(['password']);
+  return Buffer.from(data.password ?? '', 'base64').toString();
+}
+
+/** Whether a password opens what it is for: of a role at the primary, of `patroni` at another member. */
+export async function opens(name: string, password: string): Promise<boolean> {
+  const host = 'postgres-primary.delos.svc.cluster.local';
+  const pod = (await primary()) === 'postgres-0' ? 'postgres-1' : 'postgres-0';
+  const address = await kubectl(['get', 'pod', '-n', 'delos', pod, '-o', 'jsonpath={.status.podIP}']);
+  const database = { delos: 'delos', keycloak: 'keycloak', rewinder: 'postgres' }[name];
+  const program =
+    name === 'patroni'
+      ? `import sys,base64,urllib.request as u,urllib.error as e
+r=u.Request('http://${address}:8008/reload',data=b'',headers={'Authorization':'Basic '+base64.b64encode(b'patroni:'+sys.stdin.read().strip().encode()).decode()})
+try: print(u.urlopen(r,timeout=10).status)
+except e.HTTPError as error: print(error.code)`
+      : `import sys,psycopg2
+try:
+  psycopg2.connect('host=${host} user=${name} ${database === undefined ? 'replication=true' : `dbname=${database}`}',password=sys.stdin.read().strip(),connect_timeout=10)
+  print('in')
+except psycopg2.OperationalError as error: print('refused' if 'password authentication failed' in str(error) else error)`;
+  const said = await kubectl(['exec', '-i', '-n', 'delos', 'writer', '--', 'python3', '-c', program], {
+    input: `${password}\n`,
+  });
+  expect(said.trim(), name).toMatch(/^(in|refused|202|401)$/);
+  return ['in', '202'].includes(said.trim());
+}

@@ -35,6 +35,8 @@ export interface TestRegistry {
   /** The same in a file, and the file of the keys that check tokens. */
   readonly keyFile: string;
   readonly keysFile: string;
+  /** The file of the secret that signs where an upload stands. */
+  readonly secretFile: string;
   readonly logged: () => string;
   /** Starts it, and waits until it answers. */
   readonly up: () => Promise<void>;
@@ -47,7 +49,7 @@ export interface TestRegistry {
   readonly stop: () => Promise<void>;
 }
 
-const files = z.object({ 'config.yml': z.string(), 'start.sh': z.string(), 'limits.json': z.string() });
+const files = z.object({ 'config.yml': z.string(), 'limits.json': z.string() });
 const variable = z.object({ name: z.string(), value: z.string() });
 const workload = z.object({
   spec: z.object({
@@ -95,18 +97,15 @@ export async function testRegistry(
     text = text.replaceAll(part, instead);
   }
   await writeFile(join(folder, 'config.yml'), text);
-  await writeFile(join(folder, 'start.sh'), parts['start.sh']);
   await writeFile(join(folder, 'limits.json'), parts['limits.json']);
   const env = {
     ...variables,
     DELOS_IMAGES_ROOT: data,
     DELOS_IMAGES_SOCKET: join(run, 'collect.sock'),
+    DELOS_IMAGES_SECRET_FILE: join(folder, 'secret'),
     DELOS_IMAGES_LIMITS_FILE: join(folder, 'limits.json'),
     ...how.env,
     PATH: `${dirname(path)}:/usr/bin:/bin`,
-    REGISTRY_CONFIG: folder,
-    REGISTRY_SECRET: join(folder, 'secret'),
-    REGISTRY_RUN: run,
   };
   await writeFile(join(folder, 'key'), key);
   await writeFile(join(folder, 'keys'), keySetOf(key));
@@ -129,9 +128,10 @@ export async function testRegistry(
     key,
     keyFile: join(folder, 'key'),
     keysFile: join(folder, 'keys'),
+    secretFile: join(folder, 'secret'),
     logged: () => logged,
     up: async () => {
-      const started = spawn('/bin/sh', [join(folder, 'start.sh')], {
+      const started = spawn(path, ['serve', join(folder, 'config.yml')], {
         stdio: ['ignore', 'pipe', 'pipe'],
         env,
       });

@@ -1,11 +1,15 @@
-"""Beside Patroni: while this member is the primary, databases, owners and passwords are what files and Secrets say."""
+"""Beside Patroni: while this member is the primary, databases, owners and passwords are what files and Secrets say. Patroni is told
+when passwords of members among themselves are others."""
 
 import hashlib
+import os
+import signal
 import subprocess
 import sys
 import time
 import urllib.request
 
+from . import passwords
 from .settings import FILES, PASSWORDS, settings
 
 SECONDS = 5
@@ -20,6 +24,8 @@ def main() -> None:
             done = None
         elif (wanted := digest()) != done and reconcile():
             done = wanted
+        if passwords.changed(port):
+            os.kill(int(os.environ["DELOS_PATRONI"]), signal.SIGHUP)
         time.sleep(SECONDS)
 
 

@@ -11,7 +11,7 @@ import subprocess
 import sys
 import time
 
-from .settings import DATA, FILES, RUN, password, settings
+from .settings import DATA, FILES, MEMBERS_USER, RUN, password, settings
 from .store import Store
 
 RETRY_SECONDS = 2
@@ -25,17 +25,18 @@ def main() -> None:
     os.umask(0o077)
     given = settings()
     first = os.environ["POD_NAME"].endswith("-0")
-    file = write(given)
+    file = write(given, {role: password(role) for role in given["roles"].values()})
     there = initialized(given)
     clean(copied=there or not first)
     if first and not there:
         prepare()
     loop = f"while :; do {sys.executable} -m delos_postgres.keeper; sleep 5; done"
-    script = f'{loop} & exec {sys.executable} -m patroni "$1"'
+    # What it becomes has the same process id, by which the keeper tells it of other passwords.
+    script = f'export DELOS_PATRONI=$$; {loop} & exec {sys.executable} -m delos_postgres.member "$1"'
     os.execv("/bin/sh", ["/bin/sh", "-c", script, "patroni", str(file)])
 
 
-def write(given: dict):
+def write(given: dict, passwords: dict):
     """The settings of this member for Patroni. They hold passwords, so they lie in memory."""
     own = given["local"]
     address = os.environ["POD_IP"]
@@ -44,17 +45,19 @@ def write(given: dict):
     own["kubernetes"]["namespace"] = os.environ["POD_NAMESPACE"]
     own["kubernetes"]["pod_ip"] = address
     own["restapi"]["connect_address"] = f"{host}:{given['ports']['patroni']}"
-    own["restapi"]["authentication"] = {"username": "patroni", "password": password("patroni")}
+    own["restapi"]["authentication"] = {"username": MEMBERS_USER, "password": password(MEMBERS_USER)}
     own["postgresql"]["connect_address"] = f"{host}:{given['ports']['postgres']}"
     own["postgresql"]["data_dir"] = str(DATA)
     own["postgresql"]["pgpass"] = str(RUN / "pgpass")
     own["postgresql"]["authentication"] = {
         "superuser": {"username": "postgres"},
-        **{role: {"username": name, "password": password(name)} for role, name in given["roles"].items()},
+        **{role: {"username": name, "password": passwords[name]} for role, name in given["roles"].items()},
     }
     file = RUN / "patroni.yml"
+    new = file.with_suffix(".new")
     # YAML is a superset of JSON.
-    file.write_text(json.dumps(own))
+    new.write_text(json.dumps(own))
+    new.replace(file)
     return file
 
 

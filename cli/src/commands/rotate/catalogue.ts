@@ -1,7 +1,6 @@
 import type { RotationWay, Synthesis } from '@delos/constructs';
 import { DelosError } from '@delos/core';
 import type { SecretStore } from '@delos/stacks';
-import { z } from 'zod';
 import { table } from '../../table.ts';
 
 /** A secret that is made here, and how it is rotated. */
@@ -17,21 +16,10 @@ export interface RotatedSecret {
   readonly times: number;
 }
 
-const SEVERAL: RotationWay = {
-  kind: 'kept',
-  why: 'PostgreSQL has several members, which sign in to each other: not rotated yet',
-};
-const members = z.looseObject({
-  kind: z.literal('StatefulSet'),
-  metadata: z.looseObject({ name: z.literal('postgres') }),
-  spec: z.looseObject({ replicas: z.number().min(2) }),
-});
-
 const UNSAID: RotationWay = { kind: 'kept', why: 'its construct does not say how' };
 
 /** Every secret of a deployment that is made here, certificates aside. */
 export function rotatedSecrets({ objects }: Synthesis, store: SecretStore): readonly RotatedSecret[] {
-  const several = objects.some(({ manifest }) => members.safeParse(manifest).success);
   return objects.flatMap(({ manifest, secrets }) => {
     const made = Object.entries(secrets).filter(([, { kind }]) => kind === 'password' || kind === 'signing-key');
     return made.map(([key, source]) => {
@@ -41,7 +29,7 @@ export function rotatedSecrets({ objects }: Synthesis, store: SecretStore): read
       return {
         name: Object.keys(secrets).length === 1 ? name : `${name}/${key}`,
         address,
-        way: several && way.kind === 'role' ? SEVERAL : way,
+        way,
         phase: store.turns[address]?.phase ?? 'none',
         times: Math.floor((store.steps[address] ?? 0) / 3),
       };

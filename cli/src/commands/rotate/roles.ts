@@ -1,4 +1,4 @@
-import { PLATFORM_NAMESPACE } from '@delos/constructs';
+import { PLATFORM_NAMESPACE, postgres, primaryOf } from '@delos/constructs';
 import { DelosError } from '@delos/core';
 import type { CommandContext } from '../../context.ts';
 import type { Kube } from '../../instance/kube.ts';
@@ -20,8 +20,15 @@ export async function setRolePasswords(
     }
     return `alter role "${role}" password '${password}';`;
   });
-  const place = { namespace: PLATFORM_NAMESPACE, pod: 'postgres-0', container: 'postgres' };
+  const place = { namespace: PLATFORM_NAMESPACE, pod: await primary(kube), container: 'postgres' };
   const input = new PodInput(kube, place, [...PSQL, '--set=ON_ERROR_STOP=1', '--single-transaction'], signal);
   await input.write(Buffer.from(`${statements.join('\n')}\n`));
   await input.end();
+}
+
+/** The Pod that writes: where there are several members, that which has said so last. */
+async function primary(kube: Kube): Promise<string> {
+  const asked = ['get', 'endpoints', primaryOf(postgres.name), '--namespace', PLATFORM_NAMESPACE, '--ignore-not-found'];
+  const leader = (await kube.text([...asked, '--output', 'jsonpath={.metadata.annotations.leader}'])).trim();
+  return leader === '' ? `${postgres.name}-0` : leader;
 }

@@ -70,6 +70,15 @@ async function rotate(context: CommandContext, input: PlatformInput, some: reado
       await turnSecrets(input, { addresses: of, to });
       await untilArrived(kube, objects, context);
     });
+  const roles = (passwordIn: (store: SecretStore, address: string) => string | undefined): Promise<void> =>
+    phases.run('roles', async () => {
+      const store = await storeOf(input);
+      const passwords = some.flatMap(({ address, way }) => {
+        const password = passwordIn(store, address);
+        return way.kind === 'role' && password !== undefined ? [[way.role, password] as const] : [];
+      });
+      if (passwords.length > 0) await setRolePasswords(kube, Object.fromEntries(passwords), context);
+    });
   // All of a rotation take each step together. A step that is interrupted is repeated, and no further values are made.
   const first = beforeFirstStep(some, rotation);
   if (first.length > 0) {
@@ -78,16 +87,11 @@ async function rotate(context: CommandContext, input: PlatformInput, some: reado
       'accept both',
       first.map(({ address }) => address),
     );
-    await phases.run('roles', async () => {
-      const store = await storeOf(input);
-      const passwords = some.flatMap(({ address, way }) => {
-        const next = store.turns[address];
-        return way.kind === 'role' && next?.phase === 'next' ? [[way.role, next.value] as const] : [];
-      });
-      if (passwords.length > 0) await setRolePasswords(kube, Object.fromEntries(passwords), context);
-    });
+    await roles(({ turns }, address) => (turns[address]?.phase === 'next' ? turns[address].value : undefined));
   }
   await step('former', 'use the new');
+  // A server that started anew since, or another primary, has set what its Secrets showed it then.
+  await roles(({ turns, passwords }, address) => (turns[address]?.phase === 'former' ? passwords[address] : undefined));
   if (some.some(({ way }) => way.kind === 'told')) {
     await phases.run('Keycloak', () =>
       askRuntime(context, { service: 'identity', program: 'realm', request: {}, what: 'the realm' }),

@@ -9,9 +9,11 @@ host  all postgres   all          reject
 host  all all        all          scram-sha-256
 `;
 
-/** Roles of members among themselves, each with a Secret of its name. `patroni` is none of PostgreSQL's: it asks members over HTTP. */
+/** Roles of members among themselves, each with a Secret of its name. */
 export const MEMBER_ROLES = { replication: 'replicator', rewind: 'rewinder' } as const;
-export const MEMBER_SECRETS = [...Object.values(MEMBER_ROLES), 'patroni'] as const;
+/** It asks members over HTTP, and is no role of PostgreSQL's. */
+export const MEMBERS_USER = 'patroni';
+export const MEMBER_SECRETS = [...Object.values(MEMBER_ROLES), MEMBERS_USER] as const;
 
 /** Follows the log, and copies all: the archive. */
 export const FOLLOWER_ROLE = 'archiver';

@@ -5,7 +5,8 @@ import { labelsOf } from '../../base/names.ts';
 import type { Namespace } from '../../base/namespace.ts';
 import type { Probes } from '../../base/pod.ts';
 import { httpGet } from '../../base/probes.ts';
-import { MEMBER_ROLES } from './files.ts';
+import type { RotationWay } from '../../synthesis.ts';
+import { MEMBER_ROLES, MEMBERS_USER } from './files.ts';
 
 /** The port at which members answer each other, the kubelet and Prometheus. */
 export const PATRONI_PORT = 8008;
@@ -27,6 +28,10 @@ const RETRY_TIMEOUT = 6;
  * under names that begin with it.
  */
 export const primaryOf = (name: string): string => `${name}-primary`;
+
+/** How the password of the Secret of this name is rotated. Members take two of the one by which they ask each other over HTTP. */
+export const rotationOf = (name: string): RotationWay =>
+  name === MEMBERS_USER ? { kind: 'overlap' } : { kind: 'role', role: name === 'admin' ? 'postgres' : name };
 
 /**
  * What all members agree on. A primary that is gone has a successor within `ttl` + `loop_wait` and the seconds of its promotion:

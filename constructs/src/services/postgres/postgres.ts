@@ -32,6 +32,7 @@ import {
   memberSettings,
   PATRONI_PORT,
   primaryOf,
+  rotationOf,
 } from './members.ts';
 import { settings } from './settings.ts';
 
@@ -210,9 +211,7 @@ export class Postgres extends Construct implements DatabaseServer {
     const secret = new Secret(this, `secret-${name}`, {
       namespace: this.#namespace,
       name: `${this.node.id}-${name}`,
-      sources: {
-        password: { kind: 'password', rotation: { kind: 'role', role: name === 'admin' ? 'postgres' : name } },
-      },
+      sources: { password: { kind: 'password', rotation: rotationOf(name) } },
     });
     this.#secrets.set(name, secret);
     return secret;
@@ -220,7 +219,7 @@ export class Postgres extends Construct implements DatabaseServer {
 }
 
 /** The part of PostgreSQL's workload that differs from one form of it to another. */
-type Shape = Pick<WorkloadProps, 'runs' | 'image' | 'command' | 'ports'> &
+type Shape = Pick<WorkloadProps, 'runs' | 'image' | 'command' | 'ports' | 'rereadsSecrets'> &
   Pick<WorkloadPod, 'labels' | 'kubernetesToken' | 'preStop' | 'podPorts'> & {
     readonly env: () => readonly k8s.EnvVar[];
     readonly mounts: () => readonly Mount[];
@@ -283,6 +282,7 @@ function oneOf(id: string, { replicas, image }: PostgresMembers, passwords: () =
     runs: { kind: 'stateful-set', replicas, members: true },
     image,
     command: ['python3', '-m', 'delos_postgres.start'],
+    rereadsSecrets: true,
     labels: { [DATABASE_LABEL]: primaryOf(id) },
     kubernetesToken: true,
     env: () => [

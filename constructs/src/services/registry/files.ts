@@ -10,13 +10,13 @@ import type { RegistrySection } from './section.ts';
 export const CONFIG = '/etc/delos-registry';
 /** Where the volume is mounted. */
 export const DATA = '/var/lib/registry';
-/** In memory: the settings with their secret. */
+/** In memory: the socket of the program's commands. */
 export const RUN = '/run/registry';
 /** Folder of ours on the volume. Its file `lock` is held by a collection of unused blobs, and by a backup, which reads names before blobs. */
 export const OWN = 'delos';
 
 /**
- * The settings of distribution 3. The section `http` is the last one, so that {@link START} can add the secret to it.
+ * The settings of distribution 3.
  * @param keys file of the keys that check tokens
  * @see https://distribution.github.io/distribution/about/configuration/
  */
@@ -53,10 +53,17 @@ const GRACE_SECONDS = DAY_SECONDS;
 const COLLECT_SECONDS = DAY_SECONDS / 4;
 const LIMITS = 'limits.json';
 
-/** What the program reads beside distribution's settings. */
-export const variables = ({ projectLimit, keepUntaggedDays }: RegistrySection): readonly k8s.EnvVar[] => [
+/**
+ * What the program reads beside distribution's settings.
+ * @param secret file of the secret that signs where an upload stands, so that one goes on after a restart
+ */
+export const variables = (
+  { projectLimit, keepUntaggedDays }: RegistrySection,
+  secret: string,
+): readonly k8s.EnvVar[] => [
   env('DELOS_IMAGES_ROOT', DATA),
   env('DELOS_IMAGES_SOCKET', `${RUN}/collect.sock`),
+  env('DELOS_IMAGES_SECRET_FILE', secret),
   env('DELOS_IMAGES_GRACE_SECONDS', String(GRACE_SECONDS)),
   env('DELOS_IMAGES_COLLECT_SECONDS', String(COLLECT_SECONDS)),
   env('DELOS_IMAGES_KEEP_UNTAGGED_SECONDS', String(keepUntaggedDays * DAY_SECONDS)),
@@ -74,21 +81,3 @@ export const limitsFile = (organizations: DelosConfig['organizations']): Readonl
     ),
   )}\n`,
 });
-
-/**
- * Writes the settings with their secret into memory, and becomes the server. The secret signs where an upload stands, so that one
- * goes on after a restart. `REGISTRY_CONFIG`, `REGISTRY_SECRET` and `REGISTRY_RUN` name other places.
- */
-export const startScript = (secret: string): string => `#!/bin/sh
-set -eu
-umask 077
-config=\${REGISTRY_CONFIG:-${CONFIG}}
-file=\${REGISTRY_SECRET:-${secret}}
-run=\${REGISTRY_RUN:-${RUN}}
-read -r secret <"$file" || [ -n "$secret" ]
-{
-  cat "$config/config.yml"
-  printf '  secret: "%s"\\n' "$secret"
-} >"$run/config.yml"
-exec image-registry serve "$run/config.yml"
-`;

@@ -10,10 +10,9 @@ import { env, fileOf, mounted } from '../../base/secret-folder.ts';
 import { goMemoryLimit } from '../../base/sections/resources-section.ts';
 import type { ServiceDescriptor, Site } from '../../base/service.ts';
 import { Workload } from '../../base/workload.ts';
-import type { RotationWay } from '../../synthesis.ts';
 import { BUILDER_FILE, IMAGE_BUILDER, IMAGE_REGISTRY_PORT } from '../control-api/image-registry.ts';
 import { controlApi } from '../control-api/index.ts';
-import { CONFIG, DATA, limitsFile, RUN, settings, startScript, variables } from './files.ts';
+import { CONFIG, DATA, limitsFile, RUN, settings, variables } from './files.ts';
 import type { RegistrySection } from './section.ts';
 
 const PROBES: Probes = {
@@ -26,11 +25,6 @@ const PROBES: Probes = {
     timeoutSeconds: 5,
     failureThreshold: 3,
   },
-};
-
-const KEPT: RotationWay = {
-  kind: 'kept',
-  why: 'it opens nothing: the registry signs with it where a push stands, and one that is under way would end with it',
 };
 
 /** Where jobs reach the registry: a platform on loopback has no name that leads there from within the cluster. */
@@ -68,7 +62,7 @@ export class Registry extends Construct {
           namespace: namespace.name,
           ref: `${registryKey.secret.name}/${registryKey.key}`,
         },
-        secret: { kind: 'password', length: 48, rotation: KEPT },
+        secret: { kind: 'password', length: 48, rotation: { kind: 'overlap' } },
       },
     });
     const config = new ConfigFiles(this, 'config', {
@@ -77,7 +71,6 @@ export class Registry extends Construct {
       labels: labelsOf(name),
       files: () => ({
         'config.yml': settings(site.publicUrl, fileOf({ secret: own, key: 'keys' })),
-        'start.sh': startScript(fileOf({ secret: own, key: 'secret' })),
         ...limitsFile(site.config.organizations),
       }),
     });
@@ -98,7 +91,8 @@ export class Registry extends Construct {
       image: site.image,
       user: descriptor.user,
       resources: site.resources,
-      command: ['/bin/sh', `${CONFIG}/start.sh`],
+      command: ['/bin/image-registry', 'serve', `${CONFIG}/config.yml`],
+      rereadsSecrets: true,
       ports: { http: IMAGE_REGISTRY_PORT, internal: PORTS.internal },
       podPorts: ['internal'],
       probes: PROBES,
@@ -109,7 +103,11 @@ export class Registry extends Construct {
         mounted(own),
       ],
       // Nobody takes its traces.
-      env: () => [env('OTEL_TRACES_EXPORTER', 'none'), goMemoryLimit(site.resources), ...variables(site.own)],
+      env: () => [
+        env('OTEL_TRACES_EXPORTER', 'none'),
+        goMemoryLimit(site.resources),
+        ...variables(site.own, fileOf({ secret: own, key: 'secret' })),
+      ],
     });
     api.listsImagesOf(this.workload);
   }

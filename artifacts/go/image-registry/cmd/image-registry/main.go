@@ -67,6 +67,9 @@ func serve(given settings) error {
 	if err := guard.register(); err != nil {
 		return err
 	}
+	if err := registerStates(given.secretFile); err != nil {
+		return err
+	}
 	collector := newCollector(given, guard)
 	if err := collector.listen(); err != nil {
 		return err

@@ -15,6 +15,8 @@ type settings struct {
 	root string
 	// Socket by which the commands ask the serving process.
 	socket string
+	// File of the secret that signs where an upload stands.
+	secretFile string
 	// What is not part of an image is kept so long after it was last asked for.
 	grace time.Duration
 	// Between two collections.
@@ -30,8 +32,12 @@ type settings struct {
 }
 
 func readSettings(get func(string) string) (settings, error) {
-	read := settings{root: get("DELOS_IMAGES_ROOT"), socket: get("DELOS_IMAGES_SOCKET")}
-	for name, path := range map[string]string{"DELOS_IMAGES_ROOT": read.root, "DELOS_IMAGES_SOCKET": read.socket} {
+	read := settings{
+		root: get("DELOS_IMAGES_ROOT"), socket: get("DELOS_IMAGES_SOCKET"), secretFile: get("DELOS_IMAGES_SECRET_FILE"),
+	}
+	for name, path := range map[string]string{
+		"DELOS_IMAGES_ROOT": read.root, "DELOS_IMAGES_SOCKET": read.socket, "DELOS_IMAGES_SECRET_FILE": read.secretFile,
+	} {
 		if !filepath.IsAbs(path) {
 			return read, fmt.Errorf("%s is %q: expected an absolute path", name, path)
 		}
