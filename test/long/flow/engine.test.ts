@@ -222,6 +222,49 @@ tasks:
     expect([second.status, second.json.code]).toEqual([409, 'ERR_CONFLICT']);
     expect(await settled(bake)).toBe('succeeded');
   });
+
+  test('finds no result, no output and no file of another project, however alike they are', async () => {
+    const there = { org_name: 'acme', project_name: 'open', cluster: 'default' };
+    const [one, other] = [await flow(), (await made('projects', { ...there, name: 'mine' })).id];
+    const first = await bakeOf(one, { main: MAIN, 'inner.yml': INNER });
+    await handOver(first);
+    expect(await settled(first)).toBe('succeeded');
+    // The same flow, files and user; another project.
+    const second = await bakeOf(other, { main: MAIN, 'inner.yml': INNER });
+    const asked = await ask('POST', '/jobs?from_preset', {
+      ...{ preset_name: 'cpu-small', org_name: 'acme', project_name: 'open', pass_config: true },
+      ...{ image: 'ghcr.io/neuro-inc/apolo-flow:26.7.2', command: `apolo-flow --fake-workspace execute ${second}` },
+    });
+    expect(asked.status, asked.text).toBe(202);
+    expect(await settled(second)).toBe('succeeded');
+    expect(new Set(Object.values(await statusesOf(second)))).toEqual(new Set(['succeeded']));
+    const jobs = await Promise.all(
+      [...(await tasksOf(second)).values()].flatMap(({ raw_id: id }) => (id ? [jobOf(id)] : [])),
+    );
+    expect(new Set(jobs.map(({ project }) => project))).toEqual(new Set(['open']));
+    // An entry of the cache that names another project's job gives what it says itself, and nothing of that job.
+    const mine = (await tasksOf(first)).get('first');
+    const report = (await ask('GET', `/flow/bakes/${second}/report`)).json;
+    expect(report.tasks.some((task: { job: string | null }) => task.job === mine?.raw_id)).toBe(false);
+    // Executed for one project's bake from within the other: it is refused.
+    const third = await bakeOf(one, { main: MAIN, 'inner.yml': INNER });
+    const across = await ask('POST', '/jobs?from_preset', {
+      ...{ preset_name: 'cpu-small', org_name: 'acme', project_name: 'open' },
+      ...{ image: 'ghcr.io/neuro-inc/apolo-flow:26.7.2', command: `apolo-flow --fake-workspace execute ${third}` },
+    });
+    expect([across.status, across.json.error]).toEqual([400, expect.stringContaining('is carried out there')]);
+    // Files of a bake of the other project as one's own.
+    const { id: file } = await made('config_files', {
+      bake_id: second,
+      filename: '/w/x.yml',
+      content: 'kind: batch\ntasks: []\n',
+    });
+    const stolen = await ask('POST', '/flow/attempts', {
+      ...{ bake_id: third, number: 2, executor_id: null, result: 'pending' },
+      configs_meta: { workspace: '/w', flow_config_id: file, project_config_id: null, action_config_ids: {} },
+    });
+    expect([stolen.status, stolen.json.error]).toEqual([400, expect.stringContaining('no configuration file')]);
+  });
 });
 
 test('a bake outlives every loss of the process that carries it out: each task has one job', async () => {
@@ -259,4 +302,36 @@ tasks:
   expect(all.toSorted((a, b) => a - b)).toEqual(Array.from({ length: 12 }, (_, n) => n));
   const jobs = platform.agent.started.filter((id) => !before.has(id));
   expect(jobs.toSorted()).toEqual([...tasks.values()].map(({ raw_id: id }) => id).toSorted());
+});
+
+test('of more bakes than are held at once, each project has its share, and a cancelled one does not wait', async () => {
+  await platform.rest();
+  const few = carryOutBakes(platform.served.api.deps, 2);
+  try {
+    const slow = { main: `kind: batch\ntasks: [{ id: a, image: "${IMAGE}", preset: cpu-small, bash: sleep 100 }]\n` };
+    const mine = await flow();
+    const many: string[] = [];
+    for (let nth = 0; nth < 4; nth += 1) many.push(await bakeOf(mine, slow));
+    for (const bake of many) await handOver(bake);
+    await until('as many run as may', 30, async () =>
+      (await statusesOf(many[1] ?? '')).a === 'running' ? true : undefined,
+    );
+    expect(await statusesOf(many[3] ?? '')).toEqual({});
+    const other = (await made('projects', { org_name: 'acme', project_name: 'open', cluster: 'default', name: 'mine' }))
+      .id;
+    const quick = await bakeOf(other, {
+      main: `kind: batch\ntasks: [{ id: a, image: "${IMAGE}", preset: cpu-small, bash: "true" }]\n`,
+    });
+    await ask('POST', '/jobs?from_preset', {
+      ...{ preset_name: 'cpu-small', org_name: 'acme', project_name: 'open', pass_config: true },
+      ...{ image: 'ghcr.io/neuro-inc/apolo-flow:26.7.2', command: `apolo-flow --fake-workspace execute ${quick}` },
+    });
+    expect(await settled(quick)).toBe('succeeded');
+    await ask('POST', `/flow/bakes/${many[3]}/cancel`);
+    expect(await settled(many[3] ?? '')).toBe('cancelled');
+    for (const bake of many.slice(0, 3)) await ask('POST', `/flow/bakes/${bake}/cancel`);
+    for (const bake of many) expect(await settled(bake)).toBe('cancelled');
+  } finally {
+    await few.close();
+  }
 });

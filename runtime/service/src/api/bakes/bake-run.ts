@@ -1,19 +1,28 @@
-import { DelosError, TERMINAL } from '@delos/core';
-import { type Act, Bake, type Event, type TaskRecord, type Turn } from '@delos/engine';
-import { PythonError, volumeOfReference } from '@delos/flow';
+import { TERMINAL } from '@delos/core';
+import { type Act, Bake, type Event, type ImageAct, type TaskRecord, type Turn } from '@delos/engine';
+import { volumeOfReference } from '@delos/flow';
 import { changeAttempt } from '../../db/flow/attempts.ts';
 import { stopJob } from '../../db/jobs-state.ts';
 import type { JobRow, Tx } from '../../db/schema.ts';
 import type { ApiDeps } from '../deps.ts';
 import { parseJobRequest } from '../resources/jobs/request.ts';
 import { submitJob } from '../resources/jobs/submit.ts';
+import { carryImageAct } from './build-images.ts';
 import { endExecutor, tellExecutor } from './executor-row.ts';
+import { writeImages } from './image-rows.ts';
 import { jobBody } from './job-body.ts';
 import { readResults } from './job-log.ts';
 import type { LoadedBake } from './load.ts';
+import { refusal } from './refusal.ts';
 import { writeChanges } from './write-turn.ts';
 
 type SeenJob = Pick<JobRow, 'id' | 'status' | 'phase' | 'first_started_at' | 'started_at' | 'finished_at'>;
+
+/** What is to be carried out. */
+interface Todo {
+  readonly acts: readonly Act[];
+  readonly builds: readonly ImageAct[];
+}
 
 /** Thrown where another control API has taken the bake over. */
 class TakenOver extends Error {}
@@ -42,6 +51,7 @@ export class BakeRun {
         outside: { parseVolume: (text) => volumeOfReference(text, loaded.home.place) },
         tags: [`bake_id:${loaded.attempt.bake}`],
         cancelled: loaded.cancelled,
+        images: loaded.images,
         ...(loaded.deadline === undefined ? {} : { deadline: loaded.deadline }),
       },
       loaded.records,
@@ -78,19 +88,25 @@ export class BakeRun {
       if (row === undefined) throw new TakenOver('its rows are gone');
       if (row.result === 'cancelled') this.#tell({ kind: 'cancel' });
     } else if (changed.length === 0) return false;
-    let acts = full ? await this.#turn() : this.#watches(changed);
-    if (acts === 'ended') return true;
-    if (full) acts = [...this.#core.outstanding(Date.now())];
+    let todo = full ? await this.#turn() : this.#watches(changed);
+    if (todo === 'ended') return true;
+    if (full) todo = { acts: this.#core.outstanding(Date.now()), builds: this.#core.outstandingBuilds() };
     for (;;) {
-      await this.#carry(acts);
+      await this.#carry(todo.acts);
+      for (const build of todo.builds) await this.#carryImage(build);
       const next = await this.#turn();
       if (next === 'ended') return true;
-      if (next.length === 0) return false;
-      acts = next;
+      if (next.acts.length + next.builds.length === 0) return false;
+      todo = next;
     }
   }
 
-  #watches(jobs: readonly string[]): readonly Act[] {
+  #watches(jobs: readonly string[]): Todo {
+    const builds = this.#core.outstandingBuilds().filter((act) => act.kind !== 'find' && jobs.includes(act.jobId));
+    return { builds, acts: this.#watchesOfTasks(jobs) };
+  }
+
+  #watchesOfTasks(jobs: readonly string[]): readonly Act[] {
     const tasks = new Map([...this.#records.values()].map(({ jobId, task }) => [jobId, task]));
     return jobs.flatMap((jobId): Act[] => {
       const task = tasks.get(jobId);
@@ -104,31 +120,38 @@ export class BakeRun {
   }
 
   /** Takes what was decided and writes it. */
-  async #turn(): Promise<readonly Act[] | 'ended'> {
+  async #turn(): Promise<Todo | 'ended'> {
     const acts: Act[] = [];
+    const builds: ImageAct[] = [];
     for (;;) {
       const turn = this.#core.turn(Date.now());
-      if (turn.records.length > 0 || turn.result !== undefined) await this.#write(turn);
+      if (turn.records.length + turn.images.length > 0 || turn.result !== undefined) await this.#write(turn);
       if (turn.result !== undefined) return 'ended';
       acts.push(...turn.acts);
-      if (!turn.more || turn.acts.length > 0) return acts;
+      builds.push(...turn.builds);
+      if (!turn.more || turn.acts.length > 0) return { acts, builds };
     }
   }
 
-  async #write({ records, result }: Turn): Promise<void> {
+  async #write({ records, images, result }: Turn): Promise<void> {
     const { attempt, executor } = this.#loaded;
     const after = await this.#deps.database.tx(async (tx) => {
       await this.#fence(tx);
       const written = await writeChanges(tx, attempt, this.#records, records);
+      await writeImages(tx, attempt.bake, images);
       await changeAttempt(tx, attempt, { result: result ?? 'running' });
       if (result !== undefined) await endExecutor(tx, attempt.id, executor, result);
       return written;
     });
     this.#records = new Map([...this.#records, ...after]);
-    const lines = records.map(({ task, status, why }) => {
+    const lines = images.map(
+      ({ ref, status, jobId }) => `Image ${ref} is ${status}${jobId === undefined ? '' : `, builder job: ${jobId}`}`,
+    );
+    const told = records.map(({ task, status, why }) => {
       const jobId = this.#records.get(task)?.jobId;
       return `Task ${task}${jobId == null ? '' : ` (${jobId})`} is ${status}${why === undefined ? '' : `: ${why}`}`;
     });
+    lines.push(...told);
     if (result !== undefined) lines.push(`Attempt #${attempt.number} ${result}`);
     await tellExecutor(this.#deps, executor, lines, result !== undefined);
   }
@@ -171,6 +194,13 @@ export class BakeRun {
         else this.#tell({ kind: 'ended', task: act.task, jobId: act.jobId, status: 'lost', at: Date.now() });
       }
     }
+  }
+
+  async #carryImage(act: ImageAct): Promise<void> {
+    if (act.kind !== 'find') this.jobs.add(act.jobId);
+    const of = { loaded: this.#loaded, fence: (tx: Tx) => this.#fence(tx) };
+    const event = await carryImageAct(this.#deps, of, act);
+    if (event !== undefined) this.#core.tellImage(event, Date.now());
   }
 
   async #seen(ids: readonly string[]): Promise<ReadonlyMap<string, SeenJob>> {
@@ -256,12 +286,4 @@ export class BakeRun {
       this.#tell({ kind: 'refused', task, jobId, why });
     }
   }
-}
-
-/** Why a job can never be made; undefined where it may be later. */
-function refusal(error: unknown): string | undefined {
-  if (error instanceof PythonError) return error.message;
-  if (!(error instanceof DelosError) || error.code === 'ERR_TIMEOUT') return undefined;
-  if (error.code === 'ERR_QUOTA_EXCEEDED' && !error.message.includes('would never run')) return undefined;
-  return error.message;
 }

@@ -12,16 +12,16 @@ import { loadBake } from './load.ts';
 
 const SWEEP_MS = 5_000;
 const RETRY_MS = 1_000;
-/** Bakes that are held in memory at once; others wait for one to end. */
-const MOST_BAKES = 100;
+/** Bakes that are held in memory at once; others wait for their turn. */
+const MOST_BAKES = 300;
 
 /**
  * Carries bakes out, in one control API at a time: the one that holds the lock. When its connection is lost, the lock is,
  * and another one makes the bakes anew from their rows.
  */
-export function carryOutBakes(deps: ApiDeps): { close(): Promise<void> } {
+export function carryOutBakes(deps: ApiDeps, most = MOST_BAKES): { close(): Promise<void> } {
   const ending = new AbortController();
-  const done = lead(deps, ending.signal);
+  const done = lead(deps, ending.signal, most);
   return {
     close: async () => {
       ending.abort();
@@ -30,7 +30,7 @@ export function carryOutBakes(deps: ApiDeps): { close(): Promise<void> } {
   };
 }
 
-async function lead(deps: ApiDeps, signal: AbortSignal): Promise<void> {
+async function lead(deps: ApiDeps, signal: AbortSignal, most: number): Promise<void> {
   while (!signal.aborted) {
     try {
       await deps.database.db.connection().execute(async (connection) => {
@@ -38,7 +38,7 @@ async function lead(deps: ApiDeps, signal: AbortSignal): Promise<void> {
         const { rows } = await sql<{ mine: boolean }>`select pg_try_advisory_lock(${lock}) as mine`.execute(connection);
         if (rows[0]?.mine !== true) return;
         deps.log.info('carries out bakes');
-        const keeper = new Keeper(deps);
+        const keeper = new Keeper(deps, most);
         try {
           while (!signal.aborted) {
             // The lock goes with the connection: where that is gone, somebody else leads.
@@ -61,6 +61,7 @@ async function lead(deps: ApiDeps, signal: AbortSignal): Promise<void> {
 
 class Keeper {
   readonly #deps: ApiDeps;
+  readonly #most: number;
   readonly #runs = new Map<string, BakeRun>();
   readonly #busy = new Map<string, Promise<void>>();
   readonly #ends: (() => void)[];
@@ -68,8 +69,9 @@ class Keeper {
   swept: Promise<void> = Promise.resolve();
   readonly #metrics: BakeMetrics;
 
-  constructor(deps: ApiDeps) {
+  constructor(deps: ApiDeps, most: number) {
     this.#deps = deps;
+    this.#most = most;
     this.#metrics = new BakeMetrics(deps.metrics);
     const { notifications } = deps.database;
     this.#ends = [
@@ -105,14 +107,17 @@ class Keeper {
   async #sweep(): Promise<void> {
     if (this.#closed) return;
     const { db } = this.#deps.database;
-    const rows = await db
-      .selectFrom('flow_attempts')
-      .select('id')
-      .where('engine', '=', true)
-      .where('settled_at', 'is', null)
-      .orderBy('created_at')
-      .limit(MOST_BAKES)
-      .execute();
+    // A bake of each project, then a second one of each, and so on; what is to be cancelled is soon over.
+    const { rows } = await sql<{ id: string }>`
+      select id from (
+        select a.id, a.created_at, a.result,
+          row_number() over (partition by p.org, p.project order by a.created_at) as nth
+        from flow_attempts a join flow_bakes b on b.id = a.bake join flow_projects p on p.id = b.flow
+        where a.engine and a.settled_at is null) as open
+      order by (result = 'cancelled') desc, nth, created_at limit ${this.#most}`.execute(db);
+    const turn = new Set(rows.map(({ id }) => id));
+    // It is made again of its rows when its turn comes.
+    for (const id of this.#runs.keys()) if (!turn.has(id) && !this.#busy.has(id)) this.#runs.delete(id);
     for (const { id } of rows) {
       this.#runs.get(id)?.wake();
       this.#go(id);
@@ -196,7 +201,15 @@ class Keeper {
       .where('jobs.status', 'not in', [...TERMINAL_STATUSES])
       .where('flow_tasks.status', 'not in', [...TERMINAL_STATUSES, 'skipped', 'cached'])
       .execute();
-    for (const { id } of jobs) await this.#kill(id, `bake ${bake} was given up`);
+    const builds = await database.db
+      .selectFrom('jobs')
+      .innerJoin('flow_bake_images', 'flow_bake_images.builder_job_id', 'jobs.id')
+      .select('jobs.id')
+      .where('flow_bake_images.bake', '=', bake)
+      .where('flow_bake_images.status', '=', 'building')
+      .where('jobs.status', 'not in', [...TERMINAL_STATUSES])
+      .execute();
+    for (const { id } of [...jobs, ...builds]) await this.#kill(id, `bake ${bake} was given up`);
   }
 
   async #kill(id: string, description: string): Promise<void> {
