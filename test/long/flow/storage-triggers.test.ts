@@ -1,4 +1,5 @@
-import { mkdir, rename, rm, symlink, utimes, writeFile } from 'node:fs/promises';
+import { mkdir, mkdtemp, rename, rm, symlink, utimes, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { FILE_STORAGE_USER } from '@delos/core';
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
@@ -15,6 +16,7 @@ import { until } from '../../support/until.ts';
  * Jobs are processes of this machine, which write through their mounts.
  */
 
+const MAIN = join(import.meta.dirname, '../../../cli/src/main.ts');
 const IMAGE = 'ghcr.io/neuro-inc/base:latest';
 let served: FilesOnApi;
 let agent: ProcessAgent;
@@ -214,4 +216,48 @@ describe('files that a schedule looks at', () => {
     await look();
     expect((await shown(many.id)).storage.problem).toContain('more than 10000 files');
   });
+});
+
+test('files are named by the command, and what keeps the platform from looking is listed', async () => {
+  const home = await mkdtemp(join(tmpdir(), 'delos-watch-'));
+  try {
+    await writeFile(join(home, 'token'), await served.issuer.token('alice'));
+    await mkdir(join(home, '.apolo'));
+    await writeFile(join(home, '.apolo/project.yml'), 'id: mine\nproject_name: one\n');
+    await writeFile(join(home, '.apolo/arrived.yml'), bakeOf('true').flow_file.content);
+    const delos = async (...args: readonly string[]): Promise<string> => {
+      const asked = ['--url', served.origin, '--token-file', join(home, 'token')];
+      const command = ['--disable-warning=ExperimentalWarning', MAIN, 'flow', 'schedule', ...args, ...asked];
+      return expectOk(
+        execute([process.execPath, ...command], { env: { PATH: process.env.PATH, HOME: home }, cwd: home }),
+      );
+    };
+    const files = [
+      '--storage',
+      'storage:in',
+      '--pattern',
+      '*.csv',
+      '--on',
+      'removed',
+      '--quiet',
+      '5',
+      '--changes-to',
+      'changes',
+    ];
+    expect(await delos('add', 'gone', home, ...files)).toContain('files: storage:in *.csv');
+    expect(await delos('ls')).toMatch(/gone +acme\/one +arrived +files of storage:in .*none yet/);
+    await write('in/a.csv', '1');
+    await look();
+    await rm(join(served.files.data, 'acme/one/in/a.csv'));
+    await look();
+    await look();
+    expect(await delos('ls')).toMatch(/baked .* bake-/);
+    await served.files.kill();
+    await look();
+    expect(await delos('ls')).toContain('files: the file storage does not answer');
+    await served.files.up();
+    expect(await delos('rm', 'gone')).toContain('gone is removed');
+  } finally {
+    await rm(home, { recursive: true, force: true });
+  }
 });
