@@ -11,6 +11,7 @@ export * from './restart.ts';
 export * from './run/bake.ts';
 export { imageJobId } from './run/images.ts';
 export * from './schedule/due-runs.ts';
+export * from './schedule/fair-queue.ts';
 export * from './schedule/storage-watch.ts';
 export { graphOf } from './state/graph.ts';
 export type { BatchTask } from './state/node.ts';

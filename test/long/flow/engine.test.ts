@@ -303,35 +303,3 @@ tasks:
   const jobs = platform.agent.started.filter((id) => !before.has(id));
   expect(jobs.toSorted()).toEqual([...tasks.values()].map(({ raw_id: id }) => id).toSorted());
 });
-
-test('of more bakes than are held at once, each project has its share, and a cancelled one does not wait', async () => {
-  await platform.rest();
-  const few = carryOutBakes(platform.served.api.deps, 2);
-  try {
-    const slow = { main: `kind: batch\ntasks: [{ id: a, image: "${IMAGE}", preset: cpu-small, bash: sleep 100 }]\n` };
-    const mine = await flow();
-    const many: string[] = [];
-    for (let nth = 0; nth < 4; nth += 1) many.push(await bakeOf(mine, slow));
-    for (const bake of many) await handOver(bake);
-    await until('as many run as may', 30, async () =>
-      (await statusesOf(many[1] ?? '')).a === 'running' ? true : undefined,
-    );
-    expect(await statusesOf(many[3] ?? '')).toEqual({});
-    const other = (await made('projects', { org_name: 'acme', project_name: 'open', cluster: 'default', name: 'mine' }))
-      .id;
-    const quick = await bakeOf(other, {
-      main: `kind: batch\ntasks: [{ id: a, image: "${IMAGE}", preset: cpu-small, bash: "true" }]\n`,
-    });
-    await ask('POST', '/jobs?from_preset', {
-      ...{ preset_name: 'cpu-small', org_name: 'acme', project_name: 'open', pass_config: true },
-      ...{ image: 'ghcr.io/neuro-inc/apolo-flow:26.7.2', command: `apolo-flow --fake-workspace execute ${quick}` },
-    });
-    expect(await settled(quick)).toBe('succeeded');
-    await ask('POST', `/flow/bakes/${many[3]}/cancel`);
-    expect(await settled(many[3] ?? '')).toBe('cancelled');
-    for (const bake of many.slice(0, 3)) await ask('POST', `/flow/bakes/${bake}/cancel`);
-    for (const bake of many) expect(await settled(bake)).toBe('cancelled');
-  } finally {
-    await few.close();
-  }
-});

@@ -6,8 +6,6 @@ import { type ProcessAgent, processAgent } from './process-agent.ts';
 export interface BakingPlatform {
   readonly served: ApiOnPostgres;
   readonly agent: ProcessAgent;
-  /** Ends its engine; another one may take over. */
-  rest(): Promise<void>;
   stop(): Promise<void>;
 }
 
@@ -19,7 +17,6 @@ export async function startBakingPlatform(): Promise<BakingPlatform> {
   return {
     served,
     agent,
-    rest: () => engine.close(),
     stop: async () => {
       await engine.close();
       await agent.stop();

@@ -12,7 +12,7 @@ import { hasImage } from '../resources/registry/has-image.ts';
 import { ownRegistry, ownRepository } from '../resources/registry/platform-image.ts';
 import { imageOf, jobBody } from './job-body.ts';
 import type { LoadedBake } from './load.ts';
-import { refusal } from './refusal.ts';
+import { refusal, waits } from './refusal.ts';
 
 /** As the official client starts a build (apolo-extras 26.8, image_builder.py): the platform's builder takes its place. */
 const KANIKO = 'gcr.io/kaniko-project/executor:v1.20.0-debug';
@@ -30,8 +30,12 @@ interface OfBake {
   readonly fence: (tx: Tx) => Promise<void>;
 }
 
-/** Carries out what an image needs. @returns what happened; undefined where nothing is known yet */
-export async function carryImageAct(deps: ApiDeps, of: OfBake, act: ImageAct): Promise<ImageEvent | undefined> {
+/** Carries out what an image needs. @returns what happened; undefined where nothing is known yet, `later` where too many jobs wait already */
+export async function carryImageAct(
+  deps: ApiDeps,
+  of: OfBake,
+  act: ImageAct,
+): Promise<ImageEvent | 'later' | undefined> {
   try {
     if (act.kind === 'find') return await find(deps, of.loaded, act.ref);
     const row = await deps.database.db
@@ -52,6 +56,7 @@ export async function carryImageAct(deps: ApiDeps, of: OfBake, act: ImageAct): P
     await build(deps, of, act);
     return undefined;
   } catch (error) {
+    if (waits(error)) return 'later';
     const why = refusal(error);
     if (why === undefined) throw error;
     return { kind: 'refused', ref: act.ref, why };
