@@ -1,4 +1,4 @@
-import { BAKE_NOTICES, FLOW_ATTEMPT_STATUSES } from '@delos/core';
+import { BAKE_NOTICES, FLOW_ATTEMPT_STATUSES, fileChange } from '@delos/core';
 import { type Command, Option } from 'commander';
 import { positiveNumber } from './option-numbers.ts';
 import type { Action, Verb } from './verbs.ts';
@@ -62,7 +62,12 @@ function bakeVerbs(flow: Command, verb: Verb, action: Action): void {
         ).choices([...BAKE_NOTICES]),
       )
       .option('--workspace <folder>', 'folder that the flow belongs to; left out: the one above .apolo, or its own')
-      .option('--actions <folder>', 'folder of actions of repositories: OWNER/REPO@TAG/action.yml');
+      .option('--actions <folder>', 'folder of actions of repositories: OWNER/REPO@TAG/action.yml')
+      .addOption(
+        new Option('--git-mirror <url>', 'where other actions of repositories are fetched: OWNER/REPO is added')
+          .env('DELOS_GIT_MIRROR')
+          .default('https://github.com'),
+      );
 
   made(
     verb(
@@ -91,6 +96,15 @@ function bakeVerbs(flow: Command, verb: Verb, action: Action): void {
     )
     .option('--overlap', 'also while the bake before has not ended', false)
     .option('--trigger', 'take signed requests', false)
+    .option('--storage <folder>', 'look at files of this folder: storage:FOLDER')
+    .option('--pattern <pattern>', 'which of them: `*` stays within a name, `**` is any names', '**')
+    .addOption(
+      new Option('--on <changes...>', 'what must become of them')
+        .choices([...fileChange.options])
+        .default(['made', 'changed']),
+    )
+    .option('--quiet <seconds>', 'how long nothing may change before the bake is made', positiveNumber, 10)
+    .option('--changes-to <param>', 'parameter of the flow that is told what changed')
     .action(action(() => import('./commands/flow/schedule/add.ts')));
   placed(verb(schedule, 'ls', 'list schedules, each with its last run')).action(
     action(() => import('./commands/flow/schedule/list.ts')),

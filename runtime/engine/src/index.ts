@@ -1,3 +1,4 @@
+export * from './model/image.ts';
 export * from './model/job.ts';
 export * from './model/job-id.ts';
 export * from './model/messages.ts';
@@ -8,7 +9,9 @@ export * from './report/picture.ts';
 export * from './report/timed-task.ts';
 export * from './restart.ts';
 export * from './run/bake.ts';
+export { imageJobId } from './run/images.ts';
 export * from './schedule/due-runs.ts';
 export * from './schedule/fair-queue.ts';
+export * from './schedule/storage-watch.ts';
 export { graphOf } from './state/graph.ts';
 export type { BatchTask } from './state/node.ts';

@@ -1,6 +1,7 @@
 export * from './expand/batch.ts';
 export * from './expand/cache-key.ts';
 export * from './expand/contexts/contexts.ts';
+export { contextFolder, type ImageDefinition } from './expand/contexts/images.ts';
 export * from './expand/contexts/place.ts';
 export * from './expand/contexts/world.ts';
 export * from './expand/document.ts';

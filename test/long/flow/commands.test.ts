@@ -2,6 +2,7 @@ import { execFile } from 'node:child_process';
 import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
+import { promisify } from 'node:util';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { type BakingPlatform, startBakingPlatform } from '../../support/bakes/baking-platform.ts';
 
@@ -196,11 +197,87 @@ tasks:
     expect((await delos(['cancel', made.id])).code).toBe(0);
   });
 
+  test('has its actions of repositories fetched once, by commit, from where they are mirrored', async () => {
+    const mirror = join(home, 'mirror');
+    const work = join(mirror, 'ours/steps');
+    const git = async (...args: readonly string[]): Promise<string> =>
+      (
+        await promisify(execFile)('git', ['-C', work, '-c', 'user.name=t', '-c', 'user.email=t@example.com', ...args])
+      ).stdout.trim();
+    const commit = async (word: string): Promise<string> => {
+      await writeFile(
+        join(work, 'action.yml'),
+        `kind: batch\ntasks: [{ id: a, image: "${IMAGE}", preset: cpu-small, bash: "echo said ${word}" }]\n`,
+      );
+      await git('add', '-A');
+      await git('commit', '-qm', word);
+      await git('tag', '-fa', 'v1', '-m', word);
+      return git('rev-parse', 'HEAD');
+    };
+    await mkdir(work, { recursive: true });
+    await git('init', '-q');
+    const first = await commit('one');
+    const uses = (version: string): Promise<string> =>
+      flow(`uses-${version}`, {
+        '.apolo/project.yml': 'id: uses\nproject_name: one\n',
+        '.apolo/uses.yml': `kind: batch\ntasks: [{ id: call, action: "gh:ours/steps@${version}" }]\n`,
+      });
+    const said = async (version: string, from = `file://${mirror}`): Promise<string> => {
+      const { id } = await json(['bake', await uses(version), '--git-mirror', from]);
+      return (await delos(['logs', id, 'call.a'])).stdout;
+    };
+    expect(await said('v1')).toContain('said one');
+    const second = await commit('two');
+    expect(await said('v1')).toContain('said two');
+    const nowhere = `file://${home}/nowhere`;
+    expect([await said(first, nowhere), await said(second, nowhere)]).toEqual(['said one\n', 'said two\n']);
+    const gone = await json(['bake', await uses('v1'), '--git-mirror', nowhere], 7);
+    expect(gone.error.message).toContain('cannot be fetched');
+    const { error } = await json(['bake', await uses('v9'), '--git-mirror', `file://${mirror}`], 7);
+    expect(error.message).toContain('has no tag or branch v9');
+    const files = await platform.served.database.db.selectFrom('flow_config_files').select('filename').execute();
+    expect(files.some(({ filename }) => filename.endsWith(`/ours/steps/${first}/action.yml`))).toBe(true);
+  });
+
   test('with a local action is the official client’s to bake', async () => {
     const folder = await flow('local', {
       '.apolo/local.yml': 'kind: batch\ntasks: [{ id: here, action: "ws:act" }]\n',
       'act.yml': 'kind: local\nbash: echo\n',
     });
     expect((await json(['bake', folder], 2)).error.message).toContain('local action');
+  });
+});
+
+describe('a schedule', () => {
+  test('is added, listed, run and removed by its name; its secret is told once', async () => {
+    const folder = await flow('scheduled', {
+      '.apolo/project.yml': 'id: timed\nproject_name: one\n',
+      '.apolo/nightly.yml': `kind: batch\nparams: { word: none }\ntasks: [{ id: a, image: "${IMAGE}", preset: cpu-small, bash: "echo \${{ params.word }}" }]\n`,
+    });
+    const add = ['schedule', 'add', 'nightly', folder, '--cron', '30 2 * * 1-5', '--time-zone', 'Europe/Berlin'];
+    const made = await json([...add, '--param', 'word=timed', '--trigger', '--notify', 'failure']);
+    expect(made).toMatchObject({ name: 'nightly', batch: 'nightly', flow: 'timed', owner: 'alice', missed: 'once' });
+    expect([made.trigger_secret, made.trigger_url]).toEqual([
+      expect.stringMatching(/^whsec_/),
+      expect.stringContaining(`/flow/triggers/${made.id}`),
+    ]);
+    expect((await json(add, 8)).error.code).toBe('ERR_CONFLICT');
+    expect((await json(['schedule', 'add', 'bad', folder, '--cron', '61 * * * *'], 1)).error.message).toContain('61');
+    expect((await json(['schedule', 'add', 'never', folder], 1)).error.message).toContain('a trigger');
+
+    const listed = await delos(['schedule', 'ls']);
+    expect(listed.stdout).toMatch(/nightly +acme\/one +nightly +30 2 \* \* 1-5 Europe\/Berlin .*none yet/);
+    expect(listed.stdout).not.toContain('whsec_');
+    expect((await delos(['schedule', 'ls'], 'bob')).stdout).toBe('there are no schedules\n');
+    expect((await json(['schedule', 'run', 'nightly'], 7, 'bob')).error.code).toBe('ERR_NOT_FOUND');
+
+    const run = await json(['schedule', 'run', 'nightly']);
+    expect(run).toMatchObject({ cause: 'person', outcome: 'baked' });
+    const report = await json(['inspect', run.bake, '--follow']);
+    expect([report.result, report.params]).toEqual(['succeeded', { word: 'timed' }]);
+    expect((await json(['schedule', 'ls'])).schedules[0].runs[0].bake).toBe(run.bake);
+    expect((await delos(['schedule', 'rm', 'nightly'])).stdout).toBe('nightly is removed\n');
+    expect((await json(['schedule', 'rm', 'nightly'], 7)).error.code).toBe('ERR_NOT_FOUND');
+    expect((await json(['inspect', run.bake])).result).toBe('succeeded');
   });
 });

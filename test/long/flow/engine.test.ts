@@ -222,6 +222,49 @@ tasks:
     expect([second.status, second.json.code]).toEqual([409, 'ERR_CONFLICT']);
     expect(await settled(bake)).toBe('succeeded');
   });
+
+  test('finds no result, no output and no file of another project, however alike they are', async () => {
+    const there = { org_name: 'acme', project_name: 'open', cluster: 'default' };
+    const [one, other] = [await flow(), (await made('projects', { ...there, name: 'mine' })).id];
+    const first = await bakeOf(one, { main: MAIN, 'inner.yml': INNER });
+    await handOver(first);
+    expect(await settled(first)).toBe('succeeded');
+    // The same flow, files and user; another project.
+    const second = await bakeOf(other, { main: MAIN, 'inner.yml': INNER });
+    const asked = await ask('POST', '/jobs?from_preset', {
+      ...{ preset_name: 'cpu-small', org_name: 'acme', project_name: 'open', pass_config: true },
+      ...{ image: 'ghcr.io/neuro-inc/apolo-flow:26.7.2', command: `apolo-flow --fake-workspace execute ${second}` },
+    });
+    expect(asked.status, asked.text).toBe(202);
+    expect(await settled(second)).toBe('succeeded');
+    expect(new Set(Object.values(await statusesOf(second)))).toEqual(new Set(['succeeded']));
+    const jobs = await Promise.all(
+      [...(await tasksOf(second)).values()].flatMap(({ raw_id: id }) => (id ? [jobOf(id)] : [])),
+    );
+    expect(new Set(jobs.map(({ project }) => project))).toEqual(new Set(['open']));
+    // An entry of the cache that names another project's job gives what it says itself, and nothing of that job.
+    const mine = (await tasksOf(first)).get('first');
+    const report = (await ask('GET', `/flow/bakes/${second}/report`)).json;
+    expect(report.tasks.some((task: { job: string | null }) => task.job === mine?.raw_id)).toBe(false);
+    // Executed for one project's bake from within the other: it is refused.
+    const third = await bakeOf(one, { main: MAIN, 'inner.yml': INNER });
+    const across = await ask('POST', '/jobs?from_preset', {
+      ...{ preset_name: 'cpu-small', org_name: 'acme', project_name: 'open' },
+      ...{ image: 'ghcr.io/neuro-inc/apolo-flow:26.7.2', command: `apolo-flow --fake-workspace execute ${third}` },
+    });
+    expect([across.status, across.json.error]).toEqual([400, expect.stringContaining('is carried out there')]);
+    // Files of a bake of the other project as one's own.
+    const { id: file } = await made('config_files', {
+      bake_id: second,
+      filename: '/w/x.yml',
+      content: 'kind: batch\ntasks: []\n',
+    });
+    const stolen = await ask('POST', '/flow/attempts', {
+      ...{ bake_id: third, number: 2, executor_id: null, result: 'pending' },
+      configs_meta: { workspace: '/w', flow_config_id: file, project_config_id: null, action_config_ids: {} },
+    });
+    expect([stolen.status, stolen.json.error]).toEqual([400, expect.stringContaining('no configuration file')]);
+  });
 });
 
 test('a bake outlives every loss of the process that carries it out: each task has one job', async () => {

@@ -1,18 +1,23 @@
-import type { BatchTask } from '@delos/engine';
-import type { FlowFiles } from './plans.ts';
-import { tasksOf } from './plans.ts';
+import { type FlowFiles, type Plan, planOf } from './plans.ts';
 
 type Random = () => number;
 
 const NEEDS = '${{ to_json(needs) }}';
+/** One is built where it is not there, one always. */
+const IMAGES = `images:
+  one: {ref: "image:one:1", context: "storage:one", dockerfile: "storage:one/Dockerfile"}
+  two: {ref: "image:two", context: "storage:two", dockerfile: "storage:two/Dockerfile", force_rebuild: true}
+`;
 const STATE = '${{ to_json(state) }}';
 const FILES: FlowFiles = {
   'inner.yml': `kind: batch
 inputs: {n: {}}
 outputs: {all: {value: "${NEEDS}"}}
+images:
+  own: {ref: "image:own", context: "storage:own", dockerfile: "storage:own/Dockerfile", build_args: ["N=\${{ inputs.n }}"]}
 tasks:
   - {id: x, image: u, cmd: "${NEEDS}", env: {N: "\${{ inputs.n }}"}}
-  - {id: y, image: u, cmd: "${NEEDS}"}
+  - {id: y, image: "\${{ images.own.ref }}", cmd: "${NEEDS}"}
   - {id: z, image: u, needs: [x], cmd: "${NEEDS}", enable: "\${{ always() }}"}
 `,
   'deep.yml': `kind: batch
@@ -32,7 +37,7 @@ post: {image: u, cmd: "${NEEDS}", env: {STATE: "${STATE}"}}
 };
 
 /** A flow of a few tasks with most of what the language has. The command of each tells what it was given. */
-export function madeFlow(random: Random): readonly BatchTask[] {
+export function madeFlow(random: Random): Plan {
   const one = <T>(items: readonly T[]): T => items[Math.floor(random() * items.length)] as T;
   const ids: string[] = [];
   let tasks = '';
@@ -52,7 +57,8 @@ export function madeFlow(random: Random): readonly BatchTask[] {
       parts.push(`enable: ${one(['"${{ always() }}"', '"${{ not failure() }}"', 'false', 'always()'])}`);
     const failFast = random() < 0.5;
     const kind = random();
-    const own = `image: u, cmd: "${NEEDS}"${random() < 0.3 ? ', cache: {strategy: none}' : ''}`;
+    const image = one(['u', 'u', '"${{ images.one.ref }}"', 'image:two']);
+    const own = `image: ${image}, cmd: "${NEEDS}"${random() < 0.3 ? ', cache: {strategy: none}' : ''}`;
     if (kind < 0.15)
       parts.push(`${own}, strategy: {matrix: {x: [1, 2, 3]}, fail_fast: ${failFast}, max_parallel: ${one([1, 2, 9])}}`);
     else {
@@ -67,5 +73,5 @@ export function madeFlow(random: Random): readonly BatchTask[] {
     tasks += `  - {${parts.join(', ')}}\n`;
   }
   const head = `defaults: {fail_fast: ${random() < 0.5}, max_parallel: ${one([1, 2, 3, 10])}}\n`;
-  return tasksOf({ ...FILES, main: `kind: batch\n${head}tasks:\n${tasks}` });
+  return planOf({ ...FILES, main: `kind: batch\n${head}${IMAGES}tasks:\n${tasks}` });
 }

@@ -6,14 +6,16 @@ import {
   changed,
   type Event,
   type Found,
+  type ImageEvent,
   isFinished,
   jobIdOf,
   type RecordChange,
   type TaskRecord,
 } from '@delos/engine';
 import { seeded } from '../random.ts';
+import { ImageService } from './image-service.ts';
 import { isPost, JobService, logOf } from './job-service.ts';
-import { HOME } from './plans.ts';
+import { HOME, type Plan } from './plans.ts';
 
 /** How often what goes wrong, in this run. */
 interface Trouble {
@@ -39,6 +41,7 @@ export class Simulation {
   readonly #byId: ReadonlyMap<string, BatchTask>;
   readonly #options: BakeOptions;
   readonly #service: JobService;
+  readonly #images: ImageService;
   /** What outlives a crash. */
   readonly #rows = new Map<string, TaskRecord>();
   readonly #kept = new Map<string, Found>();
@@ -48,9 +51,9 @@ export class Simulation {
   /** Events and acts under way, by their time. */
   readonly #queue: { readonly at: number; readonly run: () => void }[] = [];
   #now = 1000;
-  readonly seen = { crashes: 0, lost: 0, jobs: 0, retries: 0, cached: 0 };
+  readonly seen = { crashes: 0, lost: 0, jobs: 0, retries: 0, cached: 0, builds: 0, broken: 0 };
 
-  constructor(seed: number, tasks: readonly BatchTask[], kept: ReadonlyMap<string, Found> = new Map()) {
+  constructor(seed: number, { tasks, images }: Plan, kept: ReadonlyMap<string, Found> = new Map()) {
     const random = seeded(seed);
     this.#random = random;
     this.#tasks = tasks;
@@ -88,6 +91,20 @@ export class Simulation {
       later: (after, run) => this.#at(this.#now + after, run),
       say: (event) => this.#send(() => this.#hear(event)),
       made: (job) => this.#made(job),
+    });
+    const there = random();
+    this.#images = new ImageService(images, {
+      attempt: this.#options.attempt,
+      has: () => random() < there,
+      fate: () => {
+        const roll = random();
+        return {
+          end: roll < losing ? 'lost' : roll < losing + failing ? 'failed' : 'succeeded',
+          lasts: 1 + 300 * random(),
+        };
+      },
+      later: (after, run) => this.#at(this.#now + after, run),
+      say: (event) => this.#send(() => this.#hearImage(event)),
     });
     if (random() < 0.25) {
       this.#at(this.#now + 1500 * random(), () => {
@@ -148,7 +165,8 @@ export class Simulation {
 
   #start(): void {
     const records = [...this.#rows.values()];
-    this.#bake = new Bake(this.#tasks, { ...this.#options, cancelled: this.#cancelled }, records);
+    const images = [...this.#images.rows.values()];
+    this.#bake = new Bake(this.#tasks, { ...this.#options, images, cancelled: this.#cancelled }, records);
     this.#follow();
     if (this.#bake !== undefined) this.#ask(this.#bake);
   }
@@ -168,6 +186,13 @@ export class Simulation {
       if (this.#killed()) return;
       this.#do(act);
     }
+    for (const act of bake.outstandingBuilds()) this.#send(() => this.#images.do(act));
+  }
+
+  #hearImage(event: ImageEvent): void {
+    if (this.#bake === undefined) return;
+    this.#bake.tellImage(event, this.#now);
+    this.#follow();
   }
 
   #hear(event: Event): void {
@@ -182,6 +207,7 @@ export class Simulation {
       const turn = this.#bake.turn(this.#now);
       more = turn.more;
       if (this.#killed()) return;
+      for (const change of turn.images) this.#images.write(change);
       for (const change of turn.records) this.#write(change);
       this.#checkPlaces();
       if (turn.result !== undefined) {
@@ -191,6 +217,10 @@ export class Simulation {
       for (const act of turn.acts) {
         if (this.#killed()) return;
         this.#do(act);
+      }
+      for (const act of turn.builds) {
+        if (this.#killed()) return;
+        this.#send(() => this.#images.do(act));
       }
     }
   }
@@ -202,6 +232,7 @@ export class Simulation {
         this.#send(() => this.#hear({ kind: 'looked', task: act.task, key: act.key, found }));
         return;
       }
+      if (act.kind === 'submit') this.#images.checkStart(act.task, act.job.image);
       this.#service.do(act);
       if (act.kind === 'read') this.#service.emptyLog(act.task, act.jobId);
     });
@@ -267,6 +298,8 @@ export class Simulation {
   }
 
   #checkEnd(result: string): void {
+    this.#images.checkEnd();
+    Object.assign(this.seen, this.#images.seen);
     const open = [...this.#service.jobs.values()].filter(({ phase }) => phase === 'pending' || phase === 'running');
     if (open.length > 0) throw new Error(`the bake has ended, and ${open.map(({ task }) => task).join(', ')} goes on`);
     let failed = false;

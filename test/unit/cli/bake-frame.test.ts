@@ -12,7 +12,7 @@ const task = (id: string, more: Partial<ReportedTask> = {}): ReportedTask => ({
 const report = (tasks: ReportedTask[]): BakeReport => ({
   ...{ id: 'bake-1', name: null, batch: 'train', flow: 'mine', org_name: 'acme', project_name: 'one', owner: 'alice' },
   ...{ tags: [], params: {}, created_at: '2026-11-23T10:00:00.000Z', attempts: [], number: 1, result: 'running' },
-  ...{ settled: false, critical_path: [], seconds: 61, tasks },
+  ...{ settled: false, critical_path: [], images: [], seconds: 61, tasks },
 });
 const ended = { begun_at: '2026-11-23T10:00:00.000Z', ended_at: '2026-11-23T10:01:05.000Z' };
 

@@ -12,7 +12,7 @@ export function tryExpand(context: CommandContext, file: string, options: FlowOp
   }
   const expansion =
     parsed.block === undefined
-      ? { tasks: [], ...verdict([parsed]), used: { project: undefined, actions: new Map() } }
+      ? { tasks: [], images: [], ...verdict([parsed]), used: { project: undefined, actions: new Map() } }
       : expandFlow(parsed, flowName(file), worldOf(file, options));
   // Without the file of an action, its tasks are not known.
   const whole = expansion.diagnostics.every(({ code }) => code !== 'FLOW_ACTION_UNRESOLVED');

@@ -12,12 +12,15 @@ import {
   type World,
 } from '@delos/flow';
 import { hashFiles, utf8Text } from './files.ts';
+import { type ActionSource, fetchAction } from './repository-actions.ts';
 
 /** What the flow commands are given beside a file. */
 export interface FlowOptions {
   readonly param?: readonly string[];
   readonly workspace?: string;
   readonly actions?: string;
+  /** Actions of repositories that are in no folder are fetched. @default they are not */
+  readonly fetch?: ActionSource;
   readonly cluster: string;
   readonly org?: string;
   readonly project: string;
@@ -45,7 +48,10 @@ export function worldOf(file: string, options: FlowOptions): World {
     workspace: { root, read: tryText, hashFiles },
     params: paramsOf(options.param ?? []),
     ...(git === undefined ? {} : { git }),
-    ...(actions === undefined ? {} : { resolveAction: (reference: string) => resolveAction(actions, reference) }),
+    resolveAction: (reference) => {
+      const found = actions === undefined ? undefined : resolveAction(actions, reference);
+      return found ?? (options.fetch === undefined ? undefined : fetchAction(reference, options.fetch));
+    },
   };
 }
 

@@ -112,18 +112,20 @@ export class ApiClient {
 
   /**
    * @param path after `/api/v1`
+   * @param body sent as JSON; bytes as they are
    * @throws DelosError ERR_CLUSTER_UNREACHABLE, or what the platform refused it with
    */
   async ask(method: string, path: string, body?: unknown): Promise<Response> {
+    const bytes = body instanceof Uint8Array;
     let response: Response;
     try {
       response = await this.#transport.fetch(this.#url + path, {
         method,
         headers: {
           authorization: `Bearer ${this.#token}`,
-          ...(body === undefined ? {} : { 'content-type': 'application/json' }),
+          ...(body === undefined ? {} : { 'content-type': bytes ? 'application/octet-stream' : 'application/json' }),
         },
-        ...(body === undefined ? {} : { body: JSON.stringify(body) }),
+        ...(body === undefined ? {} : { body: bytes ? new Uint8Array(body) : JSON.stringify(body) }),
         signal: AbortSignal.any([this.#signal, AbortSignal.timeout(60_000)]),
       });
     } catch (cause) {

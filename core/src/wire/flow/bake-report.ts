@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { flowAttemptStatus, flowTaskStatus } from '../../words/flow-words.ts';
+import { flowAttemptStatus, flowImageStatus, flowTaskStatus } from '../../words/flow-words.ts';
 
 /* What the platform tells of a bake in one answer: `GET /api/v1/flow/bakes/ID/report` and `…/diff`. Times are ISO 8601. */
 
@@ -65,6 +65,8 @@ export const bakeReport = z.object({
   /** Nothing is left to do of it. */
   settled: z.boolean(),
   tasks: z.array(reportedTask),
+  /** Images that the flow defines: what became of those that tasks needed. */
+  images: z.array(z.object({ ref: z.string(), status: flowImageStatus, job: z.string().nullable() })),
   /** Ids, the first one first. */
   critical_path: z.array(z.string()),
   /** From its begin to the end of the last task, or until now. */

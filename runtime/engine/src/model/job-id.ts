@@ -9,3 +9,6 @@ export function jobIdOf(attempt: string, task: string, tryNumber: number): strin
   const variant = ((Number.parseInt(hex.charAt(16), 16) & 3) | 8).toString(16);
   return `job-${hex.slice(0, 8)}-${hex.slice(8, 12)}-8${hex.slice(13, 16)}-${variant}${hex.slice(17, 20)}-${hex.slice(20, 32)}`;
 }
+
+/** How often a job is made in all, where nothing else is said. */
+export const TRIES = 3;

@@ -1,4 +1,5 @@
 import type { LIVE_STATUSES } from '@delos/core';
+import type { ImageAct, ImageChange } from './image.ts';
 import type { JobSpec } from './job.ts';
 import type { BakeResult, RecordChange, Texts } from './records.ts';
 
@@ -69,8 +70,11 @@ export interface Found {
 export interface Turn {
   /** To be written first, all or none; where that fails, the engine is thrown away and made anew from the rows. */
   readonly records: readonly RecordChange[];
+  /** Changes of images, to be written with the records. */
+  readonly images: readonly ImageChange[];
   /** To be carried out once the records are written. */
   readonly acts: readonly Act[];
+  readonly builds: readonly ImageAct[];
   /** The bake has ended. Said in each turn from then on. */
   readonly result?: BakeResult;
   /** Not all was decided, so that one bake does not hold up the others: ask again soon. */

@@ -1,6 +1,7 @@
 import type { UnwantedEnd } from '@delos/core';
 import { truthy } from '@delos/flow';
-import { jobIdOf } from '../model/job-id.ts';
+import type { ImageAct, ImageEvent } from '../model/image.ts';
+import { jobIdOf, TRIES } from '../model/job-id.ts';
 import type { Act, Event, Found, Turn } from '../model/messages.ts';
 import type { BakeResult, TaskRecord, TaskStatus } from '../model/records.ts';
 import { scopesOf } from '../state/graph.ts';
@@ -8,7 +9,7 @@ import type { BatchTask, TaskNode } from '../state/node.ts';
 import { actsOf, look, submit } from './acts.ts';
 import { type BakeOptions, Progress } from './progress.ts';
 import { reasonOf } from './reason.ts';
-import { restore, TRIES } from './restore.ts';
+import { restore } from './restore.ts';
 import { isAlways } from './values.ts';
 
 export type { BakeOptions } from './progress.ts';
@@ -32,6 +33,7 @@ export class Bake {
     this.#options = options;
     this.#progress = new Progress(tasks, options);
     restore(this.#progress, records, options);
+    this.#progress.images.resume(this.#callOf);
     for (const node of this.#progress.graph.nodes.values()) if (node.blocked === 0) this.#progress.wake(node);
     if (options.cancelled === true) this.#end('cancelled');
   }
@@ -74,6 +76,13 @@ export class Bake {
     else if (event.kind === 'refused' && own) progress.finish(node, 'failed', now, { why: event.why });
   }
 
+  /** Something happened to an image. */
+  tellImage(event: ImageEvent, now: number): void {
+    const progress = this.#progress;
+    progress.now = now;
+    for (const node of progress.images.tell(event, this.#callOf)) progress.wake(node);
+  }
+
   /**
    * What follows from all that was told.
    * @param starts tasks that may begin in it; 0: what was begun is to be made first
@@ -88,10 +97,16 @@ export class Bake {
       if (node === undefined) break;
       if (node.phase === 'ready') this.#try(node, () => this.#begin(node));
     }
-    const turn = { records: progress.records, acts: progress.acts, more: progress.ready.size > 0 };
+    const { images } = progress;
+    const turn = {
+      ...{ records: progress.records, acts: progress.acts, images: images.changes, builds: images.acts },
+      more: progress.ready.size > 0,
+    };
     progress.records = [];
     progress.acts = [];
-    return progress.unfinished > 0 ? turn : { ...turn, result: this.#result() };
+    images.changes = [];
+    images.acts = [];
+    return progress.unfinished > 0 || images.building ? turn : { ...turn, result: this.#result() };
   }
 
   /** All that was decided and is not confirmed: to be carried out at the start and at intervals, since acts and events may be lost. */
@@ -100,6 +115,13 @@ export class Bake {
     const { tags = [] } = this.#options;
     return [...active].flatMap((node) => actsOf(node, values, { tags, now }));
   }
+
+  /** As `outstanding`, of images. */
+  outstandingBuilds(): readonly ImageAct[] {
+    return this.#progress.images.outstanding();
+  }
+
+  readonly #callOf = (id: string): TaskNode | undefined => this.#progress.graph.nodes.get(id);
 
   #result(): BakeResult {
     const { verdict, graph } = this.#progress;
@@ -165,8 +187,15 @@ export class Bake {
   }
 
   #submit(node: TaskNode): void {
-    const { values, acts } = this.#progress;
+    const { values, acts, images } = this.#progress;
     const { job } = values.job(node, this.#options.tags ?? []);
+    // Another try has the image of the first one.
+    if (node.status === undefined && images.holds(node, job.image, this.#callOf)) {
+      // It is looked at again once the image is there, and takes its place then.
+      node.phase = 'waiting';
+      for (const scope of scopesOf(node, this.#progress.graph.scope)) this.#progress.release(scope);
+      return;
+    }
     this.#progress.start(node, jobIdOf(this.#options.attempt, node.task.id, node.try));
     acts.push(submit(node, job));
   }

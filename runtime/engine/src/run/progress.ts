@@ -1,11 +1,13 @@
 import type { UnwantedEnd } from '@delos/core';
 import type { Home, Outside } from '@delos/flow';
+import type { BakeImage } from '../model/image.ts';
 import type { Act } from '../model/messages.ts';
 import type { BakeResult, RecordChange, Texts } from '../model/records.ts';
 import { type Graph, graphOf, scopesOf } from '../state/graph.ts';
 import type { BatchTask, TaskNode } from '../state/node.ts';
 import { Queue } from '../state/queue.ts';
 import type { Scope } from '../state/scope.ts';
+import { Images } from './images.ts';
 import { reasonOf } from './reason.ts';
 import { Values } from './values.ts';
 
@@ -25,6 +27,8 @@ export interface BakeOptions {
   readonly deadline?: number;
   /** It was cancelled before. */
   readonly cancelled?: boolean;
+  /** Images that it may have to build. @default none */
+  readonly images?: readonly BakeImage[];
 }
 
 export interface End {
@@ -37,6 +41,7 @@ export interface End {
 export class Progress {
   readonly graph: Graph;
   readonly values: Values;
+  readonly images: Images;
   /** Tasks to be looked at. */
   readonly ready = new Queue<TaskNode>();
   /** Tasks that something outside is awaited for. */
@@ -50,9 +55,11 @@ export class Progress {
   verdict: UnwantedEnd | undefined;
   now = 0;
 
-  constructor(tasks: readonly BatchTask[], { home, outside = {} }: BakeOptions) {
+  constructor(tasks: readonly BatchTask[], options: BakeOptions) {
+    const { home, outside = {} } = options;
     this.graph = graphOf(tasks);
     this.values = new Values(home, outside, this.graph.nodes);
+    this.images = new Images(options, this.values);
     this.unfinished = this.graph.top.length;
   }
 
@@ -198,6 +205,7 @@ export class Progress {
         this.acts.push({ kind: 'kill', task: node.task.id, jobId: node.jobId as string });
       }
     }
+    for (const node of this.images.cancel()) this.wake(node);
     const scopes = [...this.graph.nodes.values()].flatMap(({ scope }) => scope ?? []);
     for (const scope of [this.graph.scope, ...scopes]) for (const held of scope.releaseAll()) this.wake(held);
   }

@@ -1,4 +1,4 @@
-import { jobIdOf } from '../model/job-id.ts';
+import { jobIdOf, TRIES } from '../model/job-id.ts';
 import { isFinished, type TaskRecord } from '../model/records.ts';
 import type { TaskNode } from '../state/node.ts';
 import type { BakeOptions, Progress } from './progress.ts';
@@ -63,6 +63,3 @@ function resume(progress: Progress, node: TaskNode, { attempt, tries }: Pick<Bak
     node.always = false;
   }
 }
-
-/** How often a job is made in all, where nothing else is said. */
-export const TRIES = 3;

@@ -3,7 +3,10 @@ import {
   contextJson,
   Dict,
   type Home,
+  type ImageDefinition,
   isKnown,
+  isList,
+  iterate,
   type Known,
   type Scope as Names,
   type Outside,
@@ -15,6 +18,7 @@ import {
   type UnitFields,
   type Value,
 } from '@delos/flow';
+import type { BakeImage, BuildSpec } from '../model/image.ts';
 import { type JobSpec, jobOf } from '../model/job.ts';
 import type { Texts } from '../model/records.ts';
 import { needsContext, textsDict } from '../state/gate.ts';
@@ -70,6 +74,48 @@ export class Values {
     return Object.fromEntries(
       [...outputs].map(([name, value]) => [name, str(settle(value, names, this.#home))] as const),
     );
+  }
+
+  /** A field of an image, which sees the inputs of the call that it is defined in. */
+  imageField(value: Known, call: TaskNode | undefined): Value {
+    return isKnown(value) ? value : settle(value, this.#imageNames(call), this.#home);
+  }
+
+  /** What builds an image. @throws RangeError where nothing says from what */
+  build(image: BakeImage, defined: ImageDefinition, call: TaskNode | undefined): BuildSpec {
+    const of = (value: Known): Value => this.imageField(value, call);
+    const several = (values: readonly Known[]): readonly Value[] =>
+      values.map(of).flatMap((value) => (isList(value) ? [...iterate(value)] : [value]));
+    const text = (value: Known): string | null => {
+      const found = of(value);
+      return found === null ? null : str(found);
+    };
+    const context = image.context ?? text(defined.context);
+    const dockerfile = image.dockerfile ?? defined.dockerfileRel ?? within(context, text(defined.dockerfile));
+    if (context === null || dockerfile === null) {
+      const lacks = context === null ? (dockerfile === null ? 'context and dockerfile' : 'context') : 'dockerfile';
+      throw new RangeError(`image ${image.ref} is not there, and cannot be built: ${lacks} not specified`);
+    }
+    const env = [...defined.env].flatMap(([name, value]): readonly (readonly [string, string])[] => {
+      const found = of(value);
+      if (name !== '$expr') return [[name, str(found)]];
+      return found instanceof Dict ? [...found.entries()].map(([key, item]) => [str(key), str(item)] as const) : [];
+    });
+    return {
+      ref: image.ref,
+      context,
+      dockerfile,
+      args: several(defined.buildArgs).map(str),
+      env: Object.fromEntries(env),
+      volumes: several(defined.volumes).filter(truthy).map(str),
+      preset: text(defined.preset),
+      kanikoArgs: text(defined.kanikoArgs),
+    };
+  }
+
+  #imageNames(call: TaskNode | undefined): Names {
+    const inputs = call === undefined ? undefined : this.#inputsOf(call);
+    return this.#names({ needs: EMPTY, state: EMPTY, ...(inputs === undefined ? {} : { inputs }) });
   }
 
   #fields(node: TaskNode): UnitFields {
@@ -138,6 +184,14 @@ export class Values {
   #names(contexts: Readonly<Record<string, Value>>): Names {
     return scopeOf(contexts, { outside: this.#outside });
   }
+}
+
+/** A file from the folder on that it lies in, where both are said in one way. */
+function within(folder: string | null, file: string | null): string | null {
+  if (folder === null || file === null) return null;
+  const base = folder.endsWith('/') ? folder : `${folder}/`;
+  if (!file.startsWith(base)) throw new RangeError(`${file} does not lie within ${folder}`);
+  return file.slice(base.length);
 }
 
 export const isAlways = (value: Value): boolean => value === ALWAYS;

@@ -14,7 +14,6 @@ import {
 import { earlyImages, imagesContext } from './contexts/images.ts';
 import { groundScope, named, over } from './contexts/scopes.ts';
 import type { Files, World } from './contexts/world.ts';
-import type { ExpandedTask } from './expanded-task.ts';
 import { buildGraph } from './graph/graph.ts';
 import type { GraphPlace } from './graph/task-node.ts';
 import {
@@ -38,13 +37,13 @@ export function expandBatch(
   flow: Block,
   project: Block | undefined,
   name: string,
-): readonly ExpandedTask[] {
-  const found: Found = { tasks: [], images: [], locals: [] };
-  if (attempt(() => setUp(world, files, flow, project, name, found)) === undefined) return [];
+): Pick<Found, 'tasks' | 'builds'> {
+  const found: Found = { tasks: [], images: [], builds: [], locals: [] };
+  if (attempt(() => setUp(world, files, flow, project, name, found)) === undefined) return { tasks: [], builds: [] };
   checkVolumes([project, flow]);
   checkImages(found.images);
   checkLocals(found.locals, found.tasks);
-  return found.tasks;
+  return found;
 }
 
 /** A part that is refused must not hide what is wrong with the tasks: they are expanded with what there is. */
@@ -61,9 +60,10 @@ function setUp(world: World, files: Files, flow: Block, project: Block | undefin
   const layers = defaultsBlock(flow, project);
   const defaults = refusedDefaults ? undefined : attempt(() => evaluateDefaults(layers, early, flowCtx))?.value;
   const volumes = attempt(() => volumesContext(both, early, world.workspace.root))?.value;
-  const imageCtx = images === undefined ? undefined : imagesContext(images, early);
+  const built = images === undefined ? undefined : imagesContext(images, early);
+  found.builds.push(...(built?.definitions ?? []));
   const env = layers?.refused.has('env') === true ? undefined : defaults?.env;
-  const setup = over(early, named({ env, tags: defaults?.tags, volumes, images: imageCtx }));
+  const setup = over(early, named({ env, tags: defaults?.tags, volumes, images: built?.context }));
   const cacheBlocks = both.map((block) => fieldOf(fieldOf(block, 'defaults', 'block'), 'cache', 'block'));
   const cache = attempt(() => cacheBlocks.reduce((conf, block) => cacheOf(conf, block, setup), BASE_CACHE))?.value;
   const strategy = attempt(() => strategyOf(BASE_STRATEGY, layers, setup))?.value ?? BASE_STRATEGY;

@@ -2,12 +2,15 @@ import type { FlowFile } from '../file/parse.ts';
 import type { Diagnostic } from '../file/report.ts';
 import { expandBatch } from './batch.ts';
 import { lint } from './checks/lint.ts';
+import type { ImageDefinition } from './contexts/images.ts';
 import { Files, type World } from './contexts/world.ts';
 import type { ExpandedTask } from './expanded-task.ts';
 import { expandLive } from './live.ts';
 
 export interface Expansion {
   readonly tasks: readonly ExpandedTask[];
+  /** Images that the flow and its actions define; of batch flows only. */
+  readonly images: readonly ImageDefinition[];
   /** Diagnostics of the file and of the files that it uses, by file and position. */
   readonly diagnostics: readonly Diagnostic[];
   readonly ok: boolean;
@@ -31,13 +34,20 @@ export function expandFlow(file: FlowFile, name: string, world: World): Expansio
   const files = new Files(world);
   const { block } = file;
   let tasks: readonly ExpandedTask[] = [];
+  let images: readonly ImageDefinition[] = [];
   if (block !== undefined) {
     const project = files.project();
-    if (block.name === 'batchFlow') tasks = expandBatch(world, files, block, project?.block, name);
-    else if (block.name === 'liveFlow') tasks = expandLive(world, files, block, project?.block, name);
+    if (block.name === 'batchFlow') {
+      ({ tasks, builds: images } = expandBatch(world, files, block, project?.block, name));
+    } else if (block.name === 'liveFlow') tasks = expandLive(world, files, block, project?.block, name);
     lint(file, files.all(), tasks);
   }
-  return { tasks, ...verdict([file, ...files.all()]), used: { project: files.project(), actions: files.actions } };
+  return {
+    tasks,
+    images,
+    ...verdict([file, ...files.all()]),
+    used: { project: files.project(), actions: files.actions },
+  };
 }
 
 /** The diagnostics of all reports. */

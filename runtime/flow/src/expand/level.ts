@@ -14,7 +14,7 @@ import {
   type PlaceShape,
 } from './checks/check.ts';
 import { actionFlow, gitContext } from './contexts/flow-contexts.ts';
-import { type EarlyImage, earlyImages, imagesContext } from './contexts/images.ts';
+import { type EarlyImage, earlyImages, type ImageDefinition, imagesContext } from './contexts/images.ts';
 import { checkInputs, evaluateArgs, inputsContext, knownInputs } from './contexts/inputs.ts';
 import { groundScope, type Overlay, over } from './contexts/scopes.ts';
 import { type ExpandedTask, runFacts } from './expanded-task.ts';
@@ -29,6 +29,7 @@ import { attempt, evaluateExpr, type FieldScope, type Known, type Memo, Refused 
 export interface Found {
   readonly tasks: ExpandedTask[];
   readonly images: EarlyImage[];
+  readonly builds: ImageDefinition[];
   readonly locals: LocalCall[];
 }
 
@@ -214,7 +215,6 @@ export class LevelExpansion {
   #action(node: TaskNode, at: FieldScope, path: readonly string[], outputs: Map<string, Known>): void {
     const level = this.#level;
     const { place } = level;
-    const { world } = place;
     const action = node.action as Block;
     const call = node.call as Block;
     const isModule = node.kind === 'module';
@@ -228,19 +228,20 @@ export class LevelExpansion {
     const mixins = isModule ? place.mixins : NO_MIXINS;
     const earlyAt = over(level.top, { values: { flow } });
     const graph = attempt(() => buildGraph(tasks, { ...place, at: earlyAt, mixins, early: true }))?.value;
-    const images = attempt(() => earlyImages(world, [action], earlyAt, true))?.value;
+    const images = attempt(() => earlyImages(place.world, [action], earlyAt, true))?.value;
     if (graph === undefined || images === undefined) throw new Refused();
     this.#found.images.push(...images.images.values());
-    const git = gitContext(world);
+    const git = gitContext(place.world);
     const values: Record<string, Value> = {
       flow,
       inputs: inputsContext(call, entriesOf(action, 'inputs'), at),
       strategy: strategyContext(node.strategy),
       ...(git === undefined ? {} : { git }),
     };
-    const base = isModule ? at : groundScope(world);
-    const step = over(base, { values, later: git === undefined ? ['git'] : [] });
-    const inner = over(step, { values: { images: imagesContext(images, step) } });
+    const step = over(isModule ? at : groundScope(place.world), { values, later: git === undefined ? ['git'] : [] });
+    const { context, definitions } = imagesContext(images, step, path.join('.'));
+    this.#found.builds.push(...definitions);
+    const inner = over(step, { values: { images: context } });
     const inputs = new Set(entriesOf(action, 'inputs').keys());
     const cacheBlock = fieldOf(action, 'cache', 'block');
     const cacheGood = checkExpr(fieldOf(cacheBlock, 'life_span', 'expr'), ACTION, { needs: new Set(), inputs });

@@ -38,7 +38,7 @@ export function expandLive(
   const layers = defaultsBlock(flow, project);
   const defaults = refusedDefaults ? undefined : attempt(() => evaluateDefaults(layers, first, flowCtx))?.value;
   const volumes = attempt(() => volumesContext(both, first, world.workspace.root))?.value;
-  const images = attempt(() => imagesContext(earlyImages(world, both, first, false), first))?.value;
+  const images = attempt(() => imagesContext(earlyImages(world, both, first, false), first))?.value.context;
   const env = layers?.refused.has('env') === true ? undefined : defaults?.env;
   const place: JobPlace = {
     world,

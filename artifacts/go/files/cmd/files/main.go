@@ -70,7 +70,7 @@ func serve() error {
 		return err
 	}
 	server := &http.Server{
-		Handler:           withUsage(newFront(files, newRights(given.api), usage, metrics), usage),
+		Handler:           withTree(withUsage(newFront(files, newRights(given.api), usage, metrics), usage), files),
 		ReadHeaderTimeout: headerTime,
 		IdleTimeout:       idleTime,
 		MaxHeaderBytes:    maxHeaderBytes,

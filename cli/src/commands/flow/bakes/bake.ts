@@ -1,8 +1,10 @@
-import type { BakeSubmissionInput } from '@delos/core';
+import { join } from 'node:path';
+import type { ImageDefinition } from '@delos/flow';
 import type { CommandContext } from '../../../context.ts';
 import type { FlowOptions } from '../world.ts';
 import { type PlatformOptions, withPlatform } from './access.ts';
 import { collect } from './collect.ts';
+import { type CollectedBake, type ImagePlace, sendContexts } from './contexts.ts';
 import { follow } from './follow.ts';
 import { allOf } from './frame.ts';
 import { submit } from './questions.ts';
@@ -11,6 +13,7 @@ export interface BakeOptions extends PlatformOptions {
   readonly param?: readonly string[];
   readonly workspace?: string;
   readonly actions?: string;
+  readonly gitMirror: string;
   readonly org?: string;
   readonly project?: string;
   readonly name?: string;
@@ -25,17 +28,19 @@ export function submissionOf(
   context: CommandContext,
   path: string,
   options: Omit<BakeOptions, 'detach'>,
-): BakeSubmissionInput | undefined {
+): CollectedBake | undefined {
   const { org, project } = options;
   const place: FlowOptions = {
     ...options,
     cluster: 'default',
     project: project ?? 'default',
     user: options.as ?? 'user',
+    fetch: { mirror: options.gitMirror, cache: join(context.paths.cache, 'actions') },
   };
-  const asked = collect(context, path, place);
-  if (asked === undefined) return undefined;
-  return {
+  const collected = collect(context, path, place);
+  if (collected === undefined) return undefined;
+  const { asked, images } = collected;
+  const whole = {
     ...asked,
     org_name: org ?? null,
     project_name: project ?? asked.project_name ?? null,
@@ -44,14 +49,17 @@ export function submissionOf(
     notify: [...(options.notify ?? [])],
     ...(options.lifeSpan === undefined ? {} : { life_span_minutes: options.lifeSpan }),
   };
+  const imagesIn = (at: ImagePlace): readonly ImageDefinition[] =>
+    images.length === 0 ? [] : (collect(context, path, { ...place, ...at })?.images ?? []);
+  return { asked: whole, imagesIn };
 }
 
 /** Has the platform carry out a batch flow, and follows it to its end. */
 export async function run(context: CommandContext, path: string, options: BakeOptions): Promise<void> {
-  const asked = submissionOf(context, path, options);
-  if (asked === undefined) return;
+  const found = submissionOf(context, path, options);
+  if (found === undefined) return;
   await withPlatform(context, options, async (client) => {
-    const made = await submit(client, asked);
+    const made = await submit(client, await sendContexts(client, found));
     if (options.detach) {
       context.result(
         made,

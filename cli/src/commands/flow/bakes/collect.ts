@@ -1,7 +1,7 @@
 import { existsSync, readdirSync, statSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { type BakeSubmissionInput, DelosError } from '@delos/core';
-import { type FlowFile, fieldOf, parseFlowFile } from '@delos/flow';
+import { type FlowFile, fieldOf, type ImageDefinition, parseFlowFile } from '@delos/flow';
 import type { CommandContext } from '../../../context.ts';
 import { tryExpand } from '../expansion.ts';
 import { utf8Text } from '../files.ts';
@@ -12,7 +12,11 @@ import { type FlowOptions, flowName, workspaceOf, worldOf } from '../world.ts';
  * errors.
  * @throws DelosError ERR_USAGE, ERR_NOT_FOUND
  */
-export function collect(context: CommandContext, path: string, options: FlowOptions): BakeSubmissionInput | undefined {
+export function collect(
+  context: CommandContext,
+  path: string,
+  options: FlowOptions,
+): { readonly asked: BakeSubmissionInput; readonly images: readonly ImageDefinition[] } | undefined {
   const file = resolve(batchIn(path));
   const expansion = tryExpand(context, file, options);
   if (expansion === undefined) return undefined;
@@ -34,7 +38,7 @@ export function collect(context: CommandContext, path: string, options: FlowOpti
   const { project, actions } = expansion.used;
   const { params = {}, git } = worldOf(file, options);
   const root = options.workspace === undefined ? workspaceOf(file) : resolve(options.workspace);
-  return {
+  const asked = {
     flow: constant(project, 'id') ?? folderId(root),
     project_name: constant(project, 'project_name') ?? null,
     batch: flowName(file),
@@ -45,6 +49,7 @@ export function collect(context: CommandContext, path: string, options: FlowOpti
     project_file: project === undefined ? null : sourceOf(project),
     action_files: Object.fromEntries([...actions].map(([reference, action]) => [reference, sourceOf(action)])),
   };
+  return { asked, images: expansion.images };
 }
 
 const sourceOf = ({ report }: FlowFile) => ({ filename: resolve(report.file), content: report.text });

@@ -63,7 +63,10 @@ export function frame(
 
 /** The whole bake, whatever its size. */
 export const allOf = (report: BakeReport): string[] =>
-  [headline(report), ...nested(report.tasks).map(lineOf)].map(plain);
+  [headline(report), ...nested(report.tasks).map(lineOf), ...report.images.map(imageLine)].map(plain);
+
+const imageLine = ({ ref, status, job }: BakeReport['images'][number]): string =>
+  `  image ${ref}  ${status}${job === null ? '' : ` by ${job}`}`;
 
 const lineOf = ({ task, depth }: Nested): string => {
   const needs = task.needs.length === 0 || task.status !== null ? '' : `waits for ${task.needs.join(', ')}`;
@@ -117,7 +120,9 @@ const clipped = (line: string, columns: number): string =>
 /** What has changed from one report to the next, a line each. */
 export function changes(before: BakeReport | undefined, after: BakeReport): string[] {
   const known = new Map(before?.tasks.map((task) => [task.id, task.status]));
-  return after.tasks
+  const images = new Map(before?.images.map(({ ref, status }) => [ref, status]));
+  const built = after.images.filter(({ ref, status }) => status !== 'pending' && images.get(ref) !== status);
+  const tasks = after.tasks
     .filter((task) => task.status !== null && task.status !== (known.get(task.id) ?? null))
     .map((task) => {
       const took = isOpen(task) ? '' : tookOf(task);
@@ -125,4 +130,5 @@ export function changes(before: BakeReport | undefined, after: BakeReport): stri
       const job = task.job === null || task.status === 'cached' ? '' : ` (${task.job})`;
       return plain(`${task.id}${job} ${task.status}${took === '' ? '' : ` after ${took}`}${why}`);
     });
+  return [...built.map((image) => plain(imageLine(image).trim())), ...tasks];
 }

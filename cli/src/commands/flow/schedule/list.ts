@@ -1,3 +1,4 @@
+import type { ShownSchedule } from '@delos/core';
 import type { CommandContext } from '../../../context.ts';
 import { table } from '../../../table.ts';
 import { type PlatformOptions, withPlatform } from '../bakes/access.ts';
@@ -13,7 +14,7 @@ export async function run(context: CommandContext, options: PlatformOptions & Sc
         each.name,
         `${each.org_name}/${each.project_name}`,
         each.batch,
-        each.cron === null ? 'by trigger' : `${each.cron} ${each.time_zone}`,
+        timesOf(each),
         each.next_at?.slice(0, 16).replace('T', ' ') ?? '',
         last === undefined
           ? 'none yet'
@@ -23,4 +24,13 @@ export async function run(context: CommandContext, options: PlatformOptions & Sc
     const text = table(['NAME', 'PROJECT', 'BATCH', 'TIMES', 'NEXT (UTC)', 'LAST RUN'], rows);
     context.result({ schedules }, rows.length === 0 ? 'there are no schedules' : text);
   });
+}
+
+function timesOf({ cron, time_zone: zone, storage, trigger_url: trigger }: ShownSchedule): string {
+  const all = [
+    ...(cron === null ? [] : [`${cron} ${zone}`]),
+    ...(storage === null ? [] : [storage.problem === null ? `files of ${storage.path}` : `files: ${storage.problem}`]),
+    ...(trigger === null ? [] : ['by trigger']),
+  ];
+  return all.join('; ');
 }

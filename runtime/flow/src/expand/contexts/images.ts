@@ -2,7 +2,7 @@ import { namesRead } from '../../expr/reads.ts';
 import { type Block, fieldOf, listOf, mapOf } from '../../file/block.ts';
 import { Dict, Later, Path, PythonError, Struct, truthy, tryText, Url, type Value } from '../../python/value.ts';
 import { evaluateList, evaluateMap } from '../collections.ts';
-import { asContext, attempt, each, evaluateExpr, type FieldScope, isKnown, Refused } from '../outcome.ts';
+import { asContext, attempt, each, evaluateExpr, type FieldScope, isKnown, type Known, Refused } from '../outcome.ts';
 import { fullPath, laterEntry, sectionsOf } from './flow-contexts.ts';
 import { platformUri } from './place.ts';
 import type { World } from './world.ts';
@@ -115,43 +115,124 @@ function relative(block: Block, context: Value, dockerfile: Value): Value {
   );
 }
 
-/** The `images` context. */
-export function imagesContext({ images, refused }: EarlyImages, at: FieldScope): Dict {
-  const later = laterEntry('images');
-  const result = new Dict([...refused].map((id) => [id, later]));
-  for (const [id, image] of images) result.set(id, attempt(() => imageContext(id, image, at))?.value ?? later);
-  return result;
+/** How an image is built, as far as it is known before anything runs. What is not known waits for `inputs` of its call. */
+export interface ImageDefinition {
+  /** The whole id of the call that it lies in; empty: the flow itself. */
+  readonly call: string;
+  readonly id: string;
+  readonly ref: string;
+  readonly source: Block;
+  /** A `Url` of the storage, a `Path` on the user's machine, or, where it comes with inputs, its text. */
+  readonly context: Known;
+  readonly dockerfile: Known;
+  /** From the context on, where that is known. */
+  readonly dockerfileRel: string | null;
+  readonly buildArgs: readonly Known[];
+  readonly env: ReadonlyMap<string, Known>;
+  readonly volumes: readonly Known[];
+  readonly preset: Known;
+  readonly force: Known;
+  readonly kanikoArgs: Known;
 }
 
-function imageContext(id: string, image: EarlyImage, at: FieldScope): Struct {
-  const { block, ref, context, dockerfile, dockerfileRel } = image;
-  const one = (name: string): Value => {
-    const expr = fieldOf(block, name, 'expr');
-    return expr === undefined ? null : asContext(evaluateExpr(expr, at));
-  };
-  const list = (name: string): Value => {
+/**
+ * The folder of the storage that an image is built from, where that is known before anything runs. A local one is copied
+ * to where apolo-flow copies it.
+ */
+export function contextFolder(
+  { context, ref }: Pick<ImageDefinition, 'context' | 'ref'>,
+  { project, flow }: { readonly project: string; readonly flow: string },
+): string | null {
+  if (context instanceof Url) return context.text;
+  if (!(context instanceof Path)) return null;
+  return `storage:/${project}/.flow/${flow}/${ref.replaceAll(':', '/').replace(/\/{2,}/g, '/')}`;
+}
+
+/** The `images` context, and how its images are built. @param call the whole id of the call that they lie in */
+export function imagesContext(
+  { images, refused }: EarlyImages,
+  at: FieldScope,
+  call = '',
+): { readonly context: Dict; readonly definitions: readonly ImageDefinition[] } {
+  const later = laterEntry('images');
+  const context = new Dict([...refused].map((id) => [id, later]));
+  const definitions: ImageDefinition[] = [];
+  for (const [id, image] of images) {
+    const fields = attempt(() => buildFields(image, at))?.value;
+    context.set(id, fields === undefined ? later : structOf(id, image, fields));
+    const ref = tryText(image.ref);
+    if (fields === undefined || ref === undefined) continue;
+    definitions.push({ call, id, ref, source: image.block, ...definitionOf(image, fields, at) });
+  }
+  return { context, definitions };
+}
+
+interface BuildFields {
+  readonly args: Known<readonly Known[]>;
+  readonly env: Known<ReadonlyMap<string, Known>>;
+  readonly volumes: Known<readonly Known[]>;
+  readonly preset: Known;
+  readonly force: Known;
+  readonly kanikoArgs: Known;
+}
+
+function buildFields({ block }: EarlyImage, at: FieldScope): BuildFields {
+  const list = (name: string): Known<readonly Known[]> => {
     const field = listOf(block, name);
-    if (field === undefined) return [];
-    const items = evaluateList(field, at);
-    return isKnown(items) ? items.map(asContext) : asContext(items);
+    return field === undefined ? [] : evaluateList(field, at);
   };
+  const [args, volumes] = [list('build_args'), list('volumes')];
   const env = mapOf(block, 'env');
-  const variables = env === undefined ? new Map() : evaluateMap(env, at);
-  const volumes = list('volumes');
-  const [preset = null, force = null, extra = null] = each(['build_preset', 'force_rebuild', 'extra_kaniko_args'], one);
+  const variables = env === undefined ? new Map<string, Known>() : evaluateMap(env, at);
+  const [preset = null, force = null, kanikoArgs = null] = each(
+    ['build_preset', 'force_rebuild', 'extra_kaniko_args'],
+    (name): Known => {
+      const expr = fieldOf(block, name, 'expr');
+      return expr === undefined ? null : evaluateExpr(expr, at);
+    },
+  );
+  return { args, env: variables, volumes, preset, force, kanikoArgs };
+}
+
+function definitionOf(
+  { block, context, dockerfile, dockerfileRel }: EarlyImage,
+  { args, env, volumes, ...single }: BuildFields,
+  at: FieldScope,
+): Omit<ImageDefinition, 'call' | 'id' | 'ref' | 'source'> {
+  const place = (name: string, early: Value): Known => {
+    const expr = early === null ? fieldOf(block, name, 'expr') : undefined;
+    return expr === undefined ? early : (attempt(() => evaluateExpr(expr, at))?.value ?? null);
+  };
+  return {
+    context: place('context', context),
+    dockerfile: place('dockerfile', dockerfile),
+    dockerfileRel: dockerfileRel instanceof Path ? dockerfileRel.text : null,
+    buildArgs: isKnown(args) ? args : [args],
+    env: isKnown(env) ? env : new Map([['$expr', env]]),
+    volumes: isKnown(volumes) ? volumes : [volumes],
+    ...single,
+  };
+}
+
+function structOf(
+  id: string,
+  { ref, context, dockerfile, dockerfileRel }: EarlyImage,
+  { args, env, volumes, preset, force, kanikoArgs }: BuildFields,
+): Struct {
+  const list = (items: Known<readonly Known[]>): Value => (isKnown(items) ? items.map(asContext) : asContext(items));
+  const mounts = list(volumes);
+  const forced = asContext(force);
   return new Struct('ImageCtx', {
     id,
     ref,
     context,
     dockerfile,
     dockerfile_rel: dockerfileRel,
-    build_args: list('build_args'),
-    env: isKnown(variables)
-      ? new Dict([...variables].map(([name, value]) => [name, asContext(value)]))
-      : asContext(variables),
-    volumes: Array.isArray(volumes) ? volumes.filter(truthy) : volumes,
-    build_preset: preset,
-    force_rebuild: force instanceof Later ? force : truthy(force),
-    extra_kaniko_args: extra,
+    build_args: list(args),
+    env: isKnown(env) ? new Dict([...env].map(([name, value]) => [name, asContext(value)])) : asContext(env),
+    volumes: Array.isArray(mounts) ? mounts.filter(truthy) : mounts,
+    build_preset: asContext(preset),
+    force_rebuild: forced instanceof Later ? forced : truthy(forced),
+    extra_kaniko_args: asContext(kanikoArgs),
   });
 }

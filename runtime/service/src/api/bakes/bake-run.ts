@@ -1,20 +1,20 @@
-import { TERMINAL } from '@delos/core';
-import { type Act, Bake, type Event, type TaskRecord, type Turn } from '@delos/engine';
+import { type Act, Bake, type Event, type ImageAct, type TaskRecord, type Turn } from '@delos/engine';
 import { volumeOfReference } from '@delos/flow';
 import { changeAttempt } from '../../db/flow/attempts.ts';
 import { stopJob } from '../../db/jobs-state.ts';
-import type { JobRow, Tx } from '../../db/schema.ts';
+import type { Tx } from '../../db/schema.ts';
 import type { ApiDeps } from '../deps.ts';
 import { parseJobRequest } from '../resources/jobs/request.ts';
 import { submitJob } from '../resources/jobs/submit.ts';
+import { carryImageAct } from './build-images.ts';
 import { endExecutor, tellExecutor } from './executor-row.ts';
+import { writeImages } from './image-rows.ts';
 import { jobBody } from './job-body.ts';
 import { readResults } from './job-log.ts';
 import type { LoadedBake } from './load.ts';
 import { refusal, waits } from './refusal.ts';
+import { eventOf, keptResult, type SeenJob, seenJobs } from './seen-jobs.ts';
 import { isEnd, writeChanges } from './write-turn.ts';
-
-type SeenJob = Pick<JobRow, 'id' | 'status' | 'phase' | 'first_started_at' | 'started_at' | 'finished_at'>;
 
 /** Thrown where another control API has taken the bake over. */
 class TakenOver extends Error {}
@@ -41,6 +41,9 @@ export class BakeRun {
   #all = true;
   /** Decided, and not carried out yet. */
   #acts: Act[] = [];
+  #builds: ImageAct[] = [];
+  /** Jobs that build its images. */
+  readonly #builders = new Set<string>();
   #full = false;
 
   constructor(deps: ApiDeps, loaded: LoadedBake, awaited: Map<string, string>) {
@@ -57,6 +60,7 @@ export class BakeRun {
         outside: { parseVolume: (text) => volumeOfReference(text, loaded.home.place) },
         tags: [`bake_id:${loaded.attempt.bake}`],
         cancelled: loaded.cancelled,
+        images: loaded.images,
         ...(loaded.deadline === undefined ? {} : { deadline: loaded.deadline }),
       },
       loaded.records,
@@ -70,7 +74,7 @@ export class BakeRun {
 
   /** Nothing of it is awaited any more. */
   forget(): void {
-    for (const job of this.#taskOf.keys()) this.#awaited.delete(job);
+    for (const job of [...this.#taskOf.keys(), ...this.#builders]) this.#awaited.delete(job);
   }
 
   /** Something of it may have changed: one job, or anything. */
@@ -89,17 +93,20 @@ export class BakeRun {
     this.#acts.unshift(...this.#watches(changed));
     const acts = this.#acts.splice(0, ACTS);
     const left = await this.#carry(acts);
-    this.#full = left.length > 0;
+    const builds = await this.#carryBuilds(this.#builds.splice(0));
+    this.#full = left.length + builds.length > 0;
     this.#acts.unshift(...left);
     // What was begun is made before more begins: no task says that it waits as a job before there is room for it.
     const next = await this.#turn(this.#acts.length === 0 ? undefined : 0);
     if (next === 'ended') return 'ended';
     // A job that is to be killed is made by nobody who comes later.
     const killed = new Set(next.flatMap((act) => (act.kind === 'kill' ? [act.jobId] : [])));
+    const stopped = new Set(this.#builds.flatMap((act) => (act.kind === 'stop' ? [act.jobId] : [])));
+    this.#builds.push(...builds.filter((act) => act.kind !== 'build' || !stopped.has(act.jobId)));
     const still = this.#acts.filter((act) => act.kind !== 'submit' || !killed.has(act.jobId));
     this.#acts = [...next, ...still];
     if (this.#full) return 'full';
-    return this.#acts.length > 0 ? 'more' : 'idle';
+    return this.#acts.length + this.#builds.length > 0 ? 'more' : 'idle';
   }
 
   /** What may have been lost is asked for again. @returns whether the bake has ended */
@@ -113,10 +120,13 @@ export class BakeRun {
     if (going) return false;
     if ((await this.#turn(0)) === 'ended') return true;
     this.#acts = [...this.#core.outstanding(Date.now())];
+    this.#builds = [...this.#core.outstandingBuilds()];
     return false;
   }
 
   #watches(jobs: readonly string[]): readonly Act[] {
+    const builds = this.#core.outstandingBuilds().filter((act) => act.kind !== 'find' && jobs.includes(act.jobId));
+    if (this.#builds.length === 0) this.#builds.push(...builds);
     return jobs.flatMap((jobId): Act[] => {
       const task = this.#taskOf.get(jobId);
       if (task === undefined) return [];
@@ -133,18 +143,20 @@ export class BakeRun {
     const acts: Act[] = [];
     for (;;) {
       const turn = this.#core.turn(Date.now(), starts);
-      if (turn.records.length > 0 || turn.result !== undefined) await this.#write(turn);
+      if (turn.records.length + turn.images.length > 0 || turn.result !== undefined) await this.#write(turn);
       if (turn.result !== undefined) return 'ended';
       acts.push(...turn.acts);
+      this.#builds.push(...turn.builds);
       if (!turn.more || turn.acts.length > 0 || starts === 0) return acts;
     }
   }
 
-  async #write({ records, result }: Turn): Promise<void> {
+  async #write({ records, images, result }: Turn): Promise<void> {
     const { attempt, executor } = this.#loaded;
     const after = await this.#deps.database.tx(async (tx) => {
       await this.#fence(tx);
       const written = await writeChanges(tx, attempt, this.#records, records);
+      await writeImages(tx, attempt.bake, images);
       await changeAttempt(tx, attempt, { result: result ?? 'running' });
       if (result !== undefined) await endExecutor(tx, attempt.id, executor, result);
       return written;
@@ -156,11 +168,14 @@ export class BakeRun {
       if (isEnd(record)) this.#awaited.delete(jobId);
       else this.#taskOf.set(jobId, task);
     }
-    const lines = records.map(({ task, status, why }) => {
+    const lines = images.map(
+      ({ ref, status, jobId }) => `Image ${ref} is ${status}${jobId === undefined ? '' : `, builder job: ${jobId}`}`,
+    );
+    const told = records.map(({ task, status, why }) => {
       const jobId = this.#records.get(task)?.jobId;
       return `Task ${task}${jobId == null ? '' : ` (${jobId})`} is ${status}${why === undefined ? '' : `: ${why}`}`;
     });
-    if (result !== undefined) lines.push(`Attempt #${attempt.number} ${result}`);
+    lines.push(...told, ...(result === undefined ? [] : [`Attempt #${attempt.number} ${result}`]));
     await tellExecutor(this.#deps, executor, lines, result !== undefined);
   }
 
@@ -184,7 +199,7 @@ export class BakeRun {
   async #carry(acts: readonly Act[]): Promise<readonly Act[]> {
     const left: Act[] = [];
     const ids = acts.flatMap((act) => (act.kind === 'look' || act.kind === 'local' ? [] : [act.jobId]));
-    const seen = await this.#seen(ids);
+    const seen = await seenJobs(this.#deps.database.db, this.#loaded, ids);
     for (const act of acts) {
       if (act.kind === 'look') await this.#look(act);
       else if (act.kind === 'local')
@@ -209,43 +224,28 @@ export class BakeRun {
     return left;
   }
 
-  async #seen(ids: readonly string[]): Promise<ReadonlyMap<string, SeenJob>> {
-    if (ids.length === 0) return new Map();
-    const rows = await this.#deps.database.db
-      .selectFrom('jobs')
-      .select(['id', 'status', 'phase', 'first_started_at', 'started_at', 'finished_at'])
-      .where('id', 'in', ids)
-      .where('org', '=', this.#loaded.home.place.org)
-      .where('project', '=', this.#loaded.home.project)
-      .execute();
-    return new Map(rows.map((row) => [row.id, row]));
+  /** @returns those that cannot be made yet */
+  async #carryBuilds(acts: readonly ImageAct[]): Promise<readonly ImageAct[]> {
+    const left: ImageAct[] = [];
+    const of = { loaded: this.#loaded, fence: (tx: Tx) => this.#fence(tx) };
+    for (const act of acts) {
+      if (act.kind !== 'find') {
+        this.#builders.add(act.jobId);
+        this.#awaited.set(act.jobId, this.#loaded.attempt.id);
+      }
+      const event = await carryImageAct(this.#deps, of, act);
+      if (event === 'later') left.push(act);
+      else if (event !== undefined) this.#core.tellImage(event, Date.now());
+    }
+    return left;
   }
 
-  #tellJob(task: string, { id: jobId, status, first_started_at: first, finished_at: end }: SeenJob): void {
-    if (TERMINAL.has(status)) {
-      this.#tell({
-        kind: 'ended',
-        task,
-        jobId,
-        status: status as 'succeeded',
-        at: (end ?? new Date()).getTime(),
-        ...(first === null ? {} : { startedAt: first.getTime() }),
-      });
-    } else this.#tell({ kind: 'job', task, jobId, status: status as 'running', at: (first ?? new Date()).getTime() });
+  #tellJob(task: string, row: SeenJob): void {
+    this.#tell(eventOf(task, row));
   }
 
   async #look({ task, key, since }: Act & { readonly kind: 'look' }): Promise<void> {
-    const { attempt } = this.#loaded;
-    const entry = await this.#deps.database.db
-      .selectFrom('flow_cache_entries')
-      .select(['raw_id', 'outputs', 'state'])
-      .where('flow', '=', attempt.flow)
-      .where('batch', '=', attempt.batch)
-      .where('task_id', '=', task)
-      .where('key', '=', key)
-      .where('created_at', '>', new Date(Math.max(since, 0)))
-      .executeTakeFirst();
-    const found = entry === undefined ? null : { jobId: entry.raw_id, outputs: entry.outputs, state: entry.state };
+    const found = await keptResult(this.#deps.database.db, this.#loaded, { task, key, since });
     this.#tell({ kind: 'looked', task, key, found });
   }
 

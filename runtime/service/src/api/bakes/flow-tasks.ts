@@ -1,5 +1,5 @@
 import type { BatchTask } from '@delos/engine';
-import { expandFlow, type Home, parseFlowFile, type World } from '@delos/flow';
+import { expandFlow, type Home, type ImageDefinition, parseFlowFile, type World } from '@delos/flow';
 import type { BakeMeta, ConfigsMeta, Texts } from '../../db/flow/tables.ts';
 
 /** What a bake is made of, as its rows tell. */
@@ -16,12 +16,18 @@ export interface BakeSource {
 /** Most tasks of one bake: all of them are held in memory while it runs. */
 export const MOST_TASKS = 20_000;
 
+export interface FlowTasks {
+  readonly tasks: readonly BatchTask[];
+  /** Images that it may have to build. */
+  readonly images: readonly ImageDefinition[];
+}
+
 /** The tasks of a bake, or what is wrong with its files. */
-export function flowTasks(source: BakeSource): { readonly tasks: readonly BatchTask[] } | { readonly why: string } {
+export function flowTasks(source: BakeSource): FlowTasks | { readonly why: string } {
   const { batch, params, configs, files } = source;
   const flow = files.get(configs.flow_config_id);
   if (flow === undefined) return { why: 'the file of the flow is not there' };
-  const { tasks, diagnostics, ok } = expandFlow(parseFlowFile(flow.filename, flow.content, 'flow'), batch, {
+  const { tasks, images, diagnostics, ok } = expandFlow(parseFlowFile(flow.filename, flow.content, 'flow'), batch, {
     ...worldOf(source),
     params,
   });
@@ -30,7 +36,7 @@ export function flowTasks(source: BakeSource): { readonly tasks: readonly BatchT
     return { why: errors.map(({ file, line, column, message }) => `${file}:${line}:${column}: ${message}`).join('\n') };
   }
   if (tasks.length > MOST_TASKS) return { why: `it has ${tasks.length} tasks, at most ${MOST_TASKS} are possible` };
-  return { tasks: tasks.flatMap((task) => (task.run === undefined ? [] : [{ ...task, run: task.run }])) };
+  return { tasks: tasks.flatMap((task) => (task.run === undefined ? [] : [{ ...task, run: task.run }])), images };
 }
 
 /** The files as they lay on the user's machine; what is not configuration is not there, as for apolo-flow's own executor. */

@@ -23,17 +23,18 @@ export async function giveUp(
   deps.log.info({ bake: attempt.bake, why }, 'a bake was given up');
 }
 
+/** Jobs of its tasks, and of its images. Clients write some of these ids: only jobs of its own project are meant. */
 async function killJobs(deps: ApiDeps, bake: string): Promise<void> {
-  const jobs = await deps.database.db
-    .selectFrom('jobs')
-    .innerJoin('flow_tasks', 'flow_tasks.raw_id', 'jobs.id')
-    .innerJoin('flow_attempts', 'flow_attempts.id', 'flow_tasks.attempt')
-    .select('jobs.id')
-    .where('flow_attempts.bake', '=', bake)
-    .where('jobs.status', 'not in', [...TERMINAL_STATUSES])
-    .where('flow_tasks.status', 'not in', [...TERMINAL_STATUSES, 'skipped', 'cached'])
-    .execute();
-  for (const { id } of jobs) await kill(deps, id, `bake ${bake} was given up`);
+  const { rows } = await sql<{ id: string }>`
+    select j.id from flow_bakes b join flow_projects p on p.id = b.flow
+      join jobs j on j.org = p.org and j.project = p.project and j.status <> all (${[...TERMINAL_STATUSES]})
+    where b.id = ${bake} and (
+      exists (select from flow_tasks t join flow_attempts a on a.id = t.attempt
+        where a.bake = b.id and t.raw_id = j.id and t.status <> all (${[...TERMINAL_STATUSES, 'skipped', 'cached']}))
+      or exists (select from flow_bake_images i where i.bake = b.id and i.builder_job_id = j.id and i.status = 'building'))`.execute(
+    deps.database.db,
+  );
+  for (const { id } of rows) await kill(deps, id, `bake ${bake} was given up`);
 }
 
 async function kill(deps: ApiDeps, id: string, description: string): Promise<void> {

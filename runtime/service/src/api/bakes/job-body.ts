@@ -18,7 +18,7 @@ export function jobBody(
   const of = (scheme: string) => mounts.filter(({ uri }) => uri.startsWith(`${scheme}:`));
   const minutes = job.lifeSpan === null ? 0 : Math.floor(job.lifeSpan / 60);
   const fields = {
-    image: imageOf(job.image, whole, settings),
+    image: imageOf(job.image, home, settings),
     preset_name: job.preset ?? preset,
     name: job.name,
     description: job.title,
@@ -62,9 +62,9 @@ function mountOf(volume: string): { readonly uri: string; readonly path: string;
 }
 
 /** An image of the platform by the name that a node pulls it by; others as they are. */
-function imageOf(image: string, whole: (text: string) => string, settings: ApiSettings): string {
+export function imageOf(image: string, home: Home, settings: Pick<ApiSettings, 'registry' | 'publicUrl'>): string {
   if (!image.startsWith('image:')) return image;
-  const path = whole(image).replace(/^image:\/\/[^/]*\//, '');
+  const path = platformUri(image, home.place, home.project, { short: false }).text.replace(/^image:\/\/[^/]*\//, '');
   const registry = ownRegistry(settings);
   const tagged = path.includes(':') ? path : `${path}:latest`;
   return registry === undefined ? tagged : `${registry}/${tagged}`;

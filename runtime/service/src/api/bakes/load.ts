@@ -1,4 +1,5 @@
-import type { BatchTask, TaskRecord } from '@delos/engine';
+import type { Preset } from '@delos/core';
+import type { BakeImage, BatchTask, TaskRecord } from '@delos/engine';
 import type { Home } from '@delos/flow';
 import { sql } from 'kysely';
 import type { ConfigsMeta, FlowBakeRow, FlowTaskRow } from '../../db/flow/tables.ts';
@@ -7,6 +8,7 @@ import { jobToken } from '../../db/secrets/job-tokens.ts';
 import type { ApiDeps } from '../deps.ts';
 import type { Executor } from './executor-row.ts';
 import { flowTasks } from './flow-tasks.ts';
+import { readImages } from './image-rows.ts';
 import type { AttemptOf } from './write-turn.ts';
 
 /** All that carrying an attempt out needs. */
@@ -18,8 +20,11 @@ export interface LoadedBake {
   readonly executor: Executor;
   /** Of tasks that name none. */
   readonly preset: string | undefined;
+  /** Of its cluster. */
+  readonly presets: readonly Preset[];
   readonly tasks: readonly BatchTask[];
   readonly records: readonly TaskRecord[];
+  readonly images: readonly BakeImage[];
   readonly cancelled: boolean;
   readonly deadline: number | undefined;
 }
@@ -75,8 +80,10 @@ export async function loadBake(
     home,
     executor,
     preset: cluster?.presets[0]?.name,
+    presets: cluster?.presets ?? [],
     tasks: read.tasks,
     records: rows.map(recordOf),
+    images: await readImages(db, settings, bake.id, read.images),
     cancelled: taken.result === 'cancelled',
     deadline: minutes === null ? undefined : job.created_at.getTime() + minutes * 60_000,
   };

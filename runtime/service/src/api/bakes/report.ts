@@ -42,6 +42,12 @@ export async function readBake(db: Db, id: string, number: number, now: number):
     });
   }
   const rows = await taskRows(db, attempt.id, bake);
+  const built = await db
+    .selectFrom('flow_bake_images')
+    .select(['ref', 'status', 'builder_job_id as job'])
+    .where('bake', '=', id)
+    .orderBy('seq')
+    .execute();
   const begin = attempt.created_at.getTime();
   const known = new Map(rows.map((row) => [row.yaml_id, row]));
   const { needs, calls } = graphOf(bake.graphs);
@@ -100,6 +106,7 @@ export async function readBake(db: Db, id: string, number: number, now: number):
         lineage: row?.lineage ?? null,
       };
     }),
+    images: built,
     critical_path: [...path],
     seconds: ((settled ? last : now) - begin) / 1000,
   };

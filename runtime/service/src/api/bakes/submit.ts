@@ -11,8 +11,9 @@ import type { ApiDeps } from '../deps.ts';
 import { projectFor } from '../project-for.ts';
 import type { Submitter } from '../resources/jobs/submit.ts';
 import { stillUser } from '../still-user.ts';
-import { flowTasks } from './flow-tasks.ts';
+import { type FlowTasks, flowTasks } from './flow-tasks.ts';
 import { executorRequest, handOverIn } from './hand-over.ts';
+import { addImages } from './image-rows.ts';
 
 /**
  * Makes a bake, and hands it to the platform's engine: all of it or nothing.
@@ -38,7 +39,8 @@ export async function submitBakeIn(
   const project = await projectFor(tx, { org: asked.org_name, name: asked.project_name }, caller);
   const place = { cluster, org: project.org, project: project.name, user: caller.user };
   const meta: BakeMeta = { git_info: asked.git_info ?? null };
-  const graphs = graphsOf(readSubmission(asked, { place, project: project.name }, meta));
+  const read = readSubmission(asked, { place, project: project.name }, meta);
+  const graphs = graphsOf(read.tasks);
   const flow = await flowNamed(tx, {
     ...{ cluster, org: project.org, project: project.name },
     name: asked.flow,
@@ -56,6 +58,7 @@ export async function submitBakeIn(
     schedule,
     notify: asked.notify,
   });
+  await addImages(tx, { bake: bake.id, flow: asked.flow, project: project.name }, read.images);
   const keep = async (file: FlowSourceFile): Promise<string> => (await addConfigFile(tx, bake.id, file)).id;
   const actions: Record<string, string> = {};
   for (const [reference, file] of Object.entries(asked.action_files)) actions[reference] = await keep(file);
@@ -90,7 +93,7 @@ function readSubmission(
   asked: BakeSubmission,
   home: Parameters<typeof flowTasks>[0]['home'],
   meta: BakeMeta,
-): readonly BatchTask[] {
+): FlowTasks {
   const files = new Map<string, FlowSourceFile>([['flow', asked.flow_file]]);
   if (asked.project_file != null) files.set('project', asked.project_file);
   const actions = Object.entries(asked.action_files).map(([reference, file], index) => {
@@ -117,7 +120,7 @@ function readSubmission(
     });
   }
   refuseLocal(read.tasks);
-  return read.tasks;
+  return read;
 }
 
 /** @throws DelosError ERR_REQUEST where a task would run on the machine of whoever bakes */

@@ -1,6 +1,7 @@
-import type { ScheduleRun, ShownSchedule } from '@delos/core';
+import type { ScheduleRun, ShownSchedule, StorageWatch } from '@delos/core';
 import { sql } from 'kysely';
 import type { FlowScheduleRow, FlowScheduleRunRow } from '../../../db/flow/schedule-tables.ts';
+import type { Db } from '../../../db/schema.ts';
 import type { ApiDeps, Caller } from '../../deps.ts';
 import { ofProjects } from '../../lists/of-projects.ts';
 
@@ -41,6 +42,7 @@ export async function showSchedule({ database, settings }: ApiDeps, row: FlowSch
     .orderBy(sql`seq desc`)
     .limit(LAST_RUNS)
     .execute();
+  const storage = row.storage === null ? null : await shownStorage(db, row.id, row.storage);
   const owner = await db.selectFrom('users').select('name').where('id', '=', row.owner).executeTakeFirst();
   return {
     id: row.id,
@@ -55,9 +57,23 @@ export async function showSchedule({ database, settings }: ApiDeps, row: FlowSch
     missed: row.missed,
     overlap: row.overlap,
     trigger_url: row.key_id === null ? null : `${settings.publicUrl}/api/v1/flow/triggers/${row.id}`,
+    storage,
     next_at: row.next_at?.toISOString() ?? null,
     created_at: row.created_at.toISOString(),
     runs: runs.map(runJson),
+  };
+}
+
+async function shownStorage(db: Db, schedule: string, storage: StorageWatch): Promise<ShownSchedule['storage']> {
+  const { rows } = await sql<{ looked_at: Date | null; problem: string | null; files: number }>`
+    select looked_at, problem, coalesce((select count(*) from jsonb_object_keys(seen)), 0)::int as files
+    from flow_watches where schedule = ${schedule}`.execute(db);
+  const [watch] = rows;
+  return {
+    ...storage,
+    looked_at: watch?.looked_at?.toISOString() ?? null,
+    files: watch?.files ?? 0,
+    problem: watch?.problem ?? null,
   };
 }
 

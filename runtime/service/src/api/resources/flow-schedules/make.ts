@@ -7,6 +7,8 @@ import { makeTriggerSecret } from '../../../db/flow/trigger-secrets.ts';
 import { checkSubmission } from '../../bakes/submit.ts';
 import type { ApiDeps, Caller } from '../../deps.ts';
 import { projectFor } from '../../project-for.ts';
+import { toldParams } from '../../schedules/look-at-files.ts';
+import { authorizeFolder, folderOf } from '../../schedules/storage-files.ts';
 import { stillUser } from '../../still-user.ts';
 
 const MOST_SCHEDULES = 100;
@@ -16,11 +18,12 @@ const MOST_SCHEDULES = 100;
  * @throws DelosError ERR_REQUEST, ERR_FORBIDDEN, ERR_CONFLICT where the project has one of its name, ERR_QUOTA_EXCEEDED
  */
 export async function makeSchedule(
-  { database, settings }: ApiDeps,
+  deps: ApiDeps,
   asked: NewSchedule,
   caller: Caller,
 ): Promise<{ readonly row: FlowScheduleRow; readonly secret: string | null }> {
-  const { cron = null, time_zone: timeZone, missed, overlap, trigger, bake, name } = asked;
+  const { database, settings } = deps;
+  const { cron = null, time_zone: timeZone, missed, overlap, trigger, bake, name, storage } = asked;
   if (cron !== null) {
     try {
       checkSchedule({ cron, timeZone });
@@ -36,11 +39,18 @@ export async function makeSchedule(
   if (trigger && secretsKey === undefined) {
     throw new DelosError('ERR_NOT_IMPLEMENTED', 'this platform has no key for secrets, and so no triggers');
   }
+  if (storage != null && settings.filesUrl === undefined) {
+    throw new DelosError('ERR_NOT_IMPLEMENTED', 'this platform has no file storage, and so nothing to look at', {
+      where: { field: 'storage' },
+    });
+  }
   return database.tx(async (tx) => {
     await stillUser(tx, caller);
     const project = await projectFor(tx, { org: bake.org_name, name: bake.project_name }, caller);
     const where = { org: project.org, project: project.name };
-    checkSubmission(bake, { cluster: settings.cluster, ...where, user: caller.user });
+    const place = { cluster: settings.cluster, ...where, user: caller.user };
+    checkSubmission({ ...bake, params: { ...bake.params, ...(storage == null ? {} : toldParams(storage)) } }, place);
+    if (storage != null) await authorizeFolder(deps, caller, folderOf(storage, place));
     // One after the other: they are counted.
     await tx
       .selectFrom('projects')
@@ -79,6 +89,7 @@ export async function makeSchedule(
         after_at: new Date(now),
         next_at: next === null ? null : new Date(next),
         ...{ sealed: null, wrapped_key: null, key_id: null },
+        storage: storage == null ? null : JSON.stringify(storage),
       })
       .returningAll()
       .executeTakeFirstOrThrow()
@@ -88,6 +99,12 @@ export async function makeSchedule(
           hint: `remove it first: delos flow schedule rm ${name}`,
         });
       });
+    if (storage != null) {
+      await tx
+        .insertInto('flow_watches')
+        .values({ schedule: row.id, looked_at: null, seen: null, last: null, problem: null })
+        .execute();
+    }
     const secret = trigger && secretsKey !== undefined ? await makeTriggerSecret(tx, secretsKey, row.id) : null;
     return { row: secret === null ? row : { ...row, key_id: 'set' }, secret };
   });

@@ -4,7 +4,7 @@ import { liveProjects } from '../../live-projects.ts';
 import { authorize } from '../../rights.ts';
 import { projectOfRepository } from '../registry/index.ts';
 import { ownRepository } from '../registry/platform-image.ts';
-import type { JobRequest } from './request.ts';
+import type { JobContainer } from './request.ts';
 
 /**
  * An image of the platform's own registry is for those who may read it. A node that has it already would ask nobody.
@@ -13,7 +13,7 @@ import type { JobRequest } from './request.ts';
 export async function checkImageRight(
   deps: Pick<ApiDeps, 'database' | 'settings'>,
   caller: Caller,
-  request: JobRequest,
+  request: { readonly meta: object; readonly container: Pick<JobContainer, 'image'> },
 ): Promise<void> {
   const repository = ownRepository(deps.settings, request.container.image);
   if (repository === undefined) return;
