@@ -66,12 +66,10 @@ export async function processAgent(database: Database, logs: LogStore, data = ''
     children.set(job.id, child);
     started.push(job.id);
     const startedAt = new Date().toISOString();
-    await patiently(() =>
-      database.tx(async (tx) => {
-        await applyEvent(tx, job.id, { type: 'admit', pool: 'default', node: 'node-1', description: 'there is room' });
-        await recordObservation(tx, job.id, observation(job.id, { startedAt }));
-      }),
-    );
+    await database.tx(async (tx) => {
+      await applyEvent(tx, job.id, { type: 'admit', pool: 'default', node: 'node-1', description: 'there is room' });
+      await recordObservation(tx, job.id, observation(job.id, { startedAt }));
+    });
     const text: Buffer[] = [];
     child.stdout?.on('data', (part: Buffer) => text.push(part));
     child.stderr?.on('data', (part: Buffer) => text.push(part));
@@ -81,28 +79,32 @@ export async function processAgent(database: Database, logs: LogStore, data = ''
     if (lines.at(-1) === '') lines.pop();
     const log = Buffer.from(lines.map((line) => criLine(line)).join(''));
     if (log.length > 0) {
-      const gzip = gzipSync(log, { level: 1 });
-      await patiently(() => logs.append(key, { offset: 0, length: log.length, gzip, cursor: null }));
+      await logs.append(key, { offset: 0, length: log.length, gzip: gzipSync(log, { level: 1 }), cursor: null });
     }
     const end = { startedAt, finishedAt: new Date().toISOString(), exitCode, ofItself: true };
-    const seen = observation(job.id, { ...end, phase: exitCode === 0 ? 'succeeded' : 'failed' });
-    await patiently(() => database.tx((tx) => recordObservation(tx, job.id, seen)));
-    await patiently(() => logs.finish(key, { offset: log.length, complete: true }));
-    await patiently(() =>
-      database.tx(async (tx) => {
-        await sealLogs(tx, job.id, true);
-        await podRemoved(tx, job.id, { run: 0, podUid: key.podUid });
-      }),
-    );
+    await database.tx(async (tx) => {
+      await recordObservation(
+        tx,
+        job.id,
+        observation(job.id, { ...end, phase: exitCode === 0 ? 'succeeded' : 'failed' }),
+      );
+    });
+    await logs.finish(key, { offset: log.length, complete: true });
+    await database.tx(async (tx) => {
+      await sealLogs(tx, job.id, true);
+      await podRemoved(tx, job.id, { run: 0, podUid: key.podUid });
+    });
   };
 
   const loop = (async () => {
     const running = new Set<Promise<unknown>>();
     const seen = new Set<string>();
     while (!ended) {
-      const rows = await patiently(() =>
-        database.db.selectFrom('jobs').selectAll().where('phase', 'in', ['queued', 'stopping']).execute(),
-      );
+      const rows = await database.db
+        .selectFrom('jobs')
+        .selectAll()
+        .where('phase', 'in', ['queued', 'stopping'])
+        .execute();
       for (const row of rows) {
         if (row.phase === 'stopping') killGroup(children.get(row.id));
         else if (!seen.has(row.id)) {
@@ -128,18 +130,6 @@ export async function processAgent(database: Database, logs: LogStore, data = ''
       if (failures.length > 0) throw new AggregateError(failures, 'jobs could not be played');
     },
   };
-}
-
-/** As an agent does: a database that is away comes back. Each of its messages may come twice. */
-async function patiently<T>(tell: () => Promise<T>): Promise<T> {
-  for (let tries = 1; ; tries += 1) {
-    try {
-      return await tell();
-    } catch (error) {
-      if (tries === 50) throw error;
-      await sleep(200);
-    }
-  }
 }
 
 function killGroup(child: ChildProcess | undefined): void {

@@ -41,8 +41,6 @@ export interface ServiceProcesses {
   readonly processorSeconds: (service: ServiceName) => Promise<number>;
   /** SIGKILL; resolves when it is gone. */
   readonly kill: (service: ServiceName) => Promise<void>;
-  /** SIGKILL to PostgreSQL; resolves when it answers again. */
-  readonly crashDatabase: () => Promise<void>;
   /** Another process of a service that has ended; it answers later. */
   readonly start: (service: ServiceName) => void;
   readonly stop: () => Promise<void>;
@@ -155,7 +153,6 @@ export async function startServices(
       return (Number(fields[11]) + Number(fields[12])) / 100;
     },
     kill,
-    crashDatabase: postgres.crash,
     start,
     stop,
   };

@@ -38,8 +38,6 @@ export interface TestPostgres {
   /** All its processes stand still, as on a node that hangs. */
   readonly freeze: () => Promise<void>;
   readonly thaw: () => Promise<void>;
-  /** SIGKILL to all of it at once, and a start on what is on the disk. Resolves when it answers. */
-  readonly crash: () => Promise<void>;
   readonly stop: () => Promise<void>;
 }
 
@@ -86,15 +84,14 @@ export async function startPostgres(tcp?: PostgresOverTls, durable = false): Pro
       if (owner !== undefined) chownSync(file, owner.uid, owner.gid);
     }
   }
-  const serve = (): ChildProcess =>
-    spawn(join(bin, 'postgres'), ['-D', data, '-k', folder, ...settings.flatMap((setting) => ['-c', setting])], {
-      stdio: ['ignore', 'ignore', process.env.DELOS_TEST_LOG === undefined ? 'ignore' : 'inherit'],
-      ...owner,
-    });
-  let child = serve();
+  const child = spawn(
+    join(bin, 'postgres'),
+    ['-D', data, '-k', folder, ...settings.flatMap((setting) => ['-c', setting])],
+    { stdio: ['ignore', 'ignore', process.env.DELOS_TEST_LOG === undefined ? 'ignore' : 'inherit'], ...owner },
+  );
   const stopNow = (): void => void child.kill('SIGKILL');
   process.once('exit', stopNow);
-  let admin = await connectAdmin(folder, port, child);
+  const admin = await connectAdmin(folder, port, child);
   let databases = 0;
   const createDatabase = async (): Promise<string> => {
     const name = `test_${++databases}`;
@@ -123,13 +120,6 @@ export async function startPostgres(tcp?: PostgresOverTls, durable = false): Pro
     },
     freeze: async () => signalAll(child, 'SIGSTOP'),
     thaw: async () => signalAll(child, 'SIGCONT'),
-    crash: async () => {
-      const ended = new Promise((resolve) => child.once('exit', resolve));
-      signalAll(child, 'SIGKILL');
-      await ended;
-      child = serve();
-      admin = await connectAdmin(folder, port, child);
-    },
     stop: async () => {
       await admin.end();
       const ended = new Promise((resolve) => child.once('exit', resolve));
