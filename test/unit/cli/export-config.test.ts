@@ -51,8 +51,18 @@ test('what was made stands beside what the file says, and the whole is a file th
       projects.map((project) => [project.name, ...project.members.map(({ user, role }) => `${user} ${role}`)]),
     ]),
   ).toEqual([
-    ['acme', { runningJobs: 3 }, [{ user: 'alice', role: 'user', quota: { runningJobs: 2 } }], [['one', 'alice writer', 'bob reader'], ['two']]],
-    ['lab', { runningJobs: 5, memory: 2 ** 30 }, [{ user: 'bob', role: 'admin', quota: { runningJobs: 4 } }], [['play', 'alice manager']]],
+    [
+      'acme',
+      { runningJobs: 3 },
+      [{ user: 'alice', role: 'user', quota: { runningJobs: 2 } }],
+      [['one', 'alice writer', 'bob reader'], ['two']],
+    ],
+    [
+      'lab',
+      { runningJobs: 5, memory: 2 ** 30 },
+      [{ user: 'bob', role: 'admin', quota: { runningJobs: 4 } }],
+      [['play', 'alice manager']],
+    ],
   ]);
   expect(leftOut).toEqual([
     'carol in lab/play: a person of an identity provider, whose groups say it',

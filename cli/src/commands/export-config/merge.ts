@@ -24,7 +24,9 @@ export function withMade(text: Item, whole: DelosConfig, made: MadeThings): Expo
     return false;
   };
   const copy = structuredClone(text);
-  const given = copy.organizations ?? (made.organizations.length + made.projects.length + made.quotas.length === 0 ? [] : defaults(whole));
+  const given =
+    copy.organizations ??
+    (made.organizations.length + made.projects.length + made.quotas.length === 0 ? [] : defaults(whole));
   const organizations = list(given);
   const isNew = new Set(made.organizations.map(({ name }) => name));
   organizations.push(

@@ -119,7 +119,11 @@ export class Expectations {
     const start = earliestStart(state, of, {
       quotas: true,
       room: false,
-      among: (job) => state.hasGuarantees || of.queue.charged.some((scope) => (scope === top || scope.spec.kind === 'person') && countsUnder(job.of.queue, scope)),
+      among: (job) =>
+        state.hasGuarantees ||
+        of.queue.charged.some(
+          (scope) => (scope === top || scope.spec.kind === 'person') && countsUnder(job.of.queue, scope),
+        ),
     });
     if (start === undefined) return { at: undefined, basis: 'the quota would have to be raised' };
     return start.at === undefined

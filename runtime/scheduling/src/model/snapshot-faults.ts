@@ -120,7 +120,13 @@ function personFaults({ scopes, jobs }: Snapshot): readonly SnapshotFault[] {
         ? [{ path: ['scopes', s, 'parent'], message: `${parent} is a person`, hint }]
         : []),
       ...(person !== undefined && (kind !== 'user' || !people.has(person))
-        ? [{ path: ['scopes', s, 'person'], message: `only a user can be of a person, and ${person} must be one`, hint }]
+        ? [
+            {
+              path: ['scopes', s, 'person'],
+              message: `only a user can be of a person, and ${person} must be one`,
+              hint,
+            },
+          ]
         : []),
     ]),
     ...jobs.flatMap(({ queue }, j) =>

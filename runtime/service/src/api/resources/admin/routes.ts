@@ -67,7 +67,9 @@ export function adminRoutes(app: FastifyInstance, deps: ApiDeps): void {
   for (const scope of ['/clusters/:cluster', '/clusters/:cluster/orgs/:org']) {
     get(`${scope}/users`, 'Users', async (caller, { org }) => {
       const quotas = await quotasOf(db, org);
-      return (await people(db, caller, org)).map(({ user, role }) => userJson(user, org, { role, quota: quotas(user) }));
+      return (await people(db, caller, org)).map(({ user, role }) =>
+        userJson(user, org, { role, quota: quotas(user) }),
+      );
     });
     get(`${scope}/users/:user`, 'One user', async (caller, { org, user = '' }) => {
       const known = (await people(db, caller, org)).find((each) => each.user === user);
