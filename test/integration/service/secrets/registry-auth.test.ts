@@ -1,8 +1,8 @@
-import { expect, test } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import { withRegistryAuth } from '../../../../runtime/service/src/api/agents/registry-auth.ts';
 import { SecretApi, uri } from './secret-api.ts';
 
-/* Jobs pull from private registries by credentials that are secrets of their project. */
+/* Jobs pull from private registries by credentials that are secrets of their owner, their project or the cluster. */
 
 const secrets = new SecretApi();
 
@@ -10,8 +10,8 @@ const auth = (user: string): string => Buffer.from(`${user}:pa:ss`).toString('ba
 const config = (auths: object): string => JSON.stringify({ auths });
 
 /** What a node shows for an image: the secret's name, and the credentials. */
-async function shownFor(image: string, project = 'one'): Promise<unknown> {
-  const { json } = await secrets.run({ image }, 'alice', project);
+async function shownFor(image: string, project = 'one', user = 'alice'): Promise<unknown> {
+  const { json } = await secrets.run({ image }, user, project);
   await secrets.admit(json.id);
   const { kept } = await secrets.desired(json.id);
   const sent = await withRegistryAuth(secrets.api.deps, 'default', kept);
@@ -61,4 +61,68 @@ test('a project has at most 16 of them', async () => {
   for (let index = 0; index < 16; index += 1) await secrets.add(`registry-auth-${index}`, value);
   const { json } = await secrets.add('registry-auth-more', value);
   expect(json.error).toMatch(/has 16 secrets to pull images by, the most/);
+});
+
+describe('of a user, a project and the cluster', () => {
+  const image = 'ghcr.io/me/private:1';
+  const of = (user: string): string => config({ 'ghcr.io': { auth: auth(user) } });
+  const addAs = async (user: string, key: string): Promise<number> =>
+    (await secrets.add(key, of(key), {}, user)).status;
+  const shown = (key: string): unknown => [key, { 'ghcr.io': { auth: auth(key) } }];
+
+  test('the user’s own come first, in whatever project, then the project’s, then the cluster’s', async () => {
+    expect(await addAs('admin', 'registry-auth-cluster')).toBe(201);
+    expect(await shownFor(image, 'open')).toEqual(shown('registry-auth-cluster'));
+    expect(await addAs('alice', 'registry-auth')).toBe(201);
+    expect(await shownFor(image)).toEqual(shown('registry-auth'));
+    expect(await shownFor(image, 'open')).toEqual(shown('registry-auth-cluster'));
+    expect(await addAs('alice', 'registry-auth-user-mine')).toBe(201);
+    expect(await shownFor(image)).toEqual(shown('registry-auth-user-mine'));
+    expect(await shownFor(image, 'open')).toEqual(shown('registry-auth-user-mine'));
+  });
+
+  test('nobody else’s jobs have those of a user, also in the project in which they are kept', async () => {
+    await addAs('alice', 'registry-auth-user');
+    expect(await shownFor(image, 'one', 'admin')).toBeUndefined();
+    // Whoever has that name later is somebody else.
+    await secrets.database.db
+      .updateTable('secrets')
+      .set({ changed_at: new Date(0) })
+      .execute();
+    expect(await shownFor(image)).toBeUndefined();
+  });
+
+  test('nobody else gives those of a user another value', async () => {
+    await addAs('alice', 'registry-auth-user');
+    const { status, json } = await secrets.add('registry-auth-user', of('other'), {}, 'admin');
+    expect([status, json.error]).toEqual([
+      403,
+      expect.stringContaining('registry-auth-user of this project is alice’s own'),
+    ]);
+  });
+
+  test('administrators alone write those of the cluster', async () => {
+    expect(await addAs('alice', 'registry-auth-cluster-x')).toBe(403);
+    await addAs('admin', 'registry-auth-cluster-x');
+    const refused = await secrets.remove('registry-auth-cluster-x');
+    expect([refused.status, refused.json.error]).toEqual([403, expect.stringContaining('alice is no administrator')]);
+    expect((await secrets.remove('registry-auth-cluster-x', 'admin')).status).toBe(204);
+  });
+
+  test('a user has at most 16, wherever they are kept', async () => {
+    for (let index = 0; index < 16; index += 1) {
+      const project = index % 2 === 0 ? 'one' : 'open';
+      await secrets.add(`registry-auth-user-${index}`, of('a'), { project_name: project });
+    }
+    const { json } = await secrets.add('registry-auth-user-more', of('a'), { project_name: 'tight' });
+    expect(json.error).toMatch(/user alice has 16 secrets to pull images by/);
+  });
+
+  test('no job has them itself', async () => {
+    for (const key of ['registry-auth-user', 'registry-auth-cluster']) {
+      await addAs('admin', key);
+      const { json } = await secrets.run({ secret_env: { A: uri(key) } }, 'admin');
+      expect(json.error).toMatch(/is for pulling images, and no job has it/);
+    }
+  });
 });

@@ -1,9 +1,17 @@
-import { DelosError, isRegistrySecret, REGISTRY_SECRET_PREFIX } from '@delos/core';
+import {
+  CLUSTER_REGISTRY_SECRET_PREFIX,
+  DelosError,
+  isClusterRegistrySecret,
+  isRegistrySecret,
+  isUserRegistrySecret,
+  REGISTRY_SECRET_PREFIX,
+} from '@delos/core';
 import type { FastifyInstance } from 'fastify';
 import { z } from 'zod';
 import { requirePresent } from '../../../db/clusters/present.ts';
-import { putSecret } from '../../../db/secrets/rows.ts';
-import type { ApiDeps } from '../../deps.ts';
+import type { Tx } from '../../../db/schema.ts';
+import { putSecret, type SecretPlace } from '../../../db/secrets/rows.ts';
+import type { ApiDeps, Caller } from '../../deps.ts';
 import { sendArray } from '../../lists/send-array.ts';
 import { depsAt } from '../../paths/cluster-paths.ts';
 import { projectFor } from '../../project-for.ts';
@@ -40,13 +48,15 @@ export function secretRoutes(app: FastifyInstance, deps: ApiDeps): void {
       const { cluster } = (await depsAt(deps, request)).settings;
       const { value } = body;
       checkRegistrySecret(body.key, value);
+      checkMayWrite(body.key, caller);
       const place = await database.tx(async (tx) => {
         await stillUser(tx, caller);
         const named = { org: body.org_name, name: body.project_name };
         const { org, name: project } = await projectFor(tx, named, caller, { kind: 'secret', cluster });
         const made = { cluster, org, project, name: body.key };
         await requirePresent(tx, settings.cluster, cluster);
-        await checkSecretLimits(tx, made, value.length);
+        await checkSecretLimits(tx, made, value.length, caller.user);
+        await checkOwner(tx, made, caller);
         await putSecret(tx, keys(), made, { value, owner: caller.user });
         return made;
       });
@@ -98,6 +108,7 @@ export function secretRoutes(app: FastifyInstance, deps: ApiDeps): void {
     },
     async ({ params: { key }, query: { org_name: org, project_name: name }, caller, request, reply }) => {
       const found = await findSecret(await depsAt(deps, request), caller, key, 'write', { org, name });
+      checkMayWrite(found.name, caller);
       await database.db
         .deleteFrom('secrets')
         .where('cluster', '=', found.cluster)
@@ -123,8 +134,39 @@ export function secretRoutes(app: FastifyInstance, deps: ApiDeps): void {
     });
   }
 
+  /** @throws DelosError ERR_FORBIDDEN where it is another user's */
+  async function checkOwner(tx: Tx, { cluster, org, project, name }: SecretPlace, caller: Caller): Promise<void> {
+    if (!isUserRegistrySecret(name)) return;
+    const row = await tx
+      .selectFrom('secrets')
+      .select('owner')
+      .where('cluster', '=', cluster)
+      .where('org', '=', org)
+      .where('project', '=', project)
+      .where('name', '=', name)
+      .executeTakeFirst();
+    if (row === undefined || row.owner === caller.user) return;
+    throw new DelosError('ERR_FORBIDDEN', `secret ${name} of this project is ${row.owner}’s own`, {
+      where: { field: 'key' },
+      hint: `give yours another name: ${name}-${caller.user}`,
+    });
+  }
+
   function keys(): NonNullable<ApiDeps['settings']['secretsKey']> {
     if (settings.secretsKey !== undefined) return settings.secretsKey;
     throw new DelosError('ERR_INTERNAL', 'secrets are served without a key');
   }
+}
+
+/** @throws DelosError ERR_FORBIDDEN for a secret of the cluster, where the caller is no administrator of the platform */
+function checkMayWrite(key: string, { user, admin }: Caller): void {
+  if (!isClusterRegistrySecret(key) || admin) return;
+  throw new DelosError(
+    'ERR_FORBIDDEN',
+    `${user} is no administrator of the platform, and secret ${key} is the cluster’s`,
+    {
+      where: { field: 'key' },
+      hint: `secrets whose names begin with ${CLUSTER_REGISTRY_SECRET_PREFIX} are for the jobs of all; give yours another name`,
+    },
+  );
 }
