@@ -1,27 +1,17 @@
-import { DelosError, dnsLabel, ORG_ROLES, type OrgRole, PROJECT_ROLES, type Quota } from '@delos/core';
+import { DelosError, dnsLabel, ORG_ROLES, PROJECT_ROLES } from '@delos/core';
 import type { FastifyInstance } from 'fastify';
 import { z } from 'zod';
 import type { Tx } from '../../../db/schema.ts';
 import { removeMember, removeOrgMember, setMember, setOrgMember } from '../../../db/tenancy/members.ts';
 import { changeOrganization, makeOrganization, removeOrganization } from '../../../db/tenancy/organizations.ts';
-import { type Person, personQuotas, setPersonQuota } from '../../../db/tenancy/person-quotas.ts';
+import { setPersonQuota } from '../../../db/tenancy/person-quotas.ts';
 import { changeProject, makeProject, removeProject } from '../../../db/tenancy/projects.ts';
 import { type Administers, administer, type Place } from '../../authorization/administer.ts';
 import type { ApiDeps, Caller } from '../../deps.ts';
 import { route } from '../../route.ts';
 import { balanceOfOrg } from '../credits/index.ts';
-import {
-  changeTo,
-  orgJson,
-  orgUserJson,
-  personQuotaRequest,
-  projectJson,
-  projectUserJson,
-  quotaChange,
-  quotaIfGiven,
-  quotaRequest,
-  userJson,
-} from './json.ts';
+import { orgJson, orgUserJson, projectJson, projectUserJson, quotaRequest, userJson } from './json.ts';
+import { personQuotaRequest, quotaChange, quotaIfGiven, quotaOf, roleIn } from './person-quota.ts';
 
 /*
  * What administrators change while the platform runs. What delos.yaml declares is refused by the functions that are called here
@@ -276,24 +266,6 @@ function requireToGive(caller: Caller, org: string, role: z.infer<typeof orgRole
 
 async function requireToTake(tx: Tx, caller: Caller, org: string, user: string): Promise<void> {
   requireToGive(caller, org, await roleIn(tx, org, user));
-}
-
-async function roleIn(tx: Tx, org: string, user: string): Promise<OrgRole | undefined> {
-  const row = await tx
-    .selectFrom('org_members')
-    .select('role')
-    .where('org', '=', org)
-    .where('user_name', '=', user)
-    .executeTakeFirst();
-  return row?.role;
-}
-
-/** Of somebody whose role was given: changed where the request says so. */
-async function quotaOf(tx: Tx, person: Person, given: z.infer<typeof quotaIfGiven>): Promise<Quota> {
-  const to = changeTo(given);
-  const runningJobs =
-    to === undefined ? (await personQuotas(tx, person.org)).get(person.user) : await setPersonQuota(tx, person, { to });
-  return typeof runningJobs === 'number' ? { runningJobs } : {};
 }
 
 /** An account that is said to hold credits: the client sends an empty one, or null, for none. */

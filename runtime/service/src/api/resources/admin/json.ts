@@ -1,6 +1,5 @@
 import type { OrgRole, ProjectRole, Quota } from '@delos/core';
 import { z } from 'zod';
-import type { QuotaChange } from '../../../db/tenancy/person-quotas.ts';
 import type { ClientBalance } from '../credits/index.ts';
 
 /** Objects as the official client reads them (neuro-admin-client 25.12). */
@@ -67,29 +66,11 @@ export const projectUserJson = (
   user_info: { email: '' },
 });
 
-const runningJobs = z.coerce.number().int().min(0).max(1_000_000_000).nullish();
+/** As the client sends a number of jobs. */
+export const runningJobs = z.coerce.number().int().min(0).max(1_000_000_000).nullish();
 
 /** Most running jobs; null: no limit. The client sends numbers, and texts of them. */
 export const quotaRequest = z
   .object({ total_running_jobs: runningJobs })
   .nullish()
   .transform((given) => given?.total_running_jobs ?? null);
-
-/** The same where a request may be silent of it: undefined then. */
-export const quotaIfGiven = z.object({ total_running_jobs: runningJobs }).nullish();
-export const changeTo = (given: z.infer<typeof quotaIfGiven>): number | null | undefined =>
-  given === null || given === undefined ? undefined : (given.total_running_jobs ?? null);
-
-/** A quota of one person, or what is added to it. */
-export const personQuotaRequest = z.union([
-  z.strictObject({ quota: z.object({ total_running_jobs: runningJobs }) }),
-  z.strictObject({
-    additional_quota: z.object({
-      total_running_jobs: z.coerce.number().int().min(-1_000_000_000).max(1_000_000_000).nullish(),
-    }),
-  }),
-]);
-export const quotaChange = (given: z.infer<typeof personQuotaRequest>): QuotaChange =>
-  'quota' in given
-    ? { to: given.quota.total_running_jobs ?? null }
-    : { by: given.additional_quota.total_running_jobs ?? 0 };
