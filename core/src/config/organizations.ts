@@ -76,6 +76,10 @@ const orgMember = z.strictObject({
     .describe(
       'An admin has all rights in each project, a manager adds projects and people, a user has what projects give',
     ),
+  quota: z
+    .strictObject({ runningJobs: count.describe('Jobs that run at once in all projects of the organization') })
+    .optional()
+    .describe('What the jobs of this person may take together; left out: no limit but what administrators say'),
 });
 
 export const organization = z.strictObject({
@@ -97,7 +101,7 @@ export const adopt = z
   .max(1_000)
   .default([])
   .describe(
-    'What administrators made while the platform ran and this file takes over as it says: `organization NAME`, `project ORG/NAME`, `member ORG/PROJECT USER`, `member ORG USER`, `preset NAME`. Needed only where both say something else, which `delos up` tells',
+    'What administrators made while the platform ran and this file takes over as it says: `organization NAME`, `project ORG/NAME`, `member ORG/PROJECT USER`, `member ORG USER`, `quota ORG USER`, `preset NAME`. Needed only where both say something else, which `delos up` tells',
   );
 
 export type Quota = z.infer<typeof quota>;

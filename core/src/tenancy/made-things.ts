@@ -16,6 +16,9 @@ export const madeThings = z.object({
   projects: z.array(z.object({ org: z.string(), name: z.string(), quota })),
   orgMembers: z.array(z.object({ org: z.string(), user: z.string(), role: z.enum(ORG_ROLES) })),
   members: z.array(z.object({ org: z.string(), project: z.string(), user: z.string(), role: z.enum(PROJECT_ROLES) })),
+  quotas: z
+    .array(z.object({ org: z.string(), user: z.string(), quota: z.object({ runningJobs: z.number() }) }))
+    .default([]),
   presets: z.array(preset),
 });
 export type MadeThings = z.infer<typeof madeThings>;

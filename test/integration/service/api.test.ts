@@ -353,6 +353,27 @@ describe('a new job', () => {
     await kill(waits.json.id);
   });
 
+  test('beyond the running jobs of a person in all projects of an organization likewise, until that is raised', async () => {
+    const path = '/apis/admin/v1/clusters/default/orgs/acme/users/alice/quota';
+    const set = async (jobs: number | undefined) =>
+      (await api.request('admin', 'PATCH', path, { quota: { total_running_jobs: jobs } })).json.quota;
+    expect(await set(1)).toEqual({ total_running_jobs: 1 });
+    const first = await run({ project_name: 'tight' });
+    const second = await run({});
+    expect(second.json).toMatchObject({
+      error: expect.stringMatching(/^the quota of alice in organization acme is 1 job, and it has 1 job already; /),
+      code: 'ERR_QUOTA_EXCEEDED',
+    });
+    const waits = await run({ wait_for_jobs_quota: true });
+    expect(waits.status).toBe(202);
+    const more = await api.request('admin', 'PATCH', path, { additional_quota: { total_running_jobs: 2 } });
+    expect(more.json.quota).toEqual({ total_running_jobs: 3 });
+    const third = await run({});
+    expect(third.status).toBe(202);
+    expect(await set(undefined)).toEqual({});
+    for (const { json } of [first, waits, third]) await kill(json.id);
+  });
+
   test('an idempotency key makes one job of many requests, at once or later', async () => {
     const headers = {
       authorization: `Bearer ${await issuer.token('alice')}`,

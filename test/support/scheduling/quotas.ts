@@ -56,11 +56,18 @@ export function ancestors(world: Snapshot, queue: string): readonly Scope[] {
   return path;
 }
 
+/** The scopes that a queue's jobs count under: those above it, and its person. */
+export function countedUnder(world: Snapshot, queue: string): readonly Scope[] {
+  const path = ancestors(world, queue);
+  const person = world.scopes.find(({ name }) => name === path[0]?.person);
+  return person === undefined ? path : [...path, person];
+}
+
 /** What jobs of a scope use together. */
 export function usage(world: Snapshot, scope: string, jobs: readonly Job[] = running(world)): Amounts {
   const total: Amounts = { jobs: 0, milliCpu: 0, memoryMiB: 0, milliGpu: 0, milliCreditsPerHour: 0 };
   for (const job of jobs) {
-    if (!ancestors(world, job.queue).some(({ name }) => name === scope)) continue;
+    if (!countedUnder(world, job.queue).some(({ name }) => name === scope)) continue;
     const own = amounts(world, job, sizesOf(job));
     for (const dimension of DIMENSIONS) total[dimension] += own[dimension];
   }
@@ -83,19 +90,19 @@ export function forbidden(world: Snapshot, job: Job, wants: Amounts): readonly s
         return sum + 1000 * (node.gpu?.count ?? 0) + Math.round(1000 * slices.reduce((a, b) => a + b, 0));
       }, 0);
   const faults: string[] = [];
-  for (const scope of ancestors(world, job.queue)) {
+  for (const scope of countedUnder(world, job.queue)) {
     const used = usage(world, scope.name);
     for (const d of DIMENSIONS) {
       if (wants[d] === 0) continue;
       if (used[d] + wants[d] > (scope.quota[d] ?? Infinity)) faults.push(`quota ${scope.name} ${d}`);
       if (used[d] + wants[d] > (scope.limit[d] ?? Infinity)) faults.push(`limit ${scope.name} ${d}`);
-      if (!lends || isPreemptible(world, job)) continue;
+      if (!lends || isPreemptible(world, job) || scope.kind === 'person') continue;
       const own = scope.guarantee[d];
       if (own !== undefined) {
         if (usage(world, scope.name, firm)[d] + wants[d] > own) faults.push(`guarantee ${scope.name} ${d}`);
         continue;
       }
-      const beside = world.scopes.filter(({ parent }) => parent === scope.parent);
+      const beside = world.scopes.filter(({ parent, kind }) => parent === scope.parent && kind !== 'person');
       const promised = beside.filter(({ guarantee }) => guarantee[d] !== undefined);
       const whole =
         scope.parent === undefined
@@ -132,7 +139,7 @@ const RANK = { low: 0, normal: 1, high: 2 };
  * own, or has ended by then.
  */
 function keptFrom(world: Snapshot, job: Job, wants: Amounts): readonly string[] {
-  return ancestors(world, job.queue).flatMap((scope) => {
+  return countedUnder(world, job.queue).flatMap((scope) => {
     const kept = world.reservations.find((each) => each.scope === scope.name);
     const holder = world.jobs.find(({ id }) => id === kept?.job);
     if (kept === undefined || holder === undefined || isAlike(holder, job)) return [];

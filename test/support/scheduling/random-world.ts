@@ -167,13 +167,14 @@ const TREE: readonly {
   readonly name: string;
   readonly parent?: string;
   readonly kind: 'organization' | 'project' | 'user';
+  readonly person?: string;
 }[] = [
   { name: 'a', kind: 'organization' },
   { name: 'a/x', parent: 'a', kind: 'project' },
-  { name: 'a/x/u', parent: 'a/x', kind: 'user' },
+  { name: 'a/x/u', parent: 'a/x', kind: 'user', person: 'u of a' },
   { name: 'a/x/v', parent: 'a/x', kind: 'user' },
   { name: 'a/w', parent: 'a', kind: 'project' },
-  { name: 'a/w/u', parent: 'a/w', kind: 'user' },
+  { name: 'a/w/u', parent: 'a/w', kind: 'user', person: 'u of a' },
   { name: 'a/y', parent: 'a', kind: 'project' },
   { name: 'b', kind: 'organization' },
   { name: 'b/z', parent: 'b', kind: 'project' },
@@ -181,7 +182,12 @@ const TREE: readonly {
   { name: 'c', kind: 'organization' },
 ];
 
+const anyPerson = fc
+  .record({ quota: anyCaps, limit: anyLimit })
+  .map((given) => ({ name: 'u of a', kind: 'person' as const, weight: 1, guarantee: {}, ...given }));
+
 const anyScopes = fc.tuple(
+  anyPerson,
   ...TREE.map((place) =>
     fc
       .record({ quota: anyCaps, limit: anyLimit, guarantee: anyGuarantee, weight: fc.constantFrom(1, 1, 2, 3) })

@@ -27,7 +27,10 @@ export const node = (name: string, facts: Partial<NodeReport> = {}): NodeReport 
   ...facts,
 });
 
-/** Projects acme/one and acme/two and their users, with what is said of each by name: `acme/one`, `acme/one/alice`. */
+/**
+ * Projects acme/one and acme/two and their users, with what is said of each by name: `acme/one`, `acme/one/alice`; the quota of a
+ * person in acme: `@alice`.
+ */
 export function facts(
   quotas: Readonly<Record<string, Quota>> = {},
   presets: readonly (Omit<Facts['presets'][number], 'preemptible'> & { readonly preemptible?: boolean })[] = [],
@@ -49,6 +52,9 @@ export function facts(
       const [org = '', project = '', user] = name.split('/');
       return user === undefined ? [] : [{ org, project, user, share: share(name) }];
     }),
+    people: Object.keys(quotas)
+      .filter((name) => name.startsWith('@'))
+      .map((name) => ({ org: 'acme', user: name.slice(1), quota: quota(name) })),
   };
 }
 

@@ -176,6 +176,8 @@ const ASKED: Readonly<Record<string, (made: Made) => Asked>> = {
     at('/apis/admin/v1/clusters/default/orgs/acme/defaults', { quota: {}, default_role: 'user' }),
   'admin POST /clusters/:cluster/users': () =>
     at('/apis/admin/v1/clusters/default/users', { user_name: 'orla', role: 'user', org_name: 'acme' }),
+  'admin PATCH /clusters/:cluster/orgs/:org/users/:user/quota': () =>
+    at('/apis/admin/v1/clusters/default/orgs/acme/users/orla/quota', { quota: {} }),
   'admin PUT /clusters/:cluster/orgs/:org/users/:user': () =>
     at('/apis/admin/v1/clusters/default/orgs/acme/users/orla', { role: 'user' }),
   'admin DELETE /clusters/:cluster/orgs/:org/users/:user': () =>

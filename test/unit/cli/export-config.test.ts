@@ -23,6 +23,10 @@ const MADE = madeThings.parse({
     { org: 'lab', name: 'play', quota: {} },
   ],
   orgMembers: [{ org: 'lab', user: 'bob', role: 'admin' }],
+  quotas: [
+    { org: 'acme', user: 'alice', quota: { runningJobs: 2 } },
+    { org: 'lab', user: 'bob', quota: { runningJobs: 4 } },
+  ],
   members: [
     { org: 'acme', project: 'one', user: 'bob', role: 'reader' },
     { org: 'lab', project: 'play', user: 'alice', role: 'manager' },
@@ -30,7 +34,7 @@ const MADE = madeThings.parse({
   ],
   presets: [{ name: 'tiny', cpu: 0.5, memory: 2 ** 28 }],
 });
-const NOTHING = { organizations: [], projects: [], orgMembers: [], members: [], presets: [] };
+const NOTHING = { organizations: [], projects: [], orgMembers: [], members: [], quotas: [], presets: [] };
 const exported = (text: string, made = MADE) =>
   withMade((parse(text) ?? {}) as Record<string, unknown>, parseConfig(text, 'delos.yaml'), made);
 
@@ -47,8 +51,18 @@ test('what was made stands beside what the file says, and the whole is a file th
       projects.map((project) => [project.name, ...project.members.map(({ user, role }) => `${user} ${role}`)]),
     ]),
   ).toEqual([
-    ['acme', { runningJobs: 3 }, [], [['one', 'alice writer', 'bob reader'], ['two']]],
-    ['lab', { runningJobs: 5, memory: 2 ** 30 }, [{ user: 'bob', role: 'admin' }], [['play', 'alice manager']]],
+    [
+      'acme',
+      { runningJobs: 3 },
+      [{ user: 'alice', role: 'user', quota: { runningJobs: 2 } }],
+      [['one', 'alice writer', 'bob reader'], ['two']],
+    ],
+    [
+      'lab',
+      { runningJobs: 5, memory: 2 ** 30 },
+      [{ user: 'bob', role: 'admin', quota: { runningJobs: 4 } }],
+      [['play', 'alice manager']],
+    ],
   ]);
   expect(leftOut).toEqual([
     'carol in lab/play: a person of an identity provider, whose groups say it',
@@ -57,7 +71,7 @@ test('what was made stands beside what the file says, and the whole is a file th
 });
 
 test('a platform without a file has its defaults in what is written', () => {
-  const { config } = exported('', { ...MADE, orgMembers: [], members: [] });
+  const { config } = exported('', { ...MADE, orgMembers: [], quotas: [], members: [] });
   const again = parseConfig(yamlText(config), 'delos.yaml');
   expect(again.organizations.map(({ name }) => name)).toEqual(['default', 'lab']);
   expect(again.presets.map(({ name }) => name)).toEqual([

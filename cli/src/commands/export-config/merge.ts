@@ -24,7 +24,9 @@ export function withMade(text: Item, whole: DelosConfig, made: MadeThings): Expo
     return false;
   };
   const copy = structuredClone(text);
-  const given = copy.organizations ?? (made.organizations.length + made.projects.length === 0 ? [] : defaults(whole));
+  const given =
+    copy.organizations ??
+    (made.organizations.length + made.projects.length + made.quotas.length === 0 ? [] : defaults(whole));
   const organizations = list(given);
   const isNew = new Set(made.organizations.map(({ name }) => name));
   organizations.push(
@@ -33,6 +35,12 @@ export function withMade(text: Item, whole: DelosConfig, made: MadeThings): Expo
   const orgOf = (name: string): Item | undefined => organizations.find((org) => org.name === name);
   for (const { org, name, quota } of made.projects) add(orgOf(org), 'projects', { name, ...unlessEmpty({ quota }) });
   for (const { org, user, role } of made.orgMembers) if (known(user, org)) add(orgOf(org), 'members', { user, role });
+  for (const { org, user, quota } of made.quotas) {
+    if (!known(user, org)) continue;
+    const found = list(orgOf(org)?.members).find((member) => member.user === user);
+    if (found === undefined) add(orgOf(org), 'members', { user, quota });
+    else found.quota = quota;
+  }
   for (const { org, project, user, role } of made.members) {
     if (!known(user, `${org}/${project}`)) continue;
     const found = list(orgOf(org)?.projects).find(({ name }) => name === project);

@@ -1,6 +1,6 @@
 import type { Block } from '../deciding/admission.ts';
 import type { JobClass } from '../state/entities.ts';
-import { isWithin } from '../state/scope-tree.ts';
+import { countsUnder, isWithin } from '../state/scope-tree.ts';
 import type { SchedulerState } from '../state/state.ts';
 import { mayUseClosed } from '../waking/closed.ts';
 import { type EarliestStart, earliestStart } from './forecast.ts';
@@ -114,12 +114,16 @@ export class Expectations {
   #whenAllowed(of: JobClass, block: Block): Expected {
     const state = this.#state;
     if (block.kind === 'energy') return { at: block.until, basis: 'the energy window ends' };
-    // What guarantees leave to others depends on all jobs, everything else on those of the same organization.
+    // What guarantees leave to others depends on all jobs, everything else on those of the same organization and person.
     const top = of.queue.path.at(-1);
     const start = earliestStart(state, of, {
       quotas: true,
       room: false,
-      among: (job) => state.hasGuarantees || (top !== undefined && isWithin(job.of.queue, top)),
+      among: (job) =>
+        state.hasGuarantees ||
+        of.queue.charged.some(
+          (scope) => (scope === top || scope.spec.kind === 'person') && countsUnder(job.of.queue, scope),
+        ),
     });
     if (start === undefined) return { at: undefined, basis: 'the quota would have to be raised' };
     return start.at === undefined

@@ -22,7 +22,7 @@ export type NodeCause =
 
 export interface QuotaReason {
   readonly scope: string;
-  readonly kind: 'organization' | 'project' | 'user';
+  readonly kind: 'organization' | 'project' | 'user' | 'person';
   readonly rule: 'quota' | 'limit' | 'guarantee' | 'remainder' | 'kept' | 'energy';
   readonly dimension: Dimension;
   readonly used: number;
@@ -91,12 +91,13 @@ export interface Reason {
 export function quotaText({ kind, scope, rule, dimension, used, cap, needed }: QuotaReason): string {
   const [has, may, wants] = [used, cap, needed].map((amount) => showAmount(dimension, amount));
   const never = needed > cap;
+  const its = kind === 'person' ? 'their' : 'its';
   switch (rule) {
     case 'quota':
     case 'limit':
       return never
         ? `this job needs ${wants}, more than the whole ${rule} of ${kind} ${scope} (${may})`
-        : `${kind} ${scope} uses ${has} of its ${rule} of ${may}, and this job needs ${wants}`;
+        : `${kind} ${scope} uses ${has} of ${its} ${rule} of ${may}, and this job needs ${wants}`;
     case 'guarantee':
       return `${kind} ${scope} has ${may} guaranteed and ${has} of it in use by jobs that cannot be preempted; this one needs ${wants} and, not being preemptible, may not run on what is lent`;
     case 'remainder':

@@ -106,7 +106,13 @@ function otherQueues(state: SchedulerState, of: JobClass, works: Works): readonl
   const last = (name: string): string => name.split('/').at(-1) ?? name;
   const isUser = of.queue.spec.kind === 'user';
   return [...state.scopes.values()]
-    .filter((scope) => scope !== of.queue && scope.children.length === 0 && top(scope) === top(of.queue))
+    .filter(
+      (scope) =>
+        scope !== of.queue &&
+        scope.spec.kind !== 'person' &&
+        scope.children.length === 0 &&
+        top(scope) === top(of.queue),
+    )
     .filter(({ spec }) => spec.kind === of.queue.spec.kind && (!isUser || last(spec.name) === last(of.queue.spec.name)))
     .map(({ spec }) => spec.name)
     .sort()

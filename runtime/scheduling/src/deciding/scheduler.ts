@@ -108,7 +108,10 @@ export class Scheduler {
     this.#event(now);
     const parent = scope.parent === undefined ? undefined : this.state.scopes.get(scope.parent);
     if (scope.parent !== undefined && parent === undefined) throw new RangeError(`there is no scope ${scope.parent}`);
-    const made = scopeState(scope, parent);
+    const person = scope.person === undefined ? undefined : this.state.scopes.get(scope.person);
+    if (scope.person !== undefined && person?.spec.kind !== 'person')
+      throw new RangeError(`there is no person ${scope.person}`);
+    const made = scopeState(scope, parent, person);
     parent?.children.push(made);
     this.state.addScope(made);
   }
@@ -160,6 +163,7 @@ export class Scheduler {
     const { state } = this;
     if (state.jobs.slotOf(job.id) !== undefined) throw new RangeError(`there is a job ${job.id} already`);
     const of = state.classOf(templateOf(job));
+    if (of.queue.spec.kind === 'person') throw new RangeError(`${job.queue} is a person: jobs go to places of theirs`);
     if (of.queue.children.length > 0) throw new RangeError(`${job.queue} has scopes below it: jobs go to those`);
     const slot = state.jobs.add(job.id, job.submittedAt, of);
     if (job.running === undefined) {

@@ -94,7 +94,10 @@ export const scope = z.strictObject({
   name,
   /** Left out: an organization at the top. */
   parent: name.optional(),
-  kind: z.enum(['organization', 'project', 'user']).default('project'),
+  /** person: whoever has several users' places in an organization; only its quota counts, and no scope lies in it. */
+  kind: z.enum(['organization', 'project', 'user', 'person']).default('project'),
+  /** Of a user's place: the scope of kind person whose quota holds for it beside those above it. */
+  person: name.optional(),
   weight: z.number().positive().default(1),
   quota: amounts.default({}),
   guarantee: amounts.default({}),

@@ -76,6 +76,7 @@ export function snapshotFaults(snapshot: Snapshot, placements: Placements = CORE
     ),
     ...nodes.flatMap(({ pool }, n) => reference(['nodes', n, 'pool'], 'pool', pool, known.pools)),
     ...treeFaults(snapshot),
+    ...personFaults(snapshot),
     // A reserved node may be lost for a while: it is reserved again once it is back.
     ...bookings.flatMap(({ scope }, b) => reference(['bookings', b, 'scope'], 'scope', scope, known.scopes)),
     ...presets.flatMap((preset, p) => claimFaults(known, preset, ['presets', p, 'gpu'])),
@@ -105,6 +106,33 @@ function treeFaults({ scopes }: Snapshot): readonly SnapshotFault[] {
     }
     return [];
   });
+}
+
+function personFaults({ scopes, jobs }: Snapshot): readonly SnapshotFault[] {
+  const people = new Set(scopes.filter(({ kind }) => kind === 'person').map(({ name }) => name));
+  const hint = 'a person has a quota or a limit only; jobs and scopes name the place of a user in a project';
+  return [
+    ...scopes.flatMap(({ kind, parent, person, guarantee }, s) => [
+      ...(kind === 'person' && (parent !== undefined || Object.keys(guarantee).length > 0)
+        ? [{ path: ['scopes', s], message: 'a person lies in no scope and is guaranteed nothing', hint }]
+        : []),
+      ...(parent !== undefined && people.has(parent)
+        ? [{ path: ['scopes', s, 'parent'], message: `${parent} is a person`, hint }]
+        : []),
+      ...(person !== undefined && (kind !== 'user' || !people.has(person))
+        ? [
+            {
+              path: ['scopes', s, 'person'],
+              message: `only a user can be of a person, and ${person} must be one`,
+              hint,
+            },
+          ]
+        : []),
+    ]),
+    ...jobs.flatMap(({ queue }, j) =>
+      people.has(queue) ? [{ path: ['jobs', j, 'queue'], message: `${queue} is a person`, hint }] : [],
+    ),
+  ];
 }
 
 function claimFaults(known: Known, { gpu }: Preset, path: Path): readonly SnapshotFault[] {

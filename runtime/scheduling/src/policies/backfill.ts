@@ -4,7 +4,7 @@ import type { JobClass, ScopeState } from '../state/entities.ts';
 import { hold } from '../state/held.ts';
 import { holdQuota } from '../state/quota-hold.ts';
 import type { RunningJob } from '../state/running-job.ts';
-import { isWithin } from '../state/scope-tree.ts';
+import { countsUnder } from '../state/scope-tree.ts';
 import type { SchedulerState } from '../state/state.ts';
 import type { Held } from '../state/world.ts';
 
@@ -68,7 +68,7 @@ export function reserveQuotas(state: SchedulerState): void {
   order.changed.clear();
   const byName = [...first].sort(([a], [b]) => (a.spec.name < b.spec.name ? -1 : 1));
   for (const [scope, of] of byName) {
-    const among = (job: RunningJob): boolean => isWithin(job.of.queue, scope);
+    const among = (job: RunningJob): boolean => countsUnder(job.of.queue, scope);
     const start = earliestStart(state, of, { quotas: true, room: false, among });
     // For a job that no number of ends gives room to, quota would be kept for nothing.
     const placeable = start !== undefined && earliestStart(state, of, { quotas: false, room: true }) !== undefined;

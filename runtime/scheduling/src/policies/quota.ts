@@ -27,7 +27,7 @@ export interface QuotaContext {
 }
 
 /**
- * The first rule, from the queue up, that forbids a job of these amounts; undefined where none does. `idle`: though nothing ran.
+ * The first rule, from the queue up and then of its person, that forbids a job of these amounts; undefined where none does. `idle`: though nothing ran.
  *
  * Hierarchical quotas with lending follow Kueue's cohorts (nominal quota = guarantee, borrowing limit = limit); that
  * non-preemptible jobs stay within guarantees is KAI-Scheduler's rule, without which what is lent could not be had back.
@@ -40,7 +40,7 @@ export function tryQuotaBlock(
   idle = false,
 ): QuotaBlock | undefined {
   if (!context.quotas) return undefined;
-  for (let scope: ScopeState | undefined = queue; scope !== undefined; scope = scope.parent) {
+  for (const scope of queue.charged) {
     for (let d = 0; d < 5; d += 1) {
       const needed = at(amounts, d);
       if (needed === 0) continue;
@@ -48,7 +48,7 @@ export function tryQuotaBlock(
       const then = (idle ? 0 : used) + needed;
       if (then > at(scope.quota, d)) return block(scope, 'quota', d, used, at(scope.quota, d), needed);
       if (then > at(scope.limit, d)) return block(scope, 'limit', d, used, at(scope.limit, d), needed);
-      if (preemptible || !context.lending) continue;
+      if (preemptible || !context.lending || scope.spec.kind === 'person') continue;
       const guarantee = guaranteeOf(scope, d);
       if (guarantee !== undefined) {
         const firm = at(scope.firm, d);

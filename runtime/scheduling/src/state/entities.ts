@@ -84,6 +84,8 @@ export interface ScopeState {
   readonly depth: number;
   /** From itself up to the top, and of those the ones that guarantee something. */
   readonly path: readonly ScopeState[];
+  /** Of a queue, the scopes whose quotas hold for its jobs: its path, then the person whose place it is. */
+  readonly charged: readonly ScopeState[];
   readonly guaranteed: readonly ScopeState[];
   readonly used: Float64Array;
   /** Of `used`, what non-preemptible jobs hold. */

@@ -21,7 +21,7 @@ export function holdQuota(state: World, scope: ScopeState, hold: QuotaHold | und
  */
 export function keptFrom(state: World, of: JobClass, amounts: Float64Array): QuotaBlock | undefined {
   if (state.quotaHolds.size === 0) return undefined;
-  for (let scope: ScopeState | undefined = of.queue; scope !== undefined; scope = scope.parent) {
+  for (const scope of of.queue.charged) {
     const hold = state.quotaHolds.get(scope);
     if (hold === undefined || hold.of === of || of.rank > hold.of.rank) continue;
     const d = scarceFor(scope, hold.of);

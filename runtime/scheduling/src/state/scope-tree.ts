@@ -20,7 +20,7 @@ export function scopeTree(specs: readonly Scope[]): Scopes {
       if (above === undefined) throw new RangeError(`scope ${spec.name} has an unknown parent ${spec.parent}`);
       parent = add(above, [...below, spec.name]);
     }
-    const state = scopeState(spec, parent);
+    const state = scopeState(spec, parent, spec.person === undefined ? undefined : personOf(spec, tree, byName, add));
     tree.set(spec.name, state);
     parent?.children.push(state);
     return state;
@@ -29,12 +29,28 @@ export function scopeTree(specs: readonly Scope[]): Scopes {
   return tree;
 }
 
-export function scopeState(spec: Scope, parent: ScopeState | undefined): ScopeState {
+function personOf(
+  { name, person = '' }: Scope,
+  tree: ReadonlyMap<string, ScopeState>,
+  byName: ReadonlyMap<string, Scope>,
+  add: (spec: Scope, below: readonly string[]) => ScopeState,
+): ScopeState {
+  const spec = byName.get(person);
+  if (spec?.kind !== 'person') throw new RangeError(`scope ${name} is of an unknown person ${person}`);
+  return tree.get(person) ?? add(spec, [name]);
+}
+
+/** @throws RangeError for a person that lies in another scope, or is given to one that is no user's place */
+export function scopeState(spec: Scope, parent: ScopeState | undefined, person?: ScopeState): ScopeState {
+  if (spec.kind === 'person' && (parent !== undefined || person !== undefined)) {
+    throw new RangeError(`person ${spec.name} lies in no other scope`);
+  }
+  if (parent?.spec.kind === 'person') throw new RangeError(`scope ${spec.name} cannot lie in a person`);
   const guarantee = vectorOf(spec.guarantee, NONE);
   const quota = vectorOf(spec.quota, NONE);
   const limit = vectorOf(spec.limit, NONE);
   const hasGuarantee = guarantee.some((amount) => amount !== NONE);
-  const state: Omit<ScopeState, 'project' | 'path' | 'guaranteed'> = {
+  const state: Omit<ScopeState, 'project' | 'path' | 'charged' | 'guaranteed'> = {
     spec,
     parent,
     children: [],
@@ -61,17 +77,19 @@ export function scopeState(spec: Scope, parent: ScopeState | undefined): ScopeSt
   };
   const project = spec.kind === 'user' && parent !== undefined ? parent.project : undefined;
   const made = state as ScopeState;
+  const path = [made, ...(parent?.path ?? [])];
   return Object.assign(made, {
     project: project ?? made,
-    path: [made, ...(parent?.path ?? [])],
+    path,
+    charged: person === undefined ? path : [...path, person],
     guaranteed: [...(hasGuarantee ? [made] : []), ...(parent?.guaranteed ?? [])],
   });
 }
 
-/** Adds a job to (or takes it from) a queue and all above it; `jobs` 0: only some of its replicas. */
+/** Adds a job to (or takes it from) a queue, all above it and its person; `jobs` 0: only some of its replicas. */
 export function charge(queue: ScopeState, amounts: Float64Array, of: JobClass, sign: 1 | -1, jobs: 0 | 1 = 1): void {
   const rank = of.rank as 0 | 1 | 2;
-  for (let scope: ScopeState | undefined = queue; scope !== undefined; scope = scope.parent) {
+  for (const scope of queue.charged) {
     addTo(scope.used, amounts, sign);
     if (of.preemptible) scope.preemptible[rank] += sign * jobs;
     else addTo(scope.firm, amounts, sign);
@@ -98,4 +116,9 @@ export function isWithin(scope: ScopeState, ancestor: ScopeState): boolean {
 export function guaranteeOf(scope: ScopeState, dimension: number): number | undefined {
   const amount = at(scope.guarantee, dimension);
   return amount === NONE ? undefined : amount;
+}
+
+/** Whether a queue's jobs count under a scope: it lies in it, or is a place of that person. */
+export function countsUnder(queue: ScopeState, scope: ScopeState): boolean {
+  return scope.spec.kind === 'person' ? queue.charged.includes(scope) : isWithin(queue, scope);
 }

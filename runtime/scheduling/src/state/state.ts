@@ -106,7 +106,7 @@ export class SchedulerState implements World {
 
   addScope(scope: ScopeState): void {
     this.scopes.set(scope.spec.name, scope);
-    if (scope.parent === undefined) this.roots.push(scope);
+    if (scope.parent === undefined && scope.spec.kind !== 'person') this.roots.push(scope);
     if (scope.hasGuarantee) this.hasGuarantees = true;
   }
 

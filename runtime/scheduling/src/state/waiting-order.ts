@@ -55,7 +55,7 @@ export class WaitingOrder {
       this.ripening.add(ripensAt, of);
     }
     if (on === 'room') this.#room[of.rank as 0 | 1 | 2].set(head, of);
-    for (const scope of of.queue.path) {
+    for (const scope of of.queue.charged) {
       if (!scope.capped) continue;
       const { classes, most } = this.#cappedOf(scope);
       classes[of.rank as 0 | 1 | 2].set(head, of);
@@ -69,7 +69,7 @@ export class WaitingOrder {
     if (head === undefined) return;
     this.#heads.delete(of);
     this.#room[of.rank as 0 | 1 | 2].delete(head);
-    for (const scope of of.queue.path) {
+    for (const scope of of.queue.charged) {
       if (!scope.capped) continue;
       const { classes, most } = this.#cappedOf(scope);
       classes[of.rank as 0 | 1 | 2].delete(head);
@@ -80,7 +80,7 @@ export class WaitingOrder {
 
   /** What a queue and those above it use has changed. */
   used(queue: ScopeState): void {
-    for (const scope of queue.path) if (scope.capped) this.changed.add(scope);
+    for (const scope of queue.charged) if (scope.capped) this.changed.add(scope);
   }
 
   /** Takes in whose oldest job has waited long enough by now. */

@@ -2,7 +2,7 @@ import type { Shape } from '../model/shapes.ts';
 import { Claim, protectedUntil } from '../policies/preemption.ts';
 import type { JobClass, ScopeState, Stake } from '../state/entities.ts';
 import type { RunningJob } from '../state/running-job.ts';
-import { isWithin } from '../state/scope-tree.ts';
+import { countsUnder } from '../state/scope-tree.ts';
 import { moveOnNode } from '../state/trial.ts';
 import type { World } from '../state/world.ts';
 import { mayUseClosed } from './closed.ts';
@@ -124,7 +124,7 @@ export function wakeAgainst(state: World, jobs: readonly RunningJob[]): void {
     for (const of of contendersAgainst(state, [job])) {
       const on = of.asleepOn;
       const concerned =
-        on !== 'room' && (on === 'everyone' || on === 'array' || (on !== undefined && isWithin(job.of.queue, on)));
+        on !== 'room' && (on === 'everyone' || on === 'array' || (on !== undefined && countsUnder(job.of.queue, on)));
       if (concerned) state.attention.wake(of);
     }
   }

@@ -1,6 +1,5 @@
 import { haveRoom, smallest } from '../deciding/sizes.ts';
 import type { Pod } from '../policies/gang-request.ts';
-import type { ScopeState } from '../state/entities.ts';
 import type { RunningJob } from '../state/running-job.ts';
 import type { World } from '../state/world.ts';
 import { wakeContendersOn } from './contenders.ts';
@@ -14,7 +13,7 @@ const OVERDUE = -1;
 
 /** Wakes the classes that may start because a running job, or some of its replicas, have left their nodes. */
 export function wakeAfter(state: World, job: Pick<RunningJob, 'of' | 'pods'>): void {
-  for (let scope: ScopeState | undefined = job.of.queue; scope !== undefined; scope = scope.parent) {
+  for (const scope of job.of.queue.charged) {
     state.attention.wakeAll(state.attention.sleepers.onScope(scope));
   }
   state.attention.wakeAll(state.attention.sleepers.onScope('everyone'));

@@ -150,7 +150,7 @@ async function replaceMembers(tx: Tx, config: PlatformConfig, providers: readonl
 /** Tables whose rows keep the project that they are of: what is in it outlives its place in the configuration. */
 export const KEEPS_PROJECT = ['jobs', 'disks', 'buckets', 'secrets'] as const satisfies readonly (keyof Schema)[];
 
-/** Those that administrators added stay, but for people whom the file names. */
+/** Those that administrators added stay, but for people whom the file names; likewise the quotas of single people. */
 async function replaceOrgMembers(tx: Tx, config: PlatformConfig): Promise<void> {
   const members = config.organizations.flatMap((org) =>
     org.members.map(({ user, role }) => ({ org: org.name, user_name: user, role, declared: true })),
@@ -158,6 +158,16 @@ async function replaceOrgMembers(tx: Tx, config: PlatformConfig): Promise<void> 
   const named = members.map(({ org, user_name: user }) => `${org}/${user}`);
   await sql`delete from org_members where declared or org || '/' || user_name = any (${named}::text[])`.execute(tx);
   if (members.length > 0) await tx.insertInto('org_members').values(members).execute();
+  const quotas = config.organizations.flatMap((org) =>
+    org.members.flatMap(({ user, quota }) =>
+      quota === undefined
+        ? []
+        : [{ org: org.name, user_name: user, quota: JSON.stringify(quota), declared: true as const }],
+    ),
+  );
+  const limited = quotas.map(({ org, user_name: user }) => `${org}/${user}`);
+  await sql`delete from person_quotas where declared or org || '/' || user_name = any (${limited}::text[])`.execute(tx);
+  if (quotas.length > 0) await tx.insertInto('person_quotas').values(quotas).execute();
 }
 
 /** Presets that administrators made, and that the file does not name. */

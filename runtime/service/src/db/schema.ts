@@ -6,7 +6,7 @@ import type { ClusterCredentialTable, ClusterTable, JoinTokenTable } from './clu
 import type { CreditsSchema } from './credits/tables.ts';
 import type { FlowSchema } from './flow/tables.ts';
 import type { JobTokenTable, SecretTable } from './secrets/tables.ts';
-import type { GrantTable, OrgMemberTable, ServiceAccountTable } from './tenancy/tables.ts';
+import type { GrantTable, OrgMemberTable, PersonQuotaTable, ServiceAccountTable } from './tenancy/tables.ts';
 
 /*
  * The tables of migrations/, as kysely sees them. bigint columns are read as numbers (log lengths and revisions stay
@@ -260,6 +260,7 @@ export interface Schema extends FlowSchema, CreditsSchema, AuditSchema {
   readonly projects: ProjectTable;
   readonly members: MemberTable;
   readonly org_members: OrgMemberTable;
+  readonly person_quotas: PersonQuotaTable;
   readonly grants: GrantTable;
   readonly service_accounts: ServiceAccountTable;
   readonly users: UserTable;

@@ -154,6 +154,7 @@ export async function leave(
   // What delos.yaml or a provider gives is theirs to take back.
   await tx.deleteFrom('members').where('user_name', '=', user.name).where('declared', '=', false).execute();
   await tx.deleteFrom('org_members').where('user_name', '=', user.name).execute();
+  await tx.deleteFrom('person_quotas').where('user_name', '=', user.name).execute();
   await tx.deleteFrom('grants').where('user_id', '=', user.id).execute();
   await endServiceAccounts(tx, user.id);
   await tx

@@ -5,6 +5,8 @@ export interface Leaver {
   readonly id: string;
   /** The scope that it was submitted to. */
   readonly queue: string;
+  /** Whose job it is, as the scope of a quota of theirs is called. */
+  readonly person: string;
   readonly preset: Preset;
   /** Where its container is, or is expected to come. */
   readonly node: string;
@@ -49,9 +51,11 @@ export class Leavers {
       const there = this.#where((leaver) => leaver.node === state.nodes.name(node));
       if (!this.#fitsOn(node, there)) for (const leaver of there) found.add(leaver);
     }
-    for (let scope: Scope | undefined = job.of.queue; scope !== undefined; scope = scope.parent) {
-      const { name } = scope.spec;
-      const inside = this.#where(({ queue }) => queue === name || queue.startsWith(`${name}/`));
+    for (const scope of job.of.queue.charged) {
+      const { name, kind } = scope.spec;
+      const inside = this.#where(({ queue, person }) =>
+        kind === 'person' ? person === name : queue === name || queue.startsWith(`${name}/`),
+      );
       if (!fitsUnder(scope, inside)) for (const leaver of inside) found.add(leaver);
     }
     return [...found];

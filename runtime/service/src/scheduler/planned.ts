@@ -69,6 +69,8 @@ export interface Facts {
     readonly user: string;
     readonly share: Share;
   }[];
+  /** Those whose jobs in all projects of an organization are limited. */
+  readonly people: readonly { readonly org: string; readonly user: string; readonly quota: Quota }[];
 }
 
 export interface ScopeFacts {

@@ -4,7 +4,7 @@ import type { Admission, Facts, Plan, PlannedJob, Preemption, ReportedNode } fro
 import { type DiskHold, PlannerDisks } from './planner-disks.ts';
 import { isSame, type Known, keyOf } from './planner-known.ts';
 import { byId, newPodOn, PlannerNodes, podOn, stageOf } from './planner-nodes.ts';
-import { ensureQueue, queueOf, scopesOf } from './planner-scopes.ts';
+import { ensureQueue, personOf, queueOf, scopesOf } from './planner-scopes.ts';
 import { type CatalogueEntry, countedResources, entryOf, presetOf } from './translate.ts';
 
 /** A job that has found no room for so long has nodes kept for it. */
@@ -207,7 +207,7 @@ export class Planner {
     known.place = 'leaving';
     known.node = node;
     this.#unbound.delete(id);
-    this.#leavers.put({ id, queue: queueOf(known.job), preset, node });
+    this.#leavers.put({ id, queue: queueOf(known.job), person: personOf(known.job), preset, node });
   }
 
   /** Where a place that is kept is none any more, its job waits as before. */

@@ -140,6 +140,12 @@ export async function loadFacts(db: Db, cluster: string): Promise<Facts> {
     .orderBy('project')
     .orderBy('user_name')
     .execute();
+  const people = await db
+    .selectFrom('person_quotas')
+    .select(['org', 'user_name as user', 'quota'])
+    .orderBy('org')
+    .orderBy('user_name')
+    .execute();
   const own = await db
     .selectFrom('clusters')
     .select(['presets', 'scheduling'])
@@ -157,6 +163,7 @@ export async function loadFacts(db: Db, cluster: string): Promise<Facts> {
     organizations,
     projects,
     members: members.filter(({ share }) => !isDeepStrictEqual(share, PLAIN_SHARE)),
+    people,
   };
 }
 

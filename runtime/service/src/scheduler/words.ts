@@ -21,7 +21,7 @@ function blockText({ quota, nodes, together }: Reason): string {
     const { kind, scope, rule, dimension, used, cap } = quota;
     const seats = dimension === 'jobs' && (rule === 'quota' || rule === 'limit');
     return seats
-      ? `${kind} ${scope} runs ${used} ${used === 1 ? 'job' : 'jobs'} and its ${rule} is ${cap}`
+      ? `${kind} ${scope} runs ${used} ${used === 1 ? 'job' : 'jobs'} and ${kind === 'person' ? 'their' : 'its'} ${rule} is ${cap}`
       : quotaText(quota);
   }
   const [first] = nodes;

@@ -61,8 +61,11 @@ describe('what administrators made while the platform ran', () => {
   test('outlives every `up`, also a membership in a declared project', async () => {
     await ok('admin', 'POST', `${ADMIN}/clusters/default/orgs/acme/projects/one/users`, { user_name: 'bob' });
     await ok('admin', 'PATCH', `${LAB}/quota`, { quota: { total_running_jobs: 5 } });
+    await ok('noel', 'PATCH', `${LAB}/users/alice/quota`, { quota: { total_running_jobs: 2 } });
     await up();
     expect(await projectsOf('alice')).toContain('lab/play writer');
+    expect(await ok('alice', 'GET', `${LAB}/users/alice`)).toMatchObject({ quota: { total_running_jobs: 2 } });
+    expect((await ask('noel', 'PATCH', `${LAB}/users/noel/quota`, { quota: {} })).status).toBe(403);
     expect(await projectsOf('bob')).toEqual(['acme/one writer', 'other/hidden writer']);
     expect(await ok('admin', 'GET', LAB)).toMatchObject({ quota: { total_running_jobs: 5 } });
   });
@@ -76,6 +79,7 @@ describe('what administrators made while the platform ran', () => {
         { org: 'acme', project: 'one', user: 'bob', role: 'writer' },
         { org: 'lab', project: 'play', user: 'alice', role: 'writer' },
       ],
+      quotas: [{ org: 'lab', user: 'alice', quota: { runningJobs: 2 } }],
       presets: [],
     });
   });
@@ -146,27 +150,31 @@ describe('a preset beside those of delos.yaml', () => {
 });
 
 describe('a name that delos.yaml declares later', () => {
+  const members = [{ user: 'alice', quota: { runningJobs: 4 } }];
   const withLab = (role: 'reader' | 'writer', adopt: readonly string[] = [], quota: object = { runningJobs: 5 }) =>
     platformConfig.parse({
       ...TEST_CONFIG,
       adopt,
       organizations: [
         ...TEST_CONFIG.organizations,
-        { name: 'lab', quota, projects: [{ name: 'play', members: [{ user: 'alice', role }] }] },
+        { name: 'lab', quota, members, projects: [{ name: 'play', members: [{ user: 'alice', role }] }] },
       ],
     });
 
   test('is not taken over where both say something else, and the difference is told', async () => {
     await expect(up(withLab('reader', [], { runningJobs: 3 }))).rejects.toThrow(
       'organization lab has quota {"runningJobs":5}, and delos.yaml says quota {"runningJobs":3}; ' +
-        'member lab/play alice has role "writer", and delos.yaml says role "reader"',
+        'member lab/play alice has role "writer", and delos.yaml says role "reader"; ' +
+        'quota lab alice has quota {"runningJobs":2}, and delos.yaml says quota {"runningJobs":4}',
     );
     expect(await projectsOf('alice')).toContain('lab/play writer');
   });
 
   test('is taken over where the file says so', async () => {
-    await up(withLab('reader', ['organization lab', 'member lab/play alice'], { runningJobs: 3 }));
+    await up(withLab('reader', ['organization lab', 'member lab/play alice', 'quota lab alice'], { runningJobs: 3 }));
     expect(await projectsOf('alice')).toContain('lab/play reader');
+    const own = await ask('admin', 'PATCH', `${LAB}/users/alice/quota`, { quota: { total_running_jobs: 9 } });
+    expect(own.json.error).toMatch(/^the quota of alice in organization lab is declared in delos.yaml/);
     const refused = await ask('admin', 'PATCH', `${LAB}/quota`, { quota: { total_running_jobs: 9 } });
     expect([refused.status, refused.json.error]).toEqual([
       409,

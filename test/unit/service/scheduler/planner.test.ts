@@ -87,6 +87,14 @@ test.each<[string, World]>([
     },
   ],
   [
+    'Person alice of organization acme runs 1 job and their quota is 1. When it starts is not known: 1 running job under it must end first, and it has no life-span.',
+    {
+      facts: facts({ '@alice': { runningJobs: 1 } }),
+      nodes: [node('a')],
+      jobs: [running(job({ project: 'two' }), 'a'), job()],
+    },
+  ],
+  [
     'Organization acme uses 1 core of its quota of 1.5 cores, and this job needs 1 core. It is expected by 2026-01-01 13:00 UTC: quota is free when 1 running job has ended by its life-span.',
     {
       facts: facts({ acme: { cpu: 1.5 } }),

@@ -12,7 +12,6 @@ import { facts, GIB, job, later, NVIDIA, node, running } from '../../../support/
  * when they like, and at any instant the planner may be made anew of what rows say.
  */
 
-const SEED = { seed: runSeed(), numRuns: 120 };
 const MIN_RUN_SECONDS = 3;
 const REPORTS = [
   node('a', { cpu: 4, memory: 8 * GIB, extended: { [NVIDIA]: 2 } }),
@@ -44,6 +43,10 @@ const anyFacts: fc.Arbitrary<Facts> = fc
     ...facts({ acme }, [], { 'acme/one': one, 'acme/two': two, 'acme/one/alice': alice }),
     minRunSeconds: MIN_RUN_SECONDS,
   }));
+/** With quotas of people over both projects. */
+const anyLimited: fc.Arbitrary<Facts> = fc
+  .record({ config: anyFacts, alice: anyAmounts, bob: anyAmounts })
+  .map(({ config, alice, bob }) => ({ ...config, people: facts({ '@alice': alice, '@bob': bob }).people }));
 const anyStep = fc.oneof(
   { weight: 5, arbitrary: anyJob.map((given) => ({ kind: 'submit' as const, given })) },
   { weight: 2, arbitrary: fc.nat().map((index) => ({ kind: 'end' as const, index })) },
@@ -141,8 +144,9 @@ class Cluster {
       expect(used.gpu).toBeLessThanOrEqual(extended[NVIDIA] ?? 0);
       expect(used.jobs).toBeLessThanOrEqual(pods);
     }
-    const { organizations, projects, members } = this.#config;
+    const { organizations, projects, members, people } = this.#config;
     const scopes = [
+      ...people.map(({ user, quota }) => ({ caps: [quota], of: there.filter(({ owner }) => owner === user) })),
       ...organizations.map(({ quota, share }) => ({ caps: [quota, share.limit], of: there })),
       ...projects.map(({ name, quota, share }) => ({
         caps: [quota, share.limit],
@@ -169,9 +173,18 @@ class Cluster {
 }
 
 test('only preemptible jobs are preempted, after their least time; nothing holds more than there is; all come back or end', () => {
+  expect(victimsUnder(anyFacts, 120)).toBeGreaterThan(50);
+});
+
+test('the same, where people have quotas over all projects', () => {
+  victimsUnder(anyLimited, 60);
+});
+
+/** @returns how many jobs were preempted */
+function victimsUnder(configs: fc.Arbitrary<Facts>, numRuns: number): number {
   let victims = 0;
   fc.assert(
-    fc.property(anyFacts, fc.array(anyStep, { maxLength: 60, size: 'max' }), (config, steps) => {
+    fc.property(configs, fc.array(anyStep, { maxLength: 60, size: 'max' }), (config, steps) => {
       const cluster = new Cluster(config);
       for (const [index, step] of steps.entries()) {
         cluster.now = later(index);
@@ -214,7 +227,7 @@ test('only preemptible jobs are preempted, after their least time; nothing holds
       }
       expect([...cluster.which('node'), ...cluster.which('leaving')]).toEqual([]);
     }),
-    SEED,
+    { seed: runSeed(), numRuns },
   );
-  expect(victims).toBeGreaterThan(50);
-});
+  return victims;
+}

@@ -143,6 +143,7 @@ export const RULES: Rules = {
     ['PATCH /clusters/:cluster/orgs/:org/defaults', 'organization.change', 'organization', 'organization'],
     ['POST /clusters/:cluster/users', 'organization-member.add', 'organization', 'people'],
     ['PUT /clusters/:cluster/orgs/:org/users/:user', 'organization-member.change', 'organization', 'people'],
+    ['PATCH /clusters/:cluster/orgs/:org/users/:user/quota', 'organization-member.change', 'organization', 'people'],
     ['DELETE /clusters/:cluster/orgs/:org/users/:user', 'organization-member.remove', 'organization', 'people'],
     ['POST /clusters/:cluster/orgs/:org/projects', 'project.add', 'organization', 'people'],
     ['PUT /clusters/:cluster/orgs/:org/projects/:project', 'project.change', 'project', 'manage'],

@@ -85,6 +85,7 @@ async function projects(tx: Tx, config: PlatformConfig): Promise<readonly Differ
 async function members(tx: Tx, config: PlatformConfig): Promise<readonly Difference[]> {
   const ofProjects = await tx.selectFrom('members').selectAll().where('declared', '=', false).execute();
   const ofOrgs = await tx.selectFrom('org_members').selectAll().where('declared', '=', false).execute();
+  const limited = await tx.selectFrom('person_quotas').selectAll().where('declared', '=', false).execute();
   const orgOf = (name: string) => config.organizations.find((each) => each.name === name);
   return [
     ...ofProjects.flatMap(({ org, project, user_name: user, role, share }) => {
@@ -102,6 +103,10 @@ async function members(tx: Tx, config: PlatformConfig): Promise<readonly Differe
     ...ofOrgs.flatMap(({ org, user_name: user, role }) => {
       const declared = orgOf(org)?.members.find((each) => each.user === user);
       return declared === undefined ? [] : difference(`member ${org} ${user}`, { role }, { role: declared.role });
+    }),
+    ...limited.flatMap(({ org, user_name: user, quota }) => {
+      const declared = orgOf(org)?.members.find((each) => each.user === user)?.quota;
+      return declared === undefined ? [] : difference(`quota ${org} ${user}`, { quota }, { quota: declared });
     }),
   ];
 }

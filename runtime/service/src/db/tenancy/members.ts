@@ -86,6 +86,7 @@ export async function removeOrgMember(
   for (const row of inProjects) refuseDeclared(row, `the membership of ${user} in project ${org}/${row.project}`);
   await tx.deleteFrom('org_members').where('org', '=', org).where('user_name', '=', user).execute();
   await tx.deleteFrom('members').where('org', '=', org).where('user_name', '=', user).execute();
+  await tx.deleteFrom('person_quotas').where('org', '=', org).where('user_name', '=', user).execute();
   await tellChange(tx);
 }
 

@@ -74,6 +74,7 @@ export async function removeOrganization(tx: Tx, name: string): Promise<void> {
     });
   }
   await tx.deleteFrom('org_members').where('org', '=', name).execute();
+  await tx.deleteFrom('person_quotas').where('org', '=', name).execute();
   await tx.updateTable('organizations').set({ retired: true }).where('name', '=', name).execute();
   // What jobs of former projects refer to stays for their history.
   await sql`delete from organizations o where name = ${name}

@@ -1,10 +1,18 @@
-import type { Action, OrgRole } from '@delos/core';
-import type { Generated } from 'kysely';
+import type { Action, OrgRole, Quota } from '@delos/core';
+import type { ColumnType, Generated } from 'kysely';
 
 export interface OrgMemberTable {
   readonly org: string;
   readonly user_name: string;
   readonly role: OrgRole;
+  readonly declared: Generated<boolean>;
+}
+
+export interface PersonQuotaTable {
+  readonly org: string;
+  readonly user_name: string;
+  /** Written as text, as every jsonb. */
+  readonly quota: ColumnType<Pick<Quota, 'runningJobs'>, string, string>;
   readonly declared: Generated<boolean>;
 }
 

@@ -4,12 +4,14 @@ import { z } from 'zod';
 import type { Tx } from '../../../db/schema.ts';
 import { removeMember, removeOrgMember, setMember, setOrgMember } from '../../../db/tenancy/members.ts';
 import { changeOrganization, makeOrganization, removeOrganization } from '../../../db/tenancy/organizations.ts';
+import { setPersonQuota } from '../../../db/tenancy/person-quotas.ts';
 import { changeProject, makeProject, removeProject } from '../../../db/tenancy/projects.ts';
 import { type Administers, administer, type Place } from '../../authorization/administer.ts';
 import type { ApiDeps, Caller } from '../../deps.ts';
 import { route } from '../../route.ts';
 import { balanceOfOrg } from '../credits/index.ts';
 import { orgJson, orgUserJson, projectJson, projectUserJson, quotaRequest, userJson } from './json.ts';
+import { personQuotaRequest, quotaChange, quotaIfGiven, quotaOf, roleIn } from './person-quota.ts';
 
 /*
  * What administrators change while the platform runs. What delos.yaml declares is refused by the functions that are called here
@@ -44,7 +46,7 @@ const newClusterUser = z.object({
   user_name: z.string().max(128),
   org_name: z.string().max(128).optional(),
   role: orgRole.optional(),
-  quota: quotaRequest,
+  quota: quotaIfGiven,
 });
 const projectSettings = z.object({
   is_default: z.boolean().default(false),
@@ -144,18 +146,29 @@ export function adminChanges(app: FastifyInstance, deps: ApiDeps, checkCluster: 
     needs: 'people',
     place: (_params, { org_name: org = '' }) => ({ org }),
     done: async (tx, _params, { org_name: org = '', user_name: user, role, quota }, caller) => {
-      requireNoQuotaOfPeople(quota);
       requireToGive(caller, org, role);
-      return userJson(user, org, { role: await setOrgMember(tx, { org, user }, role, 'new') });
+      const given = await setOrgMember(tx, { org, user }, role, 'new');
+      return userJson(user, org, { role: given, quota: await quotaOf(tx, { org, user }, quota) });
     },
   });
   change('PUT', '/clusters/:cluster/orgs/:org/users/:user', 'Change a user’s role in an organization', {
-    body: z.object({ role: orgRole }),
+    body: z.object({ role: orgRole, quota: quotaIfGiven }),
     needs: 'people',
-    done: async (tx, { org, user }, { role }, caller) => {
+    done: async (tx, { org, user }, { role, quota }, caller) => {
       requireToGive(caller, org, role);
       await requireToTake(tx, caller, org, user);
-      return userJson(user, org, { role: await setOrgMember(tx, { org, user }, role, undefined) });
+      const given = await setOrgMember(tx, { org, user }, role, undefined);
+      return userJson(user, org, { role: given, quota: await quotaOf(tx, { org, user }, quota) });
+    },
+  });
+  change('PATCH', '/clusters/:cluster/orgs/:org/users/:user/quota', 'Say the quota of one person in an organization', {
+    body: personQuotaRequest,
+    needs: 'people',
+    done: async (tx, { org, user }, asked, caller) => {
+      await requireToTake(tx, caller, org, user);
+      const runningJobs = await setPersonQuota(tx, { org, user }, quotaChange(asked));
+      const role = await roleIn(tx, org, user);
+      return userJson(user, org, { role, quota: runningJobs === null ? {} : { runningJobs } });
     },
   });
   change('DELETE', '/clusters/:cluster/orgs/:org/users/:user', 'Take a user out of an organization and its projects', {
@@ -252,13 +265,7 @@ function requireToGive(caller: Caller, org: string, role: z.infer<typeof orgRole
 }
 
 async function requireToTake(tx: Tx, caller: Caller, org: string, user: string): Promise<void> {
-  const row = await tx
-    .selectFrom('org_members')
-    .select('role')
-    .where('org', '=', org)
-    .where('user_name', '=', user)
-    .executeTakeFirst();
-  requireToGive(caller, org, row?.role);
+  requireToGive(caller, org, await roleIn(tx, org, user));
 }
 
 /** An account that is said to hold credits: the client sends an empty one, or null, for none. */
@@ -271,7 +278,7 @@ type Credits = z.infer<typeof noCredits>;
 /** @throws DelosError where a number of running jobs is given */
 function requireNoQuotaOfPeople(quota: number | null): void {
   if (quota === null) return;
-  throw new DelosError('ERR_NOT_IMPLEMENTED', 'quotas of single people are not part of this release of Delos', {
-    hint: 'a limit of a member is `limit` in delos.yaml; one of an organization: apolo admin set-org-cluster-quota',
+  throw new DelosError('ERR_NOT_IMPLEMENTED', 'a quota for everybody who is new is not part of this release of Delos', {
+    hint: 'a quota of one person: apolo admin set-user-quota; one of all together: apolo admin set-org-cluster-quota',
   });
 }

@@ -6,7 +6,7 @@ export const admin: Resource = {
   title: 'administration',
   prefix: '/apis/admin/v1',
   config: [{ in: 'platform', key: 'admin_url' }],
-  tables: ['organizations', 'projects', 'org_members'],
+  tables: ['organizations', 'projects', 'org_members', 'person_quotas'],
   routes: adminRoutes,
   audit: {
     'PATCH /orgs/:org/balance': 'credits.add',
@@ -20,6 +20,7 @@ export const admin: Resource = {
     'PATCH /clusters/:cluster/orgs/:org/defaults': 'organization.change',
     'POST /clusters/:cluster/users': 'organization-member.add',
     'PUT /clusters/:cluster/orgs/:org/users/:user': 'organization-member.change',
+    'PATCH /clusters/:cluster/orgs/:org/users/:user/quota': 'organization-member.change',
     'DELETE /clusters/:cluster/orgs/:org/users/:user': 'organization-member.remove',
     'POST /clusters/:cluster/orgs/:org/projects': 'project.add',
     'PUT /clusters/:cluster/orgs/:org/projects/:project': 'project.change',

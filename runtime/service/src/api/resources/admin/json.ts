@@ -66,8 +66,11 @@ export const projectUserJson = (
   user_info: { email: '' },
 });
 
+/** As the client sends a number of jobs. */
+export const runningJobs = z.coerce.number().int().min(0).max(1_000_000_000).nullish();
+
 /** Most running jobs; null: no limit. The client sends numbers, and texts of them. */
 export const quotaRequest = z
-  .object({ total_running_jobs: z.coerce.number().int().min(0).max(1_000_000_000).nullish() })
+  .object({ total_running_jobs: runningJobs })
   .nullish()
   .transform((given) => given?.total_running_jobs ?? null);

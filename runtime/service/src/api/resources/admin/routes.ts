@@ -3,6 +3,7 @@ import type { FastifyInstance } from 'fastify';
 import { z } from 'zod';
 import { presentClusters } from '../../../db/clusters/present.ts';
 import type { Db } from '../../../db/schema.ts';
+import { personQuotas } from '../../../db/tenancy/person-quotas.ts';
 import { isIn, standsIn } from '../../authorization/administer.ts';
 import type { ApiDeps, Caller } from '../../deps.ts';
 import { route } from '../../route.ts';
@@ -64,14 +65,17 @@ export function adminRoutes(app: FastifyInstance, deps: ApiDeps): void {
     orgJson(await organization(db, org), await balanceOfOrg(db, org)),
   );
   for (const scope of ['/clusters/:cluster', '/clusters/:cluster/orgs/:org']) {
-    get(`${scope}/users`, 'Users', async (caller, { org }) =>
-      (await people(db, caller, org)).map(({ user, role }) => userJson(user, org, { role })),
-    );
+    get(`${scope}/users`, 'Users', async (caller, { org }) => {
+      const quotas = await quotasOf(db, org);
+      return (await people(db, caller, org)).map(({ user, role }) =>
+        userJson(user, org, { role, quota: quotas(user) }),
+      );
+    });
     get(`${scope}/users/:user`, 'One user', async (caller, { org, user = '' }) => {
       const known = (await people(db, caller, org)).find((each) => each.user === user);
       if (user !== caller.user && known === undefined) throw notFound(`user ${user}`);
-      const quota = org === undefined ? undefined : (await organization(db, org)).quota;
-      return userJson(user, org, { quota, role: known?.role });
+      const quotas = await quotasOf(db, org);
+      return userJson(user, org, { quota: quotas(user), role: known?.role });
     });
     get(`${scope}/projects`, 'Projects', async (caller, { cluster = '', org }) =>
       (await projects(db, caller, org)).map((project, index) =>
@@ -104,7 +108,9 @@ function refused(url: string): DelosError {
   if (/\/(balance|defaults)$/.test(path))
     return new DelosError('ERR_NOT_IMPLEMENTED', 'credits of single people are not part of this release of Delos');
   if (/\/users\/[^/]+\/quota$/.test(path)) {
-    return new DelosError('ERR_NOT_IMPLEMENTED', 'quotas of single people are not part of this release of Delos');
+    return new DelosError('ERR_NOT_IMPLEMENTED', 'a person has a quota in an organization, not on a cluster', {
+      hint: 'name it: apolo admin set-user-quota CLUSTER USER --org ORG --jobs AMOUNT',
+    });
   }
   if (/\/clusters\/[^/]+\/orgs\/[^/]+$/.test(path)) {
     return new DelosError('ERR_NOT_IMPLEMENTED', 'each organization is on each cluster: none can be taken off one', {
@@ -114,6 +120,15 @@ function refused(url: string): DelosError {
   return new DelosError('ERR_NOT_IMPLEMENTED', 'clusters are set in delos.yaml, or join by `delos clusters token`', {
     hint: 'change it there and run: delos up',
   });
+}
+
+/** Of people in an organization; without one, nobody has any. */
+async function quotasOf(db: Db, org: string | undefined): Promise<(user: string) => Quota> {
+  const known: ReadonlyMap<string, number> = org === undefined ? new Map() : await personQuotas(db, org);
+  return (user) => {
+    const runningJobs = known.get(user);
+    return runningJobs === undefined ? {} : { runningJobs };
+  };
 }
 
 function requireOrg(caller: Caller, org: string): void {

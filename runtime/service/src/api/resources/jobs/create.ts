@@ -74,8 +74,8 @@ export async function createJob(tx: Tx, request: JobRequest, context: CreateCont
   const wanted = { org: request.meta.org_name, name: request.meta.project_name };
   const project = await projectFor(tx, wanted, context.caller, { kind: 'job', cluster });
   const resources = resourcesOf(request, preset);
-  await context.checkQuota(tx, { cluster, request, project, needs: resources });
   const { caller } = context;
+  await context.checkQuota(tx, { cluster, request, owner: caller.user, project, needs: resources });
   await checkQueue(tx, context.queue, { cluster, user: caller.user, org: project.org, project: project.name });
   const id = context.id ?? `job-${randomUUID()}`;
   const { meta, container } = request;

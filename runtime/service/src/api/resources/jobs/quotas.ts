@@ -4,13 +4,26 @@ import type { Tx } from '../../../db/schema.ts';
 import type { OwnedProject } from '../../project-for.ts';
 import type { JobRequest } from './request.ts';
 
-/** What a new job asks of its project. */
+/** What a new job asks of its project, organization and owner. */
 export interface JobDemand {
   /** A quota is of one cluster: each has it anew. */
   readonly cluster: string;
   readonly request: JobRequest;
+  /** Whose job it is. */
+  readonly owner: string;
   readonly project: OwnedProject;
   readonly needs: Needs;
+}
+
+/** Whose live jobs are counted, and what they may be together. */
+interface Counted {
+  readonly who: string;
+  readonly quota: Quota;
+  readonly limit: Quota;
+  /** @default all of the organization */
+  readonly project?: string;
+  /** @default everybody's */
+  readonly owner?: string;
 }
 
 interface Needs {
@@ -24,8 +37,14 @@ interface Needs {
  * its seat. Otherwise it waits in the queue. The scheduler alone enforces quotas: this is a courtesy, and may be late.
  * @throws DelosError ERR_QUOTA_EXCEEDED
  */
-export async function checkQuotas(tx: Tx, { cluster, request, project, needs }: JobDemand): Promise<void> {
-  const scopes = [
+export async function checkQuotas(tx: Tx, { cluster, request, owner, project, needs }: JobDemand): Promise<void> {
+  const own = await tx
+    .selectFrom('person_quotas')
+    .select('quota')
+    .where('org', '=', project.org)
+    .where('user_name', '=', owner)
+    .executeTakeFirst();
+  const scopes: readonly Counted[] = [
     {
       who: `project ${project.org}/${project.name}`,
       quota: project.quota,
@@ -36,10 +55,12 @@ export async function checkQuotas(tx: Tx, { cluster, request, project, needs }: 
       who: `organization ${project.org}`,
       quota: project.org_quota,
       limit: project.org_share.limit,
-      project: undefined,
     },
+    ...(own === undefined
+      ? []
+      : [{ who: `${owner} in organization ${project.org}`, quota: own.quota, limit: {}, owner }]),
   ];
-  for (const { who, quota, limit, project: name } of scopes) {
+  for (const { who, quota, limit, project: name = null, owner: by = null } of scopes) {
     for (const [rule, most] of Object.entries({ quota, limit })) {
       const never = whyNever(most, needs);
       if (never === undefined) continue;
@@ -49,7 +70,8 @@ export async function checkQuotas(tx: Tx, { cluster, request, project, needs }: 
     }
     if (quota.runningJobs === undefined || request.meta.wait_for_jobs_quota === true) continue;
     const { rows } = await sql<{ live: number }>`select count(*)::int as live from jobs
-      where cluster = ${cluster} and org = ${project.org} and (${name ?? null}::text is null or project = ${name ?? null})
+      where cluster = ${cluster} and org = ${project.org} and (${name}::text is null or project = ${name})
+      and (${by}::text is null or owner = ${by})
       and status in ('pending', 'suspended', 'running') and carries is null`.execute(tx);
     const live = rows[0]?.live ?? 0;
     if (live >= quota.runningJobs) {
