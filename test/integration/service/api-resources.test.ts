@@ -281,7 +281,7 @@ describe('the table of rights', () => {
   });
 
   /** What is in no file. */
-  const GIVEN = /^(credits|audit) |\/balance$/;
+  const GIVEN = /^(credits|audit) |\/balance$|\/users\/:user\/quota$/;
 
   test.each(lines('manage', 'people', 'organization', 'platform'))('$resource $endpoint: who $needs', async (line) => {
     const asked = line.ask({ id: 'none', parent: 'none' });
