@@ -11,6 +11,7 @@ import (
 	"regexp"
 	"strings"
 	"sync"
+	"time"
 )
 
 // request asks for an image of one container.
@@ -39,6 +40,9 @@ var (
 	containerID = regexp.MustCompile(`^[0-9a-f]{64}$`)
 	digestForm  = regexp.MustCompile(`^sha256:[0-9a-f]{64}$`)
 )
+
+// alivePause is how often an empty line says that the work goes on: the agent takes a longer silence for an end.
+const alivePause = 20 * time.Second
 
 // line is one of the answer's: docker's form, which the official client reads.
 type line map[string]any
@@ -88,18 +92,40 @@ func answer(ctx context.Context, w http.ResponseWriter, work func(context.Contex
 	w.Header().Set("Content-Type", "application/x-ndjson")
 	w.WriteHeader(http.StatusOK)
 	ctx, cancel := context.WithCancel(ctx)
-	defer cancel()
 	var turn sync.Mutex
-	tell := func(said line) {
+	// Nothing is written once the answer has ended.
+	defer func() {
 		turn.Lock()
 		defer turn.Unlock()
-		if json.NewEncoder(w).Encode(said) != nil {
-			cancel()
-		}
+		cancel()
+	}()
+	flush := func() {
 		if flusher, may := w.(http.Flusher); may {
 			flusher.Flush()
 		}
 	}
+	flush()
+	tell := func(said line) {
+		turn.Lock()
+		defer turn.Unlock()
+		if ctx.Err() != nil {
+			return
+		}
+		if json.NewEncoder(w).Encode(said) != nil {
+			cancel()
+		}
+		flush()
+	}
+	go func() {
+		for {
+			select {
+			case <-ctx.Done():
+				return
+			case <-time.After(alivePause):
+				tell(line{})
+			}
+		}
+	}()
 	if err := work(ctx, tell); err != nil {
 		message := err.Error()
 		tell(line{"error": message, "errorDetail": line{"message": message}})

@@ -15,6 +15,8 @@ export interface ImageSavers {
 
 /** It has found the container by then; what follows is a stream. */
 const BEGIN_MS = 10_000;
+/** Says that the work goes on, and nothing else: the client would not know it. */
+const ALIVE = '{}';
 
 const pods = z.object({
   items: z.array(z.object({ status: z.object({ phase: z.string().optional(), podIP: z.string().optional() }) })),
@@ -80,8 +82,12 @@ export async function passLines(
   back.resume();
   try {
     const decoder = new TextDecoder();
+    let begun = '';
     for await (const part of lines) {
-      const text = decoder.decode(part, { stream: true });
+      const whole = (begun + decoder.decode(part, { stream: true })).split('\n');
+      begun = whole.pop() ?? '';
+      const text = whole.flatMap((line) => (line === ALIVE ? [] : `${line}\n`)).join('');
+      if (text === '') continue;
       await new Promise<void>((resolve, reject) => {
         back.send(text, (error) => (error ? reject(error) : resolve()));
       });
