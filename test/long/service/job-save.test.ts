@@ -32,6 +32,7 @@ let client: ApoloClient;
 let agent: Server;
 let base: string;
 const pods = new Map<string, Pod>();
+const containers = new Map<string, string>();
 const quiet = pino({ level: 'silent' });
 
 beforeAll(async () => {
@@ -93,13 +94,14 @@ async function listen(): Promise<void> {
   Object.assign(platform.api.deps, { agents: () => hub });
 }
 
-/** A job of alice's whose container runs this; a digit makes its id. */
-async function job(digit: string, script: string, facts: { readonly node?: string } = {}): Promise<string> {
+/** A job of alice's whose container runs this. */
+async function job(script: string, facts: { readonly node?: string } = {}): Promise<string> {
   const { json: made } = await platform.api.request('alice', 'POST', '/jobs?from_preset', {
     ...{ preset_name: 'cpu-small', image: base, org_name: 'acme', project_name: 'one', pass_config: false },
   });
   const id: string = made.id;
-  const container = digit.repeat(64);
+  const container = node.containerId();
+  containers.set(id, container);
   const login = `token:${await platform.issuer.token('alice')}`;
   await node.ctr('images', 'pull', '--plain-http', '--user', login, base);
   await node.ctr('run', '--detach', base, container, 'sh', '-c', `${script}; touch /done; sleep 600`);
@@ -133,7 +135,7 @@ async function job(digit: string, script: string, facts: { readonly node?: strin
 async function shown(image: string, script: string): Promise<string> {
   const login = `token:${await platform.issuer.token('alice')}`;
   await node.ctr('images', 'pull', '--plain-http', '--user', login, image);
-  return node.ctr('run', '--rm', image, `shown-${Date.now()}`, 'sh', '-c', script);
+  return node.ctr('run', '--rm', image, node.containerId(), 'sh', '-c', script);
 }
 
 const CHANGES = [
@@ -145,7 +147,7 @@ const CHANGES = [
 
 describe('a running job', () => {
   test('is saved by the official client, and a container of the image has all that it changed', async () => {
-    const id = await job('a', CHANGES);
+    const id = await job(CHANGES);
     const saved = await client.run(['job', 'save', id, 'image:saved:1'], { timeout: 120 });
     expect(saved, saved.stderr).toMatchObject({ code: 0 });
     expect(saved.stdout).toContain('Image created');
@@ -158,13 +160,13 @@ describe('a running job', () => {
   });
 
   test('is saved again, over the same tag', async () => {
-    const id = await job('b', 'echo second >/written');
+    const id = await job('echo second >/written');
     expect((await client.run(['job', 'save', id, 'image:saved:1'], { timeout: 120 })).code).toBe(0);
     expect(await shown(`${platform.host}/acme/one/saved:1`, 'cat /written')).toBe('second\n');
   });
 
   test('on a node without that part is refused in words', async () => {
-    const id = await job('c', 'true', { node: 'node-2' });
+    const id = await job('true', { node: 'node-2' });
     const refused = await client.run(['job', 'save', id, 'image:saved:2']);
     expect(refused.code).not.toBe(0);
     expect(refused.stderr).toContain('services.imageSaver of delos.yaml brings it');
@@ -176,7 +178,7 @@ describe('refused, before anything is read', () => {
     platform.api.request(user, 'POST', `/jobs/${id}/save`, { container: { image } });
 
   test('another project’s job, an image of another project, and one of another registry', async () => {
-    const id = await job('d', 'true');
+    const id = await job('true');
     const own = `${platform.host}/acme/one/saved:3`;
     expect((await save('bob', id, own)).json.error).toContain('there is no job');
     expect((await save('rita', id, own)).status).toBe(403);
@@ -191,12 +193,13 @@ describe('refused, before anything is read', () => {
   });
 
   test('a job that has ended, and one whose container has gone since', async () => {
-    const id = await job('e', 'true');
+    const id = await job('true');
     const own = `${platform.host}/acme/one/saved:4`;
-    await node.ctr('task', 'kill', '--signal', 'SIGKILL', 'e'.repeat(64));
+    const container = containers.get(id) ?? '';
+    await node.ctr('task', 'kill', '--signal', 'SIGKILL', container);
     await until('it is gone', 30, async () => {
-      await node.ctr('task', 'delete', 'e'.repeat(64)).catch(() => undefined);
-      return (await node.ctr('task', 'ls')).includes('eeee') ? undefined : true;
+      await node.ctr('task', 'delete', container).catch(() => undefined);
+      return (await node.ctr('task', 'ls')).includes(container) ? undefined : true;
     });
     const gone = await save('alice', id, own);
     expect([gone.status, gone.json.error]).toEqual([404, expect.stringContaining('is not running')]);
@@ -209,7 +212,7 @@ describe('refused, before anything is read', () => {
 
 describe('the credential of a save', () => {
   test('opens the one repository, and nothing that its user may read besides', async () => {
-    const id = await job('f', 'true');
+    const id = await job('true');
     let shownPassword = '';
     const hub = platform.api.deps.agents;
     Object.assign(platform.api.deps, {

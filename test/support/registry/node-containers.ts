@@ -1,4 +1,5 @@
 import { type ChildProcess, spawn } from 'node:child_process';
+import { randomBytes } from 'node:crypto';
 import { chmod, mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -13,6 +14,8 @@ export interface NodeContainers {
   /** Where that part answers. */
   readonly port: number;
   readonly token: string;
+  /** An id for a container that no other has. */
+  readonly containerId: () => string;
   /** `ctr`, in the namespace of Kubernetes. @throws Error when the exit code is not 0 */
   readonly ctr: (...args: readonly string[]) => Promise<string>;
   /** Ends containerd, all containers and that part. */
@@ -53,6 +56,7 @@ export async function nodeContainers(): Promise<NodeContainers> {
       },
     },
   );
+  const ids: string[] = [];
   const ctr = (...args: readonly string[]): Promise<string> =>
     expectOk(
       execute(['ctr', '--address', join(folder, 'containerd.sock'), '--namespace', 'k8s.io', ...args], {
@@ -67,11 +71,18 @@ export async function nodeContainers(): Promise<NodeContainers> {
   return {
     port,
     token,
+    containerId: () => {
+      const id = randomBytes(32).toString('hex');
+      ids.push(id);
+      return id;
+    },
     ctr,
     stop: async () => {
       const gone = new Promise((resolve) => child.once('exit', resolve));
       child.kill('SIGKILL');
       await gone;
+      // What runc keeps of those that were killed, wherever containerd has its own state.
+      for (const id of ids) await rm(join('/run/containerd/runc/k8s.io', id), { recursive: true, force: true });
       await rm(folder, { recursive: true, force: true, maxRetries: 5 });
     },
   };
