@@ -22,10 +22,11 @@ export interface NodeContainers {
   readonly stop: () => Promise<void>;
 }
 
-/** Processes and mounts of its own: all ends with the first of them. */
+/** Processes and mounts of its own: all ends with the shell. A program that becomes another user would outlive whoever started it. */
 const SCRIPT = `cd "$1"
 containerd --config /dev/null --root "$1/root" --state "$1/state" --address "$1/containerd.sock" >"$1/log" 2>&1 &
-exec setpriv --bounding-set=-all,+dac_read_search,+setuid --inh-caps=-all --no-new-privs "$2"`;
+setpriv --bounding-set=-all,+dac_read_search,+setuid --inh-caps=-all --no-new-privs "$2" &
+wait`;
 
 export async function nodeContainers(): Promise<NodeContainers> {
   const { path } = await resolveTool('image-saver', silent);
