@@ -34,6 +34,8 @@ interface Row {
 }
 
 const seconds = numberOption('--samples', 5);
+/** Names of the rows that are measured, with a comma between. @default all, and the followers of logs */
+const only = process.argv.includes('--only') ? process.argv[process.argv.indexOf('--only') + 1]?.split(',') : undefined;
 const jobs = numberOption('--jobs', JOBS);
 const processes = await startProcesses(CONFIG);
 try {
@@ -93,6 +95,7 @@ try {
   const rows: Row[] = [];
   const scheduled: { connections: number; jobsPerSecond: number }[] = [];
   for (const [name, ask] of Object.entries(asks)) {
+    if (only?.includes(name) === false) continue;
     for (const connections of CONNECTIONS) {
       const began = performance.now();
       const before = await waiting();

@@ -14,7 +14,7 @@ export function flowVerbs(flow: Command, verb: Verb, action: Action): void {
       )
       .option('--actions <folder>', 'folder of actions of repositories: OWNER/REPO@TAG/action.yml')
       .option('--cluster <name>', 'cluster that addresses are relative to', 'default')
-      .option('--org <name>', 'organisation, if any')
+      .option('--org <name>', 'organization, if any')
       .option('--project <name>', 'project on the platform', 'default')
       .option('--user <name>', 'user name', 'user');
   placed(
@@ -46,7 +46,7 @@ function bakeVerbs(flow: Command, verb: Verb, action: Action): void {
       .option('--as <name>', 'as which user, of this instance’s platform; left out: its administrator');
   const placed = (command: Command): Command =>
     asked(command)
-      .option('--org <name>', 'organisation that the project belongs to')
+      .option('--org <name>', 'organization that the project belongs to')
       .option('--project <name>', 'project on the platform');
   const named = (command: Command): Command => placed(command).option('--flow <name>', 'the id of project.yml');
 
@@ -64,13 +64,23 @@ function bakeVerbs(flow: Command, verb: Verb, action: Action): void {
       .option('--workspace <folder>', 'folder that the flow belongs to; left out: the one above .apolo, or its own')
       .option('--actions <folder>', 'folder of actions of repositories: OWNER/REPO@TAG/action.yml');
 
-  made(verb(flow, 'bake <path>', 'have the platform carry out a batch flow: its file, or the folder that has one'))
+  made(
+    verb(
+      flow,
+      'bake <path>',
+      'have the platform carry out a batch flow: its name, its file, or the folder that has one',
+    ),
+  )
     .option('--name <name>', 'name of the bake, for as long as it runs its alone')
     .option('--detach', 'do not wait for its end', false)
     .action(action(() => import('./commands/flow/bakes/bake.ts')));
   const schedule = verb(flow, 'schedule', 'bakes that the platform makes again and again');
   made(
-    verb(schedule, 'add <name> <path>', 'bake a file, or the batch flow of a folder, at times or when it is triggered'),
+    verb(
+      schedule,
+      'add <name> <path>',
+      'bake a batch flow (its name, file or folder) at times or when it is triggered',
+    ),
   )
     .option('--cron <fields>', 'when: minute, hour, day of month, month, day of week')
     .option('--time-zone <zone>', 'whose clock, such as Europe/Berlin', 'UTC')

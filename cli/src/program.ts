@@ -229,7 +229,7 @@ export function program(root: string, options: { readonly completion?: boolean }
     .option('--only <suite>', 'unit, integration, e2e or long')
     .argument('[rooms...]', 'only the tests of these rooms (flow, stacks, e2e, …) or these files')
     .action(action(() => import('./commands/develop/test.ts')));
-  verb(cli, 'bench', 'measure: api, bundle, flow, job-latency, packing, scheduler, storage, up')
+  verb(cli, 'bench', 'measure: api, bundle, flow, flow-engine, job-latency, packing, scheduler, storage, up')
     .argument('<name>', 'which measurement')
     .option('--samples <number>', 'how many pairs', positiveNumber)
     .option('--plot <file>', 'writes a picture, where the benchmark has one (scheduler)')

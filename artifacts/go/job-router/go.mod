@@ -3,6 +3,7 @@ module delos.dev/job-router
 go 1.26.0
 
 require (
+	github.com/pires/go-proxyproto v0.15.0
 	github.com/prometheus/client_golang v1.22.0
 	golang.org/x/sync v0.12.0
 )

@@ -30,6 +30,11 @@ export interface Route {
   readonly mostUnderWay?: number;
   /** Name of the service's port. */
   readonly port: string;
+  /**
+   * Name of the service's port for connections of HTTP/2: they are handed to it whole, with the PROXY protocol in front. Of the
+   * addresses of jobs alone. @default HTTP/1.1 is spoken alone
+   */
+  readonly http2Port?: string;
   /** Most bytes of a request's body. @default what the platform's API takes */
   readonly maxBodyBytes?: number;
 }

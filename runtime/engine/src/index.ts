@@ -9,5 +9,6 @@ export * from './report/timed-task.ts';
 export * from './restart.ts';
 export * from './run/bake.ts';
 export * from './schedule/due-runs.ts';
+export * from './schedule/fair-queue.ts';
 export { graphOf } from './state/graph.ts';
 export type { BatchTask } from './state/node.ts';

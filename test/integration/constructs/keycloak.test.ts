@@ -8,7 +8,7 @@ import Fastify, { type FastifyInstance } from 'fastify';
 import { createRemoteJWKSet, decodeJwt, jwtVerify } from 'jose';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { z } from 'zod';
-import { passwordUrl } from '../../../constructs/src/services/gateway/caddyfile.ts';
+import { passwordUrl } from '../../../constructs/src/services/gateway/landing-page.ts';
 import { authenticator } from '../../../runtime/service/src/api/auth.ts';
 import { login as loginResource } from '../../../runtime/service/src/api/resources/login/index.ts';
 import { LIMITS } from '../../../runtime/service/src/api/resources/login/limits.ts';

@@ -12,6 +12,7 @@ import { z } from 'zod';
 import { applyConfig, KEEPS_PROJECT } from '../../../runtime/service/src/db/apply-config.ts';
 import { connectDatabase, type Database } from '../../../runtime/service/src/db/database.ts';
 import { migrate } from '../../../runtime/service/src/db/migrate.ts';
+import { runPrepared } from '../../../runtime/service/src/db/prepared.ts';
 import { whileKeepingRealm } from '../../../runtime/service/src/db/realm-wanted.ts';
 import { quiet, startPostgres, type TestPostgres } from '../../support/service/postgres.ts';
 import { until } from '../../support/until.ts';
@@ -32,6 +33,21 @@ afterAll(async () => {
 
 test('a migration is applied once', async () => {
   expect(await migrate(database.db)).toEqual([]);
+});
+
+test('a statement that is asked all the time is planned once for a connection, and outlives a new column', async () => {
+  const { db, close } = await postgres.connect();
+  await db.connection().execute(async (one) => {
+    const asked = () => runPrepared(one, db.selectFrom('users').select(['id', 'name']).where('name', '=', 'nobody'));
+    const { rows: none } = await sql<{ name: string }>`select name from pg_prepared_statements`.execute(one);
+    expect(none).toEqual([]);
+    for (let nth = 0; nth < 2; nth += 1) expect(await asked()).toEqual([]);
+    await sql`alter table users add column later text`.execute(one);
+    expect(await asked()).toEqual([]);
+    const { rows } = await sql<{ name: string }>`select name from pg_prepared_statements`.execute(one);
+    expect(rows).toEqual([{ name: expect.stringMatching(/^delos-\d+$/) }]);
+  });
+  await close();
 });
 
 test('a connection that was never used is closed too: a command that ends early does not linger', async () => {

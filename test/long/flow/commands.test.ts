@@ -31,12 +31,12 @@ interface Run {
   readonly stdout: string;
   readonly stderr: string;
 }
-function delos(args: readonly string[], user = 'alice'): Promise<Run> {
+function delos(args: readonly string[], user = 'alice', cwd = home): Promise<Run> {
   const asked = ['--url', platform.served.api.url, '--token-file', join(home, user)];
   return new Promise((resolve) => {
     const env = { PATH: process.env.PATH, HOME: home };
     const command = ['--disable-warning=ExperimentalWarning', MAIN, 'flow', ...args, ...asked];
-    execFile(process.execPath, command, { env, cwd: home, timeout: 120_000 }, (error, stdout, stderr) => {
+    execFile(process.execPath, command, { env, cwd, timeout: 120_000 }, (error, stdout, stderr) => {
       resolve({ code: error === null ? 0 : Number(error.code), stdout, stderr });
     });
   });
@@ -83,6 +83,14 @@ tasks:
 };
 
 describe('a folder with a batch flow', () => {
+  test('has it baked by its name for whoever stands there; of another name it is told which there are', async () => {
+    const folder = await flow('named', FILES);
+    const run = await delos(['bake', 'train', '--param', 'word=named'], 'alice', folder);
+    expect(run.code, run.stdout + run.stderr).toBe(0);
+    const wrong = await delos(['bake', 'trian'], 'alice', folder);
+    expect(wrong).toMatchObject({ code: 7, stderr: expect.stringContaining('here are: train') });
+  });
+
   test('is baked, followed to its end, inspected, drawn, and the second bake is cached with where it comes from', async () => {
     const folder = await flow('pipeline', FILES);
     const run = await delos(['bake', folder, '--param', 'word=there', '--name', 'nightly', '--tag', 'mine']);

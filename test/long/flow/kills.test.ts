@@ -1,6 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { PostgresLogStore } from '../../../runtime/service/src/logs/archive.ts';
+import { flowRequests, submission } from '../../support/bakes/flow-requests.ts';
 import { type ProcessAgent, processAgent } from '../../support/bakes/process-agent.ts';
 import { type ServiceProcesses, startServices } from '../../support/edge/service-processes.ts';
 import { TEST_CONFIG } from '../../support/service/control-api.ts';
@@ -41,18 +42,7 @@ tasks:
 `;
 
 test(`a bake of ${ROWS + 2} tasks outlives ${KILLS} kills of its control API: each task has one job, no output is lost`, async () => {
-  const ask = async (method: string, path: string, body?: object) => {
-    const response = await fetch(`http://127.0.0.1:${services.publicPort}/api/v1/flow/${path}`, {
-      method,
-      headers: { authorization: `Bearer ${await services.token('alice')}`, 'content-type': 'application/json' },
-      ...(body === undefined ? {} : { body: JSON.stringify(body) }),
-    });
-    return { status: response.status, json: await response.json() };
-  };
-  const made = await ask('POST', 'bakes/submit', {
-    ...{ org_name: 'acme', project_name: 'one', flow: 'mine', batch: 'rows', workspace: '/w' },
-    flow_file: { filename: '/w/rows.yml', content: FLOW },
-  });
+  const made = await flowRequests(services)('POST', 'bakes/submit', submission(FLOW));
   expect(made.status, JSON.stringify(made.json)).toBe(201);
   const ended = async (): Promise<number> =>
     Number(

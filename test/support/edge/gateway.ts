@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { resolveTool } from '@delos/cluster';
 import { engineContext, type Manifest, parseConfig, synthesize } from '@delos/constructs';
-import { silent } from '@delos/core';
+import { PORTS, silent } from '@delos/core';
 import { freePort } from '@delos/host';
 import { z } from 'zod';
 import { certificateAuthority } from '../../../stacks/src/secrets/certificates.ts';
@@ -16,6 +16,8 @@ export interface TestGateway {
   /** Of Caddy's process. */
   readonly pid: number;
   readonly ports: { readonly http: number; readonly https: number; readonly internal: number };
+  /** Who has signed its first certificate, PEM. */
+  readonly authority: () => string;
   /** Gives it another certificate, as the kubelet does when its Secret changes. */
   readonly renew: () => Promise<void>;
   /** Gives it files that are no certificate. */
@@ -81,7 +83,8 @@ async function tryGateway(
   const ports = { http: await freePort(), https: await freePort(), internal: await freePort() };
   const tls = join(folder, 'tls');
   await mkdir(tls);
-  await putFiles(tls, await newPair());
+  const { 'ca.crt': authority, ...pair } = await newPair();
+  await putFiles(tls, pair);
   await Promise.all(['tls.crt', 'tls.key'].map((name) => symlink(join('..data', name), join(tls, name))));
   const parts = gatewayParts(yaml);
   await writeFile(join(folder, 'index.html'), parts['index.html']);
@@ -101,7 +104,12 @@ async function tryGateway(
     'auto_https off': 'auto_https off\n\tdefault_bind 127.0.0.1',
     ...changes,
   };
-  await writeFile(join(folder, 'Caddyfile'), replaced(parts.Caddyfile, all));
+  // Where jobs have no names, neither of these is there.
+  const http2 = parts.Caddyfile.replace(`servers :${PORTS.https}`, `servers 127.0.0.1:${ports.https}`).replace(
+    `.jobs.localhost:${PORTS.https} {`,
+    `.jobs.localhost:${ports.https} {`,
+  );
+  await writeFile(join(folder, 'Caddyfile'), replaced(http2, all));
   await writeFile(join(folder, 'certificate.Caddyfile'), replaced(parts['certificate.Caddyfile'], inner));
   await writeFile(join(folder, 'check.Caddyfile'), parts['check.Caddyfile']);
   const script = { ...places, '/run/certificate': folder, 'sleep 2': 'sleep 0.5' };
@@ -137,7 +145,11 @@ async function tryGateway(
   const gateway: TestGateway = {
     pid: caddy.pid,
     ports,
-    renew: async () => putFiles(tls, await newPair()),
+    authority: () => authority,
+    renew: async () => {
+      const { 'ca.crt': _authority, ...another } = await newPair();
+      await putFiles(tls, another);
+    },
     spoil: () => putFiles(tls, { 'tls.crt': 'no certificate\n', 'tls.key': 'no key\n' }),
     later: async (files) => {
       await putFiles(later, files);
@@ -163,12 +175,12 @@ function replaced(text: string, parts: Readonly<Record<string, string>>): string
   return all;
 }
 
-const newPair = async (): Promise<Readonly<Record<string, string>>> => {
+const newPair = async (): Promise<Readonly<Record<'tls.crt' | 'tls.key' | 'ca.crt', string>>> => {
   const now = new Date();
   const ca = await certificateAuthority.createCa(now);
-  const names = { dnsNames: ['localhost'], ipAddresses: ['127.0.0.1'] };
+  const names = { dnsNames: ['localhost', '*.jobs.localhost'], ipAddresses: ['127.0.0.1'] };
   const { certificate, key } = await certificateAuthority.createLeaf(ca, names, now);
-  return { 'tls.crt': certificate, 'tls.key': key };
+  return { 'tls.crt': certificate, 'tls.key': key, 'ca.crt': ca.certificate };
 };
 
 /** Changes all files of a folder at once, as the kubelet does: `..data` is a link to a folder that is replaced. */

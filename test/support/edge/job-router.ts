@@ -20,6 +20,7 @@ export interface TestJobRouter {
   readonly keyFile: string;
   readonly port: number;
   readonly internalPort: number;
+  readonly http2Port: number;
   /** Resident bytes of its own. */
   readonly pid: () => number;
   /** SIGKILL, and another one at the same port. */
@@ -32,19 +33,23 @@ export interface RouterProps {
   readonly publicUrl: string;
   readonly issuer: string;
   readonly port: number;
+  /** Where connections of HTTP/2 are handed over. @default a free one */
+  readonly http2Port?: number;
 }
 
-export async function startJobRouter({ api, publicUrl, issuer, port }: RouterProps): Promise<TestJobRouter> {
+export async function startJobRouter({ api, publicUrl, issuer, port, ...given }: RouterProps): Promise<TestJobRouter> {
   const { path } = await resolveTool('job-router', silent);
   const folder = await mkdtemp(join(tmpdir(), 'delos-job-router-'));
   await writeFile(join(folder, 'key'), 'a-key-of-this-test-alone-which-is-long-enough\n', { mode: 0o600 });
   const internalPort = await freePort();
+  const http2Port = given.http2Port ?? (await freePort());
   const start = async (): Promise<ChildProcess> => {
     const child = spawn(path, [], {
       stdio: ['ignore', 'ignore', 'inherit'],
       env: {
         GOMEMLIMIT: '100MiB',
         DELOS_PORT: String(port),
+        DELOS_HTTP2_PORT: String(http2Port),
         DELOS_INTERNAL_PORT: String(internalPort),
         DELOS_PUBLIC_URL: publicUrl,
         DELOS_JOBS_DOMAIN: JOBS_DOMAIN,
@@ -75,6 +80,7 @@ export async function startJobRouter({ api, publicUrl, issuer, port }: RouterPro
     keyFile: join(folder, 'key'),
     port,
     internalPort,
+    http2Port,
     pid: () => child.pid ?? 0,
     replace: async () => {
       await kill();

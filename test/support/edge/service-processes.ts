@@ -37,6 +37,8 @@ export interface ServiceProcesses {
   readonly memory: (service: ServiceName) => Promise<number>;
   /** What it wrote to its log. */
   readonly log: (service: ServiceName) => Promise<string>;
+  /** Seconds of processor time that its process has had. */
+  readonly processorSeconds: (service: ServiceName) => Promise<number>;
   /** SIGKILL; resolves when it is gone. */
   readonly kill: (service: ServiceName) => Promise<void>;
   /** Another process of a service that has ended; it answers later. */
@@ -144,6 +146,12 @@ export async function startServices(
       return (kib('RssAnon') + kib('RssShmem')) * 1024;
     },
     log,
+    processorSeconds: async (service) => {
+      const stat = await readFile(`/proc/${children.get(service)?.pid}/stat`, 'utf8');
+      // utime and stime come 11 and 12 after the name's end, in hundredths of a second.
+      const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
+      return (Number(fields[11]) + Number(fields[12])) / 100;
+    },
     kill,
     start,
     stop,

@@ -378,8 +378,9 @@ describe('network', () => {
       return `${service}:${ports.find((listened) => listened.name === port)?.containerPort}`;
     };
     const routed = SERVICES.flatMap(({ name, routes = [] }) =>
-      routes.flatMap(({ port, asks }) => [
+      routes.flatMap(({ port, http2Port, asks }) => [
         address(name, port),
+        ...(http2Port === undefined ? [] : [address(name, http2Port)]),
         ...(asks === undefined ? [] : [address(asks.service, asks.port)]),
       ]),
     );

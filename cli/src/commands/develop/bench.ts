@@ -4,7 +4,7 @@ import { DelosError } from '@delos/core';
 import type { CommandContext } from '../../context.ts';
 import { passThrough } from '../../process.ts';
 
-const NAMES = ['api', 'bundle', 'flow', 'job-latency', 'packing', 'scheduler', 'storage', 'up'];
+const NAMES = ['api', 'bundle', 'flow', 'flow-engine', 'job-latency', 'packing', 'scheduler', 'storage', 'up'];
 
 /** Starts bench/src/NAME.ts as a program of its own: measurements are no part of the command. */
 export async function run(

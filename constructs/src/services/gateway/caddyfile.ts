@@ -1,6 +1,7 @@
-import { BODY_TOO_LARGE, CLIENT_ID, HEADLESS_PATH, MAX_BODY_BYTES, REALM_PATH } from '@delos/core';
+import { BODY_TOO_LARGE, MAX_BODY_BYTES } from '@delos/core';
 import { PORTS } from '../../base/names.ts';
 import type { Route } from '../../base/route.ts';
+import { type Http2Below, handedOver, siteOfHttp2 } from './http2.ts';
 
 /** Folder of the Caddyfile and of all files beside it. */
 export const CONFIG_FOLDER = '/etc/caddy';
@@ -21,6 +22,8 @@ export interface CaddyfileProps {
   /** Whether Caddy has the transport `watched` (artifacts/go/caddy/watched). */
   readonly watched: boolean;
   readonly upstreams: readonly Upstream[];
+  /** Who takes connections of HTTP/2. @default nobody: HTTP/1.1 is spoken alone */
+  readonly http2?: Http2Below;
 }
 
 /** A service behind the gateway, and the requests that go to it. */
@@ -82,6 +85,8 @@ export function caddyfile(props: CaddyfileProps): string {
     redirect: `http://:${PORTS.http} {\n\tredir https://{host}{uri} 308\n}\n`,
     none: '',
   }[props.http];
+  const { http2 } = props;
+  const limits = serverLimits(props.upstreams);
   return `{
 	admin off
 	persist_config off
@@ -101,19 +106,11 @@ export function caddyfile(props: CaddyfileProps): string {
 			}
 		}
 	}
+	# One connection of HTTP/2 takes megabytes: it has many streams, each with headers and a window.
 	servers {
-		# One connection of HTTP/2 takes megabytes: it has many streams, each with headers and a window.
 		protocols h1
-		max_header_size ${GATEWAY_LIMITS.headerBytes}
-		timeouts {
-			read_header ${GATEWAY_LIMITS.header}
-			read_body ${requestTime(props.upstreams)}
-			read_body_idle ${GATEWAY_LIMITS.bodyStall} ${GATEWAY_LIMITS.bodyRate}
-			write_idle ${GATEWAY_LIMITS.answerStall}
-			idle ${GATEWAY_LIMITS.idle}
-		}
-	}
-}
+${limits}	}
+${http2 === undefined ? '' : handedOver(http2, limits)}}
 
 # Streams and WebSockets pass as they come. A service that restarts is waited for instead of answering 502.
 (upstream) {
@@ -162,13 +159,17 @@ ${props.upstreams.map(tooLargeThere).join('')}		respond \`${JSON.stringify({ err
 }
 
 ${http}
+(certificate) {
+	get_certificate http http://127.0.0.1:${CERTIFICATE_PORT}/{$CERTIFICATE_PATH}
+}
+
 https://:${PORTS.https} {
 	tls {
-		get_certificate http http://127.0.0.1:${CERTIFICATE_PORT}/{$CERTIFICATE_PATH}
+${http2 === undefined ? '' : '\t\talpn http/1.1\n'}		import certificate
 	}
 	import site
 }
-
+${http2 === undefined ? '' : siteOfHttp2(http2)}
 http://:${PORTS.internal} {
 	handle /health/* {
 		respond 200
@@ -191,27 +192,22 @@ http://:${PORTS.internal} {
 `;
 }
 
-/**
- * Keycloak's form for a new password, after a login; it ends at the API's page for logins without a browser. The
- * challenge is nobody's: the code that comes along is of no use.
- */
-export function passwordUrl(publicUrl: string): string {
-  const query = new URLSearchParams({
-    client_id: CLIENT_ID,
-    response_type: 'code',
-    scope: 'openid',
-    redirect_uri: `${publicUrl}${HEADLESS_PATH}`,
-    code_challenge: 'a-challenge-that-nobody-has-the-verifier-of',
-    code_challenge_method: 'S256',
-    kc_action: 'UPDATE_PASSWORD',
-  });
-  return `${publicUrl}${REALM_PATH}/protocol/openid-connect/auth?${query}`;
-}
-
 /** As Caddy writes it. */
 function requestTime(upstreams: readonly Upstream[]): string {
   const hours = Math.max(0, ...upstreams.map(({ requestHours = 0 }) => requestHours));
   return hours === 0 ? GATEWAY_LIMITS.request : `${hours}h`;
+}
+
+function serverLimits(upstreams: readonly Upstream[]): string {
+  return `		max_header_size ${GATEWAY_LIMITS.headerBytes}
+		timeouts {
+			read_header ${GATEWAY_LIMITS.header}
+			read_body ${requestTime(upstreams)}
+			read_body_idle ${GATEWAY_LIMITS.bodyStall} ${GATEWAY_LIMITS.bodyRate}
+			write_idle ${GATEWAY_LIMITS.answerStall}
+			idle ${GATEWAY_LIMITS.idle}
+		}
+`;
 }
 
 /** What asks for more goes first: another route would take its requests. */
@@ -267,23 +263,5 @@ function tooLargeThere(upstream: Upstream): string {
   return `		@${name}-large {
 ${matcher.map((line) => `\t\t\t${line}\n`).join('')}		}
 		respond @${name}-large \`${JSON.stringify({ error, code: 'ERR_REQUEST' })}\` 413
-`;
-}
-
-/** The page that a person sees at the public URL. */
-export function landingPage(publicUrl: string): string {
-  return `<!doctype html>
-<html lang="en">
-<meta charset="utf-8">
-<meta name="viewport" content="width=device-width, initial-scale=1">
-<title>Delos</title>
-<style>body{font:16px/1.6 system-ui,sans-serif;max-width:42rem;margin:4rem auto;padding:0 1rem}code{background:#8882;padding:.1em .3em}</style>
-<h1>Delos</h1>
-<p>This is a Delos platform. Work with it by the command line client:</p>
-<pre><code>pip install apolo-cli
-apolo config login ${publicUrl}/api/v1
-apolo run ubuntu -- echo hello</code></pre>
-<p><a href="${passwordUrl(publicUrl).replaceAll('&', '&amp;')}">Change your password</a></p>
-</html>
 `;
 }

@@ -16,15 +16,9 @@ import { goMemoryLimit } from '../../base/sections/resources-section.ts';
 import { SECRET_MODE } from '../../base/security.ts';
 import { Workload } from '../../base/workload.ts';
 import type { Exposure } from '../../entrance.ts';
-import {
-  CONFIG_FOLDER,
-  caddyfile,
-  LATER_FOLDER,
-  landingPage,
-  SERVED_FOLDER,
-  TLS_FOLDER,
-  type Upstream,
-} from './caddyfile.ts';
+import { CONFIG_FOLDER, caddyfile, LATER_FOLDER, SERVED_FOLDER, TLS_FOLDER, type Upstream } from './caddyfile.ts';
+import type { Http2Below } from './http2.ts';
+import { landingPage } from './landing-page.ts';
 import { leafNames } from './leaf-names.ts';
 import {
   CERTIFICATE_CADDYFILE,
@@ -42,8 +36,8 @@ export interface GatewayProps {
   /** Reference of the image. @default the published one of this release */
   readonly image?: string;
   /**
-   * Whether its Caddy is the platform's own, which gives a service up that is gone without a word. A published one waits
-   * for its answer. @default false
+   * Whether its Caddy is the platform's own, which gives a service up that is gone without a word, and hands HTTP/2 over to the
+   * router of jobs. A published one waits for its answer, and speaks HTTP/1.1 alone. @default false
    */
   readonly watched?: boolean;
   /** User and group that it runs as. @default the platform's number for the gateway */
@@ -133,13 +127,16 @@ export class Gateway extends Construct {
   /** Its Pods, Service and connections. */
   readonly workload: Workload;
   readonly #upstreams: Upstream[] = [];
+  #http2: Http2Below | undefined;
   readonly #domain: string;
+  readonly #watched: boolean;
 
   constructor(scope: Construct, id: string, given: GatewayProps) {
     super(scope, id);
     const props = whole(given);
     const { namespace } = props;
     this.#domain = props.domain;
+    this.#watched = props.watched;
     const config = new ConfigFiles(this, 'config', {
       namespace,
       name: id,
@@ -150,6 +147,7 @@ export class Gateway extends Construct {
           domain: props.domain,
           watched: props.watched,
           upstreams: this.#upstreams,
+          ...(this.#http2 === undefined ? {} : { http2: this.#http2 }),
         }),
         'index.html': landingPage(props.publicUrl),
         [START_SCRIPT]: startScript(),
@@ -223,7 +221,7 @@ export class Gateway extends Construct {
    * Sends these paths to a service. The first route that matches wins.
    * @param asked whom the route asks first
    */
-  route({ port, asks, hosts, ...requests }: Route, to: RouteTarget, asked?: Workload): void {
+  route({ port, asks, hosts, http2Port, ...requests }: Route, to: RouteTarget, asked?: Workload): void {
     const jobs = jobsDomain(this.#domain);
     if (hosts === 'jobs' && jobs === undefined) return;
     const nth = this.#upstreams.filter(({ host }) => host === to.host).length + 1;
@@ -240,6 +238,10 @@ export class Gateway extends Construct {
         : { asks: { host: first.workload.host, port: first.workload.portOf(first.port), path: first.path } }),
     });
     this.workload.reach(to.peer(port), ...(first === undefined ? [] : [first.workload.peer(first.port)]));
+    // A published Caddy hands nothing over.
+    if (http2Port === undefined || hosts === undefined || jobs === undefined || !this.#watched) return;
+    this.#http2 = { below: jobs, host: to.host, port: to.portOf(http2Port) };
+    this.workload.reach(to.peer(http2Port));
   }
 }
 

@@ -28,6 +28,7 @@ export const jobRouter: ServiceDescriptor<Replicas, JobRouter> = {
       hosts: 'jobs',
       paths: ['/*'],
       port: 'http',
+      http2Port: 'http2',
       maxBodyBytes: MAX_BODY_BYTES,
       requestHours: REQUEST_HOURS,
       answerMinutes: ANSWER_MINUTES,

@@ -12,6 +12,9 @@ import { Workload } from '../../base/workload.ts';
 import { controlApi } from '../control-api/index.ts';
 import { keycloak } from '../keycloak/index.ts';
 
+/** Where the gateway hands connections of HTTP/2 over. */
+const HTTP2_PORT = 8082;
+
 /**
  * Leads the addresses of jobs to their Pods. It has no token of Kubernetes and none of the platform: which Pod an address leads
  * to it asks the control API, and whether a visitor may see it, with the visitor's own token. Its one secret seals the cookies that it
@@ -48,11 +51,12 @@ export class JobRouter extends Construct {
       resources,
       rereadsSecrets: true,
       command: ['/bin/job-router'],
-      ports: { http: PORTS.http, internal: PORTS.internal },
+      ports: { http: PORTS.http, http2: HTTP2_PORT, internal: PORTS.internal },
       probes: OWN_PROBES,
       mounts: () => [mounted(seal), ...(identity.authority === undefined ? [] : [mounted(identity.authority.secret)])],
       env: () => [
         env('DELOS_PORT', String(PORTS.http)),
+        env('DELOS_HTTP2_PORT', String(HTTP2_PORT)),
         env('DELOS_INTERNAL_PORT', String(PORTS.internal)),
         env('DELOS_PUBLIC_URL', publicUrl),
         env('DELOS_JOBS_DOMAIN', domain),

@@ -74,13 +74,16 @@ export class Bake {
     else if (event.kind === 'refused' && own) progress.finish(node, 'failed', now, { why: event.why });
   }
 
-  /** What follows from all that was told. */
-  turn(now: number): Turn {
+  /**
+   * What follows from all that was told.
+   * @param starts tasks that may begin in it; 0: what was begun is to be made first
+   */
+  turn(now: number, starts = this.#options.startsPerTurn ?? STARTS): Turn {
     const progress = this.#progress;
-    const { deadline = Number.POSITIVE_INFINITY, startsPerTurn = STARTS } = this.#options;
+    const { deadline = Number.POSITIVE_INFINITY } = this.#options;
     progress.now = now;
     if (now >= deadline && progress.unfinished > 0 && !progress.cancelling) this.#end('failed');
-    while (progress.acts.length < startsPerTurn && progress.records.length < CHANGES) {
+    while (progress.acts.length < starts && progress.records.length < CHANGES) {
       const node = progress.ready.shift();
       if (node === undefined) break;
       if (node.phase === 'ready') this.#try(node, () => this.#begin(node));

@@ -3,6 +3,7 @@ import { DelosError } from '@delos/core';
 import { createRemoteJWKSet, errors, type JWTPayload, type JWTVerifyGetKey, jwtVerify } from 'jose';
 import { sql } from 'kysely';
 import { z } from 'zod';
+import { runPrepared } from '../db/prepared.ts';
 import type { Db } from '../db/schema.ts';
 import { isJobToken, userOfJobToken } from '../db/secrets/job-tokens.ts';
 import { isAccountToken, userOfAccountToken } from '../db/tenancy/account-tokens.ts';
@@ -192,7 +193,7 @@ function callerIn(rows: Awaited<ReturnType<typeof rightsOf>>, admin: string, sho
 
 /** One row for each thing that the user has; at least one for whoever is known. @param jti of a token that may have been revoked */
 async function rightsOf(db: Db, by: 'subject' | 'id', value: string | number, jti?: string) {
-  return db
+  const query = db
     .selectFrom('users')
     .leftJoinLateral(HELD.as('held'), (join) => join.onTrue())
     .select(['users.id', 'users.name', 'users.removed_at', 'users.provider', 'users.looked_at'])
@@ -202,6 +203,6 @@ async function rightsOf(db: Db, by: 'subject' | 'id', value: string | number, jt
         'revoked',
       ),
     )
-    .where(`users.${by}`, '=', value)
-    .execute();
+    .where(`users.${by}`, '=', value);
+  return runPrepared(db, query);
 }

@@ -9,6 +9,7 @@ import { passwordOf, withRightPassword } from '../right-password.ts';
 import { AnsweringSocket } from './answering-socket.ts';
 import { actRecorded, recordAct } from './audit/append.ts';
 import { Notifications } from './notifications.ts';
+import { withNames } from './prepared.ts';
 import type { Db, Schema, Tx } from './schema.ts';
 
 /** How the database is reached; the PG* variables' meaning. */
@@ -114,7 +115,9 @@ export async function connectDatabase(settings: DatabaseSettings, log: Logger): 
   const connect = (): Promise<pg.PoolClient> => withRightPassword(() => pool.connect());
   await waitForDatabase(pool, connect, settings, log);
   const db = new Kysely<Schema>({
-    dialect: new PostgresDialect({ pool: { options: pool.options, connect, end: () => pool.end() } }),
+    dialect: new PostgresDialect({
+      pool: { options: pool.options, connect: async () => withNames(await connect()), end: () => pool.end() },
+    }),
   });
   const notifications = new Notifications(clientConfig(settings), log);
   return {

@@ -9,6 +9,7 @@ import { WebSocket } from 'ws';
 import type { Database } from '../../../../runtime/service/src/db/database.ts';
 import { ask, type WebAnswer } from '../../../support/edge/ask.ts';
 import { startGateway, type TestGateway } from '../../../support/edge/gateway.ts';
+import { http2Suite } from '../../../support/edge/http2-suite.ts';
 import {
   ends,
   JOBS_DOMAIN,
@@ -48,13 +49,16 @@ beforeAll(async () => {
   await database.notifications.start();
   issuer = await startIssuer();
   api = await startControlApi(database, issuer, undefined, 'default', { jobsDomain: JOBS_DOMAIN });
-  const routerPort = await freePort();
+  const [routerPort, http2Port] = [await freePort(), await freePort()];
   gateway = await startGateway(
     { api: Number(new URL(api.url).port), identity: await freePort() },
-    { 'job-router.delos.svc.cluster.local:8080': `127.0.0.1:${routerPort}` },
+    {
+      'job-router.delos.svc.cluster.local:8080': `127.0.0.1:${routerPort}`,
+      'job-router.delos.svc.cluster.local:8082': `127.0.0.1:${http2Port}`,
+    },
   );
   const publicUrl = `http://127.0.0.1:${gateway.ports.http}`;
-  router = await startJobRouter({ api: api.url, publicUrl, issuer: issuer.issuer, port: routerPort });
+  router = await startJobRouter({ api: api.url, publicUrl, issuer: issuer.issuer, port: routerPort, http2Port });
   webPort = await freePort();
   web = await startWebJob(webPort);
   const job = async (name: string, login: boolean) => {
@@ -313,6 +317,17 @@ describe('nothing leads', () => {
     expect(text).not.toContain('"url":"/smuggled"');
   });
 });
+
+http2Suite(() => ({
+  gateway,
+  open: open.host,
+  jobAt: async (port) => {
+    const id = await newJob(api, 'alice', { http: { port, requires_auth: true } });
+    await runs(api, id);
+    return hostOf(id);
+  },
+  token: () => issuer.token('alice'),
+}));
 
 describe('what passes', () => {
   test('WebSockets, with a right', async () => {

@@ -1,4 +1,4 @@
-// Caddy with its standard modules, and the transport of the gateway.
+// Caddy with its standard modules, and two of the gateway: its transport, and what hands HTTP/2 over.
 package main
 
 import (
@@ -7,6 +7,7 @@ import (
 	caddycmd "github.com/caddyserver/caddy/v2/cmd"
 	_ "github.com/caddyserver/caddy/v2/modules/standard"
 
+	_ "delos.dev/caddy/handover"
 	_ "delos.dev/caddy/watched"
 )
 

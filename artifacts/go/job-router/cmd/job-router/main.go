@@ -60,10 +60,16 @@ func serve() error {
 	routes.Handle("GET /metrics", promhttp.HandlerFor(registry, promhttp.HandlerOpts{MaxRequestsInFlight: 4}))
 	inner := &http.Server{Addr: fmt.Sprintf(":%d", given.internalPort), Handler: routes, ReadHeaderTimeout: headerTime}
 	go platform.follow(ctx)
-	failed := make(chan error, 2)
+	failed := make(chan error, 3)
 	for _, one := range []*http.Server{outer, inner} {
 		go func() { failed <- one.ListenAndServe() }()
 	}
+	handed, err := listenHTTP2(given.http2Port)
+	if err != nil {
+		return err
+	}
+	streams := http2Server(router)
+	go func() { failed <- streams.Serve(handed) }()
 	log.Printf("serving at port %d", given.port)
 	select {
 	case err := <-failed:
@@ -73,8 +79,14 @@ func serve() error {
 	end, cancel := context.WithTimeout(context.Background(), 20*time.Second)
 	defer cancel()
 	// Streams that are still open then end with the process.
-	if err := outer.Shutdown(end); err != nil && !errors.Is(err, context.DeadlineExceeded) {
-		return err
+	ended := make(chan error, 2)
+	for _, one := range []*http.Server{outer, streams} {
+		go func() { ended <- one.Shutdown(end) }()
+	}
+	for range 2 {
+		if err := <-ended; err != nil && !errors.Is(err, context.DeadlineExceeded) {
+			return err
+		}
 	}
 	return inner.Close()
 }

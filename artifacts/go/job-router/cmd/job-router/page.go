@@ -92,6 +92,10 @@ var (
 		end: "limit", status: http.StatusTooManyRequests, title: "Too many requests", again: 5, reload: true,
 		words: "You ask too often. Try again in a few seconds.",
 	}
+	tooLarge = refusal{
+		end: "large", status: http.StatusRequestEntityTooLarge, title: "The request is too large",
+		words: fmt.Sprintf("The request is larger than %d GiB, the most that is taken here.", maxBodyBytes>>30),
+	}
 	tooMany = refusal{
 		end: "busy", status: http.StatusServiceUnavailable, title: "Too many requests at once", again: 2, reload: true,
 		words: fmt.Sprintf("More than %d requests and streams of this job are under way.", mostOfJob),

@@ -54,7 +54,7 @@ func newRouter(given settings, platform *platform, seen *metrics) *router {
 	}
 	r.proxy = &httputil.ReverseProxy{
 		Rewrite:        r.rewrite,
-		Transport:      transport,
+		Transport:      newToJobs(transport),
 		FlushInterval:  -1,
 		BufferPool:     &pool{},
 		ModifyResponse: func(answer *http.Response) error { ownAnswer(answer.Header); return nil },
@@ -201,6 +201,11 @@ func (r *router) failed(writer http.ResponseWriter, request *http.Request, err e
 	if request.Context().Err() != nil {
 		// The visitor has gone.
 		writer.WriteHeader(499)
+		return
+	}
+	var large *http.MaxBytesError
+	if errors.As(err, &large) {
+		r.refuse(writer, request, tooLarge)
 		return
 	}
 	var dial *net.OpError

@@ -10,7 +10,8 @@ import (
 
 // settings is what the router is told by its environment.
 type settings struct {
-	port, internalPort int
+	// http2Port: of connections of HTTP/2 that the gateway hands over.
+	port, http2Port, internalPort int
 	// Where users reach the platform, without a slash at its end.
 	publicURL *url.URL
 	// Names of jobs are one label below it.
@@ -33,6 +34,9 @@ func readSettings() (settings, error) {
 	var given settings
 	var err error
 	if given.port, err = port("DELOS_PORT"); err != nil {
+		return given, err
+	}
+	if given.http2Port, err = port("DELOS_HTTP2_PORT"); err != nil {
 		return given, err
 	}
 	if given.internalPort, err = port("DELOS_INTERNAL_PORT"); err != nil {

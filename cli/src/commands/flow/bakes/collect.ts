@@ -61,22 +61,39 @@ function folderId(root: string): string {
   return stem.replaceAll('-', '_') || 'flow';
 }
 
-/** A file, or the one batch flow of a folder. */
+/** A file, the one batch flow of a folder, or one of the folder below this one by the name that apolo-flow knows it by. */
 function batchIn(path: string): string {
-  if (!existsSync(path)) throw new DelosError('ERR_NOT_FOUND', `there is no file or folder ${path}`);
+  if (!existsSync(path)) return batchNamed(path);
   if (!statSync(path).isDirectory()) return path;
+  const found = batchesUnder(path);
+  if (found.length === 1 && found[0] !== undefined) return found[0];
+  throw found.length === 0
+    ? new DelosError('ERR_NOT_FOUND', `there is no batch flow in ${path}`, { hint: 'name its file' })
+    : new DelosError('ERR_USAGE', `${path} has several batch flows: ${found.join(', ')}`, { hint: 'name one of them' });
+}
+
+function batchNamed(name: string): string {
+  const batches = batchesUnder('.');
+  // apolo-flow knows `a-b.yml` by `a_b`, too.
+  const known = (text: string): string => text.replaceAll('-', '_');
+  const found = batches.find((file) => known(flowName(file)) === known(name));
+  if (found !== undefined) return found;
+  const all = batches.map(flowName).join(', ');
+  throw new DelosError('ERR_NOT_FOUND', `there is no file, folder or batch flow ${name}`, {
+    hint: all === '' ? 'name a file, or a folder that has one' : `here are: ${all}`,
+  });
+}
+
+/** Files of batch flows where apolo-flow looks for them from a folder, and in the folder itself. */
+function batchesUnder(path: string): readonly string[] {
   const folders = ['.apolo', '.neuro', '.'].map((name) => join(path, name)).filter((folder) => existsSync(folder));
-  const found = folders.flatMap((folder) =>
+  return folders.flatMap((folder) =>
     readdirSync(folder, { withFileTypes: true })
       .filter((entry) => entry.isFile() && /\.ya?ml$/.test(entry.name))
       .map((entry) => join(folder, entry.name))
       .filter(isBatch)
       .sort(),
   );
-  if (found.length === 1 && found[0] !== undefined) return found[0];
-  throw found.length === 0
-    ? new DelosError('ERR_NOT_FOUND', `there is no batch flow in ${path}`, { hint: 'name its file' })
-    : new DelosError('ERR_USAGE', `${path} has several batch flows: ${found.join(', ')}`, { hint: 'name one of them' });
 }
 
 /** Actions of kind batch lie beside flows: their keys tell which is which. */

@@ -4,7 +4,7 @@ import { type Path, Path as PathValue, PythonError, Struct, Url, type Value, val
 /** On which platform, and as whom, a flow is meant to run: what relative addresses are relative to. */
 export interface Place {
   readonly cluster: string;
-  /** Null: no organisation. */
+  /** Null: no organization. */
   readonly org: string | null;
   readonly project: string;
   readonly user: string;

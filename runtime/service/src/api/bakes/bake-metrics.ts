@@ -17,15 +17,15 @@ export class BakeMetrics {
   readonly #behind: Gauge;
   readonly #failed: Gauge<(typeof PLACE)[number]>;
   readonly #ended: Gauge<(typeof PLACE)[number] | 'result' | 'bake'>;
-  /** When each attempt was carried on the last time without an error. Milliseconds since 1970. */
-  readonly #good = new Map<string, number>();
+  /** Since when something is to be done of an attempt, and was not done without an error. Milliseconds since 1970. */
+  readonly #waits = new Map<string, number>();
 
   constructor(registry: Registry) {
     this.#open = gauge(registry, 'delos_flow_bakes_open', 'Bakes that the platform carries out');
     this.#behind = gauge(
       registry,
       'delos_flow_bake_behind_seconds',
-      'How long ago the bake that stands longest was carried on without an error',
+      'How long the bake that waits longest has waited to be carried on without an error',
     );
     this.#failed = gauge(
       registry,
@@ -40,18 +40,20 @@ export class BakeMetrics {
     ]);
   }
 
-  /** Nothing failed in carrying this attempt on. */
-  good(attempt: string, now: number): void {
-    if (this.#good.has(attempt)) this.#good.set(attempt, now);
+  /** Something is to be done of this attempt. */
+  wait(attempt: string, now: number): void {
+    if (!this.#waits.has(attempt)) this.#waits.set(attempt, now);
   }
 
-  /** @param attempts that are to be carried out */
-  open(attempts: readonly string[], now: number): void {
-    const there = new Set(attempts);
-    for (const known of this.#good.keys()) if (!there.has(known)) this.#good.delete(known);
-    for (const attempt of attempts) if (!this.#good.has(attempt)) this.#good.set(attempt, now);
-    this.#open.set(attempts.length);
-    this.#behind.set(Math.max(0, ...[...this.#good.values()].map((at) => (now - at) / 1000)));
+  /** Nothing failed in carrying this attempt on. */
+  good(attempt: string): void {
+    this.#waits.delete(attempt);
+  }
+
+  /** @param count of attempts that are to be carried out */
+  open(count: number, now: number): void {
+    this.#open.set(count);
+    this.#behind.set(Math.max(0, ...[...this.#waits.values()].map((at) => (now - at) / 1000)));
   }
 
   /** Reads of whom people want to be told. */

@@ -1,6 +1,6 @@
-import { DelosError, TERMINAL } from '@delos/core';
+import { TERMINAL } from '@delos/core';
 import { type Act, Bake, type Event, type TaskRecord, type Turn } from '@delos/engine';
-import { PythonError, volumeOfReference } from '@delos/flow';
+import { volumeOfReference } from '@delos/flow';
 import { changeAttempt } from '../../db/flow/attempts.ts';
 import { stopJob } from '../../db/jobs-state.ts';
 import type { JobRow, Tx } from '../../db/schema.ts';
@@ -11,29 +11,44 @@ import { endExecutor, tellExecutor } from './executor-row.ts';
 import { jobBody } from './job-body.ts';
 import { readResults } from './job-log.ts';
 import type { LoadedBake } from './load.ts';
-import { writeChanges } from './write-turn.ts';
+import { refusal, waits } from './refusal.ts';
+import { isEnd, writeChanges } from './write-turn.ts';
 
 type SeenJob = Pick<JobRow, 'id' | 'status' | 'phase' | 'first_started_at' | 'started_at' | 'finished_at'>;
 
 /** Thrown where another control API has taken the bake over. */
 class TakenOver extends Error {}
 
-/** One attempt that the platform carries out: the engine's core, kept in step with rows. One step after the other. */
+/** Acts of one step, so that one bake does not hold up the others. */
+const ACTS = 100;
+
+/**
+ * What became of a step: nothing is left of the bake; something is awaited; more can be done at once; or as many jobs wait as may
+ * (`jobs.queuedPerUser`), and the next ones are made when some have started.
+ */
+export type Step = 'ended' | 'idle' | 'more' | 'full';
+
+/** One attempt that the platform carries out: the engine's core, kept in step with rows. */
 export class BakeRun {
   readonly #deps: ApiDeps;
   readonly #loaded: LoadedBake;
   readonly #core: Bake;
-  #records: ReadonlyMap<string, TaskRecord>;
-  /** Jobs that something is awaited of. */
-  readonly jobs = new Set<string>();
+  readonly #records: Map<string, TaskRecord>;
+  /** Jobs that something is awaited of, and whose they are: kept by whoever tells of them. */
+  readonly #awaited: Map<string, string>;
+  readonly #taskOf = new Map<string, string>();
   readonly #changed = new Set<string>();
-  #full = true;
-  #step: Promise<boolean> | undefined;
+  #all = true;
+  /** Decided, and not carried out yet. */
+  #acts: Act[] = [];
+  #full = false;
 
-  constructor(deps: ApiDeps, loaded: LoadedBake) {
+  constructor(deps: ApiDeps, loaded: LoadedBake, awaited: Map<string, string>) {
     this.#deps = deps;
+    this.#awaited = awaited;
     this.#loaded = loaded;
     this.#records = new Map(loaded.records.map((record) => [record.task, record]));
+    for (const { jobId, task } of loaded.records) if (jobId !== null) this.#taskOf.set(jobId, task);
     this.#core = new Bake(
       loaded.tasks,
       {
@@ -48,52 +63,62 @@ export class BakeRun {
     );
   }
 
+  /** How many tasks are in memory for it. */
+  get size(): number {
+    return this.#loaded.tasks.length;
+  }
+
+  /** Nothing of it is awaited any more. */
+  forget(): void {
+    for (const job of this.#taskOf.keys()) this.#awaited.delete(job);
+  }
+
   /** Something of it may have changed: one job, or anything. */
   wake(job?: string): void {
-    if (job === undefined) this.#full = true;
+    if (job === undefined) this.#all = true;
     else this.#changed.add(job);
   }
 
-  /** Does what is to be done. @returns true once nothing is left @throws Error where the run is to be made anew */
-  async step(): Promise<boolean> {
-    // Whoever comes meanwhile waits for the step under way, and for one more.
-    while (this.#step !== undefined) await this.#step.catch(() => undefined);
-    this.#step = this.#run();
-    try {
-      return await this.#step;
-    } finally {
-      this.#step = undefined;
-    }
+  /** Does some of what is to be done; one step after the other. @throws Error where the run is to be made anew */
+  async step(): Promise<Step> {
+    const all = this.#all;
+    const changed = [...this.#changed];
+    this.#all = false;
+    this.#changed.clear();
+    if (all && (await this.#lookAtAll())) return 'ended';
+    this.#acts.unshift(...this.#watches(changed));
+    const acts = this.#acts.splice(0, ACTS);
+    const left = await this.#carry(acts);
+    this.#full = left.length > 0;
+    this.#acts.unshift(...left);
+    // What was begun is made before more begins: no task says that it waits as a job before there is room for it.
+    const next = await this.#turn(this.#acts.length === 0 ? undefined : 0);
+    if (next === 'ended') return 'ended';
+    // A job that is to be killed is made by nobody who comes later.
+    const killed = new Set(next.flatMap((act) => (act.kind === 'kill' ? [act.jobId] : [])));
+    const still = this.#acts.filter((act) => act.kind !== 'submit' || !killed.has(act.jobId));
+    this.#acts = [...next, ...still];
+    if (this.#full) return 'full';
+    return this.#acts.length > 0 ? 'more' : 'idle';
   }
 
-  async #run(): Promise<boolean> {
-    const full = this.#full;
-    const changed = [...this.#changed];
-    this.#full = false;
-    this.#changed.clear();
-    if (full) {
-      const { attempt } = this.#loaded;
-      const { db } = this.#deps.database;
-      const row = await db.selectFrom('flow_attempts').select('result').where('id', '=', attempt.id).executeTakeFirst();
-      if (row === undefined) throw new TakenOver('its rows are gone');
-      if (row.result === 'cancelled') this.#tell({ kind: 'cancel' });
-    } else if (changed.length === 0) return false;
-    let acts = full ? await this.#turn() : this.#watches(changed);
-    if (acts === 'ended') return true;
-    if (full) acts = [...this.#core.outstanding(Date.now())];
-    for (;;) {
-      await this.#carry(acts);
-      const next = await this.#turn();
-      if (next === 'ended') return true;
-      if (next.length === 0) return false;
-      acts = next;
-    }
+  /** What may have been lost is asked for again. @returns whether the bake has ended */
+  async #lookAtAll(): Promise<boolean> {
+    const { attempt } = this.#loaded;
+    const { db } = this.#deps.database;
+    const row = await db.selectFrom('flow_attempts').select('result').where('id', '=', attempt.id).executeTakeFirst();
+    if (row === undefined) throw new TakenOver('its rows are gone');
+    if (row.result === 'cancelled') this.#tell({ kind: 'cancel' });
+    const going = this.#acts.length > 0 && !this.#full && row.result !== 'cancelled';
+    if (going) return false;
+    if ((await this.#turn(0)) === 'ended') return true;
+    this.#acts = [...this.#core.outstanding(Date.now())];
+    return false;
   }
 
   #watches(jobs: readonly string[]): readonly Act[] {
-    const tasks = new Map([...this.#records.values()].map(({ jobId, task }) => [jobId, task]));
     return jobs.flatMap((jobId): Act[] => {
-      const task = tasks.get(jobId);
+      const task = this.#taskOf.get(jobId);
       if (task === undefined) return [];
       // The end first, then its log.
       return [
@@ -103,15 +128,15 @@ export class BakeRun {
     });
   }
 
-  /** Takes what was decided and writes it. */
-  async #turn(): Promise<readonly Act[] | 'ended'> {
+  /** Takes what was decided and writes it. @param starts tasks that may begin */
+  async #turn(starts?: number): Promise<readonly Act[] | 'ended'> {
     const acts: Act[] = [];
     for (;;) {
-      const turn = this.#core.turn(Date.now());
+      const turn = this.#core.turn(Date.now(), starts);
       if (turn.records.length > 0 || turn.result !== undefined) await this.#write(turn);
       if (turn.result !== undefined) return 'ended';
       acts.push(...turn.acts);
-      if (!turn.more || turn.acts.length > 0) return acts;
+      if (!turn.more || turn.acts.length > 0 || starts === 0) return acts;
     }
   }
 
@@ -124,7 +149,13 @@ export class BakeRun {
       if (result !== undefined) await endExecutor(tx, attempt.id, executor, result);
       return written;
     });
-    this.#records = new Map([...this.#records, ...after]);
+    for (const [task, record] of after) {
+      this.#records.set(task, record);
+      const { jobId } = record;
+      if (jobId === null) continue;
+      if (isEnd(record)) this.#awaited.delete(jobId);
+      else this.#taskOf.set(jobId, task);
+    }
     const lines = records.map(({ task, status, why }) => {
       const jobId = this.#records.get(task)?.jobId;
       return `Task ${task}${jobId == null ? '' : ` (${jobId})`} is ${status}${why === undefined ? '' : `: ${why}`}`;
@@ -149,7 +180,9 @@ export class BakeRun {
     this.#core.tell(event, Date.now());
   }
 
-  async #carry(acts: readonly Act[]): Promise<void> {
+  /** @returns jobs that cannot be made yet */
+  async #carry(acts: readonly Act[]): Promise<readonly Act[]> {
+    const left: Act[] = [];
     const ids = acts.flatMap((act) => (act.kind === 'look' || act.kind === 'local' ? [] : [act.jobId]));
     const seen = await this.#seen(ids);
     for (const act of acts) {
@@ -162,15 +195,18 @@ export class BakeRun {
           why: 'a local action runs on the machine of whoever bakes, before the platform goes on',
         });
       else {
-        this.jobs.add(act.jobId);
+        const record = this.#records.get(act.task);
+        if (record === undefined || !isEnd(record)) this.#awaited.set(act.jobId, this.#loaded.attempt.id);
         const row = seen.get(act.jobId);
         if (act.kind === 'read') await this.#read(act);
         else if (act.kind === 'kill') await this.#kill(act, row);
         else if (row !== undefined) this.#tellJob(act.task, row);
-        else if (act.kind === 'submit') await this.#submit(act);
-        else this.#tell({ kind: 'ended', task: act.task, jobId: act.jobId, status: 'lost', at: Date.now() });
+        else if (act.kind === 'submit') {
+          if (left.length > 0 || !(await this.#submit(act))) left.push(act);
+        } else this.#tell({ kind: 'ended', task: act.task, jobId: act.jobId, status: 'lost', at: Date.now() });
       }
     }
+    return left;
   }
 
   async #seen(ids: readonly string[]): Promise<ReadonlyMap<string, SeenJob>> {
@@ -235,8 +271,11 @@ export class BakeRun {
     this.#tellJob(task, stopped ?? row);
   }
 
-  /** As the API makes a job, for the bake's owner. What is refused for good fails the task. */
-  async #submit({ task, jobId, job }: Act & { readonly kind: 'submit' }): Promise<void> {
+  /**
+   * As the API makes a job, for the bake's owner. What is refused for good fails the task.
+   * @returns false where too many jobs wait already
+   */
+  async #submit({ task, jobId, job }: Act & { readonly kind: 'submit' }): Promise<boolean> {
     const { home, preset, executor } = this.#loaded;
     try {
       const authorization = await executor.authorization();
@@ -251,17 +290,11 @@ export class BakeRun {
       });
       this.#tellJob(task, row);
     } catch (error) {
+      if (waits(error)) return false;
       const why = refusal(error);
       if (why === undefined) throw error;
       this.#tell({ kind: 'refused', task, jobId, why });
     }
+    return true;
   }
-}
-
-/** Why a job can never be made; undefined where it may be later. */
-function refusal(error: unknown): string | undefined {
-  if (error instanceof PythonError) return error.message;
-  if (!(error instanceof DelosError) || error.code === 'ERR_TIMEOUT') return undefined;
-  if (error.code === 'ERR_QUOTA_EXCEEDED' && !error.message.includes('would never run')) return undefined;
-  return error.message;
 }

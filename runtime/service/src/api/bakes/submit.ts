@@ -131,10 +131,11 @@ export function refuseLocal(tasks: readonly BatchTask[]): void {
 
 /** What each task needs, by the call that it lies in, as apolo-flow writes it. */
 function graphsOf(tasks: readonly BatchTask[]): Graphs {
-  const graphs: Record<string, Record<string, readonly string[]>> = { '': {} };
+  const graphs: Record<string, Record<string, string[]>> = { '': {} };
   for (const [id, { task, parent, kind }] of graphOf(tasks).nodes) {
-    const prefix = parent?.task.id ?? '';
-    graphs[prefix] = { ...graphs[prefix], [id]: Object.keys(task.needs) };
+    const level = parent?.task.id ?? '';
+    graphs[level] ??= {};
+    graphs[level][id] = Object.keys(task.needs);
     if (kind === 'call') graphs[id] ??= {};
   }
   return graphs;

@@ -1,4 +1,4 @@
-import type { TaskLineage } from '@delos/core';
+import { type TaskLineage, TERMINAL } from '@delos/core';
 import { changed, type RecordChange, type TaskRecord } from '@delos/engine';
 import { z } from 'zod';
 import { putCacheEntry } from '../../db/flow/cache.ts';
@@ -121,3 +121,9 @@ export const toldOf = ({ task, jobId, outputs, state, statuses }: TaskRecord): T
   state,
   statuses: statuses.map(({ status, at }) => ({ created_at: new Date(at).toISOString(), status })),
 });
+
+/** Nothing more becomes of a task. */
+export const isEnd = ({ statuses }: TaskRecord): boolean => {
+  const last = statuses.at(-1)?.status;
+  return last === 'skipped' || last === 'cached' || (last !== undefined && TERMINAL.has(last));
+};

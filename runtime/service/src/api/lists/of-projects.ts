@@ -23,7 +23,8 @@ export function ofProjects(
   const projects = [...caller.roles.keys()];
   const granted = shared === undefined ? [] : grantsOfKind(caller, shared.kind);
   return (eb) => {
-    const own = projects.length === 0 ? sql<SqlBool>`false` : eb(sql<string>`org || '/' || project`, 'in', projects);
+    const own =
+      projects.length === 0 ? sql<SqlBool>`false` : sql<SqlBool>`org || '/' || project = any (${projects}::text[])`;
     if (shared === undefined || granted.length === 0) return own;
     return eb.or([own, grantedRows(granted, shared.kind, shared.names, shared.cluster)]);
   };

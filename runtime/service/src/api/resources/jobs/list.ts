@@ -1,6 +1,7 @@
-import { jobStatus, PHASES_WITHOUT_POD } from '@delos/core';
+import { jobStatus, LIVE_STATUSES, PHASES_WITHOUT_POD, TERMINAL } from '@delos/core';
 import { type SelectQueryBuilder, type SqlBool, sql } from 'kysely';
 import { z } from 'zod';
+import { runPrepared } from '../../../db/prepared.ts';
 import type { Db, Schema, TransitionRow } from '../../../db/schema.ts';
 import { nextLimit, type Page, type Sized, withinBytes } from '../../../db/within-bytes.ts';
 import type { Caller } from '../../deps.ts';
@@ -74,7 +75,7 @@ export async function* listJobs(
         (select created_at, id from jobs where id = ${last})`;
       select = select.where(after);
     }
-    const found = await select.orderBy('created_at', direction).orderBy('id', direction).limit(limit).execute();
+    const found = await runPrepared(db, select.orderBy('created_at', direction).orderBy('id', direction).limit(limit));
     const read = async (ids: readonly string[], budget: number): Promise<Page<ShownJob & JobVersion>> => {
       const rows = narrowed(shown(db)).where('id', 'in', ids);
       const ordered = rows.orderBy('created_at', direction).orderBy('id', direction);
@@ -152,7 +153,11 @@ type JobQuery<O> = SelectQueryBuilder<Schema, 'jobs', O>;
 
 function filtered<O>(select: JobQuery<O>, query: JobListQuery): JobQuery<O> {
   let result = select;
-  if (query.status.length > 0) result = result.where('status', 'in', [...query.status]);
+  if (query.status.length > 0) result = result.where(sql<SqlBool>`status = any (${[...query.status]}::text[])`);
+  if (query.status.length > 0 && query.status.every((each) => !TERMINAL.has(each))) {
+    // In the words of the index of jobs that are alive: a plan that is kept can use it.
+    result = result.where(sql<SqlBool>`status in (${sql.join(LIVE_STATUSES.map((each) => sql.lit(each)))})`);
+  }
   if (query.name !== undefined) result = result.where('name', '=', query.name);
   if (query.owner.length > 0) result = result.where('owner', 'in', [...query.owner]);
   if (query.tag.length > 0) result = result.where(sql<SqlBool>`tags @> ${[...query.tag]}::text[]`);
