@@ -72,7 +72,8 @@ export class ImageSaver extends Construct {
         goMemoryLimit(resources),
       ],
     });
-    this.workload.admit({ kind: 'endpoint', endpoint: asking.workload, ports: [IMAGE_SAVER_PORT] });
+    // Both policies: of the agent, and of this.
+    asking.workload.reach(this.workload.peer('http'));
     this.workload.reach(DNS, at.get(gateway).workload.peer('http', 'https'));
     const { hostname } = new URL(at.publicUrl);
     if (!isLoopback(hostname)) this.workload.reach({ kind: 'anyone', ports: [portOfUrl(at.publicUrl)] });
