@@ -10,6 +10,7 @@ import { devpi } from './devpi/image.ts';
 import { files } from './files/image.ts';
 import { grafana } from './grafana/image.ts';
 import { imageBuilder } from './image-builder/image.ts';
+import { imageSaver } from './image-saver/image.ts';
 import { intelGpuExporter } from './intel-gpu-exporter/image.ts';
 import { jobRouter } from './job-router/image.ts';
 import { keycloak } from './keycloak/image.ts';
@@ -45,6 +46,7 @@ export const CATALOGUE: readonly CatalogueImage[] = [
   devpi,
   registry,
   imageBuilder,
+  imageSaver,
   charts,
   objects,
   files,

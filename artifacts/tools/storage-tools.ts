@@ -4,7 +4,13 @@ const GIB = 2 ** 30;
 
 /** Tools of storage, with their pins. */
 export const STORAGE_TOOLS: Readonly<
-  Record<Extract<ToolName, 'objects' | 'depot' | 'pg-archive' | 'files' | 'image-registry' | 'image-builder'>, ToolSpec>
+  Record<
+    Extract<
+      ToolName,
+      'objects' | 'depot' | 'pg-archive' | 'files' | 'image-registry' | 'image-builder' | 'image-saver'
+    >,
+    ToolSpec
+  >
 > = {
   objects: {
     name: 'objects',
@@ -59,6 +65,15 @@ export const STORAGE_TOOLS: Readonly<
     build: {
       module: 'image-builder',
       package: './cmd/image-builder',
+      cold: { seconds: 25, diskBytes: 0.5 * GIB, memoryBytes: 0.6 * GIB },
+    },
+  },
+  'image-saver': {
+    name: 'image-saver',
+    version: '0.1.0',
+    build: {
+      module: 'image-builder',
+      package: './cmd/image-saver',
       cold: { seconds: 25, diskBytes: 0.5 * GIB, memoryBytes: 0.6 * GIB },
     },
   },

@@ -27,6 +27,7 @@ export type ToolName =
   | 'files'
   | 'image-registry'
   | 'image-builder'
+  | 'image-saver'
   | 'metrics-proxy'
   | 'job-router';
 

@@ -16,6 +16,7 @@ import { dcgmExporter } from './services/gpu-exporters/dcgm.ts';
 import { intelGpuExporter } from './services/gpu-exporters/intel.ts';
 import { grafana } from './services/grafana/index.ts';
 import { identity } from './services/identity/index.ts';
+import { imageSaver } from './services/image-saver/index.ts';
 import { jobRouter } from './services/job-router/index.ts';
 import { keycloak } from './services/keycloak/index.ts';
 import { kubeStateMetrics } from './services/kube-state-metrics/index.ts';
@@ -48,6 +49,7 @@ export const SERVICES: readonly ServiceDescriptor[] = [
   collector,
   devpi,
   registry,
+  imageSaver,
   charts,
   files,
   dns,

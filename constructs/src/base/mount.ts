@@ -11,6 +11,8 @@ export interface Mount {
   readonly path: string;
   /** One file of the volume instead of the whole. @default the whole */
   readonly subPath?: string;
+  /** What is mounted below it on the node later is seen in the container too. @default false */
+  readonly follows?: boolean;
   /** The container cannot write to it. @default false */
   readonly readOnly?: boolean;
   /** The volume. @default the claim below */

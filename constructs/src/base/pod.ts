@@ -60,6 +60,11 @@ export interface WorkloadPod {
   readonly groups?: readonly number[];
   /** Runs in a user namespace of its own, where the nodes have them. @default false */
   readonly userNamespace?: boolean;
+  /**
+   * It begins as root with two rights, to read files of others and to become another user, and must become `user` at once, keeping the
+   * first: for what reads the node's disk. @default false
+   */
+  readonly readsAllFiles?: boolean;
   /** Its program is marked as one that may listen below port 1024: it is not started without that right. @default false */
   readonly lowPorts?: boolean;
   /**
@@ -107,6 +112,15 @@ export interface PodPlace {
 /** The one right that Pod Security `restricted` lets a Pod add. */
 const LOW_PORTS: k8s.Capabilities = { drop: ['ALL'], add: ['NET_BIND_SERVICE'] };
 
+/** For services that read the node's disk. A container has capabilities as root alone: the second lets it become its own user. */
+const READ_ALL: k8s.Capabilities = { drop: ['ALL'], add: ['DAC_READ_SEARCH', 'SETUID'] };
+
+function containerSecurity({ lowPorts, readsAllFiles }: WorkloadPod): k8s.SecurityContext {
+  if (readsAllFiles === true)
+    return { ...CONTAINER_SECURITY, capabilities: READ_ALL, runAsNonRoot: false, runAsUser: 0 };
+  return lowPorts === true ? { ...CONTAINER_SECURITY, capabilities: LOW_PORTS } : CONTAINER_SECURITY;
+}
+
 /** The Pod's specification. @throws Error for a Secret of another namespace: no Pod could mount it */
 export function podSpec(name: string, props: WorkloadPod, place: PodPlace): k8s.PodSpec {
   for (const secret of secretsOf(props)) {
@@ -121,7 +135,7 @@ export function podSpec(name: string, props: WorkloadPod, place: PodPlace): k8s.
   const container = {
     image: props.image,
     imagePullPolicy: 'IfNotPresent',
-    securityContext: props.lowPorts === true ? { ...CONTAINER_SECURITY, capabilities: LOW_PORTS } : CONTAINER_SECURITY,
+    securityContext: containerSecurity(props),
     volumeMounts: mountsOf(props).map(volumeMount),
     resources: {
       requests: { cpu: k8s.Quantity.fromString(cpu), memory: k8s.Quantity.fromString(memory) },
@@ -167,11 +181,12 @@ export function podSpec(name: string, props: WorkloadPod, place: PodPlace): k8s.
   };
 }
 
-const volumeMount = ({ name, path, subPath, readOnly }: Mount): k8s.VolumeMount => ({
+const volumeMount = ({ name, path, subPath, readOnly, follows }: Mount): k8s.VolumeMount => ({
   name,
   mountPath: path,
   ...(subPath === undefined ? {} : { subPath }),
   ...(readOnly === true ? { readOnly } : {}),
+  ...(follows === true ? { mountPropagation: 'HostToContainer' } : {}),
 });
 
 function volumes(mounts: readonly Mount[]): k8s.Volume[] {

@@ -1,17 +1,34 @@
 import { z } from 'zod';
 import { jobId } from './job.ts';
 
+/** The image that a container becomes, and what it is pushed by. */
+export const savedImage = z.object({
+  /** Its name, with a tag. */
+  image: z.string(),
+  registry: z.object({
+    /** Opens that one repository, for an hour. */
+    password: z.string(),
+    /** `HOST:PORT` where Pods reach the registry; empty where its name leads there. */
+    at: z.string().default(''),
+    plain: z.boolean().default(false),
+    /** Authorities to trust beside the public ones, PEM. */
+    authorities: z.string().default(''),
+  }),
+});
+
 /** A byte stream that a client of the API wants with a Pod; the agent dials /streams/ID and joins it to the kubelet. */
 export const streamRequest = z.object({
   id: z.string(),
   jobId,
-  kind: z.enum(['attach', 'exec', 'port-forward', 'top']),
+  kind: z.enum(['attach', 'exec', 'port-forward', 'top', 'save']),
   tty: z.boolean().default(false),
   stdin: z.boolean().default(false),
   stdout: z.boolean().default(false),
   stderr: z.boolean().default(false),
   command: z.array(z.string()).default([]),
   port: z.number().int().nullable().default(null),
+  /** Of `save`: the image that its container becomes. */
+  save: savedImage.optional(),
   /** Where the replica of the API waits that the client is connected to: the agent dials there. Null: where it is connected itself. */
   callback: z.url().nullable().default(null),
 });

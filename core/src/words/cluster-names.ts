@@ -6,6 +6,10 @@
 export const PLATFORM_NAMESPACE = 'delos';
 /** Where services run that read a node's disk; Pod Security `privileged`. */
 export const NODE_NAMESPACE = 'delos-node';
+/** Name of the part that makes images of containers, one Pod on each node there. */
+export const IMAGE_SAVER = 'image-saver';
+/** Where it is asked. */
+export const IMAGE_SAVER_PORT = 8080;
 /** Where the cluster's own parts run. */
 export const SYSTEM_NAMESPACE = 'kube-system';
 

@@ -139,6 +139,7 @@ let numbers = 0;
 /** By resource and endpoint. Those that only name an object follow by themselves. */
 const ASKED: Readonly<Record<string, (made: Made) => Asked>> = {
   'jobs POST ': () => at('/jobs?from_preset', JOB),
+  'jobs POST /:id/save': ({ id }) => at(`/jobs/${id}/save`, { container: { image: '127.0.0.1/acme/one/mine:1' } }),
   'disks POST ': () => at('/disk', DISK),
   'buckets POST /buckets': () => at('/buckets/buckets', { name: null, ...P }),
   'buckets POST /buckets/import/external': () => at('/buckets/buckets/import/external', IMPORTED),

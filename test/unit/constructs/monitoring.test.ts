@@ -330,6 +330,7 @@ describe('which platforms have it', () => {
       unwanted: [
         'pg-archive',
         'victoria-logs',
+        'image-saver',
         'charts',
         // Asked for by its cluster.
         'files',
@@ -352,7 +353,7 @@ describe('which platforms have it', () => {
   test('as long as the images of services that come after the first job are not there, the platform is whole without them', () => {
     const config = parseConfig(EVERY_SERVICE, 'delos.yaml');
     const { late, unwanted } = serviceImages(config);
-    const own = ['kube-state-metrics', 'registry', 'charts', 'image-builder', 'objects'];
+    const own = ['kube-state-metrics', 'registry', 'charts', 'image-builder', 'image-saver', 'objects'];
     expect([...late].sort()).toEqual([...monitoring, ...own].sort());
     expect(unwanted).toEqual(['patroni']);
     const context = engineContext(config, 'embedded');

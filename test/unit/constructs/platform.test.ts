@@ -89,7 +89,7 @@ describe('Pod Security', () => {
     expect(restrictedFaults(pod)).toEqual([]);
   });
 
-  test('few are not: the collector reads logs from the node’s disk, and what tells of GPUs of AMD and Intel opens devices', () => {
+  test('few are not: what reads logs or layers of containers from the node’s disk, and what tells of GPUs of AMD and Intel', () => {
     const other = workloads.filter(({ namespace }) => namespace !== 'delos');
     const everything = (name: string) =>
       ['privileged', 'allowPrivilegeEscalation', 'capabilities are not dropped', 'runAsNonRoot', 'runAsUser 0'].map(
@@ -97,6 +97,10 @@ describe('Pod Security', () => {
       );
     expect(Object.fromEntries(other.map(({ name, pod }) => [name, restrictedFaults(pod)]))).toEqual({
       collector: ['volume var-log-pods: hostPath'],
+      'image-saver': [
+        ...['volume content: hostPath', 'volume snapshots: hostPath', 'volume tasks: hostPath'],
+        ...['capabilities are added', 'runAsNonRoot', 'runAsUser 0'].map((right) => `image-saver: ${right}`),
+      ],
       'amd-gpu-exporter': ['volume dev-dri: hostPath', 'volume dev-kfd: hostPath', ...everything('amd-gpu-exporter')],
       'intel-gpu-exporter': ['volume dev-dri: hostPath', ...everything('intel-gpu-exporter')],
     });
@@ -149,8 +153,8 @@ describe('users', () => {
     const user = SERVICES.find((service) => service.name === name)?.user;
     expect(securityOf(pod)).toMatchObject({ runAsUser: user, runAsGroup: user, fsGroup: user });
     const handedOver = name === 'postgres' ? [FORMER_POSTGRES_USER] : [];
-    // Devices are root's, and these open them.
-    const own = /^(amd|intel)-gpu-exporter$/.test(name) ? 0 : user;
+    // Devices are root's, and these open them; and a container has a capability as root alone, until it becomes its own user.
+    const own = /^(amd|intel)-gpu-exporter$|^image-saver$/.test(name) ? 0 : user;
     expect([...new Set(usersOf(pod))]).toEqual([...handedOver, own]);
   });
 
@@ -356,7 +360,8 @@ describe('network', () => {
     ['amd-gpu-exporter', []],
     ['files', ['control-api:8080', 'dns:53']],
     ['scheduler', ['dns:53', 'postgres:5432']],
-    ['agent', ['10.201.0.2/32:6443', 'control-api:8081', 'dns:53']],
+    ['agent', ['10.201.0.2/32:6443', 'control-api:8081', 'dns:53', 'image-saver:8080']],
+    ['image-saver', ['anywhere:8080', 'dns:53', 'gateway:8080', 'gateway:8443']],
     ['collector', ['control-api:8081', 'dns:53', 'victoria-logs:9428']],
     ['victoria-logs', []],
     ['devpi', ['control-api:8080', 'dns:53']],

@@ -135,6 +135,7 @@ services: {keycloak: {enabled: false}, controlApi: {enabled: false}, jobRouter: 
       'database-archive',
       'victoria-logs',
       'devpi',
+      'image-saver',
       'charts',
       'dns',
       'kube-state-metrics',

@@ -1,13 +1,24 @@
-import { AGENT_ACCOUNT, count, jobsTrustMore, type PlatformConfig, projectNamespace, type StandIn } from '@delos/core';
+import {
+  AGENT_ACCOUNT,
+  count,
+  DelosError,
+  IMAGE_SAVER,
+  jobsTrustMore,
+  type PlatformConfig,
+  projectNamespace,
+  type StandIn,
+} from '@delos/core';
 import type { k8s } from 'cdk8s-plus-28';
 import { Construct } from 'constructs';
 import { z } from 'zod';
 import type { Authorities } from '../../base/outward/authorities.ts';
 import { allowedRegistriesEnv, ownWorkload, runs } from '../../base/own-service.ts';
+import { Secret, type SecretKey } from '../../base/secret.ts';
 import { env, fileOf, mounted } from '../../base/secret-folder.ts';
 import type { ServiceDescriptor, Site } from '../../base/service.ts';
 import { volumeSource } from '../../base/storage/file-storage.ts';
 import type { Workload } from '../../base/workload.ts';
+import type { RotationWay } from '../../synthesis.ts';
 import type { AgentsEntrance } from '../control-api/agents-entrance.ts';
 import { controlApi } from '../control-api/index.ts';
 import { type Egress, egress } from '../egress/index.ts';
@@ -23,9 +34,15 @@ const section = z
   .prefault({});
 type Section = z.infer<typeof section>;
 
+const SAVER_TOKEN_KEPT: RotationWay = {
+  kind: 'kept',
+  why: 'the network lets the agent alone reach who takes it, and nobody is given it; deploying without it and with it again makes another',
+};
+
 /** The only service that holds a Kubernetes token: it makes the Pods of jobs. It dials out; nothing dials in. */
 export class Agent extends Construct {
   readonly workload: Workload;
+  readonly #saverToken: SecretKey | undefined;
 
   constructor(scope: Construct, id: string, at: Site<Section>) {
     super(scope, id);
@@ -37,6 +54,15 @@ export class Agent extends Construct {
     };
     // Of the platform's own cluster alone: a joined one has none.
     const source = api.joining === undefined ? volumeSource(config.storage) : undefined;
+    if (api.joining === undefined && at.services.some(({ name }) => name === IMAGE_SAVER)) {
+      const secret = new Secret(this, 'saver-token', {
+        namespace,
+        name: `${IMAGE_SAVER}-token`,
+        sources: { token: { kind: 'password', length: 48, rotation: SAVER_TOKEN_KEPT } },
+      });
+      this.#saverToken = { secret, key: 'token' };
+    }
+    const saver = this.#saverToken;
     const rights = new AgentRights(this, 'rights', {
       files: source,
       serviceAccount: AGENT_ACCOUNT,
@@ -51,6 +77,7 @@ export class Agent extends Construct {
       kubernetesToken: true,
       mounts: () => [
         mounted(api.agentToken.secret),
+        ...(saver === undefined ? [] : [mounted(saver.secret)]),
         ...(api.joining?.mounts() ?? []),
         ...(forJobs.authorities === undefined ? [] : [forJobs.authorities.mount()]),
       ],
@@ -58,6 +85,7 @@ export class Agent extends Construct {
         ...api.address(),
         ...(api.joining?.env() ?? []),
         env('DELOS_AGENT_TOKEN_FILE', fileOf(api.agentToken)),
+        ...(saver === undefined ? [] : [env('DELOS_SAVER_TOKEN_FILE', fileOf(saver))]),
         allowedRegistriesEnv(at, api.ownRegistries),
         env('POD_NAMESPACE', namespace.name),
         ...diskClass(at),
@@ -71,6 +99,12 @@ export class Agent extends Construct {
     this.workload.reach({ kind: 'addresses', addresses, ports: [port] });
     api.lead(this.workload, this, namespace);
     this.workload.after(rights, ...(forJobs.authorities === undefined ? [] : [forJobs.authorities]));
+  }
+
+  /** What it shows to those that make images of containers. @throws DelosError ERR_INTERNAL where the configuration asks for none */
+  get saverToken(): SecretKey {
+    if (this.#saverToken !== undefined) return this.#saverToken;
+    throw new DelosError('ERR_INTERNAL', `the list has no service ${IMAGE_SAVER}`);
   }
 }
 

@@ -4,6 +4,7 @@ import {
   AGENT_ROLE,
   type FromAgent,
   fileVolumeSource,
+  IMAGE_SAVER_PORT,
   JOB_LABEL,
   type NodeReport,
   offer,
@@ -65,6 +66,8 @@ const settings = z.object({
     .transform((text): unknown => JSON.parse(text))
     .pipe(fileVolumeSource)
     .optional(),
+  /** What the part that saves containers is shown; left out: there is none. */
+  DELOS_SAVER_TOKEN_FILE: z.string().optional(),
   DELOS_VERSION: z.string().default(RELEASE),
   /** Proxy that jobs are told of, and what they reach without it. */
   DELOS_JOB_PROXY: z.url().optional(),
@@ -111,6 +114,8 @@ async function start(context: ServiceContext): Promise<RunningService> {
       log.warn({ error, namespace }, 'a project’s namespace is not up to date, will try again');
     }
   };
+  const saverToken =
+    config.DELOS_SAVER_TOKEN_FILE === undefined ? undefined : liveSecret(config.DELOS_SAVER_TOKEN_FILE);
   const stop = new AbortController();
   const read =
     <T>(shape: z.ZodType<T>) =>
@@ -205,6 +210,8 @@ async function start(context: ServiceContext): Promise<RunningService> {
             prefix: config.DELOS_AGENT_PREFIX,
             token: token.current(),
             podOf: (id) => keepers.podOf(id),
+            savers:
+              saverToken === undefined ? undefined : { port: IMAGE_SAVER_PORT, token: () => saverToken.current() },
             log,
           },
           message.stream,

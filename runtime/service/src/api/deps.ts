@@ -1,6 +1,7 @@
-import type { DiskSettings, LogSettings, OrgRole, ProjectRole } from '@delos/core';
+import type { DiskSettings, LogSettings, OrgRole, ProjectRole, StreamRequest } from '@delos/core';
 import type { Logger } from 'pino';
 import type { Registry } from 'prom-client';
+import type WebSocket from 'ws';
 import type { AuditKeys } from '../db/audit/checkpoints.ts';
 import type { Database } from '../db/database.ts';
 import type { Grant } from '../db/tenancy/held.ts';
@@ -80,6 +81,12 @@ export interface ApiSettings {
   readonly realmUrl?: string;
 }
 
+/** The way into jobs' containers. */
+export interface Agents {
+  /** @throws DelosError as the agent refuses it */
+  openStream(cluster: string, request: Omit<StreamRequest, 'id' | 'callback'>): Promise<WebSocket>;
+}
+
 /** What the parts of the control API share. */
 export interface ApiDeps {
   readonly settings: ApiSettings;
@@ -106,6 +113,8 @@ export interface ApiDeps {
   readonly authenticateLogin: (authorization: string | undefined) => Promise<Caller>;
   /** A user, by the id that does not change. @throws DelosError ERR_UNAUTHENTICATED for one that was removed */
   readonly callerById: (id: number) => Promise<Caller>;
+  /** The way to the agents, once this process has it. */
+  readonly agents?: () => Agents | undefined;
   /** Where all is that the API has. */
   readonly resources: Readonly<Record<string, ServiceAddress>>;
 }

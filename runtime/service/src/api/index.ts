@@ -20,7 +20,7 @@ import { carryOutBakes } from './bakes/index.ts';
 import { NO_CACHE } from './cache/cache.ts';
 import { cacheEnv, cacheSettings } from './cache/cache-settings.ts';
 import { RedisCache } from './cache/redis-cache.ts';
-import type { ApiSettings } from './deps.ts';
+import type { Agents, ApiSettings } from './deps.ts';
 import { RequestLimits } from './limits/request-limits.ts';
 import { ProviderLogins } from './provider-logins.ts';
 import { MOST, RequestBudget } from './request-budget.ts';
@@ -174,6 +174,7 @@ export const apiService: Service = {
         ? {}
         : { providers: new ProviderLogins(database, config.identity) }),
     };
+    let hub: Agents | undefined;
     const deps: ListenerDeps = {
       settings,
       database,
@@ -191,10 +192,12 @@ export const apiService: Service = {
       callerById: callersById(database.db, config.admin.user),
       logs,
       imageSource: imageSource({ allowed: env.DELOS_ALLOWED_REGISTRIES }),
+      agents: () => hub,
       resources,
     };
     const app = await publicApp(deps);
     const agents = await agentRoutes(internal, deps);
+    hub = agents.hub;
     const streams = streamRoutes(app, deps, agents.hub);
     const publicUrl = await app.listen({ host: env.DELOS_LISTEN_HOST, port: env.DELOS_PUBLIC_PORT });
     const endSweeps = Object.values(resources).map(({ name, sweep }) =>

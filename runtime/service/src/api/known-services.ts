@@ -35,7 +35,6 @@ const KNOWN_SERVICES: readonly KnownService[] = [
     prefix: '/api/v1/buckets',
     config: [{ in: 'cluster', key: 'buckets_url' }],
   },
-  { name: 'job-images', title: 'saving a job as an image', verb: 'is', prefix: '/api/v1/jobs/:id/save' },
   { name: 'apps', title: 'apps', verb: 'are', prefix: '/api/v1/apps' },
   { name: 'apps', title: 'apps', verb: 'are', prefix: '/apis/apps' },
   {

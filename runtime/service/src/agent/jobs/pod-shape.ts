@@ -35,6 +35,7 @@ const containerStatus = z.object({
   name: z.string(),
   restartCount: z.number().int().default(0),
   imageID: z.string().default(''),
+  containerID: z.string().default(''),
   state: containerState.default({}),
   lastState: containerState.default({}),
 });

@@ -12,6 +12,7 @@ import { streamUsage, tryUsage } from '../jobs/usage.ts';
 import { exitFrame, ForwardFrames, fromKube, stderrFrame, toKube } from './frames.ts';
 import { kubeSocket } from './kube-socket.ts';
 import { openPaused } from './paused-socket.ts';
+import { beginSave, type ImageSavers, passLines } from './save.ts';
 
 export interface StreamsProps {
   readonly client: KubeClient;
@@ -19,6 +20,8 @@ export interface StreamsProps {
   readonly prefix: AgentPrefix;
   readonly token: string;
   readonly podOf: (jobId: string) => Pod | undefined;
+  /** @default containers cannot be saved */
+  readonly savers?: ImageSavers | undefined;
   readonly log: Logger;
 }
 
@@ -42,6 +45,15 @@ export async function openStream(props: StreamsProps, request: StreamRequest): P
       const first = await tryUsage(props.client, pod);
       const back = await dialBack(props, request);
       await streamUsage(back, props.client, () => runningOf(props, request.jobId), first);
+      return;
+    }
+    if (request.kind === 'save') {
+      const begun = await beginSave(props.client, props.savers, pod, request);
+      const back = await dialBack(props, request).catch((error: unknown) => {
+        begun.abort();
+        throw error;
+      });
+      await passLines(begun, back);
       return;
     }
     const { path, queries } = endpointOf(pod, request);

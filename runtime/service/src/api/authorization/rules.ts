@@ -68,6 +68,7 @@ export const RULES: Rules = {
     ['DELETE /:id', 'job.kill', 'job', 'write'],
     ['POST /:id/kill', 'job.kill', 'job', 'write'],
     ['PUT /:id/max_run_time_minutes', 'job.extend', 'job', 'write'],
+    ['POST /:id/save', 'job.save', 'job', 'write'],
     ['WS /:id/log_ws', 'job.logs', 'job', 'read'],
     ['WS /:id/top', 'job.top', 'job', 'read'],
     ['WS /:id/attach', 'job.attach', 'job', 'write'],

@@ -5,6 +5,7 @@ import { findJob, jobUris } from './access.ts';
 import { capacityRoute } from './capacity.ts';
 import { checkQuotas, type JobDemand } from './quotas.ts';
 import { jobRoutes } from './routes.ts';
+import { saveRoute } from './save.ts';
 import { jobStreams } from './streams/index.ts';
 
 export { findJob, jobUris } from './access.ts';
@@ -19,6 +20,7 @@ export const jobs: ObjectResource<JobRow> & QuotaResource<JobDemand> = {
   routes: (app, deps) => {
     capacityRoute(app, deps);
     jobRoutes(app, deps);
+    saveRoute(app, deps);
   },
   streams: objectStreams(findJob, jobStreams, jobUris),
   find: findJob,
@@ -28,5 +30,6 @@ export const jobs: ObjectResource<JobRow> & QuotaResource<JobDemand> = {
     'DELETE /:id': 'job.kill',
     'POST /:id/kill': 'job.kill',
     'PUT /:id/max_run_time_minutes': 'job.extend',
+    'POST /:id/save': 'job.save',
   },
 };

@@ -81,17 +81,24 @@ export function registryTokenRoutes(app: FastifyInstance, deps: ApiDeps): void {
     },
   );
 
-  /** A node, or a build of an image; undefined for all others. */
+  /** A node, a build of an image, or a job that is saved; undefined for all others. */
   async function machineBehind(
     registry: RegistrySettings,
     authorization: string | undefined,
+    asked: readonly Access[],
   ): Promise<Caller | undefined> {
     const password = passwordIn(authorization);
     if (password === undefined) return undefined;
     const pulls = await readPullCredential(registry, password);
     if (pulls !== undefined) return nodeOf(pulls);
     const builds = await readBuildCredential(registry, password);
-    return builds === undefined ? undefined : callerOfBuild(deps, builds);
+    if (builds === undefined) return undefined;
+    const { repository } = builds;
+    // Who may write a repository may write those below it; what saves a job may not.
+    if (repository !== undefined && asked.some(({ type, name }) => type !== 'repository' || name !== repository)) {
+      throw new DelosError('ERR_FORBIDDEN', `the credential is for ${repository} alone`);
+    }
+    return callerOfBuild(deps, builds);
   }
 
   async function tokenFor(
@@ -101,8 +108,8 @@ export function registryTokenRoutes(app: FastifyInstance, deps: ApiDeps): void {
   ): Promise<string> {
     const { registry } = deps.settings;
     if (registry === undefined) throw new DelosError('ERR_NOT_IMPLEMENTED', 'this platform has no registry');
-    const caller = (await machineBehind(registry, authorization)) ?? (await callerBehind(deps, authorization));
     const asked = scopes();
+    const caller = (await machineBehind(registry, authorization, asked)) ?? (await callerBehind(deps, authorization));
     const { access, refusal } = grant(
       caller,
       asked,

@@ -1,20 +1,25 @@
 import { DelosError, REGISTRY_ISSUER, TERMINAL } from '@delos/core';
 import { jwtVerify, SignJWT } from 'jose';
 import { z } from 'zod';
+import { isGranted } from '../../authorization/grants.ts';
 import type { ApiDeps, Caller } from '../../deps.ts';
 import { isAllowed } from '../../rights.ts';
+import { projectOfRepository } from './names.ts';
 import type { RegistrySettings } from './settings.ts';
 
 /** Claim `aud`: no other service takes it. */
 const AUDIENCE = 'delos-image-build';
 /** A build that takes longer cannot push. */
 const DAYS = 1;
+/** A container is saved within it. */
+const SAVE_SECONDS = 3_600;
 const ALGORITHM = 'ES256';
 
 const claims = z.object({
   sub: z.string(),
   user: z.number().int(),
   push: z.array(z.string()),
+  repository: z.string().optional(),
 });
 
 /** What a build may do at the registry: push to these projects, and pull what its user may read. */
@@ -24,6 +29,8 @@ export interface BuildRights {
   readonly user: number;
   /** Projects as `ORG/PROJECT`. */
   readonly push: readonly string[];
+  /** It opens this repository alone, for an hour. @default all that is said above, for a day */
+  readonly repository?: string;
 }
 
 /**
@@ -32,16 +39,16 @@ export interface BuildRights {
  */
 export function buildCredential(
   { privateKey, keyId }: RegistrySettings,
-  { job, user, push }: BuildRights,
+  { job, user, push, repository }: BuildRights,
   now: number,
 ): Promise<string> {
-  return new SignJWT({ user, push: [...push] })
+  return new SignJWT({ user, push: [...push], ...(repository === undefined ? {} : { repository }) })
     .setProtectedHeader({ alg: ALGORITHM, kid: keyId, typ: 'JWT' })
     .setIssuer(REGISTRY_ISSUER)
     .setSubject(job)
     .setAudience(AUDIENCE)
     .setIssuedAt(now)
-    .setExpirationTime(now + DAYS * 86_400)
+    .setExpirationTime(now + (repository === undefined ? DAYS * 86_400 : SAVE_SECONDS))
     .sign(privateKey);
 }
 
@@ -57,8 +64,8 @@ export async function readBuildCredential(
       algorithms: [ALGORITHM],
       requiredClaims: ['exp', 'sub'],
     });
-    const { sub: job, user, push } = claims.parse(payload);
-    return { job, user, push };
+    const { sub: job, user, push, repository } = claims.parse(payload);
+    return { job, user, push, ...(repository === undefined ? {} : { repository }) };
   } catch {
     return undefined;
   }
@@ -69,14 +76,28 @@ export async function readBuildCredential(
  * @throws DelosError ERR_UNAUTHENTICATED where its job has ended, or the user was removed
  */
 export async function callerOfBuild(
-  { database, callerById }: Pick<ApiDeps, 'database' | 'callerById'>,
-  { job, user, push }: BuildRights,
+  { database, callerById, settings }: Pick<ApiDeps, 'database' | 'callerById' | 'settings'>,
+  { job, user, push, repository }: BuildRights,
 ): Promise<Caller> {
   const row = await database.db.selectFrom('jobs').select('status').where('id', '=', job).executeTakeFirst();
   if (row === undefined || TERMINAL.has(row.status)) {
     throw new DelosError('ERR_UNAUTHENTICATED', 'the credential was that of a build, and its job has ended');
   }
   const caller = await callerById(user);
+  if (repository !== undefined) {
+    const uri = `image://${settings.cluster}/${repository}`;
+    const of = projectOfRepository(repository);
+    const may =
+      (of !== undefined && isAllowed(caller, caller.roles.get(`${of.org}/${of.project}`), 'write')) ||
+      isGranted(caller, [uri], 'write');
+    return {
+      ...caller,
+      admin: false,
+      orgs: new Map(),
+      roles: new Map(),
+      grants: may ? [{ uri, action: 'write' as const }] : [],
+    };
+  }
   const writes = push.filter((project) => isAllowed(caller, caller.roles.get(project), 'write'));
   return {
     ...caller,
