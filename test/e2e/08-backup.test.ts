@@ -6,7 +6,7 @@ import { z } from 'zod';
 import { expectOk } from '../../peers/src/command.ts';
 import { delos, delosJson, TEST_CONFIG, testPlatform } from '../support/instance.ts';
 
-/* The restore itself is test/long/e2e/restore.test.ts. */
+/* The restore itself is test/long/e2e/restore/restore.test.ts. */
 
 const measured = z.object({ bytes: z.number(), sha256: z.string() });
 const backup = z.object({

@@ -5,10 +5,10 @@ import { UPLOADERS } from '@delos/artifacts';
 import { AwsClient } from 'aws4fetch';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { z } from 'zod';
-import { type ApoloClient, apoloClient, tryOpenedUrl } from '../../../peers/src/apolo.ts';
-import { execute, expectOk, start } from '../../../peers/src/command.ts';
-import { pythonClient } from '../../../peers/src/python-client.ts';
-import { Browser } from '../../support/browser.ts';
+import { type ApoloClient, apoloClient, tryOpenedUrl } from '../../../../peers/src/apolo.ts';
+import { execute, expectOk, start } from '../../../../peers/src/command.ts';
+import { pythonClient } from '../../../../peers/src/python-client.ts';
+import { Browser } from '../../../support/browser.ts';
 import {
   delos,
   delosJson,
@@ -19,11 +19,11 @@ import {
   TEST_INSTANCE,
   testPlatform,
   token,
-} from '../../support/instance.ts';
-import { type Crane, crane } from '../../support/registry/crane.ts';
-import { api } from '../../support/service/api.ts';
-import { makeWheel } from '../../support/service/wheel.ts';
-import { until } from '../../support/until.ts';
+} from '../../../support/instance.ts';
+import { type Crane, crane } from '../../../support/registry/crane.ts';
+import { api } from '../../../support/service/api.ts';
+import { makeWheel } from '../../../support/service/wheel.ts';
+import { until } from '../../../support/until.ts';
 
 /* What users did is there again after the cluster is gone with all its data. */
 
@@ -115,7 +115,7 @@ describe('a platform that was backed up and lost', () => {
   });
 
   test('is not started on volumes that are half written: the same restore goes on, an `up` is refused', async () => {
-    const root = join(import.meta.dirname, '../../..');
+    const root = join(import.meta.dirname, '../../../..');
     const killed = start([join(root, 'delos'), 'restore', file, '--key', key, '--config', config], {
       env: { ...process.env, DELOS_INSTANCE: TEST_INSTANCE },
       timeout: 900,

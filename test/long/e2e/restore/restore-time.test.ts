@@ -4,8 +4,8 @@ import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { z } from 'zod';
-import { pointSet } from '../../../cli/src/commands/restore-time/points.ts';
-import { expectOk, start } from '../../../peers/src/command.ts';
+import { pointSet } from '../../../../cli/src/commands/restore-time/points.ts';
+import { expectOk, start } from '../../../../peers/src/command.ts';
 import {
   delos,
   delosJson,
@@ -14,9 +14,9 @@ import {
   TEST_INSTANCE,
   testPlatform,
   upDocument,
-} from '../../support/instance.ts';
-import { type Api, api } from '../../support/service/api.ts';
-import { until } from '../../support/until.ts';
+} from '../../../support/instance.ts';
+import { type Api, api } from '../../../support/service/api.ts';
+import { until } from '../../../support/until.ts';
 
 /* An operator takes the database back to a time between two jobs, and then forward again to what was left. */
 
@@ -84,7 +84,7 @@ describe('a platform whose database is archived', () => {
   });
 
   test('goes back to the time, killed in between: the same command goes on, an `up` is refused meanwhile', async () => {
-    const root = join(import.meta.dirname, '../../..');
+    const root = join(import.meta.dirname, '../../../..');
     const killed = start([join(root, 'delos'), 'restore', '--to-time', times.between, '--yes'], {
       env: { ...process.env, DELOS_INSTANCE: TEST_INSTANCE },
       timeout: 900,

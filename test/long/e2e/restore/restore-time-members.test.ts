@@ -4,11 +4,11 @@ import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, expect, test } from 'vitest';
 import { z } from 'zod';
-import { pointSet } from '../../../cli/src/commands/restore-time/points.ts';
-import { expectOk } from '../../../peers/src/command.ts';
-import { delos, delosJson, kubectl, TEST_CONFIG, testPlatform, upDocument } from '../../support/instance.ts';
-import { api } from '../../support/service/api.ts';
-import { until } from '../../support/until.ts';
+import { pointSet } from '../../../../cli/src/commands/restore-time/points.ts';
+import { expectOk } from '../../../../peers/src/command.ts';
+import { delos, delosJson, kubectl, TEST_CONFIG, testPlatform, upDocument } from '../../../support/instance.ts';
+import { api } from '../../../support/service/api.ts';
+import { until } from '../../../support/until.ts';
 
 const points = z.object({ sets: z.array(pointSet) });
 const folder = mkdtempSync(join(tmpdir(), 'delos-restore-members-'));
