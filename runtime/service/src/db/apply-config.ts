@@ -162,7 +162,14 @@ async function replaceOrgMembers(tx: Tx, config: PlatformConfig): Promise<void> 
     org.members.flatMap(({ user, quota }) =>
       quota === undefined
         ? []
-        : [{ org: org.name, user_name: user, quota: JSON.stringify(quota), declared: true as const }],
+        : [
+            {
+              org: org.name,
+              user_name: user,
+              quota: JSON.stringify({ runningJobs: quota.runningJobs }),
+              declared: true as const,
+            },
+          ],
     ),
   );
   const limited = quotas.map(({ org, user_name: user }) => `${org}/${user}`);
