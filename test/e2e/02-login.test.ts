@@ -81,9 +81,9 @@ describe('a user logs in', () => {
     clients.push(person);
     const shown = await person.ok(['config', 'show']);
     expect(shown).toMatch(/Current Project\s+default\b/);
-    for (const label of ['Jobs Quota', 'Org Jobs Quota'])
-      expect(shown).toMatch(new RegExp(`^\\s*${label}\\s+77\\s*$`, 'm'));
-    for (const label of ['Credits Quota', 'Org Credits Quota']) {
+    // The organization has a quota, and no person in it one of their own.
+    expect(shown).toMatch(/^\s*Org Jobs Quota\s+77\s*$/m);
+    for (const label of ['Jobs Quota', 'Credits Quota', 'Org Credits Quota']) {
       expect(shown).toMatch(new RegExp(`^\\s*${label}\\s+unlimited\\s*$`, 'm'));
     }
     // Presets in the order of the configuration, with how many such jobs find room now and what they cost.
