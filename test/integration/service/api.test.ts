@@ -639,6 +639,7 @@ test('the OpenAPI document describes every job route by the schemas that validat
     '/api/v1/jobs/{id}',
     '/api/v1/jobs/{id}/kill',
     '/api/v1/jobs/{id}/max_run_time_minutes',
+    '/api/v1/jobs/{id}/save',
   ]);
   const names = document.paths['/api/v1/jobs']?.get?.parameters?.map(({ name }) => name);
   expect(names).toEqual(expect.arrayContaining(['status', 'owner', 'since', 'project_name', 'reverse']));

@@ -4,6 +4,7 @@ import { DelosError, ISSUER_CLIENT } from '@delos/core';
 import { decodeJwt, SignJWT } from 'jose';
 import { z } from 'zod';
 import { type LiveSecret, liveOf } from '../live-secret.ts';
+import { askWithEach } from './ask-with-each.ts';
 import { issuerClientSecret, issuerKey } from './issuer-key.ts';
 import { MAX_TOKEN_SECONDS, OPERATOR_ISSUER, OPERATOR_KEY_ID } from './realm.ts';
 
@@ -67,29 +68,6 @@ export async function issueToken(settings: IssuerSettings, user: string, ttlSeco
   const { access_token: token } = answer.parse(await response.json());
   const { jti: id, identity, exp } = claims.parse(decodeJwt(token));
   return { token, id, user: identity, expiresAt: new Date(exp * 1000) };
-}
-
-/** Keycloak is told of another secret in two requests: the one between them takes neither. */
-const ROUNDS = 4;
-const ROUND_MS = 500;
-
-/**
- * The answer to the secret that Keycloak takes now. Where it takes none, the one that tells most: Keycloak looks at the client's secret
- * before all else.
- */
-async function askWithEach(secret: LiveSecret, question: (secret: string) => Promise<Response>): Promise<Response> {
-  for (let round = 1; ; round++) {
-    const refusals: Response[] = [];
-    const all = secret.accepted();
-    for (const each of all) {
-      const response = await question(each);
-      if (response.ok) return response;
-      refusals.push(response);
-    }
-    const told = refusals.find(({ status }) => status !== 401) ?? refusals[0];
-    if (told !== undefined && (all.length === 1 || round === ROUNDS)) return told;
-    await sleep(ROUND_MS);
-  }
 }
 
 /** Keycloak may still have connections of before to a database that was started again, and answers 400 then. A question a second. */

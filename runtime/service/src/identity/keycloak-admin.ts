@@ -2,6 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { DelosError } from '@delos/core';
 import { z } from 'zod';
 import { type LiveSecret, liveOf } from '../live-secret.ts';
+import { askWithEach } from './ask-with-each.ts';
 
 export interface KeycloakSettings {
   /** Up to and with Keycloak's path, no trailing slash: `http://keycloak:8080/auth`. */
@@ -140,18 +141,21 @@ export class KeycloakAdmin {
 
   async #login(): Promise<string> {
     if (this.#token !== undefined && this.#token.until > performance.now()) return this.#token.value;
-    for (const secret of this.#secret.accepted()) {
-      const response = await this.#show(secret);
-      if (response.status === 401) continue;
-      if (!response.ok) throw new Error(`${response.status} ${(await response.text()).slice(0, 200)}`);
-      const { access_token: value, expires_in: seconds } = tokenAnswer.parse(await response.json());
-      this.#token = { value, until: performance.now() + seconds * 1000 - TOKEN_MARGIN_MS };
-      this.#taken = secret;
-      return value;
-    }
-    throw new DelosError('ERR_UNAUTHENTICATED', `Keycloak refuses the client ${this.#settings.clientId}`, {
-      hint: 'its secret is not the one that this database of Keycloak has',
+    let shown = '';
+    const response = await askWithEach(this.#secret, (secret) => {
+      shown = secret;
+      return this.#show(secret);
     });
+    if (response.status === 401) {
+      throw new DelosError('ERR_UNAUTHENTICATED', `Keycloak refuses the client ${this.#settings.clientId}`, {
+        hint: 'its secret is not the one that this database of Keycloak has',
+      });
+    }
+    if (!response.ok) throw new Error(`${response.status} ${(await response.text()).slice(0, 200)}`);
+    const { access_token: value, expires_in: seconds } = tokenAnswer.parse(await response.json());
+    this.#token = { value, until: performance.now() + seconds * 1000 - TOKEN_MARGIN_MS };
+    this.#taken = shown;
+    return value;
   }
 
   #show(secret: string): Promise<Response> {

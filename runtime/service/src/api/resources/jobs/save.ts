@@ -1,9 +1,10 @@
 import { PassThrough } from 'node:stream';
 import { DelosError } from '@delos/core';
 import type { FastifyInstance, FastifyRequest } from 'fastify';
-import type WebSocket from 'ws';
+import type { RawData, WebSocket } from 'ws';
 import { z } from 'zod';
 import type { JobRow } from '../../../db/schema.ts';
+import { guard } from '../../../edge/guard.ts';
 import { bufferOf } from '../../../relay.ts';
 import type { ApiDeps, Caller } from '../../deps.ts';
 import { liveProjects } from '../../live-projects.ts';
@@ -126,7 +127,18 @@ async function openSave(
 /** What the node tells, as it comes. Where the client goes away, the node stops. */
 function linesOf(socket: WebSocket, request: FastifyRequest): PassThrough {
   const out = new PassThrough();
-  socket.on('message', (data) => out.write(bufferOf(data)));
+  socket.on(
+    'message',
+    guard(
+      (data: RawData) => {
+        if (out.write(bufferOf(data))) return;
+        // The client reads more slowly than the node tells.
+        socket.pause();
+        out.once('drain', () => socket.resume());
+      },
+      () => socket.terminate(),
+    ),
+  );
   socket.on('error', () => socket.terminate());
   socket.once('close', (code) => {
     const lost = 'the connection to the job’s node was lost: the image may be there or not; save it again';
